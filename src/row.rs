@@ -1,0 +1,192 @@
+//! The few types that every stage speaks: data, identifiers, rows, records of a changelog.
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::time::Micros;
+
+/// A value of one of the language's types. Which type, and a decimal's scale, is known by the plan.
+///
+/// The order is total and the same on every machine: numbers by `total_cmp` with one zero and one
+/// NaN, text byte by byte.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Datum {
+    Boolean(bool),
+    Integer(i64),
+    Number(f64),
+    /// The unscaled value.
+    Decimal(i128),
+    Text(Arc<str>),
+    Timestamp(Micros),
+    /// Days since the epoch.
+    Date(i32),
+    List(Arc<[Datum]>),
+}
+
+impl Datum {
+    fn rank(&self) -> u8 {
+        match self {
+            Datum::Boolean(_) => 0,
+            Datum::Integer(_) => 1,
+            Datum::Number(_) => 2,
+            Datum::Decimal(_) => 3,
+            Datum::Text(_) => 4,
+            Datum::Timestamp(_) => 5,
+            Datum::Date(_) => 6,
+            Datum::List(_) => 7,
+        }
+    }
+}
+
+/// One zero and one NaN, so that equal values have equal bits.
+fn canonical(number: f64) -> f64 {
+    if number == 0.0 {
+        0.0
+    } else if number.is_nan() {
+        f64::NAN
+    } else {
+        number
+    }
+}
+
+impl Ord for Datum {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Datum::Boolean(a), Datum::Boolean(b)) => a.cmp(b),
+            (Datum::Integer(a), Datum::Integer(b)) => a.cmp(b),
+            (Datum::Number(a), Datum::Number(b)) => canonical(*a).total_cmp(&canonical(*b)),
+            (Datum::Decimal(a), Datum::Decimal(b)) => a.cmp(b),
+            (Datum::Text(a), Datum::Text(b)) => a.cmp(b),
+            (Datum::Timestamp(a), Datum::Timestamp(b)) => a.cmp(b),
+            (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
+            (Datum::List(a), Datum::List(b)) => a.cmp(b),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+impl PartialOrd for Datum {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Datum {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Datum {}
+impl Hash for Datum {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rank().hash(state);
+        match self {
+            Datum::Boolean(value) => value.hash(state),
+            Datum::Integer(value) | Datum::Timestamp(value) => value.hash(state),
+            Datum::Number(value) => canonical(*value).to_bits().hash(state),
+            Datum::Decimal(value) => value.hash(state),
+            Datum::Text(value) => value.hash(state),
+            Datum::Date(value) => value.hash(state),
+            Datum::List(values) => values.hash(state),
+        }
+    }
+}
+
+/// An identifier, known by the first 128 bits of the BLAKE3 hash of `type:value`.
+///
+/// A person's id is the hash of one of their identifiers, so the two share this type's bits.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct IdentifierHash(pub u128);
+
+impl IdentifierHash {
+    /// Of an identifier type's name and a normalised text.
+    pub fn of(kind: &str, text: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(kind.as_bytes()).update(b":").update(text.as_bytes());
+        let hash = hasher.finalize();
+        let first: [u8; 16] = hash.as_bytes()[..16].try_into().expect("16 of 32 bytes");
+        IdentifierHash(u128::from_be_bytes(first))
+    }
+
+    /// The id of the person who is named after this identifier: `p_` and 32 hex digits.
+    pub fn person_id(self) -> String {
+        format!("p_{:032x}", self.0)
+    }
+}
+
+/// An identifier as a row carries it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Identifier {
+    pub hash: IdentifierHash,
+    /// Index into `Plan::identifiers`, so the smaller is the more trusted.
+    pub kind: u8,
+    /// The normalised text.
+    pub text: Arc<str>,
+}
+
+/// What a row gives to one aggregate. Only rows that pass the aggregate's condition and whose
+/// argument is not null give anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Input {
+    /// Index into `Plan::aggregates`.
+    pub aggregate: u16,
+    /// The argument; `Datum::Boolean(true)` for `count(*)`.
+    pub value: Datum,
+}
+
+/// Where a row stood, comparable within its source: the later position is the greater.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// A file's place in the order of names, or a partition.
+    pub part: u32,
+    /// A line counted from 1, a row of a Parquet file counted from 1, or an offset.
+    pub offset: u64,
+}
+
+/// An accepted row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    /// Of `events`: the id. Of `records`: the key. 128 bits of the BLAKE3 hash of its text; `None`
+    /// for events of a source without `id`.
+    pub key: Option<u128>,
+    pub time: Micros,
+    pub position: Position,
+    /// `None` where the row says that the record is gone.
+    pub body: Option<Arc<Body>>,
+}
+
+/// What an accepted row says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// Most trusted first (by type, then text), each once. Empty only for records of a source that
+    /// no identifier type is taken from.
+    pub identifiers: SmallVec<[Identifier; 3]>,
+    /// By aggregate.
+    pub inputs: Vec<Input>,
+}
+
+/// Why a row, or a field of it, is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// One of a fixed set, see `docs/reference.md`: `malformed`, `wrong_type`, `out_of_range`,
+    /// `missing_id`, `missing_key`, `missing_time`, `time_ahead`, `unidentified`, `expression`,
+    /// `too_long`, `not_utf8`, `too_many_columns`, `too_few_columns`.
+    pub code: &'static str,
+    /// The field's path in the raw row, or the expression's place in the definition; may be empty.
+    pub path: String,
+    pub message: String,
+}
+
+/// A row that was set aside: what `rejects` publishes, less the source's name and the instant.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    pub source: u16,
+    /// As published: `{"topic","partition","offset"}` or `{"file","line"}`.
+    pub position: serde_json::Value,
+    pub reasons: Vec<Reason>,
+    pub raw: Vec<u8>,
+}

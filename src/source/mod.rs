@@ -1,0 +1,43 @@
+//! Bytes in, with positions.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use crate::time::Micros;
+
+/// What a source hands over at once: whole rows, not yet decoded.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    /// `Position::part` of its rows.
+    pub part: u32,
+    /// The file's path as shown to users, or the topic's name.
+    pub origin: Arc<str>,
+    pub payload: Payload,
+}
+
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// Lines of a text file (JSON, or CSV whose header is given), whole and in order.
+    Lines { bytes: Vec<u8>, first_line: u64, header: Option<Arc<[String]>>, arrived: Micros },
+    /// Rows of a columnar file.
+    Rows { batch: RecordBatch, first_row: u64, arrived: Micros },
+    /// Messages of one partition (`Chunk::part`).
+    Messages { bytes: Vec<u8>, messages: Vec<Message> },
+}
+
+/// A Kafka message whose payload lies in its chunk's bytes.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub offset: u64,
+    /// The broker's timestamp.
+    pub timestamp: Option<Micros>,
+    /// When its latency starts: the broker's timestamp if that is `LogAppendTime`, else its receipt.
+    pub arrived: Micros,
+    pub key: Option<Range<usize>>,
+    /// `None`: a null payload, which deletes a record.
+    pub payload: Option<Range<usize>>,
+}

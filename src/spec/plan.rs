@@ -1,0 +1,272 @@
+//! The typed plan: a definition file that has been checked. Nothing checks it again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, SchemaRef};
+
+use crate::row::Datum;
+use crate::spec::sql::Expression;
+use crate::time::Micros;
+
+/// Everything a definition file says, with names resolved to indexes and SQL to expressions.
+#[derive(Debug)]
+pub struct Plan {
+    pub name: String,
+    /// What `date_trunc('day', …)` means: an IANA name.
+    pub time_zone: Arc<str>,
+    pub target_latency: Duration,
+    pub kafka: Kafka,
+    pub sources: Vec<Source>,
+    /// Most trusted first.
+    pub identifiers: Vec<IdentifierType>,
+    /// Each distinct aggregate once, whatever number of attributes use it.
+    pub aggregates: Vec<Aggregate>,
+    /// In the order of the file.
+    pub attributes: Vec<Attribute>,
+    /// In the order of the file.
+    pub segments: Vec<Segment>,
+    pub outputs: Vec<Output>,
+    /// One column an aggregate, in order, named `#0`, `#1`, …
+    pub aggregate_schema: SchemaRef,
+    /// What derived attributes, segments and outputs' conditions are evaluated over, in this order:
+    /// `identifiers` (a struct with a list of text a type), `now()` (a timestamp), then the
+    /// attributes and segments in the order of `steps`. A step sees only the columns before its own.
+    pub profile_schema: SchemaRef,
+    /// How `profile_schema`'s columns from the third on are made, in order.
+    pub steps: Vec<Step>,
+    /// Instants at which conditions on `now()` can change, over `profile_schema`.
+    pub instants: Vec<Instant>,
+}
+
+/// Brokers and properties shared by every topic.
+#[derive(Clone, Debug, Default)]
+pub struct Kafka {
+    pub brokers: String,
+    /// librdkafka's own, in order.
+    pub properties: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+pub struct Source {
+    pub name: String,
+    pub connector: Connector,
+    pub format: Format,
+    pub kind: Kind,
+    pub fields: Vec<Field>,
+    /// Further columns, each over the columns before it.
+    pub derived: Vec<(String, Expression)>,
+    /// `fields`, then `derived`, then `time` unless a field has that name.
+    pub schema: SchemaRef,
+    /// The column that holds an event's id or a record's key; `None` only for events.
+    pub key: Option<usize>,
+    /// The column that holds the row's time; `None`: the broker's or the file's order.
+    pub time: Option<usize>,
+    /// Records: rows that mean "gone".
+    pub deleted: Option<Expression>,
+    /// Rows that count.
+    pub condition: Option<Expression>,
+    pub max_ahead: Micros,
+    /// Events with an id: for how long it is remembered.
+    pub id_window: Micros,
+    /// Columns that hold identifiers: the type (an index into `Plan::identifiers`) and the column
+    /// (text, or a list of text). Most trusted first.
+    pub identifiers: Vec<(u8, usize)>,
+    /// What its rows give to aggregates.
+    pub inputs: Vec<AggregateInput>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connector {
+    /// Globs, relative to the definition file's folder unless absolute (already joined here).
+    Files {
+        globs: Vec<String>,
+    },
+    Kafka {
+        topic: String,
+        start: KafkaStart,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KafkaStart {
+    Earliest,
+    Latest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Csv,
+    Parquet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Events,
+    Records,
+}
+
+/// A type of the language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    Text,
+    Integer,
+    Number,
+    Decimal(u8, i8),
+    Boolean,
+    Timestamp,
+    Date,
+    /// JSON text as it stood, whitespace between tokens included.
+    Json,
+    List(Box<Type>),
+}
+
+impl Type {
+    /// The Arrow type of a column. Timestamps carry the plan's time zone so that `date_trunc` and
+    /// its like mean what the definition says; the value is UTC in either case.
+    pub fn arrow(&self, time_zone: &Arc<str>) -> DataType {
+        use arrow::datatypes::{Field, TimeUnit};
+        match self {
+            Type::Text | Type::Json => DataType::Utf8,
+            Type::Integer => DataType::Int64,
+            Type::Number => DataType::Float64,
+            Type::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale),
+            Type::Boolean => DataType::Boolean,
+            Type::Timestamp => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(time_zone)))
+            }
+            Type::Date => DataType::Date32,
+            Type::List(item) => {
+                DataType::List(Arc::new(Field::new("item", item.arrow(time_zone), true)))
+            }
+        }
+    }
+}
+
+/// What to take out of a raw row.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub name: String,
+    pub data_type: Type,
+    /// Keys from the row's root down; `[name]` unless the definition gives a path.
+    pub path: Vec<String>,
+    /// Stands in for a value that is absent or null.
+    pub default: Option<Datum>,
+}
+
+/// What a source's rows give to one aggregate.
+#[derive(Debug)]
+pub struct AggregateInput {
+    /// Index into `Plan::aggregates`.
+    pub aggregate: u16,
+    /// Which rows count, `where` and `filter` together.
+    pub condition: Option<Expression>,
+    /// `None` for `count(*)`.
+    pub argument: Option<Expression>,
+}
+
+#[derive(Debug)]
+pub struct IdentifierType {
+    pub name: String,
+    /// Over one column, `value`, of text. Null means "none".
+    pub normalize: Option<Expression>,
+    /// Of normalised text: these are no identifiers at all.
+    pub ignore: globset::GlobSet,
+}
+
+#[derive(Debug)]
+pub struct Aggregate {
+    pub function: Function,
+    /// The argument's type after coercion, the same for every source; `None` for `count(*)`.
+    pub argument: Option<DataType>,
+    /// The result's type.
+    pub output: DataType,
+    pub within: Option<Micros>,
+    /// Whether rows it counts can be taken back: a source of `records`, or a window.
+    pub retracts: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// `count(*)` and `count(x)`: Int64.
+    Count,
+    CountDistinct,
+    /// Int64 of integers (null on overflow), Float64 of numbers, Decimal128(38, s) of decimals.
+    Sum,
+    /// Float64 of integers and numbers, Decimal128(38, s + 4) of decimals.
+    Avg,
+    Min,
+    Max,
+    BoolAnd,
+    BoolOr,
+    First,
+    Last,
+    /// Of the sample; null for fewer than two values. Float64. Likewise `Variance`.
+    Stddev,
+    Variance,
+}
+
+#[derive(Debug)]
+pub struct Attribute {
+    pub name: String,
+    /// Its column in `profile_schema`.
+    pub column: usize,
+    pub data_type: DataType,
+}
+
+#[derive(Debug)]
+pub struct Segment {
+    pub name: String,
+    pub description: Option<String>,
+    /// Its column in `profile_schema`, a boolean; null counts as not in.
+    pub column: usize,
+}
+
+/// How one column of `profile_schema` is made.
+#[derive(Debug)]
+pub enum Step {
+    /// An attribute from rows: over `aggregate_schema`.
+    Aggregates(Expression),
+    /// A derived attribute, or a segment: over the columns of `profile_schema` before its own.
+    Derived(Expression),
+}
+
+/// Where a comparison with `now()` turns.
+#[derive(Debug)]
+pub struct Instant {
+    /// A timestamp (microseconds) over `profile_schema`.
+    pub at: Expression,
+    /// The comparison turns one microsecond later (`now() > at` rather than `now() >= at`).
+    pub after: bool,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub name: String,
+    pub publish: Publish,
+    pub target: Target,
+    /// `profiles` only: who is in it, over `profile_schema` with every column.
+    pub condition: Option<Expression>,
+    /// `profiles` only: indexes into `Plan::attributes`, in the order to print them.
+    pub attributes: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publish {
+    Profiles,
+    Segments,
+    Identities,
+    Rejects,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Kafka {
+        topic: String,
+    },
+    /// Relative to the working folder unless absolute. NDJSON.
+    File {
+        path: std::path::PathBuf,
+    },
+}
