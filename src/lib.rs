@@ -11,3 +11,6 @@ pub mod sink;
 pub mod source;
 pub mod spec;
 pub mod time;
+pub mod flow;
+pub mod metrics;
+pub mod queue;

@@ -1,1 +1,79 @@
+//! What is known about each person: aggregates a row, an identifier, a person; windows.
 //!
+//! ```text
+//! row changes ─┐
+//! named       ─┼→ accounts, by identifier → transfers → people, by component → persons, belongings
+//! components  ─┤
+//! now()       ─┘
+//! ```
+
+mod accounts;
+mod aggregate;
+mod exact;
+mod people;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use accounts::{Accounts, Posting, Transfer};
+pub use people::{Belonging, Change, Person, PersonState};
+
+use crate::decode::admit::RowChange;
+use crate::flow::{Collection, Concatenate, Exchange, Map, Stream, in_tick_order};
+use crate::identity::{Component, Named};
+use crate::metrics::SharedCounts;
+use crate::row::IdentifierHash;
+use crate::spec::plan::Plan;
+use crate::time::Micros;
+
+/// People and whom identifiers belong to, as they change. `next_due` is kept at the next instant at
+/// which time alone changes something here.
+pub fn assemble<'scope>(
+    plan: &Arc<Plan>,
+    rows: Stream<'scope, RowChange>,
+    named: Stream<'scope, Named>,
+    components: Collection<'scope, (IdentifierHash, Component)>,
+    now: Stream<'scope, Micros>,
+    next_due: Rc<Cell<Option<Micros>>>,
+    counts: SharedCounts,
+) -> Stream<'scope, Change> {
+    let scope = rows.scope();
+    let worker = scope.index() as u64;
+    let rows = rows.flat_map(|RowChange { time, diff, body }| {
+        let counts = diff != 0 && !body.inputs.is_empty() && !body.identifiers.is_empty();
+        counts.then_some(Posting::Row { time, diff, body })
+    });
+    let components = components
+        .inner
+        .map(|((identifier, component), _, diff)| Posting::Component(identifier, component, diff));
+    let postings = scope.concatenate([
+        rows,
+        components,
+        named.map(Posting::Named),
+        now.map(move |now| Posting::Now(worker, now)),
+    ]);
+    let mut accounts = Accounts::new(Arc::clone(plan));
+    let transfers = in_tick_order(
+        postings,
+        Exchange::new(|posting: &Posting| match posting {
+            Posting::Named(named) => named.hash.0 as u64,
+            Posting::Component(identifier, ..) => identifier.0 as u64,
+            Posting::Row { body, .. } => body.identifiers[0].hash.0 as u64,
+            Posting::Now(worker, _) => *worker,
+        }),
+        "Accounts",
+        move |_, batch, transfers| {
+            accounts.apply(batch, transfers);
+            next_due.set(accounts.next_due());
+        },
+    );
+    let mut people = People::new(Arc::clone(plan), counts);
+    in_tick_order(
+        transfers,
+        Exchange::new(|transfer: &Transfer| transfer.component.0 as u64),
+        "People",
+        move |_, batch, changes| people.apply(batch, changes),
+    )
+}
+use people::People;

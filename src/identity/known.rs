@@ -1,0 +1,87 @@
+//! Identifiers that rows carry: how many rows that stand, and when the first valid one was dated.
+//!
+//! First seen only ever falls and is kept when the identifier is forgotten, so that a correction
+//! renames nobody.
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use serde::{Deserialize, Serialize};
+
+use super::Named;
+use crate::decode::admit::RowChange;
+use crate::row::{Identifier, IdentifierHash};
+use crate::time::Micros;
+
+/// One row's word for an identifier.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Carried {
+    pub identifier: Identifier,
+    time: Micros,
+    diff: i8,
+}
+
+pub(super) fn carried(row: RowChange) -> impl Iterator<Item = Carried> {
+    let RowChange { time, diff, body } = row;
+    (0..body.identifiers.len()).map(move |index| Carried {
+        identifier: body.identifiers[index].clone(),
+        time,
+        diff,
+    })
+}
+
+#[derive(Default)]
+pub(super) struct KnownIdentifiers {
+    known: HashMap<IdentifierHash, Known>,
+    /// Touched in the tick at hand, with whether they were known before it and since when.
+    touched: HashMap<IdentifierHash, (bool, Option<Micros>)>,
+}
+
+struct Known {
+    /// Rows that stand and carry it.
+    rows: i64,
+    first_seen: Micros,
+}
+
+impl KnownIdentifiers {
+    pub fn apply(&mut self, batch: Vec<Carried>, named: &mut Vec<Named>) {
+        let mut identifiers = Vec::new();
+        for Carried { identifier, time, diff } in batch {
+            let before = match self.known.entry(identifier.hash) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Known { rows: diff as i64, first_seen: time });
+                    (false, None)
+                }
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    let before = (known.rows > 0, Some(known.first_seen));
+                    known.rows += diff as i64;
+                    known.first_seen = known.first_seen.min(time);
+                    if before == (known.rows > 0, Some(known.first_seen)) {
+                        continue;
+                    }
+                    before
+                }
+            };
+            if self.touched.try_insert(identifier.hash, before).is_ok() {
+                identifiers.push(identifier);
+            }
+        }
+        for identifier in identifiers {
+            let now = &self.known[&identifier.hash];
+            let (was_known, was_first_seen) = self.touched[&identifier.hash];
+            let known = now.rows > 0;
+            if (was_known, was_first_seen) == (known, Some(now.first_seen)) || !(was_known || known) {
+                continue;
+            }
+            named.push(Named {
+                hash: identifier.hash,
+                kind: identifier.kind,
+                text: identifier.text,
+                first_seen: now.first_seen,
+                known,
+                turned: was_known != known,
+            });
+        }
+        self.touched.clear();
+    }
+}

@@ -1,0 +1,70 @@
+//! What a worker counts while it works, and how the counts of all workers add up.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+/// One worker's counts. Those that fall as well as rise are this worker's share of the present state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// By source, in the plan's order.
+    pub sources: Vec<SourceCounts>,
+    pub identifiers: i64,
+    pub people: i64,
+    /// Person ids that were given up for another.
+    pub merges: u64,
+    /// People in each segment, in the plan's order.
+    pub segments: Vec<i64>,
+    /// Changelog records handed to each output, in the plan's order.
+    pub outputs: Vec<u64>,
+    /// Attribute and segment expressions that failed for a person, whose result is null.
+    pub failed_expressions: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceCounts {
+    /// Raw rows read: the sum of the others.
+    pub rows: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    /// Events whose id had been seen.
+    pub duplicates: u64,
+    /// Rows that the source's `where` does not count.
+    pub dropped: u64,
+}
+
+/// A worker's counts, shared by its operators.
+pub type SharedCounts = Rc<RefCell<Counts>>;
+
+impl Counts {
+    pub fn new(sources: usize, segments: usize, outputs: usize) -> Self {
+        Counts {
+            sources: vec![SourceCounts::default(); sources],
+            segments: vec![0; segments],
+            outputs: vec![0; outputs],
+            ..Counts::default()
+        }
+    }
+
+    /// Adds another worker's counts of the same plan.
+    pub fn add(&mut self, other: &Counts) {
+        for (sum, source) in self.sources.iter_mut().zip(&other.sources) {
+            sum.rows += source.rows;
+            sum.accepted += source.accepted;
+            sum.rejected += source.rejected;
+            sum.duplicates += source.duplicates;
+            sum.dropped += source.dropped;
+        }
+        self.identifiers += other.identifiers;
+        self.people += other.people;
+        self.merges += other.merges;
+        for (sum, size) in self.segments.iter_mut().zip(&other.segments) {
+            *sum += size;
+        }
+        for (sum, sent) in self.outputs.iter_mut().zip(&other.outputs) {
+            *sum += sent;
+        }
+        self.failed_expressions += other.failed_expressions;
+    }
+}

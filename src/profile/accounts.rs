@@ -1,0 +1,286 @@
+//! What each identifier's own rows add up to, and which person that is brought to.
+//!
+//! A row is added up for the identifier that carries it, so that when people merge only what the
+//! smaller side holds per identifier moves, never its rows. Rows that count only `within` a window
+//! are queued by the instant at which they leave it.
+
+use std::sync::Arc;
+
+use differential_dataflow::consolidation::consolidate;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::aggregate::{Account, Partial};
+use crate::identity::{Component, Named};
+use crate::queue::BucketQueue;
+use crate::row::{Body, Datum, IdentifierHash, Input};
+use crate::spec::plan::Plan;
+use crate::time::Micros;
+
+/// What concerns an identifier.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Posting {
+    Named(Named),
+    Component(IdentifierHash, Component, isize),
+    /// A row whose most trusted identifier it is.
+    Row { time: Micros, diff: i8, body: Arc<Body> },
+    /// The reading of `now()`, for the worker of this index.
+    Now(u64, Micros),
+}
+
+/// What an identifier brings to a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Holding {
+    pub kind: u8,
+    pub text: Arc<str>,
+    pub first_seen: Micros,
+    /// By aggregate, in their order; those without any row are left out.
+    pub partials: Vec<(u16, Partial)>,
+}
+
+/// A change of a component, brought about by one of its identifiers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Transfer {
+    pub component: Component,
+    pub identifier: IdentifierHash,
+    pub change: TransferChange,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum TransferChange {
+    /// The identifier is in the component and brings this, instead of what it brought before.
+    Holds(Arc<Holding>),
+    /// The identifier is no longer in the component.
+    Left,
+    /// A distinct value that the identifier brings to an aggregate came (1) or went (-1).
+    Value { aggregate: u16, value: Datum, diff: i8 },
+}
+
+#[derive(Default)]
+struct Identifier {
+    named: Option<Named>,
+    component: Option<Component>,
+    /// By aggregate, in their order; those without any row are left out.
+    accounts: Vec<(u16, Account)>,
+}
+
+/// One worker's share of the identifiers.
+pub struct Accounts {
+    plan: Arc<Plan>,
+    /// The distinct lengths of windows, and for each aggregate which of them it has.
+    windows: Vec<Micros>,
+    window_of: Vec<Option<u8>>,
+    identifiers: HashMap<IdentifierHash, Identifier>,
+    leaving: BucketQueue<Leaving>,
+    now: Micros,
+    /// Of the tick at hand.
+    touched: HashMap<IdentifierHash, Touched>,
+}
+
+/// What a row gave to the aggregates of one window, to be taken back when it leaves.
+struct Leaving {
+    identifier: IdentifierHash,
+    time: Micros,
+    diff: i8,
+    inputs: Box<[Input]>,
+}
+
+#[derive(Default)]
+struct Touched {
+    components: Vec<(Component, isize)>,
+    /// Distinct values that came and went.
+    values: Vec<((u16, Datum), isize)>,
+}
+
+impl Accounts {
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let mut windows = Vec::new();
+        let window_of = plan.aggregates.iter().map(|aggregate| {
+            let within = aggregate.within?;
+            let known = windows.iter().position(|window| *window == within);
+            let index = known.unwrap_or_else(|| {
+                windows.push(within);
+                windows.len() - 1
+            });
+            Some(index as u8)
+        });
+        Accounts {
+            window_of: window_of.collect(),
+            windows,
+            plan,
+            identifiers: HashMap::new(),
+            leaving: BucketQueue::default(),
+            now: Micros::MIN,
+            touched: HashMap::new(),
+        }
+    }
+
+    /// The next instant at which a row leaves a window.
+    pub fn next_due(&self) -> Option<Micros> {
+        self.leaving.next()
+    }
+
+    /// Applies what a tick brings.
+    pub fn apply(&mut self, batch: Vec<Posting>, transfers: &mut Vec<Transfer>) {
+        let read = batch.iter().filter_map(|posting| match posting {
+            Posting::Now(_, now) => Some(*now),
+            _ => None,
+        });
+        self.now = read.fold(self.now, Micros::max);
+        self.leave_windows();
+        for posting in batch {
+            match posting {
+                Posting::Now(..) => {}
+                Posting::Named(named) => {
+                    let hash = named.hash;
+                    self.identifiers.entry(hash).or_default().named = Some(named);
+                    self.touched.entry(hash).or_default();
+                }
+                Posting::Component(hash, component, diff) => {
+                    self.touched.entry(hash).or_default().components.push((component, diff));
+                }
+                Posting::Row { time, diff, body } => self.post(time, diff, &body),
+            }
+        }
+        for (hash, touched) in std::mem::take(&mut self.touched) {
+            self.settle(hash, touched, transfers);
+        }
+    }
+
+    fn post(&mut self, time: Micros, diff: i8, body: &Body) {
+        let identifier = body.identifiers[0].hash;
+        for input in &body.inputs {
+            let window = self.window_of[input.aggregate as usize];
+            let leaves = window.map(|window| time.saturating_add(self.windows[window as usize]));
+            if leaves.is_none_or(|leaves| leaves > self.now) {
+                self.add(identifier, input.aggregate, input.value.clone(), time, diff);
+            }
+        }
+        for (window, within) in self.windows.iter().enumerate() {
+            let leaves = time.saturating_add(*within);
+            let inside = |input: &&Input| {
+                self.window_of[input.aggregate as usize] == Some(window as u8)
+            };
+            if leaves <= self.now || !body.inputs.iter().any(|input| inside(&input)) {
+                continue;
+            }
+            let inputs = body.inputs.iter().filter(inside).cloned().collect();
+            self.leaving.push(leaves, Leaving { identifier, time, diff, inputs });
+        }
+    }
+
+    fn leave_windows(&mut self) {
+        let mut due = Vec::new();
+        self.leaving.take_due(self.now, |_, leaving| due.push(leaving));
+        for Leaving { identifier, time, diff, inputs } in due {
+            for Input { aggregate, value } in inputs {
+                self.add(identifier, aggregate, value, time, -diff);
+            }
+        }
+    }
+
+    fn add(&mut self, hash: IdentifierHash, number: u16, value: Datum, time: Micros, diff: i8) {
+        let aggregate = &self.plan.aggregates[number as usize];
+        let accounts = &mut self.identifiers.entry(hash).or_default().accounts;
+        let index = accounts.binary_search_by_key(&number, |(number, _)| *number);
+        let index = index.unwrap_or_else(|index| {
+            accounts.insert(index, (number, Account::new(aggregate)));
+            index
+        });
+        let touched = self.touched.entry(hash).or_default();
+        match &mut accounts[index].1 {
+            account @ Account::Distinct(_) => {
+                let came = account.add(aggregate, value.clone(), time, diff);
+                if came != 0 {
+                    touched.values.push(((number, value), came as isize));
+                }
+            }
+            account => {
+                account.add(aggregate, value, time, diff);
+            }
+        }
+    }
+
+    /// Tells the identifier's person, and the one that it left, what changed in the tick.
+    fn settle(
+        &mut self,
+        hash: IdentifierHash,
+        mut touched: Touched,
+        transfers: &mut Vec<Transfer>,
+    ) {
+        let identifier = self.identifiers.entry(hash).or_default();
+        identifier.accounts.retain(|(_, account)| !account.is_empty());
+        let before = identifier.component;
+        consolidate(&mut touched.components);
+        for (component, diff) in touched.components {
+            match diff {
+                1.. => identifier.component = Some(component),
+                _ if identifier.component == Some(component) => identifier.component = None,
+                _ => {}
+            }
+        }
+        consolidate(&mut touched.values);
+        let after = identifier.component;
+        let mut send = |component, change| {
+            transfers.push(Transfer { component, identifier: hash, change });
+        };
+        let value = |aggregate, value, diff: isize| TransferChange::Value {
+            aggregate,
+            value,
+            diff: diff as i8,
+        };
+        if let Some(component) = before
+            && before != after
+        {
+            // What it brought before the tick: what it would bring now, less what changed in it.
+            for (aggregate, datum) in identifier.distinct_values() {
+                send(component, value(aggregate, datum.clone(), -1));
+            }
+            for ((aggregate, datum), diff) in &touched.values {
+                send(component, value(*aggregate, datum.clone(), *diff));
+            }
+            send(component, TransferChange::Left);
+        }
+        if let Some(component) = after {
+            if before == after {
+                for ((aggregate, datum), diff) in touched.values {
+                    send(component, value(aggregate, datum, diff));
+                }
+            } else {
+                for (aggregate, datum) in identifier.distinct_values() {
+                    send(component, value(aggregate, datum.clone(), 1));
+                }
+            }
+            send(component, TransferChange::Holds(Arc::new(identifier.holding(&self.plan))));
+        }
+        if after.is_none() && identifier.accounts.is_empty() {
+            self.identifiers.remove(&hash);
+        }
+    }
+}
+
+impl Identifier {
+    fn distinct_values(&self) -> impl Iterator<Item = (u16, &Datum)> {
+        self.accounts.iter().flat_map(|(aggregate, account)| {
+            let values = match account {
+                Account::Distinct(values) => Some(values.keys()),
+                _ => None,
+            };
+            values.into_iter().flatten().map(|value| (*aggregate, value))
+        })
+    }
+
+    fn holding(&self, plan: &Plan) -> Holding {
+        let named = self.named.as_ref().expect("an identifier in a component is known");
+        let partials = self.accounts.iter().filter_map(|(number, account)| {
+            let partial = account.partial(&plan.aggregates[*number as usize])?;
+            Some((*number, partial))
+        });
+        Holding {
+            kind: named.kind,
+            text: Arc::clone(&named.text),
+            first_seen: named.first_seen,
+            partials: partials.collect(),
+        }
+    }
+}
