@@ -2,8 +2,11 @@
 
 pub mod columns;
 pub mod decode;
+pub mod flow;
 pub mod identity;
+pub mod metrics;
 pub mod profile;
+pub mod queue;
 pub mod row;
 pub mod runtime;
 pub mod segment;
@@ -12,6 +15,3 @@ pub mod sink;
 pub mod source;
 pub mod spec;
 pub mod time;
-pub mod flow;
-pub mod metrics;
-pub mod queue;

@@ -61,9 +61,8 @@ impl<E> BucketQueue<E> {
                 Some(bucket) if self.near.is_empty() && bucket.get().earliest <= now => {
                     let (minute, bucket) = bucket.remove_entry();
                     self.horizon = minute.saturating_add(1).saturating_mul(MINUTE);
-                    self.near.extend(
-                        bucket.entries.into_iter().map(|(at, entry)| Due { at, entry }),
-                    );
+                    self.near
+                        .extend(bucket.entries.into_iter().map(|(at, entry)| Due { at, entry }));
                 }
                 _ => return,
             }

@@ -70,7 +70,8 @@ impl KnownIdentifiers {
             let now = &self.known[&identifier.hash];
             let (was_known, was_first_seen) = self.touched[&identifier.hash];
             let known = now.rows > 0;
-            if (was_known, was_first_seen) == (known, Some(now.first_seen)) || !(was_known || known) {
+            if (was_known, was_first_seen) == (known, Some(now.first_seen)) || !(was_known || known)
+            {
                 continue;
             }
             named.push(Named {

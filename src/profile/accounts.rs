@@ -23,7 +23,11 @@ pub enum Posting {
     Named(Named),
     Component(IdentifierHash, Component, isize),
     /// A row whose most trusted identifier it is.
-    Row { time: Micros, diff: i8, body: Arc<Body> },
+    Row {
+        time: Micros,
+        diff: i8,
+        body: Arc<Body>,
+    },
     /// The reading of `now()`, for the worker of this index.
     Now(u64, Micros),
 }
@@ -158,9 +162,8 @@ impl Accounts {
         }
         for (window, within) in self.windows.iter().enumerate() {
             let leaves = time.saturating_add(*within);
-            let inside = |input: &&Input| {
-                self.window_of[input.aggregate as usize] == Some(window as u8)
-            };
+            let inside =
+                |input: &&Input| self.window_of[input.aggregate as usize] == Some(window as u8);
             if leaves <= self.now || !body.inputs.iter().any(|input| inside(&input)) {
                 continue;
             }

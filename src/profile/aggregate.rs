@@ -196,10 +196,7 @@ impl Partial {
         let least = matches!(function, Function::Min | Function::First);
         match (&mut *self, other) {
             (Partial::Count(count), Partial::Count(more)) => *count += more,
-            (
-                Partial::Integers { count, sum },
-                Partial::Integers { count: more, sum: further },
-            ) => {
+            (Partial::Integers { count, sum }, Partial::Integers { count: more, sum: further }) => {
                 *count += more;
                 *sum = sum.wrapping_add(*further);
             }
@@ -324,7 +321,8 @@ mod tests {
     /// deviation of both is 0.1.
     #[test]
     fn nist_reference_data_gives_its_certified_deviation() {
-        for (first, low, high) in [(1000000.2, 1000000.1, 1000000.3), (10000000.2, 10000000.1, 10000000.3)]
+        for (first, low, high) in
+            [(1000000.2, 1000000.1, 1000000.3), (10000000.2, 10000000.1, 10000000.3)]
         {
             let mut values = vec![first];
             for _ in 0..500 {

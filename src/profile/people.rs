@@ -29,14 +29,15 @@ pub struct PersonState {
     pub aggregates: Arc<[Option<Datum>]>,
 }
 
-/// Who an identifier belongs to after a tick in which that changed.
+/// Which person's an identifier was before a tick and is after it, as far as one component knows:
+/// when it moves, the component it left tells the one and the component it joined the other.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Belonging {
     pub identifier: IdentifierHash,
     pub kind: u8,
     pub text: Arc<str>,
-    /// `None`: no longer this person's. When it went to another one, they tell so too.
-    pub person: Option<IdentifierHash>,
+    pub before: Option<IdentifierHash>,
+    pub after: Option<IdentifierHash>,
 }
 
 /// What a tick changed.
@@ -71,7 +72,7 @@ impl People {
 
     pub fn apply(&mut self, batch: Vec<Transfer>, changes: &mut Vec<Change>) {
         let mut touched = HashSet::new();
-        let mut joined = Vec::new();
+        let mut joined = HashSet::new();
         for Transfer { component, identifier, change } in batch {
             touched.insert(component);
             let members = self.people.entry(component).or_default();
@@ -82,68 +83,70 @@ impl People {
                 TransferChange::Holds(holding) => {
                     if members.holdings.insert(identifier, holding).is_none() {
                         members.identifiers = None;
-                        joined.push((component, identifier));
+                        joined.insert((component, identifier));
                     }
                 }
                 TransferChange::Left => {
                     let Some(holding) = members.holdings.remove(&identifier) else { continue };
                     members.identifiers = None;
-                    let Holding { kind, text, .. } = &*holding;
-                    changes.push(Change::Belonging(Belonging {
-                        identifier,
-                        kind: *kind,
-                        text: Arc::clone(text),
-                        person: None,
-                    }));
+                    let left = belonging(identifier, &holding, members.id, None);
+                    changes.push(Change::Belonging(left));
                     self.counts.borrow_mut().identifiers -= 1;
                 }
             }
         }
         self.counts.borrow_mut().identifiers += joined.len() as i64;
-        let mut renamed = HashSet::new();
-        for component in &touched {
-            let members = self.people.get_mut(component).expect("touched");
-            if members.holdings.is_empty() {
-                if members.id.is_some() {
-                    self.counts.borrow_mut().people -= 1;
-                    changes.push(Change::Person(Person { component: *component, state: None }));
-                }
-                self.people.remove(component);
-                continue;
-            }
-            let id = members.name();
-            if members.id != Some(id) {
-                if members.id.is_none() {
-                    self.counts.borrow_mut().people += 1;
-                }
-                members.id = Some(id);
-                renamed.insert(*component);
-                let belongings =
-                    members.holdings.iter().map(|(hash, holding)| belonging(*hash, holding, id));
-                changes.extend(belongings.map(Change::Belonging));
-            }
-            let state = PersonState {
-                id,
-                identifiers: members.identifiers(),
-                aggregates: members.aggregates(&self.plan),
-            };
-            changes.push(Change::Person(Person { component: *component, state: Some(state) }));
+        for component in touched {
+            self.settle(component, &joined, changes);
         }
-        for (component, identifier) in joined {
-            if renamed.contains(&component) {
-                continue;
+    }
+
+    /// Names the component anew, and tells what became of it.
+    fn settle(
+        &mut self,
+        component: Component,
+        joined: &HashSet<(Component, IdentifierHash)>,
+        changes: &mut Vec<Change>,
+    ) {
+        let members = self.people.get_mut(&component).expect("touched");
+        let before = members.id;
+        if members.holdings.is_empty() {
+            self.people.remove(&component);
+            if before.is_some() {
+                self.counts.borrow_mut().people -= 1;
+                changes.push(Change::Person(Person { component, state: None }));
             }
-            let Some(members) = self.people.get(&component) else { continue };
-            if let (Some(id), Some(holding)) = (members.id, members.holdings.get(&identifier)) {
-                changes.push(Change::Belonging(belonging(identifier, holding, id)));
+            return;
+        }
+        if before.is_none() {
+            self.counts.borrow_mut().people += 1;
+        }
+        let id = members.name();
+        members.id = Some(id);
+        for (identifier, holding) in &members.holdings {
+            let before = before.filter(|_| !joined.contains(&(component, *identifier)));
+            if before != Some(id) {
+                let belonging = belonging(*identifier, holding, before, Some(id));
+                changes.push(Change::Belonging(belonging));
             }
         }
+        let state = PersonState {
+            id,
+            identifiers: members.identifiers(),
+            aggregates: members.aggregates(&self.plan),
+        };
+        changes.push(Change::Person(Person { component, state: Some(state) }));
     }
 }
 
-fn belonging(identifier: IdentifierHash, holding: &Holding, person: IdentifierHash) -> Belonging {
+fn belonging(
+    identifier: IdentifierHash,
+    holding: &Holding,
+    before: Option<IdentifierHash>,
+    after: Option<IdentifierHash>,
+) -> Belonging {
     let Holding { kind, text, .. } = holding;
-    Belonging { identifier, kind: *kind, text: Arc::clone(text), person: Some(person) }
+    Belonging { identifier, kind: *kind, text: Arc::clone(text), before, after }
 }
 
 impl Members {
@@ -206,10 +209,11 @@ impl Members {
         for (number, count) in &self.distinct {
             merged[*number as usize] = Some(Partial::Count(*count));
         }
-        let finished = plan.aggregates.iter().zip(&merged).map(|(aggregate, merged)| match merged {
-            Some(partial) => partial.finish(aggregate),
-            None => Partial::of_nothing(aggregate),
-        });
+        let finished =
+            plan.aggregates.iter().zip(&merged).map(|(aggregate, merged)| match merged {
+                Some(partial) => partial.finish(aggregate),
+                None => Partial::of_nothing(aggregate),
+            });
         finished.collect()
     }
 }

@@ -1,1 +1,121 @@
+//! What follows from what is known: derived attributes, segments, and when time alone changes them.
 //!
+//! All people that changed in a tick are evaluated at once, by column. A condition on `now()` is
+//! turned into the instants at which it can change; only a person's next one waits in the queue.
+
+mod evaluate;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use hashbrown::{HashMap, HashSet};
+
+use crate::flow::{Concat, Map, Pipeline, Stream, in_tick_order};
+use crate::identity::Component;
+use crate::metrics::SharedCounts;
+use crate::profile::{Person, PersonState};
+use crate::queue::BucketQueue;
+use crate::spec::plan::Plan;
+use crate::time::Micros;
+
+use evaluate::Evaluator;
+
+/// People after a tick in which something of theirs changed or might have.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// Those who are, in the order of the rows of `columns`.
+    pub people: Vec<(Component, PersonState)>,
+    /// The columns of `Plan::profile_schema`.
+    pub columns: RecordBatch,
+    /// Components that are no more.
+    pub gone: Vec<Component>,
+}
+
+/// What the operator takes in.
+#[derive(Clone)]
+enum Message {
+    Person(Person),
+    Now(Micros),
+}
+
+/// Evaluates people as they change and as time passes. `next_due` is kept at the next instant at
+/// which time alone can change a segment.
+pub fn evaluate<'scope>(
+    plan: &Arc<Plan>,
+    people: Stream<'scope, Person>,
+    now: Stream<'scope, Micros>,
+    next_due: Rc<Cell<Option<Micros>>>,
+    counts: SharedCounts,
+) -> Stream<'scope, Evaluated> {
+    let messages = people.map(Message::Person).concat(now.map(Message::Now));
+    let mut standings = Standings::new(Arc::clone(plan), counts);
+    in_tick_order(messages, Pipeline, "Segments", move |_, batch, evaluated| {
+        evaluated.extend(standings.apply(batch));
+        next_due.set(standings.due.next());
+    })
+}
+
+/// One worker's share of the people, as last evaluated.
+struct Standings {
+    evaluator: Evaluator,
+    people: HashMap<Component, Standing>,
+    due: BucketQueue<Component>,
+    now: Micros,
+}
+
+struct Standing {
+    state: PersonState,
+    /// When it has to be evaluated again; other entries of the queue for it are out of date.
+    next: Option<Micros>,
+}
+
+impl Standings {
+    fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
+        Standings {
+            evaluator: Evaluator::new(plan, counts),
+            people: HashMap::new(),
+            due: BucketQueue::default(),
+            now: Micros::MIN,
+        }
+    }
+
+    fn apply(&mut self, batch: Vec<Message>) -> Option<Evaluated> {
+        let mut touched = HashSet::new();
+        let mut gone = Vec::new();
+        for message in batch {
+            match message {
+                Message::Now(now) => self.now = self.now.max(now),
+                Message::Person(Person { component, state: None }) => {
+                    self.people.remove(&component);
+                    gone.push(component);
+                }
+                Message::Person(Person { component, state: Some(state) }) => {
+                    self.people.insert(component, Standing { state, next: None });
+                    touched.insert(component);
+                }
+            }
+        }
+        self.due.take_due(self.now, |at, component| {
+            if self.people.get(&component).is_some_and(|standing| standing.next == Some(at)) {
+                touched.insert(component);
+            }
+        });
+        if touched.is_empty() && gone.is_empty() {
+            return None;
+        }
+        let state = |component| (component, self.people[&component].state.clone());
+        let people: Vec<_> = touched.into_iter().map(state).collect();
+        let columns = self.evaluator.columns(&people, self.now);
+        let next = self.evaluator.next_instants(&columns, self.now);
+        for ((component, _), next) in people.iter().zip(next) {
+            let standing = self.people.get_mut(component).expect("evaluated because it is there");
+            standing.next = next;
+            if let Some(next) = next {
+                self.due.push(next, *component);
+            }
+        }
+        Some(Evaluated { people, columns, gone })
+    }
+}

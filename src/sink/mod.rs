@@ -1,1 +1,82 @@
+//! Changelogs to Kafka and files: what a tick changed, sent once the tick is complete.
 //!
+//! ```text
+//! evaluated people → rendered ┐
+//! belongings ─────────────────┼→ changes, by key → published records → written → acknowledged
+//! rejects ────────────────────┘
+//! ```
+//!
+//! All changes of a key meet at one worker, so that a key's records leave in the order of their
+//! ticks and what ends a tick as it began is not sent. The probe behind this stage passes a tick when
+//! everything that it sent has been acknowledged.
+
+mod file;
+mod json;
+mod kafka;
+mod publish;
+mod render;
+mod write;
+
+use std::sync::Arc;
+
+use timely::dataflow::operators::probe::{Handle, Probe};
+
+use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
+use crate::metrics::SharedCounts;
+use crate::profile::Belonging;
+use crate::row::Reject;
+use crate::segment::Evaluated;
+use crate::spec::plan::Plan;
+use crate::time::{Micros, Tick};
+
+pub use publish::Record;
+pub use write::{Failure, Receipt, SinkError, Writer, Writers};
+
+use publish::{Message, Publisher};
+use render::Renderer;
+
+/// What reaches this stage, tick by tick.
+pub struct Inputs<'scope> {
+    pub people: Stream<'scope, Evaluated>,
+    pub belongings: Stream<'scope, Belonging>,
+    pub rejects: Stream<'scope, Reject>,
+    pub now: Stream<'scope, Micros>,
+}
+
+/// Publishes what a tick changed. The probe's frontier passes a tick when it is acknowledged.
+///
+/// Files are written by the first process, whose workers are the first `local` ones.
+pub fn publish<'scope>(
+    plan: &Arc<Plan>,
+    inputs: Inputs<'scope>,
+    local: usize,
+    writers: Writers,
+    counts: SharedCounts,
+) -> Handle<Tick> {
+    let scope = inputs.now.scope();
+    let worker = scope.index() as u64;
+    let mut renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
+    let people = in_tick_order(inputs.people, Pipeline, "Render", move |_, batch, messages| {
+        batch.into_iter().for_each(|evaluated| renderer.render(evaluated, messages));
+    });
+    let router = publish::Router::new(plan, local as u64);
+    let belongings = {
+        let router = router.clone();
+        inputs.belongings.flat_map(move |belonging| publish::belonging_messages(&router, belonging))
+    };
+    let rejects = {
+        let plan = Arc::clone(plan);
+        inputs.rejects.flat_map(move |reject| publish::reject_messages(&plan, &router, &reject))
+    };
+    let now = inputs.now.map(move |now| Message::Now(worker, now));
+    let messages = scope.concatenate([people, belongings, rejects, now]);
+    let mut publisher = Publisher::new(Arc::clone(plan), counts);
+    let records = in_tick_order(
+        messages,
+        Exchange::new(Message::route),
+        "Publish",
+        move |_, batch, records| publisher.publish(batch, records),
+    );
+    let (probe, _) = write::write(records, writers).probe();
+    probe
+}

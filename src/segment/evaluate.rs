@@ -1,0 +1,146 @@
+//! The evaluation of attributes and segments over many people at once.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListBuilder, RecordBatch, StringBuilder, StructArray,
+    TimestampMicrosecondArray, new_null_array,
+};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::{
+    DataType, Field, Fields, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+
+use crate::columns;
+use crate::identity::Component;
+use crate::metrics::SharedCounts;
+use crate::profile::PersonState;
+use crate::spec::plan::{Plan, Step};
+use crate::spec::sql::Expression;
+use crate::time::Micros;
+
+pub struct Evaluator {
+    plan: Arc<Plan>,
+    /// The first columns of the profile's schema, by how many.
+    prefixes: Vec<SchemaRef>,
+    counts: SharedCounts,
+}
+
+impl Evaluator {
+    pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
+        let fields = plan.profile_schema.fields();
+        let prefix = |length| Arc::new(Schema::new(Fields::from(&fields[..length])));
+        Evaluator { prefixes: (0..=fields.len()).map(prefix).collect(), plan, counts }
+    }
+
+    /// One row a person, the columns those of the profile's schema.
+    pub fn columns(&self, people: &[(Component, PersonState)], now: Micros) -> RecordBatch {
+        let aggregates = self.aggregates(people);
+        let mut columns: Vec<ArrayRef> = vec![
+            self.identifiers(people),
+            now_column(self.plan.profile_schema.field(1).data_type(), people.len(), now),
+        ];
+        for step in &self.plan.steps {
+            let column = match step {
+                Step::Aggregates(expression) => self.value_or_null(expression, &aggregates),
+                Step::Derived(expression) => {
+                    self.value_or_null(expression, &self.batch(columns.clone()))
+                }
+            };
+            columns.push(column);
+        }
+        self.batch(columns)
+    }
+
+    /// For each person the next instant after `now` at which a condition on it can change.
+    pub fn next_instants(&self, people: &RecordBatch, now: Micros) -> Vec<Option<Micros>> {
+        let mut next = vec![None; people.num_rows()];
+        for instant in &self.plan.instants {
+            let at = self.value_or_null(&instant.at, people);
+            let at = match at.data_type() {
+                DataType::Timestamp(TimeUnit::Microsecond, _) => at,
+                _ => cast(&at, &DataType::Timestamp(TimeUnit::Microsecond, None))
+                    .expect("the plan makes instants timestamps"),
+            };
+            let at = at.as_primitive::<TimestampMicrosecondType>();
+            for (next, at) in next.iter_mut().zip(at) {
+                let at = at.map(|at| at.saturating_add(instant.after as i64));
+                let later = at.filter(|at| *at > now);
+                *next = match (*next, later) {
+                    (Some(one), Some(other)) => Some(Micros::min(one, other)),
+                    (one, other) => one.or(other),
+                };
+            }
+        }
+        next
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>) -> RecordBatch {
+        let schema = Arc::clone(&self.prefixes[columns.len()]);
+        RecordBatch::try_new(schema, columns).expect("columns are of the types of the plan")
+    }
+
+    fn aggregates(&self, people: &[(Component, PersonState)]) -> RecordBatch {
+        let schema = &self.plan.aggregate_schema;
+        let column = |(index, field): (usize, &Arc<Field>)| {
+            let values = people.iter().map(|(_, state)| state.aggregates[index].as_ref());
+            columns::array(field.data_type(), values)
+        };
+        let columns = schema.fields().iter().enumerate().map(column).collect();
+        let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(people.len()));
+        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)
+            .expect("aggregates are of the types of the plan")
+    }
+
+    /// A struct with a list of text for each type of identifier.
+    fn identifiers(&self, people: &[(Component, PersonState)]) -> ArrayRef {
+        let DataType::Struct(fields) = self.plan.profile_schema.field(0).data_type() else {
+            unreachable!("the plan makes identifiers a struct")
+        };
+        if fields.is_empty() {
+            return Arc::new(StructArray::new_empty_fields(people.len(), None));
+        }
+        let lists = fields.iter().enumerate().map(|(kind, field)| {
+            let DataType::List(item) = field.data_type() else {
+                unreachable!("the plan makes identifiers of a type a list")
+            };
+            let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(item));
+            for (_, state) in people {
+                let texts = state.identifiers.iter().filter(|(of, _)| *of as usize == kind);
+                texts.for_each(|(_, text)| lists.values().append_value(text));
+                lists.append(true);
+            }
+            Arc::new(lists.finish()) as ArrayRef
+        });
+        Arc::new(StructArray::new(fields.clone(), lists.collect(), None))
+    }
+
+    /// The expression's value; null for a person for whom it fails, which is counted.
+    fn value_or_null(&self, expression: &Expression, batch: &RecordBatch) -> ArrayRef {
+        match expression.evaluate(batch) {
+            Ok(values) => values,
+            Err(error) if batch.num_rows() == 1 => {
+                tracing::debug!("{}: {error}", expression.text);
+                self.counts.borrow_mut().failed_expressions += 1;
+                new_null_array(&expression.data_type, 1)
+            }
+            Err(_) => {
+                let half = batch.num_rows() / 2;
+                let first = self.value_or_null(expression, &batch.slice(0, half));
+                let second =
+                    self.value_or_null(expression, &batch.slice(half, batch.num_rows() - half));
+                concat(&[&first, &second]).expect("of one type")
+            }
+        }
+    }
+}
+
+fn now_column(data_type: &DataType, rows: usize, now: Micros) -> ArrayRef {
+    let values = TimestampMicrosecondArray::from_value(now, rows);
+    match data_type {
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            Arc::new(values.with_timezone_opt(zone.clone()))
+        }
+        other => unreachable!("the plan makes now() a timestamp, not {other}"),
+    }
+}

@@ -1,0 +1,251 @@
+//! People as they are published: a profile for each output, the segments that they are in.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::json::{write_text, write_value};
+use super::publish::{Message, Router, Value};
+use crate::identity::Component;
+use crate::metrics::SharedCounts;
+use crate::profile::PersonState;
+use crate::row::IdentifierHash;
+use crate::segment::Evaluated;
+use crate::spec::plan::{Output, Plan, Publish};
+
+/// One worker's share of the people, as published.
+pub struct Renderer {
+    plan: Arc<Plan>,
+    router: Router,
+    /// Indexes of the outputs of profiles and of segments.
+    profiles: Vec<u16>,
+    segments: Vec<u16>,
+    /// Indexes of the segments, by name.
+    segments_by_name: Vec<usize>,
+    people: HashMap<Component, Published>,
+    counts: SharedCounts,
+}
+
+struct Published {
+    id: IdentifierHash,
+    /// By output of profiles; `None` where the person is not in it.
+    digests: SmallVec<[Option<u128>; 2]>,
+    segments: Bits,
+}
+
+/// Which segments a person is in, by 64.
+type Bits = SmallVec<[u64; 1]>;
+
+impl Renderer {
+    pub fn new(plan: Arc<Plan>, local: u64, counts: SharedCounts) -> Self {
+        let of = |publish: Publish| {
+            let outputs = plan.outputs.iter().enumerate();
+            outputs
+                .filter(|(_, output)| output.publish == publish)
+                .map(|(index, _)| index as u16)
+                .collect()
+        };
+        let mut segments_by_name: Vec<usize> = (0..plan.segments.len()).collect();
+        segments_by_name.sort_by_key(|index| &plan.segments[*index].name);
+        Renderer {
+            router: Router::new(&plan, local),
+            profiles: of(Publish::Profiles),
+            segments: of(Publish::Segments),
+            segments_by_name,
+            people: HashMap::new(),
+            counts,
+            plan,
+        }
+    }
+
+    pub fn render(&mut self, evaluated: Evaluated, messages: &mut Vec<Message>) {
+        let Evaluated { people, columns, gone } = evaluated;
+        for component in gone {
+            if let Some(before) = self.people.remove(&component) {
+                self.tell(Some(before), None, messages);
+            }
+        }
+        let plan = Arc::clone(&self.plan);
+        let segments: Vec<&BooleanArray> = plan
+            .segments
+            .iter()
+            .map(|segment| columns.column(segment.column).as_boolean())
+            .collect();
+        let outputs: Vec<(&Output, Option<BooleanArray>)> = self
+            .profiles
+            .iter()
+            .map(|output| {
+                let output = &plan.outputs[*output as usize];
+                let members = output.condition.as_ref().map(|condition| {
+                    condition.matches(&columns).unwrap_or_else(|error| {
+                        tracing::debug!("{}: {error}", condition.text);
+                        BooleanArray::from(vec![false; columns.num_rows()])
+                    })
+                });
+                (output, members)
+            })
+            .collect();
+        for (row, (component, state)) in people.iter().enumerate() {
+            let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
+            for (index, segment) in segments.iter().enumerate() {
+                if segment.is_valid(row) && segment.value(row) {
+                    bits[index / 64] |= 1 << (index % 64);
+                }
+            }
+            let mut values: SmallVec<[Option<Value>; 2]> = SmallVec::new();
+            for (output, members) in &outputs {
+                let is_in = members.as_ref().is_none_or(|members| members.value(row));
+                values.push(
+                    is_in.then(|| Value::new(self.profile(output, state, &columns, row, &bits))),
+                );
+            }
+            let before = self.people.remove(component);
+            let published = Published {
+                id: state.id,
+                digests: values.iter().map(|value| value.as_ref().map(|v| v.digest)).collect(),
+                segments: bits,
+            };
+            self.tell(before, Some((&published, values)), messages);
+            self.people.insert(*component, published);
+        }
+    }
+
+    /// Says what a person's keys were and are, where that differs.
+    fn tell(
+        &self,
+        before: Option<Published>,
+        after: Option<(&Published, SmallVec<[Option<Value>; 2]>)>,
+        messages: &mut Vec<Message>,
+    ) {
+        let id_before = before.as_ref().map(|before| before.id);
+        let id_after = after.as_ref().map(|(after, _)| after.id);
+        let none = Bits::new();
+        let bits_before = before.as_ref().map_or(&none, |before| &before.segments);
+        let bits_after = after.as_ref().map_or(&none, |(after, _)| &after.segments);
+        self.tell_segments(id_before, bits_before, id_after, bits_after, messages);
+        let mut values = after.map(|(_, values)| values.into_iter());
+        for (index, output) in self.profiles.iter().enumerate() {
+            let digest = before.as_ref().and_then(|before| before.digests[index]);
+            let value = values.as_mut().and_then(|values| values.next().expect("one an output"));
+            let message = |person: IdentifierHash, before, after| Message::Profile {
+                route: self.router.route(*output, person.0),
+                output: *output,
+                person: person.0,
+                before,
+                after,
+            };
+            if id_before == id_after {
+                let Some(id) = id_after else { continue };
+                if digest != value.as_ref().map(|value| value.digest) {
+                    messages.push(message(id, digest, value));
+                }
+                continue;
+            }
+            if let Some(id) = id_before
+                && digest.is_some()
+            {
+                messages.push(message(id, digest, None));
+            }
+            if let Some(id) = id_after
+                && value.is_some()
+            {
+                messages.push(message(id, None, value));
+            }
+        }
+    }
+
+    fn tell_segments(
+        &self,
+        id_before: Option<IdentifierHash>,
+        bits_before: &Bits,
+        id_after: Option<IdentifierHash>,
+        bits_after: &Bits,
+        messages: &mut Vec<Message>,
+    ) {
+        let is_in = |bits: &Bits, segment: usize| {
+            bits.get(segment / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)
+        };
+        for segment in 0..self.plan.segments.len() {
+            let (before, after) = (is_in(bits_before, segment), is_in(bits_after, segment));
+            if !before && !after {
+                continue;
+            }
+            self.counts.borrow_mut().segments[segment] += after as i64 - before as i64;
+            let mut message = |output: u16, person: IdentifierHash, before, after| {
+                messages.push(Message::Segment {
+                    route: self.router.route(output, person.0),
+                    output,
+                    segment: segment as u16,
+                    person: person.0,
+                    before,
+                    after,
+                })
+            };
+            for output in &self.segments {
+                match (id_before, id_after) {
+                    (Some(one), Some(other)) if one == other => {
+                        if before != after {
+                            message(*output, one, before, after);
+                        }
+                    }
+                    _ => {
+                        id_before
+                            .filter(|_| before)
+                            .inspect(|id| message(*output, *id, true, false));
+                        id_after.filter(|_| after).inspect(|id| message(*output, *id, false, true));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A profile's JSON less `at` and the closing brace.
+    fn profile(
+        &self,
+        output: &Output,
+        state: &PersonState,
+        columns: &RecordBatch,
+        row: usize,
+        segments: &Bits,
+    ) -> String {
+        let mut json = String::with_capacity(512);
+        write!(json, "{{\"person\":\"{}\",\"identifiers\":{{", state.id.person_id())
+            .expect("to a string");
+        let mut kind = None;
+        for (of, text) in state.identifiers.iter() {
+            if kind != Some(*of) {
+                json.push_str(if kind.is_some() { "]," } else { "" });
+                write_text(&self.plan.identifiers[*of as usize].name, &mut json);
+                json.push_str(":[");
+                kind = Some(*of);
+            } else {
+                json.push(',');
+            }
+            write_text(text, &mut json);
+        }
+        json.push_str("]},\"attributes\":{");
+        for (index, attribute) in output.attributes.iter().enumerate() {
+            let attribute = &self.plan.attributes[*attribute];
+            if index > 0 {
+                json.push(',');
+            }
+            write_text(&attribute.name, &mut json);
+            json.push(':');
+            write_value(columns.column(attribute.column), row, &mut json);
+        }
+        json.push_str("},\"segments\":[");
+        let mut first = true;
+        for index in &self.segments_by_name {
+            if segments[index / 64] >> (index % 64) & 1 == 1 {
+                json.push_str(if first { "" } else { "," });
+                write_text(&self.plan.segments[*index].name, &mut json);
+                first = false;
+            }
+        }
+        json.push(']');
+        json
+    }
+}
