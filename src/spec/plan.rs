@@ -270,3 +270,12 @@ pub enum Target {
         path: std::path::PathBuf,
     },
 }
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::Kafka { topic } => write!(f, "topic {topic}"),
+            Target::File { path } => write!(f, "{}", path.display()),
+        }
+    }
+}

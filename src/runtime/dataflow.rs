@@ -1,0 +1,207 @@
+//! The whole dataflow, from ticks and inboxes to acknowledged records.
+//!
+//! A tick is opened by the leader and reaches every worker; with it each feeds what its inbox holds.
+//! So whatever a worker had decoded happens at once, and the reading of the clock is part of the
+//! input.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::InputHandle;
+use timely::dataflow::operators::Input;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::worker::Worker;
+
+use super::Clock;
+use super::inbox::{Batch, Inbox};
+use crate::decode::admit::{Admission, RowChange};
+use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order};
+use crate::metrics::{Counts, SharedCounts};
+use crate::profile::Change;
+use crate::row::Row;
+use crate::sink::{self, Writers};
+use crate::spec::plan::Plan;
+use crate::time::{Micros, Tick};
+use crate::{identity, profile, segment};
+
+/// One worker's handles on the dataflow.
+pub struct Dataflow {
+    /// Each tick, with the wall clock's reading. Only the first worker, the leader, has it.
+    ticks: Option<InputHandle<Tick, CapacityContainerBuilder<Vec<Micros>>>>,
+    pub inbox: Rc<RefCell<Inbox>>,
+    /// Passes a tick when all that it sent is acknowledged.
+    pub complete: Handle<Tick>,
+    pub counts: SharedCounts,
+    due: [Rc<Cell<Option<Micros>>>; 2],
+}
+
+impl Dataflow {
+    /// Builds this worker's share. `local` workers are in each process.
+    pub fn build(
+        worker: &mut Worker,
+        plan: &Arc<Plan>,
+        clock: Clock,
+        writers: Writers,
+        local: usize,
+    ) -> Self {
+        let inbox = Rc::new(RefCell::new(Inbox::default()));
+        let counts = Rc::new(RefCell::new(Counts::new(
+            plan.sources.len(),
+            plan.segments.len(),
+            plan.outputs.len(),
+        )));
+        let due = [Rc::new(Cell::new(None)), Rc::new(Cell::new(None))];
+        let (ticks, complete) = worker.dataflow_named("selfsame", |scope| {
+            let (handle, ticks) = scope.new_input::<Vec<Micros>>();
+            let ticks = ticks.broadcast();
+            let rows = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rows));
+            let rejects = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rejects));
+            let latest = feed(ticks.clone(), &inbox, |batch| batch.latest.take());
+            let now = read_clock(clock, ticks, latest);
+
+            let standing = admit(plan, rows, now.clone(), &counts);
+            let (named, components) = identity::identify(standing.clone());
+            let changes = profile::assemble(
+                plan,
+                standing,
+                named,
+                components,
+                now.clone(),
+                Rc::clone(&due[0]),
+                Rc::clone(&counts),
+            );
+            let people = changes.clone().flat_map(|change| match change {
+                Change::Person(person) => Some(person),
+                Change::Belonging(_) => None,
+            });
+            let belongings = changes.flat_map(|change| match change {
+                Change::Belonging(belonging) => Some(belonging),
+                Change::Person(_) => None,
+            });
+            let people = segment::evaluate(
+                plan,
+                people,
+                now.clone(),
+                Rc::clone(&due[1]),
+                Rc::clone(&counts),
+            );
+            let inputs = sink::Inputs { people, belongings, rejects, now };
+            let complete = sink::publish(plan, inputs, local, writers, Rc::clone(&counts));
+            (handle, complete)
+        });
+        let ticks = (worker.index() == 0).then_some(ticks);
+        Dataflow { ticks, inbox, complete, counts, due }
+    }
+
+    /// Opens a tick, and closes it to whatever comes later. On all workers but the leader, nothing.
+    pub fn open_tick(&mut self, tick: Tick, reading: Micros) {
+        if let Some(ticks) = &mut self.ticks {
+            ticks.advance_to(tick);
+            ticks.send(reading);
+            ticks.advance_to(tick + 1);
+            ticks.flush();
+        }
+    }
+
+    /// No tick will follow.
+    pub fn close(&mut self) {
+        self.ticks = None;
+    }
+
+    /// The next instant at which time alone changes something on this worker.
+    pub fn next_due(&self) -> Option<Micros> {
+        self.due.iter().filter_map(|due| due.get()).min()
+    }
+}
+
+/// Feeds a part of this worker's batch with each tick.
+fn feed<'scope, D: Clone + 'static, I: IntoIterator<Item = D>>(
+    ticks: Stream<'scope, Micros>,
+    inbox: &Rc<RefCell<Inbox>>,
+    part: impl Fn(&mut Batch) -> I + 'static,
+) -> Stream<'scope, D> {
+    let inbox = Rc::clone(inbox);
+    ticks.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(Pipeline, "Feed", |_, _| {
+        move |input, output| {
+            input.for_each_stamp(|capability, _| {
+                let Some(tick) = capability.least() else { return };
+                let mut data: Vec<D> =
+                    part(inbox.borrow_mut().batch(*tick)).into_iter().collect();
+                if !data.is_empty() {
+                    output.session(&capability).give_container(&mut data);
+                }
+            });
+        }
+    })
+}
+
+/// `now()` on every worker, for ticks in which it may have changed.
+fn read_clock<'scope>(
+    clock: Clock,
+    ticks: Stream<'scope, Micros>,
+    latest: Stream<'scope, Micros>,
+) -> Stream<'scope, Micros> {
+    match clock {
+        Clock::Wall => ticks,
+        Clock::Fixed(instant) => ticks.map(move |_| instant),
+        Clock::Event => {
+            let mut now = Micros::MIN;
+            let greatest = in_tick_order(
+                latest,
+                Exchange::new(|_| 0),
+                "Event clock",
+                move |_, batch, readings| {
+                    let latest = batch.into_iter().max().filter(|latest| *latest > now);
+                    latest.inspect(|latest| now = *latest);
+                    readings.extend(latest);
+                },
+            );
+            greatest.broadcast()
+        }
+    }
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+enum Arrival {
+    Row(Row),
+    Now(u64, Micros),
+}
+
+/// Which rows stand. An id or key is remembered by one worker.
+fn admit<'scope>(
+    plan: &Arc<Plan>,
+    rows: Stream<'scope, Row>,
+    now: Stream<'scope, Micros>,
+    counts: &SharedCounts,
+) -> Stream<'scope, RowChange> {
+    let worker = rows.scope().index() as u64;
+    let mut admission = Admission::new(plan);
+    let mut reading = Micros::MIN;
+    let counts = Rc::clone(counts);
+    let arrivals = rows.map(Arrival::Row).concat(now.map(move |now| Arrival::Now(worker, now)));
+    let route = |arrival: &Arrival| match arrival {
+        Arrival::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
+        Arrival::Now(worker, _) => *worker,
+    };
+    in_tick_order(arrivals, Exchange::new(route), "Admit", move |_, batch, changes| {
+        let mut rows = Vec::with_capacity(batch.len());
+        for arrival in batch {
+            match arrival {
+                Arrival::Now(_, now) => reading = reading.max(now),
+                Arrival::Row(row) => rows.push(row),
+            }
+        }
+        let mut counts = counts.borrow_mut();
+        for row in rows {
+            let counts = &mut counts.sources[row.source as usize];
+            match admission.admit(row, reading, changes) {
+                true => counts.accepted += 1,
+                false => counts.duplicates += 1,
+            }
+        }
+    })
+}

@@ -1,0 +1,64 @@
+//! Rows that a worker has decoded and that wait for a tick.
+
+use std::collections::BTreeMap;
+
+use crate::decode::Decoded;
+use crate::metrics::SharedCounts;
+use crate::row::{Reject, Row};
+use crate::time::{Micros, Tick};
+
+/// What goes into one tick on one worker.
+#[derive(Default)]
+pub struct Batch {
+    pub rows: Vec<Row>,
+    pub rejects: Vec<Reject>,
+    /// The greatest time of a row.
+    pub latest: Option<Micros>,
+}
+
+/// The batch that is being filled, and those that have been given to ticks but not yet taken.
+#[derive(Default)]
+pub struct Inbox {
+    open: Batch,
+    /// When the open batch's rows arrived: runs of instants with numbers of rows.
+    open_arrivals: Vec<(Micros, u32)>,
+    sealed: BTreeMap<Tick, Batch>,
+    /// Of ticks that are not complete.
+    arrivals: BTreeMap<Tick, Vec<(Micros, u32)>>,
+}
+
+impl Inbox {
+    pub fn add(&mut self, source: usize, decoded: Decoded, counts: &SharedCounts) {
+        let mut counts = counts.borrow_mut();
+        let counts = &mut counts.sources[source];
+        counts.rows += decoded.rows_in;
+        counts.rejected += decoded.rejects.len() as u64;
+        counts.dropped += decoded.dropped;
+        self.open.latest = self.open.latest.max(decoded.latest);
+        self.open.rows.extend(decoded.rows);
+        self.open.rejects.extend(decoded.rejects);
+        self.open_arrivals.extend(decoded.arrived);
+    }
+
+    /// Rows that wait for a tick.
+    pub fn waiting(&self) -> usize {
+        self.open_arrivals.len().max(self.open.rows.len() + self.open.rejects.len())
+    }
+
+    /// The batch of a tick; whatever waits becomes it when the tick is first asked for.
+    pub fn batch(&mut self, tick: Tick) -> &mut Batch {
+        self.arrivals.entry(tick).or_insert_with(|| std::mem::take(&mut self.open_arrivals));
+        self.sealed.entry(tick).or_insert_with(|| std::mem::take(&mut self.open))
+    }
+
+    /// Takes the arrivals of a tick that `complete` says is complete, the earliest first.
+    pub fn take_complete(
+        &mut self,
+        complete: impl Fn(Tick) -> bool,
+    ) -> Option<Vec<(Micros, u32)>> {
+        let entry = self.arrivals.first_entry().filter(|entry| complete(*entry.key()))?;
+        let (tick, arrivals) = entry.remove_entry();
+        self.sealed.remove(&tick);
+        Some(arrivals)
+    }
+}

@@ -1,0 +1,170 @@
+//! The summary of a run: what was read, who was found, how long it took.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::latency::{LatencySummary, new_histogram};
+use crate::metrics::Counts;
+use crate::spec::plan::Plan;
+
+/// What one worker counted and timed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerReport {
+    pub counts: Counts,
+    /// Latencies in microseconds, with numbers of rows.
+    pub latencies: Vec<(u64, u64)>,
+}
+
+/// What all workers counted and timed.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub counts: Counts,
+    pub latency: LatencySummary,
+    pub took: Duration,
+}
+
+impl Report {
+    pub fn of(plan: &Plan, workers: &[WorkerReport], took: Duration) -> Self {
+        let mut counts = Counts::new(plan.sources.len(), plan.segments.len(), plan.outputs.len());
+        let mut histogram = new_histogram();
+        for worker in workers {
+            counts.add(&worker.counts);
+            for (value, rows) in &worker.latencies {
+                histogram.saturating_record_n(*value, *rows);
+            }
+        }
+        let latency = LatencySummary::of(&histogram, plan.target_latency);
+        Report { counts, latency, took }
+    }
+}
+
+/// For machines: the fields that `--summary` writes.
+pub fn summary_json(plan: &Plan, report: &Report) -> serde_json::Value {
+    let Report { counts, latency, took } = report;
+    let sources = plan.sources.iter().zip(&counts.sources);
+    let segments = plan.segments.iter().zip(&counts.segments);
+    let outputs = plan.outputs.iter().zip(&counts.outputs);
+    serde_json::json!({
+        "name": plan.name,
+        "sources": sources
+            .map(|(source, counts)| (source.name.clone(), serde_json::json!(counts)))
+            .collect::<serde_json::Map<_, _>>(),
+        "identifiers": counts.identifiers,
+        "people": counts.people,
+        "merges": counts.merges,
+        "segments": segments
+            .map(|(segment, size)| (segment.name.clone(), (*size).into()))
+            .collect::<serde_json::Map<_, _>>(),
+        "outputs": outputs
+            .map(|(output, sent)| (output.name.clone(), (*sent).into()))
+            .collect::<serde_json::Map<_, _>>(),
+        "failed_expressions": counts.failed_expressions,
+        "seconds": took.as_secs_f64(),
+        "latency": latency,
+    })
+}
+
+/// For people.
+pub fn summary_text(plan: &Plan, report: &Report) -> String {
+    let Report { counts, latency, took } = report;
+    let mut text = String::new();
+    let rows: u64 = counts.sources.iter().map(|source| source.rows).sum();
+    let seconds = took.as_secs_f64();
+    let rate = rows as f64 / seconds.max(1e-3);
+    let mut line = |line: std::fmt::Arguments<'_>| {
+        text.write_fmt(line).expect("to a string");
+        text.push('\n');
+    };
+    line(format_args!(
+        "{}: {} rows in {seconds:.1} s ({} a second)",
+        plan.name,
+        grouped(rows as i64),
+        grouped(rate as i64)
+    ));
+    line(format_args!(""));
+    line(format_args!(
+        "  {:<20}{:>12}{:>12}{:>12}{:>12}{:>12}",
+        "source", "rows", "accepted", "rejected", "duplicate", "dropped"
+    ));
+    for (source, counts) in plan.sources.iter().zip(&counts.sources) {
+        let columns = [
+            counts.rows,
+            counts.accepted,
+            counts.rejected,
+            counts.duplicates,
+            counts.dropped,
+        ];
+        let columns = columns.map(|count| format!("{:>12}", grouped(count as i64))).concat();
+        line(format_args!("  {:<20}{columns}", source.name));
+    }
+    line(format_args!(""));
+    for (name, count) in [
+        ("identifiers", counts.identifiers),
+        ("people", counts.people),
+        ("merges", counts.merges as i64),
+    ] {
+        line(format_args!("  {name:<20}{:>12}", grouped(count)));
+    }
+    if !plan.segments.is_empty() {
+        line(format_args!(""));
+        line(format_args!("  {:<20}{:>12}{:>12}", "segment", "people", "share"));
+        for (segment, size) in plan.segments.iter().zip(&counts.segments) {
+            let share = *size as f64 / counts.people.max(1) as f64 * 100.0;
+            line(format_args!("  {:<20}{:>12}{share:>10.1} %", segment.name, grouped(*size)));
+        }
+    }
+    line(format_args!(""));
+    line(format_args!("  {:<20}{:>12}  {}", "output", "records", "to"));
+    for (output, sent) in plan.outputs.iter().zip(&counts.outputs) {
+        line(format_args!("  {:<20}{:>12}  {}", output.name, grouped(*sent as i64), output.target));
+    }
+    if counts.failed_expressions > 0 {
+        line(format_args!(""));
+        line(format_args!(
+            "  {} values are null because their expression failed (--log selfsame=debug says why)",
+            grouped(counts.failed_expressions as i64)
+        ));
+    }
+    line(format_args!(""));
+    line(format_args!("  latency, arrival to acknowledged output (ms)"));
+    line(format_args!(
+        "  {:>10}{:>10}{:>10}{:>10}{:>10}",
+        "p50", "p90", "p99", "p99.9", "max"
+    ));
+    line(format_args!(
+        "  {:>10.1}{:>10.1}{:>10.1}{:>10.1}{:>10.1}",
+        latency.p50, latency.p90, latency.p99, latency.p999, latency.max
+    ));
+    line(format_args!(
+        "  {:.2} % of {} rows within {:.0} ms",
+        latency.within_target * 100.0,
+        grouped(latency.count as i64),
+        latency.target_ms
+    ));
+    text
+}
+
+/// Digits in groups of three.
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn digits_are_grouped_by_three() {
+        let grouped: Vec<_> =
+            [0, 12, 123, 1234, -1234567].map(super::grouped).into_iter().collect();
+        assert_eq!(grouped, ["0", "12", "123", "1,234", "-1,234,567"]);
+    }
+}

@@ -1,0 +1,196 @@
+//! One worker's life: take in, ring, step, park.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use timely::worker::Worker;
+
+use super::Clock;
+use super::dataflow::Dataflow;
+use super::latency::{Latencies, LatencySummary, SharedLatencies, new_histogram};
+use super::leader::{Bell, Leader, Ring};
+use super::report::WorkerReport;
+use crate::decode::Decoder;
+use crate::sink::{Failure, Writers};
+use crate::source::{Feed, Next};
+use crate::spec::plan::Plan;
+use crate::time::wall_clock;
+
+/// Decoded rows that may wait for a tick: the inflow is held back beyond.
+const WAITING_ROWS: usize = 8_192;
+/// How long a worker may decode before it steps the dataflow.
+const DECODING: Duration = Duration::from_millis(3);
+/// How long an idle worker parks at most; it is woken when something arrives.
+const IDLE: Duration = Duration::from_millis(500);
+const SHARING: Duration = Duration::from_secs(1);
+const LOGGING: Duration = Duration::from_secs(10);
+
+/// What the workers of a process share.
+pub struct Process {
+    pub plan: Arc<Plan>,
+    pub clock: Clock,
+    pub workers: usize,
+    pub stop: Arc<AtomicBool>,
+    pub failure: Failure,
+    pub rows: AtomicU64,
+    pub latencies: SharedLatencies,
+}
+
+/// Runs one worker until everything is read and sent. The first worker returns all reports.
+pub fn work(
+    worker: &mut Worker,
+    process: &Process,
+    mut feed: Feed,
+    writers: Writers,
+) -> Result<Vec<WorkerReport>, String> {
+    let plan = &process.plan;
+    let mut bell = Bell::build(worker);
+    let mut dataflow = Dataflow::build(worker, plan, process.clock, writers, process.workers);
+    let mut leader = (worker.index() == 0).then(|| Leader::new(worker.peers()));
+    let mut decoders: Vec<Decoder> =
+        (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
+    let mut latencies = Latencies::default();
+    let mut journal = Journal::new(worker.index() % process.workers == 0);
+    let mut state = Reading::Open;
+    let mut rung = false;
+    while !dataflow.complete.done() {
+        if let Some(failure) = process.failure.get() {
+            return Err(failure.to_owned());
+        }
+        let mut more = false;
+        if state == Reading::Open {
+            if process.stop.load(Ordering::Relaxed) {
+                state = Reading::Ended;
+            } else {
+                (state, more) = take_in(process, &mut feed, &mut decoders, &dataflow);
+            }
+        }
+        let waiting = dataflow.inbox.borrow().waiting() > 0;
+        let due = dataflow.next_due().filter(|_| process.clock == Clock::Wall);
+        let until_due = due.map(|due| due.saturating_sub(wall_clock()));
+        rung &= waiting || until_due.is_some_and(|until| until <= 0);
+        if !rung && (waiting || until_due.is_some_and(|until| until <= 0)) {
+            bell.ring(Ring::Wanted);
+            rung = true;
+        }
+        if state == Reading::Ended && !waiting {
+            bell.ring(Ring::Ended);
+            state = Reading::Told;
+        }
+        let mut timeout = match until_due {
+            Some(until @ 1..) => IDLE.min(Duration::from_micros(until as u64)),
+            _ => IDLE,
+        };
+        if let Some(leader) = &mut leader {
+            leader.hear(&bell);
+            if let Some(rest) = leader.lead(&mut dataflow) {
+                timeout = timeout.min(rest);
+            }
+            if leader.is_done() {
+                dataflow.close();
+                timeout = Duration::ZERO;
+            }
+        }
+        worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
+        while let Some(arrivals) = {
+            let complete = |tick| !dataflow.complete.less_equal(&tick);
+            let taken = dataflow.inbox.borrow_mut().take_complete(complete);
+            taken
+        } {
+            latencies.record(&arrivals, wall_clock());
+        }
+        journal.write(process, &mut latencies);
+    }
+    let counts = dataflow.counts.borrow().clone();
+    bell.ring(Ring::Report(WorkerReport { counts, latencies: latencies.recorded() }));
+    let (heard, silent) = bell.close();
+    while !silent.done() {
+        worker.step_or_park(Some(IDLE));
+    }
+    let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
+    reports.extend(heard.borrow_mut().drain(..).filter_map(|ring| match ring {
+        Ring::Report(report) => Some(report),
+        _ => None,
+    }));
+    Ok(reports)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Open,
+    Ended,
+    /// Ended, and the leader knows.
+    Told,
+}
+
+/// Decodes what has arrived, up to the bounds. Says whether there may be more right now.
+fn take_in(
+    process: &Process,
+    feed: &mut Feed,
+    decoders: &mut [Decoder],
+    dataflow: &Dataflow,
+) -> (Reading, bool) {
+    let started = Instant::now();
+    while dataflow.inbox.borrow().waiting() < WAITING_ROWS {
+        let chunk = match feed.try_next() {
+            Next::Chunk(chunk) => chunk,
+            Next::Empty => return (Reading::Open, false),
+            Next::Ended => return (Reading::Ended, false),
+            Next::Failed(error) => {
+                process.failure.set(error.to_string());
+                return (Reading::Ended, false);
+            }
+        };
+        let source = chunk.source as usize;
+        let decoded = decoders[source].decode(&chunk, wall_clock());
+        process.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
+        dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
+        if started.elapsed() > DECODING {
+            return (Reading::Open, true);
+        }
+    }
+    // Held back: the dataflow's own activity, or its receipts, wake this worker.
+    (Reading::Open, false)
+}
+
+/// What the first worker of a process logs of all of them.
+struct Journal {
+    writes: bool,
+    started: Instant,
+    shared: Instant,
+    logged: Instant,
+    rows: u64,
+}
+
+impl Journal {
+    fn new(writes: bool) -> Self {
+        let now = Instant::now();
+        Journal { writes, started: now, shared: now, logged: now, rows: 0 }
+    }
+
+    fn write(&mut self, process: &Process, latencies: &mut Latencies) {
+        if self.shared.elapsed() < SHARING {
+            return;
+        }
+        self.shared = Instant::now();
+        latencies.share(&process.latencies);
+        let interval = self.logged.elapsed();
+        if !self.writes || interval < LOGGING {
+            return;
+        }
+        self.logged = Instant::now();
+        let rows = process.rows.load(Ordering::Relaxed);
+        let recent = {
+            let mut shared = process.latencies.lock().expect("no one panics with it");
+            std::mem::replace(&mut *shared, new_histogram())
+        };
+        let fresh = rows - std::mem::replace(&mut self.rows, rows);
+        if fresh > 0 {
+            let rate = fresh as f64 / interval.as_secs_f64();
+            let latency = LatencySummary::of(&recent, process.plan.target_latency);
+            let seconds = self.started.elapsed().as_secs();
+            tracing::info!("{seconds} s: {rows} rows, {rate:.0} a second; latency {latency}");
+        }
+    }
+}
