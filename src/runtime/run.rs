@@ -1,6 +1,5 @@
 //! A run as a user starts it: sources and sinks opened first, then the workers.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
@@ -41,8 +40,6 @@ pub enum RunError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Sink(#[from] SinkError),
-    #[error("hosts file '{path}' can't be read: {source}")]
-    Hosts { path: PathBuf, source: std::io::Error },
     #[error("{0}")]
     Workers(String),
 }

@@ -1,1 +1,9 @@
-//!
+//! Reads what sink publishes: a person by any identifier, an output as it grows.
+
+mod changelog;
+mod lookup;
+mod tail;
+
+pub use changelog::{Changelog, ChangelogError, Entry, changelogs_in, changelogs_of};
+pub use lookup::{Found, lookup};
+pub use tail::tail;

@@ -1,0 +1,319 @@
+//! Commands, their options and help.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use selfsame::generate::GenerateArgs;
+use selfsame::runtime::{self, Clock};
+use selfsame::serve::{self, Found};
+use selfsame::{generate, spec};
+
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+const AFTER_HELP: &str = "\
+Start here:
+  selfsame run dataflows/retail/retail.yaml --clock event --until-end
+  selfsame get ada@example.com
+  selfsame tail segments
+
+A definition says where records come from, what ties them to a person, what is known about each
+person and which people belong to which segment. docs/reference.md has every word of it.";
+
+/// The same person, across every system, at every instant.
+///
+/// Reads event streams and record tables, keeps who is the same person, what is known about them and
+/// which segments they are in, and sends every change as a changelog.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log to stderr: a level (error, warn, info, debug), or levels by target as in
+    /// `warn,selfsame=debug`
+    #[arg(long, global = true, default_value = "info", env = "SELFSAME_LOG", value_name = "FILTER")]
+    log: String,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a definition: read its sources, send its outputs
+    Run(RunArgs),
+    /// Check a definition, and say what it does or what is wrong with it
+    Check {
+        /// The definition file
+        spec: PathBuf,
+    },
+    /// Print the JSON Schema of the definition file, for editors
+    Schema,
+    /// Make a deterministic retail history of any size, as files or into Kafka
+    Generate(GenerateArgs),
+    /// Print the profile of a person, by person id or any identifier
+    Get(GetArgs),
+    /// Print the last records of an output, and with --follow those that come
+    Tail(TailArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// The definition file
+    spec: PathBuf,
+    /// What now() follows: `wall` (the wall clock), `event` (the greatest event time seen, for
+    /// replays of old data), or `fixed:` and an instant, as in fixed:2025-07-05T00:00:00Z
+    #[arg(long, default_value = "wall", value_parser = parse_clock)]
+    clock: Clock,
+    /// Stop when all files are read and all partitions are at the end that they had at the start,
+    /// after everything is sent
+    #[arg(long)]
+    until_end: bool,
+    /// Keep reading what is appended to files, and new files that match
+    #[arg(long, conflicts_with = "until_end")]
+    follow: bool,
+    /// Worker threads in this process
+    #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = parse_workers)]
+    workers: usize,
+    /// This process's number, from 0, of those in --hosts
+    #[arg(long, default_value_t = 0, value_name = "I", requires = "hosts")]
+    process: usize,
+    /// A file with a line host:port for each process, the same on all of them
+    #[arg(long, value_name = "FILE")]
+    hosts: Option<PathBuf>,
+    /// Also write the summary as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct WhereArgs {
+    /// Read the outputs that this definition names
+    #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// Read the *.ndjson files in this folder
+    #[arg(long, default_value = "out", value_name = "DIR", conflicts_with = "spec")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct GetArgs {
+    /// A person id (p_…), an identifier as type:value, or a value of whatever type
+    id: String,
+    #[command(flatten)]
+    from: WhereArgs,
+}
+
+#[derive(Args)]
+struct TailArgs {
+    /// The output's name, such as profiles, segments, identities or rejects
+    output: String,
+    /// How many of the last records to print
+    #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
+    records: usize,
+    /// Go on printing records as they come
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    from: WhereArgs,
+}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = start_logging(&cli.log) {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
+    let outcome = match cli.command {
+        Command::Run(args) => run(args),
+        Command::Check { spec } => check(&spec),
+        Command::Schema => print(&format!("{:#}\n", spec::schema())),
+        Command::Generate(args) => generate(&args),
+        Command::Get(args) => get(&args),
+        Command::Tail(args) => tail(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn start_logging(filter: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| format!("--log '{filter}' is no filter: {error}"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}
+
+fn run(args: RunArgs) -> Outcome {
+    let plan = Arc::new(spec::load(&args.spec)?);
+    let hosts = match &args.hosts {
+        None => Vec::new(),
+        Some(path) => read_hosts(path)?,
+    };
+    if args.process > 0 && args.process >= hosts.len() {
+        let (process, hosts) = (args.process, hosts.len());
+        return Err(format!("--process {process}: the hosts file names {hosts}, counted from 0").into());
+    }
+    let options = runtime::Options {
+        clock: args.clock,
+        workers: args.workers,
+        process: args.process,
+        hosts,
+        until_end: args.until_end,
+        follow: args.follow,
+    };
+    if let Some(report) = runtime::run(Arc::clone(&plan), &options)? {
+        if let Some(path) = &args.summary {
+            let json = format!("{:#}\n", runtime::summary_json(&plan, &report));
+            std::fs::write(path, json)
+                .map_err(|error| format!("summary '{}' can't be written: {error}", path.display()))?;
+        }
+        print(&runtime::summary_text(&plan, &report))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(path: &Path) -> Outcome {
+    let plan = spec::load(path)?;
+    print(&spec::explain(&plan))
+}
+
+fn generate(args: &GenerateArgs) -> Outcome {
+    let summary = generate::run(&args.options()?)?;
+    print(&format!("{summary}\n"))
+}
+
+fn get(args: &GetArgs) -> Outcome {
+    match serve::lookup(&changelogs(&args.from)?, &args.id)? {
+        Found::Profile { json, merged } => {
+            for person in merged {
+                eprintln!("{person} was merged into:");
+            }
+            let profile: Box<serde_json::value::RawValue> = serde_json::from_str(&json)?;
+            print(&format!("{}\n", indented(profile.get())))
+        }
+        Found::Gone { person } => {
+            eprintln!("{person} is gone");
+            Ok(ExitCode::FAILURE)
+        }
+        Found::Nobody => {
+            eprintln!("nobody is known as '{}'", args.id);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn tail(args: &TailArgs) -> Outcome {
+    let changelogs = changelogs(&args.from)?;
+    let mut out = std::io::stdout().lock();
+    serve::tail(&changelogs, &args.output, args.records, args.follow, &mut out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn changelogs(from: &WhereArgs) -> Result<Vec<serve::Changelog>, Box<dyn std::error::Error>> {
+    Ok(match &from.spec {
+        Some(spec) => serve::changelogs_of(&spec::load(spec)?),
+        None => serve::changelogs_in(&from.out)?,
+    })
+}
+
+/// A reader that leaves early (`| head`) is no error.
+fn print(text: &str) -> Outcome {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// JSON on several lines, its numbers with the digits that they came with.
+fn indented(json: &str) -> String {
+    let mut text = String::new();
+    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+    let mut characters = json.chars().peekable();
+    while let Some(character) = characters.next() {
+        if quoted {
+            text.push(character);
+            quoted = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+            continue;
+        }
+        let line = |text: &mut String, depth: usize| {
+            text.push('\n');
+            text.extend(std::iter::repeat_n("  ", depth));
+        };
+        match character {
+            '"' => {
+                quoted = true;
+                text.push('"');
+            }
+            '{' | '[' if characters.peek().is_some_and(|next| matches!(next, '}' | ']')) => {
+                text.push(character);
+                text.extend(characters.next());
+            }
+            '{' | '[' => {
+                depth += 1;
+                text.push(character);
+                line(&mut text, depth);
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut text, depth);
+                text.push(character);
+            }
+            ',' => {
+                text.push(',');
+                line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            _ if character.is_whitespace() => {}
+            _ => text.push(character),
+        }
+    }
+    text
+}
+
+fn parse_clock(text: &str) -> Result<Clock, String> {
+    match text {
+        "wall" => Ok(Clock::Wall),
+        "event" => Ok(Clock::Event),
+        _ => {
+            let instant = text.strip_prefix("fixed:").ok_or(
+                "a clock is `wall`, `event`, or `fixed:` and an instant such as \
+                 fixed:2025-07-05T00:00:00Z",
+            )?;
+            let instant = chrono::DateTime::parse_from_rfc3339(instant)
+                .map_err(|error| format!("'{instant}' is no instant as in RFC 3339: {error}"))?;
+            Ok(Clock::Fixed(instant.timestamp_micros()))
+        }
+    }
+}
+
+fn parse_workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(workers @ 1..=1024) => Ok(workers),
+        _ => Err("a number from 1 to 1024".to_owned()),
+    }
+}
+
+fn read_hosts(path: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("hosts file '{}' can't be read: {error}", path.display()))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let hosts: Vec<String> = lines.map(str::to_owned).collect();
+    let bad = hosts.iter().find(|host| !host.contains(':'));
+    match bad {
+        Some(host) => {
+            Err(format!("hosts file '{}': '{host}' is not host:port", path.display()).into())
+        }
+        None if hosts.is_empty() => {
+            Err(format!("hosts file '{}' names no process", path.display()).into())
+        }
+        None => Ok(hosts),
+    }
+}

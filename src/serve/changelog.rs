@@ -1,0 +1,249 @@
+//! Changelogs read back, from files and topics alike.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Headers;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::spec::plan::{Kafka, Plan, Target};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where an output's changelog lies.
+#[derive(Clone, Debug)]
+pub enum Changelog {
+    /// A file may hold several outputs; `output` is the one meant, `None` all of them.
+    File { output: Option<String>, path: PathBuf },
+    Topic { output: String, topic: String, kafka: Kafka },
+}
+
+/// One record.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    pub output: Cow<'a, str>,
+    pub key: Cow<'a, str>,
+    /// JSON; `None` is a tombstone.
+    pub value: Option<&'a str>,
+    pub merged_into: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChangelogError {
+    #[error("'{path}' can't be read: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("'{path}', line {line}, is no record of a changelog: {source}")]
+    Line { path: PathBuf, line: u64, source: serde_json::Error },
+    #[error("topic '{topic}' at '{brokers}' can't be read: {message}")]
+    Topic { topic: String, brokers: String, message: String },
+    #[error(
+        "no changelogs (*.ndjson) in '{0}': run a definition that writes there, or name one with --spec"
+    )]
+    NoFiles(PathBuf),
+    #[error("no output '{found}'; there are: {known}")]
+    NoOutput { found: String, known: String },
+}
+
+/// The outputs of a plan.
+pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
+    let changelog = |output: &crate::spec::plan::Output| match &output.target {
+        Target::File { path } => {
+            Changelog::File { output: Some(output.name.clone()), path: path.clone() }
+        }
+        Target::Kafka { topic } => Changelog::Topic {
+            output: output.name.clone(),
+            topic: topic.clone(),
+            kafka: plan.kafka.clone(),
+        },
+    };
+    plan.outputs.iter().map(changelog).collect()
+}
+
+/// The `*.ndjson` files in a folder.
+pub fn changelogs_in(folder: &Path) -> Result<Vec<Changelog>, ChangelogError> {
+    let named = |source| ChangelogError::File { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(named)? {
+        let path = entry.map_err(named)?.path();
+        if path.extension().is_some_and(|extension| extension == "ndjson") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err(ChangelogError::NoFiles(folder.to_owned()));
+    }
+    Ok(paths.into_iter().map(|path| Changelog::File { output: None, path }).collect())
+}
+
+/// A file's line.
+#[derive(Deserialize)]
+pub(super) struct Line<'a> {
+    #[serde(borrow)]
+    output: Cow<'a, str>,
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    merged_into: Option<Cow<'a, str>>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn parse(line: &'a str) -> Result<Entry<'a>, serde_json::Error> {
+        let Line { output, key, value, merged_into } = serde_json::from_str(line)?;
+        Ok(Entry { output, key, value: value.map(RawValue::get), merged_into })
+    }
+}
+
+impl Changelog {
+    /// Whether it can hold records of this output.
+    pub fn may_hold(&self, wanted: &str) -> bool {
+        match self {
+            Changelog::File { output: None, .. } => true,
+            Changelog::File { output: Some(output), .. } | Changelog::Topic { output, .. } => {
+                output == wanted
+            }
+        }
+    }
+
+    /// Every record up to the present end, in order.
+    pub fn scan(&self, mut take: impl FnMut(Entry<'_>)) -> Result<(), ChangelogError> {
+        match self {
+            Changelog::File { path, .. } => scan_file(path, take),
+            Changelog::Topic { output, topic, kafka } => {
+                let reader = TopicReader::new(topic, kafka, Offset::Beginning)?;
+                reader.read_to_end(output, &mut take)
+            }
+        }
+    }
+}
+
+fn scan_file(path: &Path, mut take: impl FnMut(Entry<'_>)) -> Result<(), ChangelogError> {
+    let named = |source| ChangelogError::File { path: path.to_owned(), source };
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(named)?);
+    let mut text = String::new();
+    for line in 1.. {
+        text.clear();
+        // A last line without its end is still being written.
+        if reader.read_line(&mut text).map_err(named)? == 0 || !text.ends_with('\n') {
+            break;
+        }
+        let entry = Line::parse(&text)
+            .map_err(|source| ChangelogError::Line { path: path.to_owned(), line, source })?;
+        take(entry);
+    }
+    Ok(())
+}
+
+/// A topic read from all partitions, committed records only, without a group.
+pub(super) struct TopicReader {
+    consumer: BaseConsumer,
+    topic: String,
+    brokers: String,
+    /// By partition, the offset at which what was there at the start ends.
+    ends: Vec<i64>,
+}
+
+impl TopicReader {
+    pub(super) fn new(topic: &str, kafka: &Kafka, from: Offset) -> Result<Self, ChangelogError> {
+        let failed = |message: String| ChangelogError::Topic {
+            topic: topic.to_owned(),
+            brokers: kafka.brokers.clone(),
+            message,
+        };
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &kafka.brokers).set("group.id", "selfsame-reader");
+        for (property, value) in &kafka.properties {
+            config.set(property, value);
+        }
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "false")
+            .set("isolation.level", "read_committed");
+        let consumer: BaseConsumer = config.create().map_err(|error| failed(error.to_string()))?;
+        let metadata = consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .map_err(|error| failed(error.to_string()))?;
+        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        if partitions == 0 {
+            return Err(failed("there is no such topic".to_owned()));
+        }
+        let mut assignment = TopicPartitionList::new();
+        let mut ends = Vec::new();
+        for partition in 0..partitions as i32 {
+            let (low, high) = consumer
+                .fetch_watermarks(topic, partition, PATIENCE)
+                .map_err(|error| failed(error.to_string()))?;
+            let start = match from {
+                Offset::OffsetTail(records) => Offset::Offset((high - records).max(low)),
+                other => other,
+            };
+            assignment
+                .add_partition_offset(topic, partition, start)
+                .map_err(|error| failed(error.to_string()))?;
+            ends.push(if high > low { high } else { 0 });
+        }
+        consumer.assign(&assignment).map_err(|error| failed(error.to_string()))?;
+        let (topic, brokers) = (topic.to_owned(), kafka.brokers.clone());
+        Ok(TopicReader { consumer, topic, brokers, ends })
+    }
+
+    /// Reads until what was there at the start has been read.
+    pub(super) fn read_to_end(
+        &self,
+        output: &str,
+        take: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<(), ChangelogError> {
+        while !self.is_at_end()? {
+            self.read(output, Duration::from_millis(100), take)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a record if one comes in time.
+    pub(super) fn read(
+        &self,
+        output: &str,
+        patience: Duration,
+        take: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<(), ChangelogError> {
+        let message = match self.consumer.poll(patience) {
+            None => return Ok(()),
+            Some(message) => message.map_err(|error| self.failed(error.to_string()))?,
+        };
+        let headers = message.headers();
+        let merged_into = headers.and_then(|headers| {
+            headers.iter().find(|header| header.key == "merged_into").and_then(|h| h.value)
+        });
+        take(Entry {
+            output: Cow::Borrowed(output),
+            key: String::from_utf8_lossy(message.key().unwrap_or_default()),
+            value: message.payload().and_then(|payload| std::str::from_utf8(payload).ok()),
+            merged_into: merged_into.map(String::from_utf8_lossy),
+        });
+        Ok(())
+    }
+
+    fn is_at_end(&self) -> Result<bool, ChangelogError> {
+        let positions = self.consumer.position().map_err(|error| self.failed(error.to_string()))?;
+        Ok(self.ends.iter().enumerate().all(|(partition, end)| {
+            *end == 0
+                || positions
+                    .find_partition(&self.topic, partition as i32)
+                    .and_then(|position| position.offset().to_raw())
+                    .is_some_and(|position| position >= *end)
+        }))
+    }
+
+    fn failed(&self, message: String) -> ChangelogError {
+        let (topic, brokers) = (self.topic.clone(), self.brokers.clone());
+        ChangelogError::Topic { topic, brokers, message }
+    }
+}
