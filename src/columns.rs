@@ -25,22 +25,27 @@ use crate::row::Datum;
 /// If the column has a type that the language does not know: the plan admits none.
 pub fn datum(array: &ArrayRef, row: usize) -> Option<Datum> {
     let mut found = None;
-    visit(array.as_ref(), row..row + 1, &mut |_, value| found = Some(value));
+    visit(array.as_ref(), &mut std::iter::once(row), &mut |_, value| found = Some(value));
     found
 }
 
-/// Every value that is not null with its row, from the first row to the last: what `datum` gives,
-/// with the column's type looked at once.
+/// The given rows' values, those that are not null: what `datum` gives, with the column's type
+/// looked at once.
 ///
 /// # Panics
 /// As [`datum`].
-pub fn for_each(array: &ArrayRef, mut take: impl FnMut(usize, Datum)) {
-    visit(array.as_ref(), 0..array.len(), &mut take);
+pub fn for_each(
+    array: &ArrayRef,
+    rows: impl IntoIterator<Item = usize>,
+    mut take: impl FnMut(usize, Datum),
+) {
+    visit(array.as_ref(), &mut rows.into_iter(), &mut take);
 }
 
+type Rows<'a> = dyn Iterator<Item = usize> + 'a;
 type Take<'a> = dyn FnMut(usize, Datum) + 'a;
 
-fn visit(array: &dyn Array, rows: std::ops::Range<usize>, take: &mut Take<'_>) {
+fn visit(array: &dyn Array, rows: &mut Rows<'_>, take: &mut Take<'_>) {
     match array.data_type() {
         DataType::Null => {}
         DataType::Boolean => {
@@ -114,7 +119,7 @@ fn unsigned(value: u64) -> Datum {
 
 fn primitives<T: ArrowPrimitiveType>(
     array: &dyn Array,
-    rows: std::ops::Range<usize>,
+    rows: &mut Rows<'_>,
     make: impl Fn(T::Native) -> Datum,
     take: &mut Take<'_>,
 ) {
@@ -126,13 +131,13 @@ fn primitives<T: ArrowPrimitiveType>(
 
 fn lists<O: OffsetSizeTrait>(
     lists: &GenericListArray<O>,
-    rows: std::ops::Range<usize>,
+    rows: &mut Rows<'_>,
     take: &mut Take<'_>,
 ) {
     for row in rows.filter(|row| lists.is_valid(*row)) {
         let items = lists.value(row);
         let mut list = Vec::with_capacity(items.len());
-        visit(items.as_ref(), 0..items.len(), &mut |_, item| list.push(item));
+        visit(items.as_ref(), &mut (0..items.len()), &mut |_, item| list.push(item));
         take(row, Datum::List(list.into()));
     }
 }
@@ -305,7 +310,8 @@ mod tests {
             assert_eq!(back.iter().map(Option::as_ref).collect::<Vec<_>>(), given, "{data_type}");
 
             let mut seen = Vec::new();
-            for_each(&column.slice(1, values.len()), |row, value| seen.push((row, value)));
+            let middle = column.slice(1, values.len());
+            for_each(&middle, 0..values.len(), |row, value| seen.push((row, value)));
             assert_eq!(seen, values.into_iter().enumerate().collect::<Vec<_>>(), "{data_type}");
         }
     }

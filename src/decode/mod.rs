@@ -1,1 +1,143 @@
+//! Bytes → typed rows, and rejects.
+//!
+//! By column: a chunk's raw rows become Arrow columns of the source's fields, the definition's SQL
+//! is evaluated over whole columns, and only then does each row get what it gives to the stages
+//! behind. A row that cannot be accepted is set aside with every reason; its neighbours never
+//! notice.
+
 pub mod admit;
+mod column;
+mod csv;
+mod evaluate;
+mod identifiers;
+mod json;
+mod raw;
+mod rows;
+mod scalar;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use serde_json::json;
+
+use crate::row::{Reject, Row};
+use crate::source::{Chunk, Payload};
+use crate::spec::plan::{Format, Plan, Source};
+use crate::time::Micros;
+use raw::{RawRow, Reader};
+
+pub use rows::key_hash;
+
+/// What `Reject::raw` keeps of a row.
+const RAW_KEPT: usize = 64 << 10;
+
+/// Decodes the chunks of one source.
+pub struct Decoder {
+    plan: Arc<Plan>,
+    source: usize,
+    reader: Reader,
+    /// The source's schema cut off before each derived column, and before `time`.
+    prefixes: Vec<SchemaRef>,
+}
+
+/// What became of a chunk.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    pub rows: Vec<Row>,
+    /// Runs of rows that arrived at one instant, with how many they are: all raw rows, whatever
+    /// became of them.
+    pub arrived: Vec<(Micros, u32)>,
+    pub rejects: Vec<Reject>,
+    /// Raw rows seen. Of events each is a row, a reject or dropped.
+    pub rows_in: u64,
+    /// By the source's `where`. A record that is dropped stands in `rows` too, as gone: it takes
+    /// the place of what its key held.
+    pub dropped: u64,
+    /// The greatest time of the rows.
+    pub latest: Option<Micros>,
+}
+
+impl Decoder {
+    /// For the source at this index of the plan.
+    pub fn new(plan: Arc<Plan>, source: usize) -> Self {
+        let of = &plan.sources[source];
+        let reader = Reader::new(of, &plan.time_zone);
+        let fields = of.fields.len();
+        let prefixes = (fields..=fields + of.derived.len())
+            .map(|columns| Arc::new(Schema::new(of.schema.fields()[..columns].to_vec())))
+            .collect();
+        Decoder { plan, source, reader, prefixes }
+    }
+
+    /// Decodes a chunk of this decoder's source; `wall` is the wall clock's reading.
+    pub fn decode(&mut self, chunk: &Chunk, wall: Micros) -> Decoded {
+        let plan = Arc::clone(&self.plan);
+        let source = &plan.sources[self.source];
+        let mut decoded = Decoded::default();
+        let mut raw = self.read(source, chunk);
+        decoded.rows_in = raw.len() as u64;
+        arrivals(chunk, raw.len(), &mut decoded.arrived);
+        let fields = self.reader.finish();
+        rows::accept(
+            &rows::Context { plan: &plan, source, prefixes: &self.prefixes, chunk, wall },
+            &mut raw,
+            fields,
+            &mut decoded,
+        );
+        let rejected = raw.iter_mut().filter(|row| !row.flaws.reasons.is_empty());
+        decoded.rejects.extend(rejected.map(|row| reject(chunk, row)));
+        decoded
+    }
+
+    fn read(&mut self, source: &Source, chunk: &Chunk) -> Vec<RawRow> {
+        match (&chunk.payload, source.format) {
+            (Payload::Lines { bytes, first_line, header: Some(header), .. }, Format::Csv) => {
+                self.reader.csv_lines(source, bytes, *first_line, header)
+            }
+            (Payload::Lines { bytes, first_line, .. }, _) => {
+                self.reader.json_lines(source, bytes, *first_line)
+            }
+            (Payload::Messages { bytes, messages }, _) => {
+                self.reader.json_messages(source, bytes, messages)
+            }
+            (Payload::Rows { .. }, _) => todo!(),
+        }
+    }
+}
+
+/// Which rows of the chunk arrived when.
+fn arrivals(chunk: &Chunk, rows: usize, runs: &mut Vec<(Micros, u32)>) {
+    match &chunk.payload {
+        Payload::Lines { arrived, .. } | Payload::Rows { arrived, .. } => {
+            if rows > 0 {
+                runs.push((*arrived, rows as u32));
+            }
+        }
+        Payload::Messages { messages, .. } => {
+            for message in messages {
+                match runs.last_mut() {
+                    Some((arrived, run)) if *arrived == message.arrived => *run += 1,
+                    _ => runs.push((message.arrived, 1)),
+                }
+            }
+        }
+    }
+}
+
+fn reject(chunk: &Chunk, row: &mut RawRow) -> Reject {
+    let (origin, offset) = (&*chunk.origin, row.offset);
+    let (position, bytes) = match &chunk.payload {
+        Payload::Messages { bytes, .. } => {
+            (json!({"topic": origin, "partition": chunk.part, "offset": offset}), bytes)
+        }
+        Payload::Lines { bytes, .. } => (json!({"file": origin, "line": offset}), bytes),
+        Payload::Rows { .. } => todo!(),
+    };
+    let raw = &bytes[row.bytes.clone()];
+    Reject {
+        source: chunk.source,
+        position,
+        reasons: std::mem::take(&mut row.flaws.reasons),
+        raw: raw[..raw.len().min(RAW_KEPT)].to_vec(),
+    }
+}

@@ -1,4 +1,16 @@
 //! Bytes in, with positions.
+//!
+//! Threads beside the workers read files and topics and hand over chunks of whole rows through
+//! bounded channels: when the workers are busy, reading waits, and memory stays bounded. What does
+//! not exist is told before anything starts.
+
+mod error;
+mod feed;
+mod files;
+mod kafka;
+mod parquet;
+pub mod records;
+mod text;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,6 +18,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use crate::time::Micros;
+
+pub use error::SourceError;
+pub use feed::{Feed, Feeds, Next, Options, Readers, start};
+
+/// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
+/// that memory stays bounded and decoding sees that it is too long.
+pub const ROW_LIMIT: usize = 1 << 20;
 
 /// What a source hands over at once: whole rows, not yet decoded.
 #[derive(Clone, Debug)]

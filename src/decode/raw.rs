@@ -1,0 +1,247 @@
+//! A chunk's raw rows, as columns of the source's fields.
+//!
+//! Every raw row has one slot in every column, also one that cannot be read at all: its slots are
+//! null and its reasons say why. So a bad row never moves its neighbours.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
+use super::column::Column;
+use super::csv::Cells;
+use super::json::Paths;
+use crate::row::Reason;
+use crate::source::{Message, records};
+use crate::spec::plan::{Kind, Source};
+use crate::time::Micros;
+
+/// A row may have this many bytes.
+pub const ROW_LIMIT: usize = crate::source::ROW_LIMIT;
+
+/// A row before anything is known of it but its place.
+pub(super) struct RawRow {
+    /// `Position::offset`.
+    pub offset: u64,
+    /// In the chunk's bytes.
+    pub bytes: Range<usize>,
+    /// The broker's.
+    pub timestamp: Option<Micros>,
+    /// What could be read of it.
+    pub reading: Reading,
+    pub flaws: Flaws,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Default)]
+pub(super) struct Flaws {
+    pub reasons: Vec<Reason>,
+    /// Columns whose value is bad, and null in its place: that it is missing is no further reason.
+    pub columns: Vec<usize>,
+}
+
+impl Flaws {
+    pub fn add(&mut self, code: &'static str, path: impl Into<String>, message: impl Into<String>) {
+        self.reasons.push(Reason { code, path: path.into(), message: message.into() });
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Its slots hold its values.
+    Fields,
+    /// Nothing.
+    Nothing,
+    /// A null payload: the record of the message's key is gone.
+    Tombstone { key: Option<Range<usize>> },
+}
+
+/// Reads raw rows into columns, reusing its buffers from chunk to chunk.
+pub(super) struct Reader {
+    paths: Paths,
+    cells: Cells,
+    columns: Vec<Column>,
+}
+
+impl Reader {
+    pub fn new(source: &Source, time_zone: &Arc<str>) -> Self {
+        let columns =
+            source.fields.iter().map(|field| Column::new(&field.data_type, time_zone)).collect();
+        Reader { paths: Paths::new(&source.fields), cells: Cells::new(), columns }
+    }
+
+    /// The columns of the rows read since the last call.
+    pub fn finish(&mut self) -> Vec<ArrayRef> {
+        self.columns.iter_mut().map(Column::finish).collect()
+    }
+
+    /// Lines of JSON; blank ones are no rows.
+    pub fn json_lines(&mut self, source: &Source, bytes: &[u8], first: u64) -> Vec<RawRow> {
+        let text = Text::of(bytes);
+        let mut rows = Vec::new();
+        let mut start = 0;
+        for line in first.. {
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
+            let row = start..without_return(bytes, start, end);
+            if !bytes[row.clone()].trim_ascii().is_empty() {
+                rows.push(self.json(source, &text, row, line));
+            }
+            start = end + 1;
+            if start >= bytes.len() {
+                break;
+            }
+        }
+        rows
+    }
+
+    /// Records of CSV; blank lines are no rows. A quote that nothing closes spoils its own line
+    /// only: what follows is read as if that line were not there.
+    pub fn csv_lines(
+        &mut self,
+        source: &Source,
+        bytes: &[u8],
+        first: u64,
+        header: &Arc<[String]>,
+    ) -> Vec<RawRow> {
+        let text = Text::of(bytes);
+        let mut rows = Vec::new();
+        let (mut start, mut line) = (0, first);
+        while start < bytes.len() {
+            let ending = records::ending(&bytes[start..]);
+            let end = match ending {
+                records::Ending::At(length) => start + length,
+                records::Ending::Open => bytes.len(),
+                records::Ending::Quoted => memchr::memchr(b'\n', &bytes[start..])
+                    .map_or(bytes.len(), |end| start + end + 1),
+            };
+            let newline = usize::from(bytes[end - 1] == b'\n');
+            let range = start..without_return(bytes, start, end - newline);
+            if !range.is_empty() {
+                let mut row = RawRow::at(line, range.clone());
+                if let Some(raw) = row.text(&text) {
+                    if ending == records::Ending::Quoted {
+                        row.unreadable("malformed", "a quote is opened and never closed");
+                    } else if !self.cells.decode(
+                        raw,
+                        header,
+                        &source.fields,
+                        &mut self.columns,
+                        &mut row.flaws,
+                    ) {
+                        row.reading = Reading::Nothing;
+                    }
+                }
+                self.fill(rows.len() + 1);
+                rows.push(row);
+            }
+            line += memchr::memchr_iter(b'\n', &bytes[start..end]).count() as u64;
+            start = end;
+        }
+        rows
+    }
+
+    /// JSON in the payloads of messages.
+    pub fn json_messages(
+        &mut self,
+        source: &Source,
+        bytes: &[u8],
+        messages: &[Message],
+    ) -> Vec<RawRow> {
+        let text = Text::of(bytes);
+        let mut rows = Vec::with_capacity(messages.len());
+        for message in messages {
+            let mut row = match (&message.payload, source.kind) {
+                (Some(payload), _) => self.json(source, &text, payload.clone(), message.offset),
+                (None, Kind::Records) => {
+                    let mut row = RawRow::at(message.offset, 0..0);
+                    row.reading = Reading::Tombstone { key: message.key.clone() };
+                    row
+                }
+                (None, Kind::Events) => {
+                    let mut row = RawRow::at(message.offset, 0..0);
+                    let why = "a null payload deletes a record, but this is a source of events";
+                    row.unreadable("malformed", why);
+                    row
+                }
+            };
+            row.timestamp = message.timestamp;
+            rows.push(row);
+            self.fill(rows.len());
+        }
+        rows
+    }
+
+    fn json(&mut self, source: &Source, text: &Text<'_>, bytes: Range<usize>, at: u64) -> RawRow {
+        let mut row = RawRow::at(at, bytes);
+        match row.text(text) {
+            Some(raw) => {
+                let read =
+                    self.paths.decode(raw, &source.fields, &mut self.columns, &mut row.flaws);
+                if !read {
+                    row.reading = Reading::Nothing;
+                }
+            }
+            None => self.columns.iter_mut().for_each(Column::push_null),
+        }
+        row
+    }
+
+    /// Nulls for rows of which nothing was read, so that every column has a slot for each.
+    fn fill(&mut self, rows: usize) {
+        for column in &mut self.columns {
+            if column.len() < rows {
+                column.push_null();
+            }
+        }
+    }
+}
+
+impl RawRow {
+    fn at(offset: u64, bytes: Range<usize>) -> Self {
+        RawRow { offset, bytes, timestamp: None, reading: Reading::Fields, flaws: Flaws::default() }
+    }
+
+    fn unreadable(&mut self, code: &'static str, message: impl Into<String>) {
+        self.flaws.add(code, "", message);
+        self.reading = Reading::Nothing;
+    }
+
+    /// The row's text, unless it is too long or none.
+    fn text<'chunk>(&mut self, text: &Text<'chunk>) -> Option<&'chunk str> {
+        if self.bytes.len() > ROW_LIMIT {
+            self.unreadable("too_long", format!("a row of more than {ROW_LIMIT} bytes"));
+            return None;
+        }
+        match text.get(self.bytes.clone()) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let message = format!("not UTF-8 at byte {}", error.valid_up_to() + 1);
+                self.unreadable("not_utf8", message);
+                None
+            }
+        }
+    }
+}
+
+/// Bytes that are checked to be UTF-8 all at once, and row by row only where they are not.
+struct Text<'chunk> {
+    bytes: &'chunk [u8],
+    checked: Option<&'chunk str>,
+}
+
+impl<'chunk> Text<'chunk> {
+    fn of(bytes: &'chunk [u8]) -> Self {
+        Text { bytes, checked: std::str::from_utf8(bytes).ok() }
+    }
+
+    fn get(&self, range: Range<usize>) -> Result<&'chunk str, std::str::Utf8Error> {
+        match self.checked.and_then(|text| text.get(range.clone())) {
+            Some(text) => Ok(text),
+            None => std::str::from_utf8(&self.bytes[range]),
+        }
+    }
+}
+
+fn without_return(bytes: &[u8], start: usize, end: usize) -> usize {
+    end - usize::from(bytes[start..end].last() == Some(&b'\r'))
+}

@@ -1,0 +1,374 @@
+//! Typed columns → rows, in the order in which a definition speaks: derived columns, time, which
+//! rows count, identifiers, what they give to aggregates.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use smallvec::SmallVec;
+
+use super::Decoded;
+use super::evaluate::{Failures, evaluate, evaluate_where, matches};
+use super::identifiers;
+use super::raw::{RawRow, Reading};
+use crate::columns;
+use crate::row::{Body, Datum, Identifier, Input, Position, Row};
+use crate::source::{Chunk, Payload};
+use crate::spec::plan::{Format, Kind, Plan, Source};
+use crate::spec::sql::Expression;
+use crate::time::{Micros, rfc3339};
+
+pub(super) struct Context<'a> {
+    pub plan: &'a Plan,
+    pub source: &'a Source,
+    pub prefixes: &'a [SchemaRef],
+    pub chunk: &'a Chunk,
+    pub wall: Micros,
+}
+
+/// What is known of a row, unless it has reasons to be set aside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It counts.
+    Stands,
+    /// It says that its record is gone.
+    Gone,
+    /// It does not count.
+    Dropped,
+}
+
+/// First 128 bits of the BLAKE3 hash of an id's or a key's text.
+pub fn key_hash(text: &str) -> u128 {
+    let hash = blake3::hash(text.as_bytes());
+    u128::from_be_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes"))
+}
+
+/// Adds the rows that are accepted to `decoded`; the others get their reasons.
+pub(super) fn accept(
+    context: &Context<'_>,
+    raw: &mut [RawRow],
+    fields: Vec<ArrayRef>,
+    decoded: &mut Decoded,
+) {
+    if raw.is_empty() {
+        return;
+    }
+    let source = context.source;
+    let derived = derive(context, raw, fields);
+    let times = times(context, raw, &derived);
+    let batch = with_time(source, derived, &times);
+    let fates = fates(context, raw, &batch);
+    let keys = source.key.map(|key| texts(batch.column(key)));
+
+    check_time(context, raw, &fates, &times);
+    check_key(context, raw, &fates, keys.as_ref());
+    let identifiers = carried(context, raw, &fates, &batch);
+    let inputs = inputs(context, raw, &fates, &batch);
+
+    for (place, ((row, identifiers), inputs)) in raw.iter().zip(identifiers).zip(inputs).enumerate()
+    {
+        if !row.flaws.reasons.is_empty() {
+            continue;
+        }
+        let fate = fates[place];
+        decoded.dropped += u64::from(fate == Fate::Dropped);
+        if fate == Fate::Dropped && source.kind == Kind::Events {
+            continue;
+        }
+        let time = times[place].expect("checked just now");
+        let key = match &row.reading {
+            Reading::Tombstone { key } => message_key(context.chunk, key.as_ref()).ok(),
+            _ => keys.as_ref().map(|keys| keys.value(place)),
+        };
+        decoded.latest = decoded.latest.max(Some(time));
+        decoded.rows.push(Row {
+            source: context.chunk.source,
+            key: key.map(key_hash),
+            time,
+            position: Position { part: context.chunk.part, offset: row.offset },
+            body: (fate == Fate::Stands).then(|| Arc::new(Body { identifiers, inputs })),
+        });
+    }
+}
+
+fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+    // A source may have no field at all: the number of rows is then known from nothing else.
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .expect("columns have the types that the plan says")
+}
+
+/// The fields and, behind them, the derived columns.
+fn derive(context: &Context<'_>, raw: &mut [RawRow], fields: Vec<ArrayRef>) -> RecordBatch {
+    let source = context.source;
+    let mut batch = batch_of(&context.prefixes[0], fields, raw.len());
+    for ((name, expression), schema) in source.derived.iter().zip(&context.prefixes[1..]) {
+        let (column, failures) = evaluate(expression, &batch);
+        let place = format!("sources.{}.derive.{name}", source.name);
+        set_aside(raw, failures, Some(batch.num_columns()), &place, expression, |_| true);
+        let mut columns = batch.columns().to_vec();
+        columns.push(column);
+        batch = batch_of(schema, columns, raw.len());
+    }
+    batch
+}
+
+/// Each row's time, where it has one.
+fn times(context: &Context<'_>, raw: &[RawRow], batch: &RecordBatch) -> Vec<Option<Micros>> {
+    let column = context.source.time.map(|time| {
+        let instant = DataType::Timestamp(TimeUnit::Microsecond, None);
+        cast(batch.column(time), &instant).expect("a time is an instant")
+    });
+    let column = column.as_ref().map(|column| column.as_primitive::<TimestampMicrosecondType>());
+    let broker = matches!(context.chunk.payload, Payload::Messages { .. });
+    raw.iter()
+        .enumerate()
+        .map(|(place, row)| match column {
+            _ if matches!(row.reading, Reading::Tombstone { .. }) => row.timestamp,
+            Some(column) => column.is_valid(place).then(|| column.value(place)),
+            None if broker => row.timestamp,
+            // The file's order, as an instant.
+            None => Some(Micros::from(context.chunk.part) << 32 | row.offset as Micros),
+        })
+        .collect()
+}
+
+/// All of the source's columns: the pseudo-column `time` too, unless a field has that name.
+fn with_time(source: &Source, batch: RecordBatch, times: &[Option<Micros>]) -> RecordBatch {
+    let place = batch.num_columns();
+    if place == source.schema.fields().len() {
+        return batch;
+    }
+    let times = TimestampMicrosecondArray::from_iter(times.iter().copied());
+    let mut columns = batch.columns().to_vec();
+    let time = cast(&times.with_timezone("UTC"), source.schema.field(place).data_type());
+    columns.push(time.expect("the time zone alone differs"));
+    batch_of(&source.schema, columns, batch.num_rows())
+}
+
+/// Which rows count. What means "gone" is gone, also where it would not count.
+fn fates(context: &Context<'_>, raw: &mut [RawRow], batch: &RecordBatch) -> Vec<Fate> {
+    let source = context.source;
+    let mut rows_where = |expression: &Option<Expression>, name: &str| {
+        let expression = expression.as_ref()?;
+        let (rows, failures) = matches(expression, batch);
+        let place = format!("sources.{}.{name}", source.name);
+        set_aside(raw, failures, None, &place, expression, |_| true);
+        Some(rows)
+    };
+    let deleted = rows_where(&source.deleted, "deleted");
+    let counting = rows_where(&source.condition, "where");
+    let is = |rows: &Option<BooleanArray>, place: usize| rows.as_ref().map(|r| r.value(place));
+    raw.iter()
+        .enumerate()
+        .map(|(place, row)| match row.reading {
+            Reading::Tombstone { .. } => Fate::Gone,
+            _ if is(&deleted, place) == Some(true) => Fate::Gone,
+            _ if is(&counting, place) == Some(false) => Fate::Dropped,
+            _ => Fate::Stands,
+        })
+        .collect()
+}
+
+/// Whether a row must have a time and a key: an event that does not count needs neither.
+fn matters(source: &Source, row: &RawRow, fate: Fate) -> bool {
+    row.reading != Reading::Nothing && (fate != Fate::Dropped || source.kind == Kind::Records)
+}
+
+/// Whether a null of a column may come from a bad value, which has been told already.
+fn excused(source: &Source, row: &RawRow, column: usize) -> bool {
+    let derived = column >= source.fields.len();
+    row.flaws.columns.contains(&column) || derived && !row.flaws.columns.is_empty()
+}
+
+fn check_time(context: &Context<'_>, raw: &mut [RawRow], fates: &[Fate], times: &[Option<Micros>]) {
+    let source = context.source;
+    let latest = context.wall.saturating_add(source.max_ahead);
+    let path = source.time.map_or_else(String::new, |time| path_of(source, time));
+    for (place, row) in raw.iter_mut().enumerate() {
+        if !matters(source, row, fates[place]) {
+            continue;
+        }
+        match times[place] {
+            Some(time) if time > latest => {
+                let ahead = std::time::Duration::from_micros(source.max_ahead.max(0) as u64);
+                let message = format!(
+                    "{} is more than {} ahead of the wall clock ({})",
+                    rfc3339(time),
+                    spoken(ahead),
+                    rfc3339(context.wall)
+                );
+                row.flaws.add("time_ahead", path.as_str(), message);
+            }
+            Some(_) => {}
+            None if source.time.is_some_and(|time| excused(source, row, time)) => {}
+            None => row.flaws.add("missing_time", path.as_str(), "the row has no time"),
+        }
+    }
+}
+
+fn spoken(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let (size, unit) = units
+        .into_iter()
+        .find(|(size, _)| seconds >= *size && seconds % size == 0)
+        .unwrap_or((1, "second"));
+    let count = seconds / size;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+fn check_key(
+    context: &Context<'_>,
+    raw: &mut [RawRow],
+    fates: &[Fate],
+    keys: Option<&StringArray>,
+) {
+    let source = context.source;
+    let (Some(keys), Some(column)) = (keys, source.key) else { return };
+    let (code, name) = match source.kind {
+        Kind::Events => ("missing_id", "id"),
+        Kind::Records => ("missing_key", "key"),
+    };
+    for (place, row) in raw.iter_mut().enumerate() {
+        if !matters(source, row, fates[place]) {
+            continue;
+        }
+        if let Reading::Tombstone { key } = &row.reading {
+            if let Err((code, message)) = message_key(context.chunk, key.as_ref()) {
+                row.flaws.add(code, "", message);
+            }
+        } else if keys.is_null(place) && !excused(source, row, column) {
+            row.flaws.add(code, path_of(source, column), format!("the row has no {name}"));
+        }
+    }
+}
+
+/// The text of a message's key: what a null payload deletes.
+fn message_key<'chunk>(
+    chunk: &'chunk Chunk,
+    key: Option<&std::ops::Range<usize>>,
+) -> Result<&'chunk str, (&'static str, &'static str)> {
+    let Payload::Messages { bytes, .. } = &chunk.payload else {
+        unreachable!("only messages have null payloads")
+    };
+    let key = key.ok_or(("missing_key", "a null payload without a key deletes nothing"))?;
+    std::str::from_utf8(&bytes[key.clone()])
+        .map_err(|_| ("not_utf8", "the message's key is not UTF-8"))
+}
+
+/// The identifiers of the rows that stand.
+fn carried(
+    context: &Context<'_>,
+    raw: &mut [RawRow],
+    fates: &[Fate],
+    batch: &RecordBatch,
+) -> Vec<SmallVec<[Identifier; 3]>> {
+    let source = context.source;
+    let mut carried = vec![SmallVec::new(); raw.len()];
+    for (kind, column) in &source.identifiers {
+        let failures = identifiers::add(context.plan, *kind, batch.column(*column), &mut carried);
+        let of = &context.plan.identifiers[usize::from(*kind)];
+        if let Some(normalize) = &of.normalize {
+            let place = format!("identity.{}.normalize", of.name);
+            set_aside(raw, failures, Some(*column), &place, normalize, |place| {
+                fates[place] == Fate::Stands
+            });
+        }
+    }
+    for (place, (row, carried)) in raw.iter_mut().zip(&mut carried).enumerate() {
+        identifiers::settle(carried);
+        let needed = source.kind == Kind::Events || !source.identifiers.is_empty();
+        let stands = fates[place] == Fate::Stands && row.reading == Reading::Fields;
+        // An identifier may hide behind a value that is bad.
+        let hidden = source.identifiers.iter().any(|(_, column)| excused(source, row, *column));
+        if needed && stands && carried.is_empty() && !hidden {
+            row.flaws.add("unidentified", "", "none of the row's columns gives an identifier");
+        }
+    }
+    carried
+}
+
+/// What each row that stands gives to aggregates, by aggregate.
+fn inputs(
+    context: &Context<'_>,
+    raw: &mut [RawRow],
+    fates: &[Fate],
+    batch: &RecordBatch,
+) -> Vec<Vec<Input>> {
+    let mut inputs = vec![Vec::new(); raw.len()];
+    let stands: BooleanArray = raw
+        .iter()
+        .zip(fates)
+        .map(|(row, fate)| Some(*fate == Fate::Stands && row.flaws.reasons.is_empty()))
+        .collect();
+    for input in &context.source.inputs {
+        let chosen = match &input.condition {
+            None => stands.clone(),
+            Some(condition) => {
+                let (chosen, failures) = matches(condition, batch);
+                set_aside(raw, failures, None, "attributes", condition, |place| {
+                    stands.value(place)
+                });
+                arrow::compute::and(&chosen, &stands).expect("columns of one batch")
+            }
+        };
+        let aggregate = input.aggregate;
+        let rows = (0..raw.len()).filter(|place| chosen.value(*place));
+        let Some(argument) = &input.argument else {
+            let value = || Datum::Boolean(true);
+            rows.for_each(|place| inputs[place].push(Input { aggregate, value: value() }));
+            continue;
+        };
+        if chosen.true_count() == 0 {
+            continue;
+        }
+        let (column, failures) = evaluate_where(argument, batch, &chosen);
+        columns::for_each(&column, rows, |place, value| {
+            inputs[place].push(Input { aggregate, value });
+        });
+        set_aside(raw, failures, None, "attributes", argument, |_| true);
+    }
+    let sorted = context.source.inputs.is_sorted_by_key(|input| input.aggregate);
+    if !sorted {
+        inputs.iter_mut().for_each(|inputs| inputs.sort_by_key(|input| input.aggregate));
+    }
+    inputs
+}
+
+/// Gives rows on which an expression failed their reason, those that it concerns.
+fn set_aside(
+    raw: &mut [RawRow],
+    failures: Failures,
+    column: Option<usize>,
+    place: &str,
+    expression: &Expression,
+    concerns: impl Fn(usize) -> bool,
+) {
+    for (row, why) in failures {
+        if concerns(row) && raw[row].reading == Reading::Fields {
+            let flaws = &mut raw[row].flaws;
+            flaws.add("expression", place, format!("`{}`: {why}", expression.text));
+            flaws.columns.extend(column);
+        }
+    }
+}
+
+/// A column as text: what an id or a key is hashed by.
+fn texts(column: &ArrayRef) -> StringArray {
+    let texts = cast(column, &DataType::Utf8).expect("an id or a key has a text");
+    texts.as_string::<i32>().clone()
+}
+
+/// Where the user finds a column: a field by its path, a derived column by its place.
+fn path_of(source: &Source, column: usize) -> String {
+    match source.fields.get(column) {
+        Some(field) if source.format == Format::Json => super::json::shown_path(&field.path),
+        Some(field) => field.path.join("."),
+        None => format!("sources.{}.derive.{}", source.name, source.schema.field(column).name()),
+    }
+}

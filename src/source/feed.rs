@@ -1,0 +1,195 @@
+//! What workers take chunks from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
+
+use super::{Chunk, SourceError, files, kafka};
+use crate::spec::plan::Plan;
+
+/// Chunks that wait for a worker: enough to keep it busy while the next one is read.
+const WAITING: usize = 4;
+
+/// How long a thread goes without looking whether it is to stop.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// Which part of the input is read here, and until when.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// This process among all, from 0.
+    pub process: usize,
+    pub processes: usize,
+    /// Workers of this process.
+    pub workers: usize,
+    /// Topics end where they ended at the start.
+    pub until_end: bool,
+    /// Files go on where they end: what is appended to them, and new ones, are read too.
+    pub follow: bool,
+}
+
+/// The running input of a process.
+#[derive(Debug)]
+pub struct Feeds {
+    /// One a worker.
+    pub workers: Vec<Feed>,
+    /// To be kept for as long as there is something to read.
+    pub readers: Readers,
+}
+
+/// The threads that read: they stop when this is dropped.
+#[derive(Debug)]
+pub struct Readers {
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One worker's input.
+#[derive(Debug)]
+pub struct Feed {
+    /// Those that have not ended; the first is asked first.
+    channels: Vec<Receiver<Result<Chunk, SourceError>>>,
+}
+
+#[derive(Debug)]
+pub enum Next {
+    Chunk(Chunk),
+    /// Nothing for now.
+    Empty,
+    /// Nothing any more.
+    Ended,
+    Failed(SourceError),
+}
+
+impl Feed {
+    pub fn try_next(&mut self) -> Next {
+        let mut asked = 0;
+        while asked < self.channels.len() {
+            match self.channels[asked].try_recv() {
+                Ok(result) => {
+                    // The next call asks another one first.
+                    self.channels.rotate_left(asked + 1);
+                    return result.map_or_else(Next::Failed, Next::Chunk);
+                }
+                Err(TryRecvError::Empty) => asked += 1,
+                Err(TryRecvError::Disconnected) => {
+                    self.channels.remove(asked);
+                }
+            }
+        }
+        if self.channels.is_empty() { Next::Ended } else { Next::Empty }
+    }
+}
+
+/// Where a reading thread puts its chunks.
+#[derive(Clone)]
+pub(super) struct Outlet {
+    sender: Sender<Result<Chunk, SourceError>>,
+    pub shared: Shared,
+}
+
+/// What all reading threads know.
+#[derive(Clone)]
+pub(super) struct Shared {
+    stop: Arc<AtomicBool>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// Nobody wants more.
+#[derive(Debug)]
+pub(super) struct Stopped;
+
+impl Shared {
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A bounded channel to a worker, or to all of them.
+    pub fn channel(&self) -> (Outlet, Receiver<Result<Chunk, SourceError>>) {
+        let (sender, receiver) = bounded(WAITING);
+        (Outlet { sender, shared: self.clone() }, receiver)
+    }
+
+    /// Waits, or less when it is time to stop.
+    pub fn sleep(&self, duration: Duration) -> Result<(), Stopped> {
+        let mut left = duration;
+        while !left.is_zero() && !self.stopped() {
+            let now = left.min(STOP_CHECK);
+            std::thread::sleep(now);
+            left -= now;
+        }
+        if self.stopped() { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// Starts a thread whose outlets are closed, and workers woken, when it ends.
+    pub fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
+        let wake = Arc::clone(&self.wake);
+        let run = move || {
+            run();
+            wake();
+        };
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .expect("the operating system gives a thread");
+    }
+}
+
+impl Outlet {
+    /// Waits for room.
+    pub fn send(&self, result: Result<Chunk, SourceError>) -> Result<(), Stopped> {
+        let mut result = result;
+        loop {
+            match self.sender.send_timeout(result, STOP_CHECK) {
+                Ok(()) => {
+                    (self.shared.wake)();
+                    return Ok(());
+                }
+                Err(SendTimeoutError::Timeout(_)) if self.shared.stopped() => return Err(Stopped),
+                Err(SendTimeoutError::Timeout(back)) => result = back,
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Stopped),
+            }
+        }
+    }
+
+    /// Whether a chunk would have to wait.
+    pub fn is_full(&self) -> bool {
+        self.sender.is_full()
+    }
+}
+
+/// Starts reading every source of the plan. `wake` is called after each chunk and at the end, from
+/// the reading threads.
+pub fn start(
+    plan: &Arc<Plan>,
+    options: &Options,
+    wake: Arc<dyn Fn() + Send + Sync>,
+) -> Result<Feeds, SourceError> {
+    let shared = Shared { stop: Arc::default(), wake };
+    let mut wrong = Vec::new();
+    let files = files::open(plan, options, &mut wrong);
+    let topics = kafka::open(plan, options, &mut wrong);
+    match wrong.len() {
+        0 => {}
+        1 => return Err(wrong.remove(0)),
+        _ => return Err(SourceError::Several(wrong)),
+    }
+    let mut channels = vec![Vec::new(); options.workers];
+    if let Some(files) = files {
+        let receiver = files.start(&shared);
+        channels.iter_mut().for_each(|channels| channels.push(receiver.clone()));
+    }
+    if let Some(topics) = topics {
+        for (channels, receiver) in channels.iter_mut().zip(topics.start(&shared)) {
+            channels.extend(receiver);
+        }
+    }
+    let workers = channels.into_iter().map(|channels| Feed { channels }).collect();
+    Ok(Feeds { workers, readers: Readers { stop: shared.stop } })
+}

@@ -1,0 +1,129 @@
+//! The rows of a Parquet file, by the wanted columns.
+
+use std::fs::File;
+use std::path::Path;
+
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow::datatypes::{DataType, Fields};
+
+use super::error::nearest;
+use super::{Payload, SourceError};
+use crate::spec::plan::{Source, Type};
+use crate::time::wall_clock;
+
+/// Rows of a chunk.
+const ROWS: usize = 1_024;
+
+pub(super) struct Rows {
+    reader: ParquetRecordBatchReader,
+    next_row: u64,
+}
+
+impl Rows {
+    /// Opens the file and checks that it has the source's columns.
+    pub fn open(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
+        let unreadable = |why: ::parquet::errors::ParquetError| SourceError::Unreadable {
+            name: source.name.clone(),
+            path: path.to_owned(),
+            why: format!("not readable as Parquet: {why}"),
+        };
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
+        let schema = std::sync::Arc::clone(builder.schema());
+        check(source, path, schema.fields())?;
+        let wanted = |name: &String| source.fields.iter().any(|field| field.path[0] == *name);
+        let roots = schema.fields().iter().enumerate();
+        let roots = roots.filter(|(_, root)| wanted(root.name())).map(|(index, _)| index);
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
+        Ok(Rows { reader: reader.map_err(unreadable)?, next_row: 1 })
+    }
+
+    pub fn next(&mut self, name: &str, path: &Path) -> Result<Option<Payload>, SourceError> {
+        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let batch = batch.map_err(|why| SourceError::Unreadable {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            why: format!("not readable as Parquet from row {} on: {why}", self.next_row),
+        })?;
+        let first_row = self.next_row;
+        self.next_row += batch.num_rows() as u64;
+        Ok(Some(Payload::Rows { batch, first_row, arrived: wall_clock() }))
+    }
+}
+
+fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError> {
+    for field in &source.fields {
+        let mut columns = roots;
+        for (depth, key) in field.path.iter().enumerate() {
+            let Some(column) = columns.iter().find(|column| column.name() == key) else {
+                if field.default.is_some() {
+                    break;
+                }
+                return Err(SourceError::NoColumn {
+                    name: source.name.clone(),
+                    path: path.to_owned(),
+                    column: field.path[..=depth].join("."),
+                    near: nearest(key, columns.iter().map(|column| column.name().as_str())),
+                    columns: columns.iter().map(|column| column.name().clone()).collect(),
+                });
+            };
+            let last = depth + 1 == field.path.len();
+            match column.data_type() {
+                found if last && readable(found, &field.data_type) => {}
+                DataType::Struct(fields) if !last => columns = fields,
+                found => {
+                    return Err(SourceError::ColumnType {
+                        name: source.name.clone(),
+                        path: path.to_owned(),
+                        column: field.path[..=depth].join("."),
+                        found: format!("a Parquet {found}"),
+                        wanted: if last { spoken(&field.data_type) } else { "struct".to_owned() },
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether values of an Arrow type may be values of ours.
+fn readable(found: &DataType, wanted: &Type) -> bool {
+    let found = match found {
+        DataType::Dictionary(_, values) => values,
+        found => found,
+    };
+    let text = found.is_string()
+        || matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    let list = |found: &DataType| match found {
+        DataType::List(item) | DataType::LargeList(item) => Some(item.data_type().clone()),
+        _ => None,
+    };
+    match wanted {
+        _ if *found == DataType::Null => true,
+        Type::List(item) => text || list(found).is_some_and(|found| readable(&found, item)),
+        _ if text => true,
+        Type::Text => !found.is_nested(),
+        Type::Integer | Type::Number | Type::Decimal(..) => found.is_numeric(),
+        Type::Boolean => *found == DataType::Boolean,
+        Type::Timestamp => {
+            found.is_integer() || matches!(found, DataType::Timestamp(..) | DataType::Date32)
+        }
+        Type::Date => matches!(found, DataType::Date32 | DataType::Date64),
+        Type::Json => false,
+    }
+}
+
+fn spoken(wanted: &Type) -> String {
+    match wanted {
+        Type::Text => "text".to_owned(),
+        Type::Integer => "integer".to_owned(),
+        Type::Number => "number".to_owned(),
+        Type::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
+        Type::Boolean => "boolean".to_owned(),
+        Type::Timestamp => "timestamp".to_owned(),
+        Type::Date => "date".to_owned(),
+        Type::Json => "json".to_owned(),
+        Type::List(item) => format!("[{}]", spoken(item)),
+    }
+}

@@ -1,0 +1,228 @@
+//! Whole rows out of a growing or finished text, in chunks, with line numbers.
+//!
+//! A chunk ends where a row ends. A row that is longer than the limit is handed over alone and cut
+//! off, and the rest of its line is passed over, so that no input makes the buffer grow beyond it.
+
+use std::io::{self, Read};
+
+use super::{ROW_LIMIT, records};
+
+/// What is read at once, and about what a chunk holds: large enough for work by column, small
+/// enough to stay in the cache from reading to decoding.
+const READ: usize = 128 << 10;
+
+/// Cuts one file into chunks.
+pub(super) struct Cutter {
+    /// Records are CSV's: a newline in quotes ends none.
+    csv: bool,
+    buffer: Vec<u8>,
+    /// The buffer's first bytes that are whole rows.
+    whole: usize,
+    /// The buffer's bytes that were searched for the end of a row.
+    searched: usize,
+    /// The line on which the buffer begins, counted from 1.
+    line: u64,
+    /// The buffer begins within a row that was too long.
+    skipping: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    Rows {
+        bytes: Vec<u8>,
+        first_line: u64,
+    },
+    /// Nothing more for now.
+    Waiting,
+    Ended,
+}
+
+/// What the end of the bytes means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// There is no more: an incomplete last line is a row.
+    Final,
+    /// More may be appended: an incomplete last line waits.
+    Open,
+}
+
+impl Cutter {
+    /// From the given line on.
+    pub fn new(csv: bool, line: u64) -> Self {
+        Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, line, skipping: false }
+    }
+
+    pub fn next(&mut self, input: &mut impl Read, end: End) -> io::Result<Cut> {
+        loop {
+            if self.skipping {
+                self.skip();
+            }
+            let incomplete = self.buffer.len() - self.whole;
+            if self.whole > 0 && (self.buffer.len() >= READ || incomplete > ROW_LIMIT) {
+                return Ok(self.take(self.whole));
+            }
+            if incomplete > ROW_LIMIT {
+                return Ok(self.take_too_long());
+            }
+            if self.fill(input)? > 0 {
+                self.search();
+                continue;
+            }
+            return Ok(if self.whole > 0 {
+                self.take(self.whole)
+            } else if end == End::Open {
+                Cut::Waiting
+            } else if self.buffer.is_empty() {
+                Cut::Ended
+            } else {
+                self.take(self.buffer.len())
+            });
+        }
+    }
+
+    fn fill(&mut self, input: &mut impl Read) -> io::Result<usize> {
+        let had = self.buffer.len();
+        self.buffer.resize(had + READ, 0);
+        let read = loop {
+            match input.read(&mut self.buffer[had..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(had + read.as_ref().map_or(0, |read| *read));
+        read
+    }
+
+    fn search(&mut self) {
+        if self.csv {
+            while let records::Ending::At(length) = records::ending(&self.buffer[self.whole..]) {
+                self.whole += length;
+            }
+        } else if let Some(end) = memchr::memrchr(b'\n', &self.buffer[self.searched..]) {
+            self.whole = self.searched + end + 1;
+        }
+        self.searched = self.buffer.len();
+    }
+
+    fn take(&mut self, length: usize) -> Cut {
+        let rest = self.buffer.split_off(length);
+        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let first_line = self.line;
+        self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        (self.whole, self.searched) = (0, 0);
+        self.search();
+        Cut::Rows { bytes, first_line }
+    }
+
+    /// Of a record whose quotes run away, its first line: what follows is read anew. Of a line, as
+    /// much as shows that it is too long.
+    fn take_too_long(&mut self) -> Cut {
+        match memchr::memchr(b'\n', &self.buffer[..=ROW_LIMIT]) {
+            Some(end) => self.take(end + 1),
+            None => {
+                self.skipping = true;
+                self.take(ROW_LIMIT + 1)
+            }
+        }
+    }
+
+    fn skip(&mut self) {
+        match memchr::memchr(b'\n', &self.buffer) {
+            Some(end) => {
+                self.buffer.drain(..=end);
+                self.line += 1;
+                self.skipping = false;
+            }
+            None => self.buffer.clear(),
+        }
+        (self.whole, self.searched) = (0, 0);
+        self.search();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows(text: &str, first_line: u64) -> Cut {
+        Cut::Rows { bytes: text.into(), first_line }
+    }
+
+    fn all(csv: bool, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
+        let mut cutter = Cutter::new(csv, 1);
+        let mut cuts = Vec::new();
+        loop {
+            match cutter.next(&mut input, End::Final).expect("reads") {
+                Cut::Rows { bytes, first_line } => cuts.push((first_line, bytes)),
+                Cut::Waiting => unreachable!("the end is final"),
+                Cut::Ended => return cuts,
+            }
+        }
+    }
+
+    #[test]
+    fn an_incomplete_last_line_waits_for_its_end_while_a_file_grows() {
+        let mut cutter = Cutter::new(false, 1);
+        assert_eq!(cutter.next(&mut &b"a\nb"[..], End::Open).unwrap(), rows("a\n", 1));
+        assert_eq!(cutter.next(&mut &b""[..], End::Open).unwrap(), Cut::Waiting);
+        assert_eq!(cutter.next(&mut &b"c\nd"[..], End::Open).unwrap(), rows("bc\n", 2));
+        assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), rows("d", 3));
+        assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), Cut::Ended);
+    }
+
+    #[test]
+    fn quotes_keep_a_csv_record_together() {
+        let mut cutter = Cutter::new(true, 2);
+        assert_eq!(cutter.next(&mut &b"a,\"b\nc"[..], End::Open).unwrap(), Cut::Waiting);
+        assert_eq!(cutter.next(&mut &b"\"\nd"[..], End::Open).unwrap(), rows("a,\"b\nc\"\n", 2));
+        assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), rows("d", 4));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_off_and_its_neighbours_keep_their_lines() {
+        let long = "x".repeat(10 << 20);
+        for csv in [false, true] {
+            let cuts = all(csv, format!("a\n{long}\nb\n{long}").as_bytes());
+            let shape: Vec<_> = cuts.iter().map(|(line, bytes)| (*line, bytes.len())).collect();
+            assert_eq!(shape, [(1, 2), (2, ROW_LIMIT + 1), (3, 2), (4, ROW_LIMIT + 1)]);
+        }
+    }
+
+    #[test]
+    fn a_quote_that_nothing_closes_spoils_one_line() {
+        let lines = "b,c\n".repeat(1 << 19);
+        let cuts = all(true, format!("a\n\"{lines}").as_bytes());
+        assert_eq!(cuts[0], (1, b"a\n".to_vec()));
+        assert_eq!(cuts[1], (2, b"\"b,c\n".to_vec()));
+        assert_eq!(cuts[2].0, 3);
+        assert!(cuts[2].1.starts_with(b"b,c\nb,c\n"));
+    }
+
+    /// Gives a few bytes at a time.
+    struct Drip<'a>(&'a [u8], usize);
+    impl Read for Drip<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(into.len()).min(self.0.len());
+            into[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_put_together_are_the_text(
+            text in "([a-c,\"]{0,6}\n?){0,40}", drip in 1usize..9, csv: bool,
+        ) {
+            let cuts = all(csv, Drip(text.as_bytes(), drip));
+            let mut seen = Vec::new();
+            for (line, bytes) in cuts {
+                let newlines = seen.iter().filter(|byte| **byte == b'\n').count() as u64;
+                prop_assert_eq!(line, newlines + 1);
+                seen.extend(bytes);
+            }
+            prop_assert_eq!(seen, text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Definitions for tests of input.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use selfsame::spec::plan::{
+    Connector, Field, Format, IdentifierType, Kafka, Kind, Plan, Source, Type,
+};
+use selfsame::time::{DAY, HOUR};
+
+pub type Make = fn(&Path) -> Plan;
+
+pub const EVENTS: Make = |folder| plan(vec![events(folder)]);
+pub const PRODUCTS: Make = |folder| plan(vec![products(folder)]);
+pub const BOTH: Make = |folder| plan(vec![events(folder), products(folder)]);
+
+fn plan(sources: Vec<Source>) -> Plan {
+    Plan {
+        name: "test".into(),
+        time_zone: "UTC".into(),
+        target_latency: std::time::Duration::from_millis(200),
+        kafka: Kafka::default(),
+        sources,
+        identifiers: vec![IdentifierType {
+            name: "email".into(),
+            normalize: None,
+            ignore: globset::GlobSet::empty(),
+        }],
+        aggregates: Vec::new(),
+        attributes: Vec::new(),
+        segments: Vec::new(),
+        outputs: Vec::new(),
+        aggregate_schema: Arc::new(Schema::empty()),
+        profile_schema: Arc::new(Schema::empty()),
+        steps: Vec::new(),
+        instants: Vec::new(),
+    }
+}
+
+fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, Type)]) -> Source {
+    let zone: Arc<str> = "UTC".into();
+    let mut columns: Vec<arrow::datatypes::Field> = fields
+        .iter()
+        .map(|(name, data_type)| arrow::datatypes::Field::new(*name, data_type.arrow(&zone), true))
+        .collect();
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some(zone));
+    columns.push(arrow::datatypes::Field::new("time", time, true));
+    Source {
+        name: name.into(),
+        connector: Connector::Files { globs: vec![glob.into()] },
+        format,
+        kind,
+        fields: fields
+            .iter()
+            .map(|(name, data_type)| Field {
+                name: (*name).into(),
+                data_type: data_type.clone(),
+                path: vec![(*name).into()],
+                default: None,
+            })
+            .collect(),
+        derived: Vec::new(),
+        schema: Arc::new(Schema::new(columns)),
+        key: Some(0),
+        time: None,
+        deleted: None,
+        condition: None,
+        max_ahead: DAY,
+        id_window: HOUR,
+        identifiers: Vec::new(),
+        inputs: Vec::new(),
+    }
+}
+
+fn events(folder: &Path) -> Source {
+    let fields = [
+        ("id", Type::Text),
+        ("at", Type::Timestamp),
+        ("email", Type::Text),
+        ("amount", Type::Decimal(12, 2)),
+        ("score", Type::Number),
+        ("count", Type::Integer),
+    ];
+    let glob = folder.join("events*.ndjson");
+    let events = source("events", &glob.to_string_lossy(), Format::Json, Kind::Events, &fields);
+    Source { time: Some(1), identifiers: vec![(0, 2)], ..events }
+}
+
+fn products(folder: &Path) -> Source {
+    let fields = [("sku", Type::Text), ("title", Type::Text), ("price", Type::Decimal(12, 2))];
+    let glob = folder.join("products.csv");
+    source("products", &glob.to_string_lossy(), Format::Csv, Kind::Records, &fields)
+}

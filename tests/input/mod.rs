@@ -1,0 +1,107 @@
+//! A definition and its files in a temporary folder, read and decoded as the engine does it.
+
+pub mod definition;
+
+use std::sync::Arc;
+
+use selfsame::decode::Decoder;
+use selfsame::row::{Reject, Row};
+use selfsame::source::{self, Next, Options};
+use selfsame::spec::plan::Plan;
+use selfsame::time::Micros;
+
+/// 2025-07-06T00:00:00Z.
+pub const WALL: Micros = 1_751_760_000_000_000;
+
+pub struct Input {
+    folder: tempfile::TempDir,
+    plan: Arc<Plan>,
+}
+
+/// All that became of an input, by place.
+#[derive(Default)]
+pub struct Read {
+    pub rows: Vec<Row>,
+    pub rejects: Vec<Reject>,
+    pub rows_in: u64,
+    pub dropped: u64,
+}
+
+impl Input {
+    pub fn new(definition: definition::Make, files: &[(&str, &[u8])]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).expect("room on the disk");
+        }
+        let plan = Arc::new(definition(folder.path()));
+        Input { folder, plan }
+    }
+
+    pub fn read(&self) -> Read {
+        let workers = 1;
+        self.read_with(&Options {
+            process: 0,
+            processes: 1,
+            workers,
+            until_end: true,
+            follow: false,
+        })
+    }
+
+    pub fn read_with(&self, options: &Options) -> Read {
+        let mut feeds = source::start(&self.plan, options, Arc::new(|| ())).expect("it starts");
+        let mut decoders: Vec<Decoder> = (0..self.plan.sources.len())
+            .map(|source| Decoder::new(Arc::clone(&self.plan), source))
+            .collect();
+        let mut read = Read::default();
+        while !feeds.workers.is_empty() {
+            feeds.workers.retain_mut(|feed| match feed.try_next() {
+                Next::Chunk(chunk) => {
+                    let decoded = decoders[usize::from(chunk.source)].decode(&chunk, WALL);
+                    let arrived: u32 = decoded.arrived.iter().map(|(_, rows)| rows).sum();
+                    assert_eq!(u64::from(arrived), decoded.rows_in);
+                    read.rows.extend(decoded.rows);
+                    read.rejects.extend(decoded.rejects);
+                    read.rows_in += decoded.rows_in;
+                    read.dropped += decoded.dropped;
+                    true
+                }
+                Next::Empty => {
+                    std::thread::yield_now();
+                    true
+                }
+                Next::Ended => false,
+                Next::Failed(error) => panic!("{error}"),
+            });
+        }
+        read.rows.sort_by_key(|row| (row.source, row.position));
+        read
+    }
+
+    /// Why it does not start, with the folder's name left out.
+    pub fn fails(&self) -> String {
+        let options =
+            Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
+        let error = source::start(&self.plan, &options, Arc::new(|| ())).expect_err("an error");
+        error.to_string().replace(&*self.folder.path().to_string_lossy(), "<folder>")
+    }
+}
+
+impl Read {
+    pub fn keys(&self) -> Vec<u128> {
+        self.rows.iter().map(|row| row.key.expect("a key")).collect()
+    }
+
+    /// Each reason as `line code path: message`.
+    pub fn reasons(&self) -> Vec<String> {
+        let rejects = self.rejects.iter();
+        rejects
+            .flat_map(|reject| {
+                let line = &reject.position["line"];
+                reject.reasons.iter().map(move |reason| {
+                    format!("{line} {} {}: {}", reason.code, reason.path, reason.message)
+                })
+            })
+            .collect()
+    }
+}
