@@ -33,7 +33,13 @@ struct Cli {
     command: Command,
     /// What to log to stderr: a level (error, warn, info, debug), or levels by target as in
     /// `warn,selfsame=debug`
-    #[arg(long, global = true, default_value = "info", env = "SELFSAME_LOG", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "info",
+        env = "SELFSAME_LOG",
+        value_name = "FILTER"
+    )]
     log: String,
 }
 
@@ -158,7 +164,9 @@ fn run(args: RunArgs) -> Outcome {
     };
     if args.process > 0 && args.process >= hosts.len() {
         let (process, hosts) = (args.process, hosts.len());
-        return Err(format!("--process {process}: the hosts file names {hosts}, counted from 0").into());
+        return Err(
+            format!("--process {process}: the hosts file names {hosts}, counted from 0").into()
+        );
     }
     let options = runtime::Options {
         clock: args.clock,
@@ -171,8 +179,9 @@ fn run(args: RunArgs) -> Outcome {
     if let Some(report) = runtime::run(Arc::clone(&plan), &options)? {
         if let Some(path) = &args.summary {
             let json = format!("{:#}\n", runtime::summary_json(&plan, &report));
-            std::fs::write(path, json)
-                .map_err(|error| format!("summary '{}' can't be written: {error}", path.display()))?;
+            std::fs::write(path, json).map_err(|error| {
+                format!("summary '{}' can't be written: {error}", path.display())
+            })?;
         }
         print(&runtime::summary_text(&plan, &report))?;
     }

@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod decode;
 pub mod flow;
+pub mod generate;
 pub mod identity;
 pub mod metrics;
 pub mod profile;
@@ -15,3 +16,4 @@ pub mod sink;
 pub mod source;
 pub mod spec;
 pub mod time;
+pub mod wait;

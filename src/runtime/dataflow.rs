@@ -129,8 +129,7 @@ fn feed<'scope, D: Clone + 'static, I: IntoIterator<Item = D>>(
         move |input, output| {
             input.for_each_stamp(|capability, _| {
                 let Some(tick) = capability.least() else { return };
-                let mut data: Vec<D> =
-                    part(inbox.borrow_mut().batch(*tick)).into_iter().collect();
+                let mut data: Vec<D> = part(inbox.borrow_mut().batch(*tick)).into_iter().collect();
                 if !data.is_empty() {
                     output.session(&capability).give_container(&mut data);
                 }

@@ -52,10 +52,7 @@ impl Inbox {
     }
 
     /// Takes the arrivals of a tick that `complete` says is complete, the earliest first.
-    pub fn take_complete(
-        &mut self,
-        complete: impl Fn(Tick) -> bool,
-    ) -> Option<Vec<(Micros, u32)>> {
+    pub fn take_complete(&mut self, complete: impl Fn(Tick) -> bool) -> Option<Vec<(Micros, u32)>> {
         let entry = self.arrivals.first_entry().filter(|entry| complete(*entry.key()))?;
         let (tick, arrivals) = entry.remove_entry();
         self.sealed.remove(&tick);

@@ -89,13 +89,8 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
         "source", "rows", "accepted", "rejected", "duplicate", "dropped"
     ));
     for (source, counts) in plan.sources.iter().zip(&counts.sources) {
-        let columns = [
-            counts.rows,
-            counts.accepted,
-            counts.rejected,
-            counts.duplicates,
-            counts.dropped,
-        ];
+        let columns =
+            [counts.rows, counts.accepted, counts.rejected, counts.duplicates, counts.dropped];
         let columns = columns.map(|count| format!("{:>12}", grouped(count as i64))).concat();
         line(format_args!("  {:<20}{columns}", source.name));
     }
@@ -129,10 +124,7 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
     }
     line(format_args!(""));
     line(format_args!("  latency, arrival to acknowledged output (ms)"));
-    line(format_args!(
-        "  {:>10}{:>10}{:>10}{:>10}{:>10}",
-        "p50", "p90", "p99", "p99.9", "max"
-    ));
+    line(format_args!("  {:>10}{:>10}{:>10}{:>10}{:>10}", "p50", "p90", "p99", "p99.9", "max"));
     line(format_args!(
         "  {:>10.1}{:>10.1}{:>10.1}{:>10.1}{:>10.1}",
         latency.p50, latency.p90, latency.p99, latency.p999, latency.max

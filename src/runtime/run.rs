@@ -77,9 +77,8 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
         rows: AtomicU64::new(0),
         latencies: Arc::new(Mutex::new(new_histogram())),
     };
-    let handed: Mutex<Vec<_>> = Mutex::new(
-        feeds.workers.into_iter().map(|feed| Some((feed, writers.clone()))).collect(),
-    );
+    let handed: Mutex<Vec<_>> =
+        Mutex::new(feeds.workers.into_iter().map(|feed| Some((feed, writers.clone()))).collect());
     drop(writers);
     let config = timely::Config {
         communication: communication(options),

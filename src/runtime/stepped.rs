@@ -25,17 +25,13 @@ pub fn stepped(
     let barrier = Barrier::new(workers);
     let steps = Arc::new(steps);
     let number = steps.len();
-    let config = if workers == 1 {
-        timely::Config::thread()
-    } else {
-        timely::Config::process(workers)
-    };
+    let config =
+        if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
     let guards = timely::execute(config, move |worker| {
         let writers = Writers::memory(&plan, Arc::clone(&records));
         let mut dataflow = Dataflow::build(worker, &plan, clock, writers, workers);
-        let mut decoders: Vec<Decoder> = (0..plan.sources.len())
-            .map(|source| Decoder::new(Arc::clone(&plan), source))
-            .collect();
+        let mut decoders: Vec<Decoder> =
+            (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(&plan), source)).collect();
         for (step, (reading, chunks)) in steps.iter().enumerate() {
             let mine = chunks.iter().skip(worker.index()).step_by(worker.peers());
             for chunk in mine {

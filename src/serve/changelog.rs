@@ -20,8 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub enum Changelog {
     /// A file may hold several outputs; `output` is the one meant, `None` all of them.
-    File { output: Option<String>, path: PathBuf },
-    Topic { output: String, topic: String, kafka: Kafka },
+    File {
+        output: Option<String>,
+        path: PathBuf,
+    },
+    Topic {
+        output: String,
+        topic: String,
+        kafka: Kafka,
+    },
 }
 
 /// One record.
@@ -135,8 +142,11 @@ fn scan_file(path: &Path, mut take: impl FnMut(Entry<'_>)) -> Result<(), Changel
         if reader.read_line(&mut text).map_err(named)? == 0 || !text.ends_with('\n') {
             break;
         }
-        let entry = Line::parse(&text)
-            .map_err(|source| ChangelogError::Line { path: path.to_owned(), line, source })?;
+        let entry = Line::parse(&text).map_err(|source| ChangelogError::Line {
+            path: path.to_owned(),
+            line,
+            source,
+        })?;
         take(entry);
     }
     Ok(())

@@ -6,9 +6,14 @@ use super::changelog::{Changelog, ChangelogError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// The profile's JSON, and the ids that led to it, each merged into the next.
-    Profile { json: String, merged: Vec<String> },
+    Profile {
+        json: String,
+        merged: Vec<String>,
+    },
     /// There was such a person, and nobody took their place.
-    Gone { person: String },
+    Gone {
+        person: String,
+    },
     Nobody,
 }
 

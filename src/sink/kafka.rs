@@ -16,6 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use super::publish::Record;
 use super::write::{Failure, Receipt, SinkError};
 use crate::spec::plan::{Plan, Publish, Target};
+use crate::wait::wait_for;
 
 /// How long a broker may take to answer before anything has started.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -136,25 +137,6 @@ fn create_missing(
         }
     }
     Ok(())
-}
-
-/// Runs a future to its end on this thread.
-fn wait_for<F: Future>(future: F) -> F::Output {
-    use std::task::{Context, Poll, Wake, Waker};
-    struct Unpark(std::thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
 }
 
 fn run(producer: ThreadedProducer<Deliveries>, batches: Receiver<Batch>, failure: Failure) {

@@ -1,27 +1,375 @@
 //! SQL expressions of the definition file, planned by DataFusion and evaluated by column.
+//!
+//! What is ours: names are matched as written; timestamps are microseconds in the definition's time
+//! zone, literals too; a day in an interval is 24 hours; `now()` is a column, so that nothing folds
+//! it into a constant.
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::datatypes::DataType;
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::prep_null_mask_filter;
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, TableReference, plan_err};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::expr::Cast;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion_expr::simplify::SimplifyContext;
+use datafusion_expr::{
+    AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion_optimizer::simplify_expressions::ExprSimplifier;
+use datafusion_physical_expr::utils::collect_columns;
+use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion_sql::sqlparser::dialect::GenericDialect;
+use datafusion_sql::sqlparser::parser::Parser;
+use datafusion_sql::sqlparser::tokenizer::Token;
+
+/// The column that stands for `now()`.
+pub const NOW: &str = "now()";
+
+const NANOS_A_DAY: i64 = 86_400_000_000_000;
 
 /// A planned expression over a known schema.
 #[derive(Debug, Clone)]
 pub struct Expression {
-    physical: Arc<dyn datafusion_physical_expr::PhysicalExpr>,
+    physical: Arc<dyn PhysicalExpr>,
     pub data_type: DataType,
     /// As the user wrote it.
     pub text: Arc<str>,
 }
 
 impl Expression {
-    /// One value a row of the batch, whose columns are a schema's (or its first ones, where the
-    /// expression looks at no later one).
-    pub fn evaluate(&self, _batch: &RecordBatch) -> Result<ArrayRef, String> {
-        todo!()
+    /// One value a row of the batch, whose columns are the schema's, or its first ones where the
+    /// expression looks at no later one.
+    pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef, String> {
+        let value = self.physical.evaluate(batch).map_err(|error| error.strip_backtrace())?;
+        value.into_array(batch.num_rows()).map_err(|error| error.strip_backtrace())
     }
 
     /// Which rows of the batch it holds for; null counts as false.
-    pub fn matches(&self, _batch: &RecordBatch) -> Result<BooleanArray, String> {
-        todo!()
+    pub fn matches(&self, batch: &RecordBatch) -> Result<BooleanArray, String> {
+        let values = self.evaluate(batch)?;
+        Ok(match values.as_boolean_opt() {
+            Some(values) if values.null_count() > 0 => prep_null_mask_filter(values),
+            Some(values) => values.clone(),
+            None => unreachable!("the plan makes conditions boolean"),
+        })
+    }
+
+    /// Whether it looks at the column of this index.
+    pub fn uses(&self, column: usize) -> bool {
+        collect_columns(&self.physical).iter().any(|used| used.index() == column)
+    }
+}
+
+/// What is wrong with an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlError {
+    pub message: String,
+    /// Where in the text, line and column from 1, if the parser knows.
+    pub at: Option<(u64, u64)>,
+}
+
+impl SqlError {
+    pub fn new(message: impl Into<String>) -> Self {
+        SqlError { message: message.into(), at: None }
+    }
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> Self {
+        let message = error.strip_backtrace();
+        let known =
+            ["Error during planning: ", "Schema error: ", "This feature is not implemented: "];
+        let message = known.iter().fold(message.as_str(), |message, prefix| {
+            message.strip_prefix(prefix).unwrap_or(message)
+        });
+        let first = message.lines().next().unwrap_or_default();
+        SqlError::new(first)
+    }
+}
+
+/// The dialect of one definition.
+pub struct Dialect {
+    functions: HashMap<String, Arc<ScalarUDF>>,
+    higher_order: HashMap<String, Arc<HigherOrderUDF>>,
+    aggregates: HashMap<String, Arc<AggregateUDF>>,
+    planners: Vec<Arc<dyn ExprPlanner>>,
+    options: ConfigOptions,
+    time_zone: Arc<str>,
+}
+
+impl Dialect {
+    pub fn new(time_zone: &Arc<str>) -> Self {
+        // What differs between two evaluations of the same row has no place in a definition.
+        let volatile = ["random", "uuid", "current_date", "current_time"];
+        let mut functions = HashMap::new();
+        let all = datafusion_functions::all_default_functions()
+            .into_iter()
+            .chain(datafusion_functions_nested::all_default_nested_functions());
+        for function in all.filter(|function| !volatile.contains(&function.name())) {
+            for alias in function.aliases().iter().filter(|alias| *alias != "today") {
+                functions.insert(alias.clone(), Arc::clone(&function));
+            }
+            functions.insert(function.name().to_owned(), function);
+        }
+        let higher_order = datafusion_functions_nested::all_default_higher_order_functions()
+            .into_iter()
+            .map(|function| (function.name().to_owned(), function))
+            .collect();
+        let planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
+            Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
+            Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
+            Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
+            Arc::new(datafusion_functions::unicode::planner::UnicodeFunctionPlanner),
+        ];
+        let mut options = ConfigOptions::default();
+        options.execution.time_zone = Some(time_zone.to_string());
+        Dialect {
+            functions,
+            higher_order,
+            aggregates: super::aggregate::functions(),
+            planners,
+            options,
+            time_zone: Arc::clone(time_zone),
+        }
+    }
+
+    /// Parses a text to an expression over a schema. Aggregates are left in it, `now()` is a column.
+    pub fn plan(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
+        let mut parser = Parser::new(&GenericDialect {})
+            .try_with_sql(text)
+            .map_err(|error| syntax_error(&error.to_string()))?;
+        let parsed = parser.parse_expr().map_err(|error| syntax_error(&error.to_string()))?;
+        let rest = parser.peek_token();
+        if rest.token != Token::EOF {
+            let at = (rest.span.start.line, rest.span.start.column);
+            let message = format!("expected the end of the expression, found '{}'", rest.token);
+            return Err(SqlError { message, at: Some(at) });
+        }
+        let options = ParserOptions {
+            parse_float_as_decimal: true,
+            enable_ident_normalization: false,
+            map_string_types_to_utf8view: false,
+            ..ParserOptions::new()
+        };
+        let df_schema = DFSchema::try_from(schema.clone())?;
+        let planner = SqlToRel::new_with_options(self, options);
+        let expression = planner
+            .sql_to_expr(parsed, &df_schema, &mut PlannerContext::new())
+            .map_err(|error| name_unknown(error, schema))?;
+        self.rewrite(expression)
+    }
+
+    /// `now()` to its column, timestamps to microseconds in the time zone, days to 24 hours.
+    fn rewrite(&self, expression: Expr) -> Result<Expr, SqlError> {
+        let rewritten = expression.transform_up(|expression| {
+            Ok(match expression {
+                Expr::ScalarFunction(function) if function.func.name() == "now" => {
+                    Transformed::yes(Expr::Column(Column::new_unqualified(NOW)))
+                }
+                Expr::Cast(cast) if matches!(cast.field.data_type(), DataType::Timestamp(..)) => {
+                    Transformed::yes(Expr::Cast(Cast::new(cast.expr, self.timestamp())))
+                }
+                Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), metadata)
+                    if interval.days != 0 =>
+                {
+                    let mut whole = interval;
+                    let days = i64::from(interval.days).checked_mul(NANOS_A_DAY);
+                    let Some(nanoseconds) =
+                        days.and_then(|days| days.checked_add(interval.nanoseconds))
+                    else {
+                        return plan_err!("an interval of {} days is too long", interval.days);
+                    };
+                    (whole.days, whole.nanoseconds) = (0, nanoseconds);
+                    let whole = ScalarValue::IntervalMonthDayNano(Some(whole));
+                    Transformed::yes(Expr::Literal(whole, metadata))
+                }
+                other => Transformed::no(other),
+            })
+        })?;
+        Ok(rewritten.data)
+    }
+
+    pub fn timestamp(&self) -> DataType {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.time_zone)))
+    }
+
+    /// The type that a planned expression has over a schema, once coerced.
+    pub fn type_of(&self, expression: &Expr, schema: &Schema) -> Result<DataType, SqlError> {
+        let df_schema = Arc::new(DFSchema::try_from(schema.clone())?);
+        let coerced = self.simplifier(&df_schema).coerce(expression.clone(), &df_schema)?;
+        Ok(coerced.get_type(&df_schema)?)
+    }
+
+    /// Compiles a planned expression; its result is of a type of the language, or of `wanted`.
+    pub fn compile(
+        &self,
+        expression: Expr,
+        schema: &SchemaRef,
+        wanted: Option<&DataType>,
+        text: &str,
+    ) -> Result<Expression, SqlError> {
+        let df_schema = Arc::new(DFSchema::try_from(Arc::clone(schema))?);
+        let simplifier = self.simplifier(&df_schema);
+        let coerced = simplifier.coerce(expression, &df_schema)?;
+        let found = coerced.get_type(&df_schema)?;
+        let data_type = match wanted {
+            Some(wanted) => wanted.clone(),
+            None => self.language_type(&found)?,
+        };
+        let cast = if found == data_type {
+            coerced
+        } else {
+            Expr::Cast(Cast::new(Box::new(coerced), data_type.clone()))
+        };
+        let simple = simplifier.simplify(cast)?;
+        let physical = create_physical_expr(
+            &simple,
+            &df_schema,
+            &ExecutionProps::new(),
+            &PhysicalPlanningContext::default(),
+        )?;
+        Ok(Expression { physical, data_type, text: Arc::from(text.trim()) })
+    }
+
+    fn simplifier(&self, schema: &Arc<DFSchema>) -> ExprSimplifier {
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::clone(schema))
+            .with_config_options(Arc::new(self.options.clone()))
+            .build();
+        ExprSimplifier::new(context)
+    }
+
+    /// The type of the language that holds what an Arrow type holds.
+    pub fn language_type(&self, found: &DataType) -> Result<DataType, SqlError> {
+        Ok(match found {
+            DataType::Null => DataType::Utf8,
+            DataType::Boolean
+            | DataType::Int64
+            | DataType::Float64
+            | DataType::Utf8
+            | DataType::Date32
+            | DataType::Decimal128(..) => found.clone(),
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::UInt64 => DataType::Int64,
+            DataType::Float16 | DataType::Float32 => DataType::Float64,
+            DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+            DataType::Date64 => DataType::Date32,
+            DataType::Timestamp(..) => self.timestamp(),
+            DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+                DataType::Decimal128(*precision, *scale)
+            }
+            DataType::Decimal256(_, scale) => DataType::Decimal128(38, *scale),
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                let item = self.language_type(item.data_type())?;
+                DataType::List(Arc::new(arrow::datatypes::Field::new("item", item, true)))
+            }
+            DataType::Interval(_) | DataType::Duration(_) => {
+                return Err(SqlError::new(
+                    "an interval is no value to keep: take its seconds, \
+                     as in extract(epoch from a) - extract(epoch from b)",
+                ));
+            }
+            other => return Err(SqlError::new(format!("{other} is no type of the language"))),
+        })
+    }
+}
+
+fn syntax_error(message: &str) -> SqlError {
+    let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
+    let Some((text, place)) = message.split_once(" at Line: ") else {
+        return SqlError::new(message);
+    };
+    let at = place.split_once(", Column: ").and_then(|(line, column)| {
+        let column: String = column.chars().take_while(char::is_ascii_digit).collect();
+        Some((line.parse().ok()?, column.parse().ok()?))
+    });
+    SqlError { message: text.replace("Expected: ", "expected "), at }
+}
+
+/// Names what is not there, and what is.
+fn name_unknown(error: DataFusionError, schema: &Schema) -> SqlError {
+    use datafusion_common::SchemaError;
+    let DataFusionError::SchemaError(unknown, _) = error.find_root() else {
+        return unknown_function(SqlError::from(error));
+    };
+    let SchemaError::FieldNotFound { field, .. } = &**unknown else {
+        return SqlError::from(error);
+    };
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let names: Vec<&str> = names.filter(|name| *name != NOW && !name.starts_with('#')).collect();
+    let hint = super::diagnostic::suggest(&field.name, &names);
+    SqlError::new(format!("unknown column '{}': {hint}", field.name))
+}
+
+fn unknown_function(mut error: SqlError) -> SqlError {
+    if let Some(rest) = error.message.strip_prefix("Invalid function '") {
+        error.message = format!("unknown function '{}", rest.replace(".\n", ": "));
+    }
+    error
+}
+
+impl ContextProvider for Dialect {
+    fn get_table_source(
+        &self,
+        name: TableReference,
+    ) -> datafusion_common::Result<Arc<dyn TableSource>> {
+        plan_err!("an expression looks at no table: found '{name}'")
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.planners
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.functions.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.higher_order.get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.aggregates.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
+        None
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.functions.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.higher_order.keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.aggregates.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -1,0 +1,280 @@
+//! Where a history goes: files, or topics at a given rate.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+
+use super::history::{Destination, History, Row, Rows};
+use super::{Options, Target};
+use crate::wait::wait_for;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Web events are split into so many files, in the order of time.
+const WEB_FILES: u64 = 8;
+
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    #[error("--rate is a number of rows a second, above 0")]
+    Rate,
+    #[error("'{path}' can't be written: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("Kafka at '{brokers}' can't be written to: {message}")]
+    Kafka { brokers: String, message: String },
+}
+
+/// What was made.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// By destination.
+    rows: [u64; 4],
+    took: Duration,
+}
+
+impl Summary {
+    fn count(&mut self, destination: Destination) {
+        self.rows[destination as usize] += 1;
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [web, orders, crm, products] = self.rows;
+        write!(
+            f,
+            "{web} web events, {orders} orders, {crm} customer records, {products} products \
+             in {:.1} s",
+            self.took.as_secs_f64()
+        )
+    }
+}
+
+/// Makes a history.
+pub fn run(options: &Options) -> Result<Summary, GenerateError> {
+    let started = Instant::now();
+    let history = History::new(options);
+    let mut summary = match &options.to {
+        Target::Folder(folder) => {
+            let mut files = Files::create(folder, options.events)?;
+            history.tell(&mut files)?;
+            files.finish()?
+        }
+        Target::Kafka { brokers, rate, partitions } => {
+            let mut topics = Topics::connect(brokers, *rate, *partitions)?;
+            history.tell(&mut topics)?;
+            topics.finish()?
+        }
+    };
+    summary.took = started.elapsed();
+    Ok(summary)
+}
+
+struct Files {
+    folder: PathBuf,
+    web: Open,
+    orders: Open,
+    crm: Open,
+    products: Open,
+    events_a_file: u64,
+    events: u64,
+    summary: Summary,
+}
+
+struct Open {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Open {
+    fn create(path: PathBuf) -> Result<Self, GenerateError> {
+        let named = |source| GenerateError::File { path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(named)?;
+        }
+        let file = File::create(&path).map_err(named)?;
+        Ok(Open { file: BufWriter::with_capacity(1 << 18, file), path })
+    }
+
+    fn write(&mut self, parts: &[&str]) -> Result<(), GenerateError> {
+        for part in parts {
+            let written = self.file.write_all(part.as_bytes());
+            written.map_err(|source| GenerateError::File { path: self.path.clone(), source })?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), GenerateError> {
+        let flushed = self.file.flush();
+        flushed.map_err(|source| GenerateError::File { path: self.path.clone(), source })
+    }
+}
+
+fn web_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("web/events-{number}.ndjson"))
+}
+
+impl Files {
+    fn create(folder: &Path, events: u64) -> Result<Self, GenerateError> {
+        let mut products = Open::create(folder.join("products.csv"))?;
+        products.write(&["sku,title,department,price\n"])?;
+        Ok(Files {
+            web: Open::create(web_path(folder, 0))?,
+            orders: Open::create(folder.join("orders/orders.ndjson"))?,
+            crm: Open::create(folder.join("crm/customers.ndjson"))?,
+            products,
+            folder: folder.to_owned(),
+            events_a_file: events.div_ceil(WEB_FILES).max(10_000),
+            events: 0,
+            summary: Summary::default(),
+        })
+    }
+
+    fn finish(mut self) -> Result<Summary, GenerateError> {
+        for open in [&mut self.web, &mut self.orders, &mut self.crm, &mut self.products] {
+            open.finish()?;
+        }
+        Ok(self.summary)
+    }
+}
+
+impl Rows for Files {
+    type Error = GenerateError;
+
+    fn row(&mut self, row: Row<'_>) -> Result<(), GenerateError> {
+        self.summary.count(row.destination);
+        match row.destination {
+            Destination::Web => {
+                if self.events > 0 && self.events.is_multiple_of(self.events_a_file) {
+                    self.web.finish()?;
+                    let next = self.events / self.events_a_file;
+                    self.web = Open::create(web_path(&self.folder, next))?;
+                }
+                self.events += 1;
+                self.web.write(&[row.value, "\n"])
+            }
+            Destination::Orders => self.orders.write(&[row.value, "\n"]),
+            Destination::Crm => self.crm.write(&[row.value, "\n"]),
+            Destination::Products => {
+                let product: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(row.value).expect("products are never bad");
+                let text = |name: &str| product[name].as_str().unwrap_or_default().to_owned();
+                let price = product["price"].to_string();
+                let columns = [text("sku"), text("title"), text("department"), price];
+                self.products.write(&[&columns.join(","), "\n"])
+            }
+        }
+    }
+}
+
+struct Topics {
+    brokers: String,
+    producer: ThreadedProducer<DefaultProducerContext>,
+    rate: Option<f64>,
+    started: Instant,
+    sent: u64,
+    summary: Summary,
+}
+
+impl Topics {
+    fn connect(brokers: &str, rate: Option<f64>, partitions: i32) -> Result<Self, GenerateError> {
+        let failed =
+            |message: String| GenerateError::Kafka { brokers: brokers.to_owned(), message };
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", brokers)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "1")
+            .set("queue.buffering.max.messages", "200000");
+        let admin: AdminClient<DefaultClientContext> =
+            config.create().map_err(|error: KafkaError| failed(error.to_string()))?;
+        admin.inner().fetch_metadata(None, PATIENCE).map_err(|error| {
+            failed(format!("no answer within {} s: {error}", PATIENCE.as_secs()))
+        })?;
+        let topics =
+            [Destination::Web, Destination::Orders, Destination::Crm, Destination::Products];
+        let topics = topics.map(|destination| {
+            let policy = match destination {
+                Destination::Crm | Destination::Products => "compact",
+                Destination::Web | Destination::Orders => "delete",
+            };
+            NewTopic::new(topic(destination), partitions, TopicReplication::Fixed(-1))
+                .set("cleanup.policy", policy)
+        });
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let created = wait_for(admin.create_topics(&topics, &options));
+        for result in created.map_err(|error| failed(error.to_string()))? {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, error)) => {
+                    return Err(failed(format!("topic '{topic}' can't be created: {error}")));
+                }
+            }
+        }
+        let producer = config.create().map_err(|error| failed(error.to_string()))?;
+        Ok(Topics {
+            brokers: brokers.to_owned(),
+            producer,
+            rate,
+            started: Instant::now(),
+            sent: 0,
+            summary: Summary::default(),
+        })
+    }
+
+    fn failed(&self, message: String) -> GenerateError {
+        GenerateError::Kafka { brokers: self.brokers.clone(), message }
+    }
+
+    fn finish(self) -> Result<Summary, GenerateError> {
+        let flushed = self.producer.flush(Duration::from_secs(60));
+        flushed.map_err(|error| self.failed(error.to_string()))?;
+        Ok(self.summary)
+    }
+}
+
+fn topic(destination: Destination) -> &'static str {
+    match destination {
+        Destination::Web => "web.events",
+        Destination::Orders => "orders",
+        Destination::Crm => "crm.customers",
+        Destination::Products => "products",
+    }
+}
+
+impl Rows for Topics {
+    type Error = GenerateError;
+
+    fn row(&mut self, row: Row<'_>) -> Result<(), GenerateError> {
+        // Each when it is due, whatever the ones before took.
+        if let Some(rate) = self.rate {
+            let due = Duration::from_secs_f64(self.sent as f64 / rate);
+            let early = due.saturating_sub(self.started.elapsed());
+            if early > Duration::from_micros(500) {
+                std::thread::sleep(early);
+            }
+        }
+        self.sent += 1;
+        self.summary.count(row.destination);
+        let mut record = BaseRecord::to(topic(row.destination)).key(row.key);
+        if !row.erased {
+            record = record.payload(row.value);
+        }
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    record = back;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err((error, _)) => return Err(self.failed(error.to_string())),
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What is wrong with a definition, where, and what would be right.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A place in the definition file, counted from 1.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    pub place: Place,
+    pub message: String,
+}
+
+/// All that is wrong with a definition, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
+    path: PathBuf,
+    lines: Vec<String>,
+    found: Vec<Diagnostic>,
+}
+
+impl std::error::Error for Diagnostics {}
+
+impl Diagnostics {
+    pub fn new(path: &Path, text: &str, mut found: Vec<Diagnostic>) -> Self {
+        found.sort();
+        found.dedup();
+        let lines = text.lines().map(str::to_owned).collect();
+        Diagnostics { path: path.to_owned(), lines, found }
+    }
+
+    pub fn found(&self) -> &[Diagnostic] {
+        &self.found
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    /// A line a mistake, as compilers and editors know it, and under it the place.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Diagnostic { place: Place { line, column }, message }) in
+            self.found.iter().enumerate()
+        {
+            if index > 0 {
+                writeln!(f, "\n")?;
+            }
+            write!(f, "{}:{line}:{column}: {message}", self.path.display())?;
+            if let Some(text) = self.lines.get(line.saturating_sub(1)) {
+                let margin = " ".repeat(line.to_string().len());
+                let indent = " ".repeat(column.saturating_sub(1));
+                write!(f, "\n {margin} |\n {line} | {text}\n {margin} | {indent}^")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// "did you mean" the nearest name, or what names there are.
+pub fn suggest(found: &str, known: &[&str]) -> String {
+    let near = known
+        .iter()
+        .map(|name| {
+            (strsim::damerau_levenshtein(&found.to_lowercase(), &name.to_lowercase()), name)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(found.len()) / 4);
+    match near {
+        Some((_, name)) => format!("did you mean '{name}'?"),
+        None if known.is_empty() => "there is none".to_owned(),
+        None => format!("there are {}", list(known)),
+    }
+}
+
+/// Names, separated by commas.
+pub fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,52 @@
+//! What a definition does, in a few lines.
+
+use std::fmt::Write;
+
+use super::aggregate::describe;
+use super::plan::{Connector, Kind, Plan};
+
+/// A summary of a plan for people.
+pub fn explain(plan: &Plan) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").expect("to a string");
+    line(format!("{}: all is well", plan.name));
+    line("\nsources".to_owned());
+    for source in &plan.sources {
+        let kind = if source.kind == Kind::Events { "events" } else { "records" };
+        let from = match &source.connector {
+            Connector::Files { globs } => globs.join(", "),
+            Connector::Kafka { topic, .. } => format!("topic {topic}"),
+        };
+        line(format!("  {:<20}{kind:<10}{from}", source.name));
+    }
+    line("\nidentifiers, most trusted first".to_owned());
+    for (kind, identifier) in plan.identifiers.iter().enumerate() {
+        let holds = plan.sources.iter().flat_map(|source| {
+            let columns = source.identifiers.iter().filter(|(of, _)| *of as usize == kind);
+            columns.map(|(_, column)| {
+                format!("{}.{}", source.name, source.schema.field(*column).name())
+            })
+        });
+        line(format!("  {:<20}{}", identifier.name, holds.collect::<Vec<_>>().join(", ")));
+    }
+    line("\nattributes".to_owned());
+    for attribute in &plan.attributes {
+        line(format!("  {:<20}{}", attribute.name, describe(&attribute.data_type)));
+    }
+    if !plan.segments.is_empty() {
+        line("\nsegments".to_owned());
+        for segment in &plan.segments {
+            let description = segment.description.as_deref().unwrap_or_default();
+            line(format!("  {:<20}{description}", segment.name).trim_end().to_owned());
+        }
+        if !plan.instants.is_empty() {
+            let count = plan.instants.len();
+            line(format!("  time alone changes them at {count} kinds of instants a person"));
+        }
+    }
+    line("\noutputs".to_owned());
+    for output in &plan.outputs {
+        line(format!("  {:<20}{}", output.name, output.target));
+    }
+    text
+}

@@ -1,0 +1,288 @@
+//! What a definition file may contain: the one table behind the reader's checks, the JSON Schema and
+//! the reference.
+
+/// What a value looks like.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    Text,
+    /// SQL over what the description says.
+    Sql,
+    /// A number and a unit, as in `30 days`.
+    Duration,
+    /// A whole number from 1.
+    Count,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A text or a list of texts.
+    Texts,
+    Object(&'static [Field]),
+    /// Names chosen by the user.
+    MapOf(&'static Shape),
+    /// Either of several.
+    Either(&'static [Shape]),
+    /// Any scalar.
+    Scalar,
+}
+
+/// A field of an object.
+#[derive(Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub shape: Shape,
+    pub required: bool,
+    pub description: &'static str,
+    /// YAML.
+    pub example: &'static str,
+}
+
+const fn field(
+    name: &'static str,
+    shape: Shape,
+    description: &'static str,
+    example: &'static str,
+) -> Field {
+    Field { name, shape, required: false, description, example }
+}
+
+const fn required(
+    name: &'static str,
+    shape: Shape,
+    description: &'static str,
+    example: &'static str,
+) -> Field {
+    Field { name, shape, required: true, description, example }
+}
+
+/// The whole file.
+pub static DEFINITION: &[Field] = &[
+    field("name", Shape::Text, "The definition's name; the file's name unless given.", "retail"),
+    field(
+        "time_zone",
+        Shape::Text,
+        "What date_trunc('day', …) means: a name of the IANA time zone database. Default: UTC.",
+        "Europe/Berlin",
+    ),
+    field(
+        "target_latency",
+        Shape::Duration,
+        "The latency that the run's histogram is held against. Default: 200 ms.",
+        "200 ms",
+    ),
+    field("kafka", Shape::Object(KAFKA), "The brokers shared by every topic.", ""),
+    required(
+        "sources",
+        Shape::MapOf(&Shape::Object(SOURCE)),
+        "Where records come from, by name.",
+        "",
+    ),
+    required(
+        "identity",
+        Shape::MapOf(&Shape::Object(IDENTIFIER)),
+        "The types of identifiers, most trusted first.",
+        "",
+    ),
+    field(
+        "attributes",
+        Shape::MapOf(&Shape::Object(ATTRIBUTE)),
+        "What is known about each person, by name.",
+        "",
+    ),
+    field(
+        "segments",
+        Shape::MapOf(&Shape::Either(&[Shape::Sql, Shape::Object(SEGMENT)])),
+        "Which people belong together, by name: SQL over attributes, other segments, \
+         identifiers['type'] and now(). Null counts as not in.",
+        "lifetime_value > 500",
+    ),
+    required(
+        "outputs",
+        Shape::MapOf(&Shape::Object(OUTPUT)),
+        "Changelogs: profiles, segments, identities, rejects, and variants of profiles by any name.",
+        "",
+    ),
+];
+
+pub static KAFKA: &[Field] = &[
+    field("brokers", Shape::Text, "host:port, several separated by commas.", "localhost:9092"),
+    field(
+        "properties",
+        Shape::MapOf(&Shape::Scalar),
+        "Any properties of librdkafka.",
+        "{security.protocol: plaintext}",
+    ),
+];
+
+pub static SOURCE: &[Field] = &[
+    field("kafka", Shape::Object(SOURCE_KAFKA), "A topic to read.", "{topic: web.events}"),
+    field(
+        "files",
+        Shape::Texts,
+        "Files to read, in the order of their names: globs, relative to the definition's folder.",
+        "data/web/*.ndjson",
+    ),
+    field("http", Shape::Object(&[]), "Not available yet.", "{}"),
+    field(
+        "format",
+        Shape::Choice(&["json", "csv", "parquet"]),
+        "json (in files: a document a line), csv (with a header) or parquet. Default: json.",
+        "json",
+    ),
+    required(
+        "kind",
+        Shape::Choice(&["events", "records"]),
+        "events: every row is a new fact. records: a table, one row a key.",
+        "events",
+    ),
+    field(
+        "id",
+        Shape::Text,
+        "Of events: the column with the event's id. The same id twice is one event.",
+        "message_id",
+    ),
+    field(
+        "id_window",
+        Shape::Duration,
+        "For how long an id is remembered. Default: 1 hour.",
+        "24 hours",
+    ),
+    field("key", Shape::Text, "Of records: the column with the record's key.", "customer_id"),
+    field(
+        "time",
+        Shape::Text,
+        "The timestamp column with the row's time. Default: the broker's timestamp, or the order of \
+         the file.",
+        "updated_at",
+    ),
+    field(
+        "deleted",
+        Shape::Sql,
+        "Of records: rows that mean that the record is gone.",
+        "status = 'erased'",
+    ),
+    field(
+        "max_ahead",
+        Shape::Duration,
+        "A row dated further past the wall clock is rejected as time_ahead. Default: 1 day.",
+        "1 day",
+    ),
+    required(
+        "fields",
+        Shape::MapOf(&Shape::Either(&[Shape::Text, Shape::Object(SOURCE_FIELD)])),
+        "What to take out of a row, and as what type: text, integer, number, decimal(p,s), boolean, \
+         timestamp, date, json, or a list such as [text].",
+        "{user_id: text, amount: \"decimal(12,2)\"}",
+    ),
+    field(
+        "derive",
+        Shape::MapOf(&Shape::Sql),
+        "Further columns, by SQL over the fields and the derived columns before.",
+        "{domain: \"split_part(url, '/', 3)\"}",
+    ),
+    field(
+        "where",
+        Shape::Sql,
+        "Rows that count; the others are dropped and counted.",
+        "event is not null",
+    ),
+    field("join", Shape::MapOf(&Shape::Text), "Not available yet.", "{products: sku}"),
+];
+
+pub static SOURCE_KAFKA: &[Field] = &[
+    required("topic", Shape::Text, "The topic's name.", "web.events"),
+    field(
+        "start",
+        Shape::Choice(&["earliest", "latest"]),
+        "Where to start reading. Default: earliest.",
+        "earliest",
+    ),
+];
+
+pub static SOURCE_FIELD: &[Field] = &[
+    required("type", Shape::Text, "The type, as above.", "text"),
+    field(
+        "path",
+        Shape::Text,
+        "Where it stands in the row: keys separated by dots. Default: the field's name.",
+        "properties.email",
+    ),
+    field("default", Shape::Scalar, "Stands in for a value that is absent or null.", "none"),
+];
+
+pub static IDENTIFIER: &[Field] = &[
+    required(
+        "from",
+        Shape::MapOf(&Shape::Texts),
+        "Which columns hold it, by source: a column, or a list of columns. A column of type [text] \
+         holds several.",
+        "{crm: email, web: email}",
+    ),
+    field(
+        "normalize",
+        Shape::Sql,
+        "SQL over `value` that brings spellings of the same together; null means none.",
+        "lower(trim(value))",
+    ),
+    field(
+        "ignore",
+        Shape::Texts,
+        "Values that are no identifier at all, once normalised: globs.",
+        "[\"\", none, \"noreply@*\"]",
+    ),
+    field("at_most", Shape::Count, "Not available yet.", "1"),
+    field("shared_after", Shape::Count, "Not available yet.", "5"),
+];
+
+pub static ATTRIBUTE: &[Field] = &[
+    field(
+        "from",
+        Shape::Texts,
+        "The source whose rows count, or several: then their common columns are known.",
+        "orders",
+    ),
+    field(
+        "select",
+        Shape::Sql,
+        "An aggregate over the person's rows, or SQL over aggregates: count, sum, avg, min, max, \
+         stddev, var, bool_and, bool_or, first, last, count(distinct x). `time` is the row's time.",
+        "sum(amount)",
+    ),
+    field("where", Shape::Sql, "Which of the rows count.", "event = 'Product Viewed'"),
+    field(
+        "within",
+        Shape::Duration,
+        "How far back from now() a row counts, by its time.",
+        "30 days",
+    ),
+    field(
+        "sql",
+        Shape::Sql,
+        "Instead of all these: SQL over other attributes.",
+        "lifetime_value / nullif(orders, 0)",
+    ),
+];
+
+pub static SEGMENT: &[Field] = &[
+    required("where", Shape::Sql, "Who is in it.", "lifetime_value > 500"),
+    field("description", Shape::Text, "For people.", "A basket left for an hour to three days"),
+];
+
+pub static OUTPUT: &[Field] = &[
+    field("kafka", Shape::Object(OUTPUT_KAFKA), "A topic to write.", "{topic: profiles}"),
+    field(
+        "files",
+        Shape::Text,
+        "A file to write, NDJSON, relative to the working folder.",
+        "out/profiles.ndjson",
+    ),
+    field(
+        "publish",
+        Shape::Choice(&["profiles", "segments", "identities", "rejects"]),
+        "What it holds. Default: what its name says.",
+        "profiles",
+    ),
+    field("where", Shape::Sql, "Of profiles: who is in it.", "big_spenders"),
+    field("attributes", Shape::Texts, "Of profiles: which attributes. Default: all.", "[name]"),
+];
+
+pub static OUTPUT_KAFKA: &[Field] =
+    &[required("topic", Shape::Text, "The topic's name; created if missing.", "profiles")];

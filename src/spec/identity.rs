@@ -1,0 +1,120 @@
+//! Types of identifiers, and the columns that hold them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::aggregate::describe;
+use super::fields;
+use super::plan::{IdentifierType, Kind, Source};
+use super::read::{Context, Object, texts};
+use super::sources::column;
+
+pub fn read(
+    context: &mut Context,
+    file: &Object<'_>,
+    sources: &mut [Source],
+) -> Vec<IdentifierType> {
+    let mut identifiers = Vec::new();
+    let entries = file.map(context, "identity");
+    if entries.len() > 255 {
+        context.complain(file.place_of("identity"), "more than 255 types of identifiers");
+        return identifiers;
+    }
+    for (kind, (key, node)) in entries.iter().enumerate() {
+        let what = format!("identifier type '{}'", key.name);
+        if key.name.contains([':', '/']) {
+            let message = format!("{what}: a ':' or '/' in its name would be part of keys");
+            context.complain(key.place, message);
+        }
+        let Some(object) = Object::read(context, what, node, fields::IDENTIFIER) else { continue };
+        for not_yet in ["at_most", "shared_after"] {
+            if object.get(not_yet).is_some() {
+                let message = format!("'{not_yet}' in {} is not available yet", object.what);
+                context.complain(object.place_of(not_yet), message);
+            }
+        }
+        columns(context, &object, kind as u8, sources);
+        let schema: SchemaRef =
+            Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, true)]));
+        let normalize = object.sql(context, "normalize").and_then(|text| {
+            let planned = context.plan_scalar(&text, &schema)?;
+            context.no_now(&text, &planned)?;
+            let compiled =
+                context.dialect.compile(planned, &schema, Some(&DataType::Utf8), &text.text);
+            context.check(&text, compiled)
+        });
+        let ignore = ignore(context, &object);
+        identifiers.push(IdentifierType { name: key.name.clone(), normalize, ignore });
+    }
+    if entries.is_empty() && file.get("identity").is_some() {
+        let message = "'identity' names no type of identifier: add one, as in \
+                       email: {from: {crm: email}}";
+        context.complain(file.place_of("identity"), message);
+    }
+    for source in sources.iter_mut() {
+        source.identifiers.sort_unstable();
+        if source.kind == Kind::Events && source.identifiers.is_empty() && !entries.is_empty() {
+            let message = format!(
+                "no identifier is taken from source '{}', so its events are nobody's: name one of \
+                 its columns in 'identity'",
+                source.name
+            );
+            context.complain(file.place_of("identity"), message);
+        }
+    }
+    identifiers
+}
+
+fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [Source]) {
+    for (key, node) in object.map(context, "from") {
+        let what = format!("'from' of {}", object.what);
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        let Some(index) = names.iter().position(|name| *name == key.name) else {
+            let hint = super::diagnostic::suggest(&key.name, &names);
+            context.complain(key.place, format!("{what}: unknown source '{}': {hint}", key.name));
+            continue;
+        };
+        let source = &mut sources[index];
+        for (name, place) in texts(context, &what, node).unwrap_or_default() {
+            let what = format!("{what}, source '{}'", source.name);
+            let Some(column) = column(context, &what, &name, place, &source.schema) else {
+                continue;
+            };
+            let found = source.schema.field(column).data_type();
+            let is_text = match found {
+                DataType::Utf8 => true,
+                DataType::List(item) => item.data_type() == &DataType::Utf8,
+                _ => false,
+            };
+            if !is_text {
+                let found = describe(found);
+                let message = format!(
+                    "{what}: '{name}' is a {found}, and identifiers are text: declare it as text"
+                );
+                context.complain(place, message);
+                continue;
+            }
+            source.identifiers.push((kind, column));
+        }
+    }
+}
+
+fn ignore(context: &mut Context, object: &Object<'_>) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for (text, place) in object.texts(context, "ignore").unwrap_or_default() {
+        match GlobBuilder::new(&text).literal_separator(false).build() {
+            Ok(glob) => drop(set.add(glob)),
+            Err(error) => {
+                let message = format!("'ignore' of {}: '{text}' is no glob: {error}", object.what);
+                context.complain(place, message);
+            }
+        }
+    }
+    set.build().unwrap_or_else(|error| {
+        context
+            .complain(object.place_of("ignore"), format!("'ignore' of {}: {error}", object.what));
+        GlobSet::empty()
+    })
+}

@@ -1,0 +1,130 @@
+//! Outputs: what is published, and where to.
+
+use std::path::PathBuf;
+
+use super::attributes::Attributes;
+use super::fields;
+use super::plan::{Output, Publish, Target};
+use super::read::{Context, Object};
+
+const PUBLISHED: [(&str, Publish); 4] = [
+    ("profiles", Publish::Profiles),
+    ("segments", Publish::Segments),
+    ("identities", Publish::Identities),
+    ("rejects", Publish::Rejects),
+];
+
+pub fn read(context: &mut Context, file: &Object<'_>, attributes: &Attributes) -> Vec<Output> {
+    let mut outputs: Vec<Output> = Vec::new();
+    let entries = file.map(context, "outputs");
+    for (key, node) in entries {
+        let what = format!("output '{}'", key.name);
+        let Some(object) = Object::read(context, what, node, fields::OUTPUT) else { continue };
+        let Some(output) = output(context, &key.name, &object, attributes) else { continue };
+        if let Some(other) = outputs.iter().find(|other| other.target == output.target) {
+            let message = format!(
+                "{} goes where output '{}' goes already ({}): each has a place of its own",
+                object.what, other.name, other.target
+            );
+            context.complain(key.place, message);
+        }
+        outputs.push(output);
+    }
+    if entries.is_empty() && file.get("outputs").is_some() {
+        let message = "'outputs' names no output: add one, as in \
+                       profiles: {files: out/profiles.ndjson}";
+        context.complain(file.place_of("outputs"), message);
+    }
+    outputs
+}
+
+fn output(
+    context: &mut Context,
+    name: &str,
+    object: &Object<'_>,
+    attributes: &Attributes,
+) -> Option<Output> {
+    let own = PUBLISHED.iter().find(|(published, _)| *published == name);
+    let published: Vec<&str> = PUBLISHED.iter().map(|(name, _)| *name).collect();
+    let publish = match (object.get("publish"), own) {
+        (None, Some((_, publish))) => *publish,
+        (None, None) => {
+            let message = format!(
+                "{} says not what it holds: add publish: profiles, or name it {}",
+                object.what,
+                super::diagnostic::list(&published)
+            );
+            context.complain(object.place, message);
+            return None;
+        }
+        (Some(_), own) => {
+            let text = object.choice(context, "publish", &published)?;
+            let (_, publish) = PUBLISHED.iter().find(|(published, _)| *published == text)?;
+            if own.is_some_and(|(_, own)| own != publish) {
+                let message = format!("{} can't hold {text}: name it otherwise", object.what);
+                context.complain(object.place_of("publish"), message);
+            }
+            *publish
+        }
+    };
+    let target = target(context, object);
+    for only in ["where", "attributes"] {
+        if publish != Publish::Profiles && object.get(only).is_some() {
+            let message = format!("'{only}' is for profiles, not for {}", object.what);
+            context.complain(object.place_of(only), message);
+        }
+    }
+    let condition = object
+        .sql(context, "where")
+        .and_then(|text| context.condition(&text, &attributes.profile_schema));
+    let chosen = match object.texts(context, "attributes") {
+        None => (0..attributes.attributes.len()).collect(),
+        Some(names) => {
+            let known: Vec<&str> =
+                attributes.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+            let mut chosen = Vec::new();
+            for (name, place) in names {
+                match known.iter().position(|known| *known == name) {
+                    Some(index) => chosen.push(index),
+                    None => {
+                        let hint = super::diagnostic::suggest(&name, &known);
+                        let what = &object.what;
+                        let message = format!("in {what}: unknown attribute '{name}': {hint}");
+                        context.complain(place, message);
+                    }
+                }
+            }
+            chosen
+        }
+    };
+    Some(Output { name: name.to_owned(), publish, target: target?, condition, attributes: chosen })
+}
+
+fn target(context: &mut Context, object: &Object<'_>) -> Option<Target> {
+    match (object.get("kafka"), object.get("files")) {
+        (Some(node), None) => {
+            let what = format!("'kafka' of {}", object.what);
+            let kafka = Object::read(context, what, node, fields::OUTPUT_KAFKA)?;
+            let (topic, _) = kafka.text(context, "topic")?;
+            Some(Target::Kafka { topic })
+        }
+        (None, Some(_)) => {
+            let (path, place) = object.text(context, "files")?;
+            if path.contains(['*', '?']) {
+                let message = format!("'files' of {} is one file, found '{path}'", object.what);
+                context.complain(place, message);
+                return None;
+            }
+            Some(Target::File { path: PathBuf::from(path) })
+        }
+        (both, _) => {
+            let count = if both.is_some() { "two places to go" } else { "no place to go" };
+            let message = format!(
+                "{} has {count}: give either kafka: {{topic: name}} or files: out/name.ndjson",
+                object.what
+            );
+            context.complain(object.place, message);
+            None
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The JSON Schema of the definition file, for editors to complete and check it.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{DEFINITION, Field, Shape};
+
+/// Draft 2020-12.
+pub fn schema() -> Value {
+    let mut schema = object(DEFINITION);
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!("A selfsame definition");
+    schema
+}
+
+fn object(fields: &[Field]) -> Value {
+    let mut properties = Map::new();
+    for field in fields {
+        let mut value = shape(&field.shape);
+        value["description"] = json!(field.description);
+        if !field.example.is_empty() {
+            value["examples"] = json!([example(field)]);
+        }
+        properties.insert(field.name.to_owned(), value);
+    }
+    let required: Vec<&str> =
+        fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn shape(shape: &Shape) -> Value {
+    match shape {
+        Shape::Text | Shape::Sql => json!({"type": "string"}),
+        Shape::Duration => json!({
+            "type": "string",
+            "pattern": "^\\s*[0-9]+\\s*(ms|milliseconds?|s|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\\s*$",
+        }),
+        Shape::Count => json!({"type": "integer", "minimum": 1}),
+        Shape::Choice(words) => json!({"enum": words}),
+        Shape::Texts => json!({
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        }),
+        Shape::Object(fields) => object(fields),
+        Shape::MapOf(value) => {
+            json!({"type": "object", "additionalProperties": self::shape(value)})
+        }
+        Shape::Either(shapes) => {
+            // A list type such as [text] is a sequence to YAML.
+            let mut shapes: Vec<Value> = shapes.iter().map(self::shape).collect();
+            if shapes.contains(&json!({"type": "string"})) {
+                shapes.push(json!({
+                    "type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1,
+                }));
+            }
+            json!({"anyOf": shapes})
+        }
+        Shape::Scalar => json!({"type": ["string", "number", "boolean"]}),
+    }
+}
+
+/// Examples of mappings are written in YAML's flow style; as values they are read by it.
+fn example(field: &Field) -> Value {
+    let mut found = Vec::new();
+    let node = super::yaml::read(field.example, &|_| None, &mut found);
+    node.map_or(json!(field.example), |node| value(&node))
+}
+
+fn value(node: &super::yaml::Node) -> Value {
+    use super::yaml::Value as Yaml;
+    match &node.value {
+        Yaml::Scalar { text, quoted: false, .. } if text.parse::<i64>().is_ok() => {
+            json!(text.parse::<i64>().expect("just parsed"))
+        }
+        Yaml::Scalar { text, .. } => json!(text),
+        Yaml::Sequence(items) => items.iter().map(value).collect(),
+        Yaml::Mapping(entries) => {
+            entries.iter().map(|(key, node)| (key.name.clone(), value(node))).collect()
+        }
+    }
+}
