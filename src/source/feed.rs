@@ -157,11 +157,6 @@ impl Outlet {
             }
         }
     }
-
-    /// Whether a chunk would have to wait.
-    pub fn is_full(&self) -> bool {
-        self.sender.is_full()
-    }
 }
 
 /// Starts reading every source of the plan. `wake` is called after each chunk and at the end, from

@@ -78,7 +78,7 @@ fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError
                         path: path.to_owned(),
                         column: field.path[..=depth].join("."),
                         found: format!("a Parquet {found}"),
-                        wanted: if last { spoken(&field.data_type) } else { "struct".to_owned() },
+                        wanted: if last { field.data_type.spoken() } else { "struct".to_owned() },
                     });
                 }
             }
@@ -111,19 +111,5 @@ fn readable(found: &DataType, wanted: &Type) -> bool {
         }
         Type::Date => matches!(found, DataType::Date32 | DataType::Date64),
         Type::Json => false,
-    }
-}
-
-fn spoken(wanted: &Type) -> String {
-    match wanted {
-        Type::Text => "text".to_owned(),
-        Type::Integer => "integer".to_owned(),
-        Type::Number => "number".to_owned(),
-        Type::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
-        Type::Boolean => "boolean".to_owned(),
-        Type::Timestamp => "timestamp".to_owned(),
-        Type::Date => "date".to_owned(),
-        Type::Json => "json".to_owned(),
-        Type::List(item) => format!("[{}]", spoken(item)),
     }
 }

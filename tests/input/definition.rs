@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use selfsame::spec::plan::{
-    Connector, Field, Format, IdentifierType, Kafka, Kind, Plan, Source, Type,
+    Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Plan, Source, Type,
 };
 use selfsame::time::{DAY, HOUR};
 
@@ -14,6 +14,18 @@ pub type Make = fn(&Path) -> Plan;
 pub const EVENTS: Make = |folder| plan(vec![events(folder)]);
 pub const PRODUCTS: Make = |folder| plan(vec![products(folder)]);
 pub const BOTH: Make = |folder| plan(vec![events(folder), products(folder)]);
+
+/// Sources `source0`, `source1`, … of topics, with fields `id` and `email`.
+pub fn topics(brokers: &str, topics: &[(&str, Kind, KafkaStart)]) -> Plan {
+    let sources = topics.iter().enumerate().map(|(index, (topic, kind, start))| {
+        let fields = [("id", Type::Text), ("email", Type::Text)];
+        let connector = Connector::Kafka { topic: (*topic).into(), start: *start };
+        let of = source(&format!("source{index}"), "", Format::Json, *kind, &fields);
+        Source { connector, identifiers: vec![(0, 1)], ..of }
+    });
+    let plan = plan(sources.collect());
+    Plan { kafka: Kafka { brokers: brokers.into(), properties: Vec::new() }, ..plan }
+}
 
 fn plan(sources: Vec<Source>) -> Plan {
     Plan {
