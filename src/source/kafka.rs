@@ -18,7 +18,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::{self, Logs};
 use super::error::nearest;
-use super::feed::{Options, Outlet, Shared, Stopped};
+use super::feed::{Ending, Options, Outlet, Shared, Stopped};
 use super::{Chunk, Message, Payload, SourceError};
 use crate::spec::plan::{Connector, KafkaStart, Plan};
 use crate::time::wall_clock;
@@ -156,29 +156,12 @@ impl Topics {
             let (outlet, receiver) = shared.channel();
             let any = !topics.is_empty();
             for topic in topics {
-                let outlet = outlet.clone();
                 let thread = format!("topic {}", topic.name);
-                shared.spawn(&thread, move || {
-                    if let Err(Ending::Failed(error)) = topic.run(&outlet) {
-                        // A worker that has gone needs no error.
-                        let _ = outlet.send(Err(error));
-                    }
-                });
+                shared.spawn(&thread, outlet.clone(), move |outlet| topic.run(outlet));
             }
             any.then_some(receiver)
         };
         self.workers.into_iter().map(start).collect()
-    }
-}
-
-enum Ending {
-    Stopped,
-    Failed(SourceError),
-}
-
-impl From<Stopped> for Ending {
-    fn from(_: Stopped) -> Self {
-        Ending::Stopped
     }
 }
 

@@ -45,8 +45,16 @@ impl Input {
         Input { folder: tempfile::tempdir().expect("a temporary folder"), plan: Arc::new(plan) }
     }
 
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     pub fn start(&self, options: &Options) -> Feeds {
-        source::start(&self.plan, options, Arc::new(|| ())).expect("it starts")
+        self.start_with(options, Arc::new(|| ()))
+    }
+
+    pub fn start_with(&self, options: &Options, wake: Arc<dyn Fn() + Send + Sync>) -> Feeds {
+        source::start(&self.plan, options, wake).expect("it starts")
     }
 
     pub fn decode(&self, chunk: &Chunk) -> Decoded {
