@@ -7,6 +7,7 @@
 
 pub mod admit;
 mod column;
+mod columnar;
 mod csv;
 mod evaluate;
 mod identifiers;
@@ -17,6 +18,7 @@ mod scalar;
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
 
@@ -74,10 +76,9 @@ impl Decoder {
         let plan = Arc::clone(&self.plan);
         let source = &plan.sources[self.source];
         let mut decoded = Decoded::default();
-        let mut raw = self.read(source, chunk);
+        let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
-        let fields = self.reader.finish();
         rows::accept(
             &rows::Context { plan: &plan, source, prefixes: &self.prefixes, chunk, wall },
             &mut raw,
@@ -89,19 +90,23 @@ impl Decoder {
         decoded
     }
 
-    fn read(&mut self, source: &Source, chunk: &Chunk) -> Vec<RawRow> {
-        match (&chunk.payload, source.format) {
+    fn read(&mut self, source: &Source, chunk: &Chunk) -> (Vec<RawRow>, Vec<ArrayRef>) {
+        let reader = &mut self.reader;
+        let raw = match (&chunk.payload, source.format) {
+            (Payload::Rows { batch, first_row, .. }, _) => {
+                return Reader::columnar(source, &self.plan.time_zone, batch, *first_row);
+            }
             (Payload::Lines { bytes, first_line, header: Some(header), .. }, Format::Csv) => {
-                self.reader.csv_lines(source, bytes, *first_line, header)
+                reader.csv_lines(source, bytes, *first_line, header)
             }
             (Payload::Lines { bytes, first_line, .. }, _) => {
-                self.reader.json_lines(source, bytes, *first_line)
+                reader.json_lines(source, bytes, *first_line)
             }
             (Payload::Messages { bytes, messages }, _) => {
-                self.reader.json_messages(source, bytes, messages)
+                reader.json_messages(source, bytes, messages)
             }
-            (Payload::Rows { .. }, _) => todo!(),
-        }
+        };
+        (raw, reader.finish())
     }
 }
 
@@ -126,18 +131,21 @@ fn arrivals(chunk: &Chunk, rows: usize, runs: &mut Vec<(Micros, u32)>) {
 
 fn reject(chunk: &Chunk, row: &mut RawRow) -> Reject {
     let (origin, offset) = (&*chunk.origin, row.offset);
-    let (position, bytes) = match &chunk.payload {
-        Payload::Messages { bytes, .. } => {
-            (json!({"topic": origin, "partition": chunk.part, "offset": offset}), bytes)
+    let position = match &chunk.payload {
+        Payload::Messages { .. } => {
+            json!({"topic": origin, "partition": chunk.part, "offset": offset})
         }
-        Payload::Lines { bytes, .. } => (json!({"file": origin, "line": offset}), bytes),
-        Payload::Rows { .. } => todo!(),
+        Payload::Lines { .. } | Payload::Rows { .. } => json!({"file": origin, "line": offset}),
     };
-    let raw = &bytes[row.bytes.clone()];
-    Reject {
-        source: chunk.source,
-        position,
-        reasons: std::mem::take(&mut row.flaws.reasons),
-        raw: raw[..raw.len().min(RAW_KEPT)].to_vec(),
-    }
+    let mut raw = match &chunk.payload {
+        Payload::Messages { bytes, .. } | Payload::Lines { bytes, .. } => {
+            let bytes = &bytes[row.bytes.clone()];
+            bytes[..bytes.len().min(RAW_KEPT)].to_vec()
+        }
+        Payload::Rows { batch, first_row, .. } => {
+            columnar::shown(batch, (offset - first_row) as usize)
+        }
+    };
+    raw.truncate(RAW_KEPT);
+    Reject { source: chunk.source, position, reasons: std::mem::take(&mut row.flaws.reasons), raw }
 }

@@ -6,9 +6,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, RecordBatch};
 
 use super::column::Column;
+use super::columnar;
 use super::csv::Cells;
 use super::json::Paths;
 use crate::row::Reason;
@@ -169,6 +170,19 @@ impl Reader {
             self.fill(rows.len());
         }
         rows
+    }
+
+    /// Rows of a columnar file, whose columns need no reading.
+    pub fn columnar(
+        source: &Source,
+        time_zone: &Arc<str>,
+        batch: &RecordBatch,
+        first: u64,
+    ) -> (Vec<RawRow>, Vec<ArrayRef>) {
+        let numbers = first..first + batch.num_rows() as u64;
+        let mut rows: Vec<RawRow> = numbers.map(|number| RawRow::at(number, 0..0)).collect();
+        let columns = columnar::decode(source, time_zone, batch, &mut rows);
+        (rows, columns)
     }
 
     fn json(&mut self, source: &Source, text: &Text<'_>, bytes: Range<usize>, at: u64) -> RawRow {

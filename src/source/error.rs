@@ -35,6 +35,10 @@ pub enum SourceError {
     #[error("kafka: {why}")]
     Kafka { why: String },
 
+    /// Our own mistake.
+    #[error("the thread that reads {thread} broke down: {why}")]
+    Broken { thread: String, why: String },
+
     /// Everything that was wrong at the start.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<SourceError>),

@@ -1,5 +1,7 @@
 //! What workers take chunks from.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -105,6 +107,24 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Stopped;
 
+/// Why a thread reads no more, although there may be more.
+pub(super) enum Ending {
+    Stopped,
+    Failed(SourceError),
+}
+
+impl From<Stopped> for Ending {
+    fn from(_: Stopped) -> Self {
+        Ending::Stopped
+    }
+}
+
+impl From<SourceError> for Ending {
+    fn from(error: SourceError) -> Self {
+        Ending::Failed(error)
+    }
+}
+
 impl Shared {
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -127,11 +147,26 @@ impl Shared {
         if self.stopped() { Err(Stopped) } else { Ok(()) }
     }
 
-    /// Starts a thread whose outlets are closed, and workers woken, when it ends.
-    pub fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) {
-        let wake = Arc::clone(&self.wake);
+    /// Starts a thread that reads into an outlet. However it ends, the workers hear of it: input
+    /// that stopped because of a mistake must never look like input that ended.
+    pub fn spawn(
+        &self,
+        name: &str,
+        outlet: Outlet,
+        read: impl FnOnce(&Outlet) -> Result<(), Ending> + Send + 'static,
+    ) {
+        let (thread, wake) = (name.to_owned(), Arc::clone(&self.wake));
         let run = move || {
-            run();
+            let failed = match catch_unwind(AssertUnwindSafe(|| read(&outlet))) {
+                Ok(Ok(()) | Err(Ending::Stopped)) => None,
+                Ok(Err(Ending::Failed(error))) => Some(error),
+                Err(panic) => Some(SourceError::Broken { thread, why: said(panic.as_ref()) }),
+            };
+            if let Some(error) = failed {
+                // A worker that has gone needs no error.
+                let _ = outlet.send(Err(error));
+            }
+            drop(outlet);
             wake();
         };
         std::thread::Builder::new()
@@ -139,6 +174,12 @@ impl Shared {
             .spawn(run)
             .expect("the operating system gives a thread");
     }
+}
+
+/// What a panic said.
+pub(super) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
 }
 
 impl Outlet {
@@ -156,11 +197,6 @@ impl Outlet {
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Stopped),
             }
         }
-    }
-
-    /// Whether a chunk would have to wait.
-    pub fn is_full(&self) -> bool {
-        self.sender.is_full()
     }
 }
 

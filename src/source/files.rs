@@ -16,7 +16,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 
 use super::error::nearest;
-use super::feed::{Options, Outlet, Shared, Stopped};
+use super::feed::{Ending, Options, Outlet, Shared};
 use super::text::{Cut, Cutter, End};
 use super::{Chunk, Payload, ROW_LIMIT, SourceError, parquet, records};
 use crate::spec::plan::{Connector, Format, Plan, Source};
@@ -109,12 +109,7 @@ impl Files {
     /// Starts the thread that reads.
     pub fn start(self, shared: &Shared) -> Receiver<Result<Chunk, SourceError>> {
         let (outlet, receiver) = shared.channel();
-        shared.spawn("files", move || {
-            if let Err(Ending::Failed(error)) = self.run(&outlet) {
-                // A worker that has gone needs no error.
-                let _ = outlet.send(Err(error));
-            }
-        });
+        shared.spawn("files", outlet, move |outlet| self.run(outlet));
         receiver
     }
 
@@ -139,23 +134,6 @@ impl Files {
                 files.look_again(&self.plan.sources[files.source], &self.options)?;
             }
         }
-    }
-}
-
-enum Ending {
-    Stopped,
-    Failed(SourceError),
-}
-
-impl From<Stopped> for Ending {
-    fn from(_: Stopped) -> Self {
-        Ending::Stopped
-    }
-}
-
-impl From<SourceError> for Ending {
-    fn from(error: SourceError) -> Self {
-        Ending::Failed(error)
     }
 }
 

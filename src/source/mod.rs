@@ -4,6 +4,7 @@
 //! bounded channels: when the workers are busy, reading waits, and memory stays bounded. What does
 //! not exist is told before anything starts.
 
+mod client;
 mod error;
 mod feed;
 mod files;

@@ -1,6 +1,7 @@
 //! The rows of a Parquet file, by the wanted columns.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
@@ -8,6 +9,7 @@ use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatc
 use arrow::datatypes::{DataType, Fields};
 
 use super::error::nearest;
+use super::feed::said;
 use super::{Payload, SourceError};
 use crate::spec::plan::{Source, Type};
 use crate::time::wall_clock;
@@ -23,6 +25,10 @@ pub(super) struct Rows {
 impl Rows {
     /// Opens the file and checks that it has the source's columns.
     pub fn open(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
+        guarded(&source.name, path, || Rows::open_unguarded(source, path, file))
+    }
+
+    fn open_unguarded(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
         let unreadable = |why: ::parquet::errors::ParquetError| SourceError::Unreadable {
             name: source.name.clone(),
             path: path.to_owned(),
@@ -40,7 +46,8 @@ impl Rows {
     }
 
     pub fn next(&mut self, name: &str, path: &Path) -> Result<Option<Payload>, SourceError> {
-        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let batch = guarded(name, path, || Ok(self.reader.next()))?;
+        let Some(batch) = batch else { return Ok(None) };
         let batch = batch.map_err(|why| SourceError::Unreadable {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -50,6 +57,19 @@ impl Rows {
         self.next_row += batch.num_rows() as u64;
         Ok(Some(Payload::Rows { batch, first_row, arrived: wall_clock() }))
     }
+}
+
+/// The library checks much, but a damaged file can still make it panic; to the user that is a file
+/// like any other that cannot be read.
+fn guarded<T>(
+    name: &str,
+    path: &Path,
+    read: impl FnOnce() -> Result<T, SourceError>,
+) -> Result<T, SourceError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let why = format!("not readable as Parquet: {}", said(panic.as_ref()));
+        Err(SourceError::Unreadable { name: name.to_owned(), path: path.to_owned(), why })
+    })
 }
 
 fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError> {
@@ -78,7 +98,7 @@ fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError
                         path: path.to_owned(),
                         column: field.path[..=depth].join("."),
                         found: format!("a Parquet {found}"),
-                        wanted: if last { spoken(&field.data_type) } else { "struct".to_owned() },
+                        wanted: if last { field.data_type.spoken() } else { "struct".to_owned() },
                     });
                 }
             }
@@ -111,19 +131,5 @@ fn readable(found: &DataType, wanted: &Type) -> bool {
         }
         Type::Date => matches!(found, DataType::Date32 | DataType::Date64),
         Type::Json => false,
-    }
-}
-
-fn spoken(wanted: &Type) -> String {
-    match wanted {
-        Type::Text => "text".to_owned(),
-        Type::Integer => "integer".to_owned(),
-        Type::Number => "number".to_owned(),
-        Type::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
-        Type::Boolean => "boolean".to_owned(),
-        Type::Timestamp => "timestamp".to_owned(),
-        Type::Date => "date".to_owned(),
-        Type::Json => "json".to_owned(),
-        Type::List(item) => format!("[{}]", spoken(item)),
     }
 }

@@ -144,6 +144,23 @@ impl Type {
     }
 }
 
+impl Type {
+    /// As the user writes it.
+    pub fn spoken(&self) -> String {
+        match self {
+            Type::Text => "text".to_owned(),
+            Type::Integer => "integer".to_owned(),
+            Type::Number => "number".to_owned(),
+            Type::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
+            Type::Boolean => "boolean".to_owned(),
+            Type::Timestamp => "timestamp".to_owned(),
+            Type::Date => "date".to_owned(),
+            Type::Json => "json".to_owned(),
+            Type::List(item) => format!("[{}]", item.spoken()),
+        }
+    }
+}
+
 /// What to take out of a raw row.
 #[derive(Clone, Debug)]
 pub struct Field {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use selfsame::spec::plan::{
-    Connector, Field, Format, IdentifierType, Kafka, Kind, Plan, Source, Type,
+    Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Plan, Source, Type,
 };
 use selfsame::time::{DAY, HOUR};
 
@@ -13,7 +13,25 @@ pub type Make = fn(&Path) -> Plan;
 
 pub const EVENTS: Make = |folder| plan(vec![events(folder)]);
 pub const PRODUCTS: Make = |folder| plan(vec![products(folder)]);
+pub const ORDERS: Make = |folder| plan(vec![orders(folder)]);
+pub const FLAT_ORDERS: Make = |folder| {
+    let mut of = orders(folder);
+    of.fields[3].path.truncate(1);
+    plan(vec![of])
+};
 pub const BOTH: Make = |folder| plan(vec![events(folder), products(folder)]);
+
+/// Sources `source0`, `source1`, … of topics, with fields `id` and `email`.
+pub fn topics(brokers: &str, topics: &[(&str, Kind, KafkaStart)]) -> Plan {
+    let sources = topics.iter().enumerate().map(|(index, (topic, kind, start))| {
+        let fields = [("id", Type::Text), ("email", Type::Text)];
+        let connector = Connector::Kafka { topic: (*topic).into(), start: *start };
+        let of = source(&format!("source{index}"), "", Format::Json, *kind, &fields);
+        Source { connector, identifiers: vec![(0, 1)], ..of }
+    });
+    let plan = plan(sources.collect());
+    Plan { kafka: Kafka { brokers: brokers.into(), properties: Vec::new() }, ..plan }
+}
 
 fn plan(sources: Vec<Source>) -> Plan {
     Plan {
@@ -85,6 +103,20 @@ fn events(folder: &Path) -> Source {
     let glob = folder.join("events*.ndjson");
     let events = source("events", &glob.to_string_lossy(), Format::Json, Kind::Events, &fields);
     Source { time: Some(1), identifiers: vec![(0, 2)], ..events }
+}
+
+fn orders(folder: &Path) -> Source {
+    let fields = [
+        ("id", Type::Text),
+        ("at", Type::Timestamp),
+        ("amount", Type::Decimal(12, 2)),
+        ("email", Type::Text),
+    ];
+    let glob = folder.join("orders*.parquet");
+    let of = source("orders", &glob.to_string_lossy(), Format::Parquet, Kind::Events, &fields);
+    let mut of = Source { time: Some(1), identifiers: vec![(0, 3)], ..of };
+    of.fields[3].path = vec!["customer".into(), "email".into()];
+    of
 }
 
 fn products(folder: &Path) -> Source {

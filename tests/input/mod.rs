@@ -1,12 +1,15 @@
 //! A definition and its files in a temporary folder, read and decoded as the engine does it.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 pub mod definition;
 
 use std::sync::Arc;
 
-use selfsame::decode::Decoder;
+use selfsame::decode::{Decoded, Decoder};
 use selfsame::row::{Reject, Row};
-use selfsame::source::{self, Next, Options};
+use selfsame::source::{self, Chunk, Feeds, Next, Options};
 use selfsame::spec::plan::Plan;
 use selfsame::time::Micros;
 
@@ -37,6 +40,31 @@ impl Input {
         Input { folder, plan }
     }
 
+    /// Of something other than files.
+    pub fn of(plan: Plan) -> Self {
+        Input { folder: tempfile::tempdir().expect("a temporary folder"), plan: Arc::new(plan) }
+    }
+
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    pub fn start(&self, options: &Options) -> Feeds {
+        self.start_with(options, Arc::new(|| ()))
+    }
+
+    pub fn start_with(&self, options: &Options, wake: Arc<dyn Fn() + Send + Sync>) -> Feeds {
+        source::start(&self.plan, options, wake).expect("it starts")
+    }
+
+    pub fn decode(&self, chunk: &Chunk) -> Decoded {
+        Decoder::new(Arc::clone(&self.plan), usize::from(chunk.source)).decode(chunk, WALL)
+    }
+
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub fn read(&self) -> Read {
         let workers = 1;
         self.read_with(&Options {
@@ -49,7 +77,7 @@ impl Input {
     }
 
     pub fn read_with(&self, options: &Options) -> Read {
-        let mut feeds = source::start(&self.plan, options, Arc::new(|| ())).expect("it starts");
+        let mut feeds = self.start(options);
         let mut decoders: Vec<Decoder> = (0..self.plan.sources.len())
             .map(|source| Decoder::new(Arc::clone(&self.plan), source))
             .collect();

@@ -1,0 +1,26 @@
+//! What every target asserts.
+#![allow(dead_code)]
+
+#[path = "../tests/input/definition.rs"]
+pub mod definition;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use selfsame::decode::Decoder;
+use selfsame::source::{Chunk, Payload};
+use selfsame::spec::plan::Plan;
+
+/// Decodes the payload of a definition's first source.
+pub fn account(definition: impl FnOnce(&Path) -> Plan, payload: Payload) {
+    let plan = Arc::new(definition(Path::new("")));
+    check(&plan, &Chunk { source: 0, part: 0, origin: "fuzz".into(), payload });
+}
+
+/// Every raw row is a row, a reject, or dropped.
+pub fn check(plan: &Arc<Plan>, chunk: &Chunk) {
+    let mut decoder = Decoder::new(Arc::clone(plan), usize::from(chunk.source));
+    let decoded = decoder.decode(chunk, 0);
+    let known = decoded.rows.len() as u64 + decoded.rejects.len() as u64 + decoded.dropped;
+    assert_eq!(known, decoded.rows_in);
+}

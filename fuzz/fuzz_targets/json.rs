@@ -1,0 +1,14 @@
+//! Lines of JSON.
+#![no_main]
+
+#[path = "../account.rs"]
+mod account;
+
+use account::{account, definition};
+use libfuzzer_sys::fuzz_target;
+use selfsame::source::Payload;
+
+fuzz_target!(|bytes: &[u8]| {
+    let payload = Payload::Lines { bytes: bytes.to_vec(), first_line: 1, header: None, arrived: 0 };
+    account(definition::EVENTS, payload);
+});

@@ -1,0 +1,25 @@
+//! Whole Parquet files, through the reader.
+#![no_main]
+
+#[path = "../account.rs"]
+mod account;
+
+use account::{check, definition};
+use libfuzzer_sys::fuzz_target;
+use selfsame::source::{self, Next, Options};
+use std::sync::Arc;
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("orders.parquet"), bytes).expect("room on the disk");
+    let plan = Arc::new(definition::FLAT_ORDERS(folder.path()));
+    let options = Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
+    let Ok(mut feeds) = source::start(&plan, &options, Arc::new(|| ())) else { return };
+    loop {
+        match feeds.workers[0].try_next() {
+            Next::Chunk(chunk) => check(&plan, &chunk),
+            Next::Empty => std::thread::yield_now(),
+            Next::Ended | Next::Failed(_) => break,
+        }
+    }
+});

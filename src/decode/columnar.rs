@@ -1,0 +1,375 @@
+//! Columns of a columnar file to columns of the declared types.
+//!
+//! What does not fit a type exactly is null and a fault of its row, never a rounded or wrapped value.
+//! The exception is a double that is to be a decimal: it is rounded, for nobody can mean its digits.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, Scalar, new_null_array,
+};
+use arrow::compute::kernels::{cmp, zip::zip};
+use arrow::compute::{cast, is_null, nullif, or};
+use arrow::datatypes::{
+    ArrowNativeType, DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::util::display::array_value_to_string;
+
+use super::column::Column;
+use super::raw::RawRow;
+use super::scalar::{self, Fault};
+use crate::columns;
+use crate::spec::plan::{Field, Source, Type};
+
+/// Faults of a column, by row.
+type Faults = Vec<(usize, Fault)>;
+
+/// The columns of the source's fields; what is wrong with a row is added to its flaws.
+pub(super) fn decode(
+    source: &Source,
+    time_zone: &Arc<str>,
+    batch: &RecordBatch,
+    rows: &mut [RawRow],
+) -> Vec<ArrayRef> {
+    let fields = source.fields.iter().enumerate();
+    fields
+        .map(|(index, field)| {
+            let found = find(batch, &field.path);
+            let wanted = field.data_type.arrow(time_zone);
+            let Some(found) = found else {
+                return or_default(new_null_array(&wanted, rows.len()), &[], field);
+            };
+            let (column, faults) = convert(&found, &field.data_type, time_zone);
+            let column = or_default(column, &faults, field);
+            for (row, fault) in faults {
+                let path = format!("{}{}", field.path.join("."), fault.within);
+                rows[row].flaws.add(fault.code, path, fault.message);
+                rows[row].flaws.columns.push(index);
+            }
+            column
+        })
+        .collect()
+}
+
+/// A row as a reject shows it: an object of its columns' texts.
+pub(super) fn shown(batch: &RecordBatch, row: usize) -> Vec<u8> {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let object: serde_json::Map<String, serde_json::Value> = columns
+        .map(|(field, column)| {
+            let text = array_value_to_string(column, row).ok().filter(|_| column.is_valid(row));
+            (field.name().clone(), text.into())
+        })
+        .collect();
+    serde_json::Value::Object(object).to_string().into_bytes()
+}
+
+/// The column at a path; null where one of the structs around it is.
+fn find(batch: &RecordBatch, path: &[String]) -> Option<ArrayRef> {
+    let (root, inner) = path.split_first()?;
+    let mut column = Arc::clone(batch.column_by_name(root)?);
+    for key in inner {
+        let parent = column.as_struct_opt()?;
+        let child = parent.column_by_name(key)?;
+        column = nullif(child, &is_null(parent).ok()?).ok()?;
+    }
+    Some(column)
+}
+
+fn or_default(column: ArrayRef, faults: &[(usize, Fault)], field: &Field) -> ArrayRef {
+    let Some(default) = &field.default else { return column };
+    let mut absent: Vec<bool> = (0..column.len()).map(|row| column.is_null(row)).collect();
+    faults.iter().for_each(|(row, _)| absent[*row] = false);
+    let default = Scalar::new(columns::array(column.data_type(), [Some(default)]));
+    zip(&BooleanArray::from(absent), &default, &column).expect("a default has its field's type")
+}
+
+fn convert(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, Faults) {
+    match found.data_type() {
+        DataType::Dictionary(_, values) => match cast(found, values) {
+            Ok(values) => convert(&values, wanted, time_zone),
+            Err(error) => refuse(found, wanted, time_zone, &error.to_string()),
+        },
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            let text = cast(found, &DataType::LargeUtf8).expect("text is text");
+            let text = text.as_string::<i64>();
+            from_texts(text.iter().map(|text| text.map(Ok)), wanted, time_zone)
+        }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            let bytes = cast(found, &DataType::LargeBinary).expect("bytes are bytes");
+            let bytes = bytes.as_binary::<i64>();
+            from_texts(bytes.iter().map(|bytes| bytes.map(std::str::from_utf8)), wanted, time_zone)
+        }
+        DataType::List(_) | DataType::LargeList(_) => {
+            let Type::List(item) = wanted else {
+                return refuse(found, wanted, time_zone, "a list");
+            };
+            lists(found, item, wanted, time_zone)
+        }
+        _ => scalars(found, wanted, time_zone),
+    }
+}
+
+fn from_texts<'a>(
+    texts: impl Iterator<Item = Option<Result<&'a str, std::str::Utf8Error>>>,
+    wanted: &Type,
+    time_zone: &Arc<str>,
+) -> (ArrayRef, Faults) {
+    let mut column = Column::new(wanted, time_zone);
+    let mut faults = Faults::new();
+    for (row, text) in texts.enumerate() {
+        let pushed = match text {
+            None => {
+                column.push_null();
+                Ok(())
+            }
+            Some(Ok(text)) => column.push_text(text),
+            Some(Err(error)) => {
+                column.push_null();
+                let message = format!("not UTF-8 at byte {}", error.valid_up_to() + 1);
+                Err(Fault::new("not_utf8", message))
+            }
+        };
+        faults.extend(pushed.err().map(|fault| (row, fault)));
+    }
+    (column.finish(), faults)
+}
+
+fn lists(found: &ArrayRef, item: &Type, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, Faults) {
+    let DataType::List(of) = wanted.arrow(time_zone) else {
+        unreachable!("a list is a list in Arrow")
+    };
+    let narrow = match found.data_type() {
+        DataType::LargeList(item) => cast(found, &DataType::List(Arc::clone(item))),
+        _ => Ok(Arc::clone(found)),
+    };
+    let narrow = match narrow {
+        Ok(narrow) => narrow,
+        Err(error) => return refuse(found, wanted, time_zone, &error.to_string()),
+    };
+    let found = narrow.as_list::<i32>();
+    let (items, item_faults) = convert(found.values(), item, time_zone);
+    let lists = ListArray::new(of, found.offsets().clone(), items, found.nulls().cloned());
+    let mut faults = Faults::new();
+    for (item, mut fault) in item_faults {
+        // Items that lie in no list, or in one that is null, harm nobody.
+        let ends = &found.value_offsets()[1..];
+        let row = ends.partition_point(|end| end.as_usize() <= item);
+        if row < found.len() && found.is_valid(row) && item >= found.value_offsets()[row].as_usize()
+        {
+            let place = item - found.value_offsets()[row].as_usize();
+            fault.within.insert_str(0, &format!("[{place}]"));
+            faults.push((row, fault));
+        }
+    }
+    (without(Arc::new(lists), &faults), faults)
+}
+
+/// The column with null where there is a fault.
+fn without(column: ArrayRef, faults: &Faults) -> ArrayRef {
+    if faults.is_empty() {
+        return column;
+    }
+    let mut bad = vec![false; column.len()];
+    faults.iter().for_each(|(row, _)| bad[*row] = true);
+    nullif(&column, &BooleanArray::from(bad)).expect("any column takes nulls")
+}
+
+fn refuse(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>, what: &str) -> (ArrayRef, Faults) {
+    let fault = || Fault::wrong_type(format!("expected {}, found {what}", wanted.spoken()));
+    let faults = (0..found.len()).filter(|row| found.is_valid(*row)).map(|row| (row, fault()));
+    (new_null_array(&wanted.arrow(time_zone), found.len()), faults.collect())
+}
+
+fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, Faults) {
+    let converted = match wanted {
+        Type::Json | Type::List(_) => {
+            let what = found.data_type().to_string();
+            return refuse(found, wanted, time_zone, &what);
+        }
+        Type::Timestamp => instants(found, time_zone),
+        _ => cast(found, &wanted.arrow(time_zone)),
+    };
+    let column = match converted {
+        Ok(column) => column,
+        Err(_) => {
+            let what = found.data_type().to_string();
+            return refuse(found, wanted, time_zone, &what);
+        }
+    };
+    let mut bad = lost(found, &column);
+    match wanted {
+        Type::Integer | Type::Decimal(..) if rounds(found.data_type(), wanted) => {
+            // What comes back as something else was not whole, or had more digits.
+            let back = cast(&column, found.data_type());
+            let changed = back.and_then(|back| cmp::distinct(&back, found));
+            bad = changed.and_then(|changed| or(&bad, &changed)).unwrap_or(bad);
+        }
+        Type::Number => {
+            let numbers = column.as_primitive::<Float64Type>();
+            bad = within(numbers.iter(), bad, |number| number.is_finite());
+        }
+        Type::Timestamp => {
+            let instants = column.as_primitive::<TimestampMicrosecondType>();
+            bad = within(instants.iter(), bad, scalar::in_years);
+        }
+        _ => {}
+    }
+    let faults: Faults = (0..found.len())
+        .filter(|row| bad.value(*row))
+        .map(|row| {
+            let value = array_value_to_string(found, row).unwrap_or_default();
+            (row, Fault::out_of_range(format!("{value} does not fit {}", wanted.spoken())))
+        })
+        .collect();
+    (without(column, &faults), faults)
+}
+
+/// Which values became null.
+fn lost(found: &ArrayRef, column: &ArrayRef) -> BooleanArray {
+    (0..found.len()).map(|row| Some(found.is_valid(row) && column.is_null(row))).collect()
+}
+
+fn within<T>(
+    values: impl Iterator<Item = Option<T>>,
+    bad: BooleanArray,
+    fits: impl Fn(T) -> bool,
+) -> BooleanArray {
+    let unfit = values.map(|value| value.is_some_and(|value| !fits(value)));
+    unfit.zip(bad.iter()).map(|(unfit, bad)| Some(unfit || bad == Some(true))).collect()
+}
+
+/// Whether Arrow's cast may lose digits that count.
+fn rounds(found: &DataType, wanted: &Type) -> bool {
+    match wanted {
+        Type::Integer => found.is_floating() || found.is_decimal(),
+        Type::Decimal(..) => found.is_decimal(),
+        _ => false,
+    }
+}
+
+/// Instants without a zone are UTC, whole numbers are milliseconds since the epoch.
+fn instants(found: &ArrayRef, time_zone: &Arc<str>) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let micros = |zone: &str| DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()));
+    let found = if found.data_type().is_integer() {
+        let millis = cast(found, &DataType::Int64)?;
+        let millis = millis.as_primitive::<Int64Type>();
+        // Milliseconds that no instant has become null, and so a fault.
+        let micros = millis.unary_opt::<_, Int64Type>(|millis| millis.checked_mul(1_000));
+        cast(&micros, &DataType::Timestamp(TimeUnit::Microsecond, None))?
+    } else {
+        Arc::clone(found)
+    };
+    let utc = match found.data_type() {
+        DataType::Timestamp(_, Some(_)) => found,
+        _ => {
+            cast(&cast(&found, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &micros("UTC"))?
+        }
+    };
+    cast(&utc, &micros(time_zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::Datum;
+    use arrow::array::{
+        BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
+        TimestampMillisecondArray, UInt64Array,
+    };
+
+    /// What the values of a column are read as.
+    fn read(found: impl Array + 'static, wanted: Type) -> (Vec<Option<Datum>>, Vec<String>) {
+        let found: ArrayRef = Arc::new(found);
+        let zone: Arc<str> = "Europe/Berlin".into();
+        let (column, faults) = convert(&found, &wanted, &zone);
+        assert_eq!(column.data_type(), &wanted.arrow(&zone));
+        let values = (0..column.len()).map(|row| columns::datum(&column, row)).collect();
+        let faults = faults
+            .iter()
+            .map(|(row, fault)| format!("{row} {} {}{}", fault.code, fault.within, fault.message));
+        (values, faults.collect())
+    }
+
+    #[test]
+    fn what_fits_a_type_is_kept_and_what_does_not_is_told() {
+        let (values, faults) =
+            read(Float64Array::from(vec![Some(12.0), None, Some(12.5), Some(1e30)]), Type::Integer);
+        assert_eq!(values, [Some(Datum::Integer(12)), None, None, None]);
+        assert_eq!(
+            faults,
+            [
+                "2 out_of_range 12.5 does not fit integer",
+                "3 out_of_range 1e30 does not fit integer"
+            ]
+        );
+
+        let cents = Decimal128Array::from(vec![1_500, 1_505, 99_999_999]);
+        let cents = cents.with_precision_and_scale(12, 3).unwrap();
+        let (values, faults) = read(cents, Type::Decimal(6, 2));
+        assert_eq!(values, [Some(Datum::Decimal(150)), None, None]);
+        assert_eq!(faults.len(), 2);
+
+        let (values, faults) = read(Float64Array::from(vec![0.1, 0.125]), Type::Decimal(12, 2));
+        assert_eq!(values, [Some(Datum::Decimal(10)), Some(Datum::Decimal(13))]);
+        assert!(faults.is_empty());
+
+        let (values, faults) = read(Float64Array::from(vec![f64::NAN, 1.5]), Type::Number);
+        assert_eq!(values, [None, Some(Datum::Number(1.5))]);
+        assert_eq!(faults, ["0 out_of_range NaN does not fit number"]);
+
+        let (values, faults) = read(UInt64Array::from(vec![u64::MAX, 1]), Type::Integer);
+        assert_eq!(values, [None, Some(Datum::Integer(1))]);
+        assert_eq!(faults, ["0 out_of_range 18446744073709551615 does not fit integer"]);
+
+        let (values, faults) = read(StringArray::from(vec!["0.29", "x"]), Type::Decimal(12, 2));
+        assert_eq!(values, [Some(Datum::Decimal(29)), None]);
+        assert_eq!(faults, ["1 wrong_type expected a decimal(12,2): x is not a number"]);
+
+        let (values, faults) = read(BinaryArray::from(vec![&b"ok"[..], b"\xff"]), Type::Text);
+        assert_eq!(values, [Some(Datum::Text("ok".into())), None]);
+        assert_eq!(faults, ["1 not_utf8 not UTF-8 at byte 1"]);
+    }
+
+    #[test]
+    fn instants_are_utc_whatever_the_zone_of_the_definition() {
+        let noon = Some(Datum::Timestamp(1_751_673_600_000_000));
+        let millis = 1_751_673_600_000;
+        let naive = TimestampMillisecondArray::from(vec![millis]);
+        assert_eq!(read(naive.clone(), Type::Timestamp).0, [noon.clone()]);
+        assert_eq!(read(naive.with_timezone("+05:00"), Type::Timestamp).0, [noon.clone()]);
+        let (values, faults) = read(Int64Array::from(vec![millis, i64::MAX]), Type::Timestamp);
+        assert_eq!(values, [noon.clone(), None]);
+        assert_eq!(faults, ["1 out_of_range 9223372036854775807 does not fit timestamp"]);
+        assert_eq!(read(Date32Array::from(vec![20_274]), Type::Timestamp).0, [noon]);
+    }
+
+    #[test]
+    fn a_bad_item_spoils_its_list_alone() {
+        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(vec![
+            Some(vec![Some(1), None]),
+            None,
+            Some(vec![]),
+            Some(vec![Some(2), Some(3)]),
+        ]);
+        let text = |text: &str| Datum::Text(text.into());
+        let (values, faults) = read(lists, Type::List(Box::new(Type::Text)));
+        assert_eq!(
+            values,
+            [
+                Some(Datum::List([text("1")].into())),
+                None,
+                Some(Datum::List([].into())),
+                Some(Datum::List([text("2"), text("3")].into())),
+            ]
+        );
+        assert!(faults.is_empty());
+        let lists = ListArray::from_iter_primitive::<Float64Type, _, _>(vec![
+            Some(vec![Some(1.0)]),
+            Some(vec![Some(2.0), Some(2.5)]),
+        ]);
+        let (values, faults) = read(lists.slice(1, 1), Type::List(Box::new(Type::Integer)));
+        assert_eq!(values, [None]);
+        assert_eq!(faults, ["0 out_of_range [1]2.5 does not fit integer"]);
+    }
+}

@@ -1,0 +1,187 @@
+//! Files: Parquet, files that grow, and sources that take turns.
+
+mod input;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, StructArray,
+    TimestampMillisecondArray,
+};
+use arrow::datatypes::{DataType, Field, Fields};
+use input::{Input, definition};
+use parquet::arrow::ArrowWriter;
+use selfsame::decode::key_hash;
+use selfsame::source::{Feeds, Next, Options};
+
+fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batches[0].schema(), None).expect("a writer");
+    batches.iter().for_each(|batch| writer.write(batch).expect("it writes"));
+    writer.close().expect("it closes");
+    bytes
+}
+
+fn orders(ids: &[Option<&str>], amounts: &[i128], emails: &[Option<&str>]) -> RecordBatch {
+    let emails: ArrayRef = Arc::new(StringArray::from(emails.to_vec()));
+    let fields = Fields::from(vec![Field::new("email", DataType::Utf8, true)]);
+    let amounts = Decimal128Array::from(amounts.to_vec()).with_precision_and_scale(20, 3);
+    let times = TimestampMillisecondArray::from(vec![1_751_673_600_000; ids.len()]);
+    let columns: [(&str, ArrayRef); 5] = [
+        ("id", Arc::new(StringArray::from(ids.to_vec()))),
+        ("at", Arc::new(times.with_timezone("UTC"))),
+        ("unused", Arc::new(Float64Array::from(vec![1.0; ids.len()]))),
+        ("amount", Arc::new(amounts.unwrap())),
+        ("customer", Arc::new(StructArray::new(fields, vec![emails], None))),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+        .expect("columns of one length")
+}
+
+#[test]
+fn rows_of_parquet_files_are_numbered_and_stand_or_fall_alone() {
+    let good = orders(&[Some("a"), Some("b")], &[1_500, 20], &[Some("a@x.org"), Some("b@x.org")]);
+    let bad =
+        orders(&[Some("c"), None, Some("e")], &[1_505, 10, 10], &[Some("c@x.org"), None, None]);
+    let many = vec![good; 1_000];
+    let bytes = parquet(&[&many[..], &[bad]].concat());
+    let read = Input::new(definition::ORDERS, &[("orders.parquet", &bytes)]).read();
+    assert_eq!(read.rows_in, 2_003);
+    assert_eq!(read.keys(), ["a", "b"].map(key_hash).repeat(1_000));
+    let rows: Vec<u64> = read.rows.iter().map(|row| row.position.offset).collect();
+    assert_eq!(rows, (1..=2_000).collect::<Vec<_>>());
+    assert_eq!(read.rows[0].time, 1_751_673_600_000_000);
+    assert_eq!(
+        read.reasons(),
+        [
+            "2001 out_of_range amount: 1.505 does not fit decimal(12,2)",
+            "2002 missing_id id: the row has no id",
+            "2002 unidentified : none of the row's columns gives an identifier",
+            "2003 unidentified : none of the row's columns gives an identifier",
+        ]
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&read.rejects[1].raw),
+        r#"{"amount":"0.010","at":"2025-07-05T00:00:00Z","customer":"{email: }","id":null}"#
+    );
+}
+
+#[test]
+fn a_parquet_file_is_checked_before_anything_starts() {
+    let other = RecordBatch::try_from_iter([
+        ("id", Arc::new(StringArray::from(vec!["a"])) as ArrayRef),
+        ("at", Arc::new(Float64Array::from(vec![1.0]))),
+        ("amuont", Arc::new(Float64Array::from(vec![1.0]))),
+        ("customer", Arc::new(StringArray::from(vec!["a"]))),
+    ]);
+    let bytes = parquet(&[other.expect("columns of one length")]);
+    let wrong = Input::new(definition::ORDERS, &[("orders.parquet", &bytes)]).fails();
+    assert_eq!(
+        wrong,
+        "source orders: <folder>/orders.parquet: column at is a Parquet Float64, which is no timestamp"
+    );
+    let wrong = Input::new(definition::ORDERS, &[("orders.parquet", b"PAR1")]).fails();
+    let start = "source orders: <folder>/orders.parquet: not readable as Parquet: ";
+    assert!(wrong.starts_with(start), "{wrong}");
+}
+
+fn rows(input: &Input, feeds: &mut Feeds, wanted: usize) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    let start = Instant::now();
+    while found.len() < wanted {
+        assert!(start.elapsed() < Duration::from_secs(10), "{found:?}");
+        match feeds.workers[0].try_next() {
+            Next::Chunk(chunk) => {
+                let file = chunk.origin.rsplit('/').next().expect("a name").to_owned();
+                let decoded = input.decode(&chunk);
+                assert!(decoded.rejects.is_empty());
+                found.extend(decoded.rows.iter().map(|row| (file.clone(), row.position.offset)));
+            }
+            Next::Empty => std::thread::sleep(Duration::from_millis(1)),
+            other => panic!("{other:?}"),
+        }
+    }
+    found
+}
+
+const FOLLOW: Options =
+    Options { process: 0, processes: 1, workers: 1, until_end: false, follow: true };
+
+const LINE: &str = r#"{"id":"a","at":"2025-07-05T00:00:00Z","email":"a@x.org"}"#;
+
+#[test]
+fn files_that_grow_and_new_ones_are_followed() {
+    let first = format!("{LINE}\n{}", &LINE[..20]);
+    let input = Input::new(definition::EVENTS, &[("events1.ndjson", first.as_bytes())]);
+    let mut feeds = input.start(&FOLLOW);
+    let at = |file: &str, line| (file.to_owned(), line);
+    assert_eq!(rows(&input, &mut feeds, 1), [at("events1.ndjson", 1)]);
+
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(input.path("events1.ndjson"))
+        .expect("the file is there");
+    // The rest of the line that waited, without its newline, then that and another line.
+    file.write_all(&LINE.as_bytes()[20..]).expect("it writes");
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(matches!(feeds.workers[0].try_next(), Next::Empty));
+    file.write_all(format!("\n{LINE}\n").as_bytes()).expect("it writes");
+    let both = rows(&input, &mut feeds, 2);
+    assert_eq!(both, [at("events1.ndjson", 2), at("events1.ndjson", 3)]);
+
+    // A new file comes behind the others, although its name comes before.
+    std::fs::write(input.path("events0.ndjson"), format!("{LINE}\n")).expect("it writes");
+    assert_eq!(rows(&input, &mut feeds, 1), [at("events0.ndjson", 1)]);
+    file.write_all(format!("{LINE}\n").as_bytes()).expect("it writes");
+    assert_eq!(rows(&input, &mut feeds, 1), [at("events1.ndjson", 4)]);
+}
+
+#[test]
+fn a_followed_csv_file_may_get_its_header_later() {
+    let input = Input::new(definition::PRODUCTS, &[("products.csv", b"sku,ti")]);
+    let mut feeds = input.start(&FOLLOW);
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(input.path("products.csv"))
+        .expect("the file is there");
+    file.write_all(b"tle,price\na,\"x\ny\",1\nb,\"").expect("it writes");
+    assert_eq!(rows(&input, &mut feeds, 1), [("products.csv".to_owned(), 2)]);
+    file.write_all(b"z\",2\n").expect("it writes");
+    assert_eq!(rows(&input, &mut feeds, 1), [("products.csv".to_owned(), 4)]);
+}
+
+#[test]
+fn reading_stops_when_nobody_wants_it_any_more() {
+    let input = Input::new(definition::EVENTS, &[("events.ndjson", LINE.as_bytes())]);
+    let options = Options { ..FOLLOW };
+    let woken = Arc::new(());
+    let alive = Arc::downgrade(&woken);
+    let feeds = input.start_with(&options, Arc::new(move || drop(Arc::clone(&woken))));
+    assert!(alive.upgrade().is_some());
+    drop(feeds);
+    let start = Instant::now();
+    while alive.upgrade().is_some() {
+        assert!(start.elapsed() < Duration::from_secs(5), "the thread still holds what wakes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn sources_take_turns() {
+    let events = format!("{LINE}\n").repeat(20_000);
+    let products = "sku,title,price\n".to_owned() + &"a,b,1\n".repeat(200_000);
+    let files = [("events.ndjson", events.as_bytes()), ("products.csv", products.as_bytes())];
+    let input = Input::new(definition::BOTH, &files);
+    let mut feeds = input.start(&Options { follow: false, ..FOLLOW });
+    let mut order = Vec::new();
+    while order.len() < 6 {
+        match feeds.workers[0].try_next() {
+            Next::Chunk(chunk) => order.push(chunk.source),
+            Next::Empty => std::thread::yield_now(),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(order, [0, 1, 0, 1, 0, 1]);
+}

@@ -1,0 +1,109 @@
+//! Whatever the bytes are: nothing panics, and every raw row is a row, a reject, or dropped.
+
+mod input;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray};
+use input::{Input, definition};
+use parquet::arrow::ArrowWriter;
+use proptest::prelude::*;
+use selfsame::source::{self, Chunk, Message, Next, Options, Payload};
+use selfsame::spec::plan::{KafkaStart, Kind};
+
+/// Bytes of any kind, and texts that begin like real ones and then go wrong.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let json = r#"(\{("(id|at|email|amount|score|count|x)":("[a-z@.\\u0-9"]{0,8}|-?[0-9]{1,4}(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?|null|\[\]|\{\}|NaN),?){0,4}\}?\n?){0,6}"#;
+    let csv = r#"([ab",]{0,4}(,"?[a-z0-9.\n"]{0,5}"?){0,4}\r?\n?){0,8}"#;
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        json.prop_map(String::into_bytes),
+        csv.prop_map(String::into_bytes),
+    ]
+}
+
+fn account(input: &Input, chunk: &Chunk) {
+    let decoded = input.decode(chunk);
+    let known = decoded.rows.len() as u64 + decoded.rejects.len() as u64 + decoded.dropped;
+    assert_eq!(known, decoded.rows_in, "every row is accounted for");
+    let arrived: u64 = decoded.arrived.iter().map(|(_, rows)| u64::from(*rows)).sum();
+    assert_eq!(arrived, decoded.rows_in);
+    assert!(decoded.rejects.iter().all(|reject| !reject.reasons.is_empty()));
+    assert!(decoded.rows.is_sorted_by_key(|row| row.position));
+    let latest = decoded.rows.iter().map(|row| row.time).max();
+    assert_eq!(decoded.latest, latest);
+}
+
+fn lines(source: u16, bytes: Vec<u8>, header: Option<Arc<[String]>>) -> Chunk {
+    let payload = Payload::Lines { bytes, first_line: 1, header, arrived: 7 };
+    Chunk { source, part: 0, origin: "file".into(), payload }
+}
+
+proptest! {
+    #[test]
+    fn json_lines(bytes in bytes()) {
+        account(&Input::new(definition::EVENTS, &[]), &lines(0, bytes, None));
+    }
+
+    #[test]
+    fn csv_lines(bytes in bytes()) {
+        let header = ["title", "x", "sku", "price"].map(str::to_owned);
+        let input = Input::new(definition::PRODUCTS, &[]);
+        account(&input, &lines(0, bytes, Some(header.into())));
+    }
+
+    #[test]
+    fn messages(parts in prop::collection::vec((bytes(), any::<Option<u8>>(), any::<Option<i64>>()), 0..8), kind: bool) {
+        let mut all = Vec::new();
+        let messages = parts
+            .into_iter()
+            .zip(0..)
+            .map(|((bytes, key, timestamp), offset)| {
+                let start = all.len();
+                all.extend(bytes);
+                let end = all.len();
+                let key = key.map(|key| {
+                    all.push(key);
+                    end..all.len()
+                });
+                let payload = (offset % 3 != 2).then_some(start..end);
+                Message { offset, timestamp, arrived: offset as i64 / 2, key, payload }
+            })
+            .collect();
+        let kind = if kind { Kind::Records } else { Kind::Events };
+        let input = Input::of(definition::topics("", &[("t", kind, KafkaStart::Earliest)]));
+        let payload = Payload::Messages { bytes: all, messages };
+        account(&input, &Chunk { source: 0, part: 0, origin: "t".into(), payload });
+    }
+
+    /// Either it is no Parquet file, or its rows are accounted for.
+    #[test]
+    fn parquet_files(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
+        let texts = |text: &str| Arc::new(StringArray::from(vec![text; 20])) as ArrayRef;
+        let columns = [
+            ("id", texts("a")),
+            ("at", Arc::new(TimestampMillisecondArray::from(vec![1_000; 20]))),
+            ("amount", texts("1.50")),
+            ("customer", texts("x")),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("it writes");
+        writer.close().expect("it closes");
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let input = Input::new(definition::FLAT_ORDERS, &[("orders.parquet", &bytes)]);
+        let options = Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
+        let Ok(mut feeds) = source::start(input.plan(), &options, Arc::new(|| ())) else { return Ok(()) };
+        loop {
+            match feeds.workers[0].try_next() {
+                Next::Chunk(chunk) => account(&input, &chunk),
+                Next::Empty => std::thread::yield_now(),
+                Next::Ended | Next::Failed(_) => break,
+            }
+        }
+    }
+}
