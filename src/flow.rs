@@ -19,7 +19,6 @@ pub use timely::dataflow::operators::{Concat, Concatenate};
 
 pub type Scope<'scope> = timely::dataflow::Scope<'scope, Tick>;
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
-pub type Collection<'scope, D> = differential_dataflow::VecCollection<'scope, Tick, D, isize>;
 
 /// Applies `logic` to everything that arrives with a tick, once the tick is complete, tick by tick.
 ///

@@ -167,6 +167,19 @@ pub struct Body {
     pub identifiers: SmallVec<[Identifier; 3]>,
     /// By aggregate.
     pub inputs: Vec<Input>,
+    pub verdict: Verdict,
+}
+
+/// What a row says of the identifiers that it carries.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// They are one person's, as every row's are.
+    #[default]
+    Together,
+    /// Someone decided that they are the same person's.
+    Same,
+    /// Someone decided that they are different people's.
+    Different,
 }
 
 /// Why a row, or a field of it, is not accepted.

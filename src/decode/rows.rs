@@ -16,7 +16,7 @@ use super::evaluate::{Failures, evaluate, evaluate_where, matches};
 use super::identifiers;
 use super::raw::{RawRow, Reading};
 use crate::columns;
-use crate::row::{Body, Datum, Identifier, Input, Position, Row};
+use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::{Chunk, Payload};
 use crate::spec::plan::{Format, Kind, Plan, Source};
 use crate::spec::sql::Expression;
@@ -90,7 +90,10 @@ pub(super) fn accept(
             key: key.map(key_hash),
             time,
             position: Position { part: context.chunk.part, offset: row.offset },
-            body: (fate == Fate::Stands).then(|| Arc::new(Body { identifiers, inputs })),
+            body: (fate == Fate::Stands).then(|| {
+                let verdict = Verdict::Together;
+                Arc::new(Body { identifiers, inputs, verdict })
+            }),
         });
     }
 }

@@ -80,7 +80,6 @@ impl KnownIdentifiers {
                 text: identifier.text,
                 first_seen: now.first_seen,
                 known,
-                turned: was_known != known,
             });
         }
         self.touched.clear();

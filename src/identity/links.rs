@@ -1,58 +1,163 @@
 //! Links between identifiers, counted by the rows that stand and carry them.
+//!
+//! When a link was first seen only ever falls and is kept when the link goes, like an identifier's;
+//! where nothing asks for it (no `at_most`, no decisions) a link that goes is forgotten.
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
-use crate::row::IdentifierHash;
+use crate::row::{Identifier, IdentifierHash, Verdict};
+use crate::time::Micros;
 
-/// The more trusted end first.
-pub(super) type Link = (IdentifierHash, IdentifierHash);
+/// Two identifiers, in their own order: the more trusted one first.
+pub(super) type Pair = (IdentifierHash, IdentifierHash);
 
-/// A row links its most trusted identifier with each of the others.
-pub(super) fn links(row: RowChange) -> impl Iterator<Item = (Link, i8)> {
-    let RowChange { diff, body, .. } = row;
-    let others = if diff == 0 { 0 } else { body.identifiers.len().saturating_sub(1) };
-    (0..others)
-        .map(move |other| ((body.identifiers[0].hash, body.identifiers[other + 1].hash), diff))
+/// What stands between two identifiers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bond {
+    /// The earliest time of any valid row that ever carried the link.
+    pub first_seen: Micros,
+    /// A row that stands links them, or someone decided that they are the same person's.
+    pub linked: bool,
+    /// Someone decided so.
+    pub same: bool,
+    /// Someone decided that they are different people's.
+    pub apart: bool,
 }
 
-#[derive(Default)]
+impl Bond {
+    pub fn is_nothing(&self) -> bool {
+        !self.linked && !self.apart
+    }
+}
+
+/// What stands between two identifiers after a tick in which that changed; `None` for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkChange {
+    pub one: Identifier,
+    pub other: Identifier,
+    pub bond: Option<Bond>,
+}
+
+/// One row's word for a link.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct CarriedLink {
+    one: Identifier,
+    other: Identifier,
+    verdict: Verdict,
+    time: Micros,
+    diff: i8,
+}
+
+impl CarriedLink {
+    pub fn route(&self) -> u64 {
+        (self.one.hash.0 ^ self.other.hash.0) as u64
+    }
+}
+
+/// A row links its most trusted identifier with each of the others.
+pub(super) fn links(row: RowChange) -> impl Iterator<Item = CarriedLink> {
+    let RowChange { time, diff, body } = row;
+    (1..body.identifiers.len()).map(move |other| CarriedLink {
+        one: body.identifiers[0].clone(),
+        other: body.identifiers[other].clone(),
+        verdict: body.verdict,
+        time,
+        diff,
+    })
+}
+
+/// The rows that stand, by what they say.
+#[derive(Clone, Copy)]
+struct Support {
+    rows: i32,
+    same: i32,
+    different: i32,
+    first_seen: Micros,
+}
+
+impl Support {
+    fn bond(&self) -> Option<Bond> {
+        let bond = Bond {
+            first_seen: self.first_seen,
+            linked: self.rows > 0 || self.same > 0,
+            same: self.same > 0,
+            apart: self.different > 0,
+        };
+        (!bond.is_nothing()).then_some(bond)
+    }
+}
+
+/// One worker's share of the links.
 pub(super) struct SupportedLinks {
-    rows: HashMap<Link, i64>,
-    /// Touched in the tick at hand, with whether they were supported before it.
-    touched: HashMap<Link, bool>,
+    /// Whether it matters when a link was first seen.
+    ordered: bool,
+    support: HashMap<Pair, Support>,
+    /// Of the tick at hand: what stood before it.
+    touched: HashMap<Pair, Option<Bond>>,
 }
 
 impl SupportedLinks {
-    /// Tells which links gained (1) or lost (-1) all support.
-    pub fn apply(&mut self, batch: Vec<(Link, i8)>, mut tell: impl FnMut(Link, isize)) {
-        for (link, diff) in batch {
-            match self.rows.entry(link) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(diff as i64);
-                    self.touched.entry(link).or_insert(false);
+    pub fn new(ordered: bool) -> Self {
+        SupportedLinks { ordered, support: HashMap::new(), touched: HashMap::new() }
+    }
+
+    /// Counts a tick's rows, and tells which links changed by them.
+    pub fn apply(&mut self, batch: Vec<CarriedLink>, changes: &mut Vec<LinkChange>) {
+        let mut links = Vec::new();
+        for CarriedLink { one, other, verdict, time, diff } in batch {
+            // Only the order of admission asks when a link was first seen.
+            let first_seen = match verdict {
+                _ if !self.ordered => 0,
+                Verdict::Different => Micros::MAX,
+                Verdict::Together | Verdict::Same => time,
+            };
+            if diff == 0 && !self.ordered {
+                continue;
+            }
+            let pair = (one.hash, other.hash);
+            let support = match self.support.entry(pair) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(Support { rows: 0, same: 0, different: 0, first_seen })
                 }
-                Entry::Occupied(mut rows) => {
-                    let before = *rows.get();
-                    let after = before + diff as i64;
-                    if (before > 0) != (after > 0) {
-                        self.touched.entry(link).or_insert(before > 0);
-                    }
-                    match after {
-                        0 => drop(rows.remove()),
-                        _ => *rows.get_mut() = after,
-                    }
-                }
+            };
+            let before = support.bond();
+            let count = match verdict {
+                Verdict::Together => &mut support.rows,
+                Verdict::Same => &mut support.same,
+                Verdict::Different => &mut support.different,
+            };
+            *count += i32::from(diff);
+            support.first_seen = support.first_seen.min(first_seen);
+            if before != support.bond() && self.touched.try_insert(pair, before).is_ok() {
+                links.push((one, other));
+            } else if !self.ordered && support.is_forgotten() {
+                self.support.remove(&pair);
             }
         }
-        for (link, before) in self.touched.drain() {
-            let after = self.rows.get(&link).is_some_and(|rows| *rows > 0);
-            match (before, after) {
-                (false, true) => tell(link, 1),
-                (true, false) => tell(link, -1),
-                _ => (),
+        for (one, other) in links {
+            let pair = (one.hash, other.hash);
+            let bond = match self.support.entry(pair) {
+                Entry::Occupied(known) if !self.ordered && known.get().is_forgotten() => {
+                    known.remove();
+                    None
+                }
+                Entry::Occupied(known) => known.get().bond(),
+                Entry::Vacant(_) => None,
+            };
+            if self.touched[&pair] != bond {
+                changes.push(LinkChange { one, other, bond });
             }
         }
+        self.touched.clear();
+    }
+}
+
+impl Support {
+    fn is_forgotten(&self) -> bool {
+        self.rows == 0 && self.same == 0 && self.different == 0
     }
 }

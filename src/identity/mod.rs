@@ -1,43 +1,54 @@
 //! Who is the same person: identifiers and links that standing rows support, and their components.
 //!
 //! ```text
-//! row changes ─┬→ carried by identifier → known identifiers ─┬→ named
-//!              │                                             └→ nodes ┐
-//!              └→ carried by link → supported links → edges ──────────┴→ components
+//! row changes ─┬→ carried by identifier → known identifiers → named
+//!              └→ carried by link → supported links → gates (shared_after) → links that may count
+//! links ─→ ends found (directory) → joins → clusters, at their owners → belongs
+//!               └────────── moved, for the next tick ──────┘
 //! ```
 //!
-//! A component is labelled with the least (trust, hash) of its identifiers. That label never changes
-//! while its identifier is known, so a row that is merely late moves nothing here; the person's
-//! published id, which depends on when its identifiers were first seen, is chosen where the person
-//! is put together.
+//! Links tie identifiers into clusters; a cluster lies whole on one worker and finds its people there:
+//! itself, unless it breaks a guard. Only two things of a cluster are known elsewhere: where each
+//! identifier is (the directory), and which clusters a tick joins (decided in one place, kept
+//! nowhere). The directory learns of a tick's changes with the next one, so ticks pass through here
+//! one after the other.
 
+mod cluster;
+mod components;
+mod directory;
+mod graph;
+mod guards;
+#[cfg(test)]
+mod histories;
+mod joins;
 mod known;
 mod links;
+mod shared;
 
 use std::sync::Arc;
 
-use differential_dataflow::AsCollection;
-use differential_dataflow::algorithms::graphs::propagate::propagate;
 use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::{ConnectLoop, Feedback};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Collection, Exchange, Map, Stream, in_tick_order};
+use crate::flow::{Concat, Exchange, Map, Stream, in_tick_order};
 use crate::row::IdentifierHash;
+use crate::spec::plan::Plan;
 use crate::time::Micros;
 
+pub use cluster::Component;
+pub use components::WithheldChange;
+pub use guards::Rule;
+pub use links::{Bond, LinkChange};
+pub use shared::Shared;
+
+use components::{Arrival, Components, Outcome};
+use directory::{Directory, Found, Query};
+use guards::Guards;
+use joins::{Joins, Order};
 use known::{Carried, KnownIdentifiers};
-use links::{Link, SupportedLinks};
-
-/// A component's label: the trust of an identifier type in the first 8 bits, then 120 bits of the hash
-/// of one of its identifiers. The least of a component's identifiers labels it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Component(pub u128);
-
-impl Component {
-    pub fn of(kind: u8, identifier: IdentifierHash) -> Self {
-        Component((kind as u128) << 120 | identifier.0 >> 8)
-    }
-}
+use links::{CarriedLink, SupportedLinks};
+use shared::{CountingGates, Passed, ToldGates};
 
 /// What is known of an identifier after a tick in which that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,51 +60,136 @@ pub struct Named {
     pub first_seen: Micros,
     /// Whether a row that stands carries it.
     pub known: bool,
-    /// Whether `known` is what changed.
-    pub turned: bool,
 }
 
-/// Identifiers as they become known, are forgotten or turn out to be older; and for each known
-/// identifier the component that it is in.
-pub fn identify<'scope>(
-    rows: Stream<'scope, RowChange>,
-) -> (Stream<'scope, Named>, Collection<'scope, (IdentifierHash, Component)>) {
-    let carried = rows.clone().flat_map(known::carried);
+/// Whose an identifier is after a tick in which that changed. One that was never told of is alone.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Belongs {
+    pub identifier: IdentifierHash,
+    pub component: Component,
+}
+
+/// What this stage finds out.
+pub struct Identified<'scope> {
+    /// Identifiers as they become known, are forgotten or turn out to be older.
+    pub named: Stream<'scope, Named>,
+    pub belongs: Stream<'scope, Belongs>,
+    /// Links that do not count because of `at_most` or a decision.
+    pub withheld: Stream<'scope, WithheldChange>,
+    pub shared: Stream<'scope, Shared>,
+}
+
+pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identified<'scope> {
+    let guards = Guards::new(plan);
     let mut identifiers = KnownIdentifiers::default();
     let named = in_tick_order(
-        carried,
+        rows.clone().flat_map(known::carried),
         Exchange::new(|carried: &Carried| carried.identifier.hash.0 as u64),
         "Known identifiers",
         move |_, batch, named| identifiers.apply(batch, named),
     );
-
-    let mut supported = SupportedLinks::default();
-    let edges = in_tick_order(
+    let mut supported = SupportedLinks::new(guards.exist());
+    let links = in_tick_order(
         rows.flat_map(links::links),
-        Exchange::new(|link: &(Link, i8)| (link.0.0.0 ^ link.0.1.0) as u64),
+        Exchange::new(CarriedLink::route),
         "Supported links",
-        move |tick, batch, edges| {
-            supported.apply(batch, |(one, other), diff| {
-                edges.push(((one, other), tick, diff));
-                edges.push(((other, one), tick, diff));
-            })
-        },
-    )
-    .as_collection();
-
-    let nodes = turning(named.clone());
-    (named, propagate(edges, nodes))
+        move |_, batch, changes| supported.apply(batch, changes),
+    );
+    let (links, shared) = pass_gates(plan, links);
+    let outcomes = connect(guards, links);
+    let belongs = outcomes.clone().flat_map(|outcome| match outcome {
+        Outcome::Belongs(identifier, component) => Some(Belongs { identifier, component }),
+        _ => None,
+    });
+    let withheld = outcomes.flat_map(|outcome| match outcome {
+        Outcome::Withheld(change) => Some(change),
+        _ => None,
+    });
+    Identified { named, belongs, withheld, shared }
 }
 
-/// Known identifiers, each with the label that it would give a component.
-fn turning<'scope>(
-    named: Stream<'scope, Named>,
-) -> Collection<'scope, (IdentifierHash, Component)> {
-    in_tick_order(named, crate::flow::Pipeline, "Nodes", |tick, batch, nodes| {
-        for named in batch.into_iter().filter(|named| named.turned) {
-            let label = Component::of(named.kind, named.hash);
-            nodes.push(((named.hash, label), tick, if named.known { 1 } else { -1 }));
-        }
-    })
-    .as_collection()
+/// Holds the links of shared identifiers back.
+fn pass_gates<'scope>(
+    plan: &Plan,
+    links: Stream<'scope, LinkChange>,
+) -> (Stream<'scope, LinkChange>, Stream<'scope, Shared>) {
+    let Some(limits) = shared::limits(plan) else {
+        return (links.clone(), links.flat_map(|_| None));
+    };
+    let mut counting = CountingGates::new(limits.clone());
+    let counted = in_tick_order(
+        links,
+        Exchange::new(|change: &LinkChange| change.other.hash.0 as u64),
+        "Counting gates",
+        move |_, batch, passed| counting.apply(batch, passed),
+    );
+    let mut told = ToldGates::new(limits);
+    let passed = in_tick_order(
+        counted,
+        Exchange::new(Passed::route),
+        "Told gates",
+        move |_, batch, passed| told.apply(batch, passed),
+    );
+    let links = passed.clone().flat_map(|passed| match passed {
+        Passed::Link(change) => Some(change),
+        Passed::Shared(_) => None,
+    });
+    let shared = passed.flat_map(|passed| match passed {
+        Passed::Shared(shared) => Some(shared),
+        Passed::Link(_) => None,
+    });
+    (links, shared)
+}
+
+/// Ties identifiers into clusters and finds the people in them.
+fn connect<'scope>(guards: Guards, links: Stream<'scope, LinkChange>) -> Stream<'scope, Outcome> {
+    let scope = links.scope();
+    let (moved_later, moved) = scope.feedback::<Vec<Query>>(1);
+    let directory = Directory::default();
+    let first = {
+        let directory = directory.clone();
+        in_tick_order(
+            links.map(Query::Find).concat(moved),
+            Exchange::new(Query::route),
+            "First ends",
+            move |_, batch, found| directory.find_first(batch, found),
+        )
+    };
+    let found = in_tick_order(
+        first,
+        Exchange::new(|found: &Found| found.change.other.hash.0 as u64),
+        "Second ends",
+        move |_, batch, found| directory.find_second(batch, found),
+    );
+    let within = found.clone().flat_map(|found| joins::within(&found));
+    let across = found.flat_map(|found| joins::within(&found).is_none().then_some(found));
+    let mut joins = Joins::new(scope.peers());
+    let orders = in_tick_order(across, Exchange::new(|_| 0), "Joins", move |_, batch, orders| {
+        joins.decide(batch, orders)
+    });
+    let components =
+        std::rc::Rc::new(std::cell::RefCell::new(Components::new(guards, scope.index())));
+    let arrivals = {
+        let components = std::rc::Rc::clone(&components);
+        in_tick_order(
+            orders.concat(within),
+            Exchange::new(Order::route),
+            "Clusters that move",
+            move |_, batch, arrivals| components.borrow_mut().send(batch, arrivals),
+        )
+    };
+    let outcomes = in_tick_order(
+        arrivals,
+        Exchange::new(Arrival::route),
+        "Clusters",
+        move |_, batch, outcomes| components.borrow_mut().apply(batch, outcomes),
+    );
+    outcomes
+        .clone()
+        .flat_map(|outcome| match outcome {
+            Outcome::Moved(moved) => Some(Query::Moved(moved)),
+            _ => None,
+        })
+        .connect_loop(moved_later);
+    outcomes
 }

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Account, Partial};
-use crate::identity::{Component, Named};
+use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
 use crate::row::{Body, Datum, IdentifierHash, Input};
 use crate::spec::plan::Plan;
@@ -21,7 +21,7 @@ use crate::time::Micros;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Posting {
     Named(Named),
-    Component(IdentifierHash, Component, isize),
+    Belongs(Belongs),
     /// A row whose most trusted identifier it is.
     Row {
         time: Micros,
@@ -63,6 +63,9 @@ pub enum TransferChange {
 #[derive(Default)]
 struct Identifier {
     named: Option<Named>,
+    /// Whose it is while it is known; `None` for a person of its own.
+    belongs: Option<Component>,
+    /// Whose it was when that was last told.
     component: Option<Component>,
     /// By aggregate, in their order; those without any row are left out.
     accounts: Vec<(u16, Account)>,
@@ -91,7 +94,6 @@ struct Leaving {
 
 #[derive(Default)]
 struct Touched {
-    components: Vec<(Component, isize)>,
     /// Distinct values that came and went.
     values: Vec<((u16, Datum), isize)>,
 }
@@ -140,8 +142,11 @@ impl Accounts {
                     self.identifiers.entry(hash).or_default().named = Some(named);
                     self.touched.entry(hash).or_default();
                 }
-                Posting::Component(hash, component, diff) => {
-                    self.touched.entry(hash).or_default().components.push((component, diff));
+                Posting::Belongs(Belongs { identifier: hash, component }) => {
+                    let alone = component == Component::alone(hash);
+                    self.identifiers.entry(hash).or_default().belongs =
+                        (!alone).then_some(component);
+                    self.touched.entry(hash).or_default();
                 }
                 Posting::Row { time, diff, body } => self.post(time, diff, &body),
             }
@@ -213,17 +218,10 @@ impl Accounts {
     ) {
         let identifier = self.identifiers.entry(hash).or_default();
         identifier.accounts.retain(|(_, account)| !account.is_empty());
-        let before = identifier.component;
-        consolidate(&mut touched.components);
-        for (component, diff) in touched.components {
-            match diff {
-                1.. => identifier.component = Some(component),
-                _ if identifier.component == Some(component) => identifier.component = None,
-                _ => {}
-            }
-        }
         consolidate(&mut touched.values);
-        let after = identifier.component;
+        let known = identifier.named.as_ref().is_some_and(|named| named.known);
+        let after = known.then(|| identifier.belongs.unwrap_or(Component::alone(hash)));
+        let before = std::mem::replace(&mut identifier.component, after);
         let mut send = |component, change| {
             transfers.push(Transfer { component, identifier: hash, change });
         };
@@ -256,7 +254,7 @@ impl Accounts {
             }
             send(component, TransferChange::Holds(Arc::new(identifier.holding(&self.plan))));
         }
-        if after.is_none() && identifier.accounts.is_empty() {
+        if after.is_none() && identifier.belongs.is_none() && identifier.accounts.is_empty() {
             self.identifiers.remove(&hash);
         }
     }

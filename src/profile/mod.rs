@@ -3,7 +3,7 @@
 //! ```text
 //! row changes ─┐
 //! named       ─┼→ accounts, by identifier → transfers → people, by component → persons, belongings
-//! components  ─┤
+//! belongs     ─┤
 //! now()       ─┘
 //! ```
 
@@ -20,10 +20,9 @@ use accounts::{Accounts, Posting, Transfer};
 pub use people::{Belonging, Change, Person, PersonState};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Collection, Concatenate, Exchange, Map, Stream, in_tick_order};
-use crate::identity::{Component, Named};
+use crate::flow::{Concatenate, Exchange, Map, Stream, in_tick_order};
+use crate::identity::{Belongs, Identified};
 use crate::metrics::SharedCounts;
-use crate::row::IdentifierHash;
 use crate::spec::plan::Plan;
 use crate::time::Micros;
 
@@ -32,8 +31,7 @@ use crate::time::Micros;
 pub fn assemble<'scope>(
     plan: &Arc<Plan>,
     rows: Stream<'scope, RowChange>,
-    named: Stream<'scope, Named>,
-    components: Collection<'scope, (IdentifierHash, Component)>,
+    identified: &Identified<'scope>,
     now: Stream<'scope, Micros>,
     next_due: Rc<Cell<Option<Micros>>>,
     counts: SharedCounts,
@@ -44,13 +42,10 @@ pub fn assemble<'scope>(
         let counts = diff != 0 && !body.inputs.is_empty() && !body.identifiers.is_empty();
         counts.then_some(Posting::Row { time, diff, body })
     });
-    let components = components
-        .inner
-        .map(|((identifier, component), _, diff)| Posting::Component(identifier, component, diff));
     let postings = scope.concatenate([
         rows,
-        components,
-        named.map(Posting::Named),
+        identified.belongs.clone().map(Posting::Belongs),
+        identified.named.clone().map(Posting::Named),
         now.map(move |now| Posting::Now(worker, now)),
     ]);
     let mut accounts = Accounts::new(Arc::clone(plan));
@@ -58,7 +53,7 @@ pub fn assemble<'scope>(
         postings,
         Exchange::new(|posting: &Posting| match posting {
             Posting::Named(named) => named.hash.0 as u64,
-            Posting::Component(identifier, ..) => identifier.0 as u64,
+            Posting::Belongs(Belongs { identifier, .. }) => identifier.0 as u64,
             Posting::Row { body, .. } => body.identifiers[0].hash.0 as u64,
             Posting::Now(worker, _) => *worker,
         }),

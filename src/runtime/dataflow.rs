@@ -64,12 +64,11 @@ impl Dataflow {
             let now = read_clock(clock, ticks, latest);
 
             let standing = admit(plan, rows, now.clone(), &counts);
-            let (named, components) = identity::identify(standing.clone());
+            let identified = identity::identify(plan, standing.clone());
             let changes = profile::assemble(
                 plan,
                 standing,
-                named,
-                components,
+                &identified,
                 now.clone(),
                 Rc::clone(&due[0]),
                 Rc::clone(&counts),

@@ -18,6 +18,8 @@ pub enum Shape {
     Object(&'static [Field]),
     /// Names chosen by the user.
     MapOf(&'static Shape),
+    /// Names chosen by the user, beside a few that are known.
+    MapWith(&'static [Field], &'static Shape),
     /// Either of several.
     Either(&'static [Shape]),
     /// Any scalar.
@@ -77,8 +79,9 @@ pub static DEFINITION: &[Field] = &[
     ),
     required(
         "identity",
-        Shape::MapOf(&Shape::Object(IDENTIFIER)),
-        "The types of identifiers, most trusted first.",
+        Shape::MapWith(IDENTITY, &Shape::Object(IDENTIFIER)),
+        "The types of identifiers, most trusted first; and `decisions`, what people decided about \
+         single identifiers.",
         "",
     ),
     field(
@@ -228,8 +231,42 @@ pub static IDENTIFIER: &[Field] = &[
         "Values that are no identifier at all, once normalised: globs.",
         "[\"\", none, \"noreply@*\"]",
     ),
-    field("at_most", Shape::Count, "Not available yet.", "1"),
-    field("shared_after", Shape::Count, "Not available yet.", "5"),
+    field(
+        "at_most",
+        Shape::Count,
+        "How many of this type a person may have. Where a person would have more, links are admitted \
+         one by one: most trusted first, then first seen first; those that would give a person more \
+         are withheld.",
+        "1",
+    ),
+    field(
+        "shared_after",
+        Shape::Count,
+        "A value linked with more distinct identifiers of one more trusted type is shared: while it \
+         is, none of its links count.",
+        "5",
+    ),
+];
+
+pub static IDENTITY: &[Field] = &[field(
+    "decisions",
+    Shape::Object(DECISIONS),
+    "A table of what people decided: rows that say of two identifiers that they are the same person's, \
+     or different people's. Deleting a row takes the decision back.",
+    "{from: rulings, one: left_id, other: right_id, verdict: verdict}",
+)];
+
+pub static DECISIONS: &[Field] = &[
+    required("from", Shape::Text, "The source, of kind records.", "rulings"),
+    required("one", Shape::Text, "The text column with one identifier, as type:value.", "left_id"),
+    required("other", Shape::Text, "The text column with the other one.", "right_id"),
+    required(
+        "verdict",
+        Shape::Text,
+        "The text column that says `same` or `different`. `different` keeps the two apart, whatever \
+         links them.",
+        "verdict",
+    ),
 ];
 
 pub static ATTRIBUTE: &[Field] = &[

@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::aggregate::describe;
 use super::fields;
-use super::plan::{IdentifierType, Kind, Source};
+use super::plan::{Decisions, IdentifierType, Kind, Source};
 use super::read::{Context, Object, texts};
 use super::sources::column;
 
@@ -22,19 +22,14 @@ pub fn read(
         context.complain(file.place_of("identity"), "more than 255 types of identifiers");
         return identifiers;
     }
-    for (kind, (key, node)) in entries.iter().enumerate() {
+    let types = entries.iter().filter(|(key, _)| key.name != DECISIONS);
+    for (kind, (key, node)) in types.enumerate() {
         let what = format!("identifier type '{}'", key.name);
         if key.name.contains([':', '/']) {
             let message = format!("{what}: a ':' or '/' in its name would be part of keys");
             context.complain(key.place, message);
         }
         let Some(object) = Object::read(context, what, node, fields::IDENTIFIER) else { continue };
-        for not_yet in ["at_most", "shared_after"] {
-            if object.get(not_yet).is_some() {
-                let message = format!("'{not_yet}' in {} is not available yet", object.what);
-                context.complain(object.place_of(not_yet), message);
-            }
-        }
         columns(context, &object, kind as u8, sources);
         let schema: SchemaRef =
             Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, true)]));
@@ -46,16 +41,27 @@ pub fn read(
             context.check(&text, compiled)
         });
         let ignore = ignore(context, &object);
-        identifiers.push(IdentifierType { name: key.name.clone(), normalize, ignore });
+        let at_most = object.count(context, "at_most");
+        let shared_after = object.count(context, "shared_after");
+        if kind == 0 && shared_after.is_some() {
+            let message = format!(
+                "'shared_after' in {}: no type is more trusted than the first, so none of its values \
+                 is ever shared",
+                object.what
+            );
+            context.complain(object.place_of("shared_after"), message);
+        }
+        let name = key.name.clone();
+        identifiers.push(IdentifierType { name, normalize, ignore, at_most, shared_after });
     }
-    if entries.is_empty() && file.get("identity").is_some() {
+    if identifiers.is_empty() && file.get("identity").is_some() && context.found.is_empty() {
         let message = "'identity' names no type of identifier: add one, as in \
                        email: {from: {crm: email}}";
         context.complain(file.place_of("identity"), message);
     }
     for source in sources.iter_mut() {
         source.identifiers.sort_unstable();
-        if source.kind == Kind::Events && source.identifiers.is_empty() && !entries.is_empty() {
+        if source.kind == Kind::Events && source.identifiers.is_empty() && !identifiers.is_empty() {
             let message = format!(
                 "no identifier is taken from source '{}', so its events are nobody's: name one of \
                  its columns in 'identity'",
@@ -65,6 +71,55 @@ pub fn read(
         }
     }
     identifiers
+}
+
+/// The name under `identity` that is no type's.
+const DECISIONS: &str = "decisions";
+
+pub fn decisions(
+    context: &mut Context,
+    file: &Object<'_>,
+    sources: &[Source],
+) -> Option<Decisions> {
+    let (_, node) = file.map(context, "identity").iter().find(|(key, _)| key.name == DECISIONS)?;
+    let object = Object::read(context, "'decisions' of 'identity'", node, fields::DECISIONS)?;
+    let (from, place) = object.text(context, "from")?;
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    let Some(index) = names.iter().position(|name| *name == from) else {
+        let hint = super::diagnostic::suggest(&from, &names);
+        context.complain(place, format!("in {}: unknown source '{from}': {hint}", object.what));
+        return None;
+    };
+    let source = &sources[index];
+    if source.kind != Kind::Records {
+        let message = format!(
+            "in {}: source '{from}' has events, which can't be taken back: decisions are records",
+            object.what
+        );
+        context.complain(place, message);
+    }
+    if !source.identifiers.is_empty() {
+        let message = format!(
+            "in {}: identifiers are taken from source '{from}' too: a table of decisions holds \
+             nothing else",
+            object.what
+        );
+        context.complain(place, message);
+    }
+    let mut text_column = |name: &str| {
+        let (text, place) = object.text(context, name)?;
+        let what = format!("'{name}' of {}", object.what);
+        let column = column(context, &what, &text, place, &source.schema)?;
+        let found = source.schema.field(column).data_type();
+        if found != &DataType::Utf8 {
+            let message = format!("{what}: '{text}' is a {}, not a text", describe(found));
+            context.complain(place, message);
+        }
+        Some(column)
+    };
+    let (one, other) = (text_column("one"), text_column("other"));
+    let verdict = text_column("verdict")?;
+    Some(Decisions { source: index, identifiers: [one?, other?], verdict })
 }
 
 fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [Source]) {

@@ -88,6 +88,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
     let identifiers = identity::read(context, &file, &mut sources);
+    let decisions = identity::decisions(context, &file, &sources);
     let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
     let segments = segments::read(context, &file, &mut attributes);
     let outputs = outputs::read(context, &file, &attributes);
@@ -108,6 +109,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         kafka,
         sources,
         identifiers,
+        decisions,
         aggregates: attributes.aggregates,
         attributes: attributes.attributes,
         segments,

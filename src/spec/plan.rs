@@ -20,6 +20,7 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// Most trusted first.
     pub identifiers: Vec<IdentifierType>,
+    pub decisions: Option<Decisions>,
     /// Each distinct aggregate once, whatever number of attributes use it.
     pub aggregates: Vec<Aggregate>,
     /// In the order of the file.
@@ -190,6 +191,21 @@ pub struct IdentifierType {
     pub normalize: Option<Expression>,
     /// Of normalised text: these are no identifiers at all.
     pub ignore: globset::GlobSet,
+    /// No person has more of this type.
+    pub at_most: Option<u32>,
+    /// One linked with more identifiers of one more trusted type is shared, and links nobody.
+    pub shared_after: Option<u32>,
+}
+
+/// A table of what people decided about identifiers.
+#[derive(Debug)]
+pub struct Decisions {
+    /// Index into `Plan::sources`.
+    pub source: usize,
+    /// Columns of text, each with an identifier as `type:value`.
+    pub identifiers: [usize; 2],
+    /// A column of text: `same` or `different`.
+    pub verdict: usize,
 }
 
 #[derive(Debug)]

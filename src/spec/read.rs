@@ -192,6 +192,22 @@ impl<'a> Object<'a> {
         duration
     }
 
+    /// A whole number from 1.
+    pub fn count(&self, context: &mut Context, name: &str) -> Option<u32> {
+        let (text, place) = self.text(context, name)?;
+        match text.parse() {
+            Ok(count @ 1..) => Some(count),
+            _ => {
+                let what = &self.what;
+                let message = format!(
+                    "'{name}' of {what}: '{text}' is no whole number from 1, as in {name}: 5"
+                );
+                context.complain(place, message);
+                None
+            }
+        }
+    }
+
     pub fn choice(&self, context: &mut Context, name: &str, known: &[&str]) -> Option<String> {
         let (text, place) = self.text(context, name)?;
         if known.contains(&text.as_str()) {

@@ -48,6 +48,11 @@ fn shape(shape: &Shape) -> Value {
         Shape::MapOf(value) => {
             json!({"type": "object", "additionalProperties": self::shape(value)})
         }
+        Shape::MapWith(known, value) => {
+            let mut map = object(known);
+            map["additionalProperties"] = self::shape(value);
+            map
+        }
         Shape::Either(shapes) => {
             // A list type such as [text] is a sequence to YAML.
             let mut shapes: Vec<Value> = shapes.iter().map(self::shape).collect();

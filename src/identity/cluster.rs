@@ -1,0 +1,70 @@
+//! Names: of clusters, which links alone tie together, and of components, which are people.
+//!
+//! A cluster holds one component unless a guard withholds some of its links. An identifier without
+//! any link is in no cluster and a component by itself. Neither name is ever published: a person's id
+//! is chosen where the person is put together, so these may depend on the order of arrival.
+
+use serde::{Deserialize, Serialize};
+
+use crate::row::IdentifierHash;
+
+/// Identifiers that links tie together, whether guards withhold the links or not.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cluster {
+    /// The worker that has it.
+    pub owner: u32,
+    pub number: u64,
+}
+
+/// A person: a connected component of the links that count.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Component(pub u128);
+
+impl Component {
+    /// Of an identifier that nothing ties to another.
+    pub fn alone(identifier: IdentifierHash) -> Self {
+        Component(identifier.0)
+    }
+
+    /// Of a cluster that no guard concerns. Its first 32 bits are zero, a hash's are not.
+    pub(super) fn of(cluster: Cluster) -> Self {
+        Component(u128::from(cluster.owner) << 64 | u128::from(cluster.number))
+    }
+
+    pub(super) fn is_alone(self, identifier: IdentifierHash) -> bool {
+        self == Component::alone(identifier)
+    }
+}
+
+/// Where an identifier that has links is found.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub cluster: Cluster,
+    /// The binary logarithm of the cluster's size when this was last told: when clusters join, the
+    /// one of the greatest rank stays.
+    pub rank: u8,
+}
+
+/// Gives out names that no one else gives.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    next: u64,
+}
+
+impl Numbers {
+    /// The names that the joining of clusters gives to new ones, wherever these are.
+    pub fn of_joins() -> Self {
+        Numbers { next: 0 }
+    }
+
+    /// The names that a worker gives to what comes apart there.
+    pub fn of_splits() -> Self {
+        Numbers { next: 1 }
+    }
+
+    pub fn next(&mut self, owner: u32) -> Cluster {
+        let number = self.next;
+        self.next += 2;
+        Cluster { owner, number }
+    }
+}

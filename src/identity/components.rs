@@ -1,0 +1,375 @@
+//! One worker's clusters: their links, the people in them, and what a tick changes of either.
+//!
+//! A cluster stays whole on one worker, so that what its links come to is found by walking them. Of
+//! clusters that join, the smaller moves; of a cluster that comes apart, the smaller part gets a new
+//! name: so a change costs what the smaller side holds. Guards are looked at only where a cluster
+//! breaks one: there the links are admitted anew at each change.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
+
+use super::cluster::{Cluster, Component, Numbers, Place};
+use super::directory::Moved;
+use super::graph::{Graph, Node};
+use super::guards::{Admitted, Counts, Guards, Rule, admit};
+use super::joins::Order;
+use super::links::{LinkChange, Pair};
+use crate::row::{Identifier, IdentifierHash};
+
+/// What arrives at a cluster's owner once it is known which clusters join.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Arrival {
+    Content { to: Cluster, nodes: Vec<Node>, withheld: Withheld },
+    Link { cluster: Cluster, change: LinkChange },
+}
+
+impl Arrival {
+    pub fn route(&self) -> u64 {
+        match self {
+            Arrival::Content { to: cluster, .. } | Arrival::Link { cluster, .. } => {
+                cluster.owner.into()
+            }
+        }
+    }
+}
+
+/// What a tick changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    Moved(Moved),
+    /// The identifier is this person's now.
+    Belongs(IdentifierHash, Component),
+    Withheld(WithheldChange),
+}
+
+/// A link began (`diff` 1) or ceased (-1) to be withheld.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WithheldChange {
+    pub one: Identifier,
+    pub other: Identifier,
+    pub rule: Rule,
+    pub diff: i8,
+}
+
+/// The links of a cluster that do not count.
+pub(super) type Withheld = BTreeMap<Pair, (Rule, Identifier, Identifier)>;
+
+struct Content {
+    /// Any of its identifiers.
+    anchor: IdentifierHash,
+    size: usize,
+    /// As last told to the directory.
+    rank: u8,
+    counts: Counts,
+    /// Pairs that a decision keeps apart.
+    apart: usize,
+    /// `Some` while it breaks a guard.
+    withheld: Option<Withheld>,
+}
+
+/// What a tick did to a cluster, until its consequences are drawn.
+#[derive(Default)]
+struct Touched {
+    /// Pairs between which nothing stands any more.
+    parted: Vec<Pair>,
+    /// Identifiers that were not in it before the tick.
+    arrived: Vec<IdentifierHash>,
+    /// What was withheld in clusters that went into it.
+    withheld: Withheld,
+}
+
+/// What people of a cluster that breaks a guard are called.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Names {
+    Kept,
+    New,
+}
+
+pub(super) struct Components {
+    guards: Guards,
+    worker: u32,
+    numbers: Numbers,
+    graph: Graph,
+    clusters: HashMap<Cluster, Content>,
+    touched: HashMap<Cluster, Touched>,
+}
+
+impl Components {
+    pub fn new(guards: Guards, worker: usize) -> Self {
+        Components {
+            guards,
+            worker: worker as u32,
+            numbers: Numbers::of_splits(),
+            graph: Graph::default(),
+            clusters: HashMap::new(),
+            touched: HashMap::new(),
+        }
+    }
+
+    /// Sends away what goes elsewhere, and the links that belong to it behind it.
+    pub fn send(&mut self, batch: Vec<Order>, arrivals: &mut Vec<Arrival>) {
+        let mut moves = HashMap::new();
+        let mut links = Vec::new();
+        for order in batch {
+            match order {
+                Order::Move { from, to } => drop(moves.insert(from, to)),
+                Order::Link { cluster, change } => links.push((cluster, change)),
+            }
+        }
+        for (from, to) in &moves {
+            let content =
+                self.clusters.remove(from).expect("an order names a cluster that is here");
+            let nodes = self.graph.walk(content.anchor);
+            let nodes = nodes.into_iter().map(|hash| self.graph.remove(hash)).collect();
+            let withheld = content.withheld.unwrap_or_default();
+            arrivals.push(Arrival::Content { to: *to, nodes, withheld });
+        }
+        arrivals.extend(links.into_iter().map(|(cluster, change)| {
+            let cluster = moves.get(&cluster).copied().unwrap_or(cluster);
+            Arrival::Link { cluster, change }
+        }));
+    }
+
+    /// Takes a tick's arrivals in, and tells who is where and whose.
+    pub fn apply(&mut self, batch: Vec<Arrival>, outcomes: &mut Vec<Outcome>) {
+        let mut links = Vec::new();
+        for arrival in batch {
+            match arrival {
+                Arrival::Content { to, nodes, withheld } => self.take_in(to, nodes, withheld),
+                Arrival::Link { cluster, change } => links.push((cluster, change)),
+            }
+        }
+        for (cluster, change) in links {
+            self.link(cluster, &change);
+        }
+        for (cluster, touched) in std::mem::take(&mut self.touched) {
+            self.settle(cluster, touched, outcomes);
+        }
+    }
+
+    fn take_in(&mut self, cluster: Cluster, nodes: Vec<Node>, withheld: Withheld) {
+        let apart = nodes.iter().flat_map(Node::neighbours).filter(|(_, bond)| bond.apart).count();
+        self.touched.entry(cluster).or_default().withheld.extend(withheld);
+        for node in nodes {
+            self.arrive(cluster, &node.identifier);
+            self.graph.insert(node);
+        }
+        // Each pair was met twice.
+        self.clusters.get_mut(&cluster).expect("something arrived").apart += apart / 2;
+    }
+
+    /// Counts an identifier in.
+    fn arrive(&mut self, cluster: Cluster, identifier: &Identifier) {
+        let content = self.clusters.entry(cluster).or_insert_with(|| Content {
+            anchor: identifier.hash,
+            size: 0,
+            rank: 0,
+            counts: self.guards.no_counts(),
+            apart: 0,
+            withheld: None,
+        });
+        content.size += 1;
+        self.guards.count(&mut content.counts, identifier.kind, 1);
+        self.touched.entry(cluster).or_default().arrived.push(identifier.hash);
+    }
+
+    fn link(&mut self, cluster: Cluster, change: &LinkChange) {
+        for end in [&change.one, &change.other] {
+            if !self.graph.contains(end.hash) {
+                self.graph.add(end);
+                self.arrive(cluster, end);
+            }
+        }
+        let before = self.graph.link(change);
+        let is_apart = |bond: Option<super::links::Bond>| bond.is_some_and(|bond| bond.apart);
+        let content = self.clusters.get_mut(&cluster).expect("the link's ends are in it");
+        content.apart =
+            content.apart + usize::from(is_apart(change.bond)) - usize::from(is_apart(before));
+        let touched = self.touched.entry(cluster).or_default();
+        if change.bond.is_none() {
+            touched.parted.push((change.one.hash, change.other.hash));
+        }
+    }
+
+    fn settle(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Vec<Outcome>) {
+        let Touched { parted, arrived, withheld } = touched;
+        let ends = || parted.iter().flat_map(|(one, other)| [*one, *other]);
+        let parts = self.graph.parts(ends());
+        let mut before = self.clusters[&cluster].withheld.clone().unwrap_or_default();
+        before.extend(withheld);
+        let mut left: HashSet<IdentifierHash> = HashSet::new();
+        for part in parts {
+            left.extend(&part);
+            self.split_off(cluster, part, &mut before, outcomes);
+        }
+        let content = self.clusters.get_mut(&cluster).expect("touched");
+        if left.contains(&content.anchor) {
+            content.anchor =
+                ends().find(|end| !left.contains(end)).expect("one part stays, and it has an end");
+        }
+        let arrived = arrived.into_iter().filter(|hash| !left.contains(hash)).collect();
+        self.tell(cluster, arrived, before, outcomes);
+    }
+
+    /// Makes a part that nothing ties to its cluster any more a cluster of its own.
+    fn split_off(
+        &mut self,
+        from: Cluster,
+        part: Vec<IdentifierHash>,
+        before: &mut Withheld,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let to = self.numbers.next(self.worker);
+        let mut counts = self.guards.no_counts();
+        let mut apart = 0;
+        for hash in &part {
+            let node = self.graph.node_mut(*hash);
+            apart += node.neighbours().filter(|(_, bond)| bond.apart).count();
+            self.guards.count(&mut counts, node.identifier.kind, 1);
+        }
+        let content = self.clusters.get_mut(&from).expect("it is split");
+        content.size -= part.len();
+        content.apart -= apart / 2;
+        for (sum, count) in content.counts.iter_mut().zip(&counts) {
+            *sum -= count;
+        }
+        let mut going = Withheld::new();
+        if !before.is_empty() {
+            let part: HashSet<_> = part.iter().collect();
+            (going, *before) =
+                std::mem::take(before).into_iter().partition(|((one, _), _)| part.contains(one));
+        }
+        let anchor = part[0];
+        let (size, apart) = (part.len(), apart / 2);
+        let content = Content { anchor, size, rank: 0, counts, apart, withheld: None };
+        self.clusters.insert(to, content);
+        self.tell(to, part, going, outcomes);
+    }
+
+    /// Tells where those who arrived are, whose all are, and what is withheld.
+    fn tell(
+        &mut self,
+        cluster: Cluster,
+        arrived: Vec<IdentifierHash>,
+        before: Withheld,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let content = self.clusters.get_mut(&cluster).expect("told of");
+        if content.size == 1 {
+            let content = self.clusters.remove(&cluster).expect("just looked at");
+            let node = self.graph.remove(content.anchor);
+            debug_assert!(node.is_lonely());
+            let identifier = node.identifier.hash;
+            outcomes.push(Outcome::Moved(Moved { identifier, place: None }));
+            if !node.component.is_alone(identifier) {
+                outcomes.push(Outcome::Belongs(identifier, Component::alone(identifier)));
+            }
+            return tell_withheld(before, &Withheld::new(), outcomes);
+        }
+        let rank = content.size.ilog2() as u8;
+        // Of a cluster that came apart only what stays may keep names: both sides might hold one.
+        let names = if content.rank == 0 { Names::New } else { Names::Kept };
+        let was_guarded = content.withheld.is_some() || !before.is_empty();
+        let guarded = content.apart > 0 || self.guards.broken(&content.counts).is_some();
+        let everyone = rank > content.rank || guarded || was_guarded;
+        let all = if everyone { self.graph.walk(content.anchor) } else { Vec::new() };
+        let content = self.clusters.get_mut(&cluster).expect("told of");
+        let moved = if rank > content.rank { &all } else { &arrived };
+        content.rank = content.rank.max(rank);
+        let place = Some(Place { cluster, rank: content.rank });
+        outcomes.extend(
+            moved.iter().map(|identifier| Outcome::Moved(Moved { identifier: *identifier, place })),
+        );
+        let mut withheld = Withheld::new();
+        if guarded {
+            withheld = self.admit(cluster, &all, names, outcomes);
+        } else {
+            let whose = if was_guarded { all } else { arrived };
+            for hash in whose {
+                self.belongs(hash, Component::of(cluster), outcomes);
+            }
+        }
+        tell_withheld(before, &withheld, outcomes);
+        let content = self.clusters.get_mut(&cluster).expect("told of");
+        content.withheld = guarded.then_some(withheld);
+    }
+
+    fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Vec<Outcome>) {
+        let component = &mut self.graph.node_mut(hash).component;
+        if *component != to {
+            *component = to;
+            outcomes.push(Outcome::Belongs(hash, to));
+        }
+    }
+
+    /// Finds the people of a cluster that breaks a guard. Where names are kept, whoever holds most of a
+    /// known person keeps its name.
+    fn admit(
+        &mut self,
+        cluster: Cluster,
+        all: &[IdentifierHash],
+        kept: Names,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Withheld {
+        let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
+        let Admitted { person, withheld } = admit(&self.guards, &nodes);
+        let mut sizes: HashMap<usize, usize> = HashMap::new();
+        let mut shares: HashMap<(usize, Component), usize> = HashMap::new();
+        for (index, node) in nodes.iter().enumerate() {
+            *sizes.entry(person[index]).or_default() += 1;
+            if kept == Names::Kept && !node.component.is_alone(node.identifier.hash) {
+                *shares.entry((person[index], node.component)).or_default() += 1;
+            }
+        }
+        let withheld = withheld.into_iter().map(|((one, other), rule)| {
+            let (one, other) = (&nodes[one].identifier, &nodes[other].identifier);
+            ((one.hash, other.hash), (rule, one.clone(), other.clone()))
+        });
+        let withheld: Withheld = withheld.collect();
+        let mut names: HashMap<usize, Component> = HashMap::new();
+        let mut taken = HashSet::new();
+        let mut shares: Vec<_> = shares.into_iter().map(|(who, share)| (share, who)).collect();
+        shares.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, (person, component)) in shares {
+            if sizes[&person] > 1 && !names.contains_key(&person) && taken.insert(component) {
+                names.insert(person, component);
+            }
+        }
+        for (hash, person) in all.iter().zip(&person) {
+            let component = match sizes[person] {
+                1 => Component::alone(*hash),
+                _ => *names
+                    .entry(*person)
+                    .or_insert_with(|| Component::of(self.numbers.next(cluster.owner))),
+            };
+            self.belongs(*hash, component, outcomes);
+        }
+        withheld
+    }
+}
+
+fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Vec<Outcome>) {
+    let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
+        let (one, other, rule) = (one.clone(), other.clone(), *rule);
+        outcomes.push(Outcome::Withheld(WithheldChange { one, other, rule, diff }));
+    };
+    for (pair, withheld) in &before {
+        if after.get(pair).is_none_or(|now| now.0 != withheld.0) {
+            tell(withheld, -1);
+        }
+    }
+    for (pair, withheld) in after {
+        if before.get(pair).is_none_or(|was| was.0 != withheld.0) {
+            tell(withheld, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Components {
+    pub fn is_empty(&self) -> bool {
+        self.clusters.is_empty() && self.graph.is_empty()
+    }
+}

@@ -1,0 +1,251 @@
+//! The links of one worker's clusters, as they can be walked.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::cluster::Component;
+use super::links::{Bond, LinkChange};
+use crate::row::{Identifier, IdentifierHash};
+
+/// An identifier that has links.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Node {
+    pub identifier: Identifier,
+    /// The person as last told.
+    pub component: Component,
+    neighbours: Neighbours,
+}
+
+/// Few as a list, many as a map, so that an identifier with 100,000 links can lose one cheaply.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Neighbours {
+    Few(SmallVec<[(IdentifierHash, Bond); 1]>),
+    Many(BTreeMap<IdentifierHash, Bond>),
+}
+
+/// How many are many.
+const MANY: usize = 32;
+
+impl Neighbours {
+    fn set(&mut self, neighbour: IdentifierHash, bond: Option<Bond>) -> Option<Bond> {
+        let few = match self {
+            Neighbours::Many(map) => {
+                return match bond {
+                    Some(bond) => map.insert(neighbour, bond),
+                    None => map.remove(&neighbour),
+                };
+            }
+            Neighbours::Few(few) => few,
+        };
+        let known = few.iter().position(|(known, _)| *known == neighbour);
+        match (known, bond) {
+            (Some(index), Some(bond)) => Some(std::mem::replace(&mut few[index].1, bond)),
+            (Some(index), None) => Some(few.swap_remove(index).1),
+            (None, Some(bond)) => {
+                few.push((neighbour, bond));
+                if few.len() > MANY {
+                    *self = Neighbours::Many(few.drain(..).collect());
+                }
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Neighbours::Few(few) => few.len(),
+            Neighbours::Many(map) => map.len(),
+        }
+    }
+
+    fn iter(&self) -> Box<dyn Iterator<Item = (IdentifierHash, Bond)> + '_> {
+        match self {
+            Neighbours::Few(few) => Box::new(few.iter().copied()),
+            Neighbours::Many(map) => Box::new(map.iter().map(|(one, bond)| (*one, *bond))),
+        }
+    }
+}
+
+impl Node {
+    pub fn neighbours(&self) -> impl Iterator<Item = (IdentifierHash, Bond)> + '_ {
+        self.neighbours.iter()
+    }
+
+    pub fn is_lonely(&self) -> bool {
+        self.neighbours.len() == 0
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Graph {
+    nodes: HashMap<IdentifierHash, Node>,
+}
+
+impl Graph {
+    pub fn node(&self, hash: IdentifierHash) -> &Node {
+        &self.nodes[&hash]
+    }
+
+    pub fn node_mut(&mut self, hash: IdentifierHash) -> &mut Node {
+        self.nodes.get_mut(&hash).expect("an identifier of a cluster has a node")
+    }
+
+    pub fn contains(&self, hash: IdentifierHash) -> bool {
+        self.nodes.contains_key(&hash)
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Adds an identifier that was alone.
+    pub fn add(&mut self, identifier: &Identifier) {
+        let component = Component::alone(identifier.hash);
+        let neighbours = Neighbours::Few(SmallVec::new());
+        let identifier = identifier.clone();
+        self.nodes.insert(identifier.hash, Node { identifier, component, neighbours });
+    }
+
+    pub fn insert(&mut self, node: Node) {
+        self.nodes.insert(node.identifier.hash, node);
+    }
+
+    pub fn remove(&mut self, hash: IdentifierHash) -> Node {
+        self.nodes.remove(&hash).expect("an identifier of a cluster has a node")
+    }
+
+    /// Changes a link between identifiers that are here; returns what stood between them.
+    pub fn link(&mut self, change: &LinkChange) -> Option<Bond> {
+        let (one, other) = (change.one.hash, change.other.hash);
+        self.node_mut(one).neighbours.set(other, change.bond);
+        self.node_mut(other).neighbours.set(one, change.bond)
+    }
+
+    /// All identifiers that links tie to one, itself first.
+    pub fn walk(&self, start: IdentifierHash) -> Vec<IdentifierHash> {
+        let mut reached: HashSet<IdentifierHash> = HashSet::from([start]);
+        let mut order = vec![start];
+        let mut next = 0;
+        while let Some(hash) = order.get(next) {
+            next += 1;
+            let neighbours = self.node(*hash).neighbours.iter();
+            let fresh = neighbours.map(|(hash, _)| hash).filter(|hash| reached.insert(*hash));
+            let fresh: SmallVec<[IdentifierHash; 8]> = fresh.collect();
+            order.extend(fresh);
+        }
+        order
+    }
+
+    /// What the ends of links that went are no longer tied to: all parts but one, which stays.
+    ///
+    /// Searches go out from all ends in turn, link by link, and join where they meet; when only one is
+    /// left, the others have found whole parts. So links that go cost what the smaller sides hold.
+    pub fn parts(&self, ends: impl Iterator<Item = IdentifierHash>) -> Vec<Vec<IdentifierHash>> {
+        let mut searches = Searches { graph: self, of: HashMap::new(), searches: Vec::new() };
+        ends.for_each(|end| searches.begin(end));
+        let mut going: Vec<usize> = (0..searches.searches.len()).collect();
+        let mut parts = Vec::new();
+        while going.len() > 1 {
+            let mut index = 0;
+            while index < going.len() && going.len() > 1 {
+                let search = going[index];
+                match searches.step(search) {
+                    Step::On => index += 1,
+                    Step::Joined(other) => going.retain(|going| *going != other),
+                    Step::Ended => {
+                        parts.push(std::mem::take(&mut searches.searches[search].reached));
+                        going.swap_remove(index);
+                    }
+                }
+            }
+        }
+        parts
+    }
+}
+
+struct Searches<'graph> {
+    graph: &'graph Graph,
+    /// Which search reached an identifier; itself where `joined` says so.
+    of: HashMap<IdentifierHash, usize>,
+    searches: Vec<Search<'graph>>,
+}
+
+#[derive(Default)]
+struct Search<'graph> {
+    /// The search that this one has become part of.
+    joined: Option<usize>,
+    reached: Vec<IdentifierHash>,
+    /// Reached, their links not yet followed.
+    waiting: VecDeque<IdentifierHash>,
+    /// Links to follow.
+    links: Vec<Box<dyn Iterator<Item = (IdentifierHash, Bond)> + 'graph>>,
+}
+
+enum Step {
+    On,
+    /// The other search is part of this one now.
+    Joined(usize),
+    /// There is nothing more to reach.
+    Ended,
+}
+
+impl Searches<'_> {
+    fn begin(&mut self, end: IdentifierHash) {
+        let search = self.searches.len();
+        if self.of.try_insert(end, search).is_ok() {
+            let (reached, waiting) = (vec![end], VecDeque::from([end]));
+            self.searches.push(Search { reached, waiting, ..Search::default() });
+        }
+    }
+
+    /// Follows one link.
+    fn step(&mut self, number: usize) -> Step {
+        let search = &mut self.searches[number];
+        let hash = loop {
+            if let Some(links) = search.links.last_mut() {
+                match links.next() {
+                    Some((hash, _)) => break hash,
+                    None => drop(search.links.pop()),
+                }
+            } else if let Some(next) = search.waiting.pop_front() {
+                search.links.push(self.graph.node(next).neighbours.iter());
+            } else {
+                return Step::Ended;
+            }
+        };
+        match self.of.get(&hash) {
+            None => {
+                self.of.insert(hash, number);
+                search.reached.push(hash);
+                search.waiting.push_back(hash);
+                Step::On
+            }
+            Some(other) => {
+                let mut other = *other;
+                while let Some(joined) = self.searches[other].joined {
+                    other = joined;
+                }
+                if other == number { Step::On } else { self.join(number, other) }
+            }
+        }
+    }
+
+    fn join(&mut self, number: usize, other: usize) -> Step {
+        let mut theirs = std::mem::take(&mut self.searches[other]);
+        self.searches[other].joined = Some(number);
+        let search = &mut self.searches[number];
+        if theirs.reached.len() > search.reached.len() {
+            std::mem::swap(&mut theirs.reached, &mut search.reached);
+            std::mem::swap(&mut theirs.waiting, &mut search.waiting);
+        }
+        search.reached.append(&mut theirs.reached);
+        search.waiting.append(&mut theirs.waiting);
+        search.links.append(&mut theirs.links);
+        Step::Joined(other)
+    }
+}

@@ -1,0 +1,211 @@
+//! Generated histories of links, over several simulated workers, against admitting all links anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::cluster::Component;
+use super::components::{Arrival, Components, Outcome};
+use super::directory::{Directory, Query};
+use super::guards::Guards;
+use super::joins::{Joins, Order, within};
+use super::links::{Bond, LinkChange};
+use crate::row::{Identifier, IdentifierHash};
+
+/// The operators of some workers, less what timely does for them.
+struct Workers {
+    directories: Vec<Directory>,
+    joins: Joins,
+    components: Vec<Components>,
+    moved: Vec<Query>,
+    belongs: BTreeMap<IdentifierHash, Component>,
+    withheld: BTreeSet<(IdentifierHash, IdentifierHash)>,
+}
+
+/// Deals messages to workers by their routes.
+fn dealt<M>(messages: Vec<M>, workers: usize, route: impl Fn(&M) -> u64) -> Vec<Vec<M>> {
+    let mut dealt: Vec<Vec<M>> = (0..workers).map(|_| Vec::new()).collect();
+    for message in messages {
+        dealt[(route(&message) % workers as u64) as usize].push(message);
+    }
+    dealt
+}
+
+impl Workers {
+    fn new(number: usize, guards: &Guards) -> Self {
+        Workers {
+            directories: (0..number).map(|_| Directory::default()).collect(),
+            joins: Joins::new(number),
+            components: (0..number).map(|worker| Components::new(guards.clone(), worker)).collect(),
+            moved: Vec::new(),
+            belongs: BTreeMap::new(),
+            withheld: BTreeSet::new(),
+        }
+    }
+
+    fn tick(&mut self, changes: Vec<LinkChange>) {
+        let workers = self.directories.len();
+        let mut queries = std::mem::take(&mut self.moved);
+        queries.extend(changes.into_iter().map(Query::Find));
+        let mut first = Vec::new();
+        for (directory, queries) in
+            self.directories.iter().zip(dealt(queries, workers, Query::route))
+        {
+            directory.find_first(queries, &mut first);
+        }
+        let mut found = Vec::new();
+        let by_other = dealt(first, workers, |found| found.change.other.hash.0 as u64);
+        for (directory, queries) in self.directories.iter().zip(by_other) {
+            directory.find_second(queries, &mut found);
+        }
+        let mut orders: Vec<Order> = found.iter().filter_map(within).collect();
+        let across = found.into_iter().filter(|found| within(found).is_none()).collect();
+        self.joins.decide(across, &mut orders);
+        let mut arrivals = Vec::new();
+        for (components, orders) in
+            self.components.iter_mut().zip(dealt(orders, workers, Order::route))
+        {
+            components.send(orders, &mut arrivals);
+        }
+        let mut outcomes = Vec::new();
+        let arrivals = dealt(arrivals, workers, Arrival::route);
+        for (components, arrivals) in self.components.iter_mut().zip(arrivals) {
+            components.apply(arrivals, &mut outcomes);
+        }
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Moved(moved) => self.moved.push(Query::Moved(moved)),
+                Outcome::Belongs(identifier, component) => {
+                    if component == Component::alone(identifier) {
+                        self.belongs.remove(&identifier);
+                    } else {
+                        self.belongs.insert(identifier, component);
+                    }
+                }
+                Outcome::Withheld(change) => {
+                    let pair = (change.one.hash, change.other.hash);
+                    match change.diff {
+                        1 => assert!(self.withheld.insert(pair), "told twice"),
+                        _ => assert!(self.withheld.remove(&pair), "taken back untold"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// People of more than one identifier.
+    fn people(&self) -> BTreeSet<BTreeSet<IdentifierHash>> {
+        let mut people: BTreeMap<Component, BTreeSet<IdentifierHash>> = BTreeMap::new();
+        for (identifier, component) in &self.belongs {
+            people.entry(*component).or_default().insert(*identifier);
+        }
+        people.into_values().collect()
+    }
+}
+
+/// Identifier `number`: a third each of three types.
+fn identifier(number: u32) -> Identifier {
+    let kind = (number % 3) as u8;
+    let text = format!("{number:03}");
+    Identifier { hash: IdentifierHash::of(&kind.to_string(), &text), kind, text: text.into() }
+}
+
+type Links = BTreeMap<(u32, u32), Bond>;
+
+/// Admits all links there are, one by one, and knows nothing of clusters.
+fn admitted(
+    links: &Links,
+    limits: &[(u8, u32)],
+) -> (BTreeSet<BTreeSet<IdentifierHash>>, BTreeSet<(IdentifierHash, IdentifierHash)>) {
+    let mut people: Vec<BTreeSet<u32>> = Vec::new();
+    let ends: BTreeSet<u32> = links.keys().flat_map(|(one, other)| [*one, *other]).collect();
+    people.extend(ends.iter().map(|end| BTreeSet::from([*end])));
+    let mut order: Vec<_> = links.iter().filter(|(_, bond)| bond.linked).collect();
+    order.sort_by_key(|((one, other), bond)| {
+        (!bond.same, one % 3, other % 3, bond.first_seen, *one, *other)
+    });
+    let mut withheld = BTreeSet::new();
+    for ((one, other), _) in order {
+        let of = |end: &u32| people.iter().position(|person| person.contains(end)).expect("an end");
+        let (of_one, of_other) = (of(one), of(other));
+        if of_one == of_other {
+            continue;
+        }
+        let both: BTreeSet<u32> = people[of_one].union(&people[of_other]).copied().collect();
+        let too_many = limits.iter().any(|(kind, limit)| {
+            both.iter().filter(|end| (*end % 3) as u8 == *kind).count() > *limit as usize
+        });
+        let kept_apart = links
+            .iter()
+            .any(|((left, right), bond)| bond.apart && both.contains(left) && both.contains(right));
+        if too_many || kept_apart {
+            withheld.insert((identifier(*one).hash, identifier(*other).hash));
+            continue;
+        }
+        people[of_one.min(of_other)] = both;
+        people.remove(of_one.max(of_other));
+    }
+    let people = people.into_iter().filter(|person| person.len() > 1);
+    let hashes =
+        |person: BTreeSet<u32>| person.into_iter().map(|end| identifier(end).hash).collect();
+    (people.map(hashes).collect(), withheld)
+}
+
+/// What may happen between two of `identifiers`.
+fn change(identifiers: u32) -> impl Strategy<Value = ((u32, u32), Option<Bond>)> {
+    let bond = (0..6i64, 0..20u8).prop_map(|(first_seen, draw)| {
+        let (same, apart) = (draw == 19, draw == 18);
+        let bond = Bond { first_seen, linked: draw != 18, same, apart };
+        (draw >= 6).then_some(bond)
+    });
+    let pair = (0..identifiers, 0..identifiers).prop_filter_map("two ends", |(one, other)| {
+        let own_order = |end: u32| (end % 3, end);
+        (one != other).then(|| match own_order(one) < own_order(other) {
+            true => (one, other),
+            false => (other, one),
+        })
+    });
+    (pair, bond)
+}
+
+fn link_change((one, other): (u32, u32), bond: Option<Bond>) -> LinkChange {
+    LinkChange { one: identifier(one), other: identifier(other), bond }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn people_are_a_function_of_the_links_that_stand(
+        number in 1..4usize,
+        limits in prop::sample::select(vec![vec![], vec![(0, 1)], vec![(0, 1), (1, 2)]]),
+        ticks in prop::collection::vec(prop::collection::vec(change(14), 1..8), 1..20),
+    ) {
+        let guards = Guards::of(&limits);
+        let mut workers = Workers::new(number, &guards);
+        let mut links = Links::new();
+        for tick in ticks {
+            let tick: BTreeMap<_, _> = tick.into_iter().collect();
+            let mut changes = Vec::new();
+            for (pair, bond) in tick {
+                let before = match bond {
+                    Some(bond) => links.insert(pair, bond),
+                    None => links.remove(&pair),
+                };
+                if before != bond {
+                    changes.push(link_change(pair, bond));
+                }
+            }
+            workers.tick(changes);
+            let (people, withheld) = admitted(&links, &limits);
+            prop_assert_eq!(workers.people(), people);
+            prop_assert_eq!(&workers.withheld, &withheld);
+        }
+        let all = std::mem::take(&mut links);
+        workers.tick(all.keys().map(|pair| link_change(*pair, None)).collect());
+        workers.tick(Vec::new());
+        prop_assert!(workers.belongs.is_empty() && workers.withheld.is_empty());
+        prop_assert!(workers.components.iter().all(Components::is_empty));
+        prop_assert!(workers.directories.iter().all(Directory::is_empty));
+    }
+}
