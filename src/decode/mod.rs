@@ -9,6 +9,7 @@ pub mod admit;
 mod column;
 mod columnar;
 mod csv;
+mod decisions;
 mod evaluate;
 mod identifiers;
 mod json;

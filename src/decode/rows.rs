@@ -13,12 +13,13 @@ use smallvec::SmallVec;
 
 use super::Decoded;
 use super::evaluate::{Failures, evaluate, evaluate_where, matches};
+use super::decisions;
 use super::identifiers;
 use super::raw::{RawRow, Reading};
 use crate::columns;
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::{Chunk, Payload};
-use crate::spec::plan::{Format, Kind, Plan, Source};
+use crate::spec::plan::{Decisions, Format, Kind, Plan, Source};
 use crate::spec::sql::Expression;
 use crate::time::{Micros, rfc3339};
 
@@ -66,6 +67,7 @@ pub(super) fn accept(
 
     check_time(context, raw, &fates, &times);
     check_key(context, raw, &fates, keys.as_ref());
+    let verdicts = verdicts(context, raw, &fates, &batch);
     let identifiers = carried(context, raw, &fates, &batch);
     let inputs = inputs(context, raw, &fates, &batch);
 
@@ -91,7 +93,7 @@ pub(super) fn accept(
             time,
             position: Position { part: context.chunk.part, offset: row.offset },
             body: (fate == Fate::Stands).then(|| {
-                let verdict = Verdict::Together;
+                let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
                 Arc::new(Body { identifiers, inputs, verdict })
             }),
         });
@@ -264,6 +266,28 @@ fn message_key<'chunk>(
         .map_err(|_| ("not_utf8", "the message's key is not UTF-8"))
 }
 
+/// The table of decisions, where this source is it.
+fn table<'a>(context: &Context<'a>) -> Option<&'a Decisions> {
+    let decisions = context.plan.decisions.as_ref()?;
+    (decisions.source == usize::from(context.chunk.source)).then_some(decisions)
+}
+
+/// What rows of the table of decisions say.
+fn verdicts(
+    context: &Context<'_>,
+    raw: &mut [RawRow],
+    fates: &[Fate],
+    batch: &RecordBatch,
+) -> Option<Vec<Verdict>> {
+    let counts: Vec<bool> = raw
+        .iter()
+        .zip(fates)
+        .map(|(row, fate)| *fate == Fate::Stands && row.reading == Reading::Fields)
+        .collect();
+    let decisions = table(context)?;
+    Some(decisions::verdicts(context.plan, decisions, batch, raw, |row| counts[row]))
+}
+
 /// The identifiers of the rows that stand.
 fn carried(
     context: &Context<'_>,
@@ -283,10 +307,30 @@ fn carried(
             });
         }
     }
+    if let Some(decisions) = table(context) {
+        for (kind, failures) in
+            decisions::identifiers(context.plan, decisions, batch, &mut carried)
+        {
+            let of = &context.plan.identifiers[usize::from(kind)];
+            if let Some(normalize) = &of.normalize {
+                let place = format!("identity.{}.normalize", of.name);
+                set_aside(raw, failures, None, &place, normalize, |place| {
+                    fates[place] == Fate::Stands
+                });
+            }
+        }
+    }
     for (place, (row, carried)) in raw.iter_mut().zip(&mut carried).enumerate() {
         identifiers::settle(carried);
-        let needed = source.kind == Kind::Events || !source.identifiers.is_empty();
         let stands = fates[place] == Fate::Stands && row.reading == Reading::Fields;
+        if table(context).is_some() {
+            if stands && carried.len() < 2 && row.flaws.reasons.is_empty() {
+                let message = "a decision is about two identifiers, each as type:value";
+                row.flaws.add("unidentified", "", message);
+            }
+            continue;
+        }
+        let needed = source.kind == Kind::Events || !source.identifiers.is_empty();
         // An identifier may hide behind a value that is bad.
         let hidden = source.identifiers.iter().any(|(_, column)| excused(source, row, *column));
         if needed && stands && carried.is_empty() && !hidden {
