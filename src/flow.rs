@@ -4,12 +4,15 @@
 //! operator that applies whole ticks in order to plain hash maps gives the same answers as an
 //! arrangement, in a fraction of the time and memory.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
+use timely::scheduling::Activator;
 
 use crate::time::Tick;
 
@@ -27,6 +30,36 @@ pub fn in_tick_order<'scope, D, O, P, L>(
     stream: Stream<'scope, D>,
     pact: P,
     name: &str,
+    logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    L: FnMut(Tick, Vec<D>, &mut Vec<O>) + 'static,
+{
+    let always = Turns { done: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
+    in_turn(stream, pact, name, &always, logic)
+}
+
+/// How far what follows from ticks has been brought about: lets an operator wait for what comes of the
+/// ticks before its next one.
+///
+/// A cycle of timely's would say the same, but its frontier passes the instants between two ticks one
+/// by one.
+#[derive(Clone, Default)]
+pub struct Turns {
+    /// Everything below is done.
+    done: Rc<Cell<Tick>>,
+    waiting: Rc<RefCell<Option<Activator>>>,
+}
+
+/// As [`in_tick_order`], but a tick waits until all before it are done.
+pub fn in_turn<'scope, D, O, P, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    turns: &Turns,
     mut logic: L,
 ) -> Stream<'scope, O>
 where
@@ -35,7 +68,10 @@ where
     P: ParallelizationContract<Tick, Vec<D>>,
     L: FnMut(Tick, Vec<D>, &mut Vec<O>) + 'static,
 {
-    stream.unary_frontier::<CapacityContainerBuilder<Vec<O>>, _, _, _>(pact, name, |_, _| {
+    let turns = turns.clone();
+    let scope = stream.scope();
+    stream.unary_frontier::<CapacityContainerBuilder<Vec<O>>, _, _, _>(pact, name, |_, info| {
+        *turns.waiting.borrow_mut() = Some(scope.activator_for(info.address));
         let mut waiting: BTreeMap<Tick, (Capability<Tick>, Vec<D>)> = BTreeMap::new();
         let mut results = Vec::new();
         move |(input, frontier), output| {
@@ -52,10 +88,11 @@ where
                 }
             });
             while let Some(earliest) = waiting.first_entry() {
-                if frontier.frontier().less_equal(earliest.key()) {
+                let tick = *earliest.key();
+                if frontier.frontier().less_equal(&tick) || turns.done.get() < tick {
                     break;
                 }
-                let (tick, (capability, batch)) = earliest.remove_entry();
+                let (capability, batch) = earliest.remove();
                 logic(tick, batch, &mut results);
                 if !results.is_empty() {
                     output.session(&capability).give_container(&mut results);
@@ -64,4 +101,28 @@ where
             }
         }
     })
+}
+
+/// Brings about what follows from a tick, and lets who waits for it have their turn.
+pub fn bring_about<'scope, D, P, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    turns: &Turns,
+    mut logic: L,
+) where
+    D: 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    L: FnMut(D) + 'static,
+{
+    let turns = turns.clone();
+    stream.sink(pact, name, move |(input, frontier)| {
+        input.for_each(|_, data| data.drain(..).for_each(&mut logic));
+        let done = frontier.frontier().first().copied().unwrap_or(Tick::MAX);
+        if turns.done.replace(done) < done
+            && let Some(waiting) = turns.waiting.borrow().as_ref()
+        {
+            waiting.activate();
+        }
+    });
 }

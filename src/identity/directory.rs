@@ -25,45 +25,26 @@ pub(super) struct Found {
     pub other: Option<Place>,
 }
 
-/// What the directory is asked and told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Query {
-    Find(LinkChange),
-    Moved(Moved),
-}
-
-impl Query {
-    pub fn route(&self) -> u64 {
-        match self {
-            Query::Find(change) => change.one.hash.0 as u64,
-            Query::Moved(moved) => moved.identifier.0 as u64,
-        }
-    }
-}
-
-/// Shared by the two operators that look the ends of links up.
+/// Shared by the operators that look the ends of links up and the one that learns.
 #[derive(Clone, Default)]
 pub(super) struct Directory {
     places: Rc<RefCell<HashMap<IdentifierHash, Place>>>,
 }
 
 impl Directory {
-    /// Learns what the tick before brought about, then finds the links' first ends.
-    pub fn find_first(&self, batch: Vec<Query>, found: &mut Vec<Found>) {
+    /// Learns what a tick brought about.
+    pub fn update(&self, Moved { identifier, place }: Moved) {
         let mut places = self.places.borrow_mut();
-        let mut changes = Vec::new();
-        for query in batch {
-            match query {
-                Query::Moved(Moved { identifier, place: Some(place) }) => {
-                    places.insert(identifier, place);
-                }
-                Query::Moved(Moved { identifier, place: None }) => {
-                    places.remove(&identifier);
-                }
-                Query::Find(change) => changes.push(change),
-            }
-        }
-        found.extend(changes.into_iter().map(|change| {
+        match place {
+            Some(place) => places.insert(identifier, place),
+            None => places.remove(&identifier),
+        };
+    }
+
+    /// Finds the links' first ends.
+    pub fn find_first(&self, batch: Vec<LinkChange>, found: &mut Vec<Found>) {
+        let places = self.places.borrow();
+        found.extend(batch.into_iter().map(|change| {
             let one = places.get(&change.one.hash).copied();
             Found { change, one, other: None }
         }));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::cluster::Component;
 use super::components::{Arrival, Components, Outcome};
-use super::directory::{Directory, Query};
+use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::{Bond, LinkChange};
@@ -17,7 +17,6 @@ struct Workers {
     directories: Vec<Directory>,
     joins: Joins,
     components: Vec<Components>,
-    moved: Vec<Query>,
     belongs: BTreeMap<IdentifierHash, Component>,
     withheld: BTreeSet<(IdentifierHash, IdentifierHash)>,
 }
@@ -37,7 +36,6 @@ impl Workers {
             directories: (0..number).map(|_| Directory::default()).collect(),
             joins: Joins::new(number),
             components: (0..number).map(|worker| Components::new(guards.clone(), worker)).collect(),
-            moved: Vec::new(),
             belongs: BTreeMap::new(),
             withheld: BTreeSet::new(),
         }
@@ -45,13 +43,10 @@ impl Workers {
 
     fn tick(&mut self, changes: Vec<LinkChange>) {
         let workers = self.directories.len();
-        let mut queries = std::mem::take(&mut self.moved);
-        queries.extend(changes.into_iter().map(Query::Find));
         let mut first = Vec::new();
-        for (directory, queries) in
-            self.directories.iter().zip(dealt(queries, workers, Query::route))
-        {
-            directory.find_first(queries, &mut first);
+        let changes = dealt(changes, workers, |change| change.one.hash.0 as u64);
+        for (directory, changes) in self.directories.iter().zip(changes) {
+            directory.find_first(changes, &mut first);
         }
         let mut found = Vec::new();
         let by_other = dealt(first, workers, |found| found.change.other.hash.0 as u64);
@@ -74,7 +69,10 @@ impl Workers {
         }
         for outcome in outcomes {
             match outcome {
-                Outcome::Moved(moved) => self.moved.push(Query::Moved(moved)),
+                Outcome::Moved(moved) => {
+                    let worker = moved.identifier.0 as u64 % workers as u64;
+                    self.directories[worker as usize].update(moved);
+                }
                 Outcome::Belongs(identifier, component) => {
                     if component == Component::alone(identifier) {
                         self.belongs.remove(&identifier);
@@ -203,7 +201,6 @@ proptest! {
         }
         let all = std::mem::take(&mut links);
         workers.tick(all.keys().map(|pair| link_change(*pair, None)).collect());
-        workers.tick(Vec::new());
         prop_assert!(workers.belongs.is_empty() && workers.withheld.is_empty());
         prop_assert!(workers.components.iter().all(Components::is_empty));
         prop_assert!(workers.directories.iter().all(Directory::is_empty));

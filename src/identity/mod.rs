@@ -4,14 +4,14 @@
 //! row changes ─┬→ carried by identifier → known identifiers → named
 //!              └→ carried by link → supported links → gates (shared_after) → links that may count
 //! links ─→ ends found (directory) → joins → clusters, at their owners → belongs
-//!               └────────── moved, for the next tick ──────┘
+//!               └─────── moved, before the next tick ──────┘
 //! ```
 //!
 //! Links tie identifiers into clusters; a cluster lies whole on one worker and finds its people there:
 //! itself, unless it breaks a guard. Only two things of a cluster are known elsewhere: where each
 //! identifier is (the directory), and which clusters a tick joins (decided in one place, kept
-//! nowhere). The directory learns of a tick's changes with the next one, so ticks pass through here
-//! one after the other.
+//! nowhere). The directory has to know what a tick moved before it is asked for the next one, so ticks
+//! pass through here one after the other.
 
 mod cluster;
 mod components;
@@ -28,10 +28,9 @@ mod shared;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use timely::dataflow::operators::{ConnectLoop, Feedback};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Concat, Exchange, Map, Stream, in_tick_order};
+use crate::flow::{Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn};
 use crate::row::IdentifierHash;
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -43,7 +42,7 @@ pub use links::{Bond, LinkChange};
 pub use shared::Shared;
 
 use components::{Arrival, Components, Outcome};
-use directory::{Directory, Found, Query};
+use directory::{Directory, Found, Moved};
 use guards::Guards;
 use joins::{Joins, Order};
 use known::{Carried, KnownIdentifiers};
@@ -144,23 +143,26 @@ fn pass_gates<'scope>(
 /// Ties identifiers into clusters and finds the people in them.
 fn connect<'scope>(guards: Guards, links: Stream<'scope, LinkChange>) -> Stream<'scope, Outcome> {
     let scope = links.scope();
-    let (moved_later, moved) = scope.feedback::<Vec<Query>>(1);
-    let directory = Directory::default();
+    let (directory, turns) = (Directory::default(), Turns::default());
     let first = {
         let directory = directory.clone();
-        in_tick_order(
-            links.map(Query::Find).concat(moved),
-            Exchange::new(Query::route),
+        in_turn(
+            links,
+            Exchange::new(|change: &LinkChange| change.one.hash.0 as u64),
             "First ends",
+            &turns,
             move |_, batch, found| directory.find_first(batch, found),
         )
     };
-    let found = in_tick_order(
-        first,
-        Exchange::new(|found: &Found| found.change.other.hash.0 as u64),
-        "Second ends",
-        move |_, batch, found| directory.find_second(batch, found),
-    );
+    let found = {
+        let directory = directory.clone();
+        in_tick_order(
+            first,
+            Exchange::new(|found: &Found| found.change.other.hash.0 as u64),
+            "Second ends",
+            move |_, batch, found| directory.find_second(batch, found),
+        )
+    };
     let within = found.clone().flat_map(|found| joins::within(&found));
     let across = found.flat_map(|found| joins::within(&found).is_none().then_some(found));
     let mut joins = Joins::new(scope.peers());
@@ -184,12 +186,11 @@ fn connect<'scope>(guards: Guards, links: Stream<'scope, LinkChange>) -> Stream<
         "Clusters",
         move |_, batch, outcomes| components.borrow_mut().apply(batch, outcomes),
     );
-    outcomes
-        .clone()
-        .flat_map(|outcome| match outcome {
-            Outcome::Moved(moved) => Some(Query::Moved(moved)),
-            _ => None,
-        })
-        .connect_loop(moved_later);
+    let moved = outcomes.clone().flat_map(|outcome| match outcome {
+        Outcome::Moved(moved) => Some(moved),
+        _ => None,
+    });
+    let by_identifier = Exchange::new(|moved: &Moved| moved.identifier.0 as u64);
+    bring_about(moved, by_identifier, "Directory", &turns, move |moved| directory.update(moved));
     outcomes
 }
