@@ -25,6 +25,7 @@ pub struct Inbox {
     sealed: BTreeMap<Tick, Batch>,
     /// Of ticks that are not complete.
     arrivals: BTreeMap<Tick, Vec<(Micros, u32)>>,
+    ticks: u64,
 }
 
 impl Inbox {
@@ -45,10 +46,18 @@ impl Inbox {
         self.open_arrivals.len().max(self.open.rows.len() + self.open.rejects.len())
     }
 
+    /// How many ticks have taken what waited for them.
+    pub fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
     /// The batch of a tick; whatever waits becomes it when the tick is first asked for.
     pub fn batch(&mut self, tick: Tick) -> &mut Batch {
-        self.arrivals.entry(tick).or_insert_with(|| std::mem::take(&mut self.open_arrivals));
-        self.sealed.entry(tick).or_insert_with(|| std::mem::take(&mut self.open))
+        self.sealed.entry(tick).or_insert_with(|| {
+            self.ticks += 1;
+            self.arrivals.insert(tick, std::mem::take(&mut self.open_arrivals));
+            std::mem::take(&mut self.open)
+        })
     }
 
     /// Takes the arrivals of a tick that `complete` says is complete, the earliest first.

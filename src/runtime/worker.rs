@@ -53,7 +53,8 @@ pub fn work(
     let mut latencies = Latencies::default();
     let mut journal = Journal::new(worker.index() % process.workers == 0);
     let mut state = Reading::Open;
-    let mut rung = false;
+    // The ticks that had been taken from the inbox when this worker last rang.
+    let mut rung: Option<u64> = None;
     while !dataflow.complete.done() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
@@ -69,10 +70,12 @@ pub fn work(
         let waiting = dataflow.inbox.borrow().waiting() > 0;
         let due = dataflow.next_due().filter(|_| process.clock == Clock::Wall);
         let until_due = due.map(|due| due.saturating_sub(wall_clock()));
-        rung &= waiting || until_due.is_some_and(|until| until <= 0);
-        if !rung && (waiting || until_due.is_some_and(|until| until <= 0)) {
+        let ticks = dataflow.inbox.borrow().ticks();
+        let wanted = waiting || until_due.is_some_and(|until| until <= 0);
+        // A tick answers what was rung before it; what came after it wants another.
+        if wanted && rung != Some(ticks) {
             bell.ring(Ring::Wanted);
-            rung = true;
+            rung = Some(ticks);
         }
         if state == Reading::Ended && !waiting {
             bell.ring(Ring::Ended);
