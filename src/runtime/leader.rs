@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 use timely::dataflow::operators::probe::{Handle, Probe};
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Exchange, Input, Inspect};
 use timely::worker::Worker;
 
@@ -49,7 +50,9 @@ impl Bell {
         let (rope, silent) = worker.dataflow_named("bell", |scope| {
             let (rope, rings) = scope.new_input::<Vec<Ring>>();
             let heard = Rc::clone(&heard);
+            // An input's flush does not reach behind an exchange: what an operator sends does.
             let (silent, _) = rings
+                .map(std::convert::identity)
                 .exchange(|_| 0)
                 .inspect(move |ring| heard.borrow_mut().push(ring.clone()))
                 .probe();
