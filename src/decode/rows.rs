@@ -12,8 +12,8 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use smallvec::SmallVec;
 
 use super::Decoded;
-use super::evaluate::{Failures, evaluate, evaluate_where, matches};
 use super::decisions;
+use super::evaluate::{Failures, evaluate, evaluate_where, matches};
 use super::identifiers;
 use super::raw::{RawRow, Reading};
 use crate::columns;
@@ -308,8 +308,7 @@ fn carried(
         }
     }
     if let Some(decisions) = table(context) {
-        for (kind, failures) in
-            decisions::identifiers(context.plan, decisions, batch, &mut carried)
+        for (kind, failures) in decisions::identifiers(context.plan, decisions, batch, &mut carried)
         {
             let of = &context.plan.identifiers[usize::from(kind)];
             if let Some(normalize) = &of.normalize {

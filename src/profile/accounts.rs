@@ -10,7 +10,8 @@ use differential_dataflow::consolidation::consolidate;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Account, Partial};
+use super::aggregate::Account;
+use super::partial::Partial;
 use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
 use crate::row::{Body, Datum, IdentifierHash, Input};

@@ -10,7 +10,13 @@
 mod accounts;
 mod aggregate;
 mod exact;
+mod members;
+mod ordered;
+mod partial;
 mod people;
+#[cfg(test)]
+mod tests;
+mod totals;
 
 use std::cell::Cell;
 use std::rc::Rc;
