@@ -1,7 +1,7 @@
 //! Accounts: what the rows of one identifier come to, for one aggregate.
 //!
-//! An [`Account`] takes rows in and back. Its [`Partial`] is all that its person needs of it.
-//! `count(distinct)` is apart: its values themselves go to the person, as they come and go, because
+//! An [`Account`] takes rows in and back. Its [`Partial`] is all that its person needs of it, unless
+//! the values themselves have to be known there: then these travel, as they come and go, because
 //! the same value may be held by several identifiers.
 
 use hashbrown::HashMap;
@@ -17,40 +17,66 @@ use crate::time::Micros;
 pub enum Account {
     /// Nothing but what they come to is kept: sums, and extremes of values that are never taken back.
     Sum(Partial),
-    /// Extremes of values that may be taken back.
+    /// Extremes of values that may be taken back, and the newest values.
     Ordered(Ordered),
-    Distinct(HashMap<Datum, u32>),
+    /// Values that travel, each with how many rows have it.
+    Values(HashMap<Datum, u32>),
+}
+
+/// What of an aggregate's values travels to the person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Travels {
+    /// None: a partial does.
+    Nothing,
+    /// That the identifier has a value, however many of its rows do.
+    Presence,
+    /// Each row's value.
+    Rows,
+}
+
+fn travels(function: Function) -> Travels {
+    match function {
+        Function::CountDistinct | Function::Distinct => Travels::Presence,
+        Function::Mode | Function::Median | Function::Top(_) => Travels::Rows,
+        _ => Travels::Nothing,
+    }
 }
 
 impl Account {
     pub fn new(aggregate: &Aggregate) -> Self {
-        match (aggregate.function, aggregate.retracts) {
-            (Function::CountDistinct, _) => Account::Distinct(HashMap::new()),
-            (Function::Min | Function::Max | Function::First | Function::Last, true) => {
+        match aggregate.function {
+            function if travels(function) != Travels::Nothing => Account::Values(HashMap::new()),
+            Function::Recent(_) => Account::Ordered(Ordered::default()),
+            Function::Min | Function::Max | Function::First | Function::Last
+                if aggregate.retracts =>
+            {
                 Account::Ordered(Ordered::default())
             }
             _ => Account::Sum(Partial::nothing(aggregate)),
         }
     }
 
-    /// Takes a value in (`diff` 1) or back (-1). For distinct values, tells whether the value came
-    /// (1) or went (-1) by it.
-    pub fn add(&mut self, aggregate: &Aggregate, value: Datum, time: Micros, diff: i8) -> i8 {
+    /// Takes a value in (`diff` 1) or back (-1). Returns how often it travels by that, or travels
+    /// back.
+    pub fn add(&mut self, aggregate: &Aggregate, value: &Datum, time: Micros, diff: i64) -> i64 {
+        let function = aggregate.function;
         match self {
-            Account::Sum(sum) => sum.add(aggregate.function, value, time, diff as i64),
-            Account::Ordered(values) => match aggregate.function {
-                Function::Min | Function::Max => values.add(0, value, diff as i64),
-                _ => values.add(time, value, diff as i64),
-            },
-            Account::Distinct(values) => {
-                let count = values.entry(value.clone()).or_insert(0);
-                let before = *count;
-                *count = count.wrapping_add_signed(diff as i32);
-                let after = *count;
-                if after == 0 {
-                    values.remove(&value);
+            Account::Sum(sum) => sum.add(function, value.clone(), time, diff),
+            Account::Ordered(values) => {
+                let time = match function {
+                    Function::Min | Function::Max => 0,
+                    _ => time,
+                };
+                values.add(time, value.clone(), diff);
+                if let Function::Recent(number) = function
+                    && !aggregate.retracts
+                {
+                    values.keep_newest(number as usize);
                 }
-                return (after > 0) as i8 - (before > 0) as i8;
+            }
+            Account::Values(values) => {
+                let came = count(values, value, diff);
+                return if travels(function) == Travels::Rows { diff } else { came };
             }
         }
         0
@@ -61,7 +87,7 @@ impl Account {
         match self {
             Account::Sum(partial) => partial.is_nothing(),
             Account::Ordered(values) => values.is_empty(),
-            Account::Distinct(values) => values.is_empty(),
+            Account::Values(values) => values.is_empty(),
         }
     }
 
@@ -69,7 +95,31 @@ impl Account {
         match self {
             Account::Sum(partial) => (!partial.is_nothing()).then(|| partial.clone()),
             Account::Ordered(values) => values.leading(aggregate.function),
-            Account::Distinct(_) => None,
+            Account::Values(_) => None,
         }
     }
+
+    /// The values that travelled, each as often as it did.
+    pub fn travelled(&self, aggregate: &Aggregate) -> impl Iterator<Item = (&Datum, i64)> {
+        let rows = travels(aggregate.function) == Travels::Rows;
+        let values = match self {
+            Account::Values(values) => Some(values),
+            _ => None,
+        };
+        let values = values.into_iter().flatten();
+        values.map(move |(value, count)| (value, if rows { *count as i64 } else { 1 }))
+    }
+}
+
+/// Rows of a tick come in any order, so a count may be below zero (here: wrapped) for a moment.
+/// Tells whether the value came (1) or went (-1).
+fn count(values: &mut HashMap<Datum, u32>, value: &Datum, diff: i64) -> i64 {
+    let count = values.entry(value.clone()).or_insert(0);
+    let before = *count;
+    *count = count.wrapping_add_signed(diff as i32);
+    let after = *count;
+    if after == 0 {
+        values.remove(value);
+    }
+    (after > 0) as i64 - (before > 0) as i64
 }

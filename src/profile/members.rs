@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::accounts::Holding;
+use super::gathered::Gathered;
 use super::partial::Partial;
 use super::totals::Totals;
 use crate::row::{Datum, IdentifierHash};
@@ -27,9 +26,8 @@ pub struct Members {
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
     identifiers: Arc<[(u8, Arc<str>)]>,
-    /// By aggregate and distinct value, how many identifiers bring it.
-    values: HashMap<(u16, Datum), u32>,
-    distinct: BTreeMap<u16, i64>,
+    /// By aggregate whose values travel; those without any are left out.
+    gathered: BTreeMap<u16, Gathered>,
 }
 
 impl Members {
@@ -56,26 +54,14 @@ impl Members {
         Some(before)
     }
 
-    pub fn count_value(&mut self, aggregate: u16, value: Datum, diff: i8) {
-        use hashbrown::hash_map::Entry;
-        // Of a tick, what comes and what goes arrive in any order: below zero is a wrapped count.
-        let (before, after) = match self.values.entry((aggregate, value)) {
-            Entry::Vacant(vacant) => {
-                let after = 0u32.wrapping_add_signed(diff as i32);
-                (0, *vacant.insert(after))
-            }
-            Entry::Occupied(mut count) => {
-                let before = *count.get();
-                let after = before.wrapping_add_signed(diff as i32);
-                match after {
-                    0 => drop(count.remove()),
-                    _ => *count.get_mut() = after,
-                }
-                (before, after)
-            }
-        };
-        let positive = |count: u32| (count as i32 > 0) as i64;
-        *self.distinct.entry(aggregate).or_default() += positive(after) - positive(before);
+    /// Takes in what became of a value in a tick.
+    pub fn gather(&mut self, plan: &Plan, number: u16, value: &Datum, diff: i64) {
+        let aggregate = &plan.aggregates[number as usize];
+        let gathered = self.gathered.entry(number).or_insert_with(|| Gathered::new(aggregate));
+        gathered.add(value, diff);
+        if gathered.is_empty() {
+            self.gathered.remove(&number);
+        }
     }
 
     /// Brings what is kept up to date with the identifiers that joined and left.
@@ -121,13 +107,13 @@ impl Members {
     pub fn aggregates(&self, plan: &Plan) -> Arc<[Option<Datum>]> {
         let merged = if self.totals.is_some() { Vec::new() } else { self.merged(plan) };
         let value = |number: usize| {
-            if let Some(count) = self.distinct.get(&(number as u16)) {
-                return Some(Datum::Integer(*count));
+            let aggregate = &plan.aggregates[number];
+            if let Some(gathered) = self.gathered.get(&(number as u16)) {
+                return gathered.value(aggregate);
             }
             if let Some(totals) = &self.totals {
                 return totals.value(plan, number);
             }
-            let aggregate = &plan.aggregates[number];
             match &merged[number] {
                 Some(partial) => partial.finish(aggregate),
                 None => Partial::of_nothing(aggregate),

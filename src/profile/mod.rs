@@ -10,10 +10,13 @@
 mod accounts;
 mod aggregate;
 mod exact;
+mod gathered;
+mod halves;
 mod members;
 mod ordered;
 mod partial;
 mod people;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod totals;

@@ -12,12 +12,15 @@ use crate::time::Micros;
 #[derive(Clone, Debug, Default)]
 pub struct Ordered {
     items: BTreeMap<(Micros, Datum), u32>,
+    /// All of them, each as often as it is held.
+    number: usize,
 }
 
 impl Ordered {
     /// Takes a value in `diff` times, or back. Rows of a tick come in any order, so a count may be
     /// below zero (here: wrapped) for a moment.
     pub fn add(&mut self, time: Micros, value: Datum, diff: i64) {
+        self.number = self.number.wrapping_add_signed(diff as isize);
         match self.items.entry((time, value)) {
             Entry::Vacant(vacant) => {
                 vacant.insert(0u32.wrapping_add_signed(diff as i32));
@@ -31,19 +34,37 @@ impl Ordered {
         }
     }
 
+    /// Forgets all but the newest so many: of values that are never taken back.
+    pub fn keep_newest(&mut self, number: usize) {
+        while self.number > number {
+            let Some(mut oldest) = self.items.first_entry() else { return };
+            self.number -= 1;
+            *oldest.get_mut() -= 1;
+            if *oldest.get() == 0 {
+                oldest.remove();
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// What the function looks for among them; `None` if there is nothing.
     pub fn leading(&self, function: Function) -> Option<Partial> {
-        let ((time, value), _) = match function {
-            Function::Min | Function::First => self.items.first_key_value()?,
-            _ => self.items.last_key_value()?,
-        };
-        Some(match function {
-            Function::Min | Function::Max => Partial::Value(value.clone()),
-            _ => Partial::Timed(*time, value.clone()),
-        })
+        let least = || self.items.first_key_value().map(|(item, _)| item.clone());
+        let greatest = || self.items.last_key_value().map(|(item, _)| item.clone());
+        match function {
+            Function::Min => least().map(|(_, value)| Partial::Value(value)),
+            Function::Max => greatest().map(|(_, value)| Partial::Value(value)),
+            Function::First => least().map(|(time, value)| Partial::Timed(time, value)),
+            Function::Last => greatest().map(|(time, value)| Partial::Timed(time, value)),
+            Function::Recent(number) if !self.is_empty() => {
+                let newest = self.items.iter().rev();
+                let each = newest.flat_map(|(item, count)| (0..*count).map(|_| item.clone()));
+                Some(Partial::Recent(each.take(number as usize).collect()))
+            }
+            _ => None,
+        }
     }
 }

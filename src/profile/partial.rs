@@ -3,6 +3,8 @@
 //! Partials of a person's identifiers merge to one, in any order. Sums can also be taken back out of
 //! what they were merged into, without a rest: they are exact.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
@@ -36,13 +38,15 @@ pub enum Partial {
     },
     Value(Datum),
     Timed(Micros, Datum),
+    /// Newest first, as many as are asked for.
+    Recent(Arc<[(Micros, Datum)]>),
 }
 
 impl Partial {
     /// What no row comes to.
     pub fn nothing(aggregate: &Aggregate) -> Self {
         match aggregate.function {
-            Function::Count | Function::CountDistinct => Partial::Count(0),
+            Function::Count => Partial::Count(0),
             Function::Sum | Function::Avg => match aggregate.argument {
                 Some(DataType::Float64) => Partial::Numbers { count: 0, sum: ExactSum::default() },
                 _ => Partial::Integers { count: 0, sum: 0 },
@@ -55,6 +59,7 @@ impl Partial {
             Function::BoolAnd | Function::BoolOr => Partial::Truths { yes: 0, no: 0 },
             // Stands for "no value yet": the count of a Count that is not there.
             Function::Min | Function::Max | Function::First | Function::Last => Partial::Count(0),
+            other => unreachable!("{other:?} is no sum"),
         }
     }
 
@@ -65,7 +70,7 @@ impl Partial {
             | Partial::Numbers { count, .. }
             | Partial::Moments { count, .. } => *count == 0,
             Partial::Truths { yes, no } => *yes == 0 && *no == 0,
-            Partial::Value(_) | Partial::Timed(..) => false,
+            Partial::Value(_) | Partial::Timed(..) | Partial::Recent(_) => false,
         }
     }
 
@@ -117,6 +122,12 @@ impl Partial {
                     (*time, *value) = (*next_time, next.clone());
                 }
             }
+            (Partial::Recent(values), Partial::Recent(next)) => {
+                let Function::Recent(number) = function else {
+                    unreachable!("{function:?} takes no list")
+                };
+                *values = newest(values, next, number as usize);
+            }
             _ => self.add_sum(other, 1),
         }
     }
@@ -158,6 +169,9 @@ impl Partial {
         match self {
             Partial::Count(count) => Some(Datum::Integer(*count)),
             Partial::Value(value) | Partial::Timed(_, value) => Some(value.clone()),
+            Partial::Recent(values) => {
+                Some(Datum::List(values.iter().map(|(_, value)| value.clone()).collect()))
+            }
             Partial::Truths { yes, no } => Some(Datum::Boolean(match aggregate.function {
                 Function::BoolAnd => *no == 0,
                 _ => *yes > 0,
@@ -201,7 +215,23 @@ fn integers(aggregate: &Aggregate, count: i64, sum: i128) -> Option<Datum> {
     }
 }
 
-fn in_38_digits(value: i128) -> Option<i128> {
+/// Two lists with the newest first, as one.
+fn newest(
+    one: &[(Micros, Datum)],
+    other: &[(Micros, Datum)],
+    number: usize,
+) -> Arc<[(Micros, Datum)]> {
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    let next = || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if first < second => other.next(),
+        (None, _) => other.next(),
+        _ => one.next(),
+    };
+    std::iter::from_fn(next).take(number).cloned().collect()
+}
+
+/// A decimal's unscaled value, unless it has more digits than a decimal has.
+pub fn in_38_digits(value: i128) -> Option<i128> {
     (value.unsigned_abs() < 10u128.pow(38)).then_some(value)
 }
 

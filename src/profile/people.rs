@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use differential_dataflow::consolidation::consolidate;
 use hashbrown::HashMap;
 
 use super::accounts::{Holding, Transfer, TransferChange};
@@ -72,12 +73,13 @@ impl People {
 
     pub fn apply(&mut self, batch: Vec<Transfer>, changes: &mut Vec<Change>) {
         let mut all: HashMap<Component, Touched> = HashMap::new();
+        let mut values = Vec::new();
         for Transfer { component, identifier, change } in batch {
             let touched = all.entry(component).or_default();
             let members = self.people.entry(component).or_default();
             match change {
                 TransferChange::Value { aggregate, value, diff } => {
-                    members.count_value(aggregate, value, diff)
+                    values.push(((component, aggregate, value), diff as isize));
                 }
                 TransferChange::Holds(holding) => {
                     if members.hold(&self.plan, identifier, holding).is_none() {
@@ -91,6 +93,12 @@ impl People {
                     touched.left.push(holding);
                 }
             }
+        }
+        // What comes and what goes arrive in any order, so only the tick's outcome is taken in.
+        consolidate(&mut values);
+        for ((component, aggregate, value), diff) in values {
+            let members = self.people.get_mut(&component).expect("touched");
+            members.gather(&self.plan, aggregate, &value, diff as i64);
         }
         for (component, touched) in all {
             self.settle(component, touched, changes);

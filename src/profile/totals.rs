@@ -73,6 +73,10 @@ impl Totals {
         match partial {
             Partial::Value(value) => Total::ordered(slot).add(0, value.clone(), diff),
             Partial::Timed(time, value) => Total::ordered(slot).add(*time, value.clone(), diff),
+            Partial::Recent(values) => {
+                let total = Total::ordered(slot);
+                values.iter().for_each(|(time, value)| total.add(*time, value.clone(), diff));
+            }
             sum => match slot {
                 Some(Total::Sum(total)) if diff > 0 => total.merge(function, sum),
                 Some(Total::Sum(total)) => total.take_back(sum),

@@ -43,7 +43,14 @@ proptest! {
                greatest: {from: web, select: max(letter)}
                earliest: {from: crm, select: first(letter)}
                newest:   {from: [web, crm], select: last(letter)}
-               letters:  {from: [web, crm], select: count(distinct letter)}",
+               letters:  {from: [web, crm], select: count(distinct letter)}
+               middle:   {from: crm, select: median(value)}
+               centre:   {from: [web, crm], select: median(amount)}
+               usual:    {from: crm, select: mode(letter)}
+               often:    {from: [web, crm], select: 'top(letter, 3)'}
+               lately:   {from: web, select: 'recent(letter, 4)'}
+               standing: {from: [web, crm], select: 'recent(value, 3)'}
+               seen:     {from: crm, select: array_agg(distinct letter)}",
         );
         for steps in ticks {
             world.tick(0, &steps);

@@ -61,8 +61,47 @@ fn of_values(function: Function, values: &[(Micros, Datum)]) -> Option<Datum> {
             let denominator = 16 * count as i64 * (count as i64 - 1);
             (count > 1).then(|| Datum::Number((numerator as f64 / denominator as f64).sqrt()))
         }
+        Function::Median => {
+            let mut sorted: Vec<Datum> = all().collect();
+            sorted.sort();
+            Some(match (&sorted[(count - 1) / 2], &sorted[count / 2]) {
+                (Datum::Integer(a), Datum::Integer(b)) => Datum::Number((a + b) as f64 / 2.0),
+                (Datum::Decimal(a), Datum::Decimal(b)) => Datum::Decimal((a + b) * 5),
+                other => unreachable!("{other:?}"),
+            })
+        }
+        Function::Mode => Some(ranked(values).swap_remove(0).0),
+        Function::Top(number) => {
+            let top = ranked(values).into_iter().take(number as usize);
+            let pair =
+                |(value, count)| Datum::Struct([Some(value), Some(Datum::Integer(count))].into());
+            Some(Datum::List(top.map(pair).collect()))
+        }
+        Function::Recent(number) => {
+            let newest = all().rev().take(number as usize);
+            Some(Datum::List(newest.collect()))
+        }
+        Function::Distinct => {
+            let mut distinct: Vec<Datum> = all().collect();
+            distinct.sort();
+            distinct.dedup();
+            Some(Datum::List(distinct.into()))
+        }
         other => unreachable!("{other:?}"),
     }
+}
+
+/// Each value with how often it is there, the most frequent first, then the least.
+fn ranked(values: &[(Micros, Datum)]) -> Vec<(Datum, i64)> {
+    let mut counted: Vec<(Datum, i64)> = Vec::new();
+    for (_, value) in values {
+        match counted.iter_mut().find(|(known, _)| known == value) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((value.clone(), 1)),
+        }
+    }
+    counted.sort_by_key(|(value, count)| (-count, value.clone()));
+    counted
 }
 
 fn integer_of(value: &Datum) -> i64 {

@@ -9,7 +9,7 @@ use smallvec::smallvec;
 use super::super::accounts::{Accounts, Posting};
 use super::super::people::{Change, People, Person, PersonState};
 use super::naive;
-use crate::identity::{Component, Named};
+use crate::identity::{Belongs, Component, Named};
 use crate::metrics::Counts;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
 use crate::spec;
@@ -129,11 +129,12 @@ impl World {
             self.take(step, &mut postings);
         }
         for (of, before) in before.into_iter().enumerate() {
-            let (hash, after) = (self.members[of].identifier.hash, self.members[of].component);
-            if before != after {
-                postings.extend(moved(hash, before, after));
+            let Member { identifier: Identifier { hash, .. }, component, .. } = self.members[of];
+            if component != before {
+                let component = component.unwrap_or(Component::alone(hash));
+                postings.push(Posting::Belongs(Belongs { identifier: hash, component }));
             }
-            if before.is_none() {
+            if component.is_none() != before.is_none() {
                 postings.push(self.named(of));
             }
         }
@@ -169,15 +170,14 @@ impl World {
     }
 
     fn named(&self, of: usize) -> Posting {
-        let Member { identifier: Identifier { hash, kind, text }, first_seen, .. } =
+        let Member { identifier: Identifier { hash, kind, text }, first_seen, component, .. } =
             &self.members[of];
         Posting::Named(Named {
             hash: *hash,
             kind: *kind,
             text: Arc::clone(text),
             first_seen: *first_seen,
-            known: true,
-            turned: false,
+            known: component.is_some(),
         })
     }
 
@@ -264,17 +264,6 @@ impl World {
         self.check();
         assert!(self.people.is_empty());
     }
-}
-
-fn moved(
-    identifier: IdentifierHash,
-    before: Option<Component>,
-    after: Option<Component>,
-) -> impl Iterator<Item = Posting> {
-    let changes = [(before, -1), (after, 1)];
-    changes
-        .into_iter()
-        .filter_map(move |(component, diff)| Some(Posting::Component(identifier, component?, diff)))
 }
 
 /// What a row gives to an aggregate, by the type of its argument.
