@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, GenericListArray, OffsetSizeTrait,
-    PrimitiveArray, StringArray, TimestampMicrosecondArray, new_null_array,
+    PrimitiveArray, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 
 use crate::row::Datum;
@@ -107,6 +108,7 @@ fn visit(array: &dyn Array, rows: &mut Rows<'_>, take: &mut Take<'_>) {
                 take(row, Datum::Text(values.value(row).into()));
             }
         }
+        DataType::Struct(_) => structs(array.as_struct(), rows, take),
         DataType::List(_) => lists(array.as_list::<i32>(), rows, take),
         DataType::LargeList(_) => lists(array.as_list::<i64>(), rows, take),
         other => unreachable!("a plan has no column of type {other}"),
@@ -139,6 +141,13 @@ fn lists<O: OffsetSizeTrait>(
         let mut list = Vec::with_capacity(items.len());
         visit(items.as_ref(), &mut (0..items.len()), &mut |_, item| list.push(item));
         take(row, Datum::List(list.into()));
+    }
+}
+
+fn structs(structs: &StructArray, rows: &mut Rows<'_>, take: &mut Take<'_>) {
+    for row in rows.filter(|row| structs.is_valid(*row)) {
+        let fields = structs.columns().iter().map(|field| datum(field, row));
+        take(row, Datum::Struct(fields.collect()));
     }
 }
 
@@ -234,6 +243,25 @@ fn build<'a>(
                 Some(NullBuffer::from_iter(lists.iter().map(Option::is_some))),
             ))
         }
+        DataType::Struct(fields) => {
+            let structs: Vec<Option<&[Option<Datum>]>> = values
+                .map(|value| {
+                    value.map(|value| match value {
+                        Datum::Struct(values) => values.as_ref(),
+                        found => other(found),
+                    })
+                })
+                .collect();
+            let column = |(index, field): (usize, &FieldRef)| {
+                let values = structs.iter().map(|values| values.and_then(|v| v[index].as_ref()));
+                build(field.data_type(), &mut { values })
+            };
+            Arc::new(StructArray::new(
+                fields.clone(),
+                fields.iter().enumerate().map(column).collect(),
+                Some(NullBuffer::from_iter(structs.iter().map(Option::is_some))),
+            ))
+        }
         narrower => match wider(narrower) {
             Some(wide) => cast(&build(&wide, values), narrower)
                 .expect("Arrow narrows integers, numbers, text and instants"),
@@ -259,7 +287,7 @@ fn wider(data_type: &DataType) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{Field, Fields};
 
     fn zone() -> Option<Arc<str>> {
         Some(Arc::from("Europe/Berlin"))
@@ -298,6 +326,19 @@ mod tests {
             (
                 list_of(list_of(DataType::Int64)),
                 vec![Datum::List([Datum::List([Datum::Integer(1)].into())].into())],
+            ),
+            (
+                list_of(DataType::Struct(Fields::from(vec![
+                    Field::new("value", DataType::Utf8, true),
+                    Field::new("count", DataType::Int64, true),
+                ]))),
+                vec![Datum::List(
+                    [
+                        Datum::Struct([Some(text("a")), Some(Datum::Integer(2))].into()),
+                        Datum::Struct([None, Some(Datum::Integer(1))].into()),
+                    ]
+                    .into(),
+                )],
             ),
         ];
         for (data_type, values) in cases {

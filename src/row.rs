@@ -25,6 +25,8 @@ pub enum Datum {
     /// Days since the epoch.
     Date(i32),
     List(Arc<[Datum]>),
+    /// One value a field, in the order of the type's fields; `None` is null, and the least.
+    Struct(Arc<[Option<Datum>]>),
 }
 
 impl Datum {
@@ -38,6 +40,7 @@ impl Datum {
             Datum::Timestamp(_) => 5,
             Datum::Date(_) => 6,
             Datum::List(_) => 7,
+            Datum::Struct(_) => 8,
         }
     }
 }
@@ -64,6 +67,7 @@ impl Ord for Datum {
             (Datum::Timestamp(a), Datum::Timestamp(b)) => a.cmp(b),
             (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
             (Datum::List(a), Datum::List(b)) => a.cmp(b),
+            (Datum::Struct(a), Datum::Struct(b)) => a.cmp(b),
             _ => self.rank().cmp(&other.rank()),
         }
     }
@@ -90,6 +94,7 @@ impl Hash for Datum {
             Datum::Text(value) => value.hash(state),
             Datum::Date(value) => value.hash(state),
             Datum::List(values) => values.hash(state),
+            Datum::Struct(values) => values.hash(state),
         }
     }
 }

@@ -10,7 +10,8 @@ use differential_dataflow::consolidation::consolidate;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Account, Partial};
+use super::aggregate::Account;
+use super::partial::Partial;
 use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
 use crate::row::{Body, Datum, IdentifierHash, Input};
@@ -56,8 +57,8 @@ pub enum TransferChange {
     Holds(Arc<Holding>),
     /// The identifier is no longer in the component.
     Left,
-    /// A distinct value that the identifier brings to an aggregate came (1) or went (-1).
-    Value { aggregate: u16, value: Datum, diff: i8 },
+    /// The identifier brings a value to an aggregate so many times more, or less.
+    Value { aggregate: u16, value: Datum, diff: i64 },
 }
 
 #[derive(Default)]
@@ -94,7 +95,7 @@ struct Leaving {
 
 #[derive(Default)]
 struct Touched {
-    /// Distinct values that came and went.
+    /// Values that travel.
     values: Vec<((u16, Datum), isize)>,
 }
 
@@ -195,17 +196,10 @@ impl Accounts {
             accounts.insert(index, (number, Account::new(aggregate)));
             index
         });
+        let travels = accounts[index].1.add(aggregate, &value, time, diff as i64);
         let touched = self.touched.entry(hash).or_default();
-        match &mut accounts[index].1 {
-            account @ Account::Distinct(_) => {
-                let came = account.add(aggregate, value.clone(), time, diff);
-                if came != 0 {
-                    touched.values.push(((number, value), came as isize));
-                }
-            }
-            account => {
-                account.add(aggregate, value, time, diff);
-            }
+        if travels != 0 {
+            touched.values.push(((number, value), travels as isize));
         }
     }
 
@@ -225,31 +219,27 @@ impl Accounts {
         let mut send = |component, change| {
             transfers.push(Transfer { component, identifier: hash, change });
         };
-        let value = |aggregate, value, diff: isize| TransferChange::Value {
-            aggregate,
-            value,
-            diff: diff as i8,
-        };
+        let value = |aggregate, value, diff| TransferChange::Value { aggregate, value, diff };
         if let Some(component) = before
             && before != after
         {
             // What it brought before the tick: what it would bring now, less what changed in it.
-            for (aggregate, datum) in identifier.distinct_values() {
-                send(component, value(aggregate, datum.clone(), -1));
+            for (aggregate, datum, count) in identifier.travelled(&self.plan) {
+                send(component, value(aggregate, datum.clone(), -count));
             }
             for ((aggregate, datum), diff) in &touched.values {
-                send(component, value(*aggregate, datum.clone(), *diff));
+                send(component, value(*aggregate, datum.clone(), *diff as i64));
             }
             send(component, TransferChange::Left);
         }
         if let Some(component) = after {
             if before == after {
                 for ((aggregate, datum), diff) in touched.values {
-                    send(component, value(aggregate, datum, diff));
+                    send(component, value(aggregate, datum, diff as i64));
                 }
             } else {
-                for (aggregate, datum) in identifier.distinct_values() {
-                    send(component, value(aggregate, datum.clone(), 1));
+                for (aggregate, datum, count) in identifier.travelled(&self.plan) {
+                    send(component, value(aggregate, datum.clone(), count));
                 }
             }
             send(component, TransferChange::Holds(Arc::new(identifier.holding(&self.plan))));
@@ -261,13 +251,10 @@ impl Accounts {
 }
 
 impl Identifier {
-    fn distinct_values(&self) -> impl Iterator<Item = (u16, &Datum)> {
-        self.accounts.iter().flat_map(|(aggregate, account)| {
-            let values = match account {
-                Account::Distinct(values) => Some(values.keys()),
-                _ => None,
-            };
-            values.into_iter().flatten().map(|value| (*aggregate, value))
+    fn travelled(&self, plan: &Plan) -> impl Iterator<Item = (u16, &Datum, i64)> {
+        self.accounts.iter().flat_map(|(number, account)| {
+            let values = account.travelled(&plan.aggregates[*number as usize]);
+            values.map(|(value, count)| (*number, value, count))
         })
     }
 

@@ -1,18 +1,13 @@
-//! Aggregates: what rows add up to for an identifier, and identifiers for a person.
+//! Accounts: what the rows of one identifier come to, for one aggregate.
 //!
-//! An [`Account`] belongs to one identifier and one aggregate; it takes rows in and back. Its
-//! [`Partial`] is all that its person needs of it. Partials of a person's identifiers merge to one,
-//! which finishes as the aggregate's value. `count(distinct)` is apart: its values themselves go to
-//! the person, as they come and go, because the same value may be held by several identifiers.
+//! An [`Account`] takes rows in and back. Its [`Partial`] is all that its person needs of it, unless
+//! the values themselves have to be known there: then these travel, as they come and go, because
+//! the same value may be held by several identifiers.
 
-use std::collections::BTreeMap;
-
-use arrow::datatypes::DataType;
 use hashbrown::HashMap;
-use num_bigint::BigInt;
-use serde::{Deserialize, Serialize};
 
-use super::exact::{ExactSum, Total, nearest_quotient};
+use super::ordered::Ordered;
+use super::partial::Partial;
 use crate::row::Datum;
 use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
@@ -20,67 +15,68 @@ use crate::time::Micros;
 /// The rows of one identifier, for one aggregate.
 #[derive(Clone, Debug)]
 pub enum Account {
-    /// Sums: nothing but the sum is kept.
+    /// Nothing but what they come to is kept: sums, and extremes of values that are never taken back.
     Sum(Partial),
-    /// Extremes of values that may be taken back, and all distinct values.
-    Values(BTreeMap<Datum, u32>),
-    /// First and last of values that may be taken back.
-    Timed(BTreeMap<(Micros, Datum), u32>),
-    Distinct(HashMap<Datum, u32>),
+    /// Extremes of values that may be taken back, and the newest values.
+    Ordered(Ordered),
+    /// Values that travel, each with how many rows have it.
+    Values(HashMap<Datum, u32>),
 }
 
-/// What an identifier brings to its person's aggregate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Partial {
-    Count(i64),
-    /// Of integers and unscaled decimals. Wraps, so that what is taken back leaves what was there.
-    Integers {
-        count: i64,
-        sum: i128,
-    },
-    Numbers {
-        count: i64,
-        sum: ExactSum,
-    },
-    Moments {
-        count: i64,
-        sum: ExactSum,
-        squares: ExactSum,
-    },
-    Truths {
-        yes: i64,
-        no: i64,
-    },
-    Value(Datum),
-    Timed(Micros, Datum),
+/// What of an aggregate's values travels to the person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Travels {
+    /// None: a partial does.
+    Nothing,
+    /// That the identifier has a value, however many of its rows do.
+    Presence,
+    /// Each row's value.
+    Rows,
+}
+
+fn travels(function: Function) -> Travels {
+    match function {
+        Function::CountDistinct | Function::Distinct => Travels::Presence,
+        Function::Mode | Function::Median | Function::Top(_) => Travels::Rows,
+        _ => Travels::Nothing,
+    }
 }
 
 impl Account {
     pub fn new(aggregate: &Aggregate) -> Self {
-        match (aggregate.function, aggregate.retracts) {
-            (Function::CountDistinct, _) => Account::Distinct(HashMap::new()),
-            (Function::Min | Function::Max, true) => Account::Values(BTreeMap::new()),
-            (Function::First | Function::Last, true) => Account::Timed(BTreeMap::new()),
+        match aggregate.function {
+            function if travels(function) != Travels::Nothing => Account::Values(HashMap::new()),
+            Function::Recent(_) => Account::Ordered(Ordered::default()),
+            Function::Min | Function::Max | Function::First | Function::Last
+                if aggregate.retracts =>
+            {
+                Account::Ordered(Ordered::default())
+            }
             _ => Account::Sum(Partial::nothing(aggregate)),
         }
     }
 
-    /// Takes a value in (`diff` 1) or back (-1). For distinct values, tells whether the value came
-    /// (1) or went (-1) by it.
-    pub fn add(&mut self, aggregate: &Aggregate, value: Datum, time: Micros, diff: i8) -> i8 {
+    /// Takes a value in (`diff` 1) or back (-1). Returns how often it travels by that, or travels
+    /// back.
+    pub fn add(&mut self, aggregate: &Aggregate, value: &Datum, time: Micros, diff: i64) -> i64 {
+        let function = aggregate.function;
         match self {
-            Account::Sum(sum) => sum.add(aggregate.function, value, time, diff as i64),
-            Account::Values(values) => count_in(values, value, diff),
-            Account::Timed(values) => count_in(values, (time, value), diff),
-            Account::Distinct(values) => {
-                let count = values.entry(value.clone()).or_insert(0);
-                let before = *count;
-                *count = count.wrapping_add_signed(diff as i32);
-                let after = *count;
-                if after == 0 {
-                    values.remove(&value);
+            Account::Sum(sum) => sum.add(function, value.clone(), time, diff),
+            Account::Ordered(values) => {
+                let time = match function {
+                    Function::Min | Function::Max => 0,
+                    _ => time,
+                };
+                values.add(time, value.clone(), diff);
+                if let Function::Recent(number) = function
+                    && !aggregate.retracts
+                {
+                    values.keep_newest(number as usize);
                 }
-                return (after > 0) as i8 - (before > 0) as i8;
+            }
+            Account::Values(values) => {
+                let came = count(values, value, diff);
+                return if travels(function) == Travels::Rows { diff } else { came };
             }
         }
         0
@@ -90,248 +86,40 @@ impl Account {
     pub fn is_empty(&self) -> bool {
         match self {
             Account::Sum(partial) => partial.is_nothing(),
+            Account::Ordered(values) => values.is_empty(),
             Account::Values(values) => values.is_empty(),
-            Account::Timed(values) => values.is_empty(),
-            Account::Distinct(values) => values.is_empty(),
         }
     }
 
     pub fn partial(&self, aggregate: &Aggregate) -> Option<Partial> {
-        let least = matches!(aggregate.function, Function::Min | Function::First);
         match self {
             Account::Sum(partial) => (!partial.is_nothing()).then(|| partial.clone()),
-            Account::Values(values) => {
-                let value = if least { values.keys().next() } else { values.keys().next_back() };
-                value.map(|value| Partial::Value(value.clone()))
-            }
-            Account::Timed(values) => {
-                let value = if least { values.keys().next() } else { values.keys().next_back() };
-                value.map(|(time, value)| Partial::Timed(*time, value.clone()))
-            }
-            Account::Distinct(_) => None,
+            Account::Ordered(values) => values.leading(aggregate.function),
+            Account::Values(_) => None,
         }
+    }
+
+    /// The values that travelled, each as often as it did.
+    pub fn travelled(&self, aggregate: &Aggregate) -> impl Iterator<Item = (&Datum, i64)> {
+        let rows = travels(aggregate.function) == Travels::Rows;
+        let values = match self {
+            Account::Values(values) => Some(values),
+            _ => None,
+        };
+        let values = values.into_iter().flatten();
+        values.map(move |(value, count)| (value, if rows { *count as i64 } else { 1 }))
     }
 }
 
 /// Rows of a tick come in any order, so a count may be below zero (here: wrapped) for a moment.
-fn count_in<V: Ord>(values: &mut BTreeMap<V, u32>, value: V, diff: i8) {
-    use std::collections::btree_map::Entry;
-    match values.entry(value) {
-        Entry::Vacant(vacant) => {
-            vacant.insert(0u32.wrapping_add_signed(diff as i32));
-        }
-        Entry::Occupied(mut count) => {
-            *count.get_mut() = count.get().wrapping_add_signed(diff as i32);
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
+/// Tells whether the value came (1) or went (-1).
+fn count(values: &mut HashMap<Datum, u32>, value: &Datum, diff: i64) -> i64 {
+    let count = values.entry(value.clone()).or_insert(0);
+    let before = *count;
+    *count = count.wrapping_add_signed(diff as i32);
+    let after = *count;
+    if after == 0 {
+        values.remove(value);
     }
-}
-
-impl Partial {
-    fn nothing(aggregate: &Aggregate) -> Self {
-        match aggregate.function {
-            Function::Count | Function::CountDistinct => Partial::Count(0),
-            Function::Sum | Function::Avg => match aggregate.argument {
-                Some(DataType::Float64) => Partial::Numbers { count: 0, sum: ExactSum::default() },
-                _ => Partial::Integers { count: 0, sum: 0 },
-            },
-            Function::Stddev | Function::Variance => Partial::Moments {
-                count: 0,
-                sum: ExactSum::default(),
-                squares: ExactSum::default(),
-            },
-            Function::BoolAnd | Function::BoolOr => Partial::Truths { yes: 0, no: 0 },
-            // Stands for "no value yet": the count of a Count that is not there.
-            Function::Min | Function::Max | Function::First | Function::Last => Partial::Count(0),
-        }
-    }
-
-    fn is_nothing(&self) -> bool {
-        match self {
-            Partial::Count(count)
-            | Partial::Integers { count, .. }
-            | Partial::Numbers { count, .. }
-            | Partial::Moments { count, .. } => *count == 0,
-            Partial::Truths { yes, no } => *yes == 0 && *no == 0,
-            Partial::Value(_) | Partial::Timed(..) => false,
-        }
-    }
-
-    fn add(&mut self, function: Function, value: Datum, time: Micros, diff: i64) {
-        match (&mut *self, value) {
-            (Partial::Count(count), value) => match function {
-                Function::Min | Function::Max => *self = Partial::Value(value),
-                Function::First | Function::Last => *self = Partial::Timed(time, value),
-                _ => *count += diff,
-            },
-            (Partial::Integers { count, sum }, Datum::Integer(value)) => {
-                *count += diff;
-                *sum = sum.wrapping_add(value as i128 * diff as i128);
-            }
-            (Partial::Integers { count, sum }, Datum::Decimal(value)) => {
-                *count += diff;
-                *sum = sum.wrapping_add(value.wrapping_mul(diff as i128));
-            }
-            (Partial::Numbers { count, sum }, Datum::Number(value)) => {
-                *count += diff;
-                sum.add(value, diff);
-            }
-            (Partial::Moments { count, sum, squares }, Datum::Number(value)) => {
-                *count += diff;
-                sum.add(value, diff);
-                squares.add_square(value, diff);
-            }
-            (Partial::Truths { yes, .. }, Datum::Boolean(true)) => *yes += diff,
-            (Partial::Truths { no, .. }, Datum::Boolean(false)) => *no += diff,
-            (Partial::Value(_), value) => self.merge(function, &Partial::Value(value)),
-            (Partial::Timed(..), value) => self.merge(function, &Partial::Timed(time, value)),
-            (partial, value) => unreachable!("the plan gives no {value:?} to {partial:?}"),
-        }
-    }
-
-    /// Takes in what another identifier of the person brings.
-    pub fn merge(&mut self, function: Function, other: &Partial) {
-        let least = matches!(function, Function::Min | Function::First);
-        match (&mut *self, other) {
-            (Partial::Count(count), Partial::Count(more)) => *count += more,
-            (Partial::Integers { count, sum }, Partial::Integers { count: more, sum: further }) => {
-                *count += more;
-                *sum = sum.wrapping_add(*further);
-            }
-            (Partial::Numbers { count, sum }, Partial::Numbers { count: more, sum: further }) => {
-                *count += more;
-                sum.merge(further);
-            }
-            (
-                Partial::Moments { count, sum, squares },
-                Partial::Moments { count: more, sum: further, squares: further_squares },
-            ) => {
-                *count += more;
-                sum.merge(further);
-                squares.merge(further_squares);
-            }
-            (Partial::Truths { yes, no }, Partial::Truths { yes: more, no: fewer }) => {
-                *yes += more;
-                *no += fewer;
-            }
-            (Partial::Value(value), Partial::Value(next)) => {
-                if (next < value) == least && next != value {
-                    *value = next.clone();
-                }
-            }
-            (Partial::Timed(time, value), Partial::Timed(next_time, next)) => {
-                let before = (*next_time, next) < (*time, value);
-                if before == least {
-                    (*time, *value) = (*next_time, next.clone());
-                }
-            }
-            (one, other) => unreachable!("{one:?} and {other:?} are of one aggregate"),
-        }
-    }
-
-    /// The aggregate's value; `None` is null.
-    pub fn finish(&self, aggregate: &Aggregate) -> Option<Datum> {
-        match self {
-            Partial::Count(count) => Some(Datum::Integer(*count)),
-            Partial::Value(value) | Partial::Timed(_, value) => Some(value.clone()),
-            Partial::Truths { yes, no } => Some(Datum::Boolean(match aggregate.function {
-                Function::BoolAnd => *no == 0,
-                _ => *yes > 0,
-            })),
-            Partial::Integers { count, sum } => integers(aggregate, *count, *sum),
-            Partial::Numbers { count, sum } => Some(Datum::Number(match aggregate.function {
-                Function::Avg => sum.value() / *count as f64,
-                _ => sum.value(),
-            })),
-            Partial::Moments { count, sum, squares } => {
-                let variance = sample_variance(*count, sum, squares)?;
-                Some(Datum::Number(match aggregate.function {
-                    Function::Stddev => variance.sqrt(),
-                    _ => variance,
-                }))
-            }
-        }
-    }
-
-    /// The aggregate's value over no rows at all.
-    pub fn of_nothing(aggregate: &Aggregate) -> Option<Datum> {
-        match aggregate.function {
-            Function::Count | Function::CountDistinct => Some(Datum::Integer(0)),
-            _ => None,
-        }
-    }
-}
-
-fn integers(aggregate: &Aggregate, count: i64, sum: i128) -> Option<Datum> {
-    match (aggregate.function, &aggregate.output) {
-        (Function::Sum, DataType::Int64) => i64::try_from(sum).ok().map(Datum::Integer),
-        (Function::Sum, _) => in_38_digits(sum).map(Datum::Decimal),
-        (_, DataType::Float64) => Some(Datum::Number(sum as f64 / count as f64)),
-        // The average has four digits more than its argument, rounded half away from zero.
-        _ => {
-            let scaled = sum.checked_mul(10_000)?;
-            let (quotient, rest) = (scaled / count as i128, scaled % count as i128);
-            let up = (rest.unsigned_abs() * 2 >= count as u128) as i128 * scaled.signum();
-            in_38_digits(quotient + up).map(Datum::Decimal)
-        }
-    }
-}
-
-fn in_38_digits(value: i128) -> Option<i128> {
-    (value.unsigned_abs() < 10u128.pow(38)).then_some(value)
-}
-
-/// (Σx² - (Σx)² / n) / (n - 1), computed without error and rounded once.
-fn sample_variance(count: i64, sum: &ExactSum, squares: &ExactSum) -> Option<f64> {
-    if count < 2 {
-        return None;
-    }
-    let (
-        Total::Finite { mantissa: sum, exponent: sum_exponent },
-        Total::Finite { mantissa: squares, exponent: squares_exponent },
-    ) = (sum.total(), squares.total())
-    else {
-        return Some(f64::NAN);
-    };
-    let count = BigInt::from(count);
-    let square = &sum * &sum;
-    let exponent = squares_exponent.min(2 * sum_exponent);
-    let squares = (&count * squares) << (squares_exponent - exponent);
-    let square = square << (2 * sum_exponent - exponent);
-    let denominator = &count * (&count - BigInt::from(1));
-    Some(nearest_quotient(&(squares - square), &denominator, exponent))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn moments(values: &[f64]) -> Option<f64> {
-        let (mut sum, mut squares) = (ExactSum::default(), ExactSum::default());
-        for value in values {
-            sum.add(*value, 1);
-            squares.add_square(*value, 1);
-        }
-        sample_variance(values.len() as i64, &sum, &squares)
-    }
-
-    /// NIST's "NumAcc3" and "NumAcc4" of its Statistical Reference Datasets: the certified standard
-    /// deviation of both is 0.1.
-    #[test]
-    fn nist_reference_data_gives_its_certified_deviation() {
-        for (first, low, high) in
-            [(1000000.2, 1000000.1, 1000000.3), (10000000.2, 10000000.1, 10000000.3)]
-        {
-            let mut values = vec![first];
-            for _ in 0..500 {
-                values.extend([low, high]);
-            }
-            let deviation = moments(&values).expect("more than two values").sqrt();
-            assert!((deviation - 0.1).abs() < 1e-8, "{deviation}");
-        }
-        assert_eq!(moments(&[1.0]), None);
-        assert_eq!(moments(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]), Some(32.0 / 7.0));
-    }
+    (after > 0) as i64 - (before > 0) as i64
 }

@@ -55,9 +55,10 @@ impl ExactSum {
         self.add_scaled((square >> 53) * times as i128, 2 * exponent + 53);
     }
 
-    pub fn merge(&mut self, other: &ExactSum) {
+    /// Adds another sum `times` times (-1: takes it back).
+    pub fn merge(&mut self, other: &ExactSum, times: i64) {
         for &(place, limb) in &other.limbs {
-            self.add_limb(place, limb);
+            self.add_limb(place, limb * times as i128);
         }
     }
 

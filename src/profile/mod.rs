@@ -10,7 +10,16 @@
 mod accounts;
 mod aggregate;
 mod exact;
+mod gathered;
+mod halves;
+mod members;
+mod ordered;
+mod partial;
 mod people;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod totals;
 
 use std::cell::Cell;
 use std::rc::Rc;

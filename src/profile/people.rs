@@ -1,12 +1,12 @@
 //! People: what their identifiers bring, put together, and the id they go by.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use differential_dataflow::consolidation::consolidate;
+use hashbrown::HashMap;
 
 use super::accounts::{Holding, Transfer, TransferChange};
-use super::aggregate::Partial;
+use super::members::Members;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::row::{Datum, IdentifierHash};
@@ -54,15 +54,11 @@ pub struct People {
     counts: SharedCounts,
 }
 
+/// Who came to a component in the tick at hand, and who went.
 #[derive(Default)]
-struct Members {
-    id: Option<IdentifierHash>,
-    /// Sorted; rebuilt when members come or go.
-    identifiers: Option<Arc<[(u8, Arc<str>)]>>,
-    holdings: BTreeMap<IdentifierHash, Arc<Holding>>,
-    /// By aggregate and distinct value, how many identifiers bring it.
-    values: HashMap<(u16, Datum), u32>,
-    distinct: BTreeMap<u16, i64>,
+struct Touched {
+    joined: Vec<IdentifierHash>,
+    left: Vec<Arc<Holding>>,
 }
 
 impl People {
@@ -70,65 +66,78 @@ impl People {
         People { plan, people: HashMap::new(), counts }
     }
 
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
     pub fn apply(&mut self, batch: Vec<Transfer>, changes: &mut Vec<Change>) {
-        let mut touched = HashSet::new();
-        let mut joined = HashSet::new();
+        let mut all: HashMap<Component, Touched> = HashMap::new();
+        let mut values = Vec::new();
         for Transfer { component, identifier, change } in batch {
-            touched.insert(component);
+            let touched = all.entry(component).or_default();
             let members = self.people.entry(component).or_default();
             match change {
                 TransferChange::Value { aggregate, value, diff } => {
-                    members.count_value(aggregate, value, diff)
+                    values.push(((component, aggregate, value), diff as isize));
                 }
                 TransferChange::Holds(holding) => {
-                    if members.holdings.insert(identifier, holding).is_none() {
-                        members.identifiers = None;
-                        joined.insert((component, identifier));
+                    if members.hold(&self.plan, identifier, holding).is_none() {
+                        touched.joined.push(identifier);
                     }
                 }
                 TransferChange::Left => {
-                    let Some(holding) = members.holdings.remove(&identifier) else { continue };
-                    members.identifiers = None;
+                    let Some(holding) = members.leave(&self.plan, identifier) else { continue };
                     let left = belonging(identifier, &holding, members.id, None);
                     changes.push(Change::Belonging(left));
-                    self.counts.borrow_mut().identifiers -= 1;
+                    touched.left.push(holding);
                 }
             }
         }
-        self.counts.borrow_mut().identifiers += joined.len() as i64;
-        for component in touched {
-            self.settle(component, &joined, changes);
+        // What comes and what goes arrive in any order, so only the tick's outcome is taken in.
+        consolidate(&mut values);
+        for ((component, aggregate, value), diff) in values {
+            let members = self.people.get_mut(&component).expect("touched");
+            members.gather(&self.plan, aggregate, &value, diff as i64);
+        }
+        for (component, touched) in all {
+            self.settle(component, touched, changes);
         }
     }
 
     /// Names the component anew, and tells what became of it.
-    fn settle(
-        &mut self,
-        component: Component,
-        joined: &HashSet<(Component, IdentifierHash)>,
-        changes: &mut Vec<Change>,
-    ) {
+    fn settle(&mut self, component: Component, touched: Touched, changes: &mut Vec<Change>) {
         let members = self.people.get_mut(&component).expect("touched");
+        let mut counts = self.counts.borrow_mut();
+        counts.identifiers += touched.joined.len() as i64 - touched.left.len() as i64;
         let before = members.id;
         if members.holdings.is_empty() {
             self.people.remove(&component);
             if before.is_some() {
-                self.counts.borrow_mut().people -= 1;
+                counts.people -= 1;
                 changes.push(Change::Person(Person { component, state: None }));
             }
             return;
         }
         if before.is_none() {
-            self.counts.borrow_mut().people += 1;
+            counts.people += 1;
         }
+        members.settle(&self.plan, &touched.joined, &touched.left);
         let id = members.name();
         members.id = Some(id);
-        for (identifier, holding) in &members.holdings {
-            let before = before.filter(|_| !joined.contains(&(component, *identifier)));
-            if before != Some(id) {
+        let Touched { mut joined, .. } = touched;
+        if before.is_some_and(|before| before != id) {
+            joined.sort_unstable();
+            let stayed =
+                members.holdings.iter().filter(|(id, _)| joined.binary_search(id).is_err());
+            for (identifier, holding) in stayed {
                 let belonging = belonging(*identifier, holding, before, Some(id));
                 changes.push(Change::Belonging(belonging));
             }
+        }
+        for identifier in joined {
+            let belonging = belonging(identifier, &members.holdings[&identifier], None, Some(id));
+            changes.push(Change::Belonging(belonging));
         }
         let state = PersonState {
             id,
@@ -147,73 +156,4 @@ fn belonging(
 ) -> Belonging {
     let Holding { kind, text, .. } = holding;
     Belonging { identifier, kind: *kind, text: Arc::clone(text), before, after }
-}
-
-impl Members {
-    fn count_value(&mut self, aggregate: u16, value: Datum, diff: i8) {
-        use hashbrown::hash_map::Entry;
-        // Of a tick, what comes and what goes arrive in any order: below zero is a wrapped count.
-        let (before, after) = match self.values.entry((aggregate, value)) {
-            Entry::Vacant(vacant) => {
-                let after = 0u32.wrapping_add_signed(diff as i32);
-                (0, *vacant.insert(after))
-            }
-            Entry::Occupied(mut count) => {
-                let before = *count.get();
-                let after = before.wrapping_add_signed(diff as i32);
-                match after {
-                    0 => drop(count.remove()),
-                    _ => *count.get_mut() = after,
-                }
-                (before, after)
-            }
-        };
-        let positive = |count: u32| (count as i32 > 0) as i64;
-        *self.distinct.entry(aggregate).or_default() += positive(after) - positive(before);
-    }
-
-    /// The most trusted type it has, of that the one first seen, of those the least text.
-    fn name(&self) -> IdentifierHash {
-        let (hash, _) = self
-            .holdings
-            .iter()
-            .min_by_key(|(_, holding)| (holding.kind, holding.first_seen, &holding.text))
-            .expect("a person has an identifier");
-        *hash
-    }
-
-    fn identifiers(&mut self) -> Arc<[(u8, Arc<str>)]> {
-        let sorted = self.identifiers.get_or_insert_with(|| {
-            let mut identifiers: Vec<_> = self
-                .holdings
-                .values()
-                .map(|holding| (holding.kind, Arc::clone(&holding.text)))
-                .collect();
-            identifiers.sort_unstable();
-            identifiers.into()
-        });
-        Arc::clone(sorted)
-    }
-
-    fn aggregates(&self, plan: &Plan) -> Arc<[Option<Datum>]> {
-        let mut merged: Vec<Option<Partial>> = vec![None; plan.aggregates.len()];
-        for holding in self.holdings.values() {
-            for (number, partial) in &holding.partials {
-                let function = plan.aggregates[*number as usize].function;
-                match &mut merged[*number as usize] {
-                    Some(sum) => sum.merge(function, partial),
-                    nothing => *nothing = Some(partial.clone()),
-                }
-            }
-        }
-        for (number, count) in &self.distinct {
-            merged[*number as usize] = Some(Partial::Count(*count));
-        }
-        let finished =
-            plan.aggregates.iter().zip(&merged).map(|(aggregate, merged)| match merged {
-                Some(partial) => partial.finish(aggregate),
-                None => Partial::of_nothing(aggregate),
-            });
-        finished.collect()
-    }
 }

@@ -7,6 +7,8 @@ mod leader;
 mod report;
 mod run;
 mod stepped;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use latency::LatencySummary;

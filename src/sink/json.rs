@@ -77,6 +77,20 @@ pub fn write_value(column: &ArrayRef, row: usize, json: &mut String) {
             }
             json.push(']');
         }
+        DataType::Struct(fields) => {
+            json.push('{');
+            for (index, (field, values)) in
+                fields.iter().zip(column.as_struct().columns()).enumerate()
+            {
+                if index > 0 {
+                    json.push(',');
+                }
+                write_text(field.name(), json);
+                json.push(':');
+                write_value(values, row, json);
+            }
+            json.push('}');
+        }
         other => unreachable!("the plan admits no {other}"),
     }
 }

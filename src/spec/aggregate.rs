@@ -6,28 +6,38 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, not_impl_err};
+use datafusion_common::{Column, DFSchema, ScalarValue, not_impl_err};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::function::AccumulatorArgs;
-use datafusion_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
+use datafusion_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
+use datafusion_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, GetFieldAccess, Signature, Volatility,
+};
+use datafusion_functions_nested::expr_fn::array_element;
 
 use super::plan::Function;
 use super::sql::SqlError;
 
-/// Aggregates of the language that are not there yet.
-const NOT_YET: [&str; 5] = ["mode", "median", "recent", "top", "array_agg"];
+/// How many values `recent` and `top` may be asked for, and how many `array_agg` gives.
+pub const MOST_VALUES: u16 = 1_000;
 
-const KNOWN: [(&str, Function); 14] = [
+/// By name; of those that take a number, it is filled in where it is read.
+const KNOWN: [(&str, Function); 19] = [
     ("count", Function::Count),
     ("sum", Function::Sum),
     ("avg", Function::Avg),
     ("mean", Function::Avg),
+    ("median", Function::Median),
+    ("mode", Function::Mode),
     ("min", Function::Min),
     ("max", Function::Max),
     ("first", Function::First),
     ("last", Function::Last),
+    ("recent", Function::Recent(0)),
+    ("top", Function::Top(0)),
+    ("array_agg", Function::Distinct),
     ("bool_and", Function::BoolAnd),
     ("bool_or", Function::BoolOr),
     ("stddev", Function::Stddev),
@@ -48,12 +58,12 @@ pub struct Call {
 
 /// What DataFusion has to know of aggregates to plan them.
 pub fn functions() -> HashMap<String, Arc<AggregateUDF>> {
-    let names = KNOWN.iter().map(|(name, _)| *name).chain(NOT_YET);
-    names
-        .map(|name| {
+    KNOWN
+        .iter()
+        .map(|(name, function)| {
             let signature = Signature::variadic_any(Volatility::Immutable);
-            let planned = Planned { name: name.to_owned(), signature };
-            (name.to_owned(), Arc::new(AggregateUDF::new_from_impl(planned)))
+            let planned = Planned { name, function: *function, signature };
+            ((*name).to_owned(), Arc::new(AggregateUDF::new_from_impl(planned)))
         })
         .collect()
 }
@@ -73,15 +83,25 @@ pub fn types(
     let kept = argument.clone();
     Ok(match function {
         Function::Count | Function::CountDistinct => (Some(kept), DataType::Int64),
-        Function::Min | Function::Max | Function::First | Function::Last => {
+        Function::Min | Function::Max | Function::First | Function::Last | Function::Mode => {
             (Some(kept.clone()), kept)
         }
+        Function::Recent(_) | Function::Distinct => (Some(kept.clone()), list_of(kept)),
+        Function::Top(_) => (Some(kept.clone()), list_of(counted(kept))),
         Function::BoolAnd | Function::BoolOr => match argument {
             DataType::Boolean => (Some(kept), DataType::Boolean),
             _ => return wrong("a boolean"),
         },
         _ if !numeric => return wrong("a number"),
         Function::Stddev | Function::Variance => (Some(DataType::Float64), DataType::Float64),
+        Function::Median => match argument {
+            // The mean of two decimals has at most one digit more.
+            DataType::Decimal128(_, 38..) => {
+                return wrong("a decimal of at most 37 fraction digits");
+            }
+            DataType::Decimal128(_, scale) => (Some(kept), DataType::Decimal128(38, scale + 1)),
+            _ => (Some(kept), DataType::Float64),
+        },
         Function::Sum | Function::Avg => match argument {
             DataType::Decimal128(_, scale) if function == Function::Avg => {
                 if *scale > 34 {
@@ -97,7 +117,21 @@ pub fn types(
 }
 
 fn name_of(function: Function) -> &'static str {
-    KNOWN.iter().find(|(_, known)| *known == function).map_or("count", |(name, _)| name)
+    let same =
+        |known: &Function| std::mem::discriminant(known) == std::mem::discriminant(&function);
+    KNOWN.iter().find(|(_, known)| same(known)).map_or("count", |(name, _)| name)
+}
+
+fn list_of(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new("item", item, true)))
+}
+
+/// What `top` says of a value.
+fn counted(value: DataType) -> DataType {
+    DataType::Struct(Fields::from(vec![
+        Field::new("value", value, true),
+        Field::new("count", DataType::Int64, true),
+    ]))
 }
 
 /// A type as users write it.
@@ -111,6 +145,11 @@ pub fn describe(data_type: &DataType) -> String {
         DataType::Timestamp(..) => "timestamp".to_owned(),
         DataType::Date32 => "date".to_owned(),
         DataType::List(item) => format!("[{}]", describe(item.data_type())),
+        DataType::Struct(fields) => {
+            let field =
+                |field: &FieldRef| format!("{}: {}", field.name(), describe(field.data_type()));
+            format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string().to_lowercase(),
     }
 }
@@ -148,59 +187,96 @@ pub fn take_out(
 fn call(function: &AggregateFunction) -> Result<Call, SqlError> {
     let name = function.func.name();
     let params = &function.params;
-    if NOT_YET.contains(&name) {
-        return Err(SqlError::new(format!("the aggregate '{name}' is not available yet")));
-    }
     let (_, known) =
         KNOWN.iter().find(|(known, _)| *known == name).expect("no other is registered");
     if !params.order_by.is_empty() {
         return Err(SqlError::new(format!(
-            "'order by' has no place in {name}(…): first and last go by the row's time"
+            "'order by' has no place in {name}(…): first, last and recent go by the row's time"
         )));
     }
     if params.args.iter().any(has_aggregate) {
         return Err(SqlError::new(format!("an aggregate in {name}(…): aggregates do not nest")));
     }
-    let mut arguments = params.args.iter();
-    let argument = arguments.next();
-    if arguments.next().is_some() {
-        let found = params.args.len();
-        return Err(SqlError::new(format!("{name} takes one argument, found {found}")));
-    }
-    let function = match (known, params.distinct) {
-        (Function::Count, true) => Function::CountDistinct,
-        (Function::Sum | Function::Avg | Function::Stddev | Function::Variance, true) => {
-            return Err(SqlError::new(format!(
-                "{name}(distinct …) is not available: only count(distinct …) is"
-            )));
-        }
-        (function, _) => *function,
+    let function = distinct(*known, name, params.distinct)?;
+    let (function, arguments) = match function {
+        Function::Recent(_) => (Function::Recent(number(name, &params.args)?), &params.args[..1]),
+        Function::Top(_) => (Function::Top(number(name, &params.args)?), &params.args[..1]),
+        other => (other, params.args.as_slice()),
     };
-    let counts_rows = |argument: &Expr| match argument {
+    let argument = match arguments {
+        [] if function == Function::Count => None,
+        [] => return Err(SqlError::new(format!("{name} takes an argument"))),
+        [argument] if function == Function::Count && counts_rows(argument) => None,
+        [argument] => Some(argument.clone()),
+        more => {
+            let found = more.len();
+            return Err(SqlError::new(format!("{name} takes one argument, found {found}")));
+        }
+    };
+    Ok(Call { function, argument, filter: params.filter.as_deref().cloned() })
+}
+
+fn distinct(function: Function, name: &str, distinct: bool) -> Result<Function, SqlError> {
+    match (function, distinct) {
+        (Function::Count, true) => Ok(Function::CountDistinct),
+        (Function::Distinct, false) => Err(SqlError::new(
+            "array_agg takes distinct values, as in array_agg(distinct category): for the newest \
+             ones, each as often as it came, there is recent(category, 10)",
+        )),
+        (
+            Function::Sum
+            | Function::Avg
+            | Function::Stddev
+            | Function::Variance
+            | Function::Median
+            | Function::Mode
+            | Function::Recent(_)
+            | Function::Top(_),
+            true,
+        ) => Err(SqlError::new(format!(
+            "{name}(distinct …) is not available: only count(distinct …) and \
+             array_agg(distinct …) are"
+        ))),
+        (function, _) => Ok(function),
+    }
+}
+
+fn counts_rows(argument: &Expr) -> bool {
+    match argument {
         #[expect(deprecated)]
         Expr::Wildcard { .. } => true,
         Expr::Literal(value, _) => !value.is_null(),
         _ => false,
-    };
-    let argument = match argument {
-        None if function == Function::Count => None,
-        None => return Err(SqlError::new(format!("{name} takes an argument"))),
-        Some(argument) if function == Function::Count && counts_rows(argument) => None,
-        Some(argument) => Some(argument.clone()),
-    };
-    Ok(Call { function, argument, filter: params.filter.as_deref().cloned() })
+    }
+}
+
+/// How many values are asked for.
+fn number(name: &str, arguments: &[Expr]) -> Result<u16, SqlError> {
+    let wanted = format!(
+        "{name} takes a value and a whole number from 1 to 1,000, as in {name}(category, 5)"
+    );
+    match arguments {
+        [_, Expr::Literal(ScalarValue::Int64(Some(number)), _)] => match u16::try_from(*number) {
+            Ok(number @ 1..=MOST_VALUES) => Ok(number),
+            _ => Err(SqlError::new(format!("{wanted}: found {number}"))),
+        },
+        [_, other] => Err(SqlError::new(format!("{wanted}: found '{}'", other.clone().unalias()))),
+        [_] => Err(SqlError::new(format!("{wanted}: found no number"))),
+        other => Err(SqlError::new(format!("{wanted}: found {} arguments", other.len()))),
+    }
 }
 
 /// An aggregate that can be planned, not run.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Planned {
-    name: String,
+    name: &'static str,
+    function: Function,
     signature: Signature,
 }
 
 impl AggregateUDFImpl for Planned {
     fn name(&self) -> &str {
-        &self.name
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -208,7 +284,13 @@ impl AggregateUDFImpl for Planned {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> datafusion_common::Result<DataType> {
-        Ok(arguments.first().cloned().unwrap_or(DataType::Int64))
+        // Only so that what is done to a result can be planned: `types` decides.
+        let argument = arguments.first().cloned().unwrap_or(DataType::Int64);
+        Ok(match self.function {
+            Function::Recent(_) | Function::Distinct => list_of(argument),
+            Function::Top(_) => list_of(counted(argument)),
+            _ => argument,
+        })
     }
 
     fn accumulator(
@@ -216,5 +298,25 @@ impl AggregateUDFImpl for Planned {
         _: AccumulatorArgs<'_>,
     ) -> datafusion_common::Result<Box<dyn Accumulator>> {
         not_impl_err!("aggregates are computed elsewhere")
+    }
+}
+
+/// `array_agg(…)[1]` is the first of its values. DataFusion's own planner makes an aggregate of it.
+#[derive(Debug)]
+pub struct Subscripts;
+
+impl ExprPlanner for Subscripts {
+    fn plan_field_access(
+        &self,
+        expression: RawFieldAccessExpr,
+        _: &DFSchema,
+    ) -> datafusion_common::Result<PlannerResult<RawFieldAccessExpr>> {
+        Ok(match expression {
+            RawFieldAccessExpr {
+                expr: list @ Expr::AggregateFunction(_),
+                field_access: GetFieldAccess::ListIndex { key },
+            } => PlannerResult::Planned(array_element(list, *key)),
+            other => PlannerResult::Original(other),
+        })
     }
 }

@@ -280,7 +280,10 @@ pub static ATTRIBUTE: &[Field] = &[
         "select",
         Shape::Sql,
         "An aggregate over the person's rows, or SQL over aggregates: count, sum, avg, min, max, \
-         stddev, var, bool_and, bool_or, first, last, count(distinct x). `time` is the row's time.",
+         median, stddev, var, bool_and, bool_or, first, last, mode, count(distinct x), \
+         array_agg(distinct x) (sorted, the first 1,000), recent(x, n) (the last n values, newest \
+         first), top(x, n) (the n most frequent, as a list of {value, count}); n from 1 to 1,000. \
+         `time` is the row's time.",
         "sum(amount)",
     ),
     field("where", Shape::Sql, "Which of the rows count.", "event = 'Product Viewed'"),

@@ -16,6 +16,8 @@ mod schema;
 mod segments;
 mod sources;
 pub mod sql;
+#[cfg(test)]
+mod tests;
 mod types;
 mod yaml;
 
@@ -23,6 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use aggregate::MOST_VALUES;
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use explain::explain;
 pub use schema::schema;

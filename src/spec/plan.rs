@@ -220,7 +220,7 @@ pub struct Aggregate {
     pub retracts: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Function {
     /// `count(*)` and `count(x)`: Int64.
     Count,
@@ -238,6 +238,18 @@ pub enum Function {
     /// Of the sample; null for fewer than two values. Float64. Likewise `Variance`.
     Stddev,
     Variance,
+    /// The value in the middle, or the mean of the two: Float64 of integers and numbers,
+    /// Decimal128(38, s + 1) of decimals.
+    Median,
+    /// The most frequent value, of equally frequent ones the least.
+    Mode,
+    /// The newest so many values, newest first; of equal times the greater value first.
+    Recent(u16),
+    /// The so many most frequent values, as a list of {value, count}, most frequent first; of equal
+    /// counts the smaller value first.
+    Top(u16),
+    /// `array_agg(distinct x)`: sorted, the first 1,000.
+    Distinct,
 }
 
 #[derive(Debug)]

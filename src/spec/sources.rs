@@ -264,12 +264,25 @@ fn derive(
         }
         let compiled = context.dialect.compile(planned, &schema, None, &text.text);
         let Some(expression) = context.check(&text, compiled) else { continue };
+        if has_struct(&expression.data_type) {
+            let message = "a struct is no type of a column: derive a column for each of its fields";
+            context.complain(text.place, format!("in {}: {message}", text.what));
+            continue;
+        }
         let mut fields = schema.fields().to_vec();
         fields.push(Arc::new(Column::new(&key.name, expression.data_type.clone(), true)));
         schema = Arc::new(Schema::new(fields));
         derived.push((key.name.clone(), expression));
     }
     (schema, derived)
+}
+
+fn has_struct(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(_) => true,
+        DataType::List(item) => has_struct(item.data_type()),
+        _ => false,
+    }
 }
 
 /// A column that a field names.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
-use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, TableReference, plan_err};
@@ -123,6 +123,7 @@ impl Dialect {
             .map(|function| (function.name().to_owned(), function))
             .collect();
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(super::aggregate::Subscripts),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
             Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
@@ -274,7 +275,15 @@ impl Dialect {
             DataType::Decimal256(_, scale) => DataType::Decimal128(38, *scale),
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
                 let item = self.language_type(item.data_type())?;
-                DataType::List(Arc::new(arrow::datatypes::Field::new("item", item, true)))
+                DataType::List(Arc::new(Field::new("item", item, true)))
+            }
+            DataType::Struct(fields) => {
+                let field = |field: &FieldRef| {
+                    let data_type = self.language_type(field.data_type())?;
+                    Ok(Field::new(field.name(), data_type, true))
+                };
+                let fields = fields.iter().map(field).collect::<Result<Vec<_>, SqlError>>()?;
+                DataType::Struct(fields.into())
             }
             DataType::Interval(_) | DataType::Duration(_) => {
                 return Err(SqlError::new(

@@ -1,0 +1,134 @@
+//! What a person's identifiers hold together where the values themselves have to be known: how many
+//! are distinct, which are the most frequent, which lies in the middle.
+//!
+//! Each kind keeps its values so that one that comes or goes costs no walk over the others.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map;
+
+use super::halves::Halves;
+use super::partial::in_38_digits;
+use super::tally::Tally;
+use crate::row::Datum;
+use crate::spec::MOST_VALUES;
+use crate::spec::plan::{Aggregate, Function};
+
+#[derive(Debug)]
+pub enum Gathered {
+    /// Each value once for every identifier that brings it.
+    Distinct(HashMap<Datum, i64>),
+    Sorted(BTreeMap<Datum, i64>),
+    Tally(Tally),
+    Halves(Halves),
+}
+
+impl Gathered {
+    /// Of an aggregate whose values travel.
+    pub fn new(aggregate: &Aggregate) -> Self {
+        match aggregate.function {
+            Function::CountDistinct => Gathered::Distinct(HashMap::new()),
+            Function::Distinct => Gathered::Sorted(BTreeMap::new()),
+            Function::Mode | Function::Top(_) => Gathered::Tally(Tally::default()),
+            Function::Median => Gathered::Halves(Halves::default()),
+            other => unreachable!("the values of {other:?} stay with the identifier"),
+        }
+    }
+
+    /// Takes a value in `diff` times, or back: never more often than it is there.
+    pub fn add(&mut self, value: &Datum, diff: i64) {
+        match self {
+            Gathered::Distinct(values) => match values.entry(value.clone()) {
+                hash_map::Entry::Occupied(count) if count.get() + diff == 0 => {
+                    count.remove();
+                }
+                entry => *entry.or_insert(0) += diff,
+            },
+            Gathered::Sorted(values) => match values.entry(value.clone()) {
+                btree_map::Entry::Occupied(count) if count.get() + diff == 0 => {
+                    count.remove();
+                }
+                entry => *entry.or_insert(0) += diff,
+            },
+            Gathered::Tally(tally) => tally.add(value, diff),
+            Gathered::Halves(halves) => halves.add(value, diff),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Gathered::Distinct(values) => values.is_empty(),
+            Gathered::Sorted(values) => values.is_empty(),
+            Gathered::Tally(tally) => tally.is_empty(),
+            Gathered::Halves(halves) => halves.is_empty(),
+        }
+    }
+
+    /// The aggregate's value; `None` is null.
+    pub fn value(&self, aggregate: &Aggregate) -> Option<Datum> {
+        match (self, aggregate.function) {
+            (Gathered::Distinct(values), _) => Some(Datum::Integer(values.len() as i64)),
+            (Gathered::Sorted(values), _) => {
+                let first = values.keys().take(MOST_VALUES as usize).cloned();
+                Some(Datum::List(first.collect()))
+            }
+            (Gathered::Tally(tally), Function::Top(number)) => {
+                let top = tally.top(number as usize).into_iter().map(|(value, count)| {
+                    Datum::Struct([Some(value), Some(Datum::Integer(count))].into())
+                });
+                Some(Datum::List(top.collect()))
+            }
+            (Gathered::Tally(tally), _) => tally.top(1).pop().map(|(value, _)| value),
+            (Gathered::Halves(halves), _) => {
+                let (lower, upper) = halves.middle()?;
+                mean(lower, upper)
+            }
+        }
+    }
+}
+
+/// The mean of two numbers: of integers as the nearest double, of decimals with one digit more.
+fn mean(one: &Datum, other: &Datum) -> Option<Datum> {
+    match (one, other) {
+        (Datum::Integer(one), Datum::Integer(other)) => {
+            let sum = *one as i128 + *other as i128;
+            Some(Datum::Number(sum as f64 / 2.0))
+        }
+        (Datum::Number(one), Datum::Number(other)) => Some(Datum::Number(one.midpoint(*other))),
+        (Datum::Decimal(one), Datum::Decimal(other)) => {
+            let mean = one.checked_add(*other)?.checked_mul(5)?;
+            in_38_digits(mean).map(Datum::Decimal)
+        }
+        (one, other) => unreachable!("the plan takes no mean of {one:?} and {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn median(values: &[Datum]) -> Option<Datum> {
+        let mut halves = Halves::default();
+        values.iter().for_each(|value| halves.add(value, 1));
+        let (lower, upper) = halves.middle()?;
+        mean(lower, upper)
+    }
+
+    /// What `select median(x) from (values …) t(x)` gives in DuckDB 2.0.0. (Of decimals it drops
+    /// the digit that we keep: 1.275 is its 1.27.)
+    #[test]
+    fn medians_are_those_of_duckdb() {
+        let integers = [1, 2, 10, 7].map(Datum::Integer);
+        assert_eq!(median(&integers), Some(Datum::Number(4.5)));
+        let large = [i64::MAX, i64::MAX - 2].map(Datum::Integer);
+        assert_eq!(median(&large), Some(Datum::Number(9.223372036854776e18)));
+        let numbers = [0.1, 0.2, 0.4, 1e300].map(Datum::Number);
+        assert_eq!(median(&numbers), Some(Datum::Number(0.30000000000000004)));
+        let decimals = [125, 130, -400, 9_999].map(Datum::Decimal);
+        assert_eq!(median(&decimals), Some(Datum::Decimal(1_275)));
+        let too_large = [10i128.pow(38) - 1; 2].map(Datum::Decimal);
+        assert_eq!(median(&too_large), None);
+    }
+}

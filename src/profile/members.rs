@@ -1,0 +1,138 @@
+//! One person: what their identifiers bring, put together.
+//!
+//! A person of a few identifiers is put together anew at each change, which is quick and takes no
+//! memory; for one of many the totals are kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::accounts::Holding;
+use super::gathered::Gathered;
+use super::partial::Partial;
+use super::totals::Totals;
+use crate::row::{Datum, IdentifierHash};
+use crate::spec::plan::Plan;
+
+/// From more identifiers than this on, totals are kept …
+const MANY: usize = 16;
+/// … until there are fewer than this.
+const FEW: usize = 8;
+
+#[derive(Default)]
+pub struct Members {
+    /// As last settled.
+    pub id: Option<IdentifierHash>,
+    pub holdings: BTreeMap<IdentifierHash, Arc<Holding>>,
+    totals: Option<Box<Totals>>,
+    /// Sorted, as last settled.
+    identifiers: Arc<[(u8, Arc<str>)]>,
+    /// By aggregate whose values travel; those without any are left out.
+    gathered: BTreeMap<u16, Gathered>,
+}
+
+impl Members {
+    /// Returns what the identifier held before.
+    pub fn hold(
+        &mut self,
+        plan: &Plan,
+        identifier: IdentifierHash,
+        holding: Arc<Holding>,
+    ) -> Option<Arc<Holding>> {
+        let before = self.holdings.insert(identifier, Arc::clone(&holding));
+        if let Some(totals) = &mut self.totals {
+            totals.replace(plan, identifier, before.as_deref(), Some(&holding));
+        }
+        before
+    }
+
+    /// Returns what the identifier held.
+    pub fn leave(&mut self, plan: &Plan, identifier: IdentifierHash) -> Option<Arc<Holding>> {
+        let before = self.holdings.remove(&identifier)?;
+        if let Some(totals) = &mut self.totals {
+            totals.replace(plan, identifier, Some(&before), None);
+        }
+        Some(before)
+    }
+
+    /// Takes in what became of a value in a tick.
+    pub fn gather(&mut self, plan: &Plan, number: u16, value: &Datum, diff: i64) {
+        let aggregate = &plan.aggregates[number as usize];
+        let gathered = self.gathered.entry(number).or_insert_with(|| Gathered::new(aggregate));
+        gathered.add(value, diff);
+        if gathered.is_empty() {
+            self.gathered.remove(&number);
+        }
+    }
+
+    /// Brings what is kept up to date with the identifiers that joined and left.
+    pub fn settle(&mut self, plan: &Plan, joined: &[IdentifierHash], left: &[Arc<Holding>]) {
+        if self.totals.is_none() && self.holdings.len() > MANY {
+            self.totals = Some(Box::new(Totals::of(plan, &self.holdings)));
+        } else if self.totals.is_some() && self.holdings.len() < FEW {
+            self.totals = None;
+        }
+        if joined.is_empty() && left.is_empty() {
+            return;
+        }
+        let entry = |holding: &Holding| (holding.kind, Arc::clone(&holding.text));
+        let mut left: Vec<_> = left.iter().map(|holding| entry(holding)).collect();
+        left.sort_unstable();
+        let stayed = self.identifiers.iter().filter(|entry| left.binary_search(entry).is_err());
+        let joined = joined.iter().map(|identifier| entry(&self.holdings[identifier]));
+        let mut identifiers: Vec<_> = stayed.cloned().chain(joined).collect();
+        // Two runs, of which the first is sorted: that is one walk over it.
+        identifiers.sort();
+        self.identifiers = identifiers.into();
+    }
+
+    /// The most trusted type it has, of that the one first seen, of those the least text.
+    pub fn name(&self) -> IdentifierHash {
+        if let Some(totals) = &self.totals {
+            return totals.name();
+        }
+        let (hash, _) = self
+            .holdings
+            .iter()
+            .min_by_key(|(_, holding)| (holding.kind, holding.first_seen, &holding.text))
+            .expect("a person has an identifier");
+        *hash
+    }
+
+    /// Sorted: by type, then text.
+    pub fn identifiers(&self) -> Arc<[(u8, Arc<str>)]> {
+        Arc::clone(&self.identifiers)
+    }
+
+    /// One value an aggregate, in the plan's order; `None` is null.
+    pub fn aggregates(&self, plan: &Plan) -> Arc<[Option<Datum>]> {
+        let merged = if self.totals.is_some() { Vec::new() } else { self.merged(plan) };
+        let value = |number: usize| {
+            let aggregate = &plan.aggregates[number];
+            if let Some(gathered) = self.gathered.get(&(number as u16)) {
+                return gathered.value(aggregate);
+            }
+            if let Some(totals) = &self.totals {
+                return totals.value(plan, number);
+            }
+            match &merged[number] {
+                Some(partial) => partial.finish(aggregate),
+                None => Partial::of_nothing(aggregate),
+            }
+        };
+        (0..plan.aggregates.len()).map(value).collect()
+    }
+
+    fn merged(&self, plan: &Plan) -> Vec<Option<Partial>> {
+        let mut merged: Vec<Option<Partial>> = vec![None; plan.aggregates.len()];
+        for holding in self.holdings.values() {
+            for (number, partial) in &holding.partials {
+                let function = plan.aggregates[*number as usize].function;
+                match &mut merged[*number as usize] {
+                    Some(sum) => sum.merge(function, partial),
+                    nothing => *nothing = Some(partial.clone()),
+                }
+            }
+        }
+        merged
+    }
+}

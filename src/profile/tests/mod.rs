@@ -1,0 +1,61 @@
+//! Accounts and people together, against a second evaluation that keeps nothing: it looks at all rows
+//! of a person at each tick.
+
+mod naive;
+mod world;
+
+use proptest::prelude::*;
+use world::{Step, World};
+
+/// Few times and values, so that they meet.
+fn step() -> impl Strategy<Value = Step> {
+    let identifiers = 0..world::IDENTIFIERS;
+    let component = prop::option::weighted(0.9, 0..world::COMPONENTS);
+    prop_oneof![
+        6 => (identifiers.clone(), 0..2usize, 0..20i64, 0..6i64)
+            .prop_map(|(of, source, time, value)| Step::Add { of, source, time, value }),
+        3 => (identifiers.clone(), 0..8usize).prop_map(|(of, row)| Step::TakeBack { of, row }),
+        2 => (identifiers.clone(), component.clone()).prop_map(|(of, to)| Step::Move { of, to }),
+        1 => (identifiers.clone(), 0..world::IDENTIFIERS, component)
+            .prop_map(|(from, until, to)| Step::MoveAll { from, until, to }),
+        1 => (identifiers, 0..20i64).prop_map(|(of, time)| Step::SeenAt { of, time }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn people_are_what_their_rows_say_however_many_identifiers_they_have(
+        ticks in prop::collection::vec(prop::collection::vec(step(), 1..8), 1..20)
+    ) {
+        let mut world = World::new(
+            "attributes:
+               rows:     {from: [web, crm], select: count(*)}
+               total:    {from: web, select: sum(value)}
+               current:  {from: crm, select: sum(value)}
+               exact:    {from: crm, select: sum(number)}
+               average:  {from: crm, select: avg(amount)}
+               spread:   {from: crm, select: stddev(number)}
+               all_odd:  {from: crm, select: bool_and(odd)}
+               any_odd:  {from: crm, select: bool_or(odd)}
+               least:    {from: crm, select: min(letter)}
+               greatest: {from: web, select: max(letter)}
+               earliest: {from: crm, select: first(letter)}
+               newest:   {from: [web, crm], select: last(letter)}
+               letters:  {from: [web, crm], select: count(distinct letter)}
+               middle:   {from: crm, select: median(value)}
+               centre:   {from: [web, crm], select: median(amount)}
+               usual:    {from: crm, select: mode(letter)}
+               often:    {from: [web, crm], select: 'top(letter, 3)'}
+               lately:   {from: web, select: 'recent(letter, 4)'}
+               standing: {from: [web, crm], select: 'recent(value, 3)'}
+               seen:     {from: crm, select: array_agg(distinct letter)}",
+        );
+        for steps in ticks {
+            world.tick(0, &steps);
+            world.check();
+        }
+        world.retract_everything();
+    }
+}

@@ -1,0 +1,128 @@
+//! Attributes from the definition to the changelog.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Clock, stepped};
+use crate::source::{Chunk, Payload};
+use crate::spec;
+use crate::time::Micros;
+
+/// What is known of a person after a tick, in the order of ids.
+type Known = Vec<Value>;
+
+/// `sources` by name with lines of JSON, tick by tick; the attributes of all people after each.
+fn run(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Known> {
+    let plan = spec::parse(definition, Path::new("test.yaml"), &|_| None);
+    let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
+    let mut lines = 0;
+    let steps = ticks.iter().map(|(now, rows)| {
+        let chunks = rows.iter().map(|(source, row)| {
+            let of = plan.sources.iter().position(|known| known.name == *source);
+            lines += 1;
+            Chunk {
+                source: of.expect("the definition names it") as u16,
+                part: 0,
+                origin: Arc::from(*source),
+                payload: Payload::Lines {
+                    bytes: format!("{row}\n").into_bytes(),
+                    first_line: lines,
+                    header: None,
+                    arrived: instant(now),
+                },
+            }
+        });
+        (instant(now), chunks.collect())
+    });
+    let steps = steps.collect();
+    let mut profiles: BTreeMap<String, Value> = BTreeMap::new();
+    let sent = stepped(Arc::clone(&plan), 2, Clock::Wall, steps);
+    sent.into_iter()
+        .map(|records| {
+            for record in records {
+                match record.value {
+                    Some(value) => {
+                        let value: Value = serde_json::from_str(&value).expect("JSON");
+                        profiles.insert(record.key, value["attributes"].clone());
+                    }
+                    None => drop(profiles.remove(&record.key)),
+                }
+            }
+            profiles.values().cloned().collect()
+        })
+        .collect()
+}
+
+fn instant(text: &str) -> Micros {
+    chrono::DateTime::parse_from_rfc3339(text).expect("an instant").timestamp_micros()
+}
+
+const SOURCES: &str = "
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    time: at
+    fields: {device: text, user: text, at: timestamp, category: text, price: \"decimal(12,2)\"}
+  crm:
+    files: crm.ndjson
+    kind: records
+    key: user
+    time: at
+    fields: {user: text, device: text, at: timestamp, category: text}
+identity:
+  user: {from: {web: user, crm: user}}
+  device: {from: {web: device, crm: device}}
+outputs:
+  profiles: {files: out.ndjson}
+";
+
+#[test]
+fn lists_are_published_as_json_and_sql_reaches_into_them() {
+    let definition = format!(
+        "{SOURCES}
+attributes:
+  categories: {{from: web, select: 'top(category, 2)'}}
+  favourite:  {{sql: \"categories[1]['value']\"}}
+  how_often:  {{from: web, select: \"top(category, 2)[1]['count']\"}}
+  lately:     {{from: web, select: 'recent(price, 2)'}}
+  middle:     {{from: web, select: median(price)}}
+  all:        {{from: web, select: array_agg(distinct category)}}
+  first_one:  {{from: web, select: 'array_agg(distinct category)[1]'}}
+  pairs:      {{from: web, select: \"recent(named_struct('c', category, 'p', price), 1)\"}}
+  usual:      {{from: crm, select: mode(category)}}
+"
+    );
+    let row = |minute: u32, category: Value, price: Value| {
+        let at = format!("2025-07-05T00:{minute:02}:00Z");
+        ("web", json!({"device": "d", "at": at, "category": category, "price": price}))
+    };
+    let known = run(
+        &definition,
+        &[(
+            "2025-07-05T01:00:00Z",
+            &[
+                row(1, json!("shoes"), json!(10)),
+                row(4, json!("hats"), json!(30.5)),
+                row(2, json!("hats"), json!(20)),
+                row(3, json!("shoes"), json!(null)),
+                row(5, json!(null), json!(20.25)),
+            ],
+        )],
+    );
+    let expected = json!({
+        "categories": [{"value": "hats", "count": 2}, {"value": "shoes", "count": 2}],
+        "favourite": "hats",
+        "how_often": 2,
+        "lately": [20.25, 30.5],
+        "middle": 20.125,
+        "all": ["hats", "shoes"],
+        "first_one": "hats",
+        "pairs": [{"c": null, "p": 20.25}],
+        "usual": null,
+    });
+    assert_eq!(known, [[expected]]);
+}
