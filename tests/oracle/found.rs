@@ -121,3 +121,27 @@ outputs:
         &script,
     );
 }
+
+#[test]
+fn a_path_in_csv_is_a_column_s_name() {
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.csv
+    format: csv
+    kind: events
+    time: at
+    fields: {at: timestamp, mail: {type: text, path: who.mail}}
+identity:
+  mail: {from: {web: mail}}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+"#,
+        Clock::Wall,
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:2 header=at,who,who.mail 2025-07-05T00:00:00Z,other,a@x.org
+"#,
+    );
+}

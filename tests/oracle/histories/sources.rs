@@ -121,13 +121,6 @@ impl Source {
         {
             amount.of = Of::Number;
         }
-        if is_csv {
-            // A column has no path but its name.
-            for known in IDENTIFYING.iter().chain(&TELLING) {
-                let of_it = fields.iter_mut().filter(|field| field.name == known.name);
-                of_it.for_each(|field| field.path = std::slice::from_ref(&known.name));
-            }
-        }
         let mut source = Source {
             name,
             is_topic,
