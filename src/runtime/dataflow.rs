@@ -193,6 +193,9 @@ fn admit<'scope>(
                 Arrival::Row(row) => rows.push(row),
             }
         }
+        // What arrives with a tick arrives at once, whichever worker read it: the first of several
+        // events with one id is then the one that stands first.
+        rows.sort_by_key(|row| (row.source, row.position));
         let mut counts = counts.borrow_mut();
         for row in rows {
             let counts = &mut counts.sources[row.source as usize];

@@ -42,9 +42,11 @@ impl Evaluator {
         ];
         for step in &self.plan.steps {
             let column = match step {
-                Step::Aggregates(expression) => self.value_or_null(expression, &aggregates),
+                Step::Aggregates(expression) => {
+                    value_or_null(expression, &aggregates, &self.counts)
+                }
                 Step::Derived(expression) => {
-                    self.value_or_null(expression, &self.batch(columns.clone()))
+                    value_or_null(expression, &self.batch(columns.clone()), &self.counts)
                 }
             };
             columns.push(column);
@@ -56,7 +58,7 @@ impl Evaluator {
     pub fn next_instants(&self, people: &RecordBatch, now: Micros) -> Vec<Option<Micros>> {
         let mut next = vec![None; people.num_rows()];
         for instant in &self.plan.instants {
-            let at = self.value_or_null(&instant.at, people);
+            let at = value_or_null(&instant.at, people, &self.counts);
             let at = match at.data_type() {
                 DataType::Timestamp(TimeUnit::Microsecond, _) => at,
                 _ => cast(&at, &DataType::Timestamp(TimeUnit::Microsecond, None))
@@ -114,23 +116,26 @@ impl Evaluator {
         });
         Arc::new(StructArray::new(fields.clone(), lists.collect(), None))
     }
+}
 
-    /// The expression's value; null for a person for whom it fails, which is counted.
-    fn value_or_null(&self, expression: &Expression, batch: &RecordBatch) -> ArrayRef {
-        match expression.evaluate(batch) {
-            Ok(values) => values,
-            Err(error) if batch.num_rows() == 1 => {
-                tracing::debug!("{}: {error}", expression.text);
-                self.counts.borrow_mut().failed_expressions += 1;
-                new_null_array(&expression.data_type, 1)
-            }
-            Err(_) => {
-                let half = batch.num_rows() / 2;
-                let first = self.value_or_null(expression, &batch.slice(0, half));
-                let second =
-                    self.value_or_null(expression, &batch.slice(half, batch.num_rows() - half));
-                concat(&[&first, &second]).expect("of one type")
-            }
+/// The expression's value; null for a person for whom it fails, which is counted.
+pub fn value_or_null(
+    expression: &Expression,
+    people: &RecordBatch,
+    counts: &SharedCounts,
+) -> ArrayRef {
+    match expression.evaluate(people) {
+        Ok(values) => values,
+        Err(error) if people.num_rows() == 1 => {
+            tracing::debug!("{}: {error}", expression.text);
+            counts.borrow_mut().failed_expressions += 1;
+            new_null_array(&expression.data_type, 1)
+        }
+        Err(_) => {
+            let half = people.num_rows() / 2;
+            let first = value_or_null(expression, &people.slice(0, half), counts);
+            let rest = people.slice(half, people.num_rows() - half);
+            concat(&[&first, &value_or_null(expression, &rest, counts)]).expect("of one type")
         }
     }
 }

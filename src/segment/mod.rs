@@ -21,6 +21,7 @@ use crate::spec::plan::Plan;
 use crate::time::Micros;
 
 use evaluate::Evaluator;
+pub use evaluate::value_or_null;
 
 /// People after a tick in which something of theirs changed or might have.
 #[derive(Clone, Debug)]

@@ -238,9 +238,10 @@ impl Publisher {
             let name = &self.plan.segments[segment as usize].name;
             let person = IdentifierHash(person).person_id();
             let change = if after { "entered" } else { "left" };
-            let value = format!(
-                "{{\"segment\":\"{name}\",\"person\":\"{person}\",\"change\":\"{change}\"{at}"
-            );
+            let mut value = String::from("{\"segment\":");
+            write_text(name, &mut value);
+            write!(value, ",\"person\":\"{person}\",\"change\":\"{change}\"{at}")
+                .expect("to a string");
             let key = format!("{name}/{person}");
             records.push(Record { output, key, value: Some(value), merged_into: None });
         }
@@ -251,7 +252,9 @@ impl Publisher {
             let kind = &self.plan.identifiers[belonging.kind as usize].name;
             let key = format!("{kind}:{}", belonging.text);
             let value = belonging.after.map(|person| {
-                let mut json = format!("{{\"type\":\"{kind}\",\"value\":");
+                let mut json = String::from("{\"type\":");
+                write_text(kind, &mut json);
+                json.push_str(",\"value\":");
                 write_text(&belonging.text, &mut json);
                 write!(json, ",\"person\":\"{}\"{at}", person.person_id()).expect("to a string");
                 json

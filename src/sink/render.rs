@@ -13,7 +13,7 @@ use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
 use crate::row::IdentifierHash;
-use crate::segment::Evaluated;
+use crate::segment::{Evaluated, value_or_null};
 use crate::spec::plan::{Output, Plan, Publish};
 
 /// One worker's share of the people, as published.
@@ -80,10 +80,7 @@ impl Renderer {
             .map(|output| {
                 let output = &plan.outputs[*output as usize];
                 let members = output.condition.as_ref().map(|condition| {
-                    condition.matches(&columns).unwrap_or_else(|error| {
-                        tracing::debug!("{}: {error}", condition.text);
-                        BooleanArray::from(vec![false; columns.num_rows()])
-                    })
+                    value_or_null(condition, &columns, &self.counts).as_boolean().clone()
                 });
                 (output, members)
             })
@@ -97,7 +94,9 @@ impl Renderer {
             }
             let mut values: SmallVec<[Option<Value>; 2]> = SmallVec::new();
             for (output, members) in &outputs {
-                let is_in = members.as_ref().is_none_or(|members| members.value(row));
+                let is_in = members
+                    .as_ref()
+                    .is_none_or(|members| members.is_valid(row) && members.value(row));
                 values.push(
                     is_in.then(|| Value::new(self.profile(output, state, &columns, row, &bits))),
                 );

@@ -205,7 +205,8 @@ pub static SOURCE_FIELD: &[Field] = &[
     field(
         "path",
         Shape::Text,
-        "Where it stands in the row: keys separated by dots. Default: the field's name.",
+        "Where it stands in the row: keys separated by dots; in CSV the column's name. Default: the \
+         field's name.",
         "properties.email",
     ),
     field("default", Shape::Scalar, "Stands in for a value that is absent or null.", "none"),

@@ -52,7 +52,7 @@ fn source(
         "events" => Kind::Events,
         _ => Kind::Records,
     };
-    let (fields, columns) = columns(context, object, time_zone);
+    let (fields, columns) = columns(context, object, format, time_zone);
     let schema: SchemaRef = Arc::new(Schema::new(columns));
     let (schema, derived) = derive(context, object, schema);
     let time = time(context, object, &schema);
@@ -187,27 +187,40 @@ fn format(
 fn columns(
     context: &mut Context,
     object: &Object<'_>,
+    format: Option<Format>,
     time_zone: &Arc<str>,
 ) -> (Vec<Field>, Vec<Column>) {
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
     for (key, node) in object.map(context, "fields") {
         let what = format!("field '{}' of {}", key.name, object.what);
-        let Some(field) = field(context, &what, &key.name, node) else { continue };
+        let Some(field) = field(context, &what, &key.name, format, node) else { continue };
         columns.push(Column::new(&field.name, field.data_type.arrow(time_zone), true));
         fields.push(field);
     }
     (fields, columns)
 }
 
-fn field(context: &mut Context, what: &str, name: &str, node: &Node) -> Option<Field> {
+fn field(
+    context: &mut Context,
+    what: &str,
+    name: &str,
+    format: Option<Format>,
+    node: &Node,
+) -> Option<Field> {
     let mut path = vec![name.to_owned()];
     let mut default = None;
     let type_node = match &node.value {
         Value::Mapping(_) => {
             let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
             if let Some((text, place)) = object.text(context, "path") {
-                let keys = text.strip_prefix("$.").unwrap_or(&text).split('.');
-                path = keys.map(str::to_owned).collect();
+                path = match format {
+                    // A column of CSV has nothing below it: a dot is a part of its name.
+                    Some(Format::Csv) => vec![text.clone()],
+                    _ => {
+                        let keys = text.strip_prefix("$.").unwrap_or(&text).split('.');
+                        keys.map(str::to_owned).collect()
+                    }
+                };
                 if path.iter().any(String::is_empty) {
                     let message = format!("path '{text}' of {what}: keys separated by dots");
                     context.complain(place, message);

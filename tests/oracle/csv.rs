@@ -1,0 +1,58 @@
+//! Raw rows in CSV.
+
+use std::collections::BTreeMap;
+
+use super::values::Code;
+
+/// The cells of a row by the names of the header, or why there are none. An empty cell is null.
+pub fn cells(header: &str, payload: &str) -> Result<BTreeMap<String, String>, Code> {
+    let names = record(header).expect("a header");
+    let cells = record(payload).ok_or("malformed")?;
+    if cells.len() != names.len() {
+        return Err(if cells.len() > names.len() { "too_many_columns" } else { "too_few_columns" });
+    }
+    Ok(names.into_iter().zip(cells).filter(|(_, cell)| !cell.is_empty()).collect())
+}
+
+/// RFC 4180; `None` if a quote is never closed.
+fn record(line: &str) -> Option<Vec<String>> {
+    let mut cells = Vec::new();
+    let mut rest = line;
+    loop {
+        let mut cell = String::new();
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut parts = quoted.split('"');
+            cell.push_str(parts.next()?);
+            let mut read = 1 + cell.len();
+            loop {
+                // Each quote that is followed by another one is one; the first that is not ends it.
+                if !rest[read..].starts_with('"') {
+                    return None;
+                }
+                if !rest[read + 1..].starts_with('"') {
+                    break;
+                }
+                let more = rest[read + 2..].split('"').next()?;
+                cell.push('"');
+                cell.push_str(more);
+                read += 2 + more.len();
+            }
+            rest = &rest[read + 1..];
+        }
+        let end = rest.find(',').unwrap_or(rest.len());
+        cell.push_str(&rest[..end]);
+        cells.push(cell);
+        match rest.get(end + 1..) {
+            Some(more) => rest = more,
+            None => return Some(cells),
+        }
+    }
+}
+
+#[test]
+fn cells_are_split_where_no_quotes_are() {
+    let cells = |line: &str| record(line).map(|cells| cells.join("|"));
+    assert_eq!(cells(r#"a,"b,""c""",,"#).as_deref(), Some(r#"a|b,"c"||"#));
+    assert_eq!(cells(r#""a"#), None);
+    assert_eq!(cells("").as_deref(), Some(""));
+}

@@ -1,0 +1,147 @@
+//! What generated histories have found, each made small and kept under its name.
+
+use selfsame::runtime::Clock;
+
+use crate::oracle::check::Case;
+
+fn holds(yaml: &str, clock: Clock, script: &str) {
+    Case::told(yaml, clock, script).holds();
+}
+
+#[test]
+fn names_are_text_in_json_whatever_stands_in_them() {
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    time: at
+    fields: {at: timestamp, user: text}
+identity:
+  "the \"user\"":
+    from: {web: user}
+segments:
+  "all \\ \"of\" them": cardinality(identifiers['the "user"']) > 0
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+  identities: {files: out/identities.ndjson}
+"#,
+        Clock::Wall,
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a \" \\ b"}
+"#,
+    );
+}
+
+#[test]
+fn an_output_for_which_one_person_fails_keeps_the_others() {
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    time: at
+    fields: {at: timestamp, user: text, n: integer}
+identity:
+  user: {from: {web: user}}
+attributes:
+  n: {from: web, select: sum(n)}
+outputs:
+  many: {publish: profiles, where: 10 / n > 3, files: out/many.ndjson}
+"#,
+        Clock::Wall,
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a","n":0}
+web 0:2 {"at":"2025-07-05T00:00:00Z","user":"b","n":1}
+web 0:3 {"at":"2025-07-05T00:00:00Z","user":"c","n":2}
+"#,
+    );
+}
+
+#[test]
+fn of_one_tick_s_events_with_one_id_the_first_position_stands() {
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    id: id
+    time: at
+    fields: {id: text, at: timestamp, user: text, n: integer}
+identity:
+  user: {from: {web: user}}
+attributes:
+  n: {from: web, select: sum(n)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+"#,
+        Clock::Wall,
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 1:1 {"id":"1","at":"2025-07-05T00:00:00Z","user":"a","n":3}
+web 0:2 {"id":"1","at":"2025-07-05T00:00:00Z","user":"a","n":2}
+web 0:1 {"id":"1","at":"2025-07-05T00:00:00Z","user":"a","n":1}
+"#,
+    );
+}
+
+/// Four digits more than cents leave no tie before the 32nd value.
+#[test]
+fn averages_of_decimals_round_halves_away_from_zero() {
+    let mut script = String::from("tick 2025-07-05T00:00:00.000Z\n");
+    for (number, (user, first)) in [("up", "0.01"), ("down", "-0.01")].into_iter().enumerate() {
+        for more in 0..32 {
+            let (place, n) = (32 * number + more + 1, if more == 0 { first } else { "0" });
+            let row = format!(r#"{{"at":"2025-07-05T00:00:00Z","user":"{user}","n":{n}}}"#);
+            script.push_str(&format!("web 0:{place} {row}\n"));
+        }
+    }
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    time: at
+    fields: {at: timestamp, user: text, n: "decimal(12,2)"}
+identity:
+  user: {from: {web: user}}
+attributes:
+  average: {from: web, select: avg(n)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+"#,
+        Clock::Wall,
+        &script,
+    );
+}
+
+#[test]
+fn a_path_in_csv_is_a_column_s_name() {
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.csv
+    format: csv
+    kind: events
+    time: at
+    fields: {at: timestamp, mail: {type: text, path: who.mail}}
+identity:
+  mail: {from: {web: mail}}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+"#,
+        Clock::Wall,
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:2 header=at,who,who.mail 2025-07-05T00:00:00Z,other,a@x.org
+"#,
+    );
+}

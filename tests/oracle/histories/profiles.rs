@@ -1,0 +1,146 @@
+//! Attributes, segments and outputs.
+
+use std::fmt::Write;
+
+use super::choices::Choices;
+use super::identity::Identity;
+use super::quoted;
+use super::sources::Source;
+use super::sql::{self, Column, Of, Typed};
+
+const WITHIN: [&str; 4] = ["1 day", "1 hour", "2 days", "30 days"];
+
+/// Writes attributes; returns their names and types.
+pub fn attributes(
+    sources: &[Source],
+    identity: &Identity,
+    all: &mut [Choices],
+    yaml: &mut String,
+) -> Vec<Column> {
+    let mut attributes: Vec<Column> = Vec::new();
+    for (number, choices) in all.iter_mut().enumerate() {
+        let name = format!("a{number}");
+        let said = match choices.below(4) {
+            3 => derived(&attributes, choices),
+            _ => from_rows(sources, identity, choices),
+        };
+        let Some((text, of)) = said else { continue };
+        if attributes.is_empty() {
+            yaml.push_str("attributes:\n");
+        }
+        writeln!(yaml, "  {name}: {{{text}}}").expect("to a string");
+        attributes.push(Column::new(&name, of));
+    }
+    attributes
+}
+
+fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> Option<Typed> {
+    let identified: Vec<&Source> =
+        sources.iter().zip(&identity.identified).filter(|(_, is)| **is).map(|(s, _)| s).collect();
+    let first = choices.below(identified.len().max(1));
+    let more = identified.iter().enumerate().filter(|(at, _)| *at == first || choices.one_in(3));
+    let from: Vec<&&Source> = more.map(|(_, source)| source).collect();
+    let shared = |column: &&Column| from.iter().all(|source| source.columns.contains(column));
+    let columns: Vec<Column> = from.first()?.columns.iter().filter(shared).cloned().collect();
+    let mut all = sql::aggregates(&columns);
+    let (select, of) = all.swap_remove(choices.below(all.len()));
+    let mut text = match from.as_slice() {
+        [one] => format!("from: {}", one.name),
+        several => {
+            let names: Vec<&str> = several.iter().map(|source| source.name).collect();
+            format!("from: [{}]", names.join(", "))
+        }
+    };
+    write!(text, ", select: {}", quoted(&select)).expect("to a string");
+    if choices.one_in(3)
+        && let Some(condition) = sql::condition(choices, &columns)
+    {
+        write!(text, ", where: {}", quoted(&condition)).expect("to a string");
+    }
+    // A file's order is no time.
+    let timed = from.iter().all(|source| source.is_topic || source.has_time());
+    if timed && choices.one_in(3) {
+        write!(text, ", within: {}", choices.pick(&WITHIN)).expect("to a string");
+    }
+    Some((text, of))
+}
+
+fn derived(attributes: &[Column], choices: &mut Choices) -> Option<Typed> {
+    let mut all = sql::scalars(attributes);
+    for Column { name: a, of } in attributes {
+        let others = attributes.iter().filter(|other| other.of == *of);
+        for Column { name: b, .. } in others {
+            match of {
+                Of::Integer | Of::Decimal | Of::Number => {
+                    all.push((format!("{a} / nullif({b}, 0)"), *of));
+                    all.push((format!("{a} + coalesce({b}, 0)"), *of));
+                    all.push((format!("{a} >= {b}"), Of::Boolean));
+                }
+                Of::Text => {
+                    all.push((format!("cast({a} as integer)"), Of::Integer));
+                    all.push((format!("{a} || coalesce({b}, '')"), Of::Text));
+                }
+                Of::Timestamp => all.push((format!("greatest({a}, {b})"), Of::Timestamp)),
+                _ => all.push((format!("coalesce({a}, {b})"), *of)),
+            }
+        }
+    }
+    let (text, of) = all.get(choices.below(all.len().max(1)))?;
+    Some((format!("sql: {}", quoted(text)), *of))
+}
+
+/// Writes segments; returns their names.
+pub fn segments(
+    attributes: &[Column],
+    identity: &Identity,
+    all: &mut [Choices],
+    yaml: &mut String,
+) -> Vec<String> {
+    let mut segments: Vec<String> = Vec::new();
+    for (number, choices) in all.iter_mut().enumerate() {
+        let conditions = sql::memberships(attributes, &segments, &identity.types);
+        let Some(condition) = sql::combined(choices, &conditions) else { continue };
+        if segments.is_empty() {
+            yaml.push_str("segments:\n");
+        }
+        let name = if choices.one_in(8) { format!("s \"{number}") } else { format!("s{number}") };
+        writeln!(yaml, "  {}: {}", quoted(&name), quoted(&condition)).expect("to a string");
+        segments.push(name);
+    }
+    segments
+}
+
+/// Writes outputs: the four, but for some, and variants.
+pub fn outputs(attributes: &[Column], segments: &[String], all: &mut [Choices], yaml: &mut String) {
+    yaml.push_str("outputs:\n");
+    let Some((first, variants)) = all.split_first_mut() else { return };
+    let target = |choices: &mut Choices, name: &str| match choices.one_in(3) {
+        true => format!("kafka: {{topic: out.{name}}}"),
+        false => format!("files: out/{name}.ndjson"),
+    };
+    for (number, name) in ["profiles", "identities", "segments", "rejects"].iter().enumerate() {
+        if number == 0 || !first.one_in(8) {
+            writeln!(yaml, "  {name}: {{{}}}", target(first, name)).expect("to a string");
+        }
+    }
+    for (number, choices) in variants.iter_mut().enumerate() {
+        let name = format!("variant{number}");
+        let target = target(choices, &name);
+        let publish = choices.pick(&["profiles", "profiles", "profiles", "segments", "identities"]);
+        write!(yaml, "  {name}: {{publish: {publish}, {target}").expect("to a string");
+        if publish == "profiles" {
+            let conditions = sql::memberships(attributes, segments, &[]);
+            let timeless: Vec<String> =
+                conditions.into_iter().filter(|text| !text.contains("now()")).collect();
+            if let Some(condition) = sql::combined(choices, &timeless) {
+                write!(yaml, ", where: {}", quoted(&condition)).expect("to a string");
+            }
+            if choices.one_in(2) {
+                let names: Vec<String> = attributes.iter().map(|a| a.name.clone()).collect();
+                write!(yaml, ", attributes: [{}]", choices.some(&names).join(", "))
+                    .expect("to a string");
+            }
+        }
+        yaml.push_str("}\n");
+    }
+}

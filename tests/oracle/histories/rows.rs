@@ -1,0 +1,291 @@
+//! Rows for a source: from small domains, so that ids, keys and identifiers meet often; with nulls,
+//! late and equal times, and every so often bad.
+
+use selfsame::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
+
+use super::START;
+use super::choices::Choices;
+use super::sources::{Field, ID, LEFT, RIGHT, STATUS, Source, VERDICT};
+use super::sql::Of;
+use crate::oracle::script::Delivery;
+
+/// What a row has of a key, before it has its position.
+pub struct Draft {
+    pub delivery: Delivery,
+    /// The number of its id or key.
+    pub key: usize,
+    /// By how many places it comes later than its position says.
+    pub late: usize,
+}
+
+const TEXTS: [&str; 13] = [
+    "a",
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+    "A ",
+    "",
+    "none",
+    "b@y",
+    "zoë \"\\\n",
+    "x1@z",
+    "longer than a word",
+];
+const INTEGERS: [&str; 8] = ["0", "1", "2", "3", "4", "-1", "5.0", "9007199254740993"];
+const NUMBERS: [&str; 8] = ["0", "0.1", "0.2", "0.3", "-0.1", "1e15", "-2.5e-7", "-0.0"];
+const DECIMALS: [&str; 7] = ["1", "2.50", "0.10", "-1.25", "\"3.30\"", "1e2", "9999999999.99"];
+const DAYS: [&str; 3] = ["\"2025-07-03\"", "\"2025-07-04\"", "\"2025-07-05\""];
+/// Relative to the start or to the tick's reading.
+const OFFSETS: [Micros; 14] = [
+    0,
+    -HOUR,
+    -2 * HOUR,
+    -DAY,
+    -2 * DAY,
+    -DAY + 1,
+    -HOUR - 1,
+    -HOUR + 1,
+    -30 * DAY,
+    -400 * DAY,
+    HOUR,
+    MINUTE,
+    2 * HOUR + 1,
+    DAY,
+];
+
+/// A raw row for a source that arrives at a reading of the wall clock.
+pub fn draft(
+    choices: &mut Choices,
+    number: usize,
+    source: &Source,
+    types: &[String],
+    reading: Micros,
+) -> Draft {
+    let part = choices.below(2) as u32;
+    // A table is corrected all the time, an event seldom comes twice.
+    let many = !source.has_records && choices.below(3) > 0;
+    let key = choices.below(if many { 200 } else { 6 });
+    let joined = choices.below(3) == 1;
+    let late = choices.below(8).saturating_sub(4);
+    let from = if choices.below(2) == 0 { START } else { reading };
+    let time = from + OFFSETS[choices.below(OFFSETS.len())];
+    let flaw = Flaw::new(choices);
+    let timestamp = source.is_topic && !choices.one_in(24);
+    let timestamp = timestamp.then_some(if choices.one_in(8) { START } else { time });
+    let empty = source.is_topic && (choices.one_in(if source.has_records { 8 } else { 64 }));
+    let message_key = (source.is_topic && !choices.one_in(24)).then(|| key.to_string());
+    let payload = payload(choices, source, types, key, time, &flaw);
+    let payload = (!empty).then(|| match source.is_csv {
+        true => flaw.spoil_csv(payload),
+        false => flaw.spoil_json(payload),
+    });
+    Draft {
+        delivery: Delivery {
+            source: number,
+            part,
+            offset: 0,
+            timestamp,
+            key: message_key,
+            header: source.is_csv.then(|| header(source)),
+            payload,
+            joined,
+        },
+        key,
+        late,
+    }
+}
+
+/// A row that deletes a record at an instant.
+pub fn deletion(number: usize, source: &Source, key: &str, time: Micros) -> Delivery {
+    let has = |name: &str| source.fields.iter().find(|field| field.name == name);
+    let mut values = Vec::new();
+    if let Some(id) = has(ID) {
+        let key = if id.of == Of::Integer { key.to_owned() } else { format!("\"{key}\"") };
+        values.push((id.path, key));
+    }
+    let at = source.fields.iter().find(|field| field.of == Of::Timestamp);
+    values.extend(at.map(|at| (at.path, format!("\"{}\"", rfc3339(time)))));
+    values.extend(has(STATUS).map(|status| (status.path, "\"gone\"".to_owned())));
+    Delivery {
+        source: number,
+        part: 9,
+        offset: 0,
+        timestamp: source.is_topic.then_some(time),
+        key: source.is_topic.then(|| key.to_owned()),
+        header: source.is_csv.then(|| header(source)),
+        payload: (!source.is_topic || at.is_some()).then(|| written(source, &values)),
+        joined: false,
+    }
+}
+
+/// What is bad about a row.
+#[derive(PartialEq)]
+enum Flaw {
+    None,
+    CutOff,
+    NoObject,
+    WrongType,
+    FarAhead,
+    NoTime,
+    NoKey,
+    Duplicated,
+}
+
+impl Flaw {
+    fn new(choices: &mut Choices) -> Self {
+        match choices.below(64) {
+            63 => Flaw::CutOff,
+            62 => Flaw::NoObject,
+            60..62 => Flaw::WrongType,
+            59 => Flaw::FarAhead,
+            58 => Flaw::NoTime,
+            57 => Flaw::NoKey,
+            56 => Flaw::Duplicated,
+            _ => Flaw::None,
+        }
+    }
+
+    fn spoil_csv(&self, payload: String) -> String {
+        match self {
+            Flaw::CutOff => payload.replacen(',', "", 2),
+            Flaw::NoObject => payload.replacen(',', "", 1) + "x",
+            Flaw::Duplicated => payload + ",",
+            _ => payload,
+        }
+    }
+
+    fn spoil_json(&self, payload: String) -> String {
+        match self {
+            Flaw::CutOff => payload.chars().take(payload.chars().count() / 2).collect(),
+            Flaw::NoObject => "[1]".to_owned(),
+            Flaw::Duplicated => payload.replacen('{', "{\"n\":7,", 1),
+            _ => payload,
+        }
+    }
+}
+
+fn payload(
+    choices: &mut Choices,
+    source: &Source,
+    types: &[String],
+    key: usize,
+    time: Micros,
+    flaw: &Flaw,
+) -> String {
+    let mut values = Vec::new();
+    for Field { name, of, path } in &source.fields {
+        let value = match *name {
+            ID if *flaw == Flaw::NoKey => None,
+            ID if *of == Of::Integer => Some(key.to_string()),
+            ID => Some(format!("\"{key}\"")),
+            _ if *of == Of::Timestamp => match flaw {
+                Flaw::NoTime => None,
+                Flaw::FarAhead => Some("\"9000-01-01T00:00:00Z\"".to_owned()),
+                _ => Some(instant(choices, time)),
+            },
+            STATUS => Some(if choices.one_in(6) { "\"gone\"" } else { "\"here\"" }.to_owned()),
+            LEFT | RIGHT => {
+                let unknown = types.is_empty() || choices.one_in(12);
+                let kind = if unknown { "?" } else { &types[choices.below(types.len())] };
+                serde_json::to_string(&format!("{kind}:{}", TEXTS[choices.below(6)])).ok()
+            }
+            VERDICT if !choices.one_in(16) => {
+                Some(choices.pick(&["\"different\"", "\"same\""]).to_owned())
+            }
+            _ if *flaw == Flaw::WrongType && choices.one_in(3) => Some("{\"a\":[1]}".to_owned()),
+            _ => value(choices, *of),
+        };
+        let value = value.or_else(|| choices.one_in(2).then(|| "null".to_owned()));
+        values.extend(value.map(|value| (*path, value)));
+    }
+    written(source, &values)
+}
+
+/// The header of a CSV source's files: its columns and another one.
+fn header(source: &Source) -> String {
+    source.fields.iter().map(|field| format!("{},", field.path.join("."))).collect::<String>() + "other"
+}
+
+/// A row with values at paths, in the source's format.
+fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> String {
+    if !source.is_csv {
+        return nested(values);
+    }
+    let cell = |field: &Field| {
+        let value = values.iter().find(|(path, _)| *path == field.path).map(|(_, value)| value);
+        let text = match value.map_or("null", String::as_str) {
+            "null" => String::new(),
+            // A line for a row, so that scripts can be told line by line.
+            value => serde_json::from_str(value).unwrap_or(value.to_owned()).replace('\n', " "),
+        };
+        match text.contains(['"', ',', ' ']) {
+            true => format!("\"{}\",", text.replace('"', "\"\"")),
+            false => format!("{text},"),
+        }
+    };
+    source.fields.iter().map(cell).collect()
+}
+
+/// An instant in one of the ways in which it can be written.
+fn instant(choices: &mut Choices, time: Micros) -> String {
+    match choices.below(4) {
+        1 if time % 1_000 == 0 => (time / 1_000).to_string(),
+        2 => {
+            let local = rfc3339(time + 2 * HOUR);
+            format!("\"{}+02:00\"", local.strip_suffix('Z').expect("UTC"))
+        }
+        _ => format!("\"{}\"", rfc3339(time)),
+    }
+}
+
+fn value(choices: &mut Choices, of: Of) -> Option<String> {
+    if choices.one_in(6) {
+        return None;
+    }
+    let text = |choices: &mut Choices| {
+        let odd = choices.one_in(6);
+        let text = TEXTS[choices.below(if odd { TEXTS.len() } else { 6 })];
+        serde_json::to_string(text).expect("text")
+    };
+    Some(match of {
+        Of::Text => text(choices),
+        Of::Integer => choices.pick(&INTEGERS).to_owned(),
+        Of::Number => choices.pick(&NUMBERS).to_owned(),
+        Of::Decimal => choices.pick(&DECIMALS).to_owned(),
+        Of::Boolean => choices.pick(&["true", "false"]).to_owned(),
+        Of::Date => choices.pick(&DAYS).to_owned(),
+        Of::Timestamp => unreachable!("the row's time is the only one"),
+        Of::Texts => {
+            let number = choices.below(4);
+            let items = (0..number).map(|_| match choices.one_in(8) {
+                true => "null".to_owned(),
+                false => text(choices),
+            });
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        }
+    })
+}
+
+/// An object with values at paths.
+fn nested(values: &[(&'static [&'static str], String)]) -> String {
+    let mut keys: Vec<&str> = Vec::new();
+    values.iter().for_each(|(path, _)| {
+        if !keys.contains(&path[0]) {
+            keys.push(path[0]);
+        }
+    });
+    let entries = keys.into_iter().map(|key| {
+        let below: Vec<_> = values.iter().filter(|(path, _)| path[0] == key).collect();
+        match below.as_slice() {
+            [(path, value)] if path.len() == 1 => format!("\"{key}\":{value}"),
+            below => {
+                let below: Vec<_> =
+                    below.iter().map(|(path, value)| (&path[1..], value.clone())).collect();
+                format!("\"{key}\":{}", nested(&below))
+            }
+        }
+    });
+    format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+}

@@ -1,0 +1,254 @@
+//! Sources: which columns they have, where from, and which of their rows count.
+
+use std::fmt::Write;
+
+use super::choices::Choices;
+use super::sql::{self, Column, Of};
+use super::{Settings, quoted};
+
+/// A source, as far as rows for it must know.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: &'static str,
+    pub is_topic: bool,
+    pub is_csv: bool,
+    pub has_records: bool,
+    pub has_decisions: bool,
+    pub fields: Vec<Field>,
+    /// All that expressions can name.
+    pub columns: Vec<Column>,
+    /// Whether rows with the status `gone` delete.
+    pub deletes: bool,
+    yaml: String,
+}
+
+/// What to take out of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub of: Of,
+    /// Keys from the root down.
+    pub path: &'static [&'static str],
+}
+
+const NAMES: [&str; 4] = ["web", "crm", "shop", "app"];
+pub const ID: &str = "id";
+pub const STATUS: &str = "status";
+pub const LEFT: &str = "left";
+pub const RIGHT: &str = "right";
+pub const VERDICT: &str = "verdict";
+/// Columns that identifiers are taken from, with the paths that they may have.
+static IDENTIFYING: [Field; 4] = [
+    Field { name: "mail", of: Of::Text, path: &["who", "mail"] },
+    Field { name: "user", of: Of::Text, path: &["user"] },
+    Field { name: "device", of: Of::Text, path: &["who", "device", "id"] },
+    Field { name: "mails", of: Of::Texts, path: &["mails"] },
+];
+static TELLING: [Field; 6] = [
+    Field { name: "kind", of: Of::Text, path: &["kind"] },
+    Field { name: "n", of: Of::Integer, path: &["n"] },
+    Field { name: "amount", of: Of::Decimal, path: &["cart", "amount"] },
+    Field { name: "x", of: Of::Number, path: &["x"] },
+    Field { name: "ok", of: Of::Boolean, path: &["ok"] },
+    Field { name: "day", of: Of::Date, path: &["day"] },
+];
+
+static DECIDING: [Field; 3] = [
+    Field { name: LEFT, of: Of::Text, path: &[LEFT] },
+    Field { name: RIGHT, of: Of::Text, path: &[RIGHT] },
+    Field { name: VERDICT, of: Of::Text, path: &[VERDICT] },
+];
+
+impl Source {
+    /// The table of decisions.
+    pub fn decisions(choices: &mut Choices, settings: &Settings) -> Self {
+        let mut source = Source {
+            name: "rulings",
+            is_topic: choices.one_in(3),
+            is_csv: false,
+            has_records: true,
+            has_decisions: true,
+            fields: vec![
+                Field { name: ID, of: Of::Text, path: &["id"] },
+                Field { name: "at", of: Of::Timestamp, path: &["at"] },
+                Field { name: STATUS, of: Of::Text, path: &["status"] },
+            ],
+            columns: Vec::new(),
+            deletes: true,
+            yaml: String::new(),
+        };
+        source.fields.extend(&DECIDING);
+        source.name_columns();
+        source.write(&mut Choices::default(), settings, true, true);
+        source
+    }
+
+    fn name_columns(&mut self) {
+        let column = |field: &Field| Column::new(field.name, field.of);
+        self.columns = self.fields.iter().map(column).collect();
+    }
+
+    pub fn new(number: usize, choices: &mut Choices, settings: &Settings) -> Self {
+        let name = NAMES[number];
+        let has_records = choices.below(2) == 1 || settings.only_records;
+        let is_topic = choices.one_in(3);
+        let is_csv = !is_topic && choices.one_in(4);
+        let has_time = choices.below(6) < 5 || (settings.order_free && !is_topic);
+        let has_key = has_records || choices.below(4) < 3;
+        let deletes = has_records && (choices.one_in(2) || settings.only_records);
+        let integer_key = choices.one_in(4);
+
+        let mut fields = vec![];
+        if has_key {
+            let of = if integer_key { Of::Integer } else { Of::Text };
+            fields.push(Field { name: ID, of, path: &["id"] });
+        }
+        if has_time {
+            let name = if choices.one_in(6) { "time" } else { "at" };
+            fields.push(Field { name, of: Of::Timestamp, path: &["at"] });
+        }
+        if deletes {
+            fields.push(Field { name: STATUS, of: Of::Text, path: &["status"] });
+        }
+        let first = choices.below(IDENTIFYING.len());
+        let identifying = IDENTIFYING.iter().enumerate();
+        let identifying = identifying.filter(|(at, _)| *at == first || choices.below(2) == 0);
+        fields.extend(identifying.map(|(_, field)| *field));
+        fields.extend(choices.some(&TELLING));
+        // Of one name, but not of one type with that of other sources.
+        if choices.one_in(6)
+            && let Some(amount) = fields.iter_mut().find(|field| field.name == "amount")
+        {
+            amount.of = Of::Number;
+        }
+        let mut source = Source {
+            name,
+            is_topic,
+            is_csv,
+            has_records,
+            has_decisions: false,
+            fields,
+            columns: Vec::new(),
+            deletes,
+            yaml: String::new(),
+        };
+        source.name_columns();
+        source.write(choices, settings, has_key, has_time);
+        source
+    }
+
+    pub fn yaml(&self) -> &str {
+        &self.yaml
+    }
+
+    /// Whether its rows have a time of their own.
+    pub fn has_time(&self) -> bool {
+        self.fields.iter().any(|field| field.of == Of::Timestamp)
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
+    fn write(&mut self, choices: &mut Choices, settings: &Settings, key: bool, time: bool) {
+        let mut yaml = format!("  {}:\n", self.name);
+        let kind = if self.has_records { "records" } else { "events" };
+        let from = if self.is_topic { "kafka: {topic: " } else { "files: " };
+        let end = if self.is_topic { "}" } else { "*.ndjson" };
+        writeln!(yaml, "    {from}{}{end}\n    kind: {kind}", self.name).expect("to a string");
+        if self.is_csv {
+            yaml.push_str("    format: csv\n");
+        }
+        let mut say = |text: String| writeln!(yaml, "    {text}").expect("to a string");
+        if key && self.has_records {
+            say("key: id".to_owned());
+        } else if key {
+            say("id: id".to_owned());
+            let windows = ["", "10 minutes", "1 day", "2 hours"];
+            match choices.pick(&windows) {
+                _ if settings.order_free => say("id_window: 5000 days".to_owned()),
+                "" => {}
+                window => say(format!("id_window: {window}")),
+            }
+        }
+        match choices.pick(&["", "", "2 hours", "40 days"]) {
+            _ if settings.order_free => say("max_ahead: 5000 days".to_owned()),
+            "" => {}
+            ahead => say(format!("max_ahead: {ahead}")),
+        }
+        let default = choices.one_in(4);
+        let fields = self.fields.iter().map(|field| field.yaml(default));
+        say(format!("fields: {{{}}}", fields.collect::<Vec<_>>().join(", ")));
+        let derived = self.derive(choices);
+        if !derived.is_empty() {
+            say(format!("derive: {{{}}}", derived.join(", ")));
+        }
+        let instants = self.columns.iter().filter(|column| column.of == Of::Timestamp);
+        let instants: Vec<&str> = instants.map(|column| column.name.as_str()).collect();
+        if time {
+            // The first is a field; and what has the name must be the time.
+            let field = settings.only_records || self.has("time");
+            let which = choices.below(if field { 1 } else { instants.len() });
+            say(format!("time: {}", instants[which]));
+        }
+        if !self.has("time") {
+            self.columns.push(Column::new("time", Of::Timestamp));
+        }
+        if self.deletes {
+            let others = ["status = 'gone'", "status = 'gone' or n = 3", "10 / n = 5"];
+            let with_n = self.has("n") && !settings.only_records;
+            let which = choices.below(if with_n { 3 } else { 1 });
+            say(format!("deleted: {}", quoted(others[which])));
+        }
+        if choices.one_in(4)
+            && let Some(condition) = sql::condition(choices, &self.columns)
+            // On a row that deletes and says nothing else, no condition may fail.
+            && !(settings.only_records && condition.contains(" / "))
+        {
+            say(format!("where: {}", quoted(&condition)));
+        }
+        self.yaml = yaml;
+    }
+
+    /// Adds derived columns.
+    fn derive(&mut self, choices: &mut Choices) -> Vec<String> {
+        let mut derived = Vec::new();
+        let number = choices.below(6).saturating_sub(3);
+        for name in ["one", "two"].into_iter().take(number) {
+            let mut all = sql::scalars(&self.columns);
+            if self.has("mail") {
+                all.insert(0, ("lower(trim(mail))".to_owned(), Of::Text));
+            }
+            let Some((text, of)) = all.get(choices.below(all.len().max(1))) else { break };
+            derived.push(format!("{name}: {}", quoted(text)));
+            self.columns.push(Column::new(name, *of));
+        }
+        derived
+    }
+}
+
+impl Field {
+    fn yaml(&self, default: bool) -> String {
+        let (name, path) = (self.name, self.path.join("."));
+        let of = match self.of {
+            Of::Text => "text",
+            Of::Integer => "integer",
+            Of::Number => "number",
+            Of::Decimal => "\"decimal(12,2)\"",
+            Of::Boolean => "boolean",
+            Of::Timestamp => "timestamp",
+            Of::Date => "date",
+            Of::Texts => "\"[text]\"",
+        };
+        let default = match name {
+            "kind" if default => ", default: c",
+            "n" if default => ", default: 2",
+            "user" if default => ", default: none",
+            _ => "",
+        };
+        if path == name && default.is_empty() {
+            return format!("{name}: {of}");
+        }
+        format!("{name}: {{type: {of}, path: {path}{default}}}")
+    }
+}

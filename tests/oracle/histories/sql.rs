@@ -1,0 +1,204 @@
+//! The grammar of expressions: everything that can be said over columns of known types.
+
+use super::choices::Choices;
+
+/// A column's, or an attribute's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Text,
+    Integer,
+    Number,
+    Decimal,
+    Boolean,
+    Timestamp,
+    Date,
+    Texts,
+}
+use Of::*;
+
+/// A name and its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub of: Of,
+}
+
+impl Column {
+    pub fn new(name: &str, of: Of) -> Self {
+        Column { name: name.to_owned(), of }
+    }
+}
+
+/// An expression and its type.
+pub type Typed = (String, Of);
+
+/// Conditions over a row, or over attributes.
+pub fn condition(choices: &mut Choices, columns: &[Column]) -> Option<String> {
+    let mut all = Vec::new();
+    for Column { name: c, of } in columns {
+        let own: &[&str] = match of {
+            Text => &["{c} = 'a'", "{c} <> 'b'", "{c} in ('a', 'c')", "{c} like 'a%'", "{c} > 'b'"],
+            Integer => {
+                &["{c} > 1", "{c} % 2 = 0", "{c} between 0 and 2", "10 / {c} > 3", "{c} = 3"]
+            }
+            Number => &["{c} > 0.5", "{c} <= 0", "{c} * 3 < 1"],
+            Decimal => &["{c} > 1", "{c} = 2.50", "{c} < 0"],
+            Boolean => &["{c}", "not {c}", "{c} is not true"],
+            Timestamp => &["{c} > timestamp '2025-07-04T12:00:00Z'", "extract(hour from {c}) < 12"],
+            Date => &["{c} >= date '2025-07-04'"],
+            Texts => &["cardinality({c}) > 1"],
+        };
+        all.extend(own.iter().chain(&["{c} is not null"]).map(|text| text.replace("{c}", c)));
+    }
+    combined(choices, &all)
+}
+
+/// One of them, or two with a word between.
+pub fn combined(choices: &mut Choices, all: &[String]) -> Option<String> {
+    let one = all.get(choices.below(all.len().max(1)))?;
+    let other = &all[choices.below(all.len())];
+    Some(match choices.below(8) {
+        0..5 => one.clone(),
+        5 => format!("({one}) and ({other})"),
+        6 => format!("({one}) or ({other})"),
+        _ => format!("not ({one})"),
+    })
+}
+
+/// Expressions over a row's columns.
+pub fn scalars(columns: &[Column]) -> Vec<Typed> {
+    let mut all = Vec::new();
+    for Column { name: c, of } in columns {
+        let own: &[(&str, Of)] = match of {
+            Text => &[
+                ("upper({c})", Text),
+                ("split_part({c}, '@', 2)", Text),
+                ("nullif({c}, 'a')", Text),
+                ("length({c})", Integer),
+                ("coalesce({c}, 'c') || '!'", Text),
+            ],
+            Integer => &[
+                ("{c} + 1", Integer),
+                ("6 / {c}", Integer),
+                ("{c} * 0.5", Decimal),
+                ("{c} > 1", Boolean),
+                ("cast({c} as text)", Text),
+                ("case when {c} > 1 then 'b' when {c} > 0 then 'a' end", Text),
+            ],
+            Number => &[("{c} * 2", Number), ("{c} / 3", Number), ("-{c}", Number)],
+            Decimal => &[("{c} * 2", Decimal), ("{c} / 3", Decimal)],
+            Boolean => &[("not {c}", Boolean), ("case when {c} then 1 else 0 end", Integer)],
+            Timestamp => &[
+                ("date_trunc('day', {c})", Timestamp),
+                ("{c} + interval '1 hour'", Timestamp),
+                ("cast({c} as date)", Date),
+                ("extract(day from {c})", Integer),
+            ],
+            Date => &[("cast({c} as text)", Text)],
+            Texts => &[("{c}[1]", Text), ("cardinality({c})", Integer)],
+        };
+        all.extend(own.iter().map(|(text, of)| (text.replace("{c}", c), *of)));
+    }
+    all
+}
+
+/// Aggregates over a person's rows, and expressions over them.
+pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
+    let mut arguments: Vec<Typed> =
+        columns.iter().map(|column| (column.name.clone(), column.of)).collect();
+    arguments.extend(scalars(columns));
+    let mut all = vec![("count(*)".to_owned(), Integer)];
+    for (x, of) in &arguments {
+        let mut say = |text: &str, of: Of| all.push((text.replace("{x}", x), of));
+        say("count({x})", Integer);
+        say("count(distinct {x})", Integer);
+        say("min({x})", *of);
+        say("max({x})", *of);
+        say("first({x})", *of);
+        say("last({x})", *of);
+        match of {
+            Integer => {
+                say("sum({x})", Integer);
+                say("avg({x})", Number);
+                say("stddev({x})", Number);
+                say("max({x}) - min({x})", Integer);
+                say("sum({x}) / count(*)", Integer);
+            }
+            Number => {
+                say("sum({x})", Number);
+                say("avg({x})", Number);
+                say("var({x})", Number);
+                say("sum({x}) / count({x})", Number);
+            }
+            Decimal => {
+                say("sum({x})", Decimal);
+                say("avg({x})", Decimal);
+                say("stddev({x})", Number);
+                say("coalesce(sum({x}), 0)", Decimal);
+            }
+            Boolean => {
+                say("bool_and({x})", Boolean);
+                say("bool_or({x})", Boolean);
+                say("count(*) filter (where {x})", Integer);
+                say("count(*) filter (where not {x}) / count(*)", Integer);
+            }
+            Text => {
+                say("last({x}) || '/' || count(*)", Text);
+                say("count(*) filter (where {x} = 'a')", Integer);
+                say("coalesce(first({x}), 'none')", Text);
+            }
+            Timestamp => say("date_trunc('day', max({x}))", Timestamp),
+            Date | Texts => {}
+        }
+    }
+    all
+}
+
+/// Conditions for segments: over attributes, other segments, identifiers and `now()`.
+pub fn memberships(attributes: &[Column], segments: &[String], types: &[String]) -> Vec<String> {
+    let mut all = Vec::new();
+    for Column { name: a, of } in attributes {
+        let own: &[&str] = match of {
+            Timestamp => &[
+                "{a} < now() - interval '2 days'",
+                "{a} > now() - interval '1 hour'",
+                "{a} >= now() - interval '1 day'",
+                "now() - {a} between interval '1 hour' and interval '2 days'",
+                "now() - {a} not between interval '1 hour' and interval '2 days'",
+                "now() - {a} <= interval '30 days'",
+                "now() - {a} >= interval '1 hour'",
+                "{a} <= now() - interval '1 day'",
+                "now() < {a} + interval '1 hour'",
+                "{a} + interval '1 month' < now()",
+                "now() = {a} + interval '1 hour'",
+                "now() - interval '1 hour' <> {a}",
+                "coalesce({a}, timestamp '1970-01-01') < now()",
+                "now() is not distinct from {a} + interval '1 day'",
+                "{a} > timestamp '2025-07-04T00:00:00Z'",
+                "case when {a} is null then now() > timestamp '2025-07-05T06:00:00Z' \
+                 else now() > {a} + interval '2 hours' end",
+            ],
+            Date => &["{a} < now() - interval '1 day'", "{a} is null"],
+            Text => &["{a} = 'a'", "{a} > 'b'", "length({a}) = 1", "{a} in ('b', 'none')"],
+            Integer => &["{a} > 1", "{a} = 0", "10 / {a} > 3", "{a} between 1 and 3"],
+            Number => &["{a} > 0.5", "{a} / 0 > 1", "{a} is null"],
+            Decimal => &["{a} > 2", "{a} >= 2.5", "100 / {a} < 20", "{a} < 0"],
+            Boolean => &["{a}", "not {a}", "{a} is null"],
+            Texts => &["cardinality({a}) > 1"],
+        };
+        all.extend(own.iter().map(|text| text.replace("{a}", a)));
+    }
+    for segment in segments {
+        let segment = format!("\"{}\"", segment.replace('"', "\"\""));
+        all.extend([segment.clone(), format!("not {segment}")]);
+        all.push(format!("{segment} and now() > timestamp '2025-07-05T12:00:00Z'"));
+    }
+    for kind in types {
+        let list = format!("identifiers['{kind}']");
+        all.push(format!("cardinality({list}) > 1"));
+        all.push(format!("array_length({list}) = 1"));
+        all.push(format!("array_has({list}, 'a')"));
+        all.push(format!("{list}[1] = 'a'"));
+    }
+    all
+}

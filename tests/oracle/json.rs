@@ -1,0 +1,69 @@
+//! Raw rows in JSON.
+
+use std::collections::BTreeMap;
+
+use selfsame::row::Datum;
+use selfsame::spec::plan::Type;
+use serde_json::value::RawValue;
+
+use super::values::{self, Code, Value};
+
+pub type Object = BTreeMap<String, Box<RawValue>>;
+
+/// The fields of a row, or why it is none.
+pub fn object(payload: &str) -> Result<Object, Code> {
+    match serde_json::from_str::<&RawValue>(payload) {
+        Err(_) => Err("malformed"),
+        Ok(raw) if !raw.get().starts_with('{') => Err("wrong_type"),
+        Ok(raw) => serde_json::from_str(raw.get()).map_err(|_| "malformed"),
+    }
+}
+
+/// The value at a path; `None` if there is none, or null.
+pub fn at_path(row: &Object, path: &[String], data_type: &Type) -> Result<Option<Value>, Code> {
+    let Some(raw) = row.get(&path[0]).filter(|raw| raw.get() != "null") else { return Ok(None) };
+    match path.len() {
+        1 => value(data_type, raw.get()),
+        _ => at_path(&object(raw.get())?, &path[1..], data_type),
+    }
+}
+
+/// A value of a type.
+pub fn value(data_type: &Type, raw: &str) -> Result<Option<Value>, Code> {
+    let first = raw.chars().next().unwrap_or_default();
+    let text = || serde_json::from_str::<String>(raw).map_err(|_| "wrong_type");
+    let is_text = first == '"';
+    let is_number = first == '-' || first.is_ascii_digit();
+    let datum = match data_type {
+        _ if raw == "null" => return Ok(None),
+        Type::Json => {
+            serde_json::from_str::<&RawValue>(raw).map_err(|_| "wrong_type")?;
+            Datum::Text(raw.into())
+        }
+        Type::Text if is_text => Datum::Text(text()?.into()),
+        Type::Text if first == '{' || first == '[' => return Err("wrong_type"),
+        Type::Text => Datum::Text(raw.into()),
+        Type::Boolean => Datum::Boolean(raw.parse().map_err(|_| "wrong_type")?),
+        Type::Integer if is_number => values::integer(raw)?,
+        Type::Number if is_number => values::number(raw)?,
+        Type::Decimal(precision, scale) if is_text => {
+            values::decimal(&text()?, *precision, *scale)?
+        }
+        Type::Decimal(precision, scale) if is_number => values::decimal(raw, *precision, *scale)?,
+        Type::Timestamp if is_text => values::written_instant(&text()?)?,
+        Type::Timestamp if is_number => values::counted_instant(raw)?,
+        Type::Date if is_text => values::date(&text()?)?,
+        Type::List(item) => {
+            let items: Vec<Box<RawValue>> = serde_json::from_str(raw).map_err(|_| "wrong_type")?;
+            let items = items.iter().map(|raw| {
+                Ok(value(item, raw.get())?.map(|value| match value {
+                    Value::Plain(datum) => datum,
+                    Value::List(_) => unreachable!("there are no lists of lists"),
+                }))
+            });
+            return Ok(Some(Value::List(items.collect::<Result<_, Code>>()?)));
+        }
+        _ => return Err("wrong_type"),
+    };
+    Ok(Some(Value::Plain(datum)))
+}

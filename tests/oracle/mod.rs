@@ -1,0 +1,291 @@
+//! A second evaluation of a definition, plain and slow: at each tick everything is worked out anew
+//! from the list of all rows, as the language says it. It shares nothing with the engine but the
+//! parsed definition and the evaluation of SQL, and so can say what the engine has to send.
+
+// Each test uses its part of this.
+#![allow(dead_code)]
+
+mod aggregate;
+pub mod check;
+mod csv;
+mod exact;
+mod guards;
+pub mod histories;
+mod json;
+pub mod minimal;
+mod people;
+mod profile;
+mod rows;
+pub mod script;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use selfsame::runtime::Clock;
+use selfsame::spec::plan::{Kind, Plan, Publish};
+use selfsame::time::{Micros, rfc3339};
+
+use people::{FirstSeen, Person, people};
+use profile::Profile;
+use rows::{Row, Said, Verdict, judge};
+use script::{Delivery, Tick};
+
+/// One record of a changelog, as it has to be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// Index into `Plan::outputs`.
+    pub output: usize,
+    pub key: String,
+    pub value: Option<String>,
+    pub merged_into: Option<String>,
+}
+
+/// A row that is set aside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SetAside {
+    pub source: String,
+    /// As published.
+    pub position: String,
+    pub codes: BTreeSet<String>,
+    pub raw: String,
+}
+
+/// What an output's key holds, less `at` and the closing brace. People who have left a segment are
+/// not there.
+pub type State = BTreeMap<(usize, String), String>;
+
+/// What a tick has to send.
+#[derive(Debug, Default)]
+pub struct Expected {
+    /// Sorted; less the rejects.
+    pub sent: Vec<Sent>,
+    /// In every output of rejects.
+    pub set_aside: Vec<SetAside>,
+    pub now: Micros,
+}
+
+pub struct Oracle {
+    plan: Arc<Plan>,
+    clock: Clock,
+    now: Option<Micros>,
+    /// All valid rows but the duplicates, as they arrived.
+    log: Vec<Row>,
+    /// Of events with an id, by source and id: when the one that stands arrived.
+    arrived: BTreeMap<(usize, String), Micros>,
+    state: State,
+}
+
+impl Oracle {
+    pub fn new(plan: &Arc<Plan>, clock: Clock) -> Self {
+        Oracle {
+            plan: Arc::clone(plan),
+            clock,
+            now: None,
+            log: Vec::new(),
+            arrived: BTreeMap::new(),
+            state: State::new(),
+        }
+    }
+
+    /// Takes in what arrives with a tick; says what the tick has to send.
+    pub fn tick(&mut self, tick: &Tick) -> Expected {
+        let (mut valid, mut set_aside) = (Vec::new(), Vec::new());
+        for delivery in &tick.rows {
+            match judge(&self.plan, delivery, tick.reading) {
+                Verdict::Valid(row) => valid.push(row),
+                Verdict::Dropped => {}
+                Verdict::Rejected(codes) => {
+                    let codes = codes.into_iter().map(str::to_owned).collect();
+                    set_aside.push(self.set_aside(delivery, codes));
+                }
+            }
+        }
+        set_aside.sort();
+        self.now = match self.clock {
+            Clock::Wall => Some(tick.reading),
+            Clock::Fixed(instant) => Some(instant),
+            Clock::Event => self.now.max(valid.iter().map(|row| row.time).max()),
+        };
+        // What happens in a tick happens at once: of its rows, the first is the one that stood first.
+        valid.sort_by_key(|row| (row.source, row.position));
+        valid.into_iter().for_each(|row| self.accept(row));
+        let now = self.now.unwrap_or(0);
+        Expected { sent: self.change(now), set_aside, now }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn set_aside(&self, delivery: &Delivery, codes: BTreeSet<String>) -> SetAside {
+        let (origin, offset) = (delivery.origin(&self.plan), delivery.offset);
+        let source = &self.plan.sources[delivery.source];
+        let position = match source.connector {
+            selfsame::spec::plan::Connector::Kafka { .. } => {
+                let part = delivery.part;
+                serde_json::json!({"topic": origin, "partition": part, "offset": offset})
+            }
+            selfsame::spec::plan::Connector::Files { .. } => {
+                serde_json::json!({"file": origin, "line": offset})
+            }
+        };
+        SetAside {
+            source: source.name.clone(),
+            position: position.to_string(),
+            codes,
+            raw: delivery.payload.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Of events with one id the first stands, for as long as it is remembered.
+    fn accept(&mut self, row: Row) {
+        let source = &self.plan.sources[row.source];
+        if let (Kind::Events, Some(id), Some(now)) = (source.kind, &row.key, self.now) {
+            let key = (row.source, id.clone());
+            if self.arrived.get(&key).is_some_and(|first| now - first <= source.id_window) {
+                return;
+            }
+            self.arrived.insert(key, now);
+        }
+        self.log.push(row);
+    }
+
+    /// The rows that stand: every event, and of records the newest of a key.
+    fn standing(&self) -> Vec<&Row> {
+        let mut records: BTreeMap<(usize, &str), &Row> = BTreeMap::new();
+        let mut standing = Vec::new();
+        for row in &self.log {
+            match (self.plan.sources[row.source].kind, &row.key) {
+                (Kind::Events, _) => standing.push(row),
+                (Kind::Records, key) => {
+                    let key = key.as_deref().expect("a record has a key");
+                    let newest = records.entry((row.source, key)).or_insert(row);
+                    if (row.time, row.position) > (newest.time, newest.position) {
+                        *newest = row;
+                    }
+                }
+            }
+        }
+        standing.extend(records.into_values());
+        standing.retain(|row| row.said.is_some());
+        standing
+    }
+
+    /// The earliest time of any valid row that ever carried an identifier, or a link.
+    fn first_seen(&self) -> FirstSeen {
+        let mut seen = FirstSeen::default();
+        for row in &self.log {
+            let Some(said) = &row.said else { continue };
+            for identifier in &said.identifiers {
+                let first = seen.identifiers.entry(identifier.clone()).or_insert(row.time);
+                *first = row.time.min(*first);
+            }
+            for link in said.links() {
+                let first = seen.links.entry(link).or_insert(row.time);
+                *first = row.time.min(*first);
+            }
+        }
+        seen
+    }
+
+    /// Works everything out anew, and tells what differs from before.
+    fn change(&mut self, now: Micros) -> Vec<Sent> {
+        let plan = Arc::clone(&self.plan);
+        let standing = self.standing();
+        let said: Vec<&Said> = standing.iter().filter_map(|row| row.said.as_ref()).collect();
+        let people = people(&plan, &said, &self.first_seen());
+        let mut state = State::new();
+        for person in &people {
+            let is_theirs = |said: &Said| {
+                let first = said.identifiers.first();
+                first.is_some_and(|first| person.identifiers.contains(first))
+            };
+            let rows = standing.iter().filter(|row| row.said.as_ref().is_some_and(is_theirs));
+            let rows: Vec<&Row> = rows.copied().collect();
+            publish(&plan, person, &Profile::new(&plan, person, &rows, now), &mut state);
+        }
+        let before = std::mem::replace(&mut self.state, state);
+        changes(&plan, &before, &self.state, &people, now)
+    }
+}
+
+/// Puts what every output says of a person.
+fn publish(plan: &Plan, person: &Person, profile: &Profile, state: &mut State) {
+    for (index, output) in plan.outputs.iter().enumerate() {
+        match output.publish {
+            Publish::Profiles => {
+                if let Some(value) = profile.published(plan, person, output) {
+                    state.insert((index, person.id.clone()), value);
+                }
+            }
+            Publish::Segments => {
+                for segment in profile.segments(plan) {
+                    let name = quoted(segment);
+                    let value = format!(
+                        "{{\"segment\":{name},\"person\":\"{}\",\"change\":\"entered\"",
+                        person.id
+                    );
+                    state.insert((index, format!("{segment}/{}", person.id)), value);
+                }
+            }
+            Publish::Identities => {
+                for (kind, text) in &person.identifiers {
+                    let kind = &plan.identifiers[*kind].name;
+                    let value = format!(
+                        "{{\"type\":{},\"value\":{},\"person\":\"{}\"",
+                        quoted(kind),
+                        quoted(text),
+                        person.id
+                    );
+                    state.insert((index, format!("{kind}:{text}")), value);
+                }
+            }
+            Publish::Rejects => {}
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("text")
+}
+
+fn changes(
+    plan: &Plan,
+    before: &State,
+    after: &State,
+    people: &[Person],
+    now: Micros,
+) -> Vec<Sent> {
+    let at = format!(",\"at\":\"{}\"}}", rfc3339(now));
+    let keys: BTreeSet<&(usize, String)> = before.keys().chain(after.keys()).collect();
+    let mut sent = Vec::new();
+    for key in keys.into_iter().filter(|key| before.get(key) != after.get(key)) {
+        let (output, name) = key;
+        let publish = plan.outputs[*output].publish;
+        let value = match (after.get(key), before.get(key)) {
+            (Some(value), _) => Some(format!("{value}{at}")),
+            (None, Some(entered)) if publish == Publish::Segments => {
+                let left = entered.strip_suffix("\"entered\"").expect("it is last").to_owned();
+                let left = left + "\"left\"";
+                Some(format!("{left}{at}"))
+            }
+            (None, _) => None,
+        };
+        let merged_into = match (&value, publish) {
+            (None, Publish::Profiles) => successor(plan, people, name),
+            _ => None,
+        };
+        sent.push(Sent { output: *output, key: name.clone(), value, merged_into });
+    }
+    sent
+}
+
+/// Who has the identifier that a person who is gone was named after.
+fn successor(plan: &Plan, people: &[Person], gone: &str) -> Option<String> {
+    let has_namesake = |person: &&Person| {
+        person.identifiers.iter().any(|identifier| people::person_id(plan, identifier) == gone)
+    };
+    let person = people.iter().find(has_namesake)?;
+    (person.id != gone).then(|| person.id.clone())
+}

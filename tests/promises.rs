@@ -1,0 +1,77 @@
+//! What the engine promises, held against a second evaluation that shares nothing with it, on
+//! generated histories.
+//!
+//! `PROPTEST_CASES` says how many. What fails prints as a definition and a script, made as small as
+//! it goes: keep it in `found` under a name.
+
+#[path = "oracle/found.rs"]
+mod found;
+mod oracle;
+
+use oracle::check::{Case, Failure, folded};
+use oracle::histories::{Settings, histories};
+use oracle::minimal::minimal;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+/// `PROPTEST_CASES`, or a number that is soon done. What fails is made small by `minimal`.
+fn config() -> ProptestConfig {
+    let own = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if own { ProptestConfig::default().cases } else { 256 };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    }
+}
+
+/// # Errors
+/// The least case that fails, if this one does.
+fn holds(case: &Case, fails: impl Fn(&Case) -> Option<Failure>) -> Result<(), TestCaseError> {
+    let Some(failure) = fails(case) else { return Ok(()) };
+    let (case, failure) = minimal(case.clone(), failure, &fails);
+    Err(TestCaseError::fail(format!("{case}\n{failure}")))
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_tick_sends_exactly_what_changes_in_the_state_of_its_rows(
+        history in histories(Settings::default()),
+        workers in prop::sample::select(vec![2usize, 4]),
+    ) {
+        holds(&history.case, |case| case.differs(1))?;
+        holds(&history.case, |case| case.differs(workers))?;
+    }
+
+    #[test]
+    fn the_final_state_is_the_same_in_any_order_in_any_ticks_on_any_number_of_workers(
+        history in histories(Settings { order_free: true, ..Settings::default() }),
+        order in prop::collection::vec(any::<u16>(), 50),
+        ticks in 1usize..6,
+        workers in prop::sample::select(vec![1usize, 2, 4]),
+    ) {
+        let rearranged = history.rearranged(&order, ticks);
+        holds(&history.case, |case| {
+            let other = rearranged.of_rows_of(case);
+            let [one_state, other_state] = [(case, 1), (&other, workers)].map(|(case, workers)| {
+                folded(&case.plan, case.run(workers).iter().flatten())
+            });
+            let differ = one_state != other_state;
+            differ.then(|| format!("{other}\nthe one {one_state:#?}\nthe other {other_state:#?}"))
+        })?;
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_nothing(
+        history in histories(Settings { only_records: true, ..Settings::default() }),
+        workers in prop::sample::select(vec![1usize, 2]),
+    ) {
+        let case = history.taken_back();
+        holds(&case, |case| case.differs(workers))?;
+        let (state, _) = folded(&case.plan, case.run(workers).iter().flatten());
+        prop_assert!(state.is_empty(), "{case}\n{state:#?}");
+    }
+}
