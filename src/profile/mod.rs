@@ -47,7 +47,7 @@ pub fn assemble<'scope>(
 ) -> Stream<'scope, Change> {
     let scope = rows.scope();
     let worker = scope.index() as u64;
-    let rows = rows.flat_map(|RowChange { time, diff, body }| {
+    let rows = rows.flat_map(|RowChange { time, diff, body, .. }| {
         let counts = diff != 0 && !body.inputs.is_empty() && !body.identifiers.is_empty();
         counts.then_some(Posting::Row { time, diff, body })
     });

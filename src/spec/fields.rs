@@ -100,7 +100,9 @@ pub static DEFINITION: &[Field] = &[
     required(
         "outputs",
         Shape::MapOf(&Shape::Object(OUTPUT)),
-        "Changelogs: profiles, segments, identities, rejects, and variants of profiles by any name.",
+        "Changelogs: profiles, segments, identities, rejects, conflicts (links withheld, identifiers \
+         shared, sources that disagree, people whom one source alone knows), and variants of profiles \
+         by any name.",
         "",
     ),
 ];
@@ -317,7 +319,7 @@ pub static OUTPUT: &[Field] = &[
     ),
     field(
         "publish",
-        Shape::Choice(&["profiles", "segments", "identities", "rejects"]),
+        Shape::Choice(&["profiles", "segments", "identities", "rejects", "conflicts"]),
         "What it holds. Default: what its name says.",
         "profiles",
     ),

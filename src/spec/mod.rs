@@ -95,6 +95,10 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
     let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
     let segments = segments::read(context, &file, &mut attributes);
     let outputs = outputs::read(context, &file, &attributes);
+    let presence = match outputs.iter().any(|output| output.publish == plan::Publish::Conflicts) {
+        true => outputs::presence(&mut sources, &mut attributes),
+        false => Vec::new(),
+    };
     for source in &sources {
         if kafka.brokers.is_empty() && matches!(source.connector, plan::Connector::Kafka { .. }) {
             needs_brokers(context, &file, &format!("source '{}'", source.name));
@@ -113,6 +117,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         sources,
         identifiers,
         decisions,
+        presence,
         aggregates: attributes.aggregates,
         attributes: attributes.attributes,
         segments,

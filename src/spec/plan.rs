@@ -21,6 +21,9 @@ pub struct Plan {
     /// Most trusted first.
     pub identifiers: Vec<IdentifierType>,
     pub decisions: Option<Decisions>,
+    /// Where conflicts are published: for each source that identifiers are taken from, the aggregate
+    /// that counts a person's rows of it.
+    pub presence: Vec<(u16, u16)>,
     /// Each distinct aggregate once, whatever number of attributes use it.
     pub aggregates: Vec<Aggregate>,
     /// In the order of the file.
@@ -38,6 +41,13 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Instants at which conditions on `now()` can change, over `profile_schema`.
     pub instants: Vec<Instant>,
+}
+
+impl Plan {
+    /// Whether some output holds these.
+    pub fn publishes(&self, what: Publish) -> bool {
+        self.outputs.iter().any(|output| output.publish == what)
+    }
 }
 
 /// Brokers and properties shared by every topic.
@@ -303,6 +313,7 @@ pub enum Publish {
     Segments,
     Identities,
     Rejects,
+    Conflicts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
