@@ -25,6 +25,8 @@ mod joins;
 mod known;
 mod links;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
