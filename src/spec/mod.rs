@@ -4,9 +4,11 @@
 
 mod aggregate;
 mod attributes;
+mod calendar;
 mod diagnostic;
 mod explain;
 mod fields;
+mod from_rows;
 mod identity;
 mod instant;
 mod outputs;
@@ -19,6 +21,8 @@ pub mod sql;
 #[cfg(test)]
 mod tests;
 mod types;
+mod window;
+mod windows;
 mod yaml;
 
 use std::path::Path;
