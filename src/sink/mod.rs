@@ -14,6 +14,7 @@ mod conflicts;
 mod file;
 mod json;
 mod kafka;
+mod message;
 mod publish;
 mod render;
 mod write;
@@ -31,11 +32,12 @@ use crate::segment::Evaluated;
 use crate::spec::plan::Plan;
 use crate::time::{Micros, Tick};
 
-pub use publish::Record;
+pub use message::Record;
 pub use write::{Failure, Receipt, SinkError, Writer, Writers};
 
 use conflicts::{Conflicts, SingleSources};
-use publish::{Message, Publisher};
+use message::{Message, Router};
+use publish::Publisher;
 use render::Renderer;
 
 /// What reaches this stage, tick by tick.
@@ -60,7 +62,7 @@ pub fn publish<'scope>(
     let scope = inputs.now.scope();
     let worker = scope.index() as u64;
     let mut renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
-    let router = publish::Router::new(plan, local as u64);
+    let router = Router::new(plan, local as u64);
     let conflicts = Conflicts::new(plan, router.clone());
     let single_sources = inputs.conflicts.is_some().then(|| {
         let mut single_sources = SingleSources::new(conflicts.clone());
@@ -80,11 +82,11 @@ pub fn publish<'scope>(
     });
     let belongings = {
         let router = router.clone();
-        inputs.belongings.flat_map(move |belonging| publish::belonging_messages(&router, belonging))
+        inputs.belongings.flat_map(move |belonging| message::belonging_messages(&router, belonging))
     };
     let rejects = {
         let plan = Arc::clone(plan);
-        inputs.rejects.flat_map(move |reject| publish::reject_messages(&plan, &router, &reject))
+        inputs.rejects.flat_map(move |reject| message::reject_messages(&plan, &router, &reject))
     };
     let now = inputs.now.map(move |now| Message::Now(worker, now));
     let messages = [people, belongings, rejects, now];

@@ -13,7 +13,7 @@ use timely::scheduling::SyncActivator;
 
 use super::file::FileWriter;
 use super::kafka::TopicWriter;
-use super::publish::Record;
+use super::message::Record;
 use crate::flow::{Pipeline, Stream};
 use crate::spec::plan::{Plan, Target};
 use crate::time::Tick;
