@@ -8,11 +8,12 @@ use datafusion_expr::Expr;
 use super::aggregate::{self, Call};
 use super::fields;
 use super::instant::Turn;
+use super::order::{in_order, words};
 use super::plan::{
     Aggregate, AggregateInput, Attribute, Connector, IdentifierType, Instant, Kind, Source, Step,
 };
 use super::read::{Context, Object, SqlText};
-use super::sql::{NOW, SqlError};
+use super::sql::{Expression, NOW, SqlError};
 use super::yaml::Key;
 use crate::time::Micros;
 
@@ -55,11 +56,15 @@ pub fn read(
             context.complain(key.place, format!("{what}: that name is taken, choose another"));
             continue;
         }
-        let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else { continue };
+        let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else {
+            context.broken(&key.name);
+            continue;
+        };
         match (object.get("sql"), object.get("from").or(object.get("select"))) {
             (Some(_), Some(_)) => {
                 let message = format!("{} has both 'sql' and 'from': leave one", object.what);
                 context.complain(object.place_of("sql"), message);
+                context.broken(&key.name);
             }
             (Some(_), None) => {
                 for other in ["where", "within"] {
@@ -68,19 +73,23 @@ pub fn read(
                         context.complain(object.place_of(other), message);
                     }
                 }
-                derived.extend(object.sql(context, "sql").map(|text| (key, text)));
+                match object.sql(context, "sql") {
+                    Some(text) => derived.push((key, text)),
+                    None => context.broken(&key.name),
+                }
             }
             (None, _) => {
-                let found = context.found.len();
-                if let Some((text, expression)) = select(context, &object, sources, &mut filed) {
-                    from_rows.push(FromRows { key, text, expression });
-                } else if context.found.len() == found {
+                if object.get("from").is_none() || object.get("select").is_none() {
                     let message = format!(
                         "{} needs 'from' and 'select', as in {{from: orders, select: count(*)}}, \
                          or 'sql'",
                         object.what
                     );
                     context.complain(object.place, message);
+                }
+                match select(context, &object, sources, &mut filed) {
+                    Some((text, expression)) => from_rows.push(FromRows { key, text, expression }),
+                    None => context.broken(&key.name),
                 }
             }
         }
@@ -99,7 +108,10 @@ pub fn read(
     for FromRows { key, text, expression } in from_rows {
         let compiled =
             context.dialect.compile(expression, &attributes.aggregate_schema, None, &text.text);
-        let Some(expression) = context.check(&text, compiled) else { continue };
+        let Some(expression) = context.check(&text, compiled) else {
+            context.broken(&key.name);
+            continue;
+        };
         attributes.add_attribute(
             &key.name,
             expression.data_type.clone(),
@@ -109,22 +121,11 @@ pub fn read(
     let segments: Vec<String> =
         file.map(context, "segments").iter().map(|(key, _)| key.name.clone()).collect();
     for (key, text) in in_order(context, "attributes", derived) {
-        let words = super::segments::words(&text.text);
-        if let Some(segment) = segments.iter().find(|segment| words.contains(segment)) {
-            let message = format!(
-                "in {}: '{segment}' is a segment, and attributes come before segments",
-                text.what
-            );
-            context.complain(text.place, message);
-            continue;
-        }
         let schema = Arc::clone(&attributes.profile_schema);
-        let Some(planned) = context.plan_scalar(&text, &schema) else { continue };
-        if context.no_now(&text, &planned).is_none() {
+        let Some(expression) = derive(context, &text, &schema, &segments) else {
+            context.broken(&key.name);
             continue;
-        }
-        let compiled = context.dialect.compile(planned, &schema, None, &text.text);
-        let Some(expression) = context.check(&text, compiled) else { continue };
+        };
         attributes.add_attribute(
             &key.name,
             expression.data_type.clone(),
@@ -135,6 +136,28 @@ pub fn read(
     let position = |name: &str| entries.iter().position(|(key, _)| key.name == name);
     attributes.attributes.sort_by_key(|attribute| position(&attribute.name));
     attributes
+}
+
+fn derive(
+    context: &mut Context,
+    text: &SqlText,
+    schema: &SchemaRef,
+    segments: &[String],
+) -> Option<Expression> {
+    let words = words(&text.text);
+    if let Some(segment) = segments.iter().find(|segment| words.contains(segment)) {
+        let message = format!(
+            "in {}: '{segment}' is a segment, and segments look at attributes, not attributes at \
+             segments: put the condition in its place",
+            text.what
+        );
+        context.complain(text.place_of(segment), message);
+        return None;
+    }
+    let planned = context.plan_scalar(text, schema)?;
+    context.no_now(text, &planned)?;
+    let compiled = context.dialect.compile(planned, schema, None, &text.text);
+    context.check(text, compiled)
 }
 
 impl Attributes {
@@ -196,21 +219,30 @@ fn select(
     let text = object.sql(context, "select")?;
     let within = within(context, object, sources, &from);
     let schema = shared_columns(sources, &from);
-    let condition = match object.sql(context, "where") {
-        None => None,
-        Some(text) => {
-            let planned = context.plan_scalar(&text, &schema)?;
-            context.no_now(&text, &planned)?;
-            context.is_boolean(&text, &planned, &schema)?;
-            Some(planned)
-        }
-    };
+    let condition = object.sql(context, "where").map(|text| {
+        let planned = context.plan_scalar(&text, &schema)?;
+        context.no_now(&text, &planned)?;
+        context.is_boolean(&text, &planned, &schema)?;
+        Some(planned)
+    });
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
     context.no_now(&text, &planned)?;
+    if !aggregate::has_aggregate(&planned) && planned.column_refs().is_empty() {
+        let message = format!(
+            "in {}: there is no aggregate in it: say what of the person's rows, as in count(*), or \
+             give 'sql' alone",
+            text.what
+        );
+        context.complain(text.place, message);
+        return None;
+    }
+    // A condition that is wrong has been noted.
+    let condition = condition.map_or(Some(None), |planned| planned.map(Some))?;
     let taken = aggregate::take_out(planned, |call| {
         file_aggregate(context, &text, sources, &from, &schema, within, &condition, call, filed)
     });
+    let taken = taken.map_err(|error| context.dialect.at_aggregate(error, &text.text));
     let expression = context.check(&text, taken)?;
     if let Some(column) = expression.column_refs().iter().find(|c| !c.name.starts_with('#')) {
         let message = format!(
@@ -218,7 +250,7 @@ fn select(
              last({})",
             text.what, column.name, column.name
         );
-        context.complain(text.place, message);
+        context.complain(text.place_of(&column.name), message);
         return None;
     }
     Some((text, expression))
@@ -282,9 +314,11 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
     for (name, place) in object.texts(context, "from")? {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let Some(index) = names.iter().position(|known| *known == name) else {
-            let hint = super::diagnostic::suggest(&name, &names);
-            let message = format!("'from' of {}: unknown source '{name}': {hint}", object.what);
-            context.complain(place, message);
+            if !context.is_broken(&name) {
+                let hint = super::diagnostic::suggest(&name, &names);
+                let message = format!("'from' of {}: unknown source '{name}': {hint}", object.what);
+                context.complain(place, message);
+            }
             return None;
         };
         if from.contains(&index) {
@@ -292,16 +326,20 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
             context.complain(place, message);
             return None;
         }
-        if sources[index].identifiers.is_empty() {
+        if sources[index].identifiers.is_empty() && !context.is_broken(&name) {
             let message = format!(
                 "'from' of {}: no identifier is taken from source '{name}', so its rows are \
-                 nobody's",
+                 nobody's: name one of its columns in 'identity'",
                 object.what
             );
             context.complain(place, message);
-            return None;
         }
         from.push(index);
+    }
+    if from.is_empty() {
+        let message = format!("'from' of {} names no source: add one", object.what);
+        context.complain(object.place_of("from"), message);
+        return None;
     }
     from.sort_unstable();
     Some(from)
@@ -337,52 +375,4 @@ fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
         })
     });
     Arc::new(Schema::new(shared.cloned().collect::<Vec<_>>()))
-}
-
-/// Expressions in an order in which each comes after those that it names; what names itself in a
-/// circle is noted and left out.
-pub fn in_order<'a>(
-    context: &mut Context,
-    what: &str,
-    mut waiting: Vec<(&'a Key, SqlText)>,
-) -> Vec<(&'a Key, SqlText)> {
-    let mut ordered = Vec::new();
-    while !waiting.is_empty() {
-        let names: Vec<&str> = waiting.iter().map(|(key, _)| key.name.as_str()).collect();
-        let is_free = |(_, text): &(&Key, SqlText)| {
-            let words = super::segments::words(&text.text);
-            !words.iter().any(|word| names.contains(&word.as_str()))
-        };
-        let free: Vec<bool> = waiting.iter().map(is_free).collect();
-        if !free.contains(&true) {
-            let (key, text) = &waiting[0];
-            let circle = circle(&waiting, &key.name);
-            let message = format!("{what} that need each other: {circle}");
-            let place = text.place;
-            context.complain(place, message);
-            return ordered;
-        }
-        let mut free = free.into_iter();
-        let (next, rest): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|_| free.next().expect("one each"));
-        ordered.extend(next);
-        waiting = rest;
-    }
-    ordered
-}
-
-fn circle(waiting: &[(&Key, SqlText)], start: &str) -> String {
-    let mut path = vec![start.to_owned()];
-    loop {
-        let last = path.last().expect("it has a start");
-        let text = waiting.iter().find(|(key, _)| key.name == *last).map(|(_, text)| text);
-        let words = text.map(|text| super::segments::words(&text.text)).unwrap_or_default();
-        let next = words.into_iter().find(|word| waiting.iter().any(|(key, _)| key.name == *word));
-        let Some(next) = next else { return path.join(" → ") };
-        if let Some(first) = path.iter().position(|name| *name == next) {
-            path.push(next);
-            return path[first..].join(" → ");
-        }
-        path.push(next);
-    }
 }
