@@ -19,8 +19,12 @@ mod publish;
 mod render;
 mod write;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
@@ -39,6 +43,7 @@ use conflicts::{Conflicts, SingleSources};
 use message::{Message, Router};
 use publish::Publisher;
 use render::Renderer;
+use write::Awaited;
 
 /// What reaches this stage, tick by tick.
 pub struct Inputs<'scope> {
@@ -98,6 +103,30 @@ pub fn publish<'scope>(
         "Publish",
         move |_, batch, records| publisher.publish(batch, records),
     );
-    let (probe, _) = write::write(records, writers).probe();
+    let (probe, _) = write(records, writers).probe();
     probe
+}
+
+/// Hands records to writers; what leaves is nothing, but its frontier follows the receipts.
+fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'scope, ()> {
+    let scope = records.scope();
+    records.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Write", |_, info| {
+        let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
+        let activator = scope.worker().sync_activator_for(info.address.to_vec());
+        move |input, output| {
+            input.for_each(|capability, data| {
+                let Some(capability) = capability.retain_least(output.output_index()) else {
+                    return;
+                };
+                let activator = activator.clone();
+                let (receipt, awaited) = Receipt::new(move || {
+                    // The worker has ended when it can't be activated: then nobody waits for this.
+                    let _ = activator.activate();
+                });
+                writers.send(*capability.time(), data, &receipt);
+                under_way.push_back((capability, awaited));
+            });
+            under_way.retain(|(_, awaited)| awaited.is_held());
+        }
+    })
 }
