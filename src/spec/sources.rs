@@ -14,6 +14,11 @@ use crate::time::{DAY, HOUR};
 /// The pseudo-column that holds a row's time.
 pub const TIME: &str = "time";
 
+/// What a source's time is called where it is broken.
+pub fn time_of(source: &str) -> String {
+    format!("time of {source}")
+}
+
 pub fn read(
     context: &mut Context,
     file: &Object<'_>,
@@ -58,6 +63,9 @@ fn source(
     let schema: SchemaRef = Arc::new(Schema::new(columns));
     let (schema, derived) = derive(context, object, schema);
     let time = time(context, object, &schema);
+    if time.is_none() && object.get("time").is_some() {
+        context.broken(&time_of(name));
+    }
     let key = key(context, object, kind, &schema);
     let mut with_time = schema.fields().to_vec();
     if schema.column_with_name(TIME).is_none() {
