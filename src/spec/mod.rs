@@ -21,6 +21,7 @@ mod read;
 mod reference;
 mod schema;
 mod segments;
+mod sessions;
 mod sources;
 pub mod sql;
 #[cfg(test)]
@@ -136,6 +137,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         decisions,
         presence,
         aggregates: attributes.aggregates,
+        sessions: attributes.sessions,
         attributes: attributes.attributes,
         segments,
         outputs,
