@@ -17,6 +17,7 @@ mod order;
 mod origin;
 mod outputs;
 pub mod plan;
+mod provider;
 mod read;
 mod reference;
 mod schema;
