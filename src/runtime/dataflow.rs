@@ -36,7 +36,7 @@ pub struct Dataflow {
     /// Passes a tick when all that it sent is acknowledged.
     pub complete: Handle<Tick>,
     pub counts: SharedCounts,
-    due: [Rc<Cell<Option<Micros>>>; 2],
+    due: [Rc<Cell<Option<Micros>>>; 3],
 }
 
 impl Dataflow {
@@ -54,7 +54,7 @@ impl Dataflow {
             plan.segments.len(),
             plan.outputs.len(),
         )));
-        let due = [Rc::new(Cell::new(None)), Rc::new(Cell::new(None))];
+        let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
         let (ticks, complete) = worker.dataflow_named("selfsame", |scope| {
             let (handle, ticks) = scope.new_input::<Vec<Micros>>();
             let ticks = ticks.broadcast();
@@ -70,7 +70,7 @@ impl Dataflow {
                 standing,
                 &identified,
                 now.clone(),
-                Rc::clone(&due[0]),
+                [Rc::clone(&due[0]), Rc::clone(&due[1])],
                 Rc::clone(&counts),
             );
             let people = changes.clone().flat_map(|change| match change {
@@ -85,7 +85,7 @@ impl Dataflow {
                 plan,
                 people,
                 now.clone(),
-                Rc::clone(&due[1]),
+                Rc::clone(&due[2]),
                 Rc::clone(&counts),
             );
             let conflicts = identified.conflicts;

@@ -17,10 +17,12 @@ mod order;
 mod origin;
 mod outputs;
 pub mod plan;
+mod provider;
 mod read;
 mod reference;
 mod schema;
 mod segments;
+mod sessions;
 mod sources;
 pub mod sql;
 #[cfg(test)]
@@ -136,6 +138,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         decisions,
         presence,
         aggregates: attributes.aggregates,
+        sessions: attributes.sessions,
         attributes: attributes.attributes,
         segments,
         outputs,

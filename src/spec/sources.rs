@@ -9,6 +9,7 @@ use super::columns::{column, columns, derive};
 use super::fields;
 use super::plan::{Connector, Format, KafkaStart, Kind, Source};
 use super::read::{Context, Object};
+use super::sessions;
 use crate::time::{DAY, HOUR};
 
 /// The pseudo-column that holds a row's time.
@@ -81,6 +82,8 @@ fn source(
         );
     }
     let schema: SchemaRef = Arc::new(Schema::new(with_time));
+    let has_time = time.is_some() || matches!(connector, Some(Connector::Kafka { .. }));
+    let sessions = sessions::gap(context, object, kind, has_time, &schema);
     let deleted = object.sql(context, "deleted").and_then(|text| {
         if kind == Some(Kind::Events) {
             let message = format!(
@@ -112,6 +115,7 @@ fn source(
         condition,
         max_ahead: object.duration(context, "max_ahead").map_or(DAY, micros),
         id_window: id_window.map_or(HOUR, micros),
+        sessions,
         identifiers: Vec::new(),
         inputs: Vec::new(),
     }
