@@ -1,6 +1,7 @@
 //! Workers, processes, clock, start and stop.
 
 mod dataflow;
+mod foresee;
 mod inbox;
 mod latency;
 mod leader;
@@ -11,6 +12,7 @@ mod stepped;
 mod tests;
 mod worker;
 
+pub use foresee::{Glimpse, foresee};
 pub use latency::LatencySummary;
 pub use report::{Report, summary_json, summary_text};
 pub use run::{Options, RunError, run};

@@ -18,6 +18,7 @@ mod sources;
 pub mod sql;
 #[cfg(test)]
 mod tests;
+pub mod terms;
 mod types;
 mod yaml;
 
