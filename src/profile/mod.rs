@@ -20,6 +20,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod windows;
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -4,9 +4,11 @@
 
 mod aggregate;
 mod attributes;
+mod calendar;
 mod diagnostic;
 mod explain;
 mod fields;
+mod from_rows;
 mod identity;
 mod instant;
 mod outputs;
@@ -20,6 +22,8 @@ pub mod sql;
 mod tests;
 pub mod terms;
 mod types;
+mod window;
+mod windows;
 mod yaml;
 
 use std::path::Path;

@@ -149,7 +149,7 @@ pub fn presence(sources: &mut [Source], attributes: &mut Attributes) -> Vec<(u16
             function: Function::Count,
             argument: None,
             output: DataType::Int64,
-            within: None,
+            window: None,
             retracts: source.kind == Kind::Records,
         });
         presence.push((index as u16, aggregate));

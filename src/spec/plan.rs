@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 
+pub use super::calendar::{Since, Unit};
+pub use super::window::Window;
 use crate::row::Datum;
 use crate::spec::sql::Expression;
 use crate::time::Micros;
@@ -225,7 +227,7 @@ pub struct Aggregate {
     pub argument: Option<DataType>,
     /// The result's type.
     pub output: DataType,
-    pub within: Option<Micros>,
+    pub window: Option<Window>,
     /// Whether rows it counts can be taken back: a source of `records`, or a window.
     pub retracts: bool,
 }
@@ -268,6 +270,8 @@ pub struct Attribute {
     /// Its column in `profile_schema`.
     pub column: usize,
     pub data_type: DataType,
+    /// How it chooses rows, for people: `within 30 days`.
+    pub note: Option<String>,
 }
 
 #[derive(Debug)]
