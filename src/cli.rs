@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use selfsame::generate::GenerateArgs;
 use selfsame::runtime::{self, Clock};
 use selfsame::serve::{self, Found};
+use selfsame::why::{self, WhyArgs};
 use selfsame::{generate, spec};
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
@@ -58,6 +59,9 @@ enum Command {
     Generate(GenerateArgs),
     /// Print the profile of a person, by person id or any identifier
     Get(GetArgs),
+    /// Explain why some identifiers are one person or not, why they are in a segment, where a value
+    /// comes from
+    Why(WhyArgs),
     /// Print the last records of an output, and with --follow those that come
     Tail(TailArgs),
     /// Print what does not fit, by rule with examples: links withheld, identifiers shared, sources that
@@ -71,7 +75,7 @@ struct RunArgs {
     spec: PathBuf,
     /// What now() follows: `wall` (the wall clock), `event` (the greatest event time seen, for
     /// replays of old data), or `fixed:` and an instant, as in fixed:2025-07-05T00:00:00Z
-    #[arg(long, default_value = "wall", value_parser = parse_clock)]
+    #[arg(long, default_value = "wall")]
     clock: Clock,
     /// Stop when all files are read and all partitions are at the end that they had at the start,
     /// after everything is sent
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Schema => print(&format!("{:#}\n", spec::schema())),
         Command::Generate(args) => generate(&args),
         Command::Get(args) => get(&args),
+        Command::Why(args) => explain(&args),
         Command::Tail(args) => tail(&args),
         Command::Report(args) => report(&args),
     };
@@ -231,6 +236,14 @@ fn get(args: &GetArgs) -> Outcome {
     }
 }
 
+fn explain(args: &WhyArgs) -> Outcome {
+    let answer = why::why(spec::load(&args.spec)?, args.clock, &args.id, &args.question())?;
+    match args.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&answer)?)),
+        false => print(&answer.to_string()),
+    }
+}
+
 fn tail(args: &TailArgs) -> Outcome {
     let changelogs = changelogs(&args.from)?;
     let mut out = std::io::stdout().lock();
@@ -302,22 +315,6 @@ fn indented(json: &str) -> String {
         }
     }
     text
-}
-
-fn parse_clock(text: &str) -> Result<Clock, String> {
-    match text {
-        "wall" => Ok(Clock::Wall),
-        "event" => Ok(Clock::Event),
-        _ => {
-            let instant = text.strip_prefix("fixed:").ok_or(
-                "a clock is `wall`, `event`, or `fixed:` and an instant such as \
-                 fixed:2025-07-05T00:00:00Z",
-            )?;
-            let instant = chrono::DateTime::parse_from_rfc3339(instant)
-                .map_err(|error| format!("'{instant}' is no instant as in RFC 3339: {error}"))?;
-            Ok(Clock::Fixed(instant.timestamp_micros()))
-        }
-    }
 }
 
 fn parse_workers(text: &str) -> Result<usize, String> {

@@ -18,9 +18,9 @@ mod schema;
 mod segments;
 mod sources;
 pub mod sql;
+pub mod terms;
 #[cfg(test)]
 mod tests;
-pub mod terms;
 mod types;
 mod window;
 mod windows;
@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use aggregate::MOST_VALUES;
-pub use diagnostic::{Diagnostic, Diagnostics, Place};
+pub use diagnostic::{Diagnostic, Diagnostics, Place, suggest};
 pub use explain::explain;
 pub use schema::schema;
 

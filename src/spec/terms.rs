@@ -106,8 +106,7 @@ impl Splitter<'_> {
             let at = self.dialect.compile(turn.at, schema, Some(&wanted), &text)?;
             turns.push(Instant { at, after: turn.after });
         }
-        let expression =
-            self.dialect.compile(planned, schema, Some(&DataType::Boolean), &text)?;
+        let expression = self.dialect.compile(planned, schema, Some(&DataType::Boolean), &text)?;
         let columns = (0..schema.fields().len()).filter(|column| *column != 1);
         let columns = columns.filter(|column| expression.uses(*column)).collect();
         Ok(Condition::Term(Term { text, expression, columns, turns }))
@@ -165,9 +164,8 @@ fn outcome(parts: &[Condition], person: &RecordBatch, deciding: bool) -> Option<
 pub fn at(plan: &Plan, person: &RecordBatch, now: Micros) -> RecordBatch {
     use arrow::array::{ArrayRef, TimestampMicrosecondArray};
     let zone = Arc::clone(&plan.time_zone);
-    let reading: ArrayRef = Arc::new(
-        TimestampMicrosecondArray::from_value(now, person.num_rows()).with_timezone(zone),
-    );
+    let reading: ArrayRef =
+        Arc::new(TimestampMicrosecondArray::from_value(now, person.num_rows()).with_timezone(zone));
     let mut columns = person.columns().to_vec();
     columns[1] = reading;
     RecordBatch::try_new(person.schema(), columns).expect("now() is a timestamp in the plan's zone")

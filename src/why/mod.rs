@@ -6,6 +6,7 @@
 //! read twice: first for the identifiers and links of everyone, then for the rows of the person.
 
 mod alone;
+mod args;
 mod attribute;
 mod chain;
 mod history;
@@ -13,6 +14,7 @@ mod lookup;
 mod person;
 mod segment;
 mod text;
+mod value;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use crate::runtime::Clock;
 use crate::source::SourceError;
 use crate::spec::plan::{Connector, KafkaStart, Plan};
 
+pub use args::WhyArgs;
 pub use history::Place;
 
 /// What is asked of somebody.
@@ -55,7 +58,7 @@ pub enum Answer {
 pub enum WhyError {
     #[error(transparent)]
     Source(#[from] SourceError),
-    #[error("nobody is known as '{id}'{}", near(.near))]
+    #[error("nobody is known as '{id}'{}", suggested(.near))]
     Nobody { id: String, near: Vec<String> },
     #[error("no {what} is named '{name}': {hint}")]
     NoName { what: &'static str, name: String, hint: String },
@@ -63,7 +66,7 @@ pub enum WhyError {
     Condition { name: String, why: String },
 }
 
-fn near(near: &[String]) -> String {
+fn suggested(near: &[String]) -> String {
     match near {
         [] => String::new(),
         near => format!("; did you mean {}?", near.join(" or ")),
@@ -114,12 +117,17 @@ pub fn why(
 fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError> {
     let mut gathering = Gathering::new(plan);
     let mut waiting: Vec<RowChange> = Vec::new();
-    history::changes(plan, clock, |body| Some(without_inputs(body)), |_, changes| {
-        waiting.extend(changes);
-        if waiting.len() >= 1_000 {
-            gathering.add(std::mem::take(&mut waiting));
-        }
-    })?;
+    history::changes(
+        plan,
+        clock,
+        |body| Some(without_inputs(body)),
+        |_, changes| {
+            waiting.extend(changes);
+            if waiting.len() >= 1_000 {
+                gathering.add(std::mem::take(&mut waiting));
+            }
+        },
+    )?;
     gathering.add(waiting);
     Ok(gathering.finish())
 }
