@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
 
+use super::columns::{column, columns, derive};
 use super::fields;
-use super::plan::{Connector, Field, Format, KafkaStart, Kind, Source};
-use super::read::{Context, Object, sql, text};
-use super::types::{parse_default, parse_type};
-use super::yaml::{Node, Value};
+use super::plan::{Connector, Format, KafkaStart, Kind, Source};
+use super::read::{Context, Object};
 use crate::time::{DAY, HOUR};
 
 /// The pseudo-column that holds a row's time.
@@ -24,22 +23,24 @@ pub fn read(
     let mut sources = Vec::new();
     for (key, node) in file.map(context, "sources") {
         let what = format!("source '{}'", key.name);
-        let Some(object) = Object::read(context, what, node, fields::SOURCE) else { continue };
-        sources.extend(source(context, &key.name, &object, folder, time_zone));
-    }
-    if sources.is_empty() && file.get("sources").is_some() && context.found.is_empty() {
-        context.complain(file.place_of("sources"), "'sources' names no source: add one");
+        match Object::read(context, what, node, fields::SOURCE) {
+            Some(object) => {
+                sources.push(source(context, &key.name, &object, folder, time_zone));
+            }
+            None => context.broken(&key.name),
+        }
     }
     sources
 }
 
+/// What is wrong with it stands for something right, so that all the rest is looked at too.
 fn source(
     context: &mut Context,
     name: &str,
     object: &Object<'_>,
     folder: &Path,
     time_zone: &Arc<str>,
-) -> Option<Source> {
+) -> Source {
     for not_yet in ["http", "join"] {
         if object.get(not_yet).is_some() {
             let message = format!("'{not_yet}' in {} is not available yet", object.what);
@@ -48,9 +49,10 @@ fn source(
     }
     let connector = connector(context, object, folder);
     let format = format(context, object, connector.as_ref());
-    let kind = match object.choice(context, "kind", &["events", "records"])?.as_str() {
-        "events" => Kind::Events,
-        _ => Kind::Records,
+    let kind = match object.choice(context, "kind", &["events", "records"]).as_deref() {
+        Some("events") => Some(Kind::Events),
+        Some(_) => Some(Kind::Records),
+        None => None,
     };
     let (fields, columns) = columns(context, object, format, time_zone);
     let schema: SchemaRef = Arc::new(Schema::new(columns));
@@ -72,7 +74,7 @@ fn source(
     }
     let schema: SchemaRef = Arc::new(Schema::new(with_time));
     let deleted = object.sql(context, "deleted").and_then(|text| {
-        if kind == Kind::Events {
+        if kind == Some(Kind::Events) {
             let message = format!(
                 "'deleted' is for records, {} has events: drop rows with 'where'",
                 object.what
@@ -88,11 +90,11 @@ fn source(
         let message = format!("'id_window' needs 'id' in {}", object.what);
         context.complain(object.place_of("id_window"), message);
     }
-    Some(Source {
+    Source {
         name: name.to_owned(),
-        connector: connector?,
-        format: format?,
-        kind,
+        connector: connector.unwrap_or(Connector::Files { globs: Vec::new() }),
+        format: format.unwrap_or(Format::Json),
+        kind: kind.unwrap_or(Kind::Events),
         fields,
         derived,
         schema,
@@ -104,7 +106,7 @@ fn source(
         id_window: id_window.map_or(HOUR, micros),
         identifiers: Vec::new(),
         inputs: Vec::new(),
-    })
+    }
 }
 
 fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Connector> {
@@ -131,10 +133,16 @@ fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Optio
         }
         (None, Some(_), _) => {
             let globs = object.texts(context, "files")?;
+            if globs.is_empty() {
+                let message = format!("'files' of {} names no file: add one", object.what);
+                context.complain(object.place_of("files"), message);
+            }
             let mut joined = Vec::new();
             for (text, place) in globs {
                 if let Err(error) = glob::Pattern::new(&text) {
-                    context.complain(place, format!("'{text}' is no glob: {error}"));
+                    let (what, why) = (&object.what, error.msg);
+                    let message = format!("'files' of {what}: '{text}' is no glob: {why}");
+                    context.complain(place, message);
                     continue;
                 }
                 let folder = glob::Pattern::escape(&folder.to_string_lossy());
@@ -145,7 +153,7 @@ fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Optio
         }
         (None, None, None) => {
             let message = format!(
-                "{} says not where its rows come from: add files: \"data/*.ndjson\" or \
+                "{} does not say where its rows come from: add files: \"data/*.ndjson\" or \
                  kafka: {{topic: name}}",
                 object.what
             );
@@ -184,138 +192,6 @@ fn format(
     Some(format)
 }
 
-fn columns(
-    context: &mut Context,
-    object: &Object<'_>,
-    format: Option<Format>,
-    time_zone: &Arc<str>,
-) -> (Vec<Field>, Vec<Column>) {
-    let (mut fields, mut columns) = (Vec::new(), Vec::new());
-    for (key, node) in object.map(context, "fields") {
-        let what = format!("field '{}' of {}", key.name, object.what);
-        let Some(field) = field(context, &what, &key.name, format, node) else { continue };
-        columns.push(Column::new(&field.name, field.data_type.arrow(time_zone), true));
-        fields.push(field);
-    }
-    (fields, columns)
-}
-
-fn field(
-    context: &mut Context,
-    what: &str,
-    name: &str,
-    format: Option<Format>,
-    node: &Node,
-) -> Option<Field> {
-    let mut path = vec![name.to_owned()];
-    let mut default = None;
-    let type_node = match &node.value {
-        Value::Mapping(_) => {
-            let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
-            if let Some((text, place)) = object.text(context, "path") {
-                path = match format {
-                    // A column of CSV has nothing below it: a dot is a part of its name.
-                    Some(Format::Csv) => vec![text.clone()],
-                    _ => {
-                        let keys = text.strip_prefix("$.").unwrap_or(&text).split('.');
-                        keys.map(str::to_owned).collect()
-                    }
-                };
-                if path.iter().any(String::is_empty) {
-                    let message = format!("path '{text}' of {what}: keys separated by dots");
-                    context.complain(place, message);
-                }
-            }
-            default = object.get("default").filter(|node| !node.is_null());
-            object.get("type")?
-        }
-        // `[text]` is a list of types to YAML, and a type of lists to us.
-        _ => node,
-    };
-    let text = match &type_node.value {
-        Value::Sequence(items) if items.len() == 1 => {
-            format!("[{}]", text(context, &format!("the type of {what}"), &items[0])?)
-        }
-        _ => text(context, &format!("the type of {what}"), type_node)?,
-    };
-    let data_type = match parse_type(&text) {
-        Ok(data_type) => data_type,
-        Err(message) => {
-            context.complain(type_node.place, format!("in {what}: {message}"));
-            return None;
-        }
-    };
-    let default = match default {
-        None => None,
-        Some(node) => {
-            let text = super::read::text(context, &format!("'default' of {what}"), node)?;
-            let parsed = parse_default(&text, &data_type);
-            parsed
-                .map_err(|message| context.complain(node.place, format!("in {what}: {message}")))
-                .ok()
-        }
-    };
-    Some(Field { name: name.to_owned(), data_type, path, default })
-}
-
-fn derive(
-    context: &mut Context,
-    object: &Object<'_>,
-    mut schema: SchemaRef,
-) -> (SchemaRef, Vec<(String, super::sql::Expression)>) {
-    let mut derived = Vec::new();
-    for (key, node) in object.map(context, "derive") {
-        let what = format!("derived column '{}' of {}", key.name, object.what);
-        if schema.column_with_name(&key.name).is_some() {
-            context.complain(key.place, format!("{what}: there is a field of that name"));
-            continue;
-        }
-        let Some(text) = sql(context, what, node) else { continue };
-        let Some(planned) = context.plan_scalar(&text, &schema) else { continue };
-        if context.no_now(&text, &planned).is_none() {
-            continue;
-        }
-        let compiled = context.dialect.compile(planned, &schema, None, &text.text);
-        let Some(expression) = context.check(&text, compiled) else { continue };
-        if has_struct(&expression.data_type) {
-            let message = "a struct is no type of a column: derive a column for each of its fields";
-            context.complain(text.place, format!("in {}: {message}", text.what));
-            continue;
-        }
-        let mut fields = schema.fields().to_vec();
-        fields.push(Arc::new(Column::new(&key.name, expression.data_type.clone(), true)));
-        schema = Arc::new(Schema::new(fields));
-        derived.push((key.name.clone(), expression));
-    }
-    (schema, derived)
-}
-
-fn has_struct(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Struct(_) => true,
-        DataType::List(item) => has_struct(item.data_type()),
-        _ => false,
-    }
-}
-
-/// A column that a field names.
-pub fn column(
-    context: &mut Context,
-    what: &str,
-    name: &str,
-    place: super::Place,
-    schema: &Schema,
-) -> Option<usize> {
-    if let Some((index, _)) = schema.column_with_name(name) {
-        return Some(index);
-    }
-    let names: Vec<&str> =
-        schema.fields().iter().map(|field| field.name().as_str()).filter(|n| *n != TIME).collect();
-    let hint = super::diagnostic::suggest(name, &names);
-    context.complain(place, format!("{what}: unknown column '{name}': {hint}"));
-    None
-}
-
 fn time(context: &mut Context, object: &Object<'_>, schema: &Schema) -> Option<usize> {
     let (name, place) = object.text(context, "time")?;
     let what = format!("'time' of {}", object.what);
@@ -328,27 +204,35 @@ fn time(context: &mut Context, object: &Object<'_>, schema: &Schema) -> Option<u
     context.complain(
         place,
         format!(
-            "{what}: '{name}' is a {found}, not a timestamp: derive one, as in \
+            "{what}: '{name}' is of type {found}, not timestamp: derive one, as in \
              derive: {{at: cast({name} as timestamp)}}"
         ),
     );
     None
 }
 
-fn key(context: &mut Context, object: &Object<'_>, kind: Kind, schema: &Schema) -> Option<usize> {
+fn key(
+    context: &mut Context,
+    object: &Object<'_>,
+    kind: Option<Kind>,
+    schema: &Schema,
+) -> Option<usize> {
     let (wanted, other) = match kind {
-        Kind::Events => ("id", "key"),
-        Kind::Records => ("key", "id"),
+        Some(Kind::Events) => ("id", "key"),
+        Some(Kind::Records) => ("key", "id"),
+        None if object.get("id").is_some() => ("id", "key"),
+        None => ("key", "id"),
     };
-    if object.get(other).is_some() {
-        let kind = if kind == Kind::Events { "events" } else { "records" };
+    if object.get(other).is_some() && kind.is_some() {
+        let kind = if kind == Some(Kind::Events) { "events" } else { "records" };
         let message = format!("{} has {kind}, which have '{wanted}', not '{other}'", object.what);
         context.complain(object.place_of(other), message);
     }
     let Some((name, place)) = object.text(context, wanted) else {
-        if kind == Kind::Records && object.get(wanted).is_none() {
+        if kind == Some(Kind::Records) && object.get(wanted).is_none() {
             let message = format!(
-                "{} has records, which need a 'key': the column that tells one from another",
+                "{} has records, which need a 'key': the column that tells one from another, as in \
+                 key: customer_id",
                 object.what
             );
             context.complain(object.place, message);
@@ -359,7 +243,9 @@ fn key(context: &mut Context, object: &Object<'_>, kind: Kind, schema: &Schema) 
     let index = column(context, &what, &name, place, schema)?;
     if matches!(schema.field(index).data_type(), DataType::List(_) | DataType::Float64) {
         let found = super::aggregate::describe(schema.field(index).data_type());
-        context.complain(place, format!("{what}: '{name}' is a {found}, which is no key"));
+        let message =
+            format!("{what}: '{name}' is of type {found}, which is no key: take a text or integer");
+        context.complain(place, message);
         return None;
     }
     Some(index)

@@ -241,7 +241,7 @@ fn publish(plan: &Plan, person: &Person, profile: &Profile, state: &mut State) {
                     state.insert((index, format!("{kind}:{text}")), value);
                 }
             }
-            Publish::Rejects => {}
+            Publish::Rejects | Publish::Conflicts => {}
         }
     }
 }
