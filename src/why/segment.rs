@@ -52,10 +52,16 @@ pub enum TermOf {
     Term {
         sql: String,
         /// What it looks at.
-        attributes: Vec<(String, Value)>,
+        attributes: Vec<AttributeValue>,
         /// What becomes of it by time alone, the attributes as they are.
         turns: Vec<Turn>,
     },
+}
+
+#[derive(Debug, Serialize)]
+pub struct AttributeValue {
+    pub name: String,
+    pub value: Value,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,8 +136,10 @@ impl Asking {
 
     fn term_said(&self, term: &Term, person: &RecordBatch, now: Micros) -> TermOf {
         let schema = &self.plan.profile_schema;
-        let attribute =
-            |column: &usize| (schema.field(*column).name().clone(), Value::of(person, *column));
+        let attribute = |column: &usize| AttributeValue {
+            name: schema.field(*column).name().clone(),
+            value: Value::of(person, *column),
+        };
         let future = term.turns(person).into_iter().filter(|at| *at > now);
         let turn = |at: Micros| {
             let value = term.value(&terms::at(&self.plan, person, at));

@@ -183,7 +183,7 @@ fn term(said: &TermSaid, depth: usize, lines: &mut Vec<Vec<String>>) {
             term(terms, depth + 1, lines);
         }
         TermOf::Term { sql, attributes, turns } => {
-            let values = attributes.iter().map(|(name, value)| format!("{name} = {value}"));
+            let values = attributes.iter().map(|of| format!("{} = {}", of.name, of.value));
             let mut notes: Vec<String> = values.collect();
             let turn = |turn: &Turn| format!("{} from {}", truth(turn.value), turn.at);
             notes.extend(turns.iter().map(turn));
