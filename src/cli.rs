@@ -52,6 +52,9 @@ enum Command {
     Check {
         /// The definition file
         spec: PathBuf,
+        /// Fail if there is a warning
+        #[arg(long)]
+        deny_warnings: bool,
     },
     /// Print the JSON Schema of the definition file, for editors
     Schema,
@@ -149,7 +152,7 @@ pub fn main() -> ExitCode {
     }
     let outcome = match cli.command {
         Command::Run(args) => run(args),
-        Command::Check { spec } => check(&spec),
+        Command::Check { spec, deny_warnings } => check(&spec, deny_warnings),
         Command::Schema => print(&format!("{:#}\n", spec::schema())),
         Command::Reference => print(&spec::reference()),
         Command::Generate(args) => generate(&args),
@@ -213,9 +216,16 @@ fn run(args: RunArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(path: &Path) -> Outcome {
-    let plan = spec::load(path)?;
-    print(&spec::explain(&plan))
+fn check(path: &Path, deny_warnings: bool) -> Outcome {
+    let (plan, warnings) = spec::check(path)?;
+    let mut text = spec::explain(&plan);
+    if !warnings.found().is_empty() {
+        text.push('\n');
+        text.push_str(&warnings.as_warnings());
+    }
+    print(&text)?;
+    let denied = deny_warnings && !warnings.found().is_empty();
+    Ok(if denied { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn generate(args: &GenerateArgs) -> Outcome {
