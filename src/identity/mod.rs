@@ -27,6 +27,7 @@ mod links;
 mod shared;
 #[cfg(test)]
 mod tests;
+pub mod whole;
 
 use std::sync::Arc;
 

@@ -48,6 +48,19 @@ impl Dataflow {
         writers: Writers,
         local: usize,
     ) -> Self {
+        let plan_of_sink = Arc::clone(plan);
+        Dataflow::build_up_to(worker, plan, clock, move |inputs, counts| {
+            sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
+        })
+    }
+
+    /// Builds this worker's share of all stages but the last, whose place `end` takes.
+    pub fn build_up_to(
+        worker: &mut Worker,
+        plan: &Arc<Plan>,
+        clock: Clock,
+        end: impl for<'scope> FnOnce(sink::Inputs<'scope>, &SharedCounts) -> Handle<Tick>,
+    ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = Rc::new(RefCell::new(Counts::new(
             plan.sources.len(),
@@ -90,8 +103,7 @@ impl Dataflow {
             );
             let conflicts = identified.conflicts;
             let inputs = sink::Inputs { people, belongings, conflicts, rejects, now };
-            let complete = sink::publish(plan, inputs, local, writers, Rc::clone(&counts));
-            (handle, complete)
+            (handle, end(inputs, &counts))
         });
         let ticks = (worker.index() == 0).then_some(ticks);
         Dataflow { ticks, inbox, complete, counts, due }

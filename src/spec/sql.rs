@@ -293,7 +293,7 @@ impl Dialect {
         Ok(Expression { physical, data_type, text: Arc::from(text.trim()) })
     }
 
-    fn simplifier(&self, schema: &Arc<DFSchema>) -> ExprSimplifier {
+    pub(super) fn simplifier(&self, schema: &Arc<DFSchema>) -> ExprSimplifier {
         let context = SimplifyContext::builder()
             .with_schema(Arc::clone(schema))
             .with_config_options(Arc::new(self.options.clone()))
