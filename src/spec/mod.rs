@@ -12,6 +12,7 @@ mod fields;
 mod from_rows;
 mod identity;
 mod instant;
+mod midnight;
 mod mistake;
 mod order;
 mod origin;
