@@ -7,6 +7,8 @@
 #[path = "oracle/found.rs"]
 mod found;
 mod oracle;
+#[path = "oracle/practice.rs"]
+mod practice;
 #[path = "oracle/sample.rs"]
 mod sample;
 
