@@ -9,7 +9,7 @@ use super::aggregate::{self, Call};
 use super::fields;
 use super::instant::Turn;
 use super::plan::{
-    Aggregate, AggregateInput, Attribute, Connector, IdentifierType, Instant, Kind, Source, Step,
+    Aggregate, AggregateInput, Attribute, Connector, IdentifierType, Instant, Source, Step,
 };
 use super::read::{Context, Object, SqlText};
 use super::sql::{NOW, SqlError};
@@ -258,19 +258,20 @@ fn file_aggregate(
     if index > u16::MAX as usize {
         return Err(SqlError::new("more than 65,536 aggregates"));
     }
+    let mut corrected = false;
     for source in from {
         let source = &mut sources[*source];
         let compile = |expression: &Expr, wanted: &DataType| {
-            dialect.compile(expression.clone(), &source.schema, Some(wanted), &text.text)
+            dialect.compile(expression.clone(), source.columns(), Some(wanted), &text.text)
         };
         let condition = condition.as_ref().map(|c| compile(c, &DataType::Boolean)).transpose()?;
         let argument = match (&argument, &wanted) {
             (Some(argument), Some(wanted)) => Some(compile(argument, wanted)?),
             _ => None,
         };
-        source.inputs.push(AggregateInput { aggregate: index as u16, condition, argument });
+        corrected |=
+            source.add_input(AggregateInput { aggregate: index as u16, condition, argument });
     }
-    let corrected = from.iter().any(|source| sources[*source].kind == Kind::Records);
     let retracts = within.is_some() || corrected;
     filed.aggregates.push(Aggregate { function, argument: wanted, output, within, retracts });
     filed.identities.push(identity);
@@ -329,10 +330,10 @@ fn within(
 
 /// The columns that all of the sources have, of one name and type.
 fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
-    let first = &sources[from[0]].schema;
+    let first = sources[from[0]].columns();
     let shared = first.fields().iter().filter(|field| {
         from.iter().all(|source| {
-            let other = sources[*source].schema.column_with_name(field.name());
+            let other = sources[*source].columns().column_with_name(field.name());
             other.is_some_and(|(_, other)| other.data_type() == field.data_type())
         })
     });

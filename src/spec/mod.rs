@@ -9,6 +9,7 @@ mod explain;
 mod fields;
 mod identity;
 mod instant;
+mod join;
 mod outputs;
 pub mod plan;
 mod read;
@@ -93,6 +94,9 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
     let identifiers = identity::read(context, &file, &mut sources);
     let decisions = identity::decisions(context, &file, &sources);
     let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
+    if context.found.is_empty() {
+        join::settle(&mut sources);
+    }
     let segments = segments::read(context, &file, &mut attributes);
     let outputs = outputs::read(context, &file, &attributes);
     for source in &sources {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
 
 use super::fields;
+use super::join::{self, Known, Tables};
 use super::plan::{Connector, Field, Format, KafkaStart, Kind, Source};
 use super::read::{Context, Object, sql, text};
 use super::types::{parse_default, parse_type};
@@ -21,12 +22,23 @@ pub fn read(
     folder: &Path,
     time_zone: &Arc<str>,
 ) -> Vec<Source> {
-    let mut sources = Vec::new();
+    let (mut known, mut objects) = (Vec::new(), Vec::new());
     for (key, node) in file.map(context, "sources") {
         let what = format!("source '{}'", key.name);
         let Some(object) = Object::read(context, what, node, fields::SOURCE) else { continue };
-        sources.extend(source(context, &key.name, &object, folder, time_zone));
+        let joins = object.get("join").is_some();
+        known.push(Known { name: key.name.clone(), joins, source: None });
+        objects.push(object);
     }
+    // Tables are read before the sources that join them.
+    let (join, stand_alone): (Vec<usize>, Vec<usize>) =
+        (0..known.len()).partition(|index| known[*index].joins);
+    for index in stand_alone.into_iter().chain(join) {
+        let object = &objects[index];
+        let read = source(context, &known[index].name, object, folder, time_zone, &known);
+        known[index].source = read;
+    }
+    let sources: Vec<Source> = known.into_iter().filter_map(|known| known.source).collect();
     if sources.is_empty() && file.get("sources").is_some() && context.found.is_empty() {
         context.complain(file.place_of("sources"), "'sources' names no source: add one");
     }
@@ -39,12 +51,11 @@ fn source(
     object: &Object<'_>,
     folder: &Path,
     time_zone: &Arc<str>,
+    known: &[Known],
 ) -> Option<Source> {
-    for not_yet in ["http", "join"] {
-        if object.get(not_yet).is_some() {
-            let message = format!("'{not_yet}' in {} is not available yet", object.what);
-            context.complain(object.place_of(not_yet), message);
-        }
+    if object.get("http").is_some() {
+        let message = format!("'http' in {} is not available yet", object.what);
+        context.complain(object.place_of("http"), message);
     }
     let connector = connector(context, object, folder);
     let format = format(context, object, connector.as_ref());
@@ -53,10 +64,16 @@ fn source(
         _ => Kind::Records,
     };
     let (fields, columns) = columns(context, object, format, time_zone);
+    let mut tables = {
+        let named = columns.iter().map(|column| column.name().as_str());
+        let derived = object.map(context, "derive").iter().map(|(key, _)| key.name.as_str());
+        let taken = named.chain(derived).chain([TIME]).collect();
+        join::tables(context, object, &taken, known)
+    };
     let schema: SchemaRef = Arc::new(Schema::new(columns));
-    let (schema, derived) = derive(context, object, schema);
-    let time = time(context, object, &schema);
-    let key = key(context, object, kind, &schema);
+    let (schema, derived) = derive(context, object, schema, &mut tables);
+    let time = time(context, object, &schema, &tables);
+    let key = key(context, object, kind, &schema, &tables);
     let mut with_time = schema.fields().to_vec();
     if schema.column_with_name(TIME).is_none() {
         with_time.push(Arc::new(Column::new(TIME, context.dialect.timestamp(), true)));
@@ -79,9 +96,28 @@ fn source(
             );
             context.complain(object.place_of("deleted"), message);
         }
+        let all = Arc::new(Schema::new([schema.fields(), &*tables.all_columns()].concat()));
+        let planned = context.plan_scalar(&text, &all)?;
+        if tables.looks_at(&planned) {
+            let message = format!(
+                "in {}: a joined table says nothing of whether a record is deleted: look at columns \
+                 of the source's own, or leave its rows out with 'where'",
+                text.what
+            );
+            context.complain(text.place, message);
+            return None;
+        }
         context.condition(&text, &schema)
     });
-    let condition = object.sql(context, "where").and_then(|text| context.condition(&text, &schema));
+    let mut joined = tables.joined(context, object, &schema);
+    let all = joined.as_ref().map_or(&schema, |joined| &joined.schema);
+    let mut condition = object.sql(context, "where").and_then(|text| context.condition(&text, all));
+    let own = schema.fields().len();
+    if let (Some(joined), Some(found)) = (&mut joined, &condition)
+        && found.columns().iter().any(|column| *column >= own)
+    {
+        joined.condition = condition.take();
+    }
     let micros = |duration: std::time::Duration| duration.as_micros() as i64;
     let id_window = object.duration(context, "id_window");
     if id_window.is_some() && object.get("id").is_none() {
@@ -96,6 +132,8 @@ fn source(
         fields,
         derived,
         schema,
+        joined,
+        looked_up: Vec::new(),
         key,
         time,
         deleted,
@@ -258,10 +296,12 @@ fn field(
     Some(Field { name: name.to_owned(), data_type, path, default })
 }
 
+/// Derived columns; those that look at joined ones are left to `tables`.
 fn derive(
     context: &mut Context,
     object: &Object<'_>,
     mut schema: SchemaRef,
+    tables: &mut Tables,
 ) -> (SchemaRef, Vec<(String, super::sql::Expression)>) {
     let mut derived = Vec::new();
     for (key, node) in object.map(context, "derive") {
@@ -271,19 +311,27 @@ fn derive(
             continue;
         }
         let Some(text) = sql(context, what, node) else { continue };
-        let Some(planned) = context.plan_scalar(&text, &schema) else { continue };
+        let all = Arc::new(Schema::new([schema.fields(), &*tables.all_columns()].concat()));
+        let Some(planned) = context.plan_scalar(&text, &all) else { continue };
         if context.no_now(&text, &planned).is_none() {
             continue;
         }
-        let compiled = context.dialect.compile(planned, &schema, None, &text.text);
+        let looks_at_joined = tables.looks_at(&planned);
+        let known = if looks_at_joined { &all } else { &schema };
+        let compiled = context.dialect.compile(planned.clone(), known, None, &text.text);
         let Some(expression) = context.check(&text, compiled) else { continue };
         if has_struct(&expression.data_type) {
             let message = "a struct is no type of a column: derive a column for each of its fields";
             context.complain(text.place, format!("in {}: {message}", text.what));
             continue;
         }
+        let column = Arc::new(Column::new(&key.name, expression.data_type.clone(), true));
+        if looks_at_joined {
+            tables.derived.push(join::Derived { text, planned, column });
+            continue;
+        }
         let mut fields = schema.fields().to_vec();
-        fields.push(Arc::new(Column::new(&key.name, expression.data_type.clone(), true)));
+        fields.push(column);
         schema = Arc::new(Schema::new(fields));
         derived.push((key.name.clone(), expression));
     }
@@ -298,16 +346,25 @@ fn has_struct(data_type: &DataType) -> bool {
     }
 }
 
-/// A column that a field names.
+/// A column of the source's own that a field names.
 pub fn column(
     context: &mut Context,
     what: &str,
     name: &str,
     place: super::Place,
     schema: &Schema,
+    joined: &[Arc<Column>],
 ) -> Option<usize> {
     if let Some((index, _)) = schema.column_with_name(name) {
         return Some(index);
+    }
+    if joined.iter().any(|column| column.name() == name) {
+        let message = format!(
+            "{what}: '{name}' comes from a joined table, and changes when that does: name a column \
+             of the source's own"
+        );
+        context.complain(place, message);
+        return None;
     }
     let names: Vec<&str> =
         schema.fields().iter().map(|field| field.name().as_str()).filter(|n| *n != TIME).collect();
@@ -316,10 +373,15 @@ pub fn column(
     None
 }
 
-fn time(context: &mut Context, object: &Object<'_>, schema: &Schema) -> Option<usize> {
+fn time(
+    context: &mut Context,
+    object: &Object<'_>,
+    schema: &Schema,
+    tables: &Tables,
+) -> Option<usize> {
     let (name, place) = object.text(context, "time")?;
     let what = format!("'time' of {}", object.what);
-    let index = column(context, &what, &name, place, schema)?;
+    let index = column(context, &what, &name, place, schema, &tables.all_columns())?;
     let found = schema.field(index).data_type();
     if matches!(found, DataType::Timestamp(..)) {
         return Some(index);
@@ -335,7 +397,13 @@ fn time(context: &mut Context, object: &Object<'_>, schema: &Schema) -> Option<u
     None
 }
 
-fn key(context: &mut Context, object: &Object<'_>, kind: Kind, schema: &Schema) -> Option<usize> {
+fn key(
+    context: &mut Context,
+    object: &Object<'_>,
+    kind: Kind,
+    schema: &Schema,
+    tables: &Tables,
+) -> Option<usize> {
     let (wanted, other) = match kind {
         Kind::Events => ("id", "key"),
         Kind::Records => ("key", "id"),
@@ -356,7 +424,7 @@ fn key(context: &mut Context, object: &Object<'_>, kind: Kind, schema: &Schema) 
         return None;
     };
     let what = format!("'{wanted}' of {}", object.what);
-    let index = column(context, &what, &name, place, schema)?;
+    let index = column(context, &what, &name, place, schema, &tables.all_columns())?;
     if matches!(schema.field(index).data_type(), DataType::List(_) | DataType::Float64) {
         let found = super::aggregate::describe(schema.field(index).data_type());
         context.complain(place, format!("{what}: '{name}' is a {found}, which is no key"));

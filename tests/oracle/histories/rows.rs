@@ -205,7 +205,8 @@ fn payload(
 
 /// The header of a CSV source's files: its columns and another one.
 fn header(source: &Source) -> String {
-    source.fields.iter().map(|field| format!("{},", field.path.join("."))).collect::<String>() + "other"
+    source.fields.iter().map(|field| format!("{},", field.path.join("."))).collect::<String>()
+        + "other"
 }
 
 /// A row with values at paths, in the source's format.
