@@ -60,6 +60,9 @@ enum Command {
     Get(GetArgs),
     /// Print the last records of an output, and with --follow those that come
     Tail(TailArgs),
+    /// Print what does not fit, by rule with examples: links withheld, identifiers shared, sources that
+    /// disagree, people whom one source alone knows (of the output `conflicts`)
+    Report(ReportArgs),
 }
 
 #[derive(Args)]
@@ -123,6 +126,15 @@ struct TailArgs {
     from: WhereArgs,
 }
 
+#[derive(Args)]
+struct ReportArgs {
+    /// How many examples of each rule to print
+    #[arg(long, short = 'n', default_value_t = 3, value_name = "N")]
+    examples: usize,
+    #[command(flatten)]
+    from: WhereArgs,
+}
+
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = start_logging(&cli.log) {
@@ -136,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate(&args),
         Command::Get(args) => get(&args),
         Command::Tail(args) => tail(&args),
+        Command::Report(args) => report(&args),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -223,6 +236,10 @@ fn tail(args: &TailArgs) -> Outcome {
     let mut out = std::io::stdout().lock();
     serve::tail(&changelogs, &args.output, args.records, args.follow, &mut out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn report(args: &ReportArgs) -> Outcome {
+    print(&serve::report(&changelogs(&args.from)?, args.examples)?)
 }
 
 fn changelogs(from: &WhereArgs) -> Result<Vec<serve::Changelog>, Box<dyn std::error::Error>> {

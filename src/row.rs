@@ -122,7 +122,7 @@ impl IdentifierHash {
 }
 
 /// An identifier as a row carries it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
     pub hash: IdentifierHash,
     /// Index into `Plan::identifiers`, so the smaller is the more trusted.

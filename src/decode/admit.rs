@@ -17,6 +17,8 @@ use crate::time::Micros;
 /// A change of the rows that stand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RowChange {
+    /// Index into `Plan::sources`.
+    pub source: u16,
     pub time: Micros,
     /// 1: the row stands. -1: it does no longer. 0: it never did, because a newer record of its key
     /// stood already; it only says when its identifiers were seen.
@@ -81,17 +83,22 @@ impl Admission {
 
 fn stands(row: Row, changes: &mut Vec<RowChange>) {
     if let Some(body) = row.body {
-        changes.push(RowChange { time: row.time, diff: 1, body });
+        changes.push(RowChange { source: row.source, time: row.time, diff: 1, body });
     }
 }
 
 fn upsert(records: &mut HashMap<u128, Standing>, row: Row, changes: &mut Vec<RowChange>) {
-    let key = row.key.expect("a record has a key");
+    let (source, key) = (row.source, row.key.expect("a record has a key"));
     let next = Standing { time: row.time, position: row.position, body: row.body };
     match records.entry(key) {
         Entry::Vacant(vacant) => {
             if let Some(body) = &next.body {
-                changes.push(RowChange { time: next.time, diff: 1, body: Arc::clone(body) });
+                changes.push(RowChange {
+                    source,
+                    time: next.time,
+                    diff: 1,
+                    body: Arc::clone(body),
+                });
             }
             vacant.insert(next);
         }
@@ -99,16 +106,21 @@ fn upsert(records: &mut HashMap<u128, Standing>, row: Row, changes: &mut Vec<Row
             let standing = standing.get_mut();
             if (next.time, next.position) < (standing.time, standing.position) {
                 if let Some(body) = next.body {
-                    changes.push(RowChange { time: next.time, diff: 0, body });
+                    changes.push(RowChange { source, time: next.time, diff: 0, body });
                 }
                 return;
             }
             if let Some(body) = &next.body {
-                changes.push(RowChange { time: next.time, diff: 1, body: Arc::clone(body) });
+                changes.push(RowChange {
+                    source,
+                    time: next.time,
+                    diff: 1,
+                    body: Arc::clone(body),
+                });
             }
             let previous = std::mem::replace(standing, next);
             if let Some(body) = previous.body {
-                changes.push(RowChange { time: previous.time, diff: -1, body });
+                changes.push(RowChange { source, time: previous.time, diff: -1, body });
             }
         }
     }

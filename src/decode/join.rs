@@ -54,19 +54,17 @@ pub fn stages(plan: &Plan) -> usize {
 
 /// The row, if its source joins tables.
 pub fn joining_row(plan: &Plan, change: RowChange) -> Result<JoiningRow, RowChange> {
-    let RowChange { time, diff, body } = change;
-    match &body.joining {
-        Some(joining) if plan.sources[usize::from(joining.source)].joined.is_some() => {
-            Ok(JoiningRow { time, diff, body, records: Records::new() })
-        }
-        _ => Err(RowChange { time, diff, body }),
+    if plan.sources[usize::from(change.source)].joined.is_none() {
+        return Err(change);
     }
+    let RowChange { time, diff, body, .. } = change;
+    Ok(JoiningRow { time, diff, body, records: Records::new() })
 }
 
 /// The record, if its source is a table that others join.
 pub fn record(plan: &Plan, change: &RowChange) -> Option<Arrival> {
     let joining = change.body.joining.as_ref().filter(|_| change.diff != 0)?;
-    let is_table = plan.sources[usize::from(joining.source)].joined.is_none();
+    let is_table = plan.sources[usize::from(change.source)].joined.is_none();
     is_table.then(|| Arrival::Record(Arc::clone(joining), change.diff))
 }
 
@@ -324,8 +322,7 @@ impl Stage {
         }
         for ((_, row), said) in passing.into_iter().zip(said) {
             if said.counts {
-                let change = RowChange { time: row.time, diff: 0, body: row.body };
-                outcomes.push(Outcome::Change(change));
+                outcomes.push(Outcome::Change(change(row.time, 0, row.body)));
             }
         }
         failed
@@ -347,6 +344,10 @@ fn asking<'a>(body: &'a Body, before: &'a Records, record: Option<&'a Arc<Joinin
 
 fn joining(body: &Body) -> &Joining {
     body.joining.as_ref().expect("rows of a source that joins tables say what they ask for")
+}
+
+fn change(time: Micros, diff: i8, body: Arc<Body>) -> RowChange {
+    RowChange { source: joining(&body).source, time, diff, body }
 }
 
 impl JoiningRow {
@@ -389,7 +390,7 @@ impl Held {
     }
 
     fn change(&self, diff: i8) -> RowChange {
-        RowChange { time: self.time, diff, body: Arc::clone(&self.body) }
+        change(self.time, diff, Arc::clone(&self.body))
     }
 
     fn into_row(self, diff: i8) -> JoiningRow {

@@ -11,6 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Cluster, Component, Numbers, Place};
+use super::conflicts::{Conflict, ConflictChange};
 use super::directory::Moved;
 use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
@@ -41,16 +42,8 @@ pub(super) enum Outcome {
     Moved(Moved),
     /// The identifier is this person's now.
     Belongs(IdentifierHash, Component),
-    Withheld(WithheldChange),
-}
-
-/// A link began (`diff` 1) or ceased (-1) to be withheld.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WithheldChange {
-    pub one: Identifier,
-    pub other: Identifier,
-    pub rule: Rule,
-    pub diff: i8,
+    /// A link began or ceased to be withheld.
+    Conflict(ConflictChange),
 }
 
 /// The links of a cluster that do not count.
@@ -353,7 +346,8 @@ impl Components {
 fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Vec<Outcome>) {
     let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
         let (one, other, rule) = (one.clone(), other.clone(), *rule);
-        outcomes.push(Outcome::Withheld(WithheldChange { one, other, rule, diff }));
+        let conflict = Conflict::Withheld { one, other, rule };
+        outcomes.push(Outcome::Conflict(ConflictChange { conflict, diff }));
     };
     for (pair, withheld) in &before {
         if after.get(pair).is_none_or(|now| now.0 != withheld.0) {

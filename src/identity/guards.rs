@@ -19,8 +19,6 @@ pub enum Rule {
     AtMost(u8),
     /// It would bring together two that a decision keeps apart.
     Different,
-    /// An end of it, of this type, is shared.
-    SharedAfter(u8),
 }
 
 /// What the definition lets a person have.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::cluster::Component;
 use super::components::{Arrival, Components, Outcome};
+use super::conflicts::{Conflict, ConflictChange};
 use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
@@ -80,9 +81,12 @@ impl Workers {
                         self.belongs.insert(identifier, component);
                     }
                 }
-                Outcome::Withheld(change) => {
-                    let pair = (change.one.hash, change.other.hash);
-                    match change.diff {
+                Outcome::Conflict(ConflictChange { conflict, diff }) => {
+                    let Conflict::Withheld { one, other, .. } = conflict else {
+                        unreachable!("clusters withhold links")
+                    };
+                    let pair = (one.hash, other.hash);
+                    match diff {
                         1 => assert!(self.withheld.insert(pair), "told twice"),
                         _ => assert!(self.withheld.remove(&pair), "taken back untold"),
                     }

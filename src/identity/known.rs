@@ -21,7 +21,7 @@ pub(super) struct Carried {
 }
 
 pub(super) fn carried(row: RowChange) -> impl Iterator<Item = Carried> {
-    let RowChange { time, diff, body } = row;
+    let RowChange { time, diff, body, .. } = row;
     (0..body.identifiers.len()).map(move |index| Carried {
         identifier: body.identifiers[index].clone(),
         time,

@@ -59,7 +59,7 @@ impl CarriedLink {
 
 /// A row links its most trusted identifier with each of the others.
 pub(super) fn links(row: RowChange) -> impl Iterator<Item = CarriedLink> {
-    let RowChange { time, diff, body } = row;
+    let RowChange { time, diff, body, .. } = row;
     (1..body.identifiers.len()).map(move |other| CarriedLink {
         one: body.identifiers[0].clone(),
         other: body.identifiers[other].clone(),

@@ -15,6 +15,7 @@
 
 mod cluster;
 mod components;
+mod conflicts;
 mod directory;
 mod graph;
 mod guards;
@@ -24,6 +25,8 @@ mod joins;
 mod known;
 mod links;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -32,22 +35,22 @@ use serde::{Deserialize, Serialize};
 use crate::decode::admit::RowChange;
 use crate::flow::{Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn};
 use crate::row::IdentifierHash;
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Plan, Publish};
 use crate::time::Micros;
 
 pub use cluster::Component;
-pub use components::WithheldChange;
+pub use conflicts::{Conflict, ConflictChange};
 pub use guards::Rule;
 pub use links::{Bond, LinkChange};
-pub use shared::Shared;
 
 use components::{Arrival, Components, Outcome};
+use conflicts::{Statement, Statements};
 use directory::{Directory, Found, Moved};
 use guards::Guards;
 use joins::{Joins, Order};
 use known::{Carried, KnownIdentifiers};
 use links::{CarriedLink, SupportedLinks};
-use shared::{CountingGates, Passed, ToldGates};
+use shared::{CountingGates, Passed, Shared, ToldGates};
 
 /// What is known of an identifier after a tick in which that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,9 +76,8 @@ pub struct Identified<'scope> {
     /// Identifiers as they become known, are forgotten or turn out to be older.
     pub named: Stream<'scope, Named>,
     pub belongs: Stream<'scope, Belongs>,
-    /// Links that do not count because of `at_most` or a decision.
-    pub withheld: Stream<'scope, WithheldChange>,
-    pub shared: Stream<'scope, Shared>,
+    /// `None` where the definition does not publish them.
+    pub conflicts: Option<Stream<'scope, ConflictChange>>,
 }
 
 pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identified<'scope> {
@@ -89,7 +91,7 @@ pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identif
     );
     let mut supported = SupportedLinks::new(guards.exist());
     let links = in_tick_order(
-        rows.flat_map(links::links),
+        rows.clone().flat_map(links::links),
         Exchange::new(CarriedLink::route),
         "Supported links",
         move |_, batch, changes| supported.apply(batch, changes),
@@ -100,11 +102,21 @@ pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identif
         Outcome::Belongs(identifier, component) => Some(Belongs { identifier, component }),
         _ => None,
     });
-    let withheld = outcomes.flat_map(|outcome| match outcome {
-        Outcome::Withheld(change) => Some(change),
-        _ => None,
+    let conflicts = plan.publishes(Publish::Conflicts).then(|| {
+        let withheld = outcomes.flat_map(|outcome| match outcome {
+            Outcome::Conflict(change) => Some(change),
+            _ => None,
+        });
+        let mut statements = Statements::new(plan);
+        let disagreements = in_tick_order(
+            rows.flat_map(|row| Statement::of(&row)),
+            Exchange::new(Statement::route),
+            "Statements",
+            move |_, batch, changes| statements.apply(batch, changes),
+        );
+        withheld.concat(shared.flat_map(Shared::conflicts)).concat(disagreements)
     });
-    Identified { named, belongs, withheld, shared }
+    Identified { named, belongs, conflicts }
 }
 
 /// Holds the links of shared identifiers back.

@@ -7,17 +7,29 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
 
 /// An identifier began or ceased to be shared, or the number of those who share it changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Shared {
-    pub identifier: Identifier,
-    /// The more trusted type of which it is linked with too many, and with how many; `None`: it is not
-    /// shared.
-    pub by: Option<(u8, u32)>,
+pub(super) struct Shared {
+    identifier: Identifier,
+    /// The more trusted type of which it was linked with too many, and with how many; `None`: it was
+    /// not shared.
+    before: Option<(u8, u32)>,
+    after: Option<(u8, u32)>,
+}
+
+impl Shared {
+    pub fn conflicts(self) -> impl Iterator<Item = ConflictChange> {
+        let change = move |by: Option<(u8, u32)>, diff| {
+            let ((by, count), identifier) = (by?, self.identifier.clone());
+            Some(ConflictChange { conflict: Conflict::Shared { identifier, by, count }, diff })
+        };
+        change(self.before, -1).into_iter().chain(change(self.after, 1))
+    }
 }
 
 /// What the gates send on.
@@ -93,7 +105,7 @@ impl CountingGates {
                 None => self.shared.remove(&hash),
             };
             if before != by {
-                passed.push(Passed::Shared(Shared { identifier, by }));
+                passed.push(Passed::Shared(Shared { identifier, before, after: by }));
             }
         }
         self.gates.pass(passed);
@@ -119,7 +131,7 @@ impl ToldGates {
         for message in batch {
             match message {
                 Passed::Shared(shared) => {
-                    self.gates.close(shared.identifier.hash, shared.by.is_some());
+                    self.gates.close(shared.identifier.hash, shared.after.is_some());
                     passed.push(Passed::Shared(shared));
                 }
                 Passed::Link(change) if self.limits[usize::from(change.one.kind)].is_none() => {

@@ -1,8 +1,8 @@
 //! What each identifier's own rows add up to, and which person that is brought to.
 //!
 //! A row is added up for the identifier that carries it, so that when people merge only what the
-//! smaller side holds per identifier moves, never its rows. Rows that count only `within` a window
-//! are queued by the instant at which they leave it.
+//! smaller side holds per identifier moves, never its rows. Rows that count only within a window are
+//! queued by the instants at which they enter and leave it.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregate::Account;
 use super::partial::Partial;
+use super::windows::Windows;
 use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
 use crate::row::{Body, Datum, IdentifierHash, Input};
@@ -75,22 +76,23 @@ struct Identifier {
 /// One worker's share of the identifiers.
 pub struct Accounts {
     plan: Arc<Plan>,
-    /// The distinct lengths of windows, and for each aggregate which of them it has.
-    windows: Vec<Micros>,
-    window_of: Vec<Option<u8>>,
+    windows: Windows,
     identifiers: HashMap<IdentifierHash, Identifier>,
-    leaving: BucketQueue<Leaving>,
+    /// Rows that enter or leave a window by time alone.
+    turns: BucketQueue<Turn>,
     now: Micros,
     /// Of the tick at hand.
     touched: HashMap<IdentifierHash, Touched>,
 }
 
-/// What a row gave to the aggregates of one window, to be taken back when it leaves.
-struct Leaving {
+/// What a row gives to the aggregates of one window when it enters, or takes back when it leaves.
+struct Turn {
     identifier: IdentifierHash,
     time: Micros,
     diff: i8,
     inputs: Box<[Input]>,
+    /// It enters, and leaves at this reading. `None`: it leaves.
+    until: Option<Micros>,
 }
 
 #[derive(Default)]
@@ -101,30 +103,19 @@ struct Touched {
 
 impl Accounts {
     pub fn new(plan: Arc<Plan>) -> Self {
-        let mut windows = Vec::new();
-        let window_of = plan.aggregates.iter().map(|aggregate| {
-            let within = aggregate.within?;
-            let known = windows.iter().position(|window| *window == within);
-            let index = known.unwrap_or_else(|| {
-                windows.push(within);
-                windows.len() - 1
-            });
-            Some(index as u8)
-        });
         Accounts {
-            window_of: window_of.collect(),
-            windows,
+            windows: Windows::new(&plan),
             plan,
             identifiers: HashMap::new(),
-            leaving: BucketQueue::default(),
+            turns: BucketQueue::default(),
             now: Micros::MIN,
             touched: HashMap::new(),
         }
     }
 
-    /// The next instant at which a row leaves a window.
+    /// The next instant at which a row enters or leaves a window.
     pub fn next_due(&self) -> Option<Micros> {
-        self.leaving.next()
+        self.turns.next()
     }
 
     /// Applies what a tick brings.
@@ -134,7 +125,7 @@ impl Accounts {
             _ => None,
         });
         self.now = read.fold(self.now, Micros::max);
-        self.leave_windows();
+        self.turn_windows();
         for posting in batch {
             match posting {
                 Posting::Now(..) => {}
@@ -159,36 +150,54 @@ impl Accounts {
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {
         let identifier = body.identifiers[0].hash;
-        for input in &body.inputs {
-            let window = self.window_of[input.aggregate as usize];
-            let leaves = window.map(|window| time.saturating_add(self.windows[window as usize]));
-            if leaves.is_none_or(|leaves| leaves > self.now) {
-                self.add(identifier, input.aggregate, input.value.clone(), time, diff);
+        for Input { aggregate, value } in &body.inputs {
+            if self.windows.of(*aggregate).is_none() {
+                self.add(identifier, *aggregate, value, time, diff);
             }
         }
-        for (window, within) in self.windows.iter().enumerate() {
-            let leaves = time.saturating_add(*within);
-            let inside =
-                |input: &&Input| self.window_of[input.aggregate as usize] == Some(window as u8);
-            if leaves <= self.now || !body.inputs.iter().any(|input| inside(&input)) {
+        for window in self.windows.all() {
+            if !body.inputs.iter().any(|input| self.windows.of(input.aggregate) == Some(window)) {
                 continue;
             }
+            let readings = self.windows.readings(window, time);
+            if readings.end <= self.now {
+                continue;
+            }
+            let inside = |input: &&Input| self.windows.of(input.aggregate) == Some(window);
             let inputs = body.inputs.iter().filter(inside).cloned().collect();
-            self.leaving.push(leaves, Leaving { identifier, time, diff, inputs });
-        }
-    }
-
-    fn leave_windows(&mut self) {
-        let mut due = Vec::new();
-        self.leaving.take_due(self.now, |_, leaving| due.push(leaving));
-        for Leaving { identifier, time, diff, inputs } in due {
-            for Input { aggregate, value } in inputs {
-                self.add(identifier, aggregate, value, time, -diff);
+            let enters = Turn { identifier, time, diff, inputs, until: Some(readings.end) };
+            if readings.start > self.now {
+                self.turns.push(readings.start, enters);
+            } else {
+                self.turn(enters);
             }
         }
     }
 
-    fn add(&mut self, hash: IdentifierHash, number: u16, value: Datum, time: Micros, diff: i8) {
+    fn turn_windows(&mut self) {
+        let mut due = Vec::new();
+        self.turns.take_due(self.now, |_, turn| due.push(turn));
+        due.into_iter().for_each(|turn| self.turn(turn));
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        let Turn { identifier, time, diff, until, .. } = turn;
+        if until.is_some_and(|until| until <= self.now) {
+            // It has come and gone since `now()` was last read.
+            return;
+        }
+        let diff = if until.is_some() { diff } else { -diff };
+        for Input { aggregate, value } in &turn.inputs {
+            self.add(identifier, *aggregate, value, time, diff);
+        }
+        if let Some(until) = until
+            && until < Micros::MAX
+        {
+            self.turns.push(until, Turn { until: None, ..turn });
+        }
+    }
+
+    fn add(&mut self, hash: IdentifierHash, number: u16, value: &Datum, time: Micros, diff: i8) {
         let aggregate = &self.plan.aggregates[number as usize];
         let accounts = &mut self.identifiers.entry(hash).or_default().accounts;
         let index = accounts.binary_search_by_key(&number, |(number, _)| *number);
@@ -196,10 +205,10 @@ impl Accounts {
             accounts.insert(index, (number, Account::new(aggregate)));
             index
         });
-        let travels = accounts[index].1.add(aggregate, &value, time, diff as i64);
+        let travels = accounts[index].1.add(aggregate, value, time, diff as i64);
         let touched = self.touched.entry(hash).or_default();
         if travels != 0 {
-            touched.values.push(((number, value), travels as isize));
+            touched.values.push(((number, value.clone()), travels as isize));
         }
     }
 

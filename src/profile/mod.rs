@@ -20,6 +20,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod windows;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -47,7 +48,7 @@ pub fn assemble<'scope>(
 ) -> Stream<'scope, Change> {
     let scope = rows.scope();
     let worker = scope.index() as u64;
-    let rows = rows.flat_map(|RowChange { time, diff, body }| {
+    let rows = rows.flat_map(|RowChange { time, diff, body, .. }| {
         let counts = diff != 0 && !body.inputs.is_empty() && !body.identifiers.is_empty();
         counts.then_some(Posting::Row { time, diff, body })
     });

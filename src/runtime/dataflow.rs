@@ -90,7 +90,8 @@ impl Dataflow {
                 Rc::clone(&due[1]),
                 Rc::clone(&counts),
             );
-            let inputs = sink::Inputs { people, belongings, rejects, now };
+            let conflicts = identified.conflicts;
+            let inputs = sink::Inputs { people, belongings, conflicts, rejects, now };
             let complete = sink::publish(plan, inputs, local, writers, Rc::clone(&counts));
             (handle, complete)
         });

@@ -126,3 +126,31 @@ attributes:
     });
     assert_eq!(known, [[expected]]);
 }
+
+#[test]
+fn calendar_windows_turn_by_the_clocks_of_the_definition() {
+    let definition = format!(
+        "time_zone: America/New_York
+{SOURCES}
+attributes:
+  today:     {{from: web, select: count(*), since: \"date_trunc('day', now())\"}}
+  yesterday: {{from: web, select: count(*), between: [1 day, 2 days]}}
+"
+    );
+    let row = |at: &str| ("web", json!({"device": "d", "at": at}));
+    // Clocks went forward on the 9th: the day ended at four.
+    let known = run(
+        &definition,
+        &[
+            ("2025-03-09T22:00:00Z", &[row("2025-03-09T04:59:59Z"), row("2025-03-09T05:00:00Z")]),
+            ("2025-03-10T03:59:59.999999Z", &[]),
+            ("2025-03-10T04:00:00Z", &[]),
+            ("2025-03-10T04:59:59Z", &[]),
+            ("2025-03-11T05:00:00Z", &[]),
+        ],
+    );
+    let known: Vec<_> =
+        known.iter().map(|people| (&people[0]["today"], &people[0]["yesterday"])).collect();
+    let expected = [(1, 0), (1, 0), (0, 0), (0, 1), (0, 0)].map(|(a, b)| (json!(a), json!(b)));
+    assert_eq!(known, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
+}

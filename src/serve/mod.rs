@@ -2,8 +2,10 @@
 
 mod changelog;
 mod lookup;
+mod report;
 mod tail;
 
 pub use changelog::{Changelog, ChangelogError, Entry, changelogs_in, changelogs_of};
 pub use lookup::{Found, lookup};
+pub use report::report;
 pub use tail::tail;

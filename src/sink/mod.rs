@@ -3,13 +3,14 @@
 //! ```text
 //! evaluated people → rendered ┐
 //! belongings ─────────────────┼→ changes, by key → published records → written → acknowledged
-//! rejects ────────────────────┘
+//! conflicts, rejects ─────────┘
 //! ```
 //!
 //! All changes of a key meet at one worker, so that a key's records leave in the order of their
 //! ticks and what ends a tick as it began is not sent. The probe behind this stage passes a tick when
 //! everything that it sent has been acknowledged.
 
+mod conflicts;
 mod file;
 mod json;
 mod kafka;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
+use crate::identity::ConflictChange;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
 use crate::row::Reject;
@@ -32,6 +34,7 @@ use crate::time::{Micros, Tick};
 pub use publish::Record;
 pub use write::{Failure, Receipt, SinkError, Writer, Writers};
 
+use conflicts::{Conflicts, SingleSources};
 use publish::{Message, Publisher};
 use render::Renderer;
 
@@ -39,6 +42,7 @@ use render::Renderer;
 pub struct Inputs<'scope> {
     pub people: Stream<'scope, Evaluated>,
     pub belongings: Stream<'scope, Belonging>,
+    pub conflicts: Option<Stream<'scope, ConflictChange>>,
     pub rejects: Stream<'scope, Reject>,
     pub now: Stream<'scope, Micros>,
 }
@@ -56,10 +60,24 @@ pub fn publish<'scope>(
     let scope = inputs.now.scope();
     let worker = scope.index() as u64;
     let mut renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
+    let router = publish::Router::new(plan, local as u64);
+    let conflicts = Conflicts::new(plan, router.clone());
+    let single_sources = inputs.conflicts.is_some().then(|| {
+        let mut single_sources = SingleSources::new(conflicts.clone());
+        in_tick_order(
+            inputs.people.clone(),
+            Pipeline,
+            "Single sources",
+            move |_, batch, messages| {
+                batch.iter().for_each(|evaluated| single_sources.apply(evaluated, messages));
+            },
+        )
+    });
+    let conflicts =
+        inputs.conflicts.map(|changes| changes.flat_map(move |change| conflicts.messages(change)));
     let people = in_tick_order(inputs.people, Pipeline, "Render", move |_, batch, messages| {
         batch.into_iter().for_each(|evaluated| renderer.render(evaluated, messages));
     });
-    let router = publish::Router::new(plan, local as u64);
     let belongings = {
         let router = router.clone();
         inputs.belongings.flat_map(move |belonging| publish::belonging_messages(&router, belonging))
@@ -69,7 +87,8 @@ pub fn publish<'scope>(
         inputs.rejects.flat_map(move |reject| publish::reject_messages(&plan, &router, &reject))
     };
     let now = inputs.now.map(move |now| Message::Now(worker, now));
-    let messages = scope.concatenate([people, belongings, rejects, now]);
+    let messages = [people, belongings, rejects, now];
+    let messages = scope.concatenate(messages.into_iter().chain(conflicts).chain(single_sources));
     let mut publisher = Publisher::new(Arc::clone(plan), counts);
     let records = in_tick_order(
         messages,

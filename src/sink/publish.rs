@@ -58,6 +58,14 @@ pub enum Message {
         source: u16,
         value: String,
     },
+    /// Any other key's.
+    Entry {
+        route: u64,
+        output: u16,
+        key: String,
+        before: Option<u128>,
+        after: Option<Value>,
+    },
     /// The reading of `now()`, for the worker of this index.
     Now(u64, Micros),
 }
@@ -84,6 +92,7 @@ impl Message {
             | Message::Segment { route, .. }
             | Message::Belonging { route, .. }
             | Message::Reject { route, .. }
+            | Message::Entry { route, .. }
             | Message::Now(route, _) => *route,
         }
     }
@@ -175,6 +184,7 @@ impl Publisher {
         let mut segments: BTreeMap<(u16, u16, u128), (bool, bool)> = BTreeMap::new();
         let mut belongings: HashMap<IdentifierHash, (Vec<u16>, Belonging)> = HashMap::new();
         let mut rejects = Vec::new();
+        let mut entries: BTreeMap<(u16, String), (Option<u128>, Option<Value>)> = BTreeMap::new();
         for message in batch {
             match message {
                 Message::Now(_, now) => self.now = self.now.max(now),
@@ -204,6 +214,11 @@ impl Publisher {
                 }
                 Message::Reject { output, source, value, .. } => {
                     rejects.push((output, source, value))
+                }
+                Message::Entry { output, key, before, after, .. } => {
+                    let entry = entries.entry((output, key)).or_default();
+                    entry.0 = entry.0.or(before);
+                    entry.1 = entry.1.take().or(after);
                 }
             }
         }
@@ -267,6 +282,12 @@ impl Publisher {
         for (output, source, value) in rejects {
             let key = self.plan.sources[source as usize].name.clone();
             records.push(Record { output, key, value: Some(value + &at), merged_into: None });
+        }
+        for ((output, key), (before, after)) in entries {
+            if before != after.as_ref().map(|value| value.digest) {
+                let value = after.map(|value| value.json + &at);
+                records.push(Record { output, key, value, merged_into: None });
+            }
         }
         let mut counts = self.counts.borrow_mut();
         for record in &records[first..] {

@@ -1,20 +1,17 @@
-//! Attributes: aggregates over a person's rows, and SQL over other attributes.
+//! Attributes: from a person's rows, and by SQL from other attributes.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use datafusion_expr::Expr;
 
-use super::aggregate::{self, Call};
+use super::aggregate;
 use super::fields;
+use super::from_rows::{self, Filed, FromRows};
 use super::instant::Turn;
-use super::plan::{
-    Aggregate, AggregateInput, Attribute, Connector, IdentifierType, Instant, Source, Step,
-};
+use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Source, Step};
 use super::read::{Context, Object, SqlText};
 use super::sql::{NOW, SqlError};
 use super::yaml::Key;
-use crate::time::Micros;
 
 /// Attributes, and the columns that segments and outputs are evaluated over, as they grow.
 pub struct Attributes {
@@ -24,20 +21,6 @@ pub struct Attributes {
     pub profile_schema: SchemaRef,
     pub steps: Vec<Step>,
     pub instants: Vec<Instant>,
-}
-
-/// An attribute from rows, whose expression waits for the schema of all aggregates.
-struct FromRows<'a> {
-    key: &'a Key,
-    text: SqlText,
-    expression: Expr,
-}
-
-/// The aggregates found so far, each with what makes it the same as another.
-#[derive(Default)]
-struct Filed {
-    aggregates: Vec<Aggregate>,
-    identities: Vec<String>,
 }
 
 pub fn read(
@@ -62,7 +45,7 @@ pub fn read(
                 context.complain(object.place_of("sql"), message);
             }
             (Some(_), None) => {
-                for other in ["where", "within"] {
+                for other in ["where", "within", "since", "between"] {
                     if object.get(other).is_some() {
                         let message = format!("'{other}' in {} needs 'from'", object.what);
                         context.complain(object.place_of(other), message);
@@ -72,8 +55,8 @@ pub fn read(
             }
             (None, _) => {
                 let found = context.found.len();
-                if let Some((text, expression)) = select(context, &object, sources, &mut filed) {
-                    from_rows.push(FromRows { key, text, expression });
+                if let Some(attribute) = from_rows::select(context, &object, sources, &mut filed) {
+                    from_rows.push((key, attribute));
                 } else if context.found.len() == found {
                     let message = format!(
                         "{} needs 'from' and 'select', as in {{from: orders, select: count(*)}}, \
@@ -96,7 +79,7 @@ pub fn read(
         steps: Vec::new(),
         instants: Vec::new(),
     };
-    for FromRows { key, text, expression } in from_rows {
+    for (key, FromRows { text, expression, note }) in from_rows {
         let compiled =
             context.dialect.compile(expression, &attributes.aggregate_schema, None, &text.text);
         let Some(expression) = context.check(&text, compiled) else { continue };
@@ -104,6 +87,7 @@ pub fn read(
             &key.name,
             expression.data_type.clone(),
             Step::Aggregates(expression),
+            note,
         );
     }
     let segments: Vec<String> =
@@ -129,6 +113,7 @@ pub fn read(
             &key.name,
             expression.data_type.clone(),
             Step::Derived(expression),
+            None,
         );
     }
     // In the order of the file.
@@ -138,9 +123,9 @@ pub fn read(
 }
 
 impl Attributes {
-    fn add_attribute(&mut self, name: &str, data_type: DataType, step: Step) {
+    fn add_attribute(&mut self, name: &str, data_type: DataType, step: Step, note: Option<String>) {
         let column = self.add_column(name, data_type.clone(), step);
-        self.attributes.push(Attribute { name: name.to_owned(), column, data_type });
+        self.attributes.push(Attribute { name: name.to_owned(), column, data_type, note });
     }
 
     /// Adds a step and its column.
@@ -183,161 +168,6 @@ fn initial_schema(context: &Context, identifiers: &[IdentifierType]) -> SchemaRe
         Field::new("identifiers", DataType::Struct(identifiers), true),
         Field::new(NOW, context.dialect.timestamp(), true),
     ]))
-}
-
-/// Files the aggregates of an attribute and returns the expression over them.
-fn select(
-    context: &mut Context,
-    object: &Object<'_>,
-    sources: &mut [Source],
-    filed: &mut Filed,
-) -> Option<(SqlText, Expr)> {
-    let from = from(context, object, sources)?;
-    let text = object.sql(context, "select")?;
-    let within = within(context, object, sources, &from);
-    let schema = shared_columns(sources, &from);
-    let condition = match object.sql(context, "where") {
-        None => None,
-        Some(text) => {
-            let planned = context.plan_scalar(&text, &schema)?;
-            context.no_now(&text, &planned)?;
-            context.is_boolean(&text, &planned, &schema)?;
-            Some(planned)
-        }
-    };
-    let planned = context.dialect.plan(&text.text, &schema);
-    let planned = context.check(&text, planned)?;
-    context.no_now(&text, &planned)?;
-    let taken = aggregate::take_out(planned, |call| {
-        file_aggregate(context, &text, sources, &from, &schema, within, &condition, call, filed)
-    });
-    let expression = context.check(&text, taken)?;
-    if let Some(column) = expression.column_refs().iter().find(|c| !c.name.starts_with('#')) {
-        let message = format!(
-            "in {}: '{}' stands outside of an aggregate: say which of the person's rows, as in \
-             last({})",
-            text.what, column.name, column.name
-        );
-        context.complain(text.place, message);
-        return None;
-    }
-    Some((text, expression))
-}
-
-#[expect(clippy::too_many_arguments, reason = "what an attribute says, taken apart")]
-fn file_aggregate(
-    context: &Context,
-    text: &SqlText,
-    sources: &mut [Source],
-    from: &[usize],
-    schema: &SchemaRef,
-    within: Option<Micros>,
-    condition: &Option<Expr>,
-    call: Call,
-    filed: &mut Filed,
-) -> Result<usize, SqlError> {
-    let Call { function, argument, filter } = call;
-    let condition = match (condition.clone(), filter) {
-        (Some(one), Some(other)) => Some(one.and(other)),
-        (one, other) => one.or(other),
-    };
-    let identity = format!("{from:?} {within:?} {function:?} {argument:?} {condition:?}");
-    if let Some(index) = filed.identities.iter().position(|known| *known == identity) {
-        return Ok(index);
-    }
-    let dialect = &context.dialect;
-    let found = match &argument {
-        None => None,
-        Some(argument) => {
-            let found = dialect.type_of(argument, schema)?;
-            Some(dialect.language_type(&found)?)
-        }
-    };
-    let (wanted, output) = aggregate::types(function, found.as_ref())?;
-    let index = filed.aggregates.len();
-    if index > u16::MAX as usize {
-        return Err(SqlError::new("more than 65,536 aggregates"));
-    }
-    let mut corrected = false;
-    for source in from {
-        let source = &mut sources[*source];
-        let compile = |expression: &Expr, wanted: &DataType| {
-            dialect.compile(expression.clone(), source.columns(), Some(wanted), &text.text)
-        };
-        let condition = condition.as_ref().map(|c| compile(c, &DataType::Boolean)).transpose()?;
-        let argument = match (&argument, &wanted) {
-            (Some(argument), Some(wanted)) => Some(compile(argument, wanted)?),
-            _ => None,
-        };
-        corrected |=
-            source.add_input(AggregateInput { aggregate: index as u16, condition, argument });
-    }
-    let retracts = within.is_some() || corrected;
-    filed.aggregates.push(Aggregate { function, argument: wanted, output, within, retracts });
-    filed.identities.push(identity);
-    Ok(index)
-}
-
-fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
-    let mut from = Vec::new();
-    for (name, place) in object.texts(context, "from")? {
-        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-        let Some(index) = names.iter().position(|known| *known == name) else {
-            let hint = super::diagnostic::suggest(&name, &names);
-            let message = format!("'from' of {}: unknown source '{name}': {hint}", object.what);
-            context.complain(place, message);
-            return None;
-        };
-        if from.contains(&index) {
-            let message = format!("'from' of {} names '{name}' twice", object.what);
-            context.complain(place, message);
-            return None;
-        }
-        if sources[index].identifiers.is_empty() {
-            let message = format!(
-                "'from' of {}: no identifier is taken from source '{name}', so its rows are \
-                 nobody's",
-                object.what
-            );
-            context.complain(place, message);
-            return None;
-        }
-        from.push(index);
-    }
-    from.sort_unstable();
-    Some(from)
-}
-
-fn within(
-    context: &mut Context,
-    object: &Object<'_>,
-    sources: &[Source],
-    from: &[usize],
-) -> Option<Micros> {
-    let within = object.duration(context, "within")?;
-    for source in from.iter().map(|source| &sources[*source]) {
-        let has_time = source.time.is_some() || matches!(source.connector, Connector::Kafka { .. });
-        if !has_time {
-            let message = format!(
-                "'within' of {} needs the time of rows, and source '{}' has no 'time'",
-                object.what, source.name
-            );
-            context.complain(object.place_of("within"), message);
-        }
-    }
-    Some(within.as_micros() as Micros)
-}
-
-/// The columns that all of the sources have, of one name and type.
-fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
-    let first = sources[from[0]].columns();
-    let shared = first.fields().iter().filter(|field| {
-        from.iter().all(|source| {
-            let other = sources[*source].columns().column_with_name(field.name());
-            other.is_some_and(|(_, other)| other.data_type() == field.data_type())
-        })
-    });
-    Arc::new(Schema::new(shared.cloned().collect::<Vec<_>>()))
 }
 
 /// Expressions in an order in which each comes after those that it names; what names itself in a

@@ -31,7 +31,9 @@ pub fn explain(plan: &Plan) -> String {
     }
     line("\nattributes".to_owned());
     for attribute in &plan.attributes {
-        line(format!("  {:<20}{}", attribute.name, describe(&attribute.data_type)));
+        let note = attribute.note.as_deref().unwrap_or_default();
+        let data_type = describe(&attribute.data_type);
+        line(format!("  {:<20}{data_type:<16}{note}", attribute.name).trim_end().to_owned());
     }
     if !plan.segments.is_empty() {
         line("\nsegments".to_owned());

@@ -2,7 +2,7 @@
 //! the reference.
 
 /// What a value looks like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Shape {
     Text,
     /// SQL over what the description says.
@@ -15,6 +15,8 @@ pub enum Shape {
     Choice(&'static [&'static str]),
     /// A text or a list of texts.
     Texts,
+    /// So many of the kind.
+    ListOf(&'static Shape, std::ops::RangeInclusive<usize>),
     Object(&'static [Field]),
     /// Names chosen by the user.
     MapOf(&'static Shape),
@@ -100,7 +102,9 @@ pub static DEFINITION: &[Field] = &[
     required(
         "outputs",
         Shape::MapOf(&Shape::Object(OUTPUT)),
-        "Changelogs: profiles, segments, identities, rejects, and variants of profiles by any name.",
+        "Changelogs: profiles, segments, identities, rejects, conflicts (links withheld, identifiers \
+         shared, sources that disagree, people whom one source alone knows), and variants of profiles \
+         by any name.",
         "",
     ),
 ];
@@ -306,8 +310,24 @@ pub static ATTRIBUTE: &[Field] = &[
     field(
         "within",
         Shape::Duration,
-        "How far back from now() a row counts, by its time.",
+        "How far back from now() a row counts: while time > now() - within.",
         "30 days",
+    ),
+    field(
+        "since",
+        Shape::Sql,
+        "A calendar window: a row counts while its time is not before date_trunc of now(), plus or \
+         minus an interval. Units: second, minute, hour, day, week (from Monday), month, quarter, \
+         year, by the clocks of the definition's time zone. Months and, beside units from a day on, \
+         days of the interval are the calendar's.",
+        "date_trunc('month', now())",
+    ),
+    field(
+        "between",
+        Shape::ListOf(&Shape::Duration, 2..=2),
+        "How long ago a row counts, for comparing periods: from the first duration after its time to \
+         the second, while now() - second < time <= now() - first.",
+        "[30 days, 60 days]",
     ),
     field(
         "sql",
@@ -332,7 +352,7 @@ pub static OUTPUT: &[Field] = &[
     ),
     field(
         "publish",
-        Shape::Choice(&["profiles", "segments", "identities", "rejects"]),
+        Shape::Choice(&["profiles", "segments", "identities", "rejects", "conflicts"]),
         "What it holds. Default: what its name says.",
         "profiles",
     ),

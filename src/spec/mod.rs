@@ -4,9 +4,11 @@
 
 mod aggregate;
 mod attributes;
+mod calendar;
 mod diagnostic;
 mod explain;
 mod fields;
+mod from_rows;
 mod identity;
 mod instant;
 mod join;
@@ -20,6 +22,8 @@ pub mod sql;
 #[cfg(test)]
 mod tests;
 mod types;
+mod window;
+mod windows;
 mod yaml;
 
 use std::path::Path;
@@ -99,6 +103,10 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
     }
     let segments = segments::read(context, &file, &mut attributes);
     let outputs = outputs::read(context, &file, &attributes);
+    let presence = match outputs.iter().any(|output| output.publish == plan::Publish::Conflicts) {
+        true => outputs::presence(&mut sources, &mut attributes),
+        false => Vec::new(),
+    };
     for source in &sources {
         if kafka.brokers.is_empty() && matches!(source.connector, plan::Connector::Kafka { .. }) {
             needs_brokers(context, &file, &format!("source '{}'", source.name));
@@ -117,6 +125,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         sources,
         identifiers,
         decisions,
+        presence,
         aggregates: attributes.aggregates,
         attributes: attributes.attributes,
         segments,

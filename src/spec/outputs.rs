@@ -1,17 +1,21 @@
 //! Outputs: what is published, and where to.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
 
 use super::attributes::Attributes;
 use super::fields;
-use super::plan::{Output, Publish, Target};
+use super::plan::{Aggregate, AggregateInput, Function, Kind, Output, Publish, Source, Target};
 use super::read::{Context, Object};
 
-const PUBLISHED: [(&str, Publish); 4] = [
+const PUBLISHED: [(&str, Publish); 5] = [
     ("profiles", Publish::Profiles),
     ("segments", Publish::Segments),
     ("identities", Publish::Identities),
     ("rejects", Publish::Rejects),
+    ("conflicts", Publish::Conflicts),
 ];
 
 pub fn read(context: &mut Context, file: &Object<'_>, attributes: &Attributes) -> Vec<Output> {
@@ -127,4 +131,29 @@ fn target(context: &mut Context, object: &Object<'_>) -> Option<Target> {
             None
         }
     }
+}
+
+/// Counts the rows of each source that identifiers are taken from, so that it is known which people
+/// one source alone knows. Returns the sources with their aggregates.
+pub fn presence(sources: &mut [Source], attributes: &mut Attributes) -> Vec<(u16, u16)> {
+    let mut fields = attributes.aggregate_schema.fields().to_vec();
+    let mut presence = Vec::new();
+    for (index, source) in sources.iter_mut().enumerate() {
+        if source.identifiers.is_empty() {
+            continue;
+        }
+        let aggregate = attributes.aggregates.len() as u16;
+        fields.push(Arc::new(Field::new(format!("#{aggregate}"), DataType::Int64, true)));
+        source.inputs.push(AggregateInput { aggregate, condition: None, argument: None });
+        attributes.aggregates.push(Aggregate {
+            function: Function::Count,
+            argument: None,
+            output: DataType::Int64,
+            window: None,
+            retracts: source.kind == Kind::Records,
+        });
+        presence.push((index as u16, aggregate));
+    }
+    attributes.aggregate_schema = Arc::new(Schema::new(fields));
+    presence
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
+pub use super::calendar::{Since, Unit};
+pub use super::window::Window;
 use crate::row::Datum;
 use crate::spec::sql::Expression;
 use crate::time::Micros;
@@ -21,6 +23,9 @@ pub struct Plan {
     /// Most trusted first.
     pub identifiers: Vec<IdentifierType>,
     pub decisions: Option<Decisions>,
+    /// Where conflicts are published: for each source that identifiers are taken from, the aggregate
+    /// that counts a person's rows of it.
+    pub presence: Vec<(u16, u16)>,
     /// Each distinct aggregate once, whatever number of attributes use it.
     pub aggregates: Vec<Aggregate>,
     /// In the order of the file.
@@ -38,6 +43,13 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Instants at which conditions on `now()` can change, over `profile_schema`.
     pub instants: Vec<Instant>,
+}
+
+impl Plan {
+    /// Whether some output holds these.
+    pub fn publishes(&self, what: Publish) -> bool {
+        self.outputs.iter().any(|output| output.publish == what)
+    }
 }
 
 /// Brokers and properties shared by every topic.
@@ -289,7 +301,7 @@ pub struct Aggregate {
     pub argument: Option<DataType>,
     /// The result's type.
     pub output: DataType,
-    pub within: Option<Micros>,
+    pub window: Option<Window>,
     /// Whether rows it counts can be taken back: a source of `records`, a window, or what it looks
     /// at comes from a joined table.
     pub retracts: bool,
@@ -333,6 +345,8 @@ pub struct Attribute {
     /// Its column in `profile_schema`.
     pub column: usize,
     pub data_type: DataType,
+    /// How it chooses rows, for people: `within 30 days`.
+    pub note: Option<String>,
 }
 
 #[derive(Debug)]
@@ -378,6 +392,7 @@ pub enum Publish {
     Segments,
     Identities,
     Rejects,
+    Conflicts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

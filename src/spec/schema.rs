@@ -44,6 +44,12 @@ fn shape(shape: &Shape) -> Value {
         Shape::Texts => json!({
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
         }),
+        Shape::ListOf(item, number) => json!({
+            "type": "array",
+            "items": self::shape(item),
+            "minItems": number.start(),
+            "maxItems": number.end(),
+        }),
         Shape::Object(fields) => object(fields),
         Shape::MapOf(value) => {
             json!({"type": "object", "additionalProperties": self::shape(value)})

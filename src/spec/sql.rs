@@ -152,6 +152,11 @@ impl Dialect {
 
     /// Parses a text to an expression over a schema. Aggregates are left in it, `now()` is a column.
     pub fn plan(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
+        self.rewrite(self.parse(text, schema)?)
+    }
+
+    /// As SQL has it, before anything of ours is done to it.
+    pub fn parse(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         let tokens = Tokenizer::new(&GenericDialect {}, text)
             .tokenize_with_location()
             .map_err(|error| syntax_error(&error.to_string()))?;
@@ -172,10 +177,9 @@ impl Dialect {
         };
         let df_schema = DFSchema::try_from(schema.clone())?;
         let planner = SqlToRel::new_with_options(self, options);
-        let expression = planner
+        planner
             .sql_to_expr(parsed, &df_schema, &mut PlannerContext::new())
-            .map_err(|error| name_unknown(error, schema))?;
-        self.rewrite(expression)
+            .map_err(|error| name_unknown(error, schema))
     }
 
     /// `now()` to its column, timestamps to microseconds in the time zone, days to 24 hours.
@@ -206,6 +210,10 @@ impl Dialect {
             })
         })?;
         Ok(rewritten.data)
+    }
+
+    pub fn time_zone(&self) -> &str {
+        &self.time_zone
     }
 
     pub fn timestamp(&self) -> DataType {

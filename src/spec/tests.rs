@@ -91,3 +91,86 @@ fn a_struct_is_no_column() {
          for each of its fields"
     );
 }
+
+const FORMS: &str = "since is date_trunc of now(), and an interval if you like, as in \
+                     date_trunc('month', now()), date_trunc('year', now()) - interval '1 year'";
+
+#[test]
+fn windows_say_what_they_take() {
+    for since in [
+        "now() - interval '1 month'",
+        "date_trunc('month', now() - interval '1 month')",
+        "date_trunc('month', now()) - interval '1 month' + interval '1 day'",
+        "date_trunc('month', at)",
+        "date_trunc('month', now()) - 1",
+        "timestamp '2025-01-01'",
+    ] {
+        let found = complaint(&format!("{{from: web, select: count(*), since: \"{since}\"}}"));
+        let expected = match since.contains("at)") {
+            true => "in 'since' of attribute 'x': unknown column 'at': there is none".to_owned(),
+            false => format!("in 'since' of attribute 'x': {FORMS}"),
+        };
+        assert_eq!(found, expected, "{since}");
+    }
+    for (window, message) in [
+        (
+            "since: \"date_trunc('fortnight', now())\"",
+            "in 'since' of attribute 'x': date_trunc knows no 'fortnight': there are 'second', \
+             'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'",
+        ),
+        (
+            "since: \"date_trunc('hour', now()) - interval '1 month'\"",
+            "in 'since' of attribute 'x': months are of different lengths: beside \
+             date_trunc('hour', now()) the interval is one of days, hours or less",
+        ),
+        (
+            "between: [60 days, 30 days]",
+            "'between' of attribute 'x' is two durations, the shorter first, as in \
+             [30 days, 60 days] ago: found [60 days, 30 days]",
+        ),
+        (
+            "between: [1 day]",
+            "'between' of attribute 'x' is two durations, the shorter first, as in \
+             [30 days, 60 days] ago: found [1 day]",
+        ),
+        (
+            "between: [1 day, 2 days], within: 1 day",
+            "attribute 'x' has both 'within' and 'between': leave one",
+        ),
+    ] {
+        let found = complaint(&format!("{{from: web, select: count(*), {window}}}"));
+        assert_eq!(found, message);
+    }
+    assert_eq!(
+        complaint("{from: crm, select: count(*), between: [1 day, 2 days]}"),
+        "'between' of attribute 'x' needs the time of rows, and source 'crm' has no 'time'"
+    );
+    assert_eq!(
+        complaint("{sql: '1', since: \"date_trunc('day', now())\"}"),
+        "'since' in attribute 'x' needs 'from'"
+    );
+}
+
+#[test]
+fn the_summary_tells_which_rows_count() {
+    let plan = check(
+        "
+  total:     {from: web, select: sum(price)}
+  week:      {from: web, select: sum(price), within: 7 days}
+  month:     {from: web, select: sum(price), since: \"date_trunc('month', now())\"}
+  last_week: {from: web, select: sum(price), between: [7 days, 14 days]}
+",
+    );
+    let summary = super::explain(&plan.unwrap_or_else(|wrong| panic!("{wrong}")));
+    let lines = summary.lines().skip_while(|line| *line != "attributes").skip(1);
+    let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    assert_eq!(
+        lines,
+        [
+            "  total               decimal(38,2)",
+            "  week                decimal(38,2)   within 7 days",
+            "  month               decimal(38,2)   since date_trunc('month', now())",
+            "  last_week           decimal(38,2)   between 7 days and 14 days ago",
+        ]
+    );
+}

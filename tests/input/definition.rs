@@ -48,6 +48,7 @@ fn plan(sources: Vec<Source>) -> Plan {
             shared_after: None,
         }],
         decisions: None,
+        presence: Vec::new(),
         aggregates: Vec::new(),
         attributes: Vec::new(),
         segments: Vec::new(),

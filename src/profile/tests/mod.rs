@@ -7,6 +7,8 @@ mod world;
 use proptest::prelude::*;
 use world::{Step, World};
 
+use crate::time::SECOND;
+
 /// Few times and values, so that they meet.
 fn step() -> impl Strategy<Value = Step> {
     let identifiers = 0..world::IDENTIFIERS;
@@ -56,6 +58,33 @@ proptest! {
             world.tick(0, &steps);
             world.check();
         }
+        world.retract_everything();
+    }
+
+    #[test]
+    fn rows_enter_and_leave_windows_by_time_alone(
+        ticks in prop::collection::vec((0..5i64, prop::collection::vec(step(), 0..6)), 1..20)
+    ) {
+        let mut world = World::new(
+            "attributes:
+               sliding:  {from: [web, crm], select: sum(value), within: 3 seconds}
+               newest:   {from: web, select: last(letter), within: 3 seconds}
+               calendar: {from: [web, crm], select: count(*), since: \"date_trunc('second', now())\"}
+               before:   {from: crm, select: 'recent(letter, 2)',
+                          since: \"date_trunc('minute', now()) + interval '2 seconds'\"}
+               ago:      {from: [web, crm], select: count(*), between: [2 seconds, 5 seconds]}
+               often:    {from: web, select: mode(letter), between: [1 second, 2 seconds]}",
+        );
+        let mut now = -3 * world::TIME;
+        for (passed, steps) in ticks {
+            now += passed * world::TIME;
+            world.tick(now, &steps);
+            world.check();
+        }
+        world.tick(60 * SECOND, &[]);
+        world.check();
+        world.tick(61 * SECOND, &[]);
+        world.check();
         world.retract_everything();
     }
 }

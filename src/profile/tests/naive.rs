@@ -2,19 +2,32 @@
 
 use super::world::{Member, value_of};
 use crate::row::Datum;
-use crate::spec::plan::{Function, Plan};
-use crate::time::Micros;
+use crate::spec::plan::{Function, Plan, Unit, Window};
+use crate::time::{Micros, SECOND};
 
 /// The value of an aggregate over all rows of the members.
-pub fn value(plan: &Plan, number: u16, members: &[&Member], _now: Micros) -> Option<Datum> {
+pub fn value(plan: &Plan, number: u16, members: &[&Member], now: Micros) -> Option<Datum> {
     let aggregate = &plan.aggregates[number as usize];
     let takes =
         |source: usize| plan.sources[source].inputs.iter().any(|input| input.aggregate == number);
     let rows = members.iter().flat_map(|member| &member.rows).filter(|row| takes(row.source));
+    let rows = rows.filter(|row| counts(aggregate.window, row.time, now));
     let mut values: Vec<(Micros, Datum)> =
         rows.map(|row| (row.time, value_of(aggregate, row))).collect();
     values.sort();
     of_values(aggregate.function, &values)
+}
+
+fn counts(window: Option<Window>, time: Micros, now: Micros) -> bool {
+    match window {
+        None => true,
+        Some(Window::Within(length)) => time > now - length,
+        Some(Window::Between { near, far }) => time <= now - near && time > now - far,
+        Some(Window::Since(since)) => {
+            let unit = if since.unit == Unit::Second { SECOND } else { 60 * SECOND };
+            time >= now.div_euclid(unit) * unit + since.micros
+        }
+    }
 }
 
 /// Of values in the order of (time, value).

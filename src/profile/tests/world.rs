@@ -14,10 +14,12 @@ use crate::metrics::Counts;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
 use crate::spec;
 use crate::spec::plan::{Aggregate, Plan};
-use crate::time::Micros;
+use crate::time::{Micros, SECOND};
 
 pub const IDENTIFIERS: usize = 40;
 pub const COMPONENTS: u128 = 3;
+/// Times of rows are few, and this far apart.
+pub const TIME: Micros = SECOND / 2;
 
 /// What a tick brings.
 #[derive(Clone, Debug)]
@@ -106,7 +108,7 @@ impl World {
             let text = format!("{:02}", number * 7 % IDENTIFIERS);
             let hash = IdentifierHash::of(&plan.identifiers[kind as usize].name, &text);
             let identifier = Identifier { hash, kind, text: text.into() };
-            Member { identifier, first_seen: 20, component: None, rows: Vec::new() }
+            Member { identifier, first_seen: 20 * TIME, component: None, rows: Vec::new() }
         });
         let counts = crate::metrics::SharedCounts::new(Counts::new(2, 0, 1).into());
         World {
@@ -124,17 +126,19 @@ impl World {
     pub fn tick(&mut self, now: Micros, steps: &[Step]) {
         self.now = self.now.max(now);
         let mut postings = vec![Posting::Now(0, now)];
-        let before: Vec<_> = self.members.iter().map(|member| member.component).collect();
+        let stands = |member: &Member| (member.component, member.first_seen);
+        let before: Vec<_> = self.members.iter().map(stands).collect();
         for step in steps {
             self.take(step, &mut postings);
         }
-        for (of, before) in before.into_iter().enumerate() {
+        for (of, (before, first_seen)) in before.into_iter().enumerate() {
             let Member { identifier: Identifier { hash, .. }, component, .. } = self.members[of];
             if component != before {
                 let component = component.unwrap_or(Component::alone(hash));
                 postings.push(Posting::Belongs(Belongs { identifier: hash, component }));
             }
-            if component.is_none() != before.is_none() {
+            if component.is_none() != before.is_none() || first_seen != self.members[of].first_seen
+            {
                 postings.push(self.named(of));
             }
         }
@@ -144,7 +148,7 @@ impl World {
     fn take(&mut self, step: &Step, postings: &mut Vec<Posting>) {
         match *step {
             Step::Add { of, source, time, value } => {
-                let row = Row { source, time, value };
+                let row = Row { source, time: time * TIME, value };
                 postings.push(self.posting(of, &row, 1));
                 self.members[of].rows.push(row);
             }
@@ -161,10 +165,8 @@ impl World {
                 all.for_each(|of| self.members[of].component = to.map(Component));
             }
             Step::SeenAt { of, time } => {
-                if time < self.members[of].first_seen {
-                    self.members[of].first_seen = time;
-                    postings.push(self.named(of));
-                }
+                let member = &mut self.members[of];
+                member.first_seen = member.first_seen.min(time * TIME);
             }
         }
     }

@@ -1,0 +1,184 @@
+//! What does not fit, as it is published: by key, so that repairing the data empties the output.
+//!
+//! | conflict | key |
+//! |---|---|
+//! | a link withheld | `withheld/type:value/type:value` |
+//! | an identifier shared | `shared/type:value` |
+//! | sources that disagree | `disagreement/source/type:value/type/source` |
+//! | a person known to one source alone | `single_source/person` |
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::json::write_text;
+use super::publish::{Message, Router, Value};
+use crate::identity::{Component, Conflict, ConflictChange, Rule};
+use crate::profile::PersonState;
+use crate::row::{Datum, Identifier, IdentifierHash};
+use crate::segment::Evaluated;
+use crate::spec::plan::{Plan, Publish};
+
+/// The outputs of conflicts, and how their keys are routed.
+#[derive(Clone)]
+pub struct Conflicts {
+    plan: Arc<Plan>,
+    router: Router,
+    outputs: Vec<u16>,
+}
+
+impl Conflicts {
+    pub fn new(plan: &Arc<Plan>, router: Router) -> Self {
+        let outputs = plan.outputs.iter().enumerate();
+        let outputs = outputs.filter(|(_, output)| output.publish == Publish::Conflicts);
+        let outputs = outputs.map(|(index, _)| index as u16).collect();
+        Conflicts { plan: Arc::clone(plan), router, outputs }
+    }
+
+    /// A conflict that arose or was resolved.
+    pub fn messages(&self, change: ConflictChange) -> Vec<Message> {
+        let ConflictChange { conflict, diff } = change;
+        let (key, json) = self.describe(&conflict);
+        self.entries(key, json, diff)
+    }
+
+    fn entries(&self, key: String, json: String, diff: i8) -> Vec<Message> {
+        let hash = u128::from_le_bytes(
+            blake3::hash(key.as_bytes()).as_bytes()[..16].try_into().expect("16 of 32 bytes"),
+        );
+        let value = Value::new(json);
+        let entry = |output: &u16| {
+            let (before, after) = match diff {
+                1.. => (None, Some(value.clone())),
+                _ => (Some(value.digest), None),
+            };
+            let route = self.router.route(*output, hash);
+            Message::Entry { route, output: *output, key: key.clone(), before, after }
+        };
+        self.outputs.iter().map(entry).collect()
+    }
+
+    fn describe(&self, conflict: &Conflict) -> (String, String) {
+        let plan = &self.plan;
+        let kind = |kind: u8| plan.identifiers[usize::from(kind)].name.as_str();
+        let source = |source: u16| plan.sources[usize::from(source)].name.as_str();
+        let name =
+            |identifier: &Identifier| format!("{}:{}", kind(identifier.kind), identifier.text);
+        let mut json = String::from("{\"conflict\":");
+        let key = match conflict {
+            Conflict::Withheld { one, other, rule } => {
+                json.push_str("\"withheld\"");
+                match rule {
+                    Rule::AtMost(limited) => {
+                        let of = &plan.identifiers[usize::from(*limited)];
+                        field(&mut json, "rule", "at_most");
+                        field(&mut json, "type", &of.name);
+                        let limit = of.at_most.unwrap_or_default();
+                        write!(json, ",\"limit\":{limit}").expect("to a string");
+                    }
+                    Rule::Different => field(&mut json, "rule", "different"),
+                }
+                field(&mut json, "one", &name(one));
+                field(&mut json, "other", &name(other));
+                format!("withheld/{}/{}", name(one), name(other))
+            }
+            Conflict::Shared { identifier, by, count } => {
+                json.push_str("\"shared\"");
+                field(&mut json, "rule", "shared_after");
+                field(&mut json, "identifier", &name(identifier));
+                field(&mut json, "by", kind(*by));
+                write!(json, ",\"count\":{count}").expect("to a string");
+                format!("shared/{}", name(identifier))
+            }
+            Conflict::Disagreement {
+                identifier,
+                kind: about,
+                source: one,
+                says,
+                other_source: other,
+                other_says,
+            } => {
+                json.push_str("\"disagreement\"");
+                field(&mut json, "identifier", &name(identifier));
+                field(&mut json, "type", kind(*about));
+                field(&mut json, "source", source(*one));
+                list(&mut json, "says", says);
+                field(&mut json, "other_source", source(*other));
+                list(&mut json, "other_says", other_says);
+                let about = kind(*about);
+                format!(
+                    "disagreement/{}/{}/{about}/{}",
+                    source(*one),
+                    name(identifier),
+                    source(*other)
+                )
+            }
+        };
+        (key, json)
+    }
+}
+
+fn field(json: &mut String, name: &str, text: &str) {
+    write!(json, ",\"{name}\":").expect("to a string");
+    write_text(text, json);
+}
+
+fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {
+    let mut texts: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.text).collect();
+    texts.sort_unstable();
+    write!(json, ",\"{name}\":[").expect("to a string");
+    for (index, text) in texts.iter().enumerate() {
+        json.push_str(if index > 0 { "," } else { "" });
+        write_text(text, json);
+    }
+    json.push(']');
+}
+
+/// Which people one source alone knows: one worker's share.
+pub struct SingleSources {
+    conflicts: Conflicts,
+    known: HashMap<Component, (IdentifierHash, u16)>,
+}
+
+impl SingleSources {
+    pub fn new(conflicts: Conflicts) -> Self {
+        SingleSources { conflicts, known: HashMap::new() }
+    }
+
+    pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {
+        for (component, state) in &evaluated.people {
+            let now = self.only_source(state).map(|source| (state.id, source));
+            let before = match now {
+                Some(now) => self.known.insert(*component, now),
+                None => self.known.remove(component),
+            };
+            if before != now {
+                messages.extend(before.into_iter().flat_map(|before| self.entries(before, -1)));
+                messages.extend(now.into_iter().flat_map(|now| self.entries(now, 1)));
+            }
+        }
+        for component in &evaluated.gone {
+            let before = self.known.remove(component);
+            messages.extend(before.into_iter().flat_map(|before| self.entries(before, -1)));
+        }
+    }
+
+    /// The source that all of a person's rows are of, where there are several that it could be.
+    fn only_source(&self, state: &PersonState) -> Option<u16> {
+        let presence = &self.conflicts.plan.presence;
+        let has_rows = |(_, aggregate): &&(u16, u16)| {
+            !matches!(state.aggregates[usize::from(*aggregate)], None | Some(Datum::Integer(0)))
+        };
+        let mut sources = presence.iter().filter(has_rows);
+        let (source, _) = sources.next().filter(|_| presence.len() > 1)?;
+        sources.next().is_none().then_some(*source)
+    }
+
+    fn entries(&self, (person, source): (IdentifierHash, u16), diff: i8) -> Vec<Message> {
+        let person = person.person_id();
+        let mut json = format!("{{\"conflict\":\"single_source\",\"person\":\"{person}\"");
+        field(&mut json, "source", &self.conflicts.plan.sources[usize::from(source)].name);
+        self.conflicts.entries(format!("single_source/{person}"), json, diff)
+    }
+}

@@ -1,0 +1,174 @@
+//! Attributes from rows: which rows count, and the aggregates over them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion_expr::Expr;
+
+use super::aggregate::{self, Call};
+use super::plan::{Aggregate, AggregateInput, Source};
+use super::read::{Context, Object, SqlText};
+use super::sql::SqlError;
+use super::window::Window;
+use super::windows;
+
+/// The aggregates found so far, each with what makes it the same as another.
+#[derive(Default)]
+pub struct Filed {
+    pub aggregates: Vec<Aggregate>,
+    identities: Vec<String>,
+}
+
+/// Which rows an attribute is about.
+struct Rows {
+    /// Indexes into the sources.
+    from: Vec<usize>,
+    /// The columns that all of the sources have.
+    schema: SchemaRef,
+    condition: Option<Expr>,
+    window: Option<Window>,
+}
+
+/// An attribute from rows, whose expression waits for the schema of all aggregates.
+pub struct FromRows {
+    pub text: SqlText,
+    pub expression: Expr,
+    /// How it chooses rows, for people.
+    pub note: Option<String>,
+}
+
+/// Files the aggregates of an attribute and returns the expression over them.
+pub fn select(
+    context: &mut Context,
+    object: &Object<'_>,
+    sources: &mut [Source],
+    filed: &mut Filed,
+) -> Option<FromRows> {
+    let from = from(context, object, sources)?;
+    let text = object.sql(context, "select")?;
+    let (window, note) = windows::window(context, object, sources, &from).unzip();
+    let schema = shared_columns(sources, &from);
+    let condition = match object.sql(context, "where") {
+        None => None,
+        Some(text) => {
+            let planned = context.plan_scalar(&text, &schema)?;
+            context.no_now(&text, &planned)?;
+            context.is_boolean(&text, &planned, &schema)?;
+            Some(planned)
+        }
+    };
+    let planned = context.dialect.plan(&text.text, &schema);
+    let planned = context.check(&text, planned)?;
+    context.no_now(&text, &planned)?;
+    let rows = Rows { from, schema, condition, window };
+    let taken =
+        aggregate::take_out(planned, |call| filed.file(context, &text, sources, &rows, call));
+    let expression = context.check(&text, taken)?;
+    if let Some(column) = expression.column_refs().iter().find(|c| !c.name.starts_with('#')) {
+        let message = format!(
+            "in {}: '{}' stands outside of an aggregate: say which of the person's rows, as in \
+             last({})",
+            text.what, column.name, column.name
+        );
+        context.complain(text.place, message);
+        return None;
+    }
+    Some(FromRows { text, expression, note })
+}
+
+impl Filed {
+    /// The number of an aggregate, which is filed unless it is known.
+    fn file(
+        &mut self,
+        context: &Context,
+        text: &SqlText,
+        sources: &mut [Source],
+        rows: &Rows,
+        call: Call,
+    ) -> Result<usize, SqlError> {
+        let Call { function, argument, filter } = call;
+        let Rows { from, schema, window, .. } = rows;
+        let condition = match (rows.condition.clone(), filter) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+        let identity = format!("{from:?} {window:?} {function:?} {argument:?} {condition:?}");
+        if let Some(index) = self.identities.iter().position(|known| *known == identity) {
+            return Ok(index);
+        }
+        let dialect = &context.dialect;
+        let found = match &argument {
+            None => None,
+            Some(argument) => {
+                let found = dialect.type_of(argument, schema)?;
+                Some(dialect.language_type(&found)?)
+            }
+        };
+        let (wanted, output) = aggregate::types(function, found.as_ref())?;
+        let index = self.aggregates.len();
+        if index > u16::MAX as usize {
+            return Err(SqlError::new("more than 65,536 aggregates"));
+        }
+        let mut corrected = false;
+        for source in from {
+            let source = &mut sources[*source];
+            let compile = |expression: &Expr, wanted: &DataType| {
+                dialect.compile(expression.clone(), source.columns(), Some(wanted), &text.text)
+            };
+            let condition =
+                condition.as_ref().map(|c| compile(c, &DataType::Boolean)).transpose()?;
+            let argument = match (&argument, &wanted) {
+                (Some(argument), Some(wanted)) => Some(compile(argument, wanted)?),
+                _ => None,
+            };
+            let input = AggregateInput { aggregate: index as u16, condition, argument };
+            corrected |= source.add_input(input);
+        }
+        let (window, retracts) = (*window, window.is_some() || corrected);
+        self.aggregates.push(Aggregate { function, argument: wanted, output, window, retracts });
+        self.identities.push(identity);
+        Ok(index)
+    }
+}
+
+fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
+    let mut from = Vec::new();
+    for (name, place) in object.texts(context, "from")? {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        let Some(index) = names.iter().position(|known| *known == name) else {
+            let hint = super::diagnostic::suggest(&name, &names);
+            let message = format!("'from' of {}: unknown source '{name}': {hint}", object.what);
+            context.complain(place, message);
+            return None;
+        };
+        if from.contains(&index) {
+            let message = format!("'from' of {} names '{name}' twice", object.what);
+            context.complain(place, message);
+            return None;
+        }
+        if sources[index].identifiers.is_empty() {
+            let message = format!(
+                "'from' of {}: no identifier is taken from source '{name}', so its rows are \
+                 nobody's",
+                object.what
+            );
+            context.complain(place, message);
+            return None;
+        }
+        from.push(index);
+    }
+    from.sort_unstable();
+    Some(from)
+}
+
+/// The columns that all of the sources have, of one name and type.
+fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
+    let first = sources[from[0]].columns();
+    let shared = first.fields().iter().filter(|field| {
+        from.iter().all(|source| {
+            let other = sources[*source].columns().column_with_name(field.name());
+            other.is_some_and(|(_, other)| other.data_type() == field.data_type())
+        })
+    });
+    Arc::new(Schema::new(shared.cloned().collect::<Vec<_>>()))
+}
