@@ -1,6 +1,6 @@
 //! Aggregates over a list of values, each by its definition.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::DataType;
 use num_bigint::BigInt;
@@ -42,7 +42,49 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
         Function::Last => rows.iter().max().map(|(_, value)| value.clone()),
         Function::Variance => exact::variance(&numbers(rows)).map(Datum::Number),
         Function::Stddev => exact::variance(&numbers(rows)).map(|v| Datum::Number(v.sqrt())),
+        Function::Median => {
+            let mut sorted: Vec<_> = values().collect();
+            sorted.sort();
+            match (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]) {
+                (Datum::Number(a), Datum::Number(b)) => Some(Datum::Number((a + b) / 2.0)),
+                (Datum::Integer(a), Datum::Integer(b)) => {
+                    let sum = i128::from(*a) + i128::from(*b);
+                    Some(Datum::Number(sum as f64 / 2.0))
+                }
+                (Datum::Decimal(a), Datum::Decimal(b)) => {
+                    decimal((BigInt::from(*a) + BigInt::from(*b)) * 5)
+                }
+                other => unreachable!("{other:?} have no mean"),
+            }
+        }
+        Function::Mode => ranked(rows).into_iter().next().map(|(value, _)| value),
+        Function::Top(number) => {
+            let pair =
+                |(value, count)| Datum::Struct([Some(value), Some(Datum::Integer(count))].into());
+            Some(list(ranked(rows).into_iter().take(number.into()).map(pair)))
+        }
+        Function::Recent(number) => {
+            let mut newest: Vec<_> = rows.iter().collect();
+            newest.sort_by(|a, b| b.cmp(a));
+            Some(list(newest.into_iter().take(number.into()).map(|(_, value)| value.clone())))
+        }
+        Function::Distinct => {
+            Some(list(values().collect::<BTreeSet<_>>().into_iter().take(1_000).cloned()))
+        }
     }
+}
+
+fn list(values: impl Iterator<Item = Datum>) -> Datum {
+    Datum::List(values.collect())
+}
+
+/// Values with their counts, the most frequent first, then the least.
+fn ranked(rows: &[(Micros, Datum)]) -> Vec<(Datum, i64)> {
+    let mut counts = BTreeMap::new();
+    rows.iter().for_each(|(_, value)| *counts.entry(value.clone()).or_insert(0) += 1);
+    let mut ranked: Vec<_> = counts.into_iter().collect();
+    ranked.sort_by_key(|(_, count)| -count);
+    ranked
 }
 
 fn numbers(rows: &[(Micros, Datum)]) -> Vec<f64> {

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::DataType;
 use selfsame::columns;
 use selfsame::row::Datum;
-use selfsame::spec::plan::{Output, Plan, Step};
+use selfsame::spec::plan::{Output, Plan, Step, Window};
 use selfsame::spec::sql::Expression;
 use selfsame::time::{DAY, Micros, rfc3339};
 
@@ -20,6 +20,15 @@ pub struct Profile {
     row: RecordBatch,
 }
 
+fn counts(window: Option<Window>, time: Micros, now: Micros) -> bool {
+    match window {
+        None => true,
+        Some(Window::Within(length)) => time > now - length,
+        Some(Window::Between { near, far }) => time > now - far && time <= now - near,
+        Some(Window::Since(since)) => time >= since.border(now),
+    }
+}
+
 impl Profile {
     /// Of the rows that are the person's.
     pub fn new(plan: &Plan, person: &Person, rows: &[&Row], now: Micros) -> Self {
@@ -28,7 +37,7 @@ impl Profile {
             .iter()
             .enumerate()
             .map(|(index, of)| {
-                let counts = |row: &Row| of.within.is_none_or(|within| row.time > now - within);
+                let counts = |row: &Row| counts(of.window, row.time, now);
                 let values = rows.iter().filter(|row| counts(row)).flat_map(|row| {
                     let said = row.said.as_ref().expect("it stands");
                     let values = said.values.iter().filter(|(aggregate, _)| *aggregate == index);
@@ -146,6 +155,7 @@ fn written(value: &Option<Datum>, data_type: &DataType) -> String {
         Some(Datum::Text(text)) => serde_json::to_string(text.as_ref()).expect("text"),
         Some(Datum::Timestamp(at)) => format!("\"{}\"", rfc3339(*at)),
         Some(Datum::Date(days)) => format!("\"{}\"", &rfc3339(i64::from(*days) * DAY)[..10]),
+        Some(Datum::Struct(_)) => "null".to_owned(),
         Some(Datum::List(items)) => {
             let DataType::List(item) = data_type else { unreachable!("a list") };
             let items = items.iter().map(|value| written(&Some(value.clone()), item.data_type()));
