@@ -54,6 +54,8 @@ enum Command {
     },
     /// Print the JSON Schema of the definition file, for editors
     Schema,
+    /// Print the reference of the definition file, every field and function, as Markdown
+    Reference,
     /// Make a deterministic retail history of any size, as files or into Kafka
     Generate(GenerateArgs),
     /// Print the profile of a person, by person id or any identifier
@@ -145,13 +147,18 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run(args),
         Command::Check { spec } => check(&spec),
         Command::Schema => print(&format!("{:#}\n", spec::schema())),
+        Command::Reference => print(&spec::reference()),
         Command::Generate(args) => generate(&args),
         Command::Get(args) => get(&args),
         Command::Tail(args) => tail(&args),
         Command::Report(args) => report(&args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        match error.downcast_ref() {
+            // Each line names its place, in the form that editors follow.
+            Some(wrong @ spec::SpecError::Wrong(_)) => eprintln!("{wrong}"),
+            _ => eprintln!("error: {error}"),
+        }
         ExitCode::FAILURE
     })
 }

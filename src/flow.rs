@@ -16,6 +16,7 @@ use timely::scheduling::Activator;
 
 use crate::time::Tick;
 
+pub use differential_dataflow::consolidation::consolidate;
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};

@@ -120,7 +120,7 @@ fn a_date_in_the_far_future_is_ahead_of_time() {
     assert_eq!(
         events(&[at(r#""9000-01-01T00:00:00Z""#).as_bytes(), at("1e17").as_bytes()]),
         [
-            "2 time_ahead $.at: 9000-01-01T00:00:00.000Z is more than 1 day ahead of the wall clock (2025-07-06T00:00:00.000Z)",
+            "2 time_ahead $.at: 9000-01-01T00:00:00.000Z is more than 1 day ahead of the wall clock",
             "3 out_of_range $.at: 1e17 milliseconds since the epoch lie outside of the years 1 to 9999",
         ]
     );

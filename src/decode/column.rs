@@ -14,6 +14,7 @@ use arrow::datatypes::DataType;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::instant;
 use super::scalar::{self, Fault, shown};
 use crate::row::Datum;
 use crate::spec::plan::Type;
@@ -177,14 +178,14 @@ impl Column {
             }
             (Column::Boolean(_), _) => Err(unexpected("true or false", raw)),
             (Column::Timestamp(builder), b'"') => unquoted(raw)
-                .and_then(|text| scalar::rfc3339(&text))
+                .and_then(|text| instant::rfc3339(&text))
                 .map(|value| builder.append_value(value)),
             (Column::Timestamp(builder), b'-' | b'0'..=b'9') => {
-                scalar::epoch_millis(raw).map(|value| builder.append_value(value))
+                instant::epoch_millis(raw).map(|value| builder.append_value(value))
             }
             (Column::Timestamp(_), _) => Err(unexpected("a timestamp", raw)),
             (Column::Date(builder), b'"') => unquoted(raw)
-                .and_then(|text| scalar::date(&text))
+                .and_then(|text| instant::date(&text))
                 .map(|value| builder.append_value(value)),
             (Column::Date(_), _) => Err(unexpected("a date such as \"2025-07-05\"", raw)),
             (Column::List(list), b'[') => return list.push_json(raw),
@@ -233,13 +234,13 @@ impl Column {
             Column::Timestamp(builder) => {
                 let digits = text.strip_prefix('-').unwrap_or(text);
                 if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    scalar::epoch_millis(text)
+                    instant::epoch_millis(text)
                 } else {
-                    scalar::rfc3339(text)
+                    instant::rfc3339(text)
                 }
                 .map(|value| builder.append_value(value))
             }
-            Column::Date(builder) => scalar::date(text).map(|value| builder.append_value(value)),
+            Column::Date(builder) => instant::date(text).map(|value| builder.append_value(value)),
             Column::List(list) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) if raw.get().starts_with('[') => return list.push_json(raw.get()),
                 _ => Err(Fault::wrong_type(format!(

@@ -16,8 +16,9 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 
 use super::column::Column;
+use super::instant;
 use super::raw::RawRow;
-use super::scalar::{self, Fault};
+use super::scalar::Fault;
 use crate::columns;
 use crate::spec::plan::{Field, Source, Type};
 
@@ -211,7 +212,7 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         }
         Type::Timestamp => {
             let instants = column.as_primitive::<TimestampMicrosecondType>();
-            bad = within(instants.iter(), bad, scalar::in_years);
+            bad = within(instants.iter(), bad, instant::in_years);
         }
         _ => {}
     }

@@ -14,50 +14,13 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::column::Column;
+use super::path::{Node, Paths};
 use super::raw::Flaws;
 use super::scalar::shown;
 use crate::row::Reason;
 use crate::spec::plan::Field;
 
-/// The wanted paths of a source, as a tree of keys.
-pub(super) struct Paths {
-    root: Node,
-    /// Of each field, as messages show it: `$.properties.email`.
-    shown: Vec<String>,
-}
-
-#[derive(Default)]
-struct Node {
-    children: Vec<(String, Node)>,
-    /// Fields whose path ends here.
-    fields: Vec<usize>,
-    /// Fields whose path goes on from here.
-    below: Vec<usize>,
-    shown: String,
-}
-
 impl Paths {
-    pub fn new(fields: &[Field]) -> Self {
-        let mut root = Node { shown: "$".to_owned(), ..Node::default() };
-        let mut shown = Vec::with_capacity(fields.len());
-        for (index, field) in fields.iter().enumerate() {
-            let mut node = &mut root;
-            for key in &field.path {
-                node.below.push(index);
-                let place = node.children.iter().position(|(name, _)| name == key);
-                let place = place.unwrap_or_else(|| {
-                    let shown = extended(&node.shown, key);
-                    node.children.push((key.clone(), Node { shown, ..Node::default() }));
-                    node.children.len() - 1
-                });
-                node = &mut node.children[place].1;
-            }
-            node.fields.push(index);
-            shown.push(shown_path(&field.path));
-        }
-        Paths { root, shown }
-    }
-
     /// Adds one slot to every column, and to `flaws` what is wrong with the row. Whether the row
     /// is a JSON object; of what is none, all slots are null.
     pub fn decode(
@@ -112,20 +75,6 @@ impl Paths {
                 message: format!("expected an object, found {}", shown(row.trim_ascii())),
             }),
         }
-    }
-}
-
-/// A field's path as messages show it: `$.properties.email`.
-pub(super) fn shown_path(keys: &[String]) -> String {
-    keys.iter().fold("$".to_owned(), |path, key| extended(&path, key))
-}
-
-fn extended(path: &str, key: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if !key.is_empty() && key.bytes().all(plain) {
-        format!("{path}.{key}")
-    } else {
-        format!("{path}[{key:?}]")
     }
 }
 

@@ -11,7 +11,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use super::column::Column;
 use super::columnar;
 use super::csv::Cells;
-use super::json::Paths;
+use super::path::Paths;
 use crate::row::Reason;
 use crate::source::{Message, records};
 use crate::spec::plan::{Kind, Source};

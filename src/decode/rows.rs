@@ -15,14 +15,15 @@ use super::Decoded;
 use super::decisions;
 use super::evaluate::{Failures, evaluate, evaluate_where, matches};
 use super::identifiers;
+use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::{Packed, Packing};
 use super::raw::{RawRow, Reading};
 use crate::columns;
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::{Chunk, Payload};
-use crate::spec::plan::{Decisions, Format, Kind, Plan, Source};
+use crate::spec::plan::{Decisions, Kind, Plan, Source};
 use crate::spec::sql::Expression;
-use crate::time::{Micros, rfc3339};
+use crate::time::Micros;
 
 pub(super) struct Context<'a> {
     pub plan: &'a Plan,
@@ -35,7 +36,7 @@ pub(super) struct Context<'a> {
 
 /// What is known of a row, unless it has reasons to be set aside.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// It counts.
     Stands,
     /// It says that its record is gone.
@@ -187,93 +188,6 @@ fn fates(context: &Context<'_>, raw: &mut [RawRow], batch: &RecordBatch) -> Vec<
         .collect()
 }
 
-/// Whether a row must have a time and a key: an event that does not count needs neither.
-fn matters(source: &Source, row: &RawRow, fate: Fate) -> bool {
-    row.reading != Reading::Nothing && (fate != Fate::Dropped || source.kind == Kind::Records)
-}
-
-/// Whether a null of a column may come from a bad value, which has been told already.
-fn excused(source: &Source, row: &RawRow, column: usize) -> bool {
-    let derived = column >= source.fields.len();
-    row.flaws.columns.contains(&column) || derived && !row.flaws.columns.is_empty()
-}
-
-fn check_time(context: &Context<'_>, raw: &mut [RawRow], fates: &[Fate], times: &[Option<Micros>]) {
-    let source = context.source;
-    let latest = context.wall.saturating_add(source.max_ahead);
-    let path = source.time.map_or_else(String::new, |time| path_of(source, time));
-    for (place, row) in raw.iter_mut().enumerate() {
-        if !matters(source, row, fates[place]) {
-            continue;
-        }
-        match times[place] {
-            Some(time) if time > latest => {
-                let ahead = std::time::Duration::from_micros(source.max_ahead.max(0) as u64);
-                let message = format!(
-                    "{} is more than {} ahead of the wall clock ({})",
-                    rfc3339(time),
-                    spoken(ahead),
-                    rfc3339(context.wall)
-                );
-                row.flaws.add("time_ahead", path.as_str(), message);
-            }
-            Some(_) => {}
-            None if source.time.is_some_and(|time| excused(source, row, time)) => {}
-            None => row.flaws.add("missing_time", path.as_str(), "the row has no time"),
-        }
-    }
-}
-
-fn spoken(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (size, unit) = units
-        .into_iter()
-        .find(|(size, _)| seconds >= *size && seconds % size == 0)
-        .unwrap_or((1, "second"));
-    let count = seconds / size;
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
-fn check_key(
-    context: &Context<'_>,
-    raw: &mut [RawRow],
-    fates: &[Fate],
-    keys: Option<&StringArray>,
-) {
-    let source = context.source;
-    let (Some(keys), Some(column)) = (keys, source.key) else { return };
-    let (code, name) = match source.kind {
-        Kind::Events => ("missing_id", "id"),
-        Kind::Records => ("missing_key", "key"),
-    };
-    for (place, row) in raw.iter_mut().enumerate() {
-        if !matters(source, row, fates[place]) {
-            continue;
-        }
-        if let Reading::Tombstone { key } = &row.reading {
-            if let Err((code, message)) = message_key(context.chunk, key.as_ref()) {
-                row.flaws.add(code, "", message);
-            }
-        } else if keys.is_null(place) && !excused(source, row, column) {
-            row.flaws.add(code, path_of(source, column), format!("the row has no {name}"));
-        }
-    }
-}
-
-/// The text of a message's key: what a null payload deletes.
-fn message_key<'chunk>(
-    chunk: &'chunk Chunk,
-    key: Option<&std::ops::Range<usize>>,
-) -> Result<&'chunk str, (&'static str, &'static str)> {
-    let Payload::Messages { bytes, .. } = &chunk.payload else {
-        unreachable!("only messages have null payloads")
-    };
-    let key = key.ok_or(("missing_key", "a null payload without a key deletes nothing"))?;
-    std::str::from_utf8(&bytes[key.clone()])
-        .map_err(|_| ("not_utf8", "the message's key is not UTF-8"))
-}
-
 /// The table of decisions, where this source is it.
 fn table<'a>(context: &Context<'a>) -> Option<&'a Decisions> {
     let decisions = context.plan.decisions.as_ref()?;
@@ -416,13 +330,4 @@ fn set_aside(
 pub(super) fn texts(column: &ArrayRef) -> StringArray {
     let texts = cast(column, &DataType::Utf8).expect("an id or a key has a text");
     texts.as_string::<i32>().clone()
-}
-
-/// Where the user finds a column: a field by its path, a derived column by its place.
-fn path_of(source: &Source, column: usize) -> String {
-    match source.fields.get(column) {
-        Some(field) if source.format == Format::Json => super::json::shown_path(&field.path),
-        Some(field) => field.path.join("."),
-        None => format!("sources.{}.derive.{}", source.name, source.schema.field(column).name()),
-    }
 }

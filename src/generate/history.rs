@@ -45,6 +45,7 @@ pub struct History {
     start: Micros,
     length: Micros,
     clean: bool,
+    mess: u64,
     /// People sign up in the order of `person × step mod people`.
     step: u64,
 }
@@ -57,13 +58,13 @@ const RECORD: u64 = 4;
 
 impl History {
     pub fn new(options: &Options) -> Self {
-        let Options { people, events, seed, start, days, clean, .. } = *options;
+        let Options { people, events, seed, start, days, clean, mess, .. } = *options;
         let mut step = (people as f64 * 0.618) as u64 | 1;
         while greatest_common_divisor(step, people) > 1 {
             step += 2;
         }
         let length = Micros::from(days) * DAY;
-        History { people, events, seed, start, length, clean, step }
+        History { people, events, seed, start, length, clean, mess, step }
     }
 
     /// Tells the whole history.
@@ -95,6 +96,11 @@ impl History {
             }
         }
         Ok(())
+    }
+
+    /// One in so many, or more often where there is more mess.
+    fn one_in(&self, draws: &mut Draws, chances: u64) -> bool {
+        draws.one_in((chances / self.mess).max(2))
     }
 
     /// The instant at a share of the history.
@@ -138,23 +144,26 @@ impl History {
         let (person, _) = self.person(self.someone(&mut draws));
         let share = number as f64 / self.events as f64;
         let mut at = self.at(share);
-        if draws.one_in(100) {
+        if self.one_in(&mut draws, 100) {
             at -= draws.below(2 * DAY as u64) as Micros / 1_000 * 1_000;
         }
         let known = person.is_customer && share > person.signs_up && draws.below(10) < 4;
         // A household's shared device: of the even person of a pair.
         let device = draws.below(person.devices);
-        let owner = if draws.one_in(50) && person.code % 64 == 0 && person.number % 2 == 1 {
+        let shares = person.code % (64 / self.mess).max(2) == 0 && person.number % 2 == 1;
+        let owner = if self.one_in(&mut draws, 50) && shares {
             self.person(person.number - 1).0
         } else {
             person
         };
         let product = (draws.share() * draws.share() * PRODUCTS as f64) as u64;
-        let bad = !self.clean && draws.one_in(1_500);
+        let bad = !self.clean && self.one_in(&mut draws, 1_500);
         let kind = draws.below(100);
-        let twice = draws.one_in(200);
-        let row = writer
-            .event(number, &person, &owner, device, at, known, kind, product, bad, &mut draws);
+        let twice = self.one_in(&mut draws, 200);
+        let test = self.mess > 1 && self.one_in(&mut draws, 50);
+        let row = writer.event(
+            number, &person, &owner, device, at, known, kind, product, bad, test, &mut draws,
+        );
         rows.row(row)?;
         if twice {
             rows.row(writer.again(Destination::Web))?;
@@ -180,11 +189,11 @@ impl History {
         }
         let guest = !(person.is_customer && person.signs_up < share);
         let product = (draws.share() * draws.share() * PRODUCTS as f64) as u64;
-        let bad = !self.clean && draws.one_in(1_000);
+        let bad = !self.clean && self.one_in(&mut draws, 1_000);
         let at = self.at(share);
         let row = writer.order(number, &person, at, guest, product, bad, &mut draws);
         rows.row(row)?;
-        if draws.one_in(200) {
+        if self.one_in(&mut draws, 200) {
             rows.row(writer.again(Destination::Orders))?;
         }
         Ok(())
@@ -199,7 +208,7 @@ impl History {
     ) -> Result<(), R::Error> {
         let (person, mut draws) = self.person(self.at_rank(rank));
         let changes = draws.below(10) < 3;
-        let ends = draws.one_in(50);
+        let ends = self.one_in(&mut draws, 50);
         let (later, wanted) = match kind {
             RecordKind::First => (0.0, true),
             RecordKind::Correction => (0.2, changes),
@@ -210,7 +219,7 @@ impl History {
         }
         let at = self.at(person.signs_up + later);
         let mut draws = Draws::new(self.seed, RECORD, rank * 4 + kind as u64);
-        let bad = !self.clean && draws.one_in(1_000);
+        let bad = !self.clean && self.one_in(&mut draws, 1_000);
         rows.row(writer.record(&person, at, kind, bad, &mut draws))
     }
 }
@@ -254,6 +263,7 @@ mod tests {
                 start: 0,
                 days: 1,
                 clean: true,
+                mess: 1,
                 to: super::super::Target::Folder("unused".into()),
             };
             let history = History::new(&options);

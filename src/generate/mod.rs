@@ -28,6 +28,9 @@ pub struct Options {
     pub days: u32,
     /// Without the mess of real data: no bad rows.
     pub clean: bool,
+    /// How much of that mess there is: what is wrong once in so many rows is wrong so many times as
+    /// often.
+    pub mess: u64,
     pub to: Target,
 }
 
@@ -60,6 +63,16 @@ pub struct GenerateArgs {
     /// Leave out bad rows
     #[arg(long)]
     clean: bool,
+    /// Make bad rows, duplicates, late rows, shared devices, test accounts and erased customers so
+    /// many times as frequent
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "N",
+        conflicts_with = "clean",
+        value_parser = clap::value_parser!(u64).range(1..=100)
+    )]
+    mess: u64,
     /// Write files into this folder: web/, orders/, crm/ and products.csv
     #[arg(long, value_name = "DIR", required_unless_present = "kafka", conflicts_with = "kafka")]
     out: Option<PathBuf>,
@@ -98,6 +111,7 @@ impl GenerateArgs {
             start: START,
             days: self.days,
             clean: self.clean,
+            mess: self.mess,
             to,
         })
     }

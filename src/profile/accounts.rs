@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use differential_dataflow::consolidation::consolidate;
+use crate::flow::consolidate;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use differential_dataflow::consolidation::consolidate;
+use crate::flow::consolidate;
 use hashbrown::HashMap;
 
 use super::accounts::{Holding, Transfer, TransferChange};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::json::write_text;
-use super::publish::{Message, Router, Value};
+use super::message::{Message, Router, Value};
 use crate::identity::{Component, Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::json::write_text;
-use super::publish::Record;
+use super::message::Record;
 use super::write::{Receipt, SinkError};
 
 /// Hands records to the thread that writes a file.

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
-use super::publish::Record;
+use super::message::Record;
 use super::write::{Failure, Receipt, SinkError};
 use crate::spec::plan::{Plan, Publish, Target};
 use crate::wait::wait_for;

@@ -14,12 +14,17 @@ mod conflicts;
 mod file;
 mod json;
 mod kafka;
+mod message;
 mod publish;
 mod render;
 mod write;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
@@ -31,12 +36,14 @@ use crate::segment::Evaluated;
 use crate::spec::plan::Plan;
 use crate::time::{Micros, Tick};
 
-pub use publish::Record;
+pub use message::Record;
 pub use write::{Failure, Receipt, SinkError, Writer, Writers};
 
 use conflicts::{Conflicts, SingleSources};
-use publish::{Message, Publisher};
+use message::{Message, Router};
+use publish::Publisher;
 use render::Renderer;
+use write::Awaited;
 
 /// What reaches this stage, tick by tick.
 pub struct Inputs<'scope> {
@@ -60,7 +67,7 @@ pub fn publish<'scope>(
     let scope = inputs.now.scope();
     let worker = scope.index() as u64;
     let mut renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
-    let router = publish::Router::new(plan, local as u64);
+    let router = Router::new(plan, local as u64);
     let conflicts = Conflicts::new(plan, router.clone());
     let single_sources = inputs.conflicts.is_some().then(|| {
         let mut single_sources = SingleSources::new(conflicts.clone());
@@ -80,11 +87,11 @@ pub fn publish<'scope>(
     });
     let belongings = {
         let router = router.clone();
-        inputs.belongings.flat_map(move |belonging| publish::belonging_messages(&router, belonging))
+        inputs.belongings.flat_map(move |belonging| message::belonging_messages(&router, belonging))
     };
     let rejects = {
         let plan = Arc::clone(plan);
-        inputs.rejects.flat_map(move |reject| publish::reject_messages(&plan, &router, &reject))
+        inputs.rejects.flat_map(move |reject| message::reject_messages(&plan, &router, &reject))
     };
     let now = inputs.now.map(move |now| Message::Now(worker, now));
     let messages = [people, belongings, rejects, now];
@@ -96,6 +103,30 @@ pub fn publish<'scope>(
         "Publish",
         move |_, batch, records| publisher.publish(batch, records),
     );
-    let (probe, _) = write::write(records, writers).probe();
+    let (probe, _) = write(records, writers).probe();
     probe
+}
+
+/// Hands records to writers; what leaves is nothing, but its frontier follows the receipts.
+fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'scope, ()> {
+    let scope = records.scope();
+    records.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Write", |_, info| {
+        let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
+        let activator = scope.worker().sync_activator_for(info.address.to_vec());
+        move |input, output| {
+            input.for_each(|capability, data| {
+                let Some(capability) = capability.retain_least(output.output_index()) else {
+                    return;
+                };
+                let activator = activator.clone();
+                let (receipt, awaited) = Receipt::new(move || {
+                    // The worker has ended when it can't be activated: then nobody waits for this.
+                    let _ = activator.activate();
+                });
+                writers.send(*capability.time(), data, &receipt);
+                under_way.push_back((capability, awaited));
+            });
+            under_way.retain(|(_, awaited)| awaited.is_held());
+        }
+    })
 }

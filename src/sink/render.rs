@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
-use super::publish::{Message, Router, Value};
+use super::message::{Message, Router, Value};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;

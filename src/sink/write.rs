@@ -1,20 +1,14 @@
-//! Records handed to writers, and ticks held until everything that they sent is acknowledged.
+//! The writers of outputs, and the receipts that they hold until what they sent is acknowledged.
 //!
 //! Nothing here blocks a worker: writers are threads beside timely's, and what is under way is bounded
 //! by the number of ticks that the runtime lets be open.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::operators::Capability;
-use timely::dataflow::operators::generic::operator::Operator;
-use timely::scheduling::SyncActivator;
 
 use super::file::FileWriter;
 use super::kafka::TopicWriter;
-use super::publish::Record;
-use crate::flow::{Pipeline, Stream};
+use super::message::Record;
 use crate::spec::plan::{Plan, Target};
 use crate::time::Tick;
 
@@ -48,12 +42,30 @@ pub struct Receipt {
     _signal: Arc<Signal>,
 }
 
-struct Signal(SyncActivator);
+/// Calls when the last receipt is gone.
+struct Signal(Box<dyn Fn() + Send + Sync>);
 
 impl Drop for Signal {
     fn drop(&mut self) {
-        // The worker has ended when it can't be activated: then nobody waits for this.
-        let _ = self.0.activate();
+        (self.0)();
+    }
+}
+
+/// Whether anyone still holds a receipt.
+pub(super) struct Awaited(Weak<Signal>);
+
+impl Receipt {
+    /// `when_gone` is called once nobody holds the receipt or a clone of it.
+    pub(super) fn new(when_gone: impl Fn() + Send + Sync + 'static) -> (Self, Awaited) {
+        let signal = Arc::new(Signal(Box::new(when_gone)));
+        let awaited = Awaited(Arc::downgrade(&signal));
+        (Receipt { _signal: signal }, awaited)
+    }
+}
+
+impl Awaited {
+    pub(super) fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 
@@ -97,45 +109,24 @@ impl Writers {
         let writer = Writer::Memory(records);
         Writers { by_output: vec![writer; plan.outputs.len()] }
     }
-}
-
-/// Hands records over by output; what leaves is nothing, but its frontier follows the receipts.
-pub(super) fn write<'scope>(
-    records: Stream<'scope, Record>,
-    writers: Writers,
-) -> Stream<'scope, ()> {
-    let scope = records.scope();
-    records.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Write", |_, info| {
-        let mut under_way: VecDeque<(Capability<Tick>, Weak<Signal>)> = VecDeque::new();
-        let activator = scope.worker().sync_activator_for(info.address.to_vec());
-        move |input, output| {
-            input.for_each(|capability, data| {
-                let Some(capability) = capability.retain_least(output.output_index()) else {
-                    return;
-                };
-                let signal = Arc::new(Signal(activator.clone()));
-                let tick = *capability.time();
-                under_way.push_back((capability, Arc::downgrade(&signal)));
-                let mut batches: Vec<Vec<Record>> = vec![Vec::new(); writers.by_output.len()];
-                for record in data.drain(..) {
-                    batches[record.output as usize].push(record);
-                }
-                for (writer, batch) in writers.by_output.iter().zip(batches) {
-                    if batch.is_empty() {
-                        continue;
-                    }
-                    let receipt = Receipt { _signal: Arc::clone(&signal) };
-                    match writer {
-                        Writer::File(file) => file.send(batch, receipt),
-                        Writer::Topic(topic) => topic.send(batch, receipt),
-                        Writer::Memory(records) => {
-                            let mut records = records.lock().expect("no one panics with it");
-                            records.entry(tick).or_default().extend(batch);
-                        }
-                    }
-                }
-            });
-            under_way.retain(|(_, signal)| signal.strong_count() > 0);
+    /// Hands the records of a tick over, by output.
+    pub(super) fn send(&self, tick: Tick, records: &mut Vec<Record>, receipt: &Receipt) {
+        let mut batches: Vec<Vec<Record>> = vec![Vec::new(); self.by_output.len()];
+        for record in records.drain(..) {
+            batches[record.output as usize].push(record);
         }
-    })
+        for (writer, batch) in self.by_output.iter().zip(batches) {
+            if batch.is_empty() {
+                continue;
+            }
+            match writer {
+                Writer::File(file) => file.send(batch, receipt.clone()),
+                Writer::Topic(topic) => topic.send(batch, receipt.clone()),
+                Writer::Memory(records) => {
+                    let mut records = records.lock().expect("no one panics with it");
+                    records.entry(tick).or_default().extend(batch);
+                }
+            }
+        }
+    }
 }

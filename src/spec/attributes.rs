@@ -8,10 +8,10 @@ use super::aggregate;
 use super::fields;
 use super::from_rows::{self, Filed, FromRows};
 use super::instant::Turn;
+use super::order::{in_order, words};
 use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Source, Step};
 use super::read::{Context, Object, SqlText};
-use super::sql::{NOW, SqlError};
-use super::yaml::Key;
+use super::sql::{Expression, NOW, SqlError};
 
 /// Attributes, and the columns that segments and outputs are evaluated over, as they grow.
 pub struct Attributes {
@@ -38,11 +38,15 @@ pub fn read(
             context.complain(key.place, format!("{what}: that name is taken, choose another"));
             continue;
         }
-        let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else { continue };
+        let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else {
+            context.broken(&key.name);
+            continue;
+        };
         match (object.get("sql"), object.get("from").or(object.get("select"))) {
             (Some(_), Some(_)) => {
                 let message = format!("{} has both 'sql' and 'from': leave one", object.what);
                 context.complain(object.place_of("sql"), message);
+                context.broken(&key.name);
             }
             (Some(_), None) => {
                 for other in ["where", "within", "since", "between"] {
@@ -51,19 +55,23 @@ pub fn read(
                         context.complain(object.place_of(other), message);
                     }
                 }
-                derived.extend(object.sql(context, "sql").map(|text| (key, text)));
+                match object.sql(context, "sql") {
+                    Some(text) => derived.push((key, text)),
+                    None => context.broken(&key.name),
+                }
             }
             (None, _) => {
-                let found = context.found.len();
-                if let Some(attribute) = from_rows::select(context, &object, sources, &mut filed) {
-                    from_rows.push((key, attribute));
-                } else if context.found.len() == found {
+                if object.get("from").is_none() || object.get("select").is_none() {
                     let message = format!(
                         "{} needs 'from' and 'select', as in {{from: orders, select: count(*)}}, \
                          or 'sql'",
                         object.what
                     );
                     context.complain(object.place, message);
+                }
+                match from_rows::select(context, &object, sources, &mut filed) {
+                    Some(attribute) => from_rows.push((key, attribute)),
+                    None => context.broken(&key.name),
                 }
             }
         }
@@ -82,7 +90,10 @@ pub fn read(
     for (key, FromRows { text, expression, note }) in from_rows {
         let compiled =
             context.dialect.compile(expression, &attributes.aggregate_schema, None, &text.text);
-        let Some(expression) = context.check(&text, compiled) else { continue };
+        let Some(expression) = context.check(&text, compiled) else {
+            context.broken(&key.name);
+            continue;
+        };
         attributes.add_attribute(
             &key.name,
             expression.data_type.clone(),
@@ -93,22 +104,11 @@ pub fn read(
     let segments: Vec<String> =
         file.map(context, "segments").iter().map(|(key, _)| key.name.clone()).collect();
     for (key, text) in in_order(context, "attributes", derived) {
-        let words = super::segments::words(&text.text);
-        if let Some(segment) = segments.iter().find(|segment| words.contains(segment)) {
-            let message = format!(
-                "in {}: '{segment}' is a segment, and attributes come before segments",
-                text.what
-            );
-            context.complain(text.place, message);
-            continue;
-        }
         let schema = Arc::clone(&attributes.profile_schema);
-        let Some(planned) = context.plan_scalar(&text, &schema) else { continue };
-        if context.no_now(&text, &planned).is_none() {
+        let Some(expression) = derive(context, &text, &schema, &segments) else {
+            context.broken(&key.name);
             continue;
-        }
-        let compiled = context.dialect.compile(planned, &schema, None, &text.text);
-        let Some(expression) = context.check(&text, compiled) else { continue };
+        };
         attributes.add_attribute(
             &key.name,
             expression.data_type.clone(),
@@ -120,6 +120,28 @@ pub fn read(
     let position = |name: &str| entries.iter().position(|(key, _)| key.name == name);
     attributes.attributes.sort_by_key(|attribute| position(&attribute.name));
     attributes
+}
+
+fn derive(
+    context: &mut Context,
+    text: &SqlText,
+    schema: &SchemaRef,
+    segments: &[String],
+) -> Option<Expression> {
+    let words = words(&text.text);
+    if let Some(segment) = segments.iter().find(|segment| words.contains(segment)) {
+        let message = format!(
+            "in {}: '{segment}' is a segment, and segments look at attributes, not attributes at \
+             segments: put the condition in its place",
+            text.what
+        );
+        context.complain(text.place_of(segment), message);
+        return None;
+    }
+    let planned = context.plan_scalar(text, schema)?;
+    context.no_now(text, &planned)?;
+    let compiled = context.dialect.compile(planned, schema, None, &text.text);
+    context.check(text, compiled)
 }
 
 impl Attributes {
@@ -168,52 +190,4 @@ fn initial_schema(context: &Context, identifiers: &[IdentifierType]) -> SchemaRe
         Field::new("identifiers", DataType::Struct(identifiers), true),
         Field::new(NOW, context.dialect.timestamp(), true),
     ]))
-}
-
-/// Expressions in an order in which each comes after those that it names; what names itself in a
-/// circle is noted and left out.
-pub fn in_order<'a>(
-    context: &mut Context,
-    what: &str,
-    mut waiting: Vec<(&'a Key, SqlText)>,
-) -> Vec<(&'a Key, SqlText)> {
-    let mut ordered = Vec::new();
-    while !waiting.is_empty() {
-        let names: Vec<&str> = waiting.iter().map(|(key, _)| key.name.as_str()).collect();
-        let is_free = |(_, text): &(&Key, SqlText)| {
-            let words = super::segments::words(&text.text);
-            !words.iter().any(|word| names.contains(&word.as_str()))
-        };
-        let free: Vec<bool> = waiting.iter().map(is_free).collect();
-        if !free.contains(&true) {
-            let (key, text) = &waiting[0];
-            let circle = circle(&waiting, &key.name);
-            let message = format!("{what} that need each other: {circle}");
-            let place = text.place;
-            context.complain(place, message);
-            return ordered;
-        }
-        let mut free = free.into_iter();
-        let (next, rest): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|_| free.next().expect("one each"));
-        ordered.extend(next);
-        waiting = rest;
-    }
-    ordered
-}
-
-fn circle(waiting: &[(&Key, SqlText)], start: &str) -> String {
-    let mut path = vec![start.to_owned()];
-    loop {
-        let last = path.last().expect("it has a start");
-        let text = waiting.iter().find(|(key, _)| key.name == *last).map(|(_, text)| text);
-        let words = text.map(|text| super::segments::words(&text.text)).unwrap_or_default();
-        let next = words.into_iter().find(|word| waiting.iter().any(|(key, _)| key.name == *word));
-        let Some(next) = next else { return path.join(" → ") };
-        if let Some(first) = path.iter().position(|name| *name == next) {
-            path.push(next);
-            return path[first..].join(" → ");
-        }
-        path.push(next);
-    }
 }

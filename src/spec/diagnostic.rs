@@ -51,7 +51,9 @@ impl fmt::Display for Diagnostics {
             write!(f, "{}:{line}:{column}: {message}", self.path.display())?;
             if let Some(text) = self.lines.get(line.saturating_sub(1)) {
                 let margin = " ".repeat(line.to_string().len());
-                let indent = " ".repeat(column.saturating_sub(1));
+                // A tab is as wide as a tab.
+                let before = text.chars().take(column.saturating_sub(1));
+                let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
                 write!(f, "\n {margin} |\n {line} | {text}\n {margin} | {indent}^")?;
             }
         }
@@ -59,18 +61,21 @@ impl fmt::Display for Diagnostics {
     }
 }
 
+/// The name that was most likely meant: the nearest, if it is near.
+pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = found.to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
+    let near = known.iter().map(|name| (distance(name), *name)).min()?;
+    let most = 1 + near.1.chars().count().max(found.chars().count()) / 4;
+    (near.0 <= most).then_some(near.1)
+}
+
 /// "did you mean" the nearest name, or what names there are.
 pub fn suggest(found: &str, known: &[&str]) -> String {
-    let near = known
-        .iter()
-        .map(|name| {
-            (strsim::damerau_levenshtein(&found.to_lowercase(), &name.to_lowercase()), name)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(found.len()) / 4);
-    match near {
-        Some((_, name)) => format!("did you mean '{name}'?"),
+    match nearest(found, known) {
+        Some(name) => format!("did you mean '{name}'?"),
         None if known.is_empty() => "there is none".to_owned(),
+        None if known.len() == 1 => format!("there is {}", list(known)),
         None => format!("there are {}", list(known)),
     }
 }

@@ -7,6 +7,8 @@ pub enum Shape {
     Text,
     /// SQL over what the description says.
     Sql,
+    /// A type of the language; a list's stands in brackets, which make it a list to YAML.
+    Type,
     /// A number and a unit, as in `30 days`.
     Duration,
     /// A whole number from 1.
@@ -26,6 +28,12 @@ pub enum Shape {
     Either(&'static [Shape]),
     /// Any scalar.
     Scalar,
+}
+
+impl Shape {
+    pub fn is_map(&self) -> bool {
+        matches!(self, Shape::MapOf(_) | Shape::MapWith(..))
+    }
 }
 
 /// A field of an object.
@@ -57,6 +65,25 @@ const fn required(
     Field { name, shape, required: true, description, example }
 }
 
+/// A small whole of what has these fields, for messages.
+pub fn example(fields: &[Field]) -> &'static str {
+    let examples = [
+        (DEFINITION, "{sources: …, identity: …, outputs: …}"),
+        (KAFKA, "{brokers: \"localhost:9092\"}"),
+        (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
+        (SOURCE_KAFKA, "{topic: web.events}"),
+        (SOURCE_FIELD, "{type: text, path: properties.email}"),
+        (IDENTIFIER, "{from: {crm: email}}"),
+        (DECISIONS, "{from: decisions, one: left, other: right, verdict: verdict}"),
+        (ATTRIBUTE, "{from: orders, select: count(*)}"),
+        (SEGMENT, "{where: lifetime_value > 500}"),
+        (OUTPUT, "{files: out/profiles.ndjson}"),
+        (OUTPUT_KAFKA, "{topic: profiles}"),
+    ];
+    let known = examples.iter().find(|(known, _)| std::ptr::eq(*known, fields));
+    known.map_or("{name: value}", |(_, example)| example)
+}
+
 /// The whole file.
 pub static DEFINITION: &[Field] = &[
     field("name", Shape::Text, "The definition's name; the file's name unless given.", "retail"),
@@ -72,32 +99,37 @@ pub static DEFINITION: &[Field] = &[
         "The latency that the run's histogram is held against. Default: 200 ms.",
         "200 ms",
     ),
-    field("kafka", Shape::Object(KAFKA), "The brokers shared by every topic.", ""),
+    field(
+        "kafka",
+        Shape::Object(KAFKA),
+        "The brokers shared by every topic.",
+        "{brokers: \"localhost:9092\"}",
+    ),
     required(
         "sources",
         Shape::MapOf(&Shape::Object(SOURCE)),
         "Where records come from, by name.",
-        "",
+        "{orders: {files: \"data/orders/*.ndjson\", kind: events, fields: {email: text}}}",
     ),
     required(
         "identity",
         Shape::MapWith(IDENTITY, &Shape::Object(IDENTIFIER)),
         "The types of identifiers, most trusted first; and `decisions`, what people decided about \
          single identifiers.",
-        "",
+        "{email: {from: {orders: email}}}",
     ),
     field(
         "attributes",
         Shape::MapOf(&Shape::Object(ATTRIBUTE)),
         "What is known about each person, by name.",
-        "",
+        "{orders: {from: orders, select: count(*)}}",
     ),
     field(
         "segments",
         Shape::MapOf(&Shape::Either(&[Shape::Sql, Shape::Object(SEGMENT)])),
         "Which people belong together, by name: SQL over attributes, other segments, \
          identifiers['type'] and now(). Null counts as not in.",
-        "lifetime_value > 500",
+        "{big_spenders: lifetime_value > 500}",
     ),
     required(
         "outputs",
@@ -105,7 +137,7 @@ pub static DEFINITION: &[Field] = &[
         "Changelogs: profiles, segments, identities, rejects, conflicts (links withheld, identifiers \
          shared, sources that disagree, people whom one source alone knows), and variants of profiles \
          by any name.",
-        "",
+        "{profiles: {files: out/profiles.ndjson}}",
     ),
 ];
 
@@ -174,7 +206,7 @@ pub static SOURCE: &[Field] = &[
     ),
     required(
         "fields",
-        Shape::MapOf(&Shape::Either(&[Shape::Text, Shape::Object(SOURCE_FIELD)])),
+        Shape::MapOf(&Shape::Either(&[Shape::Type, Shape::Object(SOURCE_FIELD)])),
         "What to take out of a row, and as what type: text, integer, number, decimal(p,s), boolean, \
          timestamp, date, json, or a list such as [text].",
         "{user_id: text, amount: \"decimal(12,2)\"}",
@@ -220,7 +252,7 @@ pub static SOURCE_KAFKA: &[Field] = &[
 ];
 
 pub static SOURCE_FIELD: &[Field] = &[
-    required("type", Shape::Text, "The type, as above.", "text"),
+    required("type", Shape::Type, "The type, as above.", "text"),
     field(
         "path",
         Shape::Text,

@@ -48,21 +48,30 @@ pub fn select(
     let text = object.sql(context, "select")?;
     let (window, note) = windows::window(context, object, sources, &from).unzip();
     let schema = shared_columns(sources, &from);
-    let condition = match object.sql(context, "where") {
-        None => None,
-        Some(text) => {
-            let planned = context.plan_scalar(&text, &schema)?;
-            context.no_now(&text, &planned)?;
-            context.is_boolean(&text, &planned, &schema)?;
-            Some(planned)
-        }
-    };
+    let condition = object.sql(context, "where").map(|text| {
+        let planned = context.plan_scalar(&text, &schema)?;
+        context.no_now(&text, &planned)?;
+        context.is_boolean(&text, &planned, &schema)?;
+        Some(planned)
+    });
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
     context.no_now(&text, &planned)?;
+    if !aggregate::has_aggregate(&planned) && planned.column_refs().is_empty() {
+        let message = format!(
+            "in {}: there is no aggregate in it: say what of the person's rows, as in count(*), or \
+             give 'sql' alone",
+            text.what
+        );
+        context.complain(text.place, message);
+        return None;
+    }
+    // A condition that is wrong has been noted.
+    let condition = condition.map_or(Some(None), |planned| planned.map(Some))?;
     let rows = Rows { from, schema, condition, window };
     let taken =
         aggregate::take_out(planned, |call| filed.file(context, &text, sources, &rows, call));
+    let taken = taken.map_err(|error| context.dialect.at_aggregate(error, &text.text));
     let expression = context.check(&text, taken)?;
     if let Some(column) = expression.column_refs().iter().find(|c| !c.name.starts_with('#')) {
         let message = format!(
@@ -70,7 +79,7 @@ pub fn select(
              last({})",
             text.what, column.name, column.name
         );
-        context.complain(text.place, message);
+        context.complain(text.place_of(&column.name), message);
         return None;
     }
     Some(FromRows { text, expression, note })
@@ -136,9 +145,11 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
     for (name, place) in object.texts(context, "from")? {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let Some(index) = names.iter().position(|known| *known == name) else {
-            let hint = super::diagnostic::suggest(&name, &names);
-            let message = format!("'from' of {}: unknown source '{name}': {hint}", object.what);
-            context.complain(place, message);
+            if !context.is_broken(&name) {
+                let hint = super::diagnostic::suggest(&name, &names);
+                let message = format!("'from' of {}: unknown source '{name}': {hint}", object.what);
+                context.complain(place, message);
+            }
             return None;
         };
         if from.contains(&index) {
@@ -146,16 +157,20 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
             context.complain(place, message);
             return None;
         }
-        if sources[index].identifiers.is_empty() {
+        if sources[index].identifiers.is_empty() && !context.is_broken(&name) {
             let message = format!(
                 "'from' of {}: no identifier is taken from source '{name}', so its rows are \
-                 nobody's",
+                 nobody's: name one of its columns in 'identity'",
                 object.what
             );
             context.complain(place, message);
-            return None;
         }
         from.push(index);
+    }
+    if from.is_empty() {
+        let message = format!("'from' of {} names no source: add one", object.what);
+        context.complain(object.place_of("from"), message);
+        return None;
     }
     from.sort_unstable();
     Some(from)

@@ -6,10 +6,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::aggregate::describe;
+use super::columns::column;
 use super::fields;
 use super::plan::{Decisions, IdentifierType, Kind, Source};
 use super::read::{Context, Object, texts};
-use super::sources::column;
 
 pub fn read(
     context: &mut Context,
@@ -22,15 +22,22 @@ pub fn read(
         context.complain(file.place_of("identity"), "more than 255 types of identifiers");
         return identifiers;
     }
+    let mut is_told = false;
     let types = entries.iter().filter(|(key, _)| key.name != DECISIONS);
     for (kind, (key, node)) in types.enumerate() {
+        let found = context.found.len();
         let what = format!("identifier type '{}'", key.name);
         if key.name.contains([':', '/']) {
             let message = format!("{what}: a ':' or '/' in its name would be part of keys");
             context.complain(key.place, message);
         }
-        let Some(object) = Object::read(context, what, node, fields::IDENTIFIER) else { continue };
+        let Some(object) = Object::read(context, what, node, fields::IDENTIFIER) else {
+            context.broken(&key.name);
+            is_told = true;
+            continue;
+        };
         columns(context, &object, kind as u8, sources);
+        is_told |= context.found.len() > found;
         let schema: SchemaRef =
             Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, true)]));
         let normalize = object.sql(context, "normalize").and_then(|text| {
@@ -61,7 +68,13 @@ pub fn read(
     }
     for source in sources.iter_mut() {
         source.identifiers.sort_unstable();
-        if source.kind == Kind::Events && source.identifiers.is_empty() && !identifiers.is_empty() {
+        if !source.identifiers.is_empty() {
+            continue;
+        }
+        // Without what is wrong above, it might have one.
+        if is_told || identifiers.is_empty() || context.is_broken(&source.name) {
+            context.broken(&source.name);
+        } else if source.kind == Kind::Events {
             let message = format!(
                 "no identifier is taken from source '{}', so its events are nobody's: name one of \
                  its columns in 'identity'",
@@ -113,7 +126,7 @@ pub fn decisions(
         let column = column(context, &what, &text, place, &source.schema, joined)?;
         let found = source.schema.field(column).data_type();
         if found != &DataType::Utf8 {
-            let message = format!("{what}: '{text}' is a {}, not a text", describe(found));
+            let message = format!("{what}: '{text}' is of type {}, not text", describe(found));
             context.complain(place, message);
         }
         Some(column)
@@ -128,8 +141,11 @@ fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [
         let what = format!("'from' of {}", object.what);
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         let Some(index) = names.iter().position(|name| *name == key.name) else {
-            let hint = super::diagnostic::suggest(&key.name, &names);
-            context.complain(key.place, format!("{what}: unknown source '{}': {hint}", key.name));
+            if !context.is_broken(&key.name) {
+                let hint = super::diagnostic::suggest(&key.name, &names);
+                let message = format!("{what}: unknown source '{}': {hint}", key.name);
+                context.complain(key.place, message);
+            }
             continue;
         };
         let source = &mut sources[index];
@@ -137,6 +153,7 @@ fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [
             let what = format!("{what}, source '{}'", source.name);
             let joined = source.joined_columns();
             let Some(column) = column(context, &what, &name, place, &source.schema, joined) else {
+                context.broken(&source.name);
                 continue;
             };
             let found = source.schema.field(column).data_type();
@@ -148,9 +165,11 @@ fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [
             if !is_text {
                 let found = describe(found);
                 let message = format!(
-                    "{what}: '{name}' is a {found}, and identifiers are text: declare it as text"
+                    "{what}: '{name}' is of type {found}, and identifiers are text: declare it as \
+                     text"
                 );
                 context.complain(place, message);
+                context.broken(&source.name);
                 continue;
             }
             source.identifiers.push((kind, column));
@@ -164,7 +183,8 @@ fn ignore(context: &mut Context, object: &Object<'_>) -> GlobSet {
         match GlobBuilder::new(&text).literal_separator(false).build() {
             Ok(glob) => drop(set.add(glob)),
             Err(error) => {
-                let message = format!("'ignore' of {}: '{text}' is no glob: {error}", object.what);
+                let why = error.kind();
+                let message = format!("'ignore' of {}: '{text}' is no glob: {why}", object.what);
                 context.complain(place, message);
             }
         }

@@ -12,35 +12,13 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
 use super::aggregate::describe;
+use super::columns::column;
 use super::diagnostic::suggest;
 use super::plan::{Joined, JoinedTable, Kind, Source};
 use super::read::{Context, Object, SqlText};
-use super::sources::column;
+use super::sources::TIME;
 use super::sql::{Expression, QUALIFIED};
-
-/// The tables that a source joins, as its definition is read.
-#[derive(Default)]
-pub struct Tables {
-    tables: Vec<Table>,
-    /// Their columns, under the names that they have here.
-    pub columns: Vec<FieldRef>,
-    /// Derived columns that look at them, or at each other.
-    pub derived: Vec<Derived>,
-}
-
-struct Table {
-    name: String,
-    /// Index into the sources.
-    source: usize,
-    columns: usize,
-}
-
-/// A derived column that looks at joined ones.
-pub struct Derived {
-    pub text: SqlText,
-    pub planned: Expr,
-    pub column: FieldRef,
-}
+use super::yaml::Key;
 
 /// A source of the file, as far as it has been read.
 pub struct Known {
@@ -50,77 +28,77 @@ pub struct Known {
     pub source: Option<Source>,
 }
 
-/// Finds the tables. `taken` are the names that columns of the source's own have.
-pub fn tables(
-    context: &mut Context,
-    object: &Object<'_>,
-    taken: &BTreeSet<&str>,
-    known: &[Known],
-) -> Tables {
-    let mut tables: Vec<Table> = Vec::new();
-    for (key, _) in object.map(context, "join") {
-        let what = format!("'join' of {}", object.what);
-        let name = &key.name;
-        let Some(index) = known.iter().position(|known| known.name == *name) else {
-            let names: Vec<&str> = known.iter().map(|known| known.name.as_str()).collect();
-            let hint = suggest(name, &names);
-            context.complain(key.place, format!("{what}: unknown source '{name}': {hint}"));
-            continue;
-        };
-        if known[index].joins {
-            let message = format!(
-                "{what}: source '{name}' joins tables itself, and a joined table may not: join \
-                 those tables here"
-            );
-            context.complain(key.place, message);
-            continue;
-        }
-        let Some(table) = &known[index].source else { continue };
-        if table.kind == Kind::Events {
-            let message = format!(
-                "{what}: source '{name}' has events, and a joined table has records: one row a key"
-            );
-            context.complain(key.place, message);
-            continue;
-        }
-        let columns = table.fields.len() + table.derived.len();
-        tables.push(Table { name: name.clone(), source: index, columns });
-    }
-    let columns_of = |table: &Table| {
-        let source = known[table.source].source.as_ref().expect("just found");
-        source.schema.fields()[..table.columns].to_vec()
-    };
-    let all: Vec<FieldRef> = tables.iter().flat_map(columns_of).collect();
-    let is_taken = |name: &String| {
-        taken.contains(name.as_str()) || all.iter().filter(|other| other.name() == name).count() > 1
-    };
-    let mut columns = Vec::with_capacity(all.len());
-    for table in &tables {
-        for column in columns_of(table) {
-            let qualified = format!("{}.{}", table.name, column.name());
-            let name = if is_taken(column.name()) { &qualified } else { column.name() };
-            let metadata = [(QUALIFIED.to_owned(), qualified.clone())].into();
-            let column = Field::new(name, column.data_type().clone(), true);
-            columns.push(Arc::new(column.with_metadata(metadata)));
-        }
-    }
-    Tables { tables, columns, derived: Vec::new() }
+/// The tables that a source joins, as its definition is read.
+pub struct Tables {
+    tables: Vec<Table>,
+    /// Their columns, under the names that they have here.
+    columns: Vec<FieldRef>,
+    /// Derived columns that look at them, or at each other.
+    pub derived: Vec<Derived>,
+}
+
+struct Table {
+    name: String,
+    /// Index into the sources.
+    source: usize,
+    /// All but the pseudo-column `time`.
+    columns: Vec<FieldRef>,
+}
+
+/// A derived column that looks at joined ones.
+pub struct Derived {
+    pub text: SqlText,
+    pub planned: Expr,
+    pub column: FieldRef,
 }
 
 impl Tables {
+    /// Finds the tables of a source that has these fields.
+    pub fn read(
+        context: &mut Context,
+        object: &Object<'_>,
+        fields: &Schema,
+        known: &[Known],
+    ) -> Self {
+        let entries = object.map(context, "join");
+        let found = entries.iter().filter_map(|(key, _)| table(context, &object.what, key, known));
+        let tables: Vec<Table> = found.collect();
+        let fields = fields.fields().iter().map(|field| field.name().as_str());
+        let derived = object.map(context, "derive").iter().map(|(key, _)| key.name.as_str());
+        let own: BTreeSet<&str> = fields.chain(derived).chain([TIME]).collect();
+        let all = tables.iter().flat_map(|table| &table.columns);
+        let all: Vec<&String> = all.map(|column| column.name()).collect();
+        let is_taken = |name: &String| {
+            own.contains(name.as_str()) || all.iter().filter(|other| **other == name).count() > 1
+        };
+        let columns = tables.iter().flat_map(|table| {
+            table.columns.iter().map(|column| {
+                let qualified = format!("{}.{}", table.name, column.name());
+                let name = if is_taken(column.name()) { &qualified } else { column.name() };
+                let column = Field::new(name, column.data_type().clone(), true);
+                let metadata = [(QUALIFIED.to_owned(), qualified)].into();
+                Arc::new(column.with_metadata(metadata))
+            })
+        });
+        Tables { columns: columns.collect(), tables, derived: Vec::new() }
+    }
+
     /// The columns that come by joins: those of tables, and those derived from them.
     pub fn all_columns(&self) -> Vec<FieldRef> {
         let derived = self.derived.iter().map(|derived| &derived.column);
         self.columns.iter().chain(derived).cloned().collect()
     }
 
-    /// Whether an expression looks at one of them.
-    pub fn looks_at(&self, planned: &Expr) -> bool {
-        let columns = self.all_columns();
-        planned
-            .column_refs()
-            .iter()
-            .any(|used| columns.iter().any(|known| *known.name() == used.name))
+    /// The source's own columns and, beside them, these.
+    pub fn beside(&self, own: &Schema) -> SchemaRef {
+        Arc::new(Schema::new([own.fields(), &*self.all_columns()].concat()))
+    }
+
+    /// One of these columns that an expression looks at.
+    pub fn looked_at(&self, planned: &Expr) -> Option<String> {
+        let used = planned.column_refs();
+        let is_used = |column: &&FieldRef| used.iter().any(|used| used.name == *column.name());
+        self.all_columns().iter().find(is_used).map(|column| column.name().clone())
     }
 
     /// Compiles what is derived, behind all of the source's own columns.
@@ -131,16 +109,17 @@ impl Tables {
         own: &SchemaRef,
     ) -> Option<Joined> {
         object.get("join")?;
+        let joined = self.all_columns();
         let mut first = own.fields().len();
         let mut tables = Vec::new();
-        for table in &self.tables {
-            let (source, columns) = (table.source, table.columns);
-            if let Some(key) = key(context, object, &table.name, own, &self.all_columns()) {
+        for table in self.tables {
+            let (source, columns) = (table.source, table.columns.len());
+            if let Some(key) = key(context, object, &table.name, own, &joined) {
                 tables.push(JoinedTable { source, key, first, columns });
             }
             first += columns;
         }
-        let mut fields = [own.fields().to_vec(), self.columns].concat();
+        let mut fields = [own.fields(), &*self.columns].concat();
         let mut derived = Vec::new();
         for Derived { text, planned, column } in self.derived {
             let schema: SchemaRef = Arc::new(Schema::new(fields.clone()));
@@ -159,6 +138,36 @@ impl Tables {
     }
 }
 
+/// The table that a source joins under a name.
+fn table(context: &mut Context, source: &str, key: &Key, known: &[Known]) -> Option<Table> {
+    let (what, name) = (format!("'join' of {source}"), &key.name);
+    let Some(index) = known.iter().position(|known| known.name == *name) else {
+        if !context.is_broken(name) {
+            let names: Vec<&str> = known.iter().map(|known| known.name.as_str()).collect();
+            let hint = suggest(name, &names);
+            context.complain(key.place, format!("{what}: unknown source '{name}': {hint}"));
+        }
+        return None;
+    };
+    if known[index].joins {
+        let message = format!(
+            "{what}: source '{name}' joins tables itself, and what is joined may not: join those \
+             tables here"
+        );
+        context.complain(key.place, message);
+        return None;
+    }
+    let table = known[index].source.as_ref()?;
+    if table.kind == Kind::Events {
+        let message =
+            format!("{what}: source '{name}' has events, and a table has records: one row a key");
+        context.complain(key.place, message);
+    }
+    let columns = table.fields.len() + table.derived.len();
+    let columns = table.schema.fields()[..columns.min(table.schema.fields().len())].to_vec();
+    Some(Table { name: name.clone(), source: index, columns })
+}
+
 /// The column whose text is the key of a table's record.
 fn key(
     context: &mut Context,
@@ -173,8 +182,8 @@ fn key(
     let key = column(context, &what, &name, node.place, own, joined)?;
     let found = own.field(key).data_type();
     if matches!(found, DataType::List(_) | DataType::Float64) {
-        let message =
-            format!("{what}: '{name}' is a {}, and no table has such a key", describe(found));
+        let found = describe(found);
+        let message = format!("{what}: '{name}' is of type {found}, and no table has such a key");
         context.complain(node.place, message);
     }
     Some(key)

@@ -5,6 +5,7 @@
 mod aggregate;
 mod attributes;
 mod calendar;
+mod columns;
 mod diagnostic;
 mod explain;
 mod fields;
@@ -12,9 +13,13 @@ mod from_rows;
 mod identity;
 mod instant;
 mod join;
+mod mistake;
+mod order;
+mod origin;
 mod outputs;
 pub mod plan;
 mod read;
+mod reference;
 mod schema;
 mod segments;
 mod sources;
@@ -33,6 +38,7 @@ use std::time::Duration;
 pub use aggregate::MOST_VALUES;
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use explain::explain;
+pub use reference::reference;
 pub use schema::schema;
 
 use plan::{Kafka, Plan};
@@ -50,9 +56,19 @@ pub enum SpecError {
 
 /// Reads and checks a definition file. `${NAME}` is taken from the environment.
 pub fn load(path: &Path) -> Result<Plan, SpecError> {
-    let text = std::fs::read_to_string(path)
+    let bytes = std::fs::read(path)
         .map_err(|source| SpecError::File { path: path.display().to_string(), source })?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     Ok(parse(&text, path, &|name| std::env::var(name).ok())?)
+}
+
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
+    let text = String::from_utf8_lossy(error.as_bytes());
+    let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let place = Place { line: before.matches('\n').count() + 1, column: line.chars().count() + 1 };
+    let message = "this is no text in UTF-8: save the file in it".to_owned();
+    Diagnostics::new(path, &text, vec![Diagnostic { place, message }])
 }
 
 /// Checks a definition's text. `path` gives it its name, and a folder to its files.
@@ -64,7 +80,7 @@ pub fn parse(
     let mut found = Vec::new();
     let document = yaml::read(text, environment, &mut found);
     let utc: Arc<str> = Arc::from("UTC");
-    let mut context = Context { found, dialect: Dialect::new(&utc) };
+    let mut context = Context::new(found, Dialect::new(&utc));
     let plan = match &document {
         Some(document) => definition(&mut context, document, path),
         None => {
@@ -98,24 +114,21 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
     let identifiers = identity::read(context, &file, &mut sources);
     let decisions = identity::decisions(context, &file, &sources);
     let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
-    if context.found.is_empty() {
-        join::settle(&mut sources);
-    }
     let segments = segments::read(context, &file, &mut attributes);
-    let outputs = outputs::read(context, &file, &attributes);
+    let outputs = outputs::read(context, &file, &sources, &attributes);
     let presence = match outputs.iter().any(|output| output.publish == plan::Publish::Conflicts) {
         true => outputs::presence(&mut sources, &mut attributes),
         false => Vec::new(),
     };
-    for source in &sources {
-        if kafka.brokers.is_empty() && matches!(source.connector, plan::Connector::Kafka { .. }) {
-            needs_brokers(context, &file, &format!("source '{}'", source.name));
-        }
+    if context.found.is_empty() {
+        join::settle(&mut sources);
     }
-    for output in &outputs {
-        if kafka.brokers.is_empty() && matches!(output.target, plan::Target::Kafka { .. }) {
-            needs_brokers(context, &file, &format!("output '{}'", output.name));
-        }
+    let says = |node: &yaml::Node| match &node.value {
+        yaml::Value::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),
+        _ => !node.is_null(),
+    };
+    if kafka.brokers.is_empty() && !file.get("kafka").is_some_and(says) {
+        needs_brokers(context, &file);
     }
     Some(Plan {
         name: name.or(stem).unwrap_or_default(),
@@ -141,10 +154,11 @@ fn time_zone(context: &mut Context, file: &Object<'_>) -> Arc<str> {
     let Some((name, place)) = file.text(context, "time_zone") else { return Arc::from("UTC") };
     if name.parse::<chrono_tz::Tz>().is_err() {
         let names: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
-        let near = names.iter().min_by_key(|known| strsim::levenshtein(known, &name));
-        let near = near.copied().unwrap_or("UTC");
-        let message =
-            format!("'{name}' is no time zone of the IANA database: did you mean '{near}'?");
+        let hint = match diagnostic::nearest(&name, &names) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => "a region and a city, such as 'Europe/Berlin', or 'UTC'".to_owned(),
+        };
+        let message = format!("'{name}' is no time zone of the IANA database: {hint}");
         context.complain(place, message);
         return Arc::from("UTC");
     }
@@ -167,8 +181,22 @@ fn kafka(context: &mut Context, file: &Object<'_>) -> Kafka {
     kafka
 }
 
-fn needs_brokers(context: &mut Context, file: &Object<'_>, what: &str) {
-    let message = format!("{what} needs brokers: add kafka: {{brokers: \"host:9092\"}}");
-    let place = file.place_of("kafka");
-    context.complain(place, message);
+/// Topics without brokers.
+fn needs_brokers(context: &mut Context, file: &Object<'_>) {
+    for (map, what) in [("sources", "source"), ("outputs", "output")] {
+        let Some(yaml::Value::Mapping(entries)) = file.get(map).map(|node| &node.value) else {
+            continue;
+        };
+        for (key, node) in entries {
+            let yaml::Value::Mapping(fields) = &node.value else { continue };
+            let Some((topic, _)) = fields.iter().find(|(key, _)| key.name == "kafka") else {
+                continue;
+            };
+            let message = format!(
+                "{what} '{}' needs brokers: add kafka: {{brokers: \"host:9092\"}} to the definition",
+                key.name
+            );
+            context.complain(topic.place, message);
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! Outputs: what is published, and where to.
 
-use std::path::PathBuf;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::attributes::Attributes;
 use super::fields;
-use super::plan::{Aggregate, AggregateInput, Function, Kind, Output, Publish, Source, Target};
+use super::plan::{
+    Aggregate, AggregateInput, Connector, Function, Output, Publish, Source, Target,
+};
 use super::read::{Context, Object};
 
 const PUBLISHED: [(&str, Publish); 5] = [
@@ -18,7 +20,12 @@ const PUBLISHED: [(&str, Publish); 5] = [
     ("conflicts", Publish::Conflicts),
 ];
 
-pub fn read(context: &mut Context, file: &Object<'_>, attributes: &Attributes) -> Vec<Output> {
+pub fn read(
+    context: &mut Context,
+    file: &Object<'_>,
+    sources: &[Source],
+    attributes: &Attributes,
+) -> Vec<Output> {
     let mut outputs: Vec<Output> = Vec::new();
     let entries = file.map(context, "outputs");
     for (key, node) in entries {
@@ -32,14 +39,24 @@ pub fn read(context: &mut Context, file: &Object<'_>, attributes: &Attributes) -
             );
             context.complain(key.place, message);
         }
+        if let Some(source) = sources.iter().find(|source| feeds(&output, source)) {
+            let message = format!(
+                "{} goes to the topic that source '{}' reads ({}), and would feed itself for ever: \
+                 choose another",
+                object.what, source.name, output.target
+            );
+            context.complain(key.place, message);
+        }
         outputs.push(output);
     }
-    if entries.is_empty() && file.get("outputs").is_some() {
-        let message = "'outputs' names no output: add one, as in \
-                       profiles: {files: out/profiles.ndjson}";
-        context.complain(file.place_of("outputs"), message);
-    }
     outputs
+}
+
+fn feeds(output: &Output, source: &Source) -> bool {
+    match (&output.target, &source.connector) {
+        (Target::Kafka { topic }, Connector::Kafka { topic: read, .. }) => topic == read,
+        _ => false,
+    }
 }
 
 fn output(
@@ -54,7 +71,7 @@ fn output(
         (None, Some((_, publish))) => *publish,
         (None, None) => {
             let message = format!(
-                "{} says not what it holds: add publish: profiles, or name it {}",
+                "{} does not say what it holds: add publish: profiles, or name it {}",
                 object.what,
                 super::diagnostic::list(&published)
             );
@@ -90,6 +107,7 @@ fn output(
             for (name, place) in names {
                 match known.iter().position(|known| *known == name) {
                     Some(index) => chosen.push(index),
+                    None if context.is_broken(&name) => {}
                     None => {
                         let hint = super::diagnostic::suggest(&name, &known);
                         let what = &object.what;
@@ -119,7 +137,9 @@ fn target(context: &mut Context, object: &Object<'_>) -> Option<Target> {
                 context.complain(place, message);
                 return None;
             }
-            Some(Target::File { path: PathBuf::from(path) })
+            // `./out` is `out`, so that two ways to write one place are found.
+            let path = Path::new(&path).components().filter(|part| *part != Component::CurDir);
+            Some(Target::File { path: path.collect() })
         }
         (both, _) => {
             let count = if both.is_some() { "two places to go" } else { "no place to go" };
@@ -144,13 +164,14 @@ pub fn presence(sources: &mut [Source], attributes: &mut Attributes) -> Vec<(u16
         }
         let aggregate = attributes.aggregates.len() as u16;
         fields.push(Arc::new(Field::new(format!("#{aggregate}"), DataType::Int64, true)));
-        source.inputs.push(AggregateInput { aggregate, condition: None, argument: None });
+        let input = AggregateInput { aggregate, condition: None, argument: None };
+        let retracts = source.add_input(input);
         attributes.aggregates.push(Aggregate {
             function: Function::Count,
             argument: None,
             output: DataType::Int64,
             window: None,
-            retracts: source.kind == Kind::Records,
+            retracts,
         });
         presence.push((index as u16, aggregate));
     }

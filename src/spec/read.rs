@@ -1,13 +1,14 @@
 //! Objects of the definition file, read field by field; every mistake is noted, none stops the reading.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use arrow::datatypes::DataType;
 use datafusion_expr::Expr;
 
 use super::aggregate;
-use super::diagnostic::{Diagnostic, Place, list, suggest};
-use super::fields::Field;
+use super::diagnostic::{Diagnostic, Place, nearest, suggest};
+use super::fields::{self, Field};
 use super::sql::{Dialect, SqlError};
 use super::yaml::{Key, Node, Value};
 
@@ -15,20 +16,37 @@ use super::yaml::{Key, Node, Value};
 pub struct Context {
     pub found: Vec<Diagnostic>,
     pub dialect: Dialect,
+    broken: HashSet<String>,
 }
 
 impl Context {
+    pub fn new(found: Vec<Diagnostic>, dialect: Dialect) -> Self {
+        Context { found, dialect, broken: HashSet::new() }
+    }
+
+    /// Remembers a name whose own mistake has been noted: that it is missing elsewhere is no other.
+    pub fn broken(&mut self, name: &str) {
+        debug_assert!(!self.found.is_empty(), "it was noted");
+        self.broken.insert(name.to_owned());
+    }
+
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
+    }
+
     pub fn complain(&mut self, place: Place, message: impl Into<String>) {
         self.found.push(Diagnostic { place, message: message.into() });
     }
 
     /// Notes what is wrong with an expression, where it stands.
     pub fn complain_sql(&mut self, text: &SqlText, error: SqlError) {
-        let place = match (error.at, text.inline) {
-            (Some((1, column)), Some(start)) => {
-                Place { line: text.place.line, column: start + column as usize - 1 }
-            }
-            _ => text.place,
+        if error.unknown.as_deref().is_some_and(|name| self.is_broken(name)) {
+            return;
+        }
+        let place = match (error.at, &error.unknown) {
+            (Some((line, column)), _) => text.place_at(line, column),
+            (None, Some(name)) => text.place_of(name),
+            (None, None) => text.place,
         };
         self.complain(place, format!("in {}: {}", text.what, error.message));
     }
@@ -44,16 +62,17 @@ impl Context {
         text: &SqlText,
         schema: &arrow::datatypes::Schema,
     ) -> Option<Expr> {
-        let planned = self.dialect.plan(&text.text, schema);
-        let planned = self.check(text, planned)?;
-        if aggregate::has_aggregate(&planned) {
-            self.complain(
-                text.place,
-                format!("in {}: an aggregate has no place here, only in 'select'", text.what),
+        if let Some(name) = self.dialect.aggregate_in(&text.text) {
+            let message = format!(
+                "in {}: {name}(…) is an aggregate, which has its place in 'select' of an attribute \
+                 only",
+                text.what
             );
+            self.complain(text.place_of(&name), message);
             return None;
         }
-        Some(planned)
+        let planned = self.dialect.plan(&text.text, schema);
+        self.check(text, planned)
     }
 
     /// Compiles a condition without aggregates and without `now()`.
@@ -75,7 +94,7 @@ impl Context {
         }
         let message = "now() has its place in segments only: here the answer would change \
                        with no row to change it";
-        self.complain(text.place, format!("in {}: {message}", text.what));
+        self.complain(text.place_of("now"), format!("in {}: {message}", text.what));
         None
     }
 
@@ -103,11 +122,34 @@ impl Context {
 #[derive(Clone, Debug)]
 pub struct SqlText {
     pub text: String,
+    /// Where it begins.
     pub place: Place,
-    /// The column at which the text starts, if it stands in one line as it is.
-    pub inline: Option<usize>,
+    /// Where each of its characters stands.
+    places: Vec<Place>,
     /// Such as `'where' of segment 'lapsed'`.
     pub what: String,
+}
+
+impl SqlText {
+    /// The place of a line and a column of the text, from 1.
+    fn place_at(&self, line: u64, column: u64) -> Place {
+        let before = self.text.split_inclusive('\n').take(line.saturating_sub(1) as usize);
+        let before: usize = before.map(|line| line.chars().count()).sum();
+        let index = before + column.saturating_sub(1) as usize;
+        match (self.places.get(index), self.places.last()) {
+            (Some(place), _) => *place,
+            (None, Some(last)) => Place { column: last.column + 1, ..*last },
+            (None, None) => self.place,
+        }
+    }
+
+    /// The place of a name in it, or of the whole.
+    pub fn place_of(&self, name: &str) -> Place {
+        match super::mistake::position_of(&self.text, name) {
+            Some((line, column)) => self.place_at(line, column),
+            None => self.place,
+        }
+    }
 }
 
 /// A mapping whose fields are known.
@@ -127,28 +169,39 @@ impl<'a> Object<'a> {
     ) -> Option<Self> {
         let what = what.into();
         let Value::Mapping(entries) = &node.value else {
-            context.complain(node.place, format!("{what} is a mapping, found {}", node.kind()));
+            let example = fields::example(fields);
+            let message = format!("{what} is a mapping such as {example}, found {}", node.kind());
+            context.complain(node.place, message);
             return None;
         };
         let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        let mut meant = Vec::new();
         for (key, _) in entries {
             if !known.contains(&key.name.as_str()) {
                 let hint = suggest(&key.name, &known);
                 let message = format!("unknown field '{}' in {what}: {hint}", key.name);
                 context.complain(key.place, message);
+                meant.extend(nearest(&key.name, &known));
             }
         }
-        for field in fields.iter().filter(|field| field.required) {
-            if !entries.iter().any(|(key, _)| key.name == field.name) {
-                let example = match field.example {
-                    "" => String::new(),
-                    example => format!(", as in {}: {example}", field.name),
-                };
-                let message = format!("{what} lacks '{}'{example}", field.name);
-                context.complain(node.place, message);
-            }
+        let object = Object { what, place: node.place, entries };
+        for field in fields.iter().filter(|field| field.required && !meant.contains(&field.name)) {
+            object.demand(context, field);
         }
-        Some(Object { what, place: node.place, entries })
+        Some(object)
+    }
+
+    /// Notes that a field is absent, or names nothing.
+    fn demand(&self, context: &mut Context, field: &Field) {
+        let (name, what) = (field.name, &self.what);
+        let (place, wrong) = match self.get(name) {
+            None => (self.place, format!("{what} lacks '{name}'")),
+            Some(node) if field.shape.is_map() && node.is_empty() => {
+                (self.place_of(name), format!("'{name}' of {what} names nothing"))
+            }
+            Some(_) => return,
+        };
+        context.complain(place, format!("{wrong}: add it, as in {name}: {}", field.example));
     }
 
     pub fn get(&self, name: &str) -> Option<&'a Node> {
@@ -179,17 +232,11 @@ impl<'a> Object<'a> {
     pub fn duration(&self, context: &mut Context, name: &str) -> Option<Duration> {
         let (text, place) = self.text(context, name)?;
         let duration = parse_duration(&text);
-        if duration.is_none() {
-            context.complain(
-                place,
-                format!(
-                    "'{name}' of {}: '{text}' is no duration: a whole number and ms, seconds, \
-                     minutes, hours, days or weeks, as in 30 days",
-                    self.what
-                ),
-            );
-        }
         duration
+            .map_err(|wrong| {
+                context.complain(place, format!("'{name}' of {}: '{text}' {wrong}", self.what));
+            })
+            .ok()
     }
 
     /// A whole number from 1.
@@ -213,8 +260,8 @@ impl<'a> Object<'a> {
         if known.contains(&text.as_str()) {
             return Some(text);
         }
-        let what = &self.what;
-        context.complain(place, format!("'{name}' of {what}: '{text}' is none of {}", list(known)));
+        let (what, hint) = (&self.what, suggest(&text, known));
+        context.complain(place, format!("unknown {name} '{text}' of {what}: {hint}"));
         None
     }
 
@@ -226,6 +273,7 @@ impl<'a> Object<'a> {
 pub fn map<'a>(context: &mut Context, what: &str, node: &'a Node) -> &'a [(Key, Node)] {
     match &node.value {
         Value::Mapping(entries) => entries,
+        Value::Unset => &[],
         _ if node.is_null() => &[],
         _ => {
             context.complain(node.place, format!("{what} is a mapping, found {}", node.kind()));
@@ -237,6 +285,7 @@ pub fn map<'a>(context: &mut Context, what: &str, node: &'a Node) -> &'a [(Key, 
 pub fn text(context: &mut Context, what: &str, node: &Node) -> Option<String> {
     match &node.value {
         Value::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
+        Value::Unset => None,
         _ => {
             context.complain(node.place, format!("{what} is a text, found {}", node.kind()));
             None
@@ -259,18 +308,23 @@ pub fn texts(context: &mut Context, what: &str, node: &Node) -> Option<Vec<(Stri
 
 pub fn sql(context: &mut Context, what: String, node: &Node) -> Option<SqlText> {
     let text = text(context, &what, node)?;
-    let inline = match &node.value {
-        Value::Scalar { inline, .. } => *inline,
-        _ => None,
+    let places = match &node.value {
+        Value::Scalar { places, .. } => places.clone(),
+        _ => Vec::new(),
     };
-    Some(SqlText { text, place: node.place, inline, what })
+    // Of a block, its first word.
+    let place = places.first().copied().unwrap_or(node.place);
+    Some(SqlText { text, place, places, what })
 }
 
 /// A whole number and a unit.
-pub fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    const FORM: &str = "is no duration: a whole number and ms, seconds, minutes, hours, days or \
+                        weeks, as in 30 days";
+    // Beyond, instants would not fit.
+    const LONGEST: u64 = 1_000 * 366 * 86_400_000;
     let text = text.trim();
-    let digits = text.find(|character: char| !character.is_ascii_digit())?;
-    let number: u64 = text[..digits].parse().ok()?;
+    let digits = text.find(|character: char| !character.is_ascii_digit()).ok_or(FORM)?;
     let milliseconds = match text[digits..].trim() {
         "ms" | "millisecond" | "milliseconds" => 1,
         "s" | "second" | "seconds" => 1_000,
@@ -278,9 +332,15 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "h" | "hour" | "hours" => 3_600_000,
         "d" | "day" | "days" => 86_400_000,
         "w" | "week" | "weeks" => 604_800_000,
-        _ => return None,
+        _ => return Err(FORM),
     };
-    // A thousand years: beyond, instants would not fit.
-    let duration = number.checked_mul(milliseconds)?;
-    (duration <= 31_557_600_000_000).then(|| Duration::from_millis(duration))
+    if digits == 0 {
+        return Err(FORM);
+    }
+    let number: Option<u64> = text[..digits].parse().ok();
+    let duration = number.and_then(|number| number.checked_mul(milliseconds));
+    match duration.filter(|duration| *duration <= LONGEST) {
+        Some(duration) => Ok(Duration::from_millis(duration)),
+        None => Err("is too long: the longest duration is a thousand years"),
+    }
 }

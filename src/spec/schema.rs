@@ -59,15 +59,14 @@ fn shape(shape: &Shape) -> Value {
             map["additionalProperties"] = self::shape(value);
             map
         }
+        Shape::Type => json!({
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1},
+            ],
+        }),
         Shape::Either(shapes) => {
-            // A list type such as [text] is a sequence to YAML.
-            let mut shapes: Vec<Value> = shapes.iter().map(self::shape).collect();
-            if shapes.contains(&json!({"type": "string"})) {
-                shapes.push(json!({
-                    "type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1,
-                }));
-            }
-            json!({"anyOf": shapes})
+            json!({"anyOf": shapes.iter().map(self::shape).collect::<Vec<_>>()})
         }
         Shape::Scalar => json!({"type": ["string", "number", "boolean"]}),
     }
@@ -87,6 +86,7 @@ fn value(node: &super::yaml::Node) -> Value {
             json!(text.parse::<i64>().expect("just parsed"))
         }
         Yaml::Scalar { text, .. } => json!(text),
+        Yaml::Unset => unreachable!("examples have no variables"),
         Yaml::Sequence(items) => items.iter().map(value).collect(),
         Yaml::Mapping(entries) => {
             entries.iter().map(|(key, node)| (key.name.clone(), value(node))).collect()

@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
 
+use super::columns::{column, columns, derive};
 use super::fields;
-use super::join::{self, Known, Tables};
-use super::plan::{Connector, Field, Format, KafkaStart, Kind, Source};
-use super::read::{Context, Object, sql, text};
-use super::types::{parse_default, parse_type};
-use super::yaml::{Node, Value};
+use super::join::{Known, Tables};
+use super::plan::{Connector, Format, KafkaStart, Kind, Source};
+use super::read::{Context, Object};
 use crate::time::{DAY, HOUR};
 
 /// The pseudo-column that holds a row's time.
@@ -25,26 +24,26 @@ pub fn read(
     let (mut known, mut objects) = (Vec::new(), Vec::new());
     for (key, node) in file.map(context, "sources") {
         let what = format!("source '{}'", key.name);
-        let Some(object) = Object::read(context, what, node, fields::SOURCE) else { continue };
-        let joins = object.get("join").is_some();
-        known.push(Known { name: key.name.clone(), joins, source: None });
-        objects.push(object);
+        match Object::read(context, what, node, fields::SOURCE) {
+            Some(object) => {
+                let joins = object.get("join").is_some();
+                known.push(Known { name: key.name.clone(), joins, source: None });
+                objects.push(object);
+            }
+            None => context.broken(&key.name),
+        }
     }
     // Tables are read before the sources that join them.
     let (join, stand_alone): (Vec<usize>, Vec<usize>) =
         (0..known.len()).partition(|index| known[*index].joins);
     for index in stand_alone.into_iter().chain(join) {
-        let object = &objects[index];
-        let read = source(context, &known[index].name, object, folder, time_zone, &known);
-        known[index].source = read;
+        let (name, object) = (&known[index].name, &objects[index]);
+        known[index].source = Some(source(context, name, object, folder, time_zone, &known));
     }
-    let sources: Vec<Source> = known.into_iter().filter_map(|known| known.source).collect();
-    if sources.is_empty() && file.get("sources").is_some() && context.found.is_empty() {
-        context.complain(file.place_of("sources"), "'sources' names no source: add one");
-    }
-    sources
+    known.into_iter().filter_map(|known| known.source).collect()
 }
 
+/// What is wrong with it stands for something right, so that all the rest is looked at too.
 fn source(
     context: &mut Context,
     name: &str,
@@ -52,28 +51,25 @@ fn source(
     folder: &Path,
     time_zone: &Arc<str>,
     known: &[Known],
-) -> Option<Source> {
+) -> Source {
     if object.get("http").is_some() {
         let message = format!("'http' in {} is not available yet", object.what);
         context.complain(object.place_of("http"), message);
     }
     let connector = connector(context, object, folder);
     let format = format(context, object, connector.as_ref());
-    let kind = match object.choice(context, "kind", &["events", "records"])?.as_str() {
-        "events" => Kind::Events,
-        _ => Kind::Records,
+    let kind = match object.choice(context, "kind", &["events", "records"]).as_deref() {
+        Some("events") => Some(Kind::Events),
+        Some(_) => Some(Kind::Records),
+        None => None,
     };
     let (fields, columns) = columns(context, object, format, time_zone);
-    let mut tables = {
-        let named = columns.iter().map(|column| column.name().as_str());
-        let derived = object.map(context, "derive").iter().map(|(key, _)| key.name.as_str());
-        let taken = named.chain(derived).chain([TIME]).collect();
-        join::tables(context, object, &taken, known)
-    };
     let schema: SchemaRef = Arc::new(Schema::new(columns));
+    let mut tables = Tables::read(context, object, &schema, known);
     let (schema, derived) = derive(context, object, schema, &mut tables);
-    let time = time(context, object, &schema, &tables);
-    let key = key(context, object, kind, &schema, &tables);
+    let by_joins = tables.all_columns();
+    let time = time(context, object, &schema, &by_joins);
+    let key = key(context, object, kind, &schema, &by_joins);
     let mut with_time = schema.fields().to_vec();
     if schema.column_with_name(TIME).is_none() {
         with_time.push(Arc::new(Column::new(TIME, context.dialect.timestamp(), true)));
@@ -89,22 +85,21 @@ fn source(
     }
     let schema: SchemaRef = Arc::new(Schema::new(with_time));
     let deleted = object.sql(context, "deleted").and_then(|text| {
-        if kind == Kind::Events {
+        if kind == Some(Kind::Events) {
             let message = format!(
                 "'deleted' is for records, {} has events: drop rows with 'where'",
                 object.what
             );
             context.complain(object.place_of("deleted"), message);
         }
-        let all = Arc::new(Schema::new([schema.fields(), &*tables.all_columns()].concat()));
-        let planned = context.plan_scalar(&text, &all)?;
-        if tables.looks_at(&planned) {
+        let planned = context.plan_scalar(&text, &tables.beside(&schema))?;
+        if let Some(column) = tables.looked_at(&planned) {
             let message = format!(
-                "in {}: a joined table says nothing of whether a record is deleted: look at columns \
-                 of the source's own, or leave its rows out with 'where'",
+                "in {}: '{column}' comes from a joined table, and changes when that does: look at \
+                 columns of the source's own, or leave rows out with 'where'",
                 text.what
             );
-            context.complain(text.place, message);
+            context.complain(text.place_of(&column), message);
             return None;
         }
         context.condition(&text, &schema)
@@ -112,9 +107,8 @@ fn source(
     let mut joined = tables.joined(context, object, &schema);
     let all = joined.as_ref().map_or(&schema, |joined| &joined.schema);
     let mut condition = object.sql(context, "where").and_then(|text| context.condition(&text, all));
-    let own = schema.fields().len();
     if let (Some(joined), Some(found)) = (&mut joined, &condition)
-        && found.columns().iter().any(|column| *column >= own)
+        && found.columns().iter().any(|column| *column >= schema.fields().len())
     {
         joined.condition = condition.take();
     }
@@ -124,11 +118,11 @@ fn source(
         let message = format!("'id_window' needs 'id' in {}", object.what);
         context.complain(object.place_of("id_window"), message);
     }
-    Some(Source {
+    Source {
         name: name.to_owned(),
-        connector: connector?,
-        format: format?,
-        kind,
+        connector: connector.unwrap_or(Connector::Files { globs: Vec::new() }),
+        format: format.unwrap_or(Format::Json),
+        kind: kind.unwrap_or(Kind::Events),
         fields,
         derived,
         schema,
@@ -142,7 +136,7 @@ fn source(
         id_window: id_window.map_or(HOUR, micros),
         identifiers: Vec::new(),
         inputs: Vec::new(),
-    })
+    }
 }
 
 fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Connector> {
@@ -169,10 +163,16 @@ fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Optio
         }
         (None, Some(_), _) => {
             let globs = object.texts(context, "files")?;
+            if globs.is_empty() {
+                let message = format!("'files' of {} names no file: add one", object.what);
+                context.complain(object.place_of("files"), message);
+            }
             let mut joined = Vec::new();
             for (text, place) in globs {
                 if let Err(error) = glob::Pattern::new(&text) {
-                    context.complain(place, format!("'{text}' is no glob: {error}"));
+                    let (what, why) = (&object.what, error.msg);
+                    let message = format!("'files' of {what}: '{text}' is no glob: {why}");
+                    context.complain(place, message);
                     continue;
                 }
                 let folder = glob::Pattern::escape(&folder.to_string_lossy());
@@ -183,7 +183,7 @@ fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Optio
         }
         (None, None, None) => {
             let message = format!(
-                "{} says not where its rows come from: add files: \"data/*.ndjson\" or \
+                "{} does not say where its rows come from: add files: \"data/*.ndjson\" or \
                  kafka: {{topic: name}}",
                 object.what
             );
@@ -222,166 +222,15 @@ fn format(
     Some(format)
 }
 
-fn columns(
-    context: &mut Context,
-    object: &Object<'_>,
-    format: Option<Format>,
-    time_zone: &Arc<str>,
-) -> (Vec<Field>, Vec<Column>) {
-    let (mut fields, mut columns) = (Vec::new(), Vec::new());
-    for (key, node) in object.map(context, "fields") {
-        let what = format!("field '{}' of {}", key.name, object.what);
-        let Some(field) = field(context, &what, &key.name, format, node) else { continue };
-        columns.push(Column::new(&field.name, field.data_type.arrow(time_zone), true));
-        fields.push(field);
-    }
-    (fields, columns)
-}
-
-fn field(
-    context: &mut Context,
-    what: &str,
-    name: &str,
-    format: Option<Format>,
-    node: &Node,
-) -> Option<Field> {
-    let mut path = vec![name.to_owned()];
-    let mut default = None;
-    let type_node = match &node.value {
-        Value::Mapping(_) => {
-            let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
-            if let Some((text, place)) = object.text(context, "path") {
-                path = match format {
-                    // A column of CSV has nothing below it: a dot is a part of its name.
-                    Some(Format::Csv) => vec![text.clone()],
-                    _ => {
-                        let keys = text.strip_prefix("$.").unwrap_or(&text).split('.');
-                        keys.map(str::to_owned).collect()
-                    }
-                };
-                if path.iter().any(String::is_empty) {
-                    let message = format!("path '{text}' of {what}: keys separated by dots");
-                    context.complain(place, message);
-                }
-            }
-            default = object.get("default").filter(|node| !node.is_null());
-            object.get("type")?
-        }
-        // `[text]` is a list of types to YAML, and a type of lists to us.
-        _ => node,
-    };
-    let text = match &type_node.value {
-        Value::Sequence(items) if items.len() == 1 => {
-            format!("[{}]", text(context, &format!("the type of {what}"), &items[0])?)
-        }
-        _ => text(context, &format!("the type of {what}"), type_node)?,
-    };
-    let data_type = match parse_type(&text) {
-        Ok(data_type) => data_type,
-        Err(message) => {
-            context.complain(type_node.place, format!("in {what}: {message}"));
-            return None;
-        }
-    };
-    let default = match default {
-        None => None,
-        Some(node) => {
-            let text = super::read::text(context, &format!("'default' of {what}"), node)?;
-            let parsed = parse_default(&text, &data_type);
-            parsed
-                .map_err(|message| context.complain(node.place, format!("in {what}: {message}")))
-                .ok()
-        }
-    };
-    Some(Field { name: name.to_owned(), data_type, path, default })
-}
-
-/// Derived columns; those that look at joined ones are left to `tables`.
-fn derive(
-    context: &mut Context,
-    object: &Object<'_>,
-    mut schema: SchemaRef,
-    tables: &mut Tables,
-) -> (SchemaRef, Vec<(String, super::sql::Expression)>) {
-    let mut derived = Vec::new();
-    for (key, node) in object.map(context, "derive") {
-        let what = format!("derived column '{}' of {}", key.name, object.what);
-        if schema.column_with_name(&key.name).is_some() {
-            context.complain(key.place, format!("{what}: there is a field of that name"));
-            continue;
-        }
-        let Some(text) = sql(context, what, node) else { continue };
-        let all = Arc::new(Schema::new([schema.fields(), &*tables.all_columns()].concat()));
-        let Some(planned) = context.plan_scalar(&text, &all) else { continue };
-        if context.no_now(&text, &planned).is_none() {
-            continue;
-        }
-        let looks_at_joined = tables.looks_at(&planned);
-        let known = if looks_at_joined { &all } else { &schema };
-        let compiled = context.dialect.compile(planned.clone(), known, None, &text.text);
-        let Some(expression) = context.check(&text, compiled) else { continue };
-        if has_struct(&expression.data_type) {
-            let message = "a struct is no type of a column: derive a column for each of its fields";
-            context.complain(text.place, format!("in {}: {message}", text.what));
-            continue;
-        }
-        let column = Arc::new(Column::new(&key.name, expression.data_type.clone(), true));
-        if looks_at_joined {
-            tables.derived.push(join::Derived { text, planned, column });
-            continue;
-        }
-        let mut fields = schema.fields().to_vec();
-        fields.push(column);
-        schema = Arc::new(Schema::new(fields));
-        derived.push((key.name.clone(), expression));
-    }
-    (schema, derived)
-}
-
-fn has_struct(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Struct(_) => true,
-        DataType::List(item) => has_struct(item.data_type()),
-        _ => false,
-    }
-}
-
-/// A column of the source's own that a field names.
-pub fn column(
-    context: &mut Context,
-    what: &str,
-    name: &str,
-    place: super::Place,
-    schema: &Schema,
-    joined: &[Arc<Column>],
-) -> Option<usize> {
-    if let Some((index, _)) = schema.column_with_name(name) {
-        return Some(index);
-    }
-    if joined.iter().any(|column| column.name() == name) {
-        let message = format!(
-            "{what}: '{name}' comes from a joined table, and changes when that does: name a column \
-             of the source's own"
-        );
-        context.complain(place, message);
-        return None;
-    }
-    let names: Vec<&str> =
-        schema.fields().iter().map(|field| field.name().as_str()).filter(|n| *n != TIME).collect();
-    let hint = super::diagnostic::suggest(name, &names);
-    context.complain(place, format!("{what}: unknown column '{name}': {hint}"));
-    None
-}
-
 fn time(
     context: &mut Context,
     object: &Object<'_>,
     schema: &Schema,
-    tables: &Tables,
+    joined: &[FieldRef],
 ) -> Option<usize> {
     let (name, place) = object.text(context, "time")?;
     let what = format!("'time' of {}", object.what);
-    let index = column(context, &what, &name, place, schema, &tables.all_columns())?;
+    let index = column(context, &what, &name, place, schema, joined)?;
     let found = schema.field(index).data_type();
     if matches!(found, DataType::Timestamp(..)) {
         return Some(index);
@@ -390,7 +239,7 @@ fn time(
     context.complain(
         place,
         format!(
-            "{what}: '{name}' is a {found}, not a timestamp: derive one, as in \
+            "{what}: '{name}' is of type {found}, not timestamp: derive one, as in \
              derive: {{at: cast({name} as timestamp)}}"
         ),
     );
@@ -400,23 +249,26 @@ fn time(
 fn key(
     context: &mut Context,
     object: &Object<'_>,
-    kind: Kind,
+    kind: Option<Kind>,
     schema: &Schema,
-    tables: &Tables,
+    joined: &[FieldRef],
 ) -> Option<usize> {
     let (wanted, other) = match kind {
-        Kind::Events => ("id", "key"),
-        Kind::Records => ("key", "id"),
+        Some(Kind::Events) => ("id", "key"),
+        Some(Kind::Records) => ("key", "id"),
+        None if object.get("id").is_some() => ("id", "key"),
+        None => ("key", "id"),
     };
-    if object.get(other).is_some() {
-        let kind = if kind == Kind::Events { "events" } else { "records" };
+    if object.get(other).is_some() && kind.is_some() {
+        let kind = if kind == Some(Kind::Events) { "events" } else { "records" };
         let message = format!("{} has {kind}, which have '{wanted}', not '{other}'", object.what);
         context.complain(object.place_of(other), message);
     }
     let Some((name, place)) = object.text(context, wanted) else {
-        if kind == Kind::Records && object.get(wanted).is_none() {
+        if kind == Some(Kind::Records) && object.get(wanted).is_none() {
             let message = format!(
-                "{} has records, which need a 'key': the column that tells one from another",
+                "{} has records, which need a 'key': the column that tells one from another, as in \
+                 key: customer_id",
                 object.what
             );
             context.complain(object.place, message);
@@ -424,10 +276,12 @@ fn key(
         return None;
     };
     let what = format!("'{wanted}' of {}", object.what);
-    let index = column(context, &what, &name, place, schema, &tables.all_columns())?;
+    let index = column(context, &what, &name, place, schema, joined)?;
     if matches!(schema.field(index).data_type(), DataType::List(_) | DataType::Float64) {
         let found = super::aggregate::describe(schema.field(index).data_type());
-        context.complain(place, format!("{what}: '{name}' is a {found}, which is no key"));
+        let message =
+            format!("{what}: '{name}' is of type {found}, which is no key: take a text or integer");
+        context.complain(place, message);
         return None;
     }
     Some(index)

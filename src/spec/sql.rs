@@ -11,7 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion_common::config::ConfigOptions;
-use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, TableReference, plan_err};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::Cast;
@@ -29,11 +29,24 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
+use super::diagnostic::nearest;
+pub use super::mistake::SqlError;
+use super::mistake::position_of;
+
 /// The column that stands for `now()`.
 pub const NOW: &str = "now()";
 
 /// Of a column's metadata: another name that it has in expressions, as `products.price`.
 pub const QUALIFIED: &str = "qualified";
+
+/// What differs between two evaluations of the same row has no place in a definition.
+const VOLATILE: [(&str, &str); 5] = [
+    ("random", "it would give another answer each time"),
+    ("uuid", "it would give another answer each time"),
+    ("current_date", "the only clock is now(), in segments"),
+    ("current_time", "the only clock is now(), in segments"),
+    ("today", "the only clock is now(), in segments"),
+];
 
 const NANOS_A_DAY: i64 = 86_400_000_000_000;
 
@@ -75,33 +88,6 @@ impl Expression {
     }
 }
 
-/// What is wrong with an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqlError {
-    pub message: String,
-    /// Where in the text, line and column from 1, if the parser knows.
-    pub at: Option<(u64, u64)>,
-}
-
-impl SqlError {
-    pub fn new(message: impl Into<String>) -> Self {
-        SqlError { message: message.into(), at: None }
-    }
-}
-
-impl From<DataFusionError> for SqlError {
-    fn from(error: DataFusionError) -> Self {
-        let message = error.strip_backtrace();
-        let known =
-            ["Error during planning: ", "Schema error: ", "This feature is not implemented: "];
-        let message = known.iter().fold(message.as_str(), |message, prefix| {
-            message.strip_prefix(prefix).unwrap_or(message)
-        });
-        let first = message.lines().next().unwrap_or_default();
-        SqlError::new(first)
-    }
-}
-
 /// The dialect of one definition.
 pub struct Dialect {
     functions: HashMap<String, Arc<ScalarUDF>>,
@@ -114,14 +100,13 @@ pub struct Dialect {
 
 impl Dialect {
     pub fn new(time_zone: &Arc<str>) -> Self {
-        // What differs between two evaluations of the same row has no place in a definition.
-        let volatile = ["random", "uuid", "current_date", "current_time"];
+        let volatile = |name: &str| VOLATILE.iter().any(|(known, _)| *known == name);
         let mut functions = HashMap::new();
         let all = datafusion_functions::all_default_functions()
             .into_iter()
             .chain(datafusion_functions_nested::all_default_nested_functions());
-        for function in all.filter(|function| !volatile.contains(&function.name())) {
-            for alias in function.aliases().iter().filter(|alias| *alias != "today") {
+        for function in all.filter(|function| !volatile(function.name())) {
+            for alias in function.aliases().iter().filter(|alias| !volatile(alias)) {
                 functions.insert(alias.clone(), Arc::clone(&function));
             }
             functions.insert(function.name().to_owned(), function);
@@ -150,6 +135,18 @@ impl Dialect {
         }
     }
 
+    /// The names of the scalar functions, sorted, and what each is about.
+    pub fn scalar_functions(&self) -> Vec<(&str, &'static str)> {
+        let named = self.functions.iter().filter(|(name, function)| *name == function.name());
+        let about = named.map(|(name, function)| {
+            let section = function.documentation().map(|about| about.doc_section.label);
+            (name.as_str(), section.unwrap_or("Other Functions"))
+        });
+        let mut functions: Vec<_> = about.collect();
+        functions.sort_unstable();
+        functions
+    }
+
     /// Parses a text to an expression over a schema. Aggregates are left in it, `now()` is a column.
     pub fn plan(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         self.rewrite(self.parse(text, schema)?)
@@ -159,15 +156,16 @@ impl Dialect {
     pub fn parse(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         let tokens = Tokenizer::new(&GenericDialect {}, text)
             .tokenize_with_location()
-            .map_err(|error| syntax_error(&error.to_string()))?;
+            .map_err(|error| SqlError::syntax(&error.to_string(), text))?;
         let tokens = name_qualified(tokens, schema);
         let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
-        let parsed = parser.parse_expr().map_err(|error| syntax_error(&error.to_string()))?;
+        let parsed =
+            parser.parse_expr().map_err(|error| SqlError::syntax(&error.to_string(), text))?;
         let rest = parser.peek_token();
         if rest.token != Token::EOF {
             let at = (rest.span.start.line, rest.span.start.column);
             let message = format!("expected the end of the expression, found '{}'", rest.token);
-            return Err(SqlError { message, at: Some(at) });
+            return Err(SqlError { at: Some(at), ..SqlError::new(message) });
         }
         let options = ParserOptions {
             parse_float_as_decimal: true,
@@ -177,9 +175,55 @@ impl Dialect {
         };
         let df_schema = DFSchema::try_from(schema.clone())?;
         let planner = SqlToRel::new_with_options(self, options);
-        planner
+        let expression = planner
             .sql_to_expr(parsed, &df_schema, &mut PlannerContext::new())
-            .map_err(|error| name_unknown(error, schema))
+            .map_err(|error| self.unplanned(error, text, schema))?;
+        let mut wrong = None;
+        expression.apply(|part| {
+            wrong = super::mistake::out_of_place(part);
+            Ok(if wrong.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        match wrong {
+            Some(message) => Err(SqlError::new(message)),
+            None => Ok(expression),
+        }
+    }
+
+    /// What is wrong, with the function that was meant where there is none of the name.
+    fn unplanned(&self, error: DataFusionError, text: &str, schema: &Schema) -> SqlError {
+        let error = SqlError::planning(error, text, schema);
+        let Some(rest) = error.message.strip_prefix("Invalid function '") else { return error };
+        let name = rest.trim_end_matches(['.', '\'']);
+        let functions = self.functions.keys().chain(self.aggregates.keys());
+        let names: Vec<&str> =
+            functions.chain(self.higher_order.keys()).map(String::as_str).collect();
+        let message = if let Some((_, why)) = VOLATILE.iter().find(|(known, _)| *known == name) {
+            format!("{name}() has no place in a definition: {why}")
+        } else if let Some(near) = nearest(name, &names) {
+            format!("unknown function '{name}': did you mean '{near}'?")
+        } else {
+            format!("unknown function '{name}': docs/reference.md lists those there are")
+        };
+        SqlError::at_name(message, text, name)
+    }
+
+    /// At the aggregate that an error is about.
+    pub fn at_aggregate(&self, error: SqlError, text: &str) -> SqlError {
+        let mut words = error.message.split(|character: char| !character.is_alphanumeric());
+        let name = words.find(|word| self.aggregates.contains_key(*word));
+        let at = error.at.or_else(|| position_of(text, name?));
+        SqlError { at, ..error }
+    }
+
+    /// The first aggregate that a text calls, whether or not it can be planned.
+    pub fn aggregate_in(&self, text: &str) -> Option<String> {
+        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().ok()?;
+        let calls = tokens.windows(2).filter_map(|pair| match pair {
+            [Token::Word(word), Token::LParen] => Some(word.value.to_lowercase()),
+            _ => None,
+        });
+        let mut calls = calls.filter(|name| !self.functions.contains_key(name));
+        calls.find(|name| self.aggregates.contains_key(name))
     }
 
     /// `now()` to its column, timestamps to microseconds in the time zone, days to 24 hours.
@@ -223,8 +267,9 @@ impl Dialect {
     /// The type that a planned expression has over a schema, once coerced.
     pub fn type_of(&self, expression: &Expr, schema: &Schema) -> Result<DataType, SqlError> {
         let df_schema = Arc::new(DFSchema::try_from(schema.clone())?);
-        let coerced = self.simplifier(&df_schema).coerce(expression.clone(), &df_schema)?;
-        Ok(coerced.get_type(&df_schema)?)
+        let over = |error| SqlError::over(error, schema);
+        let coerced = self.simplifier(&df_schema).coerce(expression.clone(), &df_schema);
+        coerced.map_err(over)?.get_type(&df_schema).map_err(over)
     }
 
     /// Compiles a planned expression; its result is of a type of the language, or of `wanted`.
@@ -235,10 +280,11 @@ impl Dialect {
         wanted: Option<&DataType>,
         text: &str,
     ) -> Result<Expression, SqlError> {
+        let wrong = |error| SqlError::planning(error, text, schema);
         let df_schema = Arc::new(DFSchema::try_from(Arc::clone(schema))?);
         let simplifier = self.simplifier(&df_schema);
-        let coerced = simplifier.coerce(expression, &df_schema)?;
-        let found = coerced.get_type(&df_schema)?;
+        let coerced = simplifier.coerce(expression, &df_schema).map_err(wrong)?;
+        let found = coerced.get_type(&df_schema).map_err(wrong)?;
         let data_type = match wanted {
             Some(wanted) => wanted.clone(),
             None => self.language_type(&found)?,
@@ -248,13 +294,14 @@ impl Dialect {
         } else {
             Expr::Cast(Cast::new(Box::new(coerced), data_type.clone()))
         };
-        let simple = simplifier.simplify(cast)?;
+        let simple = simplifier.simplify(cast).map_err(wrong)?;
         let physical = create_physical_expr(
             &simple,
             &df_schema,
             &ExecutionProps::new(),
             &PhysicalPlanningContext::default(),
-        )?;
+        );
+        let physical = physical.map_err(wrong)?;
         Ok(Expression { physical, data_type, text: Arc::from(text.trim()) })
     }
 
@@ -336,40 +383,6 @@ fn name_qualified(tokens: Vec<TokenWithSpan>, schema: &Schema) -> Vec<TokenWithS
         renamed.push(token);
     }
     renamed
-}
-
-fn syntax_error(message: &str) -> SqlError {
-    let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
-    let Some((text, place)) = message.split_once(" at Line: ") else {
-        return SqlError::new(message);
-    };
-    let at = place.split_once(", Column: ").and_then(|(line, column)| {
-        let column: String = column.chars().take_while(char::is_ascii_digit).collect();
-        Some((line.parse().ok()?, column.parse().ok()?))
-    });
-    SqlError { message: text.replace("Expected: ", "expected "), at }
-}
-
-/// Names what is not there, and what is.
-fn name_unknown(error: DataFusionError, schema: &Schema) -> SqlError {
-    use datafusion_common::SchemaError;
-    let DataFusionError::SchemaError(unknown, _) = error.find_root() else {
-        return unknown_function(SqlError::from(error));
-    };
-    let SchemaError::FieldNotFound { field, .. } = &**unknown else {
-        return SqlError::from(error);
-    };
-    let names = schema.fields().iter().map(|field| field.name().as_str());
-    let names: Vec<&str> = names.filter(|name| *name != NOW && !name.starts_with('#')).collect();
-    let hint = super::diagnostic::suggest(&field.name, &names);
-    SqlError::new(format!("unknown column '{}': {hint}", field.name))
-}
-
-fn unknown_function(mut error: SqlError) -> SqlError {
-    if let Some(rest) = error.message.strip_prefix("Invalid function '") {
-        error.message = format!("unknown function '{}", rest.replace(".\n", ": "));
-    }
-    error
 }
 
 impl ContextProvider for Dialect {

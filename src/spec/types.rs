@@ -24,6 +24,9 @@ pub fn parse_type(text: &str) -> Result<Type, String> {
         return Ok(found.clone());
     }
     if let Some(item) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        if item.starts_with('[') {
+            return Err("a list of lists is no type: take it as json".to_owned());
+        }
         return match parse_type(item)? {
             Type::List(_) => Err("a list of lists is no type of the language".to_owned()),
             item => Ok(Type::List(Box::new(item))),
@@ -73,14 +76,18 @@ pub fn parse_default(text: &str, data_type: &Type) -> Result<Datum, String> {
     let wrong = |wanted: &str| format!("default '{text}' is no {wanted}");
     Ok(match data_type {
         Type::Text | Type::Json => Datum::Text(Arc::from(text)),
-        Type::Integer => Datum::Integer(text.parse().map_err(|_| wrong("integer"))?),
+        Type::Integer => Datum::Integer(text.parse().map_err(|_| wrong("integer of 64 bits"))?),
         Type::Number => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Datum::Number(number),
             _ => return Err(wrong("number")),
         },
-        Type::Boolean => Datum::Boolean(text.parse().map_err(|_| wrong("boolean"))?),
+        Type::Boolean => Datum::Boolean(text.parse().map_err(|_| wrong("boolean: true or false"))?),
         Type::Decimal(precision, scale) => {
-            let wanted = format!("decimal({precision},{scale})");
+            let whole = i16::from(*precision) - i16::from(*scale);
+            let wanted = format!(
+                "decimal({precision},{scale}), which has room for {whole} digits before the point \
+                 and {scale} after it"
+            );
             Datum::Decimal(parse_decimal(text, *precision, *scale).ok_or_else(|| wrong(&wanted))?)
         }
         Type::Timestamp => chrono::DateTime::parse_from_rfc3339(text)

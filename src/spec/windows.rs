@@ -71,7 +71,7 @@ fn between(context: &mut Context, object: &Object<'_>) -> Option<(Window, String
     let what = format!("'between' of {}", object.what);
     let given = texts(context, &what, node)?;
     let durations: Vec<Option<Duration>> =
-        given.iter().map(|(text, _)| parse_duration(text)).collect();
+        given.iter().map(|(text, _)| parse_duration(text).ok()).collect();
     match durations.as_slice() {
         [Some(near), Some(far)] if near < far => {
             let window = Window::Between { near: micros(*near), far: micros(*far) };

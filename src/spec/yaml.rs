@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use super::diagnostic::{Diagnostic, Place};
+use super::origin;
 
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -16,12 +17,14 @@ pub struct Node {
 
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// `inline`: the text stands in the file as it is, in one line, from this column on.
     Scalar {
         text: String,
         quoted: bool,
-        inline: Option<usize>,
+        /// Where each of the text's characters stands in the file.
+        places: Vec<Place>,
     },
+    /// Of a text with a variable that the environment has not: noted already.
+    Unset,
     Sequence(Vec<Node>),
     /// Keys in the order of the file, each once.
     Mapping(Vec<(Key, Node)>),
@@ -38,9 +41,17 @@ impl Node {
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Value::Scalar { text, quoted: false, .. } if is_null(text) => "nothing",
-            Value::Scalar { .. } => "a text",
+            Value::Scalar { .. } | Value::Unset => "a text",
             Value::Sequence(_) => "a list",
             Value::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// Whether it is a mapping without entries, or nothing.
+    pub fn is_empty(&self) -> bool {
+        match &self.value {
+            Value::Mapping(entries) => entries.is_empty(),
+            _ => self.is_null(),
         }
     }
 
@@ -53,29 +64,29 @@ fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
+/// Deeper than any definition, and no danger to the stack.
+const DEEPEST: usize = 64;
+/// More values than any definition has; aliases of aliases would make billions of a few lines.
+const MOST: usize = 200_000;
+
 /// Reads the one document of a text, with `${NAME}` and `${NAME:-default}` in scalars replaced.
 pub fn read(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
-    let mut reader = Reader { environment, found, anchors: HashMap::new() };
+    let lines = text.lines().map(|line| line.chars().collect()).collect();
+    let anchors = HashMap::new();
+    let mut reader = Reader { lines, environment, found, anchors, depth: 0, values: 0 };
     let mut parser = Parser::new_from_str(text);
     let mut document = None;
     loop {
-        let (event, span) = match parser.next()? {
-            Ok(event) => event,
-            Err(error) => {
-                let message = format!("this is no YAML: {}", error.info());
-                reader.complain(place(error.marker()), message);
-                return None;
-            }
-        };
+        let (event, span) = reader.next(&mut parser)?;
         match event {
             Event::StreamEnd => return document,
             Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
             event if document.is_none() => {
-                document = Some(reader.node(&mut parser, event, span.start)?);
+                document = Some(reader.node(&mut parser, event, span)?);
             }
             _ => {
                 reader.complain(
@@ -92,10 +103,21 @@ fn place(marker: &Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
 
+type Events<'i> = Parser<'i, saphyr_parser::StrInput<'i>>;
+
+/// An anchored value, and how many values it is made of.
+struct Anchor {
+    node: Node,
+    values: usize,
+}
+
 struct Reader<'a> {
+    lines: Vec<Vec<char>>,
     environment: &'a dyn Fn(&str) -> Option<String>,
     found: &'a mut Vec<Diagnostic>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Anchor>,
+    depth: usize,
+    values: usize,
 }
 
 impl Reader<'_> {
@@ -103,86 +125,108 @@ impl Reader<'_> {
         self.found.push(Diagnostic { place, message });
     }
 
-    fn next<'i>(
-        &mut self,
-        parser: &mut Parser<'i, saphyr_parser::StrInput<'i>>,
-    ) -> Option<(Event<'i>, Marker)> {
+    fn next<'i>(&mut self, parser: &mut Events<'i>) -> Option<(Event<'i>, Span)> {
         match parser.next()? {
-            Ok((event, span)) => Some((event, span.start)),
+            Ok(next) => Some(next),
             Err(error) => {
-                let message = format!("this is no YAML: {}", error.info());
-                self.complain(place(error.marker()), message);
+                self.complain(place(error.marker()), explained(error.info()));
                 None
             }
         }
     }
 
-    fn node<'i>(
-        &mut self,
-        parser: &mut Parser<'i, saphyr_parser::StrInput<'i>>,
-        event: Event<'i>,
-        start: Marker,
-    ) -> Option<Node> {
-        let place = place(&start);
+    fn node<'i>(&mut self, parser: &mut Events<'i>, event: Event<'i>, span: Span) -> Option<Node> {
+        let place = place(&span.start);
+        let before = self.values;
+        self.values += 1;
         let (value, anchor) = match event {
-            Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor)?.clone();
-                return Some(Node { place, ..node });
-            }
+            Event::Alias(anchor) => return self.alias(anchor, place),
             Event::Scalar(text, style, anchor, _) => {
-                let offset = match style {
-                    ScalarStyle::Plain => Some(0),
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Some(1),
-                    _ => None,
-                };
-                let inline = offset.filter(|_| !text.contains(['\n', '\'', '\\', '$']));
-                let inline = inline.map(|offset| place.column + offset);
+                let places = origin::places(&self.lines, span, style, &text);
                 let quoted = style != ScalarStyle::Plain;
-                let text = self.interpolate(&text, place);
-                (Value::Scalar { text, quoted, inline }, anchor)
+                let found = self.found.len();
+                let (text, places) = self.interpolate(&text, places);
+                match self.found.len() == found {
+                    true => (Value::Scalar { text, quoted, places }, anchor),
+                    false => (Value::Unset, anchor),
+                }
+            }
+            _ if self.depth >= DEEPEST => {
+                self.complain(place, format!("nested deeper than {DEEPEST} levels"));
+                return None;
             }
             Event::SequenceStart(anchor, _) => {
-                let mut items = Vec::new();
-                loop {
-                    match self.next(parser)? {
-                        (Event::SequenceEnd, _) => break,
-                        (event, start) => items.push(self.node(parser, event, start)?),
-                    }
-                }
+                self.depth += 1;
+                let items = self.sequence(parser)?;
+                self.depth -= 1;
                 (Value::Sequence(items), anchor)
             }
-            Event::MappingStart(anchor, _) => (Value::Mapping(self.mapping(parser)?), anchor),
+            Event::MappingStart(anchor, _) => {
+                self.depth += 1;
+                let entries = self.mapping(parser)?;
+                self.depth -= 1;
+                (Value::Mapping(entries), anchor)
+            }
             _ => return None,
         };
         let node = Node { place, value };
         if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
+            let values = self.values - before;
+            self.anchors.insert(anchor, Anchor { node: node.clone(), values });
         }
         Some(node)
     }
 
-    fn mapping<'i>(
-        &mut self,
-        parser: &mut Parser<'i, saphyr_parser::StrInput<'i>>,
-    ) -> Option<Vec<(Key, Node)>> {
+    fn alias(&mut self, anchor: usize, place: Place) -> Option<Node> {
+        let Some(Anchor { node, values }) = self.anchors.get(&anchor) else {
+            self.complain(place, "an alias within what it stands for".to_owned());
+            return None;
+        };
+        self.values += values;
+        if self.values > MOST {
+            self.complain(place, format!("aliases make more than {MOST} values of this file"));
+            return None;
+        }
+        Some(Node { place, ..node.clone() })
+    }
+
+    fn sequence<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<Node>> {
+        let mut items = Vec::new();
+        loop {
+            match self.next(parser)? {
+                (Event::SequenceEnd, _) => return Some(items),
+                (event, span) => items.push(self.node(parser, event, span)?),
+            }
+        }
+    }
+
+    fn mapping<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<(Key, Node)>> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         loop {
-            let (event, start) = match self.next(parser)? {
+            let (event, span) = match self.next(parser)? {
                 (Event::MappingEnd, _) => return Some(entries),
                 next => next,
             };
-            let key_place = place(&start);
-            let key = self.node(parser, event, start)?;
-            let (event, start) = self.next(parser)?;
-            let value = self.node(parser, event, start)?;
-            let Value::Scalar { text: name, .. } = key.value else {
-                self.complain(key_place, format!("a name is a text, found {}", key.kind()));
-                continue;
+            let key_place = place(&span.start);
+            let key = self.node(parser, event, span)?;
+            let (event, span) = self.next(parser)?;
+            let value = self.node(parser, event, span)?;
+            let (name, places) = match key.value {
+                Value::Scalar { text, places, .. } => (text, places),
+                Value::Unset => continue,
+                _ => {
+                    self.complain(key_place, format!("a name is a text, found {}", key.kind()));
+                    continue;
+                }
             };
             if let Some((_, before)) = entries.last_mut()
                 && value.is_null()
-                && rejoin(before, &name)
+                && rejoin(before, &name, &places)
             {
+                continue;
+            }
+            if name.is_empty() {
+                self.complain(key_place, "a name that is empty".to_owned());
                 continue;
             }
             if entries.iter().any(|(key, _)| key.name == name) {
@@ -193,44 +237,90 @@ impl Reader<'_> {
         }
     }
 
-    fn interpolate(&mut self, text: &str, place: Place) -> String {
-        let mut result = String::new();
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let Some(length) = rest[start..].find('}') else { break };
-            result.push_str(&rest[..start]);
-            let inside = &rest[start + 2..start + length];
-            let (name, default) = match inside.split_once(":-") {
-                Some((name, default)) => (name, Some(default)),
-                None => (inside, None),
-            };
-            // As in a shell, an empty variable takes the default too.
-            let value = (self.environment)(name).filter(|value| !value.is_empty());
-            match (value, default) {
-                (Some(value), _) => result.push_str(&value),
-                (None, Some(default)) => result.push_str(default),
-                (None, None) => self.complain(
-                    place,
-                    format!(
-                        "the environment has no '{name}': set it, or give a default as in \
-                         ${{{name}:-value}}"
-                    ),
-                ),
-            }
-            rest = &rest[start + length + 1..];
+    /// Replaces `${NAME}`: all that comes of it stands where it stood.
+    fn interpolate(&mut self, text: &str, places: Vec<Place>) -> (String, Vec<Place>) {
+        if !text.contains("${") {
+            return (text.to_owned(), places);
         }
-        result + rest
+        let (mut result, mut result_places) = (String::new(), Vec::new());
+        let (mut rest, mut rest_places) = (text, &places[..]);
+        let mut push = |text: &str, places: &mut dyn Iterator<Item = Place>| {
+            result.push_str(text);
+            result_places.extend(places.take(text.chars().count()));
+        };
+        while let Some(start) = rest.find("${") {
+            let before = &rest[..start];
+            let place = rest_places[before.chars().count()];
+            let Some(length) = rest[start..].find('}') else {
+                let message = "'${' is not closed: write ${NAME} or ${NAME:-value}";
+                self.complain(place, message.to_owned());
+                break;
+            };
+            push(before, &mut rest_places.iter().copied());
+            let value = self.variable(&rest[start + 2..start + length], place);
+            push(&value, &mut std::iter::repeat(place));
+            let taken = rest[..start + length + 1].chars().count();
+            (rest, rest_places) = (&rest[start + length + 1..], &rest_places[taken..]);
+        }
+        push(rest, &mut rest_places.iter().copied());
+        (result, result_places)
+    }
+
+    /// The value of `NAME` or `NAME:-default`.
+    fn variable(&mut self, inside: &str, place: Place) -> String {
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        // As in a shell, an empty variable takes the default too.
+        let value = (self.environment)(name).filter(|value| !value.is_empty());
+        match (value, default) {
+            (Some(value), _) => value,
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => {
+                let message = format!(
+                    "the environment has no '{name}': set it, or give a default as in \
+                     ${{{name}:-value}}"
+                );
+                self.complain(place, message);
+                String::new()
+            }
+        }
+    }
+}
+
+/// What the parser says, and what to do.
+fn explained(info: &str) -> String {
+    let hints = [
+        ("tab", "indent with spaces"),
+        ("did not find expected key", "this line begins at another column than those before"),
+        ("did not find expected '-'", "this line begins at another column than those before"),
+        ("mapping values are not allowed", "put a text with ': ' in it between quotes"),
+        ("invalid indentation in quoted scalar", "is the quote closed?"),
+        ("unexpected end of stream", "is the quote closed?"),
+        ("invalid indentation", "is every '[' and '{' before closed?"),
+        ("expected ',' or", "is every '[' and '{' before closed?"),
+        ("unexpected character", "put a text that begins with it between quotes"),
+        ("unknown anchor", "an alias stands behind the '&name' that it repeats"),
+        ("simple key expect", "a name is followed by ': '"),
+    ];
+    match hints.iter().find(|(part, _)| info.contains(part)) {
+        Some((_, hint)) => format!("this is no YAML: {info}: {hint}"),
+        None => format!("this is no YAML: {info}"),
     }
 }
 
 /// A comma within parentheses belongs to the SQL, though to YAML it ends a value in `{…}`: what
 /// follows then stands as a name without a value, and is put back.
-fn rejoin(before: &mut Node, rest: &str) -> bool {
-    let Value::Scalar { text, quoted: false, .. } = &mut before.value else { return false };
+fn rejoin(before: &mut Node, rest: &str, rest_places: &[Place]) -> bool {
+    let Value::Scalar { text, quoted: false, places } = &mut before.value else { return false };
     let open = text.matches('(').count() > text.matches(')').count();
     if open {
+        let first = rest_places.first().copied().unwrap_or(before.place);
         text.push_str(", ");
+        places.extend([first, first]);
         text.push_str(rest);
+        places.extend(rest_places);
     }
     open
 }

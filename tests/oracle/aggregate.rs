@@ -40,51 +40,62 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
         Function::BoolOr => Some(Datum::Boolean(values().any(|v| *v == Datum::Boolean(true)))),
         Function::First => rows.iter().min().map(|(_, value)| value.clone()),
         Function::Last => rows.iter().max().map(|(_, value)| value.clone()),
-        Function::Variance => exact::variance(&numbers(rows)).map(Datum::Number),
-        Function::Stddev => exact::variance(&numbers(rows)).map(|v| Datum::Number(v.sqrt())),
-        Function::Median => {
-            let mut sorted: Vec<_> = values().collect();
-            sorted.sort();
-            match (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]) {
-                (Datum::Number(a), Datum::Number(b)) => Some(Datum::Number((a + b) / 2.0)),
-                (Datum::Integer(a), Datum::Integer(b)) => {
-                    let sum = i128::from(*a) + i128::from(*b);
-                    Some(Datum::Number(sum as f64 / 2.0))
-                }
-                (Datum::Decimal(a), Datum::Decimal(b)) => {
-                    decimal((BigInt::from(*a) + BigInt::from(*b)) * 5)
-                }
-                other => unreachable!("{other:?} have no mean"),
-            }
+        Function::Mode => by_frequency(rows).into_iter().next().map(|(value, _)| value),
+        Function::Top(most) => {
+            let counted = by_frequency(rows).into_iter().take(usize::from(most));
+            let counted = counted.map(|(value, count)| {
+                Datum::Struct([Some(value), Some(Datum::Integer(count))].into())
+            });
+            Some(Datum::List(counted.collect()))
         }
-        Function::Mode => ranked(rows).into_iter().next().map(|(value, _)| value),
-        Function::Top(number) => {
-            let pair =
-                |(value, count)| Datum::Struct([Some(value), Some(Datum::Integer(count))].into());
-            Some(list(ranked(rows).into_iter().take(number.into()).map(pair)))
-        }
-        Function::Recent(number) => {
+        Function::Recent(most) => {
             let mut newest: Vec<_> = rows.iter().collect();
-            newest.sort_by(|a, b| b.cmp(a));
-            Some(list(newest.into_iter().take(number.into()).map(|(_, value)| value.clone())))
+            newest.sort_by(|one, other| other.cmp(one));
+            let newest = newest.into_iter().take(usize::from(most));
+            Some(Datum::List(newest.map(|(_, value)| value.clone()).collect()))
         }
         Function::Distinct => {
-            Some(list(values().collect::<BTreeSet<_>>().into_iter().take(1_000).cloned()))
+            let distinct: BTreeSet<_> = values().cloned().collect();
+            Some(Datum::List(distinct.into_iter().take(1_000).collect()))
         }
+        Function::Median => median(aggregate, values().cloned().collect()),
+        Function::Variance => exact::variance(&numbers(rows)).map(Datum::Number),
+        Function::Stddev => exact::variance(&numbers(rows)).map(|v| Datum::Number(v.sqrt())),
     }
 }
 
-fn list(values: impl Iterator<Item = Datum>) -> Datum {
-    Datum::List(values.collect())
+/// Each value with how often it is there, the most frequent first, of equal counts the smaller.
+fn by_frequency(rows: &[(Micros, Datum)]) -> Vec<(Datum, i64)> {
+    let mut counts: BTreeMap<Datum, i64> = BTreeMap::new();
+    for (_, value) in rows {
+        *counts.entry(value.clone()).or_default() += 1;
+    }
+    let mut counted: Vec<_> = counts.into_iter().collect();
+    counted.sort_by(|(one, often), (other, seldom)| seldom.cmp(often).then(one.cmp(other)));
+    counted
 }
 
-/// Values with their counts, the most frequent first, then the least.
-fn ranked(rows: &[(Micros, Datum)]) -> Vec<(Datum, i64)> {
-    let mut counts = BTreeMap::new();
-    rows.iter().for_each(|(_, value)| *counts.entry(value.clone()).or_insert(0) += 1);
-    let mut ranked: Vec<_> = counts.into_iter().collect();
-    ranked.sort_by_key(|(_, count)| -count);
-    ranked
+/// The mean of the two middle values, or the middle one twice.
+fn median(aggregate: &Aggregate, mut values: Vec<Datum>) -> Option<Datum> {
+    values.sort();
+    let middle = [values[(values.len() - 1) / 2].clone(), values[values.len() / 2].clone()];
+    let middle = middle.map(|value| (0, value));
+    match (&aggregate.argument, &aggregate.output) {
+        (Some(DataType::Float64), _) => {
+            let [one, other] = [&middle[..1], &middle[1..]].map(|of| numbers(of)[0]);
+            Some(Datum::Number(if one == other {
+                one
+            } else {
+                exact::sum(&[one / 2.0, other / 2.0])
+            }))
+        }
+        (_, DataType::Float64) => {
+            let sum: f64 = whole(&middle).to_string().parse().expect("a number");
+            Some(Datum::Number(sum / 2.0))
+        }
+        // Twice the mean, with a digit more: five tenths for each half.
+        _ => decimal(whole(&middle) * 5),
+    }
 }
 
 fn numbers(rows: &[(Micros, Datum)]) -> Vec<f64> {

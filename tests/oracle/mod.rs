@@ -255,7 +255,7 @@ fn publish(plan: &Plan, person: &Person, profile: &Profile, state: &mut State) {
                     state.insert((index, format!("{kind}:{text}")), value);
                 }
             }
-            Publish::Conflicts | Publish::Rejects => {}
+            Publish::Rejects | Publish::Conflicts => {}
         }
     }
 }

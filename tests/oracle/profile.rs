@@ -8,6 +8,7 @@ use selfsame::columns;
 use selfsame::row::Datum;
 use selfsame::spec::plan::{Output, Plan, Step, Window};
 use selfsame::spec::sql::Expression;
+
 use selfsame::time::{DAY, Micros, rfc3339};
 
 use super::aggregate::aggregate;
@@ -37,7 +38,8 @@ impl Profile {
             .iter()
             .enumerate()
             .map(|(index, of)| {
-                let counts = |row: &Row| counts(of.window, row.time, now);
+                let counts =
+                    |row: &Row| of.window.as_ref().is_none_or(|w| counts(w, row.time, now));
                 let values = rows.iter().filter(|row| counts(row)).flat_map(|row| {
                     let said = row.said.as_ref().expect("it stands");
                     let values = said.values.iter().filter(|(aggregate, _)| *aggregate == index);
@@ -106,6 +108,15 @@ impl Profile {
     }
 }
 
+/// Whether a row of a time counts at a reading of `now()`.
+fn counts(window: &Window, time: Micros, now: Micros) -> bool {
+    match window {
+        Window::Within(length) => time > now - length,
+        Window::Between { near, far } => time <= now - near && time > now - far,
+        Window::Since(since) => time >= since.border(now),
+    }
+}
+
 fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(",")
 }
@@ -155,7 +166,13 @@ fn written(value: &Option<Datum>, data_type: &DataType) -> String {
         Some(Datum::Text(text)) => serde_json::to_string(text.as_ref()).expect("text"),
         Some(Datum::Timestamp(at)) => format!("\"{}\"", rfc3339(*at)),
         Some(Datum::Date(days)) => format!("\"{}\"", &rfc3339(i64::from(*days) * DAY)[..10]),
-        Some(Datum::Struct(_)) => "null".to_owned(),
+        Some(Datum::Struct(values)) => {
+            let DataType::Struct(fields) = data_type else { unreachable!("a struct") };
+            let fields = fields.iter().zip(values.iter()).map(|(field, value)| {
+                format!("\"{}\":{}", field.name(), written(value, field.data_type()))
+            });
+            format!("{{{}}}", joined(fields))
+        }
         Some(Datum::List(items)) => {
             let DataType::List(item) = data_type else { unreachable!("a list") };
             let items = items.iter().map(|value| written(&Some(value.clone()), item.data_type()));

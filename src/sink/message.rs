@@ -1,0 +1,163 @@
+//! What is told of keys, by whom it concerns, and who publishes them.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::json::write_text;
+use crate::profile::Belonging;
+use crate::row::Reject;
+use crate::spec::plan::{Plan, Publish, Target};
+use crate::time::Micros;
+
+/// One record of a changelog.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// Index into `Plan::outputs`.
+    pub output: u16,
+    pub key: String,
+    /// JSON; `None` is a tombstone.
+    pub value: Option<String>,
+    /// Of a tombstone: the person who has become of this one.
+    pub merged_into: Option<String>,
+}
+
+/// What is known of a key's value by someone who held it before a tick or holds it after. A digest
+/// stands for a value; of all messages of a tick about a key, at most one says what was and at most
+/// one what is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Message {
+    Profile {
+        route: u64,
+        output: u16,
+        person: u128,
+        before: Option<u128>,
+        after: Option<Value>,
+    },
+    Segment {
+        route: u64,
+        output: u16,
+        segment: u16,
+        person: u128,
+        before: bool,
+        after: bool,
+    },
+    /// For the outputs of one way of routing.
+    Belonging {
+        route: u64,
+        outputs: Vec<u16>,
+        belonging: Belonging,
+    },
+    Reject {
+        route: u64,
+        output: u16,
+        source: u16,
+        value: String,
+    },
+    /// Any other key's.
+    Entry {
+        route: u64,
+        output: u16,
+        key: String,
+        before: Option<u128>,
+        after: Option<Value>,
+    },
+    /// The reading of `now()`, for the worker of this index.
+    Now(u64, Micros),
+}
+
+/// A value: its JSON less `at` and the closing brace, and the digest of that.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Value {
+    pub digest: u128,
+    pub json: String,
+}
+
+impl Value {
+    pub fn new(json: String) -> Self {
+        let hash = blake3::hash(json.as_bytes());
+        let first: [u8; 16] = hash.as_bytes()[..16].try_into().expect("16 of 32 bytes");
+        Value { digest: u128::from_le_bytes(first), json }
+    }
+}
+
+impl Message {
+    pub fn route(&self) -> u64 {
+        match self {
+            Message::Profile { route, .. }
+            | Message::Segment { route, .. }
+            | Message::Belonging { route, .. }
+            | Message::Reject { route, .. }
+            | Message::Entry { route, .. }
+            | Message::Now(route, _) => *route,
+        }
+    }
+}
+
+/// Which worker publishes a key: of a file, one of the first process; of a topic, any.
+#[derive(Clone)]
+pub struct Router {
+    to_file: Vec<bool>,
+    local: u64,
+    /// Outputs of identities with a file and with a topic; `None` where nothing of that kind needs
+    /// to know whom identifiers belong to.
+    identities: [Option<Vec<u16>>; 2],
+}
+
+impl Router {
+    pub fn new(plan: &Plan, local: u64) -> Self {
+        let to_file: Vec<bool> = plan
+            .outputs
+            .iter()
+            .map(|output| matches!(output.target, Target::File { .. }))
+            .collect();
+        // Profiles' tombstones say whom a person was merged into, which their identifier tells.
+        let identities = [true, false].map(|file| {
+            let of_kind =
+                || plan.outputs.iter().enumerate().filter(|(index, _)| to_file[*index] == file);
+            let wanted = of_kind().any(|(_, output)| {
+                matches!(output.publish, Publish::Identities | Publish::Profiles)
+            });
+            let outputs = of_kind().filter(|(_, output)| output.publish == Publish::Identities);
+            wanted.then(|| outputs.map(|(index, _)| index as u16).collect())
+        });
+        Router { to_file, local, identities }
+    }
+
+    pub fn route(&self, output: u16, hash: u128) -> u64 {
+        if self.to_file[output as usize] { hash as u64 % self.local } else { hash as u64 }
+    }
+}
+
+pub fn belonging_messages(router: &Router, belonging: Belonging) -> Vec<Message> {
+    let hash = belonging.identifier.0 as u64;
+    let message = |(file, outputs): (usize, &Option<Vec<u16>>)| {
+        let route = if file == 0 { hash % router.local } else { hash };
+        let outputs = outputs.clone()?;
+        Some(Message::Belonging { route, outputs, belonging: belonging.clone() })
+    };
+    router.identities.iter().enumerate().filter_map(message).collect()
+}
+
+pub fn reject_messages(plan: &Plan, router: &Router, reject: &Reject) -> Vec<Message> {
+    let outputs = plan.outputs.iter().enumerate();
+    let outputs = outputs.filter(|(_, output)| output.publish == Publish::Rejects);
+    let message = |(output, _): (usize, _)| Message::Reject {
+        route: router.route(output as u16, reject.source as u128),
+        output: output as u16,
+        source: reject.source,
+        value: reject_json(plan, reject),
+    };
+    outputs.map(message).collect()
+}
+
+/// `{"source","position","reasons","raw"` without `at` and the closing brace.
+fn reject_json(plan: &Plan, reject: &Reject) -> String {
+    let mut json = String::from("{\"source\":");
+    write_text(&plan.sources[reject.source as usize].name, &mut json);
+    let reasons = serde_json::to_string(&reject.reasons).expect("text");
+    write!(json, ",\"position\":{},\"reasons\":{reasons},\"raw\":", reject.position)
+        .expect("to a string");
+    write_text(&String::from_utf8_lossy(&reject.raw), &mut json);
+    json
+}

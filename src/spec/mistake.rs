@@ -1,0 +1,211 @@
+//! What is wrong with an expression: what parser and planner say, in the words of the language.
+
+use arrow::datatypes::{DataType, Schema};
+use datafusion_common::{DataFusionError, SchemaError};
+use datafusion_expr::Expr;
+use datafusion_sql::sqlparser::dialect::GenericDialect;
+use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::diagnostic::suggest;
+use super::sql::NOW;
+
+/// What is wrong with an expression.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SqlError {
+    pub message: String,
+    /// Where in the text, line and column from 1, if that is known.
+    pub at: Option<(u64, u64)>,
+    /// The column that there is not.
+    pub unknown: Option<String>,
+}
+
+impl SqlError {
+    pub fn new(message: impl Into<String>) -> Self {
+        SqlError { message: message.into(), ..SqlError::default() }
+    }
+
+    /// At the first place of a name.
+    pub fn at_name(message: impl Into<String>, text: &str, name: &str) -> Self {
+        SqlError { at: position_of(text, name), ..SqlError::new(message) }
+    }
+
+    /// What the parser says of a text.
+    pub fn syntax(message: &str, text: &str) -> Self {
+        let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
+        let (what, place) = message.split_once(" at Line: ").unwrap_or((message, ""));
+        let at = place.split_once(", Column: ").and_then(|(line, column)| {
+            let column: String = column.chars().take_while(char::is_ascii_digit).collect();
+            Some((line.parse().ok()?, column.parse().ok()?))
+        });
+        let what = match what.strip_prefix("Expected: ").and_then(|it| it.split_once(", found: ")) {
+            Some((expected, "EOF")) => format!("expected {expected}, found the end"),
+            Some((expected, found)) => format!("expected {expected}, found '{found}'"),
+            None if what.starts_with("Unterminated string") => {
+                "a text that is not closed: it ends with a quote".to_owned()
+            }
+            None => what.to_lowercase(),
+        };
+        SqlError { at: at.or_else(|| Some(end_of(text))), ..SqlError::new(what) }
+    }
+
+    /// What the planner says of an expression over a schema.
+    pub fn over(error: DataFusionError, schema: &Schema) -> Self {
+        let error = SqlError::from(error);
+        // `identifiers['email']` is a field of a structure to the planner.
+        let name = error.message.strip_prefix("Field ");
+        let name = name.and_then(|name| name.strip_suffix(" not found in struct"));
+        let (Some(name), Ok(identifiers)) = (name, schema.field_with_name("identifiers")) else {
+            return error;
+        };
+        let DataType::Struct(types) = identifiers.data_type() else { return error };
+        let names: Vec<&str> = types.iter().map(|kind| kind.name().as_str()).collect();
+        let message = format!("unknown identifier type '{name}': {}", suggest(name, &names));
+        SqlError { unknown: Some(name.to_owned()), ..SqlError::new(message) }
+    }
+
+    /// What the planner says of a text over a schema.
+    pub fn planning(error: DataFusionError, text: &str, schema: &Schema) -> Self {
+        if let DataFusionError::SchemaError(unknown, _) = error.find_root()
+            && let SchemaError::FieldNotFound { field, .. } = &**unknown
+        {
+            let names = schema.fields().iter().map(|field| field.name().as_str());
+            let names: Vec<&str> =
+                names.filter(|name| *name != NOW && !name.starts_with('#')).collect();
+            let message =
+                format!("unknown column '{}': {}", field.name, suggest(&field.name, &names));
+            let error = SqlError::at_name(message, text, &field.name);
+            return SqlError { unknown: Some(field.name.clone()), ..error };
+        }
+        let error = SqlError::over(error, schema);
+        // Such as "Function 'upper' expects 1 arguments but received 2".
+        let name = error.message.strip_prefix("Function '").and_then(|it| it.split_once('\''));
+        let at = name.and_then(|(name, _)| position_of(text, name));
+        SqlError { at: error.at.or(at), ..error }
+    }
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> Self {
+        let message = error.strip_backtrace();
+        let mut message = message.lines().next().unwrap_or_default();
+        let known = [
+            "Error during planning: ",
+            "Schema error: ",
+            "This feature is not implemented: ",
+            "Execution error: ",
+            "Arrow error: ",
+            "Cast error: ",
+            "Parser error: ",
+        ];
+        while let Some(rest) = known.iter().find_map(|prefix| message.strip_prefix(prefix)) {
+            message = rest;
+        }
+        SqlError::new(spoken(message))
+    }
+}
+
+/// A message of the planner, in the words of the language.
+fn spoken(message: &str) -> String {
+    let between = |start: &str, end: &str| message.strip_prefix(start)?.strip_suffix(end);
+    let text = if let Some(terms) =
+        between("Cannot coerce arithmetic expression ", " to valid types")
+    {
+        with_a_cast(terms, "has no result")
+    } else if let Some(terms) =
+        between("Cannot infer common argument type for comparison operation ", "")
+    {
+        with_a_cast(terms, "can't be compared")
+    } else if let Some((value, wanted)) =
+        between("Cannot cast string ", " type").and_then(|terms| terms.split_once(" to value of "))
+    {
+        format!("{value} is no {wanted}")
+    } else if let Some(name) = between("Unsupported SQL type ", "") {
+        format!(
+            "'{name}' is no type of SQL: there are text, bigint, double, decimal(p,s), boolean, \
+             timestamp, date and interval"
+        )
+    } else {
+        message.to_owned()
+    };
+    with_our_types(&text)
+}
+
+/// What two types do not do, such as `timestamp > integer`, and how they would.
+fn with_a_cast(terms: &str, do_not: &str) -> String {
+    let terms = with_our_types(terms);
+    let to = match terms.split(' ').next().unwrap_or_default() {
+        "integer" => "bigint",
+        "number" => "double",
+        other => other,
+    };
+    format!("{terms} {do_not}: bring one side to the type of the other, as in cast(x as {to})")
+}
+
+/// Arrow's names of types as users write them.
+fn with_our_types(text: &str) -> String {
+    let plain = [
+        ("Utf8View", "text"),
+        ("LargeUtf8", "text"),
+        ("Utf8", "text"),
+        ("UInt64", "integer"),
+        ("Int64", "integer"),
+        ("Int32", "integer"),
+        ("Float64", "number"),
+        ("Date32", "date"),
+        ("Boolean", "boolean"),
+        ("Interval(MonthDayNano)", "interval"),
+    ];
+    let mut text =
+        plain.iter().fold(text.to_owned(), |text, (arrow, ours)| text.replace(arrow, ours));
+    while let Some(start) = text.find("Timestamp(") {
+        let Some(length) = text[start..].find(')') else { break };
+        text.replace_range(start..=start + length, "timestamp");
+    }
+    while let Some(start) = text.find("Decimal128(") {
+        let Some(length) = text[start..].find(')') else { break };
+        let digits = text[start + "Decimal128(".len()..start + length].replace(' ', "");
+        text.replace_range(start..=start + length, &format!("decimal({digits})"));
+    }
+    text
+}
+
+/// What no expression of a definition may have in it.
+pub fn out_of_place(expression: &Expr) -> Option<&'static str> {
+    Some(match expression {
+        Expr::ScalarSubquery(_)
+        | Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::SetComparison(_)
+        | Expr::OuterReferenceColumn(..) => {
+            "a subquery has no place here: an expression looks at one row, or at a person's \
+             rows through aggregates"
+        }
+        Expr::WindowFunction(_) => {
+            "'over' has no place here: an aggregate is over all of the person's rows that count"
+        }
+        Expr::Placeholder(_) => "a '$' or '?' stands for no value here",
+        Expr::Unnest(_) => "unnest has no place here: an expression has one value",
+        _ => return None,
+    })
+}
+
+/// The line and column, from 1, at which a name or a quoted text stands in an expression.
+pub fn position_of(text: &str, name: &str) -> Option<(u64, u64)> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().ok()?;
+    let find = |same: &dyn Fn(&str) -> bool| {
+        let found = tokens.iter().find(|token| match &token.token {
+            Token::Word(word) => same(&word.value),
+            Token::SingleQuotedString(value) => same(value),
+            _ => false,
+        });
+        found.map(|token| (token.span.start.line, token.span.start.column))
+    };
+    find(&|word| word == name).or_else(|| find(&|word| word.eq_ignore_ascii_case(name)))
+}
+
+/// The line and column behind the last word.
+fn end_of(text: &str) -> (u64, u64) {
+    let text = text.trim_end();
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    (text.matches('\n').count() as u64 + 1, line.chars().count() as u64 + 1)
+}

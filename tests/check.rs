@@ -1,0 +1,152 @@
+//! What users read is right: what `selfsame check` says of a definition, the reference, the sample.
+//!
+//! Every `tests/check/NAME.yaml` is broken in its own way; `NAME.txt` beside it is what the command
+//! prints, to the letter. After a change of messages, or of the table of fields, look at what changes
+//! for users:
+//!
+//! ```text
+//! SELFSAME_BLESS=1 cargo test --test check && git diff tests/check docs
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn selfsame(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));
+    command.args(arguments).current_dir(root()).env_clear();
+    command.output().expect("the command starts")
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text")
+}
+
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn is_blessing() -> bool {
+    std::env::var_os("SELFSAME_BLESS").is_some()
+}
+
+fn broken() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("tests/check")).expect("a folder");
+    let files = folder.map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
+    let files = broken();
+    assert!(files.len() >= 30);
+    let mut wrong = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(root()).expect("below it").to_str().expect("a name");
+        let output = selfsame(&["check", name]);
+        assert_eq!(output.status.code(), Some(1), "{name} is broken");
+        assert!(output.stdout.is_empty(), "{name}: nothing is well");
+        let found = text(output.stderr);
+        assert!(found.starts_with(&format!("{name}:")), "{name}: {found}");
+        let golden = file.with_extension("txt");
+        if is_blessing() {
+            std::fs::write(&golden, &found).expect("it can be written");
+        }
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        if found != expected {
+            wrong.push(format!("{name}: expected\n{expected}\nfound\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_definition_without_mistakes_is_explained() {
+    let output = selfsame(&["check", "dataflows/retail/retail.yaml"]);
+    let found = text(output.stdout);
+    assert!(output.status.success(), "{}", text(output.stderr));
+    assert!(found.starts_with("retail: all is well\n"), "{found}");
+    for said in ["web", "lifetime_value", "abandoned_cart", "out/profiles.ndjson"] {
+        assert!(found.contains(said), "{said} in {found}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let output = selfsame(&["check", "nowhere/retail.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let found = text(output.stderr);
+    assert!(found.starts_with("error: 'nowhere/retail.yaml' can't be read:"), "{found}");
+}
+
+#[test]
+fn a_definition_saved_by_windows_is_the_same_definition() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let check = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("\u{feff}{}", text.replace('\n', "\r\n"))).expect("room");
+        selfsame(&["check", file.to_str().expect("a path")])
+    };
+    let output = check("retail.yaml", &read(&root().join("dataflows/retail/retail.yaml")));
+    assert!(output.status.success(), "{}", text(output.stderr));
+    let output = check("broken.yaml", &read(&root().join("tests/check/columns_unknown.yaml")));
+    let found = text(output.stderr);
+    assert!(found.contains("broken.yaml:14:15: in 'select'"), "{found}");
+}
+
+/// What stands above this line is written by hand, what stands below is printed.
+const PRINTED: &str = "<!-- From here on: what `selfsame reference` prints. -->\n\n";
+
+#[test]
+fn the_reference_has_every_field_as_the_reader_knows_it() {
+    let file = root().join("docs/reference.md");
+    let output = selfsame(&["reference"]);
+    let printed = text(output.stdout);
+    let found = read(&file);
+    let (by_hand, below) = found.split_once(PRINTED).expect("the line between");
+    if is_blessing() {
+        std::fs::write(&file, format!("{by_hand}{PRINTED}{printed}")).expect("it can be written");
+        return;
+    }
+    assert!(
+        below == printed,
+        "docs/reference.md is not what `selfsame reference` prints: bless it"
+    );
+    let schema: serde_json::Value =
+        serde_json::from_slice(&selfsame(&["schema"]).stdout).expect("JSON");
+    for field in schema["properties"].as_object().expect("an object").keys() {
+        assert!(printed.contains(&format!("`{field}`")), "{field}");
+    }
+}
+
+#[test]
+fn the_sample_is_what_the_command_in_its_readme_makes() {
+    let folder = root().join("dataflows/retail");
+    let readme = read(&folder.join("README.md"));
+    let command = readme.lines().find(|line| line.starts_with("selfsame generate"));
+    let mut words: Vec<&str> = command.expect("the command").split(' ').skip(1).collect();
+    let out = words.pop().expect("where to");
+    assert_eq!(out, "dataflows/retail/data");
+    let made = tempfile::tempdir().expect("a temporary folder");
+    words.push(made.path().to_str().expect("a path"));
+    assert!(selfsame(&words).status.success());
+    let files =
+        ["web/events-0.ndjson", "orders/orders.ndjson", "crm/customers.ndjson", "products.csv"];
+    for file in files {
+        let committed = read(&folder.join("data").join(file));
+        assert!(read(&made.path().join(file)) == committed, "{file}");
+        let rows = committed.lines().count() - usize::from(file.ends_with(".csv"));
+        let row = readme.lines().find(|line| line.contains(file)).expect("it is described");
+        let rows = match rows {
+            1_000.. => format!("{},{:03}", rows / 1_000, rows % 1_000),
+            _ => rows.to_string(),
+        };
+        assert!(row.contains(&format!("| {rows} |")), "{file}: {rows} rows, {row}");
+    }
+}

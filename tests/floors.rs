@@ -1,0 +1,215 @@
+//! The house keeps its floors: a stage imports the ground and the stages to its left, nothing else.
+//!
+//! What is read is the text of `src/`: every `crate::…` path and every `super::…` that leaves its
+//! stage, in tests too.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What every stage may import; among themselves they import each other.
+const GROUND: [&str; 7] = ["time", "metrics", "row", "columns", "queue", "wait", "flow"];
+
+/// In the order in which a record walks, then what runs and feeds it all.
+const STAGES: [&str; 10] = [
+    "spec", "source", "decode", "identity", "profile", "segment", "sink", "serve", "runtime",
+    "generate",
+];
+
+/// What stands on top of everything.
+const ROOF: [&str; 3] = ["lib", "main", "cli"];
+
+/// Longest of the files, in lines. Past that there are two thoughts.
+const LONGEST: usize = 400;
+
+/// Files that may be longer, and why.
+const LONGER: [(&str, &str); 0] = [];
+
+struct SourceFile {
+    /// From `src/` on, such as `decode/json.rs`.
+    name: String,
+    text: String,
+}
+
+impl SourceFile {
+    /// The room it belongs to: `decode`, `time`, `main`.
+    fn room(&self) -> &str {
+        self.name.split_once(['/', '.']).expect("a folder, or an ending").0
+    }
+
+    /// How many modules lie between it and the root: `super::` so often is the root.
+    fn depth(&self) -> usize {
+        let folders = self.name.matches('/').count();
+        folders + usize::from(!self.name.ends_with("/mod.rs"))
+    }
+
+    /// Where dataflows are built.
+    fn names_timely(&self) -> bool {
+        self.name.ends_with("/mod.rs") || ["flow", "runtime"].contains(&self.room())
+    }
+}
+
+fn files() -> Vec<SourceFile> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![source.clone()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let name = path.strip_prefix(&source).expect("below it").display().to_string();
+                let text = std::fs::read_to_string(&path).expect("text");
+                files.push(SourceFile { name, text });
+            }
+        }
+    }
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    assert!(files.len() > 50, "they were found");
+    files
+}
+
+/// The code, without comments.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_name(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// What follows each `prefix::` that stands alone, such as `sink::Writers` or `{row::Row, sink}`.
+fn after<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    code.match_indices(prefix).filter_map(move |(at, _)| {
+        let before = code[..at].chars().next_back();
+        let stands_alone = before.is_none_or(|before| !is_name(before) && before != ':');
+        stands_alone.then(|| &code[at + prefix.len()..])
+    })
+}
+
+/// The first names of a path: one, or those of a list in braces.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |text: &str| text.chars().take_while(|c| is_name(*c)).collect::<String>();
+    let Some(list) = path.strip_prefix('{') else { return vec![name(path)] };
+    let (mut names, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, character) in list.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                names.push(name(list[start..at].trim_start()));
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The rooms that a file names.
+fn imports(file: &SourceFile) -> BTreeSet<String> {
+    let code = code(&file.text);
+    let upwards = "super::".repeat(file.depth());
+    let mut names: BTreeSet<String> = after(&code, "crate::").flat_map(first_names).collect();
+    // A test's module lies one deeper, so what is no room's name belongs to the stage itself.
+    for path in after(&code, &upwards) {
+        let path = path.trim_start_matches("super::");
+        names.extend(first_names(path).into_iter().filter(|name| is_room(name)));
+    }
+    names.remove(file.room());
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn is_room(name: &str) -> bool {
+    GROUND.contains(&name) || STAGES.contains(&name) || ROOF.contains(&name)
+}
+
+#[test]
+fn every_room_has_its_place() {
+    for file in files() {
+        assert!(
+            is_room(file.room()),
+            "src/{}: '{}' is no room of this house: give it its place in STAGES, or put the file \
+             where it belongs",
+            file.name,
+            file.room()
+        );
+    }
+}
+
+#[test]
+fn a_stage_imports_the_ground_and_the_stages_to_its_left() {
+    let mut wrong = Vec::new();
+    for file in files().iter().filter(|file| !ROOF.contains(&file.room())) {
+        let left = STAGES.iter().position(|stage| *stage == file.room()).unwrap_or(0);
+        let allowed = |name: &str| GROUND.contains(&name) || STAGES[..left].contains(&name);
+        let found = imports(file);
+        let bad = found.iter().filter(|name| !allowed(name));
+        wrong.extend(bad.map(|name| format!("src/{} imports '{name}'", file.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_a_stages_dataflow_names_timely() {
+    let mut wrong = Vec::new();
+    for file in files().iter().filter(|file| !file.names_timely()) {
+        let code = code(&file.text);
+        // A plain function on a plain vector.
+        let code = code.replace("use crate::flow::consolidate;", "");
+        for library in ["timely::", "differential_dataflow::", "crate::flow::"] {
+            if after(&code, library).next().is_some() {
+                wrong.push(format!("src/{} names {library}", file.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_file_is_one_thought() {
+    let mut wrong = Vec::new();
+    for file in files() {
+        let lines = file.text.lines().count();
+        if lines > LONGEST && !LONGER.iter().any(|(name, _)| *name == file.name) {
+            wrong.push(format!("src/{}: {lines} lines, at most {LONGEST}", file.name));
+        }
+        if !file.text.starts_with("//!") {
+            wrong.push(format!("src/{}: its first lines (//!) say what it is for", file.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_named_for_what_is_left_over() {
+    for file in files() {
+        for name in file.name.trim_end_matches(".rs").split('/') {
+            let left_over =
+                ["util", "utils", "common", "helper", "helpers", "manager", "misc"].contains(&name);
+            assert!(!left_over, "src/{}: a name that says what it is for", file.name);
+        }
+    }
+}
+
+#[test]
+fn imports_are_read_as_the_compiler_reads_them() {
+    let file = |name: &str, text: &str| SourceFile { name: name.into(), text: text.into() };
+    let found = |file: &SourceFile| imports(file).into_iter().collect::<Vec<_>>();
+    let nested = "use crate::{row::{Row, Datum}, sink::Writers};\nuse crate::time::Micros;";
+    assert_eq!(found(&file("decode/json.rs", nested)), ["row", "sink", "time"]);
+    let inline = "fn f(g: crate::serve::Found) -> Vec<crate::spec::plan::Plan> {}";
+    assert_eq!(found(&file("decode/json.rs", inline)), ["serve", "spec"]);
+    let own = "use super::scalar; use super::Decoded; use crate::decode::raw; use mycrate::sink;";
+    assert_eq!(found(&file("decode/json.rs", own)), [""; 0]);
+    assert_eq!(found(&file("decode/json.rs", "use super::super::sink::Writers;")), ["sink"]);
+    assert_eq!(found(&file("decode/mod.rs", "use super::sink::Writers;")), ["sink"]);
+    let test = "mod tests { use super::super::Target; use super::super::super::sink; }";
+    assert_eq!(found(&file("generate/history.rs", test)), ["sink"]);
+    assert_eq!(found(&file("decode/json.rs", "// like crate::sink::json")), [""; 0]);
+}
