@@ -21,15 +21,6 @@ pub struct Profile {
     row: RecordBatch,
 }
 
-fn counts(window: Option<Window>, time: Micros, now: Micros) -> bool {
-    match window {
-        None => true,
-        Some(Window::Within(length)) => time > now - length,
-        Some(Window::Between { near, far }) => time > now - far && time <= now - near,
-        Some(Window::Since(since)) => time >= since.border(now),
-    }
-}
-
 impl Profile {
     /// Of the rows that are the person's.
     pub fn new(plan: &Plan, person: &Person, rows: &[&Row], now: Micros) -> Self {
