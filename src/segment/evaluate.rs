@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListBuilder, RecordBatch, StringBuilder, StructArray,
+    Array, ArrayRef, AsArray, Int64Array, ListBuilder, RecordBatch, StringBuilder, StructArray,
     TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::{cast, concat};
@@ -11,11 +11,12 @@ use arrow::datatypes::{
     DataType, Field, Fields, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 
+use super::scores::Scores;
 use crate::columns;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
-use crate::spec::plan::{Plan, Step};
+use crate::spec::plan::{Plan, Rank, Step};
 use crate::spec::sql::Expression;
 use crate::time::Micros;
 
@@ -34,13 +35,46 @@ impl Evaluator {
     }
 
     /// One row a person, the columns those of the profile's schema.
-    pub fn columns(&self, people: &[(Component, PersonState)], now: Micros) -> RecordBatch {
+    pub fn columns(
+        &self,
+        people: &[(Component, PersonState)],
+        scores: &Scores,
+        now: Micros,
+    ) -> RecordBatch {
+        let score = |rank| -> ArrayRef {
+            let of = people.iter().map(|(component, _)| scores.of(*component, rank));
+            Arc::new(Int64Array::from_iter(of))
+        };
+        self.first_columns(people, self.prefixes.len() - 1, now, score)
+    }
+
+    /// What each rank looks at, a column a rank. What fails for a person in it is counted, what
+    /// fails in the columns below will be when they are evaluated for themselves.
+    pub fn ranked(
+        &self,
+        people: &[(Component, PersonState)],
+        counts: &SharedCounts,
+    ) -> Vec<ArrayRef> {
+        let number = self.plan.ranked_columns;
+        let columns = self
+            .first_columns(people, number, Micros::MIN, |_| unreachable!("ranks look at no rank"));
+        let value = |rank: &Rank| value_or_null(&rank.expression, &columns, counts);
+        self.plan.ranks.iter().map(value).collect()
+    }
+
+    fn first_columns(
+        &self,
+        people: &[(Component, PersonState)],
+        number: usize,
+        now: Micros,
+        score: impl Fn(usize) -> ArrayRef,
+    ) -> RecordBatch {
         let aggregates = self.aggregates(people);
         let mut columns: Vec<ArrayRef> = vec![
             self.identifiers(people),
             now_column(self.plan.profile_schema.field(1).data_type(), people.len(), now),
         ];
-        for step in &self.plan.steps {
+        for step in &self.plan.steps[..number - columns.len()] {
             let column = match step {
                 Step::Aggregates(expression) => {
                     value_or_null(expression, &aggregates, &self.counts)
@@ -48,6 +82,7 @@ impl Evaluator {
                 Step::Derived(expression) => {
                     value_or_null(expression, &self.batch(columns.clone()), &self.counts)
                 }
+                Step::Rank(rank) => score(*rank),
             };
             columns.push(column);
         }

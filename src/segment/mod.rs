@@ -2,8 +2,19 @@
 //!
 //! All people that changed in a tick are evaluated at once, by column. A condition on `now()` is
 //! turned into the instants at which it can change; only a person's next one waits in the queue.
+//! Ranks look at all people, so what is ranked goes round by one worker a rank:
+//!
+//! ```text
+//! people ─┬→ what is ranked ─┬→ borders, by rank → told to all ─┐
+//!         │                  └──────────────────────────────────┼→ columns of all who are touched
+//! now() ──┴─────────────────────────────────────────────────────┘
+//! ```
 
+mod borders;
 mod evaluate;
+mod order_statistics;
+mod ranked;
+mod scores;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,8 +22,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use hashbrown::{HashMap, HashSet};
+use timely::dataflow::operators::vec::Broadcast;
 
-use crate::flow::{Concat, Map, Pipeline, Stream, in_tick_order};
+use crate::flow::{Concat, Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
@@ -20,8 +32,11 @@ use crate::queue::BucketQueue;
 use crate::spec::plan::Plan;
 use crate::time::Micros;
 
+use borders::{Border, Borders, Held};
 use evaluate::Evaluator;
 pub use evaluate::value_or_null;
+use ranked::{Ranked, RankedValues};
+use scores::Scores;
 
 /// People after a tick in which something of theirs changed or might have.
 #[derive(Clone, Debug)]
@@ -38,6 +53,8 @@ pub struct Evaluated {
 #[derive(Clone)]
 enum Message {
     Person(Person),
+    Ranked(Ranked),
+    Border(Border),
     Now(Micros),
 }
 
@@ -50,7 +67,12 @@ pub fn evaluate<'scope>(
     next_due: Rc<Cell<Option<Micros>>>,
     counts: SharedCounts,
 ) -> Stream<'scope, Evaluated> {
-    let messages = people.map(Message::Person).concat(now.map(Message::Now));
+    let mut messages = people.clone().map(Message::Person).concat(now.map(Message::Now));
+    if !plan.ranks.is_empty() {
+        let (ranked, borders) = rank(plan, people, SharedCounts::clone(&counts));
+        let (ranked, borders) = (ranked.map(Message::Ranked), borders.map(Message::Border));
+        messages = messages.scope().concatenate([messages, ranked, borders]);
+    }
     let mut standings = Standings::new(Arc::clone(plan), counts);
     in_tick_order(messages, Pipeline, "Segments", move |_, batch, evaluated| {
         evaluated.extend(standings.apply(batch));
@@ -58,10 +80,30 @@ pub fn evaluate<'scope>(
     })
 }
 
+/// What of each person is ranked, and the borders between ranks, as they change.
+fn rank<'scope>(
+    plan: &Arc<Plan>,
+    people: Stream<'scope, Person>,
+    counts: SharedCounts,
+) -> (Stream<'scope, Ranked>, Stream<'scope, Border>) {
+    let mut values = RankedValues::new(Arc::clone(plan), counts);
+    let ranked = in_tick_order(people, Pipeline, "Ranked", move |_, batch, ranked| {
+        values.apply(&batch, ranked);
+    });
+    let mut borders = Borders::new(plan);
+    let held = ranked.clone().flat_map(Ranked::held);
+    let by_rank = Exchange::new(|held: &Held| u64::from(held.rank));
+    let borders = in_tick_order(held, by_rank, "Borders", move |_, batch, moved| {
+        borders.apply(batch, moved);
+    });
+    (ranked, borders.broadcast())
+}
+
 /// One worker's share of the people, as last evaluated.
 struct Standings {
     evaluator: Evaluator,
     people: HashMap<Component, Standing>,
+    scores: Scores,
     due: BucketQueue<Component>,
     now: Micros,
 }
@@ -75,6 +117,7 @@ struct Standing {
 impl Standings {
     fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
         Standings {
+            scores: Scores::new(&plan),
             evaluator: Evaluator::new(plan, counts),
             people: HashMap::new(),
             due: BucketQueue::default(),
@@ -85,9 +128,12 @@ impl Standings {
     fn apply(&mut self, batch: Vec<Message>) -> Option<Evaluated> {
         let mut touched = HashSet::new();
         let mut gone = Vec::new();
+        let (mut ranked, mut borders) = (Vec::new(), Vec::new());
         for message in batch {
             match message {
                 Message::Now(now) => self.now = self.now.max(now),
+                Message::Ranked(of_person) => ranked.push(of_person),
+                Message::Border(border) => borders.push(border),
                 Message::Person(Person { component, state: None }) => {
                     self.people.remove(&component);
                     gone.push(component);
@@ -103,12 +149,13 @@ impl Standings {
                 touched.insert(component);
             }
         });
+        touched.extend(self.scores.apply(ranked, borders));
         if touched.is_empty() && gone.is_empty() {
             return None;
         }
         let state = |component| (component, self.people[&component].state.clone());
         let people: Vec<_> = touched.into_iter().map(state).collect();
-        let columns = self.evaluator.columns(&people, self.now);
+        let columns = self.evaluator.columns(&people, &self.scores, self.now);
         let next = self.evaluator.next_instants(&columns, self.now);
         for ((component, _), next) in people.iter().zip(next) {
             let standing = self.people.get_mut(component).expect("evaluated because it is there");

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
 use super::aggregate;
+use super::derived::{self, Derived};
 use super::fields;
 use super::from_rows::{self, Filed, FromRows};
 use super::instant::Turn;
-use super::order::{in_order, words};
-use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Sessions, Source, Step};
+use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Rank, Sessions, Source, Step};
 use super::read::{Context, Object, SqlText};
+use super::rfm;
 use super::sessions;
-use super::sql::{Expression, NOW, SqlError};
+use super::sql::{NOW, SqlError};
+use super::yaml::{Key, Node};
 
 /// Attributes, and the columns that segments and outputs are evaluated over, as they grow.
 pub struct Attributes {
@@ -22,6 +24,9 @@ pub struct Attributes {
     pub attributes: Vec<Attribute>,
     pub profile_schema: SchemaRef,
     pub steps: Vec<Step>,
+    pub ranks: Vec<Rank>,
+    /// How many of the first columns ranks may look at.
+    pub ranked_columns: usize,
     pub instants: Vec<Instant>,
 }
 
@@ -34,6 +39,7 @@ pub fn read(
     let entries = file.map(context, "attributes");
     let mut filed = Filed::default();
     let (mut from_rows, mut derived) = (Vec::new(), Vec::new());
+    let mut names = Vec::new();
     for (key, node) in entries {
         let what = format!("attribute '{}'", key.name);
         if key.name == "identifiers" || key.name.starts_with('#') || key.name == NOW {
@@ -44,6 +50,19 @@ pub fn read(
             context.broken(&key.name);
             continue;
         };
+        names.push(key.name.clone());
+        if let Some(node) = object.get("rfm") {
+            names.extend(rfm::names(&key.name));
+            let clear = is_alone(context, &object, "rfm") && no_clash(context, key, entries);
+            match clear.then(|| rfm::read(context, key, &object.what, node)).flatten() {
+                Some(scores) => derived.extend(scores),
+                None => {
+                    context.broken(&key.name);
+                    rfm::names(&key.name).iter().for_each(|name| context.broken(name));
+                }
+            }
+            continue;
+        }
         match (object.get("sql"), object.get("from").or(object.get("select"))) {
             (Some(_), Some(_)) => {
                 let message = format!("{} has both 'sql' and 'from': leave one", object.what);
@@ -58,7 +77,7 @@ pub fn read(
                     }
                 }
                 match object.sql(context, "sql") {
-                    Some(text) => derived.push((key, text)),
+                    Some(text) => derived.push(Derived { key: key.clone(), text, bins: None }),
                     None => context.broken(&key.name),
                 }
             }
@@ -90,6 +109,8 @@ pub fn read(
         attributes: Vec::new(),
         profile_schema: initial_schema(context, identifiers),
         steps: Vec::new(),
+        ranks: Vec::new(),
+        ranked_columns: 0,
         instants: Vec::new(),
     };
     for (key, FromRows { text, expression, note }) in from_rows {
@@ -108,49 +129,46 @@ pub fn read(
     }
     let segments: Vec<String> =
         file.map(context, "segments").iter().map(|(key, _)| key.name.clone()).collect();
-    for (key, text) in in_order(context, "attributes", derived) {
-        let schema = Arc::clone(&attributes.profile_schema);
-        let Some(expression) = derive(context, &text, &schema, &segments) else {
-            context.broken(&key.name);
-            continue;
-        };
-        attributes.add_attribute(
-            &key.name,
-            expression.data_type.clone(),
-            Step::Derived(expression),
-            None,
-        );
-    }
+    derived::read(context, derived, &segments, &mut attributes);
     // In the order of the file.
-    let position = |name: &str| entries.iter().position(|(key, _)| key.name == name);
+    let position = |name: &str| names.iter().position(|known| known == name);
     attributes.attributes.sort_by_key(|attribute| position(&attribute.name));
     attributes
 }
 
-fn derive(
-    context: &mut Context,
-    text: &SqlText,
-    schema: &SchemaRef,
-    segments: &[String],
-) -> Option<Expression> {
-    let words = words(&text.text);
-    if let Some(segment) = segments.iter().find(|segment| words.contains(segment)) {
-        let message = format!(
-            "in {}: '{segment}' is a segment, and segments look at attributes, not attributes at \
-             segments: put the condition in its place",
-            text.what
-        );
-        context.complain(text.place_of(segment), message);
-        return None;
-    }
-    let planned = context.plan_scalar(text, schema)?;
-    context.no_now(text, &planned)?;
-    let compiled = context.dialect.compile(planned, schema, None, &text.text);
-    context.check(text, compiled)
+/// Whether an attribute says nothing beside what makes it whole.
+fn is_alone(context: &mut Context, object: &Object<'_>, whole: &str) -> bool {
+    let others = ["from", "select", "where", "within", "since", "between", "sql"];
+    let Some(other) = others.into_iter().find(|other| object.get(other).is_some()) else {
+        return true;
+    };
+    let message = format!("{} has both '{whole}' and '{other}': leave one", object.what);
+    context.complain(object.place_of(other), message);
+    false
+}
+
+/// Whether the names that an `rfm` gives are free.
+fn no_clash(context: &mut Context, key: &Key, entries: &[(Key, Node)]) -> bool {
+    let names = rfm::names(&key.name);
+    let Some((other, _)) = entries.iter().find(|(other, _)| names.contains(&other.name)) else {
+        return true;
+    };
+    let message = format!(
+        "attribute '{}': 'rfm' of attribute '{}' gives one of that name, choose another",
+        other.name, key.name
+    );
+    context.complain(other.place, message);
+    false
 }
 
 impl Attributes {
-    fn add_attribute(&mut self, name: &str, data_type: DataType, step: Step, note: Option<String>) {
+    pub fn add_attribute(
+        &mut self,
+        name: &str,
+        data_type: DataType,
+        step: Step,
+        note: Option<String>,
+    ) {
         let column = self.add_column(name, data_type.clone(), step);
         self.attributes.push(Attribute { name: name.to_owned(), column, data_type, note });
     }

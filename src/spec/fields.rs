@@ -380,9 +380,31 @@ pub static ATTRIBUTE: &[Field] = &[
     field(
         "sql",
         Shape::Sql,
-        "Instead of all these: SQL over other attributes.",
+        "Instead of all these: SQL over other attributes. ntile(x, n) is a person's rank by x among \
+         all people for whom it is not null, from 1 to n (2 to 1,000), the greater value the higher; \
+         equal values rank alike. The borders are percentile_disc(k / n) of the present values.",
         "lifetime_value / nullif(orders, 0)",
     ),
+    field(
+        "rfm",
+        Shape::Object(RFM),
+        "Instead of all these: recency, frequency and monetary value, each ranked over all people \
+         like ntile. Gives NAME_recency, NAME_frequency and NAME_monetary (integers) and NAME itself, \
+         a text such as 545; with more than 9 bins 5-4-5. NAME is null unless all three are there.",
+        "{recency: last_order, frequency: orders, monetary: lifetime_value}",
+    ),
+];
+
+pub static RFM: &[Field] = &[
+    required(
+        "recency",
+        Shape::Sql,
+        "When the person was last active, over other attributes: the latest scores highest.",
+        "last_order",
+    ),
+    required("frequency", Shape::Sql, "How often, over other attributes.", "orders"),
+    required("monetary", Shape::Sql, "How much, over other attributes.", "lifetime_value"),
+    field("bins", Shape::Count, "The highest score, from 2 to 1,000. Default: 5.", "5"),
 ];
 
 pub static SEGMENT: &[Field] = &[

@@ -6,6 +6,7 @@ mod aggregate;
 mod attributes;
 mod calendar;
 mod columns;
+mod derived;
 mod diagnostic;
 mod explain;
 mod fields;
@@ -21,8 +22,10 @@ mod outputs;
 pub mod plan;
 mod provider;
 mod ranges;
+mod ranks;
 mod read;
 mod reference;
+mod rfm;
 mod schema;
 mod segments;
 mod sessions;
@@ -172,6 +175,8 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         aggregate_schema: attributes.aggregate_schema,
         profile_schema: attributes.profile_schema,
         steps: attributes.steps,
+        ranks: attributes.ranks,
+        ranked_columns: attributes.ranked_columns,
         instants: attributes.instants,
     })
 }

@@ -9,15 +9,15 @@ use super::yaml::Key;
 
 /// Expressions in an order in which each comes after those that it names; those that need each other
 /// are noted and left out.
-pub fn in_order<'a>(
+pub fn in_order(
     context: &mut Context,
     what: &str,
-    mut waiting: Vec<(&'a Key, SqlText)>,
-) -> Vec<(&'a Key, SqlText)> {
+    mut waiting: Vec<(Key, SqlText)>,
+) -> Vec<(Key, SqlText)> {
     let mut ordered = Vec::new();
     while !waiting.is_empty() {
         let names: Vec<&str> = waiting.iter().map(|(key, _)| key.name.as_str()).collect();
-        let is_free = |(_, text): &(&Key, SqlText)| {
+        let is_free = |(_, text): &(Key, SqlText)| {
             let words = words(&text.text);
             !words.iter().any(|word| names.contains(&word.as_str()))
         };
@@ -48,7 +48,7 @@ pub fn in_order<'a>(
 }
 
 /// A way from an expression back to itself, when each needs another one.
-fn circle(waiting: &[(&Key, SqlText)]) -> Vec<String> {
+fn circle(waiting: &[(Key, SqlText)]) -> Vec<String> {
     let mut path = vec![waiting[0].0.name.clone()];
     loop {
         let last = path.last().expect("it has a start");

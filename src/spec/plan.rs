@@ -43,6 +43,10 @@ pub struct Plan {
     pub profile_schema: SchemaRef,
     /// How `profile_schema`'s columns from the third on are made, in order.
     pub steps: Vec<Step>,
+    /// Each distinct rank once, whatever number of attributes use it.
+    pub ranks: Vec<Rank>,
+    /// How many of `profile_schema`'s first columns ranks look at: none of them depends on a rank.
+    pub ranked_columns: usize,
     /// Instants at which conditions on `now()` can change, over `profile_schema`.
     pub instants: Vec<Instant>,
 }
@@ -372,7 +376,7 @@ pub struct Attribute {
     /// Its column in `profile_schema`.
     pub column: usize,
     pub data_type: DataType,
-    /// How it chooses rows, for people: `within 30 days`.
+    /// How it chooses rows, or ranks people, for people: `within 30 days`.
     pub note: Option<String>,
 }
 
@@ -391,6 +395,18 @@ pub enum Step {
     Aggregates(Expression),
     /// A derived attribute, or a segment: over the columns of `profile_schema` before its own.
     Derived(Expression),
+    /// The scores by a rank, an index into `Plan::ranks`.
+    Rank(usize),
+}
+
+/// A person's place among all people: of the values that are not null, ordered, the border `k` is the
+/// least one that at least `k / bins` of all are not greater than (SQL's `percentile_disc`). A
+/// person's score is 1 and one more for each of the `bins - 1` borders below their value.
+#[derive(Debug)]
+pub struct Rank {
+    /// What is ranked, over the first `Plan::ranked_columns` columns of `profile_schema`.
+    pub expression: Expression,
+    pub bins: u16,
 }
 
 /// Where a comparison with `now()` turns.

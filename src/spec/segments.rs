@@ -47,7 +47,7 @@ pub fn read(context: &mut Context, file: &Object<'_>, attributes: &mut Attribute
             context.broken(&key.name);
             continue;
         };
-        conditions.push((key, condition));
+        conditions.push((key.clone(), condition));
         descriptions.push((key.name.clone(), description));
     }
     let mut segments = Vec::new();

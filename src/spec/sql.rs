@@ -31,6 +31,8 @@ use super::diagnostic::nearest;
 pub use super::mistake::SqlError;
 use super::mistake::position_of;
 
+use super::ranks::{self, NTILE};
+
 /// The column that stands for `now()`.
 pub const NOW: &str = "now()";
 
@@ -109,6 +111,7 @@ impl Dialect {
             }
             functions.insert(function.name().to_owned(), function);
         }
+        functions.insert(NTILE.to_owned(), ranks::function());
         let higher_order = datafusion_functions_nested::all_default_higher_order_functions()
             .into_iter()
             .map(|function| (function.name().to_owned(), function))
@@ -279,6 +282,13 @@ impl Dialect {
         wanted: Option<&DataType>,
         text: &str,
     ) -> Result<Expression, SqlError> {
+        if ranks::has_ntile(&expression) {
+            return Err(SqlError::at_name(
+                format!("{NTILE}(…) has its place in 'sql' of attributes only: give it a name there"),
+                text,
+                NTILE,
+            ));
+        }
         let wrong = |error| SqlError::planning(error, text, schema);
         let df_schema = Arc::new(DFSchema::try_from(Arc::clone(schema))?);
         let simplifier = self.simplifier(&df_schema);

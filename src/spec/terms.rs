@@ -48,6 +48,7 @@ pub fn terms(plan: &Plan, segment: usize) -> Result<Condition, SqlError> {
 pub fn expression(plan: &Plan, column: usize) -> &Expression {
     match &plan.steps[column - 2] {
         Step::Aggregates(expression) | Step::Derived(expression) => expression,
+        Step::Rank(rank) => &plan.ranks[*rank].expression,
     }
 }
 

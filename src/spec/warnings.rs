@@ -174,6 +174,7 @@ fn unused(context: &mut Context, plan: &Plan, attribute: &Attribute, key: &Key) 
     let used = plan.steps.iter().any(|step| match step {
         Step::Derived(expression) => expression.uses(attribute.column),
         Step::Aggregates(_) => false,
+        Step::Rank(rank) => plan.ranks[*rank].expression.uses(attribute.column),
     });
     if !published && !used {
         let message = format!(

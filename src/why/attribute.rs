@@ -120,6 +120,11 @@ impl Asking {
                 let used = (2..column).filter(|column| expression.uses(*column));
                 said.from = used.map(|column| self.attribute_said(ground, column)).collect();
             }
+            Step::Rank(rank) => {
+                let ranked = &plan.ranks[*rank].expression;
+                let used = (2..column).filter(|column| ranked.uses(*column));
+                said.from = used.map(|column| self.attribute_said(ground, column)).collect();
+            }
             Step::Aggregates(expression) => {
                 let aggregates: Vec<u16> = (0..plan.aggregates.len() as u16)
                     .filter(|aggregate| expression.uses(usize::from(*aggregate)))

@@ -1,0 +1,80 @@
+//! The borders between ranks: order statistics of the present population, kept by one worker a rank.
+
+use differential_dataflow::consolidation::consolidate;
+use serde::{Deserialize, Serialize};
+
+use super::order_statistics::OrderStatistics;
+use crate::row::Datum;
+use crate::spec::plan::Plan;
+
+/// A value that someone has, or no longer has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Held {
+    pub rank: u16,
+    pub value: Datum,
+    pub diff: i8,
+}
+
+/// Where a border stands after a tick in which it moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Border {
+    pub rank: u16,
+    /// From 0: the border between the scores `number + 1` and `number + 2`.
+    pub number: u16,
+    /// `None`: nobody has a value.
+    pub value: Option<Datum>,
+}
+
+/// The ranks; each is looked after by one worker, and empty at the others.
+pub struct Borders(Vec<Population>);
+
+struct Population {
+    bins: u16,
+    values: OrderStatistics,
+    /// As last told.
+    borders: Vec<Option<Datum>>,
+}
+
+impl Borders {
+    pub fn new(plan: &Plan) -> Self {
+        let population = |bins: u16| Population {
+            bins,
+            values: OrderStatistics::default(),
+            borders: vec![None; usize::from(bins) - 1],
+        };
+        Borders(plan.ranks.iter().map(|rank| population(rank.bins)).collect())
+    }
+
+    pub fn apply(&mut self, batch: Vec<Held>, moved: &mut Vec<Border>) {
+        // What comes and what goes arrive in any order: only the outcome can be taken in.
+        let held = batch.into_iter().map(|held| ((held.rank, held.value), isize::from(held.diff)));
+        let mut held: Vec<_> = held.collect();
+        consolidate(&mut held);
+        let mut touched = Vec::new();
+        for ((rank, value), diff) in held {
+            self.0[usize::from(rank)].values.add(value, diff as i64);
+            touched.push(rank);
+        }
+        touched.dedup();
+        for rank in touched {
+            self.0[usize::from(rank)].tell(rank, moved);
+        }
+    }
+}
+
+impl Population {
+    fn tell(&mut self, rank: u16, moved: &mut Vec<Border>) {
+        let (people, bins) = (self.values.number(), u64::from(self.bins));
+        let places = (1..bins).map(|border| (border * people).div_ceil(bins));
+        let now: Vec<Option<Datum>> = match people {
+            0 => vec![None; self.borders.len()],
+            _ => self.values.at(places).into_iter().map(Some).collect(),
+        };
+        for (number, (border, value)) in (0..).zip(self.borders.iter_mut().zip(now)) {
+            if *border != value {
+                border.clone_from(&value);
+                moved.push(Border { rank, number, value });
+            }
+        }
+    }
+}

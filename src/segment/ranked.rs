@@ -1,0 +1,88 @@
+//! What of each person is ranked: the values before there are ranks.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::borders::Held;
+use super::evaluate::Evaluator;
+use crate::columns;
+use crate::identity::Component;
+use crate::metrics::SharedCounts;
+use crate::profile::{Person, PersonState};
+use crate::row::Datum;
+use crate::spec::plan::Plan;
+
+/// A person's value by which a rank goes has changed; `None` is null, or no such person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    pub component: Component,
+    /// Index into `Plan::ranks`.
+    pub rank: u16,
+    pub before: Option<Datum>,
+    pub after: Option<Datum>,
+}
+
+impl Ranked {
+    /// What it does to the population of the rank.
+    pub fn held(self) -> impl Iterator<Item = Held> {
+        let Ranked { rank, before, after, .. } = self;
+        let before = before.map(|value| Held { rank, value, diff: -1 });
+        before.into_iter().chain(after.map(|value| Held { rank, value, diff: 1 }))
+    }
+}
+
+/// One worker's share of the people, by what is ranked of them.
+pub struct RankedValues {
+    evaluator: Evaluator,
+    /// One value a rank.
+    people: HashMap<Component, Box<[Option<Datum>]>>,
+    counts: SharedCounts,
+}
+
+impl RankedValues {
+    pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
+        // What fails below the ranks is counted where all columns are evaluated.
+        let evaluator = Evaluator::new(plan, SharedCounts::default());
+        RankedValues { evaluator, people: HashMap::new(), counts }
+    }
+
+    /// A batch names a person once.
+    pub fn apply(&mut self, batch: &[Person], ranked: &mut Vec<Ranked>) {
+        let mut present: Vec<(Component, PersonState)> = Vec::new();
+        for Person { component, state } in batch {
+            match state {
+                Some(state) => present.push((*component, state.clone())),
+                None => {
+                    if let Some(before) = self.people.remove(component) {
+                        tell(*component, before, std::iter::repeat(None), ranked);
+                    }
+                }
+            }
+        }
+        if present.is_empty() {
+            return;
+        }
+        let values = self.evaluator.ranked(&present, &self.counts);
+        for (row, (component, _)) in present.iter().enumerate() {
+            let after: Box<[Option<Datum>]> =
+                values.iter().map(|values| columns::datum(values, row)).collect();
+            let before = self.people.insert(*component, after.clone());
+            let before = before.unwrap_or_else(|| vec![None; values.len()].into());
+            tell(*component, before, after, ranked);
+        }
+    }
+}
+
+fn tell(
+    component: Component,
+    before: Box<[Option<Datum>]>,
+    after: impl IntoIterator<Item = Option<Datum>>,
+    ranked: &mut Vec<Ranked>,
+) {
+    for (rank, (before, after)) in (0..).zip(before.into_iter().zip(after)) {
+        if before != after {
+            ranked.push(Ranked { component, rank, before, after });
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! People's scores by each rank: when a border moves, only those it passes are scored anew.
+
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Included};
+
+use hashbrown::HashMap;
+
+use super::borders::Border;
+use super::ranked::Ranked;
+use crate::identity::Component;
+use crate::row::Datum;
+use crate::spec::plan::Plan;
+
+/// One worker's share of the people, by their places.
+pub struct Scores {
+    ranks: Vec<Standing>,
+    /// One score a rank; 0 is none.
+    people: HashMap<Component, Box<[u16]>>,
+}
+
+struct Standing {
+    /// Where all borders are; `None` while nobody has a value.
+    borders: Vec<Option<Datum>>,
+    /// The people who have a value, in the order of the values.
+    people: BTreeSet<(Datum, Component)>,
+}
+
+impl Scores {
+    pub fn new(plan: &Plan) -> Self {
+        let standing = |bins: u16| Standing {
+            borders: vec![None; usize::from(bins) - 1],
+            people: BTreeSet::new(),
+        };
+        let ranks = plan.ranks.iter().map(|rank| standing(rank.bins)).collect();
+        Scores { ranks, people: HashMap::new() }
+    }
+
+    /// A person's score by a rank; `None` is null.
+    pub fn of(&self, component: Component, rank: usize) -> Option<i64> {
+        let score = self.people.get(&component)?[rank];
+        (score > 0).then_some(i64::from(score))
+    }
+
+    /// Takes in a tick's changes; returns whose score they change. A person whose value changed is
+    /// not told again, nor is one who is gone.
+    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<Component> {
+        let mut passed = Vec::new();
+        for Border { rank, number, value } in borders {
+            let border = &mut self.ranks[usize::from(rank)].borders[usize::from(number)];
+            let before = std::mem::replace(border, value.clone());
+            // Where there was nobody, or will be, no value stands still.
+            if let (Some(before), Some(after)) = (before, value) {
+                passed.push((rank, before.clone().min(after.clone()), before.max(after)));
+            }
+        }
+        // Those who have a new value are scored by it, and the others where a border passes.
+        for Ranked { component, rank, before, after } in ranked {
+            let standing = &mut self.ranks[usize::from(rank)];
+            before.map(|value| standing.people.remove(&(value, component)));
+            let score = after.as_ref().map_or(0, |value| standing.score(value));
+            after.map(|value| standing.people.insert((value, component)));
+            self.set(component, rank, score);
+        }
+        let mut changed = Vec::new();
+        for (rank, least, most) in passed {
+            let standing = &self.ranks[usize::from(rank)];
+            let all = standing.between(&least, &most);
+            let new: Vec<(Component, u16)> =
+                all.map(|(value, component)| (*component, standing.score(value))).collect();
+            for (component, score) in new {
+                if self.set(component, rank, score) {
+                    changed.push(component);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Whether that is another score than before.
+    fn set(&mut self, component: Component, rank: u16, score: u16) -> bool {
+        use hashbrown::hash_map::Entry;
+        let none = || vec![0; self.ranks.len()].into_boxed_slice();
+        match self.people.entry(component) {
+            Entry::Vacant(vacant) => {
+                if score > 0 {
+                    vacant.insert(none())[usize::from(rank)] = score;
+                }
+                score > 0
+            }
+            Entry::Occupied(mut known) => {
+                let before = std::mem::replace(&mut known.get_mut()[usize::from(rank)], score);
+                if known.get().iter().all(|score| *score == 0) {
+                    known.remove();
+                }
+                before != score
+            }
+        }
+    }
+}
+
+impl Standing {
+    fn score(&self, value: &Datum) -> u16 {
+        let below = self.borders.partition_point(|border| {
+            border.as_ref().expect("where someone has a value, there are borders") < value
+        });
+        below as u16 + 1
+    }
+
+    /// The people with values above the one and up to the other: those a border between the two
+    /// passes.
+    fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Component)> {
+        let above = Excluded((least.clone(), Component(u128::MAX)));
+        self.people.range((above, Included((most.clone(), Component(u128::MAX)))))
+    }
+}

@@ -1,0 +1,47 @@
+//! Recency, frequency and monetary value: three ranks, and the text that they make together.
+
+use super::derived::Derived;
+use super::fields;
+use super::ranks::{FEWEST_BINS, MOST_BINS};
+use super::read::{Context, Object, SqlText};
+use super::yaml::{Key, Node};
+
+const SCORES: [&str; 3] = ["recency", "frequency", "monetary"];
+const DEFAULT_BINS: u16 = 5;
+
+/// The names of the attributes that an `rfm` gives beside its own.
+pub fn names(name: &str) -> [String; 3] {
+    SCORES.map(|score| format!("{name}_{score}"))
+}
+
+/// The text first, then its scores.
+pub fn read(context: &mut Context, key: &Key, what: &str, node: &Node) -> Option<Vec<Derived>> {
+    let what = format!("'rfm' of {what}");
+    let object = Object::read(context, what.clone(), node, fields::RFM)?;
+    let bins = match object.count(context, "bins") {
+        None => DEFAULT_BINS,
+        Some(bins) => match u16::try_from(bins) {
+            Ok(bins @ FEWEST_BINS..=MOST_BINS) => bins,
+            _ => {
+                let message = format!(
+                    "'bins' of {what}: a whole number from {FEWEST_BINS} to 1,000, as in bins: \
+                     {DEFAULT_BINS}: found {bins}"
+                );
+                context.complain(object.get("bins")?.place, message);
+                return None;
+            }
+        },
+    };
+    let names = names(&key.name);
+    // Beyond 9 a score has several digits.
+    let between = if bins > 9 { " || '-' || " } else { " || " };
+    let texts =
+        names.each_ref().map(|name| format!("cast(\"{}\" as text)", name.replace('"', "\"\"")));
+    let text = SqlText { text: texts.join(between), place: node.place, inline: None, what };
+    let mut all = vec![Derived { key: key.clone(), text, bins: None }];
+    for (score, name) in SCORES.iter().zip(names) {
+        let text = object.sql(context, score)?;
+        all.push(Derived { key: Key { place: key.place, name }, text, bins: Some(bins) });
+    }
+    Some(all)
+}
