@@ -135,8 +135,9 @@ impl Filed {
     fn note(&self, expression: &Expr) -> Option<String> {
         let used = expression.column_refs();
         let used = self.0.iter().filter(|(_, _, column)| used.iter().any(|of| of.name == *column));
-        let notes: Vec<String> =
-            used.map(|(ranked, bins, _)| format!("1 to {bins} by {ranked} over all people")).collect();
+        let notes: Vec<String> = used
+            .map(|(ranked, bins, _)| format!("1 to {bins} by {ranked} over all people"))
+            .collect();
         (!notes.is_empty()).then(|| notes.join(", "))
     }
 

@@ -131,6 +131,11 @@ pub struct SqlText {
 }
 
 impl SqlText {
+    /// One that follows from what stands at a place.
+    pub fn made(text: String, place: Place, what: String) -> Self {
+        SqlText { text, place, places: Vec::new(), what }
+    }
+
     /// The place of a line and a column of the text, from 1.
     fn place_at(&self, line: u64, column: u64) -> Place {
         let before = self.text.split_inclusive('\n').take(line.saturating_sub(1) as usize);

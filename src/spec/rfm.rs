@@ -37,7 +37,7 @@ pub fn read(context: &mut Context, key: &Key, what: &str, node: &Node) -> Option
     let between = if bins > 9 { " || '-' || " } else { " || " };
     let texts =
         names.each_ref().map(|name| format!("cast(\"{}\" as text)", name.replace('"', "\"\"")));
-    let text = SqlText { text: texts.join(between), place: node.place, inline: None, what };
+    let text = SqlText::made(texts.join(between), node.place, what);
     let mut all = vec![Derived { key: key.clone(), text, bins: None }];
     for (score, name) in SCORES.iter().zip(names) {
         let text = object.sql(context, score)?;

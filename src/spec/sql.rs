@@ -284,7 +284,9 @@ impl Dialect {
     ) -> Result<Expression, SqlError> {
         if ranks::has_ntile(&expression) {
             return Err(SqlError::at_name(
-                format!("{NTILE}(…) has its place in 'sql' of attributes only: give it a name there"),
+                format!(
+                    "{NTILE}(…) has its place in 'sql' of attributes only: give it a name there"
+                ),
                 text,
                 NTILE,
             ));

@@ -87,6 +87,11 @@ struct Ground {
 
 impl Asking {
     pub fn attribute(&mut self, id: &str, name: &str) -> Result<AttributeAnswer, WhyError> {
+        let attribute = self.plan.attributes.iter().find(|of| of.name == name);
+        let column = attribute.expect("checked before").column;
+        if self.plan.is_ranked(column) {
+            return Err(WhyError::Ranked { what: "attribute", name: name.to_owned() });
+        }
         let subject = self.subject(id)?;
         let (rows, now, origins) = self.rows_of(&subject)?;
         let members = members(&subject);
@@ -94,8 +99,6 @@ impl Asking {
         let columns = person.expect("rows of a person make a person");
         let rows = rows.into_iter().filter(|row| is_own(&members, &row.body)).collect();
         let ground = Ground { now, origins, rows, columns };
-        let attribute = self.plan.attributes.iter().find(|of| of.name == name);
-        let column = attribute.expect("checked before").column;
         Ok(AttributeAnswer {
             person: subject.id.person_id(),
             now: rfc3339(now),
@@ -120,11 +123,7 @@ impl Asking {
                 let used = (2..column).filter(|column| expression.uses(*column));
                 said.from = used.map(|column| self.attribute_said(ground, column)).collect();
             }
-            Step::Rank(rank) => {
-                let ranked = &plan.ranks[*rank].expression;
-                let used = (2..column).filter(|column| ranked.uses(*column));
-                said.from = used.map(|column| self.attribute_said(ground, column)).collect();
-            }
+            Step::Rank(_) => unreachable!("ranks are not asked for"),
             Step::Aggregates(expression) => {
                 let aggregates: Vec<u16> = (0..plan.aggregates.len() as u16)
                     .filter(|aggregate| expression.uses(usize::from(*aggregate)))

@@ -64,6 +64,11 @@ pub enum WhyError {
     NoName { what: &'static str, name: String, hint: String },
     #[error("the condition of segment '{name}': {why}")]
     Condition { name: String, why: String },
+    #[error(
+        "{what} '{name}' ranks people over all people, and why looks at one person's rows: ask for \
+         the attributes that it ranks by"
+    )]
+    Ranked { what: &'static str, name: String },
 }
 
 fn suggested(near: &[String]) -> String {

@@ -72,10 +72,13 @@ pub struct Turn {
 
 impl Asking {
     pub fn segment(&mut self, id: &str, name: &str) -> Result<SegmentAnswer, WhyError> {
-        let subject = self.subject(id)?;
         let plan = Arc::clone(&self.plan);
         let index = plan.segments.iter().position(|of| of.name == name).expect("checked before");
         let segment = &plan.segments[index];
+        if plan.is_ranked(segment.column) {
+            return Err(WhyError::Ranked { what: "segment", name: name.to_owned() });
+        }
+        let subject = self.subject(id)?;
         let condition = terms::terms(&plan, index)
             .map_err(|error| WhyError::Condition { name: name.to_owned(), why: error.message })?;
         let (rows, now, _) = self.rows_of(&subject)?;

@@ -18,6 +18,7 @@ mod json;
 pub mod minimal;
 mod people;
 mod profile;
+mod ranks;
 mod rows;
 pub mod script;
 mod values;
@@ -197,7 +198,7 @@ impl Oracle {
             };
             let rows = standing.iter().filter(|row| row.said.as_ref().is_some_and(is_theirs));
             let rows: Vec<&Row> = rows.collect();
-            publish(&plan, person, &Profile::new(&plan, person, &rows, now), &mut state);
+            profiles.push(Profile::new(&plan, person, &rows, now));
             conflicts.extend(conflicts::of_person(&plan, person, &rows));
         }
         for (index, output) in plan.outputs.iter().enumerate() {

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::DataType;
 use selfsame::columns;
 use selfsame::row::Datum;
-use selfsame::spec::plan::{Output, Plan, Step, Window};
+use selfsame::spec::plan::{Output, Plan, Rank, Step, Window};
 use selfsame::spec::sql::Expression;
 use selfsame::time::{DAY, Micros, rfc3339};
 
@@ -47,10 +47,31 @@ impl Profile {
             identifiers(plan, person),
             columns::array(schema.field(1).data_type(), [Some(&now)]),
         ];
-        for step in &plan.steps {
+        for step in &plan.steps[..plan.ranked_columns - 2] {
             known.push(match step {
                 Step::Aggregates(expression) => value_or_null(expression, &aggregates),
                 Step::Derived(expression) => value_or_null(expression, &row_of(schema, &known)),
+                Step::Rank(_) => unreachable!("ranks look at no rank"),
+            });
+        }
+        Profile { row: row_of(schema, &known) }
+    }
+
+    /// What each rank looks at.
+    pub fn ranked(&self, plan: &Plan) -> Vec<Option<Datum>> {
+        let value = |rank: &Rank| columns::datum(&value_or_null(&rank.expression, &self.row), 0);
+        plan.ranks.iter().map(value).collect()
+    }
+
+    /// With the scores by each rank, and what follows from them.
+    pub fn with_scores(self, plan: &Plan, scores: &[Option<Datum>]) -> Self {
+        let schema = &plan.profile_schema;
+        let mut known = self.row.columns().to_vec();
+        for step in &plan.steps[plan.ranked_columns - 2..] {
+            known.push(match step {
+                Step::Aggregates(_) => unreachable!("they come before the ranks"),
+                Step::Derived(expression) => value_or_null(expression, &row_of(schema, &known)),
+                Step::Rank(rank) => columns::array(&DataType::Int64, [scores[*rank].as_ref()]),
             });
         }
         Profile { row: row_of(schema, &known) }
