@@ -1,5 +1,7 @@
 //! Attributes from the definition to the changelog.
 
+mod ranks;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +18,31 @@ type Known = Vec<Value>;
 
 /// `sources` by name with lines of JSON, tick by tick; the attributes of all people after each.
 fn run(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Known> {
+    let mut profiles: BTreeMap<String, Value> = BTreeMap::new();
+    records(definition, ticks)
+        .into_iter()
+        .map(|records| {
+            for (person, attributes) in records {
+                match attributes {
+                    Some(attributes) => drop(profiles.insert(person, attributes)),
+                    None => drop(profiles.remove(&person)),
+                }
+            }
+            profiles.values().cloned().collect()
+        })
+        .collect()
+}
+
+/// The attributes of those people only who are sent in a tick.
+fn sent(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Known> {
+    let people = |records: Records| records.into_iter().filter_map(|(_, known)| known).collect();
+    records(definition, ticks).into_iter().map(people).collect()
+}
+
+/// By person; `None` is a tombstone.
+type Records = Vec<(String, Option<Value>)>;
+
+fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records> {
     let plan = spec::parse(definition, Path::new("test.yaml"), &|_| None);
     let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
     let mut lines = 0;
@@ -38,20 +65,14 @@ fn run(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Known> {
         (instant(now), chunks.collect())
     });
     let steps = steps.collect();
-    let mut profiles: BTreeMap<String, Value> = BTreeMap::new();
-    let sent = stepped(Arc::clone(&plan), 2, Clock::Wall, steps);
-    sent.into_iter()
+    let attributes = |value: String| {
+        let value: Value = serde_json::from_str(&value).expect("JSON");
+        value["attributes"].clone()
+    };
+    stepped(Arc::clone(&plan), 2, Clock::Wall, steps)
+        .into_iter()
         .map(|records| {
-            for record in records {
-                match record.value {
-                    Some(value) => {
-                        let value: Value = serde_json::from_str(&value).expect("JSON");
-                        profiles.insert(record.key, value["attributes"].clone());
-                    }
-                    None => drop(profiles.remove(&record.key)),
-                }
-            }
-            profiles.values().cloned().collect()
+            records.into_iter().map(|record| (record.key, record.value.map(attributes))).collect()
         })
         .collect()
 }

@@ -26,9 +26,9 @@ pub struct Border {
 }
 
 /// The ranks; each is looked after by one worker, and empty at the others.
-pub struct Borders(Vec<Population>);
+pub struct Borders(pub(super) Vec<Population>);
 
-struct Population {
+pub(super) struct Population {
     bins: u16,
     values: OrderStatistics,
     /// As last told.
@@ -37,12 +37,7 @@ struct Population {
 
 impl Borders {
     pub fn new(plan: &Plan) -> Self {
-        let population = |bins: u16| Population {
-            bins,
-            values: OrderStatistics::default(),
-            borders: vec![None; usize::from(bins) - 1],
-        };
-        Borders(plan.ranks.iter().map(|rank| population(rank.bins)).collect())
+        Borders(plan.ranks.iter().map(|rank| Population::new(rank.bins)).collect())
     }
 
     pub fn apply(&mut self, batch: Vec<Held>, moved: &mut Vec<Border>) {
@@ -63,6 +58,11 @@ impl Borders {
 }
 
 impl Population {
+    pub(super) fn new(bins: u16) -> Self {
+        let borders = vec![None; usize::from(bins) - 1];
+        Population { bins, values: OrderStatistics::default(), borders }
+    }
+
     fn tell(&mut self, rank: u16, moved: &mut Vec<Border>) {
         let (people, bins) = (self.values.number(), u64::from(self.bins));
         let places = (1..bins).map(|border| (border * people).div_ceil(bins));

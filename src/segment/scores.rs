@@ -27,12 +27,15 @@ struct Standing {
 
 impl Scores {
     pub fn new(plan: &Plan) -> Self {
+        Scores::of_bins(plan.ranks.iter().map(|rank| rank.bins))
+    }
+
+    fn of_bins(bins: impl Iterator<Item = u16>) -> Self {
         let standing = |bins: u16| Standing {
             borders: vec![None; usize::from(bins) - 1],
             people: BTreeSet::new(),
         };
-        let ranks = plan.ranks.iter().map(|rank| standing(rank.bins)).collect();
-        Scores { ranks, people: HashMap::new() }
+        Scores { ranks: bins.map(standing).collect(), people: HashMap::new() }
     }
 
     /// A person's score by a rank; `None` is null.
@@ -111,5 +114,75 @@ impl Standing {
     fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Component)> {
         let above = Excluded((least.clone(), Component(u128::MAX)));
         self.people.range((above, Included((most.clone(), Component(u128::MAX)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::borders::{Borders, Population};
+    use super::*;
+    use proptest::prelude::*;
+
+    const BINS: [u16; 3] = [2, 5, 40];
+
+    /// Sort what is there, and count.
+    fn score(all: &[i64], value: i64, bins: u64) -> i64 {
+        let mut sorted = all.to_vec();
+        sorted.sort_unstable();
+        let up_to = |value: i64| sorted.iter().filter(|other| **other <= value).count() as u64;
+        let borders = (1..bins).map(|k| {
+            let enough = |value: &&i64| up_to(**value) * bins >= k * sorted.len() as u64;
+            *sorted.iter().find(enough).expect("the greatest is one")
+        });
+        1 + borders.filter(|border| *border < value).count() as i64
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn scores_are_always_those_of_the_present_values_and_no_change_is_missed(
+            ticks in prop::collection::vec(
+                prop::collection::btree_map(0u128..30, prop::option::weighted(0.8, 0i64..15), 0..6),
+                1..30,
+            )
+        ) {
+            let mut borders = Borders(BINS.into_iter().map(Population::new).collect());
+            let mut scores = Scores::of_bins(BINS.into_iter());
+            let mut values: HashMap<u128, i64> = HashMap::new();
+            let mut known: HashMap<(u128, usize), i64> = HashMap::new();
+            for tick in ticks {
+                let mut ranked = Vec::new();
+                for (person, after) in &tick {
+                    let before = match after {
+                        Some(after) => values.insert(*person, *after),
+                        None => values.remove(person),
+                    };
+                    for rank in (0..BINS.len() as u16).filter(|_| before != *after) {
+                        let datum = |value: Option<i64>| value.map(Datum::Integer);
+                        let (before, after) = (datum(before), datum(*after));
+                        let component = Component(*person);
+                        ranked.push(Ranked { component, rank, before, after });
+                    }
+                }
+                let mut moved = Vec::new();
+                borders.apply(ranked.iter().cloned().flat_map(Ranked::held).collect(), &mut moved);
+                let told = scores.apply(ranked, moved);
+                let all: Vec<i64> = values.values().copied().collect();
+                for (rank, bins) in BINS.into_iter().enumerate() {
+                    for person in 0..30 {
+                        let value = values.get(&person);
+                        let expected = value.map(|value| score(&all, *value, bins.into()));
+                        prop_assert_eq!(scores.of(Component(person), rank), expected);
+                        let before = known.get(&(person, rank)).copied();
+                        if before != expected && !tick.contains_key(&person) {
+                            prop_assert!(told.contains(&Component(person)));
+                        }
+                        known.remove(&(person, rank));
+                        expected.map(|score| known.insert((person, rank), score));
+                    }
+                }
+            }
+        }
     }
 }

@@ -233,3 +233,58 @@ fn sessions_are_known_where_all_of_a_persons_rows_are() {
         "'sessions' are of events, source 'crm' has records"
     );
 }
+
+#[test]
+fn ranks_say_what_they_take() {
+    const TAKES: &str = "ntile takes what is ranked and a whole number from 2 to 1,000, as in ntile(lifetime_value, 10)";
+    let of = |sql: &str| {
+        let attributes = format!(
+            "  n: {{from: web, select: count(*)}}\n  tags: {{from: web, select: last(tags)}}\n  \
+             rank: {{sql: 'ntile(n, 3)'}}\n  on: {{sql: rank + 1}}\n  x: {{sql: '{sql}'}}\n"
+        );
+        let found = check(&attributes).expect_err("it is wrong");
+        let [one] = found.found() else { panic!("{found}") };
+        one.message.clone()
+    };
+    for (sql, message) in [
+        ("ntile(n, 1)", format!("{TAKES}: found 1")),
+        ("ntile(n, 1001)", format!("{TAKES}: found 1001")),
+        ("ntile(n, n)", format!("{TAKES}: found \'n\'")),
+        ("ntile(n)", format!("{TAKES}: found one argument")),
+        ("ntile(n, 2, 3)", format!("{TAKES}: found 3 arguments")),
+        ("1 + ntile(ntile(n, 2), 2)", "ntile in ntile(…): ranks do not nest".to_owned()),
+        (
+            "ntile(on, 2)",
+            "\'on\' is made with ntile(…): what is ranked has no rank in it".to_owned(),
+        ),
+        (
+            "ntile(tags, 2)",
+            "what is ranked is a number, a text or an instant, found [text]".to_owned(),
+        ),
+        (
+            "ntile(n, 2) over (order by n)",
+            "\'over\' has no place here: ntile(lifetime_value, 10) ranks over all people"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(of(sql), format!("in \'sql\' of attribute \'x\': {message}"));
+    }
+    assert_eq!(
+        complaint("{from: web, select: 'ntile(count(*), 2)'}"),
+        "in 'select' of attribute 'x': ntile(…) has its place in 'sql' of attributes only: give it a \
+         name there"
+    );
+    let three = "recency: 1, frequency: 2, monetary: 3";
+    assert_eq!(
+        complaint(&format!("{{rfm: {{{three}, bins: 1}}}}")),
+        "'bins' of 'rfm' of attribute 'x': a whole number from 2 to 1,000, as in bins: 5: found 1"
+    );
+    assert_eq!(
+        complaint(&format!("{{rfm: {{{three}}}, sql: 1}}")),
+        "attribute 'x' has both 'rfm' and 'sql': leave one"
+    );
+    assert_eq!(
+        complaint(&format!("{{rfm: {{{three}}}}}\n  x_monetary: {{sql: 1}}")),
+        "attribute 'x_monetary': 'rfm' of attribute 'x' gives one of that name, choose another"
+    );
+}

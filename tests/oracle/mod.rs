@@ -191,6 +191,7 @@ impl Oracle {
         let mut conflicts = conflicts::of_identity(&plan, &identified);
         conflicts.extend(conflicts::of_sources(&plan, standing));
         let mut state = State::new();
+        let mut profiles = Vec::new();
         for person in &identified.people {
             let is_theirs = |said: &Said| {
                 let first = said.identifiers.first();
@@ -200,6 +201,11 @@ impl Oracle {
             let rows: Vec<&Row> = rows.collect();
             profiles.push(Profile::new(&plan, person, &rows, now));
             conflicts.extend(conflicts::of_person(&plan, person, &rows));
+        }
+        let ranked: Vec<_> = profiles.iter().map(|profile| profile.ranked(&plan)).collect();
+        let scores = ranks::scores(&plan, &ranked);
+        for ((person, profile), scores) in identified.people.iter().zip(profiles).zip(scores) {
+            publish(&plan, person, &profile.with_scores(&plan, &scores), &mut state);
         }
         for (index, output) in plan.outputs.iter().enumerate() {
             if output.publish == Publish::Conflicts {

@@ -33,20 +33,64 @@ pub fn attributes(
     yaml: &mut String,
 ) -> Vec<Column> {
     let mut attributes: Vec<Column> = Vec::new();
+    // Those that ranks may look at.
+    let mut plain: Vec<Column> = Vec::new();
     for (number, choices) in all.iter_mut().enumerate() {
         let name = format!("a{number}");
-        let said = match choices.below(4) {
-            3 => derived(&attributes, choices),
+        let said = match choices.below(8) {
+            6 => derived(&attributes, choices),
+            7 => match ranked(&plain, choices) {
+                Some((text, of)) => {
+                    if text.starts_with("rfm") {
+                        let scores = ["recency", "frequency", "monetary"];
+                        let scores = scores.map(|of| format!("{name}_{of}"));
+                        attributes.extend(scores.map(|name| Column::new(&name, Of::Integer)));
+                    }
+                    Some((text, of))
+                }
+                None => from_rows(sources, identity, choices),
+            },
             _ => from_rows(sources, identity, choices),
         };
         let Some((text, of)) = said else { continue };
-        if attributes.is_empty() {
+        if plain.is_empty() {
             yaml.push_str("attributes:\n");
         }
         writeln!(yaml, "  {name}: {{{text}}}").expect("to a string");
+        let builds_on_ranks = text.contains("ntile") || text.starts_with("rfm") || {
+            let mut ranked = attributes.iter().filter(|known| !plain.contains(known));
+            text.starts_with("sql") && ranked.any(|ranked| text.contains(&ranked.name))
+        };
         attributes.push(Column::new(&name, of));
+        if !builds_on_ranks {
+            plain.push(Column::new(&name, of));
+        }
     }
     attributes
+}
+
+/// A rank by some attribute, or three.
+fn ranked(plain: &[Column], choices: &mut Choices) -> Option<Typed> {
+    let plain: Vec<&Column> =
+        plain.iter().filter(|of| !matches!(of.of, Of::List | Of::Texts)).collect();
+    let pick =
+        |choices: &mut Choices| Some(plain.get(choices.below(plain.len().max(1)))?.name.as_str());
+    let one = pick(choices)?;
+    Some(match choices.below(5) {
+        0 => (format!("sql: \"ntile({one}, 4)\""), Of::Integer),
+        1 => (format!("sql: \"ntile({one}, 2)\""), Of::Integer),
+        2 => {
+            let other = pick(choices)?;
+            let text = format!("4 - ntile({one}, 3) + coalesce(ntile({other}, 12), 0)");
+            (format!("sql: \"{text}\""), Of::Integer)
+        }
+        several => {
+            let (frequency, monetary) = (pick(choices)?, pick(choices)?);
+            let bins = if several == 3 { "" } else { ", bins: 10" };
+            let parts = format!("recency: {one}, frequency: {frequency}, monetary: {monetary}");
+            (format!("rfm: {{{parts}{bins}}}"), Of::Text)
+        }
+    })
 }
 
 fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> Option<Typed> {
