@@ -55,12 +55,7 @@ pub fn select(
         }
         _ => shared_columns(sources, &from),
     };
-    let condition = object.sql(context, "where").map(|text| {
-        let planned = context.plan_scalar(&text, &schema)?;
-        context.no_now(&text, &planned)?;
-        context.is_boolean(&text, &planned, &schema)?;
-        Some(planned)
-    });
+    let condition = object.sql(context, "where").map(|text| condition(context, &text, &schema));
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
     context.no_now(&text, &planned)?;
@@ -92,7 +87,25 @@ pub fn select(
     Some(FromRows { text, expression, note })
 }
 
+/// A condition on rows, planned.
+pub fn condition(context: &mut Context, text: &SqlText, schema: &SchemaRef) -> Option<Expr> {
+    let planned = context.plan_scalar(text, schema)?;
+    context.no_now(text, &planned)?;
+    context.is_boolean(text, &planned, schema)?;
+    Some(planned)
+}
+
 impl Filed {
+    /// The number of an aggregate that is filed already.
+    pub fn known(&self, identity: &str) -> Option<usize> {
+        self.identities.iter().position(|known| *known == identity)
+    }
+
+    pub fn add(&mut self, aggregate: Aggregate, identity: String) {
+        self.aggregates.push(aggregate);
+        self.identities.push(identity);
+    }
+
     /// The number of an aggregate, which is filed unless it is known.
     fn file(
         &mut self,
@@ -109,7 +122,7 @@ impl Filed {
             (one, other) => one.or(other),
         };
         let identity = format!("{from:?} {window:?} {function:?} {argument:?} {condition:?}");
-        if let Some(index) = self.identities.iter().position(|known| *known == identity) {
+        if let Some(index) = self.known(&identity) {
             return Ok(index);
         }
         let dialect = &context.dialect;
@@ -154,20 +167,20 @@ impl Filed {
             });
         }
         let corrected = from.iter().any(|source| sources[*source].kind == Kind::Records);
-        self.aggregates.push(Aggregate {
+        let aggregate = Aggregate {
             function,
             argument: wanted,
             output,
             window: *window,
             retracts: window.is_some() || corrected || of_sessions,
             sessions: None,
-        });
-        self.identities.push(identity);
+        };
+        self.add(aggregate, identity);
         Ok(index)
     }
 }
 
-fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
+pub fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
     let mut from = Vec::new();
     for (name, place) in object.texts(context, "from")? {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
@@ -204,7 +217,7 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
 }
 
 /// The columns that all of the sources have, of one name and type.
-fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
+pub fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
     let first = &sources[from[0]].schema;
     let shared = first.fields().iter().filter(|field| {
         from.iter().all(|source| {
