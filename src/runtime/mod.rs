@@ -4,6 +4,7 @@ mod dataflow;
 mod inbox;
 mod latency;
 mod leader;
+mod processes;
 mod report;
 mod run;
 mod stepped;

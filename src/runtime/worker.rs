@@ -55,9 +55,18 @@ pub fn work(
     let mut state = Reading::Open;
     // The ticks that had been taken from the inbox when this worker last rang.
     let mut rung: Option<u64> = None;
+    let mut stop_told = false;
     while !dataflow.complete.done() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
+        }
+        if bell.stopped() {
+            if !process.stop.swap(true, Ordering::Relaxed) {
+                tracing::info!("stopping, as another process was asked to");
+            }
+        } else if process.stop.load(Ordering::Relaxed) && !stop_told {
+            bell.ring(Ring::Stop);
+            stop_told = true;
         }
         let mut more = false;
         if state == Reading::Open {
