@@ -32,6 +32,7 @@ use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
 use raw::{RawRow, Reader};
 
+pub use evaluate::{evaluate, matches};
 pub use rows::key_hash;
 
 /// What `Reject::raw` keeps of a row.

@@ -56,24 +56,22 @@ impl Identity {
             let shared_after = choices.one_in(3).then(|| 1 + choices.below(3));
             types.push(Type { name, from, normalize, ignore, at_most, shared_after });
         }
-        // Events are somebody's; records may be nobody's.
+        // Events are somebody's; records may be nobody's, but not all of them.
         let identified = sources.iter().enumerate().map(|(index, source)| {
             let none = types.iter().all(|of| of.from[index].is_empty());
-            if none && !source.has_records {
+            let needed = !source.has_records || index == 0;
+            if none && needed {
                 let texts = source.columns.iter().filter(|c| matches!(c.of, Of::Text | Of::Texts));
                 let column = texts.map(|column| &column.name).find(|name| *name != "id");
                 types[0].from[index] = vec![column.expect("every source has one").clone()];
             }
-            !none || !source.has_records
+            !none || needed
         });
         let identified: Vec<bool> = identified.collect();
         types.retain(|of| of.from.iter().any(|columns| !columns.is_empty()));
         let mut yaml = "identity:\n".to_owned();
         for (number, of) in types.iter().enumerate() {
             of.write(sources, number == 0, &mut yaml);
-        }
-        if types.is_empty() {
-            yaml.push_str("  user: {from: {}}\n");
         }
         if let Some(rulings) = sources.iter().find(|source| source.has_decisions) {
             let columns = "one: left, other: right, verdict: verdict";
