@@ -22,7 +22,7 @@ use super::report::Report;
 use super::worker::{Process, work};
 use crate::sink::{Failure, SinkError, Writers};
 use crate::source::{self, SourceError, said};
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Connector, Plan, Source};
 
 /// How often a process that waits for others' goodbye looks whether they are still there.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -84,6 +84,8 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
         return Ok(None);
     };
 
+    tracing::info!("{}", announcement(&plan, options));
+
     let process = Process {
         plan: Arc::clone(&plan),
         clock: options.clock,
@@ -132,6 +134,28 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
     part(guards, &failure);
     let first = options.process == 0;
     Ok(first.then(|| Report::of(&plan, &reports, started.elapsed())))
+}
+
+/// What a run is about to do.
+fn announcement(plan: &Plan, options: &Options) -> String {
+    let counted = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    };
+    let process = match options.hosts.len() {
+        0 | 1 => String::new(),
+        processes => format!(" in process {} (of {processes})", options.process),
+    };
+    let is_file = |source: &Source| matches!(source.connector, Connector::Files { .. });
+    let ends = options.until_end || (!options.follow && plan.sources.iter().all(is_file));
+    let until = if ends { "to the end of what there is" } else { "until Ctrl-C stops it" };
+    format!(
+        "{} runs with {}{process}: {} to {}, {until}",
+        plan.name,
+        counted(options.workers, "worker"),
+        counted(plan.sources.len(), "source"),
+        counted(plan.outputs.len(), "output"),
+    )
 }
 
 /// Says goodbye to the other processes. All that there was to do is done: if one is lost just now,

@@ -51,7 +51,8 @@ impl Topics {
     /// Writes the definition that reads and writes topics.
     pub fn define(&self, brokers: &str, path: &Path) {
         let sources = [&self.web, &self.crm].map(|topic| format!("kafka: {{topic: {topic}}}"));
-        let outputs = self.outputs.each_ref().map(|(_, topic)| format!("kafka: {{topic: {topic}}}"));
+        let outputs =
+            self.outputs.each_ref().map(|(_, topic)| format!("kafka: {{topic: {topic}}}"));
         let text = definition(&sources, &outputs);
         let text = format!("kafka: {{brokers: \"{brokers}\"}}\n{text}");
         std::fs::write(path, text).expect("room on the disk");
