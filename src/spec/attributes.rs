@@ -8,6 +8,7 @@ use super::aggregate;
 use super::derived::{self, Derived};
 use super::fields;
 use super::from_rows::{self, Filed, FromRows};
+use super::funnel;
 use super::instant::Turn;
 use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Rank, Sessions, Source, Step};
 use super::read::{Context, Object, SqlText};
@@ -70,7 +71,7 @@ pub fn read(
                 context.broken(&key.name);
             }
             (Some(_), None) => {
-                for other in ["where", "within", "since", "between"] {
+                for other in ["where", "within", "since", "between", "funnel"] {
                     if object.get(other).is_some() {
                         let message = format!("'{other}' in {} needs 'from'", object.what);
                         context.complain(object.place_of(other), message);
@@ -79,6 +80,27 @@ pub fn read(
                 match object.sql(context, "sql") {
                     Some(text) => derived.push(Derived { key: key.clone(), text, bins: None }),
                     None => context.broken(&key.name),
+                }
+            }
+            (None, _) if object.get("funnel").is_some() => {
+                let times = format!("{}_times", key.name);
+                if entries.iter().any(|(other, _)| other.name == times) {
+                    let message = format!(
+                        "{} is a funnel, which gives '{times}' too, and another attribute has that \
+                         name: choose another",
+                        object.what
+                    );
+                    context.complain(key.place, message);
+                }
+                match funnel::funnel(context, &object, sources, &mut filed) {
+                    Some([furthest, when]) => {
+                        from_rows.push((key.name.clone(), furthest));
+                        from_rows.push((times, when));
+                    }
+                    None => {
+                        context.broken(&key.name);
+                        context.broken(&times);
+                    }
                 }
             }
             (None, _) => {
@@ -91,7 +113,7 @@ pub fn read(
                     context.complain(object.place, message);
                 }
                 match from_rows::select(context, &object, sources, &mut filed) {
-                    Some(attribute) => from_rows.push((key, attribute)),
+                    Some(attribute) => from_rows.push((key.name.clone(), attribute)),
                     None => context.broken(&key.name),
                 }
             }
@@ -113,15 +135,15 @@ pub fn read(
         ranked_columns: 0,
         instants: Vec::new(),
     };
-    for (key, FromRows { text, expression, note }) in from_rows {
+    for (name, FromRows { text, expression, note }) in from_rows {
         let compiled =
             context.dialect.compile(expression, &attributes.aggregate_schema, None, &text.text);
         let Some(expression) = context.check(&text, compiled) else {
-            context.broken(&key.name);
+            context.broken(&name);
             continue;
         };
         attributes.add_attribute(
-            &key.name,
+            &name,
             expression.data_type.clone(),
             Step::Aggregates(expression),
             note,
@@ -130,15 +152,16 @@ pub fn read(
     let segments: Vec<String> =
         file.map(context, "segments").iter().map(|(key, _)| key.name.clone()).collect();
     derived::read(context, derived, &segments, &mut attributes);
-    // In the order of the file.
-    let position = |name: &str| names.iter().position(|known| known == name);
+    // In the order of the file, the times of a funnel behind it.
+    let named = |name: &str| names.iter().position(|known| known == name);
+    let position = |name: &str| named(name).or_else(|| named(name.strip_suffix("_times")?));
     attributes.attributes.sort_by_key(|attribute| position(&attribute.name));
     attributes
 }
 
 /// Whether an attribute says nothing beside what makes it whole.
 fn is_alone(context: &mut Context, object: &Object<'_>, whole: &str) -> bool {
-    let others = ["from", "select", "where", "within", "since", "between", "sql"];
+    let others = ["from", "select", "where", "within", "since", "between", "funnel", "sql"];
     let Some(other) = others.into_iter().find(|other| object.get(other).is_some()) else {
         return true;
     };

@@ -51,16 +51,11 @@ pub fn select(
     let (window, note) = windows::window(context, object, sources, &from).unzip();
     let schema = match from.as_slice() {
         [one] if sources[*one].sessions.is_some() => {
-            sessions::with_sessions(&sources[*one].schema, &context.dialect)
+            sessions::with_sessions(sources[*one].columns(), &context.dialect)
         }
         _ => shared_columns(sources, &from),
     };
-    let condition = object.sql(context, "where").map(|text| {
-        let planned = context.plan_scalar(&text, &schema)?;
-        context.no_now(&text, &planned)?;
-        context.is_boolean(&text, &planned, &schema)?;
-        Some(planned)
-    });
+    let condition = object.sql(context, "where").map(|text| condition(context, &text, &schema));
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
     context.no_now(&text, &planned)?;
@@ -92,7 +87,25 @@ pub fn select(
     Some(FromRows { text, expression, note })
 }
 
+/// A condition on rows, planned.
+pub fn condition(context: &mut Context, text: &SqlText, schema: &SchemaRef) -> Option<Expr> {
+    let planned = context.plan_scalar(text, schema)?;
+    context.no_now(text, &planned)?;
+    context.is_boolean(text, &planned, schema)?;
+    Some(planned)
+}
+
 impl Filed {
+    /// The number of an aggregate that is filed already.
+    pub fn known(&self, identity: &str) -> Option<usize> {
+        self.identities.iter().position(|known| *known == identity)
+    }
+
+    pub fn add(&mut self, aggregate: Aggregate, identity: String) {
+        self.aggregates.push(aggregate);
+        self.identities.push(identity);
+    }
+
     /// The number of an aggregate, which is filed unless it is known.
     fn file(
         &mut self,
@@ -109,7 +122,7 @@ impl Filed {
             (one, other) => one.or(other),
         };
         let identity = format!("{from:?} {window:?} {function:?} {argument:?} {condition:?}");
-        if let Some(index) = self.identities.iter().position(|known| *known == identity) {
+        if let Some(index) = self.known(&identity) {
             return Ok(index);
         }
         let dialect = &context.dialect;
@@ -126,7 +139,7 @@ impl Filed {
             return Err(SqlError::new("more than 65,536 aggregates"));
         }
         let mut terms = condition.iter().chain(&argument);
-        let of_sessions = schema.fields().len() > sources[from[0]].schema.fields().len()
+        let of_sessions = schema.fields().len() > sources[from[0]].columns().fields().len()
             && terms.any(sessions::looks_at_them);
         let mut corrected = false;
         for source in from {
@@ -155,20 +168,20 @@ impl Filed {
                 text: text.clone(),
             });
         }
-        self.aggregates.push(Aggregate {
+        let aggregate = Aggregate {
             function,
             argument: wanted,
             output,
             window: *window,
             retracts: window.is_some() || corrected || of_sessions,
             sessions: None,
-        });
-        self.identities.push(identity);
+        };
+        self.add(aggregate, identity);
         Ok(index)
     }
 }
 
-fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
+pub fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
     let mut from = Vec::new();
     for (name, place) in object.texts(context, "from")? {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
@@ -205,7 +218,7 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
 }
 
 /// The columns that all of the sources have, of one name and type.
-fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
+pub fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
     let first = sources[from[0]].columns();
     let shared = first.fields().iter().filter(|field| {
         from.iter().all(|source| {

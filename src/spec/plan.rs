@@ -381,6 +381,16 @@ pub enum Function {
     Top(u16),
     /// `array_agg(distinct x)`: sorted, the first 1,000.
     Distinct,
+    /// The times of the steps of the chain that comes furthest: a list of timestamps, empty for none.
+    ///
+    /// A chain is r1 … rj in the order of time (equal times may follow each other, and one row may be
+    /// several steps in turn), ri satisfies step i, and rj comes no more than `within` after r1. Of
+    /// the chains with the most steps it is one that begins latest; from there each step is the
+    /// earliest that there is. Its argument is the step, from 1, that a row satisfies.
+    Funnel {
+        within: Micros,
+        steps: u8,
+    },
     /// Nothing to publish (its column is null): the rows that a person's sessions are made of.
     Timeline,
 }

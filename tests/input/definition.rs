@@ -57,6 +57,8 @@ fn plan(sources: Vec<Source>) -> Plan {
         aggregate_schema: Arc::new(Schema::empty()),
         profile_schema: Arc::new(Schema::empty()),
         steps: Vec::new(),
+        ranks: Vec::new(),
+        ranked_columns: 0,
         instants: Vec::new(),
     }
 }
@@ -84,6 +86,8 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
             })
             .collect(),
         derived: Vec::new(),
+        joined: None,
+        looked_up: Vec::new(),
         schema: Arc::new(Schema::new(columns)),
         key: Some(0),
         time: None,
