@@ -35,14 +35,18 @@ pub fn own_rows<'a>(
     for Standing { row, body } in rows {
         let held = body.identifiers.iter().filter(|of| members.contains(&of.hash)).cloned();
         if is_own(members, body) && body.verdict != Verdict::Different {
-            let (inputs, verdict) = (body.inputs.clone(), body.verdict);
-            add(row, Body { identifiers: held.collect(), inputs, verdict });
+            let mut body = Body::clone(body);
+            body.identifiers = held.collect();
+            add(row, body);
             continue;
         }
         // Somebody else's row that mentions them, or one that says whom they are not.
         for identifier in held {
-            let identifiers = smallvec![identifier];
-            add(row, Body { identifiers, inputs: Vec::new(), verdict: Verdict::Together });
+            let mut body = Body::clone(body);
+            body.identifiers = smallvec![identifier];
+            body.inputs = Vec::new();
+            body.verdict = Verdict::Together;
+            add(row, body);
         }
     }
     own

@@ -134,8 +134,9 @@ fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError>
 
 /// What a row says of identifiers alone.
 fn without_inputs(body: &Body) -> Arc<Body> {
-    let Body { identifiers, verdict, .. } = body;
-    Arc::new(Body { identifiers: identifiers.clone(), inputs: Vec::new(), verdict: *verdict })
+    let mut body = body.clone();
+    body.inputs = Vec::new();
+    Arc::new(body)
 }
 
 /// What is known once the first reading is done.
