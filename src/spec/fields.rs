@@ -214,7 +214,8 @@ pub static SOURCE: &[Field] = &[
     field(
         "derive",
         Shape::MapOf(&Shape::Sql),
-        "Further columns, by SQL over the fields and the derived columns before.",
+        "Further columns, by SQL over the fields, the derived columns before and the columns of \
+         joined tables.",
         "{domain: \"split_part(url, '/', 3)\"}",
     ),
     field(
@@ -232,7 +233,21 @@ pub static SOURCE: &[Field] = &[
          session_events (its rows).",
         "{gap: 30 minutes}",
     ),
-    field("join", Shape::MapOf(&Shape::Text), "Not available yet.", "{products: sku}"),
+    field(
+        "join",
+        Shape::MapOf(&Shape::Text),
+        "Tables whose columns are brought in, each with the column of this source that holds the \
+         table's key. A table is a source of records that joins nothing itself. Its columns come \
+         under their own names, or as products.price where that name is taken (products.price can \
+         always be written), and are null where there is no such record. When a record changes, all \
+         that was said with it is corrected. derive, where and attributes can look at them; id, \
+         key, time, deleted and identifiers cannot. A row that 'where' does not count with the \
+         present record carries nothing until it does: no identifiers, no links, no values, and \
+         nothing was seen by it. No row is rejected for what stands in another table: where an \
+         expression over joined columns fails, a column is null, a condition does not hold, and \
+         the failure is counted.",
+        "{products: sku}",
+    ),
 ];
 
 pub static SESSIONS: &[Field] = &[required(

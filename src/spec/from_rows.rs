@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
 use super::aggregate::{self, Call};
-use super::plan::{Aggregate, AggregateInput, Kind, Source};
+use super::plan::{Aggregate, AggregateInput, Source};
 use super::read::{Context, Object, SqlText};
 use super::sessions::{self, OverSessions};
 use super::sql::SqlError;
@@ -128,9 +128,10 @@ impl Filed {
         let mut terms = condition.iter().chain(&argument);
         let of_sessions = schema.fields().len() > sources[from[0]].schema.fields().len()
             && terms.any(sessions::looks_at_them);
+        let mut corrected = false;
         for source in from {
             let source = &mut sources[*source];
-            let columns = if of_sessions { schema } else { &source.schema };
+            let columns = if of_sessions { schema } else { source.columns() };
             let compile = |expression: &Expr, wanted: &DataType| {
                 dialect.compile(expression.clone(), columns, Some(wanted), &text.text)
             };
@@ -141,7 +142,8 @@ impl Filed {
                 _ => None,
             };
             if !of_sessions {
-                source.inputs.push(AggregateInput { aggregate: index as u16, condition, argument });
+                let input = AggregateInput { aggregate: index as u16, condition, argument };
+                corrected |= source.add_input(input);
             }
         }
         if of_sessions {
@@ -153,7 +155,6 @@ impl Filed {
                 text: text.clone(),
             });
         }
-        let corrected = from.iter().any(|source| sources[*source].kind == Kind::Records);
         self.aggregates.push(Aggregate {
             function,
             argument: wanted,
@@ -205,10 +206,10 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
 
 /// The columns that all of the sources have, of one name and type.
 fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
-    let first = &sources[from[0]].schema;
+    let first = sources[from[0]].columns();
     let shared = first.fields().iter().filter(|field| {
         from.iter().all(|source| {
-            let other = sources[*source].schema.column_with_name(field.name());
+            let other = sources[*source].columns().column_with_name(field.name());
             other.is_some_and(|(_, other)| other.data_type() == field.data_type())
         })
     });

@@ -12,6 +12,7 @@ mod fields;
 mod from_rows;
 mod identity;
 mod instant;
+mod join;
 mod midnight;
 mod mistake;
 mod order;
@@ -144,6 +145,9 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         true => outputs::presence(&mut sources, &mut attributes),
         false => Vec::new(),
     };
+    if context.found.is_empty() {
+        join::settle(&mut sources);
+    }
     let says = |node: &yaml::Node| match &node.value {
         yaml::Value::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),
         _ => !node.is_null(),

@@ -35,18 +35,15 @@ pub fn own_rows<'a>(
     for Standing { row, body } in rows {
         let held = body.identifiers.iter().filter(|of| members.contains(&of.hash)).cloned();
         if is_own(members, body) && body.verdict != Verdict::Different {
-            let mut body = Body::clone(body);
-            body.identifiers = held.collect();
-            add(row, body);
+            let (inputs, verdict) = (body.inputs.clone(), body.verdict);
+            add(row, Body { identifiers: held.collect(), inputs, verdict, joining: None });
             continue;
         }
         // Somebody else's row that mentions them, or one that says whom they are not.
         for identifier in held {
-            let mut body = Body::clone(body);
-            body.identifiers = smallvec![identifier];
-            body.inputs = Vec::new();
-            body.verdict = Verdict::Together;
-            add(row, body);
+            let identifiers = smallvec![identifier];
+            let verdict = Verdict::Together;
+            add(row, Body { identifiers, inputs: Vec::new(), verdict, joining: None });
         }
     }
     own

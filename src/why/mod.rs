@@ -134,9 +134,9 @@ fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError>
 
 /// What a row says of identifiers alone.
 fn without_inputs(body: &Body) -> Arc<Body> {
-    let mut body = body.clone();
-    body.inputs = Vec::new();
-    Arc::new(body)
+    let Body { identifiers, verdict, .. } = body;
+    let (identifiers, verdict) = (identifiers.clone(), *verdict);
+    Arc::new(Body { identifiers, inputs: Vec::new(), verdict, joining: None })
 }
 
 /// What is known once the first reading is done.
