@@ -51,7 +51,7 @@ pub fn select(
     let (window, note) = windows::window(context, object, sources, &from).unzip();
     let schema = match from.as_slice() {
         [one] if sources[*one].sessions.is_some() => {
-            sessions::with_sessions(&sources[*one].schema, &context.dialect)
+            sessions::with_sessions(sources[*one].columns(), &context.dialect)
         }
         _ => shared_columns(sources, &from),
     };
@@ -126,8 +126,17 @@ impl Filed {
             return Err(SqlError::new("more than 65,536 aggregates"));
         }
         let mut terms = condition.iter().chain(&argument);
-        let of_sessions = schema.fields().len() > sources[from[0]].schema.fields().len()
+        let of_sessions = sources[from[0]].sessions.is_some()
+            && from.len() == 1
             && terms.any(sessions::looks_at_them);
+        let mut terms = condition.iter().chain(&argument);
+        if of_sessions
+            && let Some(joined) = terms.find_map(|term| looks_at_joined(&sources[from[0]], term))
+        {
+            return Err(SqlError::new(format!(
+                "'{joined}' comes from a joined table, and can't be looked at beside sessions"
+            )));
+        }
         let mut corrected = false;
         for source in from {
             let source = &mut sources[*source];
@@ -166,6 +175,12 @@ impl Filed {
         self.identities.push(identity);
         Ok(index)
     }
+}
+
+fn looks_at_joined(source: &Source, term: &Expr) -> Option<String> {
+    let used = term.column_refs();
+    let joined = source.joined_columns().iter().map(|column| column.name());
+    joined.into_iter().find(|name| used.iter().any(|used| used.name == **name)).cloned()
 }
 
 fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
