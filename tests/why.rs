@@ -288,6 +288,11 @@ spent_30d = 49.50
     let values = from.iter().map(|of| (of["attribute"].as_str(), of["value"].to_string()));
     let expected = [(Some("spent"), "130.0".to_owned()), (Some("purchases"), "3".to_owned())];
     assert_eq!(values.collect::<Vec<_>>(), expected);
+    // What a row says by the table that it is joined with.
+    let departments = answers(&["C1", "--attribute", "departments"]);
+    assert_eq!(departments["value"], json!(["hats", "shoes"]));
+    let gives = |row: usize| departments["rows"][row]["gives"].clone();
+    assert_eq!([gives(0), gives(1)], [json!(["hats"]), json!(["shoes"])]);
     // Sessions are the person's: those of the identifiers do not add up to them.
     let visits = answers(&["C1", "--attribute", "visits"]);
     assert_eq!((&visits["value"], &visits["of_rows"]), (&json!(2), &json!(4)));
