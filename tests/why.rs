@@ -266,7 +266,7 @@ fn an_attribute_is_told_by_identifier_and_source_and_by_its_last_rows() {
 {ada}, at 2025-07-01T00:00:00.000Z
 
 spent_30d = 49.50
-  sum(amount)
+  sum(amount) within 30 days
 
   by identifier and source, each from its rows alone
     customer:C1            web  1 row  40.00
@@ -288,6 +288,20 @@ spent_30d = 49.50
     let values = from.iter().map(|of| (of["attribute"].as_str(), of["value"].to_string()));
     let expected = [(Some("spent"), "130.0".to_owned()), (Some("purchases"), "3".to_owned())];
     assert_eq!(values.collect::<Vec<_>>(), expected);
+    // What a row says by the table that it is joined with.
+    let departments = answers(&["C1", "--attribute", "departments"]);
+    assert_eq!(departments["value"], json!(["hats", "shoes"]));
+    let gives = |row: usize| departments["rows"][row]["gives"].clone();
+    assert_eq!([gives(0), gives(1)], [json!(["hats"]), json!(["shoes"])]);
+    // Sessions are the person's: those of the identifiers do not add up to them.
+    let visits = answers(&["C1", "--attribute", "visits"]);
+    assert_eq!((&visits["value"], &visits["of_rows"]), (&json!(2), &json!(4)));
+    let parts = visits["parts"].as_array().expect("a list").iter();
+    let parts: Vec<_> = parts.map(|part| (&part["identifier"], &part["value"])).collect();
+    assert_eq!(
+        parts,
+        [(&json!("customer:C1"), &json!(2)), (&json!("email:ada@example.com"), &json!(2))]
+    );
     says(
         &["C3", "--attribute", "spent"],
         &format!(

@@ -35,6 +35,9 @@ pub struct AttributeSaid {
     pub attribute: String,
     /// As it stands in the definition.
     pub sql: String,
+    /// How it chooses rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     pub value: Value,
     /// Of an attribute from others: these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -108,9 +111,11 @@ impl Asking {
 
     fn attribute_said(&self, ground: &Ground, column: usize) -> AttributeSaid {
         let plan = &self.plan;
+        let attribute = plan.attributes.iter().find(|of| of.column == column);
         let mut said = AttributeSaid {
             attribute: plan.profile_schema.field(column).name().clone(),
             sql: terms::expression(plan, column).text.to_string(),
+            note: attribute.and_then(|of| of.note.clone()),
             value: Value::of(&ground.columns, column),
             from: Vec::new(),
             parts: Vec::new(),
@@ -141,10 +146,9 @@ impl Asking {
         aggregates: &[u16],
         said: &mut AttributeSaid,
     ) {
-        let gives = |row: &&Standing| {
-            let mut inputs = row.body.inputs.iter();
-            inputs.any(|input| aggregates.contains(&input.aggregate))
-        };
+        let given = self.given(aggregates);
+        let gives =
+            |row: &&Standing| row.body.inputs.iter().any(|input| given.contains(&input.aggregate));
         let mut rows: Vec<&Standing> = ground.rows.iter().filter(gives).collect();
         rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
         let mut parts: BTreeMap<(&Identifier, u16), Vec<&Standing>> = BTreeMap::new();
@@ -173,6 +177,18 @@ impl Asking {
         said.rows = newest.map(|row| self.moved(ground, aggregates, row)).collect();
     }
 
+    /// The aggregates that rows give to: where it is sessions that count, those that these are made of.
+    fn given(&self, aggregates: &[u16]) -> Vec<u16> {
+        let to = |aggregate: &u16| match self.plan.aggregates[usize::from(*aggregate)].sessions {
+            Some(sessions) => self.plan.sessions[usize::from(sessions)].timeline,
+            None => *aggregate,
+        };
+        let mut given: Vec<u16> = aggregates.iter().map(to).collect();
+        given.sort_unstable();
+        given.dedup();
+        given
+    }
+
     /// The readings of `now()` at which a row counts for one of the aggregates at least.
     fn readings(&self, aggregates: &[u16], row: &Standing) -> Range<Micros> {
         let readings = |aggregate: &u16| match self.plan.aggregates[usize::from(*aggregate)].window
@@ -188,7 +204,8 @@ impl Asking {
     }
 
     fn moved(&self, ground: &Ground, aggregates: &[u16], row: &Standing) -> Moved {
-        let given = row.body.inputs.iter().filter(|input| aggregates.contains(&input.aggregate));
+        let to = self.given(aggregates);
+        let given = row.body.inputs.iter().filter(|input| to.contains(&input.aggregate));
         let given = given.filter_map(|input| {
             let argument = &self.plan.aggregates[usize::from(input.aggregate)].argument;
             Some(Value::of_datum(argument.as_ref()?, &input.value))

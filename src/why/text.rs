@@ -207,7 +207,8 @@ fn attribute(f: &mut Formatter<'_>, answer: &AttributeAnswer) -> fmt::Result {
 
 fn attribute_said(f: &mut Formatter<'_>, said: &AttributeSaid) -> fmt::Result {
     writeln!(f, "\n{} = {}", said.attribute, said.value)?;
-    writeln!(f, "  {}", said.sql)?;
+    let note = said.note.as_ref().map(|note| format!(" {note}")).unwrap_or_default();
+    writeln!(f, "  {}{note}", said.sql)?;
     if !said.parts.is_empty() {
         writeln!(f, "\n  by identifier and source, each from its rows alone")?;
         let line = |part: &super::attribute::PartSaid| {
