@@ -6,6 +6,8 @@
 
 #[path = "oracle/found.rs"]
 mod found;
+#[path = "oracle/joined.rs"]
+mod joined;
 mod oracle;
 
 use oracle::check::{Case, Failure, folded};
