@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use selfsame::generate::GenerateArgs;
 use selfsame::runtime::{self, Clock};
 use selfsame::serve::{self, Found};
+use selfsame::why::{self, WhyArgs};
 use selfsame::{generate, spec};
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
@@ -51,6 +52,9 @@ enum Command {
     Check {
         /// The definition file
         spec: PathBuf,
+        /// Fail if there is a warning
+        #[arg(long)]
+        deny_warnings: bool,
     },
     /// Print the JSON Schema of the definition file, for editors
     Schema,
@@ -60,6 +64,9 @@ enum Command {
     Generate(GenerateArgs),
     /// Print the profile of a person, by person id or any identifier
     Get(GetArgs),
+    /// Explain why some identifiers are one person or not, why they are in a segment, where a value
+    /// comes from
+    Why(WhyArgs),
     /// Print the last records of an output, and with --follow those that come
     Tail(TailArgs),
     /// Print what does not fit, by rule with examples: links withheld, identifiers shared, sources that
@@ -73,7 +80,7 @@ struct RunArgs {
     spec: PathBuf,
     /// What now() follows: `wall` (the wall clock), `event` (the greatest event time seen, for
     /// replays of old data), or `fixed:` and an instant, as in fixed:2025-07-05T00:00:00Z
-    #[arg(long, default_value = "wall", value_parser = parse_clock)]
+    #[arg(long, default_value = "wall")]
     clock: Clock,
     /// Stop when all files are read and all partitions are at the end that they had at the start,
     /// after everything is sent
@@ -145,11 +152,12 @@ pub fn main() -> ExitCode {
     }
     let outcome = match cli.command {
         Command::Run(args) => run(args),
-        Command::Check { spec } => check(&spec),
+        Command::Check { spec, deny_warnings } => check(&spec, deny_warnings),
         Command::Schema => print(&format!("{:#}\n", spec::schema())),
         Command::Reference => print(&spec::reference()),
         Command::Generate(args) => generate(&args),
         Command::Get(args) => get(&args),
+        Command::Why(args) => explain(&args),
         Command::Tail(args) => tail(&args),
         Command::Report(args) => report(&args),
     };
@@ -208,9 +216,16 @@ fn run(args: RunArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(path: &Path) -> Outcome {
-    let plan = spec::load(path)?;
-    print(&spec::explain(&plan))
+fn check(path: &Path, deny_warnings: bool) -> Outcome {
+    let (plan, warnings) = spec::check(path)?;
+    let mut text = spec::explain(&plan);
+    if !warnings.found().is_empty() {
+        text.push('\n');
+        text.push_str(&warnings.as_warnings());
+    }
+    print(&text)?;
+    let denied = deny_warnings && !warnings.found().is_empty();
+    Ok(if denied { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn generate(args: &GenerateArgs) -> Outcome {
@@ -235,6 +250,14 @@ fn get(args: &GetArgs) -> Outcome {
             eprintln!("nobody is known as '{}'", args.id);
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+fn explain(args: &WhyArgs) -> Outcome {
+    let answer = why::why(spec::load(&args.spec)?, args.clock, &args.id, &args.question())?;
+    match args.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&answer)?)),
+        false => print(&answer.to_string()),
     }
 }
 
@@ -309,22 +332,6 @@ fn indented(json: &str) -> String {
         }
     }
     text
-}
-
-fn parse_clock(text: &str) -> Result<Clock, String> {
-    match text {
-        "wall" => Ok(Clock::Wall),
-        "event" => Ok(Clock::Event),
-        _ => {
-            let instant = text.strip_prefix("fixed:").ok_or(
-                "a clock is `wall`, `event`, or `fixed:` and an instant such as \
-                 fixed:2025-07-05T00:00:00Z",
-            )?;
-            let instant = chrono::DateTime::parse_from_rfc3339(instant)
-                .map_err(|error| format!("'{instant}' is no instant as in RFC 3339: {error}"))?;
-            Ok(Clock::Fixed(instant.timestamp_micros()))
-        }
-    }
 }
 
 fn parse_workers(text: &str) -> Result<usize, String> {

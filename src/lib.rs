@@ -17,3 +17,4 @@ pub mod source;
 pub mod spec;
 pub mod time;
 pub mod wait;
+pub mod why;

@@ -33,3 +33,14 @@ pub fn rfc3339(instant: Micros) -> String {
         None => format!("{instant}us"),
     }
 }
+
+/// A duration as users write it, in the longest unit that leaves no rest.
+pub fn spoken(duration: Micros) -> String {
+    let units =
+        [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"), (1_000, "ms")];
+    let whole = |(size, _): &(Micros, &str)| duration >= *size && duration % size == 0;
+    let (size, unit) = units.into_iter().find(whole).unwrap_or((SECOND, "second"));
+    let count = duration / size;
+    let plural = if count == 1 || unit == "ms" { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}

@@ -43,6 +43,21 @@ fn broken() -> Vec<PathBuf> {
 }
 
 #[test]
+fn what_is_hardly_meant_is_warned_of_and_fails_only_where_that_is_wanted() {
+    let name = "tests/check/warnings/hardly_meant.yaml";
+    let output = selfsame(&["check", name]);
+    assert_eq!(output.status.code(), Some(0));
+    let found = text(output.stdout);
+    let warnings = found.find("warning: ").expect("warnings behind the explanation");
+    let (found, golden) = (&found[warnings..], root().join(name).with_extension("txt"));
+    if is_blessing() {
+        std::fs::write(&golden, found).expect("it can be written");
+    }
+    assert_eq!(found, read(&golden));
+    assert_eq!(selfsame(&["check", name, "--deny-warnings"]).status.code(), Some(1));
+}
+
+#[test]
 fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
     let files = broken();
     assert!(files.len() >= 30);
@@ -68,13 +83,14 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
 
 #[test]
 fn a_definition_without_mistakes_is_explained() {
-    let output = selfsame(&["check", "dataflows/retail/retail.yaml"]);
+    let output = selfsame(&["check", "dataflows/retail/retail.yaml", "--deny-warnings"]);
     let found = text(output.stdout);
     assert!(output.status.success(), "{}", text(output.stderr));
     assert!(found.starts_with("retail: all is well\n"), "{found}");
     for said in ["web", "lifetime_value", "abandoned_cart", "out/profiles.ndjson"] {
         assert!(found.contains(said), "{said} in {found}");
     }
+    assert!(!found.contains("warning:"), "{found}");
 }
 
 #[test]
@@ -116,7 +132,7 @@ fn the_reference_has_every_field_as_the_reader_knows_it() {
     }
     assert!(
         below == printed,
-        "docs/reference.md is not what `selfsame reference` prints: bless it"
+        "docs/reference.md is not what `selfsame reference` prints: SELFSAME_BLESS=1 mends it"
     );
     let schema: serde_json::Value =
         serde_json::from_slice(&selfsame(&["schema"]).stdout).expect("JSON");

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 const GROUND: [&str; 7] = ["time", "metrics", "row", "columns", "queue", "wait", "flow"];
 
 /// In the order in which a record walks, then what runs and feeds it all.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "spec", "source", "decode", "identity", "profile", "segment", "sink", "serve", "runtime",
-    "generate",
+    "why", "generate",
 ];
 
 /// What stands on top of everything.

@@ -9,6 +9,10 @@ mod found;
 #[path = "oracle/joined.rs"]
 mod joined;
 mod oracle;
+#[path = "oracle/practice.rs"]
+mod practice;
+#[path = "oracle/sample.rs"]
+mod sample;
 
 use oracle::check::{Case, Failure, folded};
 use oracle::histories::{Settings, histories};
@@ -19,7 +23,7 @@ use proptest::test_runner::TestCaseError;
 /// `PROPTEST_CASES`, or a number that is soon done. What fails is made small by `minimal`.
 fn config() -> ProptestConfig {
     let own = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if own { ProptestConfig::default().cases } else { 256 };
+    let cases = if own { ProptestConfig::default().cases } else { 64 };
     ProptestConfig {
         cases,
         failure_persistence: None,

@@ -7,10 +7,10 @@ use arrow::datatypes::DataType;
 use crate::spec::sql::Expression;
 
 /// Rows that made an expression fail, with its message.
-pub(super) type Failures = Vec<(usize, String)>;
+pub type Failures = Vec<(usize, String)>;
 
 /// One value a row, null where the expression fails.
-pub(super) fn evaluate(expression: &Expression, batch: &RecordBatch) -> (ArrayRef, Failures) {
+pub fn evaluate(expression: &Expression, batch: &RecordBatch) -> (ArrayRef, Failures) {
     let mut failures = Failures::new();
     let column =
         split(&|batch| expression.evaluate(batch), &expression.data_type, batch, 0, &mut failures);
@@ -18,7 +18,7 @@ pub(super) fn evaluate(expression: &Expression, batch: &RecordBatch) -> (ArrayRe
 }
 
 /// Which rows the expression holds for; null counts as false, and so does a failure.
-pub(super) fn matches(expression: &Expression, batch: &RecordBatch) -> (BooleanArray, Failures) {
+pub fn matches(expression: &Expression, batch: &RecordBatch) -> (BooleanArray, Failures) {
     let mut failures = Failures::new();
     let matches = |batch: &RecordBatch| {
         expression.matches(batch).map(|matches| std::sync::Arc::new(matches) as ArrayRef)
@@ -29,7 +29,7 @@ pub(super) fn matches(expression: &Expression, batch: &RecordBatch) -> (BooleanA
 
 /// The values of the given rows only, null for the others: an expression need not be fit for rows
 /// that it is not asked about.
-pub(super) fn evaluate_where(
+pub fn evaluate_where(
     expression: &Expression,
     batch: &RecordBatch,
     chosen: &BooleanArray,

@@ -52,9 +52,19 @@ pub fn stages(plan: &Plan) -> usize {
     joined.map(|joined| joined.tables.len()).max().unwrap_or(0)
 }
 
+/// Whether it is for the joins to say what a row says. Where that is said already, they are passed by.
+pub fn joins(plan: &Plan, change: &RowChange) -> bool {
+    plan.sources[usize::from(change.source)].joined.is_some() && change.body.joining.is_some()
+}
+
+/// Where a row of a source that joins tables stood.
+pub fn position(change: &RowChange) -> Position {
+    joining(&change.body).position
+}
+
 /// The row, if its source joins tables.
 pub fn joining_row(plan: &Plan, change: RowChange) -> Result<JoiningRow, RowChange> {
-    if plan.sources[usize::from(change.source)].joined.is_none() {
+    if !joins(plan, &change) {
         return Err(change);
     }
     let RowChange { time, diff, body, .. } = change;
@@ -395,5 +405,40 @@ impl Held {
 
     fn into_row(self, diff: i8) -> JoiningRow {
         JoiningRow { time: self.time, diff, body: self.body, records: self.records }
+    }
+}
+
+/// All stages, where there is one worker.
+pub struct Joins {
+    plan: Arc<Plan>,
+    stages: Vec<Stage>,
+}
+
+impl Joins {
+    pub fn new(plan: &Arc<Plan>) -> Self {
+        let stages = (0..stages(plan)).map(|number| Stage::new(plan, number)).collect();
+        Joins { plan: Arc::clone(plan), stages }
+    }
+
+    /// What a tick's rows of tables, and of sources that join them, change of what the latter say.
+    pub fn apply(&mut self, rows: Vec<RowChange>) -> Vec<RowChange> {
+        let plan = &self.plan;
+        let records: Vec<Arrival> = rows.iter().filter_map(|row| record(plan, row)).collect();
+        let rows = rows.into_iter().filter_map(|row| joining_row(plan, row).ok());
+        let mut rows: Vec<JoiningRow> = rows.collect();
+        let mut changes = Vec::new();
+        for (number, stage) in self.stages.iter_mut().enumerate() {
+            let of_stage = records.iter().filter(|record| Stage::takes(plan, number, record));
+            let batch = of_stage.cloned().chain(rows.drain(..).map(Arrival::Row)).collect();
+            let mut outcomes = Vec::new();
+            stage.apply(batch, &mut outcomes);
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Change(change) => changes.push(change),
+                    Outcome::Row(row) => rows.push(row),
+                }
+            }
+        }
+        changes
     }
 }

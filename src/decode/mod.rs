@@ -36,6 +36,7 @@ use crate::time::Micros;
 use packed::Packing;
 use raw::{RawRow, Reader};
 
+pub use evaluate::{evaluate, matches};
 pub use rows::key_hash;
 
 /// What `Reject::raw` keeps of a row.

@@ -6,7 +6,7 @@ use super::raw::{RawRow, Reading};
 use super::rows::{Context, Fate};
 use crate::source::{Chunk, Payload};
 use crate::spec::plan::{Format, Kind, Source};
-use crate::time::{Micros, rfc3339};
+use crate::time::{Micros, rfc3339, spoken};
 
 /// Whether a row must have a time and a key: an event that does not count needs neither.
 fn matters(source: &Source, row: &RawRow, fate: Fate) -> bool {
@@ -35,11 +35,10 @@ pub(super) fn check_time(
         }
         match times[place] {
             Some(time) if time > latest => {
-                let ahead = std::time::Duration::from_micros(source.max_ahead.max(0) as u64);
                 let message = format!(
                     "{} is more than {} ahead of the wall clock",
                     rfc3339(time),
-                    spoken(ahead)
+                    spoken(source.max_ahead)
                 );
                 row.flaws.add("time_ahead", path.as_str(), message);
             }
@@ -48,17 +47,6 @@ pub(super) fn check_time(
             None => row.flaws.add("missing_time", path.as_str(), "the row has no time"),
         }
     }
-}
-
-fn spoken(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (size, unit) = units
-        .into_iter()
-        .find(|(size, _)| seconds >= *size && seconds % size == 0)
-        .unwrap_or((1, "second"));
-    let count = seconds / size;
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Gives its reason to each row without an id or a key.

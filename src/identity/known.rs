@@ -43,6 +43,11 @@ struct Known {
 }
 
 impl KnownIdentifiers {
+    /// How many rows that stand carry an identifier, and when it was first seen.
+    pub fn of(&self, identifier: IdentifierHash) -> Option<(i64, Micros)> {
+        self.known.get(&identifier).map(|known| (known.rows, known.first_seen))
+    }
+
     pub fn apply(&mut self, batch: Vec<Carried>, named: &mut Vec<Named>) {
         let mut identifiers = Vec::new();
         for Carried { identifier, time, diff } in batch {

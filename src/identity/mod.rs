@@ -25,8 +25,7 @@ mod joins;
 mod known;
 mod links;
 mod shared;
-#[cfg(test)]
-mod tests;
+pub mod whole;
 
 use std::sync::Arc;
 

@@ -15,11 +15,11 @@ use crate::spec::plan::Plan;
 /// An identifier began or ceased to be shared, or the number of those who share it changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Shared {
-    identifier: Identifier,
+    pub identifier: Identifier,
     /// The more trusted type of which it was linked with too many, and with how many; `None`: it was
     /// not shared.
     before: Option<(u8, u32)>,
-    after: Option<(u8, u32)>,
+    pub after: Option<(u8, u32)>,
 }
 
 impl Shared {

@@ -10,7 +10,7 @@ use crate::flow::consolidate;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::Account;
+use super::aggregate::{Account, is_dated};
 use super::partial::Partial;
 use super::windows::Windows;
 use crate::identity::{Belongs, Component, Named};
@@ -58,8 +58,9 @@ pub enum TransferChange {
     Holds(Arc<Holding>),
     /// The identifier is no longer in the component.
     Left,
-    /// The identifier brings a value to an aggregate so many times more, or less.
-    Value { aggregate: u16, value: Datum, diff: i64 },
+    /// The identifier brings a value to an aggregate so many times more, or less. `time` is 0 where
+    /// the aggregate's values travel without.
+    Value { aggregate: u16, time: Micros, value: Datum, diff: i64 },
 }
 
 #[derive(Default)]
@@ -98,7 +99,7 @@ struct Turn {
 #[derive(Default)]
 struct Touched {
     /// Values that travel.
-    values: Vec<((u16, Datum), isize)>,
+    values: Vec<((u16, Micros, Datum), isize)>,
 }
 
 impl Accounts {
@@ -208,7 +209,8 @@ impl Accounts {
         let travels = accounts[index].1.add(aggregate, value, time, diff as i64);
         let touched = self.touched.entry(hash).or_default();
         if travels != 0 {
-            touched.values.push(((number, value.clone()), travels as isize));
+            let time = if is_dated(aggregate) { time } else { 0 };
+            touched.values.push(((number, time, value.clone()), travels as isize));
         }
     }
 
@@ -228,28 +230,29 @@ impl Accounts {
         let mut send = |component, change| {
             transfers.push(Transfer { component, identifier: hash, change });
         };
-        let value = |aggregate, value, diff| TransferChange::Value { aggregate, value, diff };
+        let value =
+            |aggregate, time, value, diff| TransferChange::Value { aggregate, time, value, diff };
         if let Some(component) = before
             && before != after
         {
             // What it brought before the tick: what it would bring now, less what changed in it.
-            for (aggregate, datum, count) in identifier.travelled(&self.plan) {
-                send(component, value(aggregate, datum.clone(), -count));
-            }
-            for ((aggregate, datum), diff) in &touched.values {
-                send(component, value(*aggregate, datum.clone(), *diff as i64));
+            identifier.travelled(&self.plan, |number, time, datum, count| {
+                send(component, value(number, time, datum.clone(), -count));
+            });
+            for ((number, time, datum), diff) in &touched.values {
+                send(component, value(*number, *time, datum.clone(), *diff as i64));
             }
             send(component, TransferChange::Left);
         }
         if let Some(component) = after {
             if before == after {
-                for ((aggregate, datum), diff) in touched.values {
-                    send(component, value(aggregate, datum, diff as i64));
+                for ((number, time, datum), diff) in touched.values {
+                    send(component, value(number, time, datum, diff as i64));
                 }
             } else {
-                for (aggregate, datum, count) in identifier.travelled(&self.plan) {
-                    send(component, value(aggregate, datum.clone(), count));
-                }
+                identifier.travelled(&self.plan, |number, time, datum, count| {
+                    send(component, value(number, time, datum.clone(), count));
+                });
             }
             send(component, TransferChange::Holds(Arc::new(identifier.holding(&self.plan))));
         }
@@ -260,11 +263,11 @@ impl Accounts {
 }
 
 impl Identifier {
-    fn travelled(&self, plan: &Plan) -> impl Iterator<Item = (u16, &Datum, i64)> {
-        self.accounts.iter().flat_map(|(number, account)| {
-            let values = account.travelled(&plan.aggregates[*number as usize]);
-            values.map(|(value, count)| (*number, value, count))
-        })
+    fn travelled(&self, plan: &Plan, mut each: impl FnMut(u16, Micros, &Datum, i64)) {
+        for (number, account) in &self.accounts {
+            let aggregate = &plan.aggregates[*number as usize];
+            account.travelled(aggregate, |time, value, count| each(*number, time, value, count));
+        }
     }
 
     fn holding(&self, plan: &Plan) -> Holding {

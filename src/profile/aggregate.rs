@@ -4,7 +4,10 @@
 //! the values themselves have to be known there: then these travel, as they come and go, because
 //! the same value may be held by several identifiers.
 
+use std::hash::Hash;
+
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::ordered::Ordered;
 use super::partial::Partial;
@@ -21,6 +24,8 @@ pub enum Account {
     Ordered(Ordered),
     /// Values that travel, each with how many rows have it.
     Values(HashMap<Datum, u32>),
+    /// Likewise, with the times of the rows.
+    Dated(HashMap<(Micros, Datum), u32>),
 }
 
 /// What of an aggregate's values travels to the person.
@@ -37,7 +42,7 @@ enum Travels {
 fn travels(function: Function) -> Travels {
     match function {
         Function::CountDistinct | Function::Distinct => Travels::Presence,
-        Function::Mode | Function::Median | Function::Top(_) => Travels::Rows,
+        Function::Mode | Function::Median | Function::Top(_) | Function::Timeline => Travels::Rows,
         _ => Travels::Nothing,
     }
 }
@@ -45,6 +50,7 @@ fn travels(function: Function) -> Travels {
 impl Account {
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
+            Function::Timeline => Account::Dated(HashMap::new()),
             function if travels(function) != Travels::Nothing => Account::Values(HashMap::new()),
             Function::Recent(_) => Account::Ordered(Ordered::default()),
             Function::Min | Function::Max | Function::First | Function::Last
@@ -75,7 +81,11 @@ impl Account {
                 }
             }
             Account::Values(values) => {
-                let came = count(values, value, diff);
+                let came = count(values, value.clone(), diff);
+                return if travels(function) == Travels::Rows { diff } else { came };
+            }
+            Account::Dated(values) => {
+                let came = count(values, (time, value.clone()), diff);
                 return if travels(function) == Travels::Rows { diff } else { came };
             }
         }
@@ -88,6 +98,7 @@ impl Account {
             Account::Sum(partial) => partial.is_nothing(),
             Account::Ordered(values) => values.is_empty(),
             Account::Values(values) => values.is_empty(),
+            Account::Dated(values) => values.is_empty(),
         }
     }
 
@@ -95,31 +106,45 @@ impl Account {
         match self {
             Account::Sum(partial) => (!partial.is_nothing()).then(|| partial.clone()),
             Account::Ordered(values) => values.leading(aggregate.function),
-            Account::Values(_) => None,
+            Account::Values(_) | Account::Dated(_) => None,
         }
     }
 
-    /// The values that travelled, each as often as it did.
-    pub fn travelled(&self, aggregate: &Aggregate) -> impl Iterator<Item = (&Datum, i64)> {
+    /// The values that travelled, each as often as it did; undated ones at 0.
+    pub fn travelled(&self, aggregate: &Aggregate, mut each: impl FnMut(Micros, &Datum, i64)) {
         let rows = travels(aggregate.function) == Travels::Rows;
-        let values = match self {
-            Account::Values(values) => Some(values),
-            _ => None,
-        };
-        let values = values.into_iter().flatten();
-        values.map(move |(value, count)| (value, if rows { *count as i64 } else { 1 }))
+        let times = |count: u32| if rows { count as i64 } else { 1 };
+        match self {
+            Account::Sum(_) | Account::Ordered(_) => {}
+            Account::Values(values) => {
+                values.iter().for_each(|(value, count)| each(0, value, times(*count)));
+            }
+            Account::Dated(values) => {
+                values.iter().for_each(|((time, value), count)| each(*time, value, times(*count)));
+            }
+        }
     }
+}
+
+/// Whether the times of rows travel with their values.
+pub fn is_dated(aggregate: &Aggregate) -> bool {
+    matches!(aggregate.function, Function::Timeline)
 }
 
 /// Rows of a tick come in any order, so a count may be below zero (here: wrapped) for a moment.
 /// Tells whether the value came (1) or went (-1).
-fn count(values: &mut HashMap<Datum, u32>, value: &Datum, diff: i64) -> i64 {
-    let count = values.entry(value.clone()).or_insert(0);
-    let before = *count;
-    *count = count.wrapping_add_signed(diff as i32);
-    let after = *count;
-    if after == 0 {
-        values.remove(value);
-    }
+fn count<V: Eq + Hash>(values: &mut HashMap<V, u32>, value: V, diff: i64) -> i64 {
+    let (before, after) = match values.entry(value) {
+        Entry::Vacant(vacant) => (0, *vacant.insert(0u32.wrapping_add_signed(diff as i32))),
+        Entry::Occupied(mut count) => {
+            let before = *count.get();
+            *count.get_mut() = before.wrapping_add_signed(diff as i32);
+            let after = *count.get();
+            if after == 0 {
+                count.remove();
+            }
+            (before, after)
+        }
+    };
     (after > 0) as i64 - (before > 0) as i64
 }

@@ -9,12 +9,14 @@ use std::collections::btree_map;
 use hashbrown::HashMap;
 use hashbrown::hash_map;
 
+use super::aggregate::Account;
 use super::halves::Halves;
 use super::partial::in_38_digits;
 use super::tally::Tally;
 use crate::row::Datum;
 use crate::spec::MOST_VALUES;
 use crate::spec::plan::{Aggregate, Function};
+use crate::time::Micros;
 
 #[derive(Debug)]
 pub enum Gathered {
@@ -23,22 +25,24 @@ pub enum Gathered {
     Sorted(BTreeMap<Datum, i64>),
     Tally(Tally),
     Halves(Halves),
+    /// Of rows that come with their sessions: they are nobody's but the person's.
+    Account(Account),
 }
 
 impl Gathered {
-    /// Of an aggregate whose values travel.
+    /// Of an aggregate whose values travel, or whose rows come with their sessions.
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
             Function::CountDistinct => Gathered::Distinct(HashMap::new()),
             Function::Distinct => Gathered::Sorted(BTreeMap::new()),
             Function::Mode | Function::Top(_) => Gathered::Tally(Tally::default()),
             Function::Median => Gathered::Halves(Halves::default()),
-            other => unreachable!("the values of {other:?} stay with the identifier"),
+            _ => Gathered::Account(Account::new(aggregate)),
         }
     }
 
     /// Takes a value in `diff` times, or back: never more often than it is there.
-    pub fn add(&mut self, value: &Datum, diff: i64) {
+    pub fn add(&mut self, aggregate: &Aggregate, time: Micros, value: &Datum, diff: i64) {
         match self {
             Gathered::Distinct(values) => match values.entry(value.clone()) {
                 hash_map::Entry::Occupied(count) if count.get() + diff == 0 => {
@@ -54,6 +58,9 @@ impl Gathered {
             },
             Gathered::Tally(tally) => tally.add(value, diff),
             Gathered::Halves(halves) => halves.add(value, diff),
+            Gathered::Account(account) => {
+                account.add(aggregate, value, time, diff);
+            }
         }
     }
 
@@ -63,6 +70,7 @@ impl Gathered {
             Gathered::Sorted(values) => values.is_empty(),
             Gathered::Tally(tally) => tally.is_empty(),
             Gathered::Halves(halves) => halves.is_empty(),
+            Gathered::Account(account) => account.is_empty(),
         }
     }
 
@@ -85,6 +93,7 @@ impl Gathered {
                 let (lower, upper) = halves.middle()?;
                 mean(lower, upper)
             }
+            (Gathered::Account(account), _) => account.partial(aggregate)?.finish(aggregate),
         }
     }
 }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use super::accounts::Holding;
 use super::gathered::Gathered;
 use super::partial::Partial;
+use super::timeline::{Looks, Timeline, Told};
 use super::totals::Totals;
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::Plan;
+use crate::time::Micros;
 
 /// From more identifiers than this on, totals are kept …
 const MANY: usize = 16;
@@ -26,8 +28,13 @@ pub struct Members {
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
     identifiers: Arc<[(u8, Arc<str>)]>,
-    /// By aggregate whose values travel; those without any are left out.
+    /// By aggregate whose values travel, or whose rows come with sessions; those without any are
+    /// left out.
     gathered: BTreeMap<u16, Gathered>,
+    /// By index of `Plan::sessions`; those without any row are left out.
+    timelines: BTreeMap<u16, Timeline>,
+    /// When time alone changes something next; other entries of the queue are out of date.
+    pub turn: Option<Micros>,
 }
 
 impl Members {
@@ -55,13 +62,34 @@ impl Members {
     }
 
     /// Takes in what became of a value in a tick.
-    pub fn gather(&mut self, plan: &Plan, number: u16, value: &Datum, diff: i64) {
+    pub fn gather(&mut self, plan: &Plan, number: u16, time: Micros, value: &Datum, diff: i64) {
         let aggregate = &plan.aggregates[number as usize];
         let gathered = self.gathered.entry(number).or_insert_with(|| Gathered::new(aggregate));
-        gathered.add(value, diff);
+        gathered.add(aggregate, time, value, diff);
         if gathered.is_empty() {
             self.gathered.remove(&number);
         }
+    }
+
+    /// Takes in what became of a source's rows in a tick, and tells what follows.
+    pub fn change_rows(
+        &mut self,
+        index: u16,
+        looks: &Looks,
+        rows: &[(Micros, Datum, i64)],
+        now: Micros,
+    ) -> Told {
+        let mut told = Told::new();
+        let timeline = self.timelines.entry(index).or_default();
+        timeline.change(looks, rows, now, &mut told);
+        if timeline.is_empty() {
+            self.timelines.remove(&index);
+        }
+        told
+    }
+
+    pub fn timelines(&self) -> impl Iterator<Item = (u16, &Timeline)> {
+        self.timelines.iter().map(|(index, timeline)| (*index, timeline))
     }
 
     /// Brings what is kept up to date with the identifiers that joined and left.

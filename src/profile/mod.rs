@@ -16,9 +16,11 @@ mod members;
 mod ordered;
 mod partial;
 mod people;
+mod sessions;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod totals;
 mod windows;
 
@@ -26,24 +28,25 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use accounts::{Accounts, Posting, Transfer};
+use accounts::{Accounts, Posting};
+use people::{Arrival, People};
 pub use people::{Belonging, Change, Person, PersonState};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Concatenate, Exchange, Map, Stream, in_tick_order};
+use crate::flow::{Concat, Concatenate, Exchange, Map, Stream, in_tick_order};
 use crate::identity::{Belongs, Identified};
 use crate::metrics::SharedCounts;
 use crate::spec::plan::Plan;
 use crate::time::Micros;
 
-/// People and whom identifiers belong to, as they change. `next_due` is kept at the next instant at
-/// which time alone changes something here.
+/// People and whom identifiers belong to, as they change. `next_due` are kept at the next instants
+/// at which time alone changes something here.
 pub fn assemble<'scope>(
     plan: &Arc<Plan>,
     rows: Stream<'scope, RowChange>,
     identified: &Identified<'scope>,
     now: Stream<'scope, Micros>,
-    next_due: Rc<Cell<Option<Micros>>>,
+    next_due: [Rc<Cell<Option<Micros>>>; 2],
     counts: SharedCounts,
 ) -> Stream<'scope, Change> {
     let scope = rows.scope();
@@ -56,8 +59,9 @@ pub fn assemble<'scope>(
         rows,
         identified.belongs.clone().map(Posting::Belongs),
         identified.named.clone().map(Posting::Named),
-        now.map(move |now| Posting::Now(worker, now)),
+        now.clone().map(move |now| Posting::Now(worker, now)),
     ]);
+    let [accounts_due, people_due] = next_due;
     let mut accounts = Accounts::new(Arc::clone(plan));
     let transfers = in_tick_order(
         postings,
@@ -70,15 +74,22 @@ pub fn assemble<'scope>(
         "Accounts",
         move |_, batch, transfers| {
             accounts.apply(batch, transfers);
-            next_due.set(accounts.next_due());
+            accounts_due.set(accounts.next_due());
         },
     );
+    let arrivals =
+        transfers.map(Arrival::Transfer).concat(now.map(move |now| Arrival::Now(worker, now)));
     let mut people = People::new(Arc::clone(plan), counts);
     in_tick_order(
-        transfers,
-        Exchange::new(|transfer: &Transfer| transfer.component.0 as u64),
+        arrivals,
+        Exchange::new(|arrival: &Arrival| match arrival {
+            Arrival::Transfer(transfer) => transfer.component.0 as u64,
+            Arrival::Now(worker, _) => *worker,
+        }),
         "People",
-        move |_, batch, changes| people.apply(batch, changes),
+        move |_, batch, changes| {
+            people.apply(batch, changes);
+            people_due.set(people.next_due());
+        },
     )
 }
-use people::People;

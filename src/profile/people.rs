@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::flow::consolidate;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 
 use super::accounts::{Holding, Transfer, TransferChange};
 use super::members::Members;
+use super::sessions::OverSessions;
+use super::timeline::Told;
+use crate::flow::consolidate;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
+use crate::queue::BucketQueue;
 use crate::row::{Datum, IdentifierHash};
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Function, Plan};
+use crate::time::Micros;
 
 /// A person after a tick in which something of theirs changed.
 #[derive(Clone, Debug)]
@@ -31,7 +36,7 @@ pub struct PersonState {
 
 /// Which person's an identifier was before a tick and is after it, as far as one component knows:
 /// when it moves, the component it left tells the one and the component it joined the other.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Belonging {
     pub identifier: IdentifierHash,
     pub kind: u8,
@@ -47,10 +52,26 @@ pub enum Change {
     Belonging(Belonging),
 }
 
+/// What concerns people.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Arrival {
+    Transfer(Transfer),
+    /// The reading of `now()`, for the worker of this index.
+    Now(u64, Micros),
+}
+
+/// A component's aggregate, and a value that it takes so many times more or less.
+pub type Value = (Component, u16, Micros, Datum);
+
 /// One worker's share of the components.
 pub struct People {
     plan: Arc<Plan>,
     people: HashMap<Component, Members>,
+    /// By index of `Plan::sessions`.
+    over_sessions: Vec<OverSessions>,
+    /// People whose rows enter or leave a window over sessions by time alone.
+    turns: BucketQueue<Component>,
+    now: Micros,
     counts: SharedCounts,
 }
 
@@ -63,7 +84,16 @@ struct Touched {
 
 impl People {
     pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
-        People { plan, people: HashMap::new(), counts }
+        let over_sessions =
+            (0..plan.sessions.len()).map(|index| OverSessions::new(&plan, index, &counts));
+        People {
+            over_sessions: over_sessions.collect(),
+            plan,
+            people: HashMap::new(),
+            turns: BucketQueue::default(),
+            now: Micros::MIN,
+            counts,
+        }
     }
 
     #[cfg(test)]
@@ -71,15 +101,27 @@ impl People {
         self.people.is_empty()
     }
 
-    pub fn apply(&mut self, batch: Vec<Transfer>, changes: &mut Vec<Change>) {
+    /// The next instant at which time alone changes something.
+    pub fn next_due(&self) -> Option<Micros> {
+        self.turns.next()
+    }
+
+    pub fn apply(&mut self, batch: Vec<Arrival>, changes: &mut Vec<Change>) {
         let mut all: HashMap<Component, Touched> = HashMap::new();
         let mut values = Vec::new();
-        for Transfer { component, identifier, change } in batch {
+        for arrival in batch {
+            let Transfer { component, identifier, change } = match arrival {
+                Arrival::Transfer(transfer) => transfer,
+                Arrival::Now(_, now) => {
+                    self.now = self.now.max(now);
+                    continue;
+                }
+            };
             let touched = all.entry(component).or_default();
             let members = self.people.entry(component).or_default();
             match change {
-                TransferChange::Value { aggregate, value, diff } => {
-                    values.push(((component, aggregate, value), diff as isize));
+                TransferChange::Value { aggregate, time, value, diff } => {
+                    values.push(((component, aggregate, time, value), diff as isize));
                 }
                 TransferChange::Holds(holding) => {
                     if members.hold(&self.plan, identifier, holding).is_none() {
@@ -96,13 +138,91 @@ impl People {
         }
         // What comes and what goes arrive in any order, so only the tick's outcome is taken in.
         consolidate(&mut values);
-        for ((component, aggregate, value), diff) in values {
-            let members = self.people.get_mut(&component).expect("touched");
-            members.gather(&self.plan, aggregate, &value, diff as i64);
+        let over = self.change_rows(&values);
+        self.gather(values);
+        for component in over {
+            all.entry(component).or_default();
         }
         for (component, touched) in all {
             self.settle(component, touched, changes);
         }
+    }
+
+    fn gather(&mut self, values: Vec<(Value, isize)>) {
+        for ((component, number, time, value), diff) in values {
+            if self.plan.aggregates[number as usize].function != Function::Timeline {
+                let members = self.people.get_mut(&component).expect("touched");
+                members.gather(&self.plan, number, time, &value, diff as i64);
+            }
+        }
+    }
+
+    /// Parts sessions anew where rows came or went and where time has passed. Returns whom that
+    /// concerns.
+    fn change_rows(&mut self, values: &[(Value, isize)]) -> HashSet<Component> {
+        let mut told: Vec<Vec<(Component, Told)>> =
+            self.over_sessions.iter().map(|_| Vec::new()).collect();
+        if told.is_empty() {
+            return HashSet::new();
+        }
+        let mut touched = HashSet::new();
+        let of_one = |((one, number, ..), _): &(Value, isize),
+                      ((other, next, ..), _): &(Value, isize)| {
+            (one, number) == (other, next)
+        };
+        for values in values.chunk_by(of_one) {
+            let ((component, number, ..), _) = values[0];
+            let index = self.plan.sessions.iter().position(|of| of.timeline == number);
+            let Some(index) = index else { continue };
+            let rows: Vec<_> = values
+                .iter()
+                .map(|((_, _, time, row), diff)| (*time, row.clone(), *diff as i64))
+                .collect();
+            let members = self.people.get_mut(&component).expect("touched");
+            let looks = &self.over_sessions[index].looks;
+            told[index]
+                .push((component, members.change_rows(index as u16, looks, &rows, self.now)));
+            touched.insert(component);
+        }
+        let mut due = Vec::new();
+        self.turns.take_due(self.now, |at, component| due.push((at, component)));
+        for (at, component) in due {
+            let Some(members) = self.people.get_mut(&component) else { continue };
+            if members.turn != Some(at) {
+                continue;
+            }
+            let indexes: Vec<u16> = members.timelines().map(|(index, _)| index).collect();
+            for index in indexes {
+                let looks = &self.over_sessions[index as usize].looks;
+                let changed = members.change_rows(index, looks, &[], self.now);
+                told[index as usize].push((component, changed));
+            }
+            touched.insert(component);
+        }
+        for component in &touched {
+            self.await_turn(*component);
+        }
+        let mut values = Vec::new();
+        for (over, told) in self.over_sessions.iter().zip(told) {
+            over.values(told, &mut values);
+        }
+        consolidate(&mut values);
+        self.gather(values);
+        touched
+    }
+
+    fn await_turn(&mut self, component: Component) {
+        let members = self.people.get_mut(&component).expect("touched");
+        let turns = members.timelines().filter_map(|(index, timeline)| {
+            timeline.next_turn(&self.over_sessions[index as usize].looks, self.now)
+        });
+        let next = turns.min();
+        if let Some(turn) = next
+            && members.turn != next
+        {
+            self.turns.push(turn, component);
+        }
+        members.turn = next;
     }
 
     /// Names the component anew, and tells what became of it.

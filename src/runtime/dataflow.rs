@@ -37,7 +37,7 @@ pub struct Dataflow {
     /// Passes a tick when all that it sent is acknowledged.
     pub complete: Handle<Tick>,
     pub counts: SharedCounts,
-    due: [Rc<Cell<Option<Micros>>>; 2],
+    due: [Rc<Cell<Option<Micros>>>; 3],
 }
 
 impl Dataflow {
@@ -49,13 +49,26 @@ impl Dataflow {
         writers: Writers,
         local: usize,
     ) -> Self {
+        let plan_of_sink = Arc::clone(plan);
+        Dataflow::build_up_to(worker, plan, clock, move |inputs, counts| {
+            sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
+        })
+    }
+
+    /// Builds this worker's share of all stages but the last, whose place `end` takes.
+    pub fn build_up_to(
+        worker: &mut Worker,
+        plan: &Arc<Plan>,
+        clock: Clock,
+        end: impl for<'scope> FnOnce(sink::Inputs<'scope>, &SharedCounts) -> Handle<Tick>,
+    ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = Rc::new(RefCell::new(Counts::new(
             plan.sources.len(),
             plan.segments.len(),
             plan.outputs.len(),
         )));
-        let due = [Rc::new(Cell::new(None)), Rc::new(Cell::new(None))];
+        let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
         let (ticks, complete) = worker.dataflow_named("selfsame", |scope| {
             let (handle, ticks) = scope.new_input::<Vec<Micros>>();
             let ticks = ticks.broadcast();
@@ -72,7 +85,7 @@ impl Dataflow {
                 standing,
                 &identified,
                 now.clone(),
-                Rc::clone(&due[0]),
+                [Rc::clone(&due[0]), Rc::clone(&due[1])],
                 Rc::clone(&counts),
             );
             let people = changes.clone().flat_map(|change| match change {
@@ -87,13 +100,12 @@ impl Dataflow {
                 plan,
                 people,
                 now.clone(),
-                Rc::clone(&due[1]),
+                Rc::clone(&due[2]),
                 Rc::clone(&counts),
             );
             let conflicts = identified.conflicts;
             let inputs = sink::Inputs { people, belongings, conflicts, rejects, now };
-            let complete = sink::publish(plan, inputs, local, writers, Rc::clone(&counts));
-            (handle, complete)
+            (handle, end(inputs, &counts))
         });
         let ticks = (worker.index() == 0).then_some(ticks);
         Dataflow { ticks, inbox, complete, counts, due }

@@ -1,6 +1,7 @@
 //! Workers, processes, clock, start and stop.
 
 mod dataflow;
+mod foresee;
 mod inbox;
 mod latency;
 mod leader;
@@ -11,6 +12,7 @@ mod stepped;
 mod tests;
 mod worker;
 
+pub use foresee::{Glimpse, foresee};
 pub use latency::LatencySummary;
 pub use report::{Report, summary_json, summary_text};
 pub use run::{Options, RunError, run};
@@ -26,4 +28,25 @@ pub enum Clock {
     /// The greatest time of any row that has been read.
     Event,
     Fixed(Micros),
+}
+
+impl std::str::FromStr for Clock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "wall" => Ok(Clock::Wall),
+            "event" => Ok(Clock::Event),
+            _ => {
+                let instant = text.strip_prefix("fixed:").ok_or(
+                    "a clock is `wall`, `event`, or `fixed:` and an instant such as \
+                     fixed:2025-07-05T00:00:00Z",
+                )?;
+                let instant = chrono::DateTime::parse_from_rfc3339(instant).map_err(|error| {
+                    format!("'{instant}' is no instant as in RFC 3339: {error}")
+                })?;
+                Ok(Clock::Fixed(instant.timestamp_micros()))
+            }
+        }
+    }
 }

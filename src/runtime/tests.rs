@@ -154,3 +154,64 @@ attributes:
     let expected = [(1, 0), (1, 0), (0, 0), (0, 1), (0, 0)].map(|(a, b)| (json!(a), json!(b)));
     assert_eq!(known, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
 }
+
+#[test]
+fn sessions_are_counted_anew_by_late_rows_and_by_merges() {
+    let sources = SOURCES.replace(
+        "    time: at\n    fields: {device: text, user",
+        "    time: at\n    sessions: {gap: 30 minutes}\n    fields: {device: text, user",
+    );
+    let definition = format!(
+        "{sources}
+attributes:
+  sessions: {{from: web, select: count(distinct session)}}
+  pages:    {{from: web, select: last(session_events)}}
+  longest:  {{from: web, select: max(session_seconds)}}
+  entries:  {{from: web, select: 'recent(category, 5)', where: time = session_start}}
+  starts:   {{from: web, select: 'array_agg(distinct session_start)'}}
+  second:   {{from: web, select: sum(price), where: price > 1 and session = 2}}
+"
+    );
+    let row = |device: &str, user: Value, at: &str, category: &str, price: u32| {
+        let at = format!("2025-07-05T{at}Z");
+        let row =
+            json!({"device": device, "user": user, "at": at, "category": category, "price": price});
+        ("web", row)
+    };
+    let nobody = || json!(null);
+    let now = "2025-07-06T00:00:00Z";
+    let known = run(
+        &definition,
+        &[
+            (
+                now,
+                &[
+                    row("phone", nobody(), "10:00:00", "a", 1),
+                    // Exactly the gap: the same session.
+                    row("phone", nobody(), "10:30:00", "b", 2),
+                    row("phone", nobody(), "11:00:00.000001", "c", 4),
+                    row("laptop", nobody(), "11:20:00.9", "d", 8),
+                ],
+            ),
+            // Both are one person's, and a row between two sessions makes one of them.
+            (now, &[row("phone", json!("u"), "12:00:00", "e", 16)]),
+            (now, &[row("laptop", json!("u"), "10:45:00", "f", 32)]),
+        ],
+    );
+    let phone = json!({
+        "sessions": 2, "pages": 1, "longest": 1800, "entries": ["c", "a"],
+        "starts": ["2025-07-05T10:00:00.000Z", "2025-07-05T11:00:00.000001Z"], "second": 4.00,
+    });
+    let laptop = json!({
+        "sessions": 1, "pages": 1, "longest": 0, "entries": ["d"],
+        "starts": ["2025-07-05T11:20:00.900Z"], "second": null,
+    });
+    let mut first = known[0].clone();
+    first.sort_by_key(|attributes| attributes["sessions"].as_i64());
+    assert_eq!(first, [laptop, phone]);
+    let merged = json!({
+        "sessions": 2, "pages": 1, "longest": 4800, "entries": ["e", "a"],
+        "starts": ["2025-07-05T10:00:00.000Z", "2025-07-05T12:00:00.000Z"], "second": 16.00,
+    });
+    assert_eq!(known[2], [merged]);
+}

@@ -12,7 +12,7 @@
 
 mod conflicts;
 mod file;
-mod json;
+pub mod json;
 mod kafka;
 mod message;
 mod publish;

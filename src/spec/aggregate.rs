@@ -92,6 +92,7 @@ pub fn types(
             DataType::Boolean => (Some(kept), DataType::Boolean),
             _ => return wrong("a boolean"),
         },
+        Function::Timeline => unreachable!("no name is known of it"),
         _ if !numeric => return wrong("a number"),
         Function::Stddev | Function::Variance => (Some(DataType::Float64), DataType::Float64),
         Function::Median => match argument {

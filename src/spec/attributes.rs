@@ -9,13 +9,15 @@ use super::fields;
 use super::from_rows::{self, Filed, FromRows};
 use super::instant::Turn;
 use super::order::{in_order, words};
-use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Source, Step};
+use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Sessions, Source, Step};
 use super::read::{Context, Object, SqlText};
+use super::sessions;
 use super::sql::{Expression, NOW, SqlError};
 
 /// Attributes, and the columns that segments and outputs are evaluated over, as they grow.
 pub struct Attributes {
     pub aggregates: Vec<Aggregate>,
+    pub sessions: Vec<Sessions>,
     pub aggregate_schema: SchemaRef,
     pub attributes: Vec<Attribute>,
     pub profile_schema: SchemaRef,
@@ -76,12 +78,15 @@ pub fn read(
             }
         }
     }
+    let over = std::mem::take(&mut filed.over_sessions);
+    let sessions = sessions::timelines(context, sources, &mut filed.aggregates, over);
     let numbered = filed.aggregates.iter().enumerate();
     let columns = numbered
         .map(|(index, aggregate)| Field::new(format!("#{index}"), aggregate.output.clone(), true));
     let mut attributes = Attributes {
         aggregate_schema: Arc::new(Schema::new(columns.collect::<Vec<_>>())),
         aggregates: filed.aggregates,
+        sessions,
         attributes: Vec::new(),
         profile_schema: initial_schema(context, identifiers),
         steps: Vec::new(),

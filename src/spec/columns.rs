@@ -184,7 +184,10 @@ pub fn column(
     }
     let names: Vec<&str> =
         schema.fields().iter().map(|field| field.name().as_str()).filter(|n| *n != TIME).collect();
-    let hint = super::diagnostic::suggest(name, &names);
+    let hint = match super::sessions::hint(name) {
+        Some(hint) => hint.to_owned(),
+        None => super::diagnostic::suggest(name, &names),
+    };
     context.complain(place, format!("{what}: unknown column '{name}': {hint}"));
     None
 }

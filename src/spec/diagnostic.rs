@@ -37,6 +37,15 @@ impl Diagnostics {
     pub fn found(&self) -> &[Diagnostic] {
         &self.found
     }
+
+    /// As they are printed where they are no mistakes.
+    pub fn as_warnings(&self) -> String {
+        let warn = |found: &Diagnostic| {
+            let one = Diagnostics { found: vec![found.clone()], ..self.clone() };
+            format!("warning: {one}\n")
+        };
+        self.found.iter().map(warn).collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl fmt::Display for Diagnostics {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::aggregate::describe;
 use super::plan::{Connector, Kind, Plan};
+use crate::time::spoken;
 
 /// A summary of a plan for people.
 pub fn explain(plan: &Plan) -> String {
@@ -17,7 +18,9 @@ pub fn explain(plan: &Plan) -> String {
             Connector::Files { globs } => globs.join(", "),
             Connector::Kafka { topic, .. } => format!("topic {topic}"),
         };
-        line(format!("  {:<20}{kind:<10}{from}", source.name));
+        let sessions = source.sessions.map(|gap| format!(", in sessions {} apart", spoken(gap)));
+        let sessions = sessions.unwrap_or_default();
+        line(format!("  {:<20}{kind:<10}{from}{sessions}", source.name));
     }
     line("\nidentifiers, most trusted first".to_owned());
     for (kind, identifier) in plan.identifiers.iter().enumerate() {

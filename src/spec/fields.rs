@@ -239,7 +239,23 @@ pub static SOURCE: &[Field] = &[
          the failure is counted.",
         "{products: sku}",
     ),
+    field(
+        "sessions",
+        Shape::Object(SESSIONS),
+        "Of events with a time: parts each person's rows where they pause. 'select' and 'where' of \
+         attributes from this source alone then know session (a number from 1 for the person), \
+         session_start, session_seconds (from its first row to its last, whole seconds) and \
+         session_events (its rows).",
+        "{gap: 30 minutes}",
+    ),
 ];
+
+pub static SESSIONS: &[Field] = &[required(
+    "gap",
+    Shape::Duration,
+    "A row that comes more than this after the one before begins a session.",
+    "30 minutes",
+)];
 
 pub static SOURCE_KAFKA: &[Field] = &[
     required("topic", Shape::Text, "The topic's name.", "web.events"),

@@ -8,6 +8,7 @@ use datafusion_expr::Expr;
 use super::aggregate::{self, Call};
 use super::plan::{Aggregate, AggregateInput, Source};
 use super::read::{Context, Object, SqlText};
+use super::sessions::{self, OverSessions};
 use super::sql::SqlError;
 use super::window::Window;
 use super::windows;
@@ -17,6 +18,7 @@ use super::windows;
 pub struct Filed {
     pub aggregates: Vec<Aggregate>,
     identities: Vec<String>,
+    pub over_sessions: Vec<OverSessions>,
 }
 
 /// Which rows an attribute is about.
@@ -47,7 +49,12 @@ pub fn select(
     let from = from(context, object, sources)?;
     let text = object.sql(context, "select")?;
     let (window, note) = windows::window(context, object, sources, &from).unzip();
-    let schema = shared_columns(sources, &from);
+    let schema = match from.as_slice() {
+        [one] if sources[*one].sessions.is_some() => {
+            sessions::with_sessions(sources[*one].columns(), &context.dialect)
+        }
+        _ => shared_columns(sources, &from),
+    };
     let condition = object.sql(context, "where").map(|text| {
         let planned = context.plan_scalar(&text, &schema)?;
         context.no_now(&text, &planned)?;
@@ -119,10 +126,14 @@ impl Filed {
             return Err(SqlError::new("more than 65,536 aggregates"));
         }
         let mut corrected = false;
+        let mut terms = condition.iter().chain(&argument);
+        let of_sessions = schema.fields().len() > sources[from[0]].columns().fields().len()
+            && terms.any(sessions::looks_at_them);
         for source in from {
             let source = &mut sources[*source];
+            let columns = if of_sessions { schema } else { source.columns() };
             let compile = |expression: &Expr, wanted: &DataType| {
-                dialect.compile(expression.clone(), source.columns(), Some(wanted), &text.text)
+                dialect.compile(expression.clone(), columns, Some(wanted), &text.text)
             };
             let condition =
                 condition.as_ref().map(|c| compile(c, &DataType::Boolean)).transpose()?;
@@ -130,11 +141,28 @@ impl Filed {
                 (Some(argument), Some(wanted)) => Some(compile(argument, wanted)?),
                 _ => None,
             };
-            let input = AggregateInput { aggregate: index as u16, condition, argument };
-            corrected |= source.add_input(input);
+            if !of_sessions {
+                let input = AggregateInput { aggregate: index as u16, condition, argument };
+                corrected |= source.add_input(input);
+            }
         }
-        let (window, retracts) = (*window, window.is_some() || corrected);
-        self.aggregates.push(Aggregate { function, argument: wanted, output, window, retracts });
+        if of_sessions {
+            self.over_sessions.push(OverSessions {
+                source: from[0],
+                aggregate: index as u16,
+                condition,
+                argument: argument.zip(wanted.clone()),
+                text: text.clone(),
+            });
+        }
+        self.aggregates.push(Aggregate {
+            function,
+            argument: wanted,
+            output,
+            window: *window,
+            retracts: window.is_some() || corrected || of_sessions,
+            sessions: None,
+        });
         self.identities.push(identity);
         Ok(index)
     }

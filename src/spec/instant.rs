@@ -71,7 +71,7 @@ pub fn turns(condition: &Expr) -> Result<Vec<Turn>, SqlError> {
     }
 }
 
-fn is_comparison(operator: Operator) -> bool {
+pub fn is_comparison(operator: Operator) -> bool {
     use Operator::*;
     matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }

@@ -71,8 +71,11 @@ impl SqlError {
             let names = schema.fields().iter().map(|field| field.name().as_str());
             let names: Vec<&str> =
                 names.filter(|name| *name != NOW && !name.starts_with('#')).collect();
-            let message =
-                format!("unknown column '{}': {}", field.name, suggest(&field.name, &names));
+            let hint = match super::sessions::hint(&field.name) {
+                Some(hint) => hint.to_owned(),
+                None => suggest(&field.name, &names),
+            };
+            let message = format!("unknown column '{}': {hint}", field.name);
             let error = SqlError::at_name(message, text, &field.name);
             return SqlError { unknown: Some(field.name.clone()), ..error };
         }

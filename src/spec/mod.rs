@@ -13,20 +13,26 @@ mod from_rows;
 mod identity;
 mod instant;
 mod join;
+mod midnight;
 mod mistake;
 mod order;
 mod origin;
 mod outputs;
 pub mod plan;
+mod provider;
+mod ranges;
 mod read;
 mod reference;
 mod schema;
 mod segments;
+mod sessions;
 mod sources;
 pub mod sql;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 mod types;
+mod warnings;
 mod window;
 mod windows;
 mod yaml;
@@ -36,7 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use aggregate::MOST_VALUES;
-pub use diagnostic::{Diagnostic, Diagnostics, Place};
+pub use diagnostic::{Diagnostic, Diagnostics, Place, suggest};
 pub use explain::explain;
 pub use reference::reference;
 pub use schema::schema;
@@ -56,10 +62,13 @@ pub enum SpecError {
 
 /// Reads and checks a definition file. `${NAME}` is taken from the environment.
 pub fn load(path: &Path) -> Result<Plan, SpecError> {
+    Ok(parse(&read_text(path)?, path, &|name| std::env::var(name).ok())?)
+}
+
+fn read_text(path: &Path) -> Result<String, SpecError> {
     let bytes = std::fs::read(path)
         .map_err(|source| SpecError::File { path: path.display().to_string(), source })?;
-    let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
-    Ok(parse(&text, path, &|name| std::env::var(name).ok())?)
+    Ok(String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?)
 }
 
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
@@ -71,12 +80,28 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
     Diagnostics::new(path, &text, vec![Diagnostic { place, message }])
 }
 
+/// As [`load`], with what is legal in the definition but hardly meant.
+pub fn check(path: &Path) -> Result<(Plan, Diagnostics), SpecError> {
+    let text = read_text(path)?;
+    let (plan, document) = read_definition(&text, path, &|name| std::env::var(name).ok())?;
+    let warnings = Diagnostics::new(path, &text, warnings::warnings(&document, &plan));
+    Ok((plan, warnings))
+}
+
 /// Checks a definition's text. `path` gives it its name, and a folder to its files.
 pub fn parse(
     text: &str,
     path: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Plan, Diagnostics> {
+    read_definition(text, path, environment).map(|(plan, _)| plan)
+}
+
+fn read_definition(
+    text: &str,
+    path: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Plan, yaml::Node), Diagnostics> {
     let mut found = Vec::new();
     let document = yaml::read(text, environment, &mut found);
     let utc: Arc<str> = Arc::from("UTC");
@@ -94,8 +119,8 @@ pub fn parse(
             None
         }
     };
-    match plan {
-        Some(plan) if context.found.is_empty() => Ok(plan),
+    match (plan, document) {
+        (Some(plan), Some(document)) if context.found.is_empty() => Ok((plan, document)),
         _ => Err(Diagnostics::new(path, text, context.found)),
     }
 }
@@ -140,6 +165,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         decisions,
         presence,
         aggregates: attributes.aggregates,
+        sessions: attributes.sessions,
         attributes: attributes.attributes,
         segments,
         outputs,

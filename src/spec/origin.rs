@@ -14,10 +14,9 @@ pub fn places(lines: &[Vec<char>], span: Span, style: ScalarStyle, text: &str) -
     let end = (span.end.line(), span.end.col() + 1);
     let escapes = style == ScalarStyle::DoubleQuoted;
     let mut reader = Reader { lines, end, escapes, at: start };
-    match style {
-        ScalarStyle::Plain => {}
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => reader.at.column += 1,
-        ScalarStyle::Literal | ScalarStyle::Folded => reader.skip_header(),
+    // A block begins, to the parser, with its first word; a quoted text with the quote.
+    if matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
+        reader.at.column += 1;
     }
     let mut places = Vec::new();
     let mut next = start;
@@ -48,15 +47,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Leaves the line of `|` or `>`, if that is where it stands.
-    fn skip_header(&mut self) {
-        let line = self.lines.get(self.at.line - 1);
-        let first = line.and_then(|line| line.get(self.at.column - 1));
-        if matches!(first, Some('|' | '>')) {
-            self.at = Place { line: self.at.line + 1, column: 1 };
-        }
-    }
-
     /// The next place of a character, which is passed; none if there is no more of it.
     fn find(&mut self, wanted: char) -> Option<Place> {
         let mut at = self.at;
@@ -121,10 +111,10 @@ mod tests {
 
     #[test]
     fn escapes_and_doubled_quotes_are_one_character_each() {
-        assert_eq!(place(r#"sql: "bbb "a" = x""#, 'a'), (1, 30));
-        assert_eq!(place(r#"sql: "abc = x""#, 'a'), (1, 7));
-        assert_eq!(place(r#"sql: "abc = x""#, 'x'), (1, 16));
-        assert_eq!(place(r#"sql: '''b'' = a'"#, 'a'), (1, 15));
+        assert_eq!(place(r#"sql: "\x62\u0062\U00000062 \"a\" = x""#, 'a'), (1, 30));
+        assert_eq!(place(r#"sql: "\x61bc = x""#, 'a'), (1, 7));
+        assert_eq!(place(r#"sql: "\x61bc = x""#, 'x'), (1, 16));
+        assert_eq!(place("sql: 'b = ''b'' = a'", 'a'), (1, 19));
     }
 
     #[test]

@@ -172,6 +172,7 @@ pub fn presence(sources: &mut [Source], attributes: &mut Attributes) -> Vec<(u16
             output: DataType::Int64,
             window: None,
             retracts,
+            sessions: None,
         });
         presence.push((index as u16, aggregate));
     }

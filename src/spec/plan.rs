@@ -28,6 +28,8 @@ pub struct Plan {
     pub presence: Vec<(u16, u16)>,
     /// Each distinct aggregate once, whatever number of attributes use it.
     pub aggregates: Vec<Aggregate>,
+    /// One a source whose sessions an aggregate looks at.
+    pub sessions: Vec<Sessions>,
     /// In the order of the file.
     pub attributes: Vec<Attribute>,
     /// In the order of the file.
@@ -89,6 +91,8 @@ pub struct Source {
     pub max_ahead: Micros,
     /// Events with an id: for how long it is remembered.
     pub id_window: Micros,
+    /// Events with a time: the gap that parts sessions.
+    pub sessions: Option<Micros>,
     /// Columns that hold identifiers: the type (an index into `Plan::identifiers`) and the column
     /// (text, or a list of text). Most trusted first.
     pub identifiers: Vec<(u8, usize)>,
@@ -305,6 +309,27 @@ pub struct Aggregate {
     /// Whether rows it counts can be taken back: a source of `records`, a window, or what it looks
     /// at comes from a joined table.
     pub retracts: bool,
+    /// Index into `Plan::sessions`: its rows come with their sessions, from the person.
+    pub sessions: Option<u16>,
+}
+
+/// Sessions of a source, for the aggregates that look at them.
+#[derive(Debug)]
+pub struct Sessions {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    /// A session ends where no row follows within this.
+    pub gap: Micros,
+    /// The aggregate, a `Function::Timeline`, under which the source's rows come to the person.
+    pub timeline: u16,
+    /// What aggregates look at, a row: the columns that it brings, the fields of the struct that
+    /// the timeline takes; its `time`; and of its session `session`, `session_start`,
+    /// `session_seconds` and `session_events`.
+    pub schema: SchemaRef,
+    /// How many columns a row brings. Of none, no struct is made.
+    pub brings: usize,
+    /// Over `schema`.
+    pub inputs: Vec<AggregateInput>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -337,6 +362,8 @@ pub enum Function {
     Top(u16),
     /// `array_agg(distinct x)`: sorted, the first 1,000.
     Distinct,
+    /// Nothing to publish (its column is null): the rows that a person's sessions are made of.
+    Timeline,
 }
 
 #[derive(Debug)]

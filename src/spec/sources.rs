@@ -10,10 +10,16 @@ use super::fields;
 use super::join::{Known, Tables};
 use super::plan::{Connector, Format, KafkaStart, Kind, Source};
 use super::read::{Context, Object};
+use super::sessions;
 use crate::time::{DAY, HOUR};
 
 /// The pseudo-column that holds a row's time.
 pub const TIME: &str = "time";
+
+/// What a source's time is called where it is broken.
+pub fn time_of(source: &str) -> String {
+    format!("time of {source}")
+}
 
 pub fn read(
     context: &mut Context,
@@ -69,6 +75,9 @@ fn source(
     let (schema, derived) = derive(context, object, schema, &mut tables);
     let by_joins = tables.all_columns();
     let time = time(context, object, &schema, &by_joins);
+    if time.is_none() && object.get("time").is_some() {
+        context.broken(&time_of(name));
+    }
     let key = key(context, object, kind, &schema, &by_joins);
     let mut with_time = schema.fields().to_vec();
     if schema.column_with_name(TIME).is_none() {
@@ -84,6 +93,8 @@ fn source(
         );
     }
     let schema: SchemaRef = Arc::new(Schema::new(with_time));
+    let has_time = time.is_some() || matches!(connector, Some(Connector::Kafka { .. }));
+    let sessions = sessions::gap(context, object, kind, has_time, &schema);
     let deleted = object.sql(context, "deleted").and_then(|text| {
         if kind == Some(Kind::Events) {
             let message = format!(
@@ -134,6 +145,7 @@ fn source(
         condition,
         max_ahead: object.duration(context, "max_ahead").map_or(DAY, micros),
         id_window: id_window.map_or(HOUR, micros),
+        sessions,
         identifiers: Vec::new(),
         inputs: Vec::new(),
     }

@@ -12,15 +12,13 @@ use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, TableReference, plan_err};
+use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, plan_err};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::Cast;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion_expr::planner::ExprPlanner;
 use datafusion_expr::simplify::SimplifyContext;
-use datafusion_expr::{
-    AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
-};
+use datafusion_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
 use datafusion_physical_expr::utils::collect_columns;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
@@ -90,11 +88,11 @@ impl Expression {
 
 /// The dialect of one definition.
 pub struct Dialect {
-    functions: HashMap<String, Arc<ScalarUDF>>,
-    higher_order: HashMap<String, Arc<HigherOrderUDF>>,
-    aggregates: HashMap<String, Arc<AggregateUDF>>,
-    planners: Vec<Arc<dyn ExprPlanner>>,
-    options: ConfigOptions,
+    pub(super) functions: HashMap<String, Arc<ScalarUDF>>,
+    pub(super) higher_order: HashMap<String, Arc<HigherOrderUDF>>,
+    pub(super) aggregates: HashMap<String, Arc<AggregateUDF>>,
+    pub(super) planners: Vec<Arc<dyn ExprPlanner>>,
+    pub(super) options: ConfigOptions,
     time_zone: Arc<str>,
 }
 
@@ -149,7 +147,8 @@ impl Dialect {
 
     /// Parses a text to an expression over a schema. Aggregates are left in it, `now()` is a column.
     pub fn plan(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
-        self.rewrite(self.parse(text, schema)?)
+        let expression = self.rewrite(self.parse(text, schema)?)?;
+        super::midnight::meet(expression, &DFSchema::try_from(schema.clone())?, &self.timestamp())
     }
 
     /// As SQL has it, before anything of ours is done to it.
@@ -305,7 +304,7 @@ impl Dialect {
         Ok(Expression { physical, data_type, text: Arc::from(text.trim()) })
     }
 
-    fn simplifier(&self, schema: &Arc<DFSchema>) -> ExprSimplifier {
+    pub(super) fn simplifier(&self, schema: &Arc<DFSchema>) -> ExprSimplifier {
         let context = SimplifyContext::builder()
             .with_schema(Arc::clone(schema))
             .with_config_options(Arc::new(self.options.clone()))
@@ -383,57 +382,4 @@ fn name_qualified(tokens: Vec<TokenWithSpan>, schema: &Schema) -> Vec<TokenWithS
         renamed.push(token);
     }
     renamed
-}
-
-impl ContextProvider for Dialect {
-    fn get_table_source(
-        &self,
-        name: TableReference,
-    ) -> datafusion_common::Result<Arc<dyn TableSource>> {
-        plan_err!("an expression looks at no table: found '{name}'")
-    }
-
-    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &self.planners
-    }
-
-    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.functions.get(name).cloned()
-    }
-
-    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        self.higher_order.get(name).cloned()
-    }
-
-    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.aggregates.get(name).cloned()
-    }
-
-    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
-        None
-    }
-
-    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
-        None
-    }
-
-    fn options(&self) -> &ConfigOptions {
-        &self.options
-    }
-
-    fn udf_names(&self) -> Vec<String> {
-        self.functions.keys().cloned().collect()
-    }
-
-    fn higher_order_function_names(&self) -> Vec<String> {
-        self.higher_order.keys().cloned().collect()
-    }
-
-    fn udaf_names(&self) -> Vec<String> {
-        self.aggregates.keys().cloned().collect()
-    }
-
-    fn udwf_names(&self) -> Vec<String> {
-        Vec::new()
-    }
 }

@@ -174,3 +174,62 @@ fn the_summary_tells_which_rows_count() {
         ]
     );
 }
+
+const HINT: &str = "'select' and 'where' of attributes know it, 'from' one source alone, of events \
+                    with sessions: {gap: 30 minutes}";
+
+/// The complaints about a definition whose source `web` says this too.
+fn of_source(says: &str, attribute: &str) -> Vec<String> {
+    let text = SOURCES.replace("    time: at\n", &format!("    time: at\n{says}"));
+    let text = format!("{text}  x: {attribute}\n");
+    let wrong = parse(&text, Path::new("test.yaml"), &|_| None).expect_err("it is wrong");
+    wrong.found().iter().map(|found| found.message.clone()).collect()
+}
+
+#[test]
+fn sessions_are_known_where_all_of_a_persons_rows_are() {
+    let sessions = "    sessions: {gap: 30 minutes}\n";
+    let plain = "{from: web, select: count(*)}";
+    for (says, attribute, message) in [
+        (
+            "    derive: {first: session = 1}\n",
+            plain,
+            "in derived column 'first' of source 'web': unknown column 'session': ",
+        ),
+        (
+            "    where: session_events > 1\n",
+            plain,
+            "in 'where' of source 'web': unknown column 'session_events': ",
+        ),
+        (
+            "",
+            "{from: [web, crm], select: max(session)}",
+            "in 'select' of attribute 'x': unknown column 'session': ",
+        ),
+    ] {
+        let found = of_source(&format!("{sessions}{says}"), attribute);
+        assert_eq!(found, [format!("{message}{HINT}")]);
+    }
+    assert_eq!(
+        of_source("", "{from: web, select: max(session)}"),
+        [format!("in 'select' of attribute 'x': unknown column 'session': {HINT}")]
+    );
+    assert_eq!(
+        of_source(&format!("{sessions}    derive: {{session: 1}}\n"), plain),
+        [
+            "'sessions' of source 'web' give a column 'session', and it has one: name that otherwise \
+          and give its 'path'"
+        ]
+    );
+    assert_eq!(
+        of_source("    sessions: {gap: soon}\n", "{from: web, select: max(session)}"),
+        ["'gap' of 'sessions' of source 'web': 'soon' is no duration: a whole number and ms, \
+          seconds, minutes, hours, days or weeks, as in 30 days"]
+    );
+    let text = SOURCES.replace("    key: user\n", "    key: user\n    sessions: {gap: 1 hour}\n");
+    let wrong = parse(&format!("{text}  x: {plain}\n"), Path::new("test.yaml"), &|_| None);
+    assert_eq!(
+        wrong.expect_err("it is wrong").found()[0].message,
+        "'sessions' are of events, source 'crm' has records"
+    );
+}

@@ -50,6 +50,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         decisions: None,
         presence: Vec::new(),
         aggregates: Vec::new(),
+        sessions: Vec::new(),
         attributes: Vec::new(),
         segments: Vec::new(),
         outputs: Vec::new(),
@@ -90,6 +91,7 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
         condition: None,
         max_ahead: DAY,
         id_window: HOUR,
+        sessions: None,
         identifiers: Vec::new(),
         inputs: Vec::new(),
     }

@@ -18,6 +18,7 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
         Function::CountDistinct => {
             Some(Datum::Integer(values().collect::<BTreeSet<_>>().len() as i64))
         }
+        Function::Timeline => None,
         _ if rows.is_empty() => None,
         Function::Sum => match aggregate.output {
             DataType::Float64 => Some(Datum::Number(exact::sum(&numbers(rows)))),

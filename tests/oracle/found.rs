@@ -145,3 +145,39 @@ web 0:2 header=at,who,who.mail 2025-07-05T00:00:00Z,other,a@x.org
 "#,
     );
 }
+
+#[test]
+fn a_condition_on_a_day_turns_at_midnight_by_the_clocks_of_the_time_zone() {
+    holds(
+        r#"
+time_zone: Europe/Berlin
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    time: at
+    fields: {at: timestamp, user: text, day: date}
+identity:
+  user: {from: {web: user}}
+attributes:
+  day: {from: web, select: last(day)}
+segments:
+  since: now() >= day
+  later: day < now() - interval '1 day'
+  an_hour: now() - day > interval '1 hour'
+outputs:
+  segments: {files: out/segments.ndjson}
+"#,
+        Clock::Wall,
+        r#"
+tick 2025-07-04T00:00:00.000Z
+web 0:1 {"at":"2025-07-04T00:00:00Z","user":"a","day":"2025-07-05"}
+tick 2025-07-04T21:59:59.999999Z
+tick 2025-07-04T22:00:00.000Z
+tick 2025-07-04T23:00:00.000Z
+tick 2025-07-04T23:00:00.000001Z
+tick 2025-07-05T22:00:00.000Z
+tick 2025-07-05T22:00:00.000001Z
+"#,
+    );
+}

@@ -7,19 +7,29 @@ use selfsame::spec::plan::Plan;
 use super::people::{FirstSeen, Link, join};
 use super::rows::{Identifier, Said, Saying};
 
+/// Why a link does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A person would have too many of this type.
+    AtMost(usize),
+    /// It would bring together two that someone decided to keep apart.
+    Different,
+}
+
 /// What the rows that stand say of pairs of identifiers.
 pub struct Links {
     /// All links, and whether someone decided on one.
     all: BTreeMap<Link, bool>,
     /// Pairs that someone decided to keep apart.
     apart: BTreeSet<Link>,
-    shared: BTreeSet<Identifier>,
+    /// With the most trusted type of which it is linked with too many, and with how many.
+    pub shared: BTreeMap<Identifier, (usize, usize)>,
 }
 
 impl Links {
     pub fn new(plan: &Plan, standing: &[&Said]) -> Self {
         let mut links =
-            Links { all: BTreeMap::new(), apart: BTreeSet::new(), shared: BTreeSet::new() };
+            Links { all: BTreeMap::new(), apart: BTreeSet::new(), shared: BTreeMap::new() };
         for said in standing {
             for link in said.links() {
                 *links.all.entry(link).or_default() |= said.saying == Saying::Same;
@@ -34,40 +44,48 @@ impl Links {
 
     /// Those of which no end is shared.
     pub fn counting(&self) -> impl Iterator<Item = &Link> {
-        let is_shared = |identifier: &Identifier| self.shared.contains(identifier);
+        let is_shared = |identifier: &Identifier| self.shared.contains_key(identifier);
         self.all.keys().filter(move |(one, other)| !is_shared(one) && !is_shared(other))
     }
 }
 
 /// Identifiers that are linked with too many distinct ones of one more trusted type.
-fn shared<'a>(plan: &Plan, links: impl Iterator<Item = &'a Link>) -> BTreeSet<Identifier> {
+fn shared<'a>(
+    plan: &Plan,
+    links: impl Iterator<Item = &'a Link>,
+) -> BTreeMap<Identifier, (usize, usize)> {
     let mut by: BTreeMap<(&Identifier, usize), BTreeSet<&Identifier>> = BTreeMap::new();
     for (one, other) in links.filter(|(one, other)| one.0 < other.0) {
         by.entry((other, one.0)).or_default().insert(one);
     }
-    let too_many = |kind: usize, count: usize| {
-        plan.identifiers[kind].shared_after.is_some_and(|most| count > most as usize)
-    };
-    let shared = by.into_iter().filter(|((other, _), ones)| too_many(other.0, ones.len()));
-    shared.map(|((other, _), _)| other.clone()).collect()
+    let mut shared = BTreeMap::new();
+    for ((other, kind), ones) in by {
+        let most = plan.identifiers[other.0].shared_after;
+        if most.is_some_and(|most| ones.len() > most as usize) {
+            shared.entry(other.clone()).or_insert((kind, ones.len()));
+        }
+    }
+    shared
 }
 
-/// Whether a person may not have all of these.
-pub fn is_broken(plan: &Plan, links: &Links, identifiers: &BTreeSet<Identifier>) -> bool {
-    let has_too_many = plan.identifiers.iter().enumerate().any(|(kind, of)| {
+/// Why a person may not have all of these, if there is a reason.
+pub fn broken(plan: &Plan, links: &Links, identifiers: &BTreeSet<Identifier>) -> Option<Rule> {
+    let has_too_many = plan.identifiers.iter().enumerate().position(|(kind, of)| {
         let count = identifiers.iter().filter(|identifier| identifier.0 == kind).count();
         of.at_most.is_some_and(|most| count > most as usize)
     });
     let has_both = |(one, other): &Link| identifiers.contains(one) && identifiers.contains(other);
-    has_too_many || links.apart.iter().any(has_both)
+    let different = || links.apart.iter().any(has_both).then_some(Rule::Different);
+    has_too_many.map(Rule::AtMost).or_else(different)
 }
 
-/// The people of a component whose links are admitted one by one.
+/// The people of a component whose links are admitted one by one; and what is withheld.
 pub fn admit(
     plan: &Plan,
     links: &Links,
     component: BTreeSet<Identifier>,
     first_seen: &FirstSeen,
+    withheld: &mut Vec<(Link, Rule)>,
 ) -> Vec<BTreeSet<Identifier>> {
     let mut admitted: Vec<&Link> =
         links.counting().filter(|(one, _)| component.contains(one)).collect();
@@ -78,14 +96,16 @@ pub fn admit(
     });
     let mut people: Vec<BTreeSet<Identifier>> =
         component.into_iter().map(|identifier| [identifier].into()).collect();
-    for (one, other) in admitted {
-        let of = |identifier| people.iter().find(|person| person.contains(identifier));
-        let (Some(first), Some(second)) = (of(one), of(other)) else {
-            unreachable!("all are there")
-        };
-        let both = first.union(second).cloned().collect();
-        if !is_broken(plan, links, &both) {
-            join(&mut people, one, other);
+    for link in admitted {
+        let of = |identifier| people.iter().position(|person| person.contains(identifier));
+        let (Some(first), Some(second)) = (of(&link.0), of(&link.1)) else { unreachable!() };
+        if first == second {
+            continue;
+        }
+        let both = people[first].union(&people[second]).cloned().collect();
+        match broken(plan, links, &both) {
+            Some(rule) => withheld.push((link.clone(), rule)),
+            None => join(&mut people, &link.0, &link.1),
         }
     }
     people

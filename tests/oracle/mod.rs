@@ -6,7 +6,9 @@
 #![allow(dead_code)]
 
 mod aggregate;
+mod calendar;
 pub mod check;
+mod conflicts;
 mod csv;
 mod exact;
 mod guards;
@@ -27,7 +29,7 @@ use selfsame::runtime::Clock;
 use selfsame::spec::plan::{Kind, Plan, Publish};
 use selfsame::time::{Micros, rfc3339};
 
-use people::{FirstSeen, Person, people};
+use people::{FirstSeen, Identified, Person};
 use profile::Profile;
 use rows::{Row, Said, Verdict, judge};
 use script::{Delivery, Tick};
@@ -184,9 +186,11 @@ impl Oracle {
     fn change(&mut self, standing: &[Row], now: Micros) -> Vec<Sent> {
         let plan = Arc::clone(&self.plan);
         let said: Vec<&Said> = standing.iter().filter_map(|row| row.said.as_ref()).collect();
-        let people = people(&plan, &said, &self.first_seen);
+        let identified = Identified::new(&plan, &said, &self.first_seen);
+        let mut conflicts = conflicts::of_identity(&plan, &identified);
+        conflicts.extend(conflicts::of_sources(&plan, &standing.iter().collect::<Vec<_>>()));
         let mut state = State::new();
-        for person in &people {
+        for person in &identified.people {
             let is_theirs = |said: &Said| {
                 let first = said.identifiers.first();
                 first.is_some_and(|first| person.identifiers.contains(first))
@@ -194,9 +198,17 @@ impl Oracle {
             let rows = standing.iter().filter(|row| row.said.as_ref().is_some_and(is_theirs));
             let rows: Vec<&Row> = rows.collect();
             publish(&plan, person, &Profile::new(&plan, person, &rows, now), &mut state);
+            conflicts.extend(conflicts::of_person(&plan, person, &rows));
+        }
+        for (index, output) in plan.outputs.iter().enumerate() {
+            if output.publish == Publish::Conflicts {
+                let own =
+                    conflicts.iter().map(|(key, value)| ((index, key.clone()), value.clone()));
+                state.extend(own);
+            }
         }
         let before = std::mem::replace(&mut self.state, state);
-        changes(&plan, &before, &self.state, &people, now)
+        changes(&plan, &before, &self.state, &identified.people, now)
     }
 }
 

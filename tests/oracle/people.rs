@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use selfsame::spec::plan::Plan;
 use selfsame::time::Micros;
 
-use super::guards::{Links, admit, is_broken};
+use super::guards::{Links, Rule, admit, broken};
 use super::rows::{Identifier, Said, Saying};
 
 /// Two identifiers, in their own order.
@@ -44,29 +44,38 @@ pub fn person_id(plan: &Plan, (kind, text): &Identifier) -> String {
     format!("p_{}", &hash[..32])
 }
 
-/// The people that rows hold together.
-pub fn people(plan: &Plan, standing: &[&Said], first_seen: &FirstSeen) -> Vec<Person> {
-    let links = Links::new(plan, standing);
-    let known = standing.iter().flat_map(|said| &said.identifiers);
-    let known: BTreeSet<Identifier> = known.cloned().collect();
-    let mut people = Vec::new();
-    for component in components(known, links.counting()) {
-        if is_broken(plan, &links, &component) {
-            people.extend(admit(plan, &links, component, first_seen));
-        } else {
-            people.push(component);
+/// Who is who, and what does not fit.
+pub struct Identified {
+    pub people: Vec<Person>,
+    pub withheld: Vec<(Link, Rule)>,
+    pub links: Links,
+}
+
+impl Identified {
+    /// By the rows that stand.
+    pub fn new(plan: &Plan, standing: &[&Said], first_seen: &FirstSeen) -> Self {
+        let links = Links::new(plan, standing);
+        let known = standing.iter().flat_map(|said| &said.identifiers);
+        let known: BTreeSet<Identifier> = known.cloned().collect();
+        let (mut people, mut withheld) = (Vec::new(), Vec::new());
+        for component in components(known, links.counting()) {
+            if broken(plan, &links, &component).is_some() {
+                people.extend(admit(plan, &links, component, first_seen, &mut withheld));
+            } else {
+                people.push(component);
+            }
         }
+        let person = |identifiers: BTreeSet<Identifier>| {
+            let first_seen = |identifier: &Identifier| first_seen.identifiers[identifier];
+            let namesake = identifiers
+                .iter()
+                .min_by_key(|identifier| (identifier.0, first_seen(identifier), &identifier.1))
+                .expect("a component has an identifier");
+            let id = person_id(plan, namesake);
+            Person { id, identifiers: identifiers.into_iter().collect() }
+        };
+        Identified { people: people.into_iter().map(person).collect(), withheld, links }
     }
-    let person = |identifiers: BTreeSet<Identifier>| {
-        let first_seen = |identifier: &Identifier| first_seen.identifiers[identifier];
-        let namesake = identifiers
-            .iter()
-            .min_by_key(|identifier| (identifier.0, first_seen(identifier), &identifier.1))
-            .expect("a component has an identifier");
-        let id = person_id(plan, namesake);
-        Person { id, identifiers: identifiers.into_iter().collect() }
-    };
-    people.into_iter().map(person).collect()
 }
 
 /// The connected components of some identifiers.

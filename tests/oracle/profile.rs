@@ -8,10 +8,10 @@ use selfsame::columns;
 use selfsame::row::Datum;
 use selfsame::spec::plan::{Output, Plan, Step, Window};
 use selfsame::spec::sql::Expression;
-
 use selfsame::time::{DAY, Micros, rfc3339};
 
 use super::aggregate::aggregate;
+use super::calendar;
 use super::people::Person;
 use super::rows::{Row, row_of};
 use super::values;
@@ -104,7 +104,7 @@ fn counts(window: &Window, time: Micros, now: Micros) -> bool {
     match window {
         Window::Within(length) => time > now - length,
         Window::Between { near, far } => time <= now - near && time > now - far,
-        Window::Since(since) => time >= since.border(now),
+        Window::Since(since) => time >= calendar::border(since, now),
     }
 }
 

@@ -87,4 +87,36 @@ proptest! {
         world.check();
         world.retract_everything();
     }
+
+    #[test]
+    fn sessions_are_those_of_the_rows_that_stand(
+        ticks in prop::collection::vec((0..3i64, prop::collection::vec(step(), 0..6)), 1..20)
+    ) {
+        let mut world = World::new(
+            "attributes:
+               sessions: {from: web, select: count(distinct session)}
+               pages:    {from: web, select: max(session_events)}
+               bounces:  {from: web, select: count(*), where: session_events = 1}
+               entries:  {from: web, select: 'top(letter, 2)', where: time = session_start}
+               duration: {from: web, select: last(session_seconds)}
+               third:    {from: web, select: first(letter), where: session = 3}
+               recent:   {from: web, select: 'recent(session * 10 + value, 3)'}
+               middle:   {from: web, select: median(session_events)}
+               usual:    {from: web, select: mode(session_start)}
+               odd:      {from: web, select: sum(value) filter (where session > 1), where: odd}
+               lately:   {from: web, select: count(distinct session), within: 3 seconds}
+               spent:    {from: web, select: sum(session_seconds), between: [1 second, 4 seconds]}
+               now:      {from: web, select: max(session), since: \"date_trunc('second', now())\"}",
+        );
+        world.all_go = true;
+        let mut now = -3 * world::TIME;
+        for (passed, steps) in ticks {
+            now += passed * world::TIME;
+            world.tick(now, &steps);
+            world.check();
+        }
+        world.tick(60 * SECOND, &[]);
+        world.check();
+        world.retract_everything();
+    }
 }

@@ -1,19 +1,92 @@
 //! Aggregates as their definitions read, over a list of rows.
 
-use super::world::{Member, value_of};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::world::{Member, Row, batch_of, evaluated, value_of};
+use crate::columns;
 use crate::row::Datum;
-use crate::spec::plan::{Function, Plan, Unit, Window};
+use crate::spec::plan::{Function, Plan, Sessions, Unit, Window};
 use crate::time::{Micros, SECOND};
 
 /// The value of an aggregate over all rows of the members.
 pub fn value(plan: &Plan, number: u16, members: &[&Member], now: Micros) -> Option<Datum> {
     let aggregate = &plan.aggregates[number as usize];
+    if let Some(index) = aggregate.sessions {
+        return over_sessions(plan, &plan.sessions[index as usize], number, members, now);
+    }
     let takes =
         |source: usize| plan.sources[source].inputs.iter().any(|input| input.aggregate == number);
     let rows = members.iter().flat_map(|member| &member.rows).filter(|row| takes(row.source));
     let rows = rows.filter(|row| counts(aggregate.window, row.time, now));
-    let mut values: Vec<(Micros, Datum)> =
-        rows.map(|row| (row.time, value_of(aggregate, row))).collect();
+    let mut values: Vec<(Micros, Datum)> = rows
+        .map(|row| match &aggregate.argument {
+            None => (row.time, Datum::Boolean(true)),
+            Some(data_type) => (row.time, value_of(data_type, row)),
+        })
+        .collect();
+    values.sort();
+    of_values(aggregate.function, &values)
+}
+
+/// Each row by itself, with the session that it is in.
+fn over_sessions(
+    plan: &Plan,
+    of: &Sessions,
+    number: u16,
+    members: &[&Member],
+    now: Micros,
+) -> Option<Datum> {
+    let rows = members.iter().flat_map(|member| &member.rows);
+    let mut rows: Vec<&Row> = rows.filter(|row| row.source == of.source as usize).collect();
+    rows.sort_by_key(|row| row.time);
+    let mut sessions: Vec<Vec<&Row>> = Vec::new();
+    for row in rows {
+        match sessions.last_mut() {
+            Some(session) if row.time - session[session.len() - 1].time <= of.gap => {
+                session.push(row);
+            }
+            _ => sessions.push(vec![row]),
+        }
+    }
+    let source = &plan.sources[of.source as usize];
+    let brings = source.inputs.iter().find(|input| input.aggregate == of.timeline);
+    let brings = brings.and_then(|input| input.argument.as_ref());
+    let input = of.inputs.iter().find(|input| input.aggregate == number).expect("it looks at them");
+    let aggregate = &plan.aggregates[number as usize];
+    let mut values = Vec::new();
+    for (index, session) in sessions.iter().enumerate() {
+        for row in session {
+            let brought = brings.and_then(|it| evaluated(it, &batch_of(&source.schema, row)));
+            let mut known = match brought {
+                Some(Datum::Struct(values)) => values.to_vec(),
+                _ => Vec::new(),
+            };
+            let start = session[0].time;
+            known.extend([
+                Some(Datum::Timestamp(row.time)),
+                Some(Datum::Integer(index as i64 + 1)),
+                Some(Datum::Timestamp(start)),
+                Some(Datum::Integer((session[session.len() - 1].time - start) / SECOND)),
+                Some(Datum::Integer(session.len() as i64)),
+            ]);
+            let fields = of.schema.fields().iter().zip(&known);
+            let columns =
+                fields.map(|(field, value)| columns::array(field.data_type(), [value.as_ref()]));
+            let batch = RecordBatch::try_new(Arc::clone(&of.schema), columns.collect());
+            let batch = batch.expect("of the plan's types");
+            let holds = |it| evaluated(it, &batch) == Some(Datum::Boolean(true));
+            if !counts(aggregate.window, row.time, now) || !input.condition.iter().all(holds) {
+                continue;
+            }
+            let value = match &input.argument {
+                None => Some(Datum::Boolean(true)),
+                Some(argument) => evaluated(argument, &batch),
+            };
+            values.extend(value.map(|value| (row.time, value)));
+        }
+    }
     values.sort();
     of_values(aggregate.function, &values)
 }
@@ -43,6 +116,7 @@ fn of_values(function: Function, values: &[(Micros, Datum)]) -> Option<Datum> {
             distinct.dedup();
             return integer(distinct.len());
         }
+        Function::Timeline => return None,
         _ if count == 0 => return None,
         _ => {}
     }

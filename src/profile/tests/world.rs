@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
 use smallvec::smallvec;
 
 use super::super::accounts::{Accounts, Posting};
-use super::super::people::{Change, People, Person, PersonState};
+use super::super::people::{Arrival, Change, People, Person, PersonState};
 use super::naive;
+use crate::columns;
 use crate::identity::{Belongs, Component, Named};
 use crate::metrics::Counts;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
 use crate::spec;
-use crate::spec::plan::{Aggregate, Plan};
+use crate::spec::plan::Plan;
+use crate::spec::sql::Expression;
 use crate::time::{Micros, SECOND};
 
 pub const IDENTIFIERS: usize = 40;
@@ -30,7 +34,7 @@ pub enum Step {
         time: Micros,
         value: i64,
     },
-    /// One of the identifier's rows, if it is of `crm`: the rows of `web` stand for good.
+    /// One of the identifier's rows. Those of `web` stand for good, unless all may go.
     TakeBack {
         of: usize,
         row: usize,
@@ -67,6 +71,8 @@ pub struct Member {
 
 pub struct World {
     pub plan: Arc<Plan>,
+    /// Whether rows of `web` may be taken back too.
+    pub all_go: bool,
     accounts: Accounts,
     people: People,
     counts: crate::metrics::SharedCounts,
@@ -83,6 +89,7 @@ sources:
     files: web.ndjson
     kind: events
     time: at
+    sessions: {gap: 1 second}
     fields: &fields {key: text, at: timestamp, value: integer, number: number,
                      amount: \"decimal(12,2)\", odd: boolean, letter: text}
   crm:
@@ -119,6 +126,7 @@ impl World {
             told: BTreeMap::new(),
             belongs: BTreeMap::new(),
             plan,
+            all_go: false,
             now: Micros::MIN,
         }
     }
@@ -154,7 +162,7 @@ impl World {
             }
             Step::TakeBack { of, row } => {
                 let rows = &mut self.members[of].rows;
-                if rows.get(row).is_some_and(|row| row.source == 1) {
+                if rows.get(row).is_some_and(|row| self.all_go || row.source == 1) {
                     let row = rows.remove(row);
                     postings.push(self.posting(of, &row, -1));
                 }
@@ -184,10 +192,18 @@ impl World {
     }
 
     fn posting(&self, of: usize, row: &Row, diff: i8) -> Posting {
-        let inputs = &self.plan.sources[row.source].inputs;
-        let inputs = inputs.iter().map(|input| {
-            let value = value_of(&self.plan.aggregates[input.aggregate as usize], row);
-            Input { aggregate: input.aggregate, value }
+        let source = &self.plan.sources[row.source];
+        let batch = batch_of(&source.schema, row);
+        let inputs = source.inputs.iter().filter_map(|input| {
+            let condition = input.condition.as_ref();
+            if condition.is_some_and(|it| evaluated(it, &batch) != Some(Datum::Boolean(true))) {
+                return None;
+            }
+            let value = match &input.argument {
+                None => Datum::Boolean(true),
+                Some(argument) => evaluated(argument, &batch)?,
+            };
+            Some(Input { aggregate: input.aggregate, value })
         });
         let identifiers = smallvec![self.members[of].identifier.clone()];
         let verdict = Verdict::Together;
@@ -198,7 +214,9 @@ impl World {
     fn post(&mut self, postings: Vec<Posting>) {
         let (mut transfers, mut changes) = (Vec::new(), Vec::new());
         self.accounts.apply(postings, &mut transfers);
-        self.people.apply(transfers, &mut changes);
+        let mut arrivals = vec![Arrival::Now(0, self.now)];
+        arrivals.extend(transfers.into_iter().map(Arrival::Transfer));
+        self.people.apply(arrivals, &mut changes);
         let mut joined = Vec::new();
         for change in changes {
             match change {
@@ -268,17 +286,32 @@ impl World {
     }
 }
 
-/// What a row gives to an aggregate, by the type of its argument.
-pub fn value_of(aggregate: &Aggregate, row: &Row) -> Datum {
-    use arrow::datatypes::DataType::*;
-    match &aggregate.argument {
-        None => Datum::Boolean(true),
-        Some(Int64) => Datum::Integer(row.value),
-        Some(Float64) => Datum::Number(row.value as f64 / 4.0),
-        Some(Decimal128(..)) => Datum::Decimal(row.value as i128 * 25),
-        Some(Boolean) => Datum::Boolean(row.value % 2 == 1),
-        Some(Utf8) => Datum::Text(format!("{}", (b'a' + row.value as u8) as char).into()),
-        Some(other) => unreachable!("no attribute of the tests takes {other}"),
+/// A row as its source has it.
+pub fn batch_of(schema: &SchemaRef, row: &Row) -> RecordBatch {
+    let columns = schema.fields().iter().map(|field| {
+        let value = match field.name().as_str() {
+            "key" => None,
+            "at" | "time" => Some(Datum::Timestamp(row.time)),
+            _ => Some(value_of(field.data_type(), row)),
+        };
+        columns::array(field.data_type(), [value.as_ref()])
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).expect("of the source's types")
+}
+
+pub fn evaluated(expression: &Expression, batch: &RecordBatch) -> Option<Datum> {
+    columns::datum(&expression.evaluate(batch).expect("nothing in it fails"), 0)
+}
+
+/// A row's value as a column of a type.
+pub fn value_of(data_type: &DataType, row: &Row) -> Datum {
+    match data_type {
+        DataType::Int64 => Datum::Integer(row.value),
+        DataType::Float64 => Datum::Number(row.value as f64 / 4.0),
+        DataType::Decimal128(..) => Datum::Decimal(row.value as i128 * 25),
+        DataType::Boolean => Datum::Boolean(row.value % 2 == 1),
+        DataType::Utf8 => Datum::Text(format!("{}", (b'a' + row.value as u8) as char).into()),
+        other => unreachable!("the tests have no column of {other}"),
     }
 }
 

@@ -8,7 +8,22 @@ use super::quoted;
 use super::sources::Source;
 use super::sql::{self, Column, Of, Typed};
 
-const WITHIN: [&str; 4] = ["1 day", "1 hour", "2 days", "30 days"];
+const WINDOWS: [&str; 14] = [
+    "within: 1 day",
+    "within: 1 hour",
+    "within: 2 days",
+    "within: 30 days",
+    "between: [1 hour, 1 day]",
+    "between: [1 day, 2 days]",
+    "between: [30 days, 400 days]",
+    "since: \"date_trunc('day', now())\"",
+    "since: \"date_trunc('month', now())\"",
+    "since: \"date_trunc('week', now()) - interval '7 days'\"",
+    "since: \"date_trunc('hour', now()) - interval '1 hour'\"",
+    "since: \"date_trunc('year', now()) - interval '1 month'\"",
+    "since: \"date_trunc('quarter', now())\"",
+    "since: \"date_trunc('day', now()) + interval '2 hours'\"",
+];
 
 /// Writes attributes; returns their names and types.
 pub fn attributes(
@@ -61,7 +76,7 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     // A file's order is no time.
     let timed = from.iter().all(|source| source.is_topic || source.has_time());
     if timed && choices.one_in(3) {
-        write!(text, ", within: {}", choices.pick(&WITHIN)).expect("to a string");
+        write!(text, ", {}", choices.pick(&WINDOWS)).expect("to a string");
     }
     Some((text, of))
 }
@@ -82,6 +97,8 @@ fn derived(attributes: &[Column], choices: &mut Choices) -> Option<Typed> {
                     all.push((format!("{a} || coalesce({b}, '')"), Of::Text));
                 }
                 Of::Timestamp => all.push((format!("greatest({a}, {b})"), Of::Timestamp)),
+                // Of different things.
+                Of::List => {}
                 _ => all.push((format!("coalesce({a}, {b})"), *of)),
             }
         }
@@ -111,7 +128,7 @@ pub fn segments(
     segments
 }
 
-/// Writes outputs: the four, but for some, and variants.
+/// Writes outputs: one of each, but for some, and variants.
 pub fn outputs(attributes: &[Column], segments: &[String], all: &mut [Choices], yaml: &mut String) {
     yaml.push_str("outputs:\n");
     let Some((first, variants)) = all.split_first_mut() else { return };
@@ -119,7 +136,9 @@ pub fn outputs(attributes: &[Column], segments: &[String], all: &mut [Choices], 
         true => format!("kafka: {{topic: out.{name}}}"),
         false => format!("files: out/{name}.ndjson"),
     };
-    for (number, name) in ["profiles", "identities", "segments", "rejects"].iter().enumerate() {
+    for (number, name) in
+        ["profiles", "identities", "segments", "rejects", "conflicts"].iter().enumerate()
+    {
         if number == 0 || !first.one_in(8) {
             writeln!(yaml, "  {name}: {{{}}}", target(first, name)).expect("to a string");
         }

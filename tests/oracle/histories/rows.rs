@@ -263,6 +263,7 @@ fn value(choices: &mut Choices, of: Of) -> Option<String> {
         Of::Boolean => choices.pick(&["true", "false"]).to_owned(),
         Of::Date => choices.pick(&DAYS).to_owned(),
         Of::Timestamp => unreachable!("the row's time is the only one"),
+        Of::List => unreachable!("no field is one"),
         Of::Texts => {
             let number = choices.below(4);
             let items = (0..number).map(|_| match choices.one_in(8) {

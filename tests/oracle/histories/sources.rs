@@ -221,7 +221,7 @@ impl Source {
         }
         let number = choices.below(6).saturating_sub(3);
         self.join(before, &DERIVED[..number], choices);
-        let derived = self.derive(&DERIVED[..number], choices);
+        let derived = self.derive(&DERIVED[..number], choices, settings);
         if !derived.is_empty() {
             say(format!("derive: {{{}}}", derived.join(", ")));
         }
@@ -278,7 +278,12 @@ impl Source {
     }
 
     /// Adds derived columns.
-    fn derive(&mut self, names: &[&'static str], choices: &mut Choices) -> Vec<String> {
+    fn derive(
+        &mut self,
+        names: &[&'static str],
+        choices: &mut Choices,
+        settings: &Settings,
+    ) -> Vec<String> {
         let mut derived = Vec::new();
         for name in names {
             let mut own = sql::scalars(&self.columns);
@@ -287,6 +292,8 @@ impl Source {
             }
             let joined =
                 [sql::scalars(&self.joined), sql::pairs(&self.columns, &self.joined)].concat();
+            // On a row that deletes and says nothing else, nothing may fail.
+            own.retain(|(text, _)| !(settings.only_records && text.contains(" / ")));
             let which = choices.below(own.len() + joined.len());
             let (text, of) = own.get(which).unwrap_or_else(|| &joined[which - own.len()]);
             derived.push(format!("{name}: {}", quoted(text)));
@@ -309,6 +316,7 @@ impl Field {
             Of::Timestamp => "timestamp",
             Of::Date => "date",
             Of::Texts => "\"[text]\"",
+            Of::List => unreachable!("no field is one"),
         };
         let default = match name {
             "kind" if default => ", default: c",

@@ -13,6 +13,8 @@ pub enum Of {
     Timestamp,
     Date,
     Texts,
+    /// Of anything else.
+    List,
 }
 use Of::*;
 
@@ -46,7 +48,7 @@ pub fn condition(choices: &mut Choices, columns: &[Column]) -> Option<String> {
             Boolean => &["{c}", "not {c}", "{c} is not true"],
             Timestamp => &["{c} > timestamp '2025-07-04T12:00:00Z'", "extract(hour from {c}) < 12"],
             Date => &["{c} >= date '2025-07-04'"],
-            Texts => &["cardinality({c}) > 1"],
+            Texts | List => &["cardinality({c}) > 1"],
         };
         all.extend(own.iter().chain(&["{c} is not null"]).map(|text| text.replace("{c}", c)));
     }
@@ -96,6 +98,7 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
             ],
             Date => &[("cast({c} as text)", Text)],
             Texts => &[("{c}[1]", Text), ("cardinality({c})", Integer)],
+            List => &[("cardinality({c})", Integer)],
         };
         all.extend(own.iter().map(|(text, of)| (text.replace("{c}", c), *of)));
     }
@@ -132,10 +135,18 @@ pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
         say("max({x})", *of);
         say("first({x})", *of);
         say("last({x})", *of);
+        say("mode({x})", *of);
+        let many = if *of == Text { Texts } else { List };
+        if !matches!(of, Texts | List) {
+            say("recent({x}, 2)", many);
+            say("array_agg(distinct {x})", many);
+            say("top({x}, 2)", List);
+        }
         match of {
             Integer => {
                 say("sum({x})", Integer);
                 say("avg({x})", Number);
+                say("median({x})", Number);
                 say("stddev({x})", Number);
                 say("max({x}) - min({x})", Integer);
                 say("sum({x}) / count(*)", Integer);
@@ -143,12 +154,14 @@ pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
             Number => {
                 say("sum({x})", Number);
                 say("avg({x})", Number);
+                say("median({x})", Number);
                 say("var({x})", Number);
                 say("sum({x}) / count({x})", Number);
             }
             Decimal => {
                 say("sum({x})", Decimal);
                 say("avg({x})", Decimal);
+                say("median({x})", Decimal);
                 say("stddev({x})", Number);
                 say("coalesce(sum({x}), 0)", Decimal);
             }
@@ -164,7 +177,7 @@ pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
                 say("coalesce(first({x}), 'none')", Text);
             }
             Timestamp => say("date_trunc('day', max({x}))", Timestamp),
-            Date | Texts => {}
+            Date | Texts | List => {}
         }
     }
     all
@@ -200,7 +213,8 @@ pub fn memberships(attributes: &[Column], segments: &[String], types: &[String])
             Number => &["{a} > 0.5", "{a} / 0 > 1", "{a} is null"],
             Decimal => &["{a} > 2", "{a} >= 2.5", "100 / {a} < 20", "{a} < 0"],
             Boolean => &["{a}", "not {a}", "{a} is null"],
-            Texts => &["cardinality({a}) > 1"],
+            Texts => &["cardinality({a}) > 1", "array_has({a}, 'a')"],
+            List => &["cardinality({a}) > 1"],
         };
         all.extend(own.iter().map(|text| text.replace("{a}", a)));
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::runtime::{Clock, stepped};
-use crate::source::{Chunk, Payload};
-use crate::spec;
+use selfsame::runtime::{Clock, stepped};
+use selfsame::source::{Chunk, Payload};
+use selfsame::spec;
 
 const DEFINITION: &str = "
 sources:

@@ -1,0 +1,284 @@
+//! Who is who, all at once: for one who asks when no dataflow runs.
+//!
+//! It is put together from the operators' own parts (what rows support, the gates, the admission of
+//! links), so that what it says is what a run comes to from the same rows.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::graph::{Graph, Node};
+use super::guards::{Admitted, Guards, Rule, admit};
+use super::known::{KnownIdentifiers, carried};
+use super::links::{Bond, LinkChange, Pair, SupportedLinks, links};
+use super::shared::{CountingGates, Passed, ToldGates, limits};
+use crate::decode::admit::RowChange;
+use crate::row::{Identifier, IdentifierHash};
+use crate::spec::plan::Plan;
+use crate::time::Micros;
+
+/// What rows say of identifiers, as they are read.
+pub struct Gathering {
+    guards: Guards,
+    limits: Option<Vec<Option<u32>>>,
+    known: KnownIdentifiers,
+    identifiers: HashMap<IdentifierHash, Identifier>,
+    supported: SupportedLinks,
+    links: HashMap<Pair, LinkChange>,
+}
+
+impl Gathering {
+    pub fn new(plan: &Plan) -> Self {
+        let guards = Guards::new(plan);
+        Gathering {
+            supported: SupportedLinks::new(guards.exist()),
+            guards,
+            limits: limits(plan),
+            known: KnownIdentifiers::default(),
+            identifiers: HashMap::new(),
+            links: HashMap::new(),
+        }
+    }
+
+    /// Takes in what a tick's rows change.
+    pub fn add(&mut self, rows: Vec<RowChange>) {
+        let (mut named, mut changes) = (Vec::new(), Vec::new());
+        self.known.apply(rows.iter().cloned().flat_map(carried).collect(), &mut named);
+        for of in named.into_iter().filter(|of| of.known) {
+            let identifier = Identifier { hash: of.hash, kind: of.kind, text: of.text };
+            self.identifiers.insert(of.hash, identifier);
+        }
+        self.supported.apply(rows.into_iter().flat_map(links).collect(), &mut changes);
+        for change in changes {
+            let pair = (change.one.hash, change.other.hash);
+            match change.bond {
+                Some(_) => drop(self.links.insert(pair, change)),
+                None => drop(self.links.remove(&pair)),
+            }
+        }
+    }
+
+    pub fn finish(self) -> Whole {
+        let mut shared = HashMap::new();
+        let mut open: Vec<LinkChange> = self.links.values().cloned().collect();
+        if let Some(limits) = self.limits {
+            let (mut counted, mut told) = (Vec::new(), Vec::new());
+            CountingGates::new(limits.clone()).apply(open, &mut counted);
+            ToldGates::new(limits).apply(counted, &mut told);
+            open = Vec::new();
+            for passed in told {
+                match passed {
+                    Passed::Link(change) => open.push(change),
+                    Passed::Shared(of) => {
+                        shared.extend(of.after.map(|by| (of.identifier.hash, by)));
+                    }
+                }
+            }
+        }
+        let mut graph = Graph::default();
+        for change in &open {
+            for end in [&change.one, &change.other] {
+                if !graph.contains(end.hash) {
+                    graph.add(end);
+                }
+            }
+            graph.link(change);
+        }
+        let mut neighbours: HashMap<IdentifierHash, Vec<IdentifierHash>> = HashMap::new();
+        for (one, other) in self.links.keys() {
+            neighbours.entry(*one).or_default().push(*other);
+            neighbours.entry(*other).or_default().push(*one);
+        }
+        Whole {
+            guards: self.guards,
+            known: self.known,
+            identifiers: self.identifiers,
+            links: self.links,
+            neighbours,
+            graph,
+            shared,
+            clusters: HashMap::new(),
+        }
+    }
+}
+
+/// Everyone, and what ties them together.
+pub struct Whole {
+    guards: Guards,
+    known: KnownIdentifiers,
+    identifiers: HashMap<IdentifierHash, Identifier>,
+    /// Everything that stands between two, whether it counts or not.
+    links: HashMap<Pair, LinkChange>,
+    neighbours: HashMap<IdentifierHash, Vec<IdentifierHash>>,
+    /// What the gates let through.
+    graph: Graph,
+    shared: HashMap<IdentifierHash, (u8, u32)>,
+    /// By member, those that were asked for.
+    clusters: HashMap<IdentifierHash, Rc<Cluster>>,
+}
+
+/// The people among identifiers that links tie together.
+struct Cluster {
+    /// Which of them each member is.
+    person: HashMap<IdentifierHash, usize>,
+    withheld: HashMap<Pair, Rule>,
+}
+
+/// An identifier of a person.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub identifier: Identifier,
+    pub first_seen: Micros,
+    /// Rows that stand and carry it.
+    pub rows: i64,
+    /// The more trusted type of which it is linked with too many, and with how many.
+    pub shared: Option<(u8, u32)>,
+}
+
+/// What stands between two identifiers.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The more trusted one.
+    pub one: Identifier,
+    pub other: Identifier,
+    pub bond: Bond,
+    /// Why it does not count, though something links the two.
+    pub withheld: Option<Withheld>,
+}
+
+/// Why a link does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    By(Rule),
+    /// An end of it, this one, is shared.
+    Shared(Identifier),
+}
+
+impl Whole {
+    /// An identifier that some row carries.
+    pub fn member(&self, hash: IdentifierHash) -> Option<Member> {
+        let (rows, first_seen) = self.known.of(hash).filter(|(rows, _)| *rows > 0)?;
+        let identifier = self.identifiers.get(&hash)?.clone();
+        Some(Member { identifier, first_seen, rows, shared: self.shared.get(&hash).copied() })
+    }
+
+    /// All that are known, in no order.
+    pub fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
+        let known = |hash| self.known.of(hash).is_some_and(|(rows, _)| rows > 0);
+        self.identifiers.values().filter(move |identifier| known(identifier.hash))
+    }
+
+    /// The identifiers of the person who holds this one: by type, then text.
+    pub fn person(&mut self, hash: IdentifierHash) -> Vec<Member> {
+        let cluster = self.cluster(hash);
+        let person = cluster.person[&hash];
+        let same = cluster.person.iter().filter(|(_, of)| **of == person);
+        let mut members: Vec<Member> = same.filter_map(|(hash, _)| self.member(*hash)).collect();
+        members.sort_by(|a, b| own_order(&a.identifier).cmp(&own_order(&b.identifier)));
+        members
+    }
+
+    pub fn are_one(&mut self, one: IdentifierHash, other: IdentifierHash) -> bool {
+        let cluster = self.cluster(one);
+        cluster.person.get(&other) == Some(&cluster.person[&one])
+    }
+
+    /// What stands between an identifier and others, in the others' own order.
+    pub fn links(&mut self, hash: IdentifierHash) -> Vec<Link> {
+        let others = self.neighbours.get(&hash).cloned().unwrap_or_default();
+        let mut links: Vec<Link> =
+            others.into_iter().map(|other| self.between(hash, other)).collect();
+        let far = |link: &Link| match link.one.hash == hash {
+            true => link.other.clone(),
+            false => link.one.clone(),
+        };
+        links.sort_by(|a, b| own_order(&far(a)).cmp(&own_order(&far(b))));
+        links
+    }
+
+    /// Of two that something stands between.
+    fn between(&mut self, one: IdentifierHash, other: IdentifierHash) -> Link {
+        let pair = if self.links.contains_key(&(one, other)) { (one, other) } else { (other, one) };
+        let LinkChange { one, other, bond } = self.links[&pair].clone();
+        let bond = bond.expect("only what stands is kept");
+        let shared = [&other, &one].into_iter().find(|end| self.shared.contains_key(&end.hash));
+        let withheld = match shared {
+            _ if !bond.linked => None,
+            Some(end) => Some(Withheld::Shared(end.clone())),
+            None => self.cluster(one.hash).withheld.get(&pair).copied().map(Withheld::By),
+        };
+        Link { one, other, bond, withheld }
+    }
+
+    /// The shortest chain of links from one to the other: of those that count, or of all that rows
+    /// support.
+    pub fn chain(
+        &mut self,
+        from: IdentifierHash,
+        to: IdentifierHash,
+        all: bool,
+    ) -> Option<Vec<Link>> {
+        let mut came_by: HashMap<IdentifierHash, Option<Link>> = HashMap::from([(from, None)]);
+        let mut waiting = VecDeque::from([from]);
+        while let Some(near) = waiting.pop_front() {
+            if near == to {
+                break;
+            }
+            for link in self.links(near) {
+                let far = if link.one.hash == near { link.other.hash } else { link.one.hash };
+                let counts = link.bond.linked && (all || link.withheld.is_none());
+                if counts && !came_by.contains_key(&far) {
+                    came_by.insert(far, Some(link));
+                    waiting.push_back(far);
+                }
+            }
+        }
+        let mut chain = Vec::new();
+        let mut at = to;
+        while let Some(link) = came_by.remove(&at)? {
+            at = if link.one.hash == at { link.other.hash } else { link.one.hash };
+            chain.push(link);
+        }
+        chain.reverse();
+        Some(chain)
+    }
+
+    fn cluster(&mut self, hash: IdentifierHash) -> Rc<Cluster> {
+        if let Some(cluster) = self.clusters.get(&hash) {
+            return Rc::clone(cluster);
+        }
+        let cluster = Rc::new(self.admit(hash));
+        for member in cluster.person.keys() {
+            self.clusters.insert(*member, Rc::clone(&cluster));
+        }
+        cluster
+    }
+
+    fn admit(&self, hash: IdentifierHash) -> Cluster {
+        if !self.graph.contains(hash) {
+            return Cluster { person: HashMap::from([(hash, 0)]), withheld: HashMap::new() };
+        }
+        let all = self.graph.walk(hash);
+        let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
+        let Admitted { person, withheld } = admit(&self.guards, &nodes);
+        let pair = |(one, other): (usize, usize)| (all[one], all[other]);
+        Cluster {
+            person: all.iter().copied().zip(person).collect(),
+            withheld: withheld.into_iter().map(|(ends, rule)| (pair(ends), rule)).collect(),
+        }
+    }
+}
+
+/// The identifier that a person goes by: of the most trusted type there is the one first seen, of
+/// those the least text.
+pub fn name(members: &[Member]) -> Option<IdentifierHash> {
+    let order = |member: &&Member| {
+        (member.identifier.kind, member.first_seen, member.identifier.text.clone())
+    };
+    members.iter().min_by_key(order).map(|member| member.identifier.hash)
+}
+
+fn own_order(identifier: &Identifier) -> (u8, &str) {
+    (identifier.kind, &identifier.text)
+}

@@ -1,0 +1,59 @@
+//! What is asked on the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Question;
+use crate::runtime::Clock;
+
+const WHY_HELP: &str = "\
+Examples:
+  selfsame why ada@example.com                       identifiers, links and the rows that carry them
+  selfsame why email:ada@example.com customer_id:C7  the links that make the two one, or what keeps
+                                                     them apart
+  selfsame why ada@example.com --segment lapsed      each term of the condition with its value, and
+                                                     when time alone changes it
+  selfsame why ada@example.com --attribute spend     what each identifier and source brings, and the
+                                                     rows that moved it last
+
+The answer is computed from the definition's sources, which are read again, twice: files whole,
+topics from their earliest offset to their present end. Meanwhile it takes the memory of everyone's
+identifiers, links, ids and keys, as a run does, and of this person's rows.";
+
+#[derive(Args)]
+#[command(after_help = WHY_HELP)]
+pub struct WhyArgs {
+    /// A person id (p_…, also one that was merged), an identifier as type:value, or a value of
+    /// whatever type
+    pub id: String,
+    /// Another one: what makes the two one person, or keeps them apart?
+    #[arg(conflicts_with_all = ["segment", "attribute"])]
+    other: Option<String>,
+    /// Why are they in this segment, or not?
+    #[arg(long, value_name = "NAME", conflicts_with = "attribute")]
+    segment: Option<String>,
+    /// Where does the value of this attribute come from?
+    #[arg(long, value_name = "NAME")]
+    attribute: Option<String>,
+    /// The definition file
+    #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
+    pub spec: PathBuf,
+    /// What now() is: as in `selfsame run`
+    #[arg(long, default_value = "wall")]
+    pub clock: Clock,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl WhyArgs {
+    pub fn question(&self) -> Question {
+        match (&self.other, &self.segment, &self.attribute) {
+            (Some(other), ..) => Question::With(other.clone()),
+            (_, Some(segment), _) => Question::Segment(segment.clone()),
+            (_, _, Some(attribute)) => Question::Attribute(attribute.clone()),
+            _ => Question::Person,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The shortest chain of links between two identifiers: what makes them one, or what keeps them apart.
+
+use serde::Serialize;
+
+use super::person::LinkSaid;
+use super::{Asking, WhyError};
+
+#[derive(Debug, Serialize)]
+pub struct ChainAnswer {
+    pub one: Side,
+    pub other: Side,
+    pub same_person: bool,
+    /// From the one to the other; `None`: nothing links them.
+    pub chain: Option<Vec<LinkSaid>>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Side {
+    /// As `type:value`.
+    pub identifier: String,
+    pub person: String,
+}
+
+impl Asking {
+    pub fn chain(&mut self, one: &str, other: &str) -> Result<ChainAnswer, WhyError> {
+        let subjects = [self.subject(one)?, self.subject(other)?];
+        let [from, to] = [0, 1].map(|side: usize| subjects[side].identifier.hash);
+        let same_person = self.whole.are_one(from, to);
+        let chain = self.whole.chain(from, to, !same_person);
+        let chain = match chain {
+            Some(links) => Some(self.links_said(links)?),
+            None => None,
+        };
+        let [one, other] = subjects.map(|subject| Side {
+            identifier: self.spoken(&subject.identifier),
+            person: subject.id.person_id(),
+        });
+        Ok(ChainAnswer { one, other, same_person, chain })
+    }
+}

@@ -1,0 +1,246 @@
+//! Answers as people read them.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use super::Answer;
+use super::attribute::{AttributeAnswer, AttributeSaid, Moved};
+use super::chain::ChainAnswer;
+use super::person::{LinkSaid, PersonAnswer, RowSaid};
+use super::segment::{SegmentAnswer, TermOf, TermSaid, Turn};
+
+/// How many links are printed; JSON has all.
+const LINKS: usize = 50;
+
+impl Display for Answer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Person(answer) => person(f, answer),
+            Answer::Chain(answer) => chain(f, answer),
+            Answer::Segment(answer) => segment(f, answer),
+            Answer::Attribute(answer) => attribute(f, answer),
+        }
+    }
+}
+
+/// Lines of cells, in columns as wide as their widest cell.
+fn table(f: &mut Formatter<'_>, indent: usize, lines: &[Vec<String>]) -> fmt::Result {
+    let width = |text: &str| text.chars().count();
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|c| width(c)).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    for line in lines {
+        let mut text = " ".repeat(indent);
+        for (cell, widest) in line.iter().zip(&widths) {
+            write!(text, "{cell}{}  ", " ".repeat(widest - width(cell)))?;
+        }
+        writeln!(f, "{}", text.trim_end())?;
+    }
+    Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
+    writeln!(f, "{}", answer.person)?;
+    if let Some(formerly) = &answer.formerly {
+        writeln!(f, "  {formerly} was merged into it")?;
+    }
+    writeln!(f, "\nidentifiers")?;
+    let lines: Vec<Vec<String>> = answer
+        .identifiers
+        .iter()
+        .map(|of| {
+            let mut line = vec![
+                of.r#type.clone(),
+                of.value.clone(),
+                format!("first seen {}", of.first_seen),
+                counted(of.rows.max(0) as usize, "row"),
+            ];
+            line.extend(of.shared.as_ref().map(|_| "shared".to_owned()));
+            line
+        })
+        .collect();
+    table(f, 2, &lines)?;
+    let reasons = answer.identifiers.iter().filter_map(|of| of.shared.as_ref());
+    for reason in reasons {
+        writeln!(f, "\nshared\n  {reason}: while it is, none of its links count")?;
+    }
+    if !answer.links.is_empty() {
+        writeln!(f, "\nlinks")?;
+    }
+    links(f, &answer.links)?;
+    if !answer.withheld.is_empty() {
+        writeln!(f, "\nlinks withheld")?;
+    }
+    links(f, &answer.withheld)?;
+    if answer.links.is_empty() && answer.withheld.is_empty() {
+        writeln!(f, "\nno row links it with another identifier")?;
+    }
+    Ok(())
+}
+
+fn links(f: &mut Formatter<'_>, links: &[LinkSaid]) -> fmt::Result {
+    for said in links.iter().take(LINKS) {
+        link(f, said, usize::MAX)?;
+    }
+    if links.len() > LINKS {
+        writeln!(f, "  and {} more: --json has all", links.len() - LINKS)?;
+    }
+    Ok(())
+}
+
+fn link(f: &mut Formatter<'_>, said: &LinkSaid, most_rows: usize) -> fmt::Result {
+    let decided = if said.decided { ", by decision" } else { "" };
+    writeln!(f, "  {} — {}{decided}: {}", said.one, said.other, counted(said.of, "row"))?;
+    let shown = said.rows.len().min(most_rows);
+    let lines: Vec<Vec<String>> = said.rows[..shown].iter().map(cells).collect();
+    table(f, 6, &lines)?;
+    if said.of > shown {
+        writeln!(f, "      and {} more", said.of - shown)?;
+    }
+    if let Some(withheld) = &said.withheld {
+        let [one, other] = &withheld.people;
+        writeln!(f, "      does not count ({}): {}", withheld.rule, withheld.reason)?;
+        writeln!(f, "      it would make {one} and {other} one")?;
+    }
+    Ok(())
+}
+
+fn cells(row: &RowSaid) -> Vec<String> {
+    vec![row.source.clone(), row.position.to_string(), row.time.clone()]
+}
+
+fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
+    let (one, other) = (&answer.one, &answer.other);
+    match (&answer.chain, answer.same_person) {
+        (Some(chain), true) if chain.is_empty() => {
+            return writeln!(f, "{} is one identifier, of {}", one.identifier, one.person);
+        }
+        (Some(chain), true) => {
+            let links = counted(chain.len(), "link");
+            writeln!(f, "{} and {} are one person,", one.identifier, other.identifier)?;
+            writeln!(f, "{}, by {links}:\n", one.person)?;
+        }
+        (chain, _) => {
+            writeln!(f, "{} and {} are two people:", one.identifier, other.identifier)?;
+            let lines = [one, other].map(|of| vec![of.person.clone(), of.identifier.clone()]);
+            table(f, 2, &lines)?;
+            match chain {
+                None => return writeln!(f, "\nnothing links them"),
+                Some(_) => writeln!(f, "\nrows link them so, but not all of it counts:\n")?,
+            }
+        }
+    }
+    for said in answer.chain.iter().flatten() {
+        link(f, said, 1)?;
+    }
+    Ok(())
+}
+
+fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
+    let SegmentAnswer { person, segment, now, .. } = answer;
+    let stands = if answer.is_in { "is in" } else { "is not in" };
+    writeln!(f, "{person} {stands} {segment}, at {now}")?;
+    if let Some(description) = &answer.description {
+        writeln!(f, "  {description}")?;
+    }
+    writeln!(f)?;
+    let mut lines = Vec::new();
+    term(&answer.terms, 0, &mut lines);
+    table(f, 2, &lines)?;
+    match &answer.turns {
+        None => writeln!(f, "\ntime alone does not change it in what can be foreseen"),
+        Some(Turn { at, value }) => {
+            let what = if *value == Some(true) { "enters" } else { "leaves" };
+            writeln!(f, "\n{what} at {at}, if nothing else happens")
+        }
+    }
+}
+
+fn term(said: &TermSaid, depth: usize, lines: &mut Vec<Vec<String>>) {
+    let indent = "  ".repeat(depth);
+    let value = truth(said.value);
+    let mut line = |text: String| lines.push(vec![value.to_owned(), format!("{indent}{text}")]);
+    match &said.of {
+        TermOf::All(parts) => {
+            line("all of".to_owned());
+            parts.iter().for_each(|part| term(part, depth + 1, lines));
+        }
+        TermOf::Any(parts) => {
+            line("any of".to_owned());
+            parts.iter().for_each(|part| term(part, depth + 1, lines));
+        }
+        TermOf::Not(inner) => {
+            line("not".to_owned());
+            term(inner, depth + 1, lines);
+        }
+        TermOf::Segment { name, terms } => {
+            line(format!("segment {name}"));
+            term(terms, depth + 1, lines);
+        }
+        TermOf::Term { sql, attributes, turns } => {
+            let values = attributes.iter().map(|of| format!("{} = {}", of.name, of.value));
+            let mut notes: Vec<String> = values.collect();
+            let turn = |turn: &Turn| format!("{} from {}", truth(turn.value), turn.at);
+            notes.extend(turns.iter().map(turn));
+            lines.push(vec![value.to_owned(), format!("{indent}{sql}"), notes.join(", ")]);
+        }
+    }
+}
+
+fn truth(value: Option<bool>) -> &'static str {
+    match value {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "null",
+    }
+}
+
+fn attribute(f: &mut Formatter<'_>, answer: &AttributeAnswer) -> fmt::Result {
+    writeln!(f, "{}, at {}", answer.person, answer.now)?;
+    attribute_said(f, &answer.attribute)
+}
+
+fn attribute_said(f: &mut Formatter<'_>, said: &AttributeSaid) -> fmt::Result {
+    writeln!(f, "\n{} = {}", said.attribute, said.value)?;
+    writeln!(f, "  {}", said.sql)?;
+    if !said.parts.is_empty() {
+        writeln!(f, "\n  by identifier and source, each from its rows alone")?;
+        let line = |part: &super::attribute::PartSaid| {
+            let rows = counted(part.rows, "row");
+            vec![part.identifier.clone(), part.source.clone(), rows, part.value.to_string()]
+        };
+        table(f, 4, &said.parts.iter().map(line).collect::<Vec<_>>())?;
+        if said.of_parts > said.parts.len() {
+            writeln!(f, "    and {} more", said.of_parts - said.parts.len())?;
+        }
+    }
+    if said.rows.is_empty() && said.from.is_empty() {
+        writeln!(f, "  no row gives it a value")?;
+    }
+    if !said.rows.is_empty() {
+        writeln!(f, "\n  rows, the newest first")?;
+        table(f, 4, &said.rows.iter().map(moved).collect::<Vec<_>>())?;
+        if said.of_rows > said.rows.len() {
+            writeln!(f, "    and {} more", said.of_rows - said.rows.len())?;
+        }
+    }
+    said.from.iter().try_for_each(|from| attribute_said(f, from))
+}
+
+fn moved(moved: &Moved) -> Vec<String> {
+    let mut line = cells(&moved.row);
+    line.push(moved.identifier.clone());
+    let gives: Vec<String> = moved.gives.iter().map(ToString::to_string).collect();
+    line.push(if gives.is_empty() { "counted".to_owned() } else { gives.join(", ") });
+    let mut window = Vec::new();
+    window.extend(moved.enters.as_ref().map(|at| format!("enters at {at}")));
+    window.extend(moved.leaves.as_ref().map(|at| format!("leaves at {at}")));
+    window.extend(moved.left.as_ref().map(|at| format!("left at {at}")));
+    line.push(window.join(", "));
+    line
+}

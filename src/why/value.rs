@@ -1,0 +1,38 @@
+//! Values in answers: as outputs publish them.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::columns;
+use crate::row::Datum;
+use crate::sink::json::write_value;
+
+/// A value as JSON, with all its digits.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Value(Box<RawValue>);
+
+impl Value {
+    /// Of the person in a batch's only row.
+    pub fn of(person: &RecordBatch, column: usize) -> Self {
+        Value::first(person.column(column))
+    }
+
+    pub fn of_datum(data_type: &DataType, datum: &Datum) -> Self {
+        Value::first(&columns::array(data_type, [Some(datum)].into_iter()))
+    }
+
+    fn first(column: &ArrayRef) -> Self {
+        let mut json = String::new();
+        write_value(column, 0, &mut json);
+        Value(RawValue::from_string(json).expect("values are written as JSON"))
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.get())
+    }
+}

@@ -1,0 +1,36 @@
+//! Where a calendar window begins, by the clocks of its zone.
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeZone};
+use selfsame::spec::plan::{Since, Unit};
+use selfsame::time::{HOUR, MINUTE, Micros, SECOND};
+
+/// `date_trunc(unit, now())` and an interval: months and days by the calendar, then what passes.
+///
+/// For instants at which no clock is moved over midnight.
+pub fn border(since: &Since, now: Micros) -> Micros {
+    let utc = DateTime::from_timestamp_micros(now).expect("an instant").naive_utc();
+    let shown = since.zone.from_utc_datetime(&utc).naive_local();
+    let date = shown.date();
+    let first = match since.unit {
+        Unit::Second => return now - now.rem_euclid(SECOND) + since.micros,
+        Unit::Minute => return now - now.rem_euclid(MINUTE) + since.micros,
+        // Offsets of whole hours, as those of the generated zones are.
+        Unit::Hour => return now - now.rem_euclid(HOUR) + since.micros,
+        Unit::Day => date,
+        Unit::Week => date - Days::new(date.weekday().num_days_from_monday().into()),
+        Unit::Month => day(date.year(), date.month()),
+        Unit::Quarter => day(date.year(), (date.month() - 1) / 3 * 3 + 1),
+        Unit::Year => day(date.year(), 1),
+    };
+    let months = Months::new(since.months.unsigned_abs());
+    let moved = if since.months < 0 { first - months } else { first + months };
+    let days = Days::new(since.days.unsigned_abs().into());
+    let moved = if since.days < 0 { moved - days } else { moved + days };
+    let midnight = NaiveDateTime::from(moved);
+    let instant = since.zone.from_local_datetime(&midnight).earliest().expect("there is midnight");
+    instant.timestamp_micros() + since.micros
+}
+
+fn day(year: i32, month: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, 1).expect("a first day")
+}

@@ -1,0 +1,383 @@
+//! `selfsame why` says what makes people one, what keeps them apart, and where what is known of them
+//! comes from.
+//!
+//! `tests/why/` has a small history with every rule in it: Ada's chain of identifiers, a laptop that
+//! two customers used, a family's e-mail address, two who share a kiosk and whom someone parted, a
+//! customer whose record was corrected.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use selfsame::runtime::Clock;
+use selfsame::spec;
+use selfsame::why::{Question, why};
+use serde_json::{Value, json};
+
+const NOW: &str = "fixed:2025-07-01T00:00:00Z";
+
+/// Identifiers as people know them, by type: people's ids are the hashes of these.
+fn person(identifier: &str) -> String {
+    let (kind, value) = identifier.split_once(':').expect("type:value");
+    selfsame::row::IdentifierHash::of(kind, value).person_id()
+}
+
+fn selfsame(arguments: &[&str]) -> Output {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));
+    command.args(arguments).current_dir(folder).env("SELFSAME_LOG", "warn");
+    command.output().expect("the command starts")
+}
+
+#[track_caller]
+fn says(question: &[&str], expected: &str) {
+    let options = ["why", "--spec", "shop.yaml", "--clock", NOW];
+    let output = selfsame(&[&options, question].concat());
+    let found = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(found, expected, "{found}");
+}
+
+#[track_caller]
+fn fails(question: &[&str], expected: &str) {
+    let options = ["why", "--spec", "shop.yaml", "--clock", NOW];
+    let output = selfsame(&[&options, question].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+}
+
+#[track_caller]
+fn answers(question: &[&str]) -> Value {
+    let options = ["why", "--spec", "shop.yaml", "--clock", NOW, "--json"];
+    let output = selfsame(&[&options, question].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn a_person_is_told_by_identifiers_links_with_their_rows_and_links_withheld() {
+    let (ada, bob) = (person("customer:C1"), person("customer:C2"));
+    says(
+        // As its owner writes it, not as it is normalised.
+        &[" ADA@example.com"],
+        &format!(
+            "\
+{ada}
+
+identifiers
+  customer  C1               first seen 2025-05-25T10:00:00.000Z  3 rows
+  email     ada@example.com  first seen 2025-05-20T10:00:00.000Z  3 rows
+  phone     +49 1            first seen 2025-06-01T08:00:00.000Z  1 row
+  device    laptop           first seen 2025-05-20T10:00:00.000Z  3 rows
+  device    tablet           first seen 2025-06-20T10:00:00.000Z  1 row
+
+links
+  customer:C1 — email:ada@example.com: 1 row
+      crm  crm.ndjson:1  2025-06-01T08:00:00.000Z
+  customer:C1 — phone:+49 1: 1 row
+      crm  crm.ndjson:1  2025-06-01T08:00:00.000Z
+  customer:C1 — device:laptop: 1 row
+      web  web.ndjson:2  2025-05-25T10:00:00.000Z
+  email:ada@example.com — device:laptop: 1 row
+      web  web.ndjson:1  2025-05-20T10:00:00.000Z
+  email:ada@example.com — device:tablet: 1 row
+      web  web.ndjson:4  2025-06-20T10:00:00.000Z
+
+links withheld
+  customer:C2 — device:laptop: 1 row
+      web  web.ndjson:5  2025-06-21T10:00:00.000Z
+      does not count (at_most): a person has at most 1 of type customer: one side has C2, the other C1
+      it would make {bob} and {ada} one
+"
+        ),
+    );
+}
+
+#[test]
+fn a_link_has_the_rows_that_stand_the_first_of_them_and_how_many_there_are() {
+    // What the corrected record said before stands no longer, but the customer was seen by it.
+    let dora = answers(&["C6"]);
+    let identifiers: Vec<_> = dora["identifiers"].as_array().expect("a list").to_vec();
+    assert_eq!(
+        identifiers[..2],
+        [
+            json!({"type": "customer", "value": "C6", "rows": 2,
+                   "first_seen": "2025-06-04T08:00:00.000Z"}),
+            json!({"type": "email", "value": "dora@example.com", "rows": 1,
+                   "first_seen": "2025-06-05T08:00:00.000Z"}),
+        ]
+    );
+    let row = |source: &str, line: u64, time: &str| {
+        json!({"source": source, "position": {"file": format!("{source}.ndjson"), "line": line},
+               "time": time})
+    };
+    assert_eq!(
+        dora["links"],
+        json!([
+            {"one": "customer:C6", "other": "email:dora@example.com", "decided": false, "of": 1,
+             "rows": [row("crm", 7, "2025-06-05T08:00:00.000Z")]},
+            {"one": "customer:C6", "other": "phone:+49 6", "decided": true, "of": 1,
+             "rows": [row("rulings", 2, "2025-06-26T10:00:00.000Z")]},
+        ])
+    );
+    let often = &answers(&["gus@example.com"])["links"][0];
+    assert_eq!(often["of"], 5);
+    let lines: Vec<_> =
+        often["rows"].as_array().expect("a list").iter().map(|r| &r["position"]["line"]).collect();
+    assert_eq!(lines, [13, 12, 11]);
+}
+
+#[test]
+fn a_shared_identifier_says_who_shares_it() {
+    let family = answers(&["family@example.com"]);
+    let reason = "email:family@example.com is linked with 3 identifiers of type customer, more \
+                  than shared_after: 2 lets it";
+    assert_eq!(family["identifiers"][0]["shared"], reason);
+    assert_eq!(family["links"], json!([]));
+    let withheld = family["withheld"].as_array().expect("a list");
+    let ends: Vec<_> = withheld.iter().map(|link| &link["one"]).collect();
+    assert_eq!(ends, ["customer:C3", "customer:C4", "customer:C5"]);
+    assert_eq!(
+        withheld[0]["withheld"],
+        json!({"rule": "shared_after", "reason": reason,
+               "people": [person("customer:C3"), person("email:family@example.com")]})
+    );
+}
+
+#[test]
+fn two_identifiers_of_one_person_are_told_by_the_shortest_chain_of_links() {
+    let ada = person("customer:C1");
+    says(
+        &["phone:+49 1", "tablet"],
+        &format!(
+            "\
+phone:+49 1 and device:tablet are one person,
+{ada}, by 3 links:
+
+  customer:C1 — phone:+49 1: 1 row
+      crm  crm.ndjson:1  2025-06-01T08:00:00.000Z
+  customer:C1 — email:ada@example.com: 1 row
+      crm  crm.ndjson:1  2025-06-01T08:00:00.000Z
+  email:ada@example.com — device:tablet: 1 row
+      web  web.ndjson:4  2025-06-20T10:00:00.000Z
+"
+        ),
+    );
+    says(&["C1", "customer:C1"], &format!("customer:C1 is one identifier, of {ada}\n"));
+}
+
+#[test]
+fn two_people_are_told_by_the_decision_that_keeps_them_apart() {
+    let (eve, finn) = (person("email:eve@example.com"), person("email:finn@example.com"));
+    says(
+        &["eve@example.com", "finn@example.com"],
+        &format!(
+            "\
+email:eve@example.com and email:finn@example.com are two people:
+  {eve}  email:eve@example.com
+  {finn}  email:finn@example.com
+
+rows link them so, but not all of it counts:
+
+  email:eve@example.com — device:kiosk: 1 row
+      web  web.ndjson:6  2025-06-22T10:00:00.000Z
+  email:finn@example.com — device:kiosk: 1 row
+      web  web.ndjson:7  2025-06-23T10:00:00.000Z
+      does not count (different): a decision says that email:eve@example.com and \
+             email:finn@example.com are different people
+      it would make {finn} and {eve} one
+"
+        ),
+    );
+}
+
+#[test]
+fn two_people_are_told_by_the_rule_that_withholds_their_link_or_that_there_is_none() {
+    let rules = |one: &str, other: &str| {
+        let answer = answers(&[one, other]);
+        assert_eq!(answer["same_person"], false);
+        let links = answer["chain"].as_array().expect("a chain").clone();
+        links.iter().map(|link| link["withheld"]["rule"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(rules("C1", "C2"), [Value::Null, json!("at_most")]);
+    assert_eq!(rules("C3", "C4"), [json!("shared_after"), json!("shared_after")]);
+    let (ada, dora) = (person("customer:C1"), person("customer:C6"));
+    says(
+        &["C1", "C6"],
+        &format!(
+            "\
+customer:C1 and customer:C6 are two people:
+  {ada}  customer:C1
+  {dora}  customer:C6
+
+nothing links them
+"
+        ),
+    );
+}
+
+#[test]
+fn a_segment_is_told_term_by_term_with_what_time_will_change() {
+    let ada = person("customer:C1");
+    says(
+        &["C1", "--segment", "quiet_spenders"],
+        &format!(
+            "\
+{ada} is in quiet_spenders, at 2025-07-01T00:00:00.000Z
+
+  true   all of
+  true     segment spenders
+  true       spent > 100                               spent = 130.00
+  true     any of
+  false      name IS NULL                              name = \"Ada\"
+  true       not
+  false        now() - last_seen < INTERVAL '10 days'  last_seen = \"2025-06-20T10:00:00.000Z\"
+
+time alone does not change it in what can be foreseen
+"
+        ),
+    );
+    // It ends before its term of time does: what was spent leaves the window.
+    says(
+        &["C1", "--segment", "lately"],
+        &format!(
+            "\
+{ada} is in lately, at 2025-07-01T00:00:00.000Z
+  Spent and seen not long ago
+
+  true  all of
+  true    spent_30d > 20                             spent_30d = 49.50
+  true    last_seen > now() - INTERVAL '1000 hours'  last_seen = \"2025-06-20T10:00:00.000Z\", \
+             false from 2025-08-01T02:00:00.000Z
+
+leaves at 2025-07-10T10:00:00.000Z, if nothing else happens
+"
+        ),
+    );
+}
+
+#[test]
+fn an_attribute_is_told_by_identifier_and_source_and_by_its_last_rows() {
+    let ada = person("customer:C1");
+    says(
+        &["C1", "--attribute", "spent_30d"],
+        &format!(
+            "\
+{ada}, at 2025-07-01T00:00:00.000Z
+
+spent_30d = 49.50
+  sum(amount)
+
+  by identifier and source, each from its rows alone
+    customer:C1            web  1 row  40.00
+    email:ada@example.com  web  1 row  9.50
+
+  rows, the newest first
+    web  web.ndjson:4  2025-06-20T10:00:00.000Z  email:ada@example.com  9.50   leaves at \
+             2025-07-20T10:00:00.000Z
+    web  web.ndjson:3  2025-06-10T10:00:00.000Z  customer:C1            40.00  leaves at \
+             2025-07-10T10:00:00.000Z
+    web  web.ndjson:2  2025-05-25T10:00:00.000Z  customer:C1            80.50  left at \
+             2025-06-24T10:00:00.000Z
+"
+        ),
+    );
+    let basket = answers(&["C1", "--attribute", "basket"]);
+    assert_eq!(basket["sql"], "spent / nullif(purchases, 0)");
+    let from: Vec<_> = basket["from"].as_array().expect("a list").clone();
+    let values = from.iter().map(|of| (of["attribute"].as_str(), of["value"].to_string()));
+    let expected = [(Some("spent"), "130.0".to_owned()), (Some("purchases"), "3".to_owned())];
+    assert_eq!(values.collect::<Vec<_>>(), expected);
+    says(
+        &["C3", "--attribute", "spent"],
+        &format!(
+            "\
+{}, at 2025-07-01T00:00:00.000Z
+
+spent = null
+  sum(amount)
+  no row gives it a value
+",
+            person("customer:C3")
+        ),
+    );
+}
+
+#[test]
+fn an_id_that_was_given_up_leads_to_who_has_become_of_it() {
+    let tablet = person("device:tablet");
+    let answer = answers(&[&tablet]);
+    assert_eq!(answer["person"], person("customer:C1"));
+    assert_eq!(answer["formerly"], tablet);
+}
+
+#[test]
+fn who_is_not_known_is_told_with_what_is_near() {
+    fails(
+        &["ada@exampel.com"],
+        "error: nobody is known as 'ada@exampel.com'; did you mean email:ada@example.com?\n",
+    );
+    fails(&["C1", "nobody-at-all"], "error: nobody is known as 'nobody-at-all'\n");
+    // The corrected record's address, which no row that stands carries.
+    fails(&["email:old@example.com"], "error: nobody is known as 'email:old@example.com'\n");
+    fails(
+        &["C1", "--segment", "spender"],
+        "error: no segment is named 'spender': did you mean 'spenders'?\n",
+    );
+    fails(
+        &["C1", "--attribute", "spend"],
+        "error: no attribute is named 'spend': did you mean 'spent'?\n",
+    );
+}
+
+/// The answer must be what the engine says of everyone in its outputs.
+#[test]
+fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
+    let out = tempfile::tempdir().expect("a folder");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why");
+    let spec = folder.join("shop.yaml");
+    let run = Command::new(env!("CARGO_BIN_EXE_selfsame"))
+        .args(["run", spec.to_str().expect("a path"), "--clock", NOW, "--until-end"])
+        .current_dir(out.path())
+        .output()
+        .expect("the command starts");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let lines = std::fs::read_to_string(out.path().join("out/profiles.ndjson")).expect("text");
+    let mut profiles = std::collections::BTreeMap::new();
+    for line in lines.lines() {
+        let record: Value = serde_json::from_str(line).expect("JSON");
+        let person = record["key"].as_str().expect("text").to_owned();
+        profiles.insert(person, record["value"].clone());
+    }
+    profiles.retain(|_, profile| !profile.is_null());
+    assert_eq!(profiles.len(), 11);
+    let clock: Clock = NOW.parse().expect("a clock");
+    let ask = |id: &str, question: Question| {
+        let plan = spec::load(&spec).expect("it is well");
+        let answer = why(plan, clock, id, &question).expect("an answer");
+        serde_json::to_value(&answer).expect("JSON")
+    };
+    for (person, profile) in profiles {
+        let told = ask(&person, Question::Person);
+        assert_eq!(told["person"], person);
+        let mut identifiers = json!({});
+        for of in told["identifiers"].as_array().expect("a list") {
+            let kind = of["type"].as_str().expect("text");
+            if identifiers.get(kind).is_none() {
+                identifiers[kind] = json!([]);
+            }
+            identifiers[kind].as_array_mut().expect("a list").push(of["value"].clone());
+        }
+        assert_eq!(identifiers, profile["identifiers"], "{person}");
+        for (name, value) in profile["attributes"].as_object().expect("an object") {
+            let told = ask(&person, Question::Attribute(name.clone()));
+            assert_eq!(told["value"], *value, "{person} {name}");
+        }
+        for segment in ["spenders", "quiet_spenders", "lately"] {
+            let told = ask(&person, Question::Segment(segment.to_owned()));
+            let is_in = profile["segments"].as_array().expect("a list").contains(&json!(segment));
+            assert_eq!(told["is_in"], is_in, "{person} {segment}");
+            assert_eq!(told["terms"]["value"] == json!(true), is_in, "{person} {segment}");
+        }
+    }
+}
