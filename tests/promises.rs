@@ -6,6 +6,8 @@
 
 #[path = "oracle/found.rs"]
 mod found;
+#[path = "oracle/joined.rs"]
+mod joined;
 mod oracle;
 #[path = "oracle/practice.rs"]
 mod practice;

@@ -16,6 +16,7 @@ use super::columns::column;
 use super::diagnostic::suggest;
 use super::plan::{Joined, JoinedTable, Kind, Source};
 use super::read::{Context, Object, SqlText};
+use super::sessions;
 use super::sources::TIME;
 use super::sql::{Expression, QUALIFIED};
 use super::yaml::Key;
@@ -65,7 +66,9 @@ impl Tables {
         let tables: Vec<Table> = found.collect();
         let fields = fields.fields().iter().map(|field| field.name().as_str());
         let derived = object.map(context, "derive").iter().map(|(key, _)| key.name.as_str());
-        let own: BTreeSet<&str> = fields.chain(derived).chain([TIME]).collect();
+        let sessions: &[&str] = object.get("sessions").map_or(&[], |_| &sessions::COLUMNS);
+        let taken = [TIME].iter().chain(sessions).copied();
+        let own: BTreeSet<&str> = fields.chain(derived).chain(taken).collect();
         let all = tables.iter().flat_map(|table| &table.columns);
         let all: Vec<&String> = all.map(|column| column.name()).collect();
         let is_taken = |name: &String| {

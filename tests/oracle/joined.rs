@@ -1,0 +1,251 @@
+//! Joined tables: what a change of a record does to the rows that name it.
+
+use selfsame::runtime::Clock;
+
+use crate::oracle::check::{Case, folded};
+
+const SHOP: &str = r#"
+sources:
+  orders:
+    files: orders*.ndjson
+    kind: events
+    id: id
+    time: at
+    join: {products: sku}
+    fields: {id: text, at: timestamp, user: text, device: text, sku: text, price: integer, n: integer}
+    derive:
+      cost: products.price * n
+      per_cent: 100 / products.price
+    where: WHERE
+  products:
+    files: products*.ndjson
+    kind: records
+    key: sku
+    time: changed_at
+    deleted: gone
+    fields: {sku: integer, price: integer, department: text, changed_at: timestamp, gone: boolean}
+identity:
+  user: {from: {orders: user}}
+  device: {from: {orders: device}}
+attributes:
+  orders: {from: orders, select: count(*)}
+  spent: {from: orders, select: sum(cost)}
+  dearest: {from: orders, select: max("products.price")}
+  least: {from: orders, select: min(per_cent)}
+  departments: {from: orders, select: count(distinct department)}
+  shoes: {from: orders, select: sum(n), where: department = 'shoes'}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  identities: {files: out/identities.ndjson}
+"#;
+
+/// The case, held against the oracle, and what its profiles come to: each person's attributes, sorted.
+fn attributes(condition: &str, script: &str) -> Vec<String> {
+    let case = Case::told(&SHOP.replace("WHERE", condition), Clock::Wall, script);
+    case.holds();
+    let (state, _) = folded(&case.plan, case.run(2).iter().flatten());
+    let profiles = state.iter().filter(|((output, _), _)| *output == 0);
+    let attributes = profiles.map(|(_, profile)| {
+        let profile: serde_json::Value =
+            serde_json::from_str(&format!("{profile}}}")).expect("a profile");
+        profile["attributes"].to_string()
+    });
+    let mut attributes: Vec<String> = attributes.collect();
+    attributes.sort();
+    attributes
+}
+
+const TWO_BUY_ONE: &str = r#"
+tick 2025-07-05T00:00:00.000Z
+products 0:1 {"sku":7,"price":10,"department":"shoes","changed_at":"2025-07-01T00:00:00Z"}
+orders 0:1 {"id":"1","at":"2025-07-04T00:00:00Z","user":"a","sku":"7","price":1,"n":2}
+orders 0:2 {"id":"2","at":"2025-07-04T00:00:00Z","user":"b","sku":"7","n":3}
+orders 0:3 {"id":"3","at":"2025-07-04T00:00:00Z","user":"b","sku":"8","n":1}
+orders 0:4 {"id":"4","at":"2025-07-04T00:00:00Z","user":"b","n":1}
+"#;
+
+#[test]
+fn a_corrected_price_corrects_the_sums_of_everyone_who_bought_it() {
+    let script = format!(
+        r#"{TWO_BUY_ONE}
+tick 2025-07-05T01:00:00.000Z
+products 0:2 {{"sku":7,"price":4,"department":"shoes","changed_at":"2025-07-02T00:00:00Z"}}
+"#
+    );
+    assert_eq!(
+        attributes("true", &script),
+        [
+            r#"{"dearest":4,"departments":1,"least":25,"orders":1,"shoes":2,"spent":8}"#,
+            r#"{"dearest":4,"departments":1,"least":25,"orders":3,"shoes":3,"spent":12}"#,
+        ]
+    );
+}
+
+#[test]
+fn rows_stay_when_their_product_is_deleted_and_take_it_up_when_it_comes_back() {
+    let deleted = format!(
+        r#"{TWO_BUY_ONE}
+tick 2025-07-05T01:00:00.000Z
+products 0:2 {{"sku":7,"changed_at":"2025-07-02T00:00:00Z","gone":true}}
+"#
+    );
+    let without = r#""departments":0,"least":null"#;
+    assert_eq!(
+        attributes("true", &deleted),
+        [
+            format!(r#"{{"dearest":null,{without},"orders":1,"shoes":null,"spent":null}}"#),
+            format!(r#"{{"dearest":null,{without},"orders":3,"shoes":null,"spent":null}}"#),
+        ]
+    );
+    let back = format!(
+        r#"{deleted}
+tick 2025-07-05T02:00:00.000Z
+products 0:3 {{"sku":7,"price":5,"department":"bags","changed_at":"2025-07-03T00:00:00Z"}}
+"#
+    );
+    assert!(attributes("true", &back)[0].ends_with(r#""orders":1,"shoes":null,"spent":10}"#));
+}
+
+#[test]
+fn a_row_carries_nothing_until_its_product_makes_it_count() {
+    let condition = "coalesce(department, 'none') <> 'test'";
+    let ordered = r#"
+tick 2025-07-05T00:00:00.000Z
+products 0:1 {"sku":7,"price":10,"department":"test","changed_at":"2025-07-01T00:00:00Z"}
+orders 0:1 {"id":"1","at":"2025-07-04T00:00:00Z","user":"a","device":"d","sku":"7","n":2}
+orders 0:2 {"id":"2","at":"2025-07-04T00:00:00Z","user":"a","sku":"8","n":1}
+orders 0:3 {"id":"3","at":"2025-07-04T00:00:00Z","user":"b","device":"d","sku":"8","n":1}
+"#;
+    assert_eq!(
+        attributes(condition, ordered).len(),
+        2,
+        "only an order that counts would link them"
+    );
+    let sold = format!(
+        r#"{ordered}
+tick 2025-07-05T01:00:00.000Z
+products 0:2 {{"sku":7,"price":10,"department":"shoes","changed_at":"2025-07-02T00:00:00Z"}}
+"#
+    );
+    assert_eq!(
+        attributes(condition, &sold),
+        [r#"{"dearest":10,"departments":1,"least":10,"orders":3,"shoes":2,"spent":20}"#]
+    );
+    let withdrawn = format!(
+        r#"{sold}
+tick 2025-07-05T02:00:00.000Z
+products 0:3 {{"sku":7,"department":"test","changed_at":"2025-07-03T00:00:00Z"}}
+"#
+    );
+    assert_eq!(attributes(condition, &withdrawn).len(), 2);
+}
+
+#[test]
+fn what_fails_with_a_product_is_null_until_the_product_is_mended() {
+    let script = format!(
+        r#"{TWO_BUY_ONE}
+tick 2025-07-05T01:00:00.000Z
+products 0:2 {{"sku":7,"price":0,"department":"shoes","changed_at":"2025-07-02T00:00:00Z"}}
+"#
+    );
+    let found = attributes("100 / coalesce(products.price, 1) > 2", &script);
+    assert_eq!(
+        found,
+        [r#"{"dearest":null,"departments":0,"least":null,"orders":2,"shoes":null,"spent":null}"#],
+        "the orders of a product for which the condition fails do not count"
+    );
+    let mended = format!(
+        r#"{script}
+tick 2025-07-05T02:00:00.000Z
+products 0:3 {{"sku":7,"price":20,"department":"shoes","changed_at":"2025-07-03T00:00:00Z"}}
+"#
+    );
+    assert_eq!(attributes("100 / coalesce(products.price, 1) > 2", &mended).len(), 2);
+}
+
+/// Two tables, one after the other, and records that join them.
+const STOCK: &str = r#"
+sources:
+  bought:
+    files: bought*.ndjson
+    kind: records
+    key: id
+    time: at
+    deleted: gone
+    join: {products: sku, stores: store}
+    fields: {id: text, at: timestamp, user: text, device: text, sku: text, store: text, gone: boolean}
+    where: coalesce(kind, '-') <> 'test' and coalesce(country, '-') <> 'XX'
+  products:
+    files: products*.ndjson
+    kind: records
+    key: sku
+    time: at
+    deleted: gone
+    fields: {sku: text, kind: text, price: integer, at: timestamp, gone: boolean}
+  stores:
+    kafka: {topic: stores}
+    kind: records
+    key: store
+    fields: {store: text, country: text, price: integer, user: text}
+kafka: {brokers: "localhost:1"}
+identity:
+  user: {from: {bought: user, stores: user}}
+  device: {from: {bought: device}}
+attributes:
+  last_kind: {from: bought, select: last(kind)}
+  countries: {from: bought, select: array_agg(distinct country)}
+  spent: {from: bought, select: sum(products.price - stores.price)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  identities: {files: out/identities.ndjson}
+"#;
+
+#[test]
+fn the_whole_history_retracted_leaves_nothing() {
+    let script = r#"
+tick 2025-07-05T00:00:00.000Z
+bought 0:1 {"id":"1","at":"2025-07-04T00:00:00Z","user":"a","device":"d","sku":"p","store":"s"}
+bought 0:2 {"id":"2","at":"2025-07-04T00:00:00Z","user":"b","device":"d","sku":"p","store":"t"}
+products 0:1 {"sku":"p","kind":"shoe","price":10,"at":"2025-07-01T00:00:00Z"}
+stores 0:1 @1751587200000000 key=s {"store":"s","country":"DE","price":3,"user":"a"}
+tick 2025-07-05T01:00:00.000Z
+stores 0:2 @1751587300000000 key=t {"store":"t","country":"XX","price":4}
+products 0:2 {"sku":"p","kind":"shoe","price":20,"at":"2025-07-02T00:00:00Z"}
+bought 0:3 {"id":"1","at":"2025-07-04T01:00:00Z","user":"a","device":"e","sku":"p"}
+tick 2025-07-05T02:00:00.000Z
+stores 0:3 @1751587400000000 key=t null
+bought 0:4 {"id":"1","at":"2025-07-04T02:00:00Z","gone":true}
+tick 2025-07-05T03:00:00.000Z
+products 0:3 {"sku":"p","kind":"test","at":"2025-07-03T00:00:00Z"}
+tick 2025-07-05T04:00:00.000Z
+bought 0:5 {"id":"2","at":"2025-07-04T02:00:00Z","gone":true}
+products 0:4 {"sku":"p","at":"2025-07-04T00:00:00Z","gone":true}
+stores 0:4 @1751587500000000 key=s null
+"#;
+    let case = Case::told(STOCK, Clock::Wall, script);
+    case.holds();
+    let (state, _) = folded(&case.plan, case.run(2).iter().flatten());
+    assert!(state.is_empty(), "{state:#?}");
+}
+
+/// A correction that comes too late to stand still says when its identifiers were seen, if it counts.
+#[test]
+fn a_late_correction_says_when_something_was_first_seen_if_it_counts() {
+    for kind in ["shoe", "test"] {
+        let script = format!(
+            r#"
+tick 2025-07-05T00:00:00.000Z
+products 0:1 {{"sku":"p","kind":"{kind}","at":"2025-07-01T00:00:00Z"}}
+stores 0:1 @1751587200000000 key=s {{"store":"s","country":"DE"}}
+bought 0:1 {{"id":"1","at":"2025-07-04T00:00:00Z","user":"a","device":"d"}}
+bought 0:2 {{"id":"2","at":"2025-07-03T00:00:00Z","user":"b","device":"d"}}
+tick 2025-07-05T01:00:00.000Z
+bought 0:3 {{"id":"1","at":"2025-07-02T00:00:00Z","user":"a","sku":"p","store":"s"}}
+tick 2025-07-05T02:00:00.000Z
+bought 0:4 {{"id":"3","at":"2025-07-01T00:00:00Z","user":"b","sku":"p","store":"s"}}
+bought 0:5 {{"id":"3","at":"2025-07-04T00:00:00Z","gone":true}}
+"#
+        );
+        Case::told(STOCK, Clock::Wall, &script).holds();
+    }
+}
