@@ -19,6 +19,7 @@ mod people;
 mod profile;
 mod rows;
 pub mod script;
+mod sessions;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};

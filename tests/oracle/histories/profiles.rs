@@ -56,7 +56,10 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     let more = identified.iter().enumerate().filter(|(at, _)| *at == first || choices.one_in(3));
     let from: Vec<&&Source> = more.map(|(_, source)| source).collect();
     let shared = |column: &&Column| from.iter().all(|source| source.columns.contains(column));
-    let columns: Vec<Column> = from.first()?.columns.iter().filter(shared).cloned().collect();
+    let mut columns: Vec<Column> = from.first()?.columns.iter().filter(shared).cloned().collect();
+    if let [one] = from.as_slice() {
+        columns.extend(one.of_sessions.iter().cloned());
+    }
     let mut all = sql::aggregates(&columns);
     let (select, of) = all.swap_remove(choices.below(all.len()));
     let mut text = match from.as_slice() {
