@@ -18,7 +18,8 @@ pub struct Counts {
     pub segments: Vec<i64>,
     /// Changelog records handed to each output, in the plan's order.
     pub outputs: Vec<u64>,
-    /// Attribute and segment expressions that failed for a person, whose result is null.
+    /// Attribute and segment expressions that failed for a person, and expressions over joined
+    /// columns that failed for a row: their results are null.
     pub failed_expressions: u64,
 }
 

@@ -173,6 +173,21 @@ pub struct Body {
     /// By aggregate.
     pub inputs: Vec<Input>,
     pub verdict: Verdict,
+    /// Of a source that joins tables, and of a table that is joined.
+    pub joining: Option<Arc<Joining>>,
+}
+
+/// What a join needs of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joining {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    pub position: Position,
+    /// Of a table's record, its own key. Of a row that joins, for each table the key that it names;
+    /// `None` for null.
+    pub keys: SmallVec<[Option<u128>; 1]>,
+    /// The values of the columns that the other side's expressions look at, or its own: packed.
+    pub values: Box<[u8]>,
 }
 
 /// What a row says of the identifiers that it carries.

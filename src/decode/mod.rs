@@ -13,12 +13,16 @@ mod decisions;
 mod evaluate;
 mod identifiers;
 mod instant;
+pub mod join;
+mod joined;
 mod json;
 mod needs;
+mod packed;
 mod path;
 mod raw;
 mod rows;
 mod scalar;
+pub mod stages;
 
 use std::sync::Arc;
 
@@ -30,6 +34,7 @@ use crate::row::{Reject, Row};
 use crate::source::{Chunk, Payload};
 use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
+use packed::Packing;
 use raw::{RawRow, Reader};
 
 pub use evaluate::{evaluate, matches};
@@ -45,6 +50,8 @@ pub struct Decoder {
     reader: Reader,
     /// The source's schema cut off before each derived column, and before `time`.
     prefixes: Vec<SchemaRef>,
+    /// Where the source joins tables, or is one.
+    packing: Option<Packing>,
 }
 
 /// What became of a chunk.
@@ -73,7 +80,8 @@ impl Decoder {
         let prefixes = (fields..=fields + of.derived.len())
             .map(|columns| Arc::new(Schema::new(of.schema.fields()[..columns].to_vec())))
             .collect();
-        Decoder { plan, source, reader, prefixes }
+        let packing = Packing::of(of);
+        Decoder { plan, source, reader, prefixes, packing }
     }
 
     /// Decodes a chunk of this decoder's source; `wall` is the wall clock's reading.
@@ -85,7 +93,14 @@ impl Decoder {
         decoded.rows_in = raw.len() as u64;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
         rows::accept(
-            &rows::Context { plan: &plan, source, prefixes: &self.prefixes, chunk, wall },
+            &rows::Context {
+                plan: &plan,
+                source,
+                prefixes: &self.prefixes,
+                packing: self.packing.as_ref(),
+                chunk,
+                wall,
+            },
             &mut raw,
             fields,
             &mut decoded,

@@ -16,6 +16,7 @@ use super::decisions;
 use super::evaluate::{Failures, evaluate, evaluate_where, matches};
 use super::identifiers;
 use super::needs::{check_key, check_time, excused, message_key};
+use super::packed::{Packed, Packing};
 use super::raw::{RawRow, Reading};
 use crate::columns;
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
@@ -28,6 +29,7 @@ pub(super) struct Context<'a> {
     pub plan: &'a Plan,
     pub source: &'a Source,
     pub prefixes: &'a [SchemaRef],
+    pub packing: Option<&'a Packing>,
     pub chunk: &'a Chunk,
     pub wall: Micros,
 }
@@ -71,6 +73,7 @@ pub(super) fn accept(
     let verdicts = verdicts(context, raw, &fates, &batch);
     let identifiers = carried(context, raw, &fates, &batch);
     let inputs = inputs(context, raw, &fates, &batch);
+    let packed = context.packing.map(|packing| Packed::new(packing, source, &batch));
 
     for (place, ((row, identifiers), inputs)) in raw.iter().zip(identifiers).zip(inputs).enumerate()
     {
@@ -87,21 +90,26 @@ pub(super) fn accept(
             Reading::Tombstone { key } => message_key(context.chunk, key.as_ref()).ok(),
             _ => keys.as_ref().map(|keys| keys.value(place)),
         };
+        let key = key.map(key_hash);
+        let position = Position { part: context.chunk.part, offset: row.offset };
         decoded.latest = decoded.latest.max(Some(time));
         decoded.rows.push(Row {
             source: context.chunk.source,
-            key: key.map(key_hash),
+            key,
             time,
-            position: Position { part: context.chunk.part, offset: row.offset },
+            position,
             body: (fate == Fate::Stands).then(|| {
                 let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
-                Arc::new(Body { identifiers, inputs, verdict })
+                let joining = packed.as_ref().map(|packed| {
+                    Arc::new(packed.joining(place, context.chunk.source, position, key))
+                });
+                Arc::new(Body { identifiers, inputs, verdict, joining })
             }),
         });
     }
 }
 
-fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
     // A source may have no field at all: the number of rows is then known from nothing else.
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
@@ -319,7 +327,7 @@ fn set_aside(
 }
 
 /// A column as text: what an id or a key is hashed by.
-fn texts(column: &ArrayRef) -> StringArray {
+pub(super) fn texts(column: &ArrayRef) -> StringArray {
     let texts = cast(column, &DataType::Utf8).expect("an id or a key has a text");
     texts.as_string::<i32>().clone()
 }

@@ -41,7 +41,7 @@ enum Travels {
 
 fn travels(function: Function) -> Travels {
     match function {
-        Function::CountDistinct | Function::Distinct => Travels::Presence,
+        Function::CountDistinct | Function::Distinct | Function::Funnel { .. } => Travels::Presence,
         Function::Mode | Function::Median | Function::Top(_) | Function::Timeline => Travels::Rows,
         _ => Travels::Nothing,
     }
@@ -50,7 +50,7 @@ fn travels(function: Function) -> Travels {
 impl Account {
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
-            Function::Timeline => Account::Dated(HashMap::new()),
+            _ if is_dated(aggregate) => Account::Dated(HashMap::new()),
             function if travels(function) != Travels::Nothing => Account::Values(HashMap::new()),
             Function::Recent(_) => Account::Ordered(Ordered::default()),
             Function::Min | Function::Max | Function::First | Function::Last
@@ -128,7 +128,7 @@ impl Account {
 
 /// Whether the times of rows travel with their values.
 pub fn is_dated(aggregate: &Aggregate) -> bool {
-    matches!(aggregate.function, Function::Timeline)
+    matches!(aggregate.function, Function::Timeline | Function::Funnel { .. })
 }
 
 /// Rows of a tick come in any order, so a count may be below zero (here: wrapped) for a moment.

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map;
 
 use super::aggregate::Account;
+use super::funnel::Funnel;
 use super::halves::Halves;
 use super::partial::in_38_digits;
 use super::tally::Tally;
@@ -25,6 +26,7 @@ pub enum Gathered {
     Sorted(BTreeMap<Datum, i64>),
     Tally(Tally),
     Halves(Halves),
+    Funnel(Funnel),
     /// Of rows that come with their sessions: they are nobody's but the person's.
     Account(Account),
 }
@@ -37,6 +39,7 @@ impl Gathered {
             Function::Distinct => Gathered::Sorted(BTreeMap::new()),
             Function::Mode | Function::Top(_) => Gathered::Tally(Tally::default()),
             Function::Median => Gathered::Halves(Halves::default()),
+            Function::Funnel { within, steps } => Gathered::Funnel(Funnel::new(within, steps)),
             _ => Gathered::Account(Account::new(aggregate)),
         }
     }
@@ -58,6 +61,10 @@ impl Gathered {
             },
             Gathered::Tally(tally) => tally.add(value, diff),
             Gathered::Halves(halves) => halves.add(value, diff),
+            Gathered::Funnel(funnel) => match value {
+                Datum::Integer(step) => funnel.add(*step as usize - 1, time, diff),
+                other => unreachable!("{other:?} is no step"),
+            },
             Gathered::Account(account) => {
                 account.add(aggregate, value, time, diff);
             }
@@ -70,6 +77,7 @@ impl Gathered {
             Gathered::Sorted(values) => values.is_empty(),
             Gathered::Tally(tally) => tally.is_empty(),
             Gathered::Halves(halves) => halves.is_empty(),
+            Gathered::Funnel(funnel) => funnel.is_empty(),
             Gathered::Account(account) => account.is_empty(),
         }
     }
@@ -92,6 +100,10 @@ impl Gathered {
             (Gathered::Halves(halves), _) => {
                 let (lower, upper) = halves.middle()?;
                 mean(lower, upper)
+            }
+            (Gathered::Funnel(funnel), _) => {
+                let times = funnel.furthest().into_iter().map(Datum::Timestamp);
+                Some(Datum::List(times.collect()))
             }
             (Gathered::Account(account), _) => account.partial(aggregate)?.finish(aggregate),
         }

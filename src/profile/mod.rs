@@ -10,6 +10,7 @@
 mod accounts;
 mod aggregate;
 mod exact;
+mod funnel;
 mod gathered;
 mod halves;
 mod members;

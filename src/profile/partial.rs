@@ -195,6 +195,7 @@ impl Partial {
     pub fn of_nothing(aggregate: &Aggregate) -> Option<Datum> {
         match aggregate.function {
             Function::Count | Function::CountDistinct => Some(Datum::Integer(0)),
+            Function::Funnel { .. } => Some(Datum::List([].into())),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@ use timely::worker::Worker;
 use super::Clock;
 use super::inbox::{Batch, Inbox};
 use crate::decode::admit::{Admission, RowChange};
+use crate::decode::join::{self, Outcome, Stage};
 use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order};
 use crate::metrics::{Counts, SharedCounts};
 use crate::profile::Change;
@@ -76,7 +77,8 @@ impl Dataflow {
             let latest = feed(ticks.clone(), &inbox, |batch| batch.latest.take());
             let now = read_clock(clock, ticks, latest);
 
-            let standing = admit(plan, rows, now.clone(), &counts);
+            let admitted = admit(plan, rows, now.clone(), &counts);
+            let standing = join(plan, admitted, &counts);
             let identified = identity::identify(plan, standing.clone());
             let changes = profile::assemble(
                 plan,
@@ -218,4 +220,51 @@ fn admit<'scope>(
             }
         }
     })
+}
+
+/// Rows with what they say over the columns of joined tables; those of other sources as they are.
+fn join<'scope>(
+    plan: &Arc<Plan>,
+    rows: Stream<'scope, RowChange>,
+    counts: &SharedCounts,
+) -> Stream<'scope, RowChange> {
+    let stages = join::stages(plan);
+    if stages == 0 {
+        return rows;
+    }
+    let plan = Arc::clone(plan);
+    let records = {
+        let plan = Arc::clone(&plan);
+        rows.clone().flat_map(move |row| join::record(&plan, &row))
+    };
+    let (mut done, mut joining) = {
+        let (of_done, of_joining) = (Arc::clone(&plan), Arc::clone(&plan));
+        let done = rows.clone().flat_map(move |row| join::joining_row(&of_done, row).err());
+        (done, rows.flat_map(move |row| join::joining_row(&of_joining, row).ok()))
+    };
+    for number in 0..stages {
+        let mut stage = Stage::new(&plan, number);
+        let of_stage = Arc::clone(&plan);
+        let records = records
+            .clone()
+            .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
+        let counts = Rc::clone(counts);
+        let outcomes = in_tick_order(
+            joining.map(join::Arrival::Row).concat(records),
+            Exchange::new(move |arrival: &join::Arrival| Stage::route(number, arrival)),
+            "Join",
+            move |_, batch, outcomes| {
+                counts.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
+            },
+        );
+        done = done.concat(outcomes.clone().flat_map(|outcome| match outcome {
+            Outcome::Change(change) => Some(change),
+            Outcome::Row(_) => None,
+        }));
+        joining = outcomes.flat_map(|outcome| match outcome {
+            Outcome::Row(row) => Some(row),
+            Outcome::Change(_) => None,
+        });
+    }
+    done
 }

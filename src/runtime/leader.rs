@@ -3,7 +3,7 @@
 //! Ringing goes through a dataflow of its own whose time never passes, so that a message arrives as
 //! soon as the network carries it, and wakes a leader that has parked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 use timely::dataflow::operators::probe::{Handle, Probe};
-use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Exchange, Input, Inspect};
+use timely::dataflow::operators::vec::{Broadcast, Filter, Map};
+use timely::dataflow::operators::{Concat, Exchange, Input, Inspect};
 use timely::worker::Worker;
 
 use super::dataflow::Dataflow;
@@ -32,6 +32,8 @@ pub enum Ring {
     Wanted,
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
+    /// Somebody asked this worker's process to stop: every process stops.
+    Stop,
     /// The last word.
     Report(WorkerReport),
 }
@@ -41,24 +43,33 @@ pub struct Bell {
     rope: InputHandle<Tick, CapacityContainerBuilder<Vec<Ring>>>,
     /// On the first worker, what was rung.
     heard: Rc<RefCell<Vec<Ring>>>,
+    /// On every worker, whether some process was asked to stop.
+    stopped: Rc<Cell<bool>>,
     pub silent: Handle<Tick>,
 }
 
 impl Bell {
     pub fn build(worker: &mut Worker) -> Self {
         let heard = Rc::new(RefCell::new(Vec::new()));
+        let stopped = Rc::new(Cell::new(false));
         let (rope, silent) = worker.dataflow_named("bell", |scope| {
             let (rope, rings) = scope.new_input::<Vec<Ring>>();
-            let heard = Rc::clone(&heard);
+            let (heard, stopped) = (Rc::clone(&heard), Rc::clone(&stopped));
             // An input's flush does not reach behind an exchange: what an operator sends does.
-            let (silent, _) = rings
-                .map(std::convert::identity)
-                .exchange(|_| 0)
-                .inspect(move |ring| heard.borrow_mut().push(ring.clone()))
-                .probe();
+            let rings = rings.map(std::convert::identity);
+            let stops = rings.clone().filter(|ring| matches!(ring, Ring::Stop)).broadcast();
+            let stops = stops.inspect(move |_| stopped.set(true));
+            let rings =
+                rings.exchange(|_| 0).inspect(move |ring| heard.borrow_mut().push(ring.clone()));
+            let (silent, _) = rings.concat(stops).probe();
             (rope, silent)
         });
-        Bell { rope, heard, silent }
+        Bell { rope, heard, stopped, silent }
+    }
+
+    /// Whether some process was asked to stop.
+    pub fn stopped(&self) -> bool {
+        self.stopped.get()
     }
 
     pub fn ring(&mut self, ring: Ring) {
@@ -102,6 +113,7 @@ impl Leader {
             match ring {
                 Ring::Wanted => self.wanted = true,
                 Ring::Ended => self.ended += 1,
+                Ring::Stop => {}
                 Ring::Report(report) => self.reports.push(report),
             }
         }

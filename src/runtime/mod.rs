@@ -5,6 +5,7 @@ mod foresee;
 mod inbox;
 mod latency;
 mod leader;
+mod processes;
 mod report;
 mod run;
 mod stepped;

@@ -139,7 +139,7 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
 }
 
 /// Digits in groups of three.
-fn grouped(number: i64) -> String {
+pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (index, digit) in digits.chars().enumerate() {

@@ -1,21 +1,31 @@
 //! A run as a user starts it: sources and sinks opened first, then the workers.
+//!
+//! What fails anywhere ends the run everywhere. A worker that failed can't bring its dataflow to an
+//! end, and to the workers of other processes its silence must not look like one: so it stays as it
+//! is, and the connections break when the process ends.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use timely::CommunicationConfig;
+use timely::communication::WorkerGuards;
+use timely::worker::Worker;
 
 use super::Clock;
 use super::latency::new_histogram;
+use super::processes::{self, Watch};
 use super::report::Report;
 use super::worker::{Process, work};
 use crate::sink::{Failure, SinkError, Writers};
-use crate::source::{self, SourceError};
-use crate::spec::plan::Plan;
+use crate::source::{self, SourceError, said};
+use crate::spec::plan::{Connector, Plan, Source};
+
+/// How often a process that waits for others' goodbye looks whether they are still there.
+const GOODBYE: Duration = Duration::from_millis(100);
 
 /// How to run a plan.
 #[derive(Clone, Debug)]
@@ -67,6 +77,14 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
     let writers = Writers::open(&plan, options.process, &failure)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(Arc::clone(&stop), wake.clone())?;
+    let watch = Watch { failure: failure.clone(), stop: Arc::clone(&stop), wake: wake.clone() };
+    let Some((builders, others)) =
+        processes::connect(&plan, options, &watch).map_err(RunError::Workers)?
+    else {
+        return Ok(None);
+    };
+
+    tracing::info!("{}", announcement(&plan, options));
 
     let process = Process {
         plan: Arc::clone(&plan),
@@ -80,44 +98,75 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
     let handed: Mutex<Vec<_>> =
         Mutex::new(feeds.workers.into_iter().map(|feed| Some((feed, writers.clone()))).collect());
     drop(writers);
-    let config = timely::Config {
-        communication: communication(options),
-        worker: timely::WorkerConfig::default(),
-    };
-    let guards = timely::execute(config, move |worker| {
+    let (sender, ended) = crossbeam_channel::unbounded();
+    let work = move |worker: &mut Worker| {
         let local = worker.index() % process.workers;
         let _ = threads[local].set(std::thread::current());
         let handed = handed.lock().expect("no one panics with it")[local].take();
         let (feed, writers) = handed.expect("each worker starts once");
-        let worked = work(worker, &process, feed, writers);
+        let worked = catch_unwind(AssertUnwindSafe(|| work(worker, &process, feed, writers)));
+        let worked = worked.unwrap_or_else(|panic| {
+            let what = format!("worker {} broke down: {}", worker.index(), said(panic.as_ref()));
+            process.failure.set(what.clone());
+            Err(what)
+        });
+        let failed = worked.is_err();
+        let _ = sender.send(worked);
         // The others of this process may be parked.
         wake();
-        worked
-    })
-    .map_err(RunError::Workers)?;
+        while failed {
+            std::thread::park();
+        }
+    };
+    let config = timely::WorkerConfig::default();
+    let guards =
+        timely::execute::execute_from(builders, others, config, work).map_err(RunError::Workers)?;
     let mut reports = Vec::new();
-    for result in guards.join() {
-        reports.extend(result.map_err(RunError::Workers)?.map_err(RunError::Workers)?);
+    for _ in 0..options.workers {
+        match ended.recv().expect("a worker says how it ended") {
+            Ok(of_worker) => reports.extend(of_worker),
+            Err(why) => {
+                std::mem::forget(guards);
+                return Err(RunError::Workers(failure.get().map_or(why, str::to_owned)));
+            }
+        }
     }
-    if let Some(failure) = failure.get() {
-        return Err(RunError::Workers(failure.to_owned()));
-    }
+    part(guards, &failure);
     let first = options.process == 0;
     Ok(first.then(|| Report::of(&plan, &reports, started.elapsed())))
 }
 
-fn communication(options: &Options) -> CommunicationConfig {
-    match options.hosts.len() {
-        0 | 1 if options.workers == 1 => CommunicationConfig::Thread,
-        0 | 1 => CommunicationConfig::Process(options.workers),
-        _ => CommunicationConfig::Cluster {
-            threads: options.workers,
-            process: options.process,
-            addresses: options.hosts.clone(),
-            report: false,
-            zerocopy: false,
-        },
-    }
+/// What a run is about to do.
+fn announcement(plan: &Plan, options: &Options) -> String {
+    let counted = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    };
+    let process = match options.hosts.len() {
+        0 | 1 => String::new(),
+        processes => format!(" in process {} (of {processes})", options.process),
+    };
+    let is_file = |source: &Source| matches!(source.connector, Connector::Files { .. });
+    let ends = options.until_end || (!options.follow && plan.sources.iter().all(is_file));
+    let until = if ends { "to the end of what there is" } else { "until Ctrl-C stops it" };
+    format!(
+        "{} runs with {}{process}: {} to {}, {until}",
+        plan.name,
+        counted(options.workers, "worker"),
+        counted(plan.sources.len(), "source"),
+        counted(plan.outputs.len(), "output"),
+    )
+}
+
+/// Says goodbye to the other processes. All that there was to do is done: if one is lost just now,
+/// there is nobody left to say it to.
+fn part(guards: WorkerGuards<()>, failure: &Failure) {
+    let (sender, parted) = crossbeam_channel::bounded(0);
+    std::thread::spawn(move || {
+        drop(guards);
+        let _ = sender.send(());
+    });
+    while failure.get().is_none() && parted.recv_timeout(GOODBYE).is_err() {}
 }
 
 /// The first signal ends the reading, and the run once all is sent; the second ends the process.

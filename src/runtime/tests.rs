@@ -215,3 +215,55 @@ attributes:
     });
     assert_eq!(known[2], [merged]);
 }
+
+#[test]
+fn a_funnel_tells_the_furthest_step_and_when_each_was() {
+    let definition = format!(
+        "{SOURCES}
+attributes:
+  checkout:
+    {{from: [web, crm], within: 1 hour, where: category <> 'none',
+     funnel: [category = 'view', \"category in ('view', 'add')\", category = 'order']}}
+  conversion: {{sql: \"checkout_times[3] - checkout_times[1] < interval '10 minutes'\"}}
+"
+    );
+    let row = |source: &'static str, device: &str, at: &str, category: Value| {
+        let at = format!("2025-07-05T{at}Z");
+        (source, json!({"device": device, "user": "u", "at": at, "category": category}))
+    };
+    let now = "2025-07-06T00:00:00Z";
+    let known = run(
+        &definition,
+        &[
+            (
+                now,
+                &[
+                    row("web", "d", "10:00:00", json!("add")),
+                    row("web", "d", "10:01:00", json!(null)),
+                ],
+            ),
+            (
+                now,
+                &[
+                    row("web", "d", "09:30:00", json!("view")),
+                    row("crm", "d", "10:30:00", json!("order")),
+                ],
+            ),
+            (now, &[row("web", "e", "10:25:00", json!("view"))]),
+            // The record says something else now: the order was never there.
+            (now, &[row("crm", "d", "10:40:00", json!("none"))]),
+        ],
+    );
+    let at = |time: &str| format!("2025-07-05T{time}.000Z");
+    let expected = [
+        (0, json!([]), json!(null)),
+        (3, json!([at("09:30:00"), at("09:30:00"), at("10:30:00")]), json!(false)),
+        (3, json!([at("10:25:00"), at("10:25:00"), at("10:30:00")]), json!(true)),
+        (2, json!([at("10:25:00"), at("10:25:00")]), json!(null)),
+    ];
+    for (known, (checkout, times, conversion)) in known.iter().zip(expected) {
+        let expected =
+            json!({"checkout": checkout, "checkout_times": times, "conversion": conversion});
+        assert_eq!(*known, [expected]);
+    }
+}

@@ -10,7 +10,7 @@ use super::Clock;
 use super::dataflow::Dataflow;
 use super::latency::{Latencies, LatencySummary, SharedLatencies, new_histogram};
 use super::leader::{Bell, Leader, Ring};
-use super::report::WorkerReport;
+use super::report::{WorkerReport, grouped};
 use crate::decode::Decoder;
 use crate::sink::{Failure, Writers};
 use crate::source::{Feed, Next};
@@ -24,6 +24,7 @@ const DECODING: Duration = Duration::from_millis(3);
 /// How long an idle worker parks at most; it is woken when something arrives.
 const IDLE: Duration = Duration::from_millis(500);
 const SHARING: Duration = Duration::from_secs(1);
+/// How often progress is logged, in the long run; sooner at first.
 const LOGGING: Duration = Duration::from_secs(10);
 
 /// What the workers of a process share.
@@ -55,9 +56,18 @@ pub fn work(
     let mut state = Reading::Open;
     // The ticks that had been taken from the inbox when this worker last rang.
     let mut rung: Option<u64> = None;
+    let mut stop_told = false;
     while !dataflow.complete.done() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
+        }
+        if bell.stopped() {
+            if !process.stop.swap(true, Ordering::Relaxed) {
+                tracing::info!("stopping, as another process was asked to");
+            }
+        } else if process.stop.load(Ordering::Relaxed) && !stop_told {
+            bell.ring(Ring::Stop);
+            stop_told = true;
         }
         let mut more = false;
         if state == Reading::Open {
@@ -179,7 +189,9 @@ impl Journal {
         self.shared = Instant::now();
         latencies.share(&process.latencies);
         let interval = self.logged.elapsed();
-        if !self.writes || interval < LOGGING {
+        // After 1, 2, 4 and 8 seconds.
+        let before = self.logged - self.started;
+        if !self.writes || interval < before.clamp(SHARING, LOGGING) {
             return;
         }
         self.logged = Instant::now();
@@ -193,7 +205,8 @@ impl Journal {
             let rate = fresh as f64 / interval.as_secs_f64();
             let latency = LatencySummary::of(&recent, process.plan.target_latency);
             let seconds = self.started.elapsed().as_secs();
-            tracing::info!("{seconds} s: {rows} rows, {rate:.0} a second; latency {latency}");
+            let (rows, rate) = (grouped(rows as i64), grouped(rate as i64));
+            tracing::info!("{seconds} s: {rows} rows, {rate} a second; latency {latency}");
         }
     }
 }

@@ -26,8 +26,8 @@ pub enum SinkError {
 pub struct Failure(Arc<OnceLock<String>>);
 
 impl Failure {
+    /// The first failure stands: others mostly follow from it.
     pub fn set(&self, message: String) {
-        tracing::error!("{message}");
         let _ = self.0.set(message);
     }
 

@@ -177,7 +177,7 @@ impl Shared {
 }
 
 /// What a panic said.
-pub(super) fn said(panic: &(dyn Any + Send)) -> String {
+pub fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
 }

@@ -21,7 +21,7 @@ use arrow::array::RecordBatch;
 use crate::time::Micros;
 
 pub use error::SourceError;
-pub use feed::{Feed, Feeds, Next, Options, Readers, start};
+pub use feed::{Feed, Feeds, Next, Options, Readers, said, start};
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
 /// that memory stays bounded and decoding sees that it is too long.

@@ -92,7 +92,7 @@ pub fn types(
             DataType::Boolean => (Some(kept), DataType::Boolean),
             _ => return wrong("a boolean"),
         },
-        Function::Timeline => unreachable!("no name is known of it"),
+        Function::Timeline | Function::Funnel { .. } => unreachable!("they have no name"),
         _ if !numeric => return wrong("a number"),
         Function::Stddev | Function::Variance => (Some(DataType::Float64), DataType::Float64),
         Function::Median => match argument {
@@ -123,7 +123,8 @@ fn name_of(function: Function) -> &'static str {
     KNOWN.iter().find(|(_, known)| same(known)).map_or("count", |(name, _)| name)
 }
 
-fn list_of(item: DataType) -> DataType {
+/// A list of such values.
+pub fn list_of(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", item, true)))
 }
 

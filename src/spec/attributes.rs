@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use super::aggregate;
 use super::fields;
 use super::from_rows::{self, Filed, FromRows};
+use super::funnel;
 use super::instant::Turn;
 use super::order::{in_order, words};
 use super::plan::{Aggregate, Attribute, IdentifierType, Instant, Sessions, Source, Step};
@@ -51,7 +52,7 @@ pub fn read(
                 context.broken(&key.name);
             }
             (Some(_), None) => {
-                for other in ["where", "within", "since", "between"] {
+                for other in ["where", "within", "since", "between", "funnel"] {
                     if object.get(other).is_some() {
                         let message = format!("'{other}' in {} needs 'from'", object.what);
                         context.complain(object.place_of(other), message);
@@ -60,6 +61,27 @@ pub fn read(
                 match object.sql(context, "sql") {
                     Some(text) => derived.push((key, text)),
                     None => context.broken(&key.name),
+                }
+            }
+            (None, _) if object.get("funnel").is_some() => {
+                let times = format!("{}_times", key.name);
+                if entries.iter().any(|(other, _)| other.name == times) {
+                    let message = format!(
+                        "{} is a funnel, which gives '{times}' too, and another attribute has that \
+                         name: choose another",
+                        object.what
+                    );
+                    context.complain(key.place, message);
+                }
+                match funnel::funnel(context, &object, sources, &mut filed) {
+                    Some([furthest, when]) => {
+                        from_rows.push((key.name.clone(), furthest));
+                        from_rows.push((times, when));
+                    }
+                    None => {
+                        context.broken(&key.name);
+                        context.broken(&times);
+                    }
                 }
             }
             (None, _) => {
@@ -72,7 +94,7 @@ pub fn read(
                     context.complain(object.place, message);
                 }
                 match from_rows::select(context, &object, sources, &mut filed) {
-                    Some(attribute) => from_rows.push((key, attribute)),
+                    Some(attribute) => from_rows.push((key.name.clone(), attribute)),
                     None => context.broken(&key.name),
                 }
             }
@@ -92,15 +114,15 @@ pub fn read(
         steps: Vec::new(),
         instants: Vec::new(),
     };
-    for (key, FromRows { text, expression, note }) in from_rows {
+    for (name, FromRows { text, expression, note }) in from_rows {
         let compiled =
             context.dialect.compile(expression, &attributes.aggregate_schema, None, &text.text);
         let Some(expression) = context.check(&text, compiled) else {
-            context.broken(&key.name);
+            context.broken(&name);
             continue;
         };
         attributes.add_attribute(
-            &key.name,
+            &name,
             expression.data_type.clone(),
             Step::Aggregates(expression),
             note,
@@ -121,8 +143,9 @@ pub fn read(
             None,
         );
     }
-    // In the order of the file.
-    let position = |name: &str| entries.iter().position(|(key, _)| key.name == name);
+    // In the order of the file, the times of a funnel behind it.
+    let named = |name: &str| entries.iter().position(|(key, _)| key.name == name);
+    let position = |name: &str| named(name).or_else(|| named(name.strip_suffix("_times")?));
     attributes.attributes.sort_by_key(|attribute| position(&attribute.name));
     attributes
 }

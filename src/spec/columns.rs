@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
+use datafusion_expr::Expr;
 
 use super::fields;
+use super::join::{Derived, Tables};
 use super::plan::{Field, Format, Type};
-use super::read::{Context, Object, sql, text};
+use super::read::{Context, Object, SqlText, sql, text};
 use super::sources::TIME;
 use super::types::{parse_default, parse_type};
 use super::yaml::{Node, Value};
@@ -95,11 +97,12 @@ fn field(
     Some(Field { name: name.to_owned(), data_type, path, default })
 }
 
-/// Further columns, each over those before it.
+/// Further columns, each over those before it; those that look at joined ones are left to `tables`.
 pub fn derive(
     context: &mut Context,
     object: &Object<'_>,
     mut schema: SchemaRef,
+    tables: &mut Tables,
 ) -> (SchemaRef, Vec<(String, super::sql::Expression)>) {
     let mut derived = Vec::new();
     for (key, node) in object.map(context, "derive") {
@@ -109,12 +112,18 @@ pub fn derive(
             context.complain(key.place, message);
             continue;
         }
-        let Some(expression) = derived_column(context, what, node, &schema) else {
+        let Some(found) = derived_column(context, what, node, &schema, tables) else {
             context.broken(&key.name);
             continue;
         };
+        let (text, planned, expression) = found;
+        let column = Arc::new(Column::new(&key.name, expression.data_type.clone(), true));
+        if tables.looked_at(&planned).is_some() {
+            tables.derived.push(Derived { text, planned, column });
+            continue;
+        }
         let mut fields = schema.fields().to_vec();
-        fields.push(Arc::new(Column::new(&key.name, expression.data_type.clone(), true)));
+        fields.push(column);
         schema = Arc::new(Schema::new(fields));
         derived.push((key.name.clone(), expression));
     }
@@ -134,32 +143,43 @@ fn derived_column(
     what: String,
     node: &Node,
     schema: &SchemaRef,
-) -> Option<super::sql::Expression> {
+    tables: &Tables,
+) -> Option<(SqlText, Expr, super::sql::Expression)> {
     let text = sql(context, what, node)?;
-    let planned = context.plan_scalar(&text, schema)?;
+    let all = tables.beside(schema);
+    let planned = context.plan_scalar(&text, &all)?;
     context.no_now(&text, &planned)?;
-    let compiled = context.dialect.compile(planned, schema, None, &text.text);
+    let compiled = context.dialect.compile(planned.clone(), &all, None, &text.text);
     let expression = context.check(&text, compiled)?;
     if has_struct(&expression.data_type) {
         let message = "a struct is no type of a column: derive a column for each of its fields";
         context.complain(text.place, format!("in {}: {message}", text.what));
         return None;
     }
-    Some(expression)
+    Some((text, planned, expression))
 }
 
-/// A column that a field names.
+/// A column of the source's own that a field names.
 pub fn column(
     context: &mut Context,
     what: &str,
     name: &str,
     place: super::Place,
     schema: &Schema,
+    joined: &[FieldRef],
 ) -> Option<usize> {
     if let Some((index, _)) = schema.column_with_name(name) {
         return Some(index);
     }
     if context.is_broken(name) {
+        return None;
+    }
+    if joined.iter().any(|column| column.name() == name) {
+        let message = format!(
+            "{what}: '{name}' comes from a joined table, and changes when that does: name a column \
+             of the source's own"
+        );
+        context.complain(place, message);
         return None;
     }
     let names: Vec<&str> =

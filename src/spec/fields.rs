@@ -1,69 +1,8 @@
 //! What a definition file may contain: the one table behind the reader's checks, the JSON Schema and
 //! the reference.
 
-/// What a value looks like.
-#[derive(Clone, Debug)]
-pub enum Shape {
-    Text,
-    /// SQL over what the description says.
-    Sql,
-    /// A type of the language; a list's stands in brackets, which make it a list to YAML.
-    Type,
-    /// A number and a unit, as in `30 days`.
-    Duration,
-    /// A whole number from 1.
-    Count,
-    /// One of a few words.
-    Choice(&'static [&'static str]),
-    /// A text or a list of texts.
-    Texts,
-    /// So many of the kind.
-    ListOf(&'static Shape, std::ops::RangeInclusive<usize>),
-    Object(&'static [Field]),
-    /// Names chosen by the user.
-    MapOf(&'static Shape),
-    /// Names chosen by the user, beside a few that are known.
-    MapWith(&'static [Field], &'static Shape),
-    /// Either of several.
-    Either(&'static [Shape]),
-    /// Any scalar.
-    Scalar,
-}
-
-impl Shape {
-    pub fn is_map(&self) -> bool {
-        matches!(self, Shape::MapOf(_) | Shape::MapWith(..))
-    }
-}
-
-/// A field of an object.
-#[derive(Debug)]
-pub struct Field {
-    pub name: &'static str,
-    pub shape: Shape,
-    pub required: bool,
-    pub description: &'static str,
-    /// YAML.
-    pub example: &'static str,
-}
-
-const fn field(
-    name: &'static str,
-    shape: Shape,
-    description: &'static str,
-    example: &'static str,
-) -> Field {
-    Field { name, shape, required: false, description, example }
-}
-
-const fn required(
-    name: &'static str,
-    shape: Shape,
-    description: &'static str,
-    example: &'static str,
-) -> Field {
-    Field { name, shape, required: true, description, example }
-}
+pub use super::shape::{Field, Shape};
+use super::shape::{field, required};
 
 /// A small whole of what has these fields, for messages.
 pub fn example(fields: &[Field]) -> &'static str {
@@ -71,6 +10,7 @@ pub fn example(fields: &[Field]) -> &'static str {
         (DEFINITION, "{sources: …, identity: …, outputs: …}"),
         (KAFKA, "{brokers: \"localhost:9092\"}"),
         (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
+        (SESSIONS, "{gap: 30 minutes}"),
         (SOURCE_KAFKA, "{topic: web.events}"),
         (SOURCE_FIELD, "{type: text, path: properties.email}"),
         (IDENTIFIER, "{from: {crm: email}}"),
@@ -214,7 +154,8 @@ pub static SOURCE: &[Field] = &[
     field(
         "derive",
         Shape::MapOf(&Shape::Sql),
-        "Further columns, by SQL over the fields and the derived columns before.",
+        "Further columns, by SQL over the fields, the derived columns before and the columns of \
+         joined tables.",
         "{domain: \"split_part(url, '/', 3)\"}",
     ),
     field(
@@ -232,7 +173,21 @@ pub static SOURCE: &[Field] = &[
          session_events (its rows).",
         "{gap: 30 minutes}",
     ),
-    field("join", Shape::MapOf(&Shape::Text), "Not available yet.", "{products: sku}"),
+    field(
+        "join",
+        Shape::MapOf(&Shape::Text),
+        "Tables whose columns are brought in, each with the column of this source that holds the \
+         table's key. A table is a source of records that joins nothing itself. Its columns come \
+         under their own names, or as products.price where that name is taken (products.price can \
+         always be written), and are null where there is no such record. When a record changes, all \
+         that was said with it is corrected. derive, where and attributes can look at them; id, \
+         key, time, deleted and identifiers cannot. A row that 'where' does not count with the \
+         present record carries nothing until it does: no identifiers, no links, no values, and \
+         nothing was seen by it. No row is rejected for what stands in another table: where an \
+         expression over joined columns fails, a column is null, a condition does not hold, and \
+         the failure is counted.",
+        "{products: sku}",
+    ),
 ];
 
 pub static SESSIONS: &[Field] = &[required(
@@ -343,7 +298,8 @@ pub static ATTRIBUTE: &[Field] = &[
     field(
         "within",
         Shape::Duration,
-        "How far back from now() a row counts: while time > now() - within.",
+        "How far back from now() a row counts: while time > now() - within. Of a funnel, how long a \
+         chain may take from its first step to its last.",
         "30 days",
     ),
     field(
@@ -361,6 +317,15 @@ pub static ATTRIBUTE: &[Field] = &[
         "How long ago a row counts, for comparing periods: from the first duration after its time to \
          the second, while now() - second < time <= now() - first.",
         "[30 days, 60 days]",
+    ),
+    field(
+        "funnel",
+        Shape::ListOf(&Shape::Sql, 2..=32),
+        "Instead of 'select': the conditions of the steps. The attribute is the furthest step that \
+         the person's rows reach in order of time (0 for none), and NAME_times the times of the steps \
+         of the chain that comes so far: of several the one that begins latest, and from there each \
+         step as early as it can be. A row may be several steps in turn.",
+        "[\"event = 'Viewed'\", \"event = 'Added'\", \"event = 'Ordered'\"]",
     ),
     field(
         "sql",

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
 use super::aggregate::{self, Call};
-use super::plan::{Aggregate, AggregateInput, Kind, Source};
+use super::plan::{Aggregate, AggregateInput, Source};
 use super::read::{Context, Object, SqlText};
 use super::sessions::{self, OverSessions};
 use super::sql::SqlError;
@@ -51,16 +51,11 @@ pub fn select(
     let (window, note) = windows::window(context, object, sources, &from).unzip();
     let schema = match from.as_slice() {
         [one] if sources[*one].sessions.is_some() => {
-            sessions::with_sessions(&sources[*one].schema, &context.dialect)
+            sessions::with_sessions(sources[*one].columns(), &context.dialect)
         }
         _ => shared_columns(sources, &from),
     };
-    let condition = object.sql(context, "where").map(|text| {
-        let planned = context.plan_scalar(&text, &schema)?;
-        context.no_now(&text, &planned)?;
-        context.is_boolean(&text, &planned, &schema)?;
-        Some(planned)
-    });
+    let condition = object.sql(context, "where").map(|text| condition(context, &text, &schema));
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
     context.no_now(&text, &planned)?;
@@ -92,7 +87,25 @@ pub fn select(
     Some(FromRows { text, expression, note })
 }
 
+/// A condition on rows, planned.
+pub fn condition(context: &mut Context, text: &SqlText, schema: &SchemaRef) -> Option<Expr> {
+    let planned = context.plan_scalar(text, schema)?;
+    context.no_now(text, &planned)?;
+    context.is_boolean(text, &planned, schema)?;
+    Some(planned)
+}
+
 impl Filed {
+    /// The number of an aggregate that is filed already.
+    pub fn known(&self, identity: &str) -> Option<usize> {
+        self.identities.iter().position(|known| *known == identity)
+    }
+
+    pub fn add(&mut self, aggregate: Aggregate, identity: String) {
+        self.aggregates.push(aggregate);
+        self.identities.push(identity);
+    }
+
     /// The number of an aggregate, which is filed unless it is known.
     fn file(
         &mut self,
@@ -109,7 +122,7 @@ impl Filed {
             (one, other) => one.or(other),
         };
         let identity = format!("{from:?} {window:?} {function:?} {argument:?} {condition:?}");
-        if let Some(index) = self.identities.iter().position(|known| *known == identity) {
+        if let Some(index) = self.known(&identity) {
             return Ok(index);
         }
         let dialect = &context.dialect;
@@ -126,11 +139,12 @@ impl Filed {
             return Err(SqlError::new("more than 65,536 aggregates"));
         }
         let mut terms = condition.iter().chain(&argument);
-        let of_sessions = schema.fields().len() > sources[from[0]].schema.fields().len()
+        let of_sessions = schema.fields().len() > sources[from[0]].columns().fields().len()
             && terms.any(sessions::looks_at_them);
+        let mut corrected = false;
         for source in from {
             let source = &mut sources[*source];
-            let columns = if of_sessions { schema } else { &source.schema };
+            let columns = if of_sessions { schema } else { source.columns() };
             let compile = |expression: &Expr, wanted: &DataType| {
                 dialect.compile(expression.clone(), columns, Some(wanted), &text.text)
             };
@@ -141,7 +155,8 @@ impl Filed {
                 _ => None,
             };
             if !of_sessions {
-                source.inputs.push(AggregateInput { aggregate: index as u16, condition, argument });
+                let input = AggregateInput { aggregate: index as u16, condition, argument };
+                corrected |= source.add_input(input);
             }
         }
         if of_sessions {
@@ -153,21 +168,20 @@ impl Filed {
                 text: text.clone(),
             });
         }
-        let corrected = from.iter().any(|source| sources[*source].kind == Kind::Records);
-        self.aggregates.push(Aggregate {
+        let aggregate = Aggregate {
             function,
             argument: wanted,
             output,
             window: *window,
             retracts: window.is_some() || corrected || of_sessions,
             sessions: None,
-        });
-        self.identities.push(identity);
+        };
+        self.add(aggregate, identity);
         Ok(index)
     }
 }
 
-fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
+pub fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
     let mut from = Vec::new();
     for (name, place) in object.texts(context, "from")? {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
@@ -204,11 +218,11 @@ fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Optio
 }
 
 /// The columns that all of the sources have, of one name and type.
-fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
-    let first = &sources[from[0]].schema;
+pub fn shared_columns(sources: &[Source], from: &[usize]) -> SchemaRef {
+    let first = sources[from[0]].columns();
     let shared = first.fields().iter().filter(|field| {
         from.iter().all(|source| {
-            let other = sources[*source].schema.column_with_name(field.name());
+            let other = sources[*source].columns().column_with_name(field.name());
             other.is_some_and(|(_, other)| other.data_type() == field.data_type())
         })
     });

@@ -122,7 +122,8 @@ pub fn decisions(
     let mut text_column = |name: &str| {
         let (text, place) = object.text(context, name)?;
         let what = format!("'{name}' of {}", object.what);
-        let column = column(context, &what, &text, place, &source.schema)?;
+        let joined = source.joined_columns();
+        let column = column(context, &what, &text, place, &source.schema, joined)?;
         let found = source.schema.field(column).data_type();
         if found != &DataType::Utf8 {
             let message = format!("{what}: '{text}' is of type {}, not text", describe(found));
@@ -150,7 +151,8 @@ fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [
         let source = &mut sources[index];
         for (name, place) in texts(context, &what, node).unwrap_or_default() {
             let what = format!("{what}, source '{}'", source.name);
-            let Some(column) = column(context, &what, &name, place, &source.schema) else {
+            let joined = source.joined_columns();
+            let Some(column) = column(context, &what, &name, place, &source.schema, joined) else {
                 context.broken(&source.name);
                 continue;
             };

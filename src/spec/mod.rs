@@ -10,8 +10,10 @@ mod diagnostic;
 mod explain;
 mod fields;
 mod from_rows;
+mod funnel;
 mod identity;
 mod instant;
+mod join;
 mod midnight;
 mod mistake;
 mod order;
@@ -25,6 +27,7 @@ mod reference;
 mod schema;
 mod segments;
 mod sessions;
+mod shape;
 mod sources;
 pub mod sql;
 pub mod terms;
@@ -144,6 +147,9 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         true => outputs::presence(&mut sources, &mut attributes),
         false => Vec::new(),
     };
+    if context.found.is_empty() {
+        join::settle(&mut sources);
+    }
     let says = |node: &yaml::Node| match &node.value {
         yaml::Value::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),
         _ => !node.is_null(),

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::attributes::Attributes;
 use super::fields;
 use super::plan::{
-    Aggregate, AggregateInput, Connector, Function, Kind, Output, Publish, Source, Target,
+    Aggregate, AggregateInput, Connector, Function, Output, Publish, Source, Target,
 };
 use super::read::{Context, Object};
 
@@ -164,13 +164,14 @@ pub fn presence(sources: &mut [Source], attributes: &mut Attributes) -> Vec<(u16
         }
         let aggregate = attributes.aggregates.len() as u16;
         fields.push(Arc::new(Field::new(format!("#{aggregate}"), DataType::Int64, true)));
-        source.inputs.push(AggregateInput { aggregate, condition: None, argument: None });
+        let input = AggregateInput { aggregate, condition: None, argument: None };
+        let retracts = source.add_input(input);
         attributes.aggregates.push(Aggregate {
             function: Function::Count,
             argument: None,
             output: DataType::Int64,
             window: None,
-            retracts: source.kind == Kind::Records,
+            retracts,
             sessions: None,
         });
         presence.push((index as u16, aggregate));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 pub use super::calendar::{Since, Unit};
 pub use super::window::Window;
@@ -71,8 +71,15 @@ pub struct Source {
     pub fields: Vec<Field>,
     /// Further columns, each over the columns before it.
     pub derived: Vec<(String, Expression)>,
-    /// `fields`, then `derived`, then `time` unless a field has that name.
+    /// `fields`, then `derived`, then `time` unless a field has that name: the columns of the
+    /// source's own.
     pub schema: SchemaRef,
+    /// What is said over the columns of tables that are joined to its rows. Its `derived`,
+    /// `condition` and `inputs` look at none of them.
+    pub joined: Option<Joined>,
+    /// As a table: which of its columns sources that join it look at. A source that is nobody's
+    /// table has none.
+    pub looked_up: Vec<usize>,
     /// The column that holds an event's id or a record's key; `None` only for events.
     pub key: Option<usize>,
     /// The column that holds the row's time; `None`: the broker's or the file's order.
@@ -189,6 +196,73 @@ pub struct Field {
     pub default: Option<Datum>,
 }
 
+impl Source {
+    /// All columns that attributes can be over: its own, then those that come by joins.
+    pub fn columns(&self) -> &SchemaRef {
+        self.joined.as_ref().map_or(&self.schema, |joined| &joined.schema)
+    }
+
+    /// Those that come by joins.
+    pub fn joined_columns(&self) -> &[FieldRef] {
+        &self.columns().fields()[self.schema.fields().len()..]
+    }
+
+    /// Adds what its rows give to an aggregate; whether that can be taken back.
+    pub fn add_input(&mut self, input: AggregateInput) -> bool {
+        let asked = [&input.condition, &input.argument];
+        let joined = asked.into_iter().flatten().any(|asked| self.looks_at_joined(asked));
+        let records = self.kind == Kind::Records;
+        match &mut self.joined {
+            Some(of_joined) if joined => of_joined.inputs.push(input),
+            _ => self.inputs.push(input),
+        }
+        records || joined || self.joined.as_ref().is_some_and(|of| of.condition.is_some())
+    }
+
+    /// Whether an expression over `columns` looks at one that comes by a join.
+    pub fn looks_at_joined(&self, expression: &Expression) -> bool {
+        let own = self.schema.fields().len();
+        expression.columns().iter().any(|column| *column >= own)
+    }
+}
+
+/// Tables that are joined to a source's rows, and what is said over their columns.
+#[derive(Debug)]
+pub struct Joined {
+    /// Those of which some column is looked at.
+    pub tables: Vec<JoinedTable>,
+    /// The source's own columns, then those of the tables, then columns derived from these.
+    pub schema: SchemaRef,
+    /// The derived columns that are looked at: which column of `schema` each is, over those before.
+    pub derived: Vec<(usize, Expression)>,
+    /// Rows that count.
+    pub condition: Option<Expression>,
+    /// What its rows give to aggregates.
+    pub inputs: Vec<AggregateInput>,
+    /// The source's own columns that any of these looks at.
+    pub carried: Vec<usize>,
+}
+
+/// A table that is joined to a source's rows.
+#[derive(Clone, Debug)]
+pub struct JoinedTable {
+    /// Index into `Plan::sources`.
+    pub source: usize,
+    /// The column of the joining source whose text is the key of the table's record.
+    pub key: usize,
+    /// Where the table's columns start in the joined schema: all but the pseudo-column `time`.
+    pub first: usize,
+    /// How many they are.
+    pub columns: usize,
+}
+
+impl JoinedTable {
+    /// Which columns of the joined schema are the table's.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.columns
+    }
+}
+
 /// What a source's rows give to one aggregate.
 #[derive(Debug)]
 pub struct AggregateInput {
@@ -232,7 +306,8 @@ pub struct Aggregate {
     /// The result's type.
     pub output: DataType,
     pub window: Option<Window>,
-    /// Whether rows it counts can be taken back: a source of `records`, or a window.
+    /// Whether rows it counts can be taken back: a source of `records`, a window, or what it looks
+    /// at comes from a joined table.
     pub retracts: bool,
     /// Index into `Plan::sessions`: its rows come with their sessions, from the person.
     pub sessions: Option<u16>,
@@ -287,6 +362,16 @@ pub enum Function {
     Top(u16),
     /// `array_agg(distinct x)`: sorted, the first 1,000.
     Distinct,
+    /// The times of the steps of the chain that comes furthest: a list of timestamps, empty for none.
+    ///
+    /// A chain is r1 … rj in the order of time (equal times may follow each other, and one row may be
+    /// several steps in turn), ri satisfies step i, and rj comes no more than `within` after r1. Of
+    /// the chains with the most steps it is one that begins latest; from there each step is the
+    /// earliest that there is. Its argument is the step, from 1, that a row satisfies.
+    Funnel {
+        within: Micros,
+        steps: u8,
+    },
     /// Nothing to publish (its column is null): the rows that a person's sessions are made of.
     Timeline,
 }

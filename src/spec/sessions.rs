@@ -192,8 +192,8 @@ fn timeline(
     }
     let timeline = aggregates.len() as u16;
     let brings = brought.fields.len();
-    let argument = brought.as_struct(dialect, &source.schema)?;
-    source.inputs.push(AggregateInput { aggregate: timeline, condition: None, argument });
+    let argument = brought.as_struct(dialect, source.columns())?;
+    source.add_input(AggregateInput { aggregate: timeline, condition: None, argument });
     aggregates.push(Aggregate {
         function: Function::Timeline,
         argument: None,
@@ -226,7 +226,7 @@ impl Brought {
             if name == TIME || name.starts_with('#') || COLUMNS.contains(&name) {
                 return Ok(Transformed::no(part));
             }
-            let field = source.schema.field_with_name(name)?;
+            let field = source.columns().field_with_name(name)?;
             let name = name.to_owned();
             Ok(Transformed::yes(self.column(&name, field.data_type().clone(), part)))
         })?;

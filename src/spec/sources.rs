@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
 
 use super::columns::{column, columns, derive};
 use super::fields;
+use super::join::{Known, Tables};
 use super::plan::{Connector, Format, KafkaStart, Kind, Source};
 use super::read::{Context, Object};
 use super::sessions;
@@ -26,17 +27,26 @@ pub fn read(
     folder: &Path,
     time_zone: &Arc<str>,
 ) -> Vec<Source> {
-    let mut sources = Vec::new();
+    let (mut known, mut objects) = (Vec::new(), Vec::new());
     for (key, node) in file.map(context, "sources") {
         let what = format!("source '{}'", key.name);
         match Object::read(context, what, node, fields::SOURCE) {
             Some(object) => {
-                sources.push(source(context, &key.name, &object, folder, time_zone));
+                let joins = object.get("join").is_some();
+                known.push(Known { name: key.name.clone(), joins, source: None });
+                objects.push(object);
             }
             None => context.broken(&key.name),
         }
     }
-    sources
+    // Tables are read before the sources that join them.
+    let (join, stand_alone): (Vec<usize>, Vec<usize>) =
+        (0..known.len()).partition(|index| known[*index].joins);
+    for index in stand_alone.into_iter().chain(join) {
+        let (name, object) = (&known[index].name, &objects[index]);
+        known[index].source = Some(source(context, name, object, folder, time_zone, &known));
+    }
+    known.into_iter().filter_map(|known| known.source).collect()
 }
 
 /// What is wrong with it stands for something right, so that all the rest is looked at too.
@@ -46,12 +56,11 @@ fn source(
     object: &Object<'_>,
     folder: &Path,
     time_zone: &Arc<str>,
+    known: &[Known],
 ) -> Source {
-    for not_yet in ["http", "join"] {
-        if object.get(not_yet).is_some() {
-            let message = format!("'{not_yet}' in {} is not available yet", object.what);
-            context.complain(object.place_of(not_yet), message);
-        }
+    if object.get("http").is_some() {
+        let message = format!("'http' in {} is not available yet", object.what);
+        context.complain(object.place_of("http"), message);
     }
     let connector = connector(context, object, folder);
     let format = format(context, object, connector.as_ref());
@@ -62,12 +71,14 @@ fn source(
     };
     let (fields, columns) = columns(context, object, format, time_zone);
     let schema: SchemaRef = Arc::new(Schema::new(columns));
-    let (schema, derived) = derive(context, object, schema);
-    let time = time(context, object, &schema);
+    let mut tables = Tables::read(context, object, &schema, known);
+    let (schema, derived) = derive(context, object, schema, &mut tables);
+    let by_joins = tables.all_columns();
+    let time = time(context, object, &schema, &by_joins);
     if time.is_none() && object.get("time").is_some() {
         context.broken(&time_of(name));
     }
-    let key = key(context, object, kind, &schema);
+    let key = key(context, object, kind, &schema, &by_joins);
     let mut with_time = schema.fields().to_vec();
     if schema.column_with_name(TIME).is_none() {
         with_time.push(Arc::new(Column::new(TIME, context.dialect.timestamp(), true)));
@@ -92,9 +103,26 @@ fn source(
             );
             context.complain(object.place_of("deleted"), message);
         }
+        let planned = context.plan_scalar(&text, &tables.beside(&schema))?;
+        if let Some(column) = tables.looked_at(&planned) {
+            let message = format!(
+                "in {}: '{column}' comes from a joined table, and changes when that does: look at \
+                 columns of the source's own, or leave rows out with 'where'",
+                text.what
+            );
+            context.complain(text.place_of(&column), message);
+            return None;
+        }
         context.condition(&text, &schema)
     });
-    let condition = object.sql(context, "where").and_then(|text| context.condition(&text, &schema));
+    let mut joined = tables.joined(context, object, &schema);
+    let all = joined.as_ref().map_or(&schema, |joined| &joined.schema);
+    let mut condition = object.sql(context, "where").and_then(|text| context.condition(&text, all));
+    if let (Some(joined), Some(found)) = (&mut joined, &condition)
+        && found.columns().iter().any(|column| *column >= schema.fields().len())
+    {
+        joined.condition = condition.take();
+    }
     let micros = |duration: std::time::Duration| duration.as_micros() as i64;
     let id_window = object.duration(context, "id_window");
     if id_window.is_some() && object.get("id").is_none() {
@@ -109,6 +137,8 @@ fn source(
         fields,
         derived,
         schema,
+        joined,
+        looked_up: Vec::new(),
         key,
         time,
         deleted,
@@ -204,10 +234,15 @@ fn format(
     Some(format)
 }
 
-fn time(context: &mut Context, object: &Object<'_>, schema: &Schema) -> Option<usize> {
+fn time(
+    context: &mut Context,
+    object: &Object<'_>,
+    schema: &Schema,
+    joined: &[FieldRef],
+) -> Option<usize> {
     let (name, place) = object.text(context, "time")?;
     let what = format!("'time' of {}", object.what);
-    let index = column(context, &what, &name, place, schema)?;
+    let index = column(context, &what, &name, place, schema, joined)?;
     let found = schema.field(index).data_type();
     if matches!(found, DataType::Timestamp(..)) {
         return Some(index);
@@ -228,6 +263,7 @@ fn key(
     object: &Object<'_>,
     kind: Option<Kind>,
     schema: &Schema,
+    joined: &[FieldRef],
 ) -> Option<usize> {
     let (wanted, other) = match kind {
         Some(Kind::Events) => ("id", "key"),
@@ -252,7 +288,7 @@ fn key(
         return None;
     };
     let what = format!("'{wanted}' of {}", object.what);
-    let index = column(context, &what, &name, place, schema)?;
+    let index = column(context, &what, &name, place, schema, joined)?;
     if matches!(schema.field(index).data_type(), DataType::List(_) | DataType::Float64) {
         let found = super::aggregate::describe(schema.field(index).data_type());
         let message =

@@ -25,7 +25,7 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
-use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::diagnostic::nearest;
 pub use super::mistake::SqlError;
@@ -33,6 +33,9 @@ use super::mistake::position_of;
 
 /// The column that stands for `now()`.
 pub const NOW: &str = "now()";
+
+/// Of a column's metadata: another name that it has in expressions, as `products.price`.
+pub const QUALIFIED: &str = "qualified";
 
 /// What differs between two evaluations of the same row has no place in a definition.
 const VOLATILE: [(&str, &str); 5] = [
@@ -74,7 +77,12 @@ impl Expression {
 
     /// Whether it looks at the column of this index.
     pub fn uses(&self, column: usize) -> bool {
-        collect_columns(&self.physical).iter().any(|used| used.index() == column)
+        self.columns().contains(&column)
+    }
+
+    /// The columns that it looks at.
+    pub fn columns(&self) -> Vec<usize> {
+        collect_columns(&self.physical).iter().map(|used| used.index()).collect()
     }
 }
 
@@ -145,9 +153,11 @@ impl Dialect {
 
     /// As SQL has it, before anything of ours is done to it.
     pub fn parse(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
-        let mut parser = Parser::new(&GenericDialect {})
-            .try_with_sql(text)
+        let tokens = Tokenizer::new(&GenericDialect {}, text)
+            .tokenize_with_location()
             .map_err(|error| SqlError::syntax(&error.to_string(), text))?;
+        let tokens = name_qualified(tokens, schema);
+        let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
         let parsed =
             parser.parse_expr().map_err(|error| SqlError::syntax(&error.to_string(), text))?;
         let rest = parser.peek_token();
@@ -348,4 +358,28 @@ impl Dialect {
             other => return Err(SqlError::new(format!("{other} is no type of the language"))),
         })
     }
+}
+
+/// `products.price` → the column that has this name beside its own.
+fn name_qualified(tokens: Vec<TokenWithSpan>, schema: &Schema) -> Vec<TokenWithSpan> {
+    let named = |table: &Word, column: &Word| {
+        let name = format!("{}.{}", table.value, column.value);
+        let has_it = |field: &&FieldRef| field.metadata().get(QUALIFIED) == Some(&name);
+        schema.fields().iter().find(has_it).map(|field| field.name())
+    };
+    let mut renamed: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        if let Token::Word(column) = &token.token
+            && let [.., before, period] = renamed.as_slice()
+            && let (Token::Word(table), Token::Period) = (&before.token, &period.token)
+            && let Some(name) = named(table, column)
+        {
+            let span = before.span.union(&token.span);
+            renamed.truncate(renamed.len() - 2);
+            renamed.push(TokenWithSpan::new(Token::make_word(name, Some('"')), span));
+            continue;
+        }
+        renamed.push(token);
+    }
+    renamed
 }

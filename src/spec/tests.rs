@@ -159,6 +159,7 @@ fn the_summary_tells_which_rows_count() {
   week:      {from: web, select: sum(price), within: 7 days}
   month:     {from: web, select: sum(price), since: \"date_trunc('month', now())\"}
   last_week: {from: web, select: sum(price), between: [7 days, 14 days]}
+  way:       {from: web, within: 1 day, funnel: [event = 'a', event = 'b', event = 'c']}
 ",
     );
     let summary = super::explain(&plan.unwrap_or_else(|wrong| panic!("{wrong}")));
@@ -171,6 +172,8 @@ fn the_summary_tells_which_rows_count() {
             "  week                decimal(38,2)   within 7 days",
             "  month               decimal(38,2)   since date_trunc('month', now())",
             "  last_week           decimal(38,2)   between 7 days and 14 days ago",
+            "  way                 integer         funnel of 3 steps within 1 day",
+            "  way_times           [timestamp]     when its steps were",
         ]
     );
 }
@@ -232,4 +235,47 @@ fn sessions_are_known_where_all_of_a_persons_rows_are() {
         wrong.expect_err("it is wrong").found()[0].message,
         "'sessions' are of events, source 'crm' has records"
     );
+}
+
+#[test]
+fn funnels_say_what_they_take() {
+    let steps = "funnel: [event = 'a', event = 'b']";
+    for (attribute, message) in [
+        (
+            "{from: web, within: 1 day, funnel: [event = 'a']}",
+            "'funnel' of attribute 'x' is a list of 2 to 32 conditions, as in [event = 'Viewed', \
+             event = 'Ordered']: found 1 of them",
+        ),
+        (
+            "{from: web, within: 1 day, funnel: event = 'a'}",
+            "'funnel' of attribute 'x' is a list of 2 to 32 conditions, as in [event = 'Viewed', \
+             event = 'Ordered']: found a text",
+        ),
+        (
+            "{from: web, within: 1 day, funnel: [event = 'a', price]}",
+            "in step 2 of 'funnel' of attribute 'x': a condition is true or false, found \
+             decimal(12,2)",
+        ),
+        (
+            "{from: web, STEPS}",
+            "attribute 'x' lacks 'within', how long a chain may take, as in within: 1 day",
+        ),
+        (
+            "{from: web, STEPS, within: 1 day, select: count(*)}",
+            "'select' has no place in attribute 'x', a funnel: every row counts that 'where' leaves, \
+             and 'within' is how long a chain may take",
+        ),
+        (
+            "{from: crm, STEPS, within: 1 day}",
+            "'funnel' of attribute 'x' needs the time of rows, and source 'crm' has no 'time'",
+        ),
+        (
+            "{from: web, STEPS, within: 1 day}\n  x_times: {from: web, select: count(*)}",
+            "attribute 'x' is a funnel, which gives 'x_times' too, and another attribute has that \
+             name: choose another",
+        ),
+        ("{sql: '1', STEPS}", "'funnel' in attribute 'x' needs 'from'"),
+    ] {
+        assert_eq!(complaint(&attribute.replace("STEPS", steps)), message);
+    }
 }

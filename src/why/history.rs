@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use crate::decode::Decoder;
 use crate::decode::admit::{Admission, RowChange};
+use crate::decode::stages::Stages;
 use crate::row::{Body, Position, Row};
 use crate::runtime::Clock;
 use crate::source::{self, Next, SourceError};
@@ -48,6 +49,9 @@ pub fn changes(
     let mut decoders: Vec<Decoder> =
         (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
     let mut admission = Admission::new(plan);
+    let mut stages = Stages::new(plan);
+    let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
+    let mut joining: HashMap<Id, Row> = HashMap::new();
     let mut origins = Origins::new();
     let mut now = Micros::MIN;
     loop {
@@ -68,14 +72,39 @@ pub fn changes(
             Clock::Event => now.max(decoded.latest.unwrap_or(now)),
             Clock::Fixed(instant) => instant,
         };
+        let mut changes = Vec::new();
         for row in decoded.rows {
+            if joins[usize::from(row.source)] {
+                joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
+                admission.admit(row, now, &mut changes);
+                continue;
+            }
             let row = Row { body: row.body.as_deref().and_then(&keep), ..row };
             let mut changes = Vec::new();
             admission.admit(row.clone(), now, &mut changes);
             change(&row, changes);
         }
+        for mut told in stages.apply(changes) {
+            let of = told.body.joining.as_ref().expect("a row that takes part in a join says so");
+            let row = &joining[&(of.source, of.position)];
+            if let Some(body) = keep(&told.body) {
+                told.body = body;
+                change(row, vec![told]);
+            }
+        }
     }
     Ok(Ending { origins, now })
+}
+
+/// A row's source and position.
+type Id = (u16, Position);
+
+/// Whether a source's rows are joined with others: then all that they say is kept, since what counts of
+/// it may change.
+fn takes_part(plan: &Plan, source: usize) -> bool {
+    let mut joined = plan.sources.iter().filter_map(|source| source.joined.as_ref());
+    plan.sources[source].joined.is_some()
+        || joined.any(|joined| joined.tables.iter().any(|table| table.source == source))
 }
 
 /// Reads everything, and returns the rows that stand in the end and that `keep` wants.
@@ -85,21 +114,32 @@ pub fn standing(
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
 ) -> Result<(Vec<Standing>, Ending), SourceError> {
     let mut rows: Vec<Option<Standing>> = Vec::new();
-    let mut by_key: HashMap<(u16, u128), usize> = HashMap::new();
+    let mut known: HashMap<Known, usize> = HashMap::new();
     let ending = changes(plan, clock, keep, |row, changes| {
-        let is_record = plan.sources[row.source as usize].kind == Kind::Records;
-        let key = row.key.filter(|_| is_record).map(|key| (row.source, key));
+        let source = usize::from(row.source);
+        let is_record = plan.sources[source].kind == Kind::Records;
+        let known_by = match row.key.filter(|_| is_record) {
+            _ if takes_part(plan, source) => Some(Known::At(row.source, row.position)),
+            key => key.map(|key| Known::By(row.source, key)),
+        };
         if changes.iter().any(|change| change.diff < 0)
-            && let Some(index) = key.and_then(|key| by_key.remove(&key))
+            && let Some(index) = known_by.and_then(|known_by| known.remove(&known_by))
         {
             rows[index] = None;
         }
         for change in changes.into_iter().filter(|change| change.diff > 0) {
-            by_key.extend(key.map(|key| (key, rows.len())));
+            known.extend(known_by.map(|known_by| (known_by, rows.len())));
             rows.push(Some(Standing { row: row.clone(), body: change.body }));
         }
     })?;
     Ok((rows.into_iter().flatten().collect(), ending))
+}
+
+/// How a row that is taken back is found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Known {
+    At(u16, Position),
+    By(u16, u128),
 }
 
 /// Where a row stood, as users find it: `orders.ndjson:12`, or `web.events[0]@4711`.

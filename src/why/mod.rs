@@ -135,7 +135,8 @@ fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError>
 /// What a row says of identifiers alone.
 fn without_inputs(body: &Body) -> Arc<Body> {
     let Body { identifiers, verdict, .. } = body;
-    Arc::new(Body { identifiers: identifiers.clone(), inputs: Vec::new(), verdict: *verdict })
+    let (identifiers, verdict) = (identifiers.clone(), *verdict);
+    Arc::new(Body { identifiers, inputs: Vec::new(), verdict, joining: None })
 }
 
 /// What is known once the first reading is done.

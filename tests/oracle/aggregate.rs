@@ -19,6 +19,10 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
             Some(Datum::Integer(values().collect::<BTreeSet<_>>().len() as i64))
         }
         Function::Timeline => None,
+        Function::Funnel { within, steps } => {
+            let times = funnel(rows, within, i64::from(steps)).into_iter().map(Datum::Timestamp);
+            Some(Datum::List(times.collect()))
+        }
         _ if rows.is_empty() => None,
         Function::Sum => match aggregate.output {
             DataType::Float64 => Some(Datum::Number(exact::sum(&numbers(rows)))),
@@ -97,6 +101,26 @@ fn median(aggregate: &Aggregate, mut values: Vec<Datum>) -> Option<Datum> {
         // Twice the mean, with a digit more: five tenths for each half.
         _ => decimal(whole(&middle) * 5),
     }
+}
+
+/// The times of the chain of steps that comes furthest: of those the one that begins latest, each
+/// further step as early as it can be.
+fn funnel(rows: &[(Micros, Datum)], within: Micros, steps: i64) -> Vec<Micros> {
+    let of = |step: i64| rows.iter().filter(move |(_, value)| *value == Datum::Integer(step));
+    let chain = |start: Micros| {
+        let mut chain = vec![start];
+        for step in 2..=steps {
+            let last = chain[chain.len() - 1];
+            let next = of(step).map(|(time, _)| *time).filter(|time| *time >= last).min();
+            match next {
+                Some(next) if next - start <= within => chain.push(next),
+                _ => break,
+            }
+        }
+        chain
+    };
+    let chains = of(1).map(|(start, _)| chain(*start));
+    chains.max_by_key(|chain| (chain.len(), chain[0])).unwrap_or_default()
 }
 
 fn numbers(rows: &[(Micros, Datum)]) -> Vec<f64> {

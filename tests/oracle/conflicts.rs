@@ -43,7 +43,7 @@ pub fn of_identity(plan: &Plan, identified: &Identified) -> Vec<Conflict> {
 
 /// Where records of a source say one thing of an identifier and rows of another source another: they
 /// tie it to identifiers of one type, and to none in common.
-pub fn of_sources(plan: &Plan, standing: &[&Row]) -> Vec<Conflict> {
+pub fn of_sources(plan: &Plan, standing: &[Row]) -> Vec<Conflict> {
     let mut said: BTreeMap<(&Identifier, usize), BTreeMap<usize, BTreeSet<&str>>> = BTreeMap::new();
     for row in standing {
         let of = row.said.as_ref().expect("it stands");

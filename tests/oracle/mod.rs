@@ -13,6 +13,7 @@ mod csv;
 mod exact;
 mod guards;
 pub mod histories;
+mod join;
 mod json;
 pub mod minimal;
 mod people;
@@ -76,6 +77,7 @@ pub struct Oracle {
     log: Vec<Row>,
     /// Of events with an id, by source and id: when the one that stands arrived.
     arrived: BTreeMap<(usize, String), Micros>,
+    first_seen: FirstSeen,
     state: State,
 }
 
@@ -87,6 +89,7 @@ impl Oracle {
             now: None,
             log: Vec::new(),
             arrived: BTreeMap::new(),
+            first_seen: FirstSeen::default(),
             state: State::new(),
         }
     }
@@ -112,9 +115,14 @@ impl Oracle {
         };
         // What happens in a tick happens at once: of its rows, the first is the one that stood first.
         valid.sort_by_key(|row| (row.source, row.position));
+        let known = self.log.len();
         valid.into_iter().for_each(|row| self.accept(row));
+        let standing = self.standing();
+        let new = said(&self.plan, &self.log[known..], &standing);
+        let standing = said(&self.plan, &standing, &standing);
+        new.iter().chain(&standing).for_each(|row| self.first_seen.note(row));
         let now = self.now.unwrap_or(0);
-        Expected { sent: self.change(now), set_aside, now }
+        Expected { sent: self.change(&standing, now), set_aside, now }
     }
 
     pub fn state(&self) -> &State {
@@ -155,7 +163,7 @@ impl Oracle {
     }
 
     /// The rows that stand: every event, and of records the newest of a key.
-    fn standing(&self) -> Vec<&Row> {
+    fn standing(&self) -> Vec<Row> {
         let mut records: BTreeMap<(usize, &str), &Row> = BTreeMap::new();
         let mut standing = Vec::new();
         for row in &self.log {
@@ -172,34 +180,16 @@ impl Oracle {
         }
         standing.extend(records.into_values());
         standing.retain(|row| row.said.is_some());
-        standing
-    }
-
-    /// The earliest time of any valid row that ever carried an identifier, or a link.
-    fn first_seen(&self) -> FirstSeen {
-        let mut seen = FirstSeen::default();
-        for row in &self.log {
-            let Some(said) = &row.said else { continue };
-            for identifier in &said.identifiers {
-                let first = seen.identifiers.entry(identifier.clone()).or_insert(row.time);
-                *first = row.time.min(*first);
-            }
-            for link in said.links() {
-                let first = seen.links.entry(link).or_insert(row.time);
-                *first = row.time.min(*first);
-            }
-        }
-        seen
+        standing.into_iter().cloned().collect()
     }
 
     /// Works everything out anew, and tells what differs from before.
-    fn change(&mut self, now: Micros) -> Vec<Sent> {
+    fn change(&mut self, standing: &[Row], now: Micros) -> Vec<Sent> {
         let plan = Arc::clone(&self.plan);
-        let standing = self.standing();
         let said: Vec<&Said> = standing.iter().filter_map(|row| row.said.as_ref()).collect();
-        let identified = Identified::new(&plan, &said, &self.first_seen());
+        let identified = Identified::new(&plan, &said, &self.first_seen);
         let mut conflicts = conflicts::of_identity(&plan, &identified);
-        conflicts.extend(conflicts::of_sources(&plan, &standing));
+        conflicts.extend(conflicts::of_sources(&plan, standing));
         let mut state = State::new();
         for person in &identified.people {
             let is_theirs = |said: &Said| {
@@ -207,7 +197,7 @@ impl Oracle {
                 first.is_some_and(|first| person.identifiers.contains(first))
             };
             let rows = standing.iter().filter(|row| row.said.as_ref().is_some_and(is_theirs));
-            let rows: Vec<&Row> = rows.copied().collect();
+            let rows: Vec<&Row> = rows.collect();
             publish(&plan, person, &Profile::new(&plan, person, &rows, now), &mut state);
             conflicts.extend(conflicts::of_person(&plan, person, &rows));
         }
@@ -220,6 +210,30 @@ impl Oracle {
         }
         let before = std::mem::replace(&mut self.state, state);
         changes(&plan, &before, &self.state, &identified.people, now)
+    }
+}
+
+/// The rows that count while others stand, with what they say.
+fn said(plan: &Plan, rows: &[Row], standing: &[Row]) -> Vec<Row> {
+    let with_said = |row: &Row| {
+        let said = join::said(plan, row, standing)?;
+        Some(Row { said: Some(said), ..row.clone() })
+    };
+    rows.iter().filter_map(with_said).collect()
+}
+
+impl FirstSeen {
+    /// A row that counts: it says when something was first seen, whatever becomes of it later.
+    fn note(&mut self, row: &Row) {
+        let Some(said) = &row.said else { return };
+        for identifier in &said.identifiers {
+            let first = self.identifiers.entry(identifier.clone()).or_insert(row.time);
+            *first = row.time.min(*first);
+        }
+        for link in said.links() {
+            let first = self.links.entry(link).or_insert(row.time);
+            *first = row.time.min(*first);
+        }
     }
 }
 

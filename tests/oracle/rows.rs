@@ -49,7 +49,9 @@ pub struct Row {
     pub key: Option<String>,
     pub time: Micros,
     pub position: (u32, u64),
-    /// `None`: its record is gone.
+    /// Its source's own; none for a message without a payload.
+    pub columns: Vec<ArrayRef>,
+    /// What it says by itself. `None`: its record is gone.
     pub said: Option<Said>,
 }
 
@@ -110,7 +112,7 @@ pub fn judge(plan: &Plan, delivery: &Delivery, wall: Micros) -> Verdict {
         return Verdict::Rejected(judged.reasons);
     }
     let (time, position) = (time.expect("checked"), (delivery.part, delivery.offset));
-    Verdict::Valid(Row { source: delivery.source, key, time, position, said })
+    Verdict::Valid(Row { source: delivery.source, key, time, position, columns, said })
 }
 
 /// The values of the source's fields, or why the row has none at all.
@@ -148,6 +150,7 @@ fn without_payload(source: &Source, delivery: &Delivery, wall: Micros) -> Verdic
             key: delivery.key.clone(),
             time,
             position: (delivery.part, delivery.offset),
+            columns: Vec::new(),
             said: None,
         }),
         _ => Verdict::Rejected(reasons),
@@ -348,7 +351,7 @@ fn texts(column: &ArrayRef) -> Vec<Option<String>> {
 }
 
 /// A value's text; `None` for null.
-fn text(column: &ArrayRef) -> Option<String> {
+pub fn text(column: &ArrayRef) -> Option<String> {
     let text = cast(column, &DataType::Utf8).expect("everything has a text");
     text.is_valid(0).then(|| text.as_string::<i32>().value(0).to_owned())
 }

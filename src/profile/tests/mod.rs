@@ -89,11 +89,13 @@ proptest! {
     }
 
     #[test]
-    fn sessions_are_those_of_the_rows_that_stand(
+    fn sessions_and_funnels_are_those_of_the_rows_that_stand(
         ticks in prop::collection::vec((0..3i64, prop::collection::vec(step(), 0..6)), 1..20)
     ) {
         let mut world = World::new(
             "attributes:
+               way:      {from: [web, crm], within: 3 seconds,
+                          funnel: [odd, value > 1, \"letter in ('a', 'd')\"]}
                sessions: {from: web, select: count(distinct session)}
                pages:    {from: web, select: max(session_events)}
                bounces:  {from: web, select: count(*), where: session_events = 1}

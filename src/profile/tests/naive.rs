@@ -20,14 +20,21 @@ pub fn value(plan: &Plan, number: u16, members: &[&Member], now: Micros) -> Opti
         |source: usize| plan.sources[source].inputs.iter().any(|input| input.aggregate == number);
     let rows = members.iter().flat_map(|member| &member.rows).filter(|row| takes(row.source));
     let rows = rows.filter(|row| counts(aggregate.window, row.time, now));
-    let mut values: Vec<(Micros, Datum)> = rows
-        .map(|row| match &aggregate.argument {
-            None => (row.time, Datum::Boolean(true)),
-            Some(data_type) => (row.time, value_of(data_type, row)),
-        })
-        .collect();
+    let values = rows.flat_map(|row| match (&aggregate.argument, aggregate.function) {
+        (_, Function::Funnel { .. }) => satisfied(row),
+        (None, _) => vec![(row.time, Datum::Boolean(true))],
+        (Some(data_type), _) => vec![(row.time, value_of(data_type, row))],
+    });
+    let mut values: Vec<(Micros, Datum)> = values.collect();
     values.sort();
     of_values(aggregate.function, &values)
+}
+
+/// The steps of the tests' funnel that a row is: `odd`, `value > 1`, `letter in ('a', 'd')`.
+fn satisfied(row: &Row) -> Vec<(Micros, Datum)> {
+    let steps = [row.value % 2 == 1, row.value > 1, row.value == 0 || row.value == 3];
+    let numbers = (1..).zip(steps).filter(|(_, satisfied)| *satisfied);
+    numbers.map(|(number, _)| (row.time, Datum::Integer(number))).collect()
 }
 
 /// Each row by itself, with the session that it is in.
@@ -117,6 +124,10 @@ fn of_values(function: Function, values: &[(Micros, Datum)]) -> Option<Datum> {
             return integer(distinct.len());
         }
         Function::Timeline => return None,
+        Function::Funnel { within, steps } => {
+            let times = chain(values, within, steps as i64).into_iter().map(Datum::Timestamp);
+            return Some(Datum::List(times.collect()));
+        }
         _ if count == 0 => return None,
         _ => {}
     }
@@ -189,6 +200,25 @@ fn ranked(values: &[(Micros, Datum)]) -> Vec<(Datum, i64)> {
     }
     counted.sort_by_key(|(value, count)| (-count, value.clone()));
     counted
+}
+
+/// The times of the furthest chain of steps: begun latest, then each step as early as it can be.
+fn chain(values: &[(Micros, Datum)], within: Micros, steps: i64) -> Vec<Micros> {
+    let starts = values.iter().filter(|(_, step)| *step == Datum::Integer(1));
+    let chains = starts.map(|(start, _)| {
+        let mut chain = vec![*start];
+        for step in 2..=steps {
+            let next = values
+                .iter()
+                .find(|(time, of)| *of == Datum::Integer(step) && *time >= chain[chain.len() - 1]);
+            match next {
+                Some((time, _)) if time - start <= within => chain.push(*time),
+                _ => break,
+            }
+        }
+        chain
+    });
+    chains.max_by_key(|chain| (chain.len(), chain[0])).unwrap_or_default()
 }
 
 fn integer_of(value: &Datum) -> i64 {

@@ -207,7 +207,7 @@ impl World {
         });
         let identifiers = smallvec![self.members[of].identifier.clone()];
         let verdict = Verdict::Together;
-        let body = Body { identifiers, inputs: inputs.collect(), verdict };
+        let body = Body { identifiers, inputs: inputs.collect(), verdict, joining: None };
         Posting::Row { time: row.time, diff, body: Arc::new(body) }
     }
 

@@ -57,9 +57,10 @@ impl Identity {
             types.push(Type { name, from, normalize, ignore, at_most, shared_after });
         }
         // Events are somebody's; records may be nobody's, but not all of them.
+        let are_nobodys = types.iter().all(|of| of.from.iter().all(Vec::is_empty));
         let identified = sources.iter().enumerate().map(|(index, source)| {
             let none = types.iter().all(|of| of.from[index].is_empty());
-            let needed = !source.has_records || index == 0;
+            let needed = !source.has_records || are_nobodys && index == 0;
             if none && needed {
                 let texts = source.columns.iter().filter(|c| matches!(c.of, Of::Text | Of::Texts));
                 let column = texts.map(|column| &column.name).find(|name| *name != "id");

@@ -107,9 +107,10 @@ impl History {
             yaml.push_str("time_zone: Europe/Berlin\n");
         }
         yaml.push_str("kafka: {brokers: \"localhost:1\"}\nsources:\n");
-        let numbered = chosen.sources.iter_mut().enumerate();
-        let mut sources: Vec<Source> =
-            numbered.map(|(number, choices)| Source::new(number, choices, &settings)).collect();
+        let mut sources: Vec<Source> = Vec::new();
+        for choices in &mut chosen.sources {
+            sources.push(Source::new(&sources, choices, &settings));
+        }
         if general.one_in(3) {
             sources.push(Source::decisions(general, &settings));
         }

@@ -55,8 +55,9 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     let first = choices.below(identified.len().max(1));
     let more = identified.iter().enumerate().filter(|(at, _)| *at == first || choices.one_in(3));
     let from: Vec<&&Source> = more.map(|(_, source)| source).collect();
-    let shared = |column: &&Column| from.iter().all(|source| source.columns.contains(column));
-    let mut columns: Vec<Column> = from.first()?.columns.iter().filter(shared).cloned().collect();
+    let shared = |column: &Column| from.iter().all(|source| source.all_columns().contains(column));
+    let mut columns = from.first()?.all_columns();
+    columns.retain(shared);
     if let [one] = from.as_slice() {
         columns.extend(one.of_sessions.iter().cloned());
     }

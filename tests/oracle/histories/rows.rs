@@ -5,7 +5,7 @@ use selfsame::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
 
 use super::START;
 use super::choices::Choices;
-use super::sources::{Field, ID, LEFT, RIGHT, STATUS, Source, VERDICT};
+use super::sources::{Field, ID, ITEM, LEFT, RIGHT, SHOP, STATUS, Source, VERDICT};
 use super::sql::Of;
 use crate::oracle::script::Delivery;
 
@@ -185,6 +185,11 @@ fn payload(
                 Flaw::FarAhead => Some("\"9000-01-01T00:00:00Z\"".to_owned()),
                 _ => Some(instant(choices, time)),
             },
+            ITEM | SHOP if choices.one_in(12) => None,
+            ITEM | SHOP => {
+                let key = choices.below(7);
+                Some(if *of == Of::Integer { key.to_string() } else { format!("\"{key}\"") })
+            }
             STATUS => Some(if choices.one_in(6) { "\"gone\"" } else { "\"here\"" }.to_owned()),
             LEFT | RIGHT => {
                 let unknown = types.is_empty() || choices.one_in(12);

@@ -15,10 +15,14 @@ pub struct Source {
     pub has_records: bool,
     pub has_decisions: bool,
     pub fields: Vec<Field>,
-    /// All that expressions can name.
+    /// All that expressions can name, of its own.
     pub columns: Vec<Column>,
     /// What its sessions add, for attributes from it alone.
     pub of_sessions: Vec<Column>,
+    /// What comes by joins.
+    pub joined: Vec<Column>,
+    /// What it joins: the name of a table and the column with its key.
+    joins: Vec<(&'static str, &'static str)>,
     /// Whether rows with the status `gone` delete.
     pub deletes: bool,
     yaml: String,
@@ -36,6 +40,8 @@ pub struct Field {
 const NAMES: [&str; 4] = ["web", "crm", "shop", "app"];
 pub const ID: &str = "id";
 pub const STATUS: &str = "status";
+pub const ITEM: &str = "item";
+pub const SHOP: &str = "place";
 pub const LEFT: &str = "left";
 pub const RIGHT: &str = "right";
 pub const VERDICT: &str = "verdict";
@@ -54,6 +60,8 @@ static TELLING: [Field; 6] = [
     Field { name: "ok", of: Of::Boolean, path: &["ok"] },
     Field { name: "day", of: Of::Date, path: &["day"] },
 ];
+
+const DERIVED: [&str; 2] = ["one", "two"];
 
 static DECIDING: [Field; 3] = [
     Field { name: LEFT, of: Of::Text, path: &[LEFT] },
@@ -77,12 +85,14 @@ impl Source {
             ],
             columns: Vec::new(),
             of_sessions: Vec::new(),
+            joined: Vec::new(),
+            joins: Vec::new(),
             deletes: true,
             yaml: String::new(),
         };
         source.fields.extend(&DECIDING);
         source.name_columns();
-        source.write(&mut Choices::default(), settings, true, true);
+        source.write(&[], &mut Choices::default(), settings, true, true);
         source
     }
 
@@ -91,8 +101,9 @@ impl Source {
         self.columns = self.fields.iter().map(column).collect();
     }
 
-    pub fn new(number: usize, choices: &mut Choices, settings: &Settings) -> Self {
-        let name = NAMES[number];
+    /// The next one; those before can be joined.
+    pub fn new(before: &[Source], choices: &mut Choices, settings: &Settings) -> Self {
+        let name = NAMES[before.len()];
         let has_records = choices.below(2) == 1 || settings.only_records;
         let is_topic = choices.one_in(3);
         let is_csv = !is_topic && choices.one_in(4);
@@ -118,6 +129,17 @@ impl Source {
         let identifying = identifying.filter(|(at, _)| *at == first || choices.below(2) == 0);
         fields.extend(identifying.map(|(_, field)| *field));
         fields.extend(choices.some(&TELLING));
+        let tables = before.iter().filter(|table| table.has_records && table.joins.is_empty());
+        let mut joins = Vec::new();
+        for (table, key) in tables.zip([ITEM, SHOP]) {
+            if choices.below(2) == 0 {
+                continue;
+            }
+            joins.push((table.name, key));
+            let of = if choices.one_in(3) { Of::Integer } else { Of::Text };
+            let path: &[&str] = if key == ITEM { &["item"] } else { &["where", "place"] };
+            fields.push(Field { name: key, of, path });
+        }
         // Of one name, but not of one type with that of other sources.
         if choices.one_in(6)
             && let Some(amount) = fields.iter_mut().find(|field| field.name == "amount")
@@ -133,11 +155,13 @@ impl Source {
             fields,
             columns: Vec::new(),
             of_sessions: Vec::new(),
+            joined: Vec::new(),
+            joins,
             deletes,
             yaml: String::new(),
         };
         source.name_columns();
-        source.write(choices, settings, has_key, has_time);
+        source.write(before, choices, settings, has_key, has_time);
         source
     }
 
@@ -154,7 +178,19 @@ impl Source {
         self.columns.iter().any(|column| column.name == name)
     }
 
-    fn write(&mut self, choices: &mut Choices, settings: &Settings, key: bool, time: bool) {
+    /// All that attributes can be over.
+    pub fn all_columns(&self) -> Vec<Column> {
+        [&self.columns[..], &self.joined].concat()
+    }
+
+    fn write(
+        &mut self,
+        before: &[Source],
+        choices: &mut Choices,
+        settings: &Settings,
+        key: bool,
+        time: bool,
+    ) {
         let mut yaml = format!("  {}:\n", self.name);
         let kind = if self.has_records { "records" } else { "events" };
         let from = if self.is_topic { "kafka: {topic: " } else { "files: " };
@@ -192,7 +228,13 @@ impl Source {
         let default = choices.one_in(4);
         let fields = self.fields.iter().map(|field| field.yaml(default));
         say(format!("fields: {{{}}}", fields.collect::<Vec<_>>().join(", ")));
-        let derived = self.derive(choices, settings);
+        if !self.joins.is_empty() {
+            let joins = self.joins.iter().map(|(table, key)| format!("{table}: {key}"));
+            say(format!("join: {{{}}}", joins.collect::<Vec<_>>().join(", ")));
+        }
+        let number = choices.below(6).saturating_sub(3);
+        self.join(before, &DERIVED[..number], choices);
+        let derived = self.derive(&DERIVED[..number], choices, settings);
         if !derived.is_empty() {
             say(format!("derive: {{{}}}", derived.join(", ")));
         }
@@ -214,7 +256,9 @@ impl Source {
             say(format!("deleted: {}", quoted(others[which])));
         }
         if choices.one_in(4)
-            && let Some(condition) = sql::condition(choices, &self.columns)
+            // When something was first seen depends on when a table's rows came.
+            && let columns = if settings.order_free { self.columns.clone() } else { self.all_columns() }
+            && let Some(condition) = sql::condition(choices, &columns)
             // On a row that deletes and says nothing else, no condition may fail.
             && !(settings.only_records && condition.contains(" / "))
         {
@@ -223,20 +267,56 @@ impl Source {
         self.yaml = yaml;
     }
 
+    /// Adds the columns of tables: under their own names where these are free.
+    fn join(&mut self, before: &[Source], derived: &[&str], choices: &mut Choices) {
+        let of_tables = self.joins.iter().flat_map(|(name, _)| {
+            let table = before.iter().find(|table| table.name == *name).expect("it comes before");
+            let is_own = |column: &&Column| {
+                column.name != "time" || table.fields.iter().any(|field| field.name == "time")
+            };
+            table.columns.iter().filter(is_own).map(move |column| (*name, column.clone()))
+        });
+        let of_tables: Vec<(&str, Column)> = of_tables.collect();
+        for (table, column) in &of_tables {
+            let same = of_tables.iter().filter(|(_, other)| other.name == column.name).count();
+            let name = &column.name;
+            let taken = self.has(name) || derived.contains(&name.as_str()) || name == "time";
+            let name = match (taken || same > 1, choices.below(2)) {
+                (false, _) => name.clone(),
+                (true, 0) => format!("{table}.{name}"),
+                (true, _) => format!("\"{table}.{name}\""),
+            };
+            self.joined.push(Column { name, of: column.of });
+        }
+    }
+
     /// Adds derived columns.
-    fn derive(&mut self, choices: &mut Choices, settings: &Settings) -> Vec<String> {
+    fn derive(
+        &mut self,
+        names: &[&'static str],
+        choices: &mut Choices,
+        settings: &Settings,
+    ) -> Vec<String> {
         let mut derived = Vec::new();
-        let number = choices.below(6).saturating_sub(3);
-        for name in ["one", "two"].into_iter().take(number) {
-            let mut all = sql::scalars(&self.columns);
+        for name in names {
+            let mut own = sql::scalars(&self.columns);
             if self.has("mail") {
-                all.insert(0, ("lower(trim(mail))".to_owned(), Of::Text));
+                own.insert(0, ("lower(trim(mail))".to_owned(), Of::Text));
             }
+            let mut joined =
+                [sql::scalars(&self.joined), sql::pairs(&self.columns, &self.joined)].concat();
             // On a row that deletes and says nothing else, nothing may fail.
-            all.retain(|(text, _)| !(settings.only_records && text.contains(" / ")));
-            let Some((text, of)) = all.get(choices.below(all.len().max(1))) else { break };
+            let may_fail = |(text, _): &(String, Of)| settings.only_records && text.contains(" / ");
+            own.retain(|scalar| !may_fail(scalar));
+            joined.retain(|scalar| !may_fail(scalar));
+            if own.is_empty() && joined.is_empty() {
+                break;
+            }
+            let which = choices.below(own.len() + joined.len());
+            let (text, of) = own.get(which).unwrap_or_else(|| &joined[which - own.len()]);
             derived.push(format!("{name}: {}", quoted(text)));
-            self.columns.push(Column::new(name, *of));
+            let columns = if which < own.len() { &mut self.columns } else { &mut self.joined };
+            columns.push(Column::new(name, *of));
         }
         derived
     }

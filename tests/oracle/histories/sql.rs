@@ -105,6 +105,22 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
     all
 }
 
+/// Expressions over a column of each side.
+pub fn pairs(one: &[Column], other: &[Column]) -> Vec<Typed> {
+    let mut all = Vec::new();
+    for Column { name: a, of } in one {
+        for Column { name: b, .. } in other.iter().filter(|other| other.of == *of) {
+            match of {
+                Text => all.push((format!("coalesce({b}, '-') || {a}"), Text)),
+                Integer => all.push((format!("{a} / {b}"), Integer)),
+                Number => all.push((format!("{a} + {b}"), Number)),
+                _ => all.push((format!("{a} = {b}"), Boolean)),
+            }
+        }
+    }
+    all
+}
+
 /// Aggregates over a person's rows, and expressions over them.
 pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
     let mut arguments: Vec<Typed> =

@@ -1,0 +1,400 @@
+//! Rows beside the records of a table that they name, and what they say while both stand.
+//!
+//! A row says something as soon as it stands, whether its record is there or not; a change of the
+//! record makes it say something else. A source that joins several tables passes through as many
+//! stages, each of which holds its rows by the key that they name of one table; the last evaluates
+//! them. After a tick, what has been told of a row is what it says with the records that stand then.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::admit::RowChange;
+use super::joined::{Asking, Evaluation, Said};
+use crate::row::{Body, Joining, Position};
+use crate::spec::plan::Plan;
+use crate::time::Micros;
+
+/// What arrives at a stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Arrival {
+    /// A table's record, which stands from now on (1) or no longer (-1).
+    Record(Arc<Joining>, i8),
+    Row(JoiningRow),
+}
+
+/// A row on its way through the stages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JoiningRow {
+    time: Micros,
+    /// 1: it stands, with these records. -1: it does no longer. 0: it never did.
+    diff: i8,
+    body: Arc<Body>,
+    /// Of the tables of the stages that it has passed.
+    records: Records,
+}
+
+type Records = Vec<Option<Arc<Joining>>>;
+
+/// What leaves a stage.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// For the stages behind the joins.
+    Change(RowChange),
+    /// For the next stage.
+    Row(JoiningRow),
+}
+
+/// How many stages a plan needs.
+pub fn stages(plan: &Plan) -> usize {
+    let joined = plan.sources.iter().filter_map(|source| source.joined.as_ref());
+    joined.map(|joined| joined.tables.len()).max().unwrap_or(0)
+}
+
+/// The row, if its source joins tables and it was not evaluated yet.
+pub fn joining_row(plan: &Plan, change: RowChange) -> Result<JoiningRow, RowChange> {
+    let joins = plan.sources[usize::from(change.source)].joined.is_some();
+    if !joins || change.body.joining.is_none() {
+        return Err(change);
+    }
+    let RowChange { time, diff, body, .. } = change;
+    Ok(JoiningRow { time, diff, body, records: Records::new() })
+}
+
+/// The record, if its source is a table that others join.
+pub fn record(plan: &Plan, change: &RowChange) -> Option<Arrival> {
+    let joining = change.body.joining.as_ref().filter(|_| change.diff != 0)?;
+    let is_table = plan.sources[usize::from(change.source)].joined.is_none();
+    is_table.then(|| Arrival::Record(Arc::clone(joining), change.diff))
+}
+
+/// A record's table and key, or the null that a row has instead.
+type Key = (u16, Option<u128>);
+
+/// A row's source and position.
+type RowId = (u16, Position);
+
+/// What is held of a key.
+#[derive(Default)]
+struct Group {
+    record: Option<Arc<Joining>>,
+    /// Changes of the record come one by one: the newest stands before the one before it goes.
+    records: i32,
+    rows: HashMap<RowId, Held>,
+}
+
+/// A row that stands.
+struct Held {
+    time: Micros,
+    /// As it was last told; as it came where it never was.
+    body: Arc<Body>,
+    records: Records,
+    told: Told,
+    /// How many times more it came: what is read twice from one position is one row.
+    again: u32,
+}
+
+/// What the stages behind know of a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// It came with the tick at hand.
+    Nothing,
+    /// It stands, but does not count.
+    Withheld,
+    Standing,
+}
+
+/// What a tick touches of a key.
+struct Touched {
+    record_before: Option<Arc<Joining>>,
+    rows: Vec<RowId>,
+}
+
+/// One worker's share of a stage.
+pub struct Stage {
+    plan: Arc<Plan>,
+    /// Which of a source's tables it is for.
+    number: usize,
+    /// By source: those for which it is the last stage.
+    last: Vec<Option<Evaluation>>,
+    groups: HashMap<Key, Group>,
+    /// Of the tick at hand.
+    touched: HashMap<Key, Touched>,
+    /// Rows that came and went, or never stood: only what they say of when something was first
+    /// seen matters.
+    passing: Vec<(Key, JoiningRow)>,
+}
+
+impl Stage {
+    pub fn new(plan: &Arc<Plan>, number: usize) -> Self {
+        let is_last = |source: usize| {
+            let joined = plan.sources[source].joined.as_ref();
+            joined.is_some_and(|joined| joined.tables.len() == number + 1)
+        };
+        let sources = 0..plan.sources.len();
+        let last = sources.map(|index| Evaluation::new(plan, index).filter(|_| is_last(index)));
+        Stage {
+            last: last.collect(),
+            plan: Arc::clone(plan),
+            number,
+            groups: HashMap::new(),
+            touched: HashMap::new(),
+            passing: Vec::new(),
+        }
+    }
+
+    /// Whether a record's table is joined at this stage.
+    pub fn takes(plan: &Plan, number: usize, arrival: &Arrival) -> bool {
+        let Arrival::Record(record, _) = arrival else { return true };
+        let mut joined = plan.sources.iter().filter_map(|source| source.joined.as_ref());
+        joined.any(|joined| {
+            let table = joined.tables.get(number);
+            table.is_some_and(|table| table.source == usize::from(record.source))
+        })
+    }
+
+    /// Which worker holds it.
+    pub fn route(number: usize, arrival: &Arrival) -> u64 {
+        match arrival {
+            Arrival::Record(record, _) => record.keys[0].expect("a record has a key") as u64,
+            Arrival::Row(row) => {
+                let joining = row.joining();
+                joining.keys[number].map_or(joining.position.offset, |key| key as u64)
+            }
+        }
+    }
+
+    /// Applies what a tick brings; how many expressions failed.
+    pub fn apply(&mut self, batch: Vec<Arrival>, outcomes: &mut Vec<Outcome>) -> u64 {
+        for arrival in batch {
+            match arrival {
+                Arrival::Record(record, diff) => self.apply_record(record, diff),
+                Arrival::Row(row) => self.apply_row(row, outcomes),
+            }
+        }
+        let mut passing = vec![Vec::new(); self.last.len()];
+        for (key, row) in std::mem::take(&mut self.passing) {
+            passing[usize::from(row.joining().source)].push((key, row));
+        }
+        let mut failed = 0;
+        for (source, (standing, passing)) in self.asked().into_iter().zip(passing).enumerate() {
+            match self.last[source].take() {
+                None => self.pass_on(&standing, passing, outcomes),
+                Some(evaluation) => {
+                    failed += self.tell(&evaluation, &standing, passing, outcomes);
+                    self.last[source] = Some(evaluation);
+                }
+            }
+        }
+        for (key, _) in self.touched.drain() {
+            if self.groups[&key].is_empty() {
+                self.groups.remove(&key);
+            }
+        }
+        failed
+    }
+
+    fn touch(&mut self, key: Key) -> (&mut Group, &mut Touched) {
+        let group = self.groups.entry(key).or_default();
+        let touched = self
+            .touched
+            .entry(key)
+            .or_insert_with(|| Touched { record_before: group.record.clone(), rows: Vec::new() });
+        (group, touched)
+    }
+
+    fn apply_record(&mut self, record: Arc<Joining>, diff: i8) {
+        let (group, _) = self.touch((record.source, record.keys[0]));
+        group.records += i32::from(diff);
+        if diff > 0 {
+            group.record = Some(record);
+        } else if group.records == 0 {
+            group.record = None;
+        }
+    }
+
+    fn apply_row(&mut self, row: JoiningRow, outcomes: &mut Vec<Outcome>) {
+        let key = self.key_of(row.joining());
+        if row.diff == 0 {
+            self.passing.push((key, row));
+            return;
+        }
+        let id = row.id();
+        // Later stages are told of a row whenever its records change.
+        let again = u32::from(self.number == 0);
+        let (group, touched) = self.touch(key);
+        if row.diff > 0 {
+            let JoiningRow { time, body, records, .. } = row;
+            touched.rows.push(id);
+            match group.rows.get_mut(&id) {
+                Some(held) => {
+                    held.again += again;
+                    held.records = records;
+                }
+                None => {
+                    let held = Held { time, body, records, told: Told::Nothing, again: 0 };
+                    group.rows.insert(id, held);
+                }
+            }
+            return;
+        }
+        let held = group.rows.get_mut(&id).expect("a row that goes has stood");
+        if held.again > 0 {
+            held.again -= 1;
+            return;
+        }
+        let held = group.rows.remove(&id).expect("just found");
+        let is_last = self.last[usize::from(id.0)].is_some();
+        match held.told {
+            Told::Nothing => self.passing.push((key, held.into_row(0))),
+            Told::Standing if is_last => outcomes.push(Outcome::Change(held.change(-1))),
+            Told::Standing => outcomes.push(Outcome::Row(held.into_row(-1))),
+            Told::Withheld => {}
+        }
+    }
+
+    fn key_of(&self, row: &Joining) -> Key {
+        let joined = self.plan.sources[usize::from(row.source)].joined.as_ref();
+        let table = joined.expect("it joins").tables[self.number].source;
+        (table as u16, row.keys[self.number])
+    }
+
+    /// The rows that stand and may say something else than before, by source.
+    fn asked(&self) -> Vec<Vec<(Key, RowId)>> {
+        let mut asked = vec![Vec::new(); self.last.len()];
+        for (key, touched) in &self.touched {
+            let group = &self.groups[key];
+            let mut ask = |id: &RowId| asked[usize::from(id.0)].push((*key, *id));
+            if values(&touched.record_before) == values(&group.record) {
+                let rows = touched.rows.iter();
+                rows.filter(|id| group.rows.contains_key(*id)).for_each(&mut ask);
+            } else {
+                group.rows.keys().for_each(ask);
+            }
+        }
+        asked
+    }
+
+    /// Sends rows with their records to the next stage.
+    fn pass_on(
+        &mut self,
+        standing: &[(Key, RowId)],
+        passing: Vec<(Key, JoiningRow)>,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        for (key, mut row) in passing {
+            row.records.push(self.record(&key).cloned());
+            outcomes.push(Outcome::Row(row));
+        }
+        for (key, id) in standing {
+            let group = self.groups.get_mut(key).expect("it has rows");
+            let held = group.rows.get_mut(id).expect("it stands");
+            held.told = Told::Standing;
+            let mut records = held.records.clone();
+            records.push(group.record.clone());
+            let (time, body) = (held.time, Arc::clone(&held.body));
+            outcomes.push(Outcome::Row(JoiningRow { time, diff: 1, body, records }));
+        }
+    }
+
+    /// Tells what rows say now where that is not what was told; how many expressions failed.
+    fn tell(
+        &mut self,
+        evaluation: &Evaluation,
+        standing: &[(Key, RowId)],
+        passing: Vec<(Key, JoiningRow)>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> u64 {
+        let standing_rows = standing.iter().map(|(key, id)| {
+            let group = &self.groups[key];
+            let held = &group.rows[id];
+            asking(&held.body, &held.records, group.record.as_ref())
+        });
+        let passing_rows =
+            passing.iter().map(|(key, row)| asking(&row.body, &row.records, self.record(key)));
+        let rows: Vec<Asking<'_>> = standing_rows.chain(passing_rows).collect();
+        let (said, failed) = evaluation.evaluate(&rows);
+        let mut said = said.into_iter();
+        for ((key, id), said) in standing.iter().zip(&mut said) {
+            let group = self.groups.get_mut(key).expect("it has rows");
+            let held = group.rows.get_mut(id).expect("it stands");
+            held.settle(evaluation, said, outcomes);
+        }
+        for ((_, row), said) in passing.into_iter().zip(said) {
+            if said.counts {
+                outcomes.push(Outcome::Change(change(row.time, 0, row.body)));
+            }
+        }
+        failed
+    }
+
+    fn record(&self, key: &Key) -> Option<&Arc<Joining>> {
+        self.groups.get(key)?.record.as_ref()
+    }
+}
+
+fn values(record: &Option<Arc<Joining>>) -> Option<&[u8]> {
+    record.as_ref().map(|record| &*record.values)
+}
+
+fn asking<'a>(body: &'a Body, before: &'a Records, record: Option<&'a Arc<Joining>>) -> Asking<'a> {
+    let before = before.iter().map(Option::as_deref);
+    Asking { row: joining(body), records: before.chain([record.map(|record| &**record)]).collect() }
+}
+
+fn joining(body: &Body) -> &Joining {
+    body.joining.as_ref().expect("rows of a source that joins tables say what they ask for")
+}
+
+fn change(time: Micros, diff: i8, body: Arc<Body>) -> RowChange {
+    RowChange { source: joining(&body).source, time, diff, body }
+}
+
+impl JoiningRow {
+    fn joining(&self) -> &Joining {
+        joining(&self.body)
+    }
+
+    fn id(&self) -> RowId {
+        let Joining { source, position, .. } = self.joining();
+        (*source, *position)
+    }
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.record.is_none() && self.records == 0 && self.rows.is_empty()
+    }
+}
+
+impl Held {
+    /// Tells what the row says, unless that has been told.
+    fn settle(&mut self, evaluation: &Evaluation, said: Said, outcomes: &mut Vec<Outcome>) {
+        let stood = self.told == Told::Standing;
+        self.told = if said.counts { Told::Standing } else { Told::Withheld };
+        if !said.counts {
+            if stood {
+                outcomes.push(Outcome::Change(self.change(-1)));
+            }
+            return;
+        }
+        let body = evaluation.body(&self.body, said.inputs);
+        if stood && Arc::ptr_eq(&body, &self.body) {
+            return;
+        }
+        if stood {
+            outcomes.push(Outcome::Change(self.change(-1)));
+        }
+        self.body = body;
+        outcomes.push(Outcome::Change(self.change(1)));
+    }
+
+    fn change(&self, diff: i8) -> RowChange {
+        change(self.time, diff, Arc::clone(&self.body))
+    }
+
+    fn into_row(self, diff: i8) -> JoiningRow {
+        JoiningRow { time: self.time, diff, body: self.body, records: self.records }
+    }
+}

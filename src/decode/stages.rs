@@ -1,0 +1,48 @@
+//! All stages of a plan's joins, one after the other: for whoever reads rows without a dataflow.
+
+use std::sync::Arc;
+
+use super::admit::RowChange;
+use super::join::{Arrival, Outcome, Stage, joining_row, record, stages};
+use crate::spec::plan::Plan;
+
+pub struct Stages {
+    plan: Arc<Plan>,
+    stages: Vec<Stage>,
+}
+
+impl Stages {
+    pub fn new(plan: &Arc<Plan>) -> Self {
+        let stages = (0..stages(plan)).map(|number| Stage::new(plan, number)).collect();
+        Stages { plan: Arc::clone(plan), stages }
+    }
+
+    /// What a tick's changes come to once the joined tables are looked at.
+    pub fn apply(&mut self, changes: Vec<RowChange>) -> Vec<RowChange> {
+        if self.stages.is_empty() {
+            return changes;
+        }
+        let records: Vec<Arrival> =
+            changes.iter().filter_map(|change| record(&self.plan, change)).collect();
+        let (mut done, mut joining) = (Vec::new(), Vec::new());
+        for change in changes {
+            match joining_row(&self.plan, change) {
+                Ok(row) => joining.push(row),
+                Err(change) => done.push(change),
+            }
+        }
+        for (number, stage) in self.stages.iter_mut().enumerate() {
+            let records = records.iter().filter(|of| Stage::takes(&self.plan, number, of)).cloned();
+            let arrivals = joining.drain(..).map(Arrival::Row).chain(records).collect();
+            let mut outcomes = Vec::new();
+            stage.apply(arrivals, &mut outcomes);
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Change(change) => done.push(change),
+                    Outcome::Row(row) => joining.push(row),
+                }
+            }
+        }
+        done
+    }
+}

@@ -1,0 +1,217 @@
+//! Workers and processes: however many there are, what they find is the same, and they start, stop
+//! and fail together.
+
+mod program;
+
+use std::path::Path;
+
+use program::{Running, State, free_addresses, records_in, selfsame};
+
+const CLOCK: &str = "fixed:2025-08-20T00:00:00Z";
+
+/// A generated history with the definition that comes with it.
+fn retail() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let definition = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows/retail/retail.yaml");
+    std::fs::copy(definition, folder.path().join("retail.yaml")).expect("room on the disk");
+    let arguments = ["generate", "--people", "400", "--events", "12000", "--out", "data"];
+    selfsame(folder.path(), &arguments).well();
+    folder
+}
+
+/// Runs the definition in a folder of its own, so that its outputs lie there; returns the summary.
+fn run(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let own = folder.join(name);
+    std::fs::create_dir(&own).expect("room on the disk");
+    selfsame(&own, &[&["run", "../retail.yaml", "--until-end"], arguments].concat()).well()
+}
+
+/// Processes that are to meet, with their hosts file in the folder.
+fn hosts(folder: &Path, processes: usize) -> Vec<String> {
+    let addresses = free_addresses(processes);
+    std::fs::write(folder.join("hosts"), addresses.join("\n")).expect("room on the disk");
+    addresses
+}
+
+fn process(folder: &Path, process: usize, arguments: &[&str]) -> Running {
+    let own = folder.join(format!("process-{process}"));
+    std::fs::create_dir_all(&own).expect("room on the disk");
+    let process = process.to_string();
+    let run = ["run", "../retail.yaml", "--hosts", "../hosts", "--process", &process];
+    Running::start(&own, &[&run[..], arguments].concat())
+}
+
+/// Two processes that follow their files and have sent what there was.
+fn two_that_follow(folder: &Path) -> ([Running; 2], Vec<String>) {
+    let addresses = hosts(folder, 2);
+    // Of those before them.
+    let _ = std::fs::remove_dir_all(folder.join("process-0/out"));
+    let mut both = [0, 1].map(|number| process(folder, number, &["--follow", "--clock", CLOCK]));
+    let profiles = folder.join("process-0/out/profiles.ndjson");
+    both[0].until("profiles are sent", |_| {
+        profiles.metadata().is_ok_and(|profiles| profiles.len() > 10_000)
+    });
+    (both, addresses)
+}
+
+#[test]
+fn the_final_state_is_the_same_for_any_number_of_workers_and_processes() {
+    let retail = retail();
+    let folder = retail.path();
+    run(folder, "one", &["--clock", CLOCK]);
+    let one = State::of(records_in(&folder.join("one/out")));
+    assert!(one.count("profiles") > 300 && one.count("segments") > 50, "there is something to say");
+    assert!(!one.rejects.is_empty());
+    for workers in ["2", "4"] {
+        run(folder, workers, &["--clock", CLOCK, "--workers", workers]);
+        let several = State::of(records_in(&folder.join(workers).join("out")));
+        several.must_be(&one, &format!("{workers} workers"));
+    }
+    hosts(folder, 2);
+    let arguments = ["--until-end", "--workers", "2", "--clock", CLOCK];
+    let [first, second] = [0, 1].map(|number| process(folder, number, &arguments));
+    let summary = first.end().well();
+    assert_eq!(second.end().well(), "", "the first process has the summary of all");
+    assert!(summary.contains(&format!("people{:>26}", one.count("profiles"))), "{summary}");
+    let several = State::of(records_in(&folder.join("process-0/out")));
+    several.must_be(&one, "2 processes of 2 workers");
+    assert!(!folder.join("process-1/out").exists(), "files are written by the first process");
+}
+
+#[test]
+fn the_final_state_is_the_same_for_any_order_of_files_and_any_pace_of_the_clock() {
+    let retail = retail();
+    let folder = retail.path();
+    // Changes come at other instants, so what is compared is what they say.
+    let state = |name: &str| {
+        let state = State::of(records_in(&folder.join(name).join("out")));
+        state.map(|value| value.rsplit_once(",\"at\":").expect("an instant").0.to_owned())
+    };
+    run(folder, "one", &["--clock", "event"]);
+    let one = state("one");
+    run(folder, "four", &["--clock", "event", "--workers", "4"]);
+    state("four").must_be(&one, "4 workers");
+
+    let web = folder.join("data/web");
+    let [first, second] = ["events-0.ndjson", "events-1.ndjson"].map(|name| web.join(name));
+    let swap =
+        [(&first, web.join("swap")), (&second, first.clone()), (&web.join("swap"), second.clone())];
+    swap.iter().for_each(|(from, to)| std::fs::rename(from, to).expect("it is there"));
+    run(folder, "swapped", &["--clock", "event"]);
+    // Rejects say where they were found.
+    let without_rejects = |state: State| State { rejects: Vec::new(), ..state };
+    without_rejects(state("swapped")).must_be(&without_rejects(one), "files the other way round");
+}
+
+#[test]
+fn when_a_process_is_lost_the_others_stop_and_name_it() {
+    let retail = retail();
+    for lost in [1, 0] {
+        let (both, addresses) = two_that_follow(retail.path());
+        both[lost].signal("KILL");
+        let [first, second] = both;
+        let stays = if lost == 0 { second } else { first };
+        let complaint = stays.end().badly();
+        let expected = format!("error: process {lost} at {} is lost (", addresses[lost]);
+        assert!(
+            complaint.lines().last().is_some_and(|line| line.starts_with(&expected)),
+            "{complaint}"
+        );
+        assert!(!complaint.contains("panicked"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_process_that_fails_takes_the_others_with_it() {
+    let retail = retail();
+    let folder = retail.path();
+    let definition = folder.join("retail.yaml");
+    let text = std::fs::read_to_string(&definition).expect("it was written");
+    std::fs::write(&definition, text.replace("products.csv", "products*.csv")).expect("room");
+    let (both, addresses) = two_that_follow(folder);
+    // One of them finds this file and can't go on.
+    std::fs::write(folder.join("data/products-2.csv"), "sku,titel\n").expect("room on the disk");
+    let complaints = both.map(|process| process.end().badly());
+    let failed = complaints.iter().position(|why| why.contains("products-2.csv: no column title"));
+    let failed = failed.unwrap_or_else(|| panic!("{complaints:?}"));
+    let lost = format!("error: process {failed} at {} is lost", addresses[failed]);
+    assert!(complaints[1 - failed].contains(&lost), "{complaints:?}");
+}
+
+#[test]
+fn a_signal_to_one_process_ends_all_of_them_with_everything_sent() {
+    let retail = retail();
+    let folder = retail.path();
+    run(folder, "one", &["--clock", CLOCK]);
+    let one = State::of(records_in(&folder.join("one/out")));
+    for signalled in [0, 1] {
+        let (mut both, _) = two_that_follow(folder);
+        let out = folder.join("process-0/out");
+        both[0].until("all is read", |_| State::of(records_in(&out)) == one);
+        both[signalled].signal("TERM");
+        let [first, second] = both.map(Running::end);
+        assert!(first.out.contains("identifiers"), "{first:?}");
+        first.well();
+        second.well();
+        State::of(records_in(&out)).must_be(&one, "after a signal");
+    }
+}
+
+#[test]
+fn processes_that_do_not_belong_together_say_why() {
+    let retail = retail();
+    let folder = retail.path();
+    let addresses = hosts(folder, 2);
+    let both = |first: Running, second: Running| [first.end().badly(), second.end().badly()];
+
+    let complaints = both(process(folder, 0, &["--workers", "2"]), process(folder, 1, &[]));
+    let [first, second] = &complaints;
+    assert!(
+        first.contains(&format!("process 1 at {} has --workers 1, this one", addresses[1])),
+        "{first}"
+    );
+    assert!(
+        second.contains(&format!("process 0 at {} has --workers 2, this one", addresses[0])),
+        "{second}"
+    );
+
+    let definition = folder.join("retail.yaml");
+    let text = std::fs::read_to_string(&definition).expect("it was written");
+    let first = process(folder, 0, &[]);
+    std::fs::write(folder.join("other.yaml"), text.replace("orders > 0", "orders > 1"))
+        .expect("room");
+    let run = ["run", "../other.yaml", "--hosts", "../hosts", "--process", "1"];
+    let second = Running::start(&folder.join("process-1"), &run);
+    for complaint in both(first, second) {
+        assert!(complaint.contains("runs another definition: give all the same"), "{complaint}");
+    }
+
+    std::fs::write(folder.join("three"), format!("{}\n127.0.0.1:1", addresses.join("\n")))
+        .expect("room");
+    let run = ["run", "../retail.yaml", "--hosts", "../three", "--process", "1"];
+    let complaints = both(process(folder, 0, &[]), Running::start(&folder.join("process-1"), &run));
+    assert!(
+        complaints[0].contains("has a hosts file with 3 processes, this one 2"),
+        "{complaints:?}"
+    );
+}
+
+#[test]
+fn a_process_tells_whom_it_waits_for_and_can_be_ended_meanwhile() {
+    let retail = retail();
+    let folder = retail.path();
+    let addresses = hosts(folder, 2);
+    for (alone, missing) in [(0, 1), (1, 0)] {
+        let mut running = process(folder, alone, &[]);
+        let waiting = format!("waiting for process {missing} at {}", addresses[missing]);
+        running.until("it waits", |running| running.err().contains(&waiting));
+        running.signal("INT");
+        running.end().well();
+    }
+    // Somebody else listens there.
+    let taken = std::net::TcpListener::bind(&addresses[0]).expect("it was free");
+    let complaint = process(folder, 0, &[]).end().badly();
+    let expected = format!("error: process 0 can't listen at {}: ", addresses[0]);
+    assert!(complaint.contains(&expected), "{complaint}");
+    drop(taken);
+}
