@@ -21,6 +21,7 @@ mod profile;
 mod ranks;
 mod rows;
 pub mod script;
+mod sessions;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ use super::aggregate::aggregate;
 use super::calendar;
 use super::people::Person;
 use super::rows::{Row, row_of};
-use super::values;
+use super::{sessions, values};
 
 /// All that a definition says of a person: one row of `Plan::profile_schema`.
 pub struct Profile {
@@ -29,14 +29,15 @@ impl Profile {
             .iter()
             .enumerate()
             .map(|(index, of)| {
-                let counts =
-                    |row: &Row| of.window.as_ref().is_none_or(|w| counts(w, row.time, now));
-                let values = rows.iter().filter(|row| counts(row)).flat_map(|row| {
-                    let said = row.said.as_ref().expect("it stands");
-                    let values = said.values.iter().filter(|(aggregate, _)| *aggregate == index);
-                    values.map(|(_, value)| (row.time, value.clone()))
-                });
-                let value = aggregate(of, &values.collect::<Vec<_>>());
+                let mut values: Vec<(Micros, Datum)> = match of.sessions {
+                    Some(number) => {
+                        sessions::values(&plan.sessions[usize::from(number)], index, rows)
+                    }
+                    None => said(index, rows),
+                };
+                let window = of.window.as_ref();
+                values.retain(|(time, _)| window.is_none_or(|w| counts(w, *time, now)));
+                let value = aggregate(of, &values);
                 columns::array(&of.output, [value.as_ref()])
             })
             .collect();
@@ -118,6 +119,17 @@ impl Profile {
             joined(segments),
         ))
     }
+}
+
+/// What rows give to an aggregate, each with its time.
+fn said(index: usize, rows: &[&Row]) -> Vec<(Micros, Datum)> {
+    let mut given = Vec::new();
+    for row in rows {
+        let values = &row.said.as_ref().expect("it stands").values;
+        let values = values.iter().filter(|(aggregate, _)| *aggregate == index);
+        given.extend(values.map(|(_, value)| (row.time, value.clone())));
+    }
+    given
 }
 
 /// Whether a row of a time counts at a reading of `now()`.

@@ -65,6 +65,9 @@ pub fn attributes(
         if !builds_on_ranks {
             plain.push(Column::new(&name, of));
         }
+        if text.contains(", funnel: ") {
+            attributes.push(Column::new(&format!("{name}_times"), Of::List));
+        }
     }
     attributes
 }
@@ -102,8 +105,6 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     let shared = |column: &Column| from.iter().all(|source| source.all_columns().contains(column));
     let mut columns = from.first()?.all_columns();
     columns.retain(shared);
-    let mut all = sql::aggregates(&columns);
-    let (select, of) = all.swap_remove(choices.below(all.len()));
     let mut text = match from.as_slice() {
         [one] => format!("from: {}", one.name),
         several => {
@@ -111,15 +112,32 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
             format!("from: [{}]", names.join(", "))
         }
     };
-    write!(text, ", select: {}", quoted(&select)).expect("to a string");
+    // A file's order is no time.
+    let timed = from.iter().all(|source| source.is_topic || source.has_time());
+    let is_funnel = timed && choices.one_in(8);
+    if let [one] = from.as_slice()
+        && !is_funnel
+    {
+        columns.extend(one.of_sessions.iter().cloned());
+    }
+    let of = if is_funnel {
+        let steps = (0..2 + choices.below(2)).map(|_| sql::condition(choices, &columns));
+        let steps: Vec<String> = steps.map(|step| quoted(&step.expect("a column"))).collect();
+        let within = choices.pick(&["1 day", "1 hour", "30 days"]);
+        write!(text, ", funnel: [{}], within: {within}", steps.join(", ")).expect("to a string");
+        Of::Integer
+    } else {
+        let mut all = sql::aggregates(&columns);
+        let (select, of) = all.swap_remove(choices.below(all.len()));
+        write!(text, ", select: {}", quoted(&select)).expect("to a string");
+        of
+    };
     if choices.one_in(3)
         && let Some(condition) = sql::condition(choices, &columns)
     {
         write!(text, ", where: {}", quoted(&condition)).expect("to a string");
     }
-    // A file's order is no time.
-    let timed = from.iter().all(|source| source.is_topic || source.has_time());
-    if timed && choices.one_in(3) {
+    if timed && !is_funnel && choices.one_in(3) {
         write!(text, ", {}", choices.pick(&WINDOWS)).expect("to a string");
     }
     Some((text, of))

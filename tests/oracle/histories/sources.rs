@@ -17,6 +17,8 @@ pub struct Source {
     pub fields: Vec<Field>,
     /// All that expressions can name, of its own.
     pub columns: Vec<Column>,
+    /// What its sessions add, for attributes from it alone.
+    pub of_sessions: Vec<Column>,
     /// What comes by joins.
     pub joined: Vec<Column>,
     /// What it joins: the name of a table and the column with its key.
@@ -82,6 +84,7 @@ impl Source {
                 Field { name: STATUS, of: Of::Text, path: &["status"] },
             ],
             columns: Vec::new(),
+            of_sessions: Vec::new(),
             joined: Vec::new(),
             joins: Vec::new(),
             deletes: true,
@@ -151,6 +154,7 @@ impl Source {
             has_decisions: false,
             fields,
             columns: Vec::new(),
+            of_sessions: Vec::new(),
             joined: Vec::new(),
             joins,
             deletes,
@@ -206,6 +210,15 @@ impl Source {
                 "" => {}
                 window => say(format!("id_window: {window}")),
             }
+        }
+        if !self.has_records && time && choices.one_in(3) {
+            say(format!("sessions: {{gap: {}}}", choices.pick(&["1 hour", "30 minutes", "1 day"])));
+            self.of_sessions = vec![
+                Column::new("session", Of::Integer),
+                Column::new("session_start", Of::Timestamp),
+                Column::new("session_seconds", Of::Integer),
+                Column::new("session_events", Of::Integer),
+            ];
         }
         match choices.pick(&["", "", "2 hours", "40 days"]) {
             _ if settings.order_free => say("max_ahead: 5000 days".to_owned()),
