@@ -110,7 +110,7 @@ def definition(path, address, properties):
     for files, topic in TOPICS.items():
         text = text.replace(f"files: {files}", f"kafka: {{topic: {topic}, start: latest}}")
     text = text.replace("format: csv", "format: json")
-    for output in ("profiles", "segments", "identities", "rejects", "vips"):
+    for output in ("profiles", "segments", "identities", "rejects", "conflicts", "vips"):
         text = text.replace(f"files: out/{output}.ndjson", f"kafka: {{topic: out.{output}}}")
     kafka = f"kafka:\n  brokers: {address}\n  properties: {{{properties}}}\n\n"
     path.write_text(text.replace("sources:\n", kafka + "sources:\n", 1))

@@ -1,7 +1,7 @@
 """What a generated retail history comes to, computed without the engine.
 
 A plain reading of the files with Python's own JSON and a union-find: which rows count, who is one
-person, what they bought. Knows the definition `dataflows/retail/retail.yaml` by heart and shares
+person under the guards, what they bought. Knows the definition `dataflows/retail/retail.yaml` by heart and shares
 nothing with the engine.
 """
 
@@ -13,6 +13,9 @@ from pathlib import Path
 
 BIG = {"DE", "AT", "CH"}
 IGNORED = {"", "none", "test@test.com"}
+# Most trusted first; what of each may be tied to how many of a more trusted type.
+KINDS = ("customer_id", "email", "phone", "anonymous_id")
+SHARED_AFTER = (None, 5, 5, 10)
 
 
 class Rejected(Exception):
@@ -57,11 +60,14 @@ class Answers:
         self.latest = datetime.now(timezone.utc) + timedelta(days=1)
         self.counts = {}
         self.numbers = {}
-        self.parents = []
+        self.names = []
+        # By the numbers of both ends, the more trusted first: when it was first seen.
+        self.links = {}
         # By most trusted identifier: what its rows come to.
         self.orders = {}
         self.countries = {}
         self.read(Path(folder))
+        self.admit()
 
     def read(self, folder):
         web = sorted((folder / "web").glob("*.ndjson"))
@@ -78,7 +84,8 @@ class Answers:
                     counts["rows"] += 1
                     try:
                         row = json.loads(line, parse_float=Decimal)
-                        if row.get(key) is None or instant(row.get(time)) > self.latest:
+                        at = instant(row.get(time))
+                        if row.get(key) is None or at > self.latest:
                             raise Rejected(key)
                         identifiers = take(row, row[key] in seen)
                     except (Rejected, ValueError):
@@ -89,7 +96,7 @@ class Answers:
                     else:
                         counts["accepted"] += 1
                         seen.add(row[key])
-                        self.link(identifiers)
+                        self.link(identifiers, at)
         self.counts[source] = counts
 
     def web(self, row, is_known):
@@ -117,6 +124,8 @@ class Answers:
     def records(self, path):
         counts = dict.fromkeys(("rows", "accepted", "rejected", "duplicates"), 0)
         standing = {}
+        # When links were first seen that records carried, corrected ones too.
+        seen = {}
         with open(path, encoding="utf-8") as lines:
             for place, line in enumerate(lines):
                 counts["rows"] += 1
@@ -128,22 +137,64 @@ class Answers:
                     continue
                 counts["accepted"] += 1
                 key = row["customer_id"]
+                identifiers = None
+                if row["status"] != "erased":
+                    others = (("email", email(row["email"])), ("phone", phone(row["phone"])))
+                    identifiers = [("customer_id", key), *others]
+                    for other in others:
+                        pair = (key, other)
+                        seen[pair] = min(at, seen.get(pair, at))
                 if key not in standing or standing[key][0] <= (at, place):
-                    standing[key] = ((at, place), row)
-        for (at, _), row in standing.values():
-            if row["status"] == "erased":
+                    standing[key] = ((at, place), identifiers, row["country"])
+        for key, ((at, _), identifiers, country) in standing.items():
+            if identifiers is None:
                 continue
-            customer = ("customer_id", row["customer_id"])
-            self.link([customer, ("email", email(row["email"])), ("phone", phone(row["phone"]))])
-            self.countries[customer] = (at, row["country"])
+            self.link(identifiers[:1], at)
+            for other in identifiers[1:]:
+                self.link([identifiers[0], other], seen[key, other])
+            self.countries[identifiers[0]] = (at, country)
         self.counts["crm"] = counts
 
     def number(self, identifier):
         number = self.numbers.get(identifier)
         if number is None:
-            number = self.numbers[identifier] = len(self.parents)
-            self.parents.append(number)
+            number = self.numbers[identifier] = len(self.names)
+            kind, text = identifier
+            self.names.append((KINDS.index(kind), text))
         return number
+
+    def link(self, identifiers, at):
+        """Links a row's most trusted identifier with each of the others."""
+        numbers = [self.number(identifier) for identifier in identifiers if identifier[1] is not None]
+        for other in numbers[1:]:
+            pair = (numbers[0], other)
+            self.links[pair] = min(at, self.links.get(pair, at))
+
+    def admit(self):
+        """Lets links count one by one, as the guards have it."""
+        names = self.names
+        tied = {}
+        for one, other in self.links:
+            if names[one][0] < names[other][0]:
+                tied.setdefault(other, {}).setdefault(names[one][0], set()).add(one)
+        shared = {
+            number
+            for number, by_kind in tied.items()
+            if any(len(ends) > SHARED_AFTER[names[number][0]] for ends in by_kind.values())
+        }
+        links = [pair for pair in self.links if not shared.intersection(pair)]
+        links.sort(
+            key=lambda pair: (
+                names[pair[0]][0], names[pair[1]][0], self.links[pair], names[pair[0]][1], names[pair[1]][1]
+            )
+        )
+        self.parents = list(range(len(names)))
+        customers = [int(kind == 0) for kind, _ in names]
+        for one, other in links:
+            one, other = self.root(one), self.root(other)
+            if one != other and customers[one] + customers[other] <= 1:
+                self.parents[other] = one
+                customers[one] += customers[other]
 
     def root(self, number):
         parents = self.parents
@@ -151,16 +202,6 @@ class Answers:
             parents[number] = parents[parents[number]]
             number = parents[number]
         return number
-
-    def link(self, identifiers):
-        first = None
-        for identifier in identifiers:
-            if identifier[1] is not None:
-                root = self.root(self.number(identifier))
-                if first is not None and first != root:
-                    self.parents[root] = first
-                else:
-                    first = root
 
     def people(self):
         """By root: orders, cents, departments and the last country of those who have any."""
