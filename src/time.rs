@@ -35,8 +35,8 @@ pub fn rfc3339(instant: Micros) -> String {
     text
 }
 
-/// Writes what [`rfc3339`] returns. By hand, because every profile has several: chrono's formatting
-/// was a tenth of a replay's time (`bench/throughput.py`).
+/// Writes what [`rfc3339`] returns. By hand, because every profile has several, and chrono interprets
+/// its pattern each time.
 pub fn write_rfc3339(instant: Micros, text: &mut String) {
     let Some(at) = chrono::DateTime::from_timestamp_micros(instant) else {
         return write!(text, "{instant}us").expect("to a string");

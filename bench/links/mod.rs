@@ -82,7 +82,8 @@ impl Selfsame {
     fn send(&mut self, changes: &[Change]) {
         for (one, other, diff) in changes {
             let identifiers = [one.identifier(), other.identifier()].into_iter().collect();
-            let body = Body { identifiers, inputs: Vec::new(), verdict: Verdict::Together, joining: None };
+            let verdict = Verdict::Together;
+            let body = Body { identifiers, inputs: Vec::new(), verdict, joining: None };
             self.rows.send(RowChange { source: 0, time: 0, diff: *diff, body: Arc::new(body) });
         }
     }
