@@ -7,7 +7,7 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 
-use crate::time::{DAY, rfc3339};
+use crate::time::{DAY, rfc3339, write_rfc3339};
 
 /// Writes a text as a JSON string.
 pub fn write_text(text: &str, json: &mut String) {
@@ -58,7 +58,9 @@ pub fn write_value(column: &ArrayRef, row: usize, json: &mut String) {
         DataType::Utf8 => write_text(column.as_string::<i32>().value(row), json),
         DataType::Timestamp(..) => {
             let instant = column.as_primitive::<TimestampMicrosecondType>().value(row);
-            write!(json, "\"{}\"", rfc3339(instant)).expect("to a string");
+            json.push('"');
+            write_rfc3339(instant, json);
+            json.push('"');
         }
         DataType::Date32 => {
             let days = column.as_primitive::<Date32Type>().value(row) as i64;
