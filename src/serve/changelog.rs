@@ -1,12 +1,15 @@
 //! Changelogs read back, from files and topics alike.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Headers;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde::Deserialize;
@@ -157,8 +160,9 @@ pub(super) struct TopicReader {
     consumer: BaseConsumer,
     topic: String,
     brokers: String,
-    /// By partition, the offset at which what was there at the start ends.
-    ends: Vec<i64>,
+    /// Partitions whose end has not been seen. What the last offsets hold may not be for readers, so
+    /// it is the broker that says where the end is.
+    open: RefCell<BTreeSet<i32>>,
 }
 
 impl TopicReader {
@@ -175,7 +179,7 @@ impl TopicReader {
         }
         config
             .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "false")
+            .set("enable.partition.eof", "true")
             .set("isolation.level", "read_committed");
         let consumer: BaseConsumer = config.create().map_err(|error| failed(error.to_string()))?;
         let metadata = consumer
@@ -186,7 +190,7 @@ impl TopicReader {
             return Err(failed("there is no such topic".to_owned()));
         }
         let mut assignment = TopicPartitionList::new();
-        let mut ends = Vec::new();
+        let mut open = BTreeSet::new();
         for partition in 0..partitions as i32 {
             let (low, high) = consumer
                 .fetch_watermarks(topic, partition, PATIENCE)
@@ -198,20 +202,20 @@ impl TopicReader {
             assignment
                 .add_partition_offset(topic, partition, start)
                 .map_err(|error| failed(error.to_string()))?;
-            ends.push(if high > low { high } else { 0 });
+            open.insert(partition);
         }
         consumer.assign(&assignment).map_err(|error| failed(error.to_string()))?;
         let (topic, brokers) = (topic.to_owned(), kafka.brokers.clone());
-        Ok(TopicReader { consumer, topic, brokers, ends })
+        Ok(TopicReader { consumer, topic, brokers, open: RefCell::new(open) })
     }
 
-    /// Reads until what was there at the start has been read.
+    /// Reads until it has caught up with every partition.
     pub(super) fn read_to_end(
         &self,
         output: &str,
         take: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(), ChangelogError> {
-        while !self.is_at_end()? {
+        while !self.open.borrow().is_empty() {
             self.read(output, Duration::from_millis(100), take)?;
         }
         Ok(())
@@ -226,6 +230,10 @@ impl TopicReader {
     ) -> Result<(), ChangelogError> {
         let message = match self.consumer.poll(patience) {
             None => return Ok(()),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.open.borrow_mut().remove(&partition);
+                return Ok(());
+            }
             Some(message) => message.map_err(|error| self.failed(error.to_string()))?,
         };
         let headers = message.headers();
@@ -239,17 +247,6 @@ impl TopicReader {
             merged_into: merged_into.map(String::from_utf8_lossy),
         });
         Ok(())
-    }
-
-    fn is_at_end(&self) -> Result<bool, ChangelogError> {
-        let positions = self.consumer.position().map_err(|error| self.failed(error.to_string()))?;
-        Ok(self.ends.iter().enumerate().all(|(partition, end)| {
-            *end == 0
-                || positions
-                    .find_partition(&self.topic, partition as i32)
-                    .and_then(|position| position.offset().to_raw())
-                    .is_some_and(|position| position >= *end)
-        }))
     }
 
     fn failed(&self, message: String) -> ChangelogError {

@@ -1,7 +1,7 @@
 //! Changelogs in topics: one idempotent producer a process, every record acknowledged by all replicas
 //! in sync.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -11,7 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::message::Record;
 use super::write::{Failure, Receipt, SinkError};
@@ -20,6 +20,10 @@ use crate::wait::wait_for;
 
 /// How long a broker may take to answer before anything has started.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The client library spins through the last millisecond of a poll: polls are long, and an idle
+/// engine uses no processor.
+const POLL: Duration = Duration::from_secs(1);
 
 /// Hands records of one topic to the thread that feeds the producer.
 #[derive(Clone)]
@@ -86,7 +90,7 @@ pub fn connect(
         .set("acks", "all")
         // No limit: a broker that is away holds the inflow back.
         .set("message.timeout.ms", "0");
-    let producer: ThreadedProducer<Deliveries> = config
+    let producer: BaseProducer<Deliveries> = config
         .create_with_context(Deliveries { failure: failure.clone() })
         .map_err(|error| named(error.to_string()))?;
     if process == 0 {
@@ -94,10 +98,14 @@ pub fn connect(
     }
     let (sender, batches) = unbounded();
     let failure = failure.clone();
-    std::thread::Builder::new()
-        .name("write topics".to_owned())
-        .spawn(move || run(producer, batches, failure))
-        .map_err(|error| named(error.to_string()))?;
+    let producer = Arc::new(producer);
+    let acknowledged = Arc::downgrade(&producer);
+    let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+        thread.map_err(|error| named(error.to_string()))
+    };
+    start("acknowledgements", Box::new(move || take_acknowledgements(&acknowledged)))?;
+    start("write topics", Box::new(move || run(&producer, batches, failure)))?;
     Ok(Some(Topics { batches: sender }))
 }
 
@@ -105,7 +113,7 @@ pub fn connect(
 /// rejects are a log.
 fn create_missing(
     config: &ClientConfig,
-    producer: &ThreadedProducer<Deliveries>,
+    producer: &BaseProducer<Deliveries>,
     topics: &[(&str, Publish)],
 ) -> Result<(), String> {
     let metadata = producer
@@ -139,10 +147,17 @@ fn create_missing(
     Ok(())
 }
 
-fn run(producer: ThreadedProducer<Deliveries>, batches: Receiver<Batch>, failure: Failure) {
+/// Hands over what the brokers say, at once, for as long as there is the producer.
+fn take_acknowledgements(producer: &Weak<BaseProducer<Deliveries>>) {
+    while let Some(producer) = producer.upgrade() {
+        producer.poll(POLL);
+    }
+}
+
+fn run(producer: &BaseProducer<Deliveries>, batches: Receiver<Batch>, failure: Failure) {
     for Batch { topic, records, receipt } in batches {
         for record in records {
-            send(&producer, &topic, record, &receipt, &failure);
+            send(producer, &topic, record, &receipt, &failure);
         }
     }
     // The workers waited for every receipt before they let go of the senders.
@@ -150,7 +165,7 @@ fn run(producer: ThreadedProducer<Deliveries>, batches: Receiver<Batch>, failure
 }
 
 fn send(
-    producer: &ThreadedProducer<Deliveries>,
+    producer: &BaseProducer<Deliveries>,
     topic: &str,
     record: Record,
     receipt: &Receipt,

@@ -27,7 +27,7 @@ use crate::time::wall_clock;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a thread waits for a message before it looks whether it is to stop.
-const POLL: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(500);
 
 /// A chunk's most: several times what a worker decodes in a tick would only wait.
 const MESSAGES: usize = 1_000;

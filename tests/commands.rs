@@ -1,0 +1,391 @@
+//! The commands, as a newcomer uses them on the sample.
+
+mod program;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use program::{Record, Running, State, records, records_in, selfsame};
+use serde_json::Value;
+
+/// A folder with the sample beside its definition.
+fn sample() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows/retail");
+    copy(&from, &folder.path().join("dataflows/retail"));
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("room on the disk");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("room on the disk");
+        }
+    }
+}
+
+const SPEC: &str = "dataflows/retail/retail.yaml";
+const RUN: [&str; 5] = ["run", SPEC, "--clock", "event", "--until-end"];
+
+/// The sample, run to its end.
+fn ran() -> (tempfile::TempDir, String) {
+    let folder = sample();
+    let summary = selfsame(folder.path(), &RUN).well();
+    (folder, summary)
+}
+
+fn append(path: &Path, text: &str) {
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).expect("room on the disk");
+}
+
+#[test]
+fn a_run_ends_with_a_summary_that_says_what_its_outputs_hold() {
+    let folder = sample();
+    let run = [&RUN[..], &["--summary", "summary.json"]].concat();
+    let text = selfsame(folder.path(), &run).well();
+    let json = std::fs::read_to_string(folder.path().join("summary.json")).expect("asked for");
+    let summary: Value = serde_json::from_str(&json).expect("JSON");
+    let records = records_in(&folder.path().join("out"));
+    let state = State::of(records.clone());
+
+    assert_eq!(summary["people"], state.count("profiles"));
+    assert_eq!(summary["identifiers"], state.count("identities"));
+    let rows_in_files: usize = ["web", "orders", "crm"]
+        .iter()
+        .flat_map(|source| {
+            let files = std::fs::read_dir(folder.path().join("dataflows/retail/data").join(source));
+            files.expect("a folder").map(|file| file.expect("an entry").path())
+        })
+        .map(|file| std::fs::read(file).expect("a file").iter().filter(|b| **b == b'\n').count())
+        .sum();
+    let mut rejected = 0;
+    let mut rows = 0;
+    for source in ["web", "orders", "crm"] {
+        let counts = &summary["sources"][source];
+        let count = |name: &str| counts[name].as_u64().expect("a count");
+        assert_eq!(
+            count("rows"),
+            count("accepted") + count("rejected") + count("duplicates") + count("dropped")
+        );
+        rows += count("rows");
+        rejected += count("rejected");
+    }
+    assert_eq!(rows, rows_in_files as u64);
+    assert_eq!(rejected as usize, state.rejects.len());
+    for (output, sent) in summary["outputs"].as_object().expect("outputs") {
+        assert_eq!(*sent, records.iter().filter(|of| of.output == *output).count(), "{output}");
+    }
+    for (segment, size) in summary["segments"].as_object().expect("segments") {
+        let prefix = format!("{segment}/");
+        let keys = state.values.keys();
+        let inside = keys.filter(|(of, key)| of == "segments" && key.starts_with(&prefix)).count();
+        assert_eq!(*size, inside, "{segment}");
+        assert!(text.contains(segment.as_str()), "{segment}");
+    }
+    let merged: std::collections::BTreeSet<&String> = records
+        .iter()
+        .filter(|of| of.output == "profiles" && of.merged_into.is_some())
+        .map(|of| &of.key)
+        .collect();
+    assert!(!merged.is_empty() && summary["merges"].as_u64() >= Some(merged.len() as u64));
+    for word in
+        ["retail: ", "rejected", "identifiers", "people", "merges", "p99.9", "within 200 ms"]
+    {
+        assert!(text.contains(word), "{word}\n{text}");
+    }
+    assert!(!text.contains("INFO"), "the log goes elsewhere");
+}
+
+#[test]
+fn a_person_is_found_by_id_by_identifier_and_by_a_bare_value() {
+    let (folder, _) = ran();
+    let get = |id: &str| selfsame(folder.path(), &["get", id]);
+    let records = records_in(&folder.path().join("out"));
+    let state = State::of(records.clone());
+    let ((_, person), profile) = state
+        .values
+        .iter()
+        .find(|((output, _), value)| output == "profiles" && value.contains("\"email\":[\""))
+        .expect("somebody with an e-mail");
+    let printed = get(person).well();
+    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    assert_eq!(parse(&printed), parse(profile));
+    assert!(printed.lines().count() > 10, "for people to read");
+    let email = parse(profile)["identifiers"]["email"][0].as_str().expect("text").to_owned();
+    assert_eq!(get(&format!("email:{email}")).well(), printed);
+    assert_eq!(get(&email).well(), printed);
+    let by_spec = selfsame(folder.path(), &["get", person, "--spec", SPEC]);
+    assert_eq!(by_spec.well(), printed);
+
+    let Record { key: gone, .. } = records
+        .iter()
+        .find(|of| {
+            let into = of.merged_into.as_ref().map(|into| ("profiles".to_owned(), into.clone()));
+            of.output == "profiles"
+                && into.is_some_and(|into| state.values.contains_key(&into))
+                && !state.values.contains_key(&("profiles".to_owned(), of.key.clone()))
+        })
+        .expect("somebody who was merged into somebody who is there");
+    let led = get(gone);
+    assert!(led.err.contains(&format!("{gone} was merged into")), "{led:?}");
+    led.well();
+
+    assert!(get("nobody@example.org").badly().contains("nobody is known as 'nobody@example.org'"));
+    let unknown = format!("p_{}", "0".repeat(32));
+    assert!(get(&unknown).badly().contains(&unknown));
+}
+
+#[test]
+fn the_last_records_of_an_output_are_printed_as_they_lie_in_the_file() {
+    let (folder, _) = ran();
+    let text = std::fs::read_to_string(folder.path().join("out/segments.ndjson")).expect("a file");
+    let lines: Vec<&str> = text.lines().collect();
+    for (number, wanted) in [("1", 1), ("7", 7), ("0", 0), ("100000", lines.len())] {
+        let tail = selfsame(folder.path(), &["tail", "segments", "-n", number]).well();
+        assert_eq!(tail.lines().collect::<Vec<_>>(), lines[lines.len() - wanted..], "{number}");
+    }
+    let ten = selfsame(folder.path(), &["tail", "segments", "--spec", SPEC]).well();
+    assert_eq!(ten.lines().count(), 10);
+    let wrong = selfsame(folder.path(), &["tail", "segmnets"]).badly();
+    assert!(wrong.contains("no output 'segmnets'; there are: ") && wrong.contains("profiles"));
+    let wrong = selfsame(folder.path(), &["tail", "segments", "--out", "nowhere"]).badly();
+    assert!(wrong.contains("'nowhere'"), "{wrong}");
+}
+
+#[test]
+fn a_followed_output_is_printed_as_it_grows() {
+    let (folder, _) = ran();
+    let mut tail = Running::start(folder.path(), &["tail", "profiles", "-n", "2", "--follow"]);
+    tail.until("the last two", |tail| tail.out().lines().count() == 2);
+    let line = r#"{"output":"profiles","key":"p_x","value":null,"merged_into":"p_y"}"#;
+    append(&folder.path().join("out/profiles.ndjson"), &format!("{line}\n"));
+    tail.until("the new one", |tail| tail.out().lines().last() == Some(line));
+}
+
+#[test]
+fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() {
+    let folder = sample();
+    let path = folder.path();
+    let clock = "fixed:2025-10-01T00:00:00Z";
+    let run = ["run", SPEC, "--clock", clock];
+    let web = path.join("dataflows/retail/data/web/events-0.ndjson");
+    let more: String = (0..500)
+        .map(|n| {
+            let at = "2025-08-01T00:00:00Z";
+            let row = format!(r#"{{"messageId":"n{n}","timestamp":"{at}","anonymousId":"new-{n}""#);
+            row + ",\"event\":\"Page Viewed\"}\n"
+        })
+        .collect();
+
+    let mut running = Running::start(path, &[&run[..], &["--follow"]].concat());
+    let known = |path: &Path| State::of(records(&path.join("out/identities.ndjson")));
+    let is_there = |state: &State, key: &str| {
+        state.values.contains_key(&("identities".to_owned(), format!("anonymous_id:{key}")))
+    };
+    running.until("it runs", |_| path.join("out/identities.ndjson").exists());
+    append(&web, &more[..more.len() / 2]);
+    append(&web, &more[more.len() / 2..]);
+    running.until("the last row has come through", |_| is_there(&known(path), "new-499"));
+    // A new file, too.
+    let other =
+        r#"{"messageId":"o","timestamp":"2025-08-01T00:00:00Z","anonymousId":"other","event":"x"}"#;
+    append(&web.with_file_name("events-1.ndjson"), &format!("{other}\n"));
+    running.until("the new file is read", |_| is_there(&known(path), "other"));
+    running.signal("INT");
+    let ended = running.end();
+    assert!(ended.err.contains("stopping"), "{ended:?}");
+    assert!(ended.well().contains("acknowledged output"));
+
+    let followed = State::of(records_in(&path.join("out")));
+    selfsame(path, &[&run[..], &["--until-end"]].concat()).well();
+    let at_once = State::of(records_in(&path.join("out")));
+    followed.must_be(&at_once, "as if all had been there from the start");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_history_of_the_size_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let generate = |out: &str, seed: &str, more: &[&str]| {
+        let size =
+            ["generate", "--people", "200", "--events", "12345", "--seed", seed, "--out", out];
+        selfsame(folder.path(), &[&size[..], more].concat()).well()
+    };
+    let read = |out: &str| -> Vec<(PathBuf, Vec<u8>)> {
+        let mut paths: Vec<PathBuf> =
+            glob::glob(&format!("{}/{out}/**/*.*", folder.path().display()))
+                .expect("a pattern")
+                .map(|path| path.expect("a path"))
+                .collect();
+        paths.sort();
+        let name = |path: &PathBuf| path.strip_prefix(folder.path().join(out)).unwrap().to_owned();
+        paths.iter().map(|path| (name(path), std::fs::read(path).expect("a file"))).collect()
+    };
+    let said = generate("one", "5", &[]);
+    generate("same", "5", &[]);
+    generate("other", "6", &[]);
+    assert!(read("one") == read("same"));
+    assert!(read("one") != read("other"));
+
+    let lines = |source: &str| -> usize {
+        let of = read("one").into_iter().filter(|(path, _)| path.starts_with(source));
+        of.map(|(_, bytes)| bytes.iter().filter(|byte| **byte == b'\n').count()).sum()
+    };
+    // Some are sent twice.
+    assert!((12_345..12_345 + 200).contains(&lines("web")), "{}", lines("web"));
+    assert!(said.starts_with(&format!("{} web events, {} orders", lines("web"), lines("orders"))));
+    let text = String::from_utf8(read("one").into_iter().flat_map(|(_, bytes)| bytes).collect());
+    let customers: std::collections::BTreeSet<&str> = text
+        .as_ref()
+        .expect("UTF-8")
+        .lines()
+        .filter_map(|line| line.split("\"customer_id\":\"").nth(1)?.split('"').next())
+        .collect();
+    assert!((100..=200).contains(&customers.len()), "most of 200 people are customers");
+
+    generate("clean", "5", &["--clean", "--days", "30"]);
+    std::fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(SPEC),
+        folder.path().join("retail.yaml"),
+    )
+    .expect("room on the disk");
+    std::fs::rename(folder.path().join("clean"), folder.path().join("data")).expect("it is there");
+    let run = ["run", "retail.yaml", "--until-end", "--clock", "event"];
+    selfsame(folder.path(), &run).well();
+    let state = State::of(records_in(&folder.path().join("out")));
+    assert_eq!(state.rejects, Vec::<String>::new());
+    let last = (state.values.iter())
+        .filter(|((output, _), _)| output == "profiles")
+        .filter_map(|(_, profile)| profile.split("\"last_seen\":\"").nth(1)?.split('"').next())
+        .max();
+    let last = last.expect("somebody was seen");
+    assert!(("2025-06-30".."2025-07-02").contains(&last), "30 days from 2025-06-01 on: {last}");
+}
+
+#[test]
+fn the_schema_takes_the_sample_definition_and_no_misspelt_one() {
+    let schema = selfsame(Path::new("."), &["schema"]).well();
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SPEC);
+    let text = std::fs::read_to_string(path).expect("the sample");
+    let wrong = |text: &str| -> Vec<String> {
+        let definition = yaml(text);
+        let wrong = validator.iter_errors(&definition);
+        wrong.map(|wrong| format!("{}: {wrong}", wrong.instance_path())).collect()
+    };
+    assert_eq!(wrong(&text), Vec::<String>::new());
+    for (right, misspelt) in [
+        ("sources:", "source:"),
+        ("    kind: events", "    kind: event"),
+        ("    format: json", "    format: [json]"),
+        ("id_window: 24 hours", "id_window: 24 fortnights"),
+        ("at_most:", "at_least:"),
+        ("    where: event is not null", "    were: event is not null"),
+    ] {
+        if text.contains(right) {
+            assert_ne!(wrong(&text.replace(right, misspelt)), Vec::<String>::new(), "{misspelt}");
+        }
+    }
+}
+
+/// YAML as JSON, as an editor's schema support sees it.
+fn yaml(text: &str) -> Value {
+    use saphyr_parser::{Event, Parser, ScalarStyle};
+    // What is open: a list, or a mapping with the key that waits for its value.
+    enum Open {
+        List(Vec<Value>),
+        Mapping(serde_json::Map<String, Value>, Option<String>),
+    }
+    let mut open = vec![Open::List(Vec::new())];
+    let close = |open: &mut Vec<Open>, value: Value| match open.last_mut().expect("the document") {
+        Open::List(items) => items.push(value),
+        Open::Mapping(fields, key) => match key.take() {
+            Some(key) => drop(fields.insert(key, value)),
+            None => *key = Some(value.as_str().expect("keys are text").to_owned()),
+        },
+    };
+    for event in Parser::new_from_str(text) {
+        match event.expect("YAML").0 {
+            Event::SequenceStart(..) => open.push(Open::List(Vec::new())),
+            Event::MappingStart(..) => open.push(Open::Mapping(serde_json::Map::new(), None)),
+            Event::SequenceEnd | Event::MappingEnd => {
+                let value = match open.pop().expect("it was opened") {
+                    Open::List(items) => Value::from(items),
+                    Open::Mapping(fields, _) => Value::from(fields),
+                };
+                close(&mut open, value);
+            }
+            Event::Scalar(text, style, ..) => {
+                let number = text.parse::<i64>().ok().filter(|_| style == ScalarStyle::Plain);
+                close(&mut open, number.map_or_else(|| Value::from(&*text), Value::from));
+            }
+            _ => {}
+        }
+    }
+    match open.pop() {
+        Some(Open::List(mut documents)) => documents.pop().expect("a document"),
+        _ => unreachable!("what was opened is closed"),
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let help = |command: &[&str]| selfsame(Path::new("."), &[command, &["--help"]].concat()).well();
+    let all = help(&[]);
+    for word in ["run", "check", "schema", "generate", "get", "tail", "Start here", SPEC] {
+        assert!(all.contains(word), "{word}");
+    }
+    for (command, words) in [
+        (
+            "run",
+            &["--clock", "fixed:", "--until-end", "--follow", "--workers", "--hosts", "host:port"]
+                [..],
+        ),
+        ("check", &["<SPEC>"]),
+        ("schema", &["JSON Schema"]),
+        (
+            "generate",
+            &["--people", "--events", "--seed", "--days", "--rate", "web.events", "default: 1"],
+        ),
+        ("get", &["type:value", "p_", "--spec", "--out"]),
+        ("tail", &["--follow", "-n", "profiles, segments, identities"]),
+    ] {
+        let text = help(&[command]).split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in words {
+            assert!(text.contains(word), "{command}: {word}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named_before_anything_starts() {
+    let folder = sample();
+    let path = folder.path();
+    let complaint = |arguments: &[&str]| selfsame(path, arguments).badly();
+    assert!(complaint(&["run", "nope.yaml"]).contains("'nope.yaml' can't be read"));
+    assert!(complaint(&["check", "nope.yaml"]).contains("'nope.yaml' can't be read"));
+    let hosts = complaint(&["run", SPEC, "--hosts", "nope"]);
+    assert!(hosts.contains("hosts file 'nope' can't be read"), "{hosts}");
+    let clock = complaint(&["run", SPEC, "--clock", "fixed:noon"]);
+    assert!(clock.contains("'noon'"), "{clock}");
+    std::fs::write(path.join("hosts"), "127.0.0.1:1\nlocalhost\n").expect("room on the disk");
+    let hosts = complaint(&["run", SPEC, "--hosts", "hosts"]);
+    assert!(hosts.contains("'localhost' is not host:port"), "{hosts}");
+
+    std::fs::remove_dir_all(path.join("dataflows/retail/data/crm")).expect("it was there");
+    std::fs::remove_file(path.join("dataflows/retail/data/products.csv")).expect("it was there");
+    let all = complaint(&["run", SPEC]);
+    assert!(
+        all.contains("source crm: no file matches dataflows/retail/data/crm/*.ndjson"),
+        "{all}"
+    );
+    assert!(all.contains("source products: no file matches"), "{all}");
+    assert!(!path.join("out").exists(), "nothing was begun");
+    assert!(complaint(&["get", "x"]).contains("'out'"));
+}
