@@ -67,7 +67,10 @@ fn visit(array: &dyn Array, rows: &mut Rows<'_>, take: &mut Take<'_>) {
             primitives::<UInt16Type>(array, rows, |v| Datum::Integer(v.into()), take)
         }
         DataType::UInt8 => primitives::<UInt8Type>(array, rows, |v| Datum::Integer(v.into()), take),
-        DataType::Float64 => primitives::<Float64Type>(array, rows, Datum::Number, take),
+        // There is one zero: `-0.0` is `0.0`, so that no result depends on which came first.
+        DataType::Float64 => {
+            primitives::<Float64Type>(array, rows, |v| Datum::Number(v + 0.0), take)
+        }
         DataType::Float32 => {
             primitives::<Float32Type>(array, rows, |v| Datum::Number(v.into()), take)
         }
