@@ -20,7 +20,7 @@ use timely::communication::{Config, Hooks};
 
 use super::run::Options;
 use crate::sink::Failure;
-use crate::spec::plan::{Plan, Step};
+use crate::spec::plan::{Plan, Rank, Step};
 
 /// How often another process is looked for, and how often that is logged.
 const RETRY: Duration = Duration::from_millis(100);
@@ -234,8 +234,13 @@ fn fingerprint(plan: &Plan) -> String {
     plan.identifiers.iter().for_each(|identifier| add(&identifier.name));
     plan.aggregates.iter().for_each(|aggregate| add(aggregate));
     for step in &plan.steps {
-        let (Step::Aggregates(expression) | Step::Derived(expression)) = step;
-        add(&expression.text);
+        match step {
+            Step::Aggregates(expression) | Step::Derived(expression) => add(&expression.text),
+            Step::Rank(rank) => {
+                let Rank { expression, bins } = &plan.ranks[*rank];
+                add(&(&expression.text, bins));
+            }
+        }
     }
     plan.outputs.iter().for_each(|output| add(&(&output.name, output.publish)));
     blake3::hash(meaning.as_bytes()).to_hex()[..16].to_owned()
