@@ -17,7 +17,7 @@ type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 const AFTER_HELP: &str = "\
 Start here:
   selfsame run dataflows/retail/retail.yaml --clock event --until-end
-  selfsame get ada@example.com
+  selfsame get klara.huber.0@example.com
   selfsame tail segments
 
 A definition says where records come from, what ties them to a person, what is known about each

@@ -166,3 +166,45 @@ fn the_sample_is_what_the_command_in_its_readme_makes() {
         assert!(row.contains(&format!("| {rows} |")), "{file}: {rows} rows, {row}");
     }
 }
+
+/// The first block of the README that begins so.
+fn block(readme: &str, beginning: &str) -> String {
+    let start = readme.find(beginning).expect("it begins") + beginning.len();
+    let length = readme[start..].find("```").expect("it ends");
+    readme[start..start + length].to_owned()
+}
+
+#[test]
+fn the_definition_in_the_readme_is_right() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("shop.yaml");
+    std::fs::write(&file, block(&read(&root().join("README.md")), "```yaml\n")).expect("room");
+    let output = selfsame(&["check", file.to_str().expect("a path")]);
+    assert!(output.status.success(), "{}", text(output.stderr));
+}
+
+/// But for what time and batching change: how long it took, and how many records were sent for it.
+#[test]
+fn the_readme_shows_what_a_run_prints() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));
+    let definition = root().join("dataflows/retail/retail.yaml");
+    command.arg("run").arg(definition).args(["--clock", "event", "--until-end"]);
+    let output = command.current_dir(folder.path()).output().expect("the command starts");
+    let printed = text(output.stdout);
+    assert!(output.status.success(), "{}", text(output.stderr));
+    let shown = block(&read(&root().join("README.md")), "```\nretail: ");
+    let first_words = |text: &str| -> Vec<String> {
+        let lines = text.lines().skip(1);
+        lines.map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+    };
+    let named = |text: &str| -> Vec<String> {
+        let words = first_words(text).into_iter();
+        words.filter(|word| word.chars().all(|c| c.is_alphabetic() || c == '_')).collect()
+    };
+    assert_eq!(named(&shown), named(&printed), "the same lines");
+    let (state, _) = shown.split_once("  output").expect("outputs");
+    for line in state.lines().skip(1).filter(|line| !line.contains("merges")) {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\nin\n{printed}");
+    }
+}
