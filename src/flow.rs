@@ -1,8 +1,8 @@
 //! Local names for timely's and differential's types, and the operator that most stages are made of.
 //!
-//! Outside the fixpoint of identity, logical time is totally ordered, so state needs no history: an
-//! operator that applies whole ticks in order to plain hash maps gives the same answers as an
-//! arrangement, in a fraction of the time and memory.
+//! Logical time is totally ordered, so state needs no history: an operator that applies whole ticks in
+//! order to plain hash maps gives the same answers as an arrangement, in a fraction of the time and
+//! memory.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
