@@ -22,7 +22,10 @@ const ROOF: [&str; 3] = ["lib", "main", "cli"];
 const LONGEST: usize = 400;
 
 /// Files that may be longer, and why.
-const LONGER: [(&str, &str); 1] = [("spec/fields.rs", "one table, a row a field")];
+const LONGER: [(&str, &str); 2] = [
+    ("spec/fields.rs", "one table, a row a field"),
+    ("spec/plan.rs", "one tree of types, with hardly a function"),
+];
 
 struct SourceFile {
     /// From `src/` on, such as `decode/json.rs`.
