@@ -1,9 +1,9 @@
 //! The borders between ranks: order statistics of the present population, kept by one worker a rank.
 
-use differential_dataflow::consolidation::consolidate;
 use serde::{Deserialize, Serialize};
 
 use super::order_statistics::OrderStatistics;
+use crate::flow::consolidate;
 use crate::row::Datum;
 use crate::spec::plan::Plan;
 
