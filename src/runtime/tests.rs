@@ -288,3 +288,68 @@ attributes:
         assert_eq!(*known, [expected]);
     }
 }
+
+#[test]
+fn a_joined_table_corrects_sessions_and_funnels() {
+    let definition = "
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    time: at
+    sessions: {gap: 30 minutes}
+    join: {products: sku}
+    fields: {device: text, at: timestamp, event: text, sku: text, session_id: text}
+  products:
+    files: products.ndjson
+    kind: records
+    key: sku
+    fields: {sku: text, department: text, session: integer}
+identity:
+  device: {from: {web: device}}
+attributes:
+  entries: {from: web, select: array_agg(distinct department), where: time = session_start}
+  other:   {from: web, select: count(*), where: products.session > session and event <> 'x'}
+  way:     {from: web, within: 1 hour, funnel: [event = 'view', department = 'hats']}
+outputs:
+  profiles: {files: out.ndjson}
+";
+    let row = |at: &str, event: &str, sku: &str| {
+        (
+            "web",
+            json!({"device": "d", "at": format!("2025-07-05T{at}Z"), "event": event, "sku": sku}),
+        )
+    };
+    let product = |sku: &str, department: &str, session: u32| {
+        ("products", json!({"sku": sku, "department": department, "session": session}))
+    };
+    let now = "2025-07-06T00:00:00Z";
+    let known = run(
+        definition,
+        &[
+            (
+                now,
+                &[
+                    product("1", "shoes", 2),
+                    row("10:00:00", "view", "1"),
+                    row("10:10:00", "order", "2"),
+                    row("11:00:00", "x", "1"),
+                ],
+            ),
+            (now, &[product("2", "hats", 0)]),
+            (now, &[product("1", "bags", 0)]),
+            (now, &[product("2", "bags", 9)]),
+        ],
+    );
+    let known = known.iter().map(|people| {
+        let known = &people[0];
+        (known["entries"].clone(), known["other"].clone(), known["way"].clone())
+    });
+    let expected = [
+        (json!(["shoes"]), json!(1), json!(1)),
+        (json!(["shoes"]), json!(1), json!(2)),
+        (json!(["bags"]), json!(0), json!(2)),
+        (json!(["bags"]), json!(1), json!(1)),
+    ];
+    assert_eq!(known.collect::<Vec<_>>(), expected);
+}

@@ -115,18 +115,20 @@ fn file(
     let mut retracts = false;
     for source in from {
         let source = &mut sources[*source];
+        let mut inputs = Vec::new();
         for (step, (text, condition)) in (1i64..).zip(texts.iter().zip(steps)) {
             let compile = |expression: Expr, wanted| {
                 context.dialect.compile(expression, source.columns(), Some(&wanted), &text.text)
             };
             let condition = compile(condition.clone(), DataType::Boolean);
             let argument = compile(lit(step), DataType::Int64);
-            retracts |= source.add_input(AggregateInput {
+            inputs.push(AggregateInput {
                 aggregate: index as u16,
                 condition: Some(context.check(text, condition)?),
                 argument: Some(context.check(text, argument)?),
             });
         }
+        retracts |= source.add_inputs(inputs);
     }
     let aggregate = Aggregate {
         function: Function::Funnel { within, steps: steps.len() as u8 },

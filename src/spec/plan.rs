@@ -176,12 +176,19 @@ impl Source {
 
     /// Adds what its rows give to an aggregate; whether that can be taken back.
     pub fn add_input(&mut self, input: AggregateInput) -> bool {
-        let asked = [&input.condition, &input.argument];
-        let joined = asked.into_iter().flatten().any(|asked| self.looks_at_joined(asked));
+        self.add_inputs(vec![input])
+    }
+
+    /// Adds all that its rows give to one aggregate: it comes one way, over joined columns if any of
+    /// it looks at them.
+    pub fn add_inputs(&mut self, inputs: Vec<AggregateInput>) -> bool {
+        let joined = inputs.iter().any(|AggregateInput { condition, argument, .. }| {
+            condition.iter().chain(argument).any(|asked| self.looks_at_joined(asked))
+        });
         let records = self.kind == Kind::Records;
         match &mut self.joined {
-            Some(of_joined) if joined => of_joined.inputs.push(input),
-            _ => self.inputs.push(input),
+            Some(of_joined) if joined => of_joined.inputs.extend(inputs),
+            _ => self.inputs.extend(inputs),
         }
         records || joined || self.joined.as_ref().is_some_and(|of| of.condition.is_some())
     }
