@@ -114,8 +114,11 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
         let _ = sender.send(worked);
         // The others of this process may be parked.
         wake();
-        while failed {
-            std::thread::park();
+        // The process ends by what was said: a worker that failed must not let go of timely before.
+        if failed {
+            loop {
+                std::thread::park();
+            }
         }
     };
     let config = timely::WorkerConfig::default();
