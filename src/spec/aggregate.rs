@@ -166,15 +166,27 @@ pub fn take_out(
     expression: Expr,
     mut number: impl FnMut(Call) -> Result<usize, SqlError>,
 ) -> Result<Expr, SqlError> {
+    replace_calls(expression, |part| {
+        let Expr::AggregateFunction(function) = part else { return None };
+        Some(call(function).and_then(&mut number).map(|index| format!("#{index}")))
+    })
+}
+
+/// Puts columns in the place of calls. `name` says of a part that is one which column it becomes; the
+/// first failure stands.
+pub fn replace_calls(
+    expression: Expr,
+    mut name: impl FnMut(&Expr) -> Option<Result<String, SqlError>>,
+) -> Result<Expr, SqlError> {
     let mut failure = None;
     let replaced = expression.transform_down(|part| {
-        let Expr::AggregateFunction(function) = &part else { return Ok(Transformed::no(part)) };
-        Ok(match call(function).and_then(&mut number) {
-            Ok(index) => {
-                let column = Expr::Column(Column::new_unqualified(format!("#{index}")));
+        Ok(match name(&part) {
+            None => Transformed::no(part),
+            Some(Ok(name)) => {
+                let column = Expr::Column(Column::new_unqualified(name));
                 Transformed::new(column, true, TreeNodeRecursion::Jump)
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 failure.get_or_insert(error);
                 Transformed::new(part, false, TreeNodeRecursion::Stop)
             }

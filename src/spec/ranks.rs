@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, ScalarValue, not_impl_err};
+use datafusion_common::tree_node::TreeNode;
+use datafusion_common::{ScalarValue, not_impl_err};
 use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -15,6 +15,7 @@ use datafusion_expr::{
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::aggregate::replace_calls;
 use super::sql::SqlError;
 
 pub const NTILE: &str = "ntile";
@@ -50,27 +51,12 @@ pub fn take_out(
             "'over' has no place here: {NTILE}(lifetime_value, 10) ranks over all people"
         )));
     }
-    let mut failure = None;
-    let replaced = expression.transform_down(|part| {
-        let function = match &part {
-            Expr::ScalarFunction(function) if is_ntile(&part) => function,
-            _ => return Ok(Transformed::no(part)),
-        };
-        Ok(match call(function).and_then(|(ranked, bins)| file(ranked, bins)) {
-            Ok(name) => {
-                let column = Expr::Column(Column::new_unqualified(name));
-                Transformed::new(column, true, TreeNodeRecursion::Jump)
-            }
-            Err(error) => {
-                failure.get_or_insert(error);
-                Transformed::new(part, false, TreeNodeRecursion::Stop)
-            }
-        })
-    })?;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(replaced.data),
-    }
+    replace_calls(expression, |part| match part {
+        Expr::ScalarFunction(function) if is_ntile(part) => {
+            Some(call(function).and_then(|(ranked, bins)| file(ranked, bins)))
+        }
+        _ => None,
+    })
 }
 
 fn call(function: &ScalarFunction) -> Result<(Expr, u16), SqlError> {
