@@ -21,7 +21,7 @@ impl Value {
     }
 
     pub fn of_datum(data_type: &DataType, datum: &Datum) -> Self {
-        Value::first(&columns::array(data_type, [Some(datum)].into_iter()))
+        Value::first(&columns::array(data_type, [Some(datum)]))
     }
 
     fn first(column: &ArrayRef) -> Self {
