@@ -53,7 +53,7 @@ pub fn changes(
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
     let mut joining: HashMap<Id, Row> = HashMap::new();
     let mut origins = Origins::new();
-    let mut now = Micros::MIN;
+    let mut now = 0;
     loop {
         let chunk = match feeds.workers[0].try_next() {
             Next::Chunk(chunk) => chunk,
@@ -69,7 +69,7 @@ pub fn changes(
         let decoded = decoders[chunk.source as usize].decode(&chunk, wall);
         now = match clock {
             Clock::Wall => wall,
-            Clock::Event => now.max(decoded.latest.unwrap_or(now)),
+            Clock::Event => now.max(decoded.latest_event.unwrap_or(now)),
             Clock::Fixed(instant) => instant,
         };
         let mut changes = Vec::new();
