@@ -15,8 +15,10 @@ use shop::{CLOCK, History, Topics};
 /// Makes the topics that are read, and the definition over them.
 fn lay_out(folder: &Path) -> Topics {
     let topics = Topics::new();
-    make_topic(&topics.web, 2, &[]);
-    make_topic(&topics.crm, 2, &[("cleanup.policy", "compact")]);
+    // The rows are old, by what they say: a broker would soon delete and compact them.
+    make_topic(&topics.web, 2, &[("retention.ms", "-1")]);
+    let seldom = ("min.cleanable.dirty.ratio", "1");
+    make_topic(&topics.crm, 2, &[("cleanup.policy", "compact"), seldom]);
     topics.define(brokers(), &folder.join("shop.yaml"));
     topics
 }
