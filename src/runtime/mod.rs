@@ -26,7 +26,7 @@ use crate::time::Micros;
 pub enum Clock {
     /// The wall clock, read by the leader for each tick.
     Wall,
-    /// The greatest time of any row that has been read.
+    /// The greatest event time of any row that has been read; before the first, the epoch.
     Event,
     Fixed(Micros),
 }

@@ -106,6 +106,16 @@ pub struct Source {
     pub inputs: Vec<AggregateInput>,
 }
 
+impl Source {
+    /// Whether its rows say when what they tell of happened. A topic's table without `time` has only
+    /// the broker's timestamps, which say when it was written; the order of a file is no instant.
+    pub fn has_event_times(&self) -> bool {
+        let events_of_topic =
+            self.kind == Kind::Events && matches!(self.connector, Connector::Kafka { .. });
+        self.time.is_some() || events_of_topic
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connector {
     /// Globs, relative to the definition file's folder unless absolute (already joined here).

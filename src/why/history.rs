@@ -50,7 +50,7 @@ impl Reading {
         let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
         let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
         let (decoders, origins) = (decoders.collect(), Origins::new());
-        Ok(Reading { feeds, decoders, clock, origins, now: Micros::MIN })
+        Ok(Reading { feeds, decoders, clock, origins, now: 0 })
     }
 
     /// The next chunk of a source.
@@ -69,7 +69,7 @@ impl Reading {
         let decoded = self.decoders[source].decode(&chunk, wall);
         self.now = match self.clock {
             Clock::Wall => wall,
-            Clock::Event => decoded.latest.map_or(self.now, |latest| self.now.max(latest)),
+            Clock::Event => self.now.max(decoded.latest_event.unwrap_or(self.now)),
             Clock::Fixed(instant) => instant,
         };
         Ok(Some((source, decoded)))
