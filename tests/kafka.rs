@@ -18,8 +18,10 @@ use shop::{CLOCK, History, Topics};
 /// Makes the topics that are read, and the definition over them.
 fn lay_out(folder: &Path) -> Topics {
     let topics = Topics::new();
-    make_topic(&topics.web, 2, &[]);
-    make_topic(&topics.crm, 2, &[("cleanup.policy", "compact")]);
+    // The rows are old, by what they say: a broker would soon delete and compact them.
+    make_topic(&topics.web, 2, &[("retention.ms", "-1")]);
+    let seldom = ("min.cleanable.dirty.ratio", "1");
+    make_topic(&topics.crm, 2, &[("cleanup.policy", "compact"), seldom]);
     topics.define(brokers(), &folder.join("shop.yaml"));
     topics
 }
@@ -161,6 +163,7 @@ fn whoever_reads_from_the_start_sees_the_same_whenever_they_begin() {
     for id in [device.to_owned(), format!("device:{device}")] {
         assert_eq!(get(&id).well(), get(&key.1).well());
     }
+    asked_why_it_says_what_the_topics_say(folder, &topics, &history(), &expected_after);
     let led = get(&of_some.key);
     assert!(led.err.contains(&format!("{} was merged into", of_some.key)) || !led.status.success());
     let tail = ["tail", "profiles", "-n", "3", "--spec", "shop.yaml"];
@@ -169,6 +172,67 @@ fn whoever_reads_from_the_start_sees_the_same_whenever_they_begin() {
     running.signal("INT");
     let summary = running.end().well();
     assert!(summary.contains("acknowledged output"), "{summary}");
+}
+
+/// While the engine runs: `why` reads the sources' topics, and agrees with those of the outputs.
+fn asked_why_it_says_what_the_topics_say(
+    folder: &Path,
+    topics: &Topics,
+    history: &History,
+    expected: &State,
+) {
+    let why = |question: &[&str]| -> serde_json::Value {
+        let asked = ["why", "--spec", "shop.yaml", "--clock", CLOCK, "--json"];
+        let answer = selfsame(folder, &[&asked, question].concat()).well();
+        serde_json::from_str(&answer).expect("JSON")
+    };
+    let is_linked =
+        |value: &String| value.contains("\"email\":[") && value.contains("\"device\":[");
+    let profiles = expected.values.iter().filter(|((output, _), _)| output == "profiles");
+    let (mut told, mut rows) = (0, 0);
+    for ((_, person), profile) in profiles.filter(|(_, value)| is_linked(value)).take(3) {
+        let profile: serde_json::Value = serde_json::from_str(profile).expect("JSON");
+        let answer = why(&[person]);
+        assert_eq!(&answer["person"], person);
+        for identifier in answer["identifiers"].as_array().expect("a list") {
+            let (kind, value) = (&identifier["type"], &identifier["value"]);
+            let of = &profile["identifiers"][kind.as_str().expect("text")];
+            assert!(of.as_array().expect("a list").contains(value), "{answer:#}");
+            told += 1;
+        }
+        // Each link's rows lie where it says they do: so many messages after a partition's first.
+        for link in answer["links"].as_array().expect("a list") {
+            for row in link["rows"].as_array().expect("a list") {
+                let position = &row["position"];
+                let sent = match &position["topic"] {
+                    topic if *topic == topics.web => &history.web,
+                    topic if *topic == topics.crm => &history.crm,
+                    other => panic!("{other} is no source's"),
+                };
+                let mut sent = sent.iter().filter(|of| position["partition"] == of.partition);
+                let offset = position["offset"].as_u64().expect("a number");
+                let message = sent.nth(offset as usize).expect("it was sent");
+                let payload =
+                    String::from_utf8(message.payload.clone().expect("a row")).expect("text");
+                for end in ["one", "other"] {
+                    let (_, value) =
+                        link[end].as_str().expect("text").split_once(':').expect("a type");
+                    let found = payload.to_lowercase().contains(&format!("{value}\""));
+                    assert!(found, "{payload} carries {link:#}");
+                }
+                rows += 1;
+            }
+        }
+        let value = why(&[person, "--attribute", "spent_20d"])["value"].clone();
+        assert_eq!(value, profile["attributes"]["spent_20d"]);
+        let lapsed = why(&[person, "--segment", "lapsed"])["is_in"].clone();
+        let segments = profile["segments"].as_array().expect("a list");
+        assert_eq!(lapsed, segments.contains(&"lapsed".into()));
+        let ends = ["device", "email"].map(|kind| &profile["identifiers"][kind][0]);
+        let [one, other] = ends.map(|end| end.as_str().expect("text"));
+        assert_eq!(why(&[one, other])["same_person"], true);
+    }
+    assert!(told > 6 && rows > 6, "{told} identifiers, {rows} rows");
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod stepped;
 mod tests;
 mod worker;
 
-pub use foresee::{Glimpse, foresee};
+pub use foresee::Beside;
 pub use latency::LatencySummary;
 pub use report::{Report, summary_json, summary_text};
 pub use run::{Options, RunError, run};

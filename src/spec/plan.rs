@@ -58,21 +58,6 @@ impl Plan {
     pub fn publishes(&self, what: Publish) -> bool {
         self.outputs.iter().any(|output| output.publish == what)
     }
-
-    /// Whether a column of `profile_schema` depends on a rank, and so on people beside the person.
-    pub fn is_ranked(&self, column: usize) -> bool {
-        let first = self.ranked_columns;
-        let Some(step) = column.checked_sub(first).map(|_| &self.steps[column - 2]) else {
-            return false;
-        };
-        match step {
-            Step::Aggregates(_) => false,
-            Step::Rank(_) => true,
-            Step::Derived(expression) => {
-                (first..column).any(|other| expression.uses(other) && self.is_ranked(other))
-            }
-        }
-    }
 }
 
 /// Brokers and properties shared by every topic.
