@@ -170,9 +170,12 @@ impl Accounts {
                 Posting::Row { time, diff, body } => self.post(time, diff, &body),
             }
         }
-        for (hash, touched) in std::mem::take(&mut self.touched) {
+        // Its room stays for the next tick.
+        let mut touched = std::mem::take(&mut self.touched);
+        for (hash, touched) in touched.drain() {
             self.settle(hash, touched, transfers);
         }
+        self.touched = touched;
     }
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {
