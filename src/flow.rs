@@ -24,6 +24,40 @@ pub use timely::dataflow::operators::{Concat, Concatenate};
 pub type Scope<'scope> = timely::dataflow::Scope<'scope, Tick>;
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
 
+/// What arrives with a tick, in the pieces in which it came: one long vector would be grown, and so
+/// copied into fresh memory, at every tick.
+pub struct Batch<D> {
+    pieces: Vec<Vec<D>>,
+}
+
+impl<D> Batch<D> {
+    fn append(&mut self, data: &mut Vec<D>) {
+        match self.pieces.last_mut() {
+            Some(last) if last.capacity() - last.len() >= data.len() => last.append(data),
+            _ => self.pieces.push(std::mem::take(data)),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &D> {
+        self.pieces.iter().flatten()
+    }
+}
+
+impl<D> From<Vec<D>> for Batch<D> {
+    fn from(data: Vec<D>) -> Self {
+        Batch { pieces: vec![data] }
+    }
+}
+
+impl<D> IntoIterator for Batch<D> {
+    type Item = D;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<D>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.pieces.into_iter().flatten()
+    }
+}
+
 /// Applies `logic` to everything that arrives with a tick, once the tick is complete, tick by tick.
 ///
 /// `logic` is not called for a tick with which nothing arrives.
@@ -37,7 +71,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Tick, Vec<D>, &mut Vec<O>) + 'static,
+    L: FnMut(Tick, Batch<D>, &mut Vec<O>) + 'static,
 {
     let always = Turns { done: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
     in_turn(stream, pact, name, &always, logic)
@@ -67,25 +101,21 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Tick, Vec<D>, &mut Vec<O>) + 'static,
+    L: FnMut(Tick, Batch<D>, &mut Vec<O>) + 'static,
 {
     let turns = turns.clone();
     let scope = stream.scope();
     stream.unary_frontier::<CapacityContainerBuilder<Vec<O>>, _, _, _>(pact, name, |_, info| {
         *turns.waiting.borrow_mut() = Some(scope.activator_for(info.address));
-        let mut waiting: BTreeMap<Tick, (Capability<Tick>, Vec<D>)> = BTreeMap::new();
+        let mut waiting: BTreeMap<Tick, (Capability<Tick>, Batch<D>)> = BTreeMap::new();
         let mut results = Vec::new();
         move |(input, frontier), output| {
             input.for_each(|capability, data| {
                 if let Some(capability) = capability.retain_least(output.output_index()) {
                     let (_, batch) = waiting
                         .entry(*capability.time())
-                        .or_insert_with(|| (capability, Vec::new()));
-                    if batch.is_empty() {
-                        std::mem::swap(batch, data);
-                    } else {
-                        batch.append(data);
-                    }
+                        .or_insert_with(|| (capability, Batch::from(Vec::new())));
+                    batch.append(data);
                 }
             });
             while let Some(earliest) = waiting.first_entry() {
@@ -95,10 +125,7 @@ where
                 }
                 let (capability, batch) = earliest.remove();
                 logic(tick, batch, &mut results);
-                if !results.is_empty() {
-                    output.session(&capability).give_container(&mut results);
-                    results.clear();
-                }
+                output.session(&capability).give_iterator(results.drain(..));
             }
         }
     })

@@ -1,6 +1,8 @@
-//! Topics in and topics out, through a real broker.
+//! Topics in and topics out, through a real broker: what an ordinary client reads of the outputs, held
+//! against the oracle.
 
 mod broker;
+mod oracle;
 mod program;
 mod shop;
 
@@ -9,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use broker::brokers;
 use broker::client::{Read, Reader, make_topic, produce, setting, unique};
-use program::{Record, Running, State, free_addresses, records_in, selfsame};
+use program::{Record, Running, State, free_addresses, selfsame};
+use shop::expected::Expected;
 use shop::{CLOCK, History, Topics};
 
 /// Makes the topics that are read, and the definition over them.
@@ -26,26 +29,6 @@ fn lay_out(folder: &Path) -> Topics {
 fn send(topics: &Topics, history: &History) {
     produce(&topics.web, &history.web);
     produce(&topics.crm, &history.crm);
-}
-
-/// What the same rows come to through files, whose evaluation is held against a second one elsewhere.
-fn expected(history: &History) -> State {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    shop::lay_out_files(history, folder.path());
-    selfsame(folder.path(), &["run", "shop.yaml", "--until-end", "--clock", CLOCK]).well();
-    comparable(State::of(records_in(&folder.path().join("out"))))
-}
-
-/// Rejects say where they were found, which is not the same in a file and in a topic.
-fn comparable(state: State) -> State {
-    let without_position = |value: &String| {
-        let mut value: serde_json::Value = serde_json::from_str(value).expect("JSON");
-        value.as_object_mut().expect("an object").remove("position").expect("a position");
-        value.to_string()
-    };
-    let mut rejects: Vec<String> = state.rejects.iter().map(without_position).collect();
-    rejects.sort();
-    State { rejects, ..state }
 }
 
 fn records(topics: &Topics, read: &[Read]) -> Vec<Record> {
@@ -68,20 +51,21 @@ fn history() -> History {
 }
 
 #[test]
-fn topics_come_to_what_the_same_rows_in_files_come_to() {
+fn topics_come_to_what_the_oracle_says_of_their_rows() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     let topics = lay_out(folder);
     let history = history();
     send(&topics, &history);
-    let expected = expected(&history);
+    let mut oracle = Expected::of(&folder.join("shop.yaml"));
+    let expected = oracle.after(&history);
     assert!(expected.count("vips") > 3 && expected.count("segments") > 30, "there is much to say");
     assert!(expected.rejects.len() > 30);
 
     let run = ["run", "shop.yaml", "--until-end", "--clock", CLOCK, "--workers", "2"];
     let summary = selfsame(folder, &run).well();
     let read = reader(&topics).to_end();
-    comparable(State::of(records(&topics, &read))).must_be(&expected, "by two workers");
+    oracle.read(records(&topics, &read)).must_be(&expected, "by two workers");
     let rows = format!("{}", history.web.len() + history.crm.len());
     let [thousands, rest] = [&rows[..rows.len() - 3], &rows[rows.len() - 3..]];
     assert!(summary.contains(&format!("shop: {thousands},{rest} rows in")), "{summary}");
@@ -90,6 +74,7 @@ fn topics_come_to_what_the_same_rows_in_files_come_to() {
     for of in &read {
         let Some(payload) = &of.payload else { continue };
         let value: serde_json::Value = serde_json::from_str(payload).expect("JSON");
+        assert_eq!(value["at"], "2025-08-01T00:00:00.000Z", "the clock is held");
         let text = |name: &str| value[name].as_str().expect("text").to_owned();
         let key = match topics.output_of(&of.topic) {
             "segments" => format!("{}/{}", text("segment"), text("person")),
@@ -117,7 +102,7 @@ fn topics_come_to_what_the_same_rows_in_files_come_to() {
     both.into_iter().for_each(|process| drop(process.end().well()));
     let again = reader(&topics).to_end();
     assert!(again.len() > read.len());
-    let state = State::of(records(&topics, &again));
+    let state = oracle.read(records(&topics, &again));
     let values_only = |state: State| State { rejects: Vec::new(), ..state };
     values_only(state).must_be(&values_only(expected), "by two processes");
 }
@@ -136,13 +121,15 @@ fn whoever_reads_from_the_start_sees_the_same_whenever_they_begin() {
 
     let before = shop::tell(0, 24 * 8);
     send(&topics, &before);
-    let state = |read: &[Read]| comparable(State::of(records(&topics, read)));
-    let expected_before = expected(&before);
-    let mut seen = early.until("what came first", |read| state(read) == expected_before);
+    let mut oracle = Expected::of(&folder.join("shop.yaml"));
+    let expected_before = oracle.after(&before);
+    let mut seen = early
+        .until("what came first", |read| oracle.read(records(&topics, read)) == expected_before);
 
     let after = shop::tell(24 * 8, 24 * 12);
     send(&topics, &after);
-    let expected_after = expected(&history());
+    let expected_after = oracle.after(&after);
+    let state = |read: &[Read]| oracle.read(records(&topics, read));
     let known = seen.clone();
     let all = |read: &[Read]| state(&[&known[..], read].concat());
     seen.extend(early.until("all of it", |read| all(read) == expected_after));
