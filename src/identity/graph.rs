@@ -262,3 +262,46 @@ impl Searches<'_> {
         Step::Joined
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn identifier(number: u8) -> Identifier {
+        Identifier { hash: IdentifierHash(number.into()), kind: 0, text: number.to_string().into() }
+    }
+
+    fn change((one, other): (u8, u8), linked: bool) -> LinkChange {
+        let bond = Bond { first_seen: 0, linked: true, same: false, apart: false };
+        let (one, other) = (identifier(one), identifier(other));
+        LinkChange { one, other, bond: linked.then_some(bond) }
+    }
+
+    proptest! {
+        #[test]
+        fn however_many_links_go_at_once_all_parts_but_one_are_found_whole(
+            links in prop::collection::btree_set((0..24u8, 0..24u8), 1..40),
+            goes in prop::collection::vec(any::<bool>(), 40),
+        ) {
+            let mut graph = Graph::default();
+            (0..24).for_each(|number| graph.add(&identifier(number)));
+            let links: Vec<(u8, u8)> = links.into_iter().filter(|(a, b)| a < b).collect();
+            links.iter().for_each(|link| drop(graph.link(&change(*link, true))));
+            let gone: Vec<(u8, u8)> =
+                links.iter().zip(goes).filter(|(_, goes)| *goes).map(|(link, _)| *link).collect();
+            gone.iter().for_each(|link| drop(graph.link(&change(*link, false))));
+            let ends: Vec<IdentifierHash> =
+                gone.iter().flat_map(|(a, b)| [a, b]).map(|end| identifier(*end).hash).collect();
+            let whole = |hash| BTreeSet::from_iter(graph.walk(hash));
+            let expected: BTreeSet<BTreeSet<_>> = ends.iter().map(|end| whole(*end)).collect();
+            let found = graph.parts(ends.iter().copied());
+            let parts: BTreeSet<BTreeSet<_>> =
+                found.iter().map(|part| part.iter().copied().collect()).collect();
+            prop_assert_eq!(found.len(), parts.len(), "each once");
+            prop_assert!(parts.is_subset(&expected));
+            prop_assert_eq!(parts.len(), expected.len().saturating_sub(1));
+        }
+    }
+}
