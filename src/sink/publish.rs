@@ -27,11 +27,11 @@ fn learn(turn: &mut Turn, before: Option<u128>, after: Option<Value>) {
 /// All that messages of a tick say, by key.
 #[derive(Default)]
 struct Changes {
-    profiles: BTreeMap<(u16, u128), Turn>,
+    profiles: HashMap<(u16, u128), Turn>,
     segments: BTreeMap<(u16, u16, u128), (bool, bool)>,
     belongings: HashMap<IdentifierHash, (Vec<u16>, Belonging)>,
     rejects: Vec<(u16, u16, String)>,
-    entries: BTreeMap<(u16, String), Turn>,
+    entries: HashMap<(u16, String), Turn>,
     now: Option<Micros>,
 }
 
