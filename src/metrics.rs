@@ -12,7 +12,7 @@ pub struct Counts {
     pub sources: Vec<SourceCounts>,
     pub identifiers: i64,
     pub people: i64,
-    /// Person ids that were given up for another.
+    /// Person ids that were sent as given up for another.
     pub merges: u64,
     /// People in each segment, in the plan's order.
     pub segments: Vec<i64>,
@@ -46,6 +46,12 @@ impl Counts {
             outputs: vec![0; outputs],
             ..Counts::default()
         }
+    }
+
+    /// How often two people had to become one for as many to be left, were each identifier a person
+    /// at first: a function of the present state, however it came about.
+    pub fn merges(&self) -> i64 {
+        self.identifiers - self.people
     }
 
     /// Adds another worker's counts of the same plan.
