@@ -12,8 +12,6 @@ pub struct Counts {
     pub sources: Vec<SourceCounts>,
     pub identifiers: i64,
     pub people: i64,
-    /// Person ids that were given up for another.
-    pub merges: u64,
     /// People in each segment, in the plan's order.
     pub segments: Vec<i64>,
     /// Changelog records handed to each output, in the plan's order.
@@ -48,6 +46,12 @@ impl Counts {
         }
     }
 
+    /// How often two people had to become one for as many to be left, were each identifier a person
+    /// at first: a function of the present state, however it came about.
+    pub fn merges(&self) -> i64 {
+        self.identifiers - self.people
+    }
+
     /// Adds another worker's counts of the same plan.
     pub fn add(&mut self, other: &Counts) {
         for (sum, source) in self.sources.iter_mut().zip(&other.sources) {
@@ -59,7 +63,6 @@ impl Counts {
         }
         self.identifiers += other.identifiers;
         self.people += other.people;
-        self.merges += other.merges;
         for (sum, size) in self.segments.iter_mut().zip(&other.segments) {
             *sum += size;
         }

@@ -72,6 +72,8 @@ pub struct People {
     /// People whose rows enter or leave a window over sessions by time alone.
     turns: BucketQueue<Component>,
     now: Micros,
+    /// Of the tick at hand; its room stays for the next.
+    touched: HashMap<Component, Touched>,
     counts: SharedCounts,
 }
 
@@ -92,6 +94,7 @@ impl People {
             people: HashMap::new(),
             turns: BucketQueue::default(),
             now: Micros::MIN,
+            touched: HashMap::new(),
             counts,
         }
     }
@@ -107,7 +110,7 @@ impl People {
     }
 
     pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, changes: &mut Vec<Change>) {
-        let mut all: HashMap<Component, Touched> = HashMap::new();
+        let mut all = std::mem::take(&mut self.touched);
         let mut values = Vec::new();
         for arrival in batch {
             let Transfer { component, identifier, change } = match arrival {
@@ -146,9 +149,10 @@ impl People {
         for component in over {
             all.entry(component).or_default();
         }
-        for (component, touched) in all {
+        for (component, touched) in all.drain() {
             self.settle(component, touched, changes);
         }
+        self.touched = all;
     }
 
     fn gather(&mut self, values: Vec<(Value, isize)>) {
