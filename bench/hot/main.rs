@@ -29,13 +29,15 @@ const ROUNDS: usize = 20;
 /// 2025-07-01T00:00:00Z.
 const NOW: Micros = 1_751_328_000_000_000;
 
+/// What a select gives by how many values there are and how many were corrected.
+type Expected = fn(usize, usize) -> String;
+
 fn main() {
     let many = argument("--values", 1_000_000);
     let few = many.min(1_000);
     println!("a person with {many} values (and with {few}), one of them is corrected:");
     let n = |number: usize| number as f64;
-    // By how many values there are and how many were corrected.
-    let expected: [(&str, fn(usize, usize) -> String); 8] = [
+    let expected: [(&str, Expected); 8] = [
         ("count(distinct v)", |all, _| all.to_string()),
         ("median(v)", |all, gone| format!("{:.1}", gone as f64 + (all as f64 + 1.0) / 2.0)),
         ("mode(v)", |_, gone| (gone + 1).to_string()),

@@ -75,8 +75,11 @@ struct Said {
     /// How many identifiers of a type each source names.
     named: SmallVec<[((u8, u16), u32); 2]>,
     /// How many identifiers of a type two sources both name, the lesser source first.
-    in_common: SmallVec<[((u8, u16, u16), u32); 1]>,
+    in_common: SmallVec<[(TypeOfTwo, u32); 1]>,
 }
+
+/// An identifier type and two sources.
+type TypeOfTwo = (u8, u16, u16);
 
 /// One worker's share of what sources say.
 pub(super) struct Statements {

@@ -123,7 +123,7 @@ impl Members {
             return;
         }
         let entry = |holding: &Holding| (holding.kind, Arc::clone(&holding.text));
-        let mut left: Vec<_> = left.iter().map(|holding| entry(holding)).collect();
+        let mut left: Vec<_> = left.iter().map(entry).collect();
         left.sort_unstable();
         let stayed = self.identifiers.iter().filter(|entry| left.binary_search(entry).is_err());
         let joined = joined.iter().map(|identifier| entry(&self.holdings[identifier]));

@@ -119,8 +119,8 @@ impl Renderer {
             self.tell(before, Some((&published, values)), messages);
             self.people.insert(*component, published);
         }
-        if profiles > 0 {
-            self.room = bytes / profiles * 5 / 4 + AT;
+        if let Some(bytes) = bytes.checked_div(profiles) {
+            self.room = bytes * 5 / 4 + AT;
         }
     }
 
