@@ -239,8 +239,8 @@ fn join<'scope>(
     };
     let (mut done, mut joining) = {
         let (of_done, of_joining) = (Arc::clone(&plan), Arc::clone(&plan));
-        let done = rows.clone().flat_map(move |row| join::joining_row(&of_done, row).err());
-        (done, rows.flat_map(move |row| join::joining_row(&of_joining, row).ok()))
+        let done = rows.clone().flat_map(move |row| join::past(&of_done, &row));
+        (done, rows.flat_map(move |row| join::joining_row(&of_joining, row)))
     };
     for number in 0..stages {
         let mut stage = Stage::new(&plan, number);

@@ -118,10 +118,9 @@ impl Oracle {
         valid.sort_by_key(|row| (row.source, row.position));
         let known = self.log.len();
         valid.into_iter().for_each(|row| self.accept(row));
+        self.log[known..].iter().for_each(|row| self.first_seen.note(row));
         let standing = self.standing();
-        let new = said(&self.plan, &self.log[known..], &standing);
         let standing = said(&self.plan, &standing, &standing);
-        new.iter().chain(&standing).for_each(|row| self.first_seen.note(row));
         let now = self.now.unwrap_or(0);
         Expected { sent: self.change(&standing, now), set_aside, now }
     }
@@ -230,7 +229,8 @@ fn said(plan: &Plan, rows: &[Row], standing: &[Row]) -> Vec<Row> {
 }
 
 impl FirstSeen {
-    /// A row that counts: it says when something was first seen, whatever becomes of it later.
+    /// A valid row: it says when something was first seen, whatever becomes of it later and whether
+    /// or not it counts beside the records of tables that it joins.
     fn note(&mut self, row: &Row) {
         let Some(said) = &row.said else { return };
         for identifier in &said.identifiers {
