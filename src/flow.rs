@@ -6,14 +6,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::scheduling::Activator;
 
+use crate::metrics::SharedCounts;
 use crate::time::Tick;
 
 pub use differential_dataflow::consolidation::consolidate;
@@ -41,6 +44,61 @@ where
 {
     let always = Turns { done: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
     in_turn(stream, pact, name, &always, logic)
+}
+
+/// What an operator keeps from tick to tick.
+pub trait Holds {
+    /// Its entries. When all that came has been taken back, there are none but what the operator
+    /// has to remember for ever.
+    fn held(&self) -> usize;
+
+    /// Gives back the memory of entries that are gone, where that is not done as they go.
+    fn give_back(&mut self) {}
+}
+
+impl<S: Holds> Holds for Rc<RefCell<S>> {
+    fn held(&self) -> usize {
+        self.borrow().held()
+    }
+
+    fn give_back(&mut self) {
+        self.borrow_mut().give_back();
+    }
+}
+
+/// Below this much room there is nothing to give back.
+const LITTLE_ROOM: usize = 1_024;
+
+/// Gives back most of a map's room once it has far more than it needs: a map keeps what it grew to,
+/// and the most that ever was is not what there is.
+pub fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > LITTLE_ROOM && map.len() < map.capacity() / 8 {
+        map.shrink_to(2 * map.len());
+    }
+}
+
+/// As [`in_tick_order`], for an operator with a state; `counts` are told how much it holds.
+pub fn keeping<'scope, D, O, P, S, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    counts: &SharedCounts,
+    mut state: S,
+    mut logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    S: Holds + 'static,
+    L: FnMut(&mut S, Vec<D>, &mut Vec<O>) + 'static,
+{
+    let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    in_tick_order(stream, pact, name, move |_, batch, results| {
+        logic(&mut state, batch, results);
+        state.give_back();
+        counts.borrow_mut().hold(&operator, state.held());
+    })
 }
 
 /// How far what follows from ticks has been brought about: lets an operator wait for what comes of the

@@ -79,5 +79,6 @@ proptest! {
         holds(&case, |case| case.differs(workers))?;
         let (state, _) = folded(&case.plan, case.run(workers).iter().flatten());
         prop_assert!(state.is_empty(), "{case}\n{state:#?}");
+        holds(&case, |case| case.keeps(workers))?;
     }
 }

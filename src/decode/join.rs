@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::RowChange;
 use super::joined::{Asking, Evaluation, Said};
+use crate::flow::{Holds, give_back};
 use crate::row::{Body, Joining, Position};
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -305,6 +306,17 @@ impl Stage {
             held.settle(evaluation, said, outcomes);
         }
         failed
+    }
+}
+
+impl Holds for Stage {
+    /// How many keys have a record or rows.
+    fn held(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.groups);
     }
 }
 

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::guards::Rule;
 use crate::decode::admit::RowChange;
+use crate::flow::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
 
@@ -110,6 +111,17 @@ impl Statements {
             let new = after.iter().filter(|conflict| !before.contains(conflict));
             changes.extend(new.map(|new| ConflictChange { conflict: new.clone(), diff: 1 }));
         }
+    }
+}
+
+impl Holds for Statements {
+    /// About how many identifiers something is said.
+    fn held(&self) -> usize {
+        self.said.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.said);
     }
 }
 

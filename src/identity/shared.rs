@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
+use crate::flow::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
 
@@ -112,6 +113,19 @@ impl CountingGates {
     }
 }
 
+impl Holds for CountingGates {
+    /// Identifiers with links, those that links are counted for, and those that are shared.
+    fn held(&self) -> usize {
+        self.gates.gates.len() + self.counts.len() + self.shared.len()
+    }
+
+    fn give_back(&mut self) {
+        self.gates.give_back();
+        give_back(&mut self.counts);
+        give_back(&mut self.shared);
+    }
+}
+
 fn is_linked(bond: Option<Bond>) -> bool {
     bond.is_some_and(|bond| bond.linked)
 }
@@ -146,6 +160,17 @@ impl ToldGates {
     }
 }
 
+impl Holds for ToldGates {
+    /// How many identifiers hold links.
+    fn held(&self) -> usize {
+        self.gates.gates.len()
+    }
+
+    fn give_back(&mut self) {
+        self.gates.give_back();
+    }
+}
+
 /// Identifiers that hold their links back while they are closed.
 #[derive(Default)]
 struct Gates {
@@ -168,6 +193,10 @@ struct Touched {
 }
 
 impl Gates {
+    fn give_back(&mut self) {
+        give_back(&mut self.gates);
+    }
+
     fn touch(&mut self, near: IdentifierHash) -> (&mut Gate, &mut Touched) {
         let gate = self.gates.entry(near).or_default();
         let was_closed = gate.closed;

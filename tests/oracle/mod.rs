@@ -129,6 +129,31 @@ impl Oracle {
         &self.state
     }
 
+    /// How many entries an operator has to remember for ever of what was taken back: which keys
+    /// there were, so that what comes late does not stand, and when things were first seen, so that
+    /// what comes back is who it was.
+    pub fn remembered(&self, operator: &str) -> u64 {
+        let in_order = self.plan.decisions.is_some()
+            || self.plan.identifiers.iter().any(|of| of.at_most.is_some());
+        let entries = match operator {
+            "Admit" => {
+                let keys = self.log.iter().map(|row| (row.source, &row.key));
+                keys.collect::<BTreeSet<_>>().len()
+            }
+            "Known identifiers" => self.first_seen.identifiers.len(),
+            "Supported links" if in_order => {
+                let said = self.log.iter().filter_map(|row| row.said.as_ref());
+                let pairs = said.flat_map(|said| {
+                    let one = said.identifiers.first();
+                    said.identifiers.iter().skip(1).map(move |other| (one, other))
+                });
+                pairs.collect::<BTreeSet<_>>().len()
+            }
+            _ => 0,
+        };
+        entries as u64
+    }
+
     fn set_aside(&self, delivery: &Delivery, codes: BTreeSet<String>) -> SetAside {
         let (origin, offset) = (delivery.origin(&self.plan), delivery.offset);
         let source = &self.plan.sources[delivery.source];
