@@ -13,6 +13,8 @@ mod oracle;
 mod practice;
 #[path = "oracle/sample.rs"]
 mod sample;
+#[path = "oracle/words.rs"]
+mod words;
 
 use oracle::check::{Case, Failure, folded};
 use oracle::histories::{Settings, histories};

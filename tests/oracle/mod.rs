@@ -8,6 +8,7 @@
 mod aggregate;
 mod calendar;
 pub mod check;
+mod columnar;
 mod conflicts;
 mod csv;
 mod exact;
