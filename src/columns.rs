@@ -166,10 +166,7 @@ pub fn array<'a>(
     build(data_type, &mut values.into_iter())
 }
 
-fn build<'a>(
-    data_type: &DataType,
-    values: &mut dyn Iterator<Item = Option<&'a Datum>>,
-) -> ArrayRef {
+fn build(data_type: &DataType, values: &mut dyn Iterator<Item = Option<&Datum>>) -> ArrayRef {
     let other =
         |found: &Datum| -> ! { unreachable!("a column of {data_type} was given {found:?}") };
     match data_type {

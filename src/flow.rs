@@ -27,6 +27,40 @@ pub use timely::dataflow::operators::{Concat, Concatenate};
 pub type Scope<'scope> = timely::dataflow::Scope<'scope, Tick>;
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
 
+/// What arrives with a tick, in the pieces in which it came: one long vector would be grown, and so
+/// copied into fresh memory, at every tick.
+pub struct Batch<D> {
+    pieces: Vec<Vec<D>>,
+}
+
+impl<D> Batch<D> {
+    fn append(&mut self, data: &mut Vec<D>) {
+        match self.pieces.last_mut() {
+            Some(last) if last.capacity() - last.len() >= data.len() => last.append(data),
+            _ => self.pieces.push(std::mem::take(data)),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &D> {
+        self.pieces.iter().flatten()
+    }
+}
+
+impl<D> From<Vec<D>> for Batch<D> {
+    fn from(data: Vec<D>) -> Self {
+        Batch { pieces: vec![data] }
+    }
+}
+
+impl<D> IntoIterator for Batch<D> {
+    type Item = D;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<D>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.pieces.into_iter().flatten()
+    }
+}
+
 /// Applies `logic` to everything that arrives with a tick, once the tick is complete, tick by tick.
 ///
 /// `logic` is not called for a tick with which nothing arrives.
@@ -40,7 +74,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Tick, Vec<D>, &mut Vec<O>) + 'static,
+    L: FnMut(Tick, Batch<D>, &mut Vec<O>) + 'static,
 {
     let always = Turns { done: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
     in_turn(stream, pact, name, &always, logic)
@@ -69,10 +103,15 @@ impl<S: Holds> Holds for Rc<RefCell<S>> {
 /// Below this much room there is nothing to give back.
 const LITTLE_ROOM: usize = 1_024;
 
+/// Whether something has far more room than it needs.
+fn is_roomy(capacity: usize, needed: usize) -> bool {
+    capacity > LITTLE_ROOM && needed < capacity / 8
+}
+
 /// Gives back most of a map's room once it has far more than it needs: a map keeps what it grew to,
 /// and the most that ever was is not what there is.
 pub fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if map.capacity() > LITTLE_ROOM && map.len() < map.capacity() / 8 {
+    if is_roomy(map.capacity(), map.len()) {
         map.shrink_to(2 * map.len());
     }
 }
@@ -91,7 +130,7 @@ where
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
     S: Holds + 'static,
-    L: FnMut(&mut S, Vec<D>, &mut Vec<O>) + 'static,
+    L: FnMut(&mut S, Batch<D>, &mut Vec<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     in_tick_order(stream, pact, name, move |_, batch, results| {
@@ -125,25 +164,21 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Tick, Vec<D>, &mut Vec<O>) + 'static,
+    L: FnMut(Tick, Batch<D>, &mut Vec<O>) + 'static,
 {
     let turns = turns.clone();
     let scope = stream.scope();
     stream.unary_frontier::<CapacityContainerBuilder<Vec<O>>, _, _, _>(pact, name, |_, info| {
         *turns.waiting.borrow_mut() = Some(scope.activator_for(info.address));
-        let mut waiting: BTreeMap<Tick, (Capability<Tick>, Vec<D>)> = BTreeMap::new();
+        let mut waiting: BTreeMap<Tick, (Capability<Tick>, Batch<D>)> = BTreeMap::new();
         let mut results = Vec::new();
         move |(input, frontier), output| {
             input.for_each(|capability, data| {
                 if let Some(capability) = capability.retain_least(output.output_index()) {
                     let (_, batch) = waiting
                         .entry(*capability.time())
-                        .or_insert_with(|| (capability, Vec::new()));
-                    if batch.is_empty() {
-                        std::mem::swap(batch, data);
-                    } else {
-                        batch.append(data);
-                    }
+                        .or_insert_with(|| (capability, Batch::from(Vec::new())));
+                    batch.append(data);
                 }
             });
             while let Some(earliest) = waiting.first_entry() {
@@ -153,9 +188,10 @@ where
                 }
                 let (capability, batch) = earliest.remove();
                 logic(tick, batch, &mut results);
-                if !results.is_empty() {
-                    output.session(&capability).give_container(&mut results);
-                    results.clear();
+                let number = results.len();
+                output.session(&capability).give_iterator(results.drain(..));
+                if is_roomy(results.capacity(), number) {
+                    results.shrink_to(2 * number);
                 }
             }
         }

@@ -70,6 +70,17 @@ pub fn write_rfc3339(instant: Micros, text: &mut String) {
     }
 }
 
+/// A duration as users write it, in the longest unit that leaves no rest.
+pub fn spoken(duration: Micros) -> String {
+    let units =
+        [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"), (1_000, "ms")];
+    let whole = |(size, _): &(Micros, &str)| duration >= *size && duration % size == 0;
+    let (size, unit) = units.into_iter().find(whole).unwrap_or((SECOND, "second"));
+    let count = duration / size;
+    let plural = if count == 1 || unit == "ms" { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,15 +102,4 @@ mod tests {
             prop_assert_eq!(rfc3339(instant), expected);
         }
     }
-}
-
-/// A duration as users write it, in the longest unit that leaves no rest.
-pub fn spoken(duration: Micros) -> String {
-    let units =
-        [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"), (1_000, "ms")];
-    let whole = |(size, _): &(Micros, &str)| duration >= *size && duration % size == 0;
-    let (size, unit) = units.into_iter().find(whole).unwrap_or((SECOND, "second"));
-    let count = duration / size;
-    let plural = if count == 1 || unit == "ms" { "" } else { "s" };
-    format!("{count} {unit}{plural}")
 }

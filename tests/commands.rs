@@ -307,6 +307,11 @@ fn what_is_not_there_is_named_before_anything_starts() {
     assert!(hosts.contains("hosts file 'nope' can't be read"), "{hosts}");
     let clock = complaint(&["run", SPEC, "--clock", "fixed:noon"]);
     assert!(clock.contains("'noon'"), "{clock}");
+    let timeless = "sources:\n  web: {files: web.ndjson, kind: events, fields: {user: text}}\n\
+                    identity:\n  user: {from: {web: user}}\noutputs:\n  profiles: {files: out/p}\n";
+    std::fs::write(path.join("timeless.yaml"), timeless).expect("room on the disk");
+    let clock = complaint(&["run", "timeless.yaml", "--clock", "event"]);
+    assert!(clock.contains("the rows of no source have any: name the column"), "{clock}");
     std::fs::write(path.join("hosts"), "127.0.0.1:1\nlocalhost\n").expect("room on the disk");
     let hosts = complaint(&["run", SPEC, "--hosts", "hosts"]);
     assert!(hosts.contains("'localhost' is not host:port"), "{hosts}");

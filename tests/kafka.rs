@@ -1,6 +1,8 @@
-//! Topics in and topics out, through a real broker.
+//! Topics in and topics out, through a real broker: what an ordinary client reads of the outputs, held
+//! against the oracle.
 
 mod broker;
+mod oracle;
 mod program;
 mod shop;
 
@@ -9,14 +11,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use broker::brokers;
 use broker::client::{Read, Reader, make_topic, produce, setting, unique};
-use program::{Record, Running, State, free_addresses, records_in, selfsame};
+use program::{Record, Running, State, free_addresses, selfsame};
+use shop::expected::Expected;
 use shop::{CLOCK, History, Topics};
 
 /// Makes the topics that are read, and the definition over them.
 fn lay_out(folder: &Path) -> Topics {
     let topics = Topics::new();
-    make_topic(&topics.web, 2, &[]);
-    make_topic(&topics.crm, 2, &[("cleanup.policy", "compact")]);
+    // The rows are old, by what they say: a broker would soon delete and compact them.
+    make_topic(&topics.web, 2, &[("retention.ms", "-1")]);
+    let seldom = ("min.cleanable.dirty.ratio", "1");
+    make_topic(&topics.crm, 2, &[("cleanup.policy", "compact"), seldom]);
     topics.define(brokers(), &folder.join("shop.yaml"));
     topics
 }
@@ -24,26 +29,6 @@ fn lay_out(folder: &Path) -> Topics {
 fn send(topics: &Topics, history: &History) {
     produce(&topics.web, &history.web);
     produce(&topics.crm, &history.crm);
-}
-
-/// What the same rows come to through files, whose evaluation is held against a second one elsewhere.
-fn expected(history: &History) -> State {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    shop::lay_out_files(history, folder.path());
-    selfsame(folder.path(), &["run", "shop.yaml", "--until-end", "--clock", CLOCK]).well();
-    comparable(State::of(records_in(&folder.path().join("out"))))
-}
-
-/// Rejects say where they were found, which is not the same in a file and in a topic.
-fn comparable(state: State) -> State {
-    let without_position = |value: &String| {
-        let mut value: serde_json::Value = serde_json::from_str(value).expect("JSON");
-        value.as_object_mut().expect("an object").remove("position").expect("a position");
-        value.to_string()
-    };
-    let mut rejects: Vec<String> = state.rejects.iter().map(without_position).collect();
-    rejects.sort();
-    State { rejects, ..state }
 }
 
 fn records(topics: &Topics, read: &[Read]) -> Vec<Record> {
@@ -66,20 +51,21 @@ fn history() -> History {
 }
 
 #[test]
-fn topics_come_to_what_the_same_rows_in_files_come_to() {
+fn topics_come_to_what_the_oracle_says_of_their_rows() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     let topics = lay_out(folder);
     let history = history();
     send(&topics, &history);
-    let expected = expected(&history);
+    let mut oracle = Expected::of(&folder.join("shop.yaml"));
+    let expected = oracle.after(&history);
     assert!(expected.count("vips") > 3 && expected.count("segments") > 30, "there is much to say");
     assert!(expected.rejects.len() > 30);
 
     let run = ["run", "shop.yaml", "--until-end", "--clock", CLOCK, "--workers", "2"];
     let summary = selfsame(folder, &run).well();
     let read = reader(&topics).to_end();
-    comparable(State::of(records(&topics, &read))).must_be(&expected, "by two workers");
+    oracle.read(records(&topics, &read)).must_be(&expected, "by two workers");
     let rows = format!("{}", history.web.len() + history.crm.len());
     let [thousands, rest] = [&rows[..rows.len() - 3], &rows[rows.len() - 3..]];
     assert!(summary.contains(&format!("shop: {thousands},{rest} rows in")), "{summary}");
@@ -88,6 +74,7 @@ fn topics_come_to_what_the_same_rows_in_files_come_to() {
     for of in &read {
         let Some(payload) = &of.payload else { continue };
         let value: serde_json::Value = serde_json::from_str(payload).expect("JSON");
+        assert_eq!(value["at"], "2025-08-01T00:00:00.000Z", "the clock is held");
         let text = |name: &str| value[name].as_str().expect("text").to_owned();
         let key = match topics.output_of(&of.topic) {
             "segments" => format!("{}/{}", text("segment"), text("person")),
@@ -115,7 +102,7 @@ fn topics_come_to_what_the_same_rows_in_files_come_to() {
     both.into_iter().for_each(|process| drop(process.end().well()));
     let again = reader(&topics).to_end();
     assert!(again.len() > read.len());
-    let state = State::of(records(&topics, &again));
+    let state = oracle.read(records(&topics, &again));
     let values_only = |state: State| State { rejects: Vec::new(), ..state };
     values_only(state).must_be(&values_only(expected), "by two processes");
 }
@@ -134,13 +121,15 @@ fn whoever_reads_from_the_start_sees_the_same_whenever_they_begin() {
 
     let before = shop::tell(0, 24 * 8);
     send(&topics, &before);
-    let state = |read: &[Read]| comparable(State::of(records(&topics, read)));
-    let expected_before = expected(&before);
-    let mut seen = early.until("what came first", |read| state(read) == expected_before);
+    let mut oracle = Expected::of(&folder.join("shop.yaml"));
+    let expected_before = oracle.after(&before);
+    let mut seen = early
+        .until("what came first", |read| oracle.read(records(&topics, read)) == expected_before);
 
     let after = shop::tell(24 * 8, 24 * 12);
     send(&topics, &after);
-    let expected_after = expected(&history());
+    let expected_after = oracle.after(&after);
+    let state = |read: &[Read]| oracle.read(records(&topics, read));
     let known = seen.clone();
     let all = |read: &[Read]| state(&[&known[..], read].concat());
     seen.extend(early.until("all of it", |read| all(read) == expected_after));
@@ -174,6 +163,7 @@ fn whoever_reads_from_the_start_sees_the_same_whenever_they_begin() {
     for id in [device.to_owned(), format!("device:{device}")] {
         assert_eq!(get(&id).well(), get(&key.1).well());
     }
+    asked_why_it_says_what_the_topics_say(folder, &topics, &history(), &expected_after);
     let led = get(&of_some.key);
     assert!(led.err.contains(&format!("{} was merged into", of_some.key)) || !led.status.success());
     let tail = ["tail", "profiles", "-n", "3", "--spec", "shop.yaml"];
@@ -182,6 +172,67 @@ fn whoever_reads_from_the_start_sees_the_same_whenever_they_begin() {
     running.signal("INT");
     let summary = running.end().well();
     assert!(summary.contains("acknowledged output"), "{summary}");
+}
+
+/// While the engine runs: `why` reads the sources' topics, and agrees with those of the outputs.
+fn asked_why_it_says_what_the_topics_say(
+    folder: &Path,
+    topics: &Topics,
+    history: &History,
+    expected: &State,
+) {
+    let why = |question: &[&str]| -> serde_json::Value {
+        let asked = ["why", "--spec", "shop.yaml", "--clock", CLOCK, "--json"];
+        let answer = selfsame(folder, &[&asked, question].concat()).well();
+        serde_json::from_str(&answer).expect("JSON")
+    };
+    let is_linked =
+        |value: &String| value.contains("\"email\":[") && value.contains("\"device\":[");
+    let profiles = expected.values.iter().filter(|((output, _), _)| output == "profiles");
+    let (mut told, mut rows) = (0, 0);
+    for ((_, person), profile) in profiles.filter(|(_, value)| is_linked(value)).take(3) {
+        let profile: serde_json::Value = serde_json::from_str(profile).expect("JSON");
+        let answer = why(&[person]);
+        assert_eq!(&answer["person"], person);
+        for identifier in answer["identifiers"].as_array().expect("a list") {
+            let (kind, value) = (&identifier["type"], &identifier["value"]);
+            let of = &profile["identifiers"][kind.as_str().expect("text")];
+            assert!(of.as_array().expect("a list").contains(value), "{answer:#}");
+            told += 1;
+        }
+        // Each link's rows lie where it says they do: so many messages after a partition's first.
+        for link in answer["links"].as_array().expect("a list") {
+            for row in link["rows"].as_array().expect("a list") {
+                let position = &row["position"];
+                let sent = match &position["topic"] {
+                    topic if *topic == topics.web => &history.web,
+                    topic if *topic == topics.crm => &history.crm,
+                    other => panic!("{other} is no source's"),
+                };
+                let mut sent = sent.iter().filter(|of| position["partition"] == of.partition);
+                let offset = position["offset"].as_u64().expect("a number");
+                let message = sent.nth(offset as usize).expect("it was sent");
+                let payload =
+                    String::from_utf8(message.payload.clone().expect("a row")).expect("text");
+                for end in ["one", "other"] {
+                    let (_, value) =
+                        link[end].as_str().expect("text").split_once(':').expect("a type");
+                    let found = payload.to_lowercase().contains(&format!("{value}\""));
+                    assert!(found, "{payload} carries {link:#}");
+                }
+                rows += 1;
+            }
+        }
+        let value = why(&[person, "--attribute", "spent_20d"])["value"].clone();
+        assert_eq!(value, profile["attributes"]["spent_20d"]);
+        let lapsed = why(&[person, "--segment", "lapsed"])["is_in"].clone();
+        let segments = profile["segments"].as_array().expect("a list");
+        assert_eq!(lapsed, segments.contains(&"lapsed".into()));
+        let ends = ["device", "email"].map(|kind| &profile["identifiers"][kind][0]);
+        let [one, other] = ends.map(|end| end.as_str().expect("text"));
+        assert_eq!(why(&[one, other])["same_person"], true);
+    }
+    assert!(told > 6 && rows > 6, "{told} identifiers, {rows} rows");
 }
 
 #[test]

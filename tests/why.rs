@@ -233,11 +233,11 @@ fn a_segment_is_told_term_by_term_with_what_time_will_change() {
   true       not
   false        now() - last_seen < INTERVAL '10 days'  last_seen = \"2025-06-20T10:00:00.000Z\"
 
-time alone does not change it in what can be foreseen
+time alone does not change it
 "
         ),
     );
-    // It ends before its term of time does: what was spent leaves the window.
+    // What was spent leaves the window before its term of time turns.
     says(
         &["C1", "--segment", "lately"],
         &format!(
@@ -247,8 +247,10 @@ time alone does not change it in what can be foreseen
 
   true  all of
   true    spent_30d > 20                             spent_30d = 49.50
-  true    last_seen > now() - INTERVAL '1000 hours'  last_seen = \"2025-06-20T10:00:00.000Z\", \
-             false from 2025-08-01T02:00:00.000Z
+                                                     false from 2025-07-10T10:00:00.000Z
+                                                     null from 2025-07-20T10:00:00.000Z
+  true    last_seen > now() - INTERVAL '1000 hours'  last_seen = \"2025-06-20T10:00:00.000Z\"
+                                                     false from 2025-08-01T02:00:00.000Z
 
 leaves at 2025-07-10T10:00:00.000Z, if nothing else happens
 "
@@ -313,6 +315,150 @@ spent = null
   no row gives it a value
 ",
             person("customer:C3")
+        ),
+    );
+}
+
+#[test]
+fn an_attribute_over_sessions_is_told_by_the_rows_that_moved_it_with_their_sessions() {
+    says(
+        &["C1", "--attribute", "second_visit"],
+        &format!(
+            "\
+{}, at 2025-07-01T00:00:00.000Z
+
+second_visit = 40.00
+  sum(amount)
+
+  by identifier and source, each from its rows alone
+    customer:C1  web  1 row  40.00
+
+  rows, the newest first
+    web  web.ndjson:3  2025-06-10T10:00:00.000Z  customer:C1  40.00  session 2: 2 rows in 864000 s
+",
+            person("customer:C1")
+        ),
+    );
+    let longest = answers(&["C1", "--attribute", "longest_visit"]);
+    let row = &longest["rows"][2];
+    let start = "2025-05-20T10:00:00.000Z";
+    assert_eq!(
+        row["session"],
+        json!({"session": 1, "start": start, "seconds": 432_000, "events": 2})
+    );
+    assert_eq!((&row["gives"], &row["left"]), (&json!([2]), &json!("2025-06-24T10:00:00.000Z")));
+}
+
+#[test]
+fn a_funnel_is_told_by_its_steps_and_the_rows_that_carry_them() {
+    says(
+        &["C1", "--attribute", "bargain"],
+        &format!(
+            "\
+{}, at 2025-07-01T00:00:00.000Z
+
+bargain = 2
+  [device = 'laptop', amount > 50, amount < 10] funnel of 3 steps within 20 days
+
+  steps, the furthest that there is
+    1  device = 'laptop'  2025-05-25T10:00:00.000Z  web  web.ndjson:2  customer:C1
+    2  amount > 50        2025-05-25T10:00:00.000Z  web  web.ndjson:2  customer:C1
+    3  amount < 10        not reached               1 row satisfies it
+
+  by identifier and source, each from its rows alone
+    email:ada@example.com  web  2 rows  1
+    customer:C1            web  1 row   2
+
+  rows, the newest first
+    web  web.ndjson:4  2025-06-20T10:00:00.000Z  email:ada@example.com  step 3
+    web  web.ndjson:2  2025-05-25T10:00:00.000Z  customer:C1            step 1, 2
+    web  web.ndjson:1  2025-05-20T10:00:00.000Z  email:ada@example.com  step 1
+",
+            person("customer:C1")
+        ),
+    );
+    let times = answers(&["C1", "--attribute", "bargain_times"]);
+    let reached: Vec<_> = times["steps"].as_array().expect("a list").iter().collect();
+    assert_eq!(times["value"], json!([reached[0]["at"], reached[1]["at"]]));
+    assert_eq!((&reached[2]["at"], &reached[2]["rows"]), (&Value::Null, &json!([])));
+    assert_eq!(reached[0]["rows"][0]["position"], json!({"file": "web.ndjson", "line": 2}));
+}
+
+#[test]
+fn a_rank_is_told_by_what_all_people_have_and_where_the_borders_are() {
+    says(
+        &["C1", "--attribute", "tier"],
+        &format!(
+            "\
+{}, at 2025-07-01T00:00:00.000Z
+
+tier = 2
+  ntile(spent, 2)
+
+  by spent = 130.00: 2 of 2
+    of 4 people who have a value 3 have a lesser one, 0 the same and 0 a greater one
+    1  up to 20.00
+    2  above 20.00  this person
+
+spent = 130.00
+  sum(amount)
+
+  by identifier and source, each from its rows alone
+    customer:C1            web  2 rows  120.50
+    email:ada@example.com  web  1 row   9.50
+
+  rows, the newest first
+    web  web.ndjson:4  2025-06-20T10:00:00.000Z  email:ada@example.com  9.50
+    web  web.ndjson:3  2025-06-10T10:00:00.000Z  customer:C1            40.00
+    web  web.ndjson:2  2025-05-25T10:00:00.000Z  customer:C1            80.50
+",
+            person("customer:C1")
+        ),
+    );
+    let rank = &answers(&["C3", "--attribute", "tier"])["ranks"][0];
+    assert_eq!(
+        (&rank["value"], &rank["score"], &rank["people"]),
+        (&Value::Null, &Value::Null, &json!(4))
+    );
+    let scores = answers(&["C1", "--attribute", "rfm"])["from"].clone();
+    let scores: Vec<_> = scores.as_array().expect("a list").clone();
+    let told = scores.iter().map(|of| (of["value"].clone(), of["ranks"][0].clone()));
+    let told: Vec<_> =
+        told.map(|(value, rank)| (value, rank["by"].clone(), rank["borders"].clone())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                json!(2),
+                json!("last_seen"),
+                json!(["2025-06-05T08:00:00.000Z", "2025-06-22T10:00:00.000Z"])
+            ),
+            (json!(3), json!("purchases"), json!([0, 1])),
+            (json!(3), json!("spent"), json!([20.0, 60.0])),
+        ]
+    );
+}
+
+/// Ada's purchase leaves the window and takes the border with it.
+#[test]
+fn a_segment_by_rank_is_told_with_the_borders_and_when_others_move_them() {
+    says(
+        &["finn@example.com", "--segment", "hot"],
+        &format!(
+            "\
+{} is not in hot, at 2025-07-01T00:00:00.000Z
+
+  false  all of
+  false    heat = 20              heat = 10
+                                  by spent_30d = 20.00: 1 of 2 over 4 people, up to 20.00
+                                  true from 2025-07-10T10:00:00.000Z
+                                  false from 2025-07-20T10:00:00.000Z
+                                  null from 2025-07-23T10:00:00.000Z
+  true     last_seen IS NOT NULL  last_seen = \"2025-06-23T10:00:00.000Z\"
+
+enters at 2025-07-10T10:00:00.000Z, if nothing else happens
+",
+            person("email:finn@example.com")
         ),
     );
 }
@@ -387,7 +533,7 @@ fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
             let told = ask(&person, Question::Attribute(name.clone()));
             assert_eq!(told["value"], *value, "{person} {name}");
         }
-        for segment in ["spenders", "quiet_spenders", "lately"] {
+        for segment in ["spenders", "quiet_spenders", "lately", "hot", "best"] {
             let told = ask(&person, Question::Segment(segment.to_owned()));
             let is_in = profile["segments"].as_array().expect("a list").contains(&json!(segment));
             assert_eq!(told["is_in"], is_in, "{person} {segment}");

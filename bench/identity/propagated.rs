@@ -20,8 +20,11 @@ pub struct Propagated {
     links: InputSession<Tick, (u128, u128), isize>,
     probe: Handle<Tick>,
     components: Rc<RefCell<Components>>,
-    told: Rc<RefCell<Vec<((u128, u128), isize)>>>,
+    told: Rc<RefCell<Vec<LabelChange>>>,
 }
+
+/// An identifier and its label, and whether they belong together from now on.
+type LabelChange = ((u128, u128), isize);
 
 impl Propagated {
     pub fn build(worker: &mut Worker) -> Self {

@@ -337,8 +337,11 @@ mod tests {
         let noon = Some(Datum::Timestamp(1_751_673_600_000_000));
         let millis = 1_751_673_600_000;
         let naive = TimestampMillisecondArray::from(vec![millis]);
-        assert_eq!(read(naive.clone(), Type::Timestamp).0, [noon.clone()]);
-        assert_eq!(read(naive.with_timezone("+05:00"), Type::Timestamp).0, [noon.clone()]);
+        assert_eq!(read(naive.clone(), Type::Timestamp).0, std::slice::from_ref(&noon));
+        assert_eq!(
+            read(naive.with_timezone("+05:00"), Type::Timestamp).0,
+            std::slice::from_ref(&noon)
+        );
         let (values, faults) = read(Int64Array::from(vec![millis, i64::MAX]), Type::Timestamp);
         assert_eq!(values, [noon.clone(), None]);
         assert_eq!(faults, ["1 out_of_range 9223372036854775807 does not fit timestamp"]);

@@ -15,9 +15,12 @@ pub(super) struct Cells {
     reader: csv_core::Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// Of the header that was seen last: each field's cell, if it has one.
-    header: Option<(Arc<[String]>, Vec<Option<usize>>)>,
+    /// The header that was seen last.
+    header: Option<(Arc<[String]>, CellOfField)>,
 }
+
+/// By field: which cell of a row is its own, if one is.
+type CellOfField = Vec<Option<usize>>;
 
 impl Cells {
     pub fn new() -> Self {

@@ -171,7 +171,11 @@ impl Stage {
     }
 
     /// Applies what a tick brings; how many expressions failed.
-    pub fn apply(&mut self, batch: Vec<Arrival>, outcomes: &mut Vec<Outcome>) -> u64 {
+    pub fn apply(
+        &mut self,
+        batch: impl IntoIterator<Item = Arrival>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> u64 {
         for arrival in batch {
             match arrival {
                 Arrival::Record(record, diff) => self.apply_record(record, diff),

@@ -67,8 +67,8 @@ pub struct Decoded {
     /// By the source's `where`. A record that is dropped stands in `rows` too, as gone: it takes
     /// the place of what its key held.
     pub dropped: u64,
-    /// The greatest time of the rows.
-    pub latest: Option<Micros>,
+    /// The greatest event time of the rows, which is what `--clock event` follows.
+    pub latest_event: Option<Micros>,
 }
 
 impl Decoder {

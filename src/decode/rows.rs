@@ -92,7 +92,10 @@ pub(super) fn accept(
         };
         let key = key.map(key_hash);
         let position = Position { part: context.chunk.part, offset: row.offset };
-        decoded.latest = decoded.latest.max(Some(time));
+        // A null payload is dated by the broker: when it was sent, not when something happened.
+        if source.has_event_times() && !matches!(row.reading, Reading::Tombstone { .. }) {
+            decoded.latest_event = decoded.latest_event.max(Some(time));
+        }
         decoded.rows.push(Row {
             source: context.chunk.source,
             key,

@@ -30,7 +30,7 @@ impl Stages {
         let mut joining: Vec<_> = rows.collect();
         for (number, stage) in self.stages.iter_mut().enumerate() {
             let records = records.iter().filter(|of| Stage::takes(&self.plan, number, of)).cloned();
-            let arrivals = joining.drain(..).map(Arrival::Row).chain(records).collect();
+            let arrivals: Vec<_> = joining.drain(..).map(Arrival::Row).chain(records).collect();
             let mut outcomes = Vec::new();
             stage.apply(arrivals, &mut outcomes);
             for outcome in outcomes {

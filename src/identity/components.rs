@@ -103,7 +103,7 @@ impl Components {
     }
 
     /// Sends away what goes elsewhere, and the links that belong to it behind it.
-    pub fn send(&mut self, batch: Vec<Order>, arrivals: &mut Vec<Arrival>) {
+    pub fn send(&mut self, batch: impl IntoIterator<Item = Order>, arrivals: &mut Vec<Arrival>) {
         let mut moves = HashMap::new();
         let mut links = Vec::new();
         for order in batch {
@@ -127,7 +127,7 @@ impl Components {
     }
 
     /// Takes a tick's arrivals in, and tells who is where and whose.
-    pub fn apply(&mut self, batch: Vec<Arrival>, outcomes: &mut Vec<Outcome>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, outcomes: &mut Vec<Outcome>) {
         let mut links = Vec::new();
         for arrival in batch {
             match arrival {

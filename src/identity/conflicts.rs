@@ -83,7 +83,11 @@ impl Statements {
         Statements { records, said: HashMap::new() }
     }
 
-    pub fn apply(&mut self, batch: Vec<Statement>, changes: &mut Vec<ConflictChange>) {
+    pub fn apply(
+        &mut self,
+        batch: impl IntoIterator<Item = Statement>,
+        changes: &mut Vec<ConflictChange>,
+    ) {
         let mut by_identifier: BTreeMap<Identifier, Vec<Statement>> = BTreeMap::new();
         for statement in batch {
             by_identifier.entry(statement.about.clone()).or_default().push(statement);

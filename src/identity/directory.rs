@@ -44,7 +44,7 @@ impl Directory {
     }
 
     /// Finds the links' first ends.
-    pub fn find_first(&self, batch: Vec<LinkChange>, found: &mut Vec<Found>) {
+    pub fn find_first(&self, batch: impl IntoIterator<Item = LinkChange>, found: &mut Vec<Found>) {
         let places = self.places.borrow();
         found.extend(batch.into_iter().map(|change| {
             let one = places.get(&change.one.hash).copied();
@@ -58,7 +58,7 @@ impl Directory {
     }
 
     /// Finds the links' other ends.
-    pub fn find_second(&self, batch: Vec<Found>, found: &mut Vec<Found>) {
+    pub fn find_second(&self, batch: impl IntoIterator<Item = Found>, found: &mut Vec<Found>) {
         let places = self.places.borrow();
         found.extend(batch.into_iter().map(|mut link| {
             link.other = places.get(&link.change.other.hash).copied();

@@ -56,7 +56,7 @@ impl Workers {
             directory.find_second(queries, &mut found);
         }
         let mut orders: Vec<Order> = found.iter().filter_map(within).collect();
-        let across = found.into_iter().filter(|found| within(found).is_none()).collect();
+        let across: Vec<_> = found.into_iter().filter(|found| within(found).is_none()).collect();
         self.joins.decide(across, &mut orders);
         let mut arrivals = Vec::new();
         for (components, orders) in

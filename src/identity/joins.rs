@@ -56,7 +56,7 @@ impl Joins {
     }
 
     /// Decides for all links of a tick whose ends are not in one cluster.
-    pub fn decide(&mut self, batch: Vec<Found>, orders: &mut Vec<Order>) {
+    pub fn decide(&mut self, batch: impl IntoIterator<Item = Found>, orders: &mut Vec<Order>) {
         let mut sets = Sets::default();
         let joined: Vec<(usize, LinkChange)> = batch
             .into_iter()

@@ -56,7 +56,7 @@ impl KnownIdentifiers {
         self.known.get(&identifier).map(|known| (known.rows, known.first_seen))
     }
 
-    pub fn apply(&mut self, batch: Vec<Carried>, named: &mut Vec<Named>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Carried>, named: &mut Vec<Named>) {
         let mut identifiers = Vec::new();
         for Carried { identifier, time, diff } in batch {
             let before = match self.known.entry(identifier.hash) {

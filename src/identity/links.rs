@@ -106,7 +106,11 @@ impl SupportedLinks {
     }
 
     /// Counts a tick's rows, and tells which links changed by them.
-    pub fn apply(&mut self, batch: Vec<CarriedLink>, changes: &mut Vec<LinkChange>) {
+    pub fn apply(
+        &mut self,
+        batch: impl IntoIterator<Item = CarriedLink>,
+        changes: &mut Vec<LinkChange>,
+    ) {
         let mut links = Vec::new();
         for CarriedLink { one, other, verdict, time, diff } in batch {
             // Only the order of admission asks when a link was first seen.

@@ -72,7 +72,7 @@ impl CountingGates {
         CountingGates { limits, gates, counts, shared }
     }
 
-    pub fn apply(&mut self, batch: Vec<LinkChange>, passed: &mut Vec<Passed>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = LinkChange>, passed: &mut Vec<Passed>) {
         let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
         for change in batch {
             let LinkChange { one, other, .. } = &change;
@@ -141,7 +141,7 @@ impl ToldGates {
         ToldGates { limits, gates: Gates::default() }
     }
 
-    pub fn apply(&mut self, batch: Vec<Passed>, passed: &mut Vec<Passed>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Passed>, passed: &mut Vec<Passed>) {
         for message in batch {
             match message {
                 Passed::Shared(shared) => {

@@ -44,12 +44,12 @@ impl Gathering {
     /// Takes in what a tick's rows change.
     pub fn add(&mut self, rows: Vec<RowChange>) {
         let (mut named, mut changes) = (Vec::new(), Vec::new());
-        self.known.apply(rows.iter().cloned().flat_map(carried).collect(), &mut named);
+        self.known.apply(rows.iter().cloned().flat_map(carried), &mut named);
         for of in named.into_iter().filter(|of| of.known) {
             let identifier = Identifier { hash: of.hash, kind: of.kind, text: of.text };
             self.identifiers.insert(of.hash, identifier);
         }
-        self.supported.apply(rows.into_iter().flat_map(links).collect(), &mut changes);
+        self.supported.apply(rows.into_iter().flat_map(links), &mut changes);
         for change in changes {
             let pair = (change.one.hash, change.other.hash);
             match change.bond {

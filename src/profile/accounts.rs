@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use crate::flow::{Holds, consolidate, give_back};
+use crate::flow::{Batch, Holds, consolidate, give_back};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use super::aggregate::{Account, is_dated};
+use super::aggregate::{Account, has_partial, is_dated};
 use super::partial::Partial;
 use super::windows::Windows;
 use crate::identity::{Belongs, Component, Named};
@@ -44,6 +45,24 @@ pub struct Holding {
     pub partials: Vec<(u16, Partial)>,
 }
 
+impl Holding {
+    /// Puts a partial in the place of what was brought before, which is returned.
+    pub fn replace(&mut self, number: u16, partial: Option<Partial>) -> Option<Partial> {
+        let index = self.partials.binary_search_by_key(&number, |(number, _)| *number);
+        match (index, partial) {
+            (Ok(index), Some(partial)) => {
+                Some(std::mem::replace(&mut self.partials[index].1, partial))
+            }
+            (Ok(index), None) => Some(self.partials.remove(index).1),
+            (Err(index), Some(partial)) => {
+                self.partials.insert(index, (number, partial));
+                None
+            }
+            (Err(_), None) => None,
+        }
+    }
+}
+
 /// A change of a component, brought about by one of its identifiers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transfer {
@@ -55,7 +74,10 @@ pub struct Transfer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum TransferChange {
     /// The identifier is in the component and brings this, instead of what it brought before.
-    Holds(Arc<Holding>),
+    Holds(Box<Holding>),
+    /// The identifier stays in the component and brings these partials instead of what it brought
+    /// to their aggregates before.
+    Brings(Vec<(u16, Option<Partial>)>),
     /// The identifier is no longer in the component.
     Left,
     /// The identifier brings a value to an aggregate so many times more, or less. `time` is 0 where
@@ -98,6 +120,10 @@ struct Turn {
 
 #[derive(Default)]
 struct Touched {
+    /// What it is known by has changed.
+    named: bool,
+    /// Aggregates to which something was added, some of them more than once.
+    aggregates: SmallVec<[u16; 12]>,
     /// Values that travel.
     values: Vec<((u16, Micros, Datum), isize)>,
 }
@@ -120,7 +146,7 @@ impl Accounts {
     }
 
     /// Applies what a tick brings.
-    pub fn apply(&mut self, batch: Vec<Posting>, transfers: &mut Vec<Transfer>) {
+    pub fn apply(&mut self, batch: Batch<Posting>, transfers: &mut Vec<Transfer>) {
         let read = batch.iter().filter_map(|posting| match posting {
             Posting::Now(_, now) => Some(*now),
             _ => None,
@@ -133,7 +159,7 @@ impl Accounts {
                 Posting::Named(named) => {
                     let hash = named.hash;
                     self.identifiers.entry(hash).or_default().named = Some(named);
-                    self.touched.entry(hash).or_default();
+                    self.touched.entry(hash).or_default().named = true;
                 }
                 Posting::Belongs(Belongs { identifier: hash, component }) => {
                     let alone = component == Component::alone(hash);
@@ -151,11 +177,9 @@ impl Accounts {
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {
         let identifier = body.identifiers[0].hash;
-        for Input { aggregate, value } in &body.inputs {
-            if self.windows.of(*aggregate).is_none() {
-                self.add(identifier, *aggregate, value, time, diff);
-            }
-        }
+        let windows = &self.windows;
+        let whole = body.inputs.iter().filter(|input| windows.of(input.aggregate).is_none());
+        add(&self.plan, &mut self.identifiers, &mut self.touched, identifier, whole, time, diff);
         for window in self.windows.all() {
             if !body.inputs.iter().any(|input| self.windows.of(input.aggregate) == Some(window)) {
                 continue;
@@ -188,29 +212,12 @@ impl Accounts {
             return;
         }
         let diff = if until.is_some() { diff } else { -diff };
-        for Input { aggregate, value } in &turn.inputs {
-            self.add(identifier, *aggregate, value, time, diff);
-        }
+        let inputs = turn.inputs.iter();
+        add(&self.plan, &mut self.identifiers, &mut self.touched, identifier, inputs, time, diff);
         if let Some(until) = until
             && until < Micros::MAX
         {
             self.turns.push(until, Turn { until: None, ..turn });
-        }
-    }
-
-    fn add(&mut self, hash: IdentifierHash, number: u16, value: &Datum, time: Micros, diff: i8) {
-        let aggregate = &self.plan.aggregates[number as usize];
-        let accounts = &mut self.identifiers.entry(hash).or_default().accounts;
-        let index = accounts.binary_search_by_key(&number, |(number, _)| *number);
-        let index = index.unwrap_or_else(|index| {
-            accounts.insert(index, (number, Account::new(aggregate)));
-            index
-        });
-        let travels = accounts[index].1.add(aggregate, value, time, diff as i64);
-        let touched = self.touched.entry(hash).or_default();
-        if travels != 0 {
-            let time = if is_dated(aggregate) { time } else { 0 };
-            touched.values.push(((number, time, value.clone()), travels as isize));
         }
     }
 
@@ -222,6 +229,8 @@ impl Accounts {
         transfers: &mut Vec<Transfer>,
     ) {
         let identifier = self.identifiers.entry(hash).or_default();
+        touched.aggregates.sort_unstable();
+        touched.aggregates.dedup();
         identifier.accounts.retain(|(_, account)| !account.is_empty());
         consolidate(&mut touched.values);
         let known = identifier.named.as_ref().is_some_and(|named| named.known);
@@ -254,7 +263,15 @@ impl Accounts {
                     send(component, value(number, time, datum.clone(), count));
                 });
             }
-            send(component, TransferChange::Holds(Arc::new(identifier.holding(&self.plan))));
+            if before == after && !touched.named {
+                let brings = identifier.brings(&self.plan, &touched.aggregates);
+                if !brings.is_empty() {
+                    send(component, TransferChange::Brings(brings));
+                }
+            } else {
+                let holding = Box::new(identifier.holding(&self.plan));
+                send(component, TransferChange::Holds(holding));
+            }
         }
         if after.is_none() && identifier.belongs.is_none() && identifier.accounts.is_empty() {
             self.identifiers.remove(&hash);
@@ -273,12 +290,54 @@ impl Holds for Accounts {
     }
 }
 
+/// Adds what a row gives to the aggregates, or takes it back.
+fn add<'a>(
+    plan: &Plan,
+    identifiers: &mut HashMap<IdentifierHash, Identifier>,
+    touched: &mut HashMap<IdentifierHash, Touched>,
+    hash: IdentifierHash,
+    inputs: impl Iterator<Item = &'a Input>,
+    time: Micros,
+    diff: i8,
+) {
+    let mut inputs = inputs.peekable();
+    if inputs.peek().is_none() {
+        return;
+    }
+    let accounts = &mut identifiers.entry(hash).or_default().accounts;
+    let touched = touched.entry(hash).or_default();
+    for Input { aggregate: number, value } in inputs {
+        let aggregate = &plan.aggregates[*number as usize];
+        let index = accounts.binary_search_by_key(number, |(number, _)| *number);
+        let index = index.unwrap_or_else(|index| {
+            accounts.insert(index, (*number, Account::new(aggregate)));
+            index
+        });
+        let travels = accounts[index].1.add(aggregate, value, time, diff as i64);
+        touched.aggregates.push(*number);
+        if travels != 0 {
+            let time = if is_dated(aggregate) { time } else { 0 };
+            touched.values.push(((*number, time, value.clone()), travels as isize));
+        }
+    }
+}
+
 impl Identifier {
     fn travelled(&self, plan: &Plan, mut each: impl FnMut(u16, Micros, &Datum, i64)) {
         for (number, account) in &self.accounts {
             let aggregate = &plan.aggregates[*number as usize];
             account.travelled(aggregate, |time, value, count| each(*number, time, value, count));
         }
+    }
+
+    /// The partials of these aggregates.
+    fn brings(&self, plan: &Plan, aggregates: &[u16]) -> Vec<(u16, Option<Partial>)> {
+        let with_partial = |number: &&u16| has_partial(&plan.aggregates[**number as usize]);
+        let partial = |number: &u16| {
+            let index = self.accounts.binary_search_by_key(number, |(number, _)| *number).ok()?;
+            self.accounts[index].1.partial(&plan.aggregates[*number as usize])
+        };
+        aggregates.iter().filter(with_partial).map(|number| (*number, partial(number))).collect()
     }
 
     fn holding(&self, plan: &Plan) -> Holding {

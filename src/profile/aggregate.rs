@@ -126,6 +126,11 @@ impl Account {
     }
 }
 
+/// Whether what an identifier's rows come to is told as a partial.
+pub fn has_partial(aggregate: &Aggregate) -> bool {
+    travels(aggregate.function) == Travels::Nothing
+}
+
 /// Whether the times of rows travel with their values.
 pub fn is_dated(aggregate: &Aggregate) -> bool {
     matches!(aggregate.function, Function::Timeline | Function::Funnel { .. })

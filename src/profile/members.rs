@@ -3,6 +3,7 @@
 //! A person of a few identifiers is put together anew at each change, which is quick and takes no
 //! memory; for one of many the totals are kept.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ const FEW: usize = 8;
 pub struct Members {
     /// As last settled.
     pub id: Option<IdentifierHash>,
-    pub holdings: BTreeMap<IdentifierHash, Arc<Holding>>,
+    pub holdings: BTreeMap<IdentifierHash, Box<Holding>>,
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
     identifiers: Arc<[(u8, Arc<str>)]>,
@@ -43,22 +44,41 @@ impl Members {
         &mut self,
         plan: &Plan,
         identifier: IdentifierHash,
-        holding: Arc<Holding>,
-    ) -> Option<Arc<Holding>> {
-        let before = self.holdings.insert(identifier, Arc::clone(&holding));
+        holding: Box<Holding>,
+    ) -> Option<Box<Holding>> {
         if let Some(totals) = &mut self.totals {
-            totals.replace(plan, identifier, before.as_deref(), Some(&holding));
+            let before = self.holdings.get(&identifier).map(|before| &**before);
+            totals.replace(plan, identifier, before, Some(&holding));
         }
-        before
+        self.holdings.insert(identifier, holding)
+    }
+
+    /// Takes in what the identifier brings to some aggregates, instead of what it brought before.
+    pub fn bring(
+        &mut self,
+        plan: &Plan,
+        identifier: IdentifierHash,
+        partials: Vec<(u16, Option<Partial>)>,
+    ) {
+        let holding = self.holdings.get_mut(&identifier).expect("an identifier that stays is here");
+        for (number, partial) in partials {
+            match &mut self.totals {
+                Some(totals) => {
+                    let before = holding.replace(number, partial.clone());
+                    totals.replace_partial(plan, number, before.as_ref(), partial.as_ref());
+                }
+                None => drop(holding.replace(number, partial)),
+            }
+        }
     }
 
     /// Returns what the identifier held.
-    pub fn leave(&mut self, plan: &Plan, identifier: IdentifierHash) -> Option<Arc<Holding>> {
+    pub fn leave(&mut self, plan: &Plan, identifier: IdentifierHash) -> Option<Holding> {
         let before = self.holdings.remove(&identifier)?;
         if let Some(totals) = &mut self.totals {
             totals.replace(plan, identifier, Some(&before), None);
         }
-        Some(before)
+        Some(*before)
     }
 
     /// Takes in what became of a value in a tick.
@@ -98,7 +118,7 @@ impl Members {
     }
 
     /// Brings what is kept up to date with the identifiers that joined and left.
-    pub fn settle(&mut self, plan: &Plan, joined: &[IdentifierHash], left: &[Arc<Holding>]) {
+    pub fn settle(&mut self, plan: &Plan, joined: &[IdentifierHash], left: &[Holding]) {
         if self.totals.is_none() && self.holdings.len() > MANY {
             self.totals = Some(Box::new(Totals::of(plan, &self.holdings)));
         } else if self.totals.is_some() && self.holdings.len() < FEW {
@@ -155,14 +175,16 @@ impl Members {
         (0..plan.aggregates.len()).map(value).collect()
     }
 
-    fn merged(&self, plan: &Plan) -> Vec<Option<Partial>> {
-        let mut merged: Vec<Option<Partial>> = vec![None; plan.aggregates.len()];
+    /// By aggregate. Most people are of one identifier, and most aggregates of one of several: then
+    /// there is nothing to merge, nor to clone.
+    fn merged(&self, plan: &Plan) -> Vec<Option<Cow<'_, Partial>>> {
+        let mut merged: Vec<Option<Cow<'_, Partial>>> = vec![None; plan.aggregates.len()];
         for holding in self.holdings.values() {
             for (number, partial) in &holding.partials {
                 let function = plan.aggregates[*number as usize].function;
                 match &mut merged[*number as usize] {
-                    Some(sum) => sum.merge(function, partial),
-                    nothing => *nothing = Some(partial.clone()),
+                    Some(sum) => sum.to_mut().merge(function, partial),
+                    nothing => *nothing = Some(Cow::Borrowed(partial)),
                 }
             }
         }

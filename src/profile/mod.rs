@@ -85,7 +85,7 @@ pub fn assemble<'scope>(
     keeping(
         arrivals,
         Exchange::new(|arrival: &Arrival| match arrival {
-            Arrival::Transfer(transfer) => transfer.component.0 as u64,
+            Arrival::Transfer(transfer) => transfer.component.route(),
             Arrival::Now(worker, _) => *worker,
         }),
         "People",

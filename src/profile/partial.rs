@@ -23,15 +23,9 @@ pub enum Partial {
         count: i64,
         sum: i128,
     },
-    Numbers {
-        count: i64,
-        sum: ExactSum,
-    },
-    Moments {
-        count: i64,
-        sum: ExactSum,
-        squares: ExactSum,
-    },
+    // Boxed, like the other: a partial is held for every identifier, and few are of these.
+    Numbers(Box<Numbers>),
+    Moments(Box<Moments>),
     Truths {
         yes: i64,
         no: i64,
@@ -42,20 +36,29 @@ pub enum Partial {
     Recent(Arc<[(Micros, Datum)]>),
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Numbers {
+    count: i64,
+    sum: ExactSum,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moments {
+    count: i64,
+    sum: ExactSum,
+    squares: ExactSum,
+}
+
 impl Partial {
     /// What no row comes to.
     pub fn nothing(aggregate: &Aggregate) -> Self {
         match aggregate.function {
             Function::Count => Partial::Count(0),
             Function::Sum | Function::Avg => match aggregate.argument {
-                Some(DataType::Float64) => Partial::Numbers { count: 0, sum: ExactSum::default() },
+                Some(DataType::Float64) => Partial::Numbers(Box::default()),
                 _ => Partial::Integers { count: 0, sum: 0 },
             },
-            Function::Stddev | Function::Variance => Partial::Moments {
-                count: 0,
-                sum: ExactSum::default(),
-                squares: ExactSum::default(),
-            },
+            Function::Stddev | Function::Variance => Partial::Moments(Box::default()),
             Function::BoolAnd | Function::BoolOr => Partial::Truths { yes: 0, no: 0 },
             // Stands for "no value yet": the count of a Count that is not there.
             Function::Min | Function::Max | Function::First | Function::Last => Partial::Count(0),
@@ -65,10 +68,9 @@ impl Partial {
 
     pub fn is_nothing(&self) -> bool {
         match self {
-            Partial::Count(count)
-            | Partial::Integers { count, .. }
-            | Partial::Numbers { count, .. }
-            | Partial::Moments { count, .. } => *count == 0,
+            Partial::Count(count) | Partial::Integers { count, .. } => *count == 0,
+            Partial::Numbers(numbers) => numbers.count == 0,
+            Partial::Moments(moments) => moments.count == 0,
             Partial::Truths { yes, no } => *yes == 0 && *no == 0,
             Partial::Value(_) | Partial::Timed(..) | Partial::Recent(_) => false,
         }
@@ -90,14 +92,14 @@ impl Partial {
                 *count += diff;
                 *sum = sum.wrapping_add(value.wrapping_mul(diff as i128));
             }
-            (Partial::Numbers { count, sum }, Datum::Number(value)) => {
-                *count += diff;
-                sum.add(value, diff);
+            (Partial::Numbers(numbers), Datum::Number(value)) => {
+                numbers.count += diff;
+                numbers.sum.add(value, diff);
             }
-            (Partial::Moments { count, sum, squares }, Datum::Number(value)) => {
-                *count += diff;
-                sum.add(value, diff);
-                squares.add_square(value, diff);
+            (Partial::Moments(moments), Datum::Number(value)) => {
+                moments.count += diff;
+                moments.sum.add(value, diff);
+                moments.squares.add_square(value, diff);
             }
             (Partial::Truths { yes, .. }, Datum::Boolean(true)) => *yes += diff,
             (Partial::Truths { no, .. }, Datum::Boolean(false)) => *no += diff,
@@ -144,17 +146,14 @@ impl Partial {
                 *count += more * times;
                 *sum = sum.wrapping_add(further.wrapping_mul(times as i128));
             }
-            (Partial::Numbers { count, sum }, Partial::Numbers { count: more, sum: further }) => {
-                *count += more * times;
-                sum.merge(further, times);
+            (Partial::Numbers(numbers), Partial::Numbers(more)) => {
+                numbers.count += more.count * times;
+                numbers.sum.merge(&more.sum, times);
             }
-            (
-                Partial::Moments { count, sum, squares },
-                Partial::Moments { count: more, sum: further, squares: further_squares },
-            ) => {
-                *count += more * times;
-                sum.merge(further, times);
-                squares.merge(further_squares, times);
+            (Partial::Moments(moments), Partial::Moments(more)) => {
+                moments.count += more.count * times;
+                moments.sum.merge(&more.sum, times);
+                moments.squares.merge(&more.squares, times);
             }
             (Partial::Truths { yes, no }, Partial::Truths { yes: more, no: fewer }) => {
                 *yes += more * times;
@@ -177,11 +176,12 @@ impl Partial {
                 _ => *yes > 0,
             })),
             Partial::Integers { count, sum } => integers(aggregate, *count, *sum),
-            Partial::Numbers { count, sum } => Some(Datum::Number(match aggregate.function {
-                Function::Avg => sum.value() / *count as f64,
-                _ => sum.value(),
+            Partial::Numbers(numbers) => Some(Datum::Number(match aggregate.function {
+                Function::Avg => numbers.sum.value() / numbers.count as f64,
+                _ => numbers.sum.value(),
             })),
-            Partial::Moments { count, sum, squares } => {
+            Partial::Moments(moments) => {
+                let Moments { count, sum, squares } = &**moments;
                 let variance = sample_variance(*count, sum, squares)?;
                 Some(Datum::Number(match aggregate.function {
                     Function::Stddev => variance.sqrt(),

@@ -79,7 +79,7 @@ pub struct People {
 #[derive(Default)]
 struct Touched {
     joined: Vec<IdentifierHash>,
-    left: Vec<Arc<Holding>>,
+    left: Vec<Holding>,
 }
 
 impl People {
@@ -101,7 +101,7 @@ impl People {
         self.turns.next()
     }
 
-    pub fn apply(&mut self, batch: Vec<Arrival>, changes: &mut Vec<Change>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, changes: &mut Vec<Change>) {
         let mut all: HashMap<Component, Touched> = HashMap::new();
         let mut values = Vec::new();
         for arrival in batch {
@@ -122,6 +122,9 @@ impl People {
                     if members.hold(&self.plan, identifier, holding).is_none() {
                         touched.joined.push(identifier);
                     }
+                }
+                TransferChange::Brings(partials) => {
+                    members.bring(&self.plan, identifier, partials);
                 }
                 TransferChange::Left => {
                     let Some(holding) = members.leave(&self.plan, identifier) else { continue };

@@ -30,7 +30,7 @@ enum Total {
 impl Totals {
     pub fn of<'a>(
         plan: &Plan,
-        holdings: impl IntoIterator<Item = (&'a IdentifierHash, &'a Arc<Holding>)>,
+        holdings: impl IntoIterator<Item = (&'a IdentifierHash, &'a Box<Holding>)>,
     ) -> Self {
         let totals = (0..plan.aggregates.len()).map(|_| None).collect();
         let mut totals = Totals { totals, names: BTreeSet::new() };
@@ -64,6 +64,20 @@ impl Totals {
         }
         for (number, partial) in after.iter().filter(|partial| !holds(before, partial)) {
             self.add(plan, *number, partial, 1);
+        }
+    }
+
+    /// Takes in what an identifier brings to one aggregate, instead of what it brought before.
+    pub fn replace_partial(
+        &mut self,
+        plan: &Plan,
+        number: u16,
+        before: Option<&Partial>,
+        after: Option<&Partial>,
+    ) {
+        if before != after {
+            before.into_iter().for_each(|partial| self.add(plan, number, partial, -1));
+            after.into_iter().for_each(|partial| self.add(plan, number, partial, 1));
         }
     }
 

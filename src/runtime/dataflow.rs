@@ -143,10 +143,8 @@ fn feed<'scope, D: Clone + 'static, I: IntoIterator<Item = D>>(
         move |input, output| {
             input.for_each_stamp(|capability, _| {
                 let Some(tick) = capability.least() else { return };
-                let mut data: Vec<D> = part(inbox.borrow_mut().batch(*tick)).into_iter().collect();
-                if !data.is_empty() {
-                    output.session(&capability).give_container(&mut data);
-                }
+                let data = part(inbox.borrow_mut().batch(*tick));
+                output.session(&capability).give_iterator(data.into_iter());
             });
         }
     })
@@ -201,7 +199,7 @@ fn admit<'scope>(
         Arrival::Now(worker, _) => *worker,
     };
     in_tick_order(arrivals, Exchange::new(route), "Admit", move |_, batch, changes| {
-        let mut rows = Vec::with_capacity(batch.len());
+        let mut rows = Vec::new();
         for arrival in batch {
             match arrival {
                 Arrival::Now(_, now) => reading = reading.max(now),

@@ -12,12 +12,11 @@ use crate::time::{Micros, Tick};
 pub struct Batch {
     pub rows: Vec<Row>,
     pub rejects: Vec<Reject>,
-    /// The greatest time of a row.
+    /// The greatest event time of a row.
     pub latest: Option<Micros>,
 }
 
 /// The batch that is being filled, and those that have been given to ticks but not yet taken.
-#[derive(Default)]
 pub struct Inbox {
     open: Batch,
     /// When the open batch's rows arrived: runs of instants with numbers of rows.
@@ -28,6 +27,20 @@ pub struct Inbox {
     ticks: u64,
 }
 
+impl Default for Inbox {
+    fn default() -> Self {
+        // Before the first event time, `now()` is the epoch.
+        let open = Batch { latest: Some(0), ..Batch::default() };
+        Inbox {
+            open,
+            open_arrivals: Vec::new(),
+            sealed: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            ticks: 0,
+        }
+    }
+}
+
 impl Inbox {
     pub fn add(&mut self, source: usize, decoded: Decoded, counts: &SharedCounts) {
         let mut counts = counts.borrow_mut();
@@ -35,7 +48,7 @@ impl Inbox {
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
         counts.dropped += decoded.dropped;
-        self.open.latest = self.open.latest.max(decoded.latest);
+        self.open.latest = self.open.latest.max(decoded.latest_event);
         self.open.rows.extend(decoded.rows);
         self.open.rejects.extend(decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);

@@ -13,7 +13,7 @@ mod stepped;
 mod tests;
 mod worker;
 
-pub use foresee::{Glimpse, foresee};
+pub use foresee::Beside;
 pub use latency::LatencySummary;
 pub use report::{Report, summary_json, summary_text};
 pub use run::{Options, RunError, run};
@@ -26,7 +26,7 @@ use crate::time::Micros;
 pub enum Clock {
     /// The wall clock, read by the leader for each tick.
     Wall,
-    /// The greatest time of any row that has been read.
+    /// The greatest event time of any row that has been read; before the first, the epoch.
     Event,
     Fixed(Micros),
 }

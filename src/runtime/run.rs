@@ -50,6 +50,11 @@ pub enum RunError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(
+        "--clock event follows the times of rows, and the rows of no source have any: name the \
+         column that says when a row happened by `time`, or run with --clock wall"
+    )]
+    NoEventTimes,
     #[error("{0}")]
     Workers(String),
 }
@@ -58,6 +63,9 @@ pub enum RunError {
 /// all; the others return `None`.
 pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunError> {
     let started = Instant::now();
+    if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
+        return Err(RunError::NoEventTimes);
+    }
     let processes = options.hosts.len().max(1);
     let threads: Arc<Vec<OnceLock<Thread>>> =
         Arc::new((0..options.workers).map(|_| OnceLock::new()).collect());

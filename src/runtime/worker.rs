@@ -52,7 +52,7 @@ pub fn work(
     let mut decoders: Vec<Decoder> =
         (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
     let mut latencies = Latencies::default();
-    let mut journal = Journal::new(worker.index() % process.workers == 0);
+    let mut journal = Journal::new(worker.index().is_multiple_of(process.workers));
     let mut state = Reading::Open;
     // The ticks that had been taken from the inbox when this worker last rang.
     let mut rung: Option<u64> = None;
@@ -106,11 +106,8 @@ pub fn work(
             }
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
-        while let Some(arrivals) = {
-            let complete = |tick| !dataflow.complete.less_equal(&tick);
-            let taken = dataflow.inbox.borrow_mut().take_complete(complete);
-            taken
-        } {
+        let complete = |tick| !dataflow.complete.less_equal(&tick);
+        while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
             latencies.record(&arrivals, wall_clock());
         }
         journal.write(process, &mut latencies);

@@ -40,7 +40,7 @@ impl Borders {
         Borders(plan.ranks.iter().map(|rank| Population::new(rank.bins)).collect())
     }
 
-    pub fn apply(&mut self, batch: Vec<Held>, moved: &mut Vec<Border>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Held>, moved: &mut Vec<Border>) {
         // What comes and what goes arrive in any order: only the outcome can be taken in.
         let held = batch.into_iter().map(|held| ((held.rank, held.value), isize::from(held.diff)));
         let mut held: Vec<_> = held.collect();

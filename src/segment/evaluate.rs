@@ -12,6 +12,7 @@ use arrow::datatypes::{
 };
 
 use super::scores::Scores;
+use super::sight::Sight;
 use crate::columns;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
@@ -22,16 +23,17 @@ use crate::time::Micros;
 
 pub struct Evaluator {
     plan: Arc<Plan>,
+    sight: Sight,
     /// The first columns of the profile's schema, by how many.
     prefixes: Vec<SchemaRef>,
     counts: SharedCounts,
 }
 
 impl Evaluator {
-    pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
+    pub fn new(plan: Arc<Plan>, sight: Sight, counts: SharedCounts) -> Self {
         let fields = plan.profile_schema.fields();
         let prefix = |length| Arc::new(Schema::new(Fields::from(&fields[..length])));
-        Evaluator { prefixes: (0..=fields.len()).map(prefix).collect(), plan, counts }
+        Evaluator { prefixes: (0..=fields.len()).map(prefix).collect(), plan, sight, counts }
     }
 
     /// One row a person, the columns those of the profile's schema.
@@ -70,12 +72,19 @@ impl Evaluator {
         score: impl Fn(usize) -> ArrayRef,
     ) -> RecordBatch {
         let aggregates = self.aggregates(people);
+        let identifiers = match self.sight.profile[0] {
+            true => self.identifiers(people),
+            false => null(self.plan.profile_schema.field(0), people),
+        };
         let mut columns: Vec<ArrayRef> = vec![
-            self.identifiers(people),
+            identifiers,
             now_column(self.plan.profile_schema.field(1).data_type(), people.len(), now),
         ];
         for step in &self.plan.steps[..number - columns.len()] {
             let column = match step {
+                _ if !self.sight.profile[columns.len()] => {
+                    null(self.plan.profile_schema.field(columns.len()), people)
+                }
                 Step::Aggregates(expression) => {
                     value_or_null(expression, &aggregates, &self.counts)
                 }
@@ -120,6 +129,9 @@ impl Evaluator {
     fn aggregates(&self, people: &[(Component, PersonState)]) -> RecordBatch {
         let schema = &self.plan.aggregate_schema;
         let column = |(index, field): (usize, &Arc<Field>)| {
+            if !self.sight.aggregates[index] {
+                return null(field, people);
+            }
             let values = people.iter().map(|(_, state)| state.aggregates[index].as_ref());
             columns::array(field.data_type(), values)
         };
@@ -173,6 +185,10 @@ pub fn value_or_null(
             concat(&[&first, &value_or_null(expression, &rest, counts)]).expect("of one type")
         }
     }
+}
+
+fn null(field: &Field, people: &[(Component, PersonState)]) -> ArrayRef {
+    new_null_array(field.data_type(), people.len())
 }
 
 fn now_column(data_type: &DataType, rows: usize, now: Micros) -> ArrayRef {

@@ -15,6 +15,7 @@ mod evaluate;
 mod order_statistics;
 mod ranked;
 mod scores;
+mod sight;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -25,7 +26,7 @@ use hashbrown::{HashMap, HashSet};
 use timely::dataflow::operators::vec::Broadcast;
 
 use crate::flow::{
-    Concat, Concatenate, Exchange, Holds, Map, Pipeline, Stream, give_back, keeping,
+    Batch, Concat, Concatenate, Exchange, Holds, Map, Pipeline, Stream, give_back, keeping,
 };
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
@@ -39,13 +40,14 @@ use evaluate::Evaluator;
 pub use evaluate::value_or_null;
 use ranked::{Ranked, RankedValues};
 use scores::Scores;
+use sight::Sight;
 
 /// People after a tick in which something of theirs changed or might have.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
     /// Those who are, in the order of the rows of `columns`.
     pub people: Vec<(Component, PersonState)>,
-    /// The columns of `Plan::profile_schema`.
+    /// The columns of `Plan::profile_schema`; identifiers only where an expression names them.
     pub columns: RecordBatch,
     /// Components that are no more.
     pub gone: Vec<Component>,
@@ -91,7 +93,7 @@ fn rank<'scope>(
 ) -> (Stream<'scope, Ranked>, Stream<'scope, Border>) {
     let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(&counts));
     let ranked = keeping(people, Pipeline, "Ranked", &counts, values, |values, batch, ranked| {
-        values.apply(&batch, ranked)
+        values.apply(batch, ranked)
     });
     let borders = Borders::new(plan);
     let held = ranked.clone().flat_map(Ranked::held);
@@ -131,14 +133,14 @@ impl Standings {
     fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
         Standings {
             scores: Scores::new(&plan),
-            evaluator: Evaluator::new(plan, counts),
+            evaluator: Evaluator::new(Arc::clone(&plan), Sight::of_all(&plan), counts),
             people: HashMap::new(),
             due: BucketQueue::default(),
             now: Micros::MIN,
         }
     }
 
-    fn apply(&mut self, batch: Vec<Message>) -> Option<Evaluated> {
+    fn apply(&mut self, batch: Batch<Message>) -> Option<Evaluated> {
         let mut touched = HashSet::new();
         let mut gone = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());

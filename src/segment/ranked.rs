@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::borders::Held;
 use super::evaluate::Evaluator;
+use super::sight::Sight;
 use crate::columns;
 use crate::flow::{Holds, give_back};
 use crate::identity::Component;
@@ -36,7 +37,7 @@ impl Ranked {
 /// One worker's share of the people, by what is ranked of them.
 pub struct RankedValues {
     evaluator: Evaluator,
-    /// One value a rank.
+    /// One value a rank, of those who have any.
     people: HashMap<Component, Box<[Option<Datum>]>>,
     counts: SharedCounts,
 }
@@ -44,19 +45,20 @@ pub struct RankedValues {
 impl RankedValues {
     pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
         // What fails below the ranks is counted where all columns are evaluated.
-        let evaluator = Evaluator::new(plan, SharedCounts::default());
+        let evaluator =
+            Evaluator::new(Arc::clone(&plan), Sight::of_ranks(&plan), SharedCounts::default());
         RankedValues { evaluator, people: HashMap::new(), counts }
     }
 
     /// A batch names a person once.
-    pub fn apply(&mut self, batch: &[Person], ranked: &mut Vec<Ranked>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Person>, ranked: &mut Vec<Ranked>) {
         let mut present: Vec<(Component, PersonState)> = Vec::new();
         for Person { component, state } in batch {
             match state {
-                Some(state) => present.push((*component, state.clone())),
+                Some(state) => present.push((component, state)),
                 None => {
-                    if let Some(before) = self.people.remove(component) {
-                        tell(*component, before, std::iter::repeat(None), ranked);
+                    if let Some(before) = self.people.remove(&component) {
+                        tell(component, before, std::iter::repeat(None), ranked);
                     }
                 }
             }
@@ -68,7 +70,10 @@ impl RankedValues {
         for (row, (component, _)) in present.iter().enumerate() {
             let after: Box<[Option<Datum>]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();
-            let before = self.people.insert(*component, after.clone());
+            let before = match after.iter().any(Option::is_some) {
+                true => self.people.insert(*component, after.clone()),
+                false => self.people.remove(component),
+            };
             let before = before.unwrap_or_else(|| vec![None; values.len()].into());
             tell(*component, before, after, ranked);
         }

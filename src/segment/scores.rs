@@ -178,7 +178,7 @@ mod tests {
                     }
                 }
                 let mut moved = Vec::new();
-                borders.apply(ranked.iter().cloned().flat_map(Ranked::held).collect(), &mut moved);
+                borders.apply(ranked.iter().cloned().flat_map(Ranked::held), &mut moved);
                 let told = scores.apply(ranked, moved);
                 let all: Vec<i64> = values.values().copied().collect();
                 for (rank, bins) in BINS.into_iter().enumerate() {

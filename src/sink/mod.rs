@@ -19,7 +19,7 @@ mod publish;
 mod render;
 mod write;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
@@ -27,7 +27,7 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
+use crate::flow::{Batch, Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
 use crate::identity::ConflictChange;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
@@ -83,7 +83,7 @@ pub fn publish<'scope>(
     });
     let conflicts =
         inputs.conflicts.map(|changes| changes.flat_map(move |change| conflicts.messages(change)));
-    let render = |renderer: &mut Renderer, batch: Vec<Evaluated>, messages: &mut Vec<Message>| {
+    let render = |renderer: &mut Renderer, batch: Batch<Evaluated>, messages: &mut Vec<Message>| {
         batch.into_iter().for_each(|evaluated| renderer.render(evaluated, messages));
     };
     let people = keeping(inputs.people, Pipeline, "Render", &counts, renderer, render);
@@ -116,18 +116,23 @@ fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'s
         let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
         move |input, output| {
+            let mut arrived: BTreeMap<Tick, (Capability<Tick>, Vec<Vec<Record>>)> = BTreeMap::new();
             input.for_each(|capability, data| {
-                let Some(capability) = capability.retain_least(output.output_index()) else {
-                    return;
-                };
+                if let Some(capability) = capability.retain_least(output.output_index()) {
+                    let tick = arrived.entry(*capability.time());
+                    let (_, records) = tick.or_insert_with(|| (capability, Vec::new()));
+                    records.push(std::mem::take(data));
+                }
+            });
+            for (tick, (capability, records)) in arrived {
                 let activator = activator.clone();
                 let (receipt, awaited) = Receipt::new(move || {
                     // The worker has ended when it can't be activated: then nobody waits for this.
                     let _ = activator.activate();
                 });
-                writers.send(*capability.time(), data, &receipt);
+                writers.send(tick, records.into_iter().flatten(), &receipt);
                 under_way.push_back((capability, awaited));
-            });
+            }
             under_way.retain(|(_, awaited)| awaited.is_held());
         }
     })

@@ -91,7 +91,7 @@ impl Publisher {
         Publisher { plan, now: 0, counts, whole }
     }
 
-    pub fn publish(&mut self, batch: Vec<Message>, records: &mut Vec<Record>) {
+    pub fn publish(&mut self, batch: impl IntoIterator<Item = Message>, records: &mut Vec<Record>) {
         let first = records.len();
         let mut changes = Changes::default();
         batch.into_iter().for_each(|message| changes.learn(message));

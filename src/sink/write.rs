@@ -12,6 +12,9 @@ use super::message::Record;
 use crate::spec::plan::{Plan, Target};
 use crate::time::Tick;
 
+/// A tick's records go to their writer by this many.
+const BATCH: usize = 1_024;
+
 /// What keeps an output from being written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -78,6 +81,19 @@ pub enum Writer {
     Memory(Arc<Mutex<BTreeMap<Tick, Vec<Record>>>>),
 }
 
+impl Writer {
+    fn send(&self, tick: Tick, batch: Vec<Record>, receipt: &Receipt) {
+        match self {
+            Writer::File(file) => file.send(batch, receipt.clone()),
+            Writer::Topic(topic) => topic.send(batch, receipt.clone()),
+            Writer::Memory(records) => {
+                let mut records = records.lock().expect("no one panics with it");
+                records.entry(tick).or_default().extend(batch);
+            }
+        }
+    }
+}
+
 /// The writers of one process, by output.
 #[derive(Clone)]
 pub struct Writers {
@@ -109,23 +125,26 @@ impl Writers {
         let writer = Writer::Memory(records);
         Writers { by_output: vec![writer; plan.outputs.len()] }
     }
+
     /// Hands the records of a tick over, by output.
-    pub(super) fn send(&self, tick: Tick, records: &mut Vec<Record>, receipt: &Receipt) {
+    pub(super) fn send(
+        &self,
+        tick: Tick,
+        records: impl Iterator<Item = Record>,
+        receipt: &Receipt,
+    ) {
         let mut batches: Vec<Vec<Record>> = vec![Vec::new(); self.by_output.len()];
-        for record in records.drain(..) {
-            batches[record.output as usize].push(record);
+        for record in records {
+            let output = record.output as usize;
+            let batch = &mut batches[output];
+            batch.push(record);
+            if batch.len() == BATCH {
+                self.by_output[output].send(tick, std::mem::take(batch), receipt);
+            }
         }
         for (writer, batch) in self.by_output.iter().zip(batches) {
-            if batch.is_empty() {
-                continue;
-            }
-            match writer {
-                Writer::File(file) => file.send(batch, receipt.clone()),
-                Writer::Topic(topic) => topic.send(batch, receipt.clone()),
-                Writer::Memory(records) => {
-                    let mut records = records.lock().expect("no one panics with it");
-                    records.entry(tick).or_default().extend(batch);
-                }
+            if !batch.is_empty() {
+                writer.send(tick, batch, receipt);
             }
         }
     }

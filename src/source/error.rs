@@ -1,6 +1,6 @@
 //! What can be wrong with the world that sources read from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Names the source, says what was found and what would be right.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -11,20 +11,9 @@ pub enum SourceError {
     #[error("source {name}: {glob} is no pattern of paths: {why}")]
     Glob { name: String, glob: String, why: String },
 
-    #[error("source {name}: {}: {why}", path.display())]
-    Unreadable { name: String, path: PathBuf, why: String },
-
-    #[error("source {name}: {}: no column {column}{}", path.display(), found(near, columns))]
-    NoColumn {
-        name: String,
-        path: PathBuf,
-        column: String,
-        near: Option<String>,
-        columns: Vec<String>,
-    },
-
-    #[error("source {name}: {}: column {column} is {found}, which is no {wanted}", path.display())]
-    ColumnType { name: String, path: PathBuf, column: String, found: String, wanted: String },
+    /// Boxed, so that what goes well does not carry the room for it.
+    #[error("source {name}: {}: {wrong}", path.display())]
+    File { name: String, path: PathBuf, wrong: Box<WrongFile> },
 
     #[error("source {name}: the brokers at {brokers} have no topic {topic}{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
     NoTopic { name: String, brokers: String, topic: String, near: Option<String> },
@@ -42,6 +31,29 @@ pub enum SourceError {
     /// Everything that was wrong at the start.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<SourceError>),
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WrongFile {
+    #[error("{0}")]
+    Unreadable(String),
+
+    #[error("no column {column}{}", found(near, columns))]
+    NoColumn { column: String, near: Option<String>, columns: Vec<String> },
+
+    #[error("column {column} is {found}, which is no {wanted}")]
+    ColumnType { column: String, found: String, wanted: String },
+}
+
+impl SourceError {
+    pub(super) fn of_file(name: &str, path: &Path, wrong: WrongFile) -> Self {
+        SourceError::File { name: name.to_owned(), path: path.to_owned(), wrong: Box::new(wrong) }
+    }
+
+    pub(super) fn unreadable(name: &str, path: &Path, why: impl ToString) -> Self {
+        SourceError::of_file(name, path, WrongFile::Unreadable(why.to_string()))
+    }
 }
 
 fn found(near: &Option<String>, columns: &[String]) -> String {

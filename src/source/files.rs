@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use super::error::nearest;
+use super::error::{WrongFile, nearest};
 use super::feed::{Ending, Options, Outlet, Shared};
 use super::text::{Cut, Cutter, End};
 use super::{Chunk, Payload, ROW_LIMIT, SourceError, parquet, records};
@@ -93,16 +93,13 @@ fn matching(name: &str, glob: &str) -> Result<Vec<PathBuf>, SourceError> {
     })?;
     let mut files = Vec::new();
     for path in paths {
-        let path = path.map_err(|error| unreadable(name, error.path(), error.error()))?;
+        let path =
+            path.map_err(|error| SourceError::unreadable(name, error.path(), error.error()))?;
         if path.is_file() {
             files.push(path);
         }
     }
     Ok(files)
-}
-
-fn unreadable(name: &str, path: &Path, why: impl ToString) -> SourceError {
-    SourceError::Unreadable { name: name.to_owned(), path: path.to_owned(), why: why.to_string() }
 }
 
 impl Files {
@@ -222,7 +219,7 @@ impl OpenFile {
     /// Opens a file and checks that its columns, where it names them, are those that the source
     /// wants.
     fn new(source: &Source, part: u32, path: &Path) -> Result<Self, SourceError> {
-        let unreadable = |why: std::io::Error| unreadable(&source.name, path, why);
+        let unreadable = |why: std::io::Error| SourceError::unreadable(&source.name, path, why);
         let mut file = File::open(path).map_err(unreadable)?;
         let rows = match source.format {
             Format::Parquet => Rows::Columns(Box::new(parquet::Rows::open(source, path, file)?)),
@@ -251,7 +248,7 @@ impl OpenFile {
             }
             Rows::Text { file, cutter, header } => {
                 let cut = cutter.next(file, end);
-                match cut.map_err(|why| unreadable(&self.name, &self.path, why))? {
+                match cut.map_err(|why| SourceError::unreadable(&self.name, &self.path, why))? {
                     Cut::Waiting => Ok(Piece::Waiting),
                     Cut::Ended => Ok(Piece::Ended),
                     Cut::Rows { bytes, first_line } => {
@@ -266,7 +263,7 @@ impl OpenFile {
     /// Whether the file has its header, or needs none.
     fn read_header(&mut self, source: &Source, end: End) -> Result<bool, SourceError> {
         let Rows::Headless { file } = &mut self.rows else { return Ok(true) };
-        let unreadable = |why: String| unreadable(&self.name, &self.path, why);
+        let unreadable = |why: String| SourceError::unreadable(&self.name, &self.path, why);
         let io = |why: std::io::Error| unreadable(why.to_string());
         let start = after_byte_order_mark(file).map_err(io)?;
         let mut head = Vec::new();
@@ -316,17 +313,17 @@ fn check_header(source: &Source, path: &Path, header: &[String]) -> Result<(), S
         let column = &field.path[0];
         let named = header.iter().filter(|name| *name == column).count();
         if named > 1 {
-            return Err(unreadable(&source.name, path, format!("two columns are named {column}")));
+            let why = format!("two columns are named {column}");
+            return Err(SourceError::unreadable(&source.name, path, why));
         }
         // A default says that a value may be absent, also from all of a file's rows.
         if named == 0 && field.default.is_none() {
-            return Err(SourceError::NoColumn {
-                name: source.name.clone(),
-                path: path.to_owned(),
+            let wrong = WrongFile::NoColumn {
                 column: column.clone(),
                 near: nearest(column, header.iter().map(String::as_str)),
                 columns: header.to_vec(),
-            });
+            };
+            return Err(SourceError::of_file(&source.name, path, wrong));
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ use arrow::array::RecordBatch;
 
 use crate::time::Micros;
 
-pub use error::SourceError;
+pub use error::{SourceError, WrongFile};
 pub use feed::{Feed, Feeds, Next, Options, Readers, said, start};
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so

@@ -8,7 +8,7 @@ use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use arrow::datatypes::{DataType, Fields};
 
-use super::error::nearest;
+use super::error::{WrongFile, nearest};
 use super::feed::said;
 use super::{Payload, SourceError};
 use crate::spec::plan::{Source, Type};
@@ -29,10 +29,9 @@ impl Rows {
     }
 
     fn open_unguarded(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
-        let unreadable = |why: ::parquet::errors::ParquetError| SourceError::Unreadable {
-            name: source.name.clone(),
-            path: path.to_owned(),
-            why: format!("not readable as Parquet: {why}"),
+        let unreadable = |why: ::parquet::errors::ParquetError| {
+            let why = format!("not readable as Parquet: {why}");
+            SourceError::unreadable(&source.name, path, why)
         };
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
         let schema = std::sync::Arc::clone(builder.schema());
@@ -48,10 +47,9 @@ impl Rows {
     pub fn next(&mut self, name: &str, path: &Path) -> Result<Option<Payload>, SourceError> {
         let batch = guarded(name, path, || Ok(self.reader.next()))?;
         let Some(batch) = batch else { return Ok(None) };
-        let batch = batch.map_err(|why| SourceError::Unreadable {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            why: format!("not readable as Parquet from row {} on: {why}", self.next_row),
+        let batch = batch.map_err(|why| {
+            let why = format!("not readable as Parquet from row {} on: {why}", self.next_row);
+            SourceError::unreadable(name, path, why)
         })?;
         let first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
@@ -68,7 +66,7 @@ fn guarded<T>(
 ) -> Result<T, SourceError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
         let why = format!("not readable as Parquet: {}", said(panic.as_ref()));
-        Err(SourceError::Unreadable { name: name.to_owned(), path: path.to_owned(), why })
+        Err(SourceError::unreadable(name, path, why))
     })
 }
 
@@ -80,26 +78,24 @@ fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError
                 if field.default.is_some() {
                     break;
                 }
-                return Err(SourceError::NoColumn {
-                    name: source.name.clone(),
-                    path: path.to_owned(),
+                let wrong = WrongFile::NoColumn {
                     column: field.path[..=depth].join("."),
                     near: nearest(key, columns.iter().map(|column| column.name().as_str())),
                     columns: columns.iter().map(|column| column.name().clone()).collect(),
-                });
+                };
+                return Err(SourceError::of_file(&source.name, path, wrong));
             };
             let last = depth + 1 == field.path.len();
             match column.data_type() {
                 found if last && readable(found, &field.data_type) => {}
                 DataType::Struct(fields) if !last => columns = fields,
                 found => {
-                    return Err(SourceError::ColumnType {
-                        name: source.name.clone(),
-                        path: path.to_owned(),
+                    let wrong = WrongFile::ColumnType {
                         column: field.path[..=depth].join("."),
                         found: format!("a Parquet {found}"),
                         wanted: if last { field.data_type.spoken() } else { "struct".to_owned() },
-                    });
+                    };
+                    return Err(SourceError::of_file(&source.name, path, wrong));
                 }
             }
         }

@@ -58,21 +58,6 @@ impl Plan {
     pub fn publishes(&self, what: Publish) -> bool {
         self.outputs.iter().any(|output| output.publish == what)
     }
-
-    /// Whether a column of `profile_schema` depends on a rank, and so on people beside the person.
-    pub fn is_ranked(&self, column: usize) -> bool {
-        let first = self.ranked_columns;
-        let Some(step) = column.checked_sub(first).map(|_| &self.steps[column - 2]) else {
-            return false;
-        };
-        match step {
-            Step::Aggregates(_) => false,
-            Step::Rank(_) => true,
-            Step::Derived(expression) => {
-                (first..column).any(|other| expression.uses(other) && self.is_ranked(other))
-            }
-        }
-    }
 }
 
 /// Brokers and properties shared by every topic.
@@ -119,6 +104,16 @@ pub struct Source {
     pub identifiers: Vec<(u8, usize)>,
     /// What its rows give to aggregates.
     pub inputs: Vec<AggregateInput>,
+}
+
+impl Source {
+    /// Whether its rows say when what they tell of happened. A topic's table without `time` has only
+    /// the broker's timestamps, which say when it was written; the order of a file is no instant.
+    pub fn has_event_times(&self) -> bool {
+        let events_of_topic =
+            self.kind == Kind::Events && matches!(self.connector, Connector::Kafka { .. });
+        self.time.is_some() || events_of_topic
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

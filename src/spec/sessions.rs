@@ -202,7 +202,7 @@ fn timeline(
     }
     let timeline = aggregates.len() as u16;
     let brings = brought.fields.len();
-    let argument = brought.as_struct(dialect, source.columns())?;
+    let argument = brought.into_struct(dialect, source.columns())?;
     source.add_input(AggregateInput { aggregate: timeline, condition: None, argument });
     aggregates.push(Aggregate {
         function: Function::Timeline,
@@ -256,7 +256,7 @@ impl Brought {
     }
 
     /// All of it as one value; `None` for nothing.
-    fn as_struct(
+    fn into_struct(
         self,
         dialect: &Dialect,
         schema: &SchemaRef,
@@ -264,7 +264,7 @@ impl Brought {
         if self.fields.is_empty() {
             return Ok(None);
         }
-        let wanted = DataType::Struct(self.fields.iter().cloned().collect::<Vec<_>>().into());
+        let wanted = DataType::Struct(self.fields.to_vec().into());
         let named = self.fields.iter().zip(self.values);
         let arguments = named.flat_map(|(field, value)| [lit(field.name().as_str()), value]);
         let function = datafusion_functions::core::named_struct();

@@ -147,15 +147,15 @@ fn unguarded(context: &mut Context, plan: &Plan, kind: usize, key: &Key) {
     let mut words = name.split(|character: char| !character.is_alphanumeric());
     let message = if kind == 0 {
         let own = words.any(|word| OWN.contains(&word) || SHARED.contains(&word));
-        own.then(|| {
+        own.then_some(
             "a row that names two by mistake would make two people one: add at_most: 1, and no \
-             person ever has two"
-        })
+             person ever has two",
+        )
     } else {
-        words.any(|word| SHARED.contains(&word)).then(|| {
+        words.any(|word| SHARED.contains(&word)).then_some(
             "a value that many people share would make them one person: add shared_after: 5, and \
-             one that is tied to more than 5 of a more trusted type links nobody"
-        })
+             one that is tied to more than 5 of a more trusted type links nobody",
+        )
     };
     if let Some(message) = message {
         context.complain(key.place, format!("identifier type '{}': {message}", of.name));

@@ -6,15 +6,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use hashbrown::HashSet;
 use smallvec::smallvec;
 
 use super::history::Standing;
 use crate::row::{Body, IdentifierHash, Row, Verdict};
-use crate::runtime::{Glimpse, foresee};
-use crate::spec::plan::Plan;
-use crate::time::Micros;
 
 /// Whether a row is the person's: it belongs to whoever holds its most trusted identifier.
 pub fn is_own(members: &HashSet<IdentifierHash>, body: &Body) -> bool {
@@ -47,15 +43,4 @@ pub fn own_rows<'a>(
         }
     }
     own
-}
-
-/// The person at `now`, in one row of the columns of `Plan::profile_schema`.
-pub fn person_at(plan: &Arc<Plan>, rows: Vec<Row>, now: Micros) -> Option<RecordBatch> {
-    let (glimpse, _) = foresee(plan, rows, now, |_| false);
-    only(glimpse)
-}
-
-pub fn only(mut glimpse: Glimpse) -> Option<RecordBatch> {
-    debug_assert!(glimpse.people.len() < 2, "the rows are one person's");
-    glimpse.people.pop().map(|(_, columns)| columns)
 }

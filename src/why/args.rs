@@ -19,7 +19,12 @@ Examples:
 
 The answer is computed from the definition's sources, which are read again, twice: files whole,
 topics from their earliest offset to their present end. Meanwhile it takes the memory of everyone's
-identifiers, links, ids and keys, as a run does, and of this person's rows.";
+identifiers, links, ids and keys, as a run does, and of this person's rows. Where a rank is asked
+about (ntile, rfm) they are read a third time, and it takes the time and memory of a whole run.
+Rows that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
+may have been first seen later than the running engine knows, and people have other ids.
+
+Give the clock that the run has, or now() is another and so may be the answer.";
 
 #[derive(Args)]
 #[command(after_help = WHY_HELP)]

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
 use serde::Serialize;
 
-use super::alone::{is_own, own_rows, person_at};
+use super::alone::{is_own, own_rows};
+use super::funnel::{StepSaid, steps};
+use super::given::{Given, SessionSaid, given};
 use super::history::{Origins, Place, Standing};
 use super::person::RowSaid;
+use super::ranks::{self, RankSaid};
 use super::segment::members;
 use super::value::Value;
+use super::watch::{Watch, Watched};
 use super::{Asking, WhyError};
-use crate::row::Identifier;
-use crate::spec::plan::Step;
+use crate::row::{Identifier, Row};
+use crate::spec::plan::{Plan, Step};
 use crate::spec::terms;
 use crate::time::{Micros, rfc3339};
 
@@ -26,6 +29,8 @@ const PARTS: usize = 50;
 pub struct AttributeAnswer {
     pub person: String,
     pub now: String,
+    /// What `now()` follows.
+    pub clock: &'static str,
     #[serde(flatten)]
     pub attribute: AttributeSaid,
 }
@@ -35,13 +40,19 @@ pub struct AttributeSaid {
     pub attribute: String,
     /// As it stands in the definition.
     pub sql: String,
-    /// How it chooses rows.
+    /// How it chooses rows, or ranks people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     pub value: Value,
+    /// How the person stands among all, by what is ranked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<RankSaid>,
     /// Of an attribute from others: these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<AttributeSaid>,
+    /// Of a funnel: its steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepSaid>,
     /// What each identifier brings from each source, those with the most rows first.
     pub parts: Vec<PartSaid>,
     /// How many parts there are.
@@ -70,6 +81,9 @@ pub struct Moved {
     pub identifier: String,
     /// What it gives to each aggregate of the attribute; nothing where rows are counted.
     pub gives: Vec<Value>,
+    /// Of an attribute over sessions: the one that the row is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionSaid>,
     /// Of a window: when the row will count, until when it does, since when it does no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enters: Option<String>,
@@ -80,33 +94,46 @@ pub struct Moved {
 }
 
 /// What an answer is made from.
-struct Ground {
+pub struct Ground {
     now: Micros,
-    origins: Origins,
-    rows: Vec<Standing>,
-    /// The person, in one row.
-    columns: RecordBatch,
+    pub origins: Origins,
+    /// All of the person's own.
+    pub rows: Vec<Standing>,
+    pub person: Watched,
+    /// Of an attribute that ranks: everyone.
+    everyone: Option<Watch>,
 }
 
 impl Asking {
     pub fn attribute(&mut self, id: &str, name: &str) -> Result<AttributeAnswer, WhyError> {
         let attribute = self.plan.attributes.iter().find(|of| of.name == name);
         let column = attribute.expect("checked before").column;
-        if self.plan.is_ranked(column) {
-            return Err(WhyError::Ranked { what: "attribute", name: name.to_owned() });
-        }
         let subject = self.subject(id)?;
         let (rows, now, origins) = self.rows_of(&subject)?;
         let members = members(&subject);
-        let person = person_at(&self.plan, own_rows(&members, &rows), now);
-        let columns = person.expect("rows of a person make a person");
+        let everyone = match ranks::within(&self.plan, column).is_empty() {
+            true => None,
+            false => Some(self.everyone(&subject.identifier)?),
+        };
+        let now = everyone.as_ref().map_or(now, |everyone| everyone.now);
+        let person = match &everyone {
+            Some(everyone) => everyone.person(),
+            None => self.alone(&subject.identifier, own_rows(&members, &rows), now),
+        };
+        let Some(person) = person else { return Err(self.nobody(id)) };
         let rows = rows.into_iter().filter(|row| is_own(&members, &row.body)).collect();
-        let ground = Ground { now, origins, rows, columns };
+        let ground = Ground { now, origins, rows, person, everyone };
         Ok(AttributeAnswer {
             person: subject.id.person_id(),
             now: rfc3339(now),
+            clock: self.clock_said(),
             attribute: self.attribute_said(&ground, column),
         })
+    }
+
+    /// The person who holds an identifier, if these were the only rows.
+    pub fn alone(&self, identifier: &Identifier, rows: Vec<Row>, now: Micros) -> Option<Watched> {
+        Watch::alone(&self.plan, identifier, rows, now).person()
     }
 
     fn attribute_said(&self, ground: &Ground, column: usize) -> AttributeSaid {
@@ -116,24 +143,34 @@ impl Asking {
             attribute: plan.profile_schema.field(column).name().clone(),
             sql: terms::expression(plan, column).text.to_string(),
             note: attribute.and_then(|of| of.note.clone()),
-            value: Value::of(&ground.columns, column),
+            value: Value::of(&ground.person.columns, column),
+            ranks: Vec::new(),
             from: Vec::new(),
+            steps: Vec::new(),
             parts: Vec::new(),
             of_parts: 0,
             rows: Vec::new(),
             of_rows: 0,
         };
         match &plan.steps[column - 2] {
-            Step::Derived(expression) => {
-                let used = (2..column).filter(|column| expression.uses(*column));
-                said.from = used.map(|column| self.attribute_said(ground, column)).collect();
+            Step::Derived(_) => {
+                let (from, ranks) = made_from(plan, column);
+                let population = ground.everyone.as_ref().and_then(Watch::population);
+                let stands = |population: &ranks::Population| {
+                    let stand = |rank: &usize| population.stands(*rank, &ground.person.columns);
+                    ranks.iter().map(stand).collect()
+                };
+                said.ranks = population.map(|population| stands(&population)).unwrap_or_default();
+                let from = from.into_iter().map(|column| self.attribute_said(ground, column));
+                said.from = from.collect();
             }
-            Step::Rank(_) => unreachable!("ranks are not asked for"),
+            Step::Rank(_) => unreachable!("its column is nobody's attribute"),
             Step::Aggregates(expression) => {
                 let aggregates: Vec<u16> = (0..plan.aggregates.len() as u16)
                     .filter(|aggregate| expression.uses(usize::from(*aggregate)))
                     .collect();
                 self.add_rows(ground, column, &aggregates, &mut said);
+                steps(self, ground, &aggregates, &mut said);
             }
         }
         said
@@ -146,47 +183,30 @@ impl Asking {
         aggregates: &[u16],
         said: &mut AttributeSaid,
     ) {
-        let given = self.given(aggregates);
-        let gives =
-            |row: &&Standing| row.body.inputs.iter().any(|input| given.contains(&input.aggregate));
-        let mut rows: Vec<&Standing> = ground.rows.iter().filter(gives).collect();
-        rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
-        let mut parts: BTreeMap<(&Identifier, u16), Vec<&Standing>> = BTreeMap::new();
-        for row in &rows {
-            let counts = self.readings(aggregates, row).contains(&ground.now);
-            if counts {
-                let part = (&row.body.identifiers[0], row.row.source);
-                parts.entry(part).or_default().push(row);
+        let rows = given(&self.plan, aggregates, &ground.rows);
+        let mut parts: BTreeMap<(&Identifier, u16), usize> = BTreeMap::new();
+        for Given { standing, .. } in &rows {
+            if self.readings(aggregates, standing).contains(&ground.now) {
+                *parts.entry((carrier(standing), standing.row.source)).or_default() += 1;
             }
         }
         let mut parts: Vec<_> = parts.into_iter().collect();
-        parts.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+        parts.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
         said.of_parts = parts.len();
         for ((identifier, source), rows) in parts.into_iter().take(PARTS) {
-            let alone = own_rows(&[identifier.hash].into(), rows.iter().copied());
-            let person = person_at(&self.plan, alone, ground.now);
+            let brings = |row: &&Standing| carrier(row) == identifier && row.row.source == source;
+            let alone = own_rows(&[identifier.hash].into(), ground.rows.iter().filter(brings));
+            let person = self.alone(identifier, alone, ground.now);
             said.parts.push(PartSaid {
                 identifier: self.spoken(identifier),
                 source: self.plan.sources[usize::from(source)].name.clone(),
-                rows: rows.len(),
-                value: Value::of(&person.expect("these rows are someone's"), column),
+                rows,
+                value: Value::of(&person.expect("these rows are someone's").columns, column),
             });
         }
         said.of_rows = rows.len();
-        let newest = rows.iter().rev().take(ROWS);
+        let newest = rows.into_iter().rev().take(ROWS);
         said.rows = newest.map(|row| self.moved(ground, aggregates, row)).collect();
-    }
-
-    /// The aggregates that rows give to: where it is sessions that count, those that these are made of.
-    fn given(&self, aggregates: &[u16]) -> Vec<u16> {
-        let to = |aggregate: &u16| match self.plan.aggregates[usize::from(*aggregate)].sessions {
-            Some(sessions) => self.plan.sessions[usize::from(sessions)].timeline,
-            None => *aggregate,
-        };
-        let mut given: Vec<u16> = aggregates.iter().map(to).collect();
-        given.sort_unstable();
-        given.dedup();
-        given
     }
 
     /// The readings of `now()` at which a row counts for one of the aggregates at least.
@@ -203,27 +223,50 @@ impl Asking {
         all.reduce(widest).unwrap_or(Micros::MIN..Micros::MAX)
     }
 
-    fn moved(&self, ground: &Ground, aggregates: &[u16], row: &Standing) -> Moved {
-        let to = self.given(aggregates);
-        let given = row.body.inputs.iter().filter(|input| to.contains(&input.aggregate));
-        let given = given.filter_map(|input| {
-            let argument = &self.plan.aggregates[usize::from(input.aggregate)].argument;
-            Some(Value::of_datum(argument.as_ref()?, &input.value))
-        });
-        let readings = self.readings(aggregates, row);
+    fn moved(&self, ground: &Ground, aggregates: &[u16], row: Given<'_>) -> Moved {
+        let Given { standing, gives, session } = row;
+        let Range { start, end } = self.readings(aggregates, standing);
         let instant = |at: Micros, told: bool| (told && at != Micros::MAX).then(|| rfc3339(at));
-        let (now, Range { start, end }) = (ground.now, readings);
         Moved {
-            row: RowSaid {
-                source: self.plan.sources[usize::from(row.row.source)].name.clone(),
-                position: Place::of(&self.plan, &ground.origins, &row.row),
-                time: rfc3339(row.row.time),
-            },
-            identifier: self.spoken(&row.body.identifiers[0]),
-            gives: given.collect(),
-            enters: instant(start, start > now),
-            leaves: instant(end, end > now),
-            left: instant(end, end <= now),
+            row: self.row_said(&ground.origins, standing),
+            identifier: self.spoken(carrier(standing)),
+            gives,
+            session,
+            enters: instant(start, start > ground.now),
+            leaves: instant(end, end > ground.now),
+            left: instant(end, end <= ground.now),
         }
     }
+
+    pub fn row_said(&self, origins: &Origins, standing: &Standing) -> RowSaid {
+        RowSaid {
+            source: self.plan.sources[usize::from(standing.row.source)].name.clone(),
+            position: Place::of(&self.plan, origins, &standing.row),
+            time: rfc3339(standing.row.time),
+        }
+    }
+}
+
+/// The identifier to whose holder a row belongs.
+pub fn carrier(row: &Standing) -> &Identifier {
+    &row.body.identifiers[0]
+}
+
+/// What a derived attribute is made from: attributes, and ranks.
+fn made_from(plan: &Plan, column: usize) -> (Vec<usize>, Vec<usize>) {
+    let (mut from, mut ranks) = (Vec::new(), Vec::new());
+    let expression = terms::expression(plan, column);
+    for used in (2..column).filter(|used| expression.uses(*used)) {
+        match &plan.steps[used - 2] {
+            Step::Rank(rank) => {
+                ranks.push(*rank);
+                let ranked = &plan.ranks[*rank].expression;
+                from.extend((2..plan.ranked_columns).filter(|other| ranked.uses(*other)));
+            }
+            _ => from.push(used),
+        }
+    }
+    let mut told = std::collections::BTreeSet::new();
+    from.retain(|column| told.insert(*column));
+    (from, ranks)
 }

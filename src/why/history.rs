@@ -8,12 +8,12 @@ use std::thread;
 
 use hashbrown::HashMap;
 
-use crate::decode::Decoder;
 use crate::decode::admit::{Admission, RowChange};
 use crate::decode::stages::Stages;
+use crate::decode::{Decoded, Decoder};
 use crate::row::{Body, Position, Row};
 use crate::runtime::Clock;
-use crate::source::{self, Next, SourceError};
+use crate::source::{self, Feeds, Next, SourceError};
 use crate::spec::plan::{Kind, Plan};
 use crate::time::{Micros, wall_clock};
 
@@ -27,11 +27,53 @@ pub struct Standing {
 /// Where parts of sources come from: a file's path, or a topic's name.
 pub type Origins = HashMap<(u16, u32), Arc<str>>;
 
-/// What a reading found beside rows.
-pub struct Ending {
+/// A reading of all sources, chunk by chunk.
+pub struct Reading {
+    feeds: Feeds,
+    decoders: Vec<Decoder>,
+    clock: Clock,
     pub origins: Origins,
-    /// What `now()` came to.
+    /// What `now()` has come to.
     pub now: Micros,
+}
+
+impl Reading {
+    pub fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Self, SourceError> {
+        let reader = thread::current();
+        let options = source::Options {
+            process: 0,
+            processes: 1,
+            workers: 1,
+            until_end: true,
+            follow: false,
+        };
+        let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
+        let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
+        let (decoders, origins) = (decoders.collect(), Origins::new());
+        Ok(Reading { feeds, decoders, clock, origins, now: 0 })
+    }
+
+    /// The next chunk of a source.
+    pub fn next(&mut self) -> Result<Option<(usize, Decoded)>, SourceError> {
+        let chunk = loop {
+            match self.feeds.workers[0].try_next() {
+                Next::Chunk(chunk) => break chunk,
+                Next::Empty => thread::park(),
+                Next::Ended => return Ok(None),
+                Next::Failed(error) => return Err(error),
+            }
+        };
+        let origin = || Arc::clone(&chunk.origin);
+        self.origins.entry((chunk.source, chunk.part)).or_insert_with(origin);
+        let (source, wall) = (usize::from(chunk.source), wall_clock());
+        let decoded = self.decoders[source].decode(&chunk, wall);
+        self.now = match self.clock {
+            Clock::Wall => wall,
+            Clock::Event => self.now.max(decoded.latest_event.unwrap_or(self.now)),
+            Clock::Fixed(instant) => instant,
+        };
+        Ok(Some((source, decoded)))
+    }
 }
 
 /// Reads everything, and hands on what each tick changes of the rows that stand. Of a row that `keep`
@@ -41,47 +83,23 @@ pub fn changes(
     clock: Clock,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
     mut change: impl FnMut(&Row, Vec<RowChange>),
-) -> Result<Ending, SourceError> {
-    let reader = thread::current();
-    let options =
-        source::Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
-    let mut feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
-    let mut decoders: Vec<Decoder> =
-        (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
+) -> Result<Reading, SourceError> {
+    let mut reading = Reading::start(plan, clock)?;
     let mut admission = Admission::new(plan);
     let mut stages = Stages::new(plan);
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
     let mut joining: HashMap<Id, Row> = HashMap::new();
-    let mut origins = Origins::new();
-    let mut now = Micros::MIN;
-    loop {
-        let chunk = match feeds.workers[0].try_next() {
-            Next::Chunk(chunk) => chunk,
-            Next::Empty => {
-                thread::park();
-                continue;
-            }
-            Next::Ended => break,
-            Next::Failed(error) => return Err(error),
-        };
-        origins.entry((chunk.source, chunk.part)).or_insert_with(|| Arc::clone(&chunk.origin));
-        let wall = wall_clock();
-        let decoded = decoders[chunk.source as usize].decode(&chunk, wall);
-        now = match clock {
-            Clock::Wall => wall,
-            Clock::Event => now.max(decoded.latest.unwrap_or(now)),
-            Clock::Fixed(instant) => instant,
-        };
+    while let Some((_, decoded)) = reading.next()? {
         let mut changes = Vec::new();
         for row in decoded.rows {
             if joins[usize::from(row.source)] {
                 joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
-                admission.admit(row, now, &mut changes);
+                admission.admit(row, reading.now, &mut changes);
                 continue;
             }
             let row = Row { body: row.body.as_deref().and_then(&keep), ..row };
             let mut changes = Vec::new();
-            admission.admit(row.clone(), now, &mut changes);
+            admission.admit(row.clone(), reading.now, &mut changes);
             change(&row, changes);
         }
         for mut told in stages.apply(changes) {
@@ -93,7 +111,7 @@ pub fn changes(
             }
         }
     }
-    Ok(Ending { origins, now })
+    Ok(reading)
 }
 
 /// A row's source and position.
@@ -112,10 +130,10 @@ pub fn standing(
     plan: &Arc<Plan>,
     clock: Clock,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
-) -> Result<(Vec<Standing>, Ending), SourceError> {
+) -> Result<(Vec<Standing>, Reading), SourceError> {
     let mut rows: Vec<Option<Standing>> = Vec::new();
     let mut known: HashMap<Known, usize> = HashMap::new();
-    let ending = changes(plan, clock, keep, |row, changes| {
+    let reading = changes(plan, clock, keep, |row, changes| {
         let source = usize::from(row.source);
         let is_record = plan.sources[source].kind == Kind::Records;
         let known_by = match row.key.filter(|_| is_record) {
@@ -132,7 +150,7 @@ pub fn standing(
             rows.push(Some(Standing { row: row.clone(), body: change.body }));
         }
     })?;
-    Ok((rows.into_iter().flatten().collect(), ending))
+    Ok((rows.into_iter().flatten().collect(), reading))
 }
 
 /// How a row that is taken back is found.

@@ -26,13 +26,17 @@ pub struct Subject {
 impl Asking {
     pub fn subject(&mut self, id: &str) -> Result<Subject, WhyError> {
         let Some(hash) = self.find(id) else {
-            return Err(WhyError::Nobody { id: id.to_owned(), near: self.near(id) });
+            return Err(self.nobody(id));
         };
         let identifier = self.whole.member(hash).expect("found").identifier;
         let members = self.whole.person(hash);
         let named = name(&members).expect("a person has an identifier");
         let formerly = person_hash(id).filter(|asked| *asked != named).map(|_| id.to_owned());
         Ok(Subject { identifier, members, id: named, formerly })
+    }
+
+    pub fn nobody(&self, id: &str) -> WhyError {
+        WhyError::Nobody { id: id.to_owned(), near: self.near(id) }
     }
 
     fn find(&self, id: &str) -> Option<IdentifierHash> {

@@ -3,18 +3,24 @@
 //!
 //! It is computed when asked, from the sources themselves, and by the stages' own parts: the engine
 //! keeps nothing for it, and the answer is what a run comes to from the same rows. The sources are
-//! read twice: first for the identifiers and links of everyone, then for the rows of the person.
+//! read twice: first for the identifiers and links of everyone, then for the rows of the person; and
+//! once more, for what is known of everyone, where a rank is asked about.
 
+mod ahead;
 mod alone;
 mod args;
 mod attribute;
 mod chain;
+mod funnel;
+mod given;
 mod history;
 mod lookup;
 mod person;
+mod ranks;
 mod segment;
 mod text;
 mod value;
+mod watch;
 
 use std::sync::Arc;
 
@@ -22,13 +28,16 @@ use serde::Serialize;
 
 use crate::decode::admit::RowChange;
 use crate::identity::whole::{Gathering, Whole};
-use crate::row::Body;
+use crate::row::{Body, Identifier};
 use crate::runtime::Clock;
 use crate::source::SourceError;
 use crate::spec::plan::{Connector, KafkaStart, Plan};
 
 pub use args::WhyArgs;
 pub use history::Place;
+
+use history::Reading;
+use watch::Watch;
 
 /// What is asked of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +73,6 @@ pub enum WhyError {
     NoName { what: &'static str, name: String, hint: String },
     #[error("the condition of segment '{name}': {why}")]
     Condition { name: String, why: String },
-    #[error(
-        "{what} '{name}' ranks people over all people, and why looks at one person's rows: ask for \
-         the attributes that it ranks by"
-    )]
-    Ranked { what: &'static str, name: String },
 }
 
 fn suggested(near: &[String]) -> String {
@@ -149,4 +153,24 @@ struct Asking {
     plan: Arc<Plan>,
     clock: Clock,
     whole: Whole,
+}
+
+impl Asking {
+    /// Everyone's rows run through the stages, with an eye on who holds an identifier.
+    fn everyone(&self, identifier: &Identifier) -> Result<Watch, SourceError> {
+        let mut reading = Reading::start(&self.plan, self.clock)?;
+        let mut watch = Watch::among_all(&self.plan, identifier);
+        while let Some((source, decoded)) = reading.next()? {
+            watch.arrive(source, decoded, reading.now);
+        }
+        Ok(watch)
+    }
+
+    fn clock_said(&self) -> &'static str {
+        match self.clock {
+            Clock::Wall => "wall",
+            Clock::Event => "event",
+            Clock::Fixed(_) => "fixed",
+        }
+    }
 }

@@ -123,7 +123,7 @@ impl Asking {
         let pairs: HashSet<_> = carried.keys().copied().collect();
         let carries = |body: &Body| pairs_of(body).any(|pair| pairs.contains(&pair));
         let keep = |body: &Body| carries(body).then(|| without_inputs(body));
-        let (rows, ending) = standing(&self.plan, self.clock, keep)?;
+        let (rows, reading) = standing(&self.plan, self.clock, keep)?;
         for row in rows {
             for pair in pairs_of(&row.body) {
                 if let Some(rows) = carried.get_mut(&pair) {
@@ -135,11 +135,7 @@ impl Asking {
             let mut rows = carried.remove(&(link.one.hash, link.other.hash)).unwrap_or_default();
             rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
             let of = rows.len();
-            let rows = rows.iter().take(ROWS).map(|row| RowSaid {
-                source: self.plan.sources[usize::from(row.row.source)].name.clone(),
-                position: Place::of(&self.plan, &ending.origins, &row.row),
-                time: rfc3339(row.row.time),
-            });
+            let rows = rows.iter().take(ROWS).map(|row| self.row_said(&reading.origins, row));
             LinkSaid {
                 one: self.spoken(&link.one),
                 other: self.spoken(&link.other),

@@ -1,19 +1,23 @@
 //! Why somebody is in a segment or not: each term of its condition, and when `now()` turns it.
 
+use std::cell::Ref;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use hashbrown::HashSet;
 use serde::Serialize;
 
-use super::alone::{only, own_rows};
+use super::ahead::look_ahead;
+use super::alone::own_rows;
 use super::history::{Standing, standing};
 use super::lookup::Subject;
+use super::ranks::{self, Population, RankSaid};
 use super::value::Value;
+use super::watch::{Watch, Watched};
 use super::{Asking, WhyError};
 use crate::row::{Body, IdentifierHash};
-use crate::runtime::foresee;
-use crate::spec::terms::{self, Condition, Term};
+use crate::spec::plan::Plan;
+use crate::spec::terms::{self, Condition};
 use crate::time::{Micros, rfc3339};
 
 #[derive(Debug, Serialize)]
@@ -25,10 +29,15 @@ pub struct SegmentAnswer {
     /// As it stands in the definition.
     pub condition: String,
     pub now: String,
+    /// What `now()` follows.
+    pub clock: &'static str,
     pub is_in: bool,
     pub terms: TermSaid,
     /// When time alone changes it, if no row comes.
     pub turns: Option<Turn>,
+    /// Where there is too much to look at: until when it was looked ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_until: Option<String>,
 }
 
 /// A condition or a part of one, with its value now: null where neither true nor false follows.
@@ -53,7 +62,7 @@ pub enum TermOf {
         sql: String,
         /// What it looks at.
         attributes: Vec<AttributeValue>,
-        /// What becomes of it by time alone, the attributes as they are.
+        /// What becomes of it by time alone.
         turns: Vec<Turn>,
     },
 }
@@ -62,6 +71,9 @@ pub enum TermOf {
 pub struct AttributeValue {
     pub name: String,
     pub value: Value,
+    /// How the person stands among all, where that is what it says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<RankSaid>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,36 +87,38 @@ impl Asking {
         let plan = Arc::clone(&self.plan);
         let index = plan.segments.iter().position(|of| of.name == name).expect("checked before");
         let segment = &plan.segments[index];
-        if plan.is_ranked(segment.column) {
-            return Err(WhyError::Ranked { what: "segment", name: name.to_owned() });
-        }
         let subject = self.subject(id)?;
         let condition = terms::terms(&plan, index)
             .map_err(|error| WhyError::Condition { name: name.to_owned(), why: error.message })?;
-        let (rows, now, _) = self.rows_of(&subject)?;
-        let column = segment.column;
-        let own = own_rows(&members(&subject), &rows);
-        let mut before = None;
-        let (first, last) = foresee(&plan, own, now, move |glimpse| {
-            let is_in = glimpse.people.iter().any(|(_, person)| is_in(person, column));
-            *before.get_or_insert(is_in) == is_in
-        });
-        let person = only(first).expect("rows of a person make a person");
-        let is_in_now = is_in(&person, column);
-        let turns = last.and_then(|last| {
-            let at = rfc3339(last.now);
-            let then = only(last).is_some_and(|person| is_in(&person, column));
-            (then != is_in_now).then_some(Turn { at, value: Some(then) })
-        });
+        let mut watch = match ranks::within(&plan, segment.column).is_empty() {
+            true => {
+                let (rows, now, _) = self.rows_of(&subject)?;
+                let own = own_rows(&members(&subject), &rows);
+                Watch::alone(&plan, &subject.identifier, own, now)
+            }
+            false => self.everyone(&subject.identifier)?,
+        };
+        let Some(Watched { columns: person, .. }) = watch.person() else {
+            return Err(self.nobody(id));
+        };
+        let now = watch.now;
+        let said = Said { plan: &plan, person: &person, population: watch.population() };
+        let mut terms = said.condition(&condition);
+        drop(said);
+        let ahead = look_ahead(&plan, &mut watch, &condition, segment.column);
+        let mut turns = ahead.terms.into_iter();
+        terms.turn(&mut || turns.next().expect("one a term"));
         Ok(SegmentAnswer {
             person: subject.id.person_id(),
             segment: name.to_owned(),
             description: segment.description.clone(),
-            condition: terms::expression(&plan, column).text.to_string(),
+            condition: terms::expression(&plan, segment.column).text.to_string(),
             now: rfc3339(now),
-            is_in: is_in_now,
-            terms: self.said(&condition, &person, now),
-            turns,
+            clock: self.clock_said(),
+            is_in: is_in(&person, segment.column),
+            terms,
+            turns: ahead.turns,
+            looked_until: ahead.until.map(rfc3339),
         })
     }
 
@@ -121,9 +135,18 @@ impl Asking {
         let (rows, ending) = standing(&self.plan, self.clock, keep)?;
         Ok((rows, ending.now, ending.origins))
     }
+}
 
-    fn said(&self, condition: &Condition, person: &RecordBatch, now: Micros) -> TermSaid {
-        let said = |part: &Condition| self.said(part, person, now);
+/// What is said of a condition now.
+struct Said<'a> {
+    plan: &'a Plan,
+    person: &'a RecordBatch,
+    population: Option<Ref<'a, Population>>,
+}
+
+impl Said<'_> {
+    fn condition(&self, condition: &Condition) -> TermSaid {
+        let said = |part: &Condition| self.condition(part);
         let of = match condition {
             Condition::All(parts) => TermOf::All(parts.iter().map(said).collect()),
             Condition::Any(parts) => TermOf::Any(parts.iter().map(said).collect()),
@@ -132,29 +155,36 @@ impl Asking {
                 name: self.plan.segments[*segment].name.clone(),
                 terms: Box::new(said(within)),
             },
-            Condition::Term(term) => self.term_said(term, person, now),
+            Condition::Term(term) => TermOf::Term {
+                sql: term.text.clone(),
+                attributes: term.columns.iter().map(|column| self.attribute(*column)).collect(),
+                turns: Vec::new(),
+            },
         };
-        TermSaid { value: condition.value(person), of }
+        TermSaid { value: condition.value(self.person), of }
     }
 
-    fn term_said(&self, term: &Term, person: &RecordBatch, now: Micros) -> TermOf {
-        let schema = &self.plan.profile_schema;
-        let attribute = |column: &usize| AttributeValue {
-            name: schema.field(*column).name().clone(),
-            value: Value::of(person, *column),
-        };
-        let future = term.turns(person).into_iter().filter(|at| *at > now);
-        let turn = |at: Micros| {
-            let value = term.value(&terms::at(&self.plan, person, at));
-            Turn { at: rfc3339(at), value }
-        };
-        let mut turns: Vec<Turn> = future.map(turn).collect();
-        let mut before = term.value(person);
-        turns.retain(|turn| std::mem::replace(&mut before, turn.value) != turn.value);
-        TermOf::Term {
-            sql: term.text.clone(),
-            attributes: term.columns.iter().map(attribute).collect(),
-            turns,
+    fn attribute(&self, column: usize) -> AttributeValue {
+        let stands = |rank| Some(self.population.as_ref()?.stands(rank, self.person));
+        // The first is what identifiers there are.
+        let ranks = if column < 2 { Vec::new() } else { ranks::within(self.plan, column) };
+        AttributeValue {
+            name: self.plan.profile_schema.field(column).name().clone(),
+            value: Value::of(self.person, column),
+            ranks: ranks.into_iter().filter_map(stands).collect(),
+        }
+    }
+}
+
+impl TermSaid {
+    /// Gives each term its turns, in the order of the condition.
+    fn turn(&mut self, next: &mut dyn FnMut() -> Vec<Turn>) {
+        match &mut self.of {
+            TermOf::All(parts) | TermOf::Any(parts) => {
+                parts.iter_mut().for_each(|part| part.turn(next));
+            }
+            TermOf::Not(inner) | TermOf::Segment { terms: inner, .. } => inner.turn(next),
+            TermOf::Term { turns, .. } => *turns = next(),
         }
     }
 }
@@ -164,7 +194,7 @@ pub fn members(subject: &Subject) -> HashSet<IdentifierHash> {
 }
 
 /// Null counts as not in.
-fn is_in(person: &RecordBatch, column: usize) -> bool {
+pub fn is_in(person: &RecordBatch, column: usize) -> bool {
     let values = person.column(column).as_boolean();
     values.is_valid(0) && values.value(0)
 }

@@ -17,14 +17,15 @@ pub struct Value(Box<RawValue>);
 impl Value {
     /// Of the person in a batch's only row.
     pub fn of(person: &RecordBatch, column: usize) -> Self {
-        Value::first(person.column(column))
+        Value::of_column(person.column(column))
     }
 
     pub fn of_datum(data_type: &DataType, datum: &Datum) -> Self {
-        Value::first(&columns::array(data_type, [Some(datum)].into_iter()))
+        Value::of_column(&columns::array(data_type, [Some(datum)]))
     }
 
-    fn first(column: &ArrayRef) -> Self {
+    /// Of the first row.
+    pub fn of_column(column: &ArrayRef) -> Self {
         let mut json = String::new();
         write_value(column, 0, &mut json);
         Value(RawValue::from_string(json).expect("values are written as JSON"))

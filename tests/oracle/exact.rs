@@ -37,9 +37,9 @@ fn not_finite(values: &[f64]) -> Option<f64> {
     let some = |wanted: f64| values.contains(&wanted);
     if values.iter().all(|value| value.is_finite()) {
         None
-    } else if values.iter().any(|value| value.is_nan()) {
-        Some(f64::NAN)
-    } else if some(f64::INFINITY) && some(f64::NEG_INFINITY) {
+    } else if values.iter().any(|value| value.is_nan())
+        || some(f64::INFINITY) && some(f64::NEG_INFINITY)
+    {
         Some(f64::NAN)
     } else {
         Some(if some(f64::INFINITY) { f64::INFINITY } else { f64::NEG_INFINITY })

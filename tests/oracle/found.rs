@@ -166,3 +166,59 @@ tick 2025-07-05T22:00:00.000001Z
 "#,
     );
 }
+
+/// A replay of old data must not jump to the day on which it is replayed.
+#[test]
+fn the_event_clock_follows_only_times_at_which_something_happened() {
+    let yaml = r#"
+kafka: {brokers: "localhost:1"}
+sources:
+  crm:
+    kafka: {topic: crm}
+    kind: records
+    key: user
+    time: at
+    fields: {at: timestamp, user: text}
+  shops:
+    kafka: {topic: shops}
+    kind: records
+    key: user
+    fields: {user: text}
+  notes:
+    files: notes*.ndjson
+    kind: events
+    fields: {user: text}
+  clicks:
+    kafka: {topic: clicks}
+    kind: events
+    id: id
+    fields: {id: text, user: text}
+identity:
+  user: {from: {crm: user, shops: user, notes: user, clicks: user}}
+attributes:
+  last: {from: crm, select: max(at)}
+  clicks: {from: clicks, select: count(*), within: 1 hour}
+segments:
+  lately: now() - last < interval '1 hour'
+outputs:
+  profiles: {files: out/profiles.ndjson}
+"#;
+    let script = r#"
+tick 2025-07-05T00:00:00.000Z
+notes 0:1 {"user":"a"}
+shops 0:1 @1751673600000000 key=a {"user":"a"}
+tick 2025-07-05T00:00:01.000Z
+crm 0:1 @1751673600000000 key=a {"user":"a","at":"2020-01-01T00:00:00Z"}
+crm 0:2 @1751673600000000 key=b {"user":"b","at":"2020-01-01T00:30:00Z"}
+tick 2025-07-05T00:00:02.000Z
+crm 0:3 @1751673600000000 key=b null
+shops 0:2 @1751673600000000 key=a null
+clicks 0:1 @1577838600000000 {"user":"a","id":"1"}
+clicks 0:2 @1577838600000000 {"user":"a","id":"1"}
+tick 2025-07-05T00:00:03.000Z
+clicks 0:3 @1577842200000000 {"user":"c","id":"1"}
+tick 2025-07-05T00:00:04.000Z
+clicks 0:4 @1577842200000001 {"user":"c","id":"2"}
+"#;
+    Case::told(yaml, Clock::Event, script).holds();
+}

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selfsame::runtime::Clock;
-use selfsame::spec::plan::{Kind, Plan, Publish};
+use selfsame::spec::plan::{Connector, Kind, Plan, Publish};
 use selfsame::time::{Micros, rfc3339};
 
 use people::{FirstSeen, Identified, Person};
@@ -74,7 +74,7 @@ pub struct Expected {
 pub struct Oracle {
     plan: Arc<Plan>,
     clock: Clock,
-    now: Option<Micros>,
+    now: Micros,
     /// All valid rows but the duplicates, as they arrived.
     log: Vec<Row>,
     /// Of events with an id, by source and id: when the one that stands arrived.
@@ -88,7 +88,7 @@ impl Oracle {
         Oracle {
             plan: Arc::clone(plan),
             clock,
-            now: None,
+            now: 0,
             log: Vec::new(),
             arrived: BTreeMap::new(),
             first_seen: FirstSeen::default(),
@@ -111,9 +111,9 @@ impl Oracle {
         }
         set_aside.sort();
         self.now = match self.clock {
-            Clock::Wall => Some(tick.reading),
-            Clock::Fixed(instant) => Some(instant),
-            Clock::Event => self.now.max(valid.iter().map(|row| row.time).max()),
+            Clock::Wall => tick.reading,
+            Clock::Fixed(instant) => instant,
+            Clock::Event => valid.iter().fold(self.now, |now, row| now.max(self.event_time(row))),
         };
         // What happens in a tick happens at once: of its rows, the first is the one that stood first.
         valid.sort_by_key(|row| (row.source, row.position));
@@ -122,8 +122,7 @@ impl Oracle {
         self.log[known..].iter().for_each(|row| self.first_seen.note(row));
         let standing = self.standing();
         let standing = said(&self.plan, &standing, &standing);
-        let now = self.now.unwrap_or(0);
-        Expected { sent: self.change(&standing, now), set_aside, now }
+        Expected { sent: self.change(&standing, self.now), set_aside, now: self.now }
     }
 
     pub fn state(&self) -> &State {
@@ -159,11 +158,11 @@ impl Oracle {
         let (origin, offset) = (delivery.origin(&self.plan), delivery.offset);
         let source = &self.plan.sources[delivery.source];
         let position = match source.connector {
-            selfsame::spec::plan::Connector::Kafka { .. } => {
+            Connector::Kafka { .. } => {
                 let part = delivery.part;
                 serde_json::json!({"topic": origin, "partition": part, "offset": offset})
             }
-            selfsame::spec::plan::Connector::Files { .. } => {
+            Connector::Files { .. } => {
                 serde_json::json!({"file": origin, "line": offset})
             }
         };
@@ -175,15 +174,28 @@ impl Oracle {
         }
     }
 
+    /// When what a row tells of happened, where it says so: by the source's `time`, or as an event of
+    /// a topic without one. The epoch, where `now()` begins, for others.
+    fn event_time(&self, row: &Row) -> Micros {
+        let source = &self.plan.sources[row.source];
+        let is_topic = matches!(source.connector, Connector::Kafka { .. });
+        let says = match source.kind {
+            _ if source.time.is_some() => row.has_payload(),
+            Kind::Events => is_topic,
+            Kind::Records => false,
+        };
+        if says { row.time } else { 0 }
+    }
+
     /// Of events with one id the first stands, for as long as it is remembered.
     fn accept(&mut self, row: Row) {
         let source = &self.plan.sources[row.source];
-        if let (Kind::Events, Some(id), Some(now)) = (source.kind, &row.key, self.now) {
+        if let (Kind::Events, Some(id)) = (source.kind, &row.key) {
             let key = (row.source, id.clone());
-            if self.arrived.get(&key).is_some_and(|first| now - first <= source.id_window) {
+            if self.arrived.get(&key).is_some_and(|first| self.now - first <= source.id_window) {
                 return;
             }
-            self.arrived.insert(key, now);
+            self.arrived.insert(key, self.now);
         }
         self.log.push(row);
     }

@@ -57,6 +57,13 @@ pub struct Row {
     pub said: Option<Said>,
 }
 
+impl Row {
+    /// A message without one deletes its key's record, and says nothing else.
+    pub fn has_payload(&self) -> bool {
+        !self.columns.is_empty()
+    }
+}
+
 pub enum Verdict {
     Valid(Row),
     /// An event that `where` leaves out.

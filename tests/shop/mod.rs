@@ -1,8 +1,10 @@
-//! A shop's history, as messages for topics and as lines for files, and its definition over either.
+//! A shop's history, as messages for topics, and its definition over them.
 //!
 //! It has what real topics have: events sent twice and events that come late, customers who are
 //! corrected, deleted (by a null payload) and come back, devices that turn out to be somebody's, rows
 //! that are no rows. The same seed tells the same history.
+
+pub mod expected;
 
 use std::path::Path;
 
@@ -57,30 +59,6 @@ impl Topics {
         let text = format!("kafka: {{brokers: \"{brokers}\"}}\n{text}");
         std::fs::write(path, text).expect("room on the disk");
     }
-}
-
-/// Writes the definition that reads and writes files, and the files that it reads.
-pub fn lay_out_files(history: &History, folder: &Path) {
-    let outputs = ["profiles", "segments", "identities", "rejects", "vips"];
-    let outputs = outputs.map(|output| format!("files: out/{output}.ndjson"));
-    let sources = ["web", "crm"].map(|source| format!("files: {source}.ndjson"));
-    std::fs::write(folder.join("shop.yaml"), definition(&sources, &outputs)).expect("room");
-    for (name, messages) in [("web", &history.web), ("crm", &history.crm)] {
-        let mut lines = Vec::new();
-        for message in messages {
-            lines.extend(line(message));
-            lines.push(b'\n');
-        }
-        std::fs::write(folder.join(format!("{name}.ndjson")), lines).expect("room on the disk");
-    }
-}
-
-/// In a file, a tombstone is a row that says so.
-fn line(message: &Message) -> Vec<u8> {
-    message.payload.clone().unwrap_or_else(|| {
-        let (key, at) = (message.key.as_ref().expect("a key"), message.timestamp.expect("a time"));
-        format!(r#"{{"customer":"{key}","status":"erased","updated":{at}}}"#).into_bytes()
-    })
 }
 
 fn definition(sources: &[String; 2], outputs: &[String; 5]) -> String {

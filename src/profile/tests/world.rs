@@ -214,7 +214,7 @@ impl World {
 
     fn post(&mut self, postings: Vec<Posting>) {
         let (mut transfers, mut changes) = (Vec::new(), Vec::new());
-        self.accounts.apply(postings, &mut transfers);
+        self.accounts.apply(postings.into(), &mut transfers);
         let mut arrivals = vec![Arrival::Now(0, self.now)];
         arrivals.extend(transfers.into_iter().map(Arrival::Transfer));
         self.people.apply(arrivals, &mut changes);

@@ -160,6 +160,10 @@ impl<'a> Run<'a> {
         self.now += DAY / 2;
         assert!(self.step(0, people(at + 2, true, 1)) > PEOPLE, "they are taken back");
         self.now += DAY;
+        // The room that many take in one tick is given back with the next few.
+        self.step(0, people(at + 3, false, 1).take(1));
+        self.step(0, people(at + 4, true, 1).take(1));
+        self.now += DAY;
         self.step(1, std::iter::empty());
         most
     }

@@ -151,8 +151,8 @@ impl History {
         Case { yaml, plan, clock: self.case.clock, script }
     }
 
-    /// The history and, at its end, the deletion of every record; and once more after all windows,
-    /// by a clock that goes on.
+    /// The history and, at its end, the deletion of every record; and once more when all windows are
+    /// over.
     pub fn taken_back(mut self) -> Case {
         assert!(self.settings.only_records, "events can't be taken back");
         let last = self.case.script.ticks.last().map_or(START, |tick| tick.reading);
@@ -167,9 +167,6 @@ impl History {
                 }
             }
             self.case.script.ticks.push(Tick { reading, rows });
-        }
-        if matches!(self.case.clock, Clock::Fixed(_)) {
-            self.case.clock = Clock::Wall;
         }
         self.case
     }

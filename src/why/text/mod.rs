@@ -1,11 +1,13 @@
 //! Answers as people read them.
 
+mod attribute;
+
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::Answer;
-use super::attribute::{AttributeAnswer, AttributeSaid, Moved};
 use super::chain::ChainAnswer;
 use super::person::{LinkSaid, PersonAnswer, RowSaid};
+use super::ranks::RankSaid;
 use super::segment::{SegmentAnswer, TermOf, TermSaid, Turn};
 
 /// How many links are printed; JSON has all.
@@ -17,7 +19,7 @@ impl Display for Answer {
             Answer::Person(answer) => person(f, answer),
             Answer::Chain(answer) => chain(f, answer),
             Answer::Segment(answer) => segment(f, answer),
-            Answer::Attribute(answer) => attribute(f, answer),
+            Answer::Attribute(answer) => attribute::attribute(f, answer),
         }
     }
 }
@@ -142,9 +144,9 @@ fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
 }
 
 fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
-    let SegmentAnswer { person, segment, now, .. } = answer;
+    let SegmentAnswer { person, segment, now, clock, .. } = answer;
     let stands = if answer.is_in { "is in" } else { "is not in" };
-    writeln!(f, "{person} {stands} {segment}, at {now}")?;
+    writeln!(f, "{person} {stands} {segment}, at {}", reading(now, clock))?;
     if let Some(description) = &answer.description {
         writeln!(f, "  {description}")?;
     }
@@ -152,12 +154,26 @@ fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
     let mut lines = Vec::new();
     term(&answer.terms, 0, &mut lines);
     table(f, 2, &lines)?;
-    match &answer.turns {
-        None => writeln!(f, "\ntime alone does not change it in what can be foreseen"),
-        Some(Turn { at, value }) => {
+    match (&answer.turns, &answer.looked_until) {
+        (None, None) => writeln!(f, "\ntime alone does not change it"),
+        (None, Some(until)) => {
+            writeln!(
+                f,
+                "\ntime alone does not change it until {until}: no further was looked ahead"
+            )
+        }
+        (Some(Turn { at, value }), _) => {
             let what = if *value == Some(true) { "enters" } else { "leaves" };
             writeln!(f, "\n{what} at {at}, if nothing else happens")
         }
+    }
+}
+
+/// What `now()` is; where it was not said, by which clock.
+fn reading(now: &str, clock: &str) -> String {
+    match clock {
+        "fixed" => now.to_owned(),
+        clock => format!("{now} (--clock {clock})"),
     }
 }
 
@@ -184,10 +200,15 @@ fn term(said: &TermSaid, depth: usize, lines: &mut Vec<Vec<String>>) {
         }
         TermOf::Term { sql, attributes, turns } => {
             let values = attributes.iter().map(|of| format!("{} = {}", of.name, of.value));
-            let mut notes: Vec<String> = values.collect();
+            let ranks = attributes.iter().flat_map(|of| &of.ranks).map(rank_in_short);
             let turn = |turn: &Turn| format!("{} from {}", truth(turn.value), turn.at);
-            notes.extend(turns.iter().map(turn));
-            lines.push(vec![value.to_owned(), format!("{indent}{sql}"), notes.join(", ")]);
+            let mut notes = ranks.chain(turns.iter().map(turn));
+            let mut first = values.collect::<Vec<_>>().join(", ");
+            if first.is_empty() {
+                first = notes.next().unwrap_or_default();
+            }
+            lines.push(vec![value.to_owned(), format!("{indent}{sql}"), first]);
+            lines.extend(notes.map(|note| vec![String::new(), String::new(), note]));
         }
     }
 }
@@ -200,48 +221,15 @@ fn truth(value: Option<bool>) -> &'static str {
     }
 }
 
-fn attribute(f: &mut Formatter<'_>, answer: &AttributeAnswer) -> fmt::Result {
-    writeln!(f, "{}, at {}", answer.person, answer.now)?;
-    attribute_said(f, &answer.attribute)
-}
-
-fn attribute_said(f: &mut Formatter<'_>, said: &AttributeSaid) -> fmt::Result {
-    writeln!(f, "\n{} = {}", said.attribute, said.value)?;
-    let note = said.note.as_ref().map(|note| format!(" {note}")).unwrap_or_default();
-    writeln!(f, "  {}{note}", said.sql)?;
-    if !said.parts.is_empty() {
-        writeln!(f, "\n  by identifier and source, each from its rows alone")?;
-        let line = |part: &super::attribute::PartSaid| {
-            let rows = counted(part.rows, "row");
-            vec![part.identifier.clone(), part.source.clone(), rows, part.value.to_string()]
-        };
-        table(f, 4, &said.parts.iter().map(line).collect::<Vec<_>>())?;
-        if said.of_parts > said.parts.len() {
-            writeln!(f, "    and {} more", said.of_parts - said.parts.len())?;
-        }
-    }
-    if said.rows.is_empty() && said.from.is_empty() {
-        writeln!(f, "  no row gives it a value")?;
-    }
-    if !said.rows.is_empty() {
-        writeln!(f, "\n  rows, the newest first")?;
-        table(f, 4, &said.rows.iter().map(moved).collect::<Vec<_>>())?;
-        if said.of_rows > said.rows.len() {
-            writeln!(f, "    and {} more", said.of_rows - said.rows.len())?;
-        }
-    }
-    said.from.iter().try_for_each(|from| attribute_said(f, from))
-}
-
-fn moved(moved: &Moved) -> Vec<String> {
-    let mut line = cells(&moved.row);
-    line.push(moved.identifier.clone());
-    let gives: Vec<String> = moved.gives.iter().map(ToString::to_string).collect();
-    line.push(if gives.is_empty() { "counted".to_owned() } else { gives.join(", ") });
-    let mut window = Vec::new();
-    window.extend(moved.enters.as_ref().map(|at| format!("enters at {at}")));
-    window.extend(moved.leaves.as_ref().map(|at| format!("leaves at {at}")));
-    window.extend(moved.left.as_ref().map(|at| format!("left at {at}")));
-    line.push(window.join(", "));
-    line
+/// A person's place between the nearest borders.
+fn rank_in_short(rank: &RankSaid) -> String {
+    let RankSaid { by, value, score, bins, people, .. } = rank;
+    let Some(score) = score else {
+        return format!("by {by} = {value}: no score");
+    };
+    let own = *score as usize;
+    let above = own.checked_sub(2).map(|border| format!(" above {}", rank.borders[border]));
+    let up_to = rank.borders.get(own - 1).map(|border| format!(" up to {border}"));
+    let (above, up_to) = (above.unwrap_or_default(), up_to.unwrap_or_default());
+    format!("by {by} = {value}: {score} of {bins} over {people} people,{above}{up_to}")
 }
