@@ -6,16 +6,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::hash::Hash;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::scheduling::Activator;
 
+use crate::held::{Holds, is_roomy};
 use crate::metrics::SharedCounts;
 use crate::time::Tick;
 
@@ -78,42 +77,6 @@ where
 {
     let always = Turns { done: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
     in_turn(stream, pact, name, &always, logic)
-}
-
-/// What an operator keeps from tick to tick.
-pub trait Holds {
-    /// Its entries. When all that came has been taken back, there are none but what the operator
-    /// has to remember for ever.
-    fn held(&self) -> usize;
-
-    /// Gives back the memory of entries that are gone, where that is not done as they go.
-    fn give_back(&mut self) {}
-}
-
-impl<S: Holds> Holds for Rc<RefCell<S>> {
-    fn held(&self) -> usize {
-        self.borrow().held()
-    }
-
-    fn give_back(&mut self) {
-        self.borrow_mut().give_back();
-    }
-}
-
-/// Below this much room there is nothing to give back.
-const LITTLE_ROOM: usize = 1_024;
-
-/// Whether something has far more room than it needs.
-fn is_roomy(capacity: usize, needed: usize) -> bool {
-    capacity > LITTLE_ROOM && needed < capacity / 8
-}
-
-/// Gives back most of a map's room once it has far more than it needs: a map keeps what it grew to,
-/// and the most that ever was is not what there is.
-pub fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if is_roomy(map.capacity(), map.len()) {
-        map.shrink_to(2 * map.len());
-    }
 }
 
 /// As [`in_tick_order`], for an operator with a state; `counts` are told how much it holds.

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
-use crate::flow::Holds;
+use crate::held::Holds;
 use crate::row::{Body, Position, Row};
 use crate::spec::plan::{Kind, Plan};
 use crate::time::Micros;

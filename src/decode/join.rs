@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::RowChange;
 use super::joined::{Asking, Evaluation, Said};
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::row::{Body, Joining, Position};
 use crate::spec::plan::Plan;
 use crate::time::Micros;

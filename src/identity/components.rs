@@ -17,7 +17,7 @@ use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
 use super::joins::Order;
 use super::links::{LinkChange, Pair};
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
 
 /// What arrives at a cluster's owner once it is known which clusters join.

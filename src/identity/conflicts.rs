@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::guards::Rule;
 use crate::decode::admit::RowChange;
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
 

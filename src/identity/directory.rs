@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::Place;
 use super::links::LinkChange;
-use crate::flow::give_back;
+use crate::held::give_back;
 use crate::row::IdentifierHash;
 
 /// An identifier has got into a cluster, or out of any.

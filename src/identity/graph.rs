@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::cluster::Component;
 use super::links::{Bond, LinkChange};
-use crate::flow::give_back;
+use crate::held::give_back;
 use crate::row::{Identifier, IdentifierHash};
 
 /// An identifier that has links.

@@ -11,7 +11,7 @@ use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::{Bond, LinkChange};
-use crate::flow::Holds;
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 
 /// The operators of some workers, less what timely does for them.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Named;
 use crate::decode::admit::RowChange;
-use crate::flow::Holds;
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 use crate::time::Micros;
 

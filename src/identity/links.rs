@@ -8,7 +8,7 @@ use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::time::Micros;
 

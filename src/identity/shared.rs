@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
 

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::flow::{Batch, Holds, consolidate, give_back};
+use crate::flow::{Batch, consolidate};
+use crate::held::{Holds, give_back};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

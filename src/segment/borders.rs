@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::order_statistics::OrderStatistics;
-use crate::flow::{Holds, consolidate};
+use crate::flow::consolidate;
+use crate::held::Holds;
 use crate::row::Datum;
 use crate::spec::plan::Plan;
 

@@ -25,9 +25,8 @@ use arrow::array::RecordBatch;
 use hashbrown::{HashMap, HashSet};
 use timely::dataflow::operators::vec::Broadcast;
 
-use crate::flow::{
-    Batch, Concat, Concatenate, Exchange, Holds, Map, Pipeline, Stream, give_back, keeping,
-};
+use crate::flow::{Batch, Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};

@@ -8,7 +8,7 @@ use super::borders::Held;
 use super::evaluate::Evaluator;
 use super::sight::Sight;
 use crate::columns;
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};

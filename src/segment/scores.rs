@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::borders::Border;
 use super::ranked::Ranked;
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::row::Datum;
 use crate::spec::plan::Plan;

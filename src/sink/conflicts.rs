@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 
 use super::json::write_text;
 use super::message::{Message, Router, Value};
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::identity::{Component, Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
 use super::message::{Message, Router, Value};
-use crate::flow::{Holds, give_back};
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;

@@ -12,7 +12,7 @@ use super::super::accounts::{Accounts, Posting};
 use super::super::people::{Arrival, Change, People, Person, PersonState};
 use super::naive;
 use crate::columns;
-use crate::flow::Holds;
+use crate::held::Holds;
 use crate::identity::{Belongs, Component, Named};
 use crate::metrics::Counts;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
