@@ -53,10 +53,11 @@ pub fn stages(plan: &Plan) -> usize {
     joined.map(|joined| joined.tables.len()).max().unwrap_or(0)
 }
 
-/// What goes past the joins: rows of sources that join nothing, and of the others when something was
-/// first seen, which is a function of the rows and so of no record that stands beside them.
+/// What goes past the joins: rows of sources that join nothing, rows that were evaluated already, and
+/// of the others when something was first seen, which is a function of the rows and so of no record that stands beside them.
 pub fn past(plan: &Plan, change: &RowChange) -> Option<RowChange> {
-    let Some(joined) = &plan.sources[usize::from(change.source)].joined else {
+    let joined = plan.sources[usize::from(change.source)].joined.as_ref();
+    let Some(joined) = joined.filter(|_| change.body.joining.is_some()) else {
         return Some(change.clone());
     };
     // A row that counts whatever its records say is told soon enough.
@@ -64,11 +65,16 @@ pub fn past(plan: &Plan, change: &RowChange) -> Option<RowChange> {
     seen.then(|| RowChange { diff: 0, ..change.clone() })
 }
 
-/// The row, if its source joins tables.
+/// The row, if its source joins tables and it was not evaluated yet.
 pub fn joining_row(plan: &Plan, change: RowChange) -> Option<JoiningRow> {
     plan.sources[usize::from(change.source)].joined.as_ref()?;
     let RowChange { time, diff, body, .. } = change;
-    (diff != 0).then(|| JoiningRow { time, diff, body, records: Records::new() })
+    (diff != 0 && body.joining.is_some()).then(|| JoiningRow {
+        time,
+        diff,
+        body,
+        records: Records::new(),
+    })
 }
 
 /// The record, if its source is a table that others join.
