@@ -8,6 +8,8 @@
 //! SELFSAME_BLESS=1 cargo test --test check && git diff tests/check docs
 //! ```
 
+mod foreign;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -114,6 +116,18 @@ fn a_definition_saved_by_windows_is_the_same_definition() {
     let output = check("broken.yaml", &read(&root().join("tests/check/columns_unknown.yaml")));
     let found = text(output.stderr);
     assert!(found.contains("broken.yaml:14:15: in 'select'"), "{found}");
+
+    // To YAML a carriage return alone ends a line too.
+    let file = folder.path().join("old.yaml");
+    let broken = read(&root().join("tests/check/columns_unknown.yaml")).replace('\n', "\r");
+    std::fs::write(&file, &broken).expect("room");
+    let found = text(selfsame(&["check", file.to_str().expect("a path")]).stderr);
+    assert!(found.contains("old.yaml:14:15: in 'select'"), "{found}");
+    let line = broken.split('\r').nth(13).expect("a line");
+    assert!(found.contains(&format!("\n 14 | {line}\n")), "{found}");
+    std::fs::write(&file, b"name: a\rtime_zone: \xff").expect("room");
+    let found = text(selfsame(&["check", file.to_str().expect("a path")]).stderr);
+    assert!(found.contains("old.yaml:2:12: this is no text"), "{found}");
 }
 
 /// What stands above this line is written by hand, what stands below is printed.

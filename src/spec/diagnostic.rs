@@ -30,7 +30,7 @@ impl Diagnostics {
     pub fn new(path: &Path, text: &str, mut found: Vec<Diagnostic>) -> Self {
         found.sort();
         found.dedup();
-        let lines = text.lines().map(str::to_owned).collect();
+        let lines = lines(text).map(str::to_owned).collect();
         Diagnostics { path: path.to_owned(), lines, found }
     }
 
@@ -68,6 +68,11 @@ impl fmt::Display for Diagnostics {
         }
         Ok(())
     }
+}
+
+/// The lines of a text as YAML counts them: a carriage return alone ends one too.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('\r'))
 }
 
 /// The name that was most likely meant: the nearest, if it is near.

@@ -79,8 +79,11 @@ fn read_text(path: &Path) -> Result<String, SpecError> {
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
     let text = String::from_utf8_lossy(error.as_bytes());
     let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    let place = Place { line: before.matches('\n').count() + 1, column: line.chars().count() + 1 };
+    // What follows the last line is on it, or on the next.
+    let before = format!("{before}.");
+    let (count, last) =
+        (diagnostic::lines(&before).count(), diagnostic::lines(&before).last().unwrap_or_default());
+    let place = Place { line: count, column: last.chars().count() };
     let message = "this is no text in UTF-8: save the file in it".to_owned();
     Diagnostics::new(path, &text, vec![Diagnostic { place, message }])
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
-use super::diagnostic::{Diagnostic, Place};
+use super::diagnostic::{self, Diagnostic, Place};
 use super::origin;
 
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ pub fn read(
     environment: &dyn Fn(&str) -> Option<String>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
-    let lines = text.lines().map(|line| line.chars().collect()).collect();
+    let lines = diagnostic::lines(text).map(|line| line.chars().collect()).collect();
     let anchors = HashMap::new();
     let mut reader = Reader { lines, environment, found, anchors, depth: 0, values: 0 };
     let mut parser = Parser::new_from_str(text);
