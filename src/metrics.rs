@@ -13,7 +13,7 @@ pub struct Counts {
     pub sources: Vec<SourceCounts>,
     pub identifiers: i64,
     pub people: i64,
-    /// Person ids that were given up for another.
+    /// Person ids that were sent as given up for another.
     pub merges: u64,
     /// People in each segment, in the plan's order.
     pub segments: Vec<i64>,
@@ -58,6 +58,12 @@ impl Counts {
             Some(held) => *held = entries as u64,
             None => drop(self.held.insert(operator.to_owned(), entries as u64)),
         }
+    }
+
+    /// How often two people had to become one for as many to be left, were each identifier a person
+    /// at first: a function of the present state, however it came about.
+    pub fn merges(&self) -> i64 {
+        self.identifiers - self.people
     }
 
     /// Adds another worker's counts of the same plan.

@@ -88,12 +88,8 @@ fn a_run_ends_with_a_summary_that_says_what_its_outputs_hold() {
         assert_eq!(*size, inside, "{segment}");
         assert!(text.contains(segment.as_str()), "{segment}");
     }
-    let merged: std::collections::BTreeSet<&String> = records
-        .iter()
-        .filter(|of| of.output == "profiles" && of.merged_into.is_some())
-        .map(|of| &of.key)
-        .collect();
-    assert!(!merged.is_empty() && summary["merges"].as_u64() >= Some(merged.len() as u64));
+    let merges = state.count("identities") - state.count("profiles");
+    assert_eq!(summary["merges"], merges, "each identifier was a person by itself");
     for word in
         ["retail: ", "rejected", "identifiers", "people", "merges", "p99.9", "within 200 ms"]
     {
@@ -173,7 +169,7 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
     let folder = sample();
     let path = folder.path();
     let clock = "fixed:2025-10-01T00:00:00Z";
-    let run = ["run", SPEC, "--clock", clock];
+    let run = ["run", SPEC, "--clock", clock, "--summary", "summary.json"];
     let web = path.join("dataflows/retail/data/web/events-0.ndjson");
     let more: String = (0..500)
         .map(|n| {
@@ -197,15 +193,39 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
         r#"{"messageId":"o","timestamp":"2025-08-01T00:00:00Z","anonymousId":"other","event":"x"}"#;
     append(&web.with_file_name("events-1.ndjson"), &format!("{other}\n"));
     running.until("the new file is read", |_| is_there(&known(path), "other"));
+    // Two who had been sent as people of their own turn out to be one.
+    let both = ["new-0", "other"].map(|device| {
+        let row = other.replace("other", device);
+        let id = format!(r#""messageId":"both {device}","userId":"C9999999""#);
+        row.replace(r#""messageId":"o""#, &id) + "\n"
+    });
+    append(&web.with_file_name("events-1.ndjson"), &both.concat());
+    let one = |state: &State| {
+        let of = |kind: &str| {
+            let key = ("identities".to_owned(), kind.to_owned());
+            let value: Value = serde_json::from_str(state.values.get(&key)?).ok()?;
+            Some(value["person"].clone())
+        };
+        let customer = of("customer_id:C9999999");
+        customer.is_some() && customer == of("anonymous_id:other")
+    };
+    running.until("they are one", |_| one(&known(path)));
     running.signal("INT");
     let ended = running.end();
     assert!(ended.err.contains("stopping"), "{ended:?}");
     assert!(ended.well().contains("acknowledged output"));
 
     let followed = State::of(records_in(&path.join("out")));
+    let counts = || {
+        let json = std::fs::read_to_string(path.join("summary.json")).expect("asked for");
+        let summary: Value = serde_json::from_str(&json).expect("JSON");
+        ["identifiers", "people", "merges"].map(|name| summary[name].clone())
+    };
+    let counted = counts();
     selfsame(path, &[&run[..], &["--until-end"]].concat()).well();
     let at_once = State::of(records_in(&path.join("out")));
     followed.must_be(&at_once, "as if all had been there from the start");
+    assert_eq!(counted, counts(), "whatever came together in a tick");
 }
 
 #[test]

@@ -21,6 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Links that come with one tick, as many as a tick of the engine has rows.
 const TICK: usize = 8_192;
+/// Pairs that merge, and that part, in a tick of heavy churn.
+const MERGES: usize = 1_000;
 /// What one link that goes may take in a component of 10,000.
 const UNLINK_TARGET: Duration = Duration::from_millis(50);
 
@@ -51,7 +53,8 @@ impl Span {
 }
 
 impl World {
-    /// Two fifths in chains, a fifth in stars, a little in cycles, the rest in pairs.
+    /// Two fifths in chains, a fifth in stars, a little in cycles, the rest in pairs; more identifiers
+    /// than are asked for where that would leave too few pairs to merge.
     fn new(identifiers: u32, chain: u32, star: u32) -> Self {
         let mut world = World::default();
         for _ in 0..(identifiers * 2 / 5 / chain).max(2) {
@@ -72,7 +75,7 @@ impl World {
             world.links.push((span.first, span.at(chain - 1)));
             world.cycles.push(span);
         }
-        while (world.component.len() as u32) < identifiers {
+        while (world.component.len() as u32) < identifiers || world.pairs.len() < 2 * MERGES {
             let span = world.span(2);
             world.links.push((span.first, span.at(1)));
             world.pairs.push(span);
@@ -151,6 +154,19 @@ impl Bench<'_> {
             assert_eq!(self.of(link.0) != self.of(link.1), parts, "after {link:?} went");
             back.push(self.tick(&[change(*link, 1)]));
             assert_eq!(self.of(link.0), self.of(link.1), "after {link:?} came back");
+        }
+        (gone, back)
+    }
+
+    /// Takes all links of a component away in one tick, and brings them back in another.
+    fn dissolve(&mut self, of: Span, links: &[(u32, u32)]) -> (Times, Times) {
+        let changes = |diff| links.iter().map(|link| change(*link, diff)).collect::<Vec<Change>>();
+        let (mut gone, mut back) = (Times::default(), Times::default());
+        for _ in 0..5 {
+            gone.push(self.tick(&changes(-1)));
+            let alone = |place| self.of(of.at(place)) == end(of.at(place)).hash().0;
+            assert!((0..of.length).all(alone), "all links went");
+            back.push(self.tick(&changes(1)));
         }
         (gone, back)
     }
@@ -265,7 +281,20 @@ fn run(
         told(step, &gone, gone.median().as_secs_f64());
         told(back, &came, came.median().as_secs_f64());
     }
-    let pairs = bench.churn(&world.pairs, 1_000, 50);
+    let links = |span: Span| {
+        let last = span.first + span.length;
+        let within = |link: &&(u32, u32)| (span.first..last).contains(&link.0);
+        world.links.iter().filter(within).copied().collect::<Vec<_>>()
+    };
+    for (step, back, span) in [
+        ("all links of a chain go in one tick", "all come again", world.chains[0]),
+        ("all links of a tenfold star go in one tick", "all come again", stars[0]),
+    ] {
+        let (gone, came) = bench.dissolve(span, &links(span));
+        told(step, &gone, gone.median().as_secs_f64());
+        told(back, &came, came.median().as_secs_f64());
+    }
+    let pairs = bench.churn(&world.pairs, MERGES, 50);
     told("1,000 pairs merge, 1,000 part, each tick", &pairs, pairs.median().as_secs_f64());
     let chains = bench.churn(&world.chains, 10, 20);
     told("10 chains merge, 10 part, each tick", &chains, chains.median().as_secs_f64());

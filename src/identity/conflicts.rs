@@ -1,6 +1,7 @@
 //! What does not fit: links withheld, identifiers shared, sources that disagree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -67,20 +68,30 @@ impl Statement {
     }
 }
 
-/// By type and source, the identifiers that its rows name, with how many rows.
-type Said = BTreeMap<(u8, u16), BTreeMap<Identifier, i64>>;
+/// What sources say of one identifier.
+#[derive(Default)]
+struct Said {
+    /// By type and source, the identifiers that its rows name, with how many rows.
+    rows: HashMap<(u8, u16, IdentifierHash), (Arc<str>, i32)>,
+    /// How many identifiers of a type each source names.
+    named: SmallVec<[((u8, u16), u32); 2]>,
+    /// How many identifiers of a type two sources both name, the lesser source first.
+    in_common: SmallVec<[((u8, u16, u16), u32); 1]>,
+}
 
 /// One worker's share of what sources say.
 pub(super) struct Statements {
     /// By source: whether it holds records, which mean to be right.
     records: Vec<bool>,
     said: HashMap<IdentifierHash, Said>,
+    /// Those that there are, as last told.
+    told: HashMap<IdentifierHash, Vec<Conflict>>,
 }
 
 impl Statements {
     pub fn new(plan: &Plan) -> Self {
         let records = plan.sources.iter().map(|source| source.kind == Kind::Records).collect();
-        Statements { records, said: HashMap::new() }
+        Statements { records, said: HashMap::new(), told: HashMap::new() }
     }
 
     pub fn apply(
@@ -88,28 +99,30 @@ impl Statements {
         batch: impl IntoIterator<Item = Statement>,
         changes: &mut Vec<ConflictChange>,
     ) {
-        let mut by_identifier: BTreeMap<Identifier, Vec<Statement>> = BTreeMap::new();
-        for statement in batch {
-            by_identifier.entry(statement.about.clone()).or_default().push(statement);
-        }
-        for (about, statements) in by_identifier {
+        // Of whom some source began or ceased to name an identifier.
+        let mut touched: BTreeMap<IdentifierHash, Identifier> = BTreeMap::new();
+        for Statement { about, source, says, diff } in batch {
             let said = self.said.entry(about.hash).or_default();
-            let before = disagreements(&self.records, &about, said);
-            for Statement { source, says, diff, .. } in statements {
-                for identifier in says {
-                    let key = (identifier.kind, source);
-                    let rows = said.entry(key).or_default().entry(identifier).or_default();
-                    *rows += i64::from(diff);
-                }
+            let sources = self.records.len() as u16;
+            let mut moved = false;
+            for identifier in &says {
+                moved |= said.add(identifier, source, sources, i32::from(diff));
             }
-            said.retain(|_, identifiers| {
-                identifiers.retain(|_, rows| *rows != 0);
-                !identifiers.is_empty()
-            });
-            let after = disagreements(&self.records, &about, said);
-            if said.is_empty() {
-                self.said.remove(&about.hash);
+            if moved {
+                touched.insert(about.hash, about);
             }
+        }
+        for (hash, about) in touched {
+            let said = &self.said[&hash];
+            let after = said.disagreements(&self.records, &about);
+            if said.rows.is_empty() {
+                self.said.remove(&hash);
+            }
+            let before = match after.is_empty() {
+                true => self.told.remove(&hash),
+                false => self.told.insert(hash, after.clone()),
+            };
+            let before = before.unwrap_or_default();
             let gone = before.iter().filter(|conflict| !after.contains(conflict));
             changes.extend(gone.map(|gone| ConflictChange { conflict: gone.clone(), diff: -1 }));
             let new = after.iter().filter(|conflict| !before.contains(conflict));
@@ -119,45 +132,100 @@ impl Statements {
 }
 
 impl Holds for Statements {
-    /// About how many identifiers something is said.
+    /// About how many identifiers something is said, and what is told of.
     fn held(&self) -> usize {
-        self.said.len()
+        self.said.len() + self.told.len()
     }
 
     fn give_back(&mut self) {
         give_back(&mut self.said);
+        give_back(&mut self.told);
     }
 }
 
-/// Where a source of records and another one name identifiers of one type, but none in common.
-fn disagreements(records: &[bool], about: &Identifier, said: &Said) -> Vec<Conflict> {
-    let mut found = Vec::new();
-    let names = |says: &BTreeMap<Identifier, i64>| -> Vec<Identifier> {
-        says.iter()
-            .filter(|(_, rows)| **rows > 0)
-            .map(|(identifier, _)| identifier.clone())
-            .collect()
-    };
-    for ((kind, source), says) in said.iter().filter(|((_, source), _)| records[*source as usize]) {
-        let says = names(says);
-        for ((_, other_source), other) in said.range((*kind, 0)..=(*kind, u16::MAX)) {
-            // Of two sources of records the first tells.
-            let told = records[*other_source as usize] && other_source <= source;
-            if told || says.is_empty() || other.is_empty() {
-                continue;
+impl Said {
+    /// Counts a row's word. Whether the source names the identifier now and did not, or the other way
+    /// round. Rows of a tick come in any order, so a count may be below zero for a moment.
+    fn add(&mut self, identifier: &Identifier, source: u16, sources: u16, diff: i32) -> bool {
+        let Identifier { hash, kind, text } = identifier;
+        let key = (*kind, source, *hash);
+        let (_, rows) = self.rows.entry(key).or_insert_with(|| (Arc::clone(text), 0));
+        let was_named = *rows > 0;
+        *rows += diff;
+        let is_named = *rows > 0;
+        if *rows == 0 {
+            self.rows.remove(&key);
+        }
+        if was_named == is_named {
+            return false;
+        }
+        count(&mut self.named, (*kind, source), is_named);
+        for other in (0..sources).filter(|other| *other != source) {
+            if self.names(*kind, other, *hash) {
+                let pair = (*kind, source.min(other), source.max(other));
+                count(&mut self.in_common, pair, is_named);
             }
-            let other_says = names(other);
-            if !other_says.is_empty() && !says.iter().any(|one| other_says.contains(one)) {
+        }
+        true
+    }
+
+    fn names(&self, kind: u8, source: u16, hash: IdentifierHash) -> bool {
+        self.rows.get(&(kind, source, hash)).is_some_and(|(_, rows)| *rows > 0)
+    }
+
+    /// Where a source of records and another one name identifiers of one type, but none in common.
+    fn disagreements(&self, records: &[bool], about: &Identifier) -> Vec<Conflict> {
+        let mut found = Vec::new();
+        let mut named: Vec<(u8, u16)> = self.named.iter().map(|(key, _)| *key).collect();
+        named.sort_unstable();
+        for (kind, source) in named.iter().filter(|(_, source)| records[usize::from(*source)]) {
+            for (_, other) in named.iter().filter(|(of, other)| of == kind && other != source) {
+                // Of two sources of records the first tells.
+                let told = records[usize::from(*other)] && other < source;
+                let pair = (*kind, *source.min(other), *source.max(other));
+                if told || self.in_common.iter().any(|(key, _)| *key == pair) {
+                    continue;
+                }
                 found.push(Conflict::Disagreement {
                     identifier: about.clone(),
                     kind: *kind,
                     source: *source,
-                    says: says.clone(),
-                    other_source: *other_source,
-                    other_says,
+                    says: self.all_named(*kind, *source),
+                    other_source: *other,
+                    other_says: self.all_named(*kind, *other),
                 });
             }
         }
+        found
     }
-    found
+
+    fn all_named(&self, kind: u8, source: u16) -> Vec<Identifier> {
+        let named = self
+            .rows
+            .iter()
+            .filter(|((of, by, _), (_, rows))| (*of, *by) == (kind, source) && *rows > 0);
+        let mut named: Vec<Identifier> = named
+            .map(|((_, _, hash), (text, _))| Identifier { hash: *hash, kind, text: text.clone() })
+            .collect();
+        named.sort_unstable();
+        named
+    }
+}
+
+/// One more or one less; what comes to nothing is left out.
+fn count<K: PartialEq, const N: usize>(
+    counts: &mut SmallVec<[(K, u32); N]>,
+    key: K,
+    one_more: bool,
+) {
+    match counts.iter_mut().position(|(known, _)| *known == key) {
+        None => counts.push((key, 1)),
+        Some(index) if one_more => counts[index].1 += 1,
+        Some(index) => {
+            counts[index].1 -= 1;
+            if counts[index].1 == 0 {
+                counts.swap_remove(index);
+            }
+        }
+    }
 }

@@ -154,18 +154,23 @@ impl Graph {
         let mut searches = Searches { graph: self, of: HashMap::new(), searches: Vec::new() };
         ends.for_each(|end| searches.begin(end));
         let mut going: Vec<usize> = (0..searches.searches.len()).collect();
+        let (mut left, mut index) = (going.len(), 0);
         let mut parts = Vec::new();
-        while going.len() > 1 {
-            let mut index = 0;
-            while index < going.len() && going.len() > 1 {
-                let search = going[index];
-                match searches.step(search) {
-                    Step::On => index += 1,
-                    Step::Joined(other) => going.retain(|going| *going != other),
-                    Step::Ended => {
-                        parts.push(std::mem::take(&mut searches.searches[search].reached));
-                        going.swap_remove(index);
-                    }
+        while left > 1 {
+            // Round by round, a link each.
+            index = if index < going.len() { index } else { 0 };
+            let search = going[index];
+            if searches.searches[search].joined.is_some() {
+                going.swap_remove(index);
+                continue;
+            }
+            match searches.step(search) {
+                Step::On => index += 1,
+                Step::Joined => left -= 1,
+                Step::Ended => {
+                    parts.push(std::mem::take(&mut searches.searches[search].reached));
+                    going.swap_remove(index);
+                    left -= 1;
                 }
             }
         }
@@ -193,8 +198,8 @@ struct Search<'graph> {
 
 enum Step {
     On,
-    /// The other search is part of this one now.
-    Joined(usize),
+    /// Another search is part of this one now.
+    Joined,
     /// There is nothing more to reach.
     Ended,
 }
@@ -223,21 +228,29 @@ impl Searches<'_> {
                 return Step::Ended;
             }
         };
-        match self.of.get(&hash) {
+        match self.of.get(&hash).copied() {
             None => {
                 self.of.insert(hash, number);
                 search.reached.push(hash);
                 search.waiting.push_back(hash);
                 Step::On
             }
-            Some(other) => {
-                let mut other = *other;
-                while let Some(joined) = self.searches[other].joined {
-                    other = joined;
-                }
-                if other == number { Step::On } else { self.join(number, other) }
-            }
+            Some(other) => match self.root(other) {
+                other if other == number => Step::On,
+                other => self.join(number, other),
+            },
         }
+    }
+
+    /// The search that one has become part of; halves the path on its way.
+    fn root(&mut self, mut search: usize) -> usize {
+        while let Some(joined) = self.searches[search].joined {
+            if let Some(further) = self.searches[joined].joined {
+                self.searches[search].joined = Some(further);
+            }
+            search = joined;
+        }
+        search
     }
 
     fn join(&mut self, number: usize, other: usize) -> Step {
@@ -251,6 +264,49 @@ impl Searches<'_> {
         search.reached.append(&mut theirs.reached);
         search.waiting.append(&mut theirs.waiting);
         search.links.append(&mut theirs.links);
-        Step::Joined(other)
+        Step::Joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn identifier(number: u8) -> Identifier {
+        Identifier { hash: IdentifierHash(number.into()), kind: 0, text: number.to_string().into() }
+    }
+
+    fn change((one, other): (u8, u8), linked: bool) -> LinkChange {
+        let bond = Bond { first_seen: 0, linked: true, same: false, apart: false };
+        let (one, other) = (identifier(one), identifier(other));
+        LinkChange { one, other, bond: linked.then_some(bond) }
+    }
+
+    proptest! {
+        #[test]
+        fn however_many_links_go_at_once_all_parts_but_one_are_found_whole(
+            links in prop::collection::btree_set((0..24u8, 0..24u8), 1..40),
+            goes in prop::collection::vec(any::<bool>(), 40),
+        ) {
+            let mut graph = Graph::default();
+            (0..24).for_each(|number| graph.add(&identifier(number)));
+            let links: Vec<(u8, u8)> = links.into_iter().filter(|(a, b)| a < b).collect();
+            links.iter().for_each(|link| drop(graph.link(&change(*link, true))));
+            let gone: Vec<(u8, u8)> =
+                links.iter().zip(goes).filter(|(_, goes)| *goes).map(|(link, _)| *link).collect();
+            gone.iter().for_each(|link| drop(graph.link(&change(*link, false))));
+            let ends: Vec<IdentifierHash> =
+                gone.iter().flat_map(|(a, b)| [a, b]).map(|end| identifier(*end).hash).collect();
+            let whole = |hash| BTreeSet::from_iter(graph.walk(hash));
+            let expected: BTreeSet<BTreeSet<_>> = ends.iter().map(|end| whole(*end)).collect();
+            let found = graph.parts(ends.iter().copied());
+            let parts: BTreeSet<BTreeSet<_>> =
+                found.iter().map(|part| part.iter().copied().collect()).collect();
+            prop_assert_eq!(found.len(), parts.len(), "each once");
+            prop_assert!(parts.is_subset(&expected));
+            prop_assert_eq!(parts.len(), expected.len().saturating_sub(1));
+        }
     }
 }

@@ -4,8 +4,9 @@
 //! and closes when they are too many; the gate at the more trusted end hears of it when that
 //! identifier is itself shared. A link counts while both are open.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
@@ -61,7 +62,7 @@ pub(super) struct CountingGates {
     limits: Vec<Option<u32>>,
     gates: Gates,
     /// By identifier: how many of each more trusted type it is linked with.
-    counts: HashMap<IdentifierHash, Vec<(u8, u32)>>,
+    counts: HashMap<IdentifierHash, SmallVec<[(u8, u32); 2]>>,
     /// Those that are shared, as last told.
     shared: HashMap<IdentifierHash, (u8, u32)>,
 }
@@ -72,19 +73,21 @@ impl CountingGates {
         CountingGates { limits, gates, counts, shared }
     }
 
+    /// A tick changes a link once.
     pub fn apply(&mut self, batch: impl IntoIterator<Item = LinkChange>, passed: &mut Vec<Passed>) {
         let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
+        let mut changes = Vec::new();
         for change in batch {
-            let LinkChange { one, other, .. } = &change;
+            let LinkChange { one, other, bond } = &change;
             if self.limits[usize::from(other.kind)].is_none() {
                 passed.push(Passed::Link(change));
                 continue;
             }
             touched.entry(other.hash).or_insert_with(|| other.clone());
             let (kind, is_more_trusted) = (one.kind, one.kind < other.kind);
-            let (near, far, now) = (other.hash, one.hash, is_linked(change.bond));
-            let before = is_linked(self.gates.change(near, far, change));
-            if is_more_trusted && now != before {
+            let (near, now) = (other.hash, is_linked(*bond));
+            let before = self.gates.change(near, one, *bond);
+            if is_more_trusted && now != is_linked(before) {
                 let counts = self.counts.entry(near).or_default();
                 match counts.iter_mut().find(|(counted, _)| *counted == kind) {
                     Some((_, count)) if now => *count += 1,
@@ -92,15 +95,19 @@ impl CountingGates {
                     None => counts.push((kind, 1)),
                 }
             }
+            changes.push((change, before));
         }
+        let mut turned = HashMap::new();
         for (hash, identifier) in touched {
             let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
-            let counts = self.counts.get(&hash).map(Vec::as_slice).unwrap_or_default();
+            let counts = self.counts.get(&hash).map(SmallVec::as_slice).unwrap_or_default();
             let by = counts.iter().filter(|(_, count)| *count > limit).min().copied();
             if counts.iter().all(|(_, count)| *count == 0) {
                 self.counts.remove(&hash);
             }
-            self.gates.close(hash, by.is_some());
+            if self.gates.close(hash, by.is_some()) {
+                turned.insert(hash, identifier.clone());
+            }
             let before = match by {
                 Some(by) => self.shared.insert(hash, by),
                 None => self.shared.remove(&hash),
@@ -109,7 +116,7 @@ impl CountingGates {
                 passed.push(Passed::Shared(Shared { identifier, before, after: by }));
             }
         }
-        self.gates.pass(passed);
+        self.gates.pass(changes, turned, End::Other, passed);
     }
 }
 
@@ -141,22 +148,28 @@ impl ToldGates {
         ToldGates { limits, gates: Gates::default() }
     }
 
+    /// A tick changes a link once.
     pub fn apply(&mut self, batch: impl IntoIterator<Item = Passed>, passed: &mut Vec<Passed>) {
+        let (mut changes, mut turned) = (Vec::new(), HashMap::new());
         for message in batch {
             match message {
                 Passed::Shared(shared) => {
-                    self.gates.close(shared.identifier.hash, shared.after.is_some());
+                    let identifier = shared.identifier.clone();
+                    if self.gates.close(identifier.hash, shared.after.is_some()) {
+                        turned.insert(identifier.hash, identifier);
+                    }
                     passed.push(Passed::Shared(shared));
                 }
                 Passed::Link(change) if self.limits[usize::from(change.one.kind)].is_none() => {
                     passed.push(Passed::Link(change));
                 }
                 Passed::Link(change) => {
-                    self.gates.change(change.one.hash, change.other.hash, change);
+                    let before = self.gates.change(change.one.hash, &change.other, change.bond);
+                    changes.push((change, before));
                 }
             }
         }
-        self.gates.pass(passed);
+        self.gates.pass(changes, turned, End::One, passed);
     }
 }
 
@@ -171,25 +184,83 @@ impl Holds for ToldGates {
     }
 }
 
+/// Of a link: the more trusted end, or the other.
+#[derive(Clone, Copy)]
+enum End {
+    One,
+    Other,
+}
+
 /// Identifiers that hold their links back while they are closed.
 #[derive(Default)]
 struct Gates {
     gates: HashMap<IdentifierHash, Gate>,
-    /// Of the tick at hand.
-    touched: HashMap<IdentifierHash, Touched>,
 }
 
 #[derive(Default)]
 struct Gate {
     closed: bool,
-    /// By the far end.
-    links: HashMap<IdentifierHash, LinkChange>,
+    links: Links,
 }
 
-/// What was before the tick.
-struct Touched {
-    was_closed: bool,
-    links: HashMap<IdentifierHash, (LinkChange, Option<Bond>)>,
+/// By the far end. Most identifiers have one or two links: these take a list, and no map's room.
+enum Links {
+    Few(Vec<(Identifier, Bond)>),
+    Many(HashMap<IdentifierHash, (Identifier, Bond)>),
+}
+
+/// How many are many.
+const MANY: usize = 16;
+
+impl Default for Links {
+    fn default() -> Self {
+        Links::Few(Vec::new())
+    }
+}
+
+impl Links {
+    /// Returns what stood before.
+    fn set(&mut self, far: &Identifier, bond: Option<Bond>) -> Option<Bond> {
+        let few = match self {
+            Links::Many(links) => {
+                let before = match bond {
+                    Some(bond) => links.insert(far.hash, (far.clone(), bond)),
+                    None => links.remove(&far.hash),
+                };
+                return before.map(|(_, bond)| bond);
+            }
+            Links::Few(few) => few,
+        };
+        let known = few.iter().position(|(known, _)| known.hash == far.hash);
+        match (known, bond) {
+            (Some(index), Some(bond)) => Some(std::mem::replace(&mut few[index].1, bond)),
+            (Some(index), None) => Some(few.swap_remove(index).1),
+            (None, Some(bond)) => {
+                few.reserve_exact(if few.is_empty() { 1 } else { few.len() / 2 + 1 });
+                few.push((far.clone(), bond));
+                if few.len() > MANY {
+                    let many = few.drain(..).map(|(far, bond)| (far.hash, (far, bond)));
+                    *self = Links::Many(many.collect());
+                }
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Links::Few(few) => few.is_empty(),
+            Links::Many(links) => links.is_empty(),
+        }
+    }
+
+    fn for_each(&self, mut each: impl FnMut(&Identifier, Bond)) {
+        match self {
+            Links::Few(few) => few.iter().for_each(|(far, bond)| each(far, *bond)),
+            Links::Many(links) => links.values().for_each(|(far, bond)| each(far, *bond)),
+        }
+    }
 }
 
 impl Gates {
@@ -197,58 +268,69 @@ impl Gates {
         give_back(&mut self.gates);
     }
 
-    fn touch(&mut self, near: IdentifierHash) -> (&mut Gate, &mut Touched) {
-        let gate = self.gates.entry(near).or_default();
-        let was_closed = gate.closed;
-        let untouched = || Touched { was_closed, links: HashMap::new() };
-        (gate, self.touched.entry(near).or_insert_with(untouched))
-    }
-
     /// Changes a link and returns what stood before.
     fn change(
         &mut self,
         near: IdentifierHash,
-        far: IdentifierHash,
-        change: LinkChange,
+        far: &Identifier,
+        bond: Option<Bond>,
     ) -> Option<Bond> {
-        let (gate, touched) = self.touch(near);
-        let before = match change.bond {
-            Some(_) => gate.links.insert(far, change.clone()),
-            None => gate.links.remove(&far),
-        };
-        let before = before.and_then(|before| before.bond);
-        touched
-            .links
-            .entry(far)
-            .and_modify(|(now, _)| now.bond = change.bond)
-            .or_insert((change, before));
-        before
+        self.gates.entry(near).or_default().links.set(far, bond)
     }
 
-    fn close(&mut self, near: IdentifierHash, closed: bool) {
-        let (gate, _) = self.touch(near);
-        gate.closed = closed;
+    /// Whether that turns the gate.
+    fn close(&mut self, near: IdentifierHash, closed: bool) -> bool {
+        let gate = self.gates.entry(near).or_default();
+        std::mem::replace(&mut gate.closed, closed) != closed
     }
 
-    /// Sends on what the tick changed.
-    fn pass(&mut self, passed: &mut Vec<Passed>) {
-        for (near, Touched { was_closed, links }) in self.touched.drain() {
-            let gate = &self.gates[&near];
-            let mut pass = |change: &LinkChange, before: Option<Bond>| {
-                let bond = through(gate.closed, change.bond);
-                if bond != through(was_closed, before) {
-                    let LinkChange { one, other, .. } = change.clone();
+    /// Sends on what a tick changed: links, with what stood before, and gates that turned. The gates
+    /// are at this end of their links.
+    fn pass(
+        &mut self,
+        changes: Vec<(LinkChange, Option<Bond>)>,
+        turned: HashMap<IdentifierHash, Identifier>,
+        end: End,
+        passed: &mut Vec<Passed>,
+    ) {
+        let mut changed: HashSet<(IdentifierHash, IdentifierHash)> = HashSet::new();
+        let mut touched: Vec<IdentifierHash> = turned.keys().copied().collect();
+        for (mut change, before) in changes {
+            let near = match end {
+                End::One => change.one.hash,
+                End::Other => change.other.hash,
+            };
+            let closed = self.gates[&near].closed;
+            let has_turned = turned.contains_key(&near);
+            if has_turned {
+                changed.insert((change.one.hash, change.other.hash));
+            }
+            if change.bond.is_none() {
+                touched.push(near);
+            }
+            change.bond = through(closed, change.bond);
+            if change.bond != through(closed != has_turned, before) {
+                passed.push(Passed::Link(change));
+            }
+        }
+        for identifier in turned.into_values() {
+            let Gate { closed, links } = &self.gates[&identifier.hash];
+            links.for_each(|far, stands| {
+                let (one, other) = match end {
+                    End::One => (&identifier, far),
+                    End::Other => (far, &identifier),
+                };
+                let bond = through(*closed, Some(stands));
+                if !changed.contains(&(one.hash, other.hash))
+                    && bond != through(!*closed, Some(stands))
+                {
+                    let (one, other) = (one.clone(), other.clone());
                     passed.push(Passed::Link(LinkChange { one, other, bond }));
                 }
-            };
-            for (change, before) in links.values() {
-                pass(change, *before);
-            }
-            if gate.closed != was_closed {
-                let others = gate.links.iter().filter(|(far, _)| !links.contains_key(*far));
-                others.for_each(|(_, change)| pass(change, change.bond));
-            }
-            if gate.links.is_empty() && !gate.closed {
+            });
+        }
+        for near in touched {
+            if self.gates.get(&near).is_some_and(|gate| gate.links.is_empty() && !gate.closed) {
                 self.gates.remove(&near);
             }
         }

@@ -171,9 +171,12 @@ impl Accounts {
                 Posting::Row { time, diff, body } => self.post(time, diff, &body),
             }
         }
-        for (hash, touched) in std::mem::take(&mut self.touched) {
+        // Its room stays for the next tick.
+        let mut touched = std::mem::take(&mut self.touched);
+        for (hash, touched) in touched.drain() {
             self.settle(hash, touched, transfers);
         }
+        self.touched = touched;
     }
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {
@@ -232,7 +235,13 @@ impl Accounts {
         let identifier = self.identifiers.entry(hash).or_default();
         touched.aggregates.sort_unstable();
         touched.aggregates.dedup();
-        identifier.accounts.retain(|(_, account)| !account.is_empty());
+        for number in &touched.aggregates {
+            let index = identifier.accounts.binary_search_by_key(number, |(number, _)| *number);
+            let index = index.expect("something was added to it");
+            if identifier.accounts[index].1.is_empty() {
+                identifier.accounts.remove(index);
+            }
+        }
         consolidate(&mut touched.values);
         let known = identifier.named.as_ref().is_some_and(|named| named.known);
         let after = known.then(|| identifier.belongs.unwrap_or(Component::alone(hash)));

@@ -53,7 +53,7 @@ pub fn summary_json(plan: &Plan, report: &Report) -> serde_json::Value {
             .collect::<serde_json::Map<_, _>>(),
         "identifiers": counts.identifiers,
         "people": counts.people,
-        "merges": counts.merges,
+        "merges": counts.merges(),
         "segments": segments
             .map(|(segment, size)| (segment.name.clone(), (*size).into()))
             .collect::<serde_json::Map<_, _>>(),
@@ -98,7 +98,7 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
     for (name, count) in [
         ("identifiers", counts.identifiers),
         ("people", counts.people),
-        ("merges", counts.merges as i64),
+        ("merges", counts.merges()),
     ] {
         line(format_args!("  {name:<20}{:>12}", grouped(count)));
     }

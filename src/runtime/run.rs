@@ -142,7 +142,12 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
             }
         }
     }
-    part(guards, &failure);
+    if processes > 1 {
+        part(guards, &failure);
+    } else {
+        // There is nobody to say goodbye to, and what workers held need not be taken apart.
+        std::mem::forget(guards);
+    }
     let first = options.process == 0;
     Ok(first.then(|| Report::of(&plan, &reports, started.elapsed())))
 }

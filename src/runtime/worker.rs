@@ -18,7 +18,7 @@ use crate::spec::plan::Plan;
 use crate::time::wall_clock;
 
 /// Decoded rows that may wait for a tick: the inflow is held back beyond.
-const WAITING_ROWS: usize = 8_192;
+const WAITING_ROWS: usize = 16_384;
 /// How long a worker may decode before it steps the dataflow.
 const DECODING: Duration = Duration::from_millis(3);
 /// How long an idle worker parks at most; it is woken when something arrives.

@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use timely::dataflow::operators::vec::Broadcast;
 
@@ -108,6 +109,8 @@ struct Standings {
     scores: Scores,
     due: BucketQueue<Component>,
     now: Micros,
+    /// Of the tick at hand; its room stays for the next.
+    touched: HashSet<Component>,
 }
 
 impl Holds for Standings {
@@ -136,11 +139,12 @@ impl Standings {
             people: HashMap::new(),
             due: BucketQueue::default(),
             now: Micros::MIN,
+            touched: HashSet::new(),
         }
     }
 
     fn apply(&mut self, batch: Batch<Message>) -> Option<Evaluated> {
-        let mut touched = HashSet::new();
+        let mut touched = std::mem::take(&mut self.touched);
         let mut gone = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
         for message in batch {
@@ -153,7 +157,10 @@ impl Standings {
                     gone.push(component);
                 }
                 Message::Person(Person { component, state: Some(state) }) => {
-                    self.people.insert(component, Standing { state, next: None });
+                    match self.people.entry(component) {
+                        Entry::Vacant(new) => drop(new.insert(Standing { state, next: None })),
+                        Entry::Occupied(mut known) => known.get_mut().state = state,
+                    }
                     touched.insert(component);
                 }
             }
@@ -168,14 +175,15 @@ impl Standings {
             return None;
         }
         let state = |component| (component, self.people[&component].state.clone());
-        let people: Vec<_> = touched.into_iter().map(state).collect();
+        let people: Vec<_> = touched.drain().map(state).collect();
+        self.touched = touched;
         let columns = self.evaluator.columns(&people, &self.scores, self.now);
         let next = self.evaluator.next_instants(&columns, self.now);
         for ((component, _), next) in people.iter().zip(next) {
             let standing = self.people.get_mut(component).expect("evaluated because it is there");
-            standing.next = next;
-            if let Some(next) = next {
-                self.due.push(next, *component);
+            if standing.next != next {
+                standing.next = next;
+                next.inspect(|next| self.due.push(*next, *component));
             }
         }
         self.forget_instants();

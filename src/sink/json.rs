@@ -12,6 +12,12 @@ use crate::time::{DAY, rfc3339, write_rfc3339};
 /// Writes a text as a JSON string.
 pub fn write_text(text: &str, json: &mut String) {
     json.push('"');
+    // Without a way out of the loop it goes by many bytes at once; few texts have anything to escape.
+    let is_special = |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    if !text.bytes().fold(false, |any, byte| any | is_special(byte)) {
+        json.push_str(text);
+        return json.push('"');
+    }
     let mut rest = 0;
     for (index, byte) in text.bytes().enumerate() {
         let escape = match byte {

@@ -27,18 +27,18 @@ fn learn(turn: &mut Turn, before: Option<u128>, after: Option<Value>) {
 /// All that messages of a tick say, by key.
 #[derive(Default)]
 struct Changes {
-    profiles: BTreeMap<(u16, u128), Turn>,
+    profiles: HashMap<(u16, u128), Turn>,
     segments: BTreeMap<(u16, u16, u128), (bool, bool)>,
     belongings: HashMap<IdentifierHash, (Vec<u16>, Belonging)>,
     rejects: Vec<(u16, u16, String)>,
-    entries: BTreeMap<(u16, String), Turn>,
-    now: Option<Micros>,
+    entries: HashMap<(u16, String), Turn>,
+    now: Micros,
 }
 
 impl Changes {
     fn learn(&mut self, message: Message) {
         match message {
-            Message::Now(_, now) => self.now = self.now.max(Some(now)),
+            Message::Now(_, now) => self.now = self.now.max(now),
             Message::Profile { output, person, before, after, .. } => {
                 learn(self.profiles.entry((output, person)).or_default(), before, after);
             }
@@ -80,6 +80,8 @@ pub struct Publisher {
     counts: SharedCounts,
     /// Merges are counted where every person is published, so that no variant counts them again.
     whole: Option<u16>,
+    /// Of the tick at hand; their room stays for the next.
+    changes: Changes,
 }
 
 impl Publisher {
@@ -88,40 +90,41 @@ impl Publisher {
             output.publish == Publish::Profiles && output.condition.is_none()
         };
         let whole = plan.outputs.iter().position(is_whole).map(|output| output as u16);
-        Publisher { plan, now: 0, counts, whole }
+        Publisher { plan, now: 0, counts, whole, changes: Changes::default() }
     }
 
     pub fn publish(&mut self, batch: impl IntoIterator<Item = Message>, records: &mut Vec<Record>) {
         let first = records.len();
-        let mut changes = Changes::default();
+        let mut changes = std::mem::take(&mut self.changes);
         batch.into_iter().for_each(|message| changes.learn(message));
-        self.now = changes.now.map_or(self.now, |now| self.now.max(now));
+        self.now = self.now.max(changes.now);
         let at = format!(",\"at\":\"{}\"}}", rfc3339(self.now));
 
-        let Changes { profiles, segments, belongings, rejects, entries, .. } = changes;
-        for ((output, person), turn) in profiles {
-            records.extend(self.profile(output, IdentifierHash(person), turn, &belongings, &at));
+        let Changes { profiles, segments, belongings, rejects, entries, .. } = &mut changes;
+        for ((output, person), turn) in profiles.drain() {
+            records.extend(self.profile(output, IdentifierHash(person), turn, belongings, &at));
         }
-        for ((output, segment, person), (before, after)) in segments {
+        for ((output, segment, person), (before, after)) in std::mem::take(segments) {
             if before != after {
                 records.push(self.segment(output, segment, IdentifierHash(person), after, &at));
             }
         }
-        for (outputs, belonging) in belongings.into_values() {
+        for (outputs, belonging) in belongings.drain().map(|(_, of)| of) {
             if belonging.before != belonging.after {
                 self.identity(outputs, &belonging, &at, records);
             }
         }
-        for (output, source, value) in rejects {
+        for (output, source, value) in rejects.drain(..) {
             let key = self.plan.sources[source as usize].name.clone();
             records.push(Record { output, key, value: Some(value + &at), merged_into: None });
         }
-        for ((output, key), (before, after)) in entries {
+        for ((output, key), (before, after)) in entries.drain() {
             if before != after.as_ref().map(|value| value.digest) {
                 let value = after.map(|value| value.json + &at);
                 records.push(Record { output, key, value, merged_into: None });
             }
         }
+        self.changes = changes;
         let mut counts = self.counts.borrow_mut();
         for record in &records[first..] {
             counts.outputs[record.output as usize] += 1;

@@ -27,6 +27,8 @@ pub struct Renderer {
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
     people: HashMap<Component, Published>,
+    /// Bytes that a profile mostly takes.
+    room: usize,
     counts: SharedCounts,
 }
 
@@ -48,6 +50,9 @@ struct Published {
     segments: Bits,
 }
 
+/// Bytes of `at`, which is added to a profile when it is published.
+const AT: usize = 48;
+
 /// Which segments a person is in, by 64.
 type Bits = SmallVec<[u64; 1]>;
 
@@ -68,6 +73,7 @@ impl Renderer {
             segments: of(Publish::Segments),
             segments_by_name,
             people: HashMap::new(),
+            room: 512,
             counts,
             plan,
         }
@@ -97,6 +103,7 @@ impl Renderer {
                 (output, members)
             })
             .collect();
+        let (mut profiles, mut bytes) = (0, 0);
         for (row, (component, state)) in people.iter().enumerate() {
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
@@ -109,9 +116,11 @@ impl Renderer {
                 let is_in = members
                     .as_ref()
                     .is_none_or(|members| members.is_valid(row) && members.value(row));
-                values.push(
-                    is_in.then(|| Value::new(self.profile(output, state, &columns, row, &bits))),
-                );
+                values.push(is_in.then(|| {
+                    let json = self.profile(output, state, &columns, row, &bits);
+                    (profiles, bytes) = (profiles + 1, bytes + json.len());
+                    Value::new(json)
+                }));
             }
             let before = self.people.remove(component);
             let published = Published {
@@ -121,6 +130,9 @@ impl Renderer {
             };
             self.tell(before, Some((&published, values)), messages);
             self.people.insert(*component, published);
+        }
+        if profiles > 0 {
+            self.room = bytes / profiles * 5 / 4 + AT;
         }
     }
 
@@ -222,7 +234,7 @@ impl Renderer {
         row: usize,
         segments: &Bits,
     ) -> String {
-        let mut json = String::with_capacity(512);
+        let mut json = String::with_capacity(self.room);
         write!(json, "{{\"person\":\"{}\",\"identifiers\":{{", state.id.person_id())
             .expect("to a string");
         let mut kind = None;
