@@ -13,8 +13,6 @@ pub struct Counts {
     pub sources: Vec<SourceCounts>,
     pub identifiers: i64,
     pub people: i64,
-    /// Person ids that were sent as given up for another.
-    pub merges: u64,
     /// People in each segment, in the plan's order.
     pub segments: Vec<i64>,
     /// Changelog records handed to each output, in the plan's order.
@@ -77,7 +75,6 @@ impl Counts {
         }
         self.identifiers += other.identifiers;
         self.people += other.people;
-        self.merges += other.merges;
         for (sum, size) in self.segments.iter_mut().zip(&other.segments) {
             *sum += size;
         }

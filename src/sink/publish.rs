@@ -12,7 +12,7 @@ use super::message::{Message, Record, Value};
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
 use crate::row::IdentifierHash;
-use crate::spec::plan::{Plan, Publish};
+use crate::spec::plan::Plan;
 use crate::time::{Micros, rfc3339};
 
 /// What a value was before the tick and is after it, as far as messages say.
@@ -78,19 +78,13 @@ pub struct Publisher {
     plan: Arc<Plan>,
     now: Micros,
     counts: SharedCounts,
-    /// Merges are counted where every person is published, so that no variant counts them again.
-    whole: Option<u16>,
     /// Of the tick at hand; their room stays for the next.
     changes: Changes,
 }
 
 impl Publisher {
     pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
-        let is_whole = |output: &crate::spec::plan::Output| {
-            output.publish == Publish::Profiles && output.condition.is_none()
-        };
-        let whole = plan.outputs.iter().position(is_whole).map(|output| output as u16);
-        Publisher { plan, now: 0, counts, whole, changes: Changes::default() }
+        Publisher { plan, now: 0, counts, changes: Changes::default() }
     }
 
     pub fn publish(&mut self, batch: impl IntoIterator<Item = Message>, records: &mut Vec<Record>) {
@@ -151,9 +145,6 @@ impl Publisher {
             }
             _ => return None,
         };
-        if merged_into.is_some() && self.whole == Some(output) {
-            self.counts.borrow_mut().merges += 1;
-        }
         Some(Record { output, key: person.person_id(), value, merged_into })
     }
 
