@@ -36,7 +36,8 @@ pub fn brokers() -> &'static str {
     static BROKERS: OnceLock<(String, Option<Held>)> = OnceLock::new();
     let (address, _) = BROKERS.get_or_init(|| match std::env::var("KAFKA_BROKERS") {
         Ok(brokers) => {
-            answers(&brokers, &mut || None).unwrap_or_else(|why| panic!("KAFKA_BROKERS: {why}"));
+            answers(&brokers, &mut || None)
+                .unwrap_or_else(|why| panic!("KAFKA_BROKERS: {why}; {WANTED}"));
             (brokers, None)
         }
         Err(_) => {
