@@ -14,6 +14,8 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::scheduling::Activator;
 
+use crate::held::{Holds, is_roomy};
+use crate::metrics::SharedCounts;
 use crate::time::Tick;
 
 pub use differential_dataflow::consolidation::consolidate;
@@ -77,6 +79,30 @@ where
     in_turn(stream, pact, name, &always, logic)
 }
 
+/// As [`in_tick_order`], for an operator with a state; `counts` are told how much it holds.
+pub fn keeping<'scope, D, O, P, S, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    counts: &SharedCounts,
+    mut state: S,
+    mut logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    S: Holds + 'static,
+    L: FnMut(&mut S, Batch<D>, &mut Vec<O>) + 'static,
+{
+    let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    in_tick_order(stream, pact, name, move |_, batch, results| {
+        logic(&mut state, batch, results);
+        state.give_back();
+        counts.borrow_mut().hold(&operator, state.held());
+    })
+}
+
 /// How far what follows from ticks has been brought about: lets an operator wait for what comes of the
 /// ticks before its next one.
 ///
@@ -125,7 +151,11 @@ where
                 }
                 let (capability, batch) = earliest.remove();
                 logic(tick, batch, &mut results);
+                let number = results.len();
                 output.session(&capability).give_iterator(results.drain(..));
+                if is_roomy(results.capacity(), number) {
+                    results.shrink_to(2 * number);
+                }
             }
         }
     })

@@ -4,6 +4,7 @@ pub mod columns;
 pub mod decode;
 pub mod flow;
 pub mod generate;
+pub mod held;
 pub mod identity;
 pub mod metrics;
 pub mod profile;

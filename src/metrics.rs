@@ -1,6 +1,7 @@
 //! What a worker counts while it works, and how the counts of all workers add up.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub struct Counts {
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.
     pub failed_expressions: u64,
+    /// By operator, the entries that it holds: of what has been taken back, none are left, but for
+    /// when identifiers and links were first seen and which keys there have been.
+    pub held: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,14 @@ impl Counts {
         }
     }
 
+    /// Says how many entries an operator holds now.
+    pub fn hold(&mut self, operator: &str, entries: usize) {
+        match self.held.get_mut(operator) {
+            Some(held) => *held = entries as u64,
+            None => drop(self.held.insert(operator.to_owned(), entries as u64)),
+        }
+    }
+
     /// How often two people had to become one for as many to be left, were each identifier a person
     /// at first: a function of the present state, however it came about.
     pub fn merges(&self) -> i64 {
@@ -70,5 +82,8 @@ impl Counts {
             *sum += sent;
         }
         self.failed_expressions += other.failed_expressions;
+        for (operator, held) in &other.held {
+            *self.held.entry(operator.clone()).or_default() += held;
+        }
     }
 }

@@ -16,6 +16,7 @@ pub struct BucketQueue<E> {
     /// Entries below this instant are in `near`.
     horizon: Micros,
     far: BTreeMap<i64, Bucket<E>>,
+    number: usize,
 }
 
 #[derive(Debug)]
@@ -32,12 +33,23 @@ struct Due<E> {
 
 impl<E> Default for BucketQueue<E> {
     fn default() -> Self {
-        BucketQueue { near: BinaryHeap::new(), horizon: Micros::MIN, far: BTreeMap::new() }
+        let (near, far) = (BinaryHeap::new(), BTreeMap::new());
+        BucketQueue { near, horizon: Micros::MIN, far, number: 0 }
     }
 }
 
 impl<E> BucketQueue<E> {
+    /// All entries that wait.
+    pub fn len(&self) -> usize {
+        self.number
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.number == 0
+    }
+
     pub fn push(&mut self, at: Micros, entry: E) {
+        self.number += 1;
         if at < self.horizon {
             self.near.push(Due { at, entry });
             return;
@@ -55,6 +67,7 @@ impl<E> BucketQueue<E> {
         loop {
             while self.near.peek().is_some_and(|due| due.at <= now) {
                 let due = self.near.pop().expect("just peeked");
+                self.number -= 1;
                 take(due.at, due.entry);
             }
             match self.far.first_entry() {
@@ -64,8 +77,12 @@ impl<E> BucketQueue<E> {
                     self.near
                         .extend(bucket.entries.into_iter().map(|(at, entry)| Due { at, entry }));
                 }
-                _ => return,
+                _ => break,
             }
+        }
+        // The room of a crowded minute is not kept.
+        if self.near.is_empty() {
+            self.near.shrink_to_fit();
         }
     }
 
@@ -75,6 +92,14 @@ impl<E> BucketQueue<E> {
             Some(due) => Some(due.at),
             None => self.far.values().next().map(|bucket| bucket.earliest),
         }
+    }
+}
+
+impl<E> FromIterator<(Micros, E)> for BucketQueue<E> {
+    fn from_iter<I: IntoIterator<Item = (Micros, E)>>(entries: I) -> Self {
+        let mut queue = BucketQueue::default();
+        entries.into_iter().for_each(|(at, entry)| queue.push(at, entry));
+        queue
     }
 }
 
@@ -123,6 +148,7 @@ mod tests {
                 waiting.retain(|at| *at > now);
                 prop_assert_eq!(taken, due);
                 prop_assert_eq!(queue.next(), waiting.iter().min().copied());
+                prop_assert_eq!(queue.len(), waiting.len());
             }
         }
     }

@@ -13,12 +13,15 @@ mod oracle;
 mod practice;
 #[path = "oracle/sample.rs"]
 mod sample;
+#[path = "oracle/words.rs"]
+mod words;
 
 use oracle::check::{Case, Failure, folded};
 use oracle::histories::{Settings, histories};
 use oracle::minimal::minimal;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use selfsame::runtime::Clock;
 
 /// `PROPTEST_CASES`, or a number that is soon done. What fails is made small by `minimal`.
 fn config() -> ProptestConfig {
@@ -79,5 +82,8 @@ proptest! {
         holds(&case, |case| case.differs(workers))?;
         let (state, _) = folded(&case.plan, case.run(workers).iter().flatten());
         prop_assert!(state.is_empty(), "{case}\n{state:#?}");
+        // By a clock that goes on.
+        let case = Case { clock: Clock::Wall, ..case };
+        holds(&case, |case| case.keeps(workers))?;
     }
 }

@@ -74,6 +74,8 @@ struct Bench {
     plan: Arc<Plan>,
     decoders: Vec<Decoder>,
     beside: Beside,
+    /// Every row stands at a line of its own.
+    next_line: u64,
     said: Rc<RefCell<Said>>,
 }
 
@@ -100,14 +102,16 @@ impl Bench {
             said.value = array_value_to_string(value, last).expect("it can be shown");
         });
         let decoders = (0..plan.sources.len()).map(|of| Decoder::new(Arc::clone(&plan), of));
-        Bench { decoders: decoders.collect(), plan, beside, said }
+        Bench { decoders: decoders.collect(), plan, beside, next_line: 1, said }
     }
 
     /// Lets lines arrive in a source in one tick, and says how long that took.
     fn tick(&mut self, source: &str, lines: String) -> Duration {
         let source = self.plan.sources.iter().position(|of| of.name == source).expect("a source");
         let bytes = lines.into_bytes();
-        let payload = Payload::Lines { bytes, first_line: 1, header: None, arrived: NOW };
+        let first_line = self.next_line;
+        self.next_line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let payload = Payload::Lines { bytes, first_line, header: None, arrived: NOW };
         let (part, origin) = (0, "rows".into());
         let chunk = Chunk { source: source as u16, part, origin, payload };
         let decoded = self.decoders[source].decode(&chunk, NOW);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use selfsame::decode::admit::RowChange;
 use selfsame::identity::identify;
+use selfsame::metrics::SharedCounts;
 use selfsame::row::{Body, Identifier, IdentifierHash, Verdict};
 use selfsame::spec::plan::Plan;
 use selfsame::time::Tick;
@@ -67,7 +68,7 @@ impl Selfsame {
         let told: Rc<RefCell<Vec<_>>> = Rc::default();
         let (rows, probe) = worker.dataflow_named("selfsame", |scope| {
             let (handle, rows) = scope.new_input();
-            let identified = identify(plan, rows);
+            let identified = identify(plan, rows, &SharedCounts::default());
             let told = Rc::clone(&told);
             let (probe, _) = identified
                 .belongs

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
+use crate::held::Holds;
 use crate::row::{Body, Position, Row};
 use crate::spec::plan::{Kind, Plan};
 use crate::time::Micros;
@@ -78,6 +79,19 @@ impl Admission {
             Memory::Keys(records) => upsert(records, row, changes),
         }
         true
+    }
+}
+
+impl Holds for Admission {
+    /// How many ids and keys are remembered: keys for ever, since of two rows that come late the
+    /// newer one still has to stand.
+    fn held(&self) -> usize {
+        let of_source = |memory: &Memory| match memory {
+            Memory::Everything => 0,
+            Memory::Ids { seen, .. } => seen.len(),
+            Memory::Keys(records) => records.len(),
+        };
+        self.sources.iter().map(of_source).sum()
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::RowChange;
 use super::joined::{Asking, Evaluation, Said};
+use crate::held::{Holds, give_back};
 use crate::row::{Body, Joining, Position};
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -28,7 +29,7 @@ pub enum Arrival {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoiningRow {
     time: Micros,
-    /// 1: it stands, with these records. -1: it does no longer. 0: it never did.
+    /// 1: it stands, with these records. -1: it does no longer.
     diff: i8,
     body: Arc<Body>,
     /// Of the tables of the stages that it has passed.
@@ -52,14 +53,28 @@ pub fn stages(plan: &Plan) -> usize {
     joined.map(|joined| joined.tables.len()).max().unwrap_or(0)
 }
 
+/// What goes past the joins: rows of sources that join nothing, rows that were evaluated already, and
+/// of the others when something was first seen, which is a function of the rows and so of no record that stands beside them.
+pub fn past(plan: &Plan, change: &RowChange) -> Option<RowChange> {
+    let joined = plan.sources[usize::from(change.source)].joined.as_ref();
+    let Some(joined) = joined.filter(|_| change.body.joining.is_some()) else {
+        return Some(change.clone());
+    };
+    // A row that counts whatever its records say is told soon enough.
+    let seen = change.diff == 0 || change.diff > 0 && joined.condition.is_some();
+    seen.then(|| RowChange { diff: 0, ..change.clone() })
+}
+
 /// The row, if its source joins tables and it was not evaluated yet.
-pub fn joining_row(plan: &Plan, change: RowChange) -> Result<JoiningRow, RowChange> {
-    let joins = plan.sources[usize::from(change.source)].joined.is_some();
-    if !joins || change.body.joining.is_none() {
-        return Err(change);
-    }
+pub fn joining_row(plan: &Plan, change: RowChange) -> Option<JoiningRow> {
+    plan.sources[usize::from(change.source)].joined.as_ref()?;
     let RowChange { time, diff, body, .. } = change;
-    Ok(JoiningRow { time, diff, body, records: Records::new() })
+    (diff != 0 && body.joining.is_some()).then(|| JoiningRow {
+        time,
+        diff,
+        body,
+        records: Records::new(),
+    })
 }
 
 /// The record, if its source is a table that others join.
@@ -121,9 +136,6 @@ pub struct Stage {
     groups: HashMap<Key, Group>,
     /// Of the tick at hand.
     touched: HashMap<Key, Touched>,
-    /// Rows that came and went, or never stood: only what they say of when something was first
-    /// seen matters.
-    passing: Vec<(Key, JoiningRow)>,
 }
 
 impl Stage {
@@ -140,7 +152,6 @@ impl Stage {
             number,
             groups: HashMap::new(),
             touched: HashMap::new(),
-            passing: Vec::new(),
         }
     }
 
@@ -177,16 +188,12 @@ impl Stage {
                 Arrival::Row(row) => self.apply_row(row, outcomes),
             }
         }
-        let mut passing = vec![Vec::new(); self.last.len()];
-        for (key, row) in std::mem::take(&mut self.passing) {
-            passing[usize::from(row.joining().source)].push((key, row));
-        }
         let mut failed = 0;
-        for (source, (standing, passing)) in self.asked().into_iter().zip(passing).enumerate() {
+        for (source, standing) in self.asked().into_iter().enumerate() {
             match self.last[source].take() {
-                None => self.pass_on(&standing, passing, outcomes),
+                None => self.pass_on(&standing, outcomes),
                 Some(evaluation) => {
-                    failed += self.tell(&evaluation, &standing, passing, outcomes);
+                    failed += self.tell(&evaluation, &standing, outcomes);
                     self.last[source] = Some(evaluation);
                 }
             }
@@ -220,10 +227,6 @@ impl Stage {
 
     fn apply_row(&mut self, row: JoiningRow, outcomes: &mut Vec<Outcome>) {
         let key = self.key_of(row.joining());
-        if row.diff == 0 {
-            self.passing.push((key, row));
-            return;
-        }
         let id = row.id();
         // Later stages are told of a row whenever its records change.
         let again = u32::from(self.number == 0);
@@ -251,7 +254,8 @@ impl Stage {
         let held = group.rows.remove(&id).expect("just found");
         let is_last = self.last[usize::from(id.0)].is_some();
         match held.told {
-            Told::Nothing => self.passing.push((key, held.into_row(0))),
+            // It came and went: what it says of when something was first seen stands.
+            Told::Nothing => outcomes.push(Outcome::Change(held.change(0))),
             Told::Standing if is_last => outcomes.push(Outcome::Change(held.change(-1))),
             Told::Standing => outcomes.push(Outcome::Row(held.into_row(-1))),
             Told::Withheld => {}
@@ -281,16 +285,7 @@ impl Stage {
     }
 
     /// Sends rows with their records to the next stage.
-    fn pass_on(
-        &mut self,
-        standing: &[(Key, RowId)],
-        passing: Vec<(Key, JoiningRow)>,
-        outcomes: &mut Vec<Outcome>,
-    ) {
-        for (key, mut row) in passing {
-            row.records.push(self.record(&key).cloned());
-            outcomes.push(Outcome::Row(row));
-        }
+    fn pass_on(&mut self, standing: &[(Key, RowId)], outcomes: &mut Vec<Outcome>) {
         for (key, id) in standing {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
@@ -307,34 +302,31 @@ impl Stage {
         &mut self,
         evaluation: &Evaluation,
         standing: &[(Key, RowId)],
-        passing: Vec<(Key, JoiningRow)>,
         outcomes: &mut Vec<Outcome>,
     ) -> u64 {
-        let standing_rows = standing.iter().map(|(key, id)| {
+        let rows = standing.iter().map(|(key, id)| {
             let group = &self.groups[key];
             let held = &group.rows[id];
             asking(&held.body, &held.records, group.record.as_ref())
         });
-        let passing_rows =
-            passing.iter().map(|(key, row)| asking(&row.body, &row.records, self.record(key)));
-        let rows: Vec<Asking<'_>> = standing_rows.chain(passing_rows).collect();
-        let (said, failed) = evaluation.evaluate(&rows);
-        let mut said = said.into_iter();
-        for ((key, id), said) in standing.iter().zip(&mut said) {
+        let (said, failed) = evaluation.evaluate(&rows.collect::<Vec<_>>());
+        for ((key, id), said) in standing.iter().zip(said) {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
             held.settle(evaluation, said, outcomes);
         }
-        for ((_, row), said) in passing.into_iter().zip(said) {
-            if said.counts {
-                outcomes.push(Outcome::Change(change(row.time, 0, row.body)));
-            }
-        }
         failed
     }
+}
 
-    fn record(&self, key: &Key) -> Option<&Arc<Joining>> {
-        self.groups.get(key)?.record.as_ref()
+impl Holds for Stage {
+    /// How many keys have a record or rows.
+    fn held(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.groups);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::admit::RowChange;
-use super::join::{Arrival, Outcome, Stage, joining_row, record, stages};
+use super::join::{Arrival, Outcome, Stage, joining_row, past, record, stages};
 use crate::spec::plan::Plan;
 
 pub struct Stages {
@@ -24,13 +24,10 @@ impl Stages {
         }
         let records: Vec<Arrival> =
             changes.iter().filter_map(|change| record(&self.plan, change)).collect();
-        let (mut done, mut joining) = (Vec::new(), Vec::new());
-        for change in changes {
-            match joining_row(&self.plan, change) {
-                Ok(row) => joining.push(row),
-                Err(change) => done.push(change),
-            }
-        }
+        let mut done: Vec<RowChange> =
+            changes.iter().filter_map(|change| past(&self.plan, change)).collect();
+        let rows = changes.into_iter().filter_map(|change| joining_row(&self.plan, change));
+        let mut joining: Vec<_> = rows.collect();
         for (number, stage) in self.stages.iter_mut().enumerate() {
             let records = records.iter().filter(|of| Stage::takes(&self.plan, number, of)).cloned();
             let arrivals: Vec<_> = joining.drain(..).map(Arrival::Row).chain(records).collect();

@@ -17,6 +17,7 @@ use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
 use super::joins::Order;
 use super::links::{LinkChange, Pair};
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
 
 /// What arrives at a cluster's owner once it is known which clusters join.
@@ -343,6 +344,18 @@ impl Components {
     }
 }
 
+impl Holds for Components {
+    /// How many clusters there are, and identifiers in them.
+    fn held(&self) -> usize {
+        self.clusters.len() + self.graph.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.clusters);
+        self.graph.give_back();
+    }
+}
+
 fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Vec<Outcome>) {
     let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
         let (one, other, rule) = (one.clone(), other.clone(), *rule);
@@ -358,12 +371,5 @@ fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Vec<Outcome>
         if before.get(pair).is_none_or(|was| was.0 != withheld.0) {
             tell(withheld, 1);
         }
-    }
-}
-
-#[cfg(test)]
-impl Components {
-    pub fn is_empty(&self) -> bool {
-        self.clusters.is_empty() && self.graph.is_empty()
     }
 }

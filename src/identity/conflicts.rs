@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::guards::Rule;
 use crate::decode::admit::RowChange;
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
 
@@ -130,6 +131,18 @@ impl Statements {
             let new = after.iter().filter(|conflict| !before.contains(conflict));
             changes.extend(new.map(|new| ConflictChange { conflict: new.clone(), diff: 1 }));
         }
+    }
+}
+
+impl Holds for Statements {
+    /// About how many identifiers something is said, and what is told of.
+    fn held(&self) -> usize {
+        self.said.len() + self.told.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.said);
+        give_back(&mut self.told);
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::Place;
 use super::links::LinkChange;
+use crate::held::give_back;
 use crate::row::IdentifierHash;
 
 /// An identifier has got into a cluster, or out of any.
@@ -39,6 +40,7 @@ impl Directory {
             Some(place) => places.insert(identifier, place),
             None => places.remove(&identifier),
         };
+        give_back(&mut places);
     }
 
     /// Finds the links' first ends.
@@ -50,9 +52,9 @@ impl Directory {
         }));
     }
 
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.places.borrow().is_empty()
+    /// How many identifiers are in clusters.
+    pub fn held(&self) -> usize {
+        self.places.borrow().len()
     }
 
     /// Finds the links' other ends.

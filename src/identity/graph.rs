@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::cluster::Component;
 use super::links::{Bond, LinkChange};
+use crate::held::give_back;
 use crate::row::{Identifier, IdentifierHash};
 
 /// An identifier that has links.
@@ -98,9 +99,13 @@ impl Graph {
         self.nodes.contains_key(&hash)
     }
 
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Gives back the memory of identifiers that are gone.
+    pub fn give_back(&mut self) {
+        give_back(&mut self.nodes);
     }
 
     /// Adds an identifier that was alone.

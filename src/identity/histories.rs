@@ -11,6 +11,7 @@ use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::{Bond, LinkChange};
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 
 /// The operators of some workers, less what timely does for them.
@@ -206,7 +207,7 @@ proptest! {
         let all = std::mem::take(&mut links);
         workers.tick(all.keys().map(|pair| link_change(*pair, None)).collect());
         prop_assert!(workers.belongs.is_empty() && workers.withheld.is_empty());
-        prop_assert!(workers.components.iter().all(Components::is_empty));
-        prop_assert!(workers.directories.iter().all(Directory::is_empty));
+        prop_assert!(workers.components.iter().all(|components| components.held() == 0));
+        prop_assert!(workers.directories.iter().all(|directory| directory.held() == 0));
     }
 }

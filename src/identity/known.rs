@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Named;
 use crate::decode::admit::RowChange;
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 use crate::time::Micros;
 
@@ -40,6 +41,13 @@ struct Known {
     /// Rows that stand and carry it.
     rows: i64,
     first_seen: Micros,
+}
+
+impl Holds for KnownIdentifiers {
+    /// How many identifiers have ever been seen.
+    fn held(&self) -> usize {
+        self.known.len()
+    }
 }
 
 impl KnownIdentifiers {

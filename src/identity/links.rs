@@ -8,6 +8,7 @@ use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::time::Micros;
 
@@ -157,6 +158,17 @@ impl SupportedLinks {
             }
         }
         self.touched.clear();
+    }
+}
+
+impl Holds for SupportedLinks {
+    /// How many links there are; where it matters when one was first seen, have ever been.
+    fn held(&self) -> usize {
+        self.support.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.support);
     }
 }
 

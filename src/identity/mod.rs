@@ -27,12 +27,17 @@ mod links;
 mod shared;
 pub mod whole;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn};
+use crate::flow::{
+    Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn, keeping,
+};
+use crate::metrics::SharedCounts;
 use crate::row::IdentifierHash;
 use crate::spec::plan::{Plan, Publish};
 use crate::time::Micros;
@@ -79,24 +84,30 @@ pub struct Identified<'scope> {
     pub conflicts: Option<Stream<'scope, ConflictChange>>,
 }
 
-pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identified<'scope> {
+pub fn identify<'scope>(
+    plan: &Plan,
+    rows: Stream<'scope, RowChange>,
+    counts: &SharedCounts,
+) -> Identified<'scope> {
     let guards = Guards::new(plan);
-    let mut identifiers = KnownIdentifiers::default();
-    let named = in_tick_order(
+    let named = keeping(
         rows.clone().flat_map(known::carried),
         Exchange::new(|carried: &Carried| carried.identifier.hash.0 as u64),
         "Known identifiers",
-        move |_, batch, named| identifiers.apply(batch, named),
+        counts,
+        KnownIdentifiers::default(),
+        KnownIdentifiers::apply,
     );
-    let mut supported = SupportedLinks::new(guards.exist());
-    let links = in_tick_order(
+    let links = keeping(
         rows.clone().flat_map(links::links),
         Exchange::new(CarriedLink::route),
         "Supported links",
-        move |_, batch, changes| supported.apply(batch, changes),
+        counts,
+        SupportedLinks::new(guards.exist()),
+        SupportedLinks::apply,
     );
-    let (links, shared) = pass_gates(plan, links);
-    let outcomes = connect(guards, links);
+    let (links, shared) = pass_gates(plan, links, counts);
+    let outcomes = connect(guards, links, counts);
     let belongs = outcomes.clone().flat_map(|outcome| match outcome {
         Outcome::Belongs(identifier, component) => Some(Belongs { identifier, component }),
         _ => None,
@@ -106,12 +117,13 @@ pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identif
             Outcome::Conflict(change) => Some(change),
             _ => None,
         });
-        let mut statements = Statements::new(plan);
-        let disagreements = in_tick_order(
+        let disagreements = keeping(
             rows.flat_map(|row| Statement::of(&row)),
             Exchange::new(Statement::route),
             "Statements",
-            move |_, batch, changes| statements.apply(batch, changes),
+            counts,
+            Statements::new(plan),
+            Statements::apply,
         );
         withheld.concat(shared.flat_map(Shared::conflicts)).concat(disagreements)
     });
@@ -122,23 +134,26 @@ pub fn identify<'scope>(plan: &Plan, rows: Stream<'scope, RowChange>) -> Identif
 fn pass_gates<'scope>(
     plan: &Plan,
     links: Stream<'scope, LinkChange>,
+    counts: &SharedCounts,
 ) -> (Stream<'scope, LinkChange>, Stream<'scope, Shared>) {
     let Some(limits) = shared::limits(plan) else {
         return (links.clone(), links.flat_map(|_| None));
     };
-    let mut counting = CountingGates::new(limits.clone());
-    let counted = in_tick_order(
+    let counted = keeping(
         links,
         Exchange::new(|change: &LinkChange| change.other.hash.0 as u64),
         "Counting gates",
-        move |_, batch, passed| counting.apply(batch, passed),
+        counts,
+        CountingGates::new(limits.clone()),
+        CountingGates::apply,
     );
-    let mut told = ToldGates::new(limits);
-    let passed = in_tick_order(
+    let passed = keeping(
         counted,
         Exchange::new(Passed::route),
         "Told gates",
-        move |_, batch, passed| told.apply(batch, passed),
+        counts,
+        ToldGates::new(limits),
+        ToldGates::apply,
     );
     let links = passed.clone().flat_map(|passed| match passed {
         Passed::Link(change) => Some(change),
@@ -152,7 +167,11 @@ fn pass_gates<'scope>(
 }
 
 /// Ties identifiers into clusters and finds the people in them.
-fn connect<'scope>(guards: Guards, links: Stream<'scope, LinkChange>) -> Stream<'scope, Outcome> {
+fn connect<'scope>(
+    guards: Guards,
+    links: Stream<'scope, LinkChange>,
+    counts: &SharedCounts,
+) -> Stream<'scope, Outcome> {
     let scope = links.scope();
     let (directory, turns) = (Directory::default(), Turns::default());
     let first = {
@@ -180,28 +199,33 @@ fn connect<'scope>(guards: Guards, links: Stream<'scope, LinkChange>) -> Stream<
     let orders = in_tick_order(across, Exchange::new(|_| 0), "Joins", move |_, batch, orders| {
         joins.decide(batch, orders)
     });
-    let components =
-        std::rc::Rc::new(std::cell::RefCell::new(Components::new(guards, scope.index())));
-    let arrivals = {
-        let components = std::rc::Rc::clone(&components);
-        in_tick_order(
-            orders.concat(within),
-            Exchange::new(Order::route),
-            "Clusters that move",
-            move |_, batch, arrivals| components.borrow_mut().send(batch, arrivals),
-        )
-    };
-    let outcomes = in_tick_order(
+    let components = Rc::new(RefCell::new(Components::new(guards, scope.index())));
+    // Counted under one name, since either operator changes what both hold.
+    let arrivals = keeping(
+        orders.concat(within),
+        Exchange::new(Order::route),
+        "Clusters",
+        counts,
+        Rc::clone(&components),
+        |components, batch, arrivals| components.borrow_mut().send(batch, arrivals),
+    );
+    let outcomes = keeping(
         arrivals,
         Exchange::new(Arrival::route),
         "Clusters",
-        move |_, batch, outcomes| components.borrow_mut().apply(batch, outcomes),
+        counts,
+        components,
+        |components, batch, outcomes| components.borrow_mut().apply(batch, outcomes),
     );
     let moved = outcomes.clone().flat_map(|outcome| match outcome {
         Outcome::Moved(moved) => Some(moved),
         _ => None,
     });
     let by_identifier = Exchange::new(|moved: &Moved| moved.identifier.0 as u64);
-    bring_about(moved, by_identifier, "Directory", &turns, move |moved| directory.update(moved));
+    let counts = Rc::clone(counts);
+    bring_about(moved, by_identifier, "Directory", &turns, move |moved| {
+        directory.update(moved);
+        counts.borrow_mut().hold("Directory", directory.held());
+    });
     outcomes
 }

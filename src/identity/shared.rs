@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
+use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
 
@@ -119,6 +120,19 @@ impl CountingGates {
     }
 }
 
+impl Holds for CountingGates {
+    /// Identifiers with links, those that links are counted for, and those that are shared.
+    fn held(&self) -> usize {
+        self.gates.gates.len() + self.counts.len() + self.shared.len()
+    }
+
+    fn give_back(&mut self) {
+        self.gates.give_back();
+        give_back(&mut self.counts);
+        give_back(&mut self.shared);
+    }
+}
+
 fn is_linked(bond: Option<Bond>) -> bool {
     bond.is_some_and(|bond| bond.linked)
 }
@@ -156,6 +170,17 @@ impl ToldGates {
             }
         }
         self.gates.pass(changes, turned, End::One, passed);
+    }
+}
+
+impl Holds for ToldGates {
+    /// How many identifiers hold links.
+    fn held(&self) -> usize {
+        self.gates.gates.len()
+    }
+
+    fn give_back(&mut self) {
+        self.gates.give_back();
     }
 }
 
@@ -239,6 +264,10 @@ impl Links {
 }
 
 impl Gates {
+    fn give_back(&mut self) {
+        give_back(&mut self.gates);
+    }
+
     /// Changes a link and returns what stood before.
     fn change(
         &mut self,

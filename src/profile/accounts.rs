@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::flow::{Batch, consolidate};
+use crate::held::{Holds, give_back};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -285,6 +286,17 @@ impl Accounts {
         if after.is_none() && identifier.belongs.is_none() && identifier.accounts.is_empty() {
             self.identifiers.remove(&hash);
         }
+    }
+}
+
+impl Holds for Accounts {
+    /// Identifiers, and rows that wait for a window to turn.
+    fn held(&self) -> usize {
+        self.identifiers.len() + self.turns.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.identifiers);
     }
 }
 

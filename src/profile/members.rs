@@ -108,6 +108,11 @@ impl Members {
         told
     }
 
+    /// Whether nothing is left of what identifiers brought.
+    pub fn is_empty(&self) -> bool {
+        self.holdings.is_empty() && self.gathered.is_empty() && self.timelines.is_empty()
+    }
+
     pub fn timelines(&self) -> impl Iterator<Item = (u16, &Timeline)> {
         self.timelines.iter().map(|(index, timeline)| (*index, timeline))
     }

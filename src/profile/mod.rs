@@ -34,7 +34,7 @@ use people::{Arrival, People};
 pub use people::{Belonging, Change, Person, PersonState};
 
 use crate::decode::admit::RowChange;
-use crate::flow::{Concat, Concatenate, Exchange, Map, Stream, in_tick_order};
+use crate::flow::{Concat, Concatenate, Exchange, Map, Stream, keeping};
 use crate::identity::{Belongs, Identified};
 use crate::metrics::SharedCounts;
 use crate::spec::plan::Plan;
@@ -63,8 +63,7 @@ pub fn assemble<'scope>(
         now.clone().map(move |now| Posting::Now(worker, now)),
     ]);
     let [accounts_due, people_due] = next_due;
-    let mut accounts = Accounts::new(Arc::clone(plan));
-    let transfers = in_tick_order(
+    let transfers = keeping(
         postings,
         Exchange::new(|posting: &Posting| match posting {
             Posting::Named(named) => named.hash.0 as u64,
@@ -73,22 +72,26 @@ pub fn assemble<'scope>(
             Posting::Now(worker, _) => *worker,
         }),
         "Accounts",
-        move |_, batch, transfers| {
+        &counts,
+        Accounts::new(Arc::clone(plan)),
+        move |accounts, batch, transfers| {
             accounts.apply(batch, transfers);
             accounts_due.set(accounts.next_due());
         },
     );
     let arrivals =
         transfers.map(Arrival::Transfer).concat(now.map(move |now| Arrival::Now(worker, now)));
-    let mut people = People::new(Arc::clone(plan), counts);
-    in_tick_order(
+    let people = People::new(Arc::clone(plan), SharedCounts::clone(&counts));
+    keeping(
         arrivals,
         Exchange::new(|arrival: &Arrival| match arrival {
             Arrival::Transfer(transfer) => transfer.component.route(),
             Arrival::Now(worker, _) => *worker,
         }),
         "People",
-        move |_, batch, changes| {
+        &counts,
+        people,
+        move |people, batch, changes| {
             people.apply(batch, changes);
             people_due.set(people.next_due());
         },

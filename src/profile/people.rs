@@ -10,6 +10,7 @@ use super::members::Members;
 use super::sessions::OverSessions;
 use super::timeline::Told;
 use crate::flow::consolidate;
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::queue::BucketQueue;
@@ -99,11 +100,6 @@ impl People {
         }
     }
 
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.people.is_empty()
-    }
-
     /// The next instant at which time alone changes something.
     pub fn next_due(&self) -> Option<Micros> {
         self.turns.next()
@@ -153,6 +149,7 @@ impl People {
             self.settle(component, touched, changes);
         }
         self.touched = all;
+        self.forget_turns();
     }
 
     fn gather(&mut self, values: Vec<(Value, isize)>) {
@@ -232,6 +229,15 @@ impl People {
         members.turn = next;
     }
 
+    /// Of a person only the next turn waits: those that are out of date go before they are many.
+    fn forget_turns(&mut self) {
+        if self.turns.len() > 2 * self.people.len() {
+            let people = self.people.iter();
+            let turns = people.filter_map(|(component, members)| Some((members.turn?, *component)));
+            self.turns = turns.collect();
+        }
+    }
+
     /// Names the component anew, and tells what became of it.
     fn settle(&mut self, component: Component, touched: Touched, changes: &mut Vec<Change>) {
         let members = self.people.get_mut(&component).expect("touched");
@@ -239,6 +245,7 @@ impl People {
         counts.identifiers += touched.joined.len() as i64 - touched.left.len() as i64;
         let before = members.id;
         if members.holdings.is_empty() {
+            debug_assert!(members.is_empty(), "whoever left took all along");
             self.people.remove(&component);
             if before.is_some() {
                 counts.people -= 1;
@@ -272,6 +279,17 @@ impl People {
             aggregates: members.aggregates(&self.plan),
         };
         changes.push(Change::Person(Person { component, state: Some(state) }));
+    }
+}
+
+impl Holds for People {
+    /// People, and who of them waits for a window to turn.
+    fn held(&self) -> usize {
+        self.people.len() + self.turns.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.people);
     }
 }
 

@@ -21,6 +21,7 @@ use super::inbox::{Batch, Inbox};
 use crate::decode::admit::{Admission, RowChange};
 use crate::decode::join::{self, Outcome, Stage};
 use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order};
+use crate::held::Holds;
 use crate::metrics::{Counts, SharedCounts};
 use crate::profile::Change;
 use crate::row::Row;
@@ -79,7 +80,7 @@ impl Dataflow {
 
             let admitted = admit(plan, rows, now.clone(), &counts);
             let standing = join(plan, admitted, &counts);
-            let identified = identity::identify(plan, standing.clone());
+            let identified = identity::identify(plan, standing.clone(), &counts);
             let changes = profile::assemble(
                 plan,
                 standing,
@@ -211,12 +212,13 @@ fn admit<'scope>(
         rows.sort_by_key(|row| (row.source, row.position));
         let mut counts = counts.borrow_mut();
         for row in rows {
-            let counts = &mut counts.sources[row.source as usize];
+            let of_source = &mut counts.sources[row.source as usize];
             match admission.admit(row, reading, changes) {
-                true => counts.accepted += 1,
-                false => counts.duplicates += 1,
+                true => of_source.accepted += 1,
+                false => of_source.duplicates += 1,
             }
         }
+        counts.hold("Admit", admission.held());
     })
 }
 
@@ -237,8 +239,8 @@ fn join<'scope>(
     };
     let (mut done, mut joining) = {
         let (of_done, of_joining) = (Arc::clone(&plan), Arc::clone(&plan));
-        let done = rows.clone().flat_map(move |row| join::joining_row(&of_done, row).err());
-        (done, rows.flat_map(move |row| join::joining_row(&of_joining, row).ok()))
+        let done = rows.clone().flat_map(move |row| join::past(&of_done, &row));
+        (done, rows.flat_map(move |row| join::joining_row(&of_joining, row)))
     };
     for number in 0..stages {
         let mut stage = Stage::new(&plan, number);
@@ -246,13 +248,16 @@ fn join<'scope>(
         let records = records
             .clone()
             .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
-        let counts = Rc::clone(counts);
+        let (counts, name) = (Rc::clone(counts), format!("Join {number}"));
         let outcomes = in_tick_order(
             joining.map(join::Arrival::Row).concat(records),
             Exchange::new(move |arrival: &join::Arrival| Stage::route(number, arrival)),
-            "Join",
+            &name.clone(),
             move |_, batch, outcomes| {
-                counts.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
+                let failed = stage.apply(batch, outcomes);
+                let mut counts = counts.borrow_mut();
+                counts.failed_expressions += failed;
+                counts.hold(&name, stage.held());
             },
         );
         done = done.concat(outcomes.clone().flat_map(|outcome| match outcome {

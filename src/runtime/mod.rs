@@ -17,7 +17,7 @@ pub use foresee::Beside;
 pub use latency::LatencySummary;
 pub use report::{Report, summary_json, summary_text};
 pub use run::{Options, RunError, run};
-pub use stepped::stepped;
+pub use stepped::{Stepped, stepped};
 
 use crate::time::Micros;
 

@@ -7,19 +7,28 @@ use std::sync::{Arc, Barrier, Mutex};
 use super::Clock;
 use super::dataflow::Dataflow;
 use crate::decode::Decoder;
+use crate::metrics::Counts;
 use crate::sink::{Record, Writers};
 use crate::source::Chunk;
 use crate::spec::plan::Plan;
 use crate::time::{Micros, Tick};
 
-/// Runs one tick a step, with the wall clock's reading and the chunks that arrive in it, and returns
-/// what each tick sent, sorted. Chunks are dealt to workers in turn; readings must not fall.
+/// What a stepped run came to.
+pub struct Stepped {
+    /// What each tick sent, sorted.
+    pub sent: Vec<Vec<Record>>,
+    /// Of all workers, in the end.
+    pub counts: Counts,
+}
+
+/// Runs one tick a step, with the wall clock's reading and the chunks that arrive in it. Chunks are
+/// dealt to workers in turn; readings must not fall.
 pub fn stepped(
     plan: Arc<Plan>,
     workers: usize,
     clock: Clock,
     steps: Vec<(Micros, Vec<Chunk>)>,
-) -> Vec<Vec<Record>> {
+) -> Stepped {
     let sent: Arc<Mutex<BTreeMap<Tick, Vec<Record>>>> = Arc::default();
     let records = Arc::clone(&sent);
     let barrier = Barrier::new(workers);
@@ -27,6 +36,7 @@ pub fn stepped(
     let number = steps.len();
     let config =
         if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
+    let of_plan = Arc::clone(&plan);
     let guards = timely::execute(config, move |worker| {
         let writers = Writers::memory(&plan, Arc::clone(&records));
         let mut dataflow = Dataflow::build(worker, &plan, clock, writers, workers);
@@ -45,16 +55,20 @@ pub fn stepped(
             while dataflow.complete.less_equal(&tick) {
                 worker.step_or_park(None);
             }
+            let mut inbox = dataflow.inbox.borrow_mut();
+            while inbox.take_complete(|taken| taken <= tick).is_some() {}
         }
+        dataflow.counts.borrow().clone()
     });
-    let results = guards.expect("threads start").join();
-    results.into_iter().for_each(|result| result.expect("workers do not panic"));
+    let counted = guards.expect("threads start").join();
+    let (sources, segments) = (of_plan.sources.len(), of_plan.segments.len());
+    let mut counts = Counts::new(sources, segments, of_plan.outputs.len());
+    counted.into_iter().for_each(|of| counts.add(&of.expect("workers do not panic")));
     let mut sent = std::mem::take(&mut *sent.lock().expect("workers have ended"));
-    (1..=number as Tick)
-        .map(|tick| {
-            let mut records = sent.remove(&tick).unwrap_or_default();
-            records.sort();
-            records
-        })
-        .collect()
+    let of_tick = |tick| {
+        let mut records = sent.remove(&tick).unwrap_or_default();
+        records.sort();
+        records
+    };
+    Stepped { sent: (1..=number as Tick).map(of_tick).collect(), counts }
 }

@@ -1,5 +1,6 @@
 //! Attributes from the definition to the changelog.
 
+mod memory;
 mod ranks;
 
 use std::collections::BTreeMap;
@@ -70,6 +71,7 @@ fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records>
         value["attributes"].clone()
     };
     stepped(Arc::clone(&plan), 2, Clock::Wall, steps)
+        .sent
         .into_iter()
         .map(|records| {
             records.into_iter().map(|record| (record.key, record.value.map(attributes))).collect()

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::order_statistics::OrderStatistics;
 use crate::flow::consolidate;
+use crate::held::Holds;
 use crate::row::Datum;
 use crate::spec::plan::Plan;
 
@@ -54,6 +55,13 @@ impl Borders {
         for rank in touched {
             self.0[usize::from(rank)].tell(rank, moved);
         }
+    }
+}
+
+impl Holds for Borders {
+    /// The values that people have.
+    fn held(&self) -> usize {
+        self.0.iter().map(|population| population.values.number() as usize).sum()
     }
 }
 

@@ -26,7 +26,8 @@ use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use timely::dataflow::operators::vec::Broadcast;
 
-use crate::flow::{Batch, Concat, Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
+use crate::flow::{Batch, Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
@@ -76,11 +77,12 @@ pub fn evaluate<'scope>(
         let (ranked, borders) = (ranked.map(Message::Ranked), borders.map(Message::Border));
         messages = messages.scope().concatenate([messages, ranked, borders]);
     }
-    let mut standings = Standings::new(Arc::clone(plan), counts);
-    in_tick_order(messages, Pipeline, "Segments", move |_, batch, evaluated| {
+    let standings = Standings::new(Arc::clone(plan), SharedCounts::clone(&counts));
+    let apply = move |standings: &mut Standings, batch, evaluated: &mut Vec<Evaluated>| {
         evaluated.extend(standings.apply(batch));
         next_due.set(standings.due.next());
-    })
+    };
+    keeping(messages, Pipeline, "Segments", &counts, standings, apply)
 }
 
 /// What of each person is ranked, and the borders between ranks, as they change.
@@ -89,16 +91,14 @@ fn rank<'scope>(
     people: Stream<'scope, Person>,
     counts: SharedCounts,
 ) -> (Stream<'scope, Ranked>, Stream<'scope, Border>) {
-    let mut values = RankedValues::new(Arc::clone(plan), counts);
-    let ranked = in_tick_order(people, Pipeline, "Ranked", move |_, batch, ranked| {
-        values.apply(batch, ranked);
+    let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(&counts));
+    let ranked = keeping(people, Pipeline, "Ranked", &counts, values, |values, batch, ranked| {
+        values.apply(batch, ranked)
     });
-    let mut borders = Borders::new(plan);
+    let borders = Borders::new(plan);
     let held = ranked.clone().flat_map(Ranked::held);
     let by_rank = Exchange::new(|held: &Held| u64::from(held.rank));
-    let borders = in_tick_order(held, by_rank, "Borders", move |_, batch, moved| {
-        borders.apply(batch, moved);
-    });
+    let borders = keeping(held, by_rank, "Borders", &counts, borders, Borders::apply);
     (ranked, borders.broadcast())
 }
 
@@ -111,6 +111,18 @@ struct Standings {
     now: Micros,
     /// Of the tick at hand; its room stays for the next.
     touched: HashSet<Component>,
+}
+
+impl Holds for Standings {
+    /// People, with their scores, and who of them waits for an instant.
+    fn held(&self) -> usize {
+        self.people.len() + self.scores.held() + self.due.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.people);
+        self.scores.give_back();
+    }
 }
 
 struct Standing {
@@ -174,6 +186,16 @@ impl Standings {
                 next.inspect(|next| self.due.push(*next, *component));
             }
         }
+        self.forget_instants();
         Some(Evaluated { people, columns, gone })
+    }
+
+    /// Of a person only the next instant waits: those that are out of date go before they are many.
+    fn forget_instants(&mut self) {
+        if self.due.len() > 2 * self.people.len() {
+            let people = self.people.iter();
+            let due = people.filter_map(|(component, standing)| Some((standing.next?, *component)));
+            self.due = due.collect();
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::borders::Held;
 use super::evaluate::Evaluator;
 use super::sight::Sight;
 use crate::columns;
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
@@ -76,6 +77,17 @@ impl RankedValues {
             let before = before.unwrap_or_else(|| vec![None; values.len()].into());
             tell(*component, before, after, ranked);
         }
+    }
+}
+
+impl Holds for RankedValues {
+    /// People.
+    fn held(&self) -> usize {
+        self.people.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.people);
     }
 }
 

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use super::borders::Border;
 use super::ranked::Ranked;
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::row::Datum;
 use crate::spec::plan::Plan;
@@ -114,6 +115,17 @@ impl Standing {
     fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Component)> {
         let above = Excluded((least.clone(), Component(u128::MAX)));
         self.people.range((above, Included((most.clone(), Component(u128::MAX)))))
+    }
+}
+
+impl Holds for Scores {
+    /// People with a score, and their places by each rank.
+    fn held(&self) -> usize {
+        self.people.len() + self.ranks.iter().map(|rank| rank.people.len()).sum::<usize>()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.people);
     }
 }
 

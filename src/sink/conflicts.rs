@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 
 use super::json::write_text;
 use super::message::{Message, Router, Value};
+use crate::held::{Holds, give_back};
 use crate::identity::{Component, Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
@@ -139,6 +140,17 @@ fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {
 pub struct SingleSources {
     conflicts: Conflicts,
     known: HashMap<Component, (IdentifierHash, u16)>,
+}
+
+impl Holds for SingleSources {
+    /// People whom one source alone knows.
+    fn held(&self) -> usize {
+        self.known.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.known);
+    }
 }
 
 impl SingleSources {

@@ -27,7 +27,7 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order};
+use crate::flow::{Batch, Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
 use crate::identity::ConflictChange;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
@@ -66,25 +66,27 @@ pub fn publish<'scope>(
 ) -> Handle<Tick> {
     let scope = inputs.now.scope();
     let worker = scope.index() as u64;
-    let mut renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
+    let renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
     let router = Router::new(plan, local as u64);
     let conflicts = Conflicts::new(plan, router.clone());
     let single_sources = inputs.conflicts.is_some().then(|| {
-        let mut single_sources = SingleSources::new(conflicts.clone());
-        in_tick_order(
+        keeping(
             inputs.people.clone(),
             Pipeline,
             "Single sources",
-            move |_, batch, messages| {
+            &counts,
+            SingleSources::new(conflicts.clone()),
+            |single_sources, batch, messages| {
                 batch.iter().for_each(|evaluated| single_sources.apply(evaluated, messages));
             },
         )
     });
     let conflicts =
         inputs.conflicts.map(|changes| changes.flat_map(move |change| conflicts.messages(change)));
-    let people = in_tick_order(inputs.people, Pipeline, "Render", move |_, batch, messages| {
+    let render = |renderer: &mut Renderer, batch: Batch<Evaluated>, messages: &mut Vec<Message>| {
         batch.into_iter().for_each(|evaluated| renderer.render(evaluated, messages));
-    });
+    };
+    let people = keeping(inputs.people, Pipeline, "Render", &counts, renderer, render);
     let belongings = {
         let router = router.clone();
         inputs.belongings.flat_map(move |belonging| message::belonging_messages(&router, belonging))

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
 use super::message::{Message, Router, Value};
+use crate::held::{Holds, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
@@ -29,6 +30,17 @@ pub struct Renderer {
     /// Bytes that a profile mostly takes.
     room: usize,
     counts: SharedCounts,
+}
+
+impl Holds for Renderer {
+    /// People, as they were last told.
+    fn held(&self) -> usize {
+        self.people.len()
+    }
+
+    fn give_back(&mut self) {
+        give_back(&mut self.people);
+    }
 }
 
 struct Published {

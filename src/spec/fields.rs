@@ -170,7 +170,8 @@ pub static SOURCE: &[Field] = &[
         "Of events with a time: parts each person's rows where they pause. 'select' and 'where' of \
          attributes from this source alone then know session (a number from 1 for the person), \
          session_start, session_seconds (from its first row to its last, whole seconds) and \
-         session_events (its rows).",
+         session_events (its rows). Where an expression over these fails, it is null or does not \
+         hold, and the row keeps its place in the session.",
         "{gap: 30 minutes}",
     ),
     field(
@@ -182,8 +183,9 @@ pub static SOURCE: &[Field] = &[
          always be written), and are null where there is no such record. When a record changes, all \
          that was said with it is corrected. derive, where and attributes can look at them; id, \
          key, time, deleted and identifiers cannot. A row that 'where' does not count with the \
-         present record carries nothing until it does: no identifiers, no links, no values, and \
-         nothing was seen by it. No row is rejected for what stands in another table: where an \
+         present record carries nothing until it does: no identifiers, no links, no values. Only \
+         when these were first seen is told by it all the same, so that it does not depend on when \
+         the table's records came. No row is rejected for what stands in another table: where an \
          expression over joined columns fails, a column is null, a condition does not hold, and \
          the failure is counted.",
         "{products: sku}",

@@ -202,11 +202,22 @@ pub fn settle(sources: &mut [Source]) {
         }
         let used = used(&joined);
         joined.derived.retain(|(column, _)| used.contains(column));
-        joined.tables.retain(|table| used.range(table.range()).next().is_some());
+        let (mut tables, others): (Vec<_>, Vec<_>) = std::mem::take(&mut joined.tables)
+            .into_iter()
+            .partition(|table| used.range(table.range()).next().is_some());
+        // What is true of any record (`price > 1 or true`) is said beside some table all the same.
+        if tables.is_empty() {
+            tables.extend(others.into_iter().next());
+        }
+        joined.tables = tables;
         joined.carried = used.range(..sources[index].schema.fields().len()).copied().collect();
         for table in &joined.tables {
+            let key = sources[table.source].key;
             let looked_up = &mut sources[table.source].looked_up;
             looked_up.extend(used.range(table.range()).map(|column| column - table.first));
+            if looked_up.is_empty() {
+                looked_up.extend(key);
+            }
             looked_up.sort_unstable();
             looked_up.dedup();
         }

@@ -2,7 +2,7 @@
 //!
 //! What session a row is in is known only where all of a person's rows are, so aggregates that look
 //! at sessions take their rows there: for each row its time, the columns that they look at, and of
-//! their conditions what needs no session, as an answer.
+//! their conditions what needs no session, as an answer (but for what joined columns are in).
 
 use std::sync::Arc;
 
@@ -116,6 +116,9 @@ pub struct OverSessions {
 struct Brought {
     fields: Vec<Field>,
     values: Vec<Expr>,
+    /// Whether some of it comes by joins. Then nothing is answered on the way: an answer that fails
+    /// would take the row's columns with it, and its place in its session.
+    late: bool,
 }
 
 /// Makes one timeline a source of what its aggregates look at.
@@ -149,7 +152,14 @@ fn timeline(
     over: &[&OverSessions],
     aggregates: &mut Vec<Aggregate>,
 ) -> Result<Sessions, SqlError> {
-    let mut brought = Brought { fields: Vec::new(), values: Vec::new() };
+    let late = over.iter().any(|over| {
+        let argument = over.argument.as_ref().map(|(argument, _)| argument);
+        over.condition.iter().chain(argument).any(|asked| {
+            let joined = source.joined_columns();
+            asked.column_refs().iter().any(|of| joined.iter().any(|it| *it.name() == of.name))
+        })
+    });
+    let mut brought = Brought { fields: Vec::new(), values: Vec::new(), late };
     let mut parts = Vec::new();
     for over in over {
         let condition = match over.condition.clone() {
@@ -208,8 +218,9 @@ fn timeline(
 impl Brought {
     /// Has the terms answered that need no session, and leaves the others.
     fn condition(&mut self, condition: Expr) -> Expr {
-        let (over, plain): (Vec<_>, Vec<_>) =
-            split_conjunction_owned(condition).into_iter().partition(looks_at_them);
+        let (over, plain): (Vec<_>, Vec<_>) = split_conjunction_owned(condition)
+            .into_iter()
+            .partition(|term| self.late || looks_at_them(term));
         let plain = conjunction(plain).map(|plain| {
             let name = format!("#{}", self.fields.len());
             let answer = Expr::Cast(Cast::new(Box::new(plain), DataType::Boolean));

@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 
-use selfsame::runtime::{Clock, stepped};
+use selfsame::runtime::{Clock, Stepped, stepped};
 use selfsame::sink::Record;
 use selfsame::spec::plan::{Plan, Publish};
 
@@ -61,6 +61,10 @@ impl Case {
 
     /// Runs the script on the engine; gives what each tick sent.
     pub fn run(&self, workers: usize) -> Vec<Vec<Record>> {
+        self.stepped(workers).sent
+    }
+
+    fn stepped(&self, workers: usize) -> Stepped {
         let ticks = self.script.ticks.iter();
         let steps = ticks.map(|tick| (tick.reading, tick.chunks(&self.plan))).collect();
         let _panics = (workers > 1).then(|| EndOnPanic::of(self.to_string()));
@@ -82,6 +86,16 @@ impl Case {
             }
         }
         None
+    }
+
+    /// What operators still hold once the script has taken everything back and no window is left
+    /// to wait for, if that is anything but what has to be remembered for ever.
+    pub fn keeps(&self, workers: usize) -> Option<Failure> {
+        let mut oracle = Oracle::new(&self.plan, self.clock);
+        self.script.ticks.iter().for_each(|tick| drop(oracle.tick(tick)));
+        let mut held = self.stepped(workers).counts.held;
+        held.retain(|operator, held| *held != oracle.remembered(operator));
+        (!held.is_empty()).then(|| format!("with {workers} workers still held: {held:#?}"))
     }
 
     /// The definition and the rows of another, in the order in which they arrive here; the clock

@@ -2,10 +2,33 @@
 
 use selfsame::runtime::Clock;
 
-use crate::oracle::check::Case;
+use crate::oracle::check::{Case, folded};
 
-fn holds(yaml: &str, clock: Clock, script: &str) {
-    Case::told(yaml, clock, script).holds();
+/// A definition over events of users: further fields of theirs, attributes and segments, outputs.
+fn web(fields: &str, known: &str, outputs: &str) -> String {
+    format!(
+        "
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    time: at
+    fields: {{at: timestamp, user: text{fields}}}
+identity:
+  user: {{from: {{web: user}}}}
+{known}
+outputs:
+  {outputs}
+"
+    )
+}
+
+const PROFILES: &str = "profiles: {files: out/profiles.ndjson}";
+
+fn holds(yaml: &str, script: &str) -> Case {
+    let case = Case::told(yaml, Clock::Wall, script);
+    case.holds();
+    case
 }
 
 #[test]
@@ -28,7 +51,6 @@ outputs:
   segments: {files: out/segments.ndjson}
   identities: {files: out/identities.ndjson}
 "#,
-        Clock::Wall,
         r#"
 tick 2025-07-05T00:00:00.000Z
 web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a \" \\ b"}
@@ -38,22 +60,9 @@ web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a \" \\ b"}
 
 #[test]
 fn an_output_for_which_one_person_fails_keeps_the_others() {
+    let many = "many: {publish: profiles, where: 10 / n > 3, files: out/many.ndjson}";
     holds(
-        r#"
-sources:
-  web:
-    files: web*.ndjson
-    kind: events
-    time: at
-    fields: {at: timestamp, user: text, n: integer}
-identity:
-  user: {from: {web: user}}
-attributes:
-  n: {from: web, select: sum(n)}
-outputs:
-  many: {publish: profiles, where: 10 / n > 3, files: out/many.ndjson}
-"#,
-        Clock::Wall,
+        &web(", n: integer", "attributes:\n  n: {from: web, select: sum(n)}", many),
         r#"
 tick 2025-07-05T00:00:00.000Z
 web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a","n":0}
@@ -65,23 +74,10 @@ web 0:3 {"at":"2025-07-05T00:00:00Z","user":"c","n":2}
 
 #[test]
 fn of_one_tick_s_events_with_one_id_the_first_position_stands() {
+    let known = "attributes:\n  n: {from: web, select: sum(n)}";
+    let yaml = web(", id: text, n: integer", known, PROFILES);
     holds(
-        r#"
-sources:
-  web:
-    files: web*.ndjson
-    kind: events
-    id: id
-    time: at
-    fields: {id: text, at: timestamp, user: text, n: integer}
-identity:
-  user: {from: {web: user}}
-attributes:
-  n: {from: web, select: sum(n)}
-outputs:
-  profiles: {files: out/profiles.ndjson}
-"#,
-        Clock::Wall,
+        &yaml.replace("kind: events", "kind: events\n    id: id"),
         r#"
 tick 2025-07-05T00:00:00.000Z
 web 1:1 {"id":"1","at":"2025-07-05T00:00:00Z","user":"a","n":3}
@@ -102,73 +98,62 @@ fn averages_of_decimals_round_halves_away_from_zero() {
             script.push_str(&format!("web 0:{place} {row}\n"));
         }
     }
-    holds(
-        r#"
-sources:
-  web:
-    files: web*.ndjson
-    kind: events
-    time: at
-    fields: {at: timestamp, user: text, n: "decimal(12,2)"}
-identity:
-  user: {from: {web: user}}
-attributes:
+    let known = "attributes:\n  average: {from: web, select: avg(n)}";
+    holds(&web(", n: \"decimal(12,2)\"", known, PROFILES), &script);
+}
+
+/// Division is DataFusion's.
+#[test]
+fn a_quotient_of_decimals_is_cut_off_where_an_average_is_rounded() {
+    let known = "attributes:
+  spent: {from: web, select: sum(n)}
+  rows: {from: web, select: count(*)}
   average: {from: web, select: avg(n)}
-outputs:
-  profiles: {files: out/profiles.ndjson}
+  quotient: {from: web, select: sum(n) / count(*)}
+  derived: {sql: spent / rows}";
+    let case = holds(
+        &web(", n: \"decimal(12,2)\"", known, PROFILES),
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a","n":1.00}
+web 0:2 {"at":"2025-07-05T00:00:00Z","user":"a","n":1.00}
+web 0:3 {"at":"2025-07-05T00:00:00Z","user":"a","n":0.00}
 "#,
-        Clock::Wall,
-        &script,
     );
+    let (state, _) = folded(&case.plan, case.run(1).iter().flatten());
+    let profile = state.values().next().expect("a profile");
+    let [spent, rounded, cut] = ["2.00", "0.666667", "0.666666"];
+    let attributes = format!(
+        "\"attributes\":{{\"spent\":{spent},\"rows\":3,\"average\":{rounded},\"quotient\":{cut},\
+         \"derived\":{cut}}}"
+    );
+    assert!(profile.contains(&attributes), "{profile}");
 }
 
 #[test]
 fn a_path_in_csv_is_a_column_s_name() {
+    let yaml = web(", mail: {type: text, path: who.mail}", "", PROFILES);
+    let yaml = yaml.replace("kind: events", "kind: events\n    format: csv");
     holds(
-        r#"
-sources:
-  web:
-    files: web*.csv
-    format: csv
-    kind: events
-    time: at
-    fields: {at: timestamp, mail: {type: text, path: who.mail}}
-identity:
-  mail: {from: {web: mail}}
-outputs:
-  profiles: {files: out/profiles.ndjson}
-"#,
-        Clock::Wall,
+        &yaml.replace("from: {web: user}", "from: {web: mail}"),
         r#"
 tick 2025-07-05T00:00:00.000Z
-web 0:2 header=at,who,who.mail 2025-07-05T00:00:00Z,other,a@x.org
+web 0:2 header=at,user,who,who.mail 2025-07-05T00:00:00Z,u,other,a@x.org
 "#,
     );
 }
 
 #[test]
 fn a_condition_on_a_day_turns_at_midnight_by_the_clocks_of_the_time_zone() {
-    holds(
-        r#"
-time_zone: Europe/Berlin
-sources:
-  web:
-    files: web*.ndjson
-    kind: events
-    time: at
-    fields: {at: timestamp, user: text, day: date}
-identity:
-  user: {from: {web: user}}
-attributes:
+    let known = "attributes:
   day: {from: web, select: last(day)}
 segments:
   since: now() >= day
   later: day < now() - interval '1 day'
-  an_hour: now() - day > interval '1 hour'
-outputs:
-  segments: {files: out/segments.ndjson}
-"#,
-        Clock::Wall,
+  an_hour: now() - day > interval '1 hour'";
+    let yaml = web(", day: date", known, "segments: {files: out/segments.ndjson}");
+    holds(
+        &format!("time_zone: Europe/Berlin{yaml}"),
         r#"
 tick 2025-07-04T00:00:00.000Z
 web 0:1 {"at":"2025-07-04T00:00:00Z","user":"a","day":"2025-07-05"}
@@ -185,8 +170,7 @@ tick 2025-07-05T22:00:00.000001Z
 /// A replay of old data must not jump to the day on which it is replayed.
 #[test]
 fn the_event_clock_follows_only_times_at_which_something_happened() {
-    holds(
-        r#"
+    let yaml = r#"
 kafka: {brokers: "localhost:1"}
 sources:
   crm:
@@ -218,9 +202,8 @@ segments:
   lately: now() - last < interval '1 hour'
 outputs:
   profiles: {files: out/profiles.ndjson}
-"#,
-        Clock::Event,
-        r#"
+"#;
+    let script = r#"
 tick 2025-07-05T00:00:00.000Z
 notes 0:1 {"user":"a"}
 shops 0:1 @1751673600000000 key=a {"user":"a"}
@@ -236,6 +219,6 @@ tick 2025-07-05T00:00:03.000Z
 clicks 0:3 @1577842200000000 {"user":"c","id":"1"}
 tick 2025-07-05T00:00:04.000Z
 clicks 0:4 @1577842200000001 {"user":"c","id":"2"}
-"#,
-    );
+"#;
+    Case::told(yaml, Clock::Event, script).holds();
 }

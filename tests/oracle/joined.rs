@@ -228,9 +228,22 @@ stores 0:4 @1751587500000000 key=s null
     assert!(state.is_empty(), "{state:#?}");
 }
 
-/// A correction that comes too late to stand still says when its identifiers were seen, if it counts.
+/// The ids of the people of some profiles.
+fn people(case: &Case) -> Vec<String> {
+    let (state, _) = folded(&case.plan, case.run(2).iter().flatten());
+    let profiles = state.into_keys().filter(|(output, _)| *output == 0);
+    profiles.map(|(_, person)| person).collect()
+}
+
+/// The person who is named after a user.
+fn named_after(user: &str) -> String {
+    let hash = blake3::hash(format!("user:{user}").as_bytes()).to_hex();
+    format!("p_{}", &hash[..32])
+}
+
+/// A correction that comes too late to stand still says when its identifiers were seen.
 #[test]
-fn a_late_correction_says_when_something_was_first_seen_if_it_counts() {
+fn a_late_correction_says_when_something_was_first_seen() {
     for kind in ["shoe", "test"] {
         let script = format!(
             r#"
@@ -248,4 +261,85 @@ bought 0:5 {{"id":"3","at":"2025-07-04T00:00:00Z","gone":true}}
         );
         Case::told(STOCK, Clock::Wall, &script).holds();
     }
+}
+
+#[test]
+fn when_something_was_first_seen_is_the_same_whether_a_row_or_its_record_comes_first() {
+    let tables = r#"
+products 0:1 {"sku":"p","kind":"test","at":"2025-07-01T00:00:00Z"}
+"#;
+    let rows = r#"
+bought 0:1 {"id":"1","at":"2025-07-03T00:00:00Z","user":"b","sku":"p"}
+bought 0:2 {"id":"2","at":"2025-07-04T00:00:00Z","user":"a","device":"d"}
+bought 0:3 {"id":"3","at":"2025-07-05T00:00:00Z","user":"b","device":"d"}
+"#;
+    for [first, second] in [[tables, rows], [rows, tables]] {
+        let (one, other) = ("tick 2025-07-05T00:00:00.000Z", "tick 2025-07-05T01:00:00.000Z");
+        let case = Case::told(STOCK, Clock::Wall, &format!("{one}{first}{other}{second}"));
+        case.holds();
+        assert_eq!(
+            people(&case),
+            [named_after("b")],
+            "though the first of b's rows does not count"
+        );
+    }
+}
+
+#[test]
+fn a_row_that_comes_and_goes_in_one_tick_says_when_something_was_first_seen() {
+    let script = r#"
+tick 2025-07-05T00:00:00.000Z
+bought 0:1 {"id":"1","at":"2025-07-01T00:00:00Z","user":"b","sku":"p","store":"s"}
+bought 0:2 {"id":"1","at":"2025-07-02T00:00:00Z","user":"a","device":"d"}
+bought 0:3 {"id":"2","at":"2025-07-03T00:00:00Z","user":"b","device":"d"}
+"#;
+    let condition = STOCK.lines().find(|line| line.contains("where:")).expect("it has one");
+    for yaml in [STOCK, &STOCK.replace(condition, "")] {
+        let case = Case::told(yaml, Clock::Wall, script);
+        case.holds();
+        assert_eq!(people(&case), [named_after("b")]);
+    }
+}
+
+/// What fails with a record is no reason to leave a row out of its session.
+#[test]
+fn a_row_keeps_its_place_in_its_session_whatever_fails_with_its_product() {
+    let yaml = SHOP
+        .replace("WHERE", "true")
+        .replace("    join:", "    sessions: {gap: 1 hour}\n    join:")
+        .replace(
+            "attributes:",
+            "attributes:
+  events: {from: orders, select: max(session_events), where: session = 1 and 100 / products.price > 2}
+  own: {from: orders, select: max(session_events), where: session = 1 and 6 / n > 2}
+  started: {from: orders, select: count(*) filter (where 100 / products.price > 2 and session = 1)}",
+        );
+    let script = r#"
+tick 2025-07-05T00:00:00.000Z
+products 0:1 {"sku":7,"price":10,"changed_at":"2025-07-01T00:00:00Z"}
+products 0:2 {"sku":8,"price":0,"changed_at":"2025-07-01T00:00:00Z"}
+orders 0:1 {"id":"1","at":"2025-07-04T00:00:00Z","user":"a","sku":"7","n":2}
+orders 0:2 {"id":"2","at":"2025-07-04T00:10:00Z","user":"a","sku":"8","n":0}
+orders 0:3 {"id":"3","at":"2025-07-04T00:20:00Z","user":"a","sku":"9","n":1}
+"#;
+    let case = Case::told(&yaml, Clock::Wall, script);
+    case.holds();
+    let (state, _) = folded(&case.plan, case.run(2).iter().flatten());
+    let profile = state.values().next().expect("a profile");
+    assert!(profile.contains(r#""events":3,"own":3,"started":1,"orders":3"#), "{profile}");
+}
+
+/// Then no table is looked at, though a joined column is.
+#[test]
+fn a_row_counts_though_what_is_asked_of_its_product_is_true_of_any() {
+    let (attributes, outputs) = (SHOP.find("attributes:"), SHOP.find("outputs:"));
+    let (Some(attributes), Some(outputs)) = (attributes, outputs) else { unreachable!() };
+    let known = "attributes:
+  n: {from: orders, select: sum(n)}
+  any: {from: orders, select: count(*), where: any}
+";
+    let yaml = format!("{}{known}{}", &SHOP[..attributes], &SHOP[outputs..])
+        .replace("per_cent: 100 / products.price", "any: products.price > 1 or true")
+        .replace("WHERE", "any");
+    Case::told(&yaml, Clock::Wall, TWO_BUY_ONE).holds();
 }

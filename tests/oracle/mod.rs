@@ -8,6 +8,7 @@
 mod aggregate;
 mod calendar;
 pub mod check;
+mod columnar;
 mod conflicts;
 mod csv;
 mod exact;
@@ -118,15 +119,39 @@ impl Oracle {
         valid.sort_by_key(|row| (row.source, row.position));
         let known = self.log.len();
         valid.into_iter().for_each(|row| self.accept(row));
+        self.log[known..].iter().for_each(|row| self.first_seen.note(row));
         let standing = self.standing();
-        let new = said(&self.plan, &self.log[known..], &standing);
         let standing = said(&self.plan, &standing, &standing);
-        new.iter().chain(&standing).for_each(|row| self.first_seen.note(row));
         Expected { sent: self.change(&standing, self.now), set_aside, now: self.now }
     }
 
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// How many entries an operator has to remember for ever of what was taken back: which keys
+    /// there were, so that what comes late does not stand, and when things were first seen, so that
+    /// what comes back is who it was.
+    pub fn remembered(&self, operator: &str) -> u64 {
+        let in_order = self.plan.decisions.is_some()
+            || self.plan.identifiers.iter().any(|of| of.at_most.is_some());
+        let entries = match operator {
+            "Admit" => {
+                let keys = self.log.iter().map(|row| (row.source, &row.key));
+                keys.collect::<BTreeSet<_>>().len()
+            }
+            "Known identifiers" => self.first_seen.identifiers.len(),
+            "Supported links" if in_order => {
+                let said = self.log.iter().filter_map(|row| row.said.as_ref());
+                let pairs = said.flat_map(|said| {
+                    let one = said.identifiers.first();
+                    said.identifiers.iter().skip(1).map(move |other| (one, other))
+                });
+                pairs.collect::<BTreeSet<_>>().len()
+            }
+            _ => 0,
+        };
+        entries as u64
     }
 
     fn set_aside(&self, delivery: &Delivery, codes: BTreeSet<String>) -> SetAside {
@@ -242,7 +267,8 @@ fn said(plan: &Plan, rows: &[Row], standing: &[Row]) -> Vec<Row> {
 }
 
 impl FirstSeen {
-    /// A row that counts: it says when something was first seen, whatever becomes of it later.
+    /// A valid row: it says when something was first seen, whatever becomes of it later and whether
+    /// or not it counts beside the records of tables that it joins.
     fn note(&mut self, row: &Row) {
         let Some(said) = &row.said else { return };
         for identifier in &said.identifiers {

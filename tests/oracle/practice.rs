@@ -65,7 +65,7 @@ fn run(ticks: Vec<Vec<(&str, Value)>>) -> Vec<State> {
     });
     let steps = steps.collect();
     let mut state = BTreeMap::new();
-    let sent = stepped(Arc::clone(&plan), 2, Clock::Wall, steps);
+    let sent = stepped(Arc::clone(&plan), 2, Clock::Wall, steps).sent;
     sent.into_iter()
         .map(|records| {
             for record in records {

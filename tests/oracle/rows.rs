@@ -8,13 +8,15 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use selfsame::columns;
 use selfsame::row::Datum;
-use selfsame::spec::plan::{Connector, Decisions, Field, IdentifierType, Kind, Plan, Source, Type};
+use selfsame::spec::plan::{
+    Connector, Decisions, Field, Format, IdentifierType, Kind, Plan, Source, Type,
+};
 use selfsame::spec::sql::Expression;
 use selfsame::time::Micros;
 
 use super::script::Delivery;
 use super::values::{self, Code, Value};
-use super::{csv, json};
+use super::{columnar, csv, json};
 
 /// An identifier: its type's trust (the less, the more trusted), then its text. So they compare in
 /// their own order.
@@ -134,6 +136,14 @@ fn values(
         let value = |field: &Field| {
             let cell = cells.get(&field.path.join("."));
             cell.map(|cell| values::of_text(&field.data_type, cell)).transpose()
+        };
+        return Ok(fields.map(value).collect());
+    }
+    if source.format == Format::Parquet {
+        let texts = columnar::texts(payload);
+        let value = |field: &Field| {
+            let text = texts.get(&field.path.join(".")).and_then(Option::as_ref);
+            text.map(|text| values::of_text(&field.data_type, text)).transpose()
         };
         return Ok(fields.map(value).collect());
     }

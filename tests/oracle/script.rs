@@ -8,14 +8,17 @@
 //! + web 0:2 {"id":"2", …}                   + : in one chunk with the row before
 //! crm 1:7 @1751673600000000 key=c1 null     partition:offset, broker's time, message key, payload
 //! app 0:1 header=id,mail 7,a@x.org          CSV
+//! pos 0:1 {"id":"7","mail":null}            Parquet: all columns, in the order of their names
 //! ```
 
 use std::fmt::{Display, Formatter, Result};
 use std::sync::Arc;
 
 use selfsame::source::{Chunk, Message, Payload};
-use selfsame::spec::plan::{Connector, Plan};
+use selfsame::spec::plan::{Connector, Format, Plan};
 use selfsame::time::{Micros, rfc3339};
+
+use super::columnar;
 
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -63,8 +66,14 @@ impl Delivery {
     /// Whether it can be in one chunk with another that comes before it.
     pub fn can_join(&self, before: &Delivery, plan: &Plan) -> bool {
         let is_topic = matches!(plan.sources[self.source].connector, Connector::Kafka { .. });
+        let names = |row: &Delivery| {
+            let is_columnar = plan.sources[row.source].format == Format::Parquet;
+            let payload = row.payload.as_ref().filter(|_| is_columnar);
+            payload.map(|payload| columnar::texts(payload).into_keys().collect::<Vec<_>>())
+        };
         (before.source, before.part) == (self.source, self.part)
             && (is_topic || before.offset + 1 == self.offset)
+            && names(before) == names(self)
     }
 }
 
@@ -89,7 +98,14 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
         bytes.extend_from_slice(text.as_bytes());
         start..bytes.len()
     };
-    let payload = match &plan.sources[first.source].connector {
+    let source = &plan.sources[first.source];
+    let payload = match &source.connector {
+        Connector::Files { .. } if source.format == Format::Parquet => {
+            let payloads = rows.iter().map(|row| row.payload.as_deref());
+            let payloads: Option<Vec<&str>> = payloads.collect();
+            let batch = columnar::batch(&payloads.expect("a row is never null"));
+            Payload::Rows { batch, first_row: first.offset, arrived: 0 }
+        }
         Connector::Files { .. } => {
             for row in rows {
                 add(row.payload.as_ref().expect("a line is never null"));

@@ -12,6 +12,7 @@ use super::super::accounts::{Accounts, Posting};
 use super::super::people::{Arrival, Change, People, Person, PersonState};
 use super::naive;
 use crate::columns;
+use crate::held::Holds;
 use crate::identity::{Belongs, Component, Named};
 use crate::metrics::Counts;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
@@ -282,7 +283,7 @@ impl World {
         steps.push(Step::MoveAll { from: 0, until: IDENTIFIERS, to: None });
         self.tick(self.now, &steps);
         self.check();
-        assert!(self.people.is_empty());
+        assert_eq!(self.people.held(), 0);
     }
 }
 

@@ -38,7 +38,7 @@ impl Choices {
 
 /// Choices for one thing.
 pub fn choices() -> impl Strategy<Value = Choices> {
-    let numbers = prop::collection::vec(any::<u16>(), 0..40);
+    let numbers = prop::collection::vec(any::<u16>(), 0..120);
     numbers.prop_map(|numbers| Choices(numbers.into_iter()))
 }
 

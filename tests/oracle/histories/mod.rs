@@ -151,20 +151,23 @@ impl History {
         Case { yaml, plan, clock: self.case.clock, script }
     }
 
-    /// The history and, at its end, the deletion of every record.
+    /// The history and, at its end, the deletion of every record; and once more when all windows are
+    /// over.
     pub fn taken_back(mut self) -> Case {
         assert!(self.settings.only_records, "events can't be taken back");
-        let reading = self.case.script.ticks.last().map_or(START, |tick| tick.reading);
-        let mut rows = Vec::new();
-        for (number, source) in self.sources.iter().enumerate() {
-            let ahead = self.case.plan.sources[number].max_ahead;
-            for key in 0..6 {
-                let offset = key + 1;
-                let deletion = deletion(number, source, &key.to_string(), reading + ahead);
-                rows.push(Delivery { offset, ..deletion });
+        let last = self.case.script.ticks.last().map_or(START, |tick| tick.reading);
+        for (round, reading) in [last, last + 2_000 * DAY].into_iter().enumerate() {
+            let mut rows = Vec::new();
+            for (number, source) in self.sources.iter().enumerate() {
+                let ahead = self.case.plan.sources[number].max_ahead;
+                for key in 0..6 {
+                    let offset = 10 * round as u64 + key + 1;
+                    let deletion = deletion(number, source, &key.to_string(), reading + ahead);
+                    rows.push(Delivery { offset, ..deletion });
+                }
             }
+            self.case.script.ticks.push(Tick { reading, rows });
         }
-        self.case.script.ticks.push(Tick { reading, rows });
         self.case
     }
 }

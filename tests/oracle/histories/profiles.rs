@@ -38,7 +38,7 @@ pub fn attributes(
     for (number, choices) in all.iter_mut().enumerate() {
         let name = format!("a{number}");
         let said = match choices.below(8) {
-            6 => derived(&attributes, choices),
+            6 => derived(&attributes, &identity.types, choices),
             7 => match ranked(&plain, choices) {
                 Some((text, of)) => {
                     if text.starts_with("rfm") {
@@ -74,10 +74,16 @@ pub fn attributes(
 
 /// A rank by some attribute, or three.
 fn ranked(plain: &[Column], choices: &mut Choices) -> Option<Typed> {
-    let plain: Vec<&Column> =
-        plain.iter().filter(|of| !matches!(of.of, Of::List | Of::Texts)).collect();
-    let pick =
-        |choices: &mut Choices| Some(plain.get(choices.below(plain.len().max(1)))?.name.as_str());
+    let is_list = |of: Of| matches!(of, Of::List | Of::Texts | Of::Integers);
+    let names = plain.iter().filter(|of| !is_list(of.of)).map(|of| of.name.clone());
+    let names: Vec<String> = names.collect();
+    let mut over = sql::scalars(plain);
+    over.retain(|(text, of)| !is_list(*of) && !text.contains(','));
+    let pick = |choices: &mut Choices| {
+        let of_names = names.get(choices.below(names.len().max(1))).cloned()?;
+        let over = if choices.one_in(3) { over.get(choices.below(over.len())) } else { None };
+        Some(over.map_or(of_names, |(text, _)| text.clone()))
+    };
     let one = pick(choices)?;
     Some(match choices.below(5) {
         0 => (format!("sql: \"ntile({one}, 4)\""), Of::Integer),
@@ -90,6 +96,7 @@ fn ranked(plain: &[Column], choices: &mut Choices) -> Option<Typed> {
         several => {
             let (frequency, monetary) = (pick(choices)?, pick(choices)?);
             let bins = if several == 3 { "" } else { ", bins: 10" };
+            let [one, frequency, monetary] = [one, frequency, monetary].map(|of| quoted(&of));
             let parts = format!("recency: {one}, frequency: {frequency}, monetary: {monetary}");
             (format!("rfm: {{{parts}{bins}}}"), Of::Text)
         }
@@ -105,6 +112,7 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     let shared = |column: &Column| from.iter().all(|source| source.all_columns().contains(column));
     let mut columns = from.first()?.all_columns();
     columns.retain(shared);
+    let mut pairs = Vec::new();
     let mut text = match from.as_slice() {
         [one] => format!("from: {}", one.name),
         several => {
@@ -118,6 +126,8 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     if let [one] = from.as_slice()
         && !is_funnel
     {
+        pairs.extend(sql::pairs(&one.columns, &one.joined));
+        pairs.extend(sql::pairs(&columns, &one.of_sessions));
         columns.extend(one.of_sessions.iter().cloned());
     }
     let of = if is_funnel {
@@ -127,7 +137,7 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
         write!(text, ", funnel: [{}], within: {within}", steps.join(", ")).expect("to a string");
         Of::Integer
     } else {
-        let mut all = sql::aggregates(&columns);
+        let mut all = sql::aggregates(&columns, pairs);
         let (select, of) = all.swap_remove(choices.below(all.len()));
         write!(text, ", select: {}", quoted(&select)).expect("to a string");
         of
@@ -143,8 +153,9 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     Some((text, of))
 }
 
-fn derived(attributes: &[Column], choices: &mut Choices) -> Option<Typed> {
+fn derived(attributes: &[Column], types: &[String], choices: &mut Choices) -> Option<Typed> {
     let mut all = sql::scalars(attributes);
+    all.extend(sql::over_identifiers(types));
     for Column { name: a, of } in attributes {
         let others = attributes.iter().filter(|other| other.of == *of);
         for Column { name: b, .. } in others {
@@ -184,7 +195,11 @@ pub fn segments(
             yaml.push_str("segments:\n");
         }
         let name = if choices.one_in(8) { format!("s \"{number}") } else { format!("s{number}") };
-        writeln!(yaml, "  {}: {}", quoted(&name), quoted(&condition)).expect("to a string");
+        let condition = match choices.one_in(8) {
+            true => format!("{{where: {}, description: In it}}", quoted(&condition)),
+            false => quoted(&condition),
+        };
+        writeln!(yaml, "  {}: {condition}", quoted(&name)).expect("to a string");
         segments.push(name);
     }
     segments
@@ -208,7 +223,8 @@ pub fn outputs(attributes: &[Column], segments: &[String], all: &mut [Choices], 
     for (number, choices) in variants.iter_mut().enumerate() {
         let name = format!("variant{number}");
         let target = target(choices, &name);
-        let publish = choices.pick(&["profiles", "profiles", "profiles", "segments", "identities"]);
+        let others = ["profiles", "segments", "identities", "rejects", "conflicts"];
+        let publish = if choices.below(2) == 0 { "profiles" } else { choices.pick(&others) };
         write!(yaml, "  {name}: {{publish: {publish}, {target}").expect("to a string");
         if publish == "profiles" {
             let conditions = sql::memberships(attributes, segments, &[]);

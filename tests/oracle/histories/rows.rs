@@ -1,11 +1,13 @@
 //! Rows for a source: from small domains, so that ids, keys and identifiers meet often; with nulls,
 //! late and equal times, and every so often bad.
 
+use std::collections::BTreeMap;
+
 use selfsame::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
 
 use super::START;
 use super::choices::Choices;
-use super::sources::{Field, ID, ITEM, LEFT, RIGHT, SHOP, STATUS, Source, VERDICT};
+use super::sources::{EXTRA, Field, ID, ITEM, LEFT, RIGHT, SHOP, STATUS, Source, VERDICT};
 use super::sql::Of;
 use crate::oracle::script::Delivery;
 
@@ -36,6 +38,7 @@ const TEXTS: [&str; 13] = [
 const INTEGERS: [&str; 8] = ["0", "1", "2", "3", "4", "-1", "5.0", "9007199254740993"];
 const NUMBERS: [&str; 8] = ["0", "0.1", "0.2", "0.3", "-0.1", "1e15", "-2.5e-7", "-0.0"];
 const DECIMALS: [&str; 7] = ["1", "2.50", "0.10", "-1.25", "\"3.30\"", "1e2", "9999999999.99"];
+const EXTRAS: [&str; 6] = ["{\"a\": [1, null]}", "\"a\"", "7", "[ ]", "true", "{\"b\":{}}"];
 const DAYS: [&str; 3] = ["\"2025-07-03\"", "\"2025-07-04\"", "\"2025-07-05\""];
 /// Relative to the start or to the tick's reading.
 const OFFSETS: [Micros; 14] = [
@@ -77,9 +80,10 @@ pub fn draft(
     let empty = source.is_topic && (choices.one_in(if source.has_records { 8 } else { 64 }));
     let message_key = (source.is_topic && !choices.one_in(24)).then(|| key.to_string());
     let payload = payload(choices, source, types, key, time, &flaw);
-    let payload = (!empty).then(|| match source.is_csv {
-        true => flaw.spoil_csv(payload),
-        false => flaw.spoil_json(payload),
+    let payload = (!empty).then(|| match (source.is_csv, source.is_columnar) {
+        (_, true) => payload,
+        (true, _) => flaw.spoil_csv(payload),
+        (false, _) => flaw.spoil_json(payload),
     });
     Draft {
         delivery: Delivery {
@@ -105,7 +109,7 @@ pub fn deletion(number: usize, source: &Source, key: &str, time: Micros) -> Deli
         let key = if id.of == Of::Integer { key.to_owned() } else { format!("\"{key}\"") };
         values.push((id.path, key));
     }
-    let at = source.fields.iter().find(|field| field.of == Of::Timestamp);
+    let at = source.fields.iter().find(|field| field.is_time());
     values.extend(at.map(|at| (at.path, format!("\"{}\"", rfc3339(time)))));
     values.extend(has(STATUS).map(|status| (status.path, "\"gone\"".to_owned())));
     Delivery {
@@ -127,6 +131,7 @@ enum Flaw {
     CutOff,
     NoObject,
     WrongType,
+    OutOfRange,
     FarAhead,
     NoTime,
     NoKey,
@@ -143,6 +148,7 @@ impl Flaw {
             58 => Flaw::NoTime,
             57 => Flaw::NoKey,
             56 => Flaw::Duplicated,
+            55 => Flaw::OutOfRange,
             _ => Flaw::None,
         }
     }
@@ -175,12 +181,12 @@ fn payload(
     flaw: &Flaw,
 ) -> String {
     let mut values = Vec::new();
-    for Field { name, of, path } in &source.fields {
+    for field @ Field { name, of, path } in &source.fields {
         let value = match *name {
             ID if *flaw == Flaw::NoKey => None,
             ID if *of == Of::Integer => Some(key.to_string()),
             ID => Some(format!("\"{key}\"")),
-            _ if *of == Of::Timestamp => match flaw {
+            _ if field.is_time() => match flaw {
                 Flaw::NoTime => None,
                 Flaw::FarAhead => Some("\"9000-01-01T00:00:00Z\"".to_owned()),
                 _ => Some(instant(choices, time)),
@@ -200,12 +206,28 @@ fn payload(
                 Some(choices.pick(&["\"different\"", "\"same\""]).to_owned())
             }
             _ if *flaw == Flaw::WrongType && choices.one_in(3) => Some("{\"a\":[1]}".to_owned()),
+            _ if *flaw == Flaw::OutOfRange && out_of_range(*of).is_some() => {
+                out_of_range(*of).map(str::to_owned)
+            }
+            EXTRA => Some(choices.pick(&EXTRAS).to_owned()),
             _ => value(choices, *of),
         };
         let value = value.or_else(|| choices.one_in(2).then(|| "null".to_owned()));
         values.extend(value.map(|value| (*path, value)));
     }
     written(source, &values)
+}
+
+/// What a type has no room for, or what there is not.
+fn out_of_range(of: Of) -> Option<&'static str> {
+    match of {
+        Of::Integer => Some("1e30"),
+        Of::Number => Some("1e999"),
+        Of::Decimal => Some("12345678901.5"),
+        Of::Date => Some("\"2025-02-30\""),
+        Of::Timestamp => Some("9e18"),
+        _ => None,
+    }
 }
 
 /// The header of a CSV source's files: its columns and another one.
@@ -216,6 +238,9 @@ fn header(source: &Source) -> String {
 
 /// A row with values at paths, in the source's format.
 fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> String {
+    if source.is_columnar {
+        return texts(source, values);
+    }
     if !source.is_csv {
         return nested(values);
     }
@@ -232,6 +257,18 @@ fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> Str
         }
     };
     source.fields.iter().map(cell).collect()
+}
+
+/// An object of the texts of all columns.
+fn texts(source: &Source, values: &[(&'static [&'static str], String)]) -> String {
+    let text = |field: &Field| {
+        let value = values.iter().find(|(path, _)| *path == field.path).map(|(_, value)| value);
+        let value = value.filter(|value| *value != "null");
+        let text = value.map(|value| serde_json::from_str(value).unwrap_or(value.clone()));
+        (field.path[0].to_owned(), text)
+    };
+    let texts: BTreeMap<String, Option<String>> = source.fields.iter().map(text).collect();
+    serde_json::to_string(&texts).expect("texts")
 }
 
 /// An instant in one of the ways in which it can be written.
@@ -262,8 +299,23 @@ fn value(choices: &mut Choices, of: Of) -> Option<String> {
         Of::Decimal => choices.pick(&DECIMALS).to_owned(),
         Of::Boolean => choices.pick(&["true", "false"]).to_owned(),
         Of::Date => choices.pick(&DAYS).to_owned(),
-        Of::Timestamp => unreachable!("the row's time is the only one"),
+        Of::Timestamp => {
+            let time = START + OFFSETS[choices.below(OFFSETS.len())];
+            instant(choices, time)
+        }
         Of::List => unreachable!("no field is one"),
+        Of::Integers => {
+            let items = (0..choices.below(4)).map(|_| match choices.one_in(8) {
+                true => "null",
+                false => choices.pick(&INTEGERS),
+            });
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        }
+        // So many that those who look at few another way are put to it.
+        Of::Texts if choices.one_in(12) => {
+            let items = (0..20 + choices.below(20)).map(|item| format!("\"m{item}\""));
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        }
         Of::Texts => {
             let number = choices.below(4);
             let items = (0..number).map(|_| match choices.one_in(8) {

@@ -12,6 +12,8 @@ pub struct Source {
     pub name: &'static str,
     pub is_topic: bool,
     pub is_csv: bool,
+    /// Its files have columns of text.
+    pub is_columnar: bool,
     pub has_records: bool,
     pub has_decisions: bool,
     pub fields: Vec<Field>,
@@ -45,6 +47,8 @@ pub const SHOP: &str = "place";
 pub const LEFT: &str = "left";
 pub const RIGHT: &str = "right";
 pub const VERDICT: &str = "verdict";
+/// Text in SQL, any JSON in a row.
+pub const EXTRA: &str = "extra";
 /// Columns that identifiers are taken from, with the paths that they may have.
 static IDENTIFYING: [Field; 4] = [
     Field { name: "mail", of: Of::Text, path: &["who", "mail"] },
@@ -52,13 +56,16 @@ static IDENTIFYING: [Field; 4] = [
     Field { name: "device", of: Of::Text, path: &["who", "device", "id"] },
     Field { name: "mails", of: Of::Texts, path: &["mails"] },
 ];
-static TELLING: [Field; 6] = [
+static TELLING: [Field; 9] = [
     Field { name: "kind", of: Of::Text, path: &["kind"] },
     Field { name: "n", of: Of::Integer, path: &["n"] },
     Field { name: "amount", of: Of::Decimal, path: &["cart", "amount"] },
     Field { name: "x", of: Of::Number, path: &["x"] },
     Field { name: "ok", of: Of::Boolean, path: &["ok"] },
     Field { name: "day", of: Of::Date, path: &["day"] },
+    Field { name: "born", of: Of::Timestamp, path: &["who", "born"] },
+    Field { name: "ns", of: Of::Integers, path: &["ns"] },
+    Field { name: EXTRA, of: Of::Text, path: &["extra"] },
 ];
 
 const DERIVED: [&str; 2] = ["one", "two"];
@@ -76,6 +83,7 @@ impl Source {
             name: "rulings",
             is_topic: choices.one_in(3),
             is_csv: false,
+            is_columnar: false,
             has_records: true,
             has_decisions: true,
             fields: vec![
@@ -106,7 +114,8 @@ impl Source {
         let name = NAMES[before.len()];
         let has_records = choices.below(2) == 1 || settings.only_records;
         let is_topic = choices.one_in(3);
-        let is_csv = !is_topic && choices.one_in(4);
+        let format = if is_topic { 0 } else { choices.below(6) };
+        let (is_csv, is_columnar) = (format == 4, format == 5);
         let has_time = choices.below(6) < 5 || (settings.order_free && !is_topic);
         let has_key = has_records || choices.below(4) < 3;
         let deletes = has_records && (choices.one_in(2) || settings.only_records);
@@ -146,10 +155,14 @@ impl Source {
         {
             amount.of = Of::Number;
         }
+        if is_columnar {
+            fields.iter_mut().for_each(Field::flatten);
+        }
         let mut source = Source {
             name,
             is_topic,
             is_csv,
+            is_columnar,
             has_records,
             has_decisions: false,
             fields,
@@ -171,7 +184,7 @@ impl Source {
 
     /// Whether its rows have a time of their own.
     pub fn has_time(&self) -> bool {
-        self.fields.iter().any(|field| field.of == Of::Timestamp)
+        self.fields.iter().any(Field::is_time)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -196,8 +209,9 @@ impl Source {
         let from = if self.is_topic { "kafka: {topic: " } else { "files: " };
         let end = if self.is_topic { "}" } else { "*.ndjson" };
         writeln!(yaml, "    {from}{}{end}\n    kind: {kind}", self.name).expect("to a string");
-        if self.is_csv {
-            yaml.push_str("    format: csv\n");
+        if self.is_csv || self.is_columnar {
+            let format = if self.is_csv { "csv" } else { "parquet" };
+            writeln!(yaml, "    format: {format}").expect("to a string");
         }
         let mut say = |text: String| writeln!(yaml, "    {text}").expect("to a string");
         if key && self.has_records {
@@ -256,9 +270,7 @@ impl Source {
             say(format!("deleted: {}", quoted(others[which])));
         }
         if choices.one_in(4)
-            // When something was first seen depends on when a table's rows came.
-            && let columns = if settings.order_free { self.columns.clone() } else { self.all_columns() }
-            && let Some(condition) = sql::condition(choices, &columns)
+            && let Some(condition) = sql::condition(choices, &self.all_columns())
             // On a row that deletes and says nothing else, no condition may fail.
             && !(settings.only_records && condition.contains(" / "))
         {
@@ -323,9 +335,22 @@ impl Source {
 }
 
 impl Field {
+    /// Whether it is when the row happened.
+    pub fn is_time(&self) -> bool {
+        self.path == ["at"]
+    }
+
+    /// Takes it from a column of its name.
+    fn flatten(&mut self) {
+        static PATHS: [&[&str]; 5] = [&["mail"], &["device"], &["amount"], &["born"], &["place"]];
+        let path = PATHS.into_iter().find(|path| *path == [self.name]);
+        self.path = path.unwrap_or(self.path);
+    }
+
     fn yaml(&self, default: bool) -> String {
         let (name, path) = (self.name, self.path.join("."));
         let of = match self.of {
+            Of::Text if name == EXTRA => "json",
             Of::Text => "text",
             Of::Integer => "integer",
             Of::Number => "number",
@@ -334,12 +359,18 @@ impl Field {
             Of::Timestamp => "timestamp",
             Of::Date => "date",
             Of::Texts => "\"[text]\"",
+            Of::Integers => "\"[integer]\"",
             Of::List => unreachable!("no field is one"),
         };
         let default = match name {
             "kind" if default => ", default: c",
             "n" if default => ", default: 2",
             "user" if default => ", default: none",
+            "amount" if default && self.of == Of::Decimal => ", default: 2.50",
+            "x" if default => ", default: 0.1",
+            "ok" if default => ", default: true",
+            "day" if default => ", default: 2025-07-04",
+            "born" if default => ", default: \"2025-07-04T00:00:00Z\"",
             _ => "",
         };
         if path == name && default.is_empty() {

@@ -13,6 +13,7 @@ pub enum Of {
     Timestamp,
     Date,
     Texts,
+    Integers,
     /// Of anything else.
     List,
 }
@@ -48,7 +49,9 @@ pub fn condition(choices: &mut Choices, columns: &[Column]) -> Option<String> {
             Boolean => &["{c}", "not {c}", "{c} is not true"],
             Timestamp => &["{c} > timestamp '2025-07-04T12:00:00Z'", "extract(hour from {c}) < 12"],
             Date => &["{c} >= date '2025-07-04'"],
-            Texts | List => &["cardinality({c}) > 1"],
+            Texts => &["cardinality({c}) > 1", "array_has({c}, 'a')"],
+            Integers => &["cardinality({c}) > 1", "array_has({c}, 2)", "10 / {c}[1] > 3"],
+            List => &["cardinality({c}) > 1"],
         };
         all.extend(own.iter().chain(&["{c} is not null"]).map(|text| text.replace("{c}", c)));
     }
@@ -98,6 +101,11 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
             ],
             Date => &[("cast({c} as text)", Text)],
             Texts => &[("{c}[1]", Text), ("cardinality({c})", Integer)],
+            Integers => &[
+                ("{c}[1]", Integer),
+                ("cardinality({c})", Integer),
+                ("6 / array_max({c})", Integer),
+            ],
             List => &[("cardinality({c})", Integer)],
         };
         all.extend(own.iter().map(|(text, of)| (text.replace("{c}", c), *of)));
@@ -121,11 +129,11 @@ pub fn pairs(one: &[Column], other: &[Column]) -> Vec<Typed> {
     all
 }
 
-/// Aggregates over a person's rows, and expressions over them.
-pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
+/// Aggregates over a person's rows, and expressions over them; `pairs` are further arguments.
+pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
     let mut arguments: Vec<Typed> =
         columns.iter().map(|column| (column.name.clone(), column.of)).collect();
-    arguments.extend(scalars(columns));
+    arguments.extend(scalars(columns).into_iter().chain(pairs));
     let mut all = vec![("count(*)".to_owned(), Integer)];
     for (x, of) in &arguments {
         let mut say = |text: &str, of: Of| all.push((text.replace("{x}", x), of));
@@ -136,10 +144,17 @@ pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
         say("first({x})", *of);
         say("last({x})", *of);
         say("mode({x})", *of);
-        let many = if *of == Text { Texts } else { List };
-        if !matches!(of, Texts | List) {
+        let many = match of {
+            Text => Texts,
+            Integer => Integers,
+            _ => List,
+        };
+        if !matches!(of, Texts | Integers | List) {
+            say("recent({x}, 1)", many);
             say("recent({x}, 2)", many);
+            say("recent({x}, 5)", many);
             say("array_agg(distinct {x})", many);
+            say("top({x}, 1)", List);
             say("top({x}, 2)", List);
         }
         match of {
@@ -177,10 +192,23 @@ pub fn aggregates(columns: &[Column]) -> Vec<Typed> {
                 say("coalesce(first({x}), 'none')", Text);
             }
             Timestamp => say("date_trunc('day', max({x}))", Timestamp),
-            Date | Texts | List => {}
+            Date | Texts | Integers | List => {}
         }
     }
     all
+}
+
+/// Expressions over a person's identifiers.
+pub fn over_identifiers(types: &[String]) -> impl Iterator<Item = Typed> {
+    types.iter().flat_map(|kind| {
+        let list = format!("identifiers['{kind}']");
+        [
+            (format!("cardinality({list})"), Integer),
+            (format!("{list}[1]"), Text),
+            (format!("array_to_string({list}, '+')"), Text),
+            (list, Texts),
+        ]
+    })
 }
 
 /// Conditions for segments: over attributes, other segments, identifiers and `now()`.
@@ -214,6 +242,7 @@ pub fn memberships(attributes: &[Column], segments: &[String], types: &[String])
             Decimal => &["{a} > 2", "{a} >= 2.5", "100 / {a} < 20", "{a} < 0"],
             Boolean => &["{a}", "not {a}", "{a} is null"],
             Texts => &["cardinality({a}) > 1", "array_has({a}, 'a')"],
+            Integers => &["cardinality({a}) > 1", "10 / {a}[1] > 3"],
             List => &["cardinality({a}) > 1"],
         };
         all.extend(own.iter().map(|text| text.replace("{a}", a)));

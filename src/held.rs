@@ -1,0 +1,45 @@
+//! What operators hold from tick to tick, and that it takes no more memory than it needs.
+//!
+//! When all that came has been taken back, an operator holds nothing but what it has to remember for
+//! ever, and has given back the room that everything took.
+
+use std::cell::RefCell;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+/// The state of an operator.
+pub trait Holds {
+    /// Its entries.
+    fn held(&self) -> usize;
+
+    /// Gives back the memory of entries that are gone, where that is not done as they go.
+    fn give_back(&mut self) {}
+}
+
+impl<S: Holds> Holds for Rc<RefCell<S>> {
+    fn held(&self) -> usize {
+        self.borrow().held()
+    }
+
+    fn give_back(&mut self) {
+        self.borrow_mut().give_back();
+    }
+}
+
+/// Below this much room there is nothing to give back.
+const LITTLE_ROOM: usize = 1_024;
+
+/// Whether something has far more room than it needs.
+pub fn is_roomy(capacity: usize, needed: usize) -> bool {
+    capacity > LITTLE_ROOM && needed < capacity / 8
+}
+
+/// Gives back most of a map's room once it has far more than it needs: a map keeps what it grew to,
+/// and the most that ever was is not what there is.
+pub fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if is_roomy(map.capacity(), map.len()) {
+        map.shrink_to(2 * map.len());
+    }
+}

@@ -1,0 +1,149 @@
+//! That generated histories are about the whole language: what is never generated is never held
+//! against the oracle.
+
+use std::collections::BTreeSet;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::Value;
+
+use crate::oracle::Oracle;
+use crate::oracle::histories::{Settings, histories};
+
+const HISTORIES: usize = 400;
+
+/// What says nothing about rows and people.
+const OUTSIDE: [&str; 8] =
+    ["name", "target_latency", "properties", "http", "start", "earliest", "latest", "json"];
+
+/// What a definition may say in SQL, and how sources hand over their rows.
+const SAID: [&str; 46] = [
+    "select: \"count(*)\"",
+    "count(",
+    "count(distinct ",
+    "sum(",
+    "avg(",
+    "min(",
+    "max(",
+    "first(",
+    "last(",
+    "mode(",
+    "median(",
+    "stddev(",
+    "var(",
+    "bool_and(",
+    "bool_or(",
+    "recent(",
+    "top(",
+    "array_agg(distinct ",
+    "filter (where ",
+    " / count(*)",
+    "ntile(",
+    "identifiers['",
+    "now()",
+    "date_trunc('month', now())",
+    "session_start",
+    "session_seconds",
+    "session_events",
+    "session > 1",
+    "from: [",
+    "mails",
+    "text",
+    "integer",
+    "number",
+    "decimal(12,2)",
+    "boolean",
+    "timestamp",
+    "date",
+    ": json",
+    "[text]",
+    "[integer]",
+    "path: who.mail",
+    "default: 2.50",
+    "sql: \"identifiers",
+    "not \\\"s",
+    "bins: 10",
+    "time_zone: Europe/Berlin",
+];
+
+const REASONS: [&str; 11] = [
+    "malformed",
+    "too_many_columns",
+    "too_few_columns",
+    "wrong_type",
+    "out_of_range",
+    "missing_id",
+    "missing_key",
+    "missing_time",
+    "time_ahead",
+    "unidentified",
+    "expression",
+];
+
+const CONFLICTS: [&str; 5] = [
+    "\"rule\":\"at_most\"",
+    "\"rule\":\"different\"",
+    "\"conflict\":\"shared\"",
+    "\"conflict\":\"disagreement\"",
+    "\"conflict\":\"single_source\"",
+];
+
+/// The words of the definition file: its fields, and what they choose among.
+fn words(schema: &Value, all: &mut BTreeSet<String>) {
+    let Value::Object(object) = schema else { return };
+    for (key, value) in object {
+        match (key.as_str(), value) {
+            ("properties", Value::Object(fields)) => {
+                all.extend(fields.keys().cloned());
+                fields.values().for_each(|field| words(field, all));
+            }
+            ("enum", Value::Array(choices)) => {
+                all.extend(choices.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            ("anyOf", Value::Array(shapes)) => shapes.iter().for_each(|shape| words(shape, all)),
+            (_, value) => words(value, all),
+        }
+    }
+}
+
+#[test]
+fn generated_histories_use_the_whole_language() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = histories(Settings::default());
+    let (mut said, mut sent, mut reasons) = (String::new(), String::new(), BTreeSet::new());
+    for _ in 0..HISTORIES {
+        let case = strategy.new_tree(&mut runner).expect("a history").current().case;
+        let mut oracle = Oracle::new(&case.plan, case.clock);
+        for tick in &case.script.ticks {
+            let expected = oracle.tick(tick);
+            reasons.extend(expected.set_aside.into_iter().flat_map(|of| of.codes));
+            sent.extend(
+                expected
+                    .sent
+                    .into_iter()
+                    .filter_map(|of| of.value)
+                    .filter(|value| CONFLICTS.iter().any(|conflict| value.contains(conflict))),
+            );
+            sent.extend(
+                tick.rows.iter().filter(|row| row.payload.is_none()).map(|_| "null payload"),
+            );
+        }
+        said.push_str(&case.yaml);
+    }
+    let mut all = BTreeSet::new();
+    words(&selfsame::spec::schema(), &mut all);
+    all.retain(|word| !OUTSIDE.contains(&word.as_str()));
+    let is_said = |word: &String| {
+        let (field, choice) = (format!("{word}: "), format!(": {word}"));
+        said.contains(&field) || said.contains(&choice) || said.contains(&format!("{word}:\n"))
+    };
+    let unused: Vec<&String> = all.iter().filter(|word| !is_said(word)).collect();
+    assert_eq!(unused, Vec::<&String>::new(), "words of the definition file");
+    let unused: Vec<&str> = SAID.into_iter().filter(|of| !said.contains(of)).collect();
+    assert_eq!(unused, Vec::<&str>::new(), "SQL and types");
+    let unused: Vec<&str> = REASONS.into_iter().filter(|of| !reasons.contains(*of)).collect();
+    assert_eq!(unused, Vec::<&str>::new(), "reasons");
+    let conflicts = CONFLICTS.into_iter().chain(["null payload"]);
+    let unused: Vec<&str> = conflicts.filter(|of| !sent.contains(of)).collect();
+    assert_eq!(unused, Vec::<&str>::new(), "what is sent and received");
+}
