@@ -111,7 +111,7 @@ impl Statements {
             for identifier in &says {
                 moved |= said.add(identifier, source, sources, i32::from(diff));
             }
-            if moved {
+            if moved || said.rows.is_empty() {
                 touched.insert(about.hash, about);
             }
         }
