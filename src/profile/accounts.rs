@@ -171,12 +171,9 @@ impl Accounts {
                 Posting::Row { time, diff, body } => self.post(time, diff, &body),
             }
         }
-        // Its room stays for the next tick.
-        let mut touched = std::mem::take(&mut self.touched);
-        for (hash, touched) in touched.drain() {
+        for (hash, touched) in std::mem::take(&mut self.touched) {
             self.settle(hash, touched, transfers);
         }
-        self.touched = touched;
     }
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {

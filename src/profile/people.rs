@@ -73,8 +73,6 @@ pub struct People {
     /// People whose rows enter or leave a window over sessions by time alone.
     turns: BucketQueue<Component>,
     now: Micros,
-    /// Of the tick at hand; its room stays for the next.
-    touched: HashMap<Component, Touched>,
     counts: SharedCounts,
 }
 
@@ -95,7 +93,6 @@ impl People {
             people: HashMap::new(),
             turns: BucketQueue::default(),
             now: Micros::MIN,
-            touched: HashMap::new(),
             counts,
         }
     }
@@ -106,7 +103,7 @@ impl People {
     }
 
     pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, changes: &mut Vec<Change>) {
-        let mut all = std::mem::take(&mut self.touched);
+        let mut all: HashMap<Component, Touched> = HashMap::new();
         let mut values = Vec::new();
         for arrival in batch {
             let Transfer { component, identifier, change } = match arrival {
@@ -145,10 +142,9 @@ impl People {
         for component in over {
             all.entry(component).or_default();
         }
-        for (component, touched) in all.drain() {
+        for (component, touched) in all {
             self.settle(component, touched, changes);
         }
-        self.touched = all;
         self.forget_turns();
     }
 

@@ -109,8 +109,6 @@ struct Standings {
     scores: Scores,
     due: BucketQueue<Component>,
     now: Micros,
-    /// Of the tick at hand; its room stays for the next.
-    touched: HashSet<Component>,
 }
 
 impl Holds for Standings {
@@ -139,12 +137,11 @@ impl Standings {
             people: HashMap::new(),
             due: BucketQueue::default(),
             now: Micros::MIN,
-            touched: HashSet::new(),
         }
     }
 
     fn apply(&mut self, batch: Batch<Message>) -> Option<Evaluated> {
-        let mut touched = std::mem::take(&mut self.touched);
+        let mut touched = HashSet::new();
         let mut gone = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
         for message in batch {
@@ -175,8 +172,7 @@ impl Standings {
             return None;
         }
         let state = |component| (component, self.people[&component].state.clone());
-        let people: Vec<_> = touched.drain().map(state).collect();
-        self.touched = touched;
+        let people: Vec<_> = touched.into_iter().map(state).collect();
         let columns = self.evaluator.columns(&people, &self.scores, self.now);
         let next = self.evaluator.next_instants(&columns, self.now);
         for ((component, _), next) in people.iter().zip(next) {

@@ -78,47 +78,44 @@ pub struct Publisher {
     plan: Arc<Plan>,
     now: Micros,
     counts: SharedCounts,
-    /// Of the tick at hand; their room stays for the next.
-    changes: Changes,
 }
 
 impl Publisher {
     pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
-        Publisher { plan, now: 0, counts, changes: Changes::default() }
+        Publisher { plan, now: 0, counts }
     }
 
     pub fn publish(&mut self, batch: impl IntoIterator<Item = Message>, records: &mut Vec<Record>) {
         let first = records.len();
-        let mut changes = std::mem::take(&mut self.changes);
+        let mut changes = Changes::default();
         batch.into_iter().for_each(|message| changes.learn(message));
         self.now = self.now.max(changes.now);
         let at = format!(",\"at\":\"{}\"}}", rfc3339(self.now));
 
-        let Changes { profiles, segments, belongings, rejects, entries, .. } = &mut changes;
-        for ((output, person), turn) in profiles.drain() {
-            records.extend(self.profile(output, IdentifierHash(person), turn, belongings, &at));
+        let Changes { profiles, segments, belongings, rejects, entries, .. } = changes;
+        for ((output, person), turn) in profiles {
+            records.extend(self.profile(output, IdentifierHash(person), turn, &belongings, &at));
         }
-        for ((output, segment, person), (before, after)) in std::mem::take(segments) {
+        for ((output, segment, person), (before, after)) in segments {
             if before != after {
                 records.push(self.segment(output, segment, IdentifierHash(person), after, &at));
             }
         }
-        for (outputs, belonging) in belongings.drain().map(|(_, of)| of) {
+        for (outputs, belonging) in belongings.into_values() {
             if belonging.before != belonging.after {
                 self.identity(outputs, &belonging, &at, records);
             }
         }
-        for (output, source, value) in rejects.drain(..) {
+        for (output, source, value) in rejects {
             let key = self.plan.sources[source as usize].name.clone();
             records.push(Record { output, key, value: Some(value + &at), merged_into: None });
         }
-        for ((output, key), (before, after)) in entries.drain() {
+        for ((output, key), (before, after)) in entries {
             if before != after.as_ref().map(|value| value.digest) {
                 let value = after.map(|value| value.json + &at);
                 records.push(Record { output, key, value, merged_into: None });
             }
         }
-        self.changes = changes;
         let mut counts = self.counts.borrow_mut();
         for record in &records[first..] {
             counts.outputs[record.output as usize] += 1;
