@@ -32,8 +32,14 @@ pub struct Batch<D> {
     pieces: Vec<Vec<D>>,
 }
 
+impl<D> Default for Batch<D> {
+    fn default() -> Self {
+        Batch { pieces: Vec::new() }
+    }
+}
+
 impl<D> Batch<D> {
-    fn append(&mut self, data: &mut Vec<D>) {
+    pub fn append(&mut self, data: &mut Vec<D>) {
         match self.pieces.last_mut() {
             Some(last) if last.capacity() - last.len() >= data.len() => last.append(data),
             _ => self.pieces.push(std::mem::take(data)),
@@ -140,7 +146,7 @@ where
                 if let Some(capability) = capability.retain_least(output.output_index()) {
                     let (_, batch) = waiting
                         .entry(*capability.time())
-                        .or_insert_with(|| (capability, Batch::from(Vec::new())));
+                        .or_insert_with(|| (capability, Batch::default()));
                     batch.append(data);
                 }
             });
@@ -171,11 +177,11 @@ pub fn bring_about<'scope, D, P, L>(
 ) where
     D: 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(D) + 'static,
+    L: FnMut(std::vec::Drain<'_, D>) + 'static,
 {
     let turns = turns.clone();
     stream.sink(pact, name, move |(input, frontier)| {
-        input.for_each(|_, data| data.drain(..).for_each(&mut logic));
+        input.for_each(|_, data| logic(data.drain(..)));
         let done = frontier.frontier().first().copied().unwrap_or(Tick::MAX);
         if turns.done.replace(done) < done
             && let Some(waiting) = turns.waiting.borrow().as_ref()

@@ -34,12 +34,14 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Learns what a tick brought about.
-    pub fn update(&self, Moved { identifier, place }: Moved) {
+    pub fn update(&self, moved: impl IntoIterator<Item = Moved>) {
         let mut places = self.places.borrow_mut();
-        match place {
-            Some(place) => places.insert(identifier, place),
-            None => places.remove(&identifier),
-        };
+        for Moved { identifier, place } in moved {
+            match place {
+                Some(place) => places.insert(identifier, place),
+                None => places.remove(&identifier),
+            };
+        }
         give_back(&mut places);
     }
 

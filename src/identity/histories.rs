@@ -73,7 +73,7 @@ impl Workers {
             match outcome {
                 Outcome::Moved(moved) => {
                     let worker = moved.identifier.0 as u64 % workers as u64;
-                    self.directories[worker as usize].update(moved);
+                    self.directories[worker as usize].update([moved]);
                 }
                 Outcome::Belongs(identifier, component) => {
                     if component == Component::alone(identifier) {

@@ -20,8 +20,7 @@ use super::Clock;
 use super::inbox::{Batch, Inbox};
 use crate::decode::admit::{Admission, RowChange};
 use crate::decode::join::{self, Outcome, Stage};
-use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order};
-use crate::held::Holds;
+use crate::flow::{self, Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
 use crate::metrics::{Counts, SharedCounts};
 use crate::profile::Change;
 use crate::row::Row;
@@ -122,6 +121,15 @@ impl Dataflow {
         }
     }
 
+    /// Runs a tick to its end, and forgets when its rows arrived. Every worker does.
+    pub fn run_tick(&mut self, worker: &mut Worker, tick: Tick, reading: Micros) {
+        self.open_tick(tick, reading);
+        while self.complete.less_equal(&tick) {
+            worker.step_or_park(None);
+        }
+        while self.inbox.borrow_mut().take_complete(|taken| taken <= tick).is_some() {}
+    }
+
     /// No tick will follow.
     pub fn close(&mut self) {
         self.ticks = None;
@@ -191,35 +199,35 @@ fn admit<'scope>(
     counts: &SharedCounts,
 ) -> Stream<'scope, RowChange> {
     let worker = rows.scope().index() as u64;
-    let mut admission = Admission::new(plan);
     let mut reading = Micros::MIN;
-    let counts = Rc::clone(counts);
+    let of_sources = Rc::clone(counts);
     let arrivals = rows.map(Arrival::Row).concat(now.map(move |now| Arrival::Now(worker, now)));
     let route = |arrival: &Arrival| match arrival {
         Arrival::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
         Arrival::Now(worker, _) => *worker,
     };
-    in_tick_order(arrivals, Exchange::new(route), "Admit", move |_, batch, changes| {
-        let mut rows = Vec::new();
-        for arrival in batch {
-            match arrival {
-                Arrival::Now(_, now) => reading = reading.max(now),
-                Arrival::Row(row) => rows.push(row),
+    let admit =
+        move |admission: &mut Admission, batch: flow::Batch<Arrival>, changes: &mut Vec<_>| {
+            let mut rows = Vec::new();
+            for arrival in batch {
+                match arrival {
+                    Arrival::Now(_, now) => reading = reading.max(now),
+                    Arrival::Row(row) => rows.push(row),
+                }
             }
-        }
-        // What arrives with a tick arrives at once, whichever worker read it: the first of several
-        // events with one id is then the one that stands first.
-        rows.sort_by_key(|row| (row.source, row.position));
-        let mut counts = counts.borrow_mut();
-        for row in rows {
-            let of_source = &mut counts.sources[row.source as usize];
-            match admission.admit(row, reading, changes) {
-                true => of_source.accepted += 1,
-                false => of_source.duplicates += 1,
+            // What arrives with a tick arrives at once, whichever worker read it: the first of several
+            // events with one id is then the one that stands first.
+            rows.sort_by_key(|row| (row.source, row.position));
+            let mut counts = of_sources.borrow_mut();
+            for row in rows {
+                let counts = &mut counts.sources[row.source as usize];
+                match admission.admit(row, reading, changes) {
+                    true => counts.accepted += 1,
+                    false => counts.duplicates += 1,
+                }
             }
-        }
-        counts.hold("Admit", admission.held());
-    })
+        };
+    keeping(arrivals, Exchange::new(route), "Admit", counts, Admission::new(plan), admit)
 }
 
 /// Rows with what they say over the columns of joined tables; those of other sources as they are.
@@ -243,21 +251,20 @@ fn join<'scope>(
         (done, rows.flat_map(move |row| join::joining_row(&of_joining, row)))
     };
     for number in 0..stages {
-        let mut stage = Stage::new(&plan, number);
+        let stage = Stage::new(&plan, number);
         let of_stage = Arc::clone(&plan);
         let records = records
             .clone()
             .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
-        let (counts, name) = (Rc::clone(counts), format!("Join {number}"));
-        let outcomes = in_tick_order(
+        let of_failures = Rc::clone(counts);
+        let outcomes = keeping(
             joining.map(join::Arrival::Row).concat(records),
             Exchange::new(move |arrival: &join::Arrival| Stage::route(number, arrival)),
-            &name.clone(),
-            move |_, batch, outcomes| {
-                let failed = stage.apply(batch, outcomes);
-                let mut counts = counts.borrow_mut();
-                counts.failed_expressions += failed;
-                counts.hold(&name, stage.held());
+            &format!("Join {number}"),
+            counts,
+            stage,
+            move |stage, batch, outcomes| {
+                of_failures.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
             },
         );
         done = done.concat(outcomes.clone().flat_map(|outcome| match outcome {

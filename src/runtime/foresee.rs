@@ -54,11 +54,6 @@ impl Beside {
     fn step(&mut self, now: Micros) {
         self.tick += 1;
         self.now = now;
-        self.dataflow.open_tick(self.tick, now);
-        while self.dataflow.complete.less_equal(&self.tick) {
-            self.worker.step_or_park(None);
-        }
-        let mut inbox = self.dataflow.inbox.borrow_mut();
-        while inbox.take_complete(|_| true).is_some() {}
+        self.dataflow.run_tick(&mut self.worker, self.tick, now);
     }
 }

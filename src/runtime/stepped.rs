@@ -50,13 +50,7 @@ pub fn stepped(
                 dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
             }
             barrier.wait();
-            let tick = step as Tick + 1;
-            dataflow.open_tick(tick, *reading);
-            while dataflow.complete.less_equal(&tick) {
-                worker.step_or_park(None);
-            }
-            let mut inbox = dataflow.inbox.borrow_mut();
-            while inbox.take_complete(|taken| taken <= tick).is_some() {}
+            dataflow.run_tick(worker, step as Tick + 1, *reading);
         }
         dataflow.counts.borrow().clone()
     });

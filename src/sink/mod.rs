@@ -116,12 +116,12 @@ fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'s
         let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
         move |input, output| {
-            let mut arrived: BTreeMap<Tick, (Capability<Tick>, Vec<Vec<Record>>)> = BTreeMap::new();
+            let mut arrived: BTreeMap<Tick, (Capability<Tick>, Batch<Record>)> = BTreeMap::new();
             input.for_each(|capability, data| {
                 if let Some(capability) = capability.retain_least(output.output_index()) {
                     let tick = arrived.entry(*capability.time());
-                    let (_, records) = tick.or_insert_with(|| (capability, Vec::new()));
-                    records.push(std::mem::take(data));
+                    let (_, records) = tick.or_insert_with(|| (capability, Batch::default()));
+                    records.append(data);
                 }
             });
             for (tick, (capability, records)) in arrived {
@@ -130,7 +130,7 @@ fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'s
                     // The worker has ended when it can't be activated: then nobody waits for this.
                     let _ = activator.activate();
                 });
-                writers.send(tick, records.into_iter().flatten(), &receipt);
+                writers.send(tick, records, &receipt);
                 under_way.push_back((capability, awaited));
             }
             under_way.retain(|(_, awaited)| awaited.is_held());

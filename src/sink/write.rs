@@ -130,7 +130,7 @@ impl Writers {
     pub(super) fn send(
         &self,
         tick: Tick,
-        records: impl Iterator<Item = Record>,
+        records: impl IntoIterator<Item = Record>,
         receipt: &Receipt,
     ) {
         let mut batches: Vec<Vec<Record>> = vec![Vec::new(); self.by_output.len()];

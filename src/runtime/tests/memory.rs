@@ -122,11 +122,7 @@ impl<'a> Run<'a> {
         let chunk = Chunk { source, part: 0, origin: "test".into(), payload };
         let decoded = self.decoders[usize::from(source)].decode(&chunk, self.now);
         self.dataflow.inbox.borrow_mut().add(source.into(), decoded, &self.dataflow.counts);
-        self.dataflow.open_tick(self.tick, self.now);
-        while self.dataflow.complete.less_equal(&self.tick) {
-            self.worker.step();
-        }
-        while self.dataflow.inbox.borrow_mut().take_complete(|tick| tick <= self.tick).is_some() {}
+        self.dataflow.run_tick(self.worker, self.tick, self.now);
         std::mem::take(&mut *self.records.lock().expect("nobody panics")).values().flatten().count()
     }
 
