@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::few::{FewCounts, count};
 use super::guards::Rule;
 use crate::decode::admit::RowChange;
 use crate::held::{Holds, give_back};
@@ -74,13 +75,10 @@ struct Said {
     /// By type and source, the identifiers that its rows name, with how many rows.
     rows: HashMap<(u8, u16, IdentifierHash), (Arc<str>, i32)>,
     /// How many identifiers of a type each source names.
-    named: SmallVec<[((u8, u16), u32); 2]>,
+    named: FewCounts<(u8, u16), 2>,
     /// How many identifiers of a type two sources both name, the lesser source first.
-    in_common: SmallVec<[(TypeOfTwo, u32); 1]>,
+    in_common: FewCounts<(u8, u16, u16), 1>,
 }
-
-/// An identifier type and two sources.
-type TypeOfTwo = (u8, u16, u16);
 
 /// One worker's share of what sources say.
 pub(super) struct Statements {
@@ -212,23 +210,5 @@ impl Said {
             .collect();
         named.sort_unstable();
         named
-    }
-}
-
-/// One more or one less; what comes to nothing is left out.
-fn count<K: PartialEq, const N: usize>(
-    counts: &mut SmallVec<[(K, u32); N]>,
-    key: K,
-    one_more: bool,
-) {
-    match counts.iter_mut().position(|(known, _)| *known == key) {
-        None => counts.push((key, 1)),
-        Some(index) if one_more => counts[index].1 += 1,
-        Some(index) => {
-            counts[index].1 -= 1;
-            if counts[index].1 == 0 {
-                counts.swap_remove(index);
-            }
-        }
     }
 }

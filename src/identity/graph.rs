@@ -1,12 +1,13 @@
 //! The links of one worker's clusters, as they can be walked.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::cluster::Component;
+use super::few::Neighbours;
 use super::links::{Bond, LinkChange};
 use crate::held::give_back;
 use crate::row::{Identifier, IdentifierHash};
@@ -17,67 +18,16 @@ pub(super) struct Node {
     pub identifier: Identifier,
     /// The person as last told.
     pub component: Component,
-    neighbours: Neighbours,
-}
-
-/// Few as a list, many as a map, so that an identifier with 100,000 links can lose one cheaply.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Neighbours {
-    Few(SmallVec<[(IdentifierHash, Bond); 1]>),
-    Many(BTreeMap<IdentifierHash, Bond>),
-}
-
-/// How many are many.
-const MANY: usize = 32;
-
-impl Neighbours {
-    fn set(&mut self, neighbour: IdentifierHash, bond: Option<Bond>) -> Option<Bond> {
-        let few = match self {
-            Neighbours::Many(map) => {
-                return match bond {
-                    Some(bond) => map.insert(neighbour, bond),
-                    None => map.remove(&neighbour),
-                };
-            }
-            Neighbours::Few(few) => few,
-        };
-        let known = few.iter().position(|(known, _)| *known == neighbour);
-        match (known, bond) {
-            (Some(index), Some(bond)) => Some(std::mem::replace(&mut few[index].1, bond)),
-            (Some(index), None) => Some(few.swap_remove(index).1),
-            (None, Some(bond)) => {
-                few.push((neighbour, bond));
-                if few.len() > MANY {
-                    *self = Neighbours::Many(few.drain(..).collect());
-                }
-                None
-            }
-            (None, None) => None,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Neighbours::Few(few) => few.len(),
-            Neighbours::Many(map) => map.len(),
-        }
-    }
-
-    fn iter(&self) -> Box<dyn Iterator<Item = (IdentifierHash, Bond)> + '_> {
-        match self {
-            Neighbours::Few(few) => Box::new(few.iter().copied()),
-            Neighbours::Many(map) => Box::new(map.iter().map(|(one, bond)| (*one, *bond))),
-        }
-    }
+    neighbours: Neighbours<Bond>,
 }
 
 impl Node {
     pub fn neighbours(&self) -> impl Iterator<Item = (IdentifierHash, Bond)> + '_ {
-        self.neighbours.iter()
+        self.neighbours.iter().map(|(hash, bond)| (hash, *bond))
     }
 
     pub fn is_lonely(&self) -> bool {
-        self.neighbours.len() == 0
+        self.neighbours.is_empty()
     }
 }
 
@@ -111,7 +61,7 @@ impl Graph {
     /// Adds an identifier that was alone.
     pub fn add(&mut self, identifier: &Identifier) {
         let component = Component::alone(identifier.hash);
-        let neighbours = Neighbours::Few(SmallVec::new());
+        let neighbours = Neighbours::default();
         let identifier = identifier.clone();
         self.nodes.insert(identifier.hash, Node { identifier, component, neighbours });
     }
@@ -193,7 +143,7 @@ struct Search<'graph> {
     /// Reached, their links not yet followed.
     waiting: VecDeque<IdentifierHash>,
     /// Links to follow.
-    links: Vec<Box<dyn Iterator<Item = (IdentifierHash, Bond)> + 'graph>>,
+    links: Vec<Box<dyn Iterator<Item = (IdentifierHash, &'graph Bond)> + 'graph>>,
 }
 
 enum Step {

@@ -17,6 +17,7 @@ mod cluster;
 mod components;
 mod conflicts;
 mod directory;
+mod few;
 mod graph;
 mod guards;
 #[cfg(test)]

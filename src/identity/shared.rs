@@ -4,11 +4,14 @@
 //! and closes when they are too many; the gate at the more trusted end hears of it when that
 //! identifier is itself shared. A link counts while both are open.
 
+use std::sync::Arc;
+
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::conflicts::{Conflict, ConflictChange};
+use super::few::{FewCounts, Neighbours, count};
 use super::links::{Bond, LinkChange};
 use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
@@ -62,7 +65,7 @@ pub(super) struct CountingGates {
     limits: Vec<Option<u32>>,
     gates: Gates,
     /// By identifier: how many of each more trusted type it is linked with.
-    counts: HashMap<IdentifierHash, SmallVec<[(u8, u32); 2]>>,
+    counts: HashMap<IdentifierHash, FewCounts<u8, 2>>,
     /// Those that are shared, as last told.
     shared: HashMap<IdentifierHash, (u8, u32)>,
 }
@@ -88,12 +91,7 @@ impl CountingGates {
             let (near, now) = (other.hash, is_linked(*bond));
             let before = self.gates.change(near, one, *bond);
             if is_more_trusted && now != is_linked(before) {
-                let counts = self.counts.entry(near).or_default();
-                match counts.iter_mut().find(|(counted, _)| *counted == kind) {
-                    Some((_, count)) if now => *count += 1,
-                    Some((_, count)) => *count -= 1,
-                    None => counts.push((kind, 1)),
-                }
+                count(self.counts.entry(near).or_default(), kind, now);
             }
             changes.push((change, before));
         }
@@ -102,7 +100,7 @@ impl CountingGates {
             let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
             let counts = self.counts.get(&hash).map(SmallVec::as_slice).unwrap_or_default();
             let by = counts.iter().filter(|(_, count)| *count > limit).min().copied();
-            if counts.iter().all(|(_, count)| *count == 0) {
+            if counts.is_empty() {
                 self.counts.remove(&hash);
             }
             if self.gates.close(hash, by.is_some()) {
@@ -123,7 +121,7 @@ impl CountingGates {
 impl Holds for CountingGates {
     /// Identifiers with links, those that links are counted for, and those that are shared.
     fn held(&self) -> usize {
-        self.gates.gates.len() + self.counts.len() + self.shared.len()
+        self.gates.held() + self.counts.len() + self.shared.len()
     }
 
     fn give_back(&mut self) {
@@ -176,7 +174,7 @@ impl ToldGates {
 impl Holds for ToldGates {
     /// How many identifiers hold links.
     fn held(&self) -> usize {
-        self.gates.gates.len()
+        self.gates.held()
     }
 
     fn give_back(&mut self) {
@@ -200,74 +198,28 @@ struct Gates {
 #[derive(Default)]
 struct Gate {
     closed: bool,
-    links: Links,
+    links: Neighbours<Far>,
 }
 
-/// By the far end. Most identifiers have one or two links: these take a list, and no map's room.
-enum Links {
-    Few(Vec<(Identifier, Bond)>),
-    Many(HashMap<IdentifierHash, (Identifier, Bond)>),
+/// The far end of a link, and what stands.
+struct Far {
+    kind: u8,
+    text: Arc<str>,
+    bond: Bond,
 }
 
-/// How many are many.
-const MANY: usize = 16;
-
-impl Default for Links {
-    fn default() -> Self {
-        Links::Few(Vec::new())
-    }
-}
-
-impl Links {
-    /// Returns what stood before.
-    fn set(&mut self, far: &Identifier, bond: Option<Bond>) -> Option<Bond> {
-        let few = match self {
-            Links::Many(links) => {
-                let before = match bond {
-                    Some(bond) => links.insert(far.hash, (far.clone(), bond)),
-                    None => links.remove(&far.hash),
-                };
-                return before.map(|(_, bond)| bond);
-            }
-            Links::Few(few) => few,
-        };
-        let known = few.iter().position(|(known, _)| known.hash == far.hash);
-        match (known, bond) {
-            (Some(index), Some(bond)) => Some(std::mem::replace(&mut few[index].1, bond)),
-            (Some(index), None) => Some(few.swap_remove(index).1),
-            (None, Some(bond)) => {
-                few.reserve_exact(if few.is_empty() { 1 } else { few.len() / 2 + 1 });
-                few.push((far.clone(), bond));
-                if few.len() > MANY {
-                    let many = few.drain(..).map(|(far, bond)| (far.hash, (far, bond)));
-                    *self = Links::Many(many.collect());
-                }
-                None
-            }
-            (None, None) => None,
-        }
+impl Holds for Gates {
+    /// Identifiers that have links, or are closed.
+    fn held(&self) -> usize {
+        self.gates.len()
     }
 
-    fn is_empty(&self) -> bool {
-        match self {
-            Links::Few(few) => few.is_empty(),
-            Links::Many(links) => links.is_empty(),
-        }
-    }
-
-    fn for_each(&self, mut each: impl FnMut(&Identifier, Bond)) {
-        match self {
-            Links::Few(few) => few.iter().for_each(|(far, bond)| each(far, *bond)),
-            Links::Many(links) => links.values().for_each(|(far, bond)| each(far, *bond)),
-        }
+    fn give_back(&mut self) {
+        give_back(&mut self.gates);
     }
 }
 
 impl Gates {
-    fn give_back(&mut self) {
-        give_back(&mut self.gates);
-    }
-
     /// Changes a link and returns what stood before.
     fn change(
         &mut self,
@@ -275,7 +227,10 @@ impl Gates {
         far: &Identifier,
         bond: Option<Bond>,
     ) -> Option<Bond> {
-        self.gates.entry(near).or_default().links.set(far, bond)
+        let Identifier { hash, kind, text } = far;
+        let stands = bond.map(|bond| Far { kind: *kind, text: Arc::clone(text), bond });
+        let before = self.gates.entry(near).or_default().links.set(*hash, stands);
+        before.map(|before| before.bond)
     }
 
     /// Whether that turns the gate.
@@ -293,17 +248,18 @@ impl Gates {
         end: End,
         passed: &mut Vec<Passed>,
     ) {
+        // Near and far ends of links of gates that turned.
         let mut changed: HashSet<(IdentifierHash, IdentifierHash)> = HashSet::new();
         let mut touched: Vec<IdentifierHash> = turned.keys().copied().collect();
         for (mut change, before) in changes {
-            let near = match end {
-                End::One => change.one.hash,
-                End::Other => change.other.hash,
+            let (near, far) = match end {
+                End::One => (change.one.hash, change.other.hash),
+                End::Other => (change.other.hash, change.one.hash),
             };
             let closed = self.gates[&near].closed;
             let has_turned = turned.contains_key(&near);
             if has_turned {
-                changed.insert((change.one.hash, change.other.hash));
+                changed.insert((near, far));
             }
             if change.bond.is_none() {
                 touched.push(near);
@@ -315,19 +271,21 @@ impl Gates {
         }
         for identifier in turned.into_values() {
             let Gate { closed, links } = &self.gates[&identifier.hash];
-            links.for_each(|far, stands| {
-                let (one, other) = match end {
-                    End::One => (&identifier, far),
-                    End::Other => (far, &identifier),
-                };
-                let bond = through(*closed, Some(stands));
-                if !changed.contains(&(one.hash, other.hash))
-                    && bond != through(!*closed, Some(stands))
+            for (hash, far) in links.iter() {
+                let bond = through(*closed, Some(far.bond));
+                if changed.contains(&(identifier.hash, hash))
+                    || bond == through(!*closed, Some(far.bond))
                 {
-                    let (one, other) = (one.clone(), other.clone());
-                    passed.push(Passed::Link(LinkChange { one, other, bond }));
+                    continue;
                 }
-            });
+                let far = Identifier { hash, kind: far.kind, text: Arc::clone(&far.text) };
+                let near = identifier.clone();
+                let (one, other) = match end {
+                    End::One => (near, far),
+                    End::Other => (far, near),
+                };
+                passed.push(Passed::Link(LinkChange { one, other, bond }));
+            }
         }
         for near in touched {
             if self.gates.get(&near).is_some_and(|gate| gate.links.is_empty() && !gate.closed) {
