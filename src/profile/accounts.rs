@@ -47,19 +47,20 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Puts a partial in the place of what was brought before, which is returned.
-    pub fn replace(&mut self, number: u16, partial: Option<Partial>) -> Option<Partial> {
+    /// What is brought to an aggregate.
+    pub fn partial(&self, number: u16) -> Option<&Partial> {
+        let index = self.partials.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        Some(&self.partials[index].1)
+    }
+
+    /// Puts a partial in the place of what was brought before.
+    pub fn replace(&mut self, number: u16, partial: Option<Partial>) {
         let index = self.partials.binary_search_by_key(&number, |(number, _)| *number);
         match (index, partial) {
-            (Ok(index), Some(partial)) => {
-                Some(std::mem::replace(&mut self.partials[index].1, partial))
-            }
-            (Ok(index), None) => Some(self.partials.remove(index).1),
-            (Err(index), Some(partial)) => {
-                self.partials.insert(index, (number, partial));
-                None
-            }
-            (Err(_), None) => None,
+            (Ok(index), Some(partial)) => self.partials[index].1 = partial,
+            (Ok(index), None) => drop(self.partials.remove(index)),
+            (Err(index), Some(partial)) => self.partials.insert(index, (number, partial)),
+            (Err(_), None) => {}
         }
     }
 }

@@ -62,13 +62,10 @@ impl Members {
     ) {
         let holding = self.holdings.get_mut(&identifier).expect("an identifier that stays is here");
         for (number, partial) in partials {
-            match &mut self.totals {
-                Some(totals) => {
-                    let before = holding.replace(number, partial.clone());
-                    totals.replace_partial(plan, number, before.as_ref(), partial.as_ref());
-                }
-                None => drop(holding.replace(number, partial)),
+            if let Some(totals) = &mut self.totals {
+                totals.replace_partial(plan, number, holding.partial(number), partial.as_ref());
             }
+            holding.replace(number, partial);
         }
     }
 

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use accounts::{Accounts, Posting};
 use people::{Arrival, People};
 pub use people::{Belonging, Change, Person, PersonState};
+pub use sessions::{InSession, session_columns};
 
 use crate::decode::admit::RowChange;
 use crate::flow::{Concat, Concatenate, Exchange, Map, Stream, keeping};

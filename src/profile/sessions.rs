@@ -12,6 +12,7 @@ use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::row::Datum;
 use crate::spec::plan::{AggregateInput, Function, Plan, Sessions};
+use crate::time::Micros;
 
 /// The sessions of one source.
 pub struct OverSessions {
@@ -66,7 +67,12 @@ impl OverSessions {
             return;
         }
         let of = &self.plan.sessions[self.index];
-        let batch = batch(of, &told);
+        let rows = told.iter().map(|(_, alike, _)| {
+            let Alike { brought, time, number, start, seconds, events, .. } = alike;
+            let (time, number, start) = (*time, *number, *start);
+            InSession { brought, time, number, start, seconds: *seconds, events: *events }
+        });
+        let batch = session_columns(of, &rows.collect::<Vec<_>>());
         for (input, window) in of.inputs.iter().zip(&self.window_of) {
             self.input(input, *window, &batch, &told, values);
         }
@@ -116,29 +122,40 @@ impl OverSessions {
     }
 }
 
+/// A row as aggregates look at it over sessions.
+pub struct InSession<'a> {
+    /// The columns that it brings, as one value.
+    pub brought: &'a Datum,
+    pub time: Micros,
+    /// Of its session: the number from 1, and what there is of it.
+    pub number: i64,
+    pub start: Micros,
+    pub seconds: i64,
+    pub events: i64,
+}
+
 /// The columns of [`Sessions::schema`].
-fn batch(of: &Sessions, told: &[(Component, Alike, i64)]) -> RecordBatch {
+pub fn session_columns(of: &Sessions, rows: &[InSession<'_>]) -> RecordBatch {
     let column = |index: usize, values: Vec<Option<Datum>>| -> ArrayRef {
         columns::array(of.schema.field(index).data_type(), values.iter().map(Option::as_ref))
     };
     let brought = |index: usize| {
-        let values = told.iter().map(|(_, alike, _)| match &alike.brought {
+        let values = rows.iter().map(|row| match row.brought {
             Datum::Struct(values) => values[index].clone(),
             other => unreachable!("{other:?} brings no columns"),
         });
         column(index, values.collect())
     };
     let mut columns: Vec<ArrayRef> = (0..of.brings).map(brought).collect();
-    let own: [fn(&Alike) -> Datum; 5] = [
-        |alike| Datum::Timestamp(alike.time),
-        |alike| Datum::Integer(alike.number),
-        |alike| Datum::Timestamp(alike.start),
-        |alike| Datum::Integer(alike.seconds),
-        |alike| Datum::Integer(alike.events),
+    let own: [fn(&InSession<'_>) -> Datum; 5] = [
+        |row| Datum::Timestamp(row.time),
+        |row| Datum::Integer(row.number),
+        |row| Datum::Timestamp(row.start),
+        |row| Datum::Integer(row.seconds),
+        |row| Datum::Integer(row.events),
     ];
     for value in own {
-        let values = told.iter().map(|(_, alike, _)| Some(value(alike))).collect();
-        columns.push(column(columns.len(), values));
+        columns.push(column(columns.len(), rows.iter().map(|row| Some(value(row))).collect()));
     }
     RecordBatch::try_new(Arc::clone(&of.schema), columns).expect("of the types of the plan")
 }

@@ -41,12 +41,12 @@ impl Totals {
     }
 
     /// Takes in what an identifier holds now, instead of what it held before.
-    pub fn replace(
+    pub fn replace<'a>(
         &mut self,
         plan: &Plan,
         identifier: IdentifierHash,
-        before: Option<&Holding>,
-        after: Option<&Holding>,
+        before: Option<&'a Holding>,
+        after: Option<&'a Holding>,
     ) {
         let name = |holding: &Holding| {
             (holding.kind, holding.first_seen, Arc::clone(&holding.text), identifier)
@@ -58,12 +58,15 @@ impl Totals {
             }
             self.names.extend(name_after);
         }
-        let (before, after) = (partials(before), partials(after));
-        for (number, partial) in before.iter().filter(|partial| !holds(after, partial)) {
-            self.add(plan, *number, partial, -1);
+        let partials = |of: Option<&'a Holding>| of.map_or(&[][..], |of| &of.partials);
+        for (number, partial) in partials(before) {
+            let now = after.and_then(|after| after.partial(*number));
+            self.replace_partial(plan, *number, Some(partial), now);
         }
-        for (number, partial) in after.iter().filter(|partial| !holds(before, partial)) {
-            self.add(plan, *number, partial, 1);
+        for (number, partial) in partials(after) {
+            if before.and_then(|before| before.partial(*number)).is_none() {
+                self.replace_partial(plan, *number, None, Some(partial));
+            }
         }
     }
 
@@ -130,13 +133,4 @@ impl Total {
             sum => unreachable!("{sum:?} of an extreme"),
         }
     }
-}
-
-fn partials(holding: Option<&Holding>) -> &[(u16, Partial)] {
-    holding.map_or(&[], |holding| &holding.partials)
-}
-
-fn holds(partials: &[(u16, Partial)], (number, partial): &(u16, Partial)) -> bool {
-    let index = partials.binary_search_by_key(number, |(number, _)| *number);
-    index.is_ok_and(|index| partials[index].1 == *partial)
 }

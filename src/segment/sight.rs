@@ -22,7 +22,7 @@ impl Sight {
         let conditions = plan.outputs.iter().filter_map(|output| output.condition.as_ref());
         let instants = plan.instants.iter().map(|instant| &instant.at);
         let mut all = derived.chain(conditions).chain(instants).chain(ranked(plan));
-        profile[0] = all.any(|expression| expression.columns().contains(&0));
+        profile[0] = all.any(|expression| expression.uses(0));
         Sight::through(plan, profile)
     }
 

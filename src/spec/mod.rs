@@ -81,9 +81,8 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
     let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
     // What follows the last line is on it, or on the next.
     let before = format!("{before}.");
-    let (count, last) =
-        (diagnostic::lines(&before).count(), diagnostic::lines(&before).last().unwrap_or_default());
-    let place = Place { line: count, column: last.chars().count() };
+    let lines: Vec<&str> = diagnostic::lines(&before).collect();
+    let place = Place { line: lines.len(), column: lines[lines.len() - 1].chars().count() };
     let message = "this is no text in UTF-8: save the file in it".to_owned();
     Diagnostics::new(path, &text, vec![Diagnostic { place, message }])
 }

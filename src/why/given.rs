@@ -1,14 +1,12 @@
 //! What a person's rows give to some aggregates: as they say it themselves, or in their sessions.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, RecordBatch};
 use serde::Serialize;
 
 use super::history::Standing;
 use super::value::Value;
 use crate::columns;
 use crate::decode::{evaluate, matches};
+use crate::profile::{InSession, session_columns};
 use crate::row::Datum;
 use crate::spec::plan::{Plan, Sessions};
 use crate::time::{Micros, SECOND, rfc3339};
@@ -75,9 +73,15 @@ fn in_sessions(of: &Sessions, plan: &Plan, aggregates: &[u16], all: &mut [(bool,
     let mut all: Vec<&mut (bool, Given<'_>)> = all.iter_mut().filter(brings).collect();
     let times: Vec<Micros> = all.iter().map(|(_, given)| given.standing.row.time).collect();
     let sessions = part(of.gap, &times);
-    let rows = all.iter().zip(&sessions);
-    let rows: Vec<_> = rows.map(|((_, given), session)| (given.standing, *session)).collect();
-    let batch = batch(of, &rows);
+    let rows = all.iter().zip(&sessions).map(|((_, given), session)| InSession {
+        brought: brought(of, given.standing).expect("it brings something"),
+        time: given.standing.row.time,
+        number: session.number,
+        start: session.start,
+        seconds: session.seconds(),
+        events: session.events,
+    });
+    let batch = session_columns(of, &rows.collect::<Vec<_>>());
     for input in of.inputs.iter().filter(|input| aggregates.contains(&input.aggregate)) {
         let counts = input.condition.as_ref().map(|condition| matches(condition, &batch).0);
         let values = input.argument.as_ref().map(|argument| evaluate(argument, &batch).0);
@@ -113,32 +117,6 @@ fn part(gap: Micros, times: &[Micros]) -> Vec<Session> {
         sessions.extend(times.iter().map(|_| Session { number, start, end, events }));
     }
     sessions
-}
-
-/// The columns of [`Sessions::schema`].
-fn batch(of: &Sessions, rows: &[(&Standing, Session)]) -> RecordBatch {
-    let column = |index: usize, values: Vec<Option<Datum>>| -> ArrayRef {
-        columns::array(of.schema.field(index).data_type(), values.iter().map(Option::as_ref))
-    };
-    let field = |row: &Standing, index: usize| match brought(of, row) {
-        Some(Datum::Struct(values)) => values[index].clone(),
-        other => unreachable!("{other:?} brings no columns"),
-    };
-    let mut columns: Vec<ArrayRef> = (0..of.brings)
-        .map(|index| column(index, rows.iter().map(|(row, _)| field(row, index)).collect()))
-        .collect();
-    let own: [fn(Micros, &Session) -> Datum; 5] = [
-        |time, _| Datum::Timestamp(time),
-        |_, session| Datum::Integer(session.number),
-        |_, session| Datum::Timestamp(session.start),
-        |_, session| Datum::Integer(session.seconds()),
-        |_, session| Datum::Integer(session.events),
-    ];
-    for value in own {
-        let values = rows.iter().map(|(row, session)| Some(value(row.row.time, session)));
-        columns.push(column(columns.len(), values.collect()));
-    }
-    RecordBatch::try_new(Arc::clone(&of.schema), columns).expect("of the types of the plan")
 }
 
 impl Session {
