@@ -75,7 +75,7 @@ fn visit(array: &dyn Array, rows: &mut Rows<'_>, take: &mut Take<'_>) {
             primitives::<Float32Type>(array, rows, |v| Datum::Number(v.into()), take)
         }
         DataType::Decimal128(..) => {
-            primitives::<Decimal128Type>(array, rows, Datum::Decimal, take);
+            primitives::<Decimal128Type>(array, rows, Datum::decimal, take);
         }
         DataType::Date32 => primitives::<Date32Type>(array, rows, Datum::Date, take),
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
@@ -194,7 +194,7 @@ fn build(data_type: &DataType, values: &mut dyn Iterator<Item = Option<&Datum>>)
         DataType::Decimal128(precision, scale) => Arc::new(
             Decimal128Array::from_iter(values.map(|value| {
                 value.map(|value| match value {
-                    Datum::Decimal(value) => *value,
+                    Datum::Decimal(value) => value.get(),
                     found => other(found),
                 })
             }))
@@ -306,7 +306,7 @@ mod tests {
             (DataType::Int32, vec![Datum::Integer(-5), Datum::Integer(7)]),
             (DataType::UInt64, vec![Datum::Integer(0), Datum::Integer(i64::MAX)]),
             (DataType::Float64, vec![Datum::Number(0.1), Datum::Number(-1e300)]),
-            (DataType::Decimal128(12, 2), vec![Datum::Decimal(12345), Datum::Decimal(-1)]),
+            (DataType::Decimal128(12, 2), vec![Datum::decimal(12345), Datum::decimal(-1)]),
             (DataType::Utf8, vec![text(""), text("zoë")]),
             (DataType::Utf8View, vec![text("a text longer than twelve bytes"), text("x")]),
             (DataType::LargeUtf8, vec![text("x")]),

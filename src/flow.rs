@@ -23,7 +23,6 @@ pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};
 
-pub type Scope<'scope> = timely::dataflow::Scope<'scope, Tick>;
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
 
 /// What arrives with a tick, in the pieces in which it came: one long vector would be grown, and so

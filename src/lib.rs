@@ -2,7 +2,8 @@
 
 pub mod columns;
 pub mod decode;
-pub mod flow;
+pub mod few;
+mod flow;
 pub mod generate;
 pub mod held;
 pub mod identity;

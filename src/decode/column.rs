@@ -116,7 +116,7 @@ impl Column {
             (Column::Integer(builder), Some(Datum::Integer(value))) => builder.append_value(*value),
             (Column::Number(builder), Some(Datum::Number(value))) => builder.append_value(*value),
             (Column::Decimal(builder, ..), Some(Datum::Decimal(value))) => {
-                builder.append_value(*value);
+                builder.append_value(value.get());
             }
             (Column::Boolean(builder), Some(Datum::Boolean(value))) => builder.append_value(*value),
             (Column::Timestamp(builder), Some(Datum::Timestamp(value))) => {

@@ -308,11 +308,11 @@ mod tests {
         let cents = Decimal128Array::from(vec![1_500, 1_505, 99_999_999]);
         let cents = cents.with_precision_and_scale(12, 3).unwrap();
         let (values, faults) = read(cents, Type::Decimal(6, 2));
-        assert_eq!(values, [Some(Datum::Decimal(150)), None, None]);
+        assert_eq!(values, [Some(Datum::decimal(150)), None, None]);
         assert_eq!(faults.len(), 2);
 
         let (values, faults) = read(Float64Array::from(vec![0.1, 0.125]), Type::Decimal(12, 2));
-        assert_eq!(values, [Some(Datum::Decimal(10)), Some(Datum::Decimal(13))]);
+        assert_eq!(values, [Some(Datum::decimal(10)), Some(Datum::decimal(13))]);
         assert!(faults.is_empty());
 
         let (values, faults) = read(Float64Array::from(vec![f64::NAN, 1.5]), Type::Number);
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(faults, ["0 out_of_range 18446744073709551615 does not fit integer"]);
 
         let (values, faults) = read(StringArray::from(vec!["0.29", "x"]), Type::Decimal(12, 2));
-        assert_eq!(values, [Some(Datum::Decimal(29)), None]);
+        assert_eq!(values, [Some(Datum::decimal(29)), None]);
         assert_eq!(faults, ["1 wrong_type expected a decimal(12,2): x is not a number"]);
 
         let (values, faults) = read(BinaryArray::from(vec![&b"ok"[..], b"\xff"]), Type::Text);

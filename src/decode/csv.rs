@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(
             row(0),
             [
-                Some(Datum::Decimal(10)),
+                Some(Datum::decimal(10)),
                 Some(text("a")),
                 Some(Datum::Boolean(false)),
                 Some(Datum::List([text("x"), text("y")].into())),

@@ -335,8 +335,8 @@ mod tests {
         assert!(one(Type::Number, "\"NaN\"").unwrap_err().starts_with("wrong_type"));
         let money = || Type::Decimal(12, 2);
         // As a double, 0.29 × 100 is 28.999….
-        assert_eq!(one(money(), "0.29"), Ok(Some(Datum::Decimal(29))));
-        assert_eq!(one(money(), "\"1e3\""), Ok(Some(Datum::Decimal(100_000))));
+        assert_eq!(one(money(), "0.29"), Ok(Some(Datum::decimal(29))));
+        assert_eq!(one(money(), "\"1e3\""), Ok(Some(Datum::decimal(100_000))));
         assert_eq!(
             one(money(), "0.125").unwrap_err(),
             "out_of_range $.v: 0.125 has 3 fraction digits, decimal(12,2) has room for 2"

@@ -18,6 +18,7 @@ pub struct Cluster {
 
 /// A person: a connected component of the links that count.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(C, packed(8))]
 pub struct Component(pub u128);
 
 impl Component {

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::few::{FewCounts, count};
 use super::guards::Rule;
 use crate::decode::admit::RowChange;
+use crate::few::FewMap;
 use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
@@ -73,11 +73,11 @@ impl Statement {
 #[derive(Default)]
 struct Said {
     /// By type and source, the identifiers that its rows name, with how many rows.
-    rows: HashMap<(u8, u16, IdentifierHash), (Arc<str>, i32)>,
+    rows: FewMap<(u8, u16, IdentifierHash), (Arc<str>, i32), 1>,
     /// How many identifiers of a type each source names.
-    named: FewCounts<(u8, u16), 2>,
+    named: FewMap<(u8, u16), u32, 2>,
     /// How many identifiers of a type two sources both name, the lesser source first.
-    in_common: FewCounts<(u8, u16, u16), 1>,
+    in_common: FewMap<(u8, u16, u16), u32, 1>,
 }
 
 /// One worker's share of what sources say.
@@ -150,7 +150,7 @@ impl Said {
     fn add(&mut self, identifier: &Identifier, source: u16, sources: u16, diff: i32) -> bool {
         let Identifier { hash, kind, text } = identifier;
         let key = (*kind, source, *hash);
-        let (_, rows) = self.rows.entry(key).or_insert_with(|| (Arc::clone(text), 0));
+        let (_, rows) = self.rows.get_or_insert_with(key, || (Arc::clone(text), 0));
         let was_named = *rows > 0;
         *rows += diff;
         let is_named = *rows > 0;
@@ -160,11 +160,12 @@ impl Said {
         if was_named == is_named {
             return false;
         }
-        count(&mut self.named, (*kind, source), is_named);
+        let one = if is_named { 1 } else { -1 };
+        self.named.count((*kind, source), one);
         for other in (0..sources).filter(|other| *other != source) {
             if self.names(*kind, other, *hash) {
                 let pair = (*kind, source.min(other), source.max(other));
-                count(&mut self.in_common, pair, is_named);
+                self.in_common.count(pair, one);
             }
         }
         true
@@ -177,14 +178,13 @@ impl Said {
     /// Where a source of records and another one name identifiers of one type, but none in common.
     fn disagreements(&self, records: &[bool], about: &Identifier) -> Vec<Conflict> {
         let mut found = Vec::new();
-        let mut named: Vec<(u8, u16)> = self.named.iter().map(|(key, _)| *key).collect();
-        named.sort_unstable();
+        let named: Vec<(u8, u16)> = self.named.keys().copied().collect();
         for (kind, source) in named.iter().filter(|(_, source)| records[usize::from(*source)]) {
             for (_, other) in named.iter().filter(|(of, other)| of == kind && other != source) {
                 // Of two sources of records the first tells.
                 let told = records[usize::from(*other)] && other < source;
                 let pair = (*kind, *source.min(other), *source.max(other));
-                if told || self.in_common.iter().any(|(key, _)| *key == pair) {
+                if told || self.in_common.get(&pair).is_some() {
                     continue;
                 }
                 found.push(Conflict::Disagreement {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::cluster::Component;
-use super::few::Neighbours;
 use super::links::{Bond, LinkChange};
+use crate::few::FewMap;
 use crate::held::give_back;
 use crate::row::{Identifier, IdentifierHash};
 
@@ -18,12 +18,12 @@ pub(super) struct Node {
     pub identifier: Identifier,
     /// The person as last told.
     pub component: Component,
-    neighbours: Neighbours<Bond>,
+    neighbours: FewMap<IdentifierHash, Bond, 1>,
 }
 
 impl Node {
     pub fn neighbours(&self) -> impl Iterator<Item = (IdentifierHash, Bond)> + '_ {
-        self.neighbours.iter().map(|(hash, bond)| (hash, *bond))
+        self.neighbours.iter().map(|(hash, bond)| (*hash, *bond))
     }
 
     pub fn is_lonely(&self) -> bool {
@@ -61,7 +61,7 @@ impl Graph {
     /// Adds an identifier that was alone.
     pub fn add(&mut self, identifier: &Identifier) {
         let component = Component::alone(identifier.hash);
-        let neighbours = Neighbours::default();
+        let neighbours = FewMap::default();
         let identifier = identifier.clone();
         self.nodes.insert(identifier.hash, Node { identifier, component, neighbours });
     }
@@ -89,7 +89,7 @@ impl Graph {
         while let Some(hash) = order.get(next) {
             next += 1;
             let neighbours = self.node(*hash).neighbours.iter();
-            let fresh = neighbours.map(|(hash, _)| hash).filter(|hash| reached.insert(*hash));
+            let fresh = neighbours.map(|(hash, _)| *hash).filter(|hash| reached.insert(*hash));
             let fresh: SmallVec<[IdentifierHash; 8]> = fresh.collect();
             order.extend(fresh);
         }
@@ -143,7 +143,7 @@ struct Search<'graph> {
     /// Reached, their links not yet followed.
     waiting: VecDeque<IdentifierHash>,
     /// Links to follow.
-    links: Vec<Box<dyn Iterator<Item = (IdentifierHash, &'graph Bond)> + 'graph>>,
+    links: Vec<Box<dyn Iterator<Item = &'graph IdentifierHash> + 'graph>>,
 }
 
 enum Step {
@@ -169,11 +169,11 @@ impl Searches<'_> {
         let hash = loop {
             if let Some(links) = search.links.last_mut() {
                 match links.next() {
-                    Some((hash, _)) => break hash,
+                    Some(hash) => break *hash,
                     None => drop(search.links.pop()),
                 }
             } else if let Some(next) = search.waiting.pop_front() {
-                search.links.push(self.graph.node(next).neighbours.iter());
+                search.links.push(Box::new(self.graph.node(next).neighbours.keys()));
             } else {
                 return Step::Ended;
             }

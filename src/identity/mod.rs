@@ -17,7 +17,6 @@ mod cluster;
 mod components;
 mod conflicts;
 mod directory;
-mod few;
 mod graph;
 mod guards;
 #[cfg(test)]

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::conflicts::{Conflict, ConflictChange};
-use super::few::{FewCounts, Neighbours, count};
 use super::links::{Bond, LinkChange};
+use crate::few::FewMap;
 use crate::held::{Holds, give_back};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
@@ -65,7 +64,7 @@ pub(super) struct CountingGates {
     limits: Vec<Option<u32>>,
     gates: Gates,
     /// By identifier: how many of each more trusted type it is linked with.
-    counts: HashMap<IdentifierHash, FewCounts<u8, 2>>,
+    counts: HashMap<IdentifierHash, FewMap<u8, u32, 2>>,
     /// Those that are shared, as last told.
     shared: HashMap<IdentifierHash, (u8, u32)>,
 }
@@ -91,16 +90,17 @@ impl CountingGates {
             let (near, now) = (other.hash, is_linked(*bond));
             let before = self.gates.change(near, one, *bond);
             if is_more_trusted && now != is_linked(before) {
-                count(self.counts.entry(near).or_default(), kind, now);
+                self.counts.entry(near).or_default().count(kind, if now { 1 } else { -1 });
             }
             changes.push((change, before));
         }
         let mut turned = HashMap::new();
         for (hash, identifier) in touched {
             let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
-            let counts = self.counts.get(&hash).map(SmallVec::as_slice).unwrap_or_default();
-            let by = counts.iter().filter(|(_, count)| *count > limit).min().copied();
-            if counts.is_empty() {
+            let counts = self.counts.get(&hash);
+            let over = |(kind, count): (&u8, &u32)| (*count > limit).then_some((*kind, *count));
+            let by = counts.and_then(|counts| counts.iter().find_map(over));
+            if counts.is_some_and(FewMap::is_empty) {
                 self.counts.remove(&hash);
             }
             if self.gates.close(hash, by.is_some()) {
@@ -198,7 +198,7 @@ struct Gates {
 #[derive(Default)]
 struct Gate {
     closed: bool,
-    links: Neighbours<Far>,
+    links: FewMap<IdentifierHash, Far, 1>,
 }
 
 /// The far end of a link, and what stands.
@@ -273,12 +273,12 @@ impl Gates {
             let Gate { closed, links } = &self.gates[&identifier.hash];
             for (hash, far) in links.iter() {
                 let bond = through(*closed, Some(far.bond));
-                if changed.contains(&(identifier.hash, hash))
+                if changed.contains(&(identifier.hash, *hash))
                     || bond == through(!*closed, Some(far.bond))
                 {
                     continue;
                 }
-                let far = Identifier { hash, kind: far.kind, text: Arc::clone(&far.text) };
+                let far = Identifier { hash: *hash, kind: far.kind, text: Arc::clone(&far.text) };
                 let near = identifier.clone();
                 let (one, other) = match end {
                     End::One => (near, far),

@@ -4,13 +4,9 @@
 //! the values themselves have to be known there: then these travel, as they come and go, because
 //! the same value may be held by several identifiers.
 
-use std::hash::Hash;
-
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
-
 use super::ordered::Ordered;
 use super::partial::Partial;
+use crate::few::FewMap;
 use crate::row::Datum;
 use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
@@ -23,9 +19,9 @@ pub enum Account {
     /// Extremes of values that may be taken back, and the newest values.
     Ordered(Ordered),
     /// Values that travel, each with how many rows have it.
-    Values(HashMap<Datum, u32>),
+    Values(FewMap<Datum, u32>),
     /// Likewise, with the times of the rows.
-    Dated(HashMap<(Micros, Datum), u32>),
+    Dated(FewMap<(Micros, Datum), u32>),
 }
 
 /// What of an aggregate's values travels to the person.
@@ -50,8 +46,8 @@ fn travels(function: Function) -> Travels {
 impl Account {
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
-            _ if is_dated(aggregate) => Account::Dated(HashMap::new()),
-            function if travels(function) != Travels::Nothing => Account::Values(HashMap::new()),
+            _ if is_dated(aggregate) => Account::Dated(FewMap::default()),
+            function if travels(function) != Travels::Nothing => Account::Values(FewMap::default()),
             Function::Recent(_) => Account::Ordered(Ordered::default()),
             Function::Min | Function::Max | Function::First | Function::Last
                 if aggregate.retracts =>
@@ -81,11 +77,11 @@ impl Account {
                 }
             }
             Account::Values(values) => {
-                let came = count(values, value.clone(), diff);
+                let came = presence(values.count(value.clone(), diff));
                 return if travels(function) == Travels::Rows { diff } else { came };
             }
             Account::Dated(values) => {
-                let came = count(values, (time, value.clone()), diff);
+                let came = presence(values.count((time, value.clone()), diff));
                 return if travels(function) == Travels::Rows { diff } else { came };
             }
         }
@@ -136,20 +132,7 @@ pub fn is_dated(aggregate: &Aggregate) -> bool {
     matches!(aggregate.function, Function::Timeline | Function::Funnel { .. })
 }
 
-/// Rows of a tick come in any order, so a count may be below zero (here: wrapped) for a moment.
-/// Tells whether the value came (1) or went (-1).
-fn count<V: Eq + Hash>(values: &mut HashMap<V, u32>, value: V, diff: i64) -> i64 {
-    let (before, after) = match values.entry(value) {
-        Entry::Vacant(vacant) => (0, *vacant.insert(0u32.wrapping_add_signed(diff as i32))),
-        Entry::Occupied(mut count) => {
-            let before = *count.get();
-            *count.get_mut() = before.wrapping_add_signed(diff as i32);
-            let after = *count.get();
-            if after == 0 {
-                count.remove();
-            }
-            (before, after)
-        }
-    };
+/// Whether a value came (1) or went (-1) as its count changed.
+fn presence((before, after): (u32, u32)) -> i64 {
     (after > 0) as i64 - (before > 0) as i64
 }

@@ -3,17 +3,12 @@
 //!
 //! Each kind keeps its values so that one that comes or goes costs no walk over the others.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
-
-use hashbrown::HashMap;
-use hashbrown::hash_map;
-
 use super::aggregate::Account;
 use super::funnel::Funnel;
 use super::halves::Halves;
 use super::partial::in_38_digits;
 use super::tally::Tally;
+use crate::few::FewMap;
 use crate::row::Datum;
 use crate::spec::MOST_VALUES;
 use crate::spec::plan::{Aggregate, Function};
@@ -22,8 +17,7 @@ use crate::time::Micros;
 #[derive(Debug)]
 pub enum Gathered {
     /// Each value once for every identifier that brings it.
-    Distinct(HashMap<Datum, i64>),
-    Sorted(BTreeMap<Datum, i64>),
+    Distinct(FewMap<Datum, i64>),
     Tally(Tally),
     Halves(Halves),
     Funnel(Funnel),
@@ -35,8 +29,7 @@ impl Gathered {
     /// Of an aggregate whose values travel, or whose rows come with their sessions.
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
-            Function::CountDistinct => Gathered::Distinct(HashMap::new()),
-            Function::Distinct => Gathered::Sorted(BTreeMap::new()),
+            Function::CountDistinct | Function::Distinct => Gathered::Distinct(FewMap::default()),
             Function::Mode | Function::Top(_) => Gathered::Tally(Tally::default()),
             Function::Median => Gathered::Halves(Halves::default()),
             Function::Funnel { within, steps } => Gathered::Funnel(Funnel::new(within, steps)),
@@ -47,18 +40,9 @@ impl Gathered {
     /// Takes a value in `diff` times, or back: never more often than it is there.
     pub fn add(&mut self, aggregate: &Aggregate, time: Micros, value: &Datum, diff: i64) {
         match self {
-            Gathered::Distinct(values) => match values.entry(value.clone()) {
-                hash_map::Entry::Occupied(count) if count.get() + diff == 0 => {
-                    count.remove();
-                }
-                entry => *entry.or_insert(0) += diff,
-            },
-            Gathered::Sorted(values) => match values.entry(value.clone()) {
-                btree_map::Entry::Occupied(count) if count.get() + diff == 0 => {
-                    count.remove();
-                }
-                entry => *entry.or_insert(0) += diff,
-            },
+            Gathered::Distinct(values) => {
+                values.count(value.clone(), diff);
+            }
             Gathered::Tally(tally) => tally.add(value, diff),
             Gathered::Halves(halves) => halves.add(value, diff),
             Gathered::Funnel(funnel) => match value {
@@ -74,7 +58,6 @@ impl Gathered {
     pub fn is_empty(&self) -> bool {
         match self {
             Gathered::Distinct(values) => values.is_empty(),
-            Gathered::Sorted(values) => values.is_empty(),
             Gathered::Tally(tally) => tally.is_empty(),
             Gathered::Halves(halves) => halves.is_empty(),
             Gathered::Funnel(funnel) => funnel.is_empty(),
@@ -85,8 +68,10 @@ impl Gathered {
     /// The aggregate's value; `None` is null.
     pub fn value(&self, aggregate: &Aggregate) -> Option<Datum> {
         match (self, aggregate.function) {
-            (Gathered::Distinct(values), _) => Some(Datum::Integer(values.len() as i64)),
-            (Gathered::Sorted(values), _) => {
+            (Gathered::Distinct(values), Function::CountDistinct) => {
+                Some(Datum::Integer(values.len() as i64))
+            }
+            (Gathered::Distinct(values), _) => {
                 let first = values.keys().take(MOST_VALUES as usize).cloned();
                 Some(Datum::List(first.collect()))
             }
@@ -119,8 +104,8 @@ fn mean(one: &Datum, other: &Datum) -> Option<Datum> {
         }
         (Datum::Number(one), Datum::Number(other)) => Some(Datum::Number(one.midpoint(*other))),
         (Datum::Decimal(one), Datum::Decimal(other)) => {
-            let mean = one.checked_add(*other)?.checked_mul(5)?;
-            in_38_digits(mean).map(Datum::Decimal)
+            let mean = one.get().checked_add(other.get())?.checked_mul(5)?;
+            in_38_digits(mean).map(Datum::decimal)
         }
         (one, other) => unreachable!("the plan takes no mean of {one:?} and {other:?}"),
     }
@@ -147,9 +132,9 @@ mod tests {
         assert_eq!(median(&large), Some(Datum::Number(9.223372036854776e18)));
         let numbers = [0.1, 0.2, 0.4, 1e300].map(Datum::Number);
         assert_eq!(median(&numbers), Some(Datum::Number(0.30000000000000004)));
-        let decimals = [125, 130, -400, 9_999].map(Datum::Decimal);
-        assert_eq!(median(&decimals), Some(Datum::Decimal(1_275)));
-        let too_large = [10i128.pow(38) - 1; 2].map(Datum::Decimal);
+        let decimals = [125, 130, -400, 9_999].map(Datum::decimal);
+        assert_eq!(median(&decimals), Some(Datum::decimal(1_275)));
+        let too_large = [10i128.pow(38) - 1; 2].map(Datum::decimal);
         assert_eq!(median(&too_large), None);
     }
 }

@@ -4,7 +4,6 @@
 //! memory; for one of many the totals are kept.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::accounts::Holding;
@@ -12,6 +11,7 @@ use super::gathered::Gathered;
 use super::partial::Partial;
 use super::timeline::{Looks, Timeline, Told};
 use super::totals::Totals;
+use crate::few::FewMap;
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -25,15 +25,15 @@ const FEW: usize = 8;
 pub struct Members {
     /// As last settled.
     pub id: Option<IdentifierHash>,
-    pub holdings: BTreeMap<IdentifierHash, Box<Holding>>,
+    pub holdings: FewMap<IdentifierHash, Box<Holding>, 1>,
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
     identifiers: Arc<[(u8, Arc<str>)]>,
     /// By aggregate whose values travel, or whose rows come with sessions; those without any are
     /// left out.
-    gathered: BTreeMap<u16, Gathered>,
+    gathered: FewMap<u16, Gathered>,
     /// By index of `Plan::sessions`; those without any row are left out.
-    timelines: BTreeMap<u16, Timeline>,
+    timelines: FewMap<u16, Timeline>,
     /// When time alone changes something next; other entries of the queue are out of date.
     pub turn: Option<Micros>,
 }
@@ -81,7 +81,7 @@ impl Members {
     /// Takes in what became of a value in a tick.
     pub fn gather(&mut self, plan: &Plan, number: u16, time: Micros, value: &Datum, diff: i64) {
         let aggregate = &plan.aggregates[number as usize];
-        let gathered = self.gathered.entry(number).or_insert_with(|| Gathered::new(aggregate));
+        let gathered = self.gathered.get_or_insert_with(number, || Gathered::new(aggregate));
         gathered.add(aggregate, time, value, diff);
         if gathered.is_empty() {
             self.gathered.remove(&number);
@@ -97,7 +97,7 @@ impl Members {
         now: Micros,
     ) -> Told {
         let mut told = Told::new();
-        let timeline = self.timelines.entry(index).or_default();
+        let timeline = self.timelines.get_or_insert_with(index, Timeline::default);
         timeline.change(looks, rows, now, &mut told);
         if timeline.is_empty() {
             self.timelines.remove(&index);
@@ -117,7 +117,7 @@ impl Members {
     /// Brings what is kept up to date with the identifiers that joined and left.
     pub fn settle(&mut self, plan: &Plan, joined: &[IdentifierHash], left: &[Holding]) {
         if self.totals.is_none() && self.holdings.len() > MANY {
-            self.totals = Some(Box::new(Totals::of(plan, &self.holdings)));
+            self.totals = Some(Box::new(Totals::of(plan, self.holdings.iter())));
         } else if self.totals.is_some() && self.holdings.len() < FEW {
             self.totals = None;
         }

@@ -1,9 +1,7 @@
 //! Values in order, each as often as it is held: what extremes need where values can be taken back.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use super::partial::Partial;
+use crate::few::FewMap;
 use crate::row::Datum;
 use crate::spec::plan::Function;
 use crate::time::Micros;
@@ -11,38 +9,25 @@ use crate::time::Micros;
 /// A multiset in the order of (time, value). Where time decides nothing it is 0.
 #[derive(Clone, Debug, Default)]
 pub struct Ordered {
-    items: BTreeMap<(Micros, Datum), u32>,
+    items: FewMap<(Micros, Datum), u32>,
     /// All of them, each as often as it is held.
     number: usize,
 }
 
 impl Ordered {
-    /// Takes a value in `diff` times, or back. Rows of a tick come in any order, so a count may be
-    /// below zero (here: wrapped) for a moment.
+    /// Takes a value in `diff` times, or back.
     pub fn add(&mut self, time: Micros, value: Datum, diff: i64) {
         self.number = self.number.wrapping_add_signed(diff as isize);
-        match self.items.entry((time, value)) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(0u32.wrapping_add_signed(diff as i32));
-            }
-            Entry::Occupied(mut count) => {
-                *count.get_mut() = count.get().wrapping_add_signed(diff as i32);
-                if *count.get() == 0 {
-                    count.remove();
-                }
-            }
-        }
+        self.items.count((time, value), diff);
     }
 
     /// Forgets all but the newest so many: of values that are never taken back.
     pub fn keep_newest(&mut self, number: usize) {
         while self.number > number {
-            let Some(mut oldest) = self.items.first_entry() else { return };
+            let Some((oldest, _)) = self.items.first() else { return };
+            let oldest = oldest.clone();
             self.number -= 1;
-            *oldest.get_mut() -= 1;
-            if *oldest.get() == 0 {
-                oldest.remove();
-            }
+            self.items.count(oldest, -1);
         }
     }
 
@@ -52,8 +37,8 @@ impl Ordered {
 
     /// What the function looks for among them; `None` if there is nothing.
     pub fn leading(&self, function: Function) -> Option<Partial> {
-        let least = || self.items.first_key_value().map(|(item, _)| item.clone());
-        let greatest = || self.items.last_key_value().map(|(item, _)| item.clone());
+        let least = || self.items.first().map(|(item, _)| item.clone());
+        let greatest = || self.items.last().map(|(item, _)| item.clone());
         match function {
             Function::Min => least().map(|(_, value)| Partial::Value(value)),
             Function::Max => greatest().map(|(_, value)| Partial::Value(value)),

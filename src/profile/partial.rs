@@ -90,7 +90,7 @@ impl Partial {
             }
             (Partial::Integers { count, sum }, Datum::Decimal(value)) => {
                 *count += diff;
-                *sum = sum.wrapping_add(value.wrapping_mul(diff as i128));
+                *sum = sum.wrapping_add(value.get().wrapping_mul(diff as i128));
             }
             (Partial::Numbers(numbers), Datum::Number(value)) => {
                 numbers.count += diff;
@@ -204,14 +204,14 @@ impl Partial {
 fn integers(aggregate: &Aggregate, count: i64, sum: i128) -> Option<Datum> {
     match (aggregate.function, &aggregate.output) {
         (Function::Sum, DataType::Int64) => i64::try_from(sum).ok().map(Datum::Integer),
-        (Function::Sum, _) => in_38_digits(sum).map(Datum::Decimal),
+        (Function::Sum, _) => in_38_digits(sum).map(Datum::decimal),
         (_, DataType::Float64) => Some(Datum::Number(sum as f64 / count as f64)),
         // The average has four digits more than its argument, rounded half away from zero.
         _ => {
             let scaled = sum.checked_mul(10_000)?;
             let (quotient, rest) = (scaled / count as i128, scaled % count as i128);
             let up = (rest.unsigned_abs() * 2 >= count as u128) as i128 * scaled.signum();
-            in_38_digits(quotient + up).map(Datum::Decimal)
+            in_38_digits(quotient + up).map(Datum::decimal)
         }
     }
 }

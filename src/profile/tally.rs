@@ -3,9 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
-
+use crate::few::FewMap;
 use crate::row::Datum;
 
 /// From more values than this on, an index by count is kept, so that one change costs what it
@@ -16,25 +14,14 @@ const FEW: usize = 16;
 
 #[derive(Debug, Default)]
 pub struct Tally {
-    counts: HashMap<Datum, i64>,
+    counts: FewMap<Datum, i64>,
     /// Most frequent first, of equally frequent ones the least first.
     ranked: Option<BTreeSet<(Reverse<i64>, Datum)>>,
 }
 
 impl Tally {
     pub fn add(&mut self, value: &Datum, diff: i64) {
-        let (before, after) = match self.counts.entry(value.clone()) {
-            Entry::Vacant(vacant) => (0, *vacant.insert(diff)),
-            Entry::Occupied(mut count) => {
-                let before = *count.get();
-                *count.get_mut() += diff;
-                let after = *count.get();
-                if after == 0 {
-                    count.remove();
-                }
-                (before, after)
-            }
-        };
+        let (before, after) = self.counts.count(value.clone(), diff);
         if let Some(ranked) = &mut self.ranked {
             ranked.remove(&(Reverse(before), value.clone()));
             if after != 0 {

@@ -130,9 +130,17 @@ impl Dataflow {
         while self.inbox.borrow_mut().take_complete(|taken| taken <= tick).is_some() {}
     }
 
-    /// No tick will follow.
-    pub fn close(&mut self) {
-        self.ticks = None;
+    /// No tick will follow. The input stays open until this is dropped: a dataflow without any is
+    /// taken apart, state and all, and who waits for the end would wait for that too.
+    pub fn end(&mut self) {
+        if let Some(ticks) = &mut self.ticks {
+            ticks.advance_to(Tick::MAX);
+        }
+    }
+
+    /// Whether every tick is complete, and none will follow.
+    pub fn has_ended(&self) -> bool {
+        !self.complete.less_than(&Tick::MAX)
     }
 
     /// The next instant at which time alone changes something on this worker.

@@ -57,7 +57,7 @@ pub fn work(
     // The ticks that had been taken from the inbox when this worker last rang.
     let mut rung: Option<u64> = None;
     let mut stop_told = false;
-    while !dataflow.complete.done() {
+    while !dataflow.has_ended() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
         }
@@ -101,7 +101,7 @@ pub fn work(
                 timeout = timeout.min(rest);
             }
             if leader.is_done() {
-                dataflow.close();
+                dataflow.end();
                 timeout = Duration::ZERO;
             }
         }

@@ -139,7 +139,7 @@ pub fn parse_default(text: &str, data_type: &Type) -> Result<Datum, String> {
                 "decimal({precision},{scale}), which has room for {whole} digits before the point \
                  and {scale} after it"
             );
-            Datum::Decimal(parse_decimal(text, *precision, *scale).ok_or_else(|| wrong(&wanted))?)
+            Datum::decimal(parse_decimal(text, *precision, *scale).ok_or_else(|| wrong(&wanted))?)
         }
         Type::Timestamp => chrono::DateTime::parse_from_rfc3339(text)
             .map(|at| Datum::Timestamp(at.timestamp_micros()))

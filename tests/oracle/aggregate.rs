@@ -135,7 +135,7 @@ fn numbers(rows: &[(Micros, Datum)]) -> Vec<f64> {
 fn whole(rows: &[(Micros, Datum)]) -> BigInt {
     let number = |(_, value): &(Micros, Datum)| match value {
         Datum::Integer(value) => BigInt::from(*value),
-        Datum::Decimal(value) => BigInt::from(*value),
+        Datum::Decimal(value) => BigInt::from(value.get()),
         other => unreachable!("{other:?} is no whole number"),
     };
     rows.iter().map(number).sum()
@@ -150,5 +150,5 @@ fn rounded(sum: BigInt, count: usize) -> BigInt {
 /// A decimal of at most 38 digits; null beyond.
 fn decimal(unscaled: BigInt) -> Option<Datum> {
     let fits = *unscaled.magnitude() < num_bigint::BigUint::from(10u8).pow(38);
-    fits.then(|| Datum::Decimal(i128::try_from(unscaled).expect("38 digits")))
+    fits.then(|| Datum::decimal(i128::try_from(unscaled).expect("38 digits")))
 }

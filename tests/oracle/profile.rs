@@ -179,9 +179,10 @@ fn written(value: &Option<Datum>, data_type: &DataType) -> String {
         }
         Some(Datum::Number(_)) => "null".to_owned(),
         Some(Datum::Decimal(value)) => {
+            let value = value.get();
             let DataType::Decimal128(_, scale) = data_type else { unreachable!("a decimal") };
             let scale = usize::try_from(*scale).expect("the language's scales count up from 0");
-            let sign = if *value < 0 { "-" } else { "" };
+            let sign = if value < 0 { "-" } else { "" };
             let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
             let (whole, fraction) = digits.split_at(digits.len() - scale);
             let point = if scale > 0 { "." } else { "" };

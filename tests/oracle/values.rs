@@ -62,7 +62,7 @@ pub fn decimal(text: &str, precision: u8, scale: i8) -> Result<Datum, Code> {
     let unscaled = scaled(&digits, power + i64::from(scale)).ok_or("out_of_range")?;
     let fits = unscaled.magnitude() < BigInt::from(10).pow(u32::from(precision)).magnitude();
     let unscaled = Some(unscaled).filter(|_| fits).ok_or("out_of_range")?;
-    Ok(Datum::Decimal(i128::try_from(unscaled).expect("38 digits")))
+    Ok(Datum::decimal(i128::try_from(unscaled).expect("38 digits")))
 }
 
 /// An instant in RFC 3339.

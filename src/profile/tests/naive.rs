@@ -146,11 +146,11 @@ fn of_values(function: Function, values: &[(Micros, Datum)]) -> Option<Datum> {
         Function::Avg => {
             let sum: i128 = all()
                 .map(|value| match value {
-                    Datum::Decimal(value) => value,
+                    Datum::Decimal(value) => value.get(),
                     other => unreachable!("{other:?}"),
                 })
                 .sum();
-            Some(Datum::Decimal((sum * 20_000 + count as i128) / (2 * count as i128)))
+            Some(Datum::decimal((sum * 20_000 + count as i128) / (2 * count as i128)))
         }
         Function::Stddev => {
             let quarters = quarters(all());
@@ -164,7 +164,7 @@ fn of_values(function: Function, values: &[(Micros, Datum)]) -> Option<Datum> {
             sorted.sort();
             Some(match (&sorted[(count - 1) / 2], &sorted[count / 2]) {
                 (Datum::Integer(a), Datum::Integer(b)) => Datum::Number((a + b) as f64 / 2.0),
-                (Datum::Decimal(a), Datum::Decimal(b)) => Datum::Decimal((a + b) * 5),
+                (Datum::Decimal(a), Datum::Decimal(b)) => Datum::decimal((a.get() + b.get()) * 5),
                 other => unreachable!("{other:?}"),
             })
         }

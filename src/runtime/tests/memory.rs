@@ -175,7 +175,6 @@ fn memory_comes_back_near_its_start_however_often_everyone_comes_and_goes() {
             let most = run.round() - start;
             (most, live() - start)
         });
-        run.dataflow.close();
         rounds
     });
     // What is left is remembered for ever (a key, an identifier or two, a link), and the room that
@@ -216,7 +215,6 @@ outputs:
             run.step(0, rows.into_iter().map(|at| json!({"at": at, "user": "a"})));
         }
         let held = run.dataflow.counts.borrow().held.clone();
-        run.dataflow.close();
         held
     });
     assert!(held["People"] <= 3 && held["Segments"] <= 3, "{held:#?}");
