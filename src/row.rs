@@ -134,7 +134,20 @@ impl IdentifierHash {
 
     /// The id of the person who is named after this identifier: `p_` and 32 hex digits.
     pub fn person_id(self) -> String {
-        format!("p_{:032x}", { self.0 })
+        let mut id = String::with_capacity(34);
+        self.write_person_id(&mut id);
+        id
+    }
+
+    /// Appends the id of the person who is named after this identifier.
+    pub fn write_person_id(self, out: &mut String) {
+        let mut digits = [0; 32];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
+            let digit = |four: u8| b"0123456789abcdef"[usize::from(four)];
+            (two[0], two[1]) = (digit(byte >> 4), digit(byte & 15));
+        }
+        out.push_str("p_");
+        out.push_str(std::str::from_utf8(&digits).expect("hex digits"));
     }
 }
 

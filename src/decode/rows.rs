@@ -271,12 +271,15 @@ fn inputs(
     fates: &[Fate],
     batch: &RecordBatch,
 ) -> Vec<Vec<Input>> {
-    let mut inputs = vec![Vec::new(); raw.len()];
     let stands: BooleanArray = raw
         .iter()
         .zip(fates)
         .map(|(row, fate)| Some(*fate == Fate::Stands && row.flaws.reasons.is_empty()))
         .collect();
+    // Most rows give something to most aggregates of their source.
+    let most = context.source.inputs.len();
+    let room = |stands: bool| Vec::with_capacity(if stands { most } else { 0 });
+    let mut inputs: Vec<Vec<Input>> = stands.values().iter().map(room).collect();
     for input in &context.source.inputs {
         let chosen = match &input.condition {
             None => stands.clone(),

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::flow::{Batch, consolidate};
-use crate::held::{Holds, give_back};
+use crate::held::{Holds, drained, give_back};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -172,9 +172,11 @@ impl Accounts {
                 Posting::Row { time, diff, body } => self.post(time, diff, &body),
             }
         }
-        for (hash, touched) in std::mem::take(&mut self.touched) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for (hash, touched) in drained(&mut touched) {
             self.settle(hash, touched, transfers);
         }
+        self.touched = touched;
     }
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {

@@ -155,7 +155,9 @@ impl Members {
 
     /// One value an aggregate, in the plan's order; `None` is null.
     pub fn aggregates(&self, plan: &Plan) -> Arc<[Option<Datum>]> {
-        let merged = if self.totals.is_some() { Vec::new() } else { self.merged(plan) };
+        let alone = self.alone();
+        let few = self.totals.is_none() && alone.is_none();
+        let merged = if few { self.merged(plan) } else { Vec::new() };
         let value = |number: usize| {
             let aggregate = &plan.aggregates[number];
             if let Some(gathered) = self.gathered.get(&(number as u16)) {
@@ -164,7 +166,11 @@ impl Members {
             if let Some(totals) = &self.totals {
                 return totals.value(plan, number);
             }
-            match &merged[number] {
+            let partial = match alone {
+                Some(holding) => holding.partial(number as u16),
+                None => merged[number].as_deref(),
+            };
+            match partial {
                 Some(partial) => partial.finish(aggregate),
                 None => Partial::of_nothing(aggregate),
             }
@@ -172,8 +178,16 @@ impl Members {
         (0..plan.aggregates.len()).map(value).collect()
     }
 
-    /// By aggregate. Most people are of one identifier, and most aggregates of one of several: then
-    /// there is nothing to merge, nor to clone.
+    /// What the only identifier holds, as most people are of one.
+    fn alone(&self) -> Option<&Holding> {
+        match self.holdings.len() {
+            1 => self.holdings.values().next().map(|holding| &**holding),
+            _ => None,
+        }
+    }
+
+    /// By aggregate. Most aggregates are of one of several identifiers: then there is nothing to
+    /// merge, nor to clone.
     fn merged(&self, plan: &Plan) -> Vec<Option<Cow<'_, Partial>>> {
         let mut merged: Vec<Option<Cow<'_, Partial>>> = vec![None; plan.aggregates.len()];
         for holding in self.holdings.values() {

@@ -10,7 +10,7 @@ use super::members::Members;
 use super::sessions::OverSessions;
 use super::timeline::Told;
 use crate::flow::consolidate;
-use crate::held::{Holds, give_back};
+use crate::held::{Holds, drained, give_back};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::queue::BucketQueue;
@@ -73,6 +73,8 @@ pub struct People {
     /// People whose rows enter or leave a window over sessions by time alone.
     turns: BucketQueue<Component>,
     now: Micros,
+    /// Of the tick at hand.
+    touched: HashMap<Component, Touched>,
     counts: SharedCounts,
 }
 
@@ -93,6 +95,7 @@ impl People {
             people: HashMap::new(),
             turns: BucketQueue::default(),
             now: Micros::MIN,
+            touched: HashMap::new(),
             counts,
         }
     }
@@ -103,7 +106,7 @@ impl People {
     }
 
     pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, changes: &mut Vec<Change>) {
-        let mut all: HashMap<Component, Touched> = HashMap::new();
+        let mut all = std::mem::take(&mut self.touched);
         let mut values = Vec::new();
         for arrival in batch {
             let Transfer { component, identifier, change } = match arrival {
@@ -142,9 +145,10 @@ impl People {
         for component in over {
             all.entry(component).or_default();
         }
-        for (component, touched) in all {
+        for (component, touched) in drained(&mut all) {
             self.settle(component, touched, changes);
         }
+        self.touched = all;
         self.forget_turns();
     }
 

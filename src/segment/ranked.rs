@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::borders::Held;
 use super::evaluate::Evaluator;
@@ -58,7 +59,7 @@ impl RankedValues {
                 Some(state) => present.push((component, state)),
                 None => {
                     if let Some(before) = self.people.remove(&component) {
-                        tell(component, before, std::iter::repeat(None), ranked);
+                        tell(component, &before, &[], ranked);
                     }
                 }
             }
@@ -68,14 +69,13 @@ impl RankedValues {
         }
         let values = self.evaluator.ranked(&present, &self.counts);
         for (row, (component, _)) in present.iter().enumerate() {
-            let after: Box<[Option<Datum>]> =
+            let after: SmallVec<[Option<Datum>; 4]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();
             let before = match after.iter().any(Option::is_some) {
-                true => self.people.insert(*component, after.clone()),
+                true => self.people.insert(*component, Box::from(&after[..])),
                 false => self.people.remove(component),
             };
-            let before = before.unwrap_or_else(|| vec![None; values.len()].into());
-            tell(*component, before, after, ranked);
+            tell(*component, before.as_deref().unwrap_or_default(), &after, ranked);
         }
     }
 }
@@ -91,15 +91,18 @@ impl Holds for RankedValues {
     }
 }
 
+/// What is not there is null.
 fn tell(
     component: Component,
-    before: Box<[Option<Datum>]>,
-    after: impl IntoIterator<Item = Option<Datum>>,
+    before: &[Option<Datum>],
+    after: &[Option<Datum>],
     ranked: &mut Vec<Ranked>,
 ) {
-    for (rank, (before, after)) in (0..).zip(before.into_iter().zip(after)) {
+    for rank in 0..before.len().max(after.len()) {
+        let of = |values: &[Option<Datum>]| values.get(rank).cloned().flatten();
+        let (before, after) = (of(before), of(after));
         if before != after {
-            ranked.push(Ranked { component, rank, before, after });
+            ranked.push(Ranked { component, rank: rank as u16, before, after });
         }
     }
 }

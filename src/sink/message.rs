@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::json::write_text;
 use crate::profile::Belonging;
@@ -21,6 +22,9 @@ pub struct Record {
     /// Of a tombstone: the person who has become of this one.
     pub merged_into: Option<String>,
 }
+
+/// Indexes into `Plan::outputs`.
+pub type Outputs = SmallVec<[u16; 4]>;
 
 /// What is known of a key's value by someone who held it before a tick or holds it after. A digest
 /// stands for a value; of all messages of a tick about a key, at most one says what was and at most
@@ -45,7 +49,7 @@ pub enum Message {
     /// For the outputs of one way of routing.
     Belonging {
         route: u64,
-        outputs: Vec<u16>,
+        outputs: Outputs,
         belonging: Belonging,
     },
     Reject {
@@ -101,7 +105,7 @@ pub struct Router {
     local: u64,
     /// Outputs of identities with a file and with a topic; `None` where nothing of that kind needs
     /// to know whom identifiers belong to.
-    identities: [Option<Vec<u16>>; 2],
+    identities: [Option<Outputs>; 2],
 }
 
 impl Router {
@@ -129,14 +133,16 @@ impl Router {
     }
 }
 
-pub fn belonging_messages(router: &Router, belonging: Belonging) -> Vec<Message> {
+pub fn belonging_messages(
+    router: &Router,
+    belonging: Belonging,
+) -> impl Iterator<Item = Message> + use<> {
     let hash = belonging.identifier.0 as u64;
-    let message = |(file, outputs): (usize, &Option<Vec<u16>>)| {
-        let route = if file == 0 { hash % router.local } else { hash };
-        let outputs = outputs.clone()?;
+    let message = |kind: usize, route: u64| {
+        let outputs = router.identities[kind].clone()?;
         Some(Message::Belonging { route, outputs, belonging: belonging.clone() })
     };
-    router.identities.iter().enumerate().filter_map(message).collect()
+    [message(0, hash % router.local), message(1, hash)].into_iter().flatten()
 }
 
 pub fn reject_messages(plan: &Plan, router: &Router, reject: &Reject) -> Vec<Message> {

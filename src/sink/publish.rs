@@ -2,13 +2,13 @@
 //! sent.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::json::write_text;
-use super::message::{Message, Record, Value};
+use super::message::{Message, Outputs, Record, Value};
+use crate::held::drained;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
 use crate::row::IdentifierHash;
@@ -29,7 +29,7 @@ fn learn(turn: &mut Turn, before: Option<u128>, after: Option<Value>) {
 struct Changes {
     profiles: HashMap<(u16, u128), Turn>,
     segments: BTreeMap<(u16, u16, u128), (bool, bool)>,
-    belongings: HashMap<IdentifierHash, (Vec<u16>, Belonging)>,
+    belongings: HashMap<IdentifierHash, (Outputs, Belonging)>,
     rejects: Vec<(u16, u16, String)>,
     entries: HashMap<(u16, String), Turn>,
     now: Micros,
@@ -57,7 +57,7 @@ impl Changes {
         }
     }
 
-    fn learn_whose(&mut self, outputs: Vec<u16>, belonging: Belonging) {
+    fn learn_whose(&mut self, outputs: Outputs, belonging: Belonging) {
         use hashbrown::hash_map::Entry;
         match self.belongings.entry(belonging.identifier) {
             Entry::Vacant(vacant) => drop(vacant.insert((outputs, belonging))),
@@ -77,45 +77,48 @@ impl Changes {
 pub struct Publisher {
     plan: Arc<Plan>,
     now: Micros,
+    /// Of the tick at hand; kept for the room that they have.
+    changes: Changes,
     counts: SharedCounts,
 }
 
 impl Publisher {
     pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
-        Publisher { plan, now: 0, counts }
+        Publisher { plan, now: 0, changes: Changes::default(), counts }
     }
 
     pub fn publish(&mut self, batch: impl IntoIterator<Item = Message>, records: &mut Vec<Record>) {
         let first = records.len();
-        let mut changes = Changes::default();
+        let mut changes = std::mem::take(&mut self.changes);
         batch.into_iter().for_each(|message| changes.learn(message));
         self.now = self.now.max(changes.now);
         let at = format!(",\"at\":\"{}\"}}", rfc3339(self.now));
 
-        let Changes { profiles, segments, belongings, rejects, entries, .. } = changes;
-        for ((output, person), turn) in profiles {
-            records.extend(self.profile(output, IdentifierHash(person), turn, &belongings, &at));
+        for ((output, person), turn) in drained(&mut changes.profiles) {
+            let person = IdentifierHash(person);
+            records.extend(self.profile(output, person, turn, &changes.belongings, &at));
         }
-        for ((output, segment, person), (before, after)) in segments {
+        for ((output, segment, person), (before, after)) in std::mem::take(&mut changes.segments) {
             if before != after {
                 records.push(self.segment(output, segment, IdentifierHash(person), after, &at));
             }
         }
-        for (outputs, belonging) in belongings.into_values() {
+        for (_, (outputs, belonging)) in drained(&mut changes.belongings) {
             if belonging.before != belonging.after {
                 self.identity(outputs, &belonging, &at, records);
             }
         }
-        for (output, source, value) in rejects {
+        for (output, source, value) in changes.rejects.drain(..) {
             let key = self.plan.sources[source as usize].name.clone();
             records.push(Record { output, key, value: Some(value + &at), merged_into: None });
         }
-        for ((output, key), (before, after)) in entries {
+        for ((output, key), (before, after)) in drained(&mut changes.entries) {
             if before != after.as_ref().map(|value| value.digest) {
                 let value = after.map(|value| value.json + &at);
                 records.push(Record { output, key, value, merged_into: None });
             }
         }
+        self.changes = changes;
         let mut counts = self.counts.borrow_mut();
         for record in &records[first..] {
             counts.outputs[record.output as usize] += 1;
@@ -128,7 +131,7 @@ impl Publisher {
         output: u16,
         person: IdentifierHash,
         turn: Turn,
-        belongings: &HashMap<IdentifierHash, (Vec<u16>, Belonging)>,
+        belongings: &HashMap<IdentifierHash, (Outputs, Belonging)>,
         at: &str,
     ) -> Option<Record> {
         let (value, merged_into) = match turn {
@@ -154,30 +157,44 @@ impl Publisher {
         at: &str,
     ) -> Record {
         let name = &self.plan.segments[segment as usize].name;
-        let person = person.person_id();
-        let change = if entered { "entered" } else { "left" };
-        let mut value = String::from("{\"segment\":");
+        let mut key = String::with_capacity(name.len() + 35);
+        key.push_str(name);
+        key.push('/');
+        person.write_person_id(&mut key);
+        let mut value = String::with_capacity(name.len() + 80 + at.len());
+        value.push_str("{\"segment\":");
         write_text(name, &mut value);
-        write!(value, ",\"person\":\"{person}\",\"change\":\"{change}\"{at}").expect("to a string");
-        let key = format!("{name}/{person}");
+        value.push_str(",\"person\":\"");
+        person.write_person_id(&mut value);
+        value.push_str("\",\"change\":\"");
+        value.push_str(if entered { "entered" } else { "left" });
+        value.push('"');
+        value.push_str(at);
         Record { output, key, value: Some(value), merged_into: None }
     }
 
     fn identity(
         &self,
-        outputs: Vec<u16>,
+        outputs: Outputs,
         belonging: &Belonging,
         at: &str,
         records: &mut Vec<Record>,
     ) {
-        let kind = &self.plan.identifiers[belonging.kind as usize].name;
-        let key = format!("{kind}:{}", belonging.text);
+        let (kind, text) = (&self.plan.identifiers[belonging.kind as usize].name, &belonging.text);
+        let mut key = String::with_capacity(kind.len() + 1 + text.len());
+        key.push_str(kind);
+        key.push(':');
+        key.push_str(text);
         let value = belonging.after.map(|person| {
-            let mut json = String::from("{\"type\":");
+            let mut json = String::with_capacity(kind.len() + text.len() + 80 + at.len());
+            json.push_str("{\"type\":");
             write_text(kind, &mut json);
             json.push_str(",\"value\":");
-            write_text(&belonging.text, &mut json);
-            write!(json, ",\"person\":\"{}\"{at}", person.person_id()).expect("to a string");
+            write_text(text, &mut json);
+            json.push_str(",\"person\":\"");
+            person.write_person_id(&mut json);
+            json.push('"');
+            json.push_str(at);
             json
         });
         for output in outputs {

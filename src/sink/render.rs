@@ -1,6 +1,5 @@
 //! People as they are published: a profile for each output, the segments that they are in.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -235,8 +234,9 @@ impl Renderer {
         segments: &Bits,
     ) -> String {
         let mut json = String::with_capacity(self.room);
-        write!(json, "{{\"person\":\"{}\",\"identifiers\":{{", state.id.person_id())
-            .expect("to a string");
+        json.push_str("{\"person\":\"");
+        state.id.write_person_id(&mut json);
+        json.push_str("\",\"identifiers\":{");
         let mut kind = None;
         for (of, text) in state.identifiers.iter() {
             if kind != Some(*of) {
