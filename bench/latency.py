@@ -5,6 +5,10 @@ A broker, the generator and the engine share this machine. The broker stamps eac
 appended (`LogAppendTime`), the engine measures from there; its own summary is the result. The
 answers are checked first: counts, and every profile that was published, person by person.
 
+A broker that has just been started compiles itself, for half a minute on a core of its own, and
+brokers are not started for a run: so the same rows go through once before, at the same rate, into
+other topics, by an engine that is then stopped.
+
 Needs Java 17 or newer, and Maven or KAFKA_HOME.
 """
 
@@ -104,14 +108,14 @@ def until(holds, what, process):
         time.sleep(0.1)
 
 
-def definition(path, address, properties):
-    """The retail definition, from topics and into topics."""
+def definition(path, address, properties, prefix):
+    """The retail definition, from topics and into topics whose names begin alike."""
     text = (ROOT / "dataflows/retail/retail.yaml").read_text()
     for files, topic in TOPICS.items():
         text = text.replace(f"files: {files}", f"kafka: {{topic: {topic}, start: latest}}")
     text = text.replace("format: csv", "format: json")
     for output in ("profiles", "segments", "identities", "rejects", "conflicts", "vips"):
-        text = text.replace(f"files: out/{output}.ndjson", f"kafka: {{topic: out.{output}}}")
+        text = text.replace(f"files: out/{output}.ndjson", f"kafka: {{topic: {prefix}.{output}}}")
     kafka = f"kafka:\n  brokers: {address}\n  properties: {{{properties}}}\n\n"
     path.write_text(text.replace("sources:\n", kafka + "sources:\n", 1))
 
@@ -125,6 +129,26 @@ def check_profiles(selfsame, spec, answers):
     return retail.check_profiles(answers, profiles)
 
 
+def through(args, folder, address, logs, prefix, people, events):
+    """Feeds a history to an engine that reads from where topics end; gives its definition and
+    summary."""
+    spec, summary = folder / f"{prefix}.yaml", folder / f"{prefix}.json"
+    definition(spec, address, args.properties, prefix)
+    run = [args.selfsame, "run", spec, "--clock", CLOCK, "--workers", str(args.workers)]
+    engine = subprocess.Popen([*run, "--summary", summary])
+    # Outputs are opened after the ends of the topics were asked for.
+    until(lambda: (logs / f"{prefix}.vips-0").exists(), "the engine runs", engine)
+    time.sleep(2)
+    history = ["--people", str(people), "--events", str(events), "--rate", str(args.rate)]
+    subprocess.run([args.selfsame, "generate", "--kafka", address, *history], check=True)
+    # Whatever is not read by then is missed by the check.
+    time.sleep(3)
+    engine.send_signal(signal.SIGINT)
+    if engine.wait() != 0:
+        sys.exit("the engine failed")
+    return spec, json.loads(summary.read_text())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--selfsame", default=ROOT / "target/release/selfsame", type=Path)
@@ -132,6 +156,7 @@ def main():
     parser.add_argument("--people", default=100_000, type=int)
     parser.add_argument("--rate", default=20_000, type=int)
     parser.add_argument("--seconds", default=75, type=int)
+    parser.add_argument("--warm-up", default=40, type=int, help="seconds")
     parser.add_argument("--workers", default=1, type=int)
     parser.add_argument("--partitions", default=2, type=int)
     parser.add_argument("--properties", default="", help="librdkafka's, for the engine")
@@ -143,25 +168,16 @@ def main():
     data = folder / f"people-{args.people}-events-{events}"
     generate(args.selfsame, data, args.people, events)
     expected = retail.Answers(data)
-    spec, summary = folder / "latency.yaml", folder / "latency.json"
     with broker(jars(folder)) as (address, logs):
-        definition(spec, address, args.properties)
-        to_kafka = [args.selfsame, "generate", "--kafka", address]
-        # A few rows, so that the topics are there; the engine starts behind them.
+        # A few rows, so that the topics are there; the engines start behind them.
         few = ["--people", "1", "--events", "1", "--partitions", str(args.partitions)]
-        subprocess.run([*to_kafka, *few], check=True, stdout=subprocess.DEVNULL)
-        run = [args.selfsame, "run", spec, "--clock", CLOCK, "--workers", str(args.workers)]
-        engine = subprocess.Popen([*run, "--summary", summary])
-        # Outputs are opened after the ends of the topics were asked for.
-        until(lambda: (logs / "out.vips-0").exists(), "the engine runs", engine)
-        many = ["--people", str(args.people), "--events", str(events), "--rate", str(args.rate)]
-        subprocess.run([*to_kafka, *many], check=True)
-        # Whatever is not read by then is missed by the check.
-        time.sleep(3)
-        engine.send_signal(signal.SIGINT)
-        if engine.wait() != 0:
-            sys.exit("the engine failed")
-        found = json.loads(summary.read_text())
+        create = [args.selfsame, "generate", "--kafka", address, *few]
+        subprocess.run(create, check=True, stdout=subprocess.DEVNULL)
+        if args.warm_up:
+            share = args.warm_up / args.seconds
+            warm = int(args.people * share), args.rate * args.warm_up
+            through(args, folder, address, logs, "warm", *warm)
+        spec, found = through(args, folder, address, logs, "out", args.people, events)
         check(expected.summary(), found)
         people = check_profiles(args.selfsame, spec, expected)
     print(f"answers: {people:,} people are as they should be, each with orders and lifetime value")

@@ -17,6 +17,7 @@ pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod spec;
+pub mod table;
 pub mod time;
 pub mod wait;
 pub mod why;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 9] =
-    ["time", "metrics", "row", "columns", "queue", "wait", "few", "held", "flow"];
+const GROUND: [&str; 10] =
+    ["time", "metrics", "row", "columns", "queue", "wait", "few", "held", "table", "flow"];
 
 /// In the order in which a record walks, then what runs and feeds it all.
 const STAGES: [&str; 11] = [

@@ -6,13 +6,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::held::Holds;
 use crate::row::{Body, Position, Row};
 use crate::spec::plan::{Kind, Plan};
+use crate::table::Table;
 use crate::time::Micros;
 
 /// A change of the rows that stand.
@@ -34,8 +34,8 @@ pub struct Admission {
 
 enum Memory {
     Everything,
-    Ids { window: Micros, seen: HashMap<u128, Micros>, by_arrival: VecDeque<(Micros, u128)> },
-    Keys(HashMap<u128, Standing>),
+    Ids { window: Micros, seen: Table<u128, Micros>, by_arrival: VecDeque<(Micros, u128)> },
+    Keys(Table<u128, Standing>),
 }
 
 struct Standing {
@@ -48,11 +48,11 @@ struct Standing {
 impl Admission {
     pub fn new(plan: &Plan) -> Self {
         let memory = |source: &crate::spec::plan::Source| match (source.kind, source.key) {
-            (Kind::Records, _) => Memory::Keys(HashMap::new()),
+            (Kind::Records, _) => Memory::Keys(Table::default()),
             (Kind::Events, None) => Memory::Everything,
             (Kind::Events, Some(_)) => Memory::Ids {
                 window: source.id_window,
-                seen: HashMap::new(),
+                seen: Table::default(),
                 by_arrival: VecDeque::new(),
             },
         };
@@ -101,7 +101,7 @@ fn stands(row: Row, changes: &mut Vec<RowChange>) {
     }
 }
 
-fn upsert(records: &mut HashMap<u128, Standing>, row: Row, changes: &mut Vec<RowChange>) {
+fn upsert(records: &mut Table<u128, Standing>, row: Row, changes: &mut Vec<RowChange>) {
     let (source, key) = (row.source, row.key.expect("a record has a key"));
     let next = Standing { time: row.time, position: row.position, body: row.body };
     match records.entry(key) {

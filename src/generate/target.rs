@@ -190,7 +190,6 @@ impl Topics {
         config
             .set("bootstrap.servers", brokers)
             .set("enable.idempotence", "true")
-            .set("linger.ms", "1")
             .set("queue.buffering.max.messages", "200000");
         let admin: AdminClient<DefaultClientContext> =
             config.create().map_err(|error: KafkaError| failed(error.to_string()))?;
@@ -199,7 +198,7 @@ impl Topics {
         })?;
         let topics =
             [Destination::Web, Destination::Orders, Destination::Crm, Destination::Products];
-        let topics = topics.map(|destination| {
+        let new = topics.map(|destination| {
             let policy = match destination {
                 Destination::Crm | Destination::Products => "compact",
                 Destination::Web | Destination::Orders => "delete",
@@ -208,7 +207,7 @@ impl Topics {
                 .set("cleanup.policy", policy)
         });
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let created = wait_for(admin.create_topics(&topics, &options));
+        let created = wait_for(admin.create_topics(&new, &options));
         for result in created.map_err(|error| failed(error.to_string()))? {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -217,7 +216,13 @@ impl Topics {
                 }
             }
         }
-        let producer = config.create().map_err(|error| failed(error.to_string()))?;
+        let producer: ThreadedProducer<_> =
+            config.create().map_err(|error| failed(error.to_string()))?;
+        // Who takes them is asked before the first row is due: a rate begins without a pile.
+        for name in topics {
+            let found = producer.client().fetch_metadata(Some(topic(name)), PATIENCE);
+            found.map_err(|error| failed(format!("topic '{}': {error}", topic(name))))?;
+        }
         Ok(Topics {
             brokers: brokers.to_owned(),
             producer,
@@ -253,6 +258,9 @@ impl Rows for Topics {
 
     fn row(&mut self, row: Row<'_>) -> Result<(), GenerateError> {
         // Each when it is due, whatever the ones before took.
+        if self.sent == 0 {
+            self.started = Instant::now();
+        }
         if let Some(rate) = self.rate {
             let due = Duration::from_secs_f64(self.sent as f64 / rate);
             let early = due.saturating_sub(self.started.elapsed());

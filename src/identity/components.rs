@@ -17,8 +17,9 @@ use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
 use super::joins::Order;
 use super::links::{LinkChange, Pair};
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
+use crate::table::Table;
 
 /// What arrives at a cluster's owner once it is known which clusters join.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,7 +87,7 @@ pub(super) struct Components {
     worker: u32,
     numbers: Numbers,
     graph: Graph,
-    clusters: HashMap<Cluster, Content>,
+    clusters: Table<Cluster, Content>,
     touched: HashMap<Cluster, Touched>,
 }
 
@@ -97,7 +98,7 @@ impl Components {
             worker: worker as u32,
             numbers: Numbers::of_splits(),
             graph: Graph::default(),
-            clusters: HashMap::new(),
+            clusters: Table::default(),
             touched: HashMap::new(),
         }
     }
@@ -351,7 +352,7 @@ impl Holds for Components {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.clusters);
+        self.clusters.give_back();
         self.graph.give_back();
     }
 }

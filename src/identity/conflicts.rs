@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::guards::Rule;
 use crate::decode::admit::RowChange;
 use crate::few::FewMap;
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
+use crate::table::Table;
 
 /// Something that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,15 +84,15 @@ struct Said {
 pub(super) struct Statements {
     /// By source: whether it holds records, which mean to be right.
     records: Vec<bool>,
-    said: HashMap<IdentifierHash, Said>,
+    said: Table<IdentifierHash, Said>,
     /// Those that there are, as last told.
-    told: HashMap<IdentifierHash, Vec<Conflict>>,
+    told: Table<IdentifierHash, Vec<Conflict>>,
 }
 
 impl Statements {
     pub fn new(plan: &Plan) -> Self {
         let records = plan.sources.iter().map(|source| source.kind == Kind::Records).collect();
-        Statements { records, said: HashMap::new(), told: HashMap::new() }
+        Statements { records, said: Table::default(), told: Table::default() }
     }
 
     pub fn apply(
@@ -139,8 +139,8 @@ impl Holds for Statements {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.said);
-        give_back(&mut self.told);
+        self.said.give_back();
+        self.told.give_back();
     }
 }
 

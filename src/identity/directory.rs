@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Place;
 use super::links::LinkChange;
-use crate::held::give_back;
 use crate::row::IdentifierHash;
+use crate::table::Table;
 
 /// An identifier has got into a cluster, or out of any.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
@@ -29,7 +28,7 @@ pub(super) struct Found {
 /// Shared by the operators that look the ends of links up and the one that learns.
 #[derive(Clone, Default)]
 pub(super) struct Directory {
-    places: Rc<RefCell<HashMap<IdentifierHash, Place>>>,
+    places: Rc<RefCell<Table<IdentifierHash, Place>>>,
 }
 
 impl Directory {
@@ -42,7 +41,7 @@ impl Directory {
                 None => places.remove(&identifier),
             };
         }
-        give_back(&mut places);
+        places.give_back();
     }
 
     /// Finds the links' first ends.

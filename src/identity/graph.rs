@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use super::cluster::Component;
 use super::links::{Bond, LinkChange};
 use crate::few::FewMap;
-use crate::held::give_back;
 use crate::row::{Identifier, IdentifierHash};
+use crate::table::Table;
 
 /// An identifier that has links.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Node {
 
 #[derive(Default)]
 pub(super) struct Graph {
-    nodes: HashMap<IdentifierHash, Node>,
+    nodes: Table<IdentifierHash, Node>,
 }
 
 impl Graph {
@@ -55,7 +55,7 @@ impl Graph {
 
     /// Gives back the memory of identifiers that are gone.
     pub fn give_back(&mut self) {
-        give_back(&mut self.nodes);
+        self.nodes.give_back();
     }
 
     /// Adds an identifier that was alone.

@@ -11,6 +11,7 @@ use super::Named;
 use crate::decode::admit::RowChange;
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
+use crate::table::Table;
 use crate::time::Micros;
 
 /// One row's word for an identifier.
@@ -32,7 +33,7 @@ pub(super) fn carried(row: RowChange) -> impl Iterator<Item = Carried> {
 
 #[derive(Default)]
 pub(super) struct KnownIdentifiers {
-    known: HashMap<IdentifierHash, Known>,
+    known: Table<IdentifierHash, Known>,
     /// Touched in the tick at hand, with whether they were known before it and since when.
     touched: HashMap<IdentifierHash, (bool, Option<Micros>)>,
 }

@@ -8,8 +8,9 @@ use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash, Verdict};
+use crate::table::Table;
 use crate::time::Micros;
 
 /// Two identifiers, in their own order: the more trusted one first.
@@ -95,14 +96,14 @@ impl Support {
 pub(super) struct SupportedLinks {
     /// Whether it matters when a link was first seen.
     ordered: bool,
-    support: HashMap<Pair, Support>,
+    support: Table<Pair, Support>,
     /// Of the tick at hand: what stood before it.
     touched: HashMap<Pair, Option<Bond>>,
 }
 
 impl SupportedLinks {
     pub fn new(ordered: bool) -> Self {
-        SupportedLinks { ordered, support: HashMap::new(), touched: HashMap::new() }
+        SupportedLinks { ordered, support: Table::default(), touched: HashMap::new() }
     }
 
     /// Counts a tick's rows, and tells which links changed by them.
@@ -168,7 +169,7 @@ impl Holds for SupportedLinks {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.support);
+        self.support.give_back();
     }
 }
 

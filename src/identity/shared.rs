@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
 use crate::few::FewMap;
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
+use crate::table::Table;
 
 /// An identifier began or ceased to be shared, or the number of those who share it changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,14 +65,14 @@ pub(super) struct CountingGates {
     limits: Vec<Option<u32>>,
     gates: Gates,
     /// By identifier: how many of each more trusted type it is linked with.
-    counts: HashMap<IdentifierHash, FewMap<u8, u32, 2>>,
+    counts: Table<IdentifierHash, FewMap<u8, u32, 2>>,
     /// Those that are shared, as last told.
-    shared: HashMap<IdentifierHash, (u8, u32)>,
+    shared: Table<IdentifierHash, (u8, u32)>,
 }
 
 impl CountingGates {
     pub fn new(limits: Vec<Option<u32>>) -> Self {
-        let (gates, counts, shared) = (Gates::default(), HashMap::new(), HashMap::new());
+        let (gates, counts, shared) = (Gates::default(), Table::default(), Table::default());
         CountingGates { limits, gates, counts, shared }
     }
 
@@ -126,8 +127,8 @@ impl Holds for CountingGates {
 
     fn give_back(&mut self) {
         self.gates.give_back();
-        give_back(&mut self.counts);
-        give_back(&mut self.shared);
+        self.counts.give_back();
+        self.shared.give_back();
     }
 }
 
@@ -192,7 +193,7 @@ enum End {
 /// Identifiers that hold their links back while they are closed.
 #[derive(Default)]
 struct Gates {
-    gates: HashMap<IdentifierHash, Gate>,
+    gates: Table<IdentifierHash, Gate>,
 }
 
 #[derive(Default)]
@@ -215,7 +216,7 @@ impl Holds for Gates {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.gates);
+        self.gates.give_back();
     }
 }
 

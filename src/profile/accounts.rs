@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::flow::{Batch, consolidate};
-use crate::held::{Holds, drained, give_back};
+use crate::held::{Holds, drained};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -19,6 +19,7 @@ use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
 use crate::row::{Body, Datum, IdentifierHash, Input};
 use crate::spec::plan::Plan;
+use crate::table::Table;
 use crate::time::Micros;
 
 /// What concerns an identifier.
@@ -102,7 +103,7 @@ struct Identifier {
 pub struct Accounts {
     plan: Arc<Plan>,
     windows: Windows,
-    identifiers: HashMap<IdentifierHash, Identifier>,
+    identifiers: Table<IdentifierHash, Identifier>,
     /// Rows that enter or leave a window by time alone.
     turns: BucketQueue<Turn>,
     now: Micros,
@@ -135,7 +136,7 @@ impl Accounts {
         Accounts {
             windows: Windows::new(&plan),
             plan,
-            identifiers: HashMap::new(),
+            identifiers: Table::default(),
             turns: BucketQueue::default(),
             now: Micros::MIN,
             touched: HashMap::new(),
@@ -296,14 +297,14 @@ impl Holds for Accounts {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.identifiers);
+        self.identifiers.give_back();
     }
 }
 
 /// Adds what a row gives to the aggregates, or takes it back.
 fn add<'a>(
     plan: &Plan,
-    identifiers: &mut HashMap<IdentifierHash, Identifier>,
+    identifiers: &mut Table<IdentifierHash, Identifier>,
     touched: &mut HashMap<IdentifierHash, Touched>,
     hash: IdentifierHash,
     inputs: impl Iterator<Item = &'a Input>,

@@ -10,12 +10,13 @@ use super::members::Members;
 use super::sessions::OverSessions;
 use super::timeline::Told;
 use crate::flow::consolidate;
-use crate::held::{Holds, drained, give_back};
+use crate::held::{Holds, drained};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::queue::BucketQueue;
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::{Function, Plan};
+use crate::table::Table;
 use crate::time::Micros;
 
 /// A person after a tick in which something of theirs changed.
@@ -67,7 +68,7 @@ pub type Value = (Component, u16, Micros, Datum);
 /// One worker's share of the components.
 pub struct People {
     plan: Arc<Plan>,
-    people: HashMap<Component, Members>,
+    people: Table<Component, Members>,
     /// By index of `Plan::sessions`.
     over_sessions: Vec<OverSessions>,
     /// People whose rows enter or leave a window over sessions by time alone.
@@ -92,7 +93,7 @@ impl People {
         People {
             over_sessions: over_sessions.collect(),
             plan,
-            people: HashMap::new(),
+            people: Table::default(),
             turns: BucketQueue::default(),
             now: Micros::MIN,
             touched: HashMap::new(),
@@ -289,7 +290,7 @@ impl Holds for People {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.people);
+        self.people.give_back();
     }
 }
 

@@ -22,17 +22,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use hashbrown::HashSet;
 use hashbrown::hash_map::Entry;
-use hashbrown::{HashMap, HashSet};
 use timely::dataflow::operators::vec::Broadcast;
 
 use crate::flow::{Batch, Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
 use crate::queue::BucketQueue;
 use crate::spec::plan::Plan;
+use crate::table::Table;
 use crate::time::Micros;
 
 use borders::{Border, Borders, Held};
@@ -105,7 +106,7 @@ fn rank<'scope>(
 /// One worker's share of the people, as last evaluated.
 struct Standings {
     evaluator: Evaluator,
-    people: HashMap<Component, Standing>,
+    people: Table<Component, Standing>,
     scores: Scores,
     due: BucketQueue<Component>,
     now: Micros,
@@ -118,7 +119,7 @@ impl Holds for Standings {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.people);
+        self.people.give_back();
         self.scores.give_back();
     }
 }
@@ -134,7 +135,7 @@ impl Standings {
         Standings {
             scores: Scores::new(&plan),
             evaluator: Evaluator::new(Arc::clone(&plan), Sight::of_all(&plan), counts),
-            people: HashMap::new(),
+            people: Table::default(),
             due: BucketQueue::default(),
             now: Micros::MIN,
         }

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::borders::Held;
 use super::evaluate::Evaluator;
 use super::sight::Sight;
 use crate::columns;
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
 use crate::row::Datum;
 use crate::spec::plan::Plan;
+use crate::table::Table;
 
 /// A person's value by which a rank goes has changed; `None` is null, or no such person.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,7 @@ impl Ranked {
 pub struct RankedValues {
     evaluator: Evaluator,
     /// One value a rank, of those who have any.
-    people: HashMap<Component, Box<[Option<Datum>]>>,
+    people: Table<Component, Box<[Option<Datum>]>>,
     counts: SharedCounts,
 }
 
@@ -48,7 +48,7 @@ impl RankedValues {
         // What fails below the ranks is counted where all columns are evaluated.
         let evaluator =
             Evaluator::new(Arc::clone(&plan), Sight::of_ranks(&plan), SharedCounts::default());
-        RankedValues { evaluator, people: HashMap::new(), counts }
+        RankedValues { evaluator, people: Table::default(), counts }
     }
 
     /// A batch names a person once.
@@ -87,7 +87,7 @@ impl Holds for RankedValues {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.people);
+        self.people.give_back();
     }
 }
 

@@ -3,20 +3,19 @@
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Included};
 
-use hashbrown::HashMap;
-
 use super::borders::Border;
 use super::ranked::Ranked;
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::identity::Component;
 use crate::row::Datum;
 use crate::spec::plan::Plan;
+use crate::table::Table;
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
     ranks: Vec<Standing>,
     /// One score a rank; 0 is none.
-    people: HashMap<Component, Box<[u16]>>,
+    people: Table<Component, Box<[u16]>>,
 }
 
 struct Standing {
@@ -36,7 +35,7 @@ impl Scores {
             borders: vec![None; usize::from(bins) - 1],
             people: BTreeSet::new(),
         };
-        Scores { ranks: bins.map(standing).collect(), people: HashMap::new() }
+        Scores { ranks: bins.map(standing).collect(), people: Table::default() }
     }
 
     /// A person's score by a rank; `None` is null.
@@ -125,7 +124,7 @@ impl Holds for Scores {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.people);
+        self.people.give_back();
     }
 }
 
@@ -133,6 +132,7 @@ impl Holds for Scores {
 mod tests {
     use super::super::borders::{Borders, Population};
     use super::*;
+    use hashbrown::HashMap;
     use proptest::prelude::*;
 
     const BINS: [u16; 3] = [2, 5, 40];

@@ -10,16 +10,15 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::json::write_text;
 use super::message::{Message, Router, Value};
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::identity::{Component, Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
 use crate::segment::Evaluated;
 use crate::spec::plan::{Plan, Publish};
+use crate::table::Table;
 
 /// The outputs of conflicts, and how their keys are routed.
 #[derive(Clone)]
@@ -139,7 +138,7 @@ fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {
 /// Which people one source alone knows: one worker's share.
 pub struct SingleSources {
     conflicts: Conflicts,
-    known: HashMap<Component, (IdentifierHash, u16)>,
+    known: Table<Component, (IdentifierHash, u16)>,
 }
 
 impl Holds for SingleSources {
@@ -149,13 +148,13 @@ impl Holds for SingleSources {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.known);
+        self.known.give_back();
     }
 }
 
 impl SingleSources {
     pub fn new(conflicts: Conflicts) -> Self {
-        SingleSources { conflicts, known: HashMap::new() }
+        SingleSources { conflicts, known: Table::default() }
     }
 
     pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {

@@ -2,7 +2,7 @@
 //! in sync.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::ClientConfig;
@@ -11,6 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::message::Record;
@@ -20,6 +21,9 @@ use crate::wait::wait_for;
 
 /// How long a broker may take to answer before anything has started.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long until a broker is asked again.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// The client library spins through the last millisecond of a poll: polls are long, and an idle
 /// engine uses no processor.
@@ -96,6 +100,9 @@ pub fn connect(
     if process == 0 {
         create_missing(&config, &producer, &topics).map_err(named)?;
     }
+    for (topic, _) in &topics {
+        find_leaders(&producer, topic).map_err(named)?;
+    }
     let (sender, batches) = unbounded();
     let failure = failure.clone();
     let producer = Arc::new(producer);
@@ -145,6 +152,30 @@ fn create_missing(
         }
     }
     Ok(())
+}
+
+/// Makes the producer know who takes a topic's records: the first ones would otherwise wait for it to
+/// ask, and all that comes after them too. Of a topic just created a broker may know no leader yet.
+fn find_leaders(producer: &BaseProducer<Deliveries>, topic: &str) -> Result<(), String> {
+    let started = Instant::now();
+    loop {
+        let left = PATIENCE.saturating_sub(started.elapsed());
+        let found = producer.client().fetch_metadata(Some(topic), left.max(RETRY));
+        let found =
+            found.map_err(|error| format!("nothing is told of topic '{topic}': {error}"))?;
+        let has_leaders = |topic: &MetadataTopic| {
+            topic.error().is_none() && topic.partitions().iter().all(|part| part.leader() >= 0)
+        };
+        if found.topics().iter().all(has_leaders) {
+            return Ok(());
+        }
+        if left.is_zero() {
+            // It may come back: records wait for it.
+            tracing::warn!("topic '{topic}' has no leader yet");
+            return Ok(());
+        }
+        std::thread::sleep(RETRY);
+    }
 }
 
 /// Hands over what the brokers say, at once, for as long as there is the producer.

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
 use super::message::{Message, Router, Value};
-use crate::held::{Holds, give_back};
+use crate::held::Holds;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
 use crate::row::IdentifierHash;
 use crate::segment::{Evaluated, value_or_null};
 use crate::spec::plan::{Output, Plan, Publish};
+use crate::table::Table;
 
 /// One worker's share of the people, as published.
 pub struct Renderer {
@@ -25,7 +25,7 @@ pub struct Renderer {
     segments: Vec<u16>,
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
-    people: HashMap<Component, Published>,
+    people: Table<Component, Published>,
     /// Bytes that a profile mostly takes.
     room: usize,
     counts: SharedCounts,
@@ -38,7 +38,7 @@ impl Holds for Renderer {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.people);
+        self.people.give_back();
     }
 }
 
@@ -71,7 +71,7 @@ impl Renderer {
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
-            people: HashMap::new(),
+            people: Table::default(),
             room: 512,
             counts,
             plan,
