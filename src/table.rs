@@ -10,7 +10,7 @@ use std::ops::Index;
 use hashbrown::hash_map::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::held;
+use crate::held::is_roomy;
 
 const PARTS: usize = 32;
 const SLOTS: usize = 1_024;
@@ -94,7 +94,10 @@ impl<K: Eq + Hash, V> Table<K, V> {
 
     /// Gives back most of its room once it has far more than it needs.
     pub fn give_back(&mut self) {
-        self.parts.iter_mut().for_each(held::give_back);
+        let room = self.parts.iter().map(HashMap::capacity).sum();
+        if is_roomy(room, self.len()) {
+            self.parts.iter_mut().for_each(|part| part.shrink_to(2 * part.len()));
+        }
     }
 }
 

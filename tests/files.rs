@@ -82,6 +82,13 @@ fn a_parquet_file_is_checked_before_anything_starts() {
         wrong,
         "source orders: <folder>/orders.parquet: column at is a Parquet Float64, which is no timestamp"
     );
+    // Two thousand million rows without a column, which no default stands in for.
+    let metadata = b"\x15\x02\x19\x1c\x48\x01m\x15\0\0\x16\x80\x80\x80\x80\x10\x19\x1c\
+                     \x19\x0c\x16\0\x16\x80\x80\x80\x80\x10\0\0";
+    let size = (metadata.len() as u32).to_le_bytes();
+    let bytes = [b"PAR1", &metadata[..], &size, b"PAR1"].concat();
+    let wrong = Input::new(definition::DEFAULTS, &[("orders.parquet", &bytes)]).fails();
+    assert_eq!(wrong, "source orders: <folder>/orders.parquet: no column id; it has none");
     let wrong = Input::new(definition::ORDERS, &[("orders.parquet", b"PAR1")]).fails();
     let start = "source orders: <folder>/orders.parquet: not readable as Parquet: ";
     assert!(wrong.starts_with(start), "{wrong}");

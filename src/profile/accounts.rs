@@ -307,15 +307,19 @@ fn add<'a>(
     identifiers: &mut Table<IdentifierHash, Identifier>,
     touched: &mut HashMap<IdentifierHash, Touched>,
     hash: IdentifierHash,
-    inputs: impl Iterator<Item = &'a Input>,
+    inputs: impl Iterator<Item = &'a Input> + Clone,
     time: Micros,
     diff: i8,
 ) {
-    let mut inputs = inputs.peekable();
-    if inputs.peek().is_none() {
+    let number = inputs.clone().count();
+    if number == 0 {
         return;
     }
     let accounts = &mut identifiers.entry(hash).or_default().accounts;
+    if accounts.is_empty() {
+        // Mostly there are no more than its first row gives something to.
+        accounts.reserve_exact(number);
+    }
     let touched = touched.entry(hash).or_default();
     for Input { aggregate: number, value } in inputs {
         let aggregate = &plan.aggregates[*number as usize];
@@ -348,20 +352,24 @@ impl Identifier {
             let index = self.accounts.binary_search_by_key(number, |(number, _)| *number).ok()?;
             self.accounts[index].1.partial(&plan.aggregates[*number as usize])
         };
-        aggregates.iter().filter(with_partial).map(|number| (*number, partial(number))).collect()
+        let mut brings = Vec::with_capacity(aggregates.len());
+        let told = aggregates.iter().filter(with_partial);
+        brings.extend(told.map(|number| (*number, partial(number))));
+        brings
     }
 
     fn holding(&self, plan: &Plan) -> Holding {
         let named = self.named.as_ref().expect("an identifier in a component is known");
-        let partials = self.accounts.iter().filter_map(|(number, account)| {
+        let mut partials = Vec::with_capacity(self.accounts.len());
+        partials.extend(self.accounts.iter().filter_map(|(number, account)| {
             let partial = account.partial(&plan.aggregates[*number as usize])?;
             Some((*number, partial))
-        });
+        }));
         Holding {
             kind: named.kind,
             text: Arc::clone(&named.text),
             first_seen: named.first_seen,
-            partials: partials.collect(),
+            partials,
         }
     }
 }

@@ -59,6 +59,7 @@ impl SourceError {
 fn found(near: &Option<String>, columns: &[String]) -> String {
     match near {
         Some(near) => format!("; did you mean {near}?"),
+        None if columns.is_empty() => "; it has none".to_owned(),
         None => format!("; it has {}", columns.join(", ")),
     }
 }

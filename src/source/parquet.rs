@@ -70,12 +70,15 @@ fn guarded<T>(
     })
 }
 
+/// A default stands in for a column, but not for all of them: then it is another file, whose rows are
+/// no more than a number that it states.
 fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError> {
+    let has_any = source.fields.iter().any(|field| roots.find(&field.path[0]).is_some());
     for field in &source.fields {
         let mut columns = roots;
         for (depth, key) in field.path.iter().enumerate() {
             let Some(column) = columns.iter().find(|column| column.name() == key) else {
-                if field.default.is_some() {
+                if field.default.is_some() && has_any {
                     break;
                 }
                 let wrong = WrongFile::NoColumn {

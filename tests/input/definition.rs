@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
+use selfsame::row::Datum;
 use selfsame::spec::plan::{
     Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Plan, Source, Type,
 };
@@ -17,6 +18,12 @@ pub const ORDERS: Make = |folder| plan(vec![orders(folder)]);
 pub const FLAT_ORDERS: Make = |folder| {
     let mut of = orders(folder);
     of.fields[3].path.truncate(1);
+    plan(vec![of])
+};
+/// With a default for every field.
+pub const DEFAULTS: Make = |folder| {
+    let mut of = orders(folder);
+    of.fields.iter_mut().for_each(|field| field.default = Some(Datum::Text("x".into())));
     plan(vec![of])
 };
 pub const BOTH: Make = |folder| plan(vec![events(folder), products(folder)]);
