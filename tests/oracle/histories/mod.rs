@@ -104,9 +104,19 @@ impl History {
             _ => Clock::Fixed(START + general.below(3) as i64 * HOUR),
         };
         if general.one_in(4) {
-            yaml.push_str("time_zone: Europe/Berlin\n");
+            yaml.push_str("name: shop\ntarget_latency: 1 second\n");
         }
-        yaml.push_str("kafka: {brokers: \"localhost:1\"}\nsources:\n");
+        yaml.push_str(general.pick(&[
+            "",
+            "",
+            "time_zone: Europe/Berlin\n",
+            "time_zone: ${SELFSAME_NEVER_SET:-Europe/Berlin}\n",
+        ]));
+        yaml.push_str(general.pick(&[
+            "kafka: {brokers: \"localhost:1\"}\n",
+            "kafka: {brokers: \"${SELFSAME_NEVER_SET:-localhost:1}\", properties: {linger.ms: 5}}\n",
+        ]));
+        yaml.push_str("sources:\n");
         let mut sources: Vec<Source> = Vec::new();
         for choices in &mut chosen.sources {
             sources.push(Source::new(&sources, choices, &settings));

@@ -207,11 +207,16 @@ impl Source {
         let mut yaml = format!("  {}:\n", self.name);
         let kind = if self.has_records { "records" } else { "events" };
         let from = if self.is_topic { "kafka: {topic: " } else { "files: " };
-        let end = if self.is_topic { "}" } else { "*.ndjson" };
+        let end = match self.is_topic {
+            true => choices.pick(&["}", ", start: earliest}", ", start: latest}"]),
+            false => "*.ndjson",
+        };
         writeln!(yaml, "    {from}{}{end}\n    kind: {kind}", self.name).expect("to a string");
         if self.is_csv || self.is_columnar {
             let format = if self.is_csv { "csv" } else { "parquet" };
             writeln!(yaml, "    format: {format}").expect("to a string");
+        } else if choices.one_in(4) {
+            yaml.push_str("    format: json\n");
         }
         let mut say = |text: String| writeln!(yaml, "    {text}").expect("to a string");
         if key && self.has_records {
