@@ -171,11 +171,10 @@ fn memory_comes_back_near_its_start_however_often_everyone_comes_and_goes() {
         let mut run = Run::new(worker, DEFINITION);
         run.step(1, std::iter::empty());
         let start = live();
-        let rounds = [(); 4].map(|()| {
+        [(); 4].map(|()| {
             let most = run.round() - start;
             (most, live() - start)
-        });
-        rounds
+        })
     });
     // What is left is remembered for ever (a key, an identifier or two, a link), and the room that
     // a large tick takes.
@@ -214,8 +213,7 @@ outputs:
             let rows = [-step, step].map(|minutes| run.instant() + minutes * 60_000);
             run.step(0, rows.into_iter().map(|at| json!({"at": at, "user": "a"})));
         }
-        let held = run.dataflow.counts.borrow().held.clone();
-        held
+        run.dataflow.counts.borrow().held.clone()
     });
     assert!(held["People"] <= 3 && held["Segments"] <= 3, "{held:#?}");
 }
