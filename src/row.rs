@@ -102,15 +102,22 @@ impl Hash for Datum {
     }
 }
 
-/// A decimal's value without its point. Aligned as the other values are: a datum is held for every
+/// An integer, or a decimal's value without its point. Aligned as the other values are: a datum is held for every
 /// value of every person, and takes 24 bytes instead of 32.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[repr(C, packed(8))]
 pub struct Unscaled(i128);
 
 impl Unscaled {
     pub fn get(self) -> i128 {
         self.0
+    }
+
+    /// Adds a value so many times. Wraps, so that what is taken back leaves what was there.
+    pub fn plus(self, value: i128, times: i64) -> Self {
+        Unscaled(self.0.wrapping_add(value.wrapping_mul(times as i128)))
     }
 }
 

@@ -10,7 +10,7 @@ use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::exact::{ExactSum, Total, nearest_quotient};
-use crate::row::Datum;
+use crate::row::{Datum, Unscaled};
 use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
 
@@ -18,10 +18,10 @@ use crate::time::Micros;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Partial {
     Count(i64),
-    /// Of integers and unscaled decimals. Wraps, so that what is taken back leaves what was there.
+    /// Of integers and unscaled decimals.
     Integers {
         count: i64,
-        sum: i128,
+        sum: Unscaled,
     },
     // Boxed, like the other: a partial is held for every identifier, and few are of these.
     Numbers(Box<Numbers>),
@@ -56,7 +56,7 @@ impl Partial {
             Function::Count => Partial::Count(0),
             Function::Sum | Function::Avg => match aggregate.argument {
                 Some(DataType::Float64) => Partial::Numbers(Box::default()),
-                _ => Partial::Integers { count: 0, sum: 0 },
+                _ => Partial::Integers { count: 0, sum: Unscaled::default() },
             },
             Function::Stddev | Function::Variance => Partial::Moments(Box::default()),
             Function::BoolAnd | Function::BoolOr => Partial::Truths { yes: 0, no: 0 },
@@ -86,11 +86,11 @@ impl Partial {
             },
             (Partial::Integers { count, sum }, Datum::Integer(value)) => {
                 *count += diff;
-                *sum = sum.wrapping_add(value as i128 * diff as i128);
+                *sum = sum.plus(i128::from(value), diff);
             }
             (Partial::Integers { count, sum }, Datum::Decimal(value)) => {
                 *count += diff;
-                *sum = sum.wrapping_add(value.get().wrapping_mul(diff as i128));
+                *sum = sum.plus(value.get(), diff);
             }
             (Partial::Numbers(numbers), Datum::Number(value)) => {
                 numbers.count += diff;
@@ -144,7 +144,7 @@ impl Partial {
             (Partial::Count(count), Partial::Count(more)) => *count += more * times,
             (Partial::Integers { count, sum }, Partial::Integers { count: more, sum: further }) => {
                 *count += more * times;
-                *sum = sum.wrapping_add(further.wrapping_mul(times as i128));
+                *sum = sum.plus(further.get(), times);
             }
             (Partial::Numbers(numbers), Partial::Numbers(more)) => {
                 numbers.count += more.count * times;
@@ -175,7 +175,7 @@ impl Partial {
                 Function::BoolAnd => *no == 0,
                 _ => *yes > 0,
             })),
-            Partial::Integers { count, sum } => integers(aggregate, *count, *sum),
+            Partial::Integers { count, sum } => integers(aggregate, *count, sum.get()),
             Partial::Numbers(numbers) => Some(Datum::Number(match aggregate.function {
                 Function::Avg => numbers.sum.value() / numbers.count as f64,
                 _ => numbers.sum.value(),

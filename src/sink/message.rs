@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::json::write_text;
 use crate::profile::Belonging;
-use crate::row::Reject;
+use crate::row::{IdentifierHash, Reject};
 use crate::spec::plan::{Plan, Publish, Target};
 use crate::time::Micros;
 
@@ -34,15 +34,15 @@ pub enum Message {
     Profile {
         route: u64,
         output: u16,
-        person: u128,
-        before: Option<u128>,
+        person: IdentifierHash,
+        before: Option<Digest>,
         after: Option<Value>,
     },
     Segment {
         route: u64,
         output: u16,
         segment: u16,
-        person: u128,
+        person: IdentifierHash,
         before: bool,
         after: bool,
     },
@@ -63,17 +63,22 @@ pub enum Message {
         route: u64,
         output: u16,
         key: String,
-        before: Option<u128>,
+        before: Option<Digest>,
         after: Option<Value>,
     },
     /// The reading of `now()`, for the worker of this index.
     Now(u64, Micros),
 }
 
+/// Of a value: 128 bits of the BLAKE3 hash of its JSON. Aligned to 8 bytes, as it is kept for everyone.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C, packed(8))]
+pub struct Digest(u128);
+
 /// A value: its JSON less `at` and the closing brace, and the digest of that.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Value {
-    pub digest: u128,
+    pub digest: Digest,
     pub json: String,
 }
 
@@ -81,7 +86,7 @@ impl Value {
     pub fn new(json: String) -> Self {
         let hash = blake3::hash(json.as_bytes());
         let first: [u8; 16] = hash.as_bytes()[..16].try_into().expect("16 of 32 bytes");
-        Value { digest: u128::from_le_bytes(first), json }
+        Value { digest: Digest(u128::from_le_bytes(first)), json }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::json::write_text;
-use super::message::{Message, Outputs, Record, Value};
+use super::message::{Digest, Message, Outputs, Record, Value};
 use crate::held::drained;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
@@ -16,10 +16,10 @@ use crate::spec::plan::Plan;
 use crate::time::{Micros, rfc3339};
 
 /// What a value was before the tick and is after it, as far as messages say.
-type Turn = (Option<u128>, Option<Value>);
+type Turn = (Option<Digest>, Option<Value>);
 
 /// Takes in what one more message knows of a value.
-fn learn(turn: &mut Turn, before: Option<u128>, after: Option<Value>) {
+fn learn(turn: &mut Turn, before: Option<Digest>, after: Option<Value>) {
     turn.0 = turn.0.or(before);
     turn.1 = turn.1.take().or(after);
 }
@@ -27,8 +27,8 @@ fn learn(turn: &mut Turn, before: Option<u128>, after: Option<Value>) {
 /// All that messages of a tick say, by key.
 #[derive(Default)]
 struct Changes {
-    profiles: HashMap<(u16, u128), Turn>,
-    segments: BTreeMap<(u16, u16, u128), (bool, bool)>,
+    profiles: HashMap<(u16, IdentifierHash), Turn>,
+    segments: BTreeMap<(u16, u16, IdentifierHash), (bool, bool)>,
     belongings: HashMap<IdentifierHash, (Outputs, Belonging)>,
     rejects: Vec<(u16, u16, String)>,
     entries: HashMap<(u16, String), Turn>,
@@ -95,12 +95,11 @@ impl Publisher {
         let at = format!(",\"at\":\"{}\"}}", rfc3339(self.now));
 
         for ((output, person), turn) in drained(&mut changes.profiles) {
-            let person = IdentifierHash(person);
             records.extend(self.profile(output, person, turn, &changes.belongings, &at));
         }
         for ((output, segment, person), (before, after)) in std::mem::take(&mut changes.segments) {
             if before != after {
-                records.push(self.segment(output, segment, IdentifierHash(person), after, &at));
+                records.push(self.segment(output, segment, person, after, &at));
             }
         }
         for (_, (outputs, belonging)) in drained(&mut changes.belongings) {

@@ -6,7 +6,7 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
-use super::message::{Message, Router, Value};
+use super::message::{Digest, Message, Router, Value};
 use crate::held::Holds;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
@@ -45,7 +45,7 @@ impl Holds for Renderer {
 struct Published {
     id: IdentifierHash,
     /// By output of profiles; `None` where the person is not in it.
-    digests: SmallVec<[Option<u128>; 2]>,
+    digests: SmallVec<[Option<Digest>; 2]>,
     segments: Bits,
 }
 
@@ -155,7 +155,7 @@ impl Renderer {
             let message = |person: IdentifierHash, before, after| Message::Profile {
                 route: self.router.route(*output, person.0),
                 output: *output,
-                person: person.0,
+                person,
                 before,
                 after,
             };
@@ -201,7 +201,7 @@ impl Renderer {
                     route: self.router.route(output, person.0),
                     output,
                     segment: segment as u16,
-                    person: person.0,
+                    person,
                     before,
                     after,
                 })
