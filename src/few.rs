@@ -7,7 +7,7 @@ use std::ops::Index;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// More than this are many …
+/// So many are many …
 const MANY: usize = 32;
 /// … until there are fewer than this.
 const FEW: usize = 16;
@@ -59,19 +59,39 @@ impl<K: Ord, V, const INLINE: usize> FewMap<K, V, INLINE> {
 
     /// Returns what was there before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let few = match self {
-            FewMap::Many(many) => return many.insert(key, value),
-            FewMap::Few(few) => few,
-        };
-        match find(few, &key) {
-            Ok(index) => Some(std::mem::replace(&mut few[index].1, value)),
-            Err(index) => {
-                few.insert(index, (key, value));
-                if few.len() > MANY {
-                    *self = FewMap::Many(Box::new(few.drain(..).collect()));
+        self.make_room();
+        match self {
+            FewMap::Few(few) => match find(few, &key) {
+                Ok(index) => Some(std::mem::replace(&mut few[index].1, value)),
+                Err(index) => {
+                    few.insert(index, (key, value));
+                    None
                 }
-                None
+            },
+            FewMap::Many(many) => many.insert(key, value),
+        }
+    }
+
+    pub fn get_or_insert_with(&mut self, key: K, value: impl FnOnce() -> V) -> &mut V {
+        self.make_room();
+        match self {
+            FewMap::Few(few) => {
+                let index = find(few, &key).unwrap_or_else(|index| {
+                    few.insert(index, (key, value()));
+                    index
+                });
+                &mut few[index].1
             }
+            FewMap::Many(many) => many.entry(key).or_insert_with(value),
+        }
+    }
+
+    /// Makes many of the few, if another one would be too many for a list.
+    fn make_room(&mut self) {
+        if let FewMap::Few(few) = self
+            && few.len() == MANY
+        {
+            *self = FewMap::Many(Box::new(few.drain(..).collect()));
         }
     }
 
@@ -95,16 +115,6 @@ impl<K: Ord, V, const INLINE: usize> FewMap<K, V, INLINE> {
             Some(value) => self.insert(key, value),
             None => self.remove(&key),
         }
-    }
-
-    pub fn get_or_insert_with(&mut self, key: K, value: impl FnOnce() -> V) -> &mut V
-    where
-        K: Clone,
-    {
-        if self.get(&key).is_none() {
-            self.insert(key.clone(), value());
-        }
-        self.get_mut(&key).expect("inserted if it was not there")
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {

@@ -37,16 +37,10 @@ pub fn is_roomy(capacity: usize, needed: usize) -> bool {
 }
 
 /// What a map holds of the tick at hand. It keeps its room for the next one, but not far more than
-/// this one needed.
+/// this one needed: a map keeps what it grew to, and the most that ever was is not what there is.
 pub fn drained<K: Eq + Hash, V>(map: &mut HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
-    give_back(map);
-    map.drain()
-}
-
-/// Gives back most of a map's room once it has far more than it needs: a map keeps what it grew to,
-/// and the most that ever was is not what there is.
-pub fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
     if is_roomy(map.capacity(), map.len()) {
         map.shrink_to(2 * map.len());
     }
+    map.drain()
 }

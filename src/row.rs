@@ -102,8 +102,8 @@ impl Hash for Datum {
     }
 }
 
-/// An integer, or a decimal's value without its point. Aligned as the other values are: a datum is held for every
-/// value of every person, and takes 24 bytes instead of 32.
+/// An integer, or a decimal's value without its point. Aligned as the other values are: a datum is held
+/// for every value of every person, and takes 24 bytes instead of 32.
 #[derive(
     Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

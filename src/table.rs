@@ -88,10 +88,6 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.parts.iter().flatten()
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.parts.iter().flat_map(HashMap::keys)
-    }
-
     /// Gives back most of its room once it has far more than it needs.
     pub fn give_back(&mut self) {
         let room = self.parts.iter().map(HashMap::capacity).sum();

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::RowChange;
 use super::joined::{Asking, Evaluation, Said};
-use crate::held::{Holds, give_back};
+use crate::held::{Holds, drained};
 use crate::row::{Body, Joining, Position};
 use crate::spec::plan::Plan;
+use crate::table::Table;
 use crate::time::Micros;
 
 /// What arrives at a stage.
@@ -133,7 +134,7 @@ pub struct Stage {
     number: usize,
     /// By source: those for which it is the last stage.
     last: Vec<Option<Evaluation>>,
-    groups: HashMap<Key, Group>,
+    groups: Table<Key, Group>,
     /// Of the tick at hand.
     touched: HashMap<Key, Touched>,
 }
@@ -150,7 +151,7 @@ impl Stage {
             last: last.collect(),
             plan: Arc::clone(plan),
             number,
-            groups: HashMap::new(),
+            groups: Table::default(),
             touched: HashMap::new(),
         }
     }
@@ -198,7 +199,7 @@ impl Stage {
                 }
             }
         }
-        for (key, _) in self.touched.drain() {
+        for (key, _) in drained(&mut self.touched) {
             if self.groups[&key].is_empty() {
                 self.groups.remove(&key);
             }
@@ -326,7 +327,7 @@ impl Holds for Stage {
     }
 
     fn give_back(&mut self) {
-        give_back(&mut self.groups);
+        self.groups.give_back();
     }
 }
 

@@ -311,14 +311,14 @@ fn add<'a>(
     time: Micros,
     diff: i8,
 ) {
-    let number = inputs.clone().count();
-    if number == 0 {
+    let mut inputs = inputs.peekable();
+    if inputs.peek().is_none() {
         return;
     }
     let accounts = &mut identifiers.entry(hash).or_default().accounts;
     if accounts.is_empty() {
         // Mostly there are no more than its first row gives something to.
-        accounts.reserve_exact(number);
+        accounts.reserve_exact(inputs.clone().count());
     }
     let touched = touched.entry(hash).or_default();
     for Input { aggregate: number, value } in inputs {

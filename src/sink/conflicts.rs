@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::json::write_text;
-use super::message::{Message, Router, Value};
+use super::message::{Digest, Message, Router, Value};
 use crate::held::Holds;
 use crate::identity::{Component, Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
@@ -44,9 +44,7 @@ impl Conflicts {
     }
 
     fn entries(&self, key: String, json: String, diff: i8) -> Vec<Message> {
-        let hash = u128::from_le_bytes(
-            blake3::hash(key.as_bytes()).as_bytes()[..16].try_into().expect("16 of 32 bytes"),
-        );
+        let hash = Digest::of(&key).0;
         let value = Value::new(json);
         let entry = |output: &u16| {
             let (before, after) = match diff {

@@ -70,10 +70,18 @@ pub enum Message {
     Now(u64, Micros),
 }
 
-/// Of a value: 128 bits of the BLAKE3 hash of its JSON. Aligned to 8 bytes, as it is kept for everyone.
+/// 128 bits of the BLAKE3 hash of a text. Aligned to 8 bytes, as one is kept for everyone.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(C, packed(8))]
-pub struct Digest(u128);
+pub struct Digest(pub u128);
+
+impl Digest {
+    pub fn of(text: &str) -> Self {
+        let hash = blake3::hash(text.as_bytes());
+        let first: [u8; 16] = hash.as_bytes()[..16].try_into().expect("16 of 32 bytes");
+        Digest(u128::from_le_bytes(first))
+    }
+}
 
 /// A value: its JSON less `at` and the closing brace, and the digest of that.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,9 +92,7 @@ pub struct Value {
 
 impl Value {
     pub fn new(json: String) -> Self {
-        let hash = blake3::hash(json.as_bytes());
-        let first: [u8; 16] = hash.as_bytes()[..16].try_into().expect("16 of 32 bytes");
-        Value { digest: Digest(u128::from_le_bytes(first)), json }
+        Value { digest: Digest::of(&json), json }
     }
 }
 

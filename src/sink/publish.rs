@@ -180,10 +180,7 @@ impl Publisher {
         records: &mut Vec<Record>,
     ) {
         let (kind, text) = (&self.plan.identifiers[belonging.kind as usize].name, &belonging.text);
-        let mut key = String::with_capacity(kind.len() + 1 + text.len());
-        key.push_str(kind);
-        key.push(':');
-        key.push_str(text);
+        let key = [kind.as_str(), ":", text].concat();
         let value = belonging.after.map(|person| {
             let mut json = String::with_capacity(kind.len() + text.len() + 80 + at.len());
             json.push_str("{\"type\":");
