@@ -220,7 +220,7 @@ fn build(data_type: &DataType, values: &mut dyn Iterator<Item = Option<&Datum>>)
         ),
         DataType::Utf8 => Arc::new(StringArray::from_iter(values.map(|value| {
             value.map(|value| match value {
-                Datum::Text(value) => value.as_ref(),
+                Datum::Text(value) => value.as_str(),
                 found => other(found),
             })
         }))),

@@ -2,33 +2,73 @@
 //! more room than they do, the many as a tree, so that one of 100,000 comes or goes cheaply.
 
 use std::collections::BTreeMap;
-use std::ops::Index;
+use std::ops::{DerefMut, Index};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 /// So many are many …
 const MANY: usize = 32;
 /// … until there are fewer than this.
 const FEW: usize = 16;
 
-/// A map in the order of its keys. So many entries as `INLINE` take no memory of their own.
+/// Where the few are.
+pub trait List<T>:
+    Default + DerefMut<Target = [T]> + FromIterator<T> + IntoIterator<Item = T>
+{
+    fn insert(&mut self, index: usize, item: T);
+    fn remove(&mut self, index: usize) -> T;
+}
+
+/// Apart: a list takes eight bytes, and memory of its own once it holds something.
+pub type Apart<K, V> = ThinVec<(K, V)>;
+
+impl<T> List<T> for ThinVec<T> {
+    fn insert(&mut self, index: usize, item: T) {
+        if self.len() == self.capacity() {
+            // Most stay as short as they are.
+            self.reserve_exact(1 + self.len() / 2);
+        }
+        self.insert(index, item);
+    }
+
+    fn remove(&mut self, index: usize) -> T {
+        self.remove(index)
+    }
+}
+
+/// Within the map, so many of them.
+pub type Within<K, V, const NUMBER: usize> = SmallVec<[(K, V); NUMBER]>;
+
+impl<T, const NUMBER: usize> List<T> for SmallVec<[T; NUMBER]> {
+    fn insert(&mut self, index: usize, item: T) {
+        self.insert(index, item);
+    }
+
+    fn remove(&mut self, index: usize) -> T {
+        self.remove(index)
+    }
+}
+
+/// A map in the order of its keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "K: Ord + Serialize + serde::de::DeserializeOwned, \
-                 V: Serialize + serde::de::DeserializeOwned")]
-pub enum FewMap<K, V, const INLINE: usize = 0> {
-    Few(SmallVec<[(K, V); INLINE]>),
+                 V: Serialize + serde::de::DeserializeOwned, \
+                 L: Serialize + serde::de::DeserializeOwned")]
+pub enum FewMap<K, V, L = Apart<K, V>> {
+    Few(L),
     // Boxed, as it is rare.
     Many(Box<BTreeMap<K, V>>),
 }
 
-impl<K, V, const INLINE: usize> Default for FewMap<K, V, INLINE> {
+impl<K, V, L: Default> Default for FewMap<K, V, L> {
     fn default() -> Self {
-        FewMap::Few(SmallVec::new())
+        FewMap::Few(L::default())
     }
 }
 
-impl<K: Ord, V, const INLINE: usize> FewMap<K, V, INLINE> {
+impl<K: Ord, V, L: List<(K, V)>> FewMap<K, V, L> {
     pub fn len(&self) -> usize {
         match self {
             FewMap::Few(few) => few.len(),
@@ -91,7 +131,7 @@ impl<K: Ord, V, const INLINE: usize> FewMap<K, V, INLINE> {
         if let FewMap::Few(few) = self
             && few.len() == MANY
         {
-            *self = FewMap::Many(Box::new(few.drain(..).collect()));
+            *self = FewMap::Many(Box::new(std::mem::take(few).into_iter().collect()));
         }
     }
 
@@ -119,7 +159,7 @@ impl<K: Ord, V, const INLINE: usize> FewMap<K, V, INLINE> {
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         let (few, many) = match self {
-            FewMap::Few(few) => (few.as_slice(), None),
+            FewMap::Few(few) => (&**few, None),
             FewMap::Many(many) => (&[][..], Some(many.iter())),
         };
         few.iter().map(|(key, value)| (key, value)).chain(many.into_iter().flatten())
@@ -148,7 +188,7 @@ impl<K: Ord, V, const INLINE: usize> FewMap<K, V, INLINE> {
     }
 }
 
-impl<K: Ord, V, const INLINE: usize> Index<&K> for FewMap<K, V, INLINE> {
+impl<K: Ord, V, L: List<(K, V)>> Index<&K> for FewMap<K, V, L> {
     type Output = V;
 
     fn index(&self, key: &K) -> &V {
@@ -179,7 +219,7 @@ impl Count for u32 {
     }
 }
 
-impl<K: Ord, V: Count, const INLINE: usize> FewMap<K, V, INLINE> {
+impl<K: Ord, V: Count, L: List<(K, V)>> FewMap<K, V, L> {
     /// Counts a key so many times more, or less; what comes to nothing is left out. Returns the count
     /// before and after.
     pub fn count(&mut self, key: K, diff: i64) -> (V, V) {
@@ -211,7 +251,7 @@ mod tests {
             changes in prop::collection::vec((0..80u8, -1..2i64), 1..300),
             taken_back in any::<bool>(),
         ) {
-            let mut few: FewMap<u8, i64, 1> = FewMap::default();
+            let mut few: FewMap<u8, i64, Within<u8, i64, 1>> = FewMap::default();
             let mut known: BTreeMap<u8, i64> = BTreeMap::new();
             let back = changes.iter().rev().map(|(key, diff)| (*key, -diff));
             let back: Vec<_> = if taken_back { back.collect() } else { Vec::new() };

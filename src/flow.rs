@@ -14,6 +14,7 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::scheduling::Activator;
 
+use crate::batch::Batch;
 use crate::held::{Holds, is_roomy};
 use crate::metrics::SharedCounts;
 use crate::time::Tick;
@@ -24,46 +25,6 @@ pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};
 
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
-
-/// What arrives with a tick, in the pieces in which it came: one long vector would be grown, and so
-/// copied into fresh memory, at every tick.
-pub struct Batch<D> {
-    pieces: Vec<Vec<D>>,
-}
-
-impl<D> Default for Batch<D> {
-    fn default() -> Self {
-        Batch { pieces: Vec::new() }
-    }
-}
-
-impl<D> Batch<D> {
-    pub fn append(&mut self, data: &mut Vec<D>) {
-        match self.pieces.last_mut() {
-            Some(last) if last.capacity() - last.len() >= data.len() => last.append(data),
-            _ => self.pieces.push(std::mem::take(data)),
-        }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &D> {
-        self.pieces.iter().flatten()
-    }
-}
-
-impl<D> From<Vec<D>> for Batch<D> {
-    fn from(data: Vec<D>) -> Self {
-        Batch { pieces: vec![data] }
-    }
-}
-
-impl<D> IntoIterator for Batch<D> {
-    type Item = D;
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<D>>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.pieces.into_iter().flatten()
-    }
-}
 
 /// Applies `logic` to everything that arrives with a tick, once the tick is complete, tick by tick.
 ///

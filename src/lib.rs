@@ -1,5 +1,6 @@
 //! Selfsame keeps customer profiles right at every instant.
 
+mod batch;
 pub mod columns;
 pub mod decode;
 pub mod few;

@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -19,18 +21,18 @@ pub enum Datum {
     Integer(i64),
     Number(f64),
     Decimal(Unscaled),
-    Text(Arc<str>),
+    Text(ArcStr),
     Timestamp(Micros),
     /// Days since the epoch.
     Date(i32),
-    List(Arc<[Datum]>),
+    List(Items<Datum>),
     /// One value a field, in the order of the type's fields; `None` is null, and the least.
-    Struct(Arc<[Option<Datum>]>),
+    Struct(Items<Option<Datum>>),
 }
 
 impl Datum {
     pub fn decimal(unscaled: i128) -> Self {
-        Datum::Decimal(Unscaled(unscaled))
+        Datum::Decimal(Unscaled::from(unscaled))
     }
 
     fn rank(&self) -> u8 {
@@ -45,6 +47,36 @@ impl Datum {
             Datum::List(_) => 7,
             Datum::Struct(_) => 8,
         }
+    }
+}
+
+/// The items of a list, or the fields of a struct, behind one pointer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Items<T>(Arc<Box<[T]>>);
+
+impl<T> Deref for Items<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T> FromIterator<T> for Items<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Items(Arc::new(items.into_iter().collect()))
+    }
+}
+
+impl<T, const N: usize> From<[T; N]> for Items<T> {
+    fn from(items: [T; N]) -> Self {
+        Items(Arc::new(Box::new(items)))
+    }
+}
+
+impl<T> From<Vec<T>> for Items<T> {
+    fn from(items: Vec<T>) -> Self {
+        Items(Arc::new(items.into()))
     }
 }
 
@@ -102,22 +134,49 @@ impl Hash for Datum {
     }
 }
 
-/// An integer, or a decimal's value without its point. Aligned as the other values are: a datum is held
-/// for every value of every person, and takes 24 bytes instead of 32.
-#[derive(
-    Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[repr(C, packed(8))]
-pub struct Unscaled(i128);
+/// A decimal's value without its point. Mostly it takes eight bytes, so that a datum takes sixteen: one
+/// is held for every value of every person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Unscaled {
+    Short(i64),
+    /// What is longer.
+    Long(Box<i128>),
+}
 
 impl Unscaled {
-    pub fn get(self) -> i128 {
-        self.0
+    pub fn get(&self) -> i128 {
+        match self {
+            Unscaled::Short(value) => i128::from(*value),
+            Unscaled::Long(value) => **value,
+        }
     }
+}
 
-    /// Adds a value so many times. Wraps, so that what is taken back leaves what was there.
-    pub fn plus(self, value: i128, times: i64) -> Self {
-        Unscaled(self.0.wrapping_add(value.wrapping_mul(times as i128)))
+impl From<i128> for Unscaled {
+    fn from(value: i128) -> Self {
+        i64::try_from(value).map_or_else(|_| Unscaled::Long(Box::new(value)), Unscaled::Short)
+    }
+}
+
+impl Ord for Unscaled {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.get().cmp(&other.get())
+    }
+}
+impl PartialOrd for Unscaled {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Unscaled {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+impl Eq for Unscaled {}
+impl Hash for Unscaled {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.get().hash(state);
     }
 }
 

@@ -7,8 +7,8 @@
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 
-use hashbrown::hash_map::Entry;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
+use hashbrown::hash_table::{self, HashTable};
 
 use crate::held::is_roomy;
 
@@ -33,37 +33,47 @@ const PART_OF: [u8; SLOTS] = {
 };
 
 pub struct Table<K, V> {
-    parts: [HashMap<K, V>; PARTS],
+    parts: [HashTable<(K, V)>; PARTS],
     hasher: DefaultHashBuilder,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        let parts = [(); PARTS].map(|()| HashMap::new());
+        let parts = [(); PARTS].map(|()| HashTable::new());
         Table { parts, hasher: DefaultHashBuilder::default() }
     }
 }
 
-impl<K: Eq + Hash, V> Table<K, V> {
-    fn part(&self, key: &K) -> usize {
-        let slot = self.hasher.hash_one(key) >> (u64::BITS - SLOTS.trailing_zeros());
-        usize::from(PART_OF[slot as usize])
-    }
+/// The part of a hash: told by bits that place nothing within a part.
+fn part(hash: u64) -> usize {
+    let slot = (hash >> 40) as usize % SLOTS;
+    usize::from(PART_OF[slot])
+}
 
+impl<K: Eq + Hash, V> Table<K, V> {
     pub fn len(&self) -> usize {
-        self.parts.iter().map(HashMap::len).sum()
+        self.parts.iter().map(HashTable::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(HashMap::is_empty)
+        self.parts.iter().all(HashTable::is_empty)
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.parts[self.part(key)].get(key)
+        let hash = self.hasher.hash_one(key);
+        let entry = self.parts[part(hash)].find(hash, |(known, _)| known == key)?;
+        Some(&entry.1)
     }
 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.parts[self.part(key)].get_mut(key)
+        let hash = self.hasher.hash_one(key);
+        let entry = self.parts[part(hash)].find_mut(hash, |(known, _)| known == key)?;
+        Some(&mut entry.1)
+    }
+
+    /// Reads a key that is about to be used: see `batch::look_ahead`.
+    pub fn look(&self, key: &K) -> usize {
+        usize::from(self.contains_key(key))
     }
 
     pub fn contains_key(&self, key: &K) -> bool {
@@ -72,27 +82,46 @@ impl<K: Eq + Hash, V> Table<K, V> {
 
     /// Returns what was there before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.parts[self.part(&key)].insert(key, value)
+        match self.entry(key) {
+            Entry::Occupied(mut known) => Some(std::mem::replace(known.get_mut(), value)),
+            Entry::Vacant(vacant) => {
+                vacant.insert(value);
+                None
+            }
+        }
     }
 
     /// Returns what was there.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.parts[self.part(key)].remove(key)
+        let hash = self.hasher.hash_one(key);
+        let entry = self.parts[part(hash)].find_entry(hash, |(known, _)| known == key).ok()?;
+        let ((_, value), _) = entry.remove();
+        Some(value)
     }
 
-    pub fn entry(&mut self, key: K) -> Entry<'_, K, V, DefaultHashBuilder> {
-        self.parts[self.part(&key)].entry(key)
+    pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one(&key);
+        let part = &mut self.parts[part(hash)];
+        let entry = part.entry(hash, |(known, _)| *known == key, |(key, _)| hasher.hash_one(key));
+        match entry {
+            hash_table::Entry::Occupied(entry) => Entry::Occupied(Occupied(entry)),
+            hash_table::Entry::Vacant(entry) => Entry::Vacant(Vacant { key, entry }),
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.parts.iter().flatten()
+        self.parts.iter().flatten().map(|(key, value)| (key, value))
     }
 
     /// Gives back most of its room once it has far more than it needs.
     pub fn give_back(&mut self) {
-        let room = self.parts.iter().map(HashMap::capacity).sum();
+        let room = self.parts.iter().map(HashTable::capacity).sum();
         if is_roomy(room, self.len()) {
-            self.parts.iter_mut().for_each(|part| part.shrink_to(2 * part.len()));
+            let hasher = &self.hasher;
+            for part in &mut self.parts {
+                part.shrink_to(2 * part.len(), |(key, _)| hasher.hash_one(key));
+            }
         }
     }
 }
@@ -102,6 +131,60 @@ impl<K: Eq + Hash, V> Index<&K> for Table<K, V> {
 
     fn index(&self, key: &K) -> &V {
         self.get(key).expect("the table has the key")
+    }
+}
+
+/// A key's place.
+pub enum Entry<'table, K, V> {
+    Occupied(Occupied<'table, K, V>),
+    Vacant(Vacant<'table, K, V>),
+}
+
+impl<'table, K, V> Entry<'table, K, V> {
+    pub fn or_insert_with(self, value: impl FnOnce() -> V) -> &'table mut V {
+        match self {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(value()),
+        }
+    }
+
+    pub fn or_default(self) -> &'table mut V
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
+    }
+}
+
+pub struct Occupied<'table, K, V>(hash_table::OccupiedEntry<'table, (K, V)>);
+
+impl<'table, K, V> Occupied<'table, K, V> {
+    pub fn get(&self) -> &V {
+        &self.0.get().1
+    }
+
+    pub fn get_mut(&mut self) -> &mut V {
+        &mut self.0.get_mut().1
+    }
+
+    pub fn into_mut(self) -> &'table mut V {
+        &mut self.0.into_mut().1
+    }
+
+    pub fn remove(self) -> V {
+        let ((_, value), _) = self.0.remove();
+        value
+    }
+}
+
+pub struct Vacant<'table, K, V> {
+    key: K,
+    entry: hash_table::VacantEntry<'table, (K, V)>,
+}
+
+impl<'table, K, V> Vacant<'table, K, V> {
+    pub fn insert(self, value: V) -> &'table mut V {
+        &mut self.entry.insert((self.key, value)).into_mut().1
     }
 }
 
@@ -121,7 +204,7 @@ mod tests {
                 most = most.max(moved);
                 moved = 0;
             }
-            let part = table.part(&number);
+            let part = part(table.hasher.hash_one(number));
             if table.parts[part].capacity() != room[part] {
                 room[part] = table.parts[part].capacity();
                 moved += table.parts[part].len();
@@ -142,6 +225,6 @@ mod tests {
         assert!((0..1_000_000).all(|number| table.remove(&number) == Some(number)));
         assert!(table.is_empty() && table.iter().next().is_none());
         table.give_back();
-        assert!(table.parts.iter().map(HashMap::capacity).sum::<usize>() < 1_000);
+        assert!(table.parts.iter().map(HashTable::capacity).sum::<usize>() < 1_000);
     }
 }

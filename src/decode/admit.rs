@@ -6,13 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::held::Holds;
 use crate::row::{Body, Position, Row};
 use crate::spec::plan::{Kind, Plan};
-use crate::table::Table;
+use crate::table::{Entry, Table};
 use crate::time::Micros;
 
 /// A change of the rows that stand.
@@ -57,6 +56,14 @@ impl Admission {
             },
         };
         Admission { sources: plan.sources.iter().map(memory).collect() }
+    }
+
+    pub fn look(&self, row: &Row) -> usize {
+        match (&self.sources[row.source as usize], &row.key) {
+            (Memory::Ids { seen, .. }, Some(id)) => seen.look(id),
+            (Memory::Keys(records), Some(key)) => records.look(key),
+            _ => 0,
+        }
     }
 
     /// Takes a row in; `now` never falls. Returns whether it counts (a duplicate does not).

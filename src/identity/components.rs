@@ -17,7 +17,8 @@ use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
 use super::joins::Order;
 use super::links::{LinkChange, Pair};
-use crate::held::Holds;
+use crate::batch::{Batch, Look, look_ahead};
+use crate::held::{Holds, drained};
 use crate::row::{Identifier, IdentifierHash};
 use crate::table::Table;
 
@@ -128,7 +129,7 @@ impl Components {
     }
 
     /// Takes a tick's arrivals in, and tells who is where and whose.
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, outcomes: &mut Vec<Outcome>) {
+    pub fn apply(&mut self, batch: Batch<Arrival>, outcomes: &mut Vec<Outcome>) {
         let mut links = Vec::new();
         for arrival in batch {
             match arrival {
@@ -136,12 +137,22 @@ impl Components {
                 Arrival::Link { cluster, change } => links.push((cluster, change)),
             }
         }
-        for (cluster, change) in links {
-            self.link(cluster, &change);
-        }
-        for (cluster, touched) in std::mem::take(&mut self.touched) {
-            self.settle(cluster, touched, outcomes);
-        }
+        let looks: [Look<Self, (Cluster, LinkChange)>; 3] = [
+            |all, (cluster, _)| all.clusters.look(cluster),
+            |all, (_, change)| all.graph.look(change.one.hash),
+            |all, (_, change)| all.graph.look(change.other.hash),
+        ];
+        look_ahead(links, self, &looks, |all, (cluster, change)| all.link(cluster, &change));
+        let touched: Vec<_> = drained(&mut self.touched).collect();
+        let looks: [Look<Self, (Cluster, Touched)>; 2] = [
+            |all, (cluster, _)| all.clusters.look(cluster),
+            |all, (cluster, _)| {
+                all.clusters.get(cluster).map_or(0, |content| all.graph.look(content.anchor))
+            },
+        ];
+        look_ahead(touched, self, &looks, |all, (cluster, touched)| {
+            all.settle(cluster, touched, outcomes);
+        });
     }
 
     fn take_in(&mut self, cluster: Cluster, nodes: Vec<Node>, withheld: Withheld) {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::guards::Rule;
+use crate::batch::{Batch, look_ahead};
 use crate::decode::admit::RowChange;
-use crate::few::FewMap;
+use crate::few::{FewMap, Within};
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
@@ -69,15 +70,18 @@ impl Statement {
     }
 }
 
+/// A type, a source, and an identifier of the type that its rows name.
+type Word = (u8, u16, IdentifierHash);
+
 /// What sources say of one identifier.
 #[derive(Default)]
 struct Said {
     /// By type and source, the identifiers that its rows name, with how many rows.
-    rows: FewMap<(u8, u16, IdentifierHash), (Arc<str>, i32), 1>,
+    rows: FewMap<Word, (Arc<str>, i32), Within<Word, (Arc<str>, i32), 1>>,
     /// How many identifiers of a type each source names.
-    named: FewMap<(u8, u16), u32, 2>,
+    named: FewMap<(u8, u16), u32, Within<(u8, u16), u32, 2>>,
     /// How many identifiers of a type two sources both name, the lesser source first.
-    in_common: FewMap<(u8, u16, u16), u32, 1>,
+    in_common: FewMap<(u8, u16, u16), u32>,
 }
 
 /// One worker's share of what sources say.
@@ -95,16 +99,15 @@ impl Statements {
         Statements { records, said: Table::default(), told: Table::default() }
     }
 
-    pub fn apply(
-        &mut self,
-        batch: impl IntoIterator<Item = Statement>,
-        changes: &mut Vec<ConflictChange>,
-    ) {
+    pub fn apply(&mut self, batch: Batch<Statement>, changes: &mut Vec<ConflictChange>) {
         // Of whom some source began or ceased to name an identifier.
         let mut touched: BTreeMap<IdentifierHash, Identifier> = BTreeMap::new();
-        for Statement { about, source, says, diff } in batch {
-            let said = self.said.entry(about.hash).or_default();
-            let sources = self.records.len() as u16;
+        let look = |statements: &Self, Statement { about, .. }: &Statement| {
+            statements.said.get(&about.hash).map_or(0, |said| said.rows.len() + said.named.len())
+        };
+        look_ahead(batch, self, &[look], |statements, Statement { about, source, says, diff }| {
+            let said = statements.said.entry(about.hash).or_default();
+            let sources = statements.records.len() as u16;
             let mut moved = false;
             for identifier in &says {
                 moved |= said.add(identifier, source, sources, i32::from(diff));
@@ -112,7 +115,7 @@ impl Statements {
             if moved || said.rows.is_empty() {
                 touched.insert(about.hash, about);
             }
-        }
+        });
         for (hash, about) in touched {
             let said = &self.said[&hash];
             let after = said.disagreements(&self.records, &about);

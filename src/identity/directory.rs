@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::Place;
 use super::links::LinkChange;
+use crate::batch::{Batch, look_ahead};
 use crate::row::IdentifierHash;
 use crate::table::Table;
 
@@ -28,29 +29,33 @@ pub(super) struct Found {
 /// Shared by the operators that look the ends of links up and the one that learns.
 #[derive(Clone, Default)]
 pub(super) struct Directory {
-    places: Rc<RefCell<Table<IdentifierHash, Place>>>,
+    places: Rc<RefCell<Places>>,
 }
+
+type Places = Table<IdentifierHash, Place>;
 
 impl Directory {
     /// Learns what a tick brought about.
     pub fn update(&self, moved: impl IntoIterator<Item = Moved>) {
         let mut places = self.places.borrow_mut();
-        for Moved { identifier, place } in moved {
+        let look = |places: &Places, moved: &Moved| places.look(&moved.identifier);
+        let moved: Batch<Moved> = moved.into_iter().collect();
+        look_ahead(moved, &mut *places, &[look], |places, Moved { identifier, place }| {
             match place {
                 Some(place) => places.insert(identifier, place),
                 None => places.remove(&identifier),
             };
-        }
+        });
         places.give_back();
     }
 
     /// Finds the links' first ends.
-    pub fn find_first(&self, batch: impl IntoIterator<Item = LinkChange>, found: &mut Vec<Found>) {
-        let places = self.places.borrow();
-        found.extend(batch.into_iter().map(|change| {
+    pub fn find_first(&self, batch: Batch<LinkChange>, found: &mut Vec<Found>) {
+        let look = |places: &Places, change: &LinkChange| places.look(&change.one.hash);
+        look_ahead(batch, &mut *self.places.borrow_mut(), &[look], |places, change| {
             let one = places.get(&change.one.hash).copied();
-            Found { change, one, other: None }
-        }));
+            found.push(Found { change, one, other: None });
+        });
     }
 
     /// How many identifiers are in clusters.
@@ -59,11 +64,11 @@ impl Directory {
     }
 
     /// Finds the links' other ends.
-    pub fn find_second(&self, batch: impl IntoIterator<Item = Found>, found: &mut Vec<Found>) {
-        let places = self.places.borrow();
-        found.extend(batch.into_iter().map(|mut link| {
+    pub fn find_second(&self, batch: Batch<Found>, found: &mut Vec<Found>) {
+        let look = |places: &Places, link: &Found| places.look(&link.change.other.hash);
+        look_ahead(batch, &mut *self.places.borrow_mut(), &[look], |places, mut link| {
             link.other = places.get(&link.change.other.hash).copied();
-            link
-        }));
+            found.push(link);
+        });
     }
 }

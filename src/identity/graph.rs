@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::cluster::Component;
 use super::links::{Bond, LinkChange};
-use crate::few::FewMap;
+use crate::few::{FewMap, Within};
 use crate::row::{Identifier, IdentifierHash};
 use crate::table::Table;
 
@@ -18,7 +18,7 @@ pub(super) struct Node {
     pub identifier: Identifier,
     /// The person as last told.
     pub component: Component,
-    neighbours: FewMap<IdentifierHash, Bond, 1>,
+    neighbours: FewMap<IdentifierHash, Bond, Within<IdentifierHash, Bond, 1>>,
 }
 
 impl Node {
@@ -43,6 +43,10 @@ impl Graph {
 
     pub fn node_mut(&mut self, hash: IdentifierHash) -> &mut Node {
         self.nodes.get_mut(&hash).expect("an identifier of a cluster has a node")
+    }
+
+    pub fn look(&self, hash: IdentifierHash) -> usize {
+        self.nodes.get(&hash).map_or(0, |node| node.neighbours.len())
     }
 
     pub fn contains(&self, hash: IdentifierHash) -> bool {

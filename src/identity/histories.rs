@@ -48,12 +48,12 @@ impl Workers {
         let mut first = Vec::new();
         let changes = dealt(changes, workers, |change| change.one.hash.0 as u64);
         for (directory, changes) in self.directories.iter().zip(changes) {
-            directory.find_first(changes, &mut first);
+            directory.find_first(changes.into(), &mut first);
         }
         let mut found = Vec::new();
         let by_other = dealt(first, workers, |found| found.change.other.hash.0 as u64);
         for (directory, queries) in self.directories.iter().zip(by_other) {
-            directory.find_second(queries, &mut found);
+            directory.find_second(queries.into(), &mut found);
         }
         let mut orders: Vec<Order> = found.iter().filter_map(within).collect();
         let across: Vec<_> = found.into_iter().filter(|found| within(found).is_none()).collect();
@@ -67,7 +67,7 @@ impl Workers {
         let mut outcomes = Vec::new();
         let arrivals = dealt(arrivals, workers, Arrival::route);
         for (components, arrivals) in self.components.iter_mut().zip(arrivals) {
-            components.apply(arrivals, &mut outcomes);
+            components.apply(arrivals.into(), &mut outcomes);
         }
         for outcome in outcomes {
             match outcome {

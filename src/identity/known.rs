@@ -4,14 +4,14 @@
 //! renames nobody.
 
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use super::Named;
+use crate::batch::{Batch, look_ahead};
 use crate::decode::admit::RowChange;
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
-use crate::table::Table;
+use crate::table::{Entry, Table};
 use crate::time::Micros;
 
 /// One row's word for an identifier.
@@ -57,29 +57,10 @@ impl KnownIdentifiers {
         self.known.get(&identifier).map(|known| (known.rows, known.first_seen))
     }
 
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Carried>, named: &mut Vec<Named>) {
+    pub fn apply(&mut self, batch: Batch<Carried>, named: &mut Vec<Named>) {
         let mut identifiers = Vec::new();
-        for Carried { identifier, time, diff } in batch {
-            let before = match self.known.entry(identifier.hash) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(Known { rows: diff as i64, first_seen: time });
-                    (false, None)
-                }
-                Entry::Occupied(mut known) => {
-                    let known = known.get_mut();
-                    let before = (known.rows > 0, Some(known.first_seen));
-                    known.rows += diff as i64;
-                    known.first_seen = known.first_seen.min(time);
-                    if before == (known.rows > 0, Some(known.first_seen)) {
-                        continue;
-                    }
-                    before
-                }
-            };
-            if self.touched.try_insert(identifier.hash, before).is_ok() {
-                identifiers.push(identifier);
-            }
-        }
+        let look = |known: &Self, carried: &Carried| known.known.look(&carried.identifier.hash);
+        look_ahead(batch, self, &[look], |known, carried| identifiers.extend(known.count(carried)));
         for identifier in identifiers {
             let now = &self.known[&identifier.hash];
             let (was_known, was_first_seen) = self.touched[&identifier.hash];
@@ -97,5 +78,27 @@ impl KnownIdentifiers {
             });
         }
         self.touched.clear();
+    }
+
+    /// Counts a row's word. Returns the identifier where that is the first to change it in the tick.
+    fn count(&mut self, carried: Carried) -> Option<Identifier> {
+        let Carried { identifier, time, diff } = carried;
+        let before = match self.known.entry(identifier.hash) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Known { rows: diff as i64, first_seen: time });
+                (false, None)
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                let before = (known.rows > 0, Some(known.first_seen));
+                known.rows += diff as i64;
+                known.first_seen = known.first_seen.min(time);
+                if before == (known.rows > 0, Some(known.first_seen)) {
+                    return None;
+                }
+                before
+            }
+        };
+        self.touched.try_insert(identifier.hash, before).is_ok().then_some(identifier)
     }
 }

@@ -4,13 +4,13 @@
 //! where nothing asks for it (no `at_most`, no decisions) a link that goes is forgotten.
 
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::{Batch, look_ahead};
 use crate::decode::admit::RowChange;
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash, Verdict};
-use crate::table::Table;
+use crate::table::{Entry, Table};
 use crate::time::Micros;
 
 /// Two identifiers, in their own order: the more trusted one first.
@@ -107,43 +107,12 @@ impl SupportedLinks {
     }
 
     /// Counts a tick's rows, and tells which links changed by them.
-    pub fn apply(
-        &mut self,
-        batch: impl IntoIterator<Item = CarriedLink>,
-        changes: &mut Vec<LinkChange>,
-    ) {
+    pub fn apply(&mut self, batch: Batch<CarriedLink>, changes: &mut Vec<LinkChange>) {
         let mut links = Vec::new();
-        for CarriedLink { one, other, verdict, time, diff } in batch {
-            // Only the order of admission asks when a link was first seen.
-            let first_seen = match verdict {
-                _ if !self.ordered => 0,
-                Verdict::Different => Micros::MAX,
-                Verdict::Together | Verdict::Same => time,
-            };
-            if diff == 0 && !self.ordered {
-                continue;
-            }
-            let pair = (one.hash, other.hash);
-            let support = match self.support.entry(pair) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    new.insert(Support { rows: 0, same: 0, different: 0, first_seen })
-                }
-            };
-            let before = support.bond();
-            let count = match verdict {
-                Verdict::Together => &mut support.rows,
-                Verdict::Same => &mut support.same,
-                Verdict::Different => &mut support.different,
-            };
-            *count += i32::from(diff);
-            support.first_seen = support.first_seen.min(first_seen);
-            if before != support.bond() && self.touched.try_insert(pair, before).is_ok() {
-                links.push((one, other));
-            } else if !self.ordered && support.is_forgotten() {
-                self.support.remove(&pair);
-            }
-        }
+        let look = |links: &Self, CarriedLink { one, other, .. }: &CarriedLink| {
+            links.support.look(&(one.hash, other.hash))
+        };
+        look_ahead(batch, self, &[look], |support, carried| links.extend(support.count(carried)));
         for (one, other) in links {
             let pair = (one.hash, other.hash);
             let bond = match self.support.entry(pair) {
@@ -159,6 +128,43 @@ impl SupportedLinks {
             }
         }
         self.touched.clear();
+    }
+
+    /// Counts a row's word. Returns the ends of the link where that is the first to change it in the
+    /// tick.
+    fn count(&mut self, carried: CarriedLink) -> Option<(Identifier, Identifier)> {
+        let CarriedLink { one, other, verdict, time, diff } = carried;
+        // Only the order of admission asks when a link was first seen.
+        let first_seen = match verdict {
+            _ if !self.ordered => 0,
+            Verdict::Different => Micros::MAX,
+            Verdict::Together | Verdict::Same => time,
+        };
+        if diff == 0 && !self.ordered {
+            return None;
+        }
+        let pair = (one.hash, other.hash);
+        let support = match self.support.entry(pair) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(Support { rows: 0, same: 0, different: 0, first_seen })
+            }
+        };
+        let before = support.bond();
+        let count = match verdict {
+            Verdict::Together => &mut support.rows,
+            Verdict::Same => &mut support.same,
+            Verdict::Different => &mut support.different,
+        };
+        *count += i32::from(diff);
+        support.first_seen = support.first_seen.min(first_seen);
+        if before != support.bond() && self.touched.try_insert(pair, before).is_ok() {
+            return Some((one, other));
+        }
+        if !self.ordered && support.is_forgotten() {
+            self.support.remove(&pair);
+        }
+        None
     }
 }
 

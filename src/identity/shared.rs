@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
-use crate::few::FewMap;
+use crate::batch::{Batch, look_ahead};
+use crate::few::{FewMap, Within};
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
@@ -64,8 +65,9 @@ pub(super) fn limits(plan: &Plan) -> Option<Vec<Option<u32>>> {
 pub(super) struct CountingGates {
     limits: Vec<Option<u32>>,
     gates: Gates,
-    /// By identifier: how many of each more trusted type it is linked with.
-    counts: Table<IdentifierHash, FewMap<u8, u32, 2>>,
+    /// How many of each more trusted type an identifier is linked with, where it might be too many:
+    /// one of fewer links than its type's limit is not shared, whatever they are.
+    counts: Table<IdentifierHash, FewMap<u8, u32>>,
     /// Those that are shared, as last told.
     shared: Table<IdentifierHash, (u8, u32)>,
 }
@@ -77,31 +79,34 @@ impl CountingGates {
     }
 
     /// A tick changes a link once.
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = LinkChange>, passed: &mut Vec<Passed>) {
+    pub fn apply(&mut self, batch: Batch<LinkChange>, passed: &mut Vec<Passed>) {
         let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
         let mut changes = Vec::new();
-        for change in batch {
+        let look =
+            |gates: &Self, LinkChange { other, .. }: &LinkChange| gates.gates.look(&other.hash);
+        look_ahead(batch, self, &[look], |gates, change| {
             let LinkChange { one, other, bond } = &change;
-            if self.limits[usize::from(other.kind)].is_none() {
+            if gates.limits[usize::from(other.kind)].is_none() {
                 passed.push(Passed::Link(change));
-                continue;
+                return;
             }
             touched.entry(other.hash).or_insert_with(|| other.clone());
             let (kind, is_more_trusted) = (one.kind, one.kind < other.kind);
             let (near, now) = (other.hash, is_linked(*bond));
-            let before = self.gates.change(near, one, *bond);
+            let before = gates.gates.change(near, one, *bond);
             if is_more_trusted && now != is_linked(before) {
-                self.counts.entry(near).or_default().count(kind, if now { 1 } else { -1 });
+                gates.count(other, kind, if now { 1 } else { -1 });
             }
             changes.push((change, before));
-        }
+        });
         let mut turned = HashMap::new();
         for (hash, identifier) in touched {
             let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
             let counts = self.counts.get(&hash);
             let over = |(kind, count): (&u8, &u32)| (*count > limit).then_some((*kind, *count));
             let by = counts.and_then(|counts| counts.iter().find_map(over));
-            if counts.is_some_and(FewMap::is_empty) {
+            // Not as soon as they are too few: they may be enough again with the next one.
+            if counts.is_some() && self.gates.links(hash).len() <= limit as usize / 2 {
                 self.counts.remove(&hash);
             }
             if self.gates.close(hash, by.is_some()) {
@@ -117,10 +122,26 @@ impl CountingGates {
         }
         self.gates.pass(changes, turned, End::Other, passed);
     }
+
+    /// Counts a link with one more, or less, of a more trusted type.
+    fn count(&mut self, near: &Identifier, kind: u8, diff: i64) {
+        let limit = self.limits[usize::from(near.kind)].expect("only these are counted") as usize;
+        let links = self.gates.links(near.hash);
+        if let Some(counts) = self.counts.get_mut(&near.hash) {
+            counts.count(kind, diff);
+        } else if links.len() > limit {
+            let mut counts = FewMap::default();
+            let counted = links.values().filter(|far| far.bond.linked && far.kind < near.kind);
+            for far in counted {
+                counts.count(far.kind, 1);
+            }
+            self.counts.insert(near.hash, counts);
+        }
+    }
 }
 
 impl Holds for CountingGates {
-    /// Identifiers with links, those that links are counted for, and those that are shared.
+    /// Identifiers with links, those whose links are counted, and those that are shared.
     fn held(&self) -> usize {
         self.gates.held() + self.counts.len() + self.shared.len()
     }
@@ -148,26 +169,28 @@ impl ToldGates {
     }
 
     /// A tick changes a link once.
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Passed>, passed: &mut Vec<Passed>) {
+    pub fn apply(&mut self, batch: Batch<Passed>, passed: &mut Vec<Passed>) {
         let (mut changes, mut turned) = (Vec::new(), HashMap::new());
-        for message in batch {
-            match message {
-                Passed::Shared(shared) => {
-                    let identifier = shared.identifier.clone();
-                    if self.gates.close(identifier.hash, shared.after.is_some()) {
-                        turned.insert(identifier.hash, identifier);
-                    }
-                    passed.push(Passed::Shared(shared));
+        let look = |gates: &Self, message: &Passed| match message {
+            Passed::Link(change) => gates.gates.look(&change.one.hash),
+            Passed::Shared(_) => 0,
+        };
+        look_ahead(batch, self, &[look], |gates, message| match message {
+            Passed::Shared(shared) => {
+                let identifier = shared.identifier.clone();
+                if gates.gates.close(identifier.hash, shared.after.is_some()) {
+                    turned.insert(identifier.hash, identifier);
                 }
-                Passed::Link(change) if self.limits[usize::from(change.one.kind)].is_none() => {
-                    passed.push(Passed::Link(change));
-                }
-                Passed::Link(change) => {
-                    let before = self.gates.change(change.one.hash, &change.other, change.bond);
-                    changes.push((change, before));
-                }
+                passed.push(Passed::Shared(shared));
             }
-        }
+            Passed::Link(change) if gates.limits[usize::from(change.one.kind)].is_none() => {
+                passed.push(Passed::Link(change));
+            }
+            Passed::Link(change) => {
+                let before = gates.gates.change(change.one.hash, &change.other, change.bond);
+                changes.push((change, before));
+            }
+        });
         self.gates.pass(changes, turned, End::One, passed);
     }
 }
@@ -199,8 +222,10 @@ struct Gates {
 #[derive(Default)]
 struct Gate {
     closed: bool,
-    links: FewMap<IdentifierHash, Far, 1>,
+    links: Links,
 }
+
+type Links = FewMap<IdentifierHash, Far, Within<IdentifierHash, Far, 1>>;
 
 /// The far end of a link, and what stands.
 struct Far {
@@ -221,6 +246,14 @@ impl Holds for Gates {
 }
 
 impl Gates {
+    fn look(&self, near: &IdentifierHash) -> usize {
+        self.gates.get(near).map_or(0, |gate| gate.links.len())
+    }
+
+    fn links(&self, near: IdentifierHash) -> &Links {
+        &self.gates[&near].links
+    }
+
     /// Changes a link and returns what stood before.
     fn change(
         &mut self,

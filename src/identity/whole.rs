@@ -44,12 +44,12 @@ impl Gathering {
     /// Takes in what a tick's rows change.
     pub fn add(&mut self, rows: Vec<RowChange>) {
         let (mut named, mut changes) = (Vec::new(), Vec::new());
-        self.known.apply(rows.iter().cloned().flat_map(carried), &mut named);
+        self.known.apply(rows.iter().cloned().flat_map(carried).collect(), &mut named);
         for of in named.into_iter().filter(|of| of.known) {
             let identifier = Identifier { hash: of.hash, kind: of.kind, text: of.text };
             self.identifiers.insert(of.hash, identifier);
         }
-        self.supported.apply(rows.into_iter().flat_map(links), &mut changes);
+        self.supported.apply(rows.into_iter().flat_map(links).collect(), &mut changes);
         for change in changes {
             let pair = (change.one.hash, change.other.hash);
             match change.bond {
@@ -64,8 +64,8 @@ impl Gathering {
         let mut open: Vec<LinkChange> = self.links.values().cloned().collect();
         if let Some(limits) = self.limits {
             let (mut counted, mut told) = (Vec::new(), Vec::new());
-            CountingGates::new(limits.clone()).apply(open, &mut counted);
-            ToldGates::new(limits).apply(counted, &mut told);
+            CountingGates::new(limits.clone()).apply(open.into(), &mut counted);
+            ToldGates::new(limits).apply(counted.into(), &mut told);
             open = Vec::new();
             for passed in told {
                 match passed {

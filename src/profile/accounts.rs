@@ -6,14 +6,17 @@
 
 use std::sync::Arc;
 
-use crate::flow::{Batch, consolidate};
+use crate::batch::{Batch, Look, look_ahead};
+use crate::flow::consolidate;
 use crate::held::{Holds, drained};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use super::aggregate::{Account, has_partial, is_dated};
 use super::partial::Partial;
+use super::transfer::{Holding, Transfer, TransferChange};
 use super::windows::Windows;
 use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
@@ -37,66 +40,32 @@ pub enum Posting {
     Now(u64, Micros),
 }
 
-/// What an identifier brings to a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Holding {
-    pub kind: u8,
-    pub text: Arc<str>,
-    pub first_seen: Micros,
-    /// By aggregate, in their order; those without any row are left out.
-    pub partials: Vec<(u16, Partial)>,
-}
-
-impl Holding {
-    /// What is brought to an aggregate.
-    pub fn partial(&self, number: u16) -> Option<&Partial> {
-        let index = self.partials.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        Some(&self.partials[index].1)
-    }
-
-    /// Puts a partial in the place of what was brought before.
-    pub fn replace(&mut self, number: u16, partial: Option<Partial>) {
-        let index = self.partials.binary_search_by_key(&number, |(number, _)| *number);
-        match (index, partial) {
-            (Ok(index), Some(partial)) => self.partials[index].1 = partial,
-            (Ok(index), None) => drop(self.partials.remove(index)),
-            (Err(index), Some(partial)) => self.partials.insert(index, (number, partial)),
-            (Err(_), None) => {}
+impl Posting {
+    fn identifier(&self) -> Option<&IdentifierHash> {
+        match self {
+            Posting::Named(named) => Some(&named.hash),
+            Posting::Belongs(belongs) => Some(&belongs.identifier),
+            Posting::Row { body, .. } => Some(&body.identifiers[0].hash),
+            Posting::Now(..) => None,
         }
     }
 }
 
-/// A change of a component, brought about by one of its identifiers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Transfer {
-    pub component: Component,
-    pub identifier: IdentifierHash,
-    pub change: TransferChange,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum TransferChange {
-    /// The identifier is in the component and brings this, instead of what it brought before.
-    Holds(Box<Holding>),
-    /// The identifier stays in the component and brings these partials instead of what it brought
-    /// to their aggregates before.
-    Brings(Vec<(u16, Option<Partial>)>),
-    /// The identifier is no longer in the component.
-    Left,
-    /// The identifier brings a value to an aggregate so many times more, or less. `time` is 0 where
-    /// the aggregate's values travel without.
-    Value { aggregate: u16, time: Micros, value: Datum, diff: i64 },
-}
-
-#[derive(Default)]
+/// One is held for everyone: so its fields are few and short.
 struct Identifier {
-    named: Option<Named>,
-    /// Whose it is while it is known; `None` for a person of its own.
-    belongs: Option<Component>,
-    /// Whose it was when that was last told.
-    component: Option<Component>,
+    /// `None` until it is first named.
+    text: Option<Arc<str>>,
+    kind: u8,
+    first_seen: Micros,
+    /// Whether a row that stands carries it.
+    known: bool,
+    /// Whose it is while it is known.
+    belongs: Component,
+    /// Whether it was last told that it is in `component`.
+    told: bool,
+    component: Component,
     /// By aggregate, in their order; those without any row are left out.
-    accounts: Vec<(u16, Account)>,
+    accounts: ThinVec<(u16, Account)>,
 }
 
 /// One worker's share of the identifiers.
@@ -156,28 +125,49 @@ impl Accounts {
         });
         self.now = read.fold(self.now, Micros::max);
         self.turn_windows();
-        for posting in batch {
-            match posting {
-                Posting::Now(..) => {}
-                Posting::Named(named) => {
-                    let hash = named.hash;
-                    self.identifiers.entry(hash).or_default().named = Some(named);
-                    self.touched.entry(hash).or_default().named = true;
-                }
-                Posting::Belongs(Belongs { identifier: hash, component }) => {
-                    let alone = component == Component::alone(hash);
-                    self.identifiers.entry(hash).or_default().belongs =
-                        (!alone).then_some(component);
-                    self.touched.entry(hash).or_default();
-                }
-                Posting::Row { time, diff, body } => self.post(time, diff, &body),
-            }
-        }
+        let looks: [Look<Self, Posting>; 2] = [
+            |accounts, posting| posting.identifier().map_or(0, |hash| accounts.find(hash)),
+            |accounts, posting| posting.identifier().map_or(0, |hash| accounts.read(hash)),
+        ];
+        look_ahead(batch, self, &looks, Accounts::take_in);
         let mut touched = std::mem::take(&mut self.touched);
-        for (hash, touched) in drained(&mut touched) {
-            self.settle(hash, touched, transfers);
-        }
+        let all: Vec<_> = drained(&mut touched).collect();
+        let looks: [Look<Self, _>; 2] =
+            [|accounts, (hash, _)| accounts.find(hash), |accounts, (hash, _)| accounts.read(hash)];
+        look_ahead(all, self, &looks, |accounts, (hash, touched)| {
+            accounts.settle(hash, touched, transfers);
+        });
         self.touched = touched;
+    }
+
+    fn find(&self, hash: &IdentifierHash) -> usize {
+        self.identifiers.get(hash).map_or(0, |identifier| identifier.accounts.len())
+    }
+
+    fn read(&self, hash: &IdentifierHash) -> usize {
+        let accounts = self.identifiers.get(hash).map(|identifier| identifier.accounts.as_slice());
+        let accounts = accounts.unwrap_or_default();
+        let at = |index: usize| accounts.get(index).map_or(0, |(number, _)| usize::from(*number));
+        at(0) + at(accounts.len() / 4) + at(accounts.len() / 2) + at(accounts.len() * 3 / 4)
+    }
+
+    fn take_in(&mut self, posting: Posting) {
+        match posting {
+            Posting::Now(..) => {}
+            Posting::Named(named) => {
+                let hash = named.hash;
+                let identifier = entry(&mut self.identifiers, hash);
+                identifier.text = Some(named.text);
+                (identifier.kind, identifier.first_seen) = (named.kind, named.first_seen);
+                identifier.known = named.known;
+                self.touched.entry(hash).or_default().named = true;
+            }
+            Posting::Belongs(Belongs { identifier: hash, component }) => {
+                entry(&mut self.identifiers, hash).belongs = component;
+                self.touched.entry(hash).or_default();
+            }
+            Posting::Row { time, diff, body } => self.post(time, diff, &body),
+        }
     }
 
     fn post(&mut self, time: Micros, diff: i8, body: &Body) {
@@ -233,7 +223,7 @@ impl Accounts {
         mut touched: Touched,
         transfers: &mut Vec<Transfer>,
     ) {
-        let identifier = self.identifiers.entry(hash).or_default();
+        let identifier = entry(&mut self.identifiers, hash);
         touched.aggregates.sort_unstable();
         touched.aggregates.dedup();
         for number in &touched.aggregates {
@@ -244,9 +234,9 @@ impl Accounts {
             }
         }
         consolidate(&mut touched.values);
-        let known = identifier.named.as_ref().is_some_and(|named| named.known);
-        let after = known.then(|| identifier.belongs.unwrap_or(Component::alone(hash)));
-        let before = std::mem::replace(&mut identifier.component, after);
+        let before = identifier.told.then_some(identifier.component);
+        let after = identifier.known.then_some(identifier.belongs);
+        (identifier.told, identifier.component) = (identifier.known, identifier.belongs);
         let mut send = |component, change| {
             transfers.push(Transfer { component, identifier: hash, change });
         };
@@ -284,7 +274,8 @@ impl Accounts {
                 send(component, TransferChange::Holds(holding));
             }
         }
-        if after.is_none() && identifier.belongs.is_none() && identifier.accounts.is_empty() {
+        let alone = identifier.belongs == Component::alone(hash);
+        if after.is_none() && alone && identifier.accounts.is_empty() {
             self.identifiers.remove(&hash);
         }
     }
@@ -315,7 +306,7 @@ fn add<'a>(
     if inputs.peek().is_none() {
         return;
     }
-    let accounts = &mut identifiers.entry(hash).or_default().accounts;
+    let accounts = &mut entry(identifiers, hash).accounts;
     if accounts.is_empty() {
         // Mostly there are no more than its first row gives something to.
         accounts.reserve_exact(inputs.clone().count());
@@ -335,6 +326,23 @@ fn add<'a>(
             touched.values.push(((*number, time, value.clone()), travels as isize));
         }
     }
+}
+
+/// An identifier's, which is alone and unknown until something else is heard.
+fn entry(
+    identifiers: &mut Table<IdentifierHash, Identifier>,
+    hash: IdentifierHash,
+) -> &mut Identifier {
+    identifiers.entry(hash).or_insert_with(|| Identifier {
+        text: None,
+        kind: 0,
+        first_seen: 0,
+        known: false,
+        belongs: Component::alone(hash),
+        told: false,
+        component: Component::alone(hash),
+        accounts: ThinVec::new(),
+    })
 }
 
 impl Identifier {
@@ -359,16 +367,15 @@ impl Identifier {
     }
 
     fn holding(&self, plan: &Plan) -> Holding {
-        let named = self.named.as_ref().expect("an identifier in a component is known");
         let mut partials = Vec::with_capacity(self.accounts.len());
         partials.extend(self.accounts.iter().filter_map(|(number, account)| {
             let partial = account.partial(&plan.aggregates[*number as usize])?;
             Some((*number, partial))
         }));
         Holding {
-            kind: named.kind,
-            text: Arc::clone(&named.text),
-            first_seen: named.first_seen,
+            kind: self.kind,
+            text: self.text.clone().expect("an identifier in a component is known"),
+            first_seen: self.first_seen,
             partials,
         }
     }

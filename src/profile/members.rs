@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::accounts::Holding;
+use smallvec::SmallVec;
+
 use super::gathered::Gathered;
 use super::partial::Partial;
 use super::timeline::{Looks, Timeline, Told};
 use super::totals::Totals;
-use crate::few::FewMap;
+use super::transfer::Holding;
+use crate::few::{FewMap, Within};
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -25,7 +27,7 @@ const FEW: usize = 8;
 pub struct Members {
     /// As last settled.
     pub id: Option<IdentifierHash>,
-    pub holdings: FewMap<IdentifierHash, Box<Holding>, 1>,
+    pub holdings: FewMap<IdentifierHash, Box<Holding>, Within<IdentifierHash, Box<Holding>, 1>>,
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
     identifiers: Arc<[(u8, Arc<str>)]>,
@@ -157,7 +159,7 @@ impl Members {
     pub fn aggregates(&self, plan: &Plan) -> Arc<[Option<Datum>]> {
         let alone = self.alone();
         let few = self.totals.is_none() && alone.is_none();
-        let merged = if few { self.merged(plan) } else { Vec::new() };
+        let merged = if few { self.merged(plan) } else { SmallVec::new() };
         let value = |number: usize| {
             let aggregate = &plan.aggregates[number];
             if let Some(gathered) = self.gathered.get(&(number as u16)) {
@@ -188,8 +190,9 @@ impl Members {
 
     /// By aggregate. Most aggregates are of one of several identifiers: then there is nothing to
     /// merge, nor to clone.
-    fn merged(&self, plan: &Plan) -> Vec<Option<Cow<'_, Partial>>> {
-        let mut merged: Vec<Option<Cow<'_, Partial>>> = vec![None; plan.aggregates.len()];
+    fn merged(&self, plan: &Plan) -> SmallVec<[Option<Cow<'_, Partial>>; 32]> {
+        let mut merged: SmallVec<[Option<Cow<'_, Partial>>; 32]> =
+            std::iter::repeat_n(None, plan.aggregates.len()).collect();
         for holding in self.holdings.values() {
             for (number, partial) in &holding.partials {
                 let function = plan.aggregates[*number as usize].function;

@@ -23,6 +23,7 @@ mod tally;
 mod tests;
 mod timeline;
 mod totals;
+mod transfer;
 mod windows;
 
 use std::cell::Cell;

@@ -10,23 +10,20 @@ use crate::time::Micros;
 #[derive(Clone, Debug, Default)]
 pub struct Ordered {
     items: FewMap<(Micros, Datum), u32>,
-    /// All of them, each as often as it is held.
-    number: usize,
 }
 
 impl Ordered {
     /// Takes a value in `diff` times, or back.
     pub fn add(&mut self, time: Micros, value: Datum, diff: i64) {
-        self.number = self.number.wrapping_add_signed(diff as isize);
         self.items.count((time, value), diff);
     }
 
     /// Forgets all but the newest so many: of values that are never taken back.
     pub fn keep_newest(&mut self, number: usize) {
-        while self.number > number {
+        let held: usize = self.items.values().map(|count| *count as usize).sum();
+        for _ in number..held {
             let Some((oldest, _)) = self.items.first() else { return };
             let oldest = oldest.clone();
-            self.number -= 1;
             self.items.count(oldest, -1);
         }
     }

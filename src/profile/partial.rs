@@ -10,7 +10,7 @@ use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::exact::{ExactSum, Total, nearest_quotient};
-use crate::row::{Datum, Unscaled};
+use crate::row::Datum;
 use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
 
@@ -21,9 +21,11 @@ pub enum Partial {
     /// Of integers and unscaled decimals.
     Integers {
         count: i64,
-        sum: Unscaled,
+        sum: i64,
     },
-    // Boxed, like the other: a partial is held for every identifier, and few are of these.
+    // Boxed, like the others: a partial is held for every identifier, and few are of these.
+    /// Likewise, where the sum takes more than 64 bits.
+    LongIntegers(Box<(i64, i128)>),
     Numbers(Box<Numbers>),
     Moments(Box<Moments>),
     Truths {
@@ -56,7 +58,7 @@ impl Partial {
             Function::Count => Partial::Count(0),
             Function::Sum | Function::Avg => match aggregate.argument {
                 Some(DataType::Float64) => Partial::Numbers(Box::default()),
-                _ => Partial::Integers { count: 0, sum: Unscaled::default() },
+                _ => Partial::Integers { count: 0, sum: 0 },
             },
             Function::Stddev | Function::Variance => Partial::Moments(Box::default()),
             Function::BoolAnd | Function::BoolOr => Partial::Truths { yes: 0, no: 0 },
@@ -69,6 +71,7 @@ impl Partial {
     pub fn is_nothing(&self) -> bool {
         match self {
             Partial::Count(count) | Partial::Integers { count, .. } => *count == 0,
+            Partial::LongIntegers(long) => long.0 == 0,
             Partial::Numbers(numbers) => numbers.count == 0,
             Partial::Moments(moments) => moments.count == 0,
             Partial::Truths { yes, no } => *yes == 0 && *no == 0,
@@ -84,13 +87,11 @@ impl Partial {
                 Function::First | Function::Last => *self = Partial::Timed(time, value),
                 _ => *count += diff,
             },
-            (Partial::Integers { count, sum }, Datum::Integer(value)) => {
-                *count += diff;
-                *sum = sum.plus(i128::from(value), diff);
+            (Partial::Integers { .. } | Partial::LongIntegers(_), Datum::Integer(value)) => {
+                self.add_integers(diff, i128::from(value), diff);
             }
-            (Partial::Integers { count, sum }, Datum::Decimal(value)) => {
-                *count += diff;
-                *sum = sum.plus(value.get(), diff);
+            (Partial::Integers { .. } | Partial::LongIntegers(_), Datum::Decimal(value)) => {
+                self.add_integers(diff, value.get(), diff);
             }
             (Partial::Numbers(numbers), Datum::Number(value)) => {
                 numbers.count += diff;
@@ -142,9 +143,12 @@ impl Partial {
     fn add_sum(&mut self, other: &Partial, times: i64) {
         match (&mut *self, other) {
             (Partial::Count(count), Partial::Count(more)) => *count += more * times,
-            (Partial::Integers { count, sum }, Partial::Integers { count: more, sum: further }) => {
-                *count += more * times;
-                *sum = sum.plus(further.get(), times);
+            (
+                Partial::Integers { .. } | Partial::LongIntegers(_),
+                Partial::Integers { .. } | Partial::LongIntegers(_),
+            ) => {
+                let (count, sum) = other.integers();
+                self.add_integers(count * times, sum, times);
             }
             (Partial::Numbers(numbers), Partial::Numbers(more)) => {
                 numbers.count += more.count * times;
@@ -163,6 +167,27 @@ impl Partial {
         }
     }
 
+    /// The count and the sum of a partial of integers.
+    fn integers(&self) -> (i64, i128) {
+        match self {
+            Partial::Integers { count, sum } => (*count, i128::from(*sum)),
+            Partial::LongIntegers(long) => **long,
+            other => unreachable!("{other:?} is not of integers"),
+        }
+    }
+
+    /// Adds so many values, and a sum so many times. That wraps, so that what is taken back leaves what
+    /// was there.
+    fn add_integers(&mut self, more: i64, further: i128, times: i64) {
+        let (count, sum) = self.integers();
+        let (count, sum) =
+            (count + more, sum.wrapping_add(further.wrapping_mul(i128::from(times))));
+        *self = match i64::try_from(sum) {
+            Ok(sum) => Partial::Integers { count, sum },
+            Err(_) => Partial::LongIntegers(Box::new((count, sum))),
+        };
+    }
+
     /// The aggregate's value; `None` is null.
     pub fn finish(&self, aggregate: &Aggregate) -> Option<Datum> {
         match self {
@@ -175,7 +200,10 @@ impl Partial {
                 Function::BoolAnd => *no == 0,
                 _ => *yes > 0,
             })),
-            Partial::Integers { count, sum } => integers(aggregate, *count, sum.get()),
+            Partial::Integers { .. } | Partial::LongIntegers(_) => {
+                let (count, sum) = self.integers();
+                of_integers(aggregate, count, sum)
+            }
             Partial::Numbers(numbers) => Some(Datum::Number(match aggregate.function {
                 Function::Avg => numbers.sum.value() / numbers.count as f64,
                 _ => numbers.sum.value(),
@@ -201,7 +229,7 @@ impl Partial {
     }
 }
 
-fn integers(aggregate: &Aggregate, count: i64, sum: i128) -> Option<Datum> {
+fn of_integers(aggregate: &Aggregate, count: i64, sum: i128) -> Option<Datum> {
     match (aggregate.function, &aggregate.output) {
         (Function::Sum, DataType::Int64) => i64::try_from(sum).ok().map(Datum::Integer),
         (Function::Sum, _) => in_38_digits(sum).map(Datum::decimal),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Holding, Transfer, TransferChange};
 use super::members::Members;
 use super::sessions::OverSessions;
 use super::timeline::Told;
+use super::transfer::{Holding, Transfer, TransferChange};
+use crate::batch::{Batch, Look, look_ahead};
 use crate::flow::consolidate;
 use crate::held::{Holds, drained};
 use crate::identity::Component;
@@ -62,6 +63,15 @@ pub enum Arrival {
     Now(u64, Micros),
 }
 
+impl Arrival {
+    fn concerns(&self) -> Option<(&Component, &IdentifierHash)> {
+        match self {
+            Arrival::Transfer(transfer) => Some((&transfer.component, &transfer.identifier)),
+            Arrival::Now(..) => None,
+        }
+    }
+}
+
 /// A component's aggregate, and a value that it takes so many times more or less.
 pub type Value = (Component, u16, Micros, Datum);
 
@@ -106,51 +116,80 @@ impl People {
         self.turns.next()
     }
 
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Arrival>, changes: &mut Vec<Change>) {
-        let mut all = std::mem::take(&mut self.touched);
+    pub fn apply(&mut self, batch: Batch<Arrival>, changes: &mut Vec<Change>) {
         let mut values = Vec::new();
-        for arrival in batch {
-            let Transfer { component, identifier, change } = match arrival {
-                Arrival::Transfer(transfer) => transfer,
-                Arrival::Now(_, now) => {
-                    self.now = self.now.max(now);
-                    continue;
-                }
-            };
-            let touched = all.entry(component).or_default();
-            let members = self.people.entry(component).or_default();
-            match change {
-                TransferChange::Value { aggregate, time, value, diff } => {
-                    values.push(((component, aggregate, time, value), diff as isize));
-                }
-                TransferChange::Holds(holding) => {
-                    if members.hold(&self.plan, identifier, holding).is_none() {
-                        touched.joined.push(identifier);
-                    }
-                }
-                TransferChange::Brings(partials) => {
-                    members.bring(&self.plan, identifier, partials);
-                }
-                TransferChange::Left => {
-                    let Some(holding) = members.leave(&self.plan, identifier) else { continue };
-                    let left = belonging(identifier, &holding, members.id, None);
-                    changes.push(Change::Belonging(left));
-                    touched.left.push(holding);
-                }
-            }
-        }
+        let looks: [Look<Self, Arrival>; 3] = [
+            |people, arrival| arrival.concerns().map_or(0, |(person, _)| people.find(person)),
+            |people, arrival| people.holding(arrival).map_or(0, |holding| holding.partials.len()),
+            |people, arrival| people.holding(arrival).map_or(0, Holding::read),
+        ];
+        look_ahead(batch, self, &looks, |people, arrival| match arrival {
+            Arrival::Transfer(transfer) => people.take_in(transfer, &mut values, changes),
+            Arrival::Now(_, now) => people.now = people.now.max(now),
+        });
         // What comes and what goes arrive in any order, so only the tick's outcome is taken in.
         consolidate(&mut values);
         let over = self.change_rows(&values);
         self.gather(values);
         for component in over {
-            all.entry(component).or_default();
+            self.touched.entry(component).or_default();
         }
-        for (component, touched) in drained(&mut all) {
-            self.settle(component, touched, changes);
-        }
+        let mut all = std::mem::take(&mut self.touched);
+        let settled: Vec<_> = drained(&mut all).collect();
+        let looks: [Look<Self, _>; 3] = [
+            |people, (component, _)| people.find(component),
+            |people, (component, _)| people.holdings(component).map(|of| of.partials.len()).sum(),
+            |people, (component, _)| people.holdings(component).map(Holding::read).sum(),
+        ];
+        look_ahead(settled, self, &looks, |people, (component, touched)| {
+            people.settle(component, touched, changes);
+        });
         self.touched = all;
         self.forget_turns();
+    }
+
+    fn find(&self, component: &Component) -> usize {
+        self.people.get(component).map_or(0, |members| members.holdings.len())
+    }
+
+    fn holding(&self, arrival: &Arrival) -> Option<&Holding> {
+        let (component, identifier) = arrival.concerns()?;
+        Some(self.people.get(component)?.holdings.get(identifier)?)
+    }
+
+    fn holdings(&self, component: &Component) -> impl Iterator<Item = &Holding> {
+        let members = self.people.get(component).into_iter();
+        members.flat_map(|members| members.holdings.values()).map(|holding| &**holding)
+    }
+
+    fn take_in(
+        &mut self,
+        transfer: Transfer,
+        values: &mut Vec<(Value, isize)>,
+        changes: &mut Vec<Change>,
+    ) {
+        let Transfer { component, identifier, change } = transfer;
+        let touched = self.touched.entry(component).or_default();
+        let members = self.people.entry(component).or_default();
+        match change {
+            TransferChange::Value { aggregate, time, value, diff } => {
+                values.push(((component, aggregate, time, value), diff as isize));
+            }
+            TransferChange::Holds(holding) => {
+                if members.hold(&self.plan, identifier, holding).is_none() {
+                    touched.joined.push(identifier);
+                }
+            }
+            TransferChange::Brings(partials) => {
+                members.bring(&self.plan, identifier, partials);
+            }
+            TransferChange::Left => {
+                let Some(holding) = members.leave(&self.plan, identifier) else { return };
+                let left = belonging(identifier, &holding, members.id, None);
+                changes.push(Change::Belonging(left));
+                touched.left.push(holding);
+            }
+        }
     }
 
     fn gather(&mut self, values: Vec<(Value, isize)>) {

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::accounts::Holding;
 use super::ordered::Ordered;
 use super::partial::Partial;
+use super::transfer::Holding;
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::Plan;
 use crate::time::Micros;

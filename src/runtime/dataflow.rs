@@ -18,9 +18,10 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::inbox::{Batch, Inbox};
+use crate::batch::{self, look_ahead};
 use crate::decode::admit::{Admission, RowChange};
 use crate::decode::join::{self, Outcome, Stage};
-use crate::flow::{self, Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
+use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
 use crate::metrics::{Counts, SharedCounts};
 use crate::profile::Change;
 use crate::row::Row;
@@ -215,7 +216,7 @@ fn admit<'scope>(
         Arrival::Now(worker, _) => *worker,
     };
     let admit =
-        move |admission: &mut Admission, batch: flow::Batch<Arrival>, changes: &mut Vec<_>| {
+        move |admission: &mut Admission, batch: batch::Batch<Arrival>, changes: &mut Vec<_>| {
             let mut rows = Vec::new();
             for arrival in batch {
                 match arrival {
@@ -227,13 +228,13 @@ fn admit<'scope>(
             // events with one id is then the one that stands first.
             rows.sort_by_key(|row| (row.source, row.position));
             let mut counts = of_sources.borrow_mut();
-            for row in rows {
+            look_ahead(rows, admission, &[Admission::look], |admission, row| {
                 let counts = &mut counts.sources[row.source as usize];
                 match admission.admit(row, reading, changes) {
                     true => counts.accepted += 1,
                     false => counts.duplicates += 1,
                 }
-            }
+            });
         };
     keeping(arrivals, Exchange::new(route), "Admit", counts, Admission::new(plan), admit)
 }

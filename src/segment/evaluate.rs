@@ -43,9 +43,13 @@ impl Evaluator {
         scores: &Scores,
         now: Micros,
     ) -> RecordBatch {
-        let score = |rank| -> ArrayRef {
-            let of = people.iter().map(|(component, _)| scores.of(*component, rank));
-            Arc::new(Int64Array::from_iter(of))
+        let ranked = !self.plan.ranks.is_empty();
+        let people_ranked = people.iter().filter(|_| ranked);
+        let scores: Vec<_> = people_ranked.map(|(component, _)| scores.of(*component)).collect();
+        let score = |rank: usize| -> ArrayRef {
+            let of = |scores: &Option<&[u16]>| Some(i64::from(scores.as_ref()?[rank]));
+            let scores = scores.iter().map(of).map(|score| score.filter(|score| *score > 0));
+            Arc::new(Int64Array::from_iter(scores))
         };
         self.first_columns(people, self.prefixes.len() - 1, now, score)
     }

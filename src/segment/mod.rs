@@ -23,17 +23,17 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use hashbrown::HashSet;
-use hashbrown::hash_map::Entry;
 use timely::dataflow::operators::vec::Broadcast;
 
-use crate::flow::{Batch, Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
+use crate::batch::{Batch, Look, look_ahead};
+use crate::flow::{Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
 use crate::held::Holds;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
 use crate::queue::BucketQueue;
 use crate::spec::plan::Plan;
-use crate::table::Table;
+use crate::table::{Entry, Table};
 use crate::time::Micros;
 
 use borders::{Border, Borders, Held};
@@ -145,24 +145,26 @@ impl Standings {
         let mut touched = HashSet::new();
         let mut gone = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
-        for message in batch {
-            match message {
-                Message::Now(now) => self.now = self.now.max(now),
-                Message::Ranked(of_person) => ranked.push(of_person),
-                Message::Border(border) => borders.push(border),
-                Message::Person(Person { component, state: None }) => {
-                    self.people.remove(&component);
-                    gone.push(component);
-                }
-                Message::Person(Person { component, state: Some(state) }) => {
-                    match self.people.entry(component) {
-                        Entry::Vacant(new) => drop(new.insert(Standing { state, next: None })),
-                        Entry::Occupied(mut known) => known.get_mut().state = state,
-                    }
-                    touched.insert(component);
-                }
+        let look: Look<Self, Message> = |standings, message| match message {
+            Message::Person(person) => standings.find(&person.component),
+            Message::Ranked(_) | Message::Border(_) | Message::Now(_) => 0,
+        };
+        look_ahead(batch, self, &[look], |standings, message| match message {
+            Message::Now(now) => standings.now = standings.now.max(now),
+            Message::Ranked(of_person) => ranked.push(of_person),
+            Message::Border(border) => borders.push(border),
+            Message::Person(Person { component, state: None }) => {
+                standings.people.remove(&component);
+                gone.push(component);
             }
-        }
+            Message::Person(Person { component, state: Some(state) }) => {
+                match standings.people.entry(component) {
+                    Entry::Vacant(new) => drop(new.insert(Standing { state, next: None })),
+                    Entry::Occupied(mut known) => known.get_mut().state = state,
+                }
+                touched.insert(component);
+            }
+        });
         self.due.take_due(self.now, |at, component| {
             if self.people.get(&component).is_some_and(|standing| standing.next == Some(at)) {
                 touched.insert(component);
@@ -172,8 +174,11 @@ impl Standings {
         if touched.is_empty() && gone.is_empty() {
             return None;
         }
-        let state = |component| (component, self.people[&component].state.clone());
-        let people: Vec<_> = touched.into_iter().map(state).collect();
+        let mut people = Vec::with_capacity(touched.len());
+        let touched: Batch<_> = touched.into_iter().collect();
+        look_ahead(touched, self, &[Self::find, Self::read], |standings, component| {
+            people.push((component, standings.people[&component].state.clone()));
+        });
         let columns = self.evaluator.columns(&people, &self.scores, self.now);
         let next = self.evaluator.next_instants(&columns, self.now);
         for ((component, _), next) in people.iter().zip(next) {
@@ -185,6 +190,15 @@ impl Standings {
         }
         self.forget_instants();
         Some(Evaluated { people, columns, gone })
+    }
+
+    fn find(&self, component: &Component) -> usize {
+        self.people.get(component).map_or(0, |standing| standing.state.aggregates.len())
+    }
+
+    fn read(&self, component: &Component) -> usize {
+        let aggregates = self.people.get(component).map(|standing| &standing.state.aggregates);
+        usize::from(aggregates.is_some_and(|aggregates| aggregates.first().is_some()))
     }
 
     /// Of a person only the next instant waits: those that are out of date go before they are many.

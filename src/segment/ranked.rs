@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::borders::Held;
 use super::evaluate::Evaluator;
 use super::sight::Sight;
+use crate::batch::{Batch, look_ahead};
 use crate::columns;
 use crate::held::Holds;
 use crate::identity::Component;
@@ -68,15 +69,19 @@ impl RankedValues {
             return;
         }
         let values = self.evaluator.ranked(&present, &self.counts);
-        for (row, (component, _)) in present.iter().enumerate() {
+        let look = |ranked: &Self, (_, component): &(usize, Component)| {
+            ranked.people.get(component).map_or(0, |values| values.iter().flatten().count())
+        };
+        let rows: Batch<_> = present.iter().map(|(component, _)| *component).enumerate().collect();
+        look_ahead(rows, self, &[look], |known, (row, component)| {
             let after: SmallVec<[Option<Datum>; 4]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();
             let before = match after.iter().any(Option::is_some) {
-                true => self.people.insert(*component, Box::from(&after[..])),
-                false => self.people.remove(component),
+                true => known.people.insert(component, Box::from(&after[..])),
+                false => known.people.remove(&component),
             };
-            tell(*component, before.as_deref().unwrap_or_default(), &after, ranked);
-        }
+            tell(component, before.as_deref().unwrap_or_default(), &after, ranked);
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use crate::held::Holds;
 use crate::identity::Component;
 use crate::row::Datum;
 use crate::spec::plan::Plan;
-use crate::table::Table;
+use crate::table::{Entry, Table};
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
@@ -38,10 +38,9 @@ impl Scores {
         Scores { ranks: bins.map(standing).collect(), people: Table::default() }
     }
 
-    /// A person's score by a rank; `None` is null.
-    pub fn of(&self, component: Component, rank: usize) -> Option<i64> {
-        let score = self.people.get(&component)?[rank];
-        (score > 0).then_some(i64::from(score))
+    /// A person's scores, one a rank; 0 is null, and so are all of a person who has none.
+    pub fn of(&self, component: Component) -> Option<&[u16]> {
+        self.people.get(&component).map(|scores| &**scores)
     }
 
     /// Takes in a tick's changes; returns whose score they change. A person whose value changed is
@@ -81,7 +80,6 @@ impl Scores {
 
     /// Whether that is another score than before.
     fn set(&mut self, component: Component, rank: u16, score: u16) -> bool {
-        use hashbrown::hash_map::Entry;
         let none = || vec![0; self.ranks.len()].into_boxed_slice();
         match self.people.entry(component) {
             Entry::Vacant(vacant) => {
@@ -185,7 +183,9 @@ mod tests {
                     for person in 0..30 {
                         let value = values.get(&person);
                         let expected = value.map(|value| score(&all, *value, bins.into()));
-                        prop_assert_eq!(scores.of(Component(person), rank), expected);
+                        let score = scores.of(Component(person)).map(|scores| scores[rank]);
+                        let score = score.filter(|score| *score > 0).map(i64::from);
+                        prop_assert_eq!(score, expected);
                         let before = known.get(&(person, rank)).copied();
                         if before != expected && !tick.contains_key(&person) {
                             prop_assert!(told.contains(&Component(person)));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::json::write_text;
 use super::message::{Digest, Message, Router, Value};
+use crate::batch::{Batch, Look, look_ahead};
 use crate::held::Holds;
 use crate::identity::{Component, Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
@@ -156,17 +157,20 @@ impl SingleSources {
     }
 
     pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {
-        for (component, state) in &evaluated.people {
-            let now = self.only_source(state).map(|source| (state.id, source));
+        let people: Batch<_> = evaluated.people.iter().collect();
+        let look: Look<Self, &(Component, PersonState)> =
+            |all, (component, _)| all.known.look(component);
+        look_ahead(people, self, &[look], |all, (component, state)| {
+            let now = all.only_source(state).map(|source| (state.id, source));
             let before = match now {
-                Some(now) => self.known.insert(*component, now),
-                None => self.known.remove(component),
+                Some(now) => all.known.insert(*component, now),
+                None => all.known.remove(component),
             };
             if before != now {
-                messages.extend(before.into_iter().flat_map(|before| self.entries(before, -1)));
-                messages.extend(now.into_iter().flat_map(|now| self.entries(now, 1)));
+                messages.extend(before.into_iter().flat_map(|before| all.entries(before, -1)));
+                messages.extend(now.into_iter().flat_map(|now| all.entries(now, 1)));
             }
-        }
+        });
         for component in &evaluated.gone {
             let before = self.known.remove(component);
             messages.extend(before.into_iter().flat_map(|before| self.entries(before, -1)));

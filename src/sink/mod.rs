@@ -27,7 +27,8 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use crate::flow::{Batch, Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
+use crate::batch::Batch;
+use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
 use crate::identity::ConflictChange;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;

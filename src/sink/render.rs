@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
 use super::message::{Digest, Message, Router, Value};
+use crate::batch::{Batch, Look, look_ahead};
 use crate::held::Holds;
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
@@ -103,7 +104,10 @@ impl Renderer {
             })
             .collect();
         let (mut profiles, mut bytes) = (0, 0);
-        for (row, (component, state)) in people.iter().enumerate() {
+        let rows: Batch<_> = people.iter().map(|(component, _)| *component).enumerate().collect();
+        let look: Look<Self, _> = |renderer, (_, component)| renderer.people.look(component);
+        look_ahead(rows, self, &[look], |renderer, (row, component)| {
+            let state = &people[row].1;
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
                 if segment.is_valid(row) && segment.value(row) {
@@ -116,20 +120,20 @@ impl Renderer {
                     .as_ref()
                     .is_none_or(|members| members.is_valid(row) && members.value(row));
                 values.push(is_in.then(|| {
-                    let json = self.profile(output, state, &columns, row, &bits);
+                    let json = renderer.profile(output, state, &columns, row, &bits);
                     (profiles, bytes) = (profiles + 1, bytes + json.len());
                     Value::new(json)
                 }));
             }
-            let before = self.people.remove(component);
+            let before = renderer.people.remove(&component);
             let published = Published {
                 id: state.id,
                 digests: values.iter().map(|value| value.as_ref().map(|v| v.digest)).collect(),
                 segments: bits,
             };
-            self.tell(before, Some((&published, values)), messages);
-            self.people.insert(*component, published);
-        }
+            renderer.tell(before, Some((&published, values)), messages);
+            renderer.people.insert(component, published);
+        });
         if let Some(bytes) = bytes.checked_div(profiles) {
             self.room = bytes * 5 / 4 + AT;
         }

@@ -126,7 +126,7 @@ pub fn parse_type(text: &str) -> Result<Type, String> {
 pub fn parse_default(text: &str, data_type: &Type) -> Result<Datum, String> {
     let wrong = |wanted: &str| format!("default '{text}' is no {wanted}");
     Ok(match data_type {
-        Type::Text | Type::Json => Datum::Text(Arc::from(text)),
+        Type::Text | Type::Json => Datum::Text(text.into()),
         Type::Integer => Datum::Integer(text.parse().map_err(|_| wrong("integer of 64 bits"))?),
         Type::Number => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Datum::Number(number),

@@ -188,7 +188,7 @@ fn written(value: &Option<Datum>, data_type: &DataType) -> String {
             let point = if scale > 0 { "." } else { "" };
             format!("{sign}{whole}{point}{fraction}")
         }
-        Some(Datum::Text(text)) => serde_json::to_string(text.as_ref()).expect("text"),
+        Some(Datum::Text(text)) => serde_json::to_string(text.as_str()).expect("text"),
         Some(Datum::Timestamp(at)) => format!("\"{}\"", rfc3339(*at)),
         Some(Datum::Date(days)) => format!("\"{}\"", &rfc3339(i64::from(*days) * DAY)[..10]),
         Some(Datum::Struct(values)) => {

@@ -217,7 +217,7 @@ impl World {
         self.accounts.apply(postings.into(), &mut transfers);
         let mut arrivals = vec![Arrival::Now(0, self.now)];
         arrivals.extend(transfers.into_iter().map(Arrival::Transfer));
-        self.people.apply(arrivals, &mut changes);
+        self.people.apply(arrivals.into(), &mut changes);
         let mut joined = Vec::new();
         for change in changes {
             match change {

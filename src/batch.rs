@@ -1,0 +1,77 @@
+//! What arrives with a tick, and how it is applied to a state far larger than the processor's caches.
+
+use std::hint::black_box;
+
+/// What arrives with a tick, in the pieces in which it came: one long vector would be grown, and so
+/// copied into fresh memory, at every tick.
+pub struct Batch<D> {
+    pieces: Vec<Vec<D>>,
+}
+
+impl<D> Default for Batch<D> {
+    fn default() -> Self {
+        Batch { pieces: Vec::new() }
+    }
+}
+
+impl<D> Batch<D> {
+    pub fn append(&mut self, data: &mut Vec<D>) {
+        match self.pieces.last_mut() {
+            Some(last) if last.capacity() - last.len() >= data.len() => last.append(data),
+            _ => self.pieces.push(std::mem::take(data)),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &D> {
+        self.pieces.iter().flatten()
+    }
+}
+
+/// How many are looked at before they are applied.
+const GROUP: usize = 32;
+
+/// Reads something of a state that a datum will need, and returns anything that depends on it.
+pub type Look<S, D> = fn(&S, &D) -> usize;
+
+/// Applies data to a state, one after the other. Before, `looks` read what some of them will need of
+/// the state, one look for all, then the next: what lies far apart comes from memory at once then,
+/// where it would be waited for one by one.
+pub fn look_ahead<D, S>(
+    batch: impl Into<Batch<D>>,
+    state: &mut S,
+    looks: &[Look<S, D>],
+    mut apply: impl FnMut(&mut S, D),
+) {
+    for piece in batch.into().pieces {
+        let mut piece = piece.into_iter();
+        while !piece.as_slice().is_empty() {
+            let group = &piece.as_slice()[..piece.len().min(GROUP)];
+            let number = group.len();
+            for look in looks {
+                black_box(group.iter().map(|data| look(state, data)).sum::<usize>());
+            }
+            piece.by_ref().take(number).for_each(|data| apply(state, data));
+        }
+    }
+}
+
+impl<D> From<Vec<D>> for Batch<D> {
+    fn from(data: Vec<D>) -> Self {
+        Batch { pieces: vec![data] }
+    }
+}
+
+impl<D> FromIterator<D> for Batch<D> {
+    fn from_iter<I: IntoIterator<Item = D>>(data: I) -> Self {
+        Vec::from_iter(data).into()
+    }
+}
+
+impl<D> IntoIterator for Batch<D> {
+    type Item = D;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<D>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.pieces.into_iter().flatten()
+    }
+}
