@@ -38,8 +38,8 @@ impl<T> List<T> for ThinVec<T> {
     }
 }
 
-/// Within the map, so many of them.
-pub type Within<K, V, const NUMBER: usize> = SmallVec<[(K, V); NUMBER]>;
+/// So many of them within the map.
+pub type FewWithin<K, V, const NUMBER: usize> = FewMap<K, V, SmallVec<[(K, V); NUMBER]>>;
 
 impl<T, const NUMBER: usize> List<T> for SmallVec<[T; NUMBER]> {
     fn insert(&mut self, index: usize, item: T) {
@@ -251,7 +251,7 @@ mod tests {
             changes in prop::collection::vec((0..80u8, -1..2i64), 1..300),
             taken_back in any::<bool>(),
         ) {
-            let mut few: FewMap<u8, i64, Within<u8, i64, 1>> = FewMap::default();
+            let mut few: FewWithin<u8, i64, 1> = FewMap::default();
             let mut known: BTreeMap<u8, i64> = BTreeMap::new();
             let back = changes.iter().rev().map(|(key, diff)| (*key, -diff));
             let back: Vec<_> = if taken_back { back.collect() } else { Vec::new() };

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::guards::Rule;
 use crate::batch::{Batch, look_ahead};
 use crate::decode::admit::RowChange;
-use crate::few::{FewMap, Within};
+use crate::few::{FewMap, FewWithin};
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Kind, Plan};
@@ -77,9 +77,9 @@ type Word = (u8, u16, IdentifierHash);
 #[derive(Default)]
 struct Said {
     /// By type and source, the identifiers that its rows name, with how many rows.
-    rows: FewMap<Word, (Arc<str>, i32), Within<Word, (Arc<str>, i32), 1>>,
+    rows: FewWithin<Word, (Arc<str>, i32), 1>,
     /// How many identifiers of a type each source names.
-    named: FewMap<(u8, u16), u32, Within<(u8, u16), u32, 2>>,
+    named: FewWithin<(u8, u16), u32, 2>,
     /// How many identifiers of a type two sources both name, the lesser source first.
     in_common: FewMap<(u8, u16, u16), u32>,
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::cluster::Component;
 use super::links::{Bond, LinkChange};
-use crate::few::{FewMap, Within};
+use crate::few::{FewMap, FewWithin};
 use crate::row::{Identifier, IdentifierHash};
 use crate::table::Table;
 
@@ -18,7 +18,7 @@ pub(super) struct Node {
     pub identifier: Identifier,
     /// The person as last told.
     pub component: Component,
-    neighbours: FewMap<IdentifierHash, Bond, Within<IdentifierHash, Bond, 1>>,
+    neighbours: FewWithin<IdentifierHash, Bond, 1>,
 }
 
 impl Node {

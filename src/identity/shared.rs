@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::conflicts::{Conflict, ConflictChange};
 use super::links::{Bond, LinkChange};
 use crate::batch::{Batch, look_ahead};
-use crate::few::{FewMap, Within};
+use crate::few::{FewMap, FewWithin};
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
@@ -225,7 +225,7 @@ struct Gate {
     links: Links,
 }
 
-type Links = FewMap<IdentifierHash, Far, Within<IdentifierHash, Far, 1>>;
+type Links = FewWithin<IdentifierHash, Far, 1>;
 
 /// The far end of a link, and what stands.
 struct Far {

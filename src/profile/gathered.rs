@@ -18,9 +18,10 @@ use crate::time::Micros;
 pub enum Gathered {
     /// Each value once for every identifier that brings it.
     Distinct(FewMap<Datum, i64>),
-    Tally(Tally),
-    Halves(Halves),
-    Funnel(Funnel),
+    // Boxed, as most are none of these, and one is held for everyone.
+    Tally(Box<Tally>),
+    Halves(Box<Halves>),
+    Funnel(Box<Funnel>),
     /// Of rows that come with their sessions: they are nobody's but the person's.
     Account(Account),
 }
@@ -30,9 +31,11 @@ impl Gathered {
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
             Function::CountDistinct | Function::Distinct => Gathered::Distinct(FewMap::default()),
-            Function::Mode | Function::Top(_) => Gathered::Tally(Tally::default()),
-            Function::Median => Gathered::Halves(Halves::default()),
-            Function::Funnel { within, steps } => Gathered::Funnel(Funnel::new(within, steps)),
+            Function::Mode | Function::Top(_) => Gathered::Tally(Box::default()),
+            Function::Median => Gathered::Halves(Box::default()),
+            Function::Funnel { within, steps } => {
+                Gathered::Funnel(Box::new(Funnel::new(within, steps)))
+            }
             _ => Gathered::Account(Account::new(aggregate)),
         }
     }

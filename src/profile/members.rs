@@ -13,7 +13,7 @@ use super::partial::Partial;
 use super::timeline::{Looks, Timeline, Told};
 use super::totals::Totals;
 use super::transfer::Holding;
-use crate::few::{FewMap, Within};
+use crate::few::{FewMap, FewWithin};
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -27,7 +27,7 @@ const FEW: usize = 8;
 pub struct Members {
     /// As last settled.
     pub id: Option<IdentifierHash>,
-    pub holdings: FewMap<IdentifierHash, Box<Holding>, Within<IdentifierHash, Box<Holding>, 1>>,
+    pub holdings: FewWithin<IdentifierHash, Box<Holding>, 1>,
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
     identifiers: Arc<[(u8, Arc<str>)]>,

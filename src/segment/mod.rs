@@ -197,8 +197,8 @@ impl Standings {
     }
 
     fn read(&self, component: &Component) -> usize {
-        let aggregates = self.people.get(component).map(|standing| &standing.state.aggregates);
-        usize::from(aggregates.is_some_and(|aggregates| aggregates.first().is_some()))
+        let first = self.people.get(component).and_then(|known| known.state.aggregates.first());
+        first.map_or(0, |value| usize::from(value.is_some()))
     }
 
     /// Of a person only the next instant waits: those that are out of date go before they are many.
