@@ -13,6 +13,7 @@ pub mod profile;
 pub mod queue;
 pub mod row;
 pub mod runtime;
+mod seats;
 pub mod segment;
 pub mod serve;
 pub mod sink;

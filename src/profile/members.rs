@@ -15,6 +15,7 @@ use super::totals::Totals;
 use super::transfer::Holding;
 use crate::few::{FewMap, FewWithin};
 use crate::row::{Datum, IdentifierHash};
+use crate::seats::Seat;
 use crate::spec::plan::Plan;
 use crate::time::Micros;
 
@@ -25,8 +26,9 @@ const FEW: usize = 8;
 
 #[derive(Default)]
 pub struct Members {
-    /// As last settled.
+    /// As last settled; `None` before.
     pub id: Option<IdentifierHash>,
+    pub seat: Option<Seat>,
     pub holdings: FewWithin<IdentifierHash, Box<Holding>, 1>,
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.

@@ -16,6 +16,7 @@ use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::queue::BucketQueue;
 use crate::row::{Datum, IdentifierHash};
+use crate::seats::{FreeSeats, Seat};
 use crate::spec::plan::{Function, Plan};
 use crate::table::Table;
 use crate::time::Micros;
@@ -23,7 +24,7 @@ use crate::time::Micros;
 /// A person after a tick in which something of theirs changed.
 #[derive(Clone, Debug)]
 pub struct Person {
-    pub component: Component,
+    pub seat: Seat,
     /// `None`: there is no such component any more.
     pub state: Option<PersonState>,
 }
@@ -79,6 +80,7 @@ pub type Value = (Component, u16, Micros, Datum);
 pub struct People {
     plan: Arc<Plan>,
     people: Table<Component, Members>,
+    free_seats: FreeSeats,
     /// By index of `Plan::sessions`.
     over_sessions: Vec<OverSessions>,
     /// People whose rows enter or leave a window over sessions by time alone.
@@ -104,6 +106,7 @@ impl People {
             over_sessions: over_sessions.collect(),
             plan,
             people: Table::default(),
+            free_seats: FreeSeats::default(),
             turns: BucketQueue::default(),
             now: Micros::MIN,
             touched: HashMap::new(),
@@ -145,6 +148,7 @@ impl People {
             people.settle(component, touched, changes);
         });
         self.touched = all;
+        self.free_seats.end_tick();
         self.forget_turns();
     }
 
@@ -286,16 +290,19 @@ impl People {
         let before = members.id;
         if members.holdings.is_empty() {
             debug_assert!(members.is_empty(), "whoever left took all along");
+            let seat = members.seat;
             self.people.remove(&component);
-            if before.is_some() {
+            if let Some(seat) = seat {
                 counts.people -= 1;
-                changes.push(Change::Person(Person { component, state: None }));
+                self.free_seats.leave(seat);
+                changes.push(Change::Person(Person { seat, state: None }));
             }
             return;
         }
-        if before.is_none() {
+        let seat = *members.seat.get_or_insert_with(|| {
             counts.people += 1;
-        }
+            self.free_seats.take()
+        });
         members.settle(&self.plan, &touched.joined, &touched.left);
         let id = members.name();
         members.id = Some(id);
@@ -318,7 +325,7 @@ impl People {
             identifiers: members.identifiers(),
             aggregates: members.aggregates(&self.plan),
         };
-        changes.push(Change::Person(Person { component, state: Some(state) }));
+        changes.push(Change::Person(Person { seat, state: Some(state) }));
     }
 }
 

@@ -14,9 +14,9 @@ use arrow::datatypes::{
 use super::scores::Scores;
 use super::sight::Sight;
 use crate::columns;
-use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
+use crate::seats::Seat;
 use crate::spec::plan::{Plan, Rank, Step};
 use crate::spec::sql::Expression;
 use crate::time::Micros;
@@ -39,13 +39,13 @@ impl Evaluator {
     /// One row a person, the columns those of the profile's schema.
     pub fn columns(
         &self,
-        people: &[(Component, PersonState)],
+        people: &[(Seat, PersonState)],
         scores: &Scores,
         now: Micros,
     ) -> RecordBatch {
         let ranked = !self.plan.ranks.is_empty();
         let people_ranked = people.iter().filter(|_| ranked);
-        let scores: Vec<_> = people_ranked.map(|(component, _)| scores.of(*component)).collect();
+        let scores: Vec<_> = people_ranked.map(|(seat, _)| scores.of(*seat)).collect();
         let score = |rank: usize| -> ArrayRef {
             let of = |scores: &Option<&[u16]>| Some(i64::from(scores.as_ref()?[rank]));
             let scores = scores.iter().map(of).map(|score| score.filter(|score| *score > 0));
@@ -56,11 +56,7 @@ impl Evaluator {
 
     /// What each rank looks at, a column a rank. What fails for a person in it is counted, what
     /// fails in the columns below will be when they are evaluated for themselves.
-    pub fn ranked(
-        &self,
-        people: &[(Component, PersonState)],
-        counts: &SharedCounts,
-    ) -> Vec<ArrayRef> {
+    pub fn ranked(&self, people: &[(Seat, PersonState)], counts: &SharedCounts) -> Vec<ArrayRef> {
         let number = self.plan.ranked_columns;
         let columns = self
             .first_columns(people, number, Micros::MIN, |_| unreachable!("ranks look at no rank"));
@@ -70,7 +66,7 @@ impl Evaluator {
 
     fn first_columns(
         &self,
-        people: &[(Component, PersonState)],
+        people: &[(Seat, PersonState)],
         number: usize,
         now: Micros,
         score: impl Fn(usize) -> ArrayRef,
@@ -130,7 +126,7 @@ impl Evaluator {
         RecordBatch::try_new(schema, columns).expect("columns are of the types of the plan")
     }
 
-    fn aggregates(&self, people: &[(Component, PersonState)]) -> RecordBatch {
+    fn aggregates(&self, people: &[(Seat, PersonState)]) -> RecordBatch {
         let schema = &self.plan.aggregate_schema;
         let column = |(index, field): (usize, &Arc<Field>)| {
             if !self.sight.aggregates[index] {
@@ -146,7 +142,7 @@ impl Evaluator {
     }
 
     /// A struct with a list of text for each type of identifier.
-    fn identifiers(&self, people: &[(Component, PersonState)]) -> ArrayRef {
+    fn identifiers(&self, people: &[(Seat, PersonState)]) -> ArrayRef {
         let DataType::Struct(fields) = self.plan.profile_schema.field(0).data_type() else {
             unreachable!("the plan makes identifiers a struct")
         };
@@ -191,7 +187,7 @@ pub fn value_or_null(
     }
 }
 
-fn null(field: &Field, people: &[(Component, PersonState)]) -> ArrayRef {
+fn null(field: &Field, people: &[(Seat, PersonState)]) -> ArrayRef {
     new_null_array(field.data_type(), people.len())
 }
 

@@ -28,12 +28,11 @@ use timely::dataflow::operators::vec::Broadcast;
 use crate::batch::{Batch, Look, look_ahead};
 use crate::flow::{Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
 use crate::held::Holds;
-use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
 use crate::queue::BucketQueue;
+use crate::seats::{Seat, Seats};
 use crate::spec::plan::Plan;
-use crate::table::{Entry, Table};
 use crate::time::Micros;
 
 use borders::{Border, Borders, Held};
@@ -47,11 +46,11 @@ use sight::Sight;
 #[derive(Clone, Debug)]
 pub struct Evaluated {
     /// Those who are, in the order of the rows of `columns`.
-    pub people: Vec<(Component, PersonState)>,
+    pub people: Vec<(Seat, PersonState)>,
     /// The columns of `Plan::profile_schema`; identifiers only where an expression names them.
     pub columns: RecordBatch,
-    /// Components that are no more.
-    pub gone: Vec<Component>,
+    /// Seats that are no more.
+    pub gone: Vec<Seat>,
 }
 
 /// What the operator takes in.
@@ -106,9 +105,9 @@ fn rank<'scope>(
 /// One worker's share of the people, as last evaluated.
 struct Standings {
     evaluator: Evaluator,
-    people: Table<Component, Standing>,
+    people: Seats<Standing>,
     scores: Scores,
-    due: BucketQueue<Component>,
+    due: BucketQueue<Seat>,
     now: Micros,
 }
 
@@ -116,11 +115,6 @@ impl Holds for Standings {
     /// People, with their scores, and who of them waits for an instant.
     fn held(&self) -> usize {
         self.people.len() + self.scores.held() + self.due.len()
-    }
-
-    fn give_back(&mut self) {
-        self.people.give_back();
-        self.scores.give_back();
     }
 }
 
@@ -135,7 +129,7 @@ impl Standings {
         Standings {
             scores: Scores::new(&plan),
             evaluator: Evaluator::new(Arc::clone(&plan), Sight::of_all(&plan), counts),
-            people: Table::default(),
+            people: Seats::default(),
             due: BucketQueue::default(),
             now: Micros::MIN,
         }
@@ -146,28 +140,28 @@ impl Standings {
         let mut gone = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
         let look: Look<Self, Message> = |standings, message| match message {
-            Message::Person(person) => standings.find(&person.component),
+            Message::Person(person) => standings.find(&person.seat),
             Message::Ranked(_) | Message::Border(_) | Message::Now(_) => 0,
         };
         look_ahead(batch, self, &[look], |standings, message| match message {
             Message::Now(now) => standings.now = standings.now.max(now),
             Message::Ranked(of_person) => ranked.push(of_person),
             Message::Border(border) => borders.push(border),
-            Message::Person(Person { component, state: None }) => {
-                standings.people.remove(&component);
-                gone.push(component);
+            Message::Person(Person { seat, state: None }) => {
+                standings.people.remove(seat);
+                gone.push(seat);
             }
-            Message::Person(Person { component, state: Some(state) }) => {
-                match standings.people.entry(component) {
-                    Entry::Vacant(new) => drop(new.insert(Standing { state, next: None })),
-                    Entry::Occupied(mut known) => known.get_mut().state = state,
+            Message::Person(Person { seat, state: Some(state) }) => {
+                match standings.people.get_mut(seat) {
+                    Some(known) => known.state = state,
+                    None => drop(standings.people.insert(seat, Standing { state, next: None })),
                 }
-                touched.insert(component);
+                touched.insert(seat);
             }
         });
-        self.due.take_due(self.now, |at, component| {
-            if self.people.get(&component).is_some_and(|standing| standing.next == Some(at)) {
-                touched.insert(component);
+        self.due.take_due(self.now, |at, seat| {
+            if self.people.get(seat).is_some_and(|standing| standing.next == Some(at)) {
+                touched.insert(seat);
             }
         });
         touched.extend(self.scores.apply(ranked, borders));
@@ -176,28 +170,29 @@ impl Standings {
         }
         let mut people = Vec::with_capacity(touched.len());
         let touched: Batch<_> = touched.into_iter().collect();
-        look_ahead(touched, self, &[Self::find, Self::read], |standings, component| {
-            people.push((component, standings.people[&component].state.clone()));
+        look_ahead(touched, self, &[Self::find, Self::read], |standings, seat| {
+            let standing = standings.people.get(seat).expect("who is touched is there");
+            people.push((seat, standing.state.clone()));
         });
         let columns = self.evaluator.columns(&people, &self.scores, self.now);
         let next = self.evaluator.next_instants(&columns, self.now);
-        for ((component, _), next) in people.iter().zip(next) {
-            let standing = self.people.get_mut(component).expect("evaluated because it is there");
+        for ((seat, _), next) in people.iter().zip(next) {
+            let standing = self.people.get_mut(*seat).expect("evaluated because it is there");
             if standing.next != next {
                 standing.next = next;
-                next.inspect(|next| self.due.push(*next, *component));
+                next.inspect(|next| self.due.push(*next, *seat));
             }
         }
         self.forget_instants();
         Some(Evaluated { people, columns, gone })
     }
 
-    fn find(&self, component: &Component) -> usize {
-        self.people.get(component).map_or(0, |standing| standing.state.aggregates.len())
+    fn find(&self, seat: &Seat) -> usize {
+        self.people.get(*seat).map_or(0, |standing| standing.state.aggregates.len())
     }
 
-    fn read(&self, component: &Component) -> usize {
-        let first = self.people.get(component).and_then(|known| known.state.aggregates.first());
+    fn read(&self, seat: &Seat) -> usize {
+        let first = self.people.get(*seat).and_then(|known| known.state.aggregates.first());
         first.map_or(0, |value| usize::from(value.is_some()))
     }
 
@@ -205,7 +200,7 @@ impl Standings {
     fn forget_instants(&mut self) {
         if self.due.len() > 2 * self.people.len() {
             let people = self.people.iter();
-            let due = people.filter_map(|(component, standing)| Some((standing.next?, *component)));
+            let due = people.filter_map(|(seat, standing)| Some((standing.next?, seat)));
             self.due = due.collect();
         }
     }

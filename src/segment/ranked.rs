@@ -10,17 +10,16 @@ use super::sight::Sight;
 use crate::batch::{Batch, look_ahead};
 use crate::columns;
 use crate::held::Holds;
-use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::{Person, PersonState};
 use crate::row::Datum;
+use crate::seats::{Seat, Seats};
 use crate::spec::plan::Plan;
-use crate::table::Table;
 
 /// A person's value by which a rank goes has changed; `None` is null, or no such person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
-    pub component: Component,
+    pub seat: Seat,
     /// Index into `Plan::ranks`.
     pub rank: u16,
     pub before: Option<Datum>,
@@ -40,7 +39,7 @@ impl Ranked {
 pub struct RankedValues {
     evaluator: Evaluator,
     /// One value a rank, of those who have any.
-    people: Table<Component, Box<[Option<Datum>]>>,
+    people: Seats<Box<[Option<Datum>]>>,
     counts: SharedCounts,
 }
 
@@ -49,18 +48,18 @@ impl RankedValues {
         // What fails below the ranks is counted where all columns are evaluated.
         let evaluator =
             Evaluator::new(Arc::clone(&plan), Sight::of_ranks(&plan), SharedCounts::default());
-        RankedValues { evaluator, people: Table::default(), counts }
+        RankedValues { evaluator, people: Seats::default(), counts }
     }
 
     /// A batch names a person once.
     pub fn apply(&mut self, batch: impl IntoIterator<Item = Person>, ranked: &mut Vec<Ranked>) {
-        let mut present: Vec<(Component, PersonState)> = Vec::new();
-        for Person { component, state } in batch {
+        let mut present: Vec<(Seat, PersonState)> = Vec::new();
+        for Person { seat, state } in batch {
             match state {
-                Some(state) => present.push((component, state)),
+                Some(state) => present.push((seat, state)),
                 None => {
-                    if let Some(before) = self.people.remove(&component) {
-                        tell(component, &before, &[], ranked);
+                    if let Some(before) = self.people.remove(seat) {
+                        tell(seat, &before, &[], ranked);
                     }
                 }
             }
@@ -69,18 +68,18 @@ impl RankedValues {
             return;
         }
         let values = self.evaluator.ranked(&present, &self.counts);
-        let look = |ranked: &Self, (_, component): &(usize, Component)| {
-            ranked.people.get(component).map_or(0, |values| values.iter().flatten().count())
+        let look = |ranked: &Self, (_, seat): &(usize, Seat)| {
+            ranked.people.get(*seat).map_or(0, |values| values.iter().flatten().count())
         };
-        let rows: Batch<_> = present.iter().map(|(component, _)| *component).enumerate().collect();
-        look_ahead(rows, self, &[look], |known, (row, component)| {
+        let rows: Batch<_> = present.iter().map(|(seat, _)| *seat).enumerate().collect();
+        look_ahead(rows, self, &[look], |known, (row, seat)| {
             let after: SmallVec<[Option<Datum>; 4]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();
             let before = match after.iter().any(Option::is_some) {
-                true => known.people.insert(component, Box::from(&after[..])),
-                false => known.people.remove(&component),
+                true => known.people.insert(seat, Box::from(&after[..])),
+                false => known.people.remove(seat),
             };
-            tell(component, before.as_deref().unwrap_or_default(), &after, ranked);
+            tell(seat, before.as_deref().unwrap_or_default(), &after, ranked);
         });
     }
 }
@@ -90,24 +89,15 @@ impl Holds for RankedValues {
     fn held(&self) -> usize {
         self.people.len()
     }
-
-    fn give_back(&mut self) {
-        self.people.give_back();
-    }
 }
 
 /// What is not there is null.
-fn tell(
-    component: Component,
-    before: &[Option<Datum>],
-    after: &[Option<Datum>],
-    ranked: &mut Vec<Ranked>,
-) {
+fn tell(seat: Seat, before: &[Option<Datum>], after: &[Option<Datum>], ranked: &mut Vec<Ranked>) {
     for rank in 0..before.len().max(after.len()) {
         let of = |values: &[Option<Datum>]| values.get(rank).cloned().flatten();
         let (before, after) = (of(before), of(after));
         if before != after {
-            ranked.push(Ranked { component, rank: rank as u16, before, after });
+            ranked.push(Ranked { seat, rank: rank as u16, before, after });
         }
     }
 }

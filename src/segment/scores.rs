@@ -6,23 +6,22 @@ use std::ops::Bound::{Excluded, Included};
 use super::borders::Border;
 use super::ranked::Ranked;
 use crate::held::Holds;
-use crate::identity::Component;
 use crate::row::Datum;
+use crate::seats::{Seat, Seats};
 use crate::spec::plan::Plan;
-use crate::table::{Entry, Table};
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
     ranks: Vec<Standing>,
     /// One score a rank; 0 is none.
-    people: Table<Component, Box<[u16]>>,
+    people: Seats<Box<[u16]>>,
 }
 
 struct Standing {
     /// Where all borders are; `None` while nobody has a value.
     borders: Vec<Option<Datum>>,
     /// The people who have a value, in the order of the values.
-    people: BTreeSet<(Datum, Component)>,
+    people: BTreeSet<(Datum, Seat)>,
 }
 
 impl Scores {
@@ -35,17 +34,17 @@ impl Scores {
             borders: vec![None; usize::from(bins) - 1],
             people: BTreeSet::new(),
         };
-        Scores { ranks: bins.map(standing).collect(), people: Table::default() }
+        Scores { ranks: bins.map(standing).collect(), people: Seats::default() }
     }
 
     /// A person's scores, one a rank; 0 is null, and so are all of a person who has none.
-    pub fn of(&self, component: Component) -> Option<&[u16]> {
-        self.people.get(&component).map(|scores| &**scores)
+    pub fn of(&self, seat: Seat) -> Option<&[u16]> {
+        self.people.get(seat).map(|scores| &**scores)
     }
 
     /// Takes in a tick's changes; returns whose score they change. A person whose value changed is
     /// not told again, nor is one who is gone.
-    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<Component> {
+    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<Seat> {
         let mut passed = Vec::new();
         for Border { rank, number, value } in borders {
             let border = &mut self.ranks[usize::from(rank)].borders[usize::from(number)];
@@ -56,22 +55,22 @@ impl Scores {
             }
         }
         // Those who have a new value are scored by it, and the others where a border passes.
-        for Ranked { component, rank, before, after } in ranked {
+        for Ranked { seat, rank, before, after } in ranked {
             let standing = &mut self.ranks[usize::from(rank)];
-            before.map(|value| standing.people.remove(&(value, component)));
+            before.map(|value| standing.people.remove(&(value, seat)));
             let score = after.as_ref().map_or(0, |value| standing.score(value));
-            after.map(|value| standing.people.insert((value, component)));
-            self.set(component, rank, score);
+            after.map(|value| standing.people.insert((value, seat)));
+            self.set(seat, rank, score);
         }
         let mut changed = Vec::new();
         for (rank, least, most) in passed {
             let standing = &self.ranks[usize::from(rank)];
             let all = standing.between(&least, &most);
-            let new: Vec<(Component, u16)> =
-                all.map(|(value, component)| (*component, standing.score(value))).collect();
-            for (component, score) in new {
-                if self.set(component, rank, score) {
-                    changed.push(component);
+            let new: Vec<(Seat, u16)> =
+                all.map(|(value, seat)| (*seat, standing.score(value))).collect();
+            for (seat, score) in new {
+                if self.set(seat, rank, score) {
+                    changed.push(seat);
                 }
             }
         }
@@ -79,23 +78,20 @@ impl Scores {
     }
 
     /// Whether that is another score than before.
-    fn set(&mut self, component: Component, rank: u16, score: u16) -> bool {
-        let none = || vec![0; self.ranks.len()].into_boxed_slice();
-        match self.people.entry(component) {
-            Entry::Vacant(vacant) => {
-                if score > 0 {
-                    vacant.insert(none())[usize::from(rank)] = score;
-                }
-                score > 0
+    fn set(&mut self, seat: Seat, rank: u16, score: u16) -> bool {
+        let Some(scores) = self.people.get_mut(seat) else {
+            if score > 0 {
+                let mut scores = vec![0; self.ranks.len()].into_boxed_slice();
+                scores[usize::from(rank)] = score;
+                self.people.insert(seat, scores);
             }
-            Entry::Occupied(mut known) => {
-                let before = std::mem::replace(&mut known.get_mut()[usize::from(rank)], score);
-                if known.get().iter().all(|score| *score == 0) {
-                    known.remove();
-                }
-                before != score
-            }
+            return score > 0;
+        };
+        let before = std::mem::replace(&mut scores[usize::from(rank)], score);
+        if scores.iter().all(|score| *score == 0) {
+            self.people.remove(seat);
         }
+        before != score
     }
 }
 
@@ -109,9 +105,9 @@ impl Standing {
 
     /// The people with values above the one and up to the other: those a border between the two
     /// passes.
-    fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Component)> {
-        let above = Excluded((least.clone(), Component(u128::MAX)));
-        self.people.range((above, Included((most.clone(), Component(u128::MAX)))))
+    fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Seat)> {
+        let above = Excluded((least.clone(), Seat(u32::MAX)));
+        self.people.range((above, Included((most.clone(), Seat(u32::MAX)))))
     }
 }
 
@@ -119,10 +115,6 @@ impl Holds for Scores {
     /// People with a score, and their places by each rank.
     fn held(&self) -> usize {
         self.people.len() + self.ranks.iter().map(|rank| rank.people.len()).sum::<usize>()
-    }
-
-    fn give_back(&mut self) {
-        self.people.give_back();
     }
 }
 
@@ -153,14 +145,14 @@ mod tests {
         #[test]
         fn scores_are_always_those_of_the_present_values_and_no_change_is_missed(
             ticks in prop::collection::vec(
-                prop::collection::btree_map(0u128..30, prop::option::weighted(0.8, 0i64..15), 0..6),
+                prop::collection::btree_map(0u32..30, prop::option::weighted(0.8, 0i64..15), 0..6),
                 1..30,
             )
         ) {
             let mut borders = Borders(BINS.into_iter().map(Population::new).collect());
             let mut scores = Scores::of_bins(BINS.into_iter());
-            let mut values: HashMap<u128, i64> = HashMap::new();
-            let mut known: HashMap<(u128, usize), i64> = HashMap::new();
+            let mut values: HashMap<u32, i64> = HashMap::new();
+            let mut known: HashMap<(u32, usize), i64> = HashMap::new();
             for tick in ticks {
                 let mut ranked = Vec::new();
                 for (person, after) in &tick {
@@ -171,8 +163,8 @@ mod tests {
                     for rank in (0..BINS.len() as u16).filter(|_| before != *after) {
                         let datum = |value: Option<i64>| value.map(Datum::Integer);
                         let (before, after) = (datum(before), datum(*after));
-                        let component = Component(*person);
-                        ranked.push(Ranked { component, rank, before, after });
+                        let seat = Seat(*person);
+                        ranked.push(Ranked { seat, rank, before, after });
                     }
                 }
                 let mut moved = Vec::new();
@@ -183,12 +175,12 @@ mod tests {
                     for person in 0..30 {
                         let value = values.get(&person);
                         let expected = value.map(|value| score(&all, *value, bins.into()));
-                        let score = scores.of(Component(person)).map(|scores| scores[rank]);
+                        let score = scores.of(Seat(person)).map(|scores| scores[rank]);
                         let score = score.filter(|score| *score > 0).map(i64::from);
                         prop_assert_eq!(score, expected);
                         let before = known.get(&(person, rank)).copied();
                         if before != expected && !tick.contains_key(&person) {
-                            prop_assert!(told.contains(&Component(person)));
+                            prop_assert!(told.contains(&Seat(person)));
                         }
                         known.remove(&(person, rank));
                         expected.map(|score| known.insert((person, rank), score));

@@ -14,12 +14,12 @@ use super::json::write_text;
 use super::message::{Digest, Message, Router, Value};
 use crate::batch::{Batch, Look, look_ahead};
 use crate::held::Holds;
-use crate::identity::{Component, Conflict, ConflictChange, Rule};
+use crate::identity::{Conflict, ConflictChange, Rule};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
+use crate::seats::{Seat, Seats};
 use crate::segment::Evaluated;
 use crate::spec::plan::{Plan, Publish};
-use crate::table::Table;
 
 /// The outputs of conflicts, and how their keys are routed.
 #[derive(Clone)]
@@ -137,7 +137,7 @@ fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {
 /// Which people one source alone knows: one worker's share.
 pub struct SingleSources {
     conflicts: Conflicts,
-    known: Table<Component, (IdentifierHash, u16)>,
+    known: Seats<(IdentifierHash, u16)>,
 }
 
 impl Holds for SingleSources {
@@ -145,34 +145,29 @@ impl Holds for SingleSources {
     fn held(&self) -> usize {
         self.known.len()
     }
-
-    fn give_back(&mut self) {
-        self.known.give_back();
-    }
 }
 
 impl SingleSources {
     pub fn new(conflicts: Conflicts) -> Self {
-        SingleSources { conflicts, known: Table::default() }
+        SingleSources { conflicts, known: Seats::default() }
     }
 
     pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {
         let people: Batch<_> = evaluated.people.iter().collect();
-        let look: Look<Self, &(Component, PersonState)> =
-            |all, (component, _)| all.known.look(component);
-        look_ahead(people, self, &[look], |all, (component, state)| {
+        let look: Look<Self, &(Seat, PersonState)> = |all, (seat, _)| all.known.look(*seat);
+        look_ahead(people, self, &[look], |all, (seat, state)| {
             let now = all.only_source(state).map(|source| (state.id, source));
             let before = match now {
-                Some(now) => all.known.insert(*component, now),
-                None => all.known.remove(component),
+                Some(now) => all.known.insert(*seat, now),
+                None => all.known.remove(*seat),
             };
             if before != now {
                 messages.extend(before.into_iter().flat_map(|before| all.entries(before, -1)));
                 messages.extend(now.into_iter().flat_map(|now| all.entries(now, 1)));
             }
         });
-        for component in &evaluated.gone {
-            let before = self.known.remove(component);
+        for seat in &evaluated.gone {
+            let before = self.known.remove(*seat);
             messages.extend(before.into_iter().flat_map(|before| self.entries(before, -1)));
         }
     }

@@ -9,13 +9,12 @@ use super::json::{write_text, write_value};
 use super::message::{Digest, Message, Router, Value};
 use crate::batch::{Batch, Look, look_ahead};
 use crate::held::Holds;
-use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
 use crate::row::IdentifierHash;
+use crate::seats::Seats;
 use crate::segment::{Evaluated, value_or_null};
 use crate::spec::plan::{Output, Plan, Publish};
-use crate::table::Table;
 
 /// One worker's share of the people, as published.
 pub struct Renderer {
@@ -26,7 +25,7 @@ pub struct Renderer {
     segments: Vec<u16>,
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
-    people: Table<Component, Published>,
+    people: Seats<Published>,
     /// Bytes that a profile mostly takes.
     room: usize,
     counts: SharedCounts,
@@ -36,10 +35,6 @@ impl Holds for Renderer {
     /// People, as they were last told.
     fn held(&self) -> usize {
         self.people.len()
-    }
-
-    fn give_back(&mut self) {
-        self.people.give_back();
     }
 }
 
@@ -72,7 +67,7 @@ impl Renderer {
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
-            people: Table::default(),
+            people: Seats::default(),
             room: 512,
             counts,
             plan,
@@ -81,8 +76,8 @@ impl Renderer {
 
     pub fn render(&mut self, evaluated: Evaluated, messages: &mut Vec<Message>) {
         let Evaluated { people, columns, gone } = evaluated;
-        for component in gone {
-            if let Some(before) = self.people.remove(&component) {
+        for seat in gone {
+            if let Some(before) = self.people.remove(seat) {
                 self.tell(Some(before), None, messages);
             }
         }
@@ -104,9 +99,9 @@ impl Renderer {
             })
             .collect();
         let (mut profiles, mut bytes) = (0, 0);
-        let rows: Batch<_> = people.iter().map(|(component, _)| *component).enumerate().collect();
-        let look: Look<Self, _> = |renderer, (_, component)| renderer.people.look(component);
-        look_ahead(rows, self, &[look], |renderer, (row, component)| {
+        let rows: Batch<_> = people.iter().map(|(seat, _)| *seat).enumerate().collect();
+        let look: Look<Self, _> = |renderer, (_, seat)| renderer.people.look(*seat);
+        look_ahead(rows, self, &[look], |renderer, (row, seat)| {
             let state = &people[row].1;
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
@@ -125,14 +120,14 @@ impl Renderer {
                     Value::new(json)
                 }));
             }
-            let before = renderer.people.remove(&component);
             let published = Published {
                 id: state.id,
                 digests: values.iter().map(|value| value.as_ref().map(|v| v.digest)).collect(),
                 segments: bits,
             };
-            renderer.tell(before, Some((&published, values)), messages);
-            renderer.people.insert(component, published);
+            let before = renderer.people.insert(seat, published);
+            let published = renderer.people.get(seat).expect("inserted just now");
+            renderer.tell(before, Some((published, values)), messages);
         });
         if let Some(bytes) = bytes.checked_div(profiles) {
             self.room = bytes * 5 / 4 + AT;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use super::value::Value;
 use crate::columns;
-use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::row::Datum;
+use crate::seats::Seat;
 use crate::segment::{Evaluated, value_or_null};
 use crate::spec::plan::{Plan, Step};
 
@@ -38,7 +38,7 @@ pub struct RankSaid {
 /// The values by which people are ranked, as last evaluated.
 pub struct Population {
     plan: Arc<Plan>,
-    people: HashMap<Component, Box<[Option<Datum>]>>,
+    people: HashMap<Seat, Box<[Option<Datum>]>>,
 }
 
 impl Population {
@@ -52,9 +52,9 @@ impl Population {
         }
         let value = |rank| ranked(&self.plan, rank, &evaluated.columns);
         let values: Vec<_> = (0..self.plan.ranks.len()).map(value).collect();
-        for (row, (component, _)) in evaluated.people.iter().enumerate() {
+        for (row, (seat, _)) in evaluated.people.iter().enumerate() {
             let of_person = values.iter().map(|values| columns::datum(values, row)).collect();
-            self.people.insert(*component, of_person);
+            self.people.insert(*seat, of_person);
         }
     }
 

@@ -8,10 +8,10 @@ use arrow::array::RecordBatch;
 
 use super::ranks::Population;
 use crate::decode::Decoded;
-use crate::identity::Component;
 use crate::profile::PersonState;
 use crate::row::{Identifier, Row};
 use crate::runtime::Beside;
+use crate::seats::Seat;
 use crate::segment::Evaluated;
 use crate::spec::plan::Plan;
 use crate::time::Micros;
@@ -25,7 +25,7 @@ pub struct Watch {
 
 struct Seen {
     identifier: Identifier,
-    component: Component,
+    seat: Seat,
     person: Option<Watched>,
     /// Where all others are watched too: what of them is ranked.
     population: Option<Population>,
@@ -54,7 +54,7 @@ impl Watch {
 
     fn new(plan: &Arc<Plan>, identifier: &Identifier, population: Option<Population>) -> Self {
         let identifier = identifier.clone();
-        let seen = Seen { identifier, component: Component(0), person: None, population };
+        let seen = Seen { identifier, seat: Seat(0), person: None, population };
         let seen = Rc::new(RefCell::new(seen));
         let seeing = Rc::clone(&seen);
         let beside = Beside::new(plan, move |evaluated| seeing.borrow_mut().see(evaluated));
@@ -87,15 +87,15 @@ impl Seen {
         if let Some(population) = &mut self.population {
             population.see(evaluated);
         }
-        let is_ours = |(component, _): &(Component, PersonState)| *component == self.component;
-        if evaluated.gone.contains(&self.component) || evaluated.people.iter().any(is_ours) {
+        let is_ours = |(seat, _): &(Seat, PersonState)| *seat == self.seat;
+        if evaluated.gone.contains(&self.seat) || evaluated.people.iter().any(is_ours) {
             self.person = None;
         }
         let Identifier { kind, text, .. } = &self.identifier;
-        for (row, (component, state)) in evaluated.people.iter().enumerate() {
+        for (row, (seat, state)) in evaluated.people.iter().enumerate() {
             let by_order = |(of, other): &(u8, Arc<str>)| (of, &**other).cmp(&(kind, &**text));
             if state.identifiers.binary_search_by(by_order).is_ok() {
-                self.component = *component;
+                self.seat = *seat;
                 let columns = evaluated.columns.slice(row, 1);
                 self.person = Some(Watched { state: state.clone(), columns });
             }

@@ -16,6 +16,7 @@ use crate::held::Holds;
 use crate::identity::{Belongs, Component, Named};
 use crate::metrics::Counts;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
+use crate::seats::Seat;
 use crate::spec;
 use crate::spec::plan::Plan;
 use crate::spec::sql::Expression;
@@ -79,7 +80,7 @@ pub struct World {
     counts: crate::metrics::SharedCounts,
     pub members: Vec<Member>,
     /// What the changes so far come to.
-    told: BTreeMap<Component, PersonState>,
+    told: BTreeMap<Seat, PersonState>,
     belongs: BTreeMap<IdentifierHash, IdentifierHash>,
     now: Micros,
 }
@@ -221,11 +222,11 @@ impl World {
         let mut joined = Vec::new();
         for change in changes {
             match change {
-                Change::Person(Person { component, state: Some(state) }) => {
-                    self.told.insert(component, state);
+                Change::Person(Person { seat, state: Some(state) }) => {
+                    self.told.insert(seat, state);
                 }
-                Change::Person(Person { component, state: None }) => {
-                    self.told.remove(&component).expect("who goes was there");
+                Change::Person(Person { seat, state: None }) => {
+                    self.told.remove(&seat).expect("who goes was there");
                 }
                 Change::Belonging(belonging) => {
                     if let Some(before) = belonging.before {
@@ -244,9 +245,14 @@ impl World {
     /// What was told is what there is.
     pub fn check(&self) {
         let components: BTreeSet<_> = self.members.iter().filter_map(|m| m.component).collect();
-        assert_eq!(self.told.keys().copied().collect::<BTreeSet<_>>(), components);
-        for (component, told) in &self.told {
-            let of = |member: &&Member| member.component == Some(*component);
+        assert_eq!(self.told.len(), components.len());
+        for told in self.told.values() {
+            let named = |member: &&Member| {
+                let Identifier { kind, text, .. } = &member.identifier;
+                member.component.is_some() && told.identifiers.contains(&(*kind, text.clone()))
+            };
+            let component = self.members.iter().find(named).expect("someone is told of").component;
+            let of = |member: &&Member| member.component == component;
             let members: Vec<&Member> = self.members.iter().filter(of).collect();
             let first = members.iter().min_by_key(|member| {
                 (member.identifier.kind, member.first_seen, &member.identifier.text)
