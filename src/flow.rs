@@ -11,6 +11,7 @@ use std::rc::Rc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::core::OkErr;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::scheduling::Activator;
 
@@ -25,6 +26,19 @@ pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};
 
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
+
+/// Parts a stream in two, without a copy of anything.
+pub fn parted<'scope, D, One, Other>(
+    stream: Stream<'scope, D>,
+    part: impl Fn(D) -> Result<One, Other> + 'static,
+) -> (Stream<'scope, One>, Stream<'scope, Other>)
+where
+    D: Clone + 'static,
+    One: Clone + 'static,
+    Other: Clone + 'static,
+{
+    stream.ok_err(part)
+}
 
 /// Applies `logic` to everything that arrives with a tick, once the tick is complete, tick by tick.
 ///

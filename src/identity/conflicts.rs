@@ -1,8 +1,8 @@
 //! What does not fit: links withheld, identifiers shared, sources that disagree.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -101,7 +101,7 @@ impl Statements {
 
     pub fn apply(&mut self, batch: Batch<Statement>, changes: &mut Vec<ConflictChange>) {
         // Of whom some source began or ceased to name an identifier.
-        let mut touched: BTreeMap<IdentifierHash, Identifier> = BTreeMap::new();
+        let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
         let look = |statements: &Self, Statement { about, .. }: &Statement| {
             statements.said.get(&about.hash).map_or(0, |said| said.rows.len() + said.named.len())
         };

@@ -55,8 +55,13 @@ impl Workers {
         for (directory, queries) in self.directories.iter().zip(by_other) {
             directory.find_second(queries.into(), &mut found);
         }
-        let mut orders: Vec<Order> = found.iter().filter_map(within).collect();
-        let across: Vec<_> = found.into_iter().filter(|found| within(found).is_none()).collect();
+        let (mut orders, mut across) = (Vec::new(), Vec::new());
+        for found in found {
+            match within(found) {
+                Ok(order) => orders.push(order),
+                Err(found) => across.push(found),
+            }
+        }
         self.joins.decide(across, &mut orders);
         let mut arrivals = Vec::new();
         for (components, orders) in

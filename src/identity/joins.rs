@@ -36,12 +36,13 @@ enum Part {
 }
 
 /// A link within a cluster changes there; only what joins has to be thought about.
-pub(super) fn within(found: &Found) -> Option<Order> {
+#[expect(clippy::result_large_err, reason = "neither of the two is an error")]
+pub(super) fn within(found: Found) -> Result<Order, Found> {
     match (found.one, found.other) {
         (Some(one), Some(other)) if one.cluster == other.cluster => {
-            Some(Order::Link { cluster: one.cluster, change: found.change.clone() })
+            Ok(Order::Link { cluster: one.cluster, change: found.change })
         }
-        _ => None,
+        _ => Err(found),
     }
 }
 

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
 use crate::flow::{
-    Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn, keeping,
+    Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn, keeping, parted,
 };
 use crate::metrics::SharedCounts;
 use crate::row::IdentifierHash;
@@ -107,16 +107,8 @@ pub fn identify<'scope>(
         SupportedLinks::apply,
     );
     let (links, shared) = pass_gates(plan, links, counts);
-    let outcomes = connect(guards, links, counts);
-    let belongs = outcomes.clone().flat_map(|outcome| match outcome {
-        Outcome::Belongs(identifier, component) => Some(Belongs { identifier, component }),
-        _ => None,
-    });
+    let (belongs, withheld) = connect(guards, links, counts);
     let conflicts = plan.publishes(Publish::Conflicts).then(|| {
-        let withheld = outcomes.flat_map(|outcome| match outcome {
-            Outcome::Conflict(change) => Some(change),
-            _ => None,
-        });
         let disagreements = keeping(
             rows.flat_map(|row| Statement::of(&row)),
             Exchange::new(Statement::route),
@@ -155,15 +147,10 @@ fn pass_gates<'scope>(
         ToldGates::new(limits),
         ToldGates::apply,
     );
-    let links = passed.clone().flat_map(|passed| match passed {
-        Passed::Link(change) => Some(change),
-        Passed::Shared(_) => None,
-    });
-    let shared = passed.flat_map(|passed| match passed {
-        Passed::Shared(shared) => Some(shared),
-        Passed::Link(_) => None,
-    });
-    (links, shared)
+    parted(passed, |passed| match passed {
+        Passed::Link(change) => Ok(change),
+        Passed::Shared(shared) => Err(shared),
+    })
 }
 
 /// Ties identifiers into clusters and finds the people in them.
@@ -171,7 +158,7 @@ fn connect<'scope>(
     guards: Guards,
     links: Stream<'scope, LinkChange>,
     counts: &SharedCounts,
-) -> Stream<'scope, Outcome> {
+) -> (Stream<'scope, Belongs>, Stream<'scope, ConflictChange>) {
     let scope = links.scope();
     let (directory, turns) = (Directory::default(), Turns::default());
     let first = {
@@ -193,8 +180,7 @@ fn connect<'scope>(
             move |_, batch, found| directory.find_second(batch, found),
         )
     };
-    let within = found.clone().flat_map(|found| joins::within(&found));
-    let across = found.flat_map(|found| joins::within(&found).is_none().then_some(found));
+    let (within, across) = parted(found, joins::within);
     let mut joins = Joins::new(scope.peers());
     let orders = in_tick_order(across, Exchange::new(|_| 0), "Joins", move |_, batch, orders| {
         joins.decide(batch, orders)
@@ -217,9 +203,10 @@ fn connect<'scope>(
         components,
         |components, batch, outcomes| components.borrow_mut().apply(batch, outcomes),
     );
-    let moved = outcomes.clone().flat_map(|outcome| match outcome {
-        Outcome::Moved(moved) => Some(moved),
-        _ => None,
+    let (moved, told) = parted(outcomes, |outcome| match outcome {
+        Outcome::Moved(moved) => Ok(moved),
+        Outcome::Belongs(identifier, component) => Err(Ok(Belongs { identifier, component })),
+        Outcome::Conflict(change) => Err(Err(change)),
     });
     let by_identifier = Exchange::new(|moved: &Moved| moved.identifier.0 as u64);
     let counts = Rc::clone(counts);
@@ -227,5 +214,5 @@ fn connect<'scope>(
         directory.update(moved);
         counts.borrow_mut().hold("Directory", directory.held());
     });
-    outcomes
+    parted(told, |told| told)
 }

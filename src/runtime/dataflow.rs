@@ -21,7 +21,7 @@ use super::inbox::{Batch, Inbox};
 use crate::batch::{self, look_ahead};
 use crate::decode::admit::{Admission, RowChange};
 use crate::decode::join::{self, Outcome, Stage};
-use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
+use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping, parted};
 use crate::metrics::{Counts, SharedCounts};
 use crate::profile::Change;
 use crate::row::Row;
@@ -89,13 +89,9 @@ impl Dataflow {
                 [Rc::clone(&due[0]), Rc::clone(&due[1])],
                 Rc::clone(&counts),
             );
-            let people = changes.clone().flat_map(|change| match change {
-                Change::Person(person) => Some(person),
-                Change::Belonging(_) => None,
-            });
-            let belongings = changes.flat_map(|change| match change {
-                Change::Belonging(belonging) => Some(belonging),
-                Change::Person(_) => None,
+            let (people, belongings) = parted(changes, |change| match change {
+                Change::Person(person) => Ok(person),
+                Change::Belonging(belonging) => Err(belonging),
             });
             let people = segment::evaluate(
                 plan,
@@ -276,14 +272,12 @@ fn join<'scope>(
                 of_failures.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
             },
         );
-        done = done.concat(outcomes.clone().flat_map(|outcome| match outcome {
-            Outcome::Change(change) => Some(change),
-            Outcome::Row(_) => None,
-        }));
-        joining = outcomes.flat_map(|outcome| match outcome {
-            Outcome::Row(row) => Some(row),
-            Outcome::Change(_) => None,
+        let (changes, rows) = parted(outcomes, |outcome| match outcome {
+            Outcome::Change(change) => Ok(change),
+            Outcome::Row(row) => Err(row),
         });
+        done = done.concat(changes);
+        joining = rows;
     }
     done
 }

@@ -32,7 +32,7 @@ impl Beside {
         let mut worker = Worker::new(WorkerConfig::default(), alone, Some(Instant::now()));
         // Readings of the clock are given.
         let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, move |inputs, _| {
-            let (probe, _) = inputs.people.inspect(see).probe();
+            let (probe, _) = inputs.people.inspect(move |evaluated| see(evaluated)).probe();
             probe
         });
         Beside { worker, dataflow, tick: 0, now: Micros::MIN }

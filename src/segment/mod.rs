@@ -70,7 +70,7 @@ pub fn evaluate<'scope>(
     now: Stream<'scope, Micros>,
     next_due: Rc<Cell<Option<Micros>>>,
     counts: SharedCounts,
-) -> Stream<'scope, Evaluated> {
+) -> Stream<'scope, Rc<Evaluated>> {
     let mut messages = people.clone().map(Message::Person).concat(now.map(Message::Now));
     if !plan.ranks.is_empty() {
         let (ranked, borders) = rank(plan, people, SharedCounts::clone(&counts));
@@ -78,8 +78,8 @@ pub fn evaluate<'scope>(
         messages = messages.scope().concatenate([messages, ranked, borders]);
     }
     let standings = Standings::new(Arc::clone(plan), SharedCounts::clone(&counts));
-    let apply = move |standings: &mut Standings, batch, evaluated: &mut Vec<Evaluated>| {
-        evaluated.extend(standings.apply(batch));
+    let apply = move |standings: &mut Standings, batch, evaluated: &mut Vec<Rc<Evaluated>>| {
+        evaluated.extend(standings.apply(batch).map(Rc::new));
         next_due.set(standings.due.next());
     };
     keeping(messages, Pipeline, "Segments", &counts, standings, apply)

@@ -20,6 +20,7 @@ mod render;
 mod write;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
@@ -48,7 +49,7 @@ use write::Awaited;
 
 /// What reaches this stage, tick by tick.
 pub struct Inputs<'scope> {
-    pub people: Stream<'scope, Evaluated>,
+    pub people: Stream<'scope, Rc<Evaluated>>,
     pub belongings: Stream<'scope, Belonging>,
     pub conflicts: Option<Stream<'scope, ConflictChange>>,
     pub rejects: Stream<'scope, Reject>,
@@ -84,8 +85,8 @@ pub fn publish<'scope>(
     });
     let conflicts =
         inputs.conflicts.map(|changes| changes.flat_map(move |change| conflicts.messages(change)));
-    let render = |renderer: &mut Renderer, batch: Batch<Evaluated>, messages: &mut Vec<Message>| {
-        batch.into_iter().for_each(|evaluated| renderer.render(evaluated, messages));
+    let render = |renderer: &mut Renderer, batch: Batch<_>, messages: &mut Vec<Message>| {
+        batch.iter().for_each(|evaluated: &Rc<_>| renderer.render(evaluated, messages));
     };
     let people = keeping(inputs.people, Pipeline, "Render", &counts, renderer, render);
     let belongings = {

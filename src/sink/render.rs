@@ -74,10 +74,10 @@ impl Renderer {
         }
     }
 
-    pub fn render(&mut self, evaluated: Evaluated, messages: &mut Vec<Message>) {
+    pub fn render(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {
         let Evaluated { people, columns, gone } = evaluated;
         for seat in gone {
-            if let Some(before) = self.people.remove(seat) {
+            if let Some(before) = self.people.remove(*seat) {
                 self.tell(Some(before), None, messages);
             }
         }
@@ -93,7 +93,7 @@ impl Renderer {
             .map(|output| {
                 let output = &plan.outputs[*output as usize];
                 let members = output.condition.as_ref().map(|condition| {
-                    value_or_null(condition, &columns, &self.counts).as_boolean().clone()
+                    value_or_null(condition, columns, &self.counts).as_boolean().clone()
                 });
                 (output, members)
             })
@@ -115,7 +115,7 @@ impl Renderer {
                     .as_ref()
                     .is_none_or(|members| members.is_valid(row) && members.value(row));
                 values.push(is_in.then(|| {
-                    let json = renderer.profile(output, state, &columns, row, &bits);
+                    let json = renderer.profile(output, state, columns, row, &bits);
                     (profiles, bytes) = (profiles + 1, bytes + json.len());
                     Value::new(json)
                 }));
