@@ -15,7 +15,7 @@ mod funnel;
 mod identity;
 mod instant;
 mod join;
-mod midnight;
+mod meeting;
 mod mistake;
 mod order;
 mod origin;
