@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod attributes;
+mod bounds;
 mod calendar;
 mod columns;
 mod derived;
@@ -15,6 +16,7 @@ mod funnel;
 mod identity;
 mod instant;
 mod join;
+mod known;
 mod meeting;
 mod mistake;
 mod order;
@@ -22,7 +24,6 @@ mod origin;
 mod outputs;
 pub mod plan;
 mod provider;
-mod ranges;
 mod ranks;
 mod read;
 mod reference;
@@ -33,10 +34,13 @@ mod sessions;
 mod shape;
 mod sources;
 pub mod sql;
+mod sum;
+mod suppose;
 pub mod terms;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unguarded;
 mod warnings;
 mod window;
 mod windows;
