@@ -1,4 +1,5 @@
-//! Identifier types that tie strangers together: known by the words in their names.
+//! Identifier types that tie strangers together: known by the words in their names, and in those of the
+//! columns that they are taken from.
 
 use super::plan::Plan;
 use super::read::Context;
@@ -28,9 +29,12 @@ pub fn unguarded(context: &mut Context, plan: &Plan, kind: usize, key: &Key) {
     if of.at_most.is_some() || of.shared_after.is_some() {
         return;
     }
-    let name = of.name.to_lowercase();
-    let words: Vec<&str> = name.split(|character: char| !character.is_alphanumeric()).collect();
-    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    let columns = plan.sources.iter().flat_map(|source| {
+        let columns = source.identifiers.iter().filter(|(of, _)| usize::from(*of) == kind);
+        columns.map(|(_, column)| source.schema.field(*column).name())
+    });
+    let words: Vec<String> = columns.chain([&of.name]).flat_map(|name| words(name)).collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     let message = if kind == 0 {
         (has(&OWN) || has(&SHARED)).then_some(
             "a row that names two by mistake would make two people one: add at_most: 1, and no \
@@ -45,4 +49,28 @@ pub fn unguarded(context: &mut Context, plan: &Plan, kind: usize, key: &Key) {
     if let Some(message) = message {
         context.complain(key.place, format!("identifier type '{}': {message}", of.name));
     }
+}
+
+/// The words of a name, in lower case: `e-mail`, `email_address` and `emailAddress` have `email` or
+/// `mail` in them.
+fn words(name: &str) -> Vec<String> {
+    let characters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (at, character) in characters.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| characters[at]);
+        let next = characters.get(at + 1);
+        // `phoneNumber`, and `IPAddress`.
+        let begins = character.is_uppercase()
+            && before.is_some_and(|before| {
+                before.is_lowercase()
+                    || before.is_uppercase() && next.is_some_and(|next| next.is_lowercase())
+            });
+        if begins || !character.is_alphabetic() {
+            words.push(String::new());
+        }
+        if character.is_alphabetic() {
+            words.last_mut().expect("there is one").extend(character.to_lowercase());
+        }
+    }
+    words
 }
