@@ -9,7 +9,7 @@ use super::aggregate::{self, Call};
 use super::plan::{Aggregate, AggregateInput, Source};
 use super::read::{Context, Object, SqlText};
 use super::sessions::{self, OverSessions};
-use super::sql::SqlError;
+use super::sql::{Dialect, SqlError};
 use super::window::Window;
 use super::windows;
 
@@ -49,12 +49,7 @@ pub fn select(
     let from = from(context, object, sources)?;
     let text = object.sql(context, "select")?;
     let (window, note) = windows::window(context, object, sources, &from).unzip();
-    let schema = match from.as_slice() {
-        [one] if sources[*one].sessions.is_some() => {
-            sessions::with_sessions(sources[*one].columns(), &context.dialect)
-        }
-        _ => shared_columns(sources, &from),
-    };
+    let schema = columns(&context.dialect, sources, &from);
     let condition = object.sql(context, "where").map(|text| condition(context, &text, &schema));
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
@@ -215,6 +210,16 @@ pub fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> O
     }
     from.sort_unstable();
     Some(from)
+}
+
+/// What `select` and `where` of an attribute know: of one source its sessions too.
+pub fn columns(dialect: &Dialect, sources: &[Source], from: &[usize]) -> SchemaRef {
+    match from {
+        [one] if sources[*one].sessions.is_some() => {
+            sessions::with_sessions(sources[*one].columns(), dialect)
+        }
+        _ => shared_columns(sources, from),
+    }
 }
 
 /// The columns that all of the sources have, of one name and type.

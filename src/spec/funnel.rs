@@ -73,7 +73,8 @@ pub fn funnel(
     Some([furthest, FromRows { text, expression: times, note }])
 }
 
-fn steps(context: &mut Context, object: &Object<'_>) -> Option<Vec<SqlText>> {
+/// The conditions of its steps.
+pub fn steps(context: &mut Context, object: &Object<'_>) -> Option<Vec<SqlText>> {
     let node = object.get("funnel")?;
     let what = format!("'funnel' of {}", object.what);
     let items = match &node.value {

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod attributes;
+mod bounds;
 mod calendar;
 mod columns;
 mod derived;
@@ -15,14 +16,14 @@ mod funnel;
 mod identity;
 mod instant;
 mod join;
-mod midnight;
+mod known;
+mod meeting;
 mod mistake;
 mod order;
 mod origin;
 mod outputs;
 pub mod plan;
 mod provider;
-mod ranges;
 mod ranks;
 mod read;
 mod reference;
@@ -33,10 +34,13 @@ mod sessions;
 mod shape;
 mod sources;
 pub mod sql;
+mod sum;
+mod suppose;
 pub mod terms;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unguarded;
 mod warnings;
 mod window;
 mod windows;

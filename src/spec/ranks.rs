@@ -81,6 +81,14 @@ fn call(function: &ScalarFunction) -> Result<(Expr, u16), SqlError> {
     Err(SqlError::new(format!("{wanted}: found {number}")))
 }
 
+/// How many bins an expression ranks people into, if it is a rank and nothing else.
+pub fn bins(expression: &Expr) -> Option<u16> {
+    match expression {
+        Expr::ScalarFunction(function) if is_ntile(expression) => Some(call(function).ok()?.1),
+        _ => None,
+    }
+}
+
 /// Whether an expression has an `over (…)`, which planning a function of one row passes over.
 fn has_window(text: &str) -> bool {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().unwrap_or_default();

@@ -18,20 +18,7 @@ pub fn names(name: &str) -> [String; 3] {
 pub fn read(context: &mut Context, key: &Key, what: &str, node: &Node) -> Option<Vec<Derived>> {
     let what = format!("'rfm' of {what}");
     let object = Object::read(context, what.clone(), node, fields::RFM)?;
-    let bins = match object.count(context, "bins") {
-        None => DEFAULT_BINS,
-        Some(bins) => match u16::try_from(bins) {
-            Ok(bins @ FEWEST_BINS..=MOST_BINS) => bins,
-            _ => {
-                let message = format!(
-                    "'bins' of {what}: a whole number from {FEWEST_BINS} to 1,000, as in bins: \
-                     {DEFAULT_BINS}: found {bins}"
-                );
-                context.complain(object.get("bins")?.place, message);
-                return None;
-            }
-        },
-    };
+    let bins = bins(context, &object)?;
     let names = names(&key.name);
     // Beyond 9 a score has several digits.
     let between = if bins > 9 { " || '-' || " } else { " || " };
@@ -44,4 +31,21 @@ pub fn read(context: &mut Context, key: &Key, what: &str, node: &Node) -> Option
         all.push(Derived { key: Key { place: key.place, name }, text, bins: Some(bins) });
     }
     Some(all)
+}
+
+/// The highest score.
+pub fn bins(context: &mut Context, object: &Object<'_>) -> Option<u16> {
+    let Some(bins) = object.count(context, "bins") else { return Some(DEFAULT_BINS) };
+    match u16::try_from(bins) {
+        Ok(bins @ FEWEST_BINS..=MOST_BINS) => Some(bins),
+        _ => {
+            let message = format!(
+                "'bins' of {}: a whole number from {FEWEST_BINS} to 1,000, as in bins: \
+                 {DEFAULT_BINS}: found {bins}",
+                object.what
+            );
+            context.complain(object.get("bins")?.place, message);
+            None
+        }
+    }
 }

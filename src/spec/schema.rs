@@ -16,6 +16,10 @@ fn object(fields: &[Field]) -> Value {
     let mut properties = Map::new();
     for field in fields {
         let mut value = shape(&field.shape);
+        // `segments:` with nothing behind it has no entries.
+        if field.shape.is_map() && !field.required {
+            value["type"] = json!(["object", "null"]);
+        }
         value["description"] = json!(field.description);
         if !field.example.is_empty() {
             value["examples"] = json!([example(field)]);
@@ -32,17 +36,32 @@ fn object(fields: &[Field]) -> Value {
     })
 }
 
+/// A text with a variable in it may become anything.
+const VARIABLE: &str = r"\$\{";
+
+const DURATION: &str =
+    r"^\s*[0-9]+\s*(ms|milliseconds?|s|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\s*$";
+
 fn shape(shape: &Shape) -> Value {
     match shape {
-        Shape::Text | Shape::Sql => json!({"type": "string"}),
-        Shape::Duration => json!({
-            "type": "string",
-            "pattern": "^\\s*[0-9]+\\s*(ms|milliseconds?|s|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\\s*$",
+        // `false` and `5` are texts to the reader, and something else to YAML.
+        Shape::Text | Shape::Sql | Shape::Scalar => {
+            json!({"type": ["string", "number", "boolean"]})
+        }
+        Shape::Duration => {
+            json!({"type": "string", "pattern": format!("{DURATION}|{VARIABLE}")})
+        }
+        // Each is looked at by what is said of its type.
+        Shape::Count => json!({
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "pattern": format!("^[0-9]*[1-9][0-9]*$|{VARIABLE}"),
         }),
-        Shape::Count => json!({"type": "integer", "minimum": 1}),
-        Shape::Choice(words) => json!({"enum": words}),
+        Shape::Choice(words) => {
+            json!({"anyOf": [{"enum": words}, {"type": "string", "pattern": VARIABLE}]})
+        }
         Shape::Texts => json!({
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "anyOf": [self::shape(&Shape::Text), {"type": "array", "items": self::shape(&Shape::Text)}],
         }),
         Shape::ListOf(item, number) => json!({
             "type": "array",
@@ -68,7 +87,6 @@ fn shape(shape: &Shape) -> Value {
         Shape::Either(shapes) => {
             json!({"anyOf": shapes.iter().map(self::shape).collect::<Vec<_>>()})
         }
-        Shape::Scalar => json!({"type": ["string", "number", "boolean"]}),
     }
 }
 

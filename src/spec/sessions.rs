@@ -24,6 +24,9 @@ use crate::time::Micros;
 /// The columns that sessions give to a source.
 pub const COLUMNS: [&str; 4] = ["session", "session_start", "session_seconds", "session_events"];
 
+/// Those that are never below a number, with it.
+pub const LEAST: [(&str, i64); 3] = [("session", 1), ("session_seconds", 0), ("session_events", 1)];
+
 /// As many windows as a row's answer to them has bits.
 const MOST_WINDOWS: usize = 64;
 

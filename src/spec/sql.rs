@@ -151,7 +151,7 @@ impl Dialect {
     /// Parses a text to an expression over a schema. Aggregates are left in it, `now()` is a column.
     pub fn plan(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         let expression = self.rewrite(self.parse(text, schema)?)?;
-        super::midnight::meet(expression, &DFSchema::try_from(schema.clone())?, &self.timestamp())
+        super::meeting::meet(expression, &DFSchema::try_from(schema.clone())?, &self.timestamp())
     }
 
     /// As SQL has it, before anything of ours is done to it.

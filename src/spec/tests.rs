@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+mod never;
+
 use super::plan::Plan;
 use super::{Diagnostics, parse};
 

@@ -1,37 +1,18 @@
 //! What is legal in a definition but hardly meant: each with its place and what would be right.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use arrow::datatypes::Schema;
-use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{DFSchema, ScalarValue};
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::Expr;
 
 use super::diagnostic::Diagnostic;
+use super::known::{Known, Rows, of_no_rows};
 use super::plan::{Attribute, Plan, Publish, Source, Step};
-use super::ranges::{Never, Ranges};
 use super::read::{Context, Object, SqlText, sql};
+use super::suppose::{Asked, Never};
+use super::unguarded::unguarded;
 use super::yaml::{Key, Node, Value};
-use super::{fields, read, yaml};
-
-/// Identifiers of these kinds are shared in real data, and so would make many people one.
-const SHARED: [&str; 11] = [
-    "email",
-    "mail",
-    "phone",
-    "mobile",
-    "telephone",
-    "tel",
-    "msisdn",
-    "device",
-    "cookie",
-    "ip",
-    "household",
-];
-/// Of these a person has one, as a rule.
-const OWN: [&str; 8] =
-    ["customer", "client", "user", "account", "member", "person", "contact", "subscriber"];
+use super::{fields, funnel, ranks, read, rfm, yaml};
 
 /// Of a definition that has been found well.
 pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
@@ -40,126 +21,76 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
     else {
         return Vec::new();
     };
-    let mut nulls = Vec::new();
-    for (key, node) in file.map(&mut context, "sources") {
-        let of = plan.sources.iter().find(|source| source.name == key.name);
-        if let Some(of) = of {
-            nulls.push((key.name.as_str(), source(&mut context, of, key, node)));
-        }
+    let mut rows = Vec::new();
+    for source in &plan.sources {
+        let entries = file.map(&mut context, "sources");
+        let entry = entries.iter().find(|(key, _)| key.name == source.name);
+        rows.push(match entry {
+            Some((key, node)) => self::source(&mut context, source, key, node),
+            None => Rows::of(&context.dialect, std::slice::from_ref(source), &[0]),
+        });
     }
-    let nulls: BTreeMap<&str, Nulls> = nulls.into_iter().collect();
     for (kind, identifier) in plan.identifiers.iter().enumerate() {
         let entries = file.map(&mut context, "identity");
         if let Some((key, _)) = entries.iter().find(|(key, _)| key.name == identifier.name) {
             unguarded(&mut context, plan, kind, key);
         }
     }
-    let mut ranges = Ranges::default();
-    for (key, node) in file.map(&mut context, "attributes") {
-        if let Some(of) = plan.attributes.iter().find(|of| of.name == key.name) {
+    let mut people = Known::new(&plan.profile_schema);
+    // Each after those that it looks at.
+    let mut attributes: Vec<&Attribute> = plan.attributes.iter().collect();
+    attributes.sort_by_key(|attribute| attribute.column);
+    for of in attributes {
+        let entries = file.map(&mut context, "attributes");
+        if let Some((key, node)) = entries.iter().find(|(key, _)| key.name == of.name) {
             unused(&mut context, plan, of, key);
+            attribute(&mut context, plan, &rows, of, node, &mut people);
         }
-        attribute(&mut context, plan, &nulls, key, node, &mut ranges);
     }
-    segments(&mut context, plan, &file, &ranges);
+    segments(&mut context, plan, &file, &mut people);
+    outputs(&mut context, plan, &file, &people);
     context.found
 }
 
-/// Columns that are null in every row.
-type Nulls = BTreeSet<String>;
-
-/// The expression once columns are replaced and what is constant is worked out.
-fn simplified(
-    context: &Context,
-    text: &SqlText,
-    schema: &Schema,
-    replace: impl Fn(&str) -> Option<Expr>,
-) -> Option<Expr> {
-    let planned = context.dialect.plan(&text.text, schema).ok()?;
-    let replaced = planned.transform_up(|part| {
-        let replacement = match &part {
-            Expr::Column(column) => replace(&column.name),
-            _ => None,
-        };
-        Ok(replacement.map_or_else(|| Transformed::no(part), Transformed::yes))
-    });
-    simple(context, replaced.ok()?.data, schema)
-}
-
-fn simple(context: &Context, expression: Expr, schema: &Schema) -> Option<Expr> {
-    let schema = Arc::new(DFSchema::try_from(schema.clone()).ok()?);
-    let simplifier = context.dialect.simplifier(&schema);
-    simplifier.simplify(simplifier.coerce(expression, &schema).ok()?).ok()
-}
-
-fn null() -> Expr {
-    Expr::Literal(ScalarValue::Null, None)
-}
-
-fn source(context: &mut Context, source: &Source, key: &Key, node: &Node) -> Nulls {
+fn source(context: &mut Context, source: &Source, key: &Key, node: &Node) -> Rows {
+    let mut rows = Rows::of(&context.dialect, std::slice::from_ref(source), &[0]);
     let what = format!("source '{}'", key.name);
-    let mut nulls = Nulls::new();
-    let Some(object) = Object::read(context, what, node, fields::SOURCE) else { return nulls };
+    let Some(object) = Object::read(context, what, node, fields::SOURCE) else { return rows };
     for (key, node) in object.map(context, "derive") {
         let text = sql(context, format!("derived column '{}'", key.name), node);
-        let is_null = |name: &str| nulls.contains(name).then(null);
-        let derived = text.and_then(|text| simplified(context, &text, &source.schema, is_null));
-        if let Some(Expr::Literal(value, _)) = derived
-            && value.is_null()
-        {
-            nulls.insert(key.name.clone());
+        let planned = text.and_then(|text| context.dialect.plan(&text.text, &rows.schema).ok());
+        if planned.is_some_and(|it| rows.never(&context.dialect, it, Asked::NotNull)) {
+            rows.nulls.insert(key.name.clone());
         }
     }
     if let Some(text) = object.sql(context, "where") {
-        looks_at_nulls(context, &text, &source.schema, &nulls);
+        rows.is_empty = no_row_passes(context, &text, &rows);
     }
-    nulls
+    rows
 }
 
-/// Notes a condition that looks at a column which is always null, or lets no row pass.
-fn looks_at_nulls(context: &mut Context, text: &SqlText, schema: &Schema, nulls: &Nulls) {
-    let Ok(planned) = context.dialect.plan(&text.text, schema) else { return };
-    let mut used: Vec<String> =
-        planned.column_refs().iter().map(|column| column.name.clone()).collect();
-    used.sort_unstable();
-    if let Some(column) = used.iter().find(|column| nulls.contains(*column)) {
+/// Whether a condition lets no row pass. Notes that, or that it looks at a column which is always null.
+fn no_row_passes(context: &mut Context, text: &SqlText, rows: &Rows) -> bool {
+    let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return false };
+    let never = rows.never(&context.dialect, planned.clone(), Asked::True);
+    if let Some(column) = null_in(&planned, rows) {
         let message = format!(
             "in {}: '{column}' is null in every row, as it is derived: derive it from a field, or \
              leave it out here",
             text.what
         );
-        context.complain(text.place_of(column), message);
-        return;
-    }
-    let simple = simple(context, planned, schema);
-    if simple.is_some_and(|simple| Ranges::default().suppose(&simple).is_err()) {
+        context.complain(text.place_of(&column), message);
+    } else if never {
         context.complain(text.place, format!("in {}: no row ever passes it", text.what));
     }
+    never
 }
 
-/// Notes an identifier type whose values tie strangers together where nothing guards it.
-fn unguarded(context: &mut Context, plan: &Plan, kind: usize, key: &Key) {
-    let of = &plan.identifiers[kind];
-    if of.at_most.is_some() || of.shared_after.is_some() {
-        return;
-    }
-    let name = of.name.to_lowercase();
-    let mut words = name.split(|character: char| !character.is_alphanumeric());
-    let message = if kind == 0 {
-        let own = words.any(|word| OWN.contains(&word) || SHARED.contains(&word));
-        own.then_some(
-            "a row that names two by mistake would make two people one: add at_most: 1, and no \
-             person ever has two",
-        )
-    } else {
-        words.any(|word| SHARED.contains(&word)).then_some(
-            "a value that many people share would make them one person: add shared_after: 5, and \
-             one that is tied to more than 5 of a more trusted type links nobody",
-        )
-    };
-    if let Some(message) = message {
-        context.complain(key.place, format!("identifier type '{}': {message}", of.name));
-    }
+/// A column that an expression looks at and that is always null.
+fn null_in(expression: &Expr, rows: &Rows) -> Option<String> {
+    let used = expression.column_refs();
+    let used: BTreeSet<&str> = used.iter().map(|column| column.name.as_str()).collect();
+    rows.nulls.iter().find(|column| used.contains(column.as_str())).cloned()
 }
 
 /// Notes an attribute that nobody uses.
@@ -189,53 +120,90 @@ fn unused(context: &mut Context, plan: &Plan, attribute: &Attribute, key: &Key) 
 fn attribute(
     context: &mut Context,
     plan: &Plan,
-    nulls: &BTreeMap<&str, Nulls>,
-    key: &Key,
+    sources: &[Rows],
+    of: &Attribute,
     node: &Node,
-    ranges: &mut Ranges,
+    people: &mut Known,
 ) {
-    let what = format!("attribute '{}'", key.name);
-    let Value::Mapping(_) = &node.value else { return };
+    let what = format!("attribute '{}'", of.name);
     let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else { return };
-    let Some(from) = object.texts(context, "from") else { return };
-    let sources: Vec<&Source> = from
-        .iter()
-        .filter_map(|(name, _)| plan.sources.iter().find(|source| source.name == *name))
-        .collect();
-    let Some(first) = sources.first() else { return };
-    let of = |name: &str| nulls.get(name).cloned().unwrap_or_default();
-    let all = sources.iter().map(|source| of(&source.name));
-    let nulls = all.reduce(|one, other| &one & &other).unwrap_or_default();
+    if let Some(node) = object.get("rfm")
+        && let Some(object) = Object::read(context, "'rfm'", node, fields::RFM)
+        && let Some(bins) = rfm::bins(context, &object)
+    {
+        rfm::names(&of.name)
+            .iter()
+            .for_each(|name| people.supposed.within(name, 1, Some(bins.into())));
+    }
+    if let Some(text) = object.sql(context, "sql") {
+        let planned = context.dialect.plan(&text.text, &plan.profile_schema);
+        match planned.ok().as_ref().and_then(ranks::bins) {
+            Some(bins) => people.supposed.within(&of.name, 1, Some(bins.into())),
+            None => {
+                let simple = people.simplified(&context.dialect, &text, &plan.profile_schema);
+                people.is_constant(of, simple);
+            }
+        }
+    }
+    let from = object.texts(context, "from").unwrap_or_default();
+    let position = |name: &str| plan.sources.iter().position(|source| source.name == name);
+    let mut from: Vec<usize> = from.iter().filter_map(|(name, _)| position(name)).collect();
+    from.sort_unstable();
+    if from.is_empty() {
+        return;
+    }
+    let mut rows = Rows::of(&context.dialect, &plan.sources, &from);
+    rows.is_empty = from.iter().all(|source| sources[*source].is_empty);
+    let nulls = from.iter().map(|source| sources[*source].nulls.clone());
+    rows.nulls = nulls.reduce(|one, other| &one & &other).unwrap_or_default();
     if let Some(text) = object.sql(context, "where") {
-        looks_at_nulls(context, &text, &first.schema, &nulls);
+        rows.is_empty |= no_row_passes(context, &text, &rows);
     }
-    let Some(text) = object.sql(context, "select") else { return };
-    let Ok(planned) = context.dialect.plan(&text.text, &first.schema) else { return };
-    if matches!(&planned, Expr::AggregateFunction(function) if function.func.name() == "count") {
-        ranges.is_count(&key.name);
+    if object.get("funnel").is_some() {
+        let steps = funnel::steps(context, &object).unwrap_or_default();
+        let passes = |text: &SqlText| !no_row_passes(context, text, &rows);
+        let passed: Vec<bool> = steps.iter().map(passes).collect();
+        let reached = passed.iter().take_while(|passed| **passed && !rows.is_empty).count();
+        people.supposed.within(&of.name, 0, Some(reached as i64));
     }
-    let mut filtered = BTreeSet::new();
+    if let Some(text) = object.sql(context, "select") {
+        select(context, &text, &rows, of, people);
+    }
+}
+
+/// Notes filters that no row passes, and takes in what is known of what is selected.
+fn select(context: &mut Context, text: &SqlText, rows: &Rows, of: &Attribute, people: &mut Known) {
+    let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return };
+    let mut filters = Vec::new();
     let walked = planned.apply(|part| {
-        if let Expr::AggregateFunction(function) = part
-            && let Some(filter) = &function.params.filter
-        {
-            filtered.extend(filter.column_refs().into_iter().map(|column| column.name.clone()));
+        if let Expr::AggregateFunction(function) = part {
+            filters.extend(function.params.filter.as_deref().cloned());
         }
         Ok(TreeNodeRecursion::Continue)
     });
     debug_assert!(walked.is_ok());
-    if let Some(column) = filtered.iter().find(|column| nulls.contains(*column)) {
-        let message = format!(
-            "in {}: its filter looks at '{column}', which is null in every row, as it is derived",
-            text.what
-        );
-        context.complain(text.place_of(column), message);
+    for filter in filters {
+        if let Some(column) = null_in(&filter, rows) {
+            let message = format!(
+                "in {}: its filter looks at '{column}', which is null in every row, as it is derived",
+                text.what
+            );
+            context.complain(text.place_of(&column), message);
+        } else if rows.never(&context.dialect, filter, Asked::True) {
+            context
+                .complain(text.place, format!("in {}: no row ever passes its filter", text.what));
+        }
     }
+    if matches!(&planned, Expr::AggregateFunction(function) if function.func.name() == "count") {
+        people.supposed.within(&of.name, 0, None);
+        people.supposed.never_null(&of.name);
+    }
+    let constant = of_no_rows(&context.dialect, rows, planned);
+    people.is_constant(of, constant);
 }
 
 /// Notes segments that nobody can ever be in.
-fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, ranges: &Ranges) {
-    let mut conditions: BTreeMap<String, Expr> = BTreeMap::new();
+fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &mut Known) {
     let entries = file.map(context, "segments");
     let mut segments: Vec<_> = plan.segments.iter().collect();
     // Each after those that it looks at.
@@ -250,26 +218,52 @@ fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, ranges: &Rang
                 .and_then(|object| object.sql(context, "where")),
             _ => read::sql(context, what, node),
         };
-        let Some(text) = text else { continue };
-        let replace = |name: &str| conditions.get(name).cloned();
-        let Some(simple) = simplified(context, &text, &plan.profile_schema, replace) else {
-            continue;
-        };
-        match ranges.clone().suppose(&simple) {
-            Ok(()) => {}
-            Err(Never::Constant) => {
-                let message = format!("in {}: it is never true, so nobody is in it", text.what);
-                context.complain(text.place, message);
-            }
-            Err(Never::Contradiction(value)) => {
-                let message = format!(
-                    "in {}: it is never true, so nobody is in it: no value of {value} meets all \
-                     that it asks",
-                    text.what
-                );
-                context.complain(text.place_of(&value), message);
-            }
+        if let Some(text) = text
+            && let Some(condition) = nobody(context, plan, &text, people)
+        {
+            people.instead.insert(segment.name.clone(), condition);
         }
-        conditions.insert(segment.name.clone(), simple);
     }
+}
+
+/// Notes outputs that nobody can ever be in.
+fn outputs(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &Known) {
+    for (key, node) in file.map(context, "outputs") {
+        let what = format!("output '{}'", key.name);
+        let object = Object::read(context, what, node, fields::OUTPUT);
+        if let Some(text) = object.and_then(|object| object.sql(context, "where")) {
+            nobody(context, plan, &text, people);
+        }
+    }
+}
+
+/// Notes a condition that nobody ever meets; returns it simplified.
+fn nobody(context: &mut Context, plan: &Plan, text: &SqlText, people: &Known) -> Option<Expr> {
+    let condition = people.simplified(&context.dialect, text, &plan.profile_schema)?;
+    let asked = vec![Asked::True(condition.clone())];
+    if let Err(never) = people.supposed.clone().suppose(asked) {
+        let (place, why) = match never {
+            Never::Constant => {
+                let schema = &plan.profile_schema;
+                match people.constant_in(&context.dialect, text, schema) {
+                    Some((name, value)) => {
+                        (text.place_of(name), format!(": '{name}' is {value} for everybody"))
+                    }
+                    None => (text.place, String::new()),
+                }
+            }
+            Never::Contradiction(values) => {
+                let places = values.iter().map(|value| text.place_of(value));
+                let place = places.clone().find(|place| *place != text.place);
+                let values = match values.as_slice() {
+                    [value] => format!("no value of {value} meets"),
+                    values => format!("no values of {} meet", values.join(" and ")),
+                };
+                (place.unwrap_or(text.place), format!(": {values} all that it asks"))
+            }
+        };
+        let message = format!("in {}: it is never true, so nobody is in it{why}", text.what);
+        context.complain(place, message);
+    }
+    Some(condition)
 }

@@ -64,11 +64,17 @@ fn the_schema_takes_what_check_takes_and_refuses_what_is_built_wrongly() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let of_readme = folder.path().join("readme.yaml");
     std::fs::write(&of_readme, block(&read(&root().join("README.md")), "```yaml\n")).expect("room");
-    let right = ["dataflows/retail/retail.yaml", "tests/check/warnings/hardly_meant.yaml"];
+    let right = [
+        "dataflows/retail/retail.yaml",
+        "tests/check/right/from_the_environment.yaml",
+        "tests/check/warnings/hardly_meant.yaml",
+    ];
     let mut right: Vec<PathBuf> = right.iter().map(|name| root().join(name)).collect();
     right.push(of_readme);
     let judged = judged(&[&right[..], &broken()].concat());
     for file in &right {
+        let name = file.to_str().expect("a path");
+        assert!(selfsame(&["check", name]).status.success(), "{name} is right");
         let said = &judged.files[file.to_str().expect("a path")];
         assert!(said["value"].is_object() && said["refused"].is_null(), "{said:#}");
     }
