@@ -342,8 +342,10 @@ pub static ATTRIBUTE: &[Field] = &[
         Shape::Object(RFM),
         "Instead of all these: recency, frequency and monetary value, each ranked over all people \
          like ntile. Gives NAME_recency, NAME_frequency and NAME_monetary (integers) and NAME itself, \
-         a text such as 545; with more than 9 bins 5-4-5. NAME is null unless all three are there.",
-        "{recency: last_order, frequency: orders, monetary: lifetime_value}",
+         a text such as 545; with more than 9 bins 5-4-5. NAME is null unless all three are there. 0 is \
+         a value as any other: who never ordered is ranked by a count of 0, below all who did, unless \
+         nullif makes it null.",
+        "{recency: last_order, frequency: \"nullif(orders, 0)\", monetary: lifetime_value}",
     ),
 ];
 
@@ -354,7 +356,7 @@ pub static RFM: &[Field] = &[
         "When the person was last active, over other attributes: the latest scores highest.",
         "last_order",
     ),
-    required("frequency", Shape::Sql, "How often, over other attributes.", "orders"),
+    required("frequency", Shape::Sql, "How often, over other attributes.", "\"nullif(orders, 0)\""),
     required("monetary", Shape::Sql, "How much, over other attributes.", "lifetime_value"),
     field("bins", Shape::Count, "The highest score, from 2 to 1,000. Default: 5.", "5"),
 ];
