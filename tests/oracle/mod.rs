@@ -34,7 +34,7 @@ use selfsame::time::{Micros, rfc3339};
 
 use people::{FirstSeen, Identified, Person};
 use profile::Profile;
-use rows::{Row, Said, Verdict, judge};
+use rows::{Row, Said, Saying, Verdict, judge};
 use script::{Delivery, Tick};
 
 /// One record of a changelog, as it has to be.
@@ -268,16 +268,21 @@ fn said(plan: &Plan, rows: &[Row], standing: &[Row]) -> Vec<Row> {
 
 impl FirstSeen {
     /// A valid row: it says when something was first seen, whatever becomes of it later and whether
-    /// or not it counts beside the records of tables that it joins.
+    /// or not it counts beside the records of tables that it joins. A decision says so of nothing.
     fn note(&mut self, row: &Row) {
         let Some(said) = &row.said else { return };
+        let seen = match said.saying {
+            Saying::Together => row.time,
+            // What no row carries was seen after all that rows carry.
+            Saying::Same | Saying::Different => Micros::MAX,
+        };
         for identifier in &said.identifiers {
-            let first = self.identifiers.entry(identifier.clone()).or_insert(row.time);
-            *first = row.time.min(*first);
+            let first = self.identifiers.entry(identifier.clone()).or_insert(seen);
+            *first = seen.min(*first);
         }
         for link in said.links() {
-            let first = self.links.entry(link).or_insert(row.time);
-            *first = row.time.min(*first);
+            let first = self.links.entry(link).or_insert(seen);
+            *first = seen.min(*first);
         }
     }
 }

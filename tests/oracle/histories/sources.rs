@@ -79,16 +79,17 @@ static DECIDING: [Field; 3] = [
 impl Source {
     /// The table of decisions.
     pub fn decisions(choices: &mut Choices, settings: &Settings) -> Self {
+        let is_topic = choices.one_in(3);
+        let has_time = choices.below(2) == 0 || (settings.order_free && !is_topic);
         let mut source = Source {
             name: "rulings",
-            is_topic: choices.one_in(3),
+            is_topic,
             is_csv: false,
             is_columnar: false,
             has_records: true,
             has_decisions: true,
             fields: vec![
                 Field { name: ID, of: Of::Text, path: &["id"] },
-                Field { name: "at", of: Of::Timestamp, path: &["at"] },
                 Field { name: STATUS, of: Of::Text, path: &["status"] },
             ],
             columns: Vec::new(),
@@ -98,9 +99,12 @@ impl Source {
             deletes: true,
             yaml: String::new(),
         };
+        if has_time {
+            source.fields.push(Field { name: "at", of: Of::Timestamp, path: &["at"] });
+        }
         source.fields.extend(&DECIDING);
         source.name_columns();
-        source.write(&[], &mut Choices::default(), settings, true, true);
+        source.write(&[], &mut Choices::default(), settings, true, has_time);
         source
     }
 
