@@ -413,6 +413,27 @@ pub enum Publish {
     Conflicts,
 }
 
+impl Publish {
+    pub const ALL: [Publish; 5] = [
+        Publish::Profiles,
+        Publish::Segments,
+        Publish::Identities,
+        Publish::Rejects,
+        Publish::Conflicts,
+    ];
+
+    /// As definitions call it. An output of this name publishes this.
+    pub fn name(self) -> &'static str {
+        match self {
+            Publish::Profiles => "profiles",
+            Publish::Segments => "segments",
+            Publish::Identities => "identities",
+            Publish::Rejects => "rejects",
+            Publish::Conflicts => "conflicts",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Kafka {
