@@ -114,6 +114,11 @@ impl Source {
             self.kind == Kind::Events && matches!(self.connector, Connector::Kafka { .. });
         self.time.is_some() || events_of_topic
     }
+
+    /// Whether its rows have an instant at all: the order of a file is none.
+    pub fn is_dated(&self) -> bool {
+        self.time.is_some() || matches!(self.connector, Connector::Kafka { .. })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
