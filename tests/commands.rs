@@ -137,6 +137,53 @@ fn a_person_is_found_by_id_by_identifier_and_by_a_bare_value() {
     assert!(get(&unknown).badly().contains(&unknown));
 }
 
+/// Two accounts with one address, and outputs that are named after nothing that they publish.
+const RENAMED: &str = "
+sources:
+  crm:
+    files: crm.ndjson
+    kind: records
+    key: customer
+    fields: {customer: text, email: text, name: text}
+identity:
+  customer: {from: {crm: customer}, at_most: 1}
+  email: {from: {crm: email}}
+attributes:
+  name: {from: crm, select: last(name)}
+  rows: {from: crm, select: count(*)}
+outputs:
+  adas: {publish: profiles, where: name = 'Ada', files: out/a.ndjson}
+  counted: {publish: profiles, attributes: [rows], files: out/b.ndjson}
+  everyone: {publish: profiles, files: out/c.ndjson}
+  who: {publish: identities, files: out/d.ndjson}
+  clashes: {publish: conflicts, files: out/e.ndjson}
+";
+
+#[test]
+fn outputs_are_found_by_what_they_publish_whatever_their_names() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let rows = r#"{"customer":"1","email":"we@home.org","name":"Ada"}
+{"customer":"2","email":"we@home.org","name":"Ben"}
+"#;
+    std::fs::write(path.join("crm.ndjson"), rows).expect("room on the disk");
+    std::fs::write(path.join("renamed.yaml"), RENAMED).expect("room on the disk");
+    selfsame(path, &["run", "renamed.yaml", "--until-end"]).well();
+
+    let report = selfsame(path, &["report", "--spec", "renamed.yaml"]).well();
+    assert!(report.starts_with("1 conflict\n"), "{report}");
+    assert!(report.contains("customer:2 – email:we@home.org"), "{report}");
+    for (id, name) in [("we@home.org", "Ada"), ("customer:2", "Ben")] {
+        let profile = selfsame(path, &["get", id, "--spec", "renamed.yaml"]).well();
+        let profile: Value = serde_json::from_str(&profile).expect("JSON");
+        assert_eq!(profile["attributes"], serde_json::json!({"name": name, "rows": 1}));
+    }
+    let report = selfsame(path, &["report"]).well();
+    assert!(report.starts_with("No output holds conflicts") && report.contains("--spec"));
+    std::fs::write(path.join("out/conflicts.ndjson"), "").expect("room on the disk");
+    assert_eq!(selfsame(path, &["report"]).well(), "0 conflicts\n");
+}
+
 #[test]
 fn the_last_records_of_an_output_are_printed_as_they_lie_in_the_file() {
     let (folder, _) = ran();

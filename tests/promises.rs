@@ -75,7 +75,7 @@ proptest! {
 
     #[test]
     fn what_is_taken_back_leaves_nothing(
-        history in histories(Settings { only_records: true, ..Settings::default() }),
+        history in histories(Settings { retractable: true, ..Settings::default() }),
         workers in prop::sample::select(vec![1usize, 2]),
     ) {
         let case = history.taken_back();

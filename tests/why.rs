@@ -3,7 +3,7 @@
 //!
 //! `tests/why/` has a small history with every rule in it: Ada's chain of identifiers, a laptop that
 //! two customers used, a family's e-mail address, two who share a kiosk and whom someone parted, a
-//! customer whose record was corrected.
+//! customer whose record was corrected; and a table of decisions without times.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -68,7 +68,7 @@ identifiers
   customer  C1               first seen 2025-05-25T10:00:00.000Z  3 rows
   email     ada@example.com  first seen 2025-05-20T10:00:00.000Z  3 rows
   phone     +49 1            first seen 2025-06-01T08:00:00.000Z  1 row
-  device    laptop           first seen 2025-05-20T10:00:00.000Z  3 rows
+  device    laptop           first seen 2025-05-20T10:00:00.000Z  4 rows
   device    tablet           first seen 2025-06-20T10:00:00.000Z  1 row
 
 links
@@ -88,6 +88,10 @@ links withheld
       web  web.ndjson:5  2025-06-21T10:00:00.000Z
       does not count (at_most): a person has at most 1 of type customer: one side has C2, the other C1
       it would make {bob} and {ada} one
+
+decisions
+  customer:C2 — device:laptop: different
+      rulings  rulings.ndjson:5
 "
         ),
     );
@@ -116,8 +120,7 @@ fn a_link_has_the_rows_that_stand_the_first_of_them_and_how_many_there_are() {
         json!([
             {"one": "customer:C6", "other": "email:dora@example.com", "decided": false, "of": 1,
              "rows": [row("crm", 7, "2025-06-05T08:00:00.000Z")]},
-            {"one": "customer:C6", "other": "phone:+49 6", "decided": true, "of": 1,
-             "rows": [row("rulings", 2, "2025-06-26T10:00:00.000Z")]},
+            {"one": "customer:C6", "other": "phone:+49 6", "decided": true, "of": 0, "rows": []},
         ])
     );
     let often = &answers(&["gus@example.com"])["links"][0];
@@ -186,9 +189,62 @@ rows link them so, but not all of it counts:
       does not count (different): a decision says that email:eve@example.com and \
              email:finn@example.com are different people
       it would make {finn} and {eve} one
+
+decisions
+  email:eve@example.com — email:finn@example.com: different
+      rulings  rulings.ndjson:1
 "
         ),
     );
+    let (cora, stray) = (person("customer:C4"), person("device:stray"));
+    says(
+        &["C4", "stray"],
+        &format!(
+            "\
+customer:C4 and device:stray are two people:
+  {cora}  customer:C4
+  {stray}  device:stray
+
+nothing links them
+
+decisions
+  customer:C4 — device:stray: different
+      rulings  rulings.ndjson:3
+"
+        ),
+    );
+}
+
+#[test]
+fn decisions_are_told_by_themselves_and_rows_that_carry_a_link_by_themselves() {
+    let decision = |one: &str, other: &str, verdict: &str, line: u64| {
+        json!([{"one": one, "other": other, "verdict": verdict, "source": "rulings",
+                "position": {"file": "rulings.ndjson", "line": line}}])
+    };
+    let cora = answers(&["C4"]);
+    assert_eq!(cora["decisions"], decision("customer:C4", "device:stray", "different", 3));
+    let bob = person("customer:C2");
+    says(
+        &["C2", "bob@example.com"],
+        &format!(
+            "\
+customer:C2 and email:bob@example.com are one person,
+{bob}, by 1 link:
+
+  customer:C2 — email:bob@example.com: 1 row, and by decision
+      crm  crm.ndjson:2  2025-06-02T08:00:00.000Z
+
+decisions
+  customer:C2 — email:bob@example.com: same
+      rulings  rulings.ndjson:4
+"
+        ),
+    );
+    // Nobody but the decision knows the phone.
+    let dora = answers(&["C6"]);
+    assert_eq!(dora["decisions"], decision("customer:C6", "phone:+49 6", "same", 2));
+    let phone = json!({"type": "phone", "value": "+49 6", "rows": 1, "first_seen": null});
+    assert_eq!(dora["identifiers"][2], phone);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Identifiers that rows carry: how many rows that stand, and when the first valid one was dated.
 //!
 //! First seen only ever falls and is kept when the identifier is forgotten, so that a correction
-//! renames nobody.
+//! renames nobody. Decisions do not count for it, since what they do has to go with them: an identifier
+//! that only decisions name comes after all others.
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub(super) struct Carried {
 }
 
 pub(super) fn carried(row: RowChange) -> impl Iterator<Item = Carried> {
-    let RowChange { time, diff, body, .. } = row;
+    let (time, RowChange { diff, body, .. }) = (row.seen(), row);
     (0..body.identifiers.len()).map(move |index| Carried {
         identifier: body.identifiers[index].clone(),
         time,

@@ -1,7 +1,8 @@
 //! Links between identifiers, counted by the rows that stand and carry them.
 //!
-//! When a link was first seen only ever falls and is kept when the link goes, like an identifier's;
-//! where nothing asks for it (no `at_most`, no decisions) a link that goes is forgotten.
+//! When a link was first seen only ever falls, is kept when the link goes, and has nothing to do with
+//! decisions, like an identifier's; where nothing asks for it (no `at_most`, no decisions) a link that
+//! goes is forgotten.
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,8 @@ pub(super) type Pair = (IdentifierHash, IdentifierHash);
 /// What stands between two identifiers.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bond {
-    /// The earliest time of any valid row that ever carried the link.
+    /// The earliest time of any valid row that ever carried the link; of a link that only decisions
+    /// carry, `Micros::MAX`.
     pub first_seen: Micros,
     /// A row that stands links them, or someone decided that they are the same person's.
     pub linked: bool,
@@ -61,7 +63,7 @@ impl CarriedLink {
 
 /// A row links its most trusted identifier with each of the others.
 pub(super) fn links(row: RowChange) -> impl Iterator<Item = CarriedLink> {
-    let RowChange { time, diff, body, .. } = row;
+    let (time, RowChange { diff, body, .. }) = (row.seen(), row);
     (1..body.identifiers.len()).map(move |other| CarriedLink {
         one: body.identifiers[0].clone(),
         other: body.identifiers[other].clone(),
@@ -135,11 +137,7 @@ impl SupportedLinks {
     fn count(&mut self, carried: CarriedLink) -> Option<(Identifier, Identifier)> {
         let CarriedLink { one, other, verdict, time, diff } = carried;
         // Only the order of admission asks when a link was first seen.
-        let first_seen = match verdict {
-            _ if !self.ordered => 0,
-            Verdict::Different => Micros::MAX,
-            Verdict::Together | Verdict::Same => time,
-        };
+        let first_seen = if self.ordered { time } else { 0 };
         if diff == 0 && !self.ordered {
             return None;
         }

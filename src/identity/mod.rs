@@ -38,7 +38,7 @@ use crate::flow::{
     Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn, keeping, parted,
 };
 use crate::metrics::SharedCounts;
-use crate::row::IdentifierHash;
+use crate::row::{IdentifierHash, Verdict};
 use crate::spec::plan::{Plan, Publish};
 use crate::time::Micros;
 
@@ -62,10 +62,21 @@ pub struct Named {
     pub hash: IdentifierHash,
     pub kind: u8,
     pub text: Arc<str>,
-    /// The earliest time of any valid row that ever carried it.
+    /// The earliest time of any valid row that ever carried it; of one that only decisions name,
+    /// `Micros::MAX`.
     pub first_seen: Micros,
     /// Whether a row that stands carries it.
     pub known: bool,
+}
+
+impl RowChange {
+    /// When the row saw what it carries. A decision sees nothing: it is about what other rows carry.
+    fn seen(&self) -> Micros {
+        match self.body.verdict {
+            Verdict::Together => self.time,
+            Verdict::Same | Verdict::Different => Micros::MAX,
+        }
+    }
 }
 
 /// Whose an identifier is after a tick in which that changed. One that was never told of is alone.

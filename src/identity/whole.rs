@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::graph::{Graph, Node};
 use super::guards::{Admitted, Guards, Rule, admit};
@@ -14,15 +14,19 @@ use super::known::{KnownIdentifiers, carried};
 use super::links::{Bond, LinkChange, Pair, SupportedLinks, links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
 use crate::decode::admit::RowChange;
-use crate::row::{Identifier, IdentifierHash};
-use crate::spec::plan::Plan;
+use crate::row::{Identifier, IdentifierHash, Verdict};
+use crate::spec::plan::{Plan, Source};
 use crate::time::Micros;
 
 /// What rows say of identifiers, as they are read.
 pub struct Gathering {
     guards: Guards,
     limits: Option<Vec<Option<u32>>>,
+    /// By source: whether its rows have an instant.
+    dated: Vec<bool>,
     known: KnownIdentifiers,
+    /// Carried by rows that have none.
+    undated: HashSet<IdentifierHash>,
     identifiers: HashMap<IdentifierHash, Identifier>,
     supported: SupportedLinks,
     links: HashMap<Pair, LinkChange>,
@@ -35,7 +39,9 @@ impl Gathering {
             supported: SupportedLinks::new(guards.exist()),
             guards,
             limits: limits(plan),
+            dated: plan.sources.iter().map(Source::is_dated).collect(),
             known: KnownIdentifiers::default(),
+            undated: HashSet::new(),
             identifiers: HashMap::new(),
             links: HashMap::new(),
         }
@@ -44,6 +50,11 @@ impl Gathering {
     /// Takes in what a tick's rows change.
     pub fn add(&mut self, rows: Vec<RowChange>) {
         let (mut named, mut changes) = (Vec::new(), Vec::new());
+        for row in rows.iter().filter(|row| !self.dated[usize::from(row.source)]) {
+            if row.body.verdict == Verdict::Together {
+                self.undated.extend(row.body.identifiers.iter().map(|of| of.hash));
+            }
+        }
         self.known.apply(rows.iter().cloned().flat_map(carried).collect(), &mut named);
         for of in named.into_iter().filter(|of| of.known) {
             let identifier = Identifier { hash: of.hash, kind: of.kind, text: of.text };
@@ -93,6 +104,7 @@ impl Gathering {
         Whole {
             guards: self.guards,
             known: self.known,
+            undated: self.undated,
             identifiers: self.identifiers,
             links: self.links,
             neighbours,
@@ -107,6 +119,7 @@ impl Gathering {
 pub struct Whole {
     guards: Guards,
     known: KnownIdentifiers,
+    undated: HashSet<IdentifierHash>,
     identifiers: HashMap<IdentifierHash, Identifier>,
     /// Everything that stands between two, whether it counts or not.
     links: HashMap<Pair, LinkChange>,
@@ -130,6 +143,8 @@ struct Cluster {
 pub struct Member {
     pub identifier: Identifier,
     pub first_seen: Micros,
+    /// Whether that is an instant: not the order of a file, and not decisions alone that name it.
+    pub is_dated: bool,
     /// Rows that stand and carry it.
     pub rows: i64,
     /// The more trusted type of which it is linked with too many, and with how many.
@@ -160,7 +175,9 @@ impl Whole {
     pub fn member(&self, hash: IdentifierHash) -> Option<Member> {
         let (rows, first_seen) = self.known.of(hash).filter(|(rows, _)| *rows > 0)?;
         let identifier = self.identifiers.get(&hash)?.clone();
-        Some(Member { identifier, first_seen, rows, shared: self.shared.get(&hash).copied() })
+        let is_dated = first_seen != Micros::MAX && !self.undated.contains(&hash);
+        let shared = self.shared.get(&hash).copied();
+        Some(Member { identifier, first_seen, is_dated, rows, shared })
     }
 
     /// All that are known, in no order.

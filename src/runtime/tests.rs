@@ -1,87 +1,12 @@
 //! Attributes from the definition to the changelog.
 
+mod history;
 mod memory;
 mod ranks;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use super::{Clock, stepped};
-use crate::source::{Chunk, Payload};
-use crate::spec;
-use crate::time::Micros;
-
-/// What is known of a person after a tick, in the order of ids.
-type Known = Vec<Value>;
-
-/// `sources` by name with lines of JSON, tick by tick; the attributes of all people after each.
-fn run(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Known> {
-    let mut profiles: BTreeMap<String, Value> = BTreeMap::new();
-    records(definition, ticks)
-        .into_iter()
-        .map(|records| {
-            for (person, attributes) in records {
-                match attributes {
-                    Some(attributes) => drop(profiles.insert(person, attributes)),
-                    None => drop(profiles.remove(&person)),
-                }
-            }
-            profiles.values().cloned().collect()
-        })
-        .collect()
-}
-
-/// The attributes of those people only who are sent in a tick.
-fn sent(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Known> {
-    let people = |records: Records| records.into_iter().filter_map(|(_, known)| known).collect();
-    records(definition, ticks).into_iter().map(people).collect()
-}
-
-/// By person; `None` is a tombstone.
-type Records = Vec<(String, Option<Value>)>;
-
-fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records> {
-    let plan = spec::parse(definition, Path::new("test.yaml"), &|_| None);
-    let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
-    let mut lines = 0;
-    let steps = ticks.iter().map(|(now, rows)| {
-        let chunks = rows.iter().map(|(source, row)| {
-            let of = plan.sources.iter().position(|known| known.name == *source);
-            lines += 1;
-            Chunk {
-                source: of.expect("the definition names it") as u16,
-                part: 0,
-                origin: Arc::from(*source),
-                payload: Payload::Lines {
-                    bytes: format!("{row}\n").into_bytes(),
-                    first_line: lines,
-                    header: None,
-                    arrived: instant(now),
-                },
-            }
-        });
-        (instant(now), chunks.collect())
-    });
-    let steps = steps.collect();
-    let attributes = |value: String| {
-        let value: Value = serde_json::from_str(&value).expect("JSON");
-        value["attributes"].clone()
-    };
-    stepped(Arc::clone(&plan), 2, Clock::Wall, steps)
-        .sent
-        .into_iter()
-        .map(|records| {
-            records.into_iter().map(|record| (record.key, record.value.map(attributes))).collect()
-        })
-        .collect()
-}
-
-fn instant(text: &str) -> Micros {
-    chrono::DateTime::parse_from_rfc3339(text).expect("an instant").timestamp_micros()
-}
+use history::run;
 
 const SOURCES: &str = "
 sources:
@@ -89,13 +14,23 @@ sources:
     files: web.ndjson
     kind: events
     time: at
-    fields: {device: text, user: text, at: timestamp, category: text, price: \"decimal(12,2)\"}
+    fields: {device: text, user: text, at: timestamp, category: text, price: \"decimal(12,2)\",
+             feed: {type: text, default: web}}
+    join: {feeds: feed}
+    where: feeds.feed is not null
   crm:
     files: crm.ndjson
     kind: records
     key: user
     time: at
-    fields: {user: text, device: text, at: timestamp, category: text}
+    deleted: gone
+    fields: {user: text, device: text, at: timestamp, category: text, gone: boolean}
+  feeds:
+    files: feeds.ndjson
+    kind: records
+    key: feed
+    deleted: gone
+    fields: {feed: text, gone: boolean}
 identity:
   user: {from: {web: user, crm: user}}
   device: {from: {web: device, crm: device}}
@@ -300,13 +235,22 @@ sources:
     kind: events
     time: at
     sessions: {gap: 30 minutes}
-    join: {products: sku}
-    fields: {device: text, at: timestamp, event: text, sku: text, session_id: text}
+    join: {products: sku, feeds: feed}
+    fields: {device: text, at: timestamp, event: text, sku: text, session_id: text,
+             feed: {type: text, default: web}}
+    where: feeds.feed is not null
   products:
     files: products.ndjson
     kind: records
     key: sku
-    fields: {sku: text, department: text, session: integer}
+    deleted: gone
+    fields: {sku: text, department: text, session: integer, gone: boolean}
+  feeds:
+    files: feeds.ndjson
+    kind: records
+    key: feed
+    deleted: gone
+    fields: {feed: text, gone: boolean}
 identity:
   device: {from: {web: device}}
 attributes:

@@ -15,7 +15,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::spec::plan::{Kafka, Plan, Target};
+use crate::spec::plan::{Kafka, Output, Plan, Publish, Target};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -24,14 +24,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Changelog {
     /// A file may hold several outputs; `output` is the one meant, `None` all of them.
     File {
-        output: Option<String>,
+        output: Option<Defined>,
         path: PathBuf,
     },
     Topic {
-        output: String,
+        output: Defined,
         topic: String,
         kafka: Kafka,
     },
+}
+
+/// What a definition says of an output.
+#[derive(Clone, Debug)]
+pub struct Defined {
+    pub name: String,
+    publish: Publish,
+    /// Profiles of some people only, or with some of the attributes only.
+    is_variant: bool,
+}
+
+impl Defined {
+    fn new(plan: &Plan, output: &Output) -> Self {
+        let Output { name, publish, condition, attributes, .. } = output;
+        let is_variant = condition.is_some() || attributes.len() < plan.attributes.len();
+        Defined { name: name.clone(), publish: *publish, is_variant }
+    }
 }
 
 /// One record.
@@ -62,15 +79,15 @@ pub enum ChangelogError {
 
 /// The outputs of a plan.
 pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
-    let changelog = |output: &crate::spec::plan::Output| match &output.target {
-        Target::File { path } => {
-            Changelog::File { output: Some(output.name.clone()), path: path.clone() }
+    let changelog = |output: &Output| {
+        let defined = Defined::new(plan, output);
+        match &output.target {
+            Target::File { path } => Changelog::File { output: Some(defined), path: path.clone() },
+            Target::Kafka { topic } => {
+                let (topic, kafka) = (topic.clone(), plan.kafka.clone());
+                Changelog::Topic { output: defined, topic, kafka }
+            }
         }
-        Target::Kafka { topic } => Changelog::Topic {
-            output: output.name.clone(),
-            topic: topic.clone(),
-            kafka: plan.kafka.clone(),
-        },
     };
     plan.outputs.iter().map(changelog).collect()
 }
@@ -113,14 +130,41 @@ impl<'a> Line<'a> {
 }
 
 impl Changelog {
+    /// What a definition says of its output; without a definition nobody says.
+    pub fn defined(&self) -> Option<&Defined> {
+        match self {
+            Changelog::File { output, .. } => output.as_ref(),
+            Changelog::Topic { output, .. } => Some(output),
+        }
+    }
+
     /// Whether it can hold records of this output.
     pub fn may_hold(&self, wanted: &str) -> bool {
-        match self {
-            Changelog::File { output: None, .. } => true,
-            Changelog::File { output: Some(output), .. } | Changelog::Topic { output, .. } => {
-                output == wanted
-            }
+        self.defined().is_none_or(|output| output.name == wanted)
+    }
+
+    /// The output in it that publishes this, by its definition or else by the name that such an output
+    /// has where it has no other.
+    pub fn publishing(&self, publish: Publish) -> Option<&str> {
+        match self.defined() {
+            None => Some(publish.name()),
+            Some(output) => (output.publish == publish).then_some(&*output.name),
         }
+    }
+
+    /// Whether that output is there though it may hold nothing yet: a file is named after it.
+    pub fn is_named_after(&self, publish: Publish) -> bool {
+        match self {
+            Changelog::File { output: None, path } => {
+                path.file_stem().is_some_and(|stem| stem == publish.name())
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether it leaves people or attributes out.
+    pub fn is_variant(&self) -> bool {
+        self.defined().is_some_and(|output| output.is_variant)
     }
 
     /// Every record up to the present end, in order.
@@ -129,7 +173,7 @@ impl Changelog {
             Changelog::File { path, .. } => scan_file(path, take),
             Changelog::Topic { output, topic, kafka } => {
                 let reader = TopicReader::new(topic, kafka, Offset::Beginning)?;
-                reader.read_to_end(output, &mut take)
+                reader.read_to_end(&output.name, &mut take)
             }
         }
     }

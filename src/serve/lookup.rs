@@ -1,6 +1,7 @@
 //! A person's profile, found by the person's id or by any identifier.
 
 use super::changelog::{Changelog, ChangelogError};
+use crate::spec::plan::Publish;
 
 /// What a lookup came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +41,10 @@ fn person_of(changelogs: &[Changelog], id: &str) -> Result<Option<String>, Chang
     }
     let mut by_key: Option<String> = None;
     let mut by_value: Option<(String, String)> = None;
-    for changelog in changelogs.iter().filter(|changelog| changelog.may_hold("identities")) {
+    for changelog in changelogs {
+        let Some(output) = changelog.publishing(Publish::Identities) else { continue };
         changelog.scan(|entry| {
-            if entry.output != "identities" {
+            if entry.output != output {
                 return;
             }
             let person = entry.value.and_then(|value| {
@@ -66,19 +68,30 @@ fn person_of(changelogs: &[Changelog], id: &str) -> Result<Option<String>, Chang
 
 type Newest = (Option<String>, Option<String>);
 
-/// The newest record of a person: value, and whom they were merged into.
+/// The newest record of a person: value, and whom they were merged into. A variant is asked after those
+/// that leave nothing out.
 fn newest_profile(
     changelogs: &[Changelog],
     person: &str,
 ) -> Result<Option<Newest>, ChangelogError> {
-    let mut newest = None;
-    for changelog in changelogs.iter().filter(|changelog| changelog.may_hold("profiles")) {
+    let mut holding: Vec<(&Changelog, &str)> = changelogs
+        .iter()
+        .filter_map(|changelog| Some((changelog, changelog.publishing(Publish::Profiles)?)))
+        .collect();
+    holding.sort_by_key(|(changelog, _)| changelog.is_variant());
+    let mut gone = None;
+    for (changelog, output) in holding {
+        let mut newest: Option<Newest> = None;
         changelog.scan(|entry| {
-            if entry.output == "profiles" && entry.key == person {
+            if entry.output == output && entry.key == person {
                 let merged_into = entry.merged_into.map(|into| into.into_owned());
                 newest = Some((entry.value.map(str::to_owned), merged_into));
             }
         })?;
+        match newest {
+            Some((Some(_), _)) => return Ok(newest),
+            newest => gone = gone.or(newest),
+        }
     }
-    Ok(newest)
+    Ok(gone)
 }

@@ -1,4 +1,4 @@
-//! What does not fit, counted by rule, with examples: the output `conflicts` as people read it.
+//! What does not fit, counted by rule, with examples: outputs of conflicts as people read them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 
 use super::changelog::{Changelog, ChangelogError};
+use crate::spec::plan::Publish;
 
 /// A conflict's value, as the sink publishes it.
 #[derive(Debug, Deserialize)]
@@ -71,10 +72,11 @@ impl Conflict {
 pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, ChangelogError> {
     let mut standing: BTreeMap<String, String> = BTreeMap::new();
     let mut known = false;
-    for changelog in changelogs.iter().filter(|changelog| changelog.may_hold("conflicts")) {
-        known |= !matches!(changelog, Changelog::File { output: None, .. });
+    for changelog in changelogs {
+        let Some(output) = changelog.publishing(Publish::Conflicts) else { continue };
+        known |= changelog.is_named_after(Publish::Conflicts);
         changelog.scan(|entry| {
-            if entry.output != "conflicts" {
+            if entry.output != output {
                 return;
             }
             known = true;
@@ -86,7 +88,8 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
     }
     if !known {
         return Ok("No output holds conflicts: add one, as in \
-                   outputs: {conflicts: {files: out/conflicts.ndjson}}\n"
+                   outputs: {conflicts: {files: out/conflicts.ndjson}}; \
+                   one of another name is found by the definition, with --spec\n"
             .to_owned());
     }
     let mut by_rule: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
@@ -105,7 +108,8 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
 
 fn table(rules: &[(String, (u64, Vec<String>))]) -> String {
     let all: u64 = rules.iter().map(|(_, (count, _))| count).sum();
-    let mut text = format!("{all} conflicts\n");
+    let conflicts = if all == 1 { "conflict" } else { "conflicts" };
+    let mut text = format!("{all} {conflicts}\n");
     let width = rules.iter().map(|(rule, _)| rule.chars().count()).max().unwrap_or(0);
     for (rule, (count, examples)) in rules {
         let mut examples = examples.iter();

@@ -150,7 +150,7 @@ fn no_output(changelogs: &[Changelog], found: &str) -> Result<ChangelogError, Ch
     for changelog in changelogs {
         match changelog {
             Changelog::File { output: Some(output), .. } | Changelog::Topic { output, .. } => {
-                known.insert(output.clone());
+                known.insert(output.name.clone());
             }
             Changelog::File { output: None, .. } => changelog.scan(|entry| {
                 known.insert(entry.output.into_owned());

@@ -12,14 +12,6 @@ use super::plan::{
 };
 use super::read::{Context, Object};
 
-const PUBLISHED: [(&str, Publish); 5] = [
-    ("profiles", Publish::Profiles),
-    ("segments", Publish::Segments),
-    ("identities", Publish::Identities),
-    ("rejects", Publish::Rejects),
-    ("conflicts", Publish::Conflicts),
-];
-
 pub fn read(
     context: &mut Context,
     file: &Object<'_>,
@@ -65,10 +57,11 @@ fn output(
     object: &Object<'_>,
     attributes: &Attributes,
 ) -> Option<Output> {
-    let own = PUBLISHED.iter().find(|(published, _)| *published == name);
-    let published: Vec<&str> = PUBLISHED.iter().map(|(name, _)| *name).collect();
+    let named = |name: &str| Publish::ALL.into_iter().find(|published| published.name() == name);
+    let own = named(name);
+    let published = Publish::ALL.map(Publish::name);
     let publish = match (object.get("publish"), own) {
-        (None, Some((_, publish))) => *publish,
+        (None, Some(publish)) => publish,
         (None, None) => {
             let message = format!(
                 "{} does not say what it holds: add publish: profiles, or name it {}",
@@ -80,12 +73,12 @@ fn output(
         }
         (Some(_), own) => {
             let text = object.choice(context, "publish", &published)?;
-            let (_, publish) = PUBLISHED.iter().find(|(published, _)| *published == text)?;
-            if own.is_some_and(|(_, own)| own != publish) {
+            let publish = named(&text)?;
+            if own.is_some_and(|own| own != publish) {
                 let message = format!("{} can't hold {text}: name it otherwise", object.what);
                 context.complain(object.place_of("publish"), message);
             }
-            *publish
+            publish
         }
     };
     let target = target(context, object);

@@ -114,6 +114,11 @@ impl Source {
             self.kind == Kind::Events && matches!(self.connector, Connector::Kafka { .. });
         self.time.is_some() || events_of_topic
     }
+
+    /// Whether its rows have an instant at all: the order of a file is none.
+    pub fn is_dated(&self) -> bool {
+        self.time.is_some() || matches!(self.connector, Connector::Kafka { .. })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -411,6 +416,27 @@ pub enum Publish {
     Identities,
     Rejects,
     Conflicts,
+}
+
+impl Publish {
+    pub const ALL: [Publish; 5] = [
+        Publish::Profiles,
+        Publish::Segments,
+        Publish::Identities,
+        Publish::Rejects,
+        Publish::Conflicts,
+    ];
+
+    /// As definitions call it. An output of this name publishes this.
+    pub fn name(self) -> &'static str {
+        match self {
+            Publish::Profiles => "profiles",
+            Publish::Segments => "segments",
+            Publish::Identities => "identities",
+            Publish::Rejects => "rejects",
+            Publish::Conflicts => "conflicts",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use datafusion_common::ScalarValue;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
 use super::calendar::{Since, Unit};
-use super::plan::{Connector, Source};
+use super::plan::Source;
 use super::read::{Context, Object, SqlText, parse_duration, texts};
 use super::sources::time_of;
 use super::sql::SqlError;
@@ -56,8 +56,7 @@ pub fn needs_time(
     from: &[usize],
 ) {
     for source in from.iter().map(|source| &sources[*source]) {
-        let has_time = source.time.is_some() || matches!(source.connector, Connector::Kafka { .. });
-        if !has_time && !context.is_broken(&time_of(&source.name)) {
+        if !source.is_dated() && !context.is_broken(&time_of(&source.name)) {
             let message = format!(
                 "'{field}' of {} needs the time of rows, and source '{}' has no 'time'",
                 object.what, source.name

@@ -239,10 +239,11 @@ impl Asking {
     }
 
     pub fn row_said(&self, origins: &Origins, standing: &Standing) -> RowSaid {
+        let source = &self.plan.sources[usize::from(standing.row.source)];
         RowSaid {
-            source: self.plan.sources[usize::from(standing.row.source)].name.clone(),
+            source: source.name.clone(),
             position: Place::of(&self.plan, origins, &standing.row),
-            time: rfc3339(standing.row.time),
+            time: source.is_dated().then(|| rfc3339(standing.row.time)),
         }
     }
 }

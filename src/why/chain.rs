@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::person::LinkSaid;
+use super::person::{DecisionSaid, LinkSaid};
 use super::{Asking, WhyError};
+use crate::identity::Rule;
+use crate::identity::whole::Withheld;
 
 #[derive(Debug, Serialize)]
 pub struct ChainAnswer {
@@ -12,6 +14,8 @@ pub struct ChainAnswer {
     pub same_person: bool,
     /// From the one to the other; `None`: nothing links them.
     pub chain: Option<Vec<LinkSaid>>,
+    /// What someone decided: of the links of the chain, and of those whom it keeps apart.
+    pub decisions: Vec<DecisionSaid>,
 }
 
 #[derive(Debug, Serialize)]
@@ -27,14 +31,22 @@ impl Asking {
         let [from, to] = [0, 1].map(|side: usize| subjects[side].identifier.hash);
         let same_person = self.whole.are_one(from, to);
         let chain = self.whole.chain(from, to, !same_person);
-        let chain = match chain {
-            Some(links) => Some(self.links_said(links)?),
-            None => None,
-        };
+        let links = chain.clone().unwrap_or_default();
+        let mut bonds = links.clone();
+        for link in &links {
+            if link.withheld == Some(Withheld::By(Rule::Different)) {
+                bonds.extend(self.apart(link.one.hash, link.other.hash));
+            }
+        }
+        if !same_person {
+            bonds.extend(self.apart(from, to));
+        }
+        let (links, decisions) = self.links_said(links, &bonds)?;
+        let chain = chain.map(|_| links);
         let [one, other] = subjects.map(|subject| Side {
             identifier: self.spoken(&subject.identifier),
             person: subject.id.person_id(),
         });
-        Ok(ChainAnswer { one, other, same_person, chain })
+        Ok(ChainAnswer { one, other, same_person, chain, decisions })
     }
 }

@@ -1,4 +1,5 @@
-//! What makes some identifiers one person: links, the rows that carry them, and what was withheld.
+//! What makes some identifiers one person: links, the rows that carry them, what was withheld, and what
+//! someone decided.
 
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
@@ -7,7 +8,7 @@ use super::history::{Place, Standing, standing};
 use super::{Asking, WhyError, without_inputs};
 use crate::identity::Rule;
 use crate::identity::whole::{Link, Member, Withheld, name};
-use crate::row::{Body, Identifier, IdentifierHash};
+use crate::row::{Body, Identifier, IdentifierHash, Verdict};
 use crate::time::rfc3339;
 
 /// How many of the rows that carry a link are told.
@@ -25,13 +26,17 @@ pub struct PersonAnswer {
     pub links: Vec<LinkSaid>,
     /// Links to others that do not count.
     pub withheld: Vec<LinkSaid>,
+    /// Of one of the identifiers and another one.
+    pub decisions: Vec<DecisionSaid>,
 }
 
 #[derive(Debug, Serialize)]
 pub struct IdentifierSaid {
     pub r#type: String,
     pub value: String,
-    pub first_seen: String,
+    /// Null where no row that carries it has a time.
+    pub first_seen: Option<String>,
+    /// That stand and name it, decisions too.
     pub rows: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared: Option<String>,
@@ -43,7 +48,7 @@ pub struct LinkSaid {
     pub other: String,
     /// Someone decided that the two are the same person's.
     pub decided: bool,
-    /// The first of them.
+    /// The first rows that carry it; decisions are told by themselves.
     pub rows: Vec<RowSaid>,
     /// How many there are.
     pub of: usize,
@@ -60,27 +65,40 @@ pub struct WithheldSaid {
     pub people: [String; 2],
 }
 
+/// A row that says whether two identifiers are the same person's.
+#[derive(Debug, Serialize)]
+pub struct DecisionSaid {
+    pub one: String,
+    pub other: String,
+    /// `same` or `different`.
+    pub verdict: &'static str,
+    #[serde(flatten)]
+    pub row: RowSaid,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct RowSaid {
     pub source: String,
     pub position: Place,
-    pub time: String,
+    /// A row of a file without `time` has its position alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
 }
 
 impl Asking {
     pub fn person(&mut self, id: &str) -> Result<PersonAnswer, WhyError> {
         let subject = self.subject(id)?;
-        let (mut links, mut withheld) = (Vec::new(), Vec::new());
+        let mut bonds = Vec::new();
         let mut told = HashSet::new();
         for member in &subject.members {
-            for link in self.whole.links(member.identifier.hash) {
-                if link.bond.linked && told.insert((link.one.hash, link.other.hash)) {
-                    let of = if link.withheld.is_some() { &mut withheld } else { &mut links };
-                    of.push(link);
-                }
-            }
+            let all = self.whole.links(member.identifier.hash).into_iter();
+            bonds.extend(all.filter(|link| told.insert(pair(link))));
         }
-        let mut said = self.links_said([links.as_slice(), &withheld].concat())?;
+        let links: Vec<Link> = bonds.iter().filter(|link| link.bond.linked).cloned().collect();
+        let (withheld, links): (Vec<_>, Vec<_>) =
+            links.into_iter().partition(|link| link.withheld.is_some());
+        let (mut said, decisions) =
+            self.links_said([links.as_slice(), &withheld].concat(), &bonds)?;
         let withheld = said.split_off(links.len());
         Ok(PersonAnswer {
             person: subject.id.person_id(),
@@ -88,6 +106,7 @@ impl Asking {
             identifiers: subject.members.iter().map(|member| self.member_said(member)).collect(),
             links: said,
             withheld,
+            decisions,
         })
     }
 
@@ -96,7 +115,7 @@ impl Asking {
         IdentifierSaid {
             r#type: of.name.clone(),
             value: member.identifier.text.to_string(),
-            first_seen: rfc3339(member.first_seen),
+            first_seen: member.is_dated.then(|| rfc3339(member.first_seen)),
             rows: member.rows,
             shared: member.shared.map(|_| self.shared_reason(&member.identifier)),
         }
@@ -116,24 +135,44 @@ impl Asking {
         )
     }
 
-    /// Links, each with the first of the rows that carry it.
-    pub fn links_said(&mut self, links: Vec<Link>) -> Result<Vec<LinkSaid>, WhyError> {
-        let mut carried: HashMap<(IdentifierHash, IdentifierHash), Vec<Standing>> =
-            links.iter().map(|link| ((link.one.hash, link.other.hash), Vec::new())).collect();
-        let pairs: HashSet<_> = carried.keys().copied().collect();
-        let carries = |body: &Body| pairs_of(body).any(|pair| pairs.contains(&pair));
-        let keep = |body: &Body| carries(body).then(|| without_inputs(body));
-        let (rows, reading) = standing(&self.plan, self.clock, keep)?;
+    /// Links, each with the first of the rows that carry it; and what someone decided of any of the
+    /// bonds.
+    pub fn links_said(
+        &mut self,
+        links: Vec<Link>,
+        bonds: &[Link],
+    ) -> Result<(Vec<LinkSaid>, Vec<DecisionSaid>), WhyError> {
+        let pairs: HashSet<Pair> = links.iter().chain(bonds).map(pair).collect();
+        if pairs.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let says = |body: &Body| pairs_of(body).any(|pair| pairs.contains(&pair));
+        let keep = |body: &Body| says(body).then(|| without_inputs(body));
+        let (mut rows, reading) = standing(&self.plan, self.clock, keep)?;
+        rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
+        let (mut carried, mut decided) = (Rows::new(), Rows::new());
         for row in rows {
-            for pair in pairs_of(&row.body) {
-                if let Some(rows) = carried.get_mut(&pair) {
-                    rows.push(row.clone());
-                }
+            let of = match row.body.verdict {
+                Verdict::Together => &mut carried,
+                Verdict::Same | Verdict::Different => &mut decided,
+            };
+            for pair in pairs_of(&row.body).filter(|pair| pairs.contains(pair)) {
+                of.entry(pair).or_default().push(row.clone());
             }
         }
+        let decisions = bonds.iter().flat_map(|bond| {
+            let rows = decided.remove(&pair(bond)).unwrap_or_default();
+            let said = |row: Standing| DecisionSaid {
+                one: self.spoken(&bond.one),
+                other: self.spoken(&bond.other),
+                verdict: if row.body.verdict == Verdict::Same { "same" } else { "different" },
+                row: self.row_said(&reading.origins, &row),
+            };
+            rows.into_iter().map(said).collect::<Vec<_>>()
+        });
+        let decisions = decisions.collect();
         let said = links.into_iter().map(|link| {
-            let mut rows = carried.remove(&(link.one.hash, link.other.hash)).unwrap_or_default();
-            rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
+            let rows = carried.remove(&pair(&link)).unwrap_or_default();
             let of = rows.len();
             let rows = rows.iter().take(ROWS).map(|row| self.row_said(&reading.origins, row));
             LinkSaid {
@@ -145,7 +184,7 @@ impl Asking {
                 withheld: link.withheld.as_ref().map(|rule| self.withheld_said(&link, rule)),
             }
         });
-        Ok(said.collect())
+        Ok((said.collect(), decisions))
     }
 
     fn withheld_said(&mut self, link: &Link, rule: &Withheld) -> WithheldSaid {
@@ -165,26 +204,28 @@ impl Asking {
                 );
                 ("at_most", reason)
             }
-            Withheld::By(Rule::Different) => ("different", self.different_reason(&sides)),
+            Withheld::By(Rule::Different) => ("different", self.different_reason(link)),
         };
         WithheldSaid { rule, reason, people }
     }
 
     /// Which decision keeps two people apart.
-    fn different_reason(&mut self, sides: &[Vec<Member>; 2]) -> String {
+    fn different_reason(&mut self, link: &Link) -> String {
+        let apart = self.apart(link.one.hash, link.other.hash);
+        let Link { one, other, .. } = apart.first().expect("a decision withholds the link");
+        let (one, other) = (self.spoken(one), self.spoken(other));
+        format!("a decision says that {one} and {other} are different people")
+    }
+
+    /// The pairs that decisions keep apart, of identifiers of the two people who hold these.
+    pub fn apart(&mut self, one: IdentifierHash, other: IdentifierHash) -> Vec<Link> {
+        let [own, others] = [one, other].map(|of| self.whole.person(of));
         let others: HashSet<IdentifierHash> =
-            sides[1].iter().map(|member| member.identifier.hash).collect();
-        for member in &sides[0] {
-            let links = self.whole.links(member.identifier.hash);
-            let apart = links.iter().filter(|link| link.bond.apart);
-            for Link { one, other, .. } in apart {
-                if others.contains(&one.hash) || others.contains(&other.hash) {
-                    let (one, other) = (self.spoken(one), self.spoken(other));
-                    return format!("a decision says that {one} and {other} are different people");
-                }
-            }
-        }
-        "a decision says that the two sides are different people".to_owned()
+            others.iter().map(|member| member.identifier.hash).collect();
+        let links = own.iter().flat_map(|member| self.whole.links(member.identifier.hash));
+        let leads_over =
+            |link: &Link| others.contains(&link.one.hash) || others.contains(&link.other.hash);
+        links.filter(|link| link.bond.apart && leads_over(link)).collect()
     }
 }
 
@@ -201,8 +242,17 @@ fn texts(side: &[Member], kind: u8) -> String {
     texts.join(", ")
 }
 
-/// A row links its most trusted identifier with each of the others.
-fn pairs_of(body: &Body) -> impl Iterator<Item = (IdentifierHash, IdentifierHash)> {
+/// Two identifiers, the more trusted one first.
+type Pair = (IdentifierHash, IdentifierHash);
+
+type Rows = HashMap<Pair, Vec<Standing>>;
+
+fn pair(link: &Link) -> Pair {
+    (link.one.hash, link.other.hash)
+}
+
+/// A row says something of its most trusted identifier and each of the others.
+fn pairs_of(body: &Body) -> impl Iterator<Item = Pair> {
     let first = body.identifiers.first().map(|identifier| identifier.hash);
     body.identifiers.iter().skip(1).filter_map(move |other| Some((first?, other.hash)))
 }

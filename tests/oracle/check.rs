@@ -92,9 +92,9 @@ impl Case {
     /// to wait for, if that is anything but what has to be remembered for ever.
     pub fn keeps(&self, workers: usize) -> Option<Failure> {
         let mut oracle = Oracle::new(&self.plan, self.clock);
-        self.script.ticks.iter().for_each(|tick| drop(oracle.tick(tick)));
+        self.script.ticks.iter().for_each(|tick| drop(oracle.take_in(tick)));
         let mut held = self.stepped(workers).counts.held;
-        held.retain(|operator, held| *held != oracle.remembered(operator));
+        held.retain(|operator, held| *held != oracle.remembered(operator, workers));
         (!held.is_empty()).then(|| format!("with {workers} workers still held: {held:#?}"))
     }
 

@@ -11,6 +11,7 @@ pub mod check;
 mod columnar;
 mod conflicts;
 mod csv;
+mod ending;
 mod exact;
 mod guards;
 pub mod histories;
@@ -34,7 +35,7 @@ use selfsame::time::{Micros, rfc3339};
 
 use people::{FirstSeen, Identified, Person};
 use profile::Profile;
-use rows::{Row, Said, Verdict, judge};
+use rows::{Row, Said, Saying, Verdict, judge, text};
 use script::{Delivery, Tick};
 
 /// One record of a changelog, as it has to be.
@@ -98,6 +99,14 @@ impl Oracle {
 
     /// Takes in what arrives with a tick; says what the tick has to send.
     pub fn tick(&mut self, tick: &Tick) -> Expected {
+        let set_aside = self.take_in(tick);
+        let standing = self.standing();
+        let standing = said(&self.plan, &standing, &standing);
+        Expected { sent: self.change(&standing, self.now), set_aside, now: self.now }
+    }
+
+    /// Takes in what arrives with a tick; returns what is set aside of it.
+    fn take_in(&mut self, tick: &Tick) -> Vec<SetAside> {
         let (mut valid, mut set_aside) = (Vec::new(), Vec::new());
         for delivery in &tick.rows {
             match judge(&self.plan, delivery, tick.reading) {
@@ -120,24 +129,22 @@ impl Oracle {
         let known = self.log.len();
         valid.into_iter().for_each(|row| self.accept(row));
         self.log[known..].iter().for_each(|row| self.first_seen.note(row));
-        let standing = self.standing();
-        let standing = said(&self.plan, &standing, &standing);
-        Expected { sent: self.change(&standing, self.now), set_aside, now: self.now }
+        set_aside
     }
 
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// How many entries an operator has to remember for ever of what was taken back: which keys
-    /// there were, so that what comes late does not stand, and when things were first seen, so that
-    /// what comes back is who it was.
-    pub fn remembered(&self, operator: &str) -> u64 {
+    /// How many entries the operators of one name have to remember for ever of what was taken back: which
+    /// keys there were, so that what comes late does not stand; when things were first seen, so that
+    /// what comes back is who it was; and the events that a table's record may bring back.
+    pub fn remembered(&self, operator: &str, workers: usize) -> u64 {
         let in_order = self.plan.decisions.is_some()
             || self.plan.identifiers.iter().any(|of| of.at_most.is_some());
         let entries = match operator {
             "Admit" => {
-                let keys = self.log.iter().map(|row| (row.source, &row.key));
+                let keys = self.log.iter().filter_map(|row| Some((row.source, row.key.as_ref()?)));
                 keys.collect::<BTreeSet<_>>().len()
             }
             "Known identifiers" => self.first_seen.identifiers.len(),
@@ -149,9 +156,23 @@ impl Oracle {
                 });
                 pairs.collect::<BTreeSet<_>>().len()
             }
-            _ => 0,
+            _ => operator
+                .strip_prefix("Join ")
+                .map_or(0, |stage| self.joining_events(stage.parse().expect("a number"), workers)),
         };
         entries as u64
+    }
+
+    /// How many keys events name of the table that a stage joins. What names none is anywhere.
+    fn joining_events(&self, stage: usize, workers: usize) -> usize {
+        let key = |row: &Row| {
+            let source = &self.plan.sources[row.source];
+            let joined = source.joined.as_ref().filter(|_| source.kind == Kind::Events)?;
+            let table = joined.tables.get(stage)?;
+            let key = text(&row.columns[table.key]).ok_or(row.position.1 % workers as u64);
+            Some((table.source, key))
+        };
+        self.log.iter().filter_map(key).collect::<BTreeSet<_>>().len()
     }
 
     fn set_aside(&self, delivery: &Delivery, codes: BTreeSet<String>) -> SetAside {
@@ -268,16 +289,21 @@ fn said(plan: &Plan, rows: &[Row], standing: &[Row]) -> Vec<Row> {
 
 impl FirstSeen {
     /// A valid row: it says when something was first seen, whatever becomes of it later and whether
-    /// or not it counts beside the records of tables that it joins.
+    /// or not it counts beside the records of tables that it joins. A decision says so of nothing.
     fn note(&mut self, row: &Row) {
         let Some(said) = &row.said else { return };
+        let seen = match said.saying {
+            Saying::Together => row.time,
+            // What no row carries was seen after all that rows carry.
+            Saying::Same | Saying::Different => Micros::MAX,
+        };
         for identifier in &said.identifiers {
-            let first = self.identifiers.entry(identifier.clone()).or_insert(row.time);
-            *first = row.time.min(*first);
+            let first = self.identifiers.entry(identifier.clone()).or_insert(seen);
+            *first = seen.min(*first);
         }
         for link in said.links() {
-            let first = self.links.entry(link).or_insert(row.time);
-            *first = row.time.min(*first);
+            let first = self.links.entry(link).or_insert(seen);
+            *first = seen.min(*first);
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct Person {
     pub identifiers: Vec<Identifier>,
 }
 
-/// When an identifier or a link was first carried by a valid row.
+/// When an identifier or a link was first carried by a valid row that is no decision.
 #[derive(Debug, Default)]
 pub struct FirstSeen {
     pub identifiers: BTreeMap<Identifier, Micros>,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use selfsame::spec::plan::{Attribute, Step};
 use serde_json::Value;
 
 use crate::oracle::Oracle;
@@ -146,4 +147,34 @@ fn generated_histories_use_the_whole_language() {
     let conflicts = CONFLICTS.into_iter().chain(["null payload"]);
     let unused: Vec<&str> = conflicts.filter(|of| !sent.contains(of)).collect();
     assert_eq!(unused, Vec::<&str>::new(), "what is sent and received");
+}
+
+/// Sessions are of events, which go only with a record that they join.
+#[test]
+fn histories_that_are_taken_back_have_sessions_that_somebody_had() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = histories(Settings { retractable: true, ..Settings::default() });
+    let had = |_: &usize| {
+        let case = strategy.new_tree(&mut runner).expect("a history").current().case;
+        let over_sessions = |attribute: &&Attribute| {
+            let Step::Aggregates(expression) = &case.plan.steps[attribute.column - 2] else {
+                return false;
+            };
+            let aggregates = case.plan.aggregates.iter().enumerate();
+            let of_sessions = aggregates.filter(|(_, of)| of.sessions.is_some());
+            of_sessions.into_iter().any(|(index, _)| expression.uses(index))
+        };
+        let names = case.plan.attributes.iter().filter(over_sessions);
+        let names: Vec<String> = names.map(|of| format!("\"{}\":", of.name)).collect();
+        let mut oracle = Oracle::new(&case.plan, case.clock);
+        let sent = case.script.ticks.iter().flat_map(|tick| oracle.tick(tick).sent);
+        let values: Vec<String> = sent.filter_map(|of| of.value).collect();
+        let has = |value: &String, name: &String| {
+            let said = value.split_once(name).map(|(_, said)| said);
+            said.is_some_and(|said| !said.starts_with("null") && !said.starts_with("0"))
+        };
+        values.iter().any(|value| names.iter().any(|name| has(value, name)))
+    };
+    let histories = (0..HISTORIES).filter(had).count();
+    assert!(histories > HISTORIES / 100, "{histories}");
 }

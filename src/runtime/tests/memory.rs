@@ -185,6 +185,89 @@ fn memory_comes_back_near_its_start_however_often_everyone_comes_and_goes() {
     }
 }
 
+const VISITS: &str = "
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    time: at
+    sessions: {gap: 30 minutes}
+    join: {feeds: feed}
+    fields: {at: timestamp, user: text, device: text, n: integer, feed: {type: text, default: web}}
+    where: feeds.feed is not null
+  feeds:
+    files: feeds.ndjson
+    kind: records
+    key: feed
+    deleted: gone
+    fields: {feed: text, gone: boolean}
+  rulings:
+    files: rulings.ndjson
+    kind: records
+    key: id
+    deleted: gone
+    fields: {id: text, gone: boolean, one: text, other: text, verdict: text}
+identity:
+  user: {from: {web: user}}
+  device: {from: {web: device}}
+  decisions: {from: rulings, one: one, other: other, verdict: verdict}
+attributes:
+  visits: {from: web, select: max(session)}
+  longest: {from: web, select: max(session_seconds), within: 2 days}
+  way: {from: web, within: 1 hour, funnel: [n = 0, n = 1, n = 2]}
+  spent: {from: web, select: sum(n)}
+  rfm: {rfm: {recency: visits, frequency: way, monetary: spent}}
+outputs:
+  profiles: {files: profiles.ndjson}
+  conflicts: {files: conflicts.ndjson}
+";
+
+/// Events stay in the join, which waits for the record that makes them count; of sessions, funnels,
+/// ranks and people nothing may.
+#[test]
+fn memory_comes_back_near_its_start_however_often_a_record_makes_events_count() {
+    let counted = timely::execute_directly(|worker| {
+        let mut run = Run::new(worker, VISITS);
+        let minute = |at: i64, minutes: i64| at - minutes * 60_000;
+        let at = run.instant();
+        let visits = (0..PEOPLE).flat_map(|number| {
+            [(0, 200), (1, 190), (2, 180), (3, 20)].map(|(n, minutes)| {
+                json!({"at": minute(at, minutes), "user": number.to_string(),
+                       "device": (number / 2).to_string(), "n": n})
+            })
+        });
+        run.step(0, visits);
+        // Of every fifth pair that a device makes one: they are parted, and one is made another's.
+        let rulings = |gone: bool| {
+            (0..PEOPLE / 5).map(move |ruling| {
+                let (one, verdict) = (10 * (ruling / 2), ["different", "same"][ruling % 2]);
+                let other = if verdict == "same" { one + 5 } else { one + 1 };
+                json!({"id": ruling.to_string(), "gone": gone, "verdict": verdict,
+                       "one": format!("user:{one}"), "other": format!("user:{other}")})
+            })
+        };
+        let start = live();
+        [(); 3].map(|()| {
+            run.step(2, rulings(false));
+            assert!(run.step(1, [json!({"feed": "web"})].into_iter()) > PEOPLE / 4, "they count");
+            let most = live() - start;
+            run.step(1, [json!({"feed": "web", "gone": true})].into_iter());
+            run.step(2, rulings(true));
+            // The room that many take in one tick is given back with the next few.
+            run.step(2, rulings(false).take(1));
+            run.step(2, rulings(true).take(1));
+            run.now += 3 * DAY;
+            run.step(2, std::iter::empty());
+            (most, live() - start)
+        })
+    });
+    let (most, left) = counted[0];
+    assert!(left < most / 12, "{counted:?}");
+    for (_, later) in counted {
+        assert!((later - left).abs() < 50_000, "{counted:?}");
+    }
+}
+
 /// The instants that they move away from would otherwise wait for their time to come, one a row.
 #[test]
 fn of_a_person_only_the_next_instant_waits_however_often_it_moves() {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{SOURCES, run};
+use super::SOURCES;
+use super::history::{run, sent};
 
 fn of(minute: u32, device: &str, price: &str) -> (&'static str, Value) {
     let at = format!("2025-07-05T00:{minute:02}:00Z");
@@ -119,7 +120,7 @@ attributes:
         known.iter().map(of).collect()
     };
     // The border is at 49. One of those below goes above: it moves to 50.
-    let sent = super::sent(
+    let sent = sent(
         &definition,
         &[
             ("2025-07-05T01:00:00Z", &all),

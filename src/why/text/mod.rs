@@ -6,11 +6,11 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::Answer;
 use super::chain::ChainAnswer;
-use super::person::{LinkSaid, PersonAnswer, RowSaid};
+use super::person::{DecisionSaid, LinkSaid, PersonAnswer, RowSaid};
 use super::ranks::RankSaid;
 use super::segment::{SegmentAnswer, TermOf, TermSaid, Turn};
 
-/// How many links are printed; JSON has all.
+/// How many links, and decisions, are printed; JSON has all.
 const LINKS: usize = 50;
 
 impl Display for Answer {
@@ -59,7 +59,7 @@ fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
             let mut line = vec![
                 of.r#type.clone(),
                 of.value.clone(),
-                format!("first seen {}", of.first_seen),
+                of.first_seen.as_ref().map_or("undated".into(), |at| format!("first seen {at}")),
                 counted(of.rows.max(0) as usize, "row"),
             ];
             line.extend(of.shared.as_ref().map(|_| "shared".to_owned()));
@@ -82,22 +82,41 @@ fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
     if answer.links.is_empty() && answer.withheld.is_empty() {
         writeln!(f, "\nno row links it with another identifier")?;
     }
-    Ok(())
+    decisions(f, &answer.decisions)
 }
 
 fn links(f: &mut Formatter<'_>, links: &[LinkSaid]) -> fmt::Result {
     for said in links.iter().take(LINKS) {
         link(f, said, usize::MAX)?;
     }
-    if links.len() > LINKS {
-        writeln!(f, "  and {} more: --json has all", links.len() - LINKS)?;
+    more(f, links.len())
+}
+
+fn more(f: &mut Formatter<'_>, all: usize) -> fmt::Result {
+    match all.saturating_sub(LINKS) {
+        0 => Ok(()),
+        more => writeln!(f, "  and {more} more: --json has all"),
     }
-    Ok(())
+}
+
+fn decisions(f: &mut Formatter<'_>, decisions: &[DecisionSaid]) -> fmt::Result {
+    if !decisions.is_empty() {
+        writeln!(f, "\ndecisions")?;
+    }
+    for DecisionSaid { one, other, verdict, row } in decisions.iter().take(LINKS) {
+        writeln!(f, "  {one} — {other}: {verdict}")?;
+        table(f, 6, &[cells(row)])?;
+    }
+    more(f, decisions.len())
 }
 
 fn link(f: &mut Formatter<'_>, said: &LinkSaid, most_rows: usize) -> fmt::Result {
-    let decided = if said.decided { ", by decision" } else { "" };
-    writeln!(f, "  {} — {}{decided}: {}", said.one, said.other, counted(said.of, "row"))?;
+    let by = match (said.decided, said.of) {
+        (true, 0) => "by decision".to_owned(),
+        (true, of) => format!("{}, and by decision", counted(of, "row")),
+        (false, of) => counted(of, "row"),
+    };
+    writeln!(f, "  {} — {}: {by}", said.one, said.other)?;
     let shown = said.rows.len().min(most_rows);
     let lines: Vec<Vec<String>> = said.rows[..shown].iter().map(cells).collect();
     table(f, 6, &lines)?;
@@ -113,7 +132,7 @@ fn link(f: &mut Formatter<'_>, said: &LinkSaid, most_rows: usize) -> fmt::Result
 }
 
 fn cells(row: &RowSaid) -> Vec<String> {
-    vec![row.source.clone(), row.position.to_string(), row.time.clone()]
+    vec![row.source.clone(), row.position.to_string(), row.time.clone().unwrap_or_default()]
 }
 
 fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
@@ -132,7 +151,7 @@ fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
             let lines = [one, other].map(|of| vec![of.person.clone(), of.identifier.clone()]);
             table(f, 2, &lines)?;
             match chain {
-                None => return writeln!(f, "\nnothing links them"),
+                None => writeln!(f, "\nnothing links them")?,
                 Some(_) => writeln!(f, "\nrows link them so, but not all of it counts:\n")?,
             }
         }
@@ -140,7 +159,7 @@ fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
     for said in answer.chain.iter().flatten() {
         link(f, said, 1)?;
     }
-    Ok(())
+    decisions(f, &answer.decisions)
 }
 
 fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {

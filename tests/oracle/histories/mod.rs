@@ -33,8 +33,8 @@ pub const START: Micros = 1_751_673_600_000_000;
 pub struct Settings {
     /// Nothing in it may depend on when a row arrives.
     pub order_free: bool,
-    /// Only records, all of which can be deleted.
-    pub only_records: bool,
+    /// All can be taken back: records are deleted, and events count beside a record alone.
+    pub retractable: bool,
 }
 
 /// A text in quotes: JSON's are YAML's, too.
@@ -164,11 +164,12 @@ impl History {
     /// The history and, at its end, the deletion of every record; and once more when all windows are
     /// over.
     pub fn taken_back(mut self) -> Case {
-        assert!(self.settings.only_records, "events can't be taken back");
+        assert!(self.settings.retractable, "not all can be taken back");
         let last = self.case.script.ticks.last().map_or(START, |tick| tick.reading);
         for (round, reading) in [last, last + 2_000 * DAY].into_iter().enumerate() {
             let mut rows = Vec::new();
-            for (number, source) in self.sources.iter().enumerate() {
+            let tables = self.sources.iter().enumerate().filter(|(_, source)| source.has_records);
+            for (number, source) in tables {
                 let ahead = self.case.plan.sources[number].max_ahead;
                 for key in 0..6 {
                     let offset = 10 * round as u64 + key + 1;

@@ -137,7 +137,13 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
         write!(text, ", funnel: [{}], within: {within}", steps.join(", ")).expect("to a string");
         Of::Integer
     } else {
-        let mut all = sql::aggregates(&columns, pairs);
+        let mut all = match from.as_slice() {
+            // Seldom is one of the few drawn among the many.
+            [one] if !one.of_sessions.is_empty() && choices.below(3) > 0 => {
+                sql::aggregates(&one.of_sessions, Vec::new())
+            }
+            _ => sql::aggregates(&columns, pairs),
+        };
         let (select, of) = all.swap_remove(choices.below(all.len()));
         write!(text, ", select: {}", quoted(&select)).expect("to a string");
         of

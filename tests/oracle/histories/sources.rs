@@ -25,6 +25,8 @@ pub struct Source {
     pub joined: Vec<Column>,
     /// What it joins: the name of a table and the column with its key.
     joins: Vec<(&'static str, &'static str)>,
+    /// The joined column with the key of the first table's record.
+    key_of_table: Option<String>,
     /// Whether rows with the status `gone` delete.
     pub deletes: bool,
     yaml: String,
@@ -79,28 +81,33 @@ static DECIDING: [Field; 3] = [
 impl Source {
     /// The table of decisions.
     pub fn decisions(choices: &mut Choices, settings: &Settings) -> Self {
+        let is_topic = choices.one_in(3);
+        let has_time = choices.below(2) == 0 || (settings.order_free && !is_topic);
         let mut source = Source {
             name: "rulings",
-            is_topic: choices.one_in(3),
+            is_topic,
             is_csv: false,
             is_columnar: false,
             has_records: true,
             has_decisions: true,
             fields: vec![
                 Field { name: ID, of: Of::Text, path: &["id"] },
-                Field { name: "at", of: Of::Timestamp, path: &["at"] },
                 Field { name: STATUS, of: Of::Text, path: &["status"] },
             ],
             columns: Vec::new(),
             of_sessions: Vec::new(),
             joined: Vec::new(),
             joins: Vec::new(),
+            key_of_table: None,
             deletes: true,
             yaml: String::new(),
         };
+        if has_time {
+            source.fields.push(Field { name: "at", of: Of::Timestamp, path: &["at"] });
+        }
         source.fields.extend(&DECIDING);
         source.name_columns();
-        source.write(&[], &mut Choices::default(), settings, true, true);
+        source.write(&[], &mut Choices::default(), settings, true, has_time);
         source
     }
 
@@ -112,13 +119,19 @@ impl Source {
     /// The next one; those before can be joined.
     pub fn new(before: &[Source], choices: &mut Choices, settings: &Settings) -> Self {
         let name = NAMES[before.len()];
-        let has_records = choices.below(2) == 1 || settings.only_records;
+        let is_table = |table: &&Source| table.has_records && table.joins.is_empty();
+        let tables = || before.iter().filter(is_table);
+        let may_be_events = !settings.retractable || tables().next().is_some();
+        let has_records = choices.below(2) == 1 || !may_be_events;
+        // Events that go when a table's record does.
+        let depends = settings.retractable && !has_records;
         let is_topic = choices.one_in(3);
         let format = if is_topic { 0 } else { choices.below(6) };
         let (is_csv, is_columnar) = (format == 4, format == 5);
         let has_time = choices.below(6) < 5 || (settings.order_free && !is_topic);
-        let has_key = has_records || choices.below(4) < 3;
-        let deletes = has_records && (choices.one_in(2) || settings.only_records);
+        // For how long an id is remembered depends on what comes later.
+        let has_key = has_records || choices.below(4) < 3 && !depends;
+        let deletes = has_records && (choices.one_in(2) || settings.retractable);
         let integer_key = choices.one_in(4);
 
         let mut fields = vec![];
@@ -138,10 +151,9 @@ impl Source {
         let identifying = identifying.filter(|(at, _)| *at == first || choices.below(2) == 0);
         fields.extend(identifying.map(|(_, field)| *field));
         fields.extend(choices.some(&TELLING));
-        let tables = before.iter().filter(|table| table.has_records && table.joins.is_empty());
         let mut joins = Vec::new();
-        for (table, key) in tables.zip([ITEM, SHOP]) {
-            if choices.below(2) == 0 {
+        for (table, key) in tables().zip([ITEM, SHOP]) {
+            if choices.below(2) == 0 && !(depends && joins.is_empty()) {
                 continue;
             }
             joins.push((table.name, key));
@@ -170,6 +182,7 @@ impl Source {
             of_sessions: Vec::new(),
             joined: Vec::new(),
             joins,
+            key_of_table: None,
             deletes,
             yaml: String::new(),
         };
@@ -230,7 +243,8 @@ impl Source {
                 window => say(format!("id_window: {window}")),
             }
         }
-        if !self.has_records && time && choices.one_in(3) {
+        let sessions = choices.below(3) >= if settings.retractable { 1 } else { 2 };
+        if !self.has_records && time && sessions {
             say(format!("sessions: {{gap: {}}}", choices.pick(&["1 hour", "30 minutes", "1 day"])));
             self.of_sessions = vec![
                 Column::new("session", Of::Integer),
@@ -261,7 +275,7 @@ impl Source {
         let instants: Vec<&str> = instants.map(|column| column.name.as_str()).collect();
         if time {
             // The first is a field; and what has the name must be the time.
-            let field = settings.only_records || self.has("time");
+            let field = settings.retractable || self.has("time");
             let which = choices.below(if field { 1 } else { instants.len() });
             say(format!("time: {}", instants[which]));
         }
@@ -270,16 +284,24 @@ impl Source {
         }
         if self.deletes {
             let others = ["status = 'gone'", "status = 'gone' or n = 3", "10 / n = 5"];
-            let with_n = self.has("n") && !settings.only_records;
+            let with_n = self.has("n") && !settings.retractable;
             let which = choices.below(if with_n { 3 } else { 1 });
             say(format!("deleted: {}", quoted(others[which])));
+        }
+        let mut conditions = Vec::new();
+        if settings.retractable && !self.has_records {
+            let key = self.key_of_table.as_ref().expect("it joins a table");
+            conditions.push(format!("{key} is not null"));
         }
         if choices.one_in(4)
             && let Some(condition) = sql::condition(choices, &self.all_columns())
             // On a row that deletes and says nothing else, no condition may fail.
-            && !(settings.only_records && condition.contains(" / "))
+            && !(settings.retractable && condition.contains(" / "))
         {
-            say(format!("where: {}", quoted(&condition)));
+            conditions.push(format!("({condition})"));
+        }
+        if !conditions.is_empty() {
+            say(format!("where: {}", quoted(&conditions.join(" and "))));
         }
         self.yaml = yaml;
     }
@@ -303,6 +325,9 @@ impl Source {
                 (true, 0) => format!("{table}.{name}"),
                 (true, _) => format!("\"{table}.{name}\""),
             };
+            if column.name == ID {
+                self.key_of_table.get_or_insert_with(|| name.clone());
+            }
             self.joined.push(Column { name, of: column.of });
         }
     }
@@ -323,7 +348,7 @@ impl Source {
             let mut joined =
                 [sql::scalars(&self.joined), sql::pairs(&self.columns, &self.joined)].concat();
             // On a row that deletes and says nothing else, nothing may fail.
-            let may_fail = |(text, _): &(String, Of)| settings.only_records && text.contains(" / ");
+            let may_fail = |(text, _): &(String, Of)| settings.retractable && text.contains(" / ");
             own.retain(|scalar| !may_fail(scalar));
             joined.retain(|scalar| !may_fail(scalar));
             if own.is_empty() && joined.is_empty() {
