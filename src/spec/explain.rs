@@ -45,8 +45,11 @@ pub fn explain(plan: &Plan) -> String {
             line(format!("  {:<20}{description}", segment.name).trim_end().to_owned());
         }
         if !plan.instants.is_empty() {
-            let count = plan.instants.len();
-            line(format!("  time alone changes them at {count} kinds of instants a person"));
+            let kinds = match plan.instants.len() {
+                1 => "one kind".to_owned(),
+                more => format!("{more} kinds"),
+            };
+            line(format!("  time alone changes them at {kinds} of instants a person"));
         }
     }
     line("\noutputs".to_owned());

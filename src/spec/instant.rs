@@ -3,6 +3,7 @@
 //! Every comparison with `now()` is solved for it: `now() - last_cart >= interval '1 hour'` turns
 //! where `now() = last_cart + interval '1 hour'`. Time alone changes nothing elsewhere.
 
+use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion_common::ScalarValue;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_expr::expr::{Between, Cast};
@@ -17,8 +18,10 @@ pub struct Turn {
     pub after: bool,
 }
 
-const FORMS: &str = "now() can be compared as in: last_order < now() - interval '30 days', \
-                     now() - last_cart between interval '1 hour' and interval '3 days'";
+const FORMS: &str = "now(), or current_timestamp, can be compared as in: \
+                     last_order < now() - interval '30 days', \
+                     now() - last_cart between interval '1 hour' and interval '3 days', \
+                     cast(now() as date) = cast(last_order as date)";
 
 /// Whether an expression looks at `now()`.
 pub fn uses_now(expression: &Expr) -> bool {
@@ -29,8 +32,9 @@ fn is_now(expression: &Expr) -> bool {
     matches!(expression, Expr::Column(column) if column.name == NOW)
 }
 
-/// All turns of a condition.
-pub fn turns(condition: &Expr) -> Result<Vec<Turn>, SqlError> {
+/// All turns of a condition; `timestamp` is the type of instants.
+pub fn turns(condition: &Expr, timestamp: &DataType) -> Result<Vec<Turn>, SqlError> {
+    let solve = |left: &Expr, op, right: &Expr| solve(left, op, right, timestamp);
     let mut turns = Vec::new();
     let mut failure = None;
     // What is left once every comparison is taken out must not look at `now()`.
@@ -76,7 +80,12 @@ pub fn is_comparison(operator: Operator) -> bool {
     matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-fn solve(left: &Expr, operator: Operator, right: &Expr) -> Result<Vec<Turn>, SqlError> {
+fn solve(
+    left: &Expr,
+    operator: Operator,
+    right: &Expr,
+    timestamp: &DataType,
+) -> Result<Vec<Turn>, SqlError> {
     let (mut side, mut other, mut operator) = match (uses_now(left), uses_now(right)) {
         (false, false) => return nested(left, right),
         (true, true) => {
@@ -87,6 +96,12 @@ fn solve(left: &Expr, operator: Operator, right: &Expr) -> Result<Vec<Turn>, Sql
     };
     while !is_now(&side) {
         (side, other, operator) = match side {
+            Expr::Cast(Cast { expr, field }) if field.data_type() == &DataType::Date32 => {
+                let [begins, ends] = midnights(other, timestamp);
+                let mut turns = solve(&expr, Operator::GtEq, &begins, timestamp)?;
+                turns.extend(solve(&expr, Operator::GtEq, &ends, timestamp)?);
+                return Ok(turns);
+            }
             Expr::Cast(Cast { expr, .. }) => (*expr, other, operator),
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => {
                 let (side, offset) = if uses_now(&left) { (left, right) } else { (right, left) };
@@ -119,6 +134,15 @@ fn solve(left: &Expr, operator: Operator, right: &Expr) -> Result<Vec<Turn>, Sql
         Gt | LtEq => vec![after],
         _ => vec![at, after],
     })
+}
+
+/// Where the day of an instant becomes, and ceases to be, the one that it is compared with.
+fn midnights(day: Expr, timestamp: &DataType) -> [Expr; 2] {
+    let cast = |expression, to: &DataType| Expr::Cast(Cast::new(Box::new(expression), to.clone()));
+    let day = cast(day, &DataType::Date32);
+    let one = ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, 1, 0)));
+    let next = binary(day.clone(), Operator::Plus, Expr::Literal(one, None));
+    [day, cast(next, &DataType::Date32)].map(|day| cast(day, timestamp))
 }
 
 /// A comparison that has `now()` on neither side may still have one within, as in a `case`.

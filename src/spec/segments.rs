@@ -74,8 +74,10 @@ fn condition(
     let schema = Arc::clone(&attributes.profile_schema);
     let planned = context.plan_scalar(text, &schema)?;
     context.is_boolean(text, &planned, &schema)?;
-    let turns = instant::turns(&planned).map_err(|error| SqlError {
-        at: error.at.or_else(|| position_of(&text.text, "now")),
+    let turns = instant::turns(&planned, &context.dialect.timestamp()).map_err(|error| SqlError {
+        at: error.at.or_else(|| {
+            ["now", "current_timestamp"].iter().find_map(|name| position_of(&text.text, name))
+        }),
         ..error
     });
     for turn in context.check(text, turns)? {

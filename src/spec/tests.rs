@@ -180,6 +180,23 @@ fn the_summary_tells_which_rows_count() {
     );
 }
 
+#[test]
+fn the_summary_tells_when_time_alone_changes_segments() {
+    let of = |segments: &str| {
+        let text =
+            format!("{SOURCES}  seen: {{from: web, select: max(at)}}\nsegments: {segments}\n");
+        let plan = parse(&text, Path::new("test.yaml"), &|_| None);
+        let summary = super::explain(&plan.unwrap_or_else(|wrong| panic!("{wrong}")));
+        let line =
+            summary.lines().find_map(|line| line.strip_prefix("  time alone changes them at "));
+        line.map(str::to_owned)
+    };
+    let said = |text: &str| Some(format!("{text} of instants a person"));
+    assert_eq!(of("{active: seen > now() - interval '1 day'}"), said("one kind"));
+    assert_eq!(of("{today: cast(now() as date) = cast(seen as date)}"), said("2 kinds"));
+    assert_eq!(of("{known: seen is not null}"), None);
+}
+
 const HINT: &str = "'select' and 'where' of attributes know it, 'from' one source alone, of events \
                     with sessions: {gap: 30 minutes}";
 

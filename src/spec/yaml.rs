@@ -129,10 +129,25 @@ impl Reader<'_> {
         match parser.next()? {
             Ok(next) => Some(next),
             Err(error) => {
-                self.complain(place(error.marker()), explained(error.info()));
+                let place = place(error.marker());
+                let message = match self.is_variable(place) {
+                    true => {
+                        "in {…} and […] a text with ${NAME} in it stands between quotes, as in \
+                             \"${NAME}\": YAML takes its braces for its own"
+                            .to_owned()
+                    }
+                    false => explained(error.info()),
+                };
+                self.complain(place, message);
                 None
             }
         }
+    }
+
+    /// Whether the brace of a `${` stands there.
+    fn is_variable(&self, place: Place) -> bool {
+        let before = self.lines.get(place.line - 1).and_then(|line| line.get(..place.column));
+        before.is_some_and(|before| before.ends_with(&['$', '{']))
     }
 
     fn node<'i>(&mut self, parser: &mut Events<'i>, event: Event<'i>, span: Span) -> Option<Node> {

@@ -150,7 +150,13 @@ fn a_condition_on_a_day_turns_at_midnight_by_the_clocks_of_the_time_zone() {
 segments:
   since: now() >= day
   later: day < now() - interval '1 day'
-  an_hour: now() - day > interval '1 hour'";
+  an_hour: now() - day > interval '1 hour'
+  that_day: cast(now() as date) = day
+  after_it: cast(now() as date) > day
+  next_day: cast(now() as date) - interval '1 day' >= day
+  days_ago: cast(now() as date) - day >= 1
+  day_of_hour: cast(now() - interval '1 hour' as date) <> day
+  before_instant: cast(now() as date) < timestamp '2025-07-05T12:00:00Z'";
     let yaml = web(", day: date", known, "segments: {files: out/segments.ndjson}");
     holds(
         &format!("time_zone: Europe/Berlin{yaml}"),
@@ -161,8 +167,11 @@ tick 2025-07-04T21:59:59.999999Z
 tick 2025-07-04T22:00:00.000Z
 tick 2025-07-04T23:00:00.000Z
 tick 2025-07-04T23:00:00.000001Z
+tick 2025-07-05T21:59:59.999999Z
 tick 2025-07-05T22:00:00.000Z
 tick 2025-07-05T22:00:00.000001Z
+tick 2025-07-05T23:00:00.000Z
+tick 2025-07-06T00:00:00.000Z
 "#,
     );
 }

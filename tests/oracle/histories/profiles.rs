@@ -8,7 +8,7 @@ use super::quoted;
 use super::sources::Source;
 use super::sql::{self, Column, Of, Typed};
 
-const WINDOWS: [&str; 14] = [
+const WINDOWS: [&str; 16] = [
     "within: 1 day",
     "within: 1 hour",
     "within: 2 days",
@@ -19,6 +19,8 @@ const WINDOWS: [&str; 14] = [
     "since: \"date_trunc('day', now())\"",
     "since: \"date_trunc('month', now())\"",
     "since: \"date_trunc('week', now()) - interval '7 days'\"",
+    "since: \"date_trunc('second', now())\"",
+    "since: \"date_trunc('minute', now()) - interval '30 minutes'\"",
     "since: \"date_trunc('hour', now()) - interval '1 hour'\"",
     "since: \"date_trunc('year', now()) - interval '1 month'\"",
     "since: \"date_trunc('quarter', now())\"",
