@@ -20,8 +20,9 @@ impl Ordered {
 
     /// Forgets all but the newest so many: of values that are never taken back.
     pub fn keep_newest(&mut self, number: usize) {
-        let held: usize = self.items.values().map(|count| *count as usize).sum();
-        for _ in number..held {
+        // What comes and goes in a tick may be below zero for a moment.
+        let held: i64 = self.items.values().map(|count| i64::from(*count as i32)).sum();
+        for _ in number as i64..held {
             let Some((oldest, _)) = self.items.first() else { return };
             let oldest = oldest.clone();
             self.items.count(oldest, -1);
