@@ -20,7 +20,8 @@ impl Ordered {
 
     /// Forgets all but the newest so many: of values that are never taken back.
     pub fn keep_newest(&mut self, number: usize) {
-        // What comes and goes in a tick may be below zero for a moment.
+        // A row whose joined columns change goes and comes again at once, what it says for itself too:
+        // for that moment a value that was forgotten is held less often than never.
         let held: i64 = self.items.values().map(|count| i64::from(*count as i32)).sum();
         for _ in number as i64..held {
             let Some((oldest, _)) = self.items.first() else { return };
@@ -48,6 +49,28 @@ impl Ordered {
                 Some(Partial::Recent(each.take(number as usize).collect()))
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_was_forgotten_goes_and_comes_again() {
+        let mut values = Ordered::default();
+        let mut take = |value: i64, diff| {
+            values.add(value, Datum::Integer(value), diff);
+            values.keep_newest(2);
+            values.leading(Function::Recent(2))
+        };
+        take(1, 1);
+        take(2, 1);
+        let newest = take(3, 1);
+        for forgotten_or_not in [1, 2, 3] {
+            take(forgotten_or_not, -1);
+            assert_eq!(take(forgotten_or_not, 1), newest);
         }
     }
 }
