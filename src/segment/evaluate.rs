@@ -43,9 +43,7 @@ impl Evaluator {
         scores: &Scores,
         now: Micros,
     ) -> RecordBatch {
-        let ranked = !self.plan.ranks.is_empty();
-        let people_ranked = people.iter().filter(|_| ranked);
-        let scores: Vec<_> = people_ranked.map(|(seat, _)| scores.of(*seat)).collect();
+        let scores: Vec<_> = people.iter().map(|(seat, _)| scores.of(*seat)).collect();
         let score = |rank: usize| -> ArrayRef {
             let of = |scores: &Option<&[u16]>| Some(i64::from(scores.as_ref()?[rank]));
             let scores = scores.iter().map(of).map(|score| score.filter(|score| *score > 0));

@@ -12,7 +12,7 @@ use crate::held::Holds;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
 use crate::row::IdentifierHash;
-use crate::seats::Seats;
+use crate::seats::{Seat, Seats};
 use crate::segment::{Evaluated, value_or_null};
 use crate::spec::plan::{Output, Plan, Publish};
 
@@ -99,10 +99,10 @@ impl Renderer {
             })
             .collect();
         let (mut profiles, mut bytes) = (0, 0);
-        let rows: Batch<_> = people.iter().map(|(seat, _)| *seat).enumerate().collect();
-        let look: Look<Self, _> = |renderer, (_, seat)| renderer.people.look(*seat);
-        look_ahead(rows, self, &[look], |renderer, (row, seat)| {
-            let state = &people[row].1;
+        let rows: Batch<_> = people.iter().enumerate().collect();
+        let look: Look<Self, (usize, &(Seat, PersonState))> =
+            |renderer, (_, (seat, _))| renderer.people.look(*seat);
+        look_ahead(rows, self, &[look], |renderer, (row, (seat, state))| {
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
                 if segment.is_valid(row) && segment.value(row) {
@@ -125,8 +125,8 @@ impl Renderer {
                 digests: values.iter().map(|value| value.as_ref().map(|v| v.digest)).collect(),
                 segments: bits,
             };
-            let before = renderer.people.insert(seat, published);
-            let published = renderer.people.get(seat).expect("inserted just now");
+            let before = renderer.people.insert(*seat, published);
+            let published = renderer.people.get(*seat).expect("inserted just now");
             renderer.tell(before, Some((published, values)), messages);
         });
         if let Some(bytes) = bytes.checked_div(profiles) {
