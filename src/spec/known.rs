@@ -123,7 +123,7 @@ pub fn of_no_rows(dialect: &Dialect, rows: &Rows, planned: Expr) -> Option<Expr>
 }
 
 /// The expression once columns are replaced and what is constant is worked out.
-fn simplified(
+pub fn simplified(
     dialect: &Dialect,
     expression: Expr,
     schema: &Schema,

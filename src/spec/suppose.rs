@@ -62,7 +62,12 @@ impl Supposed {
 
     /// Notes that a column of whole numbers is nowhere else, unless it is null.
     pub fn within(&mut self, column: &str, least: i64, most: Option<i64>) {
-        let column = Value::Term(Expr::Column(Column::new_unqualified(column)), true);
+        self.lies_within(Expr::Column(Column::new_unqualified(column)), least, most);
+    }
+
+    /// Notes that a whole number is nowhere else, unless it is null.
+    pub fn lies_within(&mut self, number: Expr, least: i64, most: Option<i64>) {
+        let column = Value::Term(number, true);
         let at = |value: i64| Value::Constant(Constant::Whole(value.into()));
         let none = Gap { most: 0, open: false };
         let low = self.bounds.above(&at(least), &column, none);
@@ -128,6 +133,14 @@ impl Supposed {
                 Ways::All(vec![True(*left)])
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_ordering(op) => {
+                if op == Operator::Eq
+                    && (is_no_outcome(&left, &right) || is_no_outcome(&right, &left))
+                {
+                    return Err(contradiction(&[
+                        &Value::Term(*left, false),
+                        &Value::Term(*right, false),
+                    ]));
+                }
                 self.compare(&left, op, &right)?;
                 Ways::All(vec![NotNull(*left), NotNull(*right)])
             }
@@ -165,6 +178,15 @@ impl Supposed {
             other => (other, value),
         };
         self.compare(&condition, Operator::Eq, &lit(value))?;
+        if value && let Some((text, prefix, is_whole)) = begins(&condition) {
+            if is_whole {
+                self.compare(text, Operator::Eq, &lit(prefix))?;
+            } else {
+                let behind = behind_all(&prefix);
+                self.compare(text, Operator::GtEq, &lit(prefix))?;
+                behind.map_or(Ok(()), |behind| self.compare(text, Operator::Lt, &lit(behind)))?;
+            }
+        }
         Ok(Ways::All(vec![NotNull(condition)]))
     }
 
@@ -303,6 +325,60 @@ fn is_not_true(condition: Expr) -> Result<Ways, Never> {
             Ways::Any(vec![vec![Null(other)], vec![is_false]])
         }
     })
+}
+
+/// Of a condition that asks how a text begins: the text, its beginning, and whether that is all of it.
+fn begins(condition: &Expr) -> Option<(&Expr, String, bool)> {
+    match condition {
+        Expr::Like(Like { expr, pattern, case_insensitive: false, escape_char: None, .. }) => {
+            let pattern = text(pattern)?;
+            let prefix = pattern.split(['%', '_']).next().unwrap_or_default();
+            let is_whole = prefix.len() == pattern.len();
+            (!prefix.contains('\\')).then(|| (&**expr, prefix.to_owned(), is_whole))
+        }
+        Expr::ScalarFunction(function) if function.func.name() == "starts_with" => {
+            let [of, prefix] = function.args.as_slice() else { return None };
+            Some((of, text(prefix)?.to_owned(), false))
+        }
+        _ => None,
+    }
+}
+
+/// The least text behind all that begin so.
+fn behind_all(prefix: &str) -> Option<String> {
+    let mut behind = prefix.to_owned();
+    while let Some(last) = behind.pop() {
+        // What can't be encoded lies between these two.
+        let next =
+            if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(last as u32 + 1) };
+        if let Some(next) = next {
+            behind.push(next);
+            return Some(behind);
+        }
+    }
+    None
+}
+
+/// Whether a function gives what is no outcome of it: each of these leaves its own outcomes as they are.
+fn is_no_outcome(of: &Expr, wanted: &Expr) -> bool {
+    let Expr::ScalarFunction(function) = of else { return false };
+    let ([_], Some(wanted)) = (function.args.as_slice(), text(wanted)) else { return false };
+    let again = match function.func.name() {
+        "upper" => wanted.to_uppercase(),
+        "lower" => wanted.to_lowercase(),
+        "btrim" => wanted.trim_matches(' ').to_owned(),
+        "ltrim" => wanted.trim_start_matches(' ').to_owned(),
+        "rtrim" => wanted.trim_end_matches(' ').to_owned(),
+        _ => return false,
+    };
+    again != wanted
+}
+
+fn text(value: &Expr) -> Option<&str> {
+    match value {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    }
 }
 
 fn is_ordering(operator: Operator) -> bool {

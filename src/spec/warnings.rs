@@ -6,7 +6,7 @@ use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::Expr;
 
 use super::diagnostic::Diagnostic;
-use super::known::{Known, Rows, of_no_rows};
+use super::known::{Known, Rows, of_no_rows, simplified};
 use super::plan::{Attribute, Plan, Publish, Source, Step};
 use super::read::{Context, Object, SqlText, sql};
 use super::suppose::{Asked, Never};
@@ -37,6 +37,7 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
         }
     }
     let mut people = Known::new(&plan.profile_schema);
+    limits(&context, plan, &mut people);
     // Each after those that it looks at.
     let mut attributes: Vec<&Attribute> = plan.attributes.iter().collect();
     attributes.sort_by_key(|attribute| attribute.column);
@@ -50,6 +51,22 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
     segments(&mut context, plan, &file, &mut people);
     outputs(&mut context, plan, &file, &people);
     context.found
+}
+
+/// Takes in how many identifiers of a type a person has at most.
+fn limits(context: &Context, plan: &Plan, people: &mut Known) {
+    for of in &plan.identifiers {
+        let Some(most) = of.at_most else { continue };
+        for function in ["cardinality", "array_length"] {
+            let number = format!("{function}(identifiers['{}'])", of.name.replace('\'', "''"));
+            let schema = &plan.profile_schema;
+            let planned = context.dialect.plan(&number, schema).ok();
+            let simple = planned.and_then(|it| simplified(&context.dialect, it, schema, |_| None));
+            if let Some(number) = simple {
+                people.supposed.lies_within(number, 0, Some(most.into()));
+            }
+        }
+    }
 }
 
 fn source(context: &mut Context, source: &Source, key: &Key, node: &Node) -> Rows {

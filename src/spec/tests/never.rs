@@ -69,6 +69,15 @@ fn what_excludes_itself_is_found() {
         "s like 'a%' and s not like 'a%'",
         "starts_with(s, 'a') and not starts_with(s, 'a')",
         "upper(s) = 'A' and upper(s) = 'B'",
+        "upper(s) = 'a'",
+        "'B' = lower(trim(s))",
+        "trim(s) = 'a '",
+        "upper(s) in ('a', 'b')",
+        "s like 'a%' and s like 'b%'",
+        "s like 'ab%c' and s < 'ab'",
+        "s like 'a' and s = 'b'",
+        "starts_with(s, 'b') and s = 'a'",
+        "s like 'a_' and (s like 'b%' or s > 'b')",
         "s is null and s > 'a'",
         "f and not f",
         "f = false and f",
@@ -110,6 +119,10 @@ fn what_one_value_meets_is_never_said_to_be_impossible() {
         // Berlin's midnight is still the day before in UTC.
         "d = date '2025-01-02' and d < timestamp '2025-01-02T00:00:00Z'",
         "s is null or s <> 'a'",
+        "s like 'a%' and s like 'ab%' and s > 'abc'",
+        "s like '%a' and s like 'b%'",
+        "s ilike 'A%' and s like 'a%'",
+        "upper(s) = 'A' and lower(s) = 'a' and trim(s) = s",
         "i + 1 < i",
         "a > now() - interval '1 month' and a < now() - interval '30 days'",
     ] {
@@ -141,7 +154,7 @@ fn conditions() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         compared(&["i", "j", "m", "1", "2", "2.5", "3.00", "i + 1", "i - j"]),
         compared(&["x", "y", "0.1", "2", "i", "x * 2"]),
-        compared(&["s", "t", "'a'", "'b'", "'aa'", "upper(s)", "s || t"]),
+        compared(&["s", "t", "'a'", "'b'", "'aa'", "upper(s)", "lower(s)", "trim(t)", "s || t"]),
         compared(&[
             "a",
             "b",
@@ -158,6 +171,9 @@ fn conditions() -> impl Strategy<Value = String> {
         compared(&["d", "date '2025-01-02'", "'2025-01-03'", "d + 1"]),
         Just("f".to_owned()),
         Just("s like 'a%'".to_owned()),
+        Just("s like 'a_'".to_owned()),
+        Just("starts_with(s, 'A')".to_owned()),
+        Just("s like ''".to_owned()),
         Just("f is not true".to_owned()),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
