@@ -20,8 +20,9 @@ use super::dataflow::Dataflow;
 use super::report::WorkerReport;
 use crate::time::{Tick, wall_clock};
 
-/// Ticks that may be open at once: one being filled downstream, others waiting for receipts.
-const OPEN_TICKS: usize = 4;
+/// Ticks that may be open at once: one goes through the stages, another waits for its receipts. With more
+/// each holds less, and who changes in several of them is put together, evaluated and sent in each.
+const OPEN_TICKS: usize = 2;
 /// Ticks are no closer than this, so that what arrives together happens together.
 const INTERVAL: Duration = Duration::from_millis(2);
 

@@ -17,8 +17,9 @@ use crate::source::{Feed, Next};
 use crate::spec::plan::Plan;
 use crate::time::wall_clock;
 
-/// Decoded rows that may wait for a tick: the inflow is held back beyond.
-const WAITING_ROWS: usize = 16_384;
+/// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they
+/// pass, larger ticks cost less a row (`bench/throughput.py`), and smaller ones less memory.
+const WAITING_ROWS: usize = 65_536;
 /// How long a worker may decode before it steps the dataflow.
 const DECODING: Duration = Duration::from_millis(3);
 /// How long an idle worker parks at most; it is woken when something arrives.
