@@ -224,7 +224,7 @@ pub struct Identifier {
     /// Index into `Plan::identifiers`, so the smaller is the more trusted.
     pub kind: u8,
     /// The normalised text.
-    pub text: Arc<str>,
+    pub text: ArcStr,
 }
 
 /// What a row gives to one aggregate. Only rows that pass the aggregate's condition and whose

@@ -1,7 +1,6 @@
 //! What does not fit: links withheld, identifiers shared, sources that disagree.
 
-use std::sync::Arc;
-
+use arcstr::ArcStr;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -77,7 +76,7 @@ type Word = (u8, u16, IdentifierHash);
 #[derive(Default)]
 struct Said {
     /// By type and source, the identifiers that its rows name, with how many rows.
-    rows: FewWithin<Word, (Arc<str>, i32), 1>,
+    rows: FewWithin<Word, (ArcStr, i32), 1>,
     /// How many identifiers of a type each source names.
     named: FewWithin<(u8, u16), u32, 2>,
     /// How many identifiers of a type two sources both name, the lesser source first.
@@ -153,7 +152,7 @@ impl Said {
     fn add(&mut self, identifier: &Identifier, source: u16, sources: u16, diff: i32) -> bool {
         let Identifier { hash, kind, text } = identifier;
         let key = (*kind, source, *hash);
-        let (_, rows) = self.rows.get_or_insert_with(key, || (Arc::clone(text), 0));
+        let (_, rows) = self.rows.get_or_insert_with(key, || (ArcStr::clone(text), 0));
         let was_named = *rows > 0;
         *rows += diff;
         let is_named = *rows > 0;

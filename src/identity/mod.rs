@@ -29,8 +29,8 @@ pub mod whole;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::admit::RowChange;
@@ -61,7 +61,7 @@ use shared::{CountingGates, Passed, Shared, ToldGates};
 pub struct Named {
     pub hash: IdentifierHash,
     pub kind: u8,
-    pub text: Arc<str>,
+    pub text: ArcStr,
     /// The earliest time of any valid row that ever carried it; of one that only decisions name,
     /// `Micros::MAX`.
     pub first_seen: Micros,

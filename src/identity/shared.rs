@@ -4,8 +4,7 @@
 //! and closes when they are too many; the gate at the more trusted end hears of it when that
 //! identifier is itself shared. A link counts while both are open.
 
-use std::sync::Arc;
-
+use arcstr::ArcStr;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
@@ -230,7 +229,7 @@ type Links = FewWithin<IdentifierHash, Far, 1>;
 /// The far end of a link, and what stands.
 struct Far {
     kind: u8,
-    text: Arc<str>,
+    text: ArcStr,
     bond: Bond,
 }
 
@@ -262,7 +261,7 @@ impl Gates {
         bond: Option<Bond>,
     ) -> Option<Bond> {
         let Identifier { hash, kind, text } = far;
-        let stands = bond.map(|bond| Far { kind: *kind, text: Arc::clone(text), bond });
+        let stands = bond.map(|bond| Far { kind: *kind, text: ArcStr::clone(text), bond });
         let before = self.gates.entry(near).or_default().links.set(*hash, stands);
         before.map(|before| before.bond)
     }
@@ -312,7 +311,8 @@ impl Gates {
                 {
                     continue;
                 }
-                let far = Identifier { hash: *hash, kind: far.kind, text: Arc::clone(&far.text) };
+                let far =
+                    Identifier { hash: *hash, kind: far.kind, text: ArcStr::clone(&far.text) };
                 let near = identifier.clone();
                 let (one, other) = match end {
                     End::One => (near, far),

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, Look, look_ahead};
-use crate::flow::consolidate;
-use crate::held::{Holds, drained};
+use arcstr::ArcStr;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -18,6 +16,9 @@ use super::aggregate::{Account, has_partial, is_dated};
 use super::partial::Partial;
 use super::transfer::{Holding, Transfer, TransferChange};
 use super::windows::Windows;
+use crate::batch::{Batch, Look, look_ahead};
+use crate::flow::consolidate;
+use crate::held::{Holds, drained};
 use crate::identity::{Belongs, Component, Named};
 use crate::queue::BucketQueue;
 use crate::row::{Body, Datum, IdentifierHash, Input};
@@ -54,7 +55,7 @@ impl Posting {
 /// One is held for everyone: so its fields are few and short.
 struct Identifier {
     /// `None` until it is first named.
-    text: Option<Arc<str>>,
+    text: Option<ArcStr>,
     kind: u8,
     first_seen: Micros,
     /// Whether a row that stands carries it.

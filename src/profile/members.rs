@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use smallvec::SmallVec;
 
 use super::gathered::Gathered;
@@ -32,7 +33,7 @@ pub struct Members {
     pub holdings: FewWithin<IdentifierHash, Box<Holding>, 1>,
     totals: Option<Box<Totals>>,
     /// Sorted, as last settled.
-    identifiers: Arc<[(u8, Arc<str>)]>,
+    identifiers: Arc<[(u8, ArcStr)]>,
     /// By aggregate whose values travel, or whose rows come with sessions; those without any are
     /// left out.
     gathered: FewMap<u16, Gathered>,
@@ -128,7 +129,7 @@ impl Members {
         if joined.is_empty() && left.is_empty() {
             return;
         }
-        let entry = |holding: &Holding| (holding.kind, Arc::clone(&holding.text));
+        let entry = |holding: &Holding| (holding.kind, ArcStr::clone(&holding.text));
         let mut left: Vec<_> = left.iter().map(entry).collect();
         left.sort_unstable();
         let stayed = self.identifiers.iter().filter(|entry| left.binary_search(entry).is_err());
@@ -153,7 +154,7 @@ impl Members {
     }
 
     /// Sorted: by type, then text.
-    pub fn identifiers(&self) -> Arc<[(u8, Arc<str>)]> {
+    pub fn identifiers(&self) -> Arc<[(u8, ArcStr)]> {
         Arc::clone(&self.identifiers)
     }
 

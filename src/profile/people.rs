@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ pub struct Person {
 pub struct PersonState {
     pub id: IdentifierHash,
     /// Sorted: by type, then text.
-    pub identifiers: Arc<[(u8, Arc<str>)]>,
+    pub identifiers: Arc<[(u8, ArcStr)]>,
     /// One value an aggregate, in the plan's order; `None` is null.
     pub aggregates: Arc<[Option<Datum>]>,
 }
@@ -44,7 +45,7 @@ pub struct PersonState {
 pub struct Belonging {
     pub identifier: IdentifierHash,
     pub kind: u8,
-    pub text: Arc<str>,
+    pub text: ArcStr,
     pub before: Option<IdentifierHash>,
     pub after: Option<IdentifierHash>,
 }
@@ -347,5 +348,5 @@ fn belonging(
     after: Option<IdentifierHash>,
 ) -> Belonging {
     let Holding { kind, text, .. } = holding;
-    Belonging { identifier, kind: *kind, text: Arc::clone(text), before, after }
+    Belonging { identifier, kind: *kind, text: ArcStr::clone(text), before, after }
 }

@@ -5,7 +5,8 @@
 //! identifier's own is kept, in order.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use super::ordered::Ordered;
 use super::partial::Partial;
@@ -18,7 +19,7 @@ pub struct Totals {
     /// By aggregate.
     totals: Vec<Option<Total>>,
     /// The first is the identifier that names the person.
-    names: BTreeSet<(u8, Micros, Arc<str>, IdentifierHash)>,
+    names: BTreeSet<(u8, Micros, ArcStr, IdentifierHash)>,
 }
 
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Totals {
         after: Option<&'a Holding>,
     ) {
         let name = |holding: &Holding| {
-            (holding.kind, holding.first_seen, Arc::clone(&holding.text), identifier)
+            (holding.kind, holding.first_seen, ArcStr::clone(&holding.text), identifier)
         };
         let (name_before, name_after) = (before.map(name), after.map(name));
         if name_before != name_after {

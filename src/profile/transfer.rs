@@ -1,7 +1,6 @@
 //! What identifiers bring to their people.
 
-use std::sync::Arc;
-
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use super::partial::Partial;
@@ -13,7 +12,7 @@ use crate::time::Micros;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holding {
     pub kind: u8,
-    pub text: Arc<str>,
+    pub text: ArcStr,
     pub first_seen: Micros,
     /// By aggregate, in their order; those without any row are left out.
     pub partials: Vec<(u16, Partial)>,

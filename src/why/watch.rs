@@ -4,6 +4,7 @@ use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use arrow::array::RecordBatch;
 
 use super::ranks::Population;
@@ -93,7 +94,7 @@ impl Seen {
         }
         let Identifier { kind, text, .. } = &self.identifier;
         for (row, (seat, state)) in evaluated.people.iter().enumerate() {
-            let by_order = |(of, other): &(u8, Arc<str>)| (of, &**other).cmp(&(kind, &**text));
+            let by_order = |(of, other): &(u8, ArcStr)| (of, &**other).cmp(&(kind, &**text));
             if state.identifiers.binary_search_by(by_order).is_ok() {
                 self.seat = *seat;
                 let columns = evaluated.columns.slice(row, 1);

@@ -187,7 +187,7 @@ impl World {
         Posting::Named(Named {
             hash: *hash,
             kind: *kind,
-            text: Arc::clone(text),
+            text: text.clone(),
             first_seen: *first_seen,
             known: component.is_some(),
         })
@@ -261,7 +261,7 @@ impl World {
             assert_eq!(told.id, first);
             let mut identifiers: Vec<_> = members
                 .iter()
-                .map(|member| (member.identifier.kind, Arc::clone(&member.identifier.text)))
+                .map(|member| (member.identifier.kind, member.identifier.text.clone()))
                 .collect();
             identifiers.sort();
             assert_eq!(*told.identifiers, *identifiers);
