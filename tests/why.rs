@@ -597,3 +597,73 @@ fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
         }
     }
 }
+
+/// A run's outputs, and then a purchase that it has not read.
+#[test]
+fn beside_the_answer_stands_what_the_outputs_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why");
+    for entry in std::fs::read_dir(given).expect("a folder") {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().expect("a name");
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(name)).expect("copied");
+        }
+    }
+    let selfsame = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));
+        command.args(arguments).current_dir(&folder).env("SELFSAME_LOG", "warn");
+        let output = command.output().expect("the command starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let published = |question: &[&str]| {
+        let options = ["why", "--spec", "shop.yaml", "--clock", NOW, "--json"];
+        let answer: Value =
+            serde_json::from_str(&selfsame(&[&options, question].concat())).expect("JSON");
+        match question.len() {
+            2 => json!([answer["one"]["published"], answer["other"]["published"]]),
+            _ => answer["published"].clone(),
+        }
+    };
+    assert_eq!(published(&["C1"]), Value::Null);
+    selfsame(&["run", "shop.yaml", "--clock", NOW, "--until-end"]);
+    let at = "2025-07-01T00:00:00.000Z";
+    let ada = person("customer:C1");
+    let same = json!({"person": ada, "at": at, "differs": []});
+    assert_eq!(published(&["C1"]), same);
+    assert_eq!(published(&["laptop", "tablet"]), json!([same, same]));
+    for (option, name) in [
+        ("--segment", "spenders"),
+        ("--segment", "hot"),
+        ("--attribute", "spent"),
+        ("--attribute", "name"),
+        ("--attribute", "rfm"),
+    ] {
+        assert_eq!(published(&["C1", option, name]), same, "{name}");
+    }
+
+    let path = folder.path().join("web.ndjson");
+    let rows = std::fs::read_to_string(&path).expect("text");
+    let more = r#"{"email": "finn@example.com", "customer": "C8", "at": "2025-06-29T00:00:00Z", "amount": 500}"#;
+    std::fs::write(&path, format!("{rows}{more}\n")).expect("written");
+    let finn = person("email:finn@example.com");
+    let differs = |question: &[&str]| published(question)["differs"].clone();
+    let otherwise = format!("the person is {finn}");
+    assert_eq!(differs(&["finn@example.com"]), json!([otherwise, "without customer:C8"]));
+    assert_eq!(
+        differs(&["finn@example.com", "--segment", "spenders"]),
+        json!([otherwise, "they are not in spenders"])
+    );
+    assert_eq!(
+        differs(&["finn@example.com", "--attribute", "spent"]),
+        json!([otherwise, "spent is 20.00"])
+    );
+    assert_eq!(differs(&["C8"]), json!(["nobody is customer:C8"]));
+    let told = selfsame(&["why", "--spec", "shop.yaml", "--clock", NOW, "finn@example.com"]);
+    let end = format!(
+        "\npublished\n  otherwise, at {at}\n    {otherwise}\n    without customer:C8\n  a run may not \
+         have come so far, have another clock, or have known rows that are gone\n"
+    );
+    assert!(told.ends_with(&end), "{told}");
+}

@@ -370,7 +370,7 @@ impl Holds for Components {
 
 fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Vec<Outcome>) {
     let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
-        let (one, other, rule) = (one.clone(), other.clone(), *rule);
+        let (one, other, rule) = (one.clone(), other.clone(), rule.clone());
         let conflict = Conflict::Withheld { one, other, rule };
         outcomes.push(Outcome::Conflict(ConflictChange { conflict, diff }));
     };

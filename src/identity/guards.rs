@@ -13,12 +13,12 @@ use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
 
 /// Why a link does not count.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Rule {
     /// A person would have too many identifiers of this type.
     AtMost(u8),
-    /// It would bring together two that a decision keeps apart.
-    Different,
+    /// It would bring together two that a decision keeps apart: of several such pairs the least.
+    Different { one: Identifier, other: Identifier },
 }
 
 /// What the definition lets a person have.
@@ -87,7 +87,7 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
         for (neighbour, bond) in node.neighbours() {
             let other = indexes[&neighbour];
             if bond.apart {
-                people.apart[index].push(other);
+                people.apart[index].push((index, other));
             }
             // Each link is told by both ends.
             if bond.linked && own_order(&node.identifier) < own_order(&nodes[other].identifier) {
@@ -106,11 +106,29 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
         };
         key(a).cmp(&key(b)).then_with(|| ends(a).cmp(&ends(b)))
     });
-    let withheld = links.into_iter().filter_map(|(one, other, _)| {
-        let rule = people.admit(one, other).err()?;
-        Some(((one, other), rule))
-    });
-    let withheld = withheld.collect();
+    let mut withheld = Vec::new();
+    for (one, other, _) in links {
+        let rule = match people.admit(one, other) {
+            Ok(()) => continue,
+            Err(Refused::TooMany(kind)) => Rule::AtMost(kind),
+            Err(Refused::Apart(mut pairs)) => {
+                let ends = |(one, other): (usize, usize)| {
+                    let (one, other) = (&nodes[one].identifier, &nodes[other].identifier);
+                    (own_order(one), own_order(other))
+                };
+                for (near, far) in &mut pairs {
+                    if ends((*far, *near)) < ends((*near, *far)) {
+                        std::mem::swap(near, far);
+                    }
+                }
+                let least = pairs.into_iter().min_by(|a, b| ends(*a).cmp(&ends(*b)));
+                let (one, other) = least.expect("some pair is kept apart");
+                let [one, other] = [one, other].map(|index| nodes[index].identifier.clone());
+                Rule::Different { one, other }
+            }
+        };
+        withheld.push(((one, other), rule));
+    }
     let person = (0..nodes.len()).map(|index| people.root(index)).collect();
     Admitted { person, withheld }
 }
@@ -125,8 +143,16 @@ struct People<'a> {
     parents: Vec<usize>,
     sizes: Vec<u32>,
     counts: Vec<Counts>,
-    /// Of a root: nodes that must not come into its set.
-    apart: Vec<Vec<usize>>,
+    /// Of a root: nodes of its set, with those that must not come into it.
+    apart: Vec<Vec<(usize, usize)>>,
+}
+
+/// Why two sets are not joined.
+enum Refused {
+    /// There would be too many of this type.
+    TooMany(u8),
+    /// These must not be in one set.
+    Apart(Vec<(usize, usize)>),
 }
 
 impl<'a> People<'a> {
@@ -154,7 +180,7 @@ impl<'a> People<'a> {
         index
     }
 
-    fn admit(&mut self, one: usize, other: usize) -> Result<(), Rule> {
+    fn admit(&mut self, one: usize, other: usize) -> Result<(), Refused> {
         let (one, other) = (self.root(one), self.root(other));
         if one == other {
             return Ok(());
@@ -164,15 +190,19 @@ impl<'a> People<'a> {
             *sum += count;
         }
         if let Some(kind) = self.guards.broken(&counts) {
-            return Err(Rule::AtMost(kind));
+            return Err(Refused::TooMany(kind));
         }
         // Each side knows of the other: the one that knows of fewer is asked.
         let (few, opposite) = match self.apart[one].len() <= self.apart[other].len() {
             true => (one, other),
             false => (other, one),
         };
-        if (0..self.apart[few].len()).any(|index| self.root(self.apart[few][index]) == opposite) {
-            return Err(Rule::Different);
+        let known = std::mem::take(&mut self.apart[few]);
+        let leads_over = |(_, far): &&(usize, usize)| self.root(*far) == opposite;
+        let pairs: Vec<_> = known.iter().filter(leads_over).copied().collect();
+        self.apart[few] = known;
+        if !pairs.is_empty() {
+            return Err(Refused::Apart(pairs));
         }
         let (root, child) =
             if self.sizes[one] >= self.sizes[other] { (one, other) } else { (other, one) };

@@ -223,7 +223,7 @@ impl Whole {
         let withheld = match shared {
             _ if !bond.linked => None,
             Some(end) => Some(Withheld::Shared(end.clone())),
-            None => self.cluster(one.hash).withheld.get(&pair).copied().map(Withheld::By),
+            None => self.cluster(one.hash).withheld.get(&pair).cloned().map(Withheld::By),
         };
         Link { one, other, bond, withheld }
     }

@@ -15,6 +15,7 @@ enum Conflict {
     Withheld {
         rule: String,
         r#type: Option<String>,
+        decided: Option<[String; 2]>,
         one: String,
         other: String,
     },
@@ -58,6 +59,11 @@ impl Conflict {
 
     fn example(&self) -> String {
         match self {
+            Conflict::Withheld { decided: Some([decided, upon]), one, other, .. }
+                if (decided, upon) != (one, other) =>
+            {
+                format!("{one} – {other} ({decided} ≠ {upon})")
+            }
             Conflict::Withheld { one, other, .. } => format!("{one} – {other}"),
             Conflict::Shared { identifier, count, .. } => format!("{identifier} ({count})"),
             Conflict::Disagreement { identifier, says, other_says, .. } => {

@@ -76,7 +76,14 @@ impl Conflicts {
                         let limit = of.at_most.unwrap_or_default();
                         write!(json, ",\"limit\":{limit}").expect("to a string");
                     }
-                    Rule::Different => field(&mut json, "rule", "different"),
+                    Rule::Different { one, other } => {
+                        field(&mut json, "rule", "different");
+                        json.push_str(",\"decided\":[");
+                        write_text(&name(one), &mut json);
+                        json.push(',');
+                        write_text(&name(other), &mut json);
+                        json.push(']');
+                    }
                 }
                 field(&mut json, "one", &name(one));
                 field(&mut json, "other", &name(other));

@@ -24,6 +24,8 @@ about (ntile, rfm) they are read a third time, and it takes the time and memory 
 Rows that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
 may have been first seen later than the running engine knows, and people have other ids.
 
+What the output of profiles says of the person, if there is one, stands beside the answer.
+
 Give the clock that the run has, or now() is another and so may be the answer.";
 
 #[derive(Args)]

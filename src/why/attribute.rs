@@ -10,6 +10,7 @@ use super::funnel::{StepSaid, steps};
 use super::given::{Given, SessionSaid, given};
 use super::history::{Origins, Place, Standing};
 use super::person::RowSaid;
+use super::published::PublishedSaid;
 use super::ranks::{self, RankSaid};
 use super::segment::members;
 use super::value::Value;
@@ -33,6 +34,8 @@ pub struct AttributeAnswer {
     pub clock: &'static str,
     #[serde(flatten)]
     pub attribute: AttributeSaid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSaid>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,11 +126,16 @@ impl Asking {
         let Some(person) = person else { return Err(self.nobody(id)) };
         let rows = rows.into_iter().filter(|row| is_own(&members, &row.body)).collect();
         let ground = Ground { now, origins, rows, person, everyone };
+        let attribute = self.attribute_said(&ground, column);
+        let published = self.beside(&subject, |profile, differs| {
+            profile.compare_attribute(name, &attribute.value, differs);
+        });
         Ok(AttributeAnswer {
             person: subject.id.person_id(),
             now: rfc3339(now),
             clock: self.clock_said(),
-            attribute: self.attribute_said(&ground, column),
+            attribute,
+            published,
         })
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::person::{DecisionSaid, LinkSaid};
+use super::published::PublishedSaid;
 use super::{Asking, WhyError};
 use crate::identity::Rule;
 use crate::identity::whole::Withheld;
@@ -23,6 +24,8 @@ pub struct Side {
     /// As `type:value`.
     pub identifier: String,
     pub person: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSaid>,
 }
 
 impl Asking {
@@ -34,7 +37,7 @@ impl Asking {
         let links = chain.clone().unwrap_or_default();
         let mut bonds = links.clone();
         for link in &links {
-            if link.withheld == Some(Withheld::By(Rule::Different)) {
+            if let Some(Withheld::By(Rule::Different { .. })) = link.withheld {
                 bonds.extend(self.apart(link.one.hash, link.other.hash));
             }
         }
@@ -44,6 +47,7 @@ impl Asking {
         let (links, decisions) = self.links_said(links, &bonds)?;
         let chain = chain.map(|_| links);
         let [one, other] = subjects.map(|subject| Side {
+            published: self.beside(&subject, |_, _| {}),
             identifier: self.spoken(&subject.identifier),
             person: subject.id.person_id(),
         });

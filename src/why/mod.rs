@@ -4,7 +4,8 @@
 //! It is computed when asked, from the sources themselves, and by the stages' own parts: the engine
 //! keeps nothing for it, and the answer is what a run comes to from the same rows. The sources are
 //! read twice: first for the identifiers and links of everyone, then for the rows of the person; and
-//! once more, for what is known of everyone, where a rank is asked about.
+//! once more, for what is known of everyone, where a rank is asked about. Beside it stands what the
+//! outputs say.
 
 mod ahead;
 mod alone;
@@ -16,6 +17,7 @@ mod given;
 mod history;
 mod lookup;
 mod person;
+mod published;
 mod ranks;
 mod segment;
 mod text;

@@ -5,6 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::history::{Place, Standing, standing};
+use super::published::PublishedSaid;
 use super::{Asking, WhyError, without_inputs};
 use crate::identity::Rule;
 use crate::identity::whole::{Link, Member, Withheld, name};
@@ -28,6 +29,8 @@ pub struct PersonAnswer {
     pub withheld: Vec<LinkSaid>,
     /// Of one of the identifiers and another one.
     pub decisions: Vec<DecisionSaid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSaid>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +103,13 @@ impl Asking {
         let (mut said, decisions) =
             self.links_said([links.as_slice(), &withheld].concat(), &bonds)?;
         let withheld = said.split_off(links.len());
+        let published = self.beside(&subject, |profile, differs| {
+            let name = |of: &Member| {
+                let Identifier { kind, text, .. } = &of.identifier;
+                (self.plan.identifiers[usize::from(*kind)].name.clone(), text.to_string())
+            };
+            profile.compare_identifiers(subject.members.iter().map(name), differs);
+        });
         Ok(PersonAnswer {
             person: subject.id.person_id(),
             formerly: subject.formerly,
@@ -107,6 +117,7 @@ impl Asking {
             links: said,
             withheld,
             decisions,
+            published,
         })
     }
 
@@ -204,17 +215,13 @@ impl Asking {
                 );
                 ("at_most", reason)
             }
-            Withheld::By(Rule::Different) => ("different", self.different_reason(link)),
+            Withheld::By(Rule::Different { one, other }) => {
+                let (one, other) = (self.spoken(one), self.spoken(other));
+                let reason = format!("a decision says that {one} and {other} are different people");
+                ("different", reason)
+            }
         };
         WithheldSaid { rule, reason, people }
-    }
-
-    /// Which decision keeps two people apart.
-    fn different_reason(&mut self, link: &Link) -> String {
-        let apart = self.apart(link.one.hash, link.other.hash);
-        let Link { one, other, .. } = apart.first().expect("a decision withholds the link");
-        let (one, other) = (self.spoken(one), self.spoken(other));
-        format!("a decision says that {one} and {other} are different people")
     }
 
     /// The pairs that decisions keep apart, of identifiers of the two people who hold these.

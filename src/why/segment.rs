@@ -11,6 +11,7 @@ use super::ahead::look_ahead;
 use super::alone::own_rows;
 use super::history::{Standing, standing};
 use super::lookup::Subject;
+use super::published::PublishedSaid;
 use super::ranks::{self, Population, RankSaid};
 use super::value::Value;
 use super::watch::{Watch, Watched};
@@ -38,6 +39,8 @@ pub struct SegmentAnswer {
     /// Where there is too much to look at: until when it was looked ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSaid>,
 }
 
 /// A condition or a part of one, with its value now: null where neither true nor false follows.
@@ -108,6 +111,10 @@ impl Asking {
         let ahead = look_ahead(&plan, &mut watch, &condition, segment.column);
         let mut turns = ahead.terms.into_iter();
         terms.turn(&mut || turns.next().expect("one a term"));
+        let is_in = is_in(&person, segment.column);
+        let published = self.beside(&subject, |profile, differs| {
+            profile.compare_segment(name, is_in, differs);
+        });
         Ok(SegmentAnswer {
             person: subject.id.person_id(),
             segment: name.to_owned(),
@@ -115,10 +122,11 @@ impl Asking {
             condition: terms::expression(&plan, segment.column).text.to_string(),
             now: rfc3339(now),
             clock: self.clock_said(),
-            is_in: is_in(&person, segment.column),
+            is_in,
             terms,
             turns: ahead.turns,
             looked_until: ahead.until.map(rfc3339),
+            published,
         })
     }
 

@@ -21,7 +21,10 @@ pub fn of_identity(plan: &Plan, identified: &Identified) -> Vec<Conflict> {
                 let limit = of.at_most.unwrap_or_default();
                 format!("\"at_most\",\"type\":{},\"limit\":{limit}", quoted(&of.name))
             }
-            Rule::Different => "\"different\"".to_owned(),
+            Rule::Different((one, other)) => {
+                let [one, other] = [one, other].map(|of| quoted(&name(plan, of)));
+                format!("\"different\",\"decided\":[{one},{other}]")
+            }
         };
         let (one, other) = (name(plan, one), name(plan, other));
         let ends = format!("\"one\":{},\"other\":{}", quoted(&one), quoted(&other));

@@ -8,12 +8,12 @@ use super::people::{FirstSeen, Link, join};
 use super::rows::{Identifier, Said, Saying};
 
 /// Why a link does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// A person would have too many of this type.
     AtMost(usize),
-    /// It would bring together two that someone decided to keep apart.
-    Different,
+    /// It would bring together two that someone decided to keep apart: the first such pair.
+    Different(Link),
 }
 
 /// What the rows that stand say of pairs of identifiers.
@@ -74,8 +74,8 @@ pub fn broken(plan: &Plan, links: &Links, identifiers: &BTreeSet<Identifier>) ->
         let count = identifiers.iter().filter(|identifier| identifier.0 == kind).count();
         of.at_most.is_some_and(|most| count > most as usize)
     });
-    let has_both = |(one, other): &Link| identifiers.contains(one) && identifiers.contains(other);
-    let different = || links.apart.iter().any(has_both).then_some(Rule::Different);
+    let has_both = |(one, other): &&Link| identifiers.contains(one) && identifiers.contains(other);
+    let different = || links.apart.iter().find(has_both).cloned().map(Rule::Different);
     has_too_many.map(Rule::AtMost).or_else(different)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{cells, counted, reading, table};
+use super::{cells, counted, published, reading, table};
 use crate::why::attribute::{AttributeAnswer, AttributeSaid, Moved, PartSaid};
 use crate::why::funnel::{StepRow, StepSaid};
 use crate::why::ranks::RankSaid;
@@ -14,7 +14,8 @@ const BORDERS: usize = 10;
 
 pub fn attribute(f: &mut Formatter<'_>, answer: &AttributeAnswer) -> fmt::Result {
     writeln!(f, "{}, at {}", answer.person, reading(&answer.now, answer.clock))?;
-    said(f, &answer.attribute, usize::MAX)
+    said(f, &answer.attribute, usize::MAX)?;
+    published(f, answer.published.iter())
 }
 
 fn said(f: &mut Formatter<'_>, said: &AttributeSaid, most_rows: usize) -> fmt::Result {

@@ -7,6 +7,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::Answer;
 use super::chain::ChainAnswer;
 use super::person::{DecisionSaid, LinkSaid, PersonAnswer, RowSaid};
+use super::published::PublishedSaid;
 use super::ranks::RankSaid;
 use super::segment::{SegmentAnswer, TermOf, TermSaid, Turn};
 
@@ -82,7 +83,37 @@ fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
     if answer.links.is_empty() && answer.withheld.is_empty() {
         writeln!(f, "\nno row links it with another identifier")?;
     }
-    decisions(f, &answer.decisions)
+    decisions(f, &answer.decisions)?;
+    published(f, answer.published.iter())
+}
+
+/// What outputs say, of one person or of two.
+fn published<'a>(
+    f: &mut Formatter<'_>,
+    said: impl Iterator<Item = &'a PublishedSaid>,
+) -> fmt::Result {
+    let said: Vec<&PublishedSaid> = said.collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\npublished")?;
+    for PublishedSaid { at, differs, .. } in &said {
+        let at = at.as_ref().map(|at| format!(", at {at}")).unwrap_or_default();
+        match differs.as_slice() {
+            [] => writeln!(f, "  the same{at}")?,
+            differs => {
+                writeln!(f, "  otherwise{at}")?;
+                differs.iter().try_for_each(|differs| writeln!(f, "    {differs}"))?;
+            }
+        }
+    }
+    match said.iter().all(|said| said.differs.is_empty()) {
+        true => Ok(()),
+        false => writeln!(
+            f,
+            "  a run may not have come so far, have another clock, or have known rows that are gone"
+        ),
+    }
 }
 
 fn links(f: &mut Formatter<'_>, links: &[LinkSaid]) -> fmt::Result {
@@ -159,7 +190,8 @@ fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
     for said in answer.chain.iter().flatten() {
         link(f, said, 1)?;
     }
-    decisions(f, &answer.decisions)
+    decisions(f, &answer.decisions)?;
+    published(f, [one, other].into_iter().filter_map(|of| of.published.as_ref()))
 }
 
 fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
@@ -174,18 +206,19 @@ fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
     term(&answer.terms, 0, &mut lines);
     table(f, 2, &lines)?;
     match (&answer.turns, &answer.looked_until) {
-        (None, None) => writeln!(f, "\ntime alone does not change it"),
+        (None, None) => writeln!(f, "\ntime alone does not change it")?,
         (None, Some(until)) => {
             writeln!(
                 f,
                 "\ntime alone does not change it until {until}: no further was looked ahead"
-            )
+            )?;
         }
         (Some(Turn { at, value }), _) => {
             let what = if *value == Some(true) { "enters" } else { "leaves" };
-            writeln!(f, "\n{what} at {at}, if nothing else happens")
+            writeln!(f, "\n{what} at {at}, if nothing else happens")?;
         }
     }
+    published(f, answer.published.iter())
 }
 
 /// What `now()` is; where it was not said, by which clock.

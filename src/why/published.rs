@@ -1,0 +1,143 @@
+//! What the outputs say of a person, beside what the sources come to.
+//!
+//! The two differ where the run has not come so far yet or has another clock, and where it knew rows that
+//! the sources hold no longer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Asking;
+use super::lookup::Subject;
+use super::value::Value;
+use crate::row::Identifier;
+use crate::serve::{Changelog, Found, changelogs_of, lookup};
+use crate::spec::plan::Publish;
+
+/// What an output of profiles said last.
+#[derive(Debug, Serialize)]
+pub struct PublishedSaid {
+    /// Who holds the identifier; null: nobody does.
+    pub person: Option<String>,
+    /// What `now()` was when that was sent.
+    pub at: Option<String>,
+    /// How it differs from the answer: if by nothing, it says the same.
+    pub differs: Vec<String>,
+}
+
+/// A profile as the sink publishes it. A variant leaves attributes out.
+#[derive(Debug, Deserialize)]
+pub(super) struct Profile {
+    person: String,
+    identifiers: BTreeMap<String, Vec<String>>,
+    attributes: BTreeMap<String, Box<RawValue>>,
+    segments: Vec<String>,
+    at: String,
+}
+
+/// What the outputs hold of somebody.
+pub(super) enum Published {
+    /// None of them holds profiles, or nothing was ever written.
+    Nothing,
+    /// They know no such person.
+    Nobody,
+    Somebody(Profile),
+    /// They can't be read, for this reason.
+    Unread(String),
+}
+
+impl Asking {
+    pub(super) fn published(&self, identifier: &Identifier, person: &str) -> Published {
+        let written = |changelog: &Changelog| match changelog {
+            Changelog::File { path, .. } => path.exists(),
+            Changelog::Topic { .. } => true,
+        };
+        let changelogs: Vec<_> = changelogs_of(&self.plan).into_iter().filter(written).collect();
+        let are_known =
+            |publish| changelogs.iter().any(|changelog| changelog.publishing(publish).is_some());
+        if !are_known(Publish::Profiles) {
+            return Published::Nothing;
+        }
+        // Whom an identifier belongs to, another output says.
+        let id = match are_known(Publish::Identities) {
+            true => self.spoken(identifier),
+            false => person.to_owned(),
+        };
+        match lookup(&changelogs, &id) {
+            Ok(Found::Profile { json, .. }) => match serde_json::from_str(&json) {
+                Ok(profile) => Published::Somebody(profile),
+                Err(error) => Published::Unread(format!("the profile is no profile: {error}")),
+            },
+            Ok(Found::Gone { .. } | Found::Nobody) => Published::Nobody,
+            Err(error) => Published::Unread(error.to_string()),
+        }
+    }
+
+    /// Beside an answer about a person, of which more than the person's id is compared by `more`.
+    pub(super) fn beside(
+        &self,
+        subject: &Subject,
+        more: impl FnOnce(&Profile, &mut Vec<String>),
+    ) -> Option<PublishedSaid> {
+        let id = subject.id.person_id();
+        match self.published(&subject.identifier, &id) {
+            Published::Nothing => None,
+            Published::Unread(reason) => Some(PublishedSaid::unread(reason)),
+            Published::Nobody => {
+                let differs = vec![format!("nobody is {}", self.spoken(&subject.identifier))];
+                Some(PublishedSaid { person: None, at: None, differs })
+            }
+            Published::Somebody(profile) => {
+                let mut differs = Vec::new();
+                if profile.person != id {
+                    differs.push(format!("the person is {}", profile.person));
+                }
+                more(&profile, &mut differs);
+                let Profile { person, at, .. } = profile;
+                Some(PublishedSaid { person: Some(person), at: Some(at), differs })
+            }
+        }
+    }
+}
+
+impl PublishedSaid {
+    pub(super) fn unread(reason: String) -> Self {
+        PublishedSaid { person: None, at: None, differs: vec![reason] }
+    }
+}
+
+impl Profile {
+    /// Compares whom the identifiers are.
+    pub(super) fn compare_identifiers(
+        &self,
+        own: impl Iterator<Item = (String, String)>,
+        differs: &mut Vec<String>,
+    ) {
+        let own: BTreeSet<_> = own.collect();
+        let published = self.identifiers.iter();
+        let published = published
+            .flat_map(|(kind, texts)| texts.iter().map(|text| (kind.clone(), text.clone())));
+        let published: BTreeSet<_> = published.collect();
+        let told = |(kind, text): &(String, String)| format!("{kind}:{text}");
+        differs.extend(own.difference(&published).map(|of| format!("without {}", told(of))));
+        differs.extend(published.difference(&own).map(|of| format!("with {}", told(of))));
+    }
+
+    pub(super) fn compare_segment(&self, segment: &str, is_in: bool, differs: &mut Vec<String>) {
+        match (self.segments.iter().any(|of| of == segment), is_in) {
+            (true, false) => differs.push(format!("they are in {segment}")),
+            (false, true) => differs.push(format!("they are not in {segment}")),
+            _ => {}
+        }
+    }
+
+    pub(super) fn compare_attribute(&self, name: &str, own: &Value, differs: &mut Vec<String>) {
+        match self.attributes.get(name) {
+            Some(value) if value.get() != own.to_string() => {
+                differs.push(format!("{name} is {value}"));
+            }
+            _ => {}
+        }
+    }
+}
