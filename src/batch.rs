@@ -1,9 +1,10 @@
-//! What arrives with a tick, and how it is applied to a state far larger than the processor's caches.
+//! What arrives with a tick or follows from it, and how it is applied to a state far larger than the
+//! processor's caches.
 
 use std::hint::black_box;
 
-/// What arrives with a tick, in the pieces in which it came: one long vector would be grown, and so
-/// copied into fresh memory, at every tick.
+/// What arrives with a tick, in the pieces in which it came, or what follows from it, in pieces as it is
+/// found: one long vector would be grown, and so copied into fresh memory, at every tick.
 pub struct Batch<D> {
     pieces: Vec<Vec<D>>,
 }
@@ -22,10 +23,35 @@ impl<D> Batch<D> {
         }
     }
 
+    pub fn push(&mut self, data: D) {
+        match self.pieces.last_mut() {
+            Some(last) if last.len() < last.capacity() => last.push(data),
+            last => {
+                // The more there is, the larger the pieces.
+                let most = (PIECE / size_of::<D>().max(1)).max(1);
+                let room = last.map_or(16, |last| 2 * last.capacity());
+                let mut piece = Vec::with_capacity(room.min(most));
+                piece.push(data);
+                self.pieces.push(piece);
+            }
+        }
+    }
+
+    pub fn into_pieces(self) -> impl Iterator<Item = Vec<D>> {
+        self.pieces.into_iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.pieces.iter().map(Vec::len).sum()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &D> {
         self.pieces.iter().flatten()
     }
 }
+
+/// How many bytes a piece has at most that is made here.
+const PIECE: usize = 1 << 15;
 
 /// How many are looked at before they are applied.
 const GROUP: usize = 32;
@@ -58,6 +84,12 @@ pub fn look_ahead<D, S>(
 impl<D> From<Vec<D>> for Batch<D> {
     fn from(data: Vec<D>) -> Self {
         Batch { pieces: vec![data] }
+    }
+}
+
+impl<D> Extend<D> for Batch<D> {
+    fn extend<I: IntoIterator<Item = D>>(&mut self, data: I) {
+        data.into_iter().for_each(|data| self.push(data));
     }
 }
 

@@ -16,7 +16,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 use timely::scheduling::Activator;
 
 use crate::batch::Batch;
-use crate::held::{Holds, is_roomy};
+use crate::held::Holds;
 use crate::metrics::SharedCounts;
 use crate::time::Tick;
 
@@ -53,7 +53,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Tick, Batch<D>, &mut Vec<O>) + 'static,
+    L: FnMut(Tick, Batch<D>, &mut Batch<O>) + 'static,
 {
     let always = Turns { done: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
     in_turn(stream, pact, name, &always, logic)
@@ -73,7 +73,7 @@ where
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
     S: Holds + 'static,
-    L: FnMut(&mut S, Batch<D>, &mut Vec<O>) + 'static,
+    L: FnMut(&mut S, Batch<D>, &mut Batch<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     in_tick_order(stream, pact, name, move |_, batch, results| {
@@ -107,14 +107,13 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Tick, Batch<D>, &mut Vec<O>) + 'static,
+    L: FnMut(Tick, Batch<D>, &mut Batch<O>) + 'static,
 {
     let turns = turns.clone();
     let scope = stream.scope();
     stream.unary_frontier::<CapacityContainerBuilder<Vec<O>>, _, _, _>(pact, name, |_, info| {
         *turns.waiting.borrow_mut() = Some(scope.activator_for(info.address));
         let mut waiting: BTreeMap<Tick, (Capability<Tick>, Batch<D>)> = BTreeMap::new();
-        let mut results = Vec::new();
         move |(input, frontier), output| {
             input.for_each(|capability, data| {
                 if let Some(capability) = capability.retain_least(output.output_index()) {
@@ -130,12 +129,10 @@ where
                     break;
                 }
                 let (capability, batch) = earliest.remove();
+                let mut results = Batch::default();
                 logic(tick, batch, &mut results);
-                let number = results.len();
-                output.session(&capability).give_iterator(results.drain(..));
-                if is_roomy(results.capacity(), number) {
-                    results.shrink_to(2 * number);
-                }
+                let mut session = output.session(&capability);
+                results.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
             }
         }
     })

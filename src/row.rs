@@ -207,13 +207,8 @@ impl IdentifierHash {
 
     /// Appends the id of the person who is named after this identifier.
     pub fn write_person_id(self, out: &mut String) {
-        let mut digits = [0; 32];
-        for (two, byte) in digits.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
-            let digit = |four: u8| b"0123456789abcdef"[usize::from(four)];
-            (two[0], two[1]) = (digit(byte >> 4), digit(byte & 15));
-        }
         out.push_str("p_");
-        out.push_str(std::str::from_utf8(&digits).expect("hex digits"));
+        out.push_str(const_hex::Buffer::<16>::new().format(&self.0.to_be_bytes()));
     }
 }
 

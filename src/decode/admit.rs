@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::held::Holds;
 use crate::row::{Body, Position, Row};
 use crate::spec::plan::{Kind, Plan};
@@ -67,7 +68,7 @@ impl Admission {
     }
 
     /// Takes a row in; `now` never falls. Returns whether it counts (a duplicate does not).
-    pub fn admit(&mut self, row: Row, now: Micros, changes: &mut Vec<RowChange>) -> bool {
+    pub fn admit(&mut self, row: Row, now: Micros, changes: &mut Batch<RowChange>) -> bool {
         match &mut self.sources[row.source as usize] {
             Memory::Everything => stands(row, changes),
             Memory::Ids { window, seen, by_arrival } => {
@@ -102,13 +103,13 @@ impl Holds for Admission {
     }
 }
 
-fn stands(row: Row, changes: &mut Vec<RowChange>) {
+fn stands(row: Row, changes: &mut Batch<RowChange>) {
     if let Some(body) = row.body {
         changes.push(RowChange { source: row.source, time: row.time, diff: 1, body });
     }
 }
 
-fn upsert(records: &mut Table<u128, Standing>, row: Row, changes: &mut Vec<RowChange>) {
+fn upsert(records: &mut Table<u128, Standing>, row: Row, changes: &mut Batch<RowChange>) {
     let (source, key) = (row.source, row.key.expect("a record has a key"));
     let next = Standing { time: row.time, position: row.position, body: row.body };
     match records.entry(key) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admit::RowChange;
 use super::joined::{Asking, Evaluation, Said};
+use crate::batch::Batch;
 use crate::held::{Holds, drained};
 use crate::row::{Body, Joining, Position};
 use crate::spec::plan::Plan;
@@ -181,7 +182,7 @@ impl Stage {
     pub fn apply(
         &mut self,
         batch: impl IntoIterator<Item = Arrival>,
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Batch<Outcome>,
     ) -> u64 {
         for arrival in batch {
             match arrival {
@@ -226,7 +227,7 @@ impl Stage {
         }
     }
 
-    fn apply_row(&mut self, row: JoiningRow, outcomes: &mut Vec<Outcome>) {
+    fn apply_row(&mut self, row: JoiningRow, outcomes: &mut Batch<Outcome>) {
         let key = self.key_of(row.joining());
         let id = row.id();
         // Later stages are told of a row whenever its records change.
@@ -286,7 +287,7 @@ impl Stage {
     }
 
     /// Sends rows with their records to the next stage.
-    fn pass_on(&mut self, standing: &[(Key, RowId)], outcomes: &mut Vec<Outcome>) {
+    fn pass_on(&mut self, standing: &[(Key, RowId)], outcomes: &mut Batch<Outcome>) {
         for (key, id) in standing {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
@@ -303,7 +304,7 @@ impl Stage {
         &mut self,
         evaluation: &Evaluation,
         standing: &[(Key, RowId)],
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Batch<Outcome>,
     ) -> u64 {
         let rows = standing.iter().map(|(key, id)| {
             let group = &self.groups[key];
@@ -367,7 +368,7 @@ impl Group {
 
 impl Held {
     /// Tells what the row says, unless that has been told.
-    fn settle(&mut self, evaluation: &Evaluation, said: Said, outcomes: &mut Vec<Outcome>) {
+    fn settle(&mut self, evaluation: &Evaluation, said: Said, outcomes: &mut Batch<Outcome>) {
         let stood = self.told == Told::Standing;
         self.told = if said.counts { Told::Standing } else { Told::Withheld };
         if !said.counts {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::admit::RowChange;
 use super::join::{Arrival, Outcome, Stage, joining_row, past, record, stages};
+use crate::batch::Batch;
 use crate::spec::plan::Plan;
 
 pub struct Stages {
@@ -18,20 +19,20 @@ impl Stages {
     }
 
     /// What a tick's changes come to once the joined tables are looked at.
-    pub fn apply(&mut self, changes: Vec<RowChange>) -> Vec<RowChange> {
+    pub fn apply(&mut self, changes: Batch<RowChange>) -> Batch<RowChange> {
         if self.stages.is_empty() {
             return changes;
         }
         let records: Vec<Arrival> =
             changes.iter().filter_map(|change| record(&self.plan, change)).collect();
-        let mut done: Vec<RowChange> =
+        let mut done: Batch<RowChange> =
             changes.iter().filter_map(|change| past(&self.plan, change)).collect();
         let rows = changes.into_iter().filter_map(|change| joining_row(&self.plan, change));
         let mut joining: Vec<_> = rows.collect();
         for (number, stage) in self.stages.iter_mut().enumerate() {
             let records = records.iter().filter(|of| Stage::takes(&self.plan, number, of)).cloned();
             let arrivals: Vec<_> = joining.drain(..).map(Arrival::Row).chain(records).collect();
-            let mut outcomes = Vec::new();
+            let mut outcomes = Batch::default();
             stage.apply(arrivals, &mut outcomes);
             for outcome in outcomes {
                 match outcome {

@@ -105,7 +105,7 @@ impl Components {
     }
 
     /// Sends away what goes elsewhere, and the links that belong to it behind it.
-    pub fn send(&mut self, batch: impl IntoIterator<Item = Order>, arrivals: &mut Vec<Arrival>) {
+    pub fn send(&mut self, batch: impl IntoIterator<Item = Order>, arrivals: &mut Batch<Arrival>) {
         let mut moves = HashMap::new();
         let mut links = Vec::new();
         for order in batch {
@@ -129,7 +129,7 @@ impl Components {
     }
 
     /// Takes a tick's arrivals in, and tells who is where and whose.
-    pub fn apply(&mut self, batch: Batch<Arrival>, outcomes: &mut Vec<Outcome>) {
+    pub fn apply(&mut self, batch: Batch<Arrival>, outcomes: &mut Batch<Outcome>) {
         let mut links = Vec::new();
         for arrival in batch {
             match arrival {
@@ -199,7 +199,7 @@ impl Components {
         }
     }
 
-    fn settle(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Vec<Outcome>) {
+    fn settle(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Batch<Outcome>) {
         let Touched { parted, arrived, withheld } = touched;
         let ends = || parted.iter().flat_map(|(one, other)| [*one, *other]);
         let parts = self.graph.parts(ends());
@@ -225,7 +225,7 @@ impl Components {
         from: Cluster,
         part: Vec<IdentifierHash>,
         before: &mut Withheld,
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Batch<Outcome>,
     ) {
         let to = self.numbers.next(self.worker);
         let mut counts = self.guards.no_counts();
@@ -260,7 +260,7 @@ impl Components {
         cluster: Cluster,
         arrived: Vec<IdentifierHash>,
         before: Withheld,
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Batch<Outcome>,
     ) {
         let content = self.clusters.get_mut(&cluster).expect("told of");
         if content.size == 1 {
@@ -302,7 +302,7 @@ impl Components {
         content.withheld = guarded.then_some(withheld);
     }
 
-    fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Vec<Outcome>) {
+    fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Batch<Outcome>) {
         let component = &mut self.graph.node_mut(hash).component;
         if *component != to {
             *component = to;
@@ -317,7 +317,7 @@ impl Components {
         cluster: Cluster,
         all: &[IdentifierHash],
         kept: Names,
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Batch<Outcome>,
     ) -> Withheld {
         let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
         let Admitted { person, withheld } = admit(&self.guards, &nodes);
@@ -368,7 +368,7 @@ impl Holds for Components {
     }
 }
 
-fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Vec<Outcome>) {
+fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Batch<Outcome>) {
     let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
         let (one, other, rule) = (one.clone(), other.clone(), rule.clone());
         let conflict = Conflict::Withheld { one, other, rule };

@@ -98,7 +98,7 @@ impl Statements {
         Statements { records, said: Table::default(), told: Table::default() }
     }
 
-    pub fn apply(&mut self, batch: Batch<Statement>, changes: &mut Vec<ConflictChange>) {
+    pub fn apply(&mut self, batch: Batch<Statement>, changes: &mut Batch<ConflictChange>) {
         // Of whom some source began or ceased to name an identifier.
         let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
         let look = |statements: &Self, Statement { about, .. }: &Statement| {

@@ -50,7 +50,7 @@ impl Directory {
     }
 
     /// Finds the links' first ends.
-    pub fn find_first(&self, batch: Batch<LinkChange>, found: &mut Vec<Found>) {
+    pub fn find_first(&self, batch: Batch<LinkChange>, found: &mut Batch<Found>) {
         let look = |places: &Places, change: &LinkChange| places.look(&change.one.hash);
         look_ahead(batch, &mut *self.places.borrow_mut(), &[look], |places, change| {
             let one = places.get(&change.one.hash).copied();
@@ -64,7 +64,7 @@ impl Directory {
     }
 
     /// Finds the links' other ends.
-    pub fn find_second(&self, batch: Batch<Found>, found: &mut Vec<Found>) {
+    pub fn find_second(&self, batch: Batch<Found>, found: &mut Batch<Found>) {
         let look = |places: &Places, link: &Found| places.look(&link.change.other.hash);
         look_ahead(batch, &mut *self.places.borrow_mut(), &[look], |places, mut link| {
             link.other = places.get(&link.change.other.hash).copied();

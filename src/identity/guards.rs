@@ -18,7 +18,7 @@ pub enum Rule {
     /// A person would have too many identifiers of this type.
     AtMost(u8),
     /// It would bring together two that a decision keeps apart: of several such pairs the least.
-    Different { one: Identifier, other: Identifier },
+    Different(Box<[Identifier; 2]>),
 }
 
 /// What the definition lets a person have.
@@ -123,8 +123,8 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
                 }
                 let least = pairs.into_iter().min_by(|a, b| ends(*a).cmp(&ends(*b)));
                 let (one, other) = least.expect("some pair is kept apart");
-                let [one, other] = [one, other].map(|index| nodes[index].identifier.clone());
-                Rule::Different { one, other }
+                let pair = [one, other].map(|index| nodes[index].identifier.clone());
+                Rule::Different(Box::new(pair))
             }
         };
         withheld.push(((one, other), rule));

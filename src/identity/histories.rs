@@ -11,6 +11,7 @@ use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::{Bond, LinkChange};
+use crate::batch::Batch;
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
 
@@ -24,7 +25,11 @@ struct Workers {
 }
 
 /// Deals messages to workers by their routes.
-fn dealt<M>(messages: Vec<M>, workers: usize, route: impl Fn(&M) -> u64) -> Vec<Vec<M>> {
+fn dealt<M>(
+    messages: impl IntoIterator<Item = M>,
+    workers: usize,
+    route: impl Fn(&M) -> u64,
+) -> Vec<Vec<M>> {
     let mut dealt: Vec<Vec<M>> = (0..workers).map(|_| Vec::new()).collect();
     for message in messages {
         dealt[(route(&message) % workers as u64) as usize].push(message);
@@ -45,17 +50,17 @@ impl Workers {
 
     fn tick(&mut self, changes: Vec<LinkChange>) {
         let workers = self.directories.len();
-        let mut first = Vec::new();
+        let mut first = Batch::default();
         let changes = dealt(changes, workers, |change| change.one.hash.0 as u64);
         for (directory, changes) in self.directories.iter().zip(changes) {
             directory.find_first(changes.into(), &mut first);
         }
-        let mut found = Vec::new();
+        let mut found = Batch::default();
         let by_other = dealt(first, workers, |found| found.change.other.hash.0 as u64);
         for (directory, queries) in self.directories.iter().zip(by_other) {
             directory.find_second(queries.into(), &mut found);
         }
-        let (mut orders, mut across) = (Vec::new(), Vec::new());
+        let (mut orders, mut across) = (Batch::default(), Vec::new());
         for found in found {
             match within(found) {
                 Ok(order) => orders.push(order),
@@ -63,13 +68,13 @@ impl Workers {
             }
         }
         self.joins.decide(across, &mut orders);
-        let mut arrivals = Vec::new();
+        let mut arrivals = Batch::default();
         for (components, orders) in
             self.components.iter_mut().zip(dealt(orders, workers, Order::route))
         {
             components.send(orders, &mut arrivals);
         }
-        let mut outcomes = Vec::new();
+        let mut outcomes = Batch::default();
         let arrivals = dealt(arrivals, workers, Arrival::route);
         for (components, arrivals) in self.components.iter_mut().zip(arrivals) {
             components.apply(arrivals.into(), &mut outcomes);

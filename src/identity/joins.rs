@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{Cluster, Numbers, Place};
 use super::directory::Found;
 use super::links::LinkChange;
+use crate::batch::Batch;
 use crate::row::IdentifierHash;
 
 /// What a cluster's owner is to do.
@@ -57,7 +58,7 @@ impl Joins {
     }
 
     /// Decides for all links of a tick whose ends are not in one cluster.
-    pub fn decide(&mut self, batch: impl IntoIterator<Item = Found>, orders: &mut Vec<Order>) {
+    pub fn decide(&mut self, batch: impl IntoIterator<Item = Found>, orders: &mut Batch<Order>) {
         let mut sets = Sets::default();
         let joined: Vec<(usize, LinkChange)> = batch
             .into_iter()

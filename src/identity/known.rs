@@ -58,7 +58,7 @@ impl KnownIdentifiers {
         self.known.get(&identifier).map(|known| (known.rows, known.first_seen))
     }
 
-    pub fn apply(&mut self, batch: Batch<Carried>, named: &mut Vec<Named>) {
+    pub fn apply(&mut self, batch: Batch<Carried>, named: &mut Batch<Named>) {
         let mut identifiers = Vec::new();
         let look = |known: &Self, carried: &Carried| known.known.look(&carried.identifier.hash);
         look_ahead(batch, self, &[look], |known, carried| identifiers.extend(known.count(carried)));

@@ -109,7 +109,7 @@ impl SupportedLinks {
     }
 
     /// Counts a tick's rows, and tells which links changed by them.
-    pub fn apply(&mut self, batch: Batch<CarriedLink>, changes: &mut Vec<LinkChange>) {
+    pub fn apply(&mut self, batch: Batch<CarriedLink>, changes: &mut Batch<LinkChange>) {
         let mut links = Vec::new();
         let look = |links: &Self, CarriedLink { one, other, .. }: &CarriedLink| {
             links.support.look(&(one.hash, other.hash))

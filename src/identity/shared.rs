@@ -78,7 +78,7 @@ impl CountingGates {
     }
 
     /// A tick changes a link once.
-    pub fn apply(&mut self, batch: Batch<LinkChange>, passed: &mut Vec<Passed>) {
+    pub fn apply(&mut self, batch: Batch<LinkChange>, passed: &mut Batch<Passed>) {
         let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
         let mut changes = Vec::new();
         let look =
@@ -168,7 +168,7 @@ impl ToldGates {
     }
 
     /// A tick changes a link once.
-    pub fn apply(&mut self, batch: Batch<Passed>, passed: &mut Vec<Passed>) {
+    pub fn apply(&mut self, batch: Batch<Passed>, passed: &mut Batch<Passed>) {
         let (mut changes, mut turned) = (Vec::new(), HashMap::new());
         let look = |gates: &Self, message: &Passed| match message {
             Passed::Link(change) => gates.gates.look(&change.one.hash),
@@ -279,7 +279,7 @@ impl Gates {
         changes: Vec<(LinkChange, Option<Bond>)>,
         turned: HashMap<IdentifierHash, Identifier>,
         end: End,
-        passed: &mut Vec<Passed>,
+        passed: &mut Batch<Passed>,
     ) {
         // Near and far ends of links of gates that turned.
         let mut changed: HashSet<(IdentifierHash, IdentifierHash)> = HashSet::new();

@@ -13,6 +13,7 @@ use super::guards::{Admitted, Guards, Rule, admit};
 use super::known::{KnownIdentifiers, carried};
 use super::links::{Bond, LinkChange, Pair, SupportedLinks, links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
+use crate::batch::Batch;
 use crate::decode::admit::RowChange;
 use crate::row::{Identifier, IdentifierHash, Verdict};
 use crate::spec::plan::{Plan, Source};
@@ -49,7 +50,7 @@ impl Gathering {
 
     /// Takes in what a tick's rows change.
     pub fn add(&mut self, rows: Vec<RowChange>) {
-        let (mut named, mut changes) = (Vec::new(), Vec::new());
+        let (mut named, mut changes) = (Batch::default(), Batch::default());
         for row in rows.iter().filter(|row| !self.dated[usize::from(row.source)]) {
             if row.body.verdict == Verdict::Together {
                 self.undated.extend(row.body.identifiers.iter().map(|of| of.hash));
@@ -74,9 +75,9 @@ impl Gathering {
         let mut shared = HashMap::new();
         let mut open: Vec<LinkChange> = self.links.values().cloned().collect();
         if let Some(limits) = self.limits {
-            let (mut counted, mut told) = (Vec::new(), Vec::new());
+            let (mut counted, mut told) = (Batch::default(), Batch::default());
             CountingGates::new(limits.clone()).apply(open.into(), &mut counted);
-            ToldGates::new(limits).apply(counted.into(), &mut told);
+            ToldGates::new(limits).apply(counted, &mut told);
             open = Vec::new();
             for passed in told {
                 match passed {

@@ -119,7 +119,7 @@ impl Accounts {
     }
 
     /// Applies what a tick brings.
-    pub fn apply(&mut self, batch: Batch<Posting>, transfers: &mut Vec<Transfer>) {
+    pub fn apply(&mut self, batch: Batch<Posting>, transfers: &mut Batch<Transfer>) {
         let read = batch.iter().filter_map(|posting| match posting {
             Posting::Now(_, now) => Some(*now),
             _ => None,
@@ -222,7 +222,7 @@ impl Accounts {
         &mut self,
         hash: IdentifierHash,
         mut touched: Touched,
-        transfers: &mut Vec<Transfer>,
+        transfers: &mut Batch<Transfer>,
     ) {
         let identifier = entry(&mut self.identifiers, hash);
         touched.aggregates.sort_unstable();

@@ -120,7 +120,7 @@ impl People {
         self.turns.next()
     }
 
-    pub fn apply(&mut self, batch: Batch<Arrival>, changes: &mut Vec<Change>) {
+    pub fn apply(&mut self, batch: Batch<Arrival>, changes: &mut Batch<Change>) {
         let mut values = Vec::new();
         let looks: [Look<Self, Arrival>; 3] = [
             |people, arrival| arrival.concerns().map_or(0, |(person, _)| people.find(person)),
@@ -171,7 +171,7 @@ impl People {
         &mut self,
         transfer: Transfer,
         values: &mut Vec<(Value, isize)>,
-        changes: &mut Vec<Change>,
+        changes: &mut Batch<Change>,
     ) {
         let Transfer { component, identifier, change } = transfer;
         let touched = self.touched.entry(component).or_default();
@@ -284,7 +284,7 @@ impl People {
     }
 
     /// Names the component anew, and tells what became of it.
-    fn settle(&mut self, component: Component, touched: Touched, changes: &mut Vec<Change>) {
+    fn settle(&mut self, component: Component, touched: Touched, changes: &mut Batch<Change>) {
         let members = self.people.get_mut(&component).expect("touched");
         let mut counts = self.counts.borrow_mut();
         counts.identifiers += touched.joined.len() as i64 - touched.left.len() as i64;

@@ -75,7 +75,8 @@ impl Dataflow {
             let ticks = ticks.broadcast();
             let rows = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rows));
             let rejects = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rejects));
-            let latest = feed(ticks.clone(), &inbox, |batch| batch.latest.take());
+            let latest =
+                feed(ticks.clone(), &inbox, |batch| batch.latest.take().into_iter().collect());
             let now = read_clock(clock, ticks, latest);
 
             let admitted = admit(plan, rows, now.clone(), &counts);
@@ -147,10 +148,10 @@ impl Dataflow {
 }
 
 /// Feeds a part of this worker's batch with each tick.
-fn feed<'scope, D: Clone + 'static, I: IntoIterator<Item = D>>(
+fn feed<'scope, D: Clone + 'static>(
     ticks: Stream<'scope, Micros>,
     inbox: &Rc<RefCell<Inbox>>,
-    part: impl Fn(&mut Batch) -> I + 'static,
+    part: impl Fn(&mut Batch) -> batch::Batch<D> + 'static,
 ) -> Stream<'scope, D> {
     let inbox = Rc::clone(inbox);
     ticks.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(Pipeline, "Feed", |_, _| {
@@ -158,7 +159,8 @@ fn feed<'scope, D: Clone + 'static, I: IntoIterator<Item = D>>(
             input.for_each_stamp(|capability, _| {
                 let Some(tick) = capability.least() else { return };
                 let data = part(inbox.borrow_mut().batch(*tick));
-                output.session(&capability).give_iterator(data.into_iter());
+                let mut session = output.session(&capability);
+                data.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
             });
         }
     })
@@ -211,27 +213,28 @@ fn admit<'scope>(
         Arrival::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
         Arrival::Now(worker, _) => *worker,
     };
-    let admit =
-        move |admission: &mut Admission, batch: batch::Batch<Arrival>, changes: &mut Vec<_>| {
-            let mut rows = Vec::new();
-            for arrival in batch {
-                match arrival {
-                    Arrival::Now(_, now) => reading = reading.max(now),
-                    Arrival::Row(row) => rows.push(row),
-                }
+    let admit = move |admission: &mut Admission,
+                      batch: batch::Batch<Arrival>,
+                      changes: &mut batch::Batch<_>| {
+        let mut rows = Vec::new();
+        for arrival in batch {
+            match arrival {
+                Arrival::Now(_, now) => reading = reading.max(now),
+                Arrival::Row(row) => rows.push(row),
             }
-            // What arrives with a tick arrives at once, whichever worker read it: the first of several
-            // events with one id is then the one that stands first.
-            rows.sort_by_key(|row| (row.source, row.position));
-            let mut counts = of_sources.borrow_mut();
-            look_ahead(rows, admission, &[Admission::look], |admission, row| {
-                let counts = &mut counts.sources[row.source as usize];
-                match admission.admit(row, reading, changes) {
-                    true => counts.accepted += 1,
-                    false => counts.duplicates += 1,
-                }
-            });
-        };
+        }
+        // What arrives with a tick arrives at once, whichever worker read it: the first of several
+        // events with one id is then the one that stands first.
+        rows.sort_by_key(|row| (row.source, row.position));
+        let mut counts = of_sources.borrow_mut();
+        look_ahead(rows, admission, &[Admission::look], |admission, row| {
+            let counts = &mut counts.sources[row.source as usize];
+            match admission.admit(row, reading, changes) {
+                true => counts.accepted += 1,
+                false => counts.duplicates += 1,
+            }
+        });
+    };
     keeping(arrivals, Exchange::new(route), "Admit", counts, Admission::new(plan), admit)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::batch;
 use crate::decode::Decoded;
 use crate::metrics::SharedCounts;
 use crate::row::{Reject, Row};
@@ -10,8 +11,8 @@ use crate::time::{Micros, Tick};
 /// What goes into one tick on one worker.
 #[derive(Default)]
 pub struct Batch {
-    pub rows: Vec<Row>,
-    pub rejects: Vec<Reject>,
+    pub rows: batch::Batch<Row>,
+    pub rejects: batch::Batch<Reject>,
     /// The greatest event time of a row.
     pub latest: Option<Micros>,
 }
@@ -42,15 +43,15 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    pub fn add(&mut self, source: usize, decoded: Decoded, counts: &SharedCounts) {
+    pub fn add(&mut self, source: usize, mut decoded: Decoded, counts: &SharedCounts) {
         let mut counts = counts.borrow_mut();
         let counts = &mut counts.sources[source];
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
         counts.dropped += decoded.dropped;
         self.open.latest = self.open.latest.max(decoded.latest_event);
-        self.open.rows.extend(decoded.rows);
-        self.open.rejects.extend(decoded.rejects);
+        self.open.rows.append(&mut decoded.rows);
+        self.open.rejects.append(&mut decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);
     }
 

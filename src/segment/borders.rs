@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::order_statistics::OrderStatistics;
+use crate::batch::Batch;
 use crate::flow::consolidate;
 use crate::held::Holds;
 use crate::row::Datum;
@@ -41,7 +42,7 @@ impl Borders {
         Borders(plan.ranks.iter().map(|rank| Population::new(rank.bins)).collect())
     }
 
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Held>, moved: &mut Vec<Border>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Held>, moved: &mut Batch<Border>) {
         // What comes and what goes arrive in any order: only the outcome can be taken in.
         let held = batch.into_iter().map(|held| ((held.rank, held.value), isize::from(held.diff)));
         let mut held: Vec<_> = held.collect();
@@ -71,7 +72,7 @@ impl Population {
         Population { bins, values: OrderStatistics::default(), borders }
     }
 
-    fn tell(&mut self, rank: u16, moved: &mut Vec<Border>) {
+    fn tell(&mut self, rank: u16, moved: &mut Batch<Border>) {
         let (people, bins) = (self.values.number(), u64::from(self.bins));
         let places = (1..bins).map(|border| (border * people).div_ceil(bins));
         let now: Vec<Option<Datum>> = match people {

@@ -42,7 +42,7 @@ use ranked::{Ranked, RankedValues};
 use scores::Scores;
 use sight::Sight;
 
-/// People after a tick in which something of theirs changed or might have.
+/// Some people after a tick in which something of theirs changed or might have.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
     /// Those who are, in the order of the rows of `columns`.
@@ -62,6 +62,19 @@ enum Message {
     Now(Micros),
 }
 
+impl Message {
+    fn seat(&self) -> Option<&Seat> {
+        match self {
+            Message::Person(person) => Some(&person.seat),
+            Message::Ranked(_) | Message::Border(_) | Message::Now(_) => None,
+        }
+    }
+}
+
+/// How many people are evaluated at once: what is known of them stays in the processor's cache while
+/// columns are made of it.
+const GROUP: usize = 1_024;
+
 /// Evaluates people as they change and as time passes. `next_due` is kept at the next instant at
 /// which time alone can change a segment.
 pub fn evaluate<'scope>(
@@ -78,8 +91,8 @@ pub fn evaluate<'scope>(
         messages = messages.scope().concatenate([messages, ranked, borders]);
     }
     let standings = Standings::new(Arc::clone(plan), SharedCounts::clone(&counts));
-    let apply = move |standings: &mut Standings, batch, evaluated: &mut Vec<Rc<Evaluated>>| {
-        evaluated.extend(standings.apply(batch).map(Rc::new));
+    let apply = move |standings: &mut Standings, batch, evaluated: &mut Batch<Rc<Evaluated>>| {
+        evaluated.extend(standings.apply(batch).into_iter().map(Rc::new));
         next_due.set(standings.due.next());
     };
     keeping(messages, Pipeline, "Segments", &counts, standings, apply)
@@ -135,15 +148,15 @@ impl Standings {
         }
     }
 
-    fn apply(&mut self, batch: Batch<Message>) -> Option<Evaluated> {
+    fn apply(&mut self, batch: Batch<Message>) -> Vec<Evaluated> {
         let mut touched = HashSet::new();
         let mut gone = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
-        let look: Look<Self, Message> = |standings, message| match message {
-            Message::Person(person) => standings.find(&person.seat),
-            Message::Ranked(_) | Message::Border(_) | Message::Now(_) => 0,
-        };
-        look_ahead(batch, self, &[look], |standings, message| match message {
+        let looks: [Look<Self, Message>; 2] = [
+            |standings, message| message.seat().map_or(0, |seat| standings.find(seat)),
+            |standings, message| message.seat().map_or(0, |seat| standings.read(seat)),
+        ];
+        look_ahead(batch, self, &looks, |standings, message| match message {
             Message::Now(now) => standings.now = standings.now.max(now),
             Message::Ranked(of_person) => ranked.push(of_person),
             Message::Border(border) => borders.push(border),
@@ -165,12 +178,20 @@ impl Standings {
             }
         });
         touched.extend(self.scores.apply(ranked, borders));
-        if touched.is_empty() && gone.is_empty() {
-            return None;
+        let touched: Vec<Seat> = touched.into_iter().collect();
+        let mut groups: Vec<&[Seat]> = touched.chunks(GROUP).collect();
+        if groups.is_empty() && !gone.is_empty() {
+            groups.push(&[]);
         }
+        let evaluated = groups.into_iter().map(|group| self.evaluate(group, gone.split_off(0)));
+        let evaluated = evaluated.collect();
+        self.forget_instants();
+        evaluated
+    }
+
+    fn evaluate(&mut self, touched: &[Seat], gone: Vec<Seat>) -> Evaluated {
         let mut people = Vec::with_capacity(touched.len());
-        let touched: Batch<_> = touched.into_iter().collect();
-        look_ahead(touched, self, &[Self::find, Self::read], |standings, seat| {
+        look_ahead(touched.to_vec(), self, &[Self::find, Self::read], |standings, seat| {
             let standing = standings.people.get(seat).expect("who is touched is there");
             people.push((seat, standing.state.clone()));
         });
@@ -183,8 +204,7 @@ impl Standings {
                 next.inspect(|next| self.due.push(*next, *seat));
             }
         }
-        self.forget_instants();
-        Some(Evaluated { people, columns, gone })
+        Evaluated { people, columns, gone }
     }
 
     fn find(&self, seat: &Seat) -> usize {

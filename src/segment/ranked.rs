@@ -52,7 +52,7 @@ impl RankedValues {
     }
 
     /// A batch names a person once.
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Person>, ranked: &mut Vec<Ranked>) {
+    pub fn apply(&mut self, batch: impl IntoIterator<Item = Person>, ranked: &mut Batch<Ranked>) {
         let mut present: Vec<(Seat, PersonState)> = Vec::new();
         for Person { seat, state } in batch {
             match state {
@@ -92,7 +92,7 @@ impl Holds for RankedValues {
 }
 
 /// What is not there is null.
-fn tell(seat: Seat, before: &[Option<Datum>], after: &[Option<Datum>], ranked: &mut Vec<Ranked>) {
+fn tell(seat: Seat, before: &[Option<Datum>], after: &[Option<Datum>], ranked: &mut Batch<Ranked>) {
     for rank in 0..before.len().max(after.len()) {
         let of = |values: &[Option<Datum>]| values.get(rank).cloned().flatten();
         let (before, after) = (of(before), of(after));

@@ -122,6 +122,7 @@ impl Holds for Scores {
 mod tests {
     use super::super::borders::{Borders, Population};
     use super::*;
+    use crate::batch::Batch;
     use hashbrown::HashMap;
     use proptest::prelude::*;
 
@@ -167,9 +168,9 @@ mod tests {
                         ranked.push(Ranked { seat, rank, before, after });
                     }
                 }
-                let mut moved = Vec::new();
+                let mut moved = Batch::default();
                 borders.apply(ranked.iter().cloned().flat_map(Ranked::held), &mut moved);
-                let told = scores.apply(ranked, moved);
+                let told = scores.apply(ranked, moved.into_iter().collect());
                 let all: Vec<i64> = values.values().copied().collect();
                 for (rank, bins) in BINS.into_iter().enumerate() {
                     for person in 0..30 {

@@ -76,12 +76,12 @@ impl Conflicts {
                         let limit = of.at_most.unwrap_or_default();
                         write!(json, ",\"limit\":{limit}").expect("to a string");
                     }
-                    Rule::Different { one, other } => {
+                    Rule::Different(pair) => {
                         field(&mut json, "rule", "different");
                         json.push_str(",\"decided\":[");
-                        write_text(&name(one), &mut json);
+                        write_text(&name(&pair[0]), &mut json);
                         json.push(',');
-                        write_text(&name(other), &mut json);
+                        write_text(&name(&pair[1]), &mut json);
                         json.push(']');
                     }
                 }
@@ -159,9 +159,13 @@ impl SingleSources {
         SingleSources { conflicts, known: Seats::default() }
     }
 
-    pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {
+    pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Batch<Message>) {
         let people: Batch<_> = evaluated.people.iter().collect();
-        let look: Look<Self, &(Seat, PersonState)> = |all, (seat, _)| all.known.look(*seat);
+        let look: Look<Self, &(Seat, PersonState)> = |all, (seat, state)| {
+            let presence = all.conflicts.plan.presence.iter();
+            let read = presence.filter(|(_, of)| state.aggregates[usize::from(*of)].is_some());
+            all.known.look(*seat) + read.count()
+        };
         look_ahead(people, self, &[look], |all, (seat, state)| {
             let now = all.only_source(state).map(|source| (state.id, source));
             let before = match now {

@@ -85,7 +85,7 @@ pub fn publish<'scope>(
     });
     let conflicts =
         inputs.conflicts.map(|changes| changes.flat_map(move |change| conflicts.messages(change)));
-    let render = |renderer: &mut Renderer, batch: Batch<_>, messages: &mut Vec<Message>| {
+    let render = |renderer: &mut Renderer, batch: Batch<_>, messages: &mut Batch<Message>| {
         batch.iter().for_each(|evaluated: &Rc<_>| renderer.render(evaluated, messages));
     };
     let people = keeping(inputs.people, Pipeline, "Render", &counts, renderer, render);

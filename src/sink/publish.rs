@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::json::write_text;
 use super::message::{Digest, Message, Outputs, Record, Value};
+use crate::batch::Batch;
 use crate::held::drained;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
@@ -87,8 +88,12 @@ impl Publisher {
         Publisher { plan, now: 0, changes: Changes::default(), counts }
     }
 
-    pub fn publish(&mut self, batch: impl IntoIterator<Item = Message>, records: &mut Vec<Record>) {
-        let first = records.len();
+    /// Makes a tick's records, of which there are none yet.
+    pub fn publish(
+        &mut self,
+        batch: impl IntoIterator<Item = Message>,
+        records: &mut Batch<Record>,
+    ) {
         let mut changes = std::mem::take(&mut self.changes);
         batch.into_iter().for_each(|message| changes.learn(message));
         self.now = self.now.max(changes.now);
@@ -119,7 +124,7 @@ impl Publisher {
         }
         self.changes = changes;
         let mut counts = self.counts.borrow_mut();
-        for record in &records[first..] {
+        for record in records.iter() {
             counts.outputs[record.output as usize] += 1;
         }
     }
@@ -177,7 +182,7 @@ impl Publisher {
         outputs: Outputs,
         belonging: &Belonging,
         at: &str,
-        records: &mut Vec<Record>,
+        records: &mut Batch<Record>,
     ) {
         let (kind, text) = (&self.plan.identifiers[belonging.kind as usize].name, &belonging.text);
         let key = [kind.as_str(), ":", text].concat();

@@ -16,6 +16,9 @@ use crate::seats::{Seat, Seats};
 use crate::segment::{Evaluated, value_or_null};
 use crate::spec::plan::{Output, Plan, Publish};
 
+/// Somebody in a row of the columns.
+type Row<'a> = (usize, &'a (Seat, PersonState));
+
 /// One worker's share of the people, as published.
 pub struct Renderer {
     plan: Arc<Plan>,
@@ -74,7 +77,7 @@ impl Renderer {
         }
     }
 
-    pub fn render(&mut self, evaluated: &Evaluated, messages: &mut Vec<Message>) {
+    pub fn render(&mut self, evaluated: &Evaluated, messages: &mut Batch<Message>) {
         let Evaluated { people, columns, gone } = evaluated;
         for seat in gone {
             if let Some(before) = self.people.remove(*seat) {
@@ -100,9 +103,14 @@ impl Renderer {
             .collect();
         let (mut profiles, mut bytes) = (0, 0);
         let rows: Batch<_> = people.iter().enumerate().collect();
-        let look: Look<Self, (usize, &(Seat, PersonState))> =
-            |renderer, (_, (seat, _))| renderer.people.look(*seat);
-        look_ahead(rows, self, &[look], |renderer, (row, (seat, state))| {
+        let looks: [Look<Self, Row>; 2] = [
+            |renderer, (_, (seat, state))| {
+                renderer.people.look(*seat)
+                    + state.identifiers.first().map_or(0, |(kind, _)| usize::from(*kind))
+            },
+            |_, (_, (_, state))| state.identifiers.iter().map(|(_, text)| text.len()).sum(),
+        ];
+        look_ahead(rows, self, &looks, |renderer, (row, (seat, state))| {
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
                 if segment.is_valid(row) && segment.value(row) {
@@ -139,7 +147,7 @@ impl Renderer {
         &self,
         before: Option<Published>,
         after: Option<(&Published, SmallVec<[Option<Value>; 2]>)>,
-        messages: &mut Vec<Message>,
+        messages: &mut Batch<Message>,
     ) {
         let id_before = before.as_ref().map(|before| before.id);
         let id_after = after.as_ref().map(|(after, _)| after.id);
@@ -184,7 +192,7 @@ impl Renderer {
         bits_before: &Bits,
         id_after: Option<IdentifierHash>,
         bits_after: &Bits,
-        messages: &mut Vec<Message>,
+        messages: &mut Batch<Message>,
     ) {
         let is_in = |bits: &Bits, segment: usize| {
             bits.get(segment / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)

@@ -37,7 +37,7 @@ impl Asking {
         let links = chain.clone().unwrap_or_default();
         let mut bonds = links.clone();
         for link in &links {
-            if let Some(Withheld::By(Rule::Different { .. })) = link.withheld {
+            if let Some(Withheld::By(Rule::Different(_))) = link.withheld {
                 bonds.extend(self.apart(link.one.hash, link.other.hash));
             }
         }

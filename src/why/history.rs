@@ -8,6 +8,7 @@ use std::thread;
 
 use hashbrown::HashMap;
 
+use crate::batch::Batch;
 use crate::decode::admit::{Admission, RowChange};
 use crate::decode::stages::Stages;
 use crate::decode::{Decoded, Decoder};
@@ -82,7 +83,7 @@ pub fn changes(
     plan: &Arc<Plan>,
     clock: Clock,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
-    mut change: impl FnMut(&Row, Vec<RowChange>),
+    mut change: impl FnMut(&Row, Batch<RowChange>),
 ) -> Result<Reading, SourceError> {
     let mut reading = Reading::start(plan, clock)?;
     let mut admission = Admission::new(plan);
@@ -90,7 +91,7 @@ pub fn changes(
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
     let mut joining: HashMap<Id, Row> = HashMap::new();
     while let Some((_, decoded)) = reading.next()? {
-        let mut changes = Vec::new();
+        let mut changes = Batch::default();
         for row in decoded.rows {
             if joins[usize::from(row.source)] {
                 joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
@@ -98,7 +99,7 @@ pub fn changes(
                 continue;
             }
             let row = Row { body: row.body.as_deref().and_then(&keep), ..row };
-            let mut changes = Vec::new();
+            let mut changes = Batch::default();
             admission.admit(row.clone(), reading.now, &mut changes);
             change(&row, changes);
         }
@@ -107,7 +108,7 @@ pub fn changes(
             let row = &joining[&(of.source, of.position)];
             if let Some(body) = keep(&told.body) {
                 told.body = body;
-                change(row, vec![told]);
+                change(row, vec![told].into());
             }
         }
     }

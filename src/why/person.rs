@@ -215,8 +215,8 @@ impl Asking {
                 );
                 ("at_most", reason)
             }
-            Withheld::By(Rule::Different { one, other }) => {
-                let (one, other) = (self.spoken(one), self.spoken(other));
+            Withheld::By(Rule::Different(pair)) => {
+                let [one, other] = [0, 1].map(|end: usize| self.spoken(&pair[end]));
                 let reason = format!("a decision says that {one} and {other} are different people");
                 ("different", reason)
             }

@@ -11,6 +11,7 @@ use smallvec::smallvec;
 use super::super::accounts::{Accounts, Posting};
 use super::super::people::{Arrival, Change, People, Person, PersonState};
 use super::naive;
+use crate::batch::Batch;
 use crate::columns;
 use crate::held::Holds;
 use crate::identity::{Belongs, Component, Named};
@@ -214,7 +215,7 @@ impl World {
     }
 
     fn post(&mut self, postings: Vec<Posting>) {
-        let (mut transfers, mut changes) = (Vec::new(), Vec::new());
+        let (mut transfers, mut changes) = (Batch::default(), Batch::default());
         self.accounts.apply(postings.into(), &mut transfers);
         let mut arrivals = vec![Arrival::Now(0, self.now)];
         arrivals.extend(transfers.into_iter().map(Arrival::Transfer));
