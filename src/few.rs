@@ -213,6 +213,12 @@ impl Count for i64 {
     }
 }
 
+impl Count for i32 {
+    fn plus(self, diff: i64) -> Self {
+        self + diff as i32
+    }
+}
+
 impl Count for u32 {
     fn plus(self, diff: i64) -> Self {
         self.wrapping_add_signed(diff as i32)

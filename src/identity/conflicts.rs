@@ -3,14 +3,12 @@
 use arcstr::ArcStr;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::guards::Rule;
 use crate::batch::{Batch, look_ahead};
-use crate::decode::admit::RowChange;
 use crate::few::{FewMap, FewWithin};
 use crate::held::Holds;
-use crate::row::{Identifier, IdentifierHash, Verdict};
+use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::{Kind, Plan};
 use crate::table::Table;
 
@@ -40,32 +38,19 @@ pub struct ConflictChange {
     pub diff: i8,
 }
 
-/// What a row says of its most trusted identifier.
+/// A source began (`stands`) or ceased to say of an identifier that another one is the same person's: some
+/// row of it has the two, the first one as its most trusted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Statement {
-    about: Identifier,
-    source: u16,
-    says: SmallVec<[Identifier; 2]>,
-    diff: i8,
+    pub about: Identifier,
+    pub source: u16,
+    pub says: Identifier,
+    pub stands: bool,
 }
 
 impl Statement {
     pub fn route(&self) -> u64 {
         self.about.hash.0 as u64
-    }
-
-    pub fn of(row: &RowChange) -> Option<Self> {
-        let RowChange { source, diff, body, .. } = row;
-        let (about, says) = body.identifiers.split_first()?;
-        if *diff == 0 || body.verdict != Verdict::Together || says.is_empty() {
-            return None;
-        }
-        Some(Statement {
-            about: about.clone(),
-            source: *source,
-            says: says.iter().cloned().collect(),
-            diff: *diff,
-        })
     }
 }
 
@@ -75,8 +60,8 @@ type Word = (u8, u16, IdentifierHash);
 /// What sources say of one identifier.
 #[derive(Default)]
 struct Said {
-    /// By type and source, the identifiers that its rows name, with how many rows.
-    rows: FewWithin<Word, (ArcStr, i32), 1>,
+    /// By type and source, the identifiers that its rows name.
+    words: FewWithin<Word, ArcStr, 1>,
     /// How many identifiers of a type each source names.
     named: FewWithin<(u8, u16), u32, 2>,
     /// How many identifiers of a type two sources both name, the lesser source first.
@@ -99,26 +84,24 @@ impl Statements {
     }
 
     pub fn apply(&mut self, batch: Batch<Statement>, changes: &mut Batch<ConflictChange>) {
-        // Of whom some source began or ceased to name an identifier.
         let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
         let look = |statements: &Self, Statement { about, .. }: &Statement| {
-            statements.said.get(&about.hash).map_or(0, |said| said.rows.len() + said.named.len())
+            statements.said.get(&about.hash).map_or(0, |said| said.words.len() + said.named.len())
         };
-        look_ahead(batch, self, &[look], |statements, Statement { about, source, says, diff }| {
-            let said = statements.said.entry(about.hash).or_default();
-            let sources = statements.records.len() as u16;
-            let mut moved = false;
-            for identifier in &says {
-                moved |= said.add(identifier, source, sources, i32::from(diff));
-            }
-            if moved || said.rows.is_empty() {
+        look_ahead(
+            batch,
+            self,
+            &[look],
+            |statements, Statement { about, source, says, stands }| {
+                let said = statements.said.entry(about.hash).or_default();
+                said.set(&says, source, statements.records.len() as u16, stands);
                 touched.insert(about.hash, about);
-            }
-        });
+            },
+        );
         for (hash, about) in touched {
             let said = &self.said[&hash];
             let after = said.disagreements(&self.records, &about);
-            if said.rows.is_empty() {
+            if said.words.is_empty() {
                 self.said.remove(&hash);
             }
             let before = match after.is_empty() {
@@ -147,22 +130,11 @@ impl Holds for Statements {
 }
 
 impl Said {
-    /// Counts a row's word. Whether the source names the identifier now and did not, or the other way
-    /// round. Rows of a tick come in any order, so a count may be below zero for a moment.
-    fn add(&mut self, identifier: &Identifier, source: u16, sources: u16, diff: i32) -> bool {
+    /// Notes whether a source names an identifier.
+    fn set(&mut self, identifier: &Identifier, source: u16, sources: u16, stands: bool) {
         let Identifier { hash, kind, text } = identifier;
-        let key = (*kind, source, *hash);
-        let (_, rows) = self.rows.get_or_insert_with(key, || (ArcStr::clone(text), 0));
-        let was_named = *rows > 0;
-        *rows += diff;
-        let is_named = *rows > 0;
-        if *rows == 0 {
-            self.rows.remove(&key);
-        }
-        if was_named == is_named {
-            return false;
-        }
-        let one = if is_named { 1 } else { -1 };
+        self.words.set((*kind, source, *hash), stands.then(|| text.clone()));
+        let one = if stands { 1 } else { -1 };
         self.named.count((*kind, source), one);
         for other in (0..sources).filter(|other| *other != source) {
             if self.names(*kind, other, *hash) {
@@ -170,11 +142,10 @@ impl Said {
                 self.in_common.count(pair, one);
             }
         }
-        true
     }
 
     fn names(&self, kind: u8, source: u16, hash: IdentifierHash) -> bool {
-        self.rows.get(&(kind, source, hash)).is_some_and(|(_, rows)| *rows > 0)
+        self.words.get(&(kind, source, hash)).is_some()
     }
 
     /// Where a source of records and another one name identifiers of one type, but none in common.
@@ -203,12 +174,9 @@ impl Said {
     }
 
     fn all_named(&self, kind: u8, source: u16) -> Vec<Identifier> {
-        let named = self
-            .rows
-            .iter()
-            .filter(|((of, by, _), (_, rows))| (*of, *by) == (kind, source) && *rows > 0);
+        let named = self.words.iter().filter(|((of, by, _), _)| (*of, *by) == (kind, source));
         let mut named: Vec<Identifier> = named
-            .map(|((_, _, hash), (text, _))| Identifier { hash: *hash, kind, text: text.clone() })
+            .map(|((_, _, hash), text)| Identifier { hash: *hash, kind, text: text.clone() })
             .collect();
         named.sort_unstable();
         named

@@ -53,7 +53,7 @@ use directory::{Directory, Found, Moved};
 use guards::Guards;
 use joins::{Joins, Order};
 use known::{Carried, KnownIdentifiers};
-use links::{CarriedLink, SupportedLinks};
+use links::{CarriedLink, SupportedLinks, Told};
 use shared::{CountingGates, Passed, Shared, ToldGates};
 
 /// What is known of an identifier after a tick in which that changed.
@@ -101,6 +101,7 @@ pub fn identify<'scope>(
     counts: &SharedCounts,
 ) -> Identified<'scope> {
     let guards = Guards::new(plan);
+    let publishes = plan.publishes(Publish::Conflicts);
     let named = keeping(
         rows.clone().flat_map(known::carried),
         Exchange::new(|carried: &Carried| carried.identifier.hash.0 as u64),
@@ -110,18 +111,22 @@ pub fn identify<'scope>(
         KnownIdentifiers::apply,
     );
     let links = keeping(
-        rows.clone().flat_map(links::links),
+        rows.flat_map(links::links),
         Exchange::new(CarriedLink::route),
         "Supported links",
         counts,
-        SupportedLinks::new(guards.exist()),
+        SupportedLinks::new(guards.exist(), publishes),
         SupportedLinks::apply,
     );
+    let (links, statements) = parted(links, |told| match told {
+        Told::Link(change) => Ok(change),
+        Told::Statement(statement) => Err(statement),
+    });
     let (links, shared) = pass_gates(plan, links, counts);
     let (belongs, withheld) = connect(guards, links, counts);
-    let conflicts = plan.publishes(Publish::Conflicts).then(|| {
+    let conflicts = publishes.then(|| {
         let disagreements = keeping(
-            rows.flat_map(|row| Statement::of(&row)),
+            statements,
             Exchange::new(Statement::route),
             "Statements",
             counts,

@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use super::graph::{Graph, Node};
 use super::guards::{Admitted, Guards, Rule, admit};
 use super::known::{KnownIdentifiers, carried};
-use super::links::{Bond, LinkChange, Pair, SupportedLinks, links};
+use super::links::{Bond, LinkChange, Pair, SupportedLinks, Told, links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
 use crate::batch::Batch;
 use crate::decode::admit::RowChange;
@@ -37,7 +37,7 @@ impl Gathering {
     pub fn new(plan: &Plan) -> Self {
         let guards = Guards::new(plan);
         Gathering {
-            supported: SupportedLinks::new(guards.exist()),
+            supported: SupportedLinks::new(guards.exist(), false),
             guards,
             limits: limits(plan),
             dated: plan.sources.iter().map(Source::is_dated).collect(),
@@ -63,6 +63,7 @@ impl Gathering {
         }
         self.supported.apply(rows.into_iter().flat_map(links).collect(), &mut changes);
         for change in changes {
+            let Told::Link(change) = change else { continue };
             let pair = (change.one.hash, change.other.hash);
             match change.bond {
                 Some(_) => drop(self.links.insert(pair, change)),
