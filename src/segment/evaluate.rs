@@ -1,5 +1,6 @@
 //! The evaluation of attributes and segments over many people at once.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,16 +17,26 @@ use super::sight::Sight;
 use crate::columns;
 use crate::metrics::SharedCounts;
 use crate::profile::PersonState;
+use crate::row::Datum;
 use crate::seats::Seat;
 use crate::spec::plan::{Plan, Rank, Step};
 use crate::spec::sql::Expression;
 use crate::time::Micros;
+
+/// How many people are evaluated at once: what is known of them stays in the processor's cache while
+/// columns are made of it.
+pub const GROUP: usize = 1_024;
+
+/// How many bytes the processor fetches at once.
+const LINE: usize = 64;
 
 pub struct Evaluator {
     plan: Arc<Plan>,
     sight: Sight,
     /// The first columns of the profile's schema, by how many.
     prefixes: Vec<SchemaRef>,
+    /// Of the aggregates in sight one in each line of the processor's cache.
+    ahead: Vec<usize>,
     counts: SharedCounts,
 }
 
@@ -33,7 +44,11 @@ impl Evaluator {
     pub fn new(plan: Arc<Plan>, sight: Sight, counts: SharedCounts) -> Self {
         let fields = plan.profile_schema.fields();
         let prefix = |length| Arc::new(Schema::new(Fields::from(&fields[..length])));
-        Evaluator { prefixes: (0..=fields.len()).map(prefix).collect(), plan, sight, counts }
+        let prefixes = (0..=fields.len()).map(prefix).collect();
+        let in_sight = |index: &usize| sight.aggregates[*index];
+        let mut ahead: Vec<usize> = (0..sight.aggregates.len()).filter(in_sight).collect();
+        ahead.dedup_by_key(|index| *index * size_of::<Option<Datum>>() / LINE);
+        Evaluator { prefixes, plan, sight, ahead, counts }
     }
 
     /// One row a person, the columns those of the profile's schema.
@@ -124,8 +139,17 @@ impl Evaluator {
         RecordBatch::try_new(schema, columns).expect("columns are of the types of the plan")
     }
 
+    /// Reads what columns are about to be made of: see `batch::look_ahead`.
+    fn read_ahead(&self, people: &[(Seat, PersonState)]) {
+        let read = |(_, state): &(Seat, PersonState)| {
+            self.ahead.iter().filter(|index| state.aggregates[**index].is_some()).count()
+        };
+        black_box(people.iter().map(read).sum::<usize>());
+    }
+
     fn aggregates(&self, people: &[(Seat, PersonState)]) -> RecordBatch {
         let schema = &self.plan.aggregate_schema;
+        self.read_ahead(people);
         let column = |(index, field): (usize, &Arc<Field>)| {
             if !self.sight.aggregates[index] {
                 return null(field, people);

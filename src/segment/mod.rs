@@ -36,8 +36,8 @@ use crate::spec::plan::Plan;
 use crate::time::Micros;
 
 use borders::{Border, Borders, Held};
-use evaluate::Evaluator;
 pub use evaluate::value_or_null;
+use evaluate::{Evaluator, GROUP};
 use ranked::{Ranked, RankedValues};
 use scores::Scores;
 use sight::Sight;
@@ -70,10 +70,6 @@ impl Message {
         }
     }
 }
-
-/// How many people are evaluated at once: what is known of them stays in the processor's cache while
-/// columns are made of it.
-const GROUP: usize = 1_024;
 
 /// Evaluates people as they change and as time passes. `next_due` is kept at the next instant at
 /// which time alone can change a segment.

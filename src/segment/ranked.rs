@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::borders::Held;
-use super::evaluate::Evaluator;
+use super::evaluate::{Evaluator, GROUP};
 use super::sight::Sight;
 use crate::batch::{Batch, look_ahead};
 use crate::columns;
@@ -64,14 +64,15 @@ impl RankedValues {
                 }
             }
         }
-        if present.is_empty() {
-            return;
-        }
-        let values = self.evaluator.ranked(&present, &self.counts);
+        present.chunks(GROUP).for_each(|people| self.rank(people, ranked));
+    }
+
+    fn rank(&mut self, people: &[(Seat, PersonState)], ranked: &mut Batch<Ranked>) {
+        let values = self.evaluator.ranked(people, &self.counts);
         let look = |ranked: &Self, (_, seat): &(usize, Seat)| {
             ranked.people.get(*seat).map_or(0, |values| values.iter().flatten().count())
         };
-        let rows: Batch<_> = present.iter().map(|(seat, _)| *seat).enumerate().collect();
+        let rows: Batch<_> = people.iter().map(|(seat, _)| *seat).enumerate().collect();
         look_ahead(rows, self, &[look], |known, (row, seat)| {
             let after: SmallVec<[Option<Datum>; 4]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();

@@ -141,10 +141,13 @@ fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {
     json.push(']');
 }
 
+/// A person, and the source that knows them.
+type Known = (IdentifierHash, u16);
+
 /// Which people one source alone knows: one worker's share.
 pub struct SingleSources {
     conflicts: Conflicts,
-    known: Seats<(IdentifierHash, u16)>,
+    known: Seats<Known>,
 }
 
 impl Holds for SingleSources {
@@ -172,14 +175,11 @@ impl SingleSources {
                 Some(now) => all.known.insert(*seat, now),
                 None => all.known.remove(*seat),
             };
-            if before != now {
-                messages.extend(before.into_iter().flat_map(|before| all.entries(before, -1)));
-                messages.extend(now.into_iter().flat_map(|now| all.entries(now, 1)));
-            }
+            all.tell(before, now, messages);
         });
         for seat in &evaluated.gone {
             let before = self.known.remove(*seat);
-            messages.extend(before.into_iter().flat_map(|before| self.entries(before, -1)));
+            self.tell(before, None, messages);
         }
     }
 
@@ -194,10 +194,20 @@ impl SingleSources {
         sources.next().is_none().then_some(*source)
     }
 
-    fn entries(&self, (person, source): (IdentifierHash, u16), diff: i8) -> Vec<Message> {
-        let person = person.person_id();
-        let mut json = format!("{{\"conflict\":\"single_source\",\"person\":\"{person}\"");
-        field(&mut json, "source", &self.conflicts.plan.sources[usize::from(source)].name);
-        self.conflicts.entries(format!("single_source/{person}"), json, diff)
+    /// Says whom one source alone knew and knows, where that differs.
+    fn tell(&self, before: Option<Known>, now: Option<Known>, messages: &mut Batch<Message>) {
+        if before == now {
+            return;
+        }
+        let Conflicts { outputs, router, .. } = &self.conflicts;
+        for output in outputs {
+            let mut message = |person: IdentifierHash, before, after| {
+                let route = router.route(*output, person.0);
+                let output = *output;
+                messages.push(Message::SingleSource { route, output, person, before, after });
+            };
+            before.inspect(|(person, source)| message(*person, Some(*source), None));
+            now.inspect(|(person, source)| message(*person, None, Some(*source)));
+        }
     }
 }

@@ -46,6 +46,14 @@ pub enum Message {
         before: bool,
         after: bool,
     },
+    /// That one source alone knows a person.
+    SingleSource {
+        route: u64,
+        output: u16,
+        person: IdentifierHash,
+        before: Option<u16>,
+        after: Option<u16>,
+    },
     /// For the outputs of one way of routing.
     Belonging {
         route: u64,
@@ -101,6 +109,7 @@ impl Message {
         match self {
             Message::Profile { route, .. }
             | Message::Segment { route, .. }
+            | Message::SingleSource { route, .. }
             | Message::Belonging { route, .. }
             | Message::Reject { route, .. }
             | Message::Entry { route, .. }

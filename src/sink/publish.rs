@@ -30,6 +30,7 @@ fn learn(turn: &mut Turn, before: Option<Digest>, after: Option<Value>) {
 struct Changes {
     profiles: HashMap<(u16, IdentifierHash), Turn>,
     segments: BTreeMap<(u16, u16, IdentifierHash), (bool, bool)>,
+    single_sources: HashMap<(u16, IdentifierHash), (Option<u16>, Option<u16>)>,
     belongings: HashMap<IdentifierHash, (Outputs, Belonging)>,
     rejects: Vec<(u16, u16, String)>,
     entries: HashMap<(u16, String), Turn>,
@@ -47,6 +48,11 @@ impl Changes {
                 let turn = self.segments.entry((output, segment, person)).or_default();
                 turn.0 |= before;
                 turn.1 |= after;
+            }
+            Message::SingleSource { output, person, before, after, .. } => {
+                let turn = self.single_sources.entry((output, person)).or_default();
+                turn.0 = turn.0.or(before);
+                turn.1 = turn.1.or(after);
             }
             Message::Belonging { outputs, belonging, .. } => self.learn_whose(outputs, belonging),
             Message::Reject { output, source, value, .. } => {
@@ -105,6 +111,11 @@ impl Publisher {
         for ((output, segment, person), (before, after)) in std::mem::take(&mut changes.segments) {
             if before != after {
                 records.push(self.segment(output, segment, person, after, &at));
+            }
+        }
+        for ((output, person), (before, after)) in drained(&mut changes.single_sources) {
+            if before != after {
+                records.push(self.single_source(output, person, after, &at));
             }
         }
         for (_, (outputs, belonging)) in drained(&mut changes.belongings) {
@@ -175,6 +186,29 @@ impl Publisher {
         value.push('"');
         value.push_str(at);
         Record { output, key, value: Some(value), merged_into: None }
+    }
+
+    fn single_source(
+        &self,
+        output: u16,
+        person: IdentifierHash,
+        source: Option<u16>,
+        at: &str,
+    ) -> Record {
+        let mut key = String::with_capacity(48);
+        key.push_str("single_source/");
+        person.write_person_id(&mut key);
+        let value = source.map(|source| {
+            let name = &self.plan.sources[usize::from(source)].name;
+            let mut value = String::with_capacity(name.len() + 96 + at.len());
+            value.push_str("{\"conflict\":\"single_source\",\"person\":\"");
+            person.write_person_id(&mut value);
+            value.push_str("\",\"source\":");
+            write_text(name, &mut value);
+            value.push_str(at);
+            value
+        });
+        Record { output, key, value, merged_into: None }
     }
 
     fn identity(

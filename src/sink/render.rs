@@ -23,6 +23,7 @@ type Row<'a> = (usize, &'a (Seat, PersonState));
 pub struct Renderer {
     plan: Arc<Plan>,
     router: Router,
+    names: Names,
     /// Indexes of the outputs of profiles and of segments.
     profiles: Vec<u16>,
     segments: Vec<u16>,
@@ -32,6 +33,28 @@ pub struct Renderer {
     /// Bytes that a profile mostly takes.
     room: usize,
     counts: SharedCounts,
+}
+
+/// Names as JSON: each is written for everybody.
+struct Names {
+    identifiers: Vec<String>,
+    attributes: Vec<String>,
+    segments: Vec<String>,
+}
+
+impl Names {
+    fn new(plan: &Plan) -> Self {
+        let quoted = |name: &String| {
+            let mut json = String::new();
+            write_text(name, &mut json);
+            json
+        };
+        Names {
+            identifiers: plan.identifiers.iter().map(|of| quoted(&of.name)).collect(),
+            attributes: plan.attributes.iter().map(|of| quoted(&of.name)).collect(),
+            segments: plan.segments.iter().map(|of| quoted(&of.name)).collect(),
+        }
+    }
 }
 
 impl Holds for Renderer {
@@ -67,6 +90,7 @@ impl Renderer {
         segments_by_name.sort_by_key(|index| &plan.segments[*index].name);
         Renderer {
             router: Router::new(&plan, local),
+            names: Names::new(&plan),
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
@@ -248,7 +272,7 @@ impl Renderer {
         for (of, text) in state.identifiers.iter() {
             if kind != Some(*of) {
                 json.push_str(if kind.is_some() { "]," } else { "" });
-                write_text(&self.plan.identifiers[*of as usize].name, &mut json);
+                json.push_str(&self.names.identifiers[*of as usize]);
                 json.push_str(":[");
                 kind = Some(*of);
             } else {
@@ -257,21 +281,19 @@ impl Renderer {
             write_text(text, &mut json);
         }
         json.push_str("]},\"attributes\":{");
-        for (index, attribute) in output.attributes.iter().enumerate() {
-            let attribute = &self.plan.attributes[*attribute];
-            if index > 0 {
-                json.push(',');
-            }
-            write_text(&attribute.name, &mut json);
+        for (place, index) in output.attributes.iter().enumerate() {
+            json.push_str(if place > 0 { "," } else { "" });
+            json.push_str(&self.names.attributes[*index]);
             json.push(':');
-            write_value(columns.column(attribute.column), row, &mut json);
+            let column = self.plan.attributes[*index].column;
+            write_value(columns.column(column), row, &mut json);
         }
         json.push_str("},\"segments\":[");
         let mut first = true;
         for index in &self.segments_by_name {
             if segments[index / 64] >> (index % 64) & 1 == 1 {
                 json.push_str(if first { "" } else { "," });
-                write_text(&self.plan.segments[*index].name, &mut json);
+                json.push_str(&self.names.segments[*index]);
                 first = false;
             }
         }
