@@ -666,4 +666,10 @@ fn beside_the_answer_stands_what_the_outputs_say() {
          have come so far, have another clock, or have known rows that are gone\n"
     );
     assert!(told.ends_with(&end), "{told}");
+
+    std::fs::write(folder.path().join("out/profiles.ndjson"), "{}\n").expect("written");
+    let told = selfsame(&["why", "--spec", "shop.yaml", "--clock", NOW, "C1"]);
+    let end = "\npublished\n  not known: 'out/profiles.ndjson', line 1, is no record of a changelog: \
+               missing field `output` at line 1 column 2\n";
+    assert!(told.ends_with(end), "{told}");
 }

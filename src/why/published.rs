@@ -13,10 +13,10 @@ use super::lookup::Subject;
 use super::value::Value;
 use crate::row::Identifier;
 use crate::serve::{Changelog, Found, changelogs_of, lookup};
-use crate::spec::plan::Publish;
+use crate::spec::plan::{Output, Publish};
 
 /// What an output of profiles said last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct PublishedSaid {
     /// Who holds the identifier; null: nobody does.
     pub person: Option<String>,
@@ -24,6 +24,9 @@ pub struct PublishedSaid {
     pub at: Option<String>,
     /// How it differs from the answer: if by nothing, it says the same.
     pub differs: Vec<String>,
+    /// Why it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 /// A profile as the sink publishes it. A variant leaves attributes out.
@@ -37,8 +40,8 @@ pub(super) struct Profile {
 }
 
 /// What the outputs hold of somebody.
-pub(super) enum Published {
-    /// None of them holds profiles, or nothing was ever written.
+enum Published {
+    /// None of them holds everyone's profiles, or nothing was ever written.
     Nothing,
     /// They know no such person.
     Nobody,
@@ -48,19 +51,24 @@ pub(super) enum Published {
 }
 
 impl Asking {
-    pub(super) fn published(&self, identifier: &Identifier, person: &str) -> Published {
+    fn published(&self, identifier: &Identifier, person: &str) -> Published {
         let written = |changelog: &Changelog| match changelog {
             Changelog::File { path, .. } => path.exists(),
             Changelog::Topic { .. } => true,
         };
-        let changelogs: Vec<_> = changelogs_of(&self.plan).into_iter().filter(written).collect();
-        let are_known =
-            |publish| changelogs.iter().any(|changelog| changelog.publishing(publish).is_some());
-        if !are_known(Publish::Profiles) {
+        let changelogs = changelogs_of(&self.plan);
+        // Who is not in an output of some people may well be somebody.
+        let of_everyone = |(output, changelog): (&Output, &Changelog)| {
+            output.publish == Publish::Profiles && output.condition.is_none() && written(changelog)
+        };
+        if !self.plan.outputs.iter().zip(&changelogs).any(of_everyone) {
             return Published::Nothing;
         }
+        let changelogs: Vec<_> = changelogs.into_iter().filter(written).collect();
         // Whom an identifier belongs to, another output says.
-        let id = match are_known(Publish::Identities) {
+        let says_whose =
+            |changelog: &Changelog| changelog.publishing(Publish::Identities).is_some();
+        let id = match changelogs.iter().any(says_whose) {
             true => self.spoken(identifier),
             false => person.to_owned(),
         };
@@ -83,10 +91,12 @@ impl Asking {
         let id = subject.id.person_id();
         match self.published(&subject.identifier, &id) {
             Published::Nothing => None,
-            Published::Unread(reason) => Some(PublishedSaid::unread(reason)),
+            Published::Unread(reason) => {
+                Some(PublishedSaid { unread: Some(reason), ..PublishedSaid::default() })
+            }
             Published::Nobody => {
                 let differs = vec![format!("nobody is {}", self.spoken(&subject.identifier))];
-                Some(PublishedSaid { person: None, at: None, differs })
+                Some(PublishedSaid { differs, ..PublishedSaid::default() })
             }
             Published::Somebody(profile) => {
                 let mut differs = Vec::new();
@@ -95,15 +105,9 @@ impl Asking {
                 }
                 more(&profile, &mut differs);
                 let Profile { person, at, .. } = profile;
-                Some(PublishedSaid { person: Some(person), at: Some(at), differs })
+                Some(PublishedSaid { person: Some(person), at: Some(at), differs, unread: None })
             }
         }
-    }
-}
-
-impl PublishedSaid {
-    pub(super) fn unread(reason: String) -> Self {
-        PublishedSaid { person: None, at: None, differs: vec![reason] }
     }
 }
 

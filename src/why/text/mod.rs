@@ -97,7 +97,11 @@ fn published<'a>(
         return Ok(());
     }
     writeln!(f, "\npublished")?;
-    for PublishedSaid { at, differs, .. } in &said {
+    for PublishedSaid { at, differs, unread, .. } in &said {
+        if let Some(reason) = unread {
+            writeln!(f, "  not known: {reason}")?;
+            continue;
+        }
         let at = at.as_ref().map(|at| format!(", at {at}")).unwrap_or_default();
         match differs.as_slice() {
             [] => writeln!(f, "  the same{at}")?,
