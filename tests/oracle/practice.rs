@@ -287,6 +287,32 @@ fn two_whom_someone_keeps_apart_are_two_whatever_links_them() {
 }
 
 #[test]
+fn a_link_that_a_ruling_withholds_names_the_two_who_are_kept_apart_the_most_trusted_first() {
+    let ruled = |id: &str, other: &str| ruling(id, "email:y@x.org", other, "different");
+    let states = run(vec![
+        vec![
+            customer("a", 1, Some("x@x.org"), Some("phone")),
+            ("web", json!({"at": 2_000, "email": "y@x.org", "device": "d"})),
+            ruled("r", "device:phone"),
+            ruled("s", "email:x@x.org"),
+        ],
+        vec![("web", json!({"at": 3_000, "email": "x@x.org", "device": "d"}))],
+        vec![("rulings", json!({"id": "s", "gone": true}))],
+        vec![("rulings", json!({"id": "r", "gone": true}))],
+    ]);
+    let decided = |state: usize| {
+        let mut conflicts = states[state].of("conflicts");
+        let withheld = conflicts.find(|(key, _)| key.starts_with("withheld/"));
+        withheld.map(|(key, value)| (key.to_owned(), value["decided"].clone()))
+    };
+    let key = "withheld/email:x@x.org/device:d".to_owned();
+    assert_eq!(decided(0), None);
+    assert_eq!(decided(1), Some((key.clone(), json!(["email:x@x.org", "email:y@x.org"]))));
+    assert_eq!(decided(2), Some((key, json!(["email:y@x.org", "device:phone"]))));
+    assert_eq!(decided(3), None);
+}
+
+#[test]
 fn a_ruling_must_name_two_identifiers_and_a_verdict() {
     let states = run(vec![
         vec![ruling("a", "email:one@x.org", "email:two@x.org", "maybe")],
