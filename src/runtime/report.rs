@@ -73,12 +73,13 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
     let rows: u64 = counts.sources.iter().map(|source| source.rows).sum();
     let seconds = took.as_secs_f64();
     let rate = rows as f64 / seconds.max(1e-3);
+    let digits = if seconds < 1.0 { 2 } else { 1 };
     let mut line = |line: std::fmt::Arguments<'_>| {
         text.write_fmt(line).expect("to a string");
         text.push('\n');
     };
     line(format_args!(
-        "{}: {} rows in {seconds:.1} s ({} a second)",
+        "{}: {} rows in {seconds:.digits$} s ({} a second)",
         plan.name,
         grouped(rows as i64),
         grouped(rate as i64)
