@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::choices::Choices;
 use super::identity::Identity;
 use super::quoted;
-use super::sources::Source;
+use super::sources::{DERIVED, Source};
 use super::sql::{self, Column, Of, Typed};
 
 const WINDOWS: [&str; 16] = [
@@ -111,7 +111,13 @@ fn from_rows(sources: &[Source], identity: &Identity, choices: &mut Choices) -> 
     let first = choices.below(identified.len().max(1));
     let more = identified.iter().enumerate().filter(|(at, _)| *at == first || choices.one_in(3));
     let from: Vec<&&Source> = more.map(|(_, source)| source).collect();
-    let shared = |column: &Column| from.iter().all(|source| source.all_columns().contains(column));
+    // What is derived has the digits that its expression gives it: other ones in another source.
+    let has_own_digits = |column: &Column| {
+        column.of == Of::Decimal && from.len() > 1 && DERIVED.contains(&&*column.name)
+    };
+    let shared = |column: &Column| {
+        from.iter().all(|source| source.all_columns().contains(column)) && !has_own_digits(column)
+    };
     let mut columns = from.first()?.all_columns();
     columns.retain(shared);
     let mut pairs = Vec::new();

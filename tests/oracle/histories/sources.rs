@@ -70,7 +70,7 @@ static TELLING: [Field; 9] = [
     Field { name: EXTRA, of: Of::Text, path: &["extra"] },
 ];
 
-const DERIVED: [&str; 2] = ["one", "two"];
+pub const DERIVED: [&str; 2] = ["one", "two"];
 
 static DECIDING: [Field; 3] = [
     Field { name: LEFT, of: Of::Text, path: &[LEFT] },
