@@ -39,6 +39,7 @@ mod suppose;
 pub mod terms;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod types;
 mod unguarded;
 mod warnings;
