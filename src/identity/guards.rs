@@ -111,20 +111,14 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
         let rule = match people.admit(one, other) {
             Ok(()) => continue,
             Err(Refused::TooMany(kind)) => Rule::AtMost(kind),
-            Err(Refused::Apart(mut pairs)) => {
-                let ends = |(one, other): (usize, usize)| {
-                    let (one, other) = (&nodes[one].identifier, &nodes[other].identifier);
-                    (own_order(one), own_order(other))
-                };
-                for (near, far) in &mut pairs {
-                    if ends((*far, *near)) < ends((*near, *far)) {
-                        std::mem::swap(near, far);
-                    }
-                }
-                let least = pairs.into_iter().min_by(|a, b| ends(*a).cmp(&ends(*b)));
-                let (one, other) = least.expect("some pair is kept apart");
-                let pair = [one, other].map(|index| nodes[index].identifier.clone());
-                Rule::Different(Box::new(pair))
+            Err(Refused::Apart(pairs)) => {
+                let pairs = pairs.into_iter().map(|(near, far)| {
+                    let mut pair = [near, far].map(|end| &nodes[end].identifier);
+                    pair.sort_unstable_by_key(|end| own_order(end));
+                    pair
+                });
+                let least = pairs.min_by_key(|pair| pair.map(own_order));
+                Rule::Different(Box::new(least.expect("some pair is kept apart").map(Clone::clone)))
             }
         };
         withheld.push(((one, other), rule));

@@ -179,7 +179,8 @@ impl Standings {
         if groups.is_empty() && !gone.is_empty() {
             groups.push(&[]);
         }
-        let evaluated = groups.into_iter().map(|group| self.evaluate(group, gone.split_off(0)));
+        let evaluated =
+            groups.into_iter().map(|group| self.evaluate(group, std::mem::take(&mut gone)));
         let evaluated = evaluated.collect();
         self.forget_instants();
         evaluated

@@ -104,11 +104,8 @@ impl Asking {
             self.links_said([links.as_slice(), &withheld].concat(), &bonds)?;
         let withheld = said.split_off(links.len());
         let published = self.beside(&subject, |profile, differs| {
-            let name = |of: &Member| {
-                let Identifier { kind, text, .. } = &of.identifier;
-                (self.plan.identifiers[usize::from(*kind)].name.clone(), text.to_string())
-            };
-            profile.compare_identifiers(subject.members.iter().map(name), differs);
+            let own = subject.members.iter().map(|member| self.spoken(&member.identifier));
+            profile.compare_identifiers(own, differs);
         });
         Ok(PersonAnswer {
             person: subject.id.person_id(),

@@ -115,17 +115,16 @@ impl Profile {
     /// Compares whom the identifiers are.
     pub(super) fn compare_identifiers(
         &self,
-        own: impl Iterator<Item = (String, String)>,
+        own: impl Iterator<Item = String>,
         differs: &mut Vec<String>,
     ) {
-        let own: BTreeSet<_> = own.collect();
-        let published = self.identifiers.iter();
-        let published = published
-            .flat_map(|(kind, texts)| texts.iter().map(|text| (kind.clone(), text.clone())));
-        let published: BTreeSet<_> = published.collect();
-        let told = |(kind, text): &(String, String)| format!("{kind}:{text}");
-        differs.extend(own.difference(&published).map(|of| format!("without {}", told(of))));
-        differs.extend(published.difference(&own).map(|of| format!("with {}", told(of))));
+        let own: BTreeSet<String> = own.collect();
+        let spoken = |(kind, texts): (&String, &Vec<String>)| -> Vec<String> {
+            texts.iter().map(|text| format!("{kind}:{text}")).collect()
+        };
+        let published: BTreeSet<String> = self.identifiers.iter().flat_map(spoken).collect();
+        differs.extend(own.difference(&published).map(|of| format!("without {of}")));
+        differs.extend(published.difference(&own).map(|of| format!("with {of}")));
     }
 
     pub(super) fn compare_segment(&self, segment: &str, is_in: bool, differs: &mut Vec<String>) {
