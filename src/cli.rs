@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use selfsame::generate::GenerateArgs;
-use selfsame::runtime::{self, Clock};
+use selfsame::runtime::{self, Clock, End, Ended};
 use selfsame::serve::{self, Found};
 use selfsame::why::{self, WhyArgs};
 use selfsame::{generate, spec};
@@ -22,6 +22,10 @@ Start here:
 
 A definition says where records come from, what ties them to a person, what is known about each
 person and which people belong to which segment. docs/reference.md has every word of it.";
+
+const AFTER_RUN_HELP: &str = "\
+The first Ctrl-C (SIGINT, or SIGTERM) ends the reading, and the run once all is sent; the second ends the
+process at once. A run that was to come to an end and was interrupted before it exits with 130 (143).";
 
 /// The same person, across every system, at every instant.
 ///
@@ -47,6 +51,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run a definition: read its sources, send its outputs
+    #[command(after_help = AFTER_RUN_HELP)]
     Run(RunArgs),
     /// Check a definition, and say what it does or what is wrong with it
     Check {
@@ -204,16 +209,20 @@ fn run(args: RunArgs) -> Outcome {
         until_end: args.until_end,
         follow: args.follow,
     };
-    if let Some(report) = runtime::run(Arc::clone(&plan), &options)? {
+    let Ended { end, report } = runtime::run(Arc::clone(&plan), &options)?;
+    if let Some(report) = report {
         if let Some(path) = &args.summary {
-            let json = format!("{:#}\n", runtime::summary_json(&plan, &report));
+            let json = format!("{:#}\n", runtime::summary_json(&plan, end, &report));
             std::fs::write(path, json).map_err(|error| {
                 format!("summary '{}' can't be written: {error}", path.display())
             })?;
         }
-        print(&runtime::summary_text(&plan, &report))?;
+        print(&runtime::summary_text(&plan, end, &report))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(match end {
+        End::Reached | End::Stopped(_) => ExitCode::SUCCESS,
+        End::Interrupted(signal) => ExitCode::from(runtime::exit_code(signal)),
+    })
 }
 
 fn check(path: &Path, deny_warnings: bool) -> Outcome {

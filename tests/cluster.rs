@@ -3,7 +3,10 @@
 
 mod program;
 
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use program::{Running, State, free_addresses, records_in, selfsame};
 
@@ -158,6 +161,92 @@ fn a_signal_to_one_process_ends_all_of_them_with_everything_sent() {
 }
 
 #[test]
+fn a_signal_before_the_end_is_told_by_the_exit_code_of_every_process() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    long(folder);
+    hosts(folder, 2);
+    for (interrupted, signal, code) in [(0, "INT", 130), (1, "TERM", 143)] {
+        let mut both = [0, 1].map(|number| process(folder, number, &[]));
+        both.iter_mut().for_each(|of| of.until("it runs", |of| of.err().contains("retail runs")));
+        both[interrupted].signal(signal);
+        let [first, second] = both.map(Running::end);
+        assert_eq!([&first, &second].map(|of| of.status.code()), [Some(code); 2], "{first:?}");
+        let told = format!("retail: interrupted by SIG{signal}, before all that there is was read");
+        assert!(first.out.starts_with(&told), "{first:?}");
+    }
+}
+
+/// A definition whose file takes a while to read.
+fn long(folder: &Path) {
+    let definition = "sources:\n  web: {files: [data/one.ndjson, data/two.ndjson], kind: events, \
+                      fields: {user: text}}\nidentity:\n  user: {from: {web: user}}\n\
+                      outputs:\n  profiles: {files: out/profiles.ndjson}\n";
+    std::fs::create_dir(folder.join("data")).expect("room on the disk");
+    std::fs::write(folder.join("retail.yaml"), definition).expect("room on the disk");
+    let rows: String = (0..400_000).map(|row| format!("{{\"user\":\"u{row}\"}}\n")).collect();
+    for name in ["one", "two"] {
+        std::fs::write(folder.join(format!("data/{name}.ndjson")), &rows).expect("room");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_process_at_once_whatever_it_waits_for() {
+    let ends_at_once = |mut running: Running, what: &str| {
+        running.signal("INT");
+        running.until("it has heard", |running| running.err().contains("stopping: "));
+        std::thread::sleep(Duration::from_millis(300));
+        let start = Instant::now();
+        running.signal("INT");
+        let ended = running.end();
+        assert_eq!(ended.status.code(), Some(130), "{what}: {ended:?}");
+        assert!(start.elapsed() < Duration::from_secs(2), "{what}");
+    };
+    let retail = retail();
+    let folder = retail.path();
+    // A disk that is full.
+    let definition = std::fs::read_to_string(folder.join("retail.yaml")).expect("it was written");
+    let full = definition.replace("out/profiles.ndjson", "/dev/full");
+    std::fs::write(folder.join("full.yaml"), full).expect("room on the disk");
+    let mut running = Running::start(folder, &["run", "full.yaml", "--until-end"]);
+    running.until("nothing is written", |running| running.err().contains("trying again"));
+    ends_at_once(running, "a full disk");
+    // A process that stands still.
+    let (both, _) = two_that_follow(folder);
+    both[1].signal("STOP");
+    let [first, second] = both;
+    ends_at_once(first, "a process that stands still");
+    drop(second);
+}
+
+#[test]
+fn a_second_signal_ends_a_process_whose_log_nobody_reads() {
+    let retail = retail();
+    let (nobody_reads, mut full) = std::io::pipe().expect("a pipe");
+    let stderr = full.try_clone().expect("a pipe");
+    // However much room it has: from here on nobody can write to it.
+    std::thread::spawn(move || while full.write_all(&[b' '; 512]).is_ok() {});
+    std::thread::sleep(Duration::from_millis(500));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_selfsame"))
+        .args(["run", "retail.yaml", "--follow"])
+        .current_dir(retail.path())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(Duration::from_secs(2));
+    for _ in 0..2 {
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.expect("there is kill").success());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let ended = child.try_wait().expect("it is our child");
+    let _ = child.kill();
+    assert_eq!(ended.and_then(|status| status.code()), Some(130));
+    drop(nobody_reads);
+}
+
+#[test]
 fn processes_that_do_not_belong_together_say_why() {
     let retail = retail();
     let folder = retail.path();
@@ -206,7 +295,7 @@ fn a_process_tells_whom_it_waits_for_and_can_be_ended_meanwhile() {
         let waiting = format!("waiting for process {missing} at {}", addresses[missing]);
         running.until("it waits", |running| running.err().contains(&waiting));
         running.signal("INT");
-        running.end().well();
+        assert_eq!(running.end().status.code(), Some(130), "it never began");
     }
     // Somebody else listens there.
     let taken = std::net::TcpListener::bind(&addresses[0]).expect("it was free");

@@ -261,6 +261,12 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
     let ended = running.end();
     assert!(ended.err.contains("stopping"), "{ended:?}");
     assert!(ended.well().contains("acknowledged output"));
+    let ended = || {
+        let json = std::fs::read_to_string(path.join("summary.json")).expect("asked for");
+        let summary: Value = serde_json::from_str(&json).expect("JSON");
+        [summary["ended"].clone(), summary["signal"].clone()]
+    };
+    assert_eq!(ended(), [Value::from("stopped"), "SIGINT".into()], "it had no end of its own");
 
     let followed = State::of(records_in(&path.join("out")));
     let counts = || {
@@ -270,6 +276,7 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
     };
     let counted = counts();
     selfsame(path, &[&run[..], &["--until-end"]].concat()).well();
+    assert_eq!(ended(), [Value::from("reached"), Value::Null]);
     let at_once = State::of(records_in(&path.join("out")));
     followed.must_be(&at_once, "as if all had been there from the start");
     assert_eq!(counted, counts(), "whatever came together in a tick");

@@ -33,8 +33,10 @@ pub enum Ring {
     Wanted,
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
-    /// Somebody asked this worker's process to stop: every process stops.
-    Stop,
+    /// This signal asked this worker's process to stop: every process stops.
+    Stop(i32),
+    /// This worker stopped before it had read all that it was to read.
+    Cut,
     /// The last word.
     Report(WorkerReport),
 }
@@ -44,32 +46,39 @@ pub struct Bell {
     rope: InputHandle<Tick, CapacityContainerBuilder<Vec<Ring>>>,
     /// On the first worker, what was rung.
     heard: Rc<RefCell<Vec<Ring>>>,
-    /// On every worker, whether some process was asked to stop.
-    stopped: Rc<Cell<bool>>,
+    /// On every worker, the signal by which some process was asked to stop.
+    stopped: Rc<Cell<Option<i32>>>,
+    /// On every worker, whether some worker was cut short.
+    cut: Rc<Cell<bool>>,
     pub silent: Handle<Tick>,
 }
 
 impl Bell {
     pub fn build(worker: &mut Worker) -> Self {
         let heard = Rc::new(RefCell::new(Vec::new()));
-        let stopped = Rc::new(Cell::new(false));
+        let stopped = Rc::new(Cell::new(None));
+        let cut = Rc::new(Cell::new(false));
         let (rope, silent) = worker.dataflow_named("bell", |scope| {
             let (rope, rings) = scope.new_input::<Vec<Ring>>();
-            let (heard, stopped) = (Rc::clone(&heard), Rc::clone(&stopped));
+            let (heard, stopped, cut) = (Rc::clone(&heard), Rc::clone(&stopped), Rc::clone(&cut));
             // An input's flush does not reach behind an exchange: what an operator sends does.
             let rings = rings.map(std::convert::identity);
-            let stops = rings.clone().filter(|ring| matches!(ring, Ring::Stop)).broadcast();
-            let stops = stops.inspect(move |_| stopped.set(true));
+            let for_all = |ring: &Ring| matches!(ring, Ring::Stop(_) | Ring::Cut);
+            let stops = rings.clone().filter(for_all).broadcast();
+            let stops = stops.inspect(move |ring| match ring {
+                Ring::Stop(signal) => stopped.set(stopped.get().or(Some(*signal))),
+                _ => cut.set(true),
+            });
             let rings =
                 rings.exchange(|_| 0).inspect(move |ring| heard.borrow_mut().push(ring.clone()));
             let (silent, _) = rings.concat(stops).probe();
             (rope, silent)
         });
-        Bell { rope, heard, stopped, silent }
+        Bell { rope, heard, stopped, cut, silent }
     }
 
-    /// Whether some process was asked to stop.
-    pub fn stopped(&self) -> bool {
+    /// The signal by which some process was asked to stop.
+    pub fn stopped(&self) -> Option<i32> {
         self.stopped.get()
     }
 
@@ -78,8 +87,16 @@ impl Bell {
         self.rope.flush();
     }
 
-    pub fn close(self) -> (Rc<RefCell<Vec<Ring>>>, Handle<Tick>) {
-        (self.heard, self.silent)
+    /// Nothing more will be rung. Waits until all has been heard; says what was, and whether some
+    /// worker was cut short.
+    pub fn close(self, wait: impl FnMut()) -> (Vec<Ring>, bool) {
+        let Bell { rope, heard, cut, silent, .. } = self;
+        let mut wait = wait;
+        drop(rope);
+        while !silent.done() {
+            wait();
+        }
+        (heard.take(), cut.get())
     }
 }
 
@@ -114,7 +131,7 @@ impl Leader {
             match ring {
                 Ring::Wanted => self.wanted = true,
                 Ring::Ended => self.ended += 1,
-                Ring::Stop => {}
+                Ring::Stop(_) | Ring::Cut => {}
                 Ring::Report(report) => self.reports.push(report),
             }
         }

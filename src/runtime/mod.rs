@@ -16,7 +16,7 @@ mod worker;
 pub use foresee::Beside;
 pub use latency::LatencySummary;
 pub use report::{Report, summary_json, summary_text};
-pub use run::{Options, RunError, run};
+pub use run::{End, Ended, Options, RunError, exit_code, run};
 pub use stepped::{Stepped, stepped};
 
 use crate::time::Micros;

@@ -9,7 +9,6 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +17,7 @@ use timely::communication::allocator::zero_copy::stream::Stream;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 
-use super::run::Options;
+use super::run::{Options, Stop};
 use crate::sink::Failure;
 use crate::spec::plan::{Plan, Rank, Step};
 
@@ -41,7 +40,7 @@ pub type Workers = (Vec<AllocatorBuilder>, Box<dyn std::any::Any + Send>);
 #[derive(Clone)]
 pub struct Watch {
     pub failure: Failure,
-    pub stop: Arc<AtomicBool>,
+    pub stop: Stop,
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -82,7 +81,7 @@ fn meet(
     while let Some(missing) =
         (0..own.processes).find(|p| *p != own.process && sockets[*p].is_none())
     {
-        if watch.stop.load(Ordering::Relaxed) {
+        if watch.stop.asked().is_some() {
             return Ok(None);
         }
         let host = &options.hosts[missing];

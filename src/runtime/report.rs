@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
+use super::run::End;
 use crate::metrics::Counts;
 use crate::spec::plan::Plan;
 
@@ -41,13 +42,22 @@ impl Report {
 }
 
 /// For machines: the fields that `--summary` writes.
-pub fn summary_json(plan: &Plan, report: &Report) -> serde_json::Value {
+pub fn summary_json(plan: &Plan, end: End, report: &Report) -> serde_json::Value {
     let Report { counts, latency, took } = report;
     let sources = plan.sources.iter().zip(&counts.sources);
     let segments = plan.segments.iter().zip(&counts.segments);
     let outputs = plan.outputs.iter().zip(&counts.outputs);
     serde_json::json!({
         "name": plan.name,
+        "ended": match end {
+            End::Reached => "reached",
+            End::Stopped(_) => "stopped",
+            End::Interrupted(_) => "interrupted",
+        },
+        "signal": match end {
+            End::Reached => None,
+            End::Stopped(signal) | End::Interrupted(signal) => Some(named(signal)),
+        },
         "sources": sources
             .map(|(source, counts)| (source.name.clone(), serde_json::json!(counts)))
             .collect::<serde_json::Map<_, _>>(),
@@ -67,7 +77,7 @@ pub fn summary_json(plan: &Plan, report: &Report) -> serde_json::Value {
 }
 
 /// For people.
-pub fn summary_text(plan: &Plan, report: &Report) -> String {
+pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
     let Report { counts, latency, took } = report;
     let mut text = String::new();
     let rows: u64 = counts.sources.iter().map(|source| source.rows).sum();
@@ -78,6 +88,13 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
         text.write_fmt(line).expect("to a string");
         text.push('\n');
     };
+    if let End::Interrupted(signal) = end {
+        line(format_args!(
+            "{}: interrupted by {}, before all that there is was read\n",
+            plan.name,
+            named(signal)
+        ));
+    }
     line(format_args!(
         "{}: {} rows in {seconds:.digits$} s ({} a second)",
         plan.name,
@@ -137,6 +154,12 @@ pub fn summary_text(plan: &Plan, report: &Report) -> String {
         latency.target_ms
     ));
     text
+}
+
+/// A signal by its name.
+fn named(signal: i32) -> String {
+    signal_hook::low_level::signal_name(signal)
+        .map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
 /// Digits in groups of three.

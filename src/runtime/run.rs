@@ -5,12 +5,13 @@
 //! is, and the connections break when the process ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
@@ -59,9 +60,50 @@ pub enum RunError {
     Workers(String),
 }
 
-/// Runs a plan until its inputs end or a signal asks to stop. The first process returns the report of
-/// all; the others return `None`.
-pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunError> {
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All that there was has been read and sent.
+    Reached,
+    /// A run without an end of its own was asked to stop, by this signal.
+    Stopped(i32),
+    /// This signal came before all that there was had been read.
+    Interrupted(i32),
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Ended {
+    pub end: End,
+    /// The first process has the report of all; the others have none, nor has a run that never began.
+    pub report: Option<Report>,
+}
+
+/// The signal that asked a process, or another one of its run, to stop.
+#[derive(Clone, Default)]
+pub struct Stop(Arc<AtomicI32>);
+
+impl Stop {
+    pub fn asked(&self) -> Option<i32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
+    }
+
+    /// Whether it is the first that asks.
+    pub fn ask(&self, signal: i32) -> bool {
+        self.0.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Options {
+    /// Whether a run of the plan comes to an end by itself.
+    fn ends(&self, plan: &Plan) -> bool {
+        let is_file = |source: &Source| matches!(source.connector, Connector::Files { .. });
+        self.until_end || (!self.follow && plan.sources.iter().all(is_file))
+    }
+}
+
+/// Runs a plan until its inputs end or a signal asks to stop.
+pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
     let started = Instant::now();
     if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
         return Err(RunError::NoEventTimes);
@@ -83,13 +125,18 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
     let feeds = source::start(&plan, &source_options, wake.clone())?;
     let failure = Failure::default();
     let writers = Writers::open(&plan, options.process, &failure)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    stop_on_signals(Arc::clone(&stop), wake.clone())?;
-    let watch = Watch { failure: failure.clone(), stop: Arc::clone(&stop), wake: wake.clone() };
+    let stop = Stop::default();
+    stop_on_signals(stop.clone(), wake.clone())?;
+    let end = |was_cut: bool| match (stop.asked(), options.ends(&plan)) {
+        (Some(signal), false) => End::Stopped(signal),
+        (Some(signal), true) if was_cut => End::Interrupted(signal),
+        _ => End::Reached,
+    };
+    let watch = Watch { failure: failure.clone(), stop: stop.clone(), wake: wake.clone() };
     let Some((builders, others)) =
         processes::connect(&plan, options, &watch).map_err(RunError::Workers)?
     else {
-        return Ok(None);
+        return Ok(Ended { end: end(true), report: None });
     };
 
     tracing::info!("{}", announcement(&plan, options));
@@ -98,7 +145,7 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
         plan: Arc::clone(&plan),
         clock: options.clock,
         workers: options.workers,
-        stop,
+        stop: stop.clone(),
         failure: failure.clone(),
         rows: AtomicU64::new(0),
         latencies: Arc::new(Mutex::new(new_histogram())),
@@ -132,10 +179,13 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
     let config = timely::WorkerConfig::default();
     let guards =
         timely::execute::execute_from(builders, others, config, work).map_err(RunError::Workers)?;
-    let mut reports = Vec::new();
+    let (mut reports, mut was_cut) = (Vec::new(), false);
     for _ in 0..options.workers {
         match ended.recv().expect("a worker says how it ended") {
-            Ok(of_worker) => reports.extend(of_worker),
+            Ok(worked) => {
+                reports.extend(worked.reports);
+                was_cut |= worked.was_cut;
+            }
             Err(why) => {
                 std::mem::forget(guards);
                 return Err(RunError::Workers(failure.get().map_or(why, str::to_owned)));
@@ -149,7 +199,8 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Option<Report>, RunErro
         std::mem::forget(guards);
     }
     let first = options.process == 0;
-    Ok(first.then(|| Report::of(&plan, &reports, started.elapsed())))
+    let report = first.then(|| Report::of(&plan, &reports, started.elapsed()));
+    Ok(Ended { end: end(was_cut), report })
 }
 
 /// What a run is about to do.
@@ -162,9 +213,8 @@ fn announcement(plan: &Plan, options: &Options) -> String {
         0 | 1 => String::new(),
         processes => format!(" in process {} (of {processes})", options.process),
     };
-    let is_file = |source: &Source| matches!(source.connector, Connector::Files { .. });
-    let ends = options.until_end || (!options.follow && plan.sources.iter().all(is_file));
-    let until = if ends { "to the end of what there is" } else { "until Ctrl-C stops it" };
+    let until =
+        if options.ends(plan) { "to the end of what there is" } else { "until Ctrl-C stops it" };
     format!(
         "{} runs with {}{process}: {} to {}, {until}",
         plan.name,
@@ -185,22 +235,31 @@ fn part(guards: WorkerGuards<()>, failure: &Failure) {
     while failure.get().is_none() && parted.recv_timeout(GOODBYE).is_err() {}
 }
 
-/// The first signal ends the reading, and the run once all is sent; the second ends the process.
-fn stop_on_signals(
-    stop: Arc<AtomicBool>,
-    wake: Arc<dyn Fn() + Send + Sync>,
-) -> Result<(), RunError> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])
-        .map_err(|error| RunError::Workers(format!("signals can't be handled: {error}")))?;
+/// The first signal ends the reading, and the run once all is sent; the second ends the process. It
+/// does so in the signal's own handler, whatever the threads are about: one that waits for a disk, for
+/// another process or for who reads the log holds it up no more than the locks that it has.
+fn stop_on_signals(stop: Stop, wake: Arc<dyn Fn() + Send + Sync>) -> Result<(), RunError> {
+    let failed =
+        |error: std::io::Error| RunError::Workers(format!("signals can't be handled: {error}"));
+    let again = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let status = i32::from(exit_code(signal));
+        flag::register_conditional_shutdown(signal, status, Arc::clone(&again)).map_err(failed)?;
+        flag::register(signal, Arc::clone(&again)).map_err(failed)?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            if stop.swap(true, Ordering::Relaxed) {
-                std::process::exit(128 + signal);
-            }
-            tracing::info!("stopping: what has been read is being sent; again to stop at once");
+            stop.ask(signal);
             wake();
+            tracing::info!("stopping: what has been read is being sent; again to stop at once");
         }
     });
     spawned.map_err(|error| RunError::Workers(format!("a thread can't start: {error}")))?;
     Ok(())
+}
+
+/// What the shell says of a process that a signal ended.
+pub fn exit_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }

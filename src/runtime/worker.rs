@@ -1,7 +1,7 @@
 //! One worker's life: take in, ring, step, park.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use timely::worker::Worker;
@@ -11,6 +11,7 @@ use super::dataflow::Dataflow;
 use super::latency::{Latencies, LatencySummary, SharedLatencies, new_histogram};
 use super::leader::{Bell, Leader, Ring};
 use super::report::{WorkerReport, grouped};
+use super::run::Stop;
 use crate::decode::Decoder;
 use crate::sink::{Failure, Writers};
 use crate::source::{Feed, Next};
@@ -33,19 +34,27 @@ pub struct Process {
     pub plan: Arc<Plan>,
     pub clock: Clock,
     pub workers: usize,
-    pub stop: Arc<AtomicBool>,
+    pub stop: Stop,
     pub failure: Failure,
     pub rows: AtomicU64,
     pub latencies: SharedLatencies,
 }
 
-/// Runs one worker until everything is read and sent. The first worker returns all reports.
+/// What a worker comes to.
+pub struct Worked {
+    /// Of all workers, where it is the first.
+    pub reports: Vec<WorkerReport>,
+    /// Whether some worker stopped before it had read all that it was to read.
+    pub was_cut: bool,
+}
+
+/// Runs one worker until everything is read and sent.
 pub fn work(
     worker: &mut Worker,
     process: &Process,
     mut feed: Feed,
     writers: Writers,
-) -> Result<Vec<WorkerReport>, String> {
+) -> Result<Worked, String> {
     let plan = &process.plan;
     let mut bell = Bell::build(worker);
     let mut dataflow = Dataflow::build(worker, plan, process.clock, writers, process.workers);
@@ -62,18 +71,25 @@ pub fn work(
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
         }
-        if bell.stopped() {
-            if !process.stop.swap(true, Ordering::Relaxed) {
-                tracing::info!("stopping, as another process was asked to");
+        match (bell.stopped(), process.stop.asked()) {
+            (Some(signal), None) => {
+                if process.stop.ask(signal) {
+                    tracing::info!("stopping, as another process was asked to");
+                }
             }
-        } else if process.stop.load(Ordering::Relaxed) && !stop_told {
-            bell.ring(Ring::Stop);
-            stop_told = true;
+            (None, Some(signal)) if !stop_told => {
+                bell.ring(Ring::Stop(signal));
+                stop_told = true;
+            }
+            _ => {}
         }
         let mut more = false;
         if state == Reading::Open {
-            if process.stop.load(Ordering::Relaxed) {
+            if process.stop.asked().is_some() {
                 state = Reading::Ended;
+                if !matches!(feed.try_next(), Next::Ended) {
+                    bell.ring(Ring::Cut);
+                }
             } else {
                 (state, more) = take_in(process, &mut feed, &mut decoders, &dataflow);
             }
@@ -115,16 +131,15 @@ pub fn work(
     }
     let counts = dataflow.counts.borrow().clone();
     bell.ring(Ring::Report(WorkerReport { counts, latencies: latencies.recorded() }));
-    let (heard, silent) = bell.close();
-    while !silent.done() {
+    let (heard, was_cut) = bell.close(|| {
         worker.step_or_park(Some(IDLE));
-    }
+    });
     let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
-    reports.extend(heard.borrow_mut().drain(..).filter_map(|ring| match ring {
+    reports.extend(heard.into_iter().filter_map(|ring| match ring {
         Ring::Report(report) => Some(report),
         _ => None,
     }));
-    Ok(reports)
+    Ok(Worked { reports, was_cut })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
