@@ -83,8 +83,8 @@ enum Command {
 struct RunArgs {
     /// The definition file
     spec: PathBuf,
-    /// What now() follows: `wall` (the wall clock), `event` (the greatest event time seen, for
-    /// replays of old data), or `fixed:` and an instant, as in fixed:2025-07-05T00:00:00Z
+    /// What now() follows: `wall` (the wall clock), `event` (the greatest event time seen that
+    /// does not stand alone, for replays of old data), or `fixed:` and an instant, as in fixed:2025-07-05T00:00:00Z
     #[arg(long, default_value = "wall")]
     clock: Clock,
     /// Stop when all files are read and all partitions are at the end that they had at the start,

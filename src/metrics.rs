@@ -20,6 +20,9 @@ pub struct Counts {
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.
     pub failed_expressions: u64,
+    /// Where the clock follows event times: the row's source and time that it does not follow, since it is
+    /// dated far past all others.
+    pub ahead: Option<(u16, i64)>,
     /// By operator, the entries that it holds: of what has been taken back, none are left, but for
     /// when identifiers and links were first seen and which keys there have been.
     pub held: BTreeMap<String, u64>,
@@ -82,6 +85,7 @@ impl Counts {
             *sum += sent;
         }
         self.failed_expressions += other.failed_expressions;
+        self.ahead = self.ahead.max(other.ahead);
         for (operator, held) in &other.held {
             *self.held.entry(operator.clone()).or_default() += held;
         }

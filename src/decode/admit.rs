@@ -1,17 +1,18 @@
 //! Which rows stand: events once an id, records once a key.
 //!
 //! The rows that stand after a tick are a function of the rows that arrived with it and before: of
-//! events with an id the first within its window, of records the newest by (time, position).
+//! events with an id the first within its window, of records the newest by (time, position). Where
+//! events arrive at their own times, they are a function of the rows alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
+use super::repeats::Repeats;
 use crate::held::Holds;
 use crate::row::{Body, Position, Row};
-use crate::spec::plan::{Kind, Plan};
+use crate::spec::plan::{Kind, Plan, Source};
 use crate::table::{Entry, Table};
 use crate::time::Micros;
 
@@ -22,9 +23,18 @@ pub struct RowChange {
     pub source: u16,
     pub time: Micros,
     /// 1: the row stands. -1: it does no longer. 0: it never did, because a newer record of its key
-    /// stood already; it only says when its identifiers were seen.
+    /// or an earlier event of its id stood already; it only says when its identifiers were seen.
     pub diff: i8,
     pub body: Arc<Body>,
+}
+
+/// What an event's `id_window` counts from: when it arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// By the run's clock.
+    Now,
+    /// By the event's own time, so that a replay is a function of its rows.
+    OwnTime,
 }
 
 /// The memory of one worker's share of ids and keys.
@@ -35,6 +45,7 @@ pub struct Admission {
 enum Memory {
     Everything,
     Ids { window: Micros, seen: Table<u128, Micros>, by_arrival: VecDeque<(Micros, u128)> },
+    Repeats(Repeats),
     Keys(Table<u128, Standing>),
 }
 
@@ -45,32 +56,48 @@ struct Standing {
     body: Option<Arc<Body>>,
 }
 
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It counts.
+    Counts,
+    /// Its id has been seen.
+    Repeats,
+    /// The end of the tick says it, of this row and of others with its id.
+    Waits,
+}
+
 impl Admission {
-    pub fn new(plan: &Plan) -> Self {
-        let memory = |source: &crate::spec::plan::Source| match (source.kind, source.key) {
-            (Kind::Records, _) => Memory::Keys(Table::default()),
-            (Kind::Events, None) => Memory::Everything,
-            (Kind::Events, Some(_)) => Memory::Ids {
+    pub fn new(plan: &Plan, arrival: Arrival) -> Self {
+        let memory = |(index, source): (u16, &Source)| match (source.kind, source.key, arrival) {
+            (Kind::Records, ..) => Memory::Keys(Table::default()),
+            (Kind::Events, None, _) => Memory::Everything,
+            (Kind::Events, Some(_), Arrival::OwnTime) => {
+                Memory::Repeats(Repeats::of(index, source))
+            }
+            (Kind::Events, Some(_), Arrival::Now) => Memory::Ids {
                 window: source.id_window,
                 seen: Table::default(),
                 by_arrival: VecDeque::new(),
             },
         };
-        Admission { sources: plan.sources.iter().map(memory).collect() }
+        Admission { sources: (0..).zip(&plan.sources).map(memory).collect() }
     }
 
     pub fn look(&self, row: &Row) -> usize {
         match (&self.sources[row.source as usize], &row.key) {
             (Memory::Ids { seen, .. }, Some(id)) => seen.look(id),
+            (Memory::Repeats(repeats), Some(id)) => repeats.look(id),
             (Memory::Keys(records), Some(key)) => records.look(key),
             _ => 0,
         }
     }
 
-    /// Takes a row in; `now` never falls. Returns whether it counts (a duplicate does not).
-    pub fn admit(&mut self, row: Row, now: Micros, changes: &mut Batch<RowChange>) -> bool {
+    /// Takes a row in; `now` never falls. `change` is told of rows that begin to stand (1), that do no
+    /// longer (-1), or that never did (0). All of them have a body.
+    pub fn admit(&mut self, row: Row, now: Micros, mut change: impl FnMut(Row, i8)) -> Fate {
         match &mut self.sources[row.source as usize] {
-            Memory::Everything => stands(row, changes),
+            Memory::Everything => stands(row, &mut change),
             Memory::Ids { window, seen, by_arrival } => {
                 while by_arrival.front().is_some_and(|(at, _)| now.saturating_sub(*at) > *window) {
                     let (_, id) = by_arrival.pop_front().expect("just looked at");
@@ -78,15 +105,28 @@ impl Admission {
                 }
                 let id = row.key.expect("a row of a source with `id` has one");
                 match seen.entry(id) {
-                    Entry::Occupied(_) => return false,
+                    Entry::Occupied(_) => return Fate::Repeats,
                     Entry::Vacant(vacant) => vacant.insert(now),
                 };
                 by_arrival.push_back((now, id));
-                stands(row, changes);
+                stands(row, &mut change);
             }
-            Memory::Keys(records) => upsert(records, row, changes),
+            Memory::Repeats(repeats) => {
+                repeats.add(row);
+                return Fate::Waits;
+            }
+            Memory::Keys(records) => upsert(records, row, &mut change),
         }
-        true
+        Fate::Counts
+    }
+
+    /// Ends a tick in which rows were taken in: says what becomes of those that wait for it.
+    pub fn end_tick(&mut self, now: Micros, mut change: impl FnMut(Row, i8)) {
+        for memory in &mut self.sources {
+            if let Memory::Repeats(repeats) = memory {
+                repeats.settle(now, &mut change);
+            }
+        }
     }
 }
 
@@ -97,53 +137,49 @@ impl Holds for Admission {
         let of_source = |memory: &Memory| match memory {
             Memory::Everything => 0,
             Memory::Ids { seen, .. } => seen.len(),
+            Memory::Repeats(repeats) => repeats.len(),
             Memory::Keys(records) => records.len(),
         };
         self.sources.iter().map(of_source).sum()
     }
 }
 
-fn stands(row: Row, changes: &mut Batch<RowChange>) {
-    if let Some(body) = row.body {
-        changes.push(RowChange { source: row.source, time: row.time, diff: 1, body });
+fn stands(row: Row, change: &mut impl FnMut(Row, i8)) {
+    if row.body.is_some() {
+        change(row, 1);
     }
 }
 
-fn upsert(records: &mut Table<u128, Standing>, row: Row, changes: &mut Batch<RowChange>) {
-    let (source, key) = (row.source, row.key.expect("a record has a key"));
-    let next = Standing { time: row.time, position: row.position, body: row.body };
-    match records.entry(key) {
+fn upsert(records: &mut Table<u128, Standing>, row: Row, change: &mut impl FnMut(Row, i8)) {
+    let (source, key) = (row.source, row.key);
+    let body = row.body.clone();
+    let next = Standing { time: row.time, position: row.position, body };
+    match records.entry(key.expect("a record has a key")) {
         Entry::Vacant(vacant) => {
-            if let Some(body) = &next.body {
-                changes.push(RowChange {
-                    source,
-                    time: next.time,
-                    diff: 1,
-                    body: Arc::clone(body),
-                });
-            }
             vacant.insert(next);
+            stands(row, change);
         }
         Entry::Occupied(mut standing) => {
             let standing = standing.get_mut();
             if (next.time, next.position) < (standing.time, standing.position) {
-                if let Some(body) = next.body {
-                    changes.push(RowChange { source, time: next.time, diff: 0, body });
+                if row.body.is_some() {
+                    change(row, 0);
                 }
                 return;
             }
-            if let Some(body) = &next.body {
-                changes.push(RowChange {
-                    source,
-                    time: next.time,
-                    diff: 1,
-                    body: Arc::clone(body),
-                });
-            }
-            let previous = std::mem::replace(standing, next);
-            if let Some(body) = previous.body {
-                changes.push(RowChange { source, time: previous.time, diff: -1, body });
+            stands(row, change);
+            let Standing { time, position, body } = std::mem::replace(standing, next);
+            if body.is_some() {
+                change(Row { source, key, time, position, body }, -1);
             }
         }
+    }
+}
+
+impl RowChange {
+    /// Of a row with a body.
+    pub fn of(row: Row, diff: i8) -> Self {
+        let body = row.body.expect("a row that says nothing changes nothing");
+        RowChange { source: row.source, time: row.time, diff, body }
     }
 }

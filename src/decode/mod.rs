@@ -16,10 +16,12 @@ mod instant;
 pub mod join;
 mod joined;
 mod json;
+pub mod latest;
 mod needs;
 mod packed;
 mod path;
 mod raw;
+mod repeats;
 mod rows;
 mod scalar;
 pub mod stages;
@@ -34,6 +36,7 @@ use crate::row::{Reject, Row};
 use crate::source::{Chunk, Payload};
 use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
+use latest::Latest;
 use packed::Packing;
 use raw::{RawRow, Reader};
 
@@ -67,8 +70,8 @@ pub struct Decoded {
     /// By the source's `where`. A record that is dropped stands in `rows` too, as gone: it takes
     /// the place of what its key held.
     pub dropped: u64,
-    /// The greatest event time of the rows, which is what `--clock event` follows.
-    pub latest_event: Option<Micros>,
+    /// The greatest event times of the rows, which are what `--clock event` follows.
+    pub latest: Latest,
 }
 
 impl Decoder {

@@ -15,6 +15,7 @@ use super::Decoded;
 use super::decisions;
 use super::evaluate::{Failures, evaluate, evaluate_where, matches};
 use super::identifiers;
+use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::{Packed, Packing};
 use super::raw::{RawRow, Reading};
@@ -94,7 +95,9 @@ pub(super) fn accept(
         let position = Position { part: context.chunk.part, offset: row.offset };
         // A null payload is dated by the broker: when it was sent, not when something happened.
         if source.has_event_times() && !matches!(row.reading, Reading::Tombstone { .. }) {
-            decoded.latest_event = decoded.latest_event.max(Some(time));
+            let which = key.map_or(Which::At(position), Which::Keyed);
+            let (source, max_ahead) = (context.chunk.source, source.max_ahead);
+            decoded.latest.add(Dated { time, source, max_ahead, which });
         }
         decoded.rows.push(Row {
             source: context.chunk.source,

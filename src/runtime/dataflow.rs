@@ -19,8 +19,9 @@ use timely::worker::Worker;
 use super::Clock;
 use super::inbox::{Batch, Inbox};
 use crate::batch::{self, look_ahead};
-use crate::decode::admit::{Admission, RowChange};
+use crate::decode::admit::{Admission, Arrival, Fate, RowChange};
 use crate::decode::join::{self, Outcome, Stage};
+use crate::decode::latest::Latest;
 use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping, parted};
 use crate::metrics::{Counts, SharedCounts};
 use crate::profile::Change;
@@ -51,7 +52,7 @@ impl Dataflow {
         local: usize,
     ) -> Self {
         let plan_of_sink = Arc::clone(plan);
-        Dataflow::build_up_to(worker, plan, clock, move |inputs, counts| {
+        Dataflow::build_up_to(worker, plan, clock, clock.arrival(), move |inputs, counts| {
             sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
         })
     }
@@ -61,6 +62,7 @@ impl Dataflow {
         worker: &mut Worker,
         plan: &Arc<Plan>,
         clock: Clock,
+        arrival: Arrival,
         end: impl for<'scope> FnOnce(sink::Inputs<'scope>, &SharedCounts) -> Handle<Tick>,
     ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
@@ -77,9 +79,10 @@ impl Dataflow {
             let rejects = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rejects));
             let latest =
                 feed(ticks.clone(), &inbox, |batch| batch.latest.take().into_iter().collect());
-            let now = read_clock(clock, ticks, latest);
+            let now = read_clock(clock, ticks, latest, &counts);
+            let plan = &under(plan, arrival);
 
-            let admitted = admit(plan, rows, now.clone(), &counts);
+            let admitted = admit(plan, arrival, rows, now.clone(), &counts);
             let standing = join(plan, admitted, &counts);
             let identified = identity::identify(plan, standing.clone(), &counts);
             let changes = profile::assemble(
@@ -170,30 +173,45 @@ fn feed<'scope, D: Clone + 'static>(
 fn read_clock<'scope>(
     clock: Clock,
     ticks: Stream<'scope, Micros>,
-    latest: Stream<'scope, Micros>,
+    latest: Stream<'scope, Latest>,
+    counts: &SharedCounts,
 ) -> Stream<'scope, Micros> {
     match clock {
         Clock::Wall => ticks,
         Clock::Fixed(instant) => ticks.map(move |_| instant),
         Clock::Event => {
-            let mut now = Micros::MIN;
-            let greatest = in_tick_order(
+            let (mut known, mut now) = (Latest::default(), Micros::MIN);
+            let counts = Rc::clone(counts);
+            let readings = in_tick_order(
                 latest,
                 Exchange::new(|_| 0),
                 "Event clock",
                 move |_, batch, readings| {
-                    let latest = batch.into_iter().max().filter(|latest| *latest > now);
-                    latest.inspect(|latest| now = *latest);
-                    readings.extend(latest);
+                    batch.iter().for_each(|latest| known.add_all(latest));
+                    counts.borrow_mut().ahead = known.ahead().map(|row| (row.source, row.time));
+                    // Before the first event time, it is the epoch.
+                    let reading = known.followed().unwrap_or(0).max(0);
+                    if reading > now {
+                        now = reading;
+                        readings.push(reading);
+                    }
                 },
             );
-            greatest.broadcast()
+            readings.broadcast()
         }
     }
 }
 
+/// The plan where events arrive so: at their own times, one may give way to an earlier one of its id.
+fn under(plan: &Arc<Plan>, arrival: Arrival) -> Arc<Plan> {
+    match arrival {
+        Arrival::OwnTime => Arc::new(plan.with_repeats_taken_back()),
+        Arrival::Now => Arc::clone(plan),
+    }
+}
+
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
-enum Arrival {
+enum Arriving {
     Row(Row),
     Now(u64, Micros),
 }
@@ -201,6 +219,7 @@ enum Arrival {
 /// Which rows stand. An id or key is remembered by one worker.
 fn admit<'scope>(
     plan: &Arc<Plan>,
+    arrival: Arrival,
     rows: Stream<'scope, Row>,
     now: Stream<'scope, Micros>,
     counts: &SharedCounts,
@@ -208,19 +227,19 @@ fn admit<'scope>(
     let worker = rows.scope().index() as u64;
     let mut reading = Micros::MIN;
     let of_sources = Rc::clone(counts);
-    let arrivals = rows.map(Arrival::Row).concat(now.map(move |now| Arrival::Now(worker, now)));
-    let route = |arrival: &Arrival| match arrival {
-        Arrival::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
-        Arrival::Now(worker, _) => *worker,
+    let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
+    let route = |arriving: &Arriving| match arriving {
+        Arriving::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
+        Arriving::Now(worker, _) => *worker,
     };
     let admit = move |admission: &mut Admission,
-                      batch: batch::Batch<Arrival>,
+                      batch: batch::Batch<Arriving>,
                       changes: &mut batch::Batch<_>| {
         let mut rows = Vec::new();
-        for arrival in batch {
-            match arrival {
-                Arrival::Now(_, now) => reading = reading.max(now),
-                Arrival::Row(row) => rows.push(row),
+        for arriving in batch {
+            match arriving {
+                Arriving::Now(_, now) => reading = reading.max(now),
+                Arriving::Row(row) => rows.push(row),
             }
         }
         // What arrives with a tick arrives at once, whichever worker read it: the first of several
@@ -229,13 +248,21 @@ fn admit<'scope>(
         let mut counts = of_sources.borrow_mut();
         look_ahead(rows, admission, &[Admission::look], |admission, row| {
             let counts = &mut counts.sources[row.source as usize];
-            match admission.admit(row, reading, changes) {
-                true => counts.accepted += 1,
-                false => counts.duplicates += 1,
+            let change = |row, diff| changes.push(RowChange::of(row, diff));
+            match admission.admit(row, reading, change) {
+                Fate::Counts => counts.accepted += 1,
+                Fate::Repeats | Fate::Waits => counts.duplicates += 1,
             }
         });
+        admission.end_tick(reading, |row, diff| {
+            let counts = &mut counts.sources[row.source as usize];
+            counts.accepted = counts.accepted.wrapping_add_signed(diff.into());
+            counts.duplicates = counts.duplicates.wrapping_add_signed(-i64::from(diff));
+            changes.push(RowChange::of(row, diff));
+        });
     };
-    keeping(arrivals, Exchange::new(route), "Admit", counts, Admission::new(plan), admit)
+    let admission = Admission::new(plan, arrival);
+    keeping(arrivals, Exchange::new(route), "Admit", counts, admission, admit)
 }
 
 /// Rows with what they say over the columns of joined tables; those of other sources as they are.

@@ -13,7 +13,10 @@ use timely::worker::Worker;
 use super::Clock;
 use super::dataflow::Dataflow;
 use crate::decode::Decoded;
+use crate::decode::admit::Arrival;
+use crate::metrics::SharedCounts;
 use crate::segment::Evaluated;
+use crate::sink;
 use crate::spec::plan::Plan;
 use crate::time::{Micros, Tick};
 
@@ -27,14 +30,15 @@ pub struct Beside {
 
 impl Beside {
     /// `see` is told of people after each tick in which something of theirs changed or might have.
-    pub fn new(plan: &Arc<Plan>, see: impl Fn(&Evaluated) + 'static) -> Self {
+    pub fn new(plan: &Arc<Plan>, arrival: Arrival, see: impl Fn(&Evaluated) + 'static) -> Self {
         let alone = Allocator::Thread(Thread::default());
         let mut worker = Worker::new(WorkerConfig::default(), alone, Some(Instant::now()));
         // Readings of the clock are given.
-        let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, move |inputs, _| {
+        let end = move |inputs: sink::Inputs<'_>, _: &SharedCounts| {
             let (probe, _) = inputs.people.inspect(move |evaluated| see(evaluated)).probe();
             probe
-        });
+        };
+        let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, end);
         Beside { worker, dataflow, tick: 0, now: Micros::MIN }
     }
 

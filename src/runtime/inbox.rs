@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::batch;
 use crate::decode::Decoded;
+use crate::decode::latest::Latest;
 use crate::metrics::SharedCounts;
 use crate::row::{Reject, Row};
 use crate::time::{Micros, Tick};
@@ -13,8 +14,8 @@ use crate::time::{Micros, Tick};
 pub struct Batch {
     pub rows: batch::Batch<Row>,
     pub rejects: batch::Batch<Reject>,
-    /// The greatest event time of a row.
-    pub latest: Option<Micros>,
+    /// The greatest event times of rows; once at the beginning even if there are none.
+    pub latest: Option<Latest>,
 }
 
 /// The batch that is being filled, and those that have been given to ticks but not yet taken.
@@ -30,8 +31,8 @@ pub struct Inbox {
 
 impl Default for Inbox {
     fn default() -> Self {
-        // Before the first event time, `now()` is the epoch.
-        let open = Batch { latest: Some(0), ..Batch::default() };
+        // Before the first event time, `now()` has to be known too.
+        let open = Batch { latest: Some(Latest::default()), ..Batch::default() };
         Inbox {
             open,
             open_arrivals: Vec::new(),
@@ -49,7 +50,9 @@ impl Inbox {
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
         counts.dropped += decoded.dropped;
-        self.open.latest = self.open.latest.max(decoded.latest_event);
+        if !decoded.latest.is_empty() {
+            self.open.latest.get_or_insert_default().add_all(&decoded.latest);
+        }
         self.open.rows.append(&mut decoded.rows);
         self.open.rejects.append(&mut decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);

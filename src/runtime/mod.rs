@@ -19,6 +19,7 @@ pub use report::{Report, summary_json, summary_text};
 pub use run::{End, Ended, Options, RunError, exit_code, run};
 pub use stepped::{Stepped, stepped};
 
+use crate::decode::admit::Arrival;
 use crate::time::Micros;
 
 /// What `now()` follows.
@@ -26,9 +27,20 @@ use crate::time::Micros;
 pub enum Clock {
     /// The wall clock, read by the leader for each tick.
     Wall,
-    /// The greatest event time of any row that has been read; before the first, the epoch.
+    /// The greatest event time of the rows that have been read, unless it stands alone (see
+    /// `decode::latest`); before the first, the epoch.
     Event,
     Fixed(Micros),
+}
+
+impl Clock {
+    /// What `id_window` counts from.
+    pub fn arrival(self) -> Arrival {
+        match self {
+            Clock::Event => Arrival::OwnTime,
+            Clock::Wall | Clock::Fixed(_) => Arrival::Now,
+        }
+    }
 }
 
 impl std::str::FromStr for Clock {

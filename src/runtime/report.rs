@@ -9,6 +9,7 @@ use super::latency::{LatencySummary, new_histogram};
 use super::run::End;
 use crate::metrics::Counts;
 use crate::spec::plan::Plan;
+use crate::time::{rfc3339, spoken};
 
 /// What one worker counted and timed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,6 +72,10 @@ pub fn summary_json(plan: &Plan, end: End, report: &Report) -> serde_json::Value
             .map(|(output, sent)| (output.name.clone(), (*sent).into()))
             .collect::<serde_json::Map<_, _>>(),
         "failed_expressions": counts.failed_expressions,
+        "not_followed": counts.ahead.map(|(source, time)| {
+            let source = &plan.sources[usize::from(source)].name;
+            serde_json::json!({"source": source, "time": rfc3339(time)})
+        }),
         "seconds": took.as_secs_f64(),
         "latency": latency,
     })
@@ -139,6 +144,17 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
             "  {} values are null because their expression failed (--log selfsame=debug says why)",
             grouped(counts.failed_expressions as i64)
         ));
+    }
+    if let Some((source, time)) = counts.ahead {
+        let of = &plan.sources[usize::from(source)];
+        line(format_args!(""));
+        line(format_args!(
+            "  now() does not follow {}, the latest time of {}: it is dated more than {} (max_ahead)",
+            rfc3339(time),
+            of.name,
+            spoken(of.max_ahead)
+        ));
+        line(format_args!("  past every other row, and one date alone moves no clock"));
     }
     line(format_args!(""));
     line(format_args!("  latency, arrival to acknowledged output (ms)"));

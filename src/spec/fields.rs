@@ -121,7 +121,8 @@ pub static SOURCE: &[Field] = &[
     field(
         "id_window",
         Shape::Duration,
-        "For how long an id is remembered. Default: 1 hour.",
+        "Events with one id that arrive within this long of the one that stands are dropped. They arrive \
+         by the run's clock, and with --clock event at their own times. Default: 1 hour.",
         "24 hours",
     ),
     field("key", Shape::Text, "Of records: the column with the record's key.", "customer_id"),
@@ -141,7 +142,8 @@ pub static SOURCE: &[Field] = &[
     field(
         "max_ahead",
         Shape::Duration,
-        "A row dated further past the wall clock is rejected as time_ahead. Default: 1 day.",
+        "A row dated further past the wall clock is rejected as time_ahead, and with --clock event now() \
+         does not follow one that is dated further past every other row. Default: 1 day.",
         "1 day",
     ),
     required(

@@ -14,7 +14,7 @@ use crate::time::Micros;
 pub use super::types::Type;
 
 /// Everything a definition file says, with names resolved to indexes and SQL to expressions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     pub name: String,
     /// What `date_trunc('day', …)` means: an IANA name.
@@ -54,6 +54,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The same where events with an id can be taken back, since an earlier one may take their place.
+    pub fn with_repeats_taken_back(&self) -> Self {
+        let mut plan = self.clone();
+        let repeating =
+            self.sources.iter().filter(|of| of.kind == Kind::Events && of.key.is_some());
+        for source in repeating {
+            let joined = source.joined.iter().flat_map(|joined| &joined.inputs);
+            for input in source.inputs.iter().chain(joined) {
+                plan.aggregates[usize::from(input.aggregate)].retracts = true;
+            }
+        }
+        plan
+    }
+
     /// Whether some output holds these.
     pub fn publishes(&self, what: Publish) -> bool {
         self.outputs.iter().any(|output| output.publish == what)
@@ -68,7 +82,7 @@ pub struct Kafka {
     pub properties: Vec<(String, String)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     pub name: String,
     pub connector: Connector,
@@ -201,7 +215,7 @@ impl Source {
 }
 
 /// Tables that are joined to a source's rows, and what is said over their columns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Joined {
     /// Those of which some column is looked at.
     pub tables: Vec<JoinedTable>,
@@ -238,7 +252,7 @@ impl JoinedTable {
 }
 
 /// What a source's rows give to one aggregate.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AggregateInput {
     /// Index into `Plan::aggregates`.
     pub aggregate: u16,
@@ -248,7 +262,7 @@ pub struct AggregateInput {
     pub argument: Option<Expression>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IdentifierType {
     pub name: String,
     /// Over one column, `value`, of text. Null means "none".
@@ -262,7 +276,7 @@ pub struct IdentifierType {
 }
 
 /// A table of what people decided about identifiers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decisions {
     /// Index into `Plan::sources`.
     pub source: usize,
@@ -272,7 +286,7 @@ pub struct Decisions {
     pub verdict: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Aggregate {
     pub function: Function,
     /// The argument's type after coercion, the same for every source; `None` for `count(*)`.
@@ -281,14 +295,14 @@ pub struct Aggregate {
     pub output: DataType,
     pub window: Option<Window>,
     /// Whether rows it counts can be taken back: a source of `records`, a window, or what it looks
-    /// at comes from a joined table.
+    /// at comes from a joined table; where events arrive at their own times, an event with an id.
     pub retracts: bool,
     /// Index into `Plan::sessions`: its rows come with their sessions, from the person.
     pub sessions: Option<u16>,
 }
 
 /// Sessions of a source, for the aggregates that look at them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sessions {
     /// Index into `Plan::sources`.
     pub source: u16,
@@ -350,7 +364,7 @@ pub enum Function {
     Timeline,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attribute {
     pub name: String,
     /// Its column in `profile_schema`.
@@ -360,7 +374,7 @@ pub struct Attribute {
     pub note: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Segment {
     pub name: String,
     pub description: Option<String>,
@@ -369,7 +383,7 @@ pub struct Segment {
 }
 
 /// How one column of `profile_schema` is made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Step {
     /// An attribute from rows: over `aggregate_schema`.
     Aggregates(Expression),
@@ -382,7 +396,7 @@ pub enum Step {
 /// A person's place among all people: of the values that are not null, ordered, the border `k` is the
 /// least one that at least `k / bins` of all are not greater than (SQL's `percentile_disc`). A
 /// person's score is 1 and one more for each of the `bins - 1` borders below their value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rank {
     /// What is ranked, over the first `Plan::ranked_columns` columns of `profile_schema`.
     pub expression: Expression,
@@ -390,7 +404,7 @@ pub struct Rank {
 }
 
 /// Where a comparison with `now()` turns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Instant {
     /// A timestamp (microseconds) over `profile_schema`.
     pub at: Expression,
@@ -398,7 +412,7 @@ pub struct Instant {
     pub after: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Output {
     pub name: String,
     pub publish: Publish,

@@ -10,12 +10,13 @@ use hashbrown::HashMap;
 
 use crate::batch::Batch;
 use crate::decode::admit::{Admission, RowChange};
+use crate::decode::latest::Latest;
 use crate::decode::stages::Stages;
 use crate::decode::{Decoded, Decoder};
 use crate::row::{Body, Position, Row};
 use crate::runtime::Clock;
 use crate::source::{self, Feeds, Next, SourceError};
-use crate::spec::plan::{Kind, Plan};
+use crate::spec::plan::Plan;
 use crate::time::{Micros, wall_clock};
 
 /// A row that stands.
@@ -33,6 +34,7 @@ pub struct Reading {
     feeds: Feeds,
     decoders: Vec<Decoder>,
     clock: Clock,
+    latest: Latest,
     pub origins: Origins,
     /// What `now()` has come to.
     pub now: Micros,
@@ -50,8 +52,8 @@ impl Reading {
         };
         let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
         let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
-        let (decoders, origins) = (decoders.collect(), Origins::new());
-        Ok(Reading { feeds, decoders, clock, origins, now: 0 })
+        let (decoders, origins, latest) = (decoders.collect(), Origins::new(), Latest::default());
+        Ok(Reading { feeds, decoders, clock, latest, origins, now: 0 })
     }
 
     /// The next chunk of a source.
@@ -68,47 +70,54 @@ impl Reading {
         self.origins.entry((chunk.source, chunk.part)).or_insert_with(origin);
         let (source, wall) = (usize::from(chunk.source), wall_clock());
         let decoded = self.decoders[source].decode(&chunk, wall);
+        self.latest.add_all(&decoded.latest);
         self.now = match self.clock {
             Clock::Wall => wall,
-            Clock::Event => self.now.max(decoded.latest_event.unwrap_or(self.now)),
+            Clock::Event => self.latest.followed().unwrap_or(0).max(0),
             Clock::Fixed(instant) => instant,
         };
         Ok(Some((source, decoded)))
     }
 }
 
-/// Reads everything, and hands on what each tick changes of the rows that stand. Of a row that `keep`
-/// does not want only its id or key is remembered.
+/// Reads everything, and hands on what each tick changes of the rows that stand: a row, and what is
+/// said of it. Of a row that `keep` does not want only its id or key is remembered.
 pub fn changes(
     plan: &Arc<Plan>,
     clock: Clock,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
-    mut change: impl FnMut(&Row, Batch<RowChange>),
+    mut change: impl FnMut(&Row, RowChange),
 ) -> Result<Reading, SourceError> {
     let mut reading = Reading::start(plan, clock)?;
-    let mut admission = Admission::new(plan);
+    let mut admission = Admission::new(plan, clock.arrival());
     let mut stages = Stages::new(plan);
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
     let mut joining: HashMap<Id, Row> = HashMap::new();
     while let Some((_, decoded)) = reading.next()? {
-        let mut changes = Batch::default();
-        for row in decoded.rows {
-            if joins[usize::from(row.source)] {
-                joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
-                admission.admit(row, reading.now, &mut changes);
-                continue;
+        let mut to_join = Batch::default();
+        let mut admitted = |row: Row, diff| {
+            let head = Row { body: None, ..row.clone() };
+            match joins[usize::from(row.source)] {
+                true => to_join.push(RowChange::of(row, diff)),
+                false => change(&head, RowChange::of(row, diff)),
             }
-            let row = Row { body: row.body.as_deref().and_then(&keep), ..row };
-            let mut changes = Batch::default();
-            admission.admit(row.clone(), reading.now, &mut changes);
-            change(&row, changes);
+        };
+        for row in decoded.rows {
+            let row = if joins[usize::from(row.source)] {
+                joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
+                row
+            } else {
+                Row { body: row.body.as_deref().and_then(&keep), ..row }
+            };
+            admission.admit(row, reading.now, &mut admitted);
         }
-        for mut told in stages.apply(changes) {
+        admission.end_tick(reading.now, &mut admitted);
+        for mut told in stages.apply(to_join) {
             let of = told.body.joining.as_ref().expect("a row that takes part in a join says so");
             let row = &joining[&(of.source, of.position)];
             if let Some(body) = keep(&told.body) {
                 told.body = body;
-                change(row, vec![told].into());
+                change(row, told);
             }
         }
     }
@@ -133,32 +142,19 @@ pub fn standing(
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
 ) -> Result<(Vec<Standing>, Reading), SourceError> {
     let mut rows: Vec<Option<Standing>> = Vec::new();
-    let mut known: HashMap<Known, usize> = HashMap::new();
-    let reading = changes(plan, clock, keep, |row, changes| {
-        let source = usize::from(row.source);
-        let is_record = plan.sources[source].kind == Kind::Records;
-        let known_by = match row.key.filter(|_| is_record) {
-            _ if takes_part(plan, source) => Some(Known::At(row.source, row.position)),
-            key => key.map(|key| Known::By(row.source, key)),
-        };
-        if changes.iter().any(|change| change.diff < 0)
-            && let Some(index) = known_by.and_then(|known_by| known.remove(&known_by))
-        {
-            rows[index] = None;
-        }
-        for change in changes.into_iter().filter(|change| change.diff > 0) {
-            known.extend(known_by.map(|known_by| (known_by, rows.len())));
-            rows.push(Some(Standing { row: row.clone(), body: change.body }));
+    let mut known: HashMap<Id, usize> = HashMap::new();
+    let reading = changes(plan, clock, keep, |row, change| {
+        let id = (row.source, row.position);
+        match change.diff {
+            1 => {
+                known.insert(id, rows.len());
+                rows.push(Some(Standing { row: row.clone(), body: change.body }));
+            }
+            -1 => drop(known.remove(&id).map(|index| rows[index] = None)),
+            _ => {}
         }
     })?;
     Ok((rows.into_iter().flatten().collect(), reading))
-}
-
-/// How a row that is taken back is found.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Known {
-    At(u16, Position),
-    By(u16, u128),
 }
 
 /// Where a row stood, as users find it: `orders.ndjson:12`, or `web.events[0]@4711`.

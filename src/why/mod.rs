@@ -132,8 +132,8 @@ fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError>
         plan,
         clock,
         |body| Some(without_inputs(body)),
-        |_, changes| {
-            waiting.extend(changes);
+        |_, change| {
+            waiting.push(change);
             if waiting.len() >= 1_000 {
                 gathering.add(std::mem::take(&mut waiting));
             }
@@ -161,7 +161,7 @@ impl Asking {
     /// Everyone's rows run through the stages, with an eye on who holds an identifier.
     fn everyone(&self, identifier: &Identifier) -> Result<Watch, SourceError> {
         let mut reading = Reading::start(&self.plan, self.clock)?;
-        let mut watch = Watch::among_all(&self.plan, identifier);
+        let mut watch = Watch::among_all(&self.plan, self.clock, identifier);
         while let Some((source, decoded)) = reading.next()? {
             watch.arrive(source, decoded, reading.now);
         }

@@ -9,9 +9,10 @@ use arrow::array::RecordBatch;
 
 use super::ranks::Population;
 use crate::decode::Decoded;
+use crate::decode::admit::Arrival;
 use crate::profile::PersonState;
 use crate::row::{Identifier, Row};
-use crate::runtime::Beside;
+use crate::runtime::{Beside, Clock};
 use crate::seats::Seat;
 use crate::segment::Evaluated;
 use crate::spec::plan::Plan;
@@ -43,22 +44,29 @@ pub struct Watched {
 impl Watch {
     /// For rows of that person alone.
     pub fn alone(plan: &Arc<Plan>, identifier: &Identifier, rows: Vec<Row>, now: Micros) -> Self {
-        let mut watch = Watch::new(plan, identifier, None);
+        // All of these stand already.
+        let mut watch = Watch::new(plan, Arrival::Now, identifier, None);
         watch.arrive(0, Decoded { rows, ..Decoded::default() }, now);
         watch
     }
 
     /// For everyone's rows.
-    pub fn among_all(plan: &Arc<Plan>, identifier: &Identifier) -> Self {
-        Watch::new(plan, identifier, Some(Population::new(plan)))
+    pub fn among_all(plan: &Arc<Plan>, clock: Clock, identifier: &Identifier) -> Self {
+        Watch::new(plan, clock.arrival(), identifier, Some(Population::new(plan)))
     }
 
-    fn new(plan: &Arc<Plan>, identifier: &Identifier, population: Option<Population>) -> Self {
+    fn new(
+        plan: &Arc<Plan>,
+        arrival: Arrival,
+        identifier: &Identifier,
+        population: Option<Population>,
+    ) -> Self {
         let identifier = identifier.clone();
         let seen = Seen { identifier, seat: Seat(0), person: None, population };
         let seen = Rc::new(RefCell::new(seen));
         let seeing = Rc::clone(&seen);
-        let beside = Beside::new(plan, move |evaluated| seeing.borrow_mut().see(evaluated));
+        let beside =
+            Beside::new(plan, arrival, move |evaluated| seeing.borrow_mut().see(evaluated));
         Watch { beside, seen, now: Micros::MIN }
     }
 

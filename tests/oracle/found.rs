@@ -231,3 +231,77 @@ clicks 0:4 @1577842200000001 {"user":"c","id":"2"}
 "#;
     Case::told(yaml, Clock::Event, script).holds();
 }
+
+/// What the changelogs of a definition with segments fold to by the clock of events.
+fn members(yaml: &str, script: &str) -> Vec<String> {
+    let case = Case::told(yaml, Clock::Event, script);
+    case.holds();
+    let (state, _) = folded(&case.plan, case.run(2).iter().flatten());
+    let output = |index: usize| &case.plan.outputs[index].name;
+    let segments = state.keys().filter(|(index, _)| output(*index) == "segments");
+    segments.map(|(_, key)| key.split_once('/').expect("a person").0.to_owned()).collect()
+}
+
+const LATELY: &str = "attributes:
+  last: {from: web, select: max(at)}
+segments:
+  lately: now() - last < interval '30 days'";
+
+#[test]
+fn one_date_alone_does_not_move_the_clock_of_events() {
+    let yaml = web("", LATELY, "segments: {files: out/segments.ndjson}");
+    // The bad date first, in between, and last.
+    for bad in 0..3 {
+        let days = ["2021-07-05T00:00:00Z", "2021-07-05T06:00:00Z"];
+        let mut times = days.to_vec();
+        times.insert(bad, "2023-01-01T00:00:00Z");
+        let rows = times.iter().zip(1..).map(|(at, place)| {
+            let user = if at.starts_with("2023") { "bad" } else { "good" };
+            format!(
+                "tick 2025-07-05T00:00:00Z\nweb 0:{place} {{\"at\":\"{at}\",\"user\":\"{user}\"}}\n"
+            )
+        });
+        assert_eq!(members(&yaml, &rows.collect::<String>()), ["lately", "lately"], "{bad}");
+    }
+}
+
+#[test]
+fn a_gap_in_the_data_passes_with_the_second_row_behind_it() {
+    let yaml = web("", LATELY, "segments: {files: out/segments.ndjson}");
+    let script = r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:1 {"at":"2021-07-05T00:00:00Z","user":"a"}
+web 0:2 {"at":"2021-07-05T06:00:00Z","user":"b"}
+web 0:3 {"at":"2023-01-01T00:00:00Z","user":"c"}
+tick 2025-07-05T00:00:01.000Z
+web 0:4 {"at":"2023-01-01T12:00:00Z","user":"d"}
+"#;
+    assert_eq!(members(&yaml, script), ["lately", "lately"]);
+}
+
+#[test]
+fn an_id_seen_again_is_judged_by_its_own_times_whatever_comes_together() {
+    let known = "attributes:\n  times: {from: web, select: 'recent(at, 9)'}\n  n: {from: web, select: count(*)}";
+    let yaml =
+        web(", id: text", known, PROFILES).replace("kind: events", "kind: events\n    id: id");
+    let at =
+        |time: &str| format!("{{\"id\":\"x\",\"at\":\"2025-07-01T{time}:00Z\",\"user\":\"u\"}}");
+    let rows = ["00:00", "00:40", "01:20", "02:30", "02:30"].map(at);
+    let orders = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]];
+    for (order, ticks) in orders.into_iter().zip([1, 5, 2]) {
+        let mut script = String::new();
+        for (number, place) in order.iter().enumerate() {
+            if number % 5usize.div_ceil(ticks) == 0 {
+                script.push_str("tick 2025-07-05T00:00:00Z\n");
+            }
+            script.push_str(&format!("web 0:{} {}\n", place + 1, rows[*place]));
+        }
+        let case = Case::told(&yaml, Clock::Event, &script);
+        case.holds();
+        let (state, _) = folded(&case.plan, case.run(1).iter().flatten());
+        let profile = state.values().next().expect("a profile");
+        let hours = ["02:30", "01:20", "00:00"].map(|at| format!("\"2025-07-01T{at}:00.000Z\""));
+        let times = format!("\"times\":[{}],\"n\":3", hours.join(","));
+        assert!(profile.contains(&times), "{script}{profile}");
+    }
+}

@@ -21,6 +21,7 @@ pub mod minimal;
 mod people;
 mod profile;
 mod ranks;
+mod repeats;
 mod rows;
 pub mod script;
 mod sessions;
@@ -35,6 +36,7 @@ use selfsame::time::{Micros, rfc3339};
 
 use people::{FirstSeen, Identified, Person};
 use profile::Profile;
+use repeats::Dated;
 use rows::{Row, Said, Saying, Verdict, judge, text};
 use script::{Delivery, Tick};
 
@@ -76,10 +78,12 @@ pub struct Oracle {
     plan: Arc<Plan>,
     clock: Clock,
     now: Micros,
-    /// All valid rows but the duplicates, as they arrived.
+    /// All valid rows as they arrived; but for the duplicates, where these depend on when they did.
     log: Vec<Row>,
     /// Of events with an id, by source and id: when the one that stands arrived.
     arrived: BTreeMap<(usize, String), Micros>,
+    /// Rows that say when something happened.
+    dated: Vec<Dated>,
     first_seen: FirstSeen,
     state: State,
 }
@@ -92,6 +96,7 @@ impl Oracle {
             now: 0,
             log: Vec::new(),
             arrived: BTreeMap::new(),
+            dated: Vec::new(),
             first_seen: FirstSeen::default(),
             state: State::new(),
         }
@@ -122,7 +127,11 @@ impl Oracle {
         self.now = match self.clock {
             Clock::Wall => tick.reading,
             Clock::Fixed(instant) => instant,
-            Clock::Event => valid.iter().fold(self.now, |now, row| now.max(self.event_time(row))),
+            Clock::Event => {
+                let dated: Vec<Dated> = valid.iter().filter_map(|row| self.dated(row)).collect();
+                self.dated.extend(dated);
+                repeats::followed(&self.dated).unwrap_or(0).max(0)
+            }
         };
         // What happens in a tick happens at once: of its rows, the first is the one that stood first.
         valid.sort_by_key(|row| (row.source, row.position));
@@ -196,8 +205,8 @@ impl Oracle {
     }
 
     /// When what a row tells of happened, where it says so: by the source's `time`, or as an event of
-    /// a topic without one. The epoch, where `now()` begins, for others.
-    fn event_time(&self, row: &Row) -> Micros {
+    /// a topic without one.
+    fn dated(&self, row: &Row) -> Option<Dated> {
         let source = &self.plan.sources[row.source];
         let is_topic = matches!(source.connector, Connector::Kafka { .. });
         let says = match source.kind {
@@ -205,13 +214,17 @@ impl Oracle {
             Kind::Events => is_topic,
             Kind::Records => false,
         };
-        if says { row.time } else { 0 }
+        let which = (row.source, row.key.clone(), row.key.is_none().then_some(row.position));
+        says.then_some(Dated { time: row.time, max_ahead: source.max_ahead, which })
     }
 
-    /// Of events with one id the first stands, for as long as it is remembered.
+    /// Of events with one id the first stands, for as long as it is remembered. By the clock of events
+    /// that is said of all rows together.
     fn accept(&mut self, row: Row) {
         let source = &self.plan.sources[row.source];
-        if let (Kind::Events, Some(id)) = (source.kind, &row.key) {
+        if self.clock != Clock::Event
+            && let (Kind::Events, Some(id)) = (source.kind, &row.key)
+        {
             let key = (row.source, id.clone());
             if self.arrived.get(&key).is_some_and(|first| self.now - first <= source.id_window) {
                 return;
@@ -225,8 +238,13 @@ impl Oracle {
     fn standing(&self) -> Vec<Row> {
         let mut records: BTreeMap<(usize, &str), &Row> = BTreeMap::new();
         let mut standing = Vec::new();
-        for row in &self.log {
+        let repeated = match self.clock {
+            Clock::Event => repeats::repeated(&self.plan, &self.log),
+            Clock::Wall | Clock::Fixed(_) => BTreeSet::new(),
+        };
+        for (place, row) in self.log.iter().enumerate() {
             match (self.plan.sources[row.source].kind, &row.key) {
+                (Kind::Events, _) if repeated.contains(&place) => {}
                 (Kind::Events, _) => standing.push(row),
                 (Kind::Records, key) => {
                     let key = key.as_deref().expect("a record has a key");

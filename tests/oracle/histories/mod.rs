@@ -33,6 +33,8 @@ pub const START: Micros = 1_751_673_600_000_000;
 pub struct Settings {
     /// Nothing in it may depend on when a row arrives.
     pub order_free: bool,
+    /// The clock is that of events.
+    pub events: bool,
     /// All can be taken back: records are deleted, and events count beside a record alone.
     pub retractable: bool,
 }
@@ -95,7 +97,7 @@ impl std::fmt::Debug for History {
 }
 
 impl History {
-    fn new(mut chosen: Chosen, settings: Settings) -> Self {
+    fn new(mut chosen: Chosen, mut settings: Settings) -> Self {
         let mut yaml = String::new();
         let general = &mut chosen.general;
         let clock = match general.below(4) {
@@ -103,6 +105,7 @@ impl History {
             1 | 2 => Clock::Event,
             _ => Clock::Fixed(START + general.below(3) as i64 * HOUR),
         };
+        settings.events = clock == Clock::Event;
         if general.one_in(4) {
             yaml.push_str("name: shop\ntarget_latency: 1 second\n");
         }
@@ -216,7 +219,10 @@ fn script(
         };
         drafts.push((reading, rows.into_iter().map(row).collect()));
     }
-    if settings.order_free {
+    if settings.order_free && settings.events {
+        // No row is ahead of the wall clock, whenever it arrives.
+        drafts.iter_mut().for_each(|(reading, _)| *reading = START + 20_000 * DAY);
+    } else if settings.order_free {
         repeat_events(&mut drafts, sources);
     }
     number(&mut drafts);

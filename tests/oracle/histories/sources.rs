@@ -238,7 +238,9 @@ impl Source {
             say("id: id".to_owned());
             let windows = ["", "10 minutes", "1 day", "2 hours"];
             match choices.pick(&windows) {
-                _ if settings.order_free => say("id_window: 5000 days".to_owned()),
+                _ if settings.order_free && !settings.events => {
+                    say("id_window: 5000 days".to_owned());
+                }
                 "" => {}
                 window => say(format!("id_window: {window}")),
             }
@@ -254,7 +256,9 @@ impl Source {
             ];
         }
         match choices.pick(&["", "", "2 hours", "40 days"]) {
-            _ if settings.order_free => say("max_ahead: 5000 days".to_owned()),
+            _ if settings.order_free && !settings.events => {
+                say("max_ahead: 5000 days".to_owned());
+            }
             "" => {}
             ahead => say(format!("max_ahead: {ahead}")),
         }
