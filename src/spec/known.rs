@@ -137,8 +137,7 @@ pub fn simplified(
         Ok(replacement.map_or_else(|| Transformed::no(part), Transformed::yes))
     });
     let schema = Arc::new(df_schema(schema));
-    let simplifier = dialect.simplifier(&schema);
-    simplifier.simplify(simplifier.coerce(replaced.ok()?.data, &schema).ok()?).ok()
+    dialect.folded(replaced.ok()?.data, &schema).ok()
 }
 
 fn df_schema(schema: &Schema) -> DFSchema {

@@ -122,6 +122,10 @@ fn spoken(message: &str) -> String {
         between("Cannot cast string ", " type").and_then(|terms| terms.split_once(" to value of "))
     {
         format!("{value} is no {wanted}")
+    } else if message == "Divide by zero error" {
+        "division by zero".to_owned()
+    } else if let Some(overflow) = between("Overflow happened on: ", "") {
+        format!("{overflow} has no room in 64 bits")
     } else if let Some(name) = between("Unsupported SQL type ", "") {
         format!(
             "'{name}' is no type of SQL: there are text, bigint, double, decimal(p,s), boolean, \

@@ -3,10 +3,13 @@
 //! Every mistake is found in one reading, each with its place and what would be right.
 
 mod aggregate;
+mod arithmetic;
 mod attributes;
 mod bounds;
 mod calendar;
+mod caught;
 mod columns;
+mod compile;
 mod derived;
 mod diagnostic;
 mod explain;
@@ -19,9 +22,11 @@ mod join;
 mod known;
 mod meeting;
 mod mistake;
+mod node;
 mod order;
 mod origin;
 mod outputs;
+mod parse;
 pub mod plan;
 mod provider;
 mod ranks;

@@ -13,20 +13,16 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, plan_err};
-use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::Cast;
-use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::planner::ExprPlanner;
-use datafusion_expr::simplify::SimplifyContext;
 use datafusion_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF};
-use datafusion_optimizer::simplify_expressions::ExprSimplifier;
+use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::utils::collect_columns;
-use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
-use datafusion_sql::sqlparser::parser::Parser;
-use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
+use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::caught::caught;
 use super::diagnostic::nearest;
 pub use super::mistake::SqlError;
 use super::mistake::position_of;
@@ -63,8 +59,8 @@ impl Expression {
     /// One value a row of the batch, whose columns are the schema's, or its first ones where the
     /// expression looks at no later one.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef, String> {
-        let value = self.physical.evaluate(batch).map_err(|error| error.strip_backtrace())?;
-        value.into_array(batch.num_rows()).map_err(|error| error.strip_backtrace())
+        let values = caught(|| self.physical.evaluate(batch)?.into_array(batch.num_rows()));
+        values.map_err(|error| error.strip_backtrace())
     }
 
     /// Which rows of the batch it holds for; null counts as false.
@@ -156,19 +152,7 @@ impl Dialect {
 
     /// As SQL has it, before anything of ours is done to it.
     pub fn parse(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
-        let tokens = Tokenizer::new(&GenericDialect {}, text)
-            .tokenize_with_location()
-            .map_err(|error| SqlError::syntax(&error.to_string(), text))?;
-        let tokens = name_qualified(tokens, schema);
-        let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
-        let parsed =
-            parser.parse_expr().map_err(|error| SqlError::syntax(&error.to_string(), text))?;
-        let rest = parser.peek_token();
-        if rest.token != Token::EOF {
-            let at = (rest.span.start.line, rest.span.start.column);
-            let message = format!("expected the end of the expression, found '{}'", rest.token);
-            return Err(SqlError { at: Some(at), ..SqlError::new(message) });
-        }
+        let parsed = super::parse::parse(text, schema)?;
         let options = ParserOptions {
             parse_float_as_decimal: true,
             enable_ident_normalization: false,
@@ -270,7 +254,7 @@ impl Dialect {
     pub fn type_of(&self, expression: &Expr, schema: &Schema) -> Result<DataType, SqlError> {
         let df_schema = Arc::new(DFSchema::try_from(schema.clone())?);
         let over = |error| SqlError::over(error, schema);
-        let coerced = self.simplifier(&df_schema).coerce(expression.clone(), &df_schema);
+        let coerced = self.coerced(expression.clone(), &df_schema);
         coerced.map_err(over)?.get_type(&df_schema).map_err(over)
     }
 
@@ -293,35 +277,21 @@ impl Dialect {
         }
         let wrong = |error| SqlError::planning(error, text, schema);
         let df_schema = Arc::new(DFSchema::try_from(Arc::clone(schema))?);
-        let simplifier = self.simplifier(&df_schema);
-        let coerced = simplifier.coerce(expression, &df_schema).map_err(wrong)?;
-        let found = coerced.get_type(&df_schema).map_err(wrong)?;
+        let folded = self.folded(expression, &df_schema).map_err(wrong)?;
+        let found = folded.get_type(&df_schema).map_err(wrong)?;
         let data_type = match wanted {
             Some(wanted) => wanted.clone(),
             None => self.language_type(&found)?,
         };
-        let cast = if found == data_type {
-            coerced
-        } else {
-            Expr::Cast(Cast::new(Box::new(coerced), data_type.clone()))
+        let folded = match found == data_type {
+            true => folded,
+            false => {
+                let cast = Expr::Cast(Cast::new(Box::new(folded), data_type.clone()));
+                self.folded(cast, &df_schema).map_err(wrong)?
+            }
         };
-        let simple = simplifier.simplify(cast).map_err(wrong)?;
-        let physical = create_physical_expr(
-            &simple,
-            &df_schema,
-            &ExecutionProps::new(),
-            &PhysicalPlanningContext::default(),
-        );
-        let physical = physical.map_err(wrong)?;
+        let physical = self.physical(&folded, &df_schema).map_err(wrong)?;
         Ok(Expression { physical, data_type, text: Arc::from(text.trim()) })
-    }
-
-    pub(super) fn simplifier(&self, schema: &Arc<DFSchema>) -> ExprSimplifier {
-        let context = SimplifyContext::builder()
-            .with_schema(Arc::clone(schema))
-            .with_config_options(Arc::new(self.options.clone()))
-            .build();
-        ExprSimplifier::new(context)
     }
 
     /// The type of the language that holds what an Arrow type holds.
@@ -370,28 +340,4 @@ impl Dialect {
             other => return Err(SqlError::new(format!("{other} is no type of the language"))),
         })
     }
-}
-
-/// `products.price` → the column that has this name beside its own.
-fn name_qualified(tokens: Vec<TokenWithSpan>, schema: &Schema) -> Vec<TokenWithSpan> {
-    let named = |table: &Word, column: &Word| {
-        let name = format!("{}.{}", table.value, column.value);
-        let has_it = |field: &&FieldRef| field.metadata().get(QUALIFIED) == Some(&name);
-        schema.fields().iter().find(has_it).map(|field| field.name())
-    };
-    let mut renamed: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    for token in tokens {
-        if let Token::Word(column) = &token.token
-            && let [.., before, period] = renamed.as_slice()
-            && let (Token::Word(table), Token::Period) = (&before.token, &period.token)
-            && let Some(name) = named(table, column)
-        {
-            let span = before.span.union(&token.span);
-            renamed.truncate(renamed.len() - 2);
-            renamed.push(TokenWithSpan::new(Token::make_word(name, Some('"')), span));
-            continue;
-        }
-        renamed.push(token);
-    }
-    renamed
 }

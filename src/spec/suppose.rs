@@ -3,6 +3,7 @@
 //! Only what is certain is said: a condition that nothing here speaks against may still never be true.
 //! Where several ways lead to what is asked, each is tried by itself beside all that has to be.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ use super::bounds::{Bounds, Constant, Gap, Value};
 use super::instant::is_comparison;
 use super::sum::{Sum, sum};
 use super::texts::{begins, behind_all, is_no_outcome};
+
+/// How many parts of a condition are looked at, in all the ways there are to what is asked.
+const MOST_STEPS: u32 = 20_000;
 
 /// What is known of values.
 #[derive(Clone, Debug)]
@@ -81,10 +85,17 @@ impl Supposed {
         self.nulls.insert(Expr::Column(Column::new_unqualified(column)), false);
     }
 
-    /// Takes in what is asked, of simplified expressions.
+    /// Takes in what is asked, of folded expressions.
     pub fn suppose(&mut self, asked: Vec<Asked>) -> Result<(), Never> {
+        self.follow(asked, &Cell::new(MOST_STEPS))
+    }
+
+    /// Choices within choices are more than can be tried: where the steps are used up, nothing is said.
+    fn follow(&mut self, asked: Vec<Asked>, steps: &Cell<u32>) -> Result<(), Never> {
         let (mut pending, mut choices) = (asked, Vec::new());
         while let Some(asked) = pending.pop() {
+            let Some(left) = steps.get().checked_sub(1) else { return Ok(()) };
+            steps.set(left);
             match self.take(asked)? {
                 Ways::All(more) => pending.extend(more),
                 Ways::Any(ways) => choices.push(ways),
@@ -98,7 +109,7 @@ impl Supposed {
         choices.into_iter().try_for_each(|ways| {
             let mut why = Never::Constant;
             for way in ways {
-                match self.clone().suppose(way) {
+                match self.clone().follow(way, steps) {
                     Ok(()) => return Ok(()),
                     Err(never) => why = never,
                 }
@@ -157,7 +168,8 @@ impl Supposed {
             }
             Expr::InList(InList { expr, list, negated: true }) => {
                 let known = [&*expr].into_iter().chain(&list).map(|value| NotNull(value.clone()));
-                let differ = list.iter().flat_map(|item| self.differ(&expr, item));
+                let differ = list.iter().filter(|_| !self.is_number(&expr));
+                let differ = differ.map(|item| True((*expr).clone().not_eq(item.clone())));
                 Ways::All(known.chain(differ).collect())
             }
             Expr::IsNull(value) | Expr::IsUnknown(value) => Ways::All(vec![Null(*value)]),
@@ -165,8 +177,40 @@ impl Supposed {
             Expr::IsTrue(condition) => Ways::All(vec![True(*condition)]),
             Expr::IsNotTrue(condition) => Ways::All(vec![NotTrue(*condition)]),
             Expr::Case(case) => Ways::Any(self.each_case(case, True)),
-            Expr::Not(condition) => self.is(*condition, false)?,
+            Expr::Not(condition) => self.is_false(*condition)?,
             condition => self.is(condition, true)?,
+        })
+    }
+
+    fn is_false(&mut self, condition: Expr) -> Result<Ways, Never> {
+        let not = |part: Box<Expr>| True(Expr::Not(part));
+        Ok(match condition {
+            Expr::Literal(ScalarValue::Boolean(Some(false)), _) => Ways::All(Vec::new()),
+            Expr::Literal(..) => return Err(Never::Constant),
+            Expr::Not(condition) => Ways::All(vec![True(*condition)]),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                Ways::All(vec![not(right), not(left)])
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+                Ways::Any(vec![vec![not(left)], vec![not(right)]])
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_ordering(op) => {
+                let op = op.negate().expect("comparisons have an opposite");
+                Ways::All(vec![True(Expr::BinaryExpr(BinaryExpr { left, op, right }))])
+            }
+            Expr::Between(between) => {
+                let negated = !between.negated;
+                Ways::All(vec![True(Expr::Between(Between { negated, ..between }))])
+            }
+            Expr::InList(list) => {
+                let negated = !list.negated;
+                Ways::All(vec![True(Expr::InList(InList { negated, ..list }))])
+            }
+            Expr::IsNull(value) | Expr::IsUnknown(value) => Ways::All(vec![NotNull(*value)]),
+            Expr::IsNotNull(value) | Expr::IsNotUnknown(value) => Ways::All(vec![Null(*value)]),
+            Expr::IsTrue(condition) => Ways::All(vec![NotTrue(*condition)]),
+            Expr::IsNotTrue(condition) => Ways::All(vec![True(*condition)]),
+            condition => self.is(condition, false)?,
         })
     }
 
@@ -224,6 +268,9 @@ impl Supposed {
         Ok(match value {
             Expr::Literal(value, _) if !value.is_null() => return Err(Never::Constant),
             Expr::Cast(Cast { expr, .. }) => Ways::All(vec![Null(*expr)]),
+            Expr::ScalarFunction(function) if function.func.name() == "coalesce" => {
+                Ways::All(function.args.into_iter().map(Null).collect())
+            }
             value => {
                 self.null(value, true)?;
                 Ways::All(Vec::new())
@@ -281,12 +328,17 @@ impl Supposed {
         ways
     }
 
-    /// That values differ to `in`, `nullif` or `case`: these tell -0.0 from 0.0, which are equal to `=`.
+    /// That values differ to `nullif` or `case`.
     fn differ(&self, one: &Expr, other: &Expr) -> Vec<Asked> {
-        match one.get_type(&*self.schema) {
-            Ok(DataType::Float64) => Vec::new(),
-            _ => vec![NotTrue(one.clone().eq(other.clone()))],
+        match self.is_number(one) {
+            true => Vec::new(),
+            false => vec![NotTrue(one.clone().eq(other.clone()))],
         }
+    }
+
+    /// To `in`, `nullif` and `case` -0.0 differs from 0.0, which are equal to `=`.
+    fn is_number(&self, value: &Expr) -> bool {
+        matches!(value.get_type(&*self.schema), Ok(DataType::Float64))
     }
 }
 

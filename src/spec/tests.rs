@@ -3,6 +3,7 @@
 use std::path::Path;
 
 mod never;
+mod nulls;
 
 use super::plan::Plan;
 use super::{Diagnostics, parse};

@@ -41,8 +41,7 @@ fn is_never(condition: &str) -> bool {
     let (dialect, schema) = (dialect(), schema());
     let planned = dialect.plan(condition, &schema).unwrap_or_else(|e| panic!("{condition}: {e:?}"));
     let schema = Arc::new(DFSchema::try_from(schema).expect("names differ"));
-    let simplifier = dialect.simplifier(&schema);
-    let simple = simplifier.coerce(planned, &schema).and_then(|it| simplifier.simplify(it));
+    let simple = dialect.folded(planned, &schema);
     let simple = simple.unwrap_or_else(|error| panic!("{condition}: {error}"));
     let mut supposed = Supposed::new((*schema).clone());
     supposed.suppose(vec![Asked::True(simple)]).is_err()

@@ -1,0 +1,112 @@
+//! What is evaluated in the place of DataFusion's own: it loses no null and wraps no number.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_null_array};
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{cast, is_null};
+use arrow::datatypes::{DataType, Schema};
+use datafusion_common::Result;
+use datafusion_expr::{ColumnarValue, Operator};
+use datafusion_physical_expr::PhysicalExpr;
+
+use super::arithmetic;
+
+/// A part of an expression that is evaluated.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    pub kind: Kind,
+    pub parts: Vec<Arc<dyn PhysicalExpr>>,
+    pub output: DataType,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The first that is not null.
+    Coalesce,
+    /// Sum, difference, product or rest of two decimals.
+    Decimals(Operator),
+    Negated,
+    /// To the left or to the right.
+    Shift(Operator),
+}
+
+impl PhysicalExpr for Node {
+    fn data_type(&self, _: &Schema) -> Result<DataType> {
+        Ok(self.output.clone())
+    }
+
+    fn nullable(&self, _: &Schema) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let part = |place: usize| self.parts[place].evaluate(batch);
+        let array = |place: usize| part(place)?.into_array(batch.num_rows());
+        match self.kind {
+            Kind::Coalesce => self.coalesce(batch),
+            Kind::Decimals(op) => arithmetic::of_decimals(op, &part(0)?, &part(1)?, &self.output),
+            Kind::Negated => arithmetic::negated(part(0)?),
+            Kind::Shift(op) => arithmetic::shifted(op, &array(0)?, &array(1)?),
+        }
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        self.parts.iter().collect()
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        parts: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(Arc::new(Node { kind: self.kind.clone(), parts, output: self.output.clone() }))
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Node {
+    /// Each value is evaluated once, for the rows for which those before it are null: so it may fail for
+    /// others.
+    fn coalesce(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let rows = batch.num_rows();
+        let of_type = |value: ColumnarValue| -> Result<ArrayRef> {
+            let value = value.into_array(rows)?;
+            match value.data_type() == &self.output {
+                true => Ok(value),
+                false => Ok(cast(&value, &self.output)?),
+            }
+        };
+        let mut found = new_null_array(&self.output, rows);
+        let mut missing = BooleanArray::from(vec![true; rows]);
+        for (place, value) in self.parts.iter().enumerate() {
+            if place == 0 {
+                found = of_type(value.evaluate(batch)?)?;
+            } else {
+                let next = of_type(value.evaluate_selection(batch, &missing)?)?;
+                found = zip(&missing, &next, &found)?;
+            }
+            if found.logical_null_count() == 0 {
+                break;
+            }
+            missing = is_null(&found)?;
+        }
+        Ok(ColumnarValue::Array(found))
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self.parts.iter().map(ToString::to_string).collect();
+        match self.kind {
+            Kind::Coalesce => write!(f, "coalesce({})", parts.join(", ")),
+            Kind::Decimals(op) | Kind::Shift(op) => {
+                write!(f, "({})", parts.join(&format!(" {op} ")))
+            }
+            Kind::Negated => write!(f, "(- {})", parts.join(" ")),
+        }
+    }
+}
