@@ -16,8 +16,11 @@ use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word
 use super::mistake::SqlError;
 use super::sql::QUALIFIED;
 
-/// How deep an expression may be. What the parser counts for it is less than it takes.
+/// How deep an expression may be.
 const DEEPEST: usize = 100;
+
+/// The parser itself goes no deeper than 50 calls of its own.
+const DEEPEST_TO_THE_PARSER: usize = 20;
 
 /// Chains up to here stay as they are written.
 const SHORT: usize = 16;
@@ -28,14 +31,21 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         .tokenize_with_location()
         .map_err(|error| SqlError::syntax(&error.to_string(), text))?;
     let tokens = name_qualified(tokens, schema);
+    // The parser tries several readings, and does not always tell that it gave one up at its depth.
+    let is_deep = nesting(&tokens) > DEEPEST_TO_THE_PARSER;
     let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().map_err(|error| match error {
         ParserError::RecursionLimitExceeded => too_deep(),
+        _ if is_deep => too_deep(),
         other => SqlError::syntax(&other.to_string(), text),
     });
     let parsed = parsed?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
+        if is_deep {
+            dismantle(parsed);
+            return Err(too_deep());
+        }
         let at = (rest.span.start.line, rest.span.start.column);
         let message = format!("expected the end of the expression, found '{}'", rest.token);
         dismantle(parsed);
@@ -44,11 +54,36 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
     shallow(parsed)
 }
 
+/// How deep parentheses, cases and what stands before a term go.
+fn nesting(tokens: &[TokenWithSpan]) -> usize {
+    let (mut depth, mut most, mut before): (usize, usize, usize) = (0, 0, 0);
+    for TokenWithSpan { token, .. } in tokens {
+        let keyword = |name: &str| match token {
+            Token::Word(word) => {
+                word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name)
+            }
+            _ => false,
+        };
+        match token {
+            Token::Whitespace(_) => continue,
+            Token::Minus | Token::Plus | Token::Tilde | Token::ExclamationMark => before += 1,
+            _ if keyword("not") => before += 1,
+            _ => before = 0,
+        }
+        if matches!(token, Token::LParen | Token::LBracket) || keyword("case") {
+            depth += 1;
+        } else if matches!(token, Token::RParen | Token::RBracket) || keyword("end") {
+            depth = depth.saturating_sub(1);
+        }
+        most = most.max(depth + before);
+    }
+    most
+}
+
 fn too_deep() -> SqlError {
     SqlError::new(
-        "it is too deep: an expression may have some 40 parentheses, functions or cases within one \
-         another, and chains of 100 terms (any number with and, or and ||): give a part of it a name \
-         of its own",
+        "it is too deep: parentheses, functions and cases may stand 20 deep within one another, and \
+         100 terms in a chain (any number with and, or and ||): give a part of it a name of its own",
     )
 }
 
@@ -68,13 +103,6 @@ impl VisitorMut for Shallow {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if let Expr::BinaryOp { op, .. } = expression
-            && is_associative(op)
-        {
-            let op = op.clone();
-            let chain = chain(mem::replace(expression, nothing()), &op);
-            *expression = bracketed(chain, &op);
-        }
         self.depth += 1;
         if self.depth + leftmost(expression) > DEEPEST {
             dismantle(mem::replace(expression, nothing()));
@@ -125,10 +153,18 @@ fn bracketed(mut terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
     join(bracketed(terms, op), bracketed(rest, op))
 }
 
-/// How far it goes down on the left side, where the parser loops and counts nothing.
+/// How far it goes down on the left side, where the parser loops and counts nothing, once its chains are
+/// bracketed evenly.
 fn leftmost(expression: &mut Expr) -> usize {
     let (mut depth, mut part) = (0, expression);
     loop {
+        if let Expr::BinaryOp { op, .. } = part
+            && is_associative(op)
+        {
+            let op = op.clone();
+            let chain = chain(mem::replace(part, nothing()), &op);
+            *part = bracketed(chain, &op);
+        }
         if let Expr::CompoundFieldAccess { access_chain, .. } = part {
             depth += access_chain.len() - 1;
         }

@@ -176,7 +176,7 @@ impl Supposed {
             Expr::IsNotNull(value) | Expr::IsNotUnknown(value) => Ways::All(vec![NotNull(*value)]),
             Expr::IsTrue(condition) => Ways::All(vec![True(*condition)]),
             Expr::IsNotTrue(condition) => Ways::All(vec![NotTrue(*condition)]),
-            Expr::Case(case) => Ways::Any(self.each_case(case, True)),
+            Expr::Case(case) if is_short(&case) => Ways::Any(self.each_case(case, True)),
             Expr::Not(condition) => self.is_false(*condition)?,
             condition => self.is(condition, true)?,
         })
@@ -239,7 +239,9 @@ impl Supposed {
         let parts = match &value {
             Expr::Literal(value, _) if value.is_null() => return Err(Never::Constant),
             Expr::Literal(..) => return Ok(Ways::All(Vec::new())),
-            Expr::Case(case) => return Ok(Ways::Any(self.each_case(case.clone(), NotNull))),
+            Expr::Case(case) if is_short(case) => {
+                return Ok(Ways::Any(self.each_case(case.clone(), NotNull)));
+            }
             Expr::ScalarFunction(function) if function.func.name() == "coalesce" => {
                 let way = |argument: &Expr| vec![NotNull(argument.clone())];
                 return Ok(Ways::Any(function.args.iter().map(way).collect()));
@@ -340,6 +342,11 @@ impl Supposed {
     fn is_number(&self, value: &Expr) -> bool {
         matches!(value.get_type(&*self.schema), Ok(DataType::Float64))
     }
+}
+
+/// Each branch is tried beside all those before it.
+fn is_short(case: &Case) -> bool {
+    case.when_then_expr.len() <= 50
 }
 
 /// By the columns that the values are of.

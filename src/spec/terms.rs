@@ -5,10 +5,9 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
-use datafusion_sql::sqlparser::dialect::GenericDialect;
-use datafusion_sql::sqlparser::parser::Parser;
 
 use super::instant;
+use super::parse::parse;
 use super::plan::{Instant, Plan, Step};
 use super::sql::{Dialect, Expression, SqlError};
 use crate::time::Micros;
@@ -35,13 +34,11 @@ pub struct Term {
     turns: Vec<Instant>,
 }
 
-/// Takes the condition of a segment apart.
+/// Takes the condition of a segment apart, and those of the segments that it builds on, each where it stands
+/// first: else they would double with each that names another twice.
 pub fn terms(plan: &Plan, segment: usize) -> Result<Condition, SqlError> {
-    let text = &expression(plan, plan.segments[segment].column).text;
-    let parser = Parser::new(&GenericDialect {}).try_with_sql(text);
-    let parsed = parser.and_then(|mut parser| parser.parse_expr());
-    let parsed = parsed.map_err(|error| SqlError::new(error.to_string()))?;
-    Splitter { plan, dialect: Dialect::new(&plan.time_zone) }.split(&parsed)
+    let told = vec![false; plan.segments.len()];
+    Splitter { plan, dialect: Dialect::new(&plan.time_zone), told }.segment(segment)
 }
 
 /// How a column from the third on is made.
@@ -55,10 +52,19 @@ pub fn expression(plan: &Plan, column: usize) -> &Expression {
 struct Splitter<'a> {
     plan: &'a Plan,
     dialect: Dialect,
+    /// By segment, whether it has been taken apart.
+    told: Vec<bool>,
 }
 
 impl Splitter<'_> {
-    fn split(&self, part: &Expr) -> Result<Condition, SqlError> {
+    fn segment(&mut self, segment: usize) -> Result<Condition, SqlError> {
+        self.told[segment] = true;
+        let text = &expression(self.plan, self.plan.segments[segment].column).text;
+        let parsed = parse(text, &self.plan.profile_schema)?;
+        self.split(&parsed)
+    }
+
+    fn split(&mut self, part: &Expr) -> Result<Condition, SqlError> {
         match part {
             Expr::Nested(inner) => self.split(inner),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
@@ -87,11 +93,11 @@ impl Splitter<'_> {
             Expr::Identifier(name) => {
                 let segments = &self.plan.segments;
                 match segments.iter().position(|segment| segment.name == name.value) {
-                    Some(segment) => {
-                        let within = terms(self.plan, segment)?;
+                    Some(segment) if !self.told[segment] => {
+                        let within = self.segment(segment)?;
                         Ok(Condition::Segment(segment, Box::new(within)))
                     }
-                    None => self.term(part),
+                    _ => self.term(part),
                 }
             }
             _ => self.term(part),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+mod deep;
 mod never;
 mod nulls;
 

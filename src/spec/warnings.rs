@@ -14,6 +14,9 @@ use super::unguarded::unguarded;
 use super::yaml::{Key, Node, Value};
 use super::{fields, funnel, ranks, read, rfm, yaml};
 
+/// How many parts a condition may have that stands in the place of its segment.
+const MOST_PARTS: usize = 1_000;
+
 /// Of a definition that has been found well.
 pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
     let mut context = Context::new(Vec::new(), super::sql::Dialect::new(&plan.time_zone));
@@ -237,10 +240,25 @@ fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &mut 
         };
         if let Some(text) = text
             && let Some(condition) = nobody(context, plan, &text, people)
+            && is_short(&condition)
         {
             people.instead.insert(segment.name.clone(), condition);
         }
     }
+}
+
+/// Whether a condition may stand in the place of its segment: those that build on one another would
+/// double with each.
+fn is_short(condition: &Expr) -> bool {
+    let mut parts = 0;
+    let walked = condition.apply(|_| {
+        parts += 1;
+        Ok(match parts > MOST_PARTS {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    });
+    walked.is_ok() && parts <= MOST_PARTS
 }
 
 /// Notes outputs that nobody can ever be in.
