@@ -82,7 +82,7 @@ fn numbers() -> impl Strategy<Value = Says<i64>> {
                 // What would divide by 0 is 0 no more.
                 let divides = sql == "{} / {}";
                 let text = if divides { format!("({} + 1)", of.sql) } else { format!("({})", of.sql) };
-                says(sql.replace("{}", &text), move |row| (of.means)(row).map(means))
+                says(format!("({})", sql.replace("{}", &text)), move |row| (of.means)(row).map(means))
             }),
             1 => (inner.clone(), inner.clone()).prop_map(|(one, two)| {
                 says(format!("coalesce({}, {})", one.sql, two.sql), move |row| {
