@@ -11,16 +11,17 @@ use arrow::array::{
 use arrow::compute::kernels::{cmp, zip::zip};
 use arrow::compute::{cast, is_null, nullif, or};
 use arrow::datatypes::{
-    ArrowNativeType, DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    ArrowNativeType, DataType, Date32Type, Float64Type, TimestampMicrosecondType,
 };
 use arrow::util::display::array_value_to_string;
 
 use super::column::Column;
-use super::instant;
+use super::moments;
 use super::raw::RawRow;
 use super::scalar::Fault;
 use crate::columns;
 use crate::spec::plan::{Field, Source, Type};
+use crate::time::{day_in_years, in_years};
 
 /// Faults of a column, by row.
 type Faults = Vec<(usize, Fault)>;
@@ -188,7 +189,8 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
             let what = found.data_type().to_string();
             return refuse(found, wanted, time_zone, &what);
         }
-        Type::Timestamp => instants(found, time_zone),
+        Type::Timestamp => moments::instants(found, time_zone),
+        Type::Date => moments::days(found, time_zone),
         _ => cast(found, &wanted.arrow(time_zone)),
     };
     let column = match converted {
@@ -212,7 +214,11 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         }
         Type::Timestamp => {
             let instants = column.as_primitive::<TimestampMicrosecondType>();
-            bad = within(instants.iter(), bad, instant::in_years);
+            bad = within(instants.iter(), bad, in_years);
+        }
+        Type::Date => {
+            let days = column.as_primitive::<Date32Type>();
+            bad = within(days.iter(), bad, |day| day_in_years(day.into()));
         }
         _ => {}
     }
@@ -249,35 +255,15 @@ fn rounds(found: &DataType, wanted: &Type) -> bool {
     }
 }
 
-/// Instants without a zone are UTC, whole numbers are milliseconds since the epoch.
-fn instants(found: &ArrayRef, time_zone: &Arc<str>) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let micros = |zone: &str| DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()));
-    let found = if found.data_type().is_integer() {
-        let millis = cast(found, &DataType::Int64)?;
-        let millis = millis.as_primitive::<Int64Type>();
-        // Milliseconds that no instant has become null, and so a fault.
-        let micros = millis.unary_opt::<_, Int64Type>(|millis| millis.checked_mul(1_000));
-        cast(&micros, &DataType::Timestamp(TimeUnit::Microsecond, None))?
-    } else {
-        Arc::clone(found)
-    };
-    let utc = match found.data_type() {
-        DataType::Timestamp(_, Some(_)) => found,
-        _ => {
-            cast(&cast(&found, &DataType::Timestamp(TimeUnit::Microsecond, None))?, &micros("UTC"))?
-        }
-    };
-    cast(&utc, &micros(time_zone))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::row::Datum;
     use arrow::array::{
         BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
-        TimestampMillisecondArray, UInt64Array,
+        TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
     };
+    use arrow::datatypes::Int64Type;
 
     /// What the values of a column are read as.
     fn read(found: impl Array + 'static, wanted: Type) -> (Vec<Option<Datum>>, Vec<String>) {
@@ -345,7 +331,27 @@ mod tests {
         let (values, faults) = read(Int64Array::from(vec![millis, i64::MAX]), Type::Timestamp);
         assert_eq!(values, [noon.clone(), None]);
         assert_eq!(faults, ["1 out_of_range 9223372036854775807 does not fit timestamp"]);
-        assert_eq!(read(Date32Array::from(vec![20_274]), Type::Timestamp).0, [noon]);
+        // What is finer than a microsecond is cut off, before the epoch too.
+        let finer = TimestampNanosecondArray::from(vec![-1, 1_999]);
+        let (values, _) = read(finer, Type::Timestamp);
+        assert_eq!(values, [-1, 1].map(|micros| Some(Datum::Timestamp(micros))));
+    }
+
+    #[test]
+    fn a_day_begins_and_ends_by_the_clocks_of_the_definition() {
+        let midnight = 1_751_666_400;
+        let (values, faults) = read(Date32Array::from(vec![20_274, 2_932_898]), Type::Timestamp);
+        assert_eq!(values, [Some(Datum::Timestamp(midnight * 1_000_000)), None]);
+        assert_eq!(faults, ["1 out_of_range +10000-01-02 does not fit timestamp"]);
+        let late = TimestampSecondArray::from(vec![midnight - 1, midnight]).with_timezone("UTC");
+        let days = [20_273, 20_274].map(|day| Some(Datum::Date(day)));
+        assert_eq!(read(late, Type::Date).0, days);
+        let far = TimestampSecondArray::from(vec![i64::MAX, -62_135_596_801, 253_402_300_799]);
+        let (values, faults) = read(far, Type::Timestamp);
+        assert_eq!(values, [None, None, Some(Datum::Timestamp(253_402_300_799_000_000))]);
+        assert_eq!(faults.len(), 2);
+        let (values, faults) = read(Date32Array::from(vec![-719_163, i32::MAX]), Type::Date);
+        assert_eq!((values, faults.len()), (vec![None, None], 2));
     }
 
     #[test]

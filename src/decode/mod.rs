@@ -17,6 +17,7 @@ pub mod join;
 mod joined;
 mod json;
 pub mod latest;
+mod moments;
 mod needs;
 mod packed;
 mod path;

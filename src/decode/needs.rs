@@ -6,7 +6,7 @@ use super::raw::{RawRow, Reading};
 use super::rows::{Context, Fate};
 use crate::source::{Chunk, Payload};
 use crate::spec::plan::{Format, Kind, Source};
-use crate::time::{Micros, rfc3339, spoken};
+use crate::time::{Micros, in_years, rfc3339, spoken};
 
 /// Whether a row must have a time and a key: an event that does not count needs neither.
 fn matters(source: &Source, row: &RawRow, fate: Fate) -> bool {
@@ -34,6 +34,11 @@ pub(super) fn check_time(
             continue;
         }
         match times[place] {
+            // A broker's timestamp, in milliseconds, leads further than a timestamp can.
+            Some(time) if !in_years(time) => {
+                let message = "the row's time lies outside of the years 1 to 9999";
+                row.flaws.add("out_of_range", path.as_str(), message);
+            }
             Some(time) if time > latest => {
                 let message = format!(
                     "{} is more than {} ahead of the wall clock",

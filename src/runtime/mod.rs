@@ -20,7 +20,7 @@ pub use run::{End, Ended, Options, RunError, exit_code, run};
 pub use stepped::{Stepped, stepped};
 
 use crate::decode::admit::Arrival;
-use crate::time::Micros;
+use crate::time::{Micros, read_rfc3339};
 
 /// What `now()` follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +55,8 @@ impl std::str::FromStr for Clock {
                     "a clock is `wall`, `event`, or `fixed:` and an instant such as \
                      fixed:2025-07-05T00:00:00Z",
                 )?;
-                let instant = chrono::DateTime::parse_from_rfc3339(instant).map_err(|error| {
-                    format!("'{instant}' is no instant as in RFC 3339: {error}")
-                })?;
-                Ok(Clock::Fixed(instant.timestamp_micros()))
+                let at = read_rfc3339(instant);
+                at.map(Clock::Fixed).map_err(|why| format!("'{instant}' is no instant: {why}"))
             }
         }
     }

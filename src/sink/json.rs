@@ -7,7 +7,7 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 
-use crate::time::{DAY, rfc3339, write_rfc3339};
+use crate::time::{date, write_rfc3339};
 
 /// Writes a text as a JSON string.
 pub fn write_text(text: &str, json: &mut String) {
@@ -69,10 +69,8 @@ pub fn write_value(column: &ArrayRef, row: usize, json: &mut String) {
             json.push('"');
         }
         DataType::Date32 => {
-            let days = column.as_primitive::<Date32Type>().value(row) as i64;
-            let date = rfc3339(days.saturating_mul(DAY));
-            let date = date.split('T').next().expect("text has a first part");
-            write!(json, "\"{date}\"").expect("to a string");
+            let day = column.as_primitive::<Date32Type>().value(row);
+            write!(json, "\"{}\"", date(day.into())).expect("to a string");
         }
         DataType::List(_) => {
             let items = column.as_list::<i32>().value(row);

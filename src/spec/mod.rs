@@ -66,6 +66,8 @@ use plan::{Kafka, Plan};
 use read::{Context, Object};
 use sql::Dialect;
 
+use crate::time::zone::Zone;
+
 /// Why a definition can't be run.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
@@ -197,8 +199,9 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
 
 fn time_zone(context: &mut Context, file: &Object<'_>) -> Arc<str> {
     let Some((name, place)) = file.text(context, "time_zone") else { return Arc::from("UTC") };
-    if name.parse::<chrono_tz::Tz>().is_err() {
-        let names: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
+    if Zone::named(&name).is_none_or(|zone| zone.name() != name) {
+        let names = Zone::names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let hint = match diagnostic::nearest(&name, &names) {
             Some(near) => format!("did you mean '{near}'?"),
             None => "a region and a city, such as 'Europe/Berlin', or 'UTC'".to_owned(),

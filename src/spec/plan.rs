@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
-pub use super::calendar::{Since, Unit};
+pub use super::calendar::Since;
 pub use super::window::Window;
 use crate::row::Datum;
 use crate::spec::sql::Expression;
 use crate::time::Micros;
+pub use crate::time::days::Unit;
 
 pub use super::types::Type;
 

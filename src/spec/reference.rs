@@ -107,7 +107,7 @@ fn functions(text: &mut String) {
          segments, as the only clock.\n",
     );
     let mut by_section: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (name, section) in Dialect::new(&"UTC".into()).scalar_functions() {
+    for (name, section) in Dialect::new("UTC").scalar_functions() {
         let section = section.trim_end_matches(" Functions");
         by_section.entry(section).or_default().push(format!("`{name}`"));
     }

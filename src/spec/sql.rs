@@ -28,6 +28,7 @@ pub use super::mistake::SqlError;
 use super::mistake::position_of;
 
 use super::ranks::{self, NTILE};
+use crate::time::zone::Zone;
 
 /// The column that stands for `now()`.
 pub const NOW: &str = "now()";
@@ -91,11 +92,12 @@ pub struct Dialect {
     pub(super) aggregates: HashMap<String, Arc<AggregateUDF>>,
     pub(super) planners: Vec<Arc<dyn ExprPlanner>>,
     pub(super) options: ConfigOptions,
-    time_zone: Arc<str>,
+    zone: &'static Zone,
 }
 
 impl Dialect {
-    pub fn new(time_zone: &Arc<str>) -> Self {
+    pub fn new(time_zone: &str) -> Self {
+        let zone = Zone::named(time_zone).expect("the definition's is checked");
         let volatile = |name: &str| VOLATILE.iter().any(|(known, _)| *known == name);
         let mut functions = HashMap::new();
         let all = datafusion_functions::all_default_functions()
@@ -128,7 +130,7 @@ impl Dialect {
             aggregates: super::aggregate::functions(),
             planners,
             options,
-            time_zone: Arc::clone(time_zone),
+            zone,
         }
     }
 
@@ -242,12 +244,13 @@ impl Dialect {
         Ok(rewritten.data)
     }
 
-    pub fn time_zone(&self) -> &str {
-        &self.time_zone
+    /// The definition's time zone.
+    pub fn zone(&self) -> &'static Zone {
+        self.zone
     }
 
     pub fn timestamp(&self) -> DataType {
-        DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.time_zone)))
+        DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from(self.zone.name())))
     }
 
     /// The type that a planned expression has over a schema, once coerced.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::row::Datum;
+use crate::time::{read_date, read_rfc3339};
 
 /// A type of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,15 +142,12 @@ pub fn parse_default(text: &str, data_type: &Type) -> Result<Datum, String> {
             );
             Datum::decimal(parse_decimal(text, *precision, *scale).ok_or_else(|| wrong(&wanted))?)
         }
-        Type::Timestamp => chrono::DateTime::parse_from_rfc3339(text)
-            .map(|at| Datum::Timestamp(at.timestamp_micros()))
-            .map_err(|_| wrong("timestamp as in 2025-07-05T00:00:00Z"))?,
-        Type::Date => chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map(|date| {
-                let epoch = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).expect("a date");
-                Datum::Date((date - epoch).num_days() as i32)
-            })
-            .map_err(|_| wrong("date as in 2025-07-05"))?,
+        Type::Timestamp => Datum::Timestamp(
+            read_rfc3339(text).map_err(|_| wrong("timestamp as in 2025-07-05T00:00:00Z"))?,
+        ),
+        Type::Date => {
+            Datum::Date(read_date(text).map_err(|_| wrong("date as in 2025-07-05"))? as i32)
+        }
         Type::List(_) => return Err("a list takes no default".to_owned()),
     })
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use datafusion_common::ScalarValue;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::calendar::{Since, Unit};
+use super::calendar::Since;
 use super::plan::Source;
 use super::read::{Context, Object, SqlText, parse_duration, texts};
 use super::sources::time_of;
 use super::sql::SqlError;
 use super::window::Window;
+use crate::time::days::Unit;
 use crate::time::{DAY, Micros};
 
 const FIELDS: [&str; 3] = ["within", "since", "between"];
@@ -123,7 +123,7 @@ fn since(context: &Context, text: &SqlText) -> Result<Since, SqlError> {
              one of days, hours or less"
         )));
     }
-    let zone: Tz = context.dialect.time_zone().parse().expect("the definition's is checked");
+    let zone = context.dialect.zone();
     let (months, days, micros) = (sign * months, sign * days, i64::from(sign) * (nanos / 1_000));
     Ok(match unit.is_within_a_day() {
         true => Since { unit, zone, months: 0, days: 0, micros: micros + i64::from(days) * DAY },

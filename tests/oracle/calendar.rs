@@ -9,7 +9,9 @@ use selfsame::time::{HOUR, MINUTE, Micros, SECOND};
 /// For instants at which no clock is moved over midnight.
 pub fn border(since: &Since, now: Micros) -> Micros {
     let utc = DateTime::from_timestamp_micros(now).expect("an instant").naive_utc();
-    let shown = since.zone.from_utc_datetime(&utc).naive_local();
+    // Not the database that the engine reads, nor the library.
+    let zone: chrono_tz::Tz = since.zone.name().parse().expect("a zone");
+    let shown = zone.from_utc_datetime(&utc).naive_local();
     let date = shown.date();
     let first = match since.unit {
         Unit::Second => return now - now.rem_euclid(SECOND) + since.micros,
@@ -27,7 +29,7 @@ pub fn border(since: &Since, now: Micros) -> Micros {
     let days = Days::new(since.days.unsigned_abs().into());
     let moved = if since.days < 0 { moved - days } else { moved + days };
     let midnight = NaiveDateTime::from(moved);
-    let instant = since.zone.from_local_datetime(&midnight).earliest().expect("there is midnight");
+    let instant = zone.from_local_datetime(&midnight).earliest().expect("there is midnight");
     instant.timestamp_micros() + since.micros
 }
 

@@ -67,8 +67,23 @@ pub fn decimal(text: &str, precision: u8, scale: i8) -> Result<Datum, Code> {
 
 /// An instant in RFC 3339.
 pub fn written_instant(text: &str) -> Result<Datum, Code> {
-    let at = DateTime::parse_from_rfc3339(text).map_err(|_| "wrong_type")?;
-    Ok(Datum::Timestamp(at.timestamp_micros()))
+    // Digits for digits, with the marks where they stand.
+    let shape: String =
+        text.chars().map(|each| if each.is_ascii_digit() { '0' } else { each }).collect();
+    let (head, rest) = shape.split_at_checked(19).ok_or("wrong_type")?;
+    let whole = rest.strip_prefix(".0").map_or(rest, |more| more.trim_start_matches('0'));
+    let marked = ["0000-00-00T00:00:00", "0000-00-00t00:00:00", "0000-00-00 00:00:00"];
+    if !marked.contains(&head) || !["Z", "z", "+00:00", "-00:00"].contains(&whole) {
+        return Err("wrong_type");
+    }
+    let at = DateTime::parse_from_rfc3339(text).map_err(|_| "out_of_range")?;
+    in_years(at.timestamp_micros())
+}
+
+fn in_years(micros: Micros) -> Result<Datum, Code> {
+    let at = DateTime::from_timestamp_micros(micros).ok_or("out_of_range")?;
+    let in_years = (1..=9999).contains(&at.year());
+    in_years.then_some(Datum::Timestamp(micros)).ok_or("out_of_range")
 }
 
 /// An instant in milliseconds since the epoch; what is finer than microseconds is cut off, towards
@@ -81,9 +96,7 @@ pub fn counted_instant(text: &str) -> Result<Datum, Code> {
         (digits + &below) / unit - below
     });
     let micros = Micros::try_from(micros).map_err(|_| "out_of_range")?;
-    let at = DateTime::from_timestamp_micros(micros).ok_or("out_of_range")?;
-    let in_years = (1..=9999).contains(&at.year());
-    in_years.then_some(Datum::Timestamp(micros)).ok_or("out_of_range")
+    in_years(micros)
 }
 
 pub fn date(text: &str) -> Result<Datum, Code> {
@@ -92,7 +105,8 @@ pub fn date(text: &str) -> Result<Datum, Code> {
     if !shape {
         return Err("wrong_type");
     }
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "out_of_range")?;
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let date = date.filter(|date| date.year() > 0).ok_or("out_of_range")?;
     Ok(Datum::Date(date.signed_duration_since(NaiveDate::default()).num_days() as i32))
 }
 
