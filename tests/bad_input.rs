@@ -165,7 +165,7 @@ fn csv_rows_stand_or_fall_alone() {
             "4 too_many_columns : 4 cells, the header names 3",
             "5 too_few_columns : 2 cells, the header names 3",
             "7 missing_key sku: the row has no key",
-            "8 malformed : a quote is opened and never closed",
+            "8 malformed : a quote is opened and not closed where a cell ends",
             "10 out_of_range price: 1.005 has 3 fraction digits, decimal(12,2) has room for 2",
         ]
     );

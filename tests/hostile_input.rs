@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray
 use input::{Input, definition};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
+use selfsame::source::records::{self, Ending};
 use selfsame::source::{self, Chunk, Message, Next, Options, Payload};
 use selfsame::spec::plan::{KafkaStart, Kind};
 
@@ -51,6 +52,43 @@ proptest! {
         let header = ["title", "x", "sku", "price"].map(str::to_owned);
         let input = Input::new(definition::PRODUCTS, &[]);
         account(&input, &lines(0, bytes, Some(header.into())));
+    }
+
+    /// A chunk may end wherever a record does: what is read is the same.
+    #[test]
+    fn csv_lines_are_the_same_in_chunks_of_any_size(
+        bytes in bytes(), ends in prop::collection::vec(any::<bool>(), 30),
+    ) {
+        let header: Arc<[String]> = ["title", "x", "sku", "price"].map(str::to_owned).into();
+        let input = Input::new(definition::PRODUCTS, &[]);
+        let read = |first_line, bytes: &[u8]| {
+            let bytes = bytes.to_vec();
+            let payload =
+                Payload::Lines { bytes, first_line, header: Some(Arc::clone(&header)), arrived: 7 };
+            let chunk = Chunk { source: 0, part: 0, origin: "file".into(), payload };
+            let decoded = input.decode(&chunk);
+            let rows = decoded.rows.iter().map(|row| (row.position, row.key, row.time));
+            let rejects = decoded.rejects.into_iter();
+            let rejects = rejects.map(|reject| (reject.position.to_string(), reject.reasons, reject.raw));
+            (rows.collect::<Vec<_>>(), rejects.collect::<Vec<_>>())
+        };
+        let whole = read(1, &bytes);
+        let (mut rows, mut rejects, mut start, mut at) = (Vec::new(), Vec::new(), 0, 0);
+        let mut ends = ends.into_iter();
+        while at < bytes.len() {
+            at += match records::first(&bytes[at..], Some(header.len())) {
+                Ending::At(length) | Ending::Broken(length, _) => length,
+                open => panic!("{open:?}"),
+            };
+            if at == bytes.len() || ends.next().unwrap_or_default() {
+                let line = 1 + bytes[..start].iter().filter(|byte| **byte == b'\n').count() as u64;
+                let (more_rows, more_rejects) = read(line, &bytes[start..at]);
+                rows.extend(more_rows);
+                rejects.extend(more_rejects);
+                start = at;
+            }
+        }
+        prop_assert_eq!((rows, rejects), whole);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use super::columnar;
 use super::csv::Cells;
 use super::path::Paths;
 use crate::row::Reason;
-use crate::source::{Message, records};
+use crate::source::Message;
+use crate::source::records::{self, Ending};
 use crate::spec::plan::{Kind, Source};
 use crate::time::Micros;
 
@@ -95,8 +96,8 @@ impl Reader {
         rows
     }
 
-    /// Records of CSV; blank lines are no rows. A quote that nothing closes spoils its own line
-    /// only: what follows is read as if that line were not there.
+    /// Records of CSV; blank lines are no rows. One that breaks the rules spoils its own line only:
+    /// what follows is read as if that line were not there.
     pub fn csv_lines(
         &mut self,
         source: &Source,
@@ -108,20 +109,19 @@ impl Reader {
         let mut rows = Vec::new();
         let (mut start, mut line) = (0, first);
         while start < bytes.len() {
-            let ending = records::ending(&bytes[start..]);
-            let end = match ending {
-                records::Ending::At(length) => start + length,
-                records::Ending::Open => bytes.len(),
-                records::Ending::Quoted => memchr::memchr(b'\n', &bytes[start..])
-                    .map_or(bytes.len(), |end| start + end + 1),
+            let (length, breach) = match records::first(&bytes[start..], Some(header.len())) {
+                Ending::Broken(length, breach) => (length, Some(breach)),
+                Ending::At(length) => (length, None),
+                Ending::Open | Ending::Quoted => unreachable!("a chunk has whole records"),
             };
+            let end = start + length;
             let newline = usize::from(bytes[end - 1] == b'\n');
             let range = start..without_return(bytes, start, end - newline);
             if !range.is_empty() {
                 let mut row = RawRow::at(line, range.clone());
                 if let Some(raw) = row.text(&text) {
-                    if ending == records::Ending::Quoted {
-                        row.unreadable("malformed", "a quote is opened and never closed");
+                    if let Some(breach) = breach {
+                        row.unreadable("malformed", breach.to_string());
                     } else if !self.cells.decode(
                         raw,
                         header,

@@ -58,6 +58,8 @@ impl SourceError {
 
 fn found(near: &Option<String>, columns: &[String]) -> String {
     match near {
+        // What differs by spaces alone is not seen without quotes.
+        Some(near) if near.trim() != near => format!("; did you mean '{near}'?"),
         Some(near) => format!("; did you mean {near}?"),
         None if columns.is_empty() => "; it has none".to_owned(),
         None => format!("; it has {}", columns.join(", ")),

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use super::error::{WrongFile, nearest};
-use super::feed::{Ending, Options, Outlet, Shared};
+use super::feed::{self, Options, Outlet, Shared};
+use super::records::{self, Ending};
 use super::text::{Cut, Cutter, End};
-use super::{Chunk, Payload, ROW_LIMIT, SourceError, parquet, records};
+use super::{Chunk, Payload, ROW_LIMIT, SourceError, foreign, header, parquet};
 use crate::spec::plan::{Connector, Format, Plan, Source};
 use crate::time::wall_clock;
 
@@ -65,7 +65,8 @@ pub(super) fn open(
                 Err(error) => wrong.push(error),
             }
         }
-        wrong.extend(known.iter().filter_map(|path| OpenFile::new(of, 0, path).err()));
+        let end = End::of(options.follow);
+        wrong.extend(known.iter().filter_map(|path| OpenFile::new(of, 0, path, end).err()));
         let ahead = (0u32..).zip(known.iter().cloned());
         let ahead = ahead.filter(|(part, _)| *part as usize % options.processes == options.process);
         sources.push(SourceFiles {
@@ -110,7 +111,7 @@ impl Files {
         receiver
     }
 
-    fn run(mut self, outlet: &Outlet) -> Result<(), Ending> {
+    fn run(mut self, outlet: &Outlet) -> Result<(), feed::Ending> {
         loop {
             let mut read = false;
             for files in &mut self.sources {
@@ -140,7 +141,7 @@ impl SourceFiles {
         loop {
             while self.turn < self.open.len() {
                 let file = &mut self.open[self.turn];
-                match file.next(source, if follow { End::Open } else { End::Final })? {
+                match file.next(source, End::of(follow))? {
                     Piece::Rows(payload) => {
                         let (part, origin) = (file.part, Arc::clone(&file.origin));
                         let source = self.source as u16;
@@ -153,7 +154,9 @@ impl SourceFiles {
                 }
             }
             match self.ahead.pop_front() {
-                Some((part, path)) => self.open.push(OpenFile::new(source, part, &path)?),
+                Some((part, path)) => {
+                    self.open.push(OpenFile::new(source, part, &path, End::of(follow))?);
+                }
                 None => {
                     self.turn = 0;
                     return Ok(None);
@@ -218,14 +221,26 @@ enum Piece {
 impl OpenFile {
     /// Opens a file and checks that its columns, where it names them, are those that the source
     /// wants.
-    fn new(source: &Source, part: u32, path: &Path) -> Result<Self, SourceError> {
+    fn new(source: &Source, part: u32, path: &Path, end: End) -> Result<Self, SourceError> {
         let unreadable = |why: std::io::Error| SourceError::unreadable(&source.name, path, why);
         let mut file = File::open(path).map_err(unreadable)?;
+        if source.format != Format::Parquet {
+            let mut head = Vec::new();
+            file.by_ref()
+                .take(foreign::LOOKED_AT as u64)
+                .read_to_end(&mut head)
+                .map_err(unreadable)?;
+            let is_json = source.format == Format::Json;
+            let ends = || foreign::line_ends_of_json(&head).filter(|_| is_json);
+            if let Some(why) = foreign::told(&head).or_else(ends) {
+                return Err(SourceError::unreadable(&source.name, path, why));
+            }
+        }
         let rows = match source.format {
             Format::Parquet => Rows::Columns(Box::new(parquet::Rows::open(source, path, file)?)),
             Format::Json => {
                 after_byte_order_mark(&mut file).map_err(unreadable)?;
-                Rows::Text { file, cutter: Cutter::new(false, 1), header: None }
+                Rows::Text { file, cutter: Cutter::new(None, 1), header: None }
             }
             Format::Csv => Rows::Headless { file },
         };
@@ -233,7 +248,7 @@ impl OpenFile {
         let mut opened =
             OpenFile { name: source.name.clone(), part, path: path.to_owned(), origin, rows };
         // A file without a complete header may still be written.
-        opened.read_header(source, End::Open)?;
+        opened.read_header(source, end)?;
         Ok(opened)
     }
 
@@ -268,24 +283,26 @@ impl OpenFile {
         let start = after_byte_order_mark(file).map_err(io)?;
         let mut head = Vec::new();
         file.take(ROW_LIMIT as u64).read_to_end(&mut head).map_err(io)?;
-        let length = match records::ending(&head) {
-            records::Ending::At(length) => length,
+        // A header may have any number of columns.
+        let length = match records::ending(&head, None) {
+            Ending::At(length) | Ending::Broken(length, _) => length,
+            // No complete line, however its lines end.
+            _ if header::ends_otherwise(&head) => head.len(),
             _ if head.len() == ROW_LIMIT => {
                 return Err(unreadable(format!("no header ends within {ROW_LIMIT} bytes")));
             }
             _ if head.is_empty() || end == End::Open => return Ok(false),
-            records::Ending::Open => head.len(),
-            records::Ending::Quoted => {
-                return Err(unreadable("a quote in the header is opened and never closed".into()));
-            }
+            Ending::Open | Ending::Quoted => head.len(),
         };
-        let header = header(&head[..length]).map_err(unreadable)?;
-        check_header(source, &self.path, &header)?;
+        let header = header::names(source, &self.path, &head[..length])?;
         let line = 1 + memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
         file.seek(SeekFrom::Start(start + length as u64)).map_err(io)?;
         let file = file.try_clone().map_err(io)?;
-        self.rows =
-            Rows::Text { file, cutter: Cutter::new(true, line), header: Some(header.into()) };
+        self.rows = Rows::Text {
+            file,
+            cutter: Cutter::new(Some(header.len()), line),
+            header: Some(header.into()),
+        };
         Ok(true)
     }
 }
@@ -297,34 +314,4 @@ fn after_byte_order_mark(file: &mut File) -> std::io::Result<u64> {
     file.take(3).read_to_end(&mut mark)?;
     let start = if mark == "\u{feff}".as_bytes() { 3 } else { 0 };
     file.seek(SeekFrom::Start(start))
-}
-
-fn header(record: &[u8]) -> Result<Vec<String>, String> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
-    match reader.records().next() {
-        Some(Ok(names)) => Ok(names.iter().map(str::to_owned).collect()),
-        Some(Err(error)) => Err(format!("the header is not readable: {error}")),
-        None => Err("the first line is blank: it should name the columns".to_owned()),
-    }
-}
-
-fn check_header(source: &Source, path: &Path, header: &[String]) -> Result<(), SourceError> {
-    for field in &source.fields {
-        let column = &field.path[0];
-        let named = header.iter().filter(|name| *name == column).count();
-        if named > 1 {
-            let why = format!("two columns are named {column}");
-            return Err(SourceError::unreadable(&source.name, path, why));
-        }
-        // A default says that a value may be absent, also from all of a file's rows.
-        if named == 0 && field.default.is_none() {
-            let wrong = WrongFile::NoColumn {
-                column: column.clone(),
-                near: nearest(column, header.iter().map(String::as_str)),
-                columns: header.to_vec(),
-            };
-            return Err(SourceError::of_file(&source.name, path, wrong));
-        }
-    }
-    Ok(())
 }

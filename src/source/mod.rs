@@ -8,6 +8,8 @@ mod client;
 mod error;
 mod feed;
 mod files;
+mod foreign;
+mod header;
 mod kafka;
 mod parquet;
 pub mod records;

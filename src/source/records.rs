@@ -1,42 +1,121 @@
 //! Where a CSV record ends: at a newline that no quotes enclose.
 //!
-//! As in RFC 4180, and as the cells are read later: a quote counts only where a cell begins, and two
-//! quotes within a quoted cell are one.
+//! As in RFC 4180, and as the cells are read later: a quote counts only where a cell begins, two quotes
+//! within a quoted cell are one, and behind the closing quote the cell ends. A record that breaks these
+//! rules is its first line alone: a quote that was opened by mistake takes none of the lines below with
+//! it, and these are read as if it were not there. All of this is said by a record's own bytes, so that it
+//! does not matter how they were read.
 
 use memchr::{memchr, memchr2};
+
+use super::ROW_LIMIT;
 
 /// How some bytes that begin with a record go on.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The record has this many bytes, its newline included.
     At(usize),
+    /// It breaks the rules: its line has this many bytes, its newline included.
+    Broken(usize, Breach),
     /// No newline yet.
     Open,
     /// No newline yet outside of quotes.
     Quoted,
 }
 
-/// Where the first record ends.
-pub fn ending(bytes: &[u8]) -> Ending {
-    let mut at = 0;
+/// How a record breaks the rules, as far as its first line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// Text behind the closing quote of this cell, counted from 1.
+    BehindQuote(usize),
+    /// A quote is opened, and what it would enclose is no cell: the file ends, the row would be too
+    /// long, text follows the closing quote, or the cells are not as many as there are columns.
+    NeverClosed,
+}
+
+/// Where the first record ends, in a file with this many columns; `None` for a header.
+pub fn ending(bytes: &[u8], columns: Option<usize>) -> Ending {
+    let (mut at, mut cell) = (0, 1);
+    // Where the first line ends, of a record with a newline in its quotes.
+    let mut line = None;
+    let runaway = |line: usize| Ending::Broken(line, Breach::NeverClosed);
     loop {
         if bytes.get(at) == Some(&b'"') {
-            at += 1;
-            loop {
-                match memchr(b'"', &bytes[at..]) {
-                    None => return Ending::Quoted,
-                    Some(quote) => at += quote + 1,
+            let opened = at + 1;
+            let closed = closing(bytes, opened);
+            let inside = &bytes[opened..closed.unwrap_or(bytes.len())];
+            line = line.or_else(|| memchr(b'\n', inside).map(|end| opened + end + 1));
+            let Some(closed) = closed else {
+                return match line.filter(|_| bytes.len() > ROW_LIMIT) {
+                    Some(line) => runaway(line),
+                    None => Ending::Quoted,
+                };
+            };
+            at = closed + 1;
+            match bytes[at..] {
+                [] | [b'\r'] | [b',' | b'\n', ..] | [b'\r', b'\n', ..] => {}
+                _ => {
+                    let end = || memchr(b'\n', &bytes[at..]).map(|end| at + end + 1);
+                    return match (line, end()) {
+                        (Some(line), _) => runaway(line),
+                        (None, Some(line)) => Ending::Broken(line, Breach::BehindQuote(cell)),
+                        (None, None) => Ending::Open,
+                    };
                 }
-                if bytes.get(at) != Some(&b'"') {
-                    break;
-                }
-                at += 1;
             }
         }
-        match memchr2(b',', b'\n', &bytes[at..]) {
-            None => return Ending::Open,
-            Some(end) if bytes[at + end] == b'\n' => return Ending::At(at + end + 1),
-            Some(comma) => at += comma + 1,
+        let next = memchr2(b',', b'\n', &bytes[at..]).map(|next| at + next);
+        let read = next.unwrap_or(bytes.len());
+        if let Some(line) = line.filter(|_| read > ROW_LIMIT) {
+            return runaway(line);
+        }
+        match (next, line) {
+            (None, _) => return Ending::Open,
+            (Some(comma), _) if bytes[comma] == b',' => (at, cell) = (comma + 1, cell + 1),
+            (Some(_), Some(line)) if columns.is_some_and(|columns| columns != cell) => {
+                return runaway(line);
+            }
+            (Some(end), _) => return Ending::At(end + 1),
+        }
+    }
+}
+
+/// Where a quoted cell's text ends: at its closing quote.
+fn closing(bytes: &[u8], opened: usize) -> Option<usize> {
+    let mut at = opened;
+    loop {
+        at += memchr(b'"', &bytes[at..])?;
+        if bytes.get(at + 1) != Some(&b'"') {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// The first of some whole records, of which the last may be a file's, without a newline.
+pub fn first(bytes: &[u8], columns: Option<usize>) -> Ending {
+    let first_line = || memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+    match ending(bytes, columns) {
+        Ending::Quoted => Ending::Broken(first_line(), Breach::NeverClosed),
+        // With a newline at its end it would be told in full.
+        Ending::Open => match ending(&[bytes, b"\n"].concat(), columns) {
+            Ending::Broken(line, breach) => Ending::Broken(line.min(bytes.len()), breach),
+            _ => Ending::At(bytes.len()),
+        },
+        ending => ending,
+    }
+}
+
+impl std::fmt::Display for Breach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Breach::BehindQuote(cell) => write!(
+                f,
+                "text behind the closing quote of cell {cell}: a quote within a quoted cell is doubled"
+            ),
+            Breach::NeverClosed => {
+                f.write_str("a quote is opened and not closed where a cell ends")
+            }
         }
     }
 }
@@ -44,6 +123,7 @@ pub fn ending(bytes: &[u8]) -> Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_record_ends_at_the_first_newline_outside_of_quotes() {
@@ -51,15 +131,72 @@ mod tests {
             ("a,b\nc", Ending::At(4)),
             ("\n", Ending::At(1)),
             ("a,\"b\nc\",d\ne", Ending::At(10)),
-            ("\"a\"\"\n\"\"\",\nx", Ending::At(10)),
+            ("a,\"b\nc\",d\r\ne", Ending::At(11)),
+            ("\"a\"\"\n\"\"\",,\nx", Ending::At(11)),
             ("a\",b\nc", Ending::At(5)),
-            ("\"a\"b\",c\nd", Ending::At(8)),
+            ("\"a\"\r\nb", Ending::At(5)),
             ("a,b", Ending::Open),
             ("", Ending::Open),
             ("a,\"b\nc\n", Ending::Quoted),
             ("\"a\"", Ending::Open),
+            ("\"a\"\r", Ending::Open),
         ] {
-            assert_eq!(ending(text.as_bytes()), end, "{text:?}");
+            assert_eq!(ending(text.as_bytes(), Some(3)), end, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_breaks_the_rules_is_its_first_line() {
+        for (text, line, breach) in [
+            ("\"a\"b\",c\nd", 8, Breach::BehindQuote(1)),
+            ("a,\"b\" \nd", 7, Breach::BehindQuote(2)),
+            ("a,\"b\"\rc\nd", 8, Breach::BehindQuote(2)),
+            ("e,\"open,5\nf,plain,6\ng,\"x\",7\n", 10, Breach::NeverClosed),
+            ("a,\"b\nc\"\n", 5, Breach::NeverClosed),
+            ("\"b\nc\"\n", 3, Breach::NeverClosed),
+        ] {
+            assert_eq!(ending(text.as_bytes(), Some(3)), Ending::Broken(line, breach), "{text:?}");
+        }
+        for (text, ending) in [
+            ("a,\"b\nc\n", Ending::Broken(5, Breach::NeverClosed)),
+            ("a,\"b", Ending::Broken(4, Breach::NeverClosed)),
+            ("a,\"b\"c", Ending::Broken(6, Breach::BehindQuote(2))),
+            ("a,\"b\nc\"", Ending::Broken(5, Breach::NeverClosed)),
+            ("a,\"b\nc\",d", Ending::At(9)),
+            ("a,b", Ending::At(3)),
+        ] {
+            assert_eq!(first(text.as_bytes(), Some(3)), ending, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quotes_that_enclose_more_than_a_row_may_have_spoil_one_line() {
+        let lines = "b,c\n".repeat(ROW_LIMIT / 4);
+        let broken = Ending::Broken(3, Breach::NeverClosed);
+        for text in [format!("a,\"\n{lines}"), format!("\"a\n{lines}\",d\n")] {
+            assert!(matches!(
+                ending(text.as_bytes(), Some(2)),
+                Ending::Broken(_, Breach::NeverClosed)
+            ));
+        }
+        let long_end = format!("\"a\n\",{}\n", "x".repeat(ROW_LIMIT));
+        assert_eq!(ending(long_end.as_bytes(), Some(2)), broken);
+        assert_eq!(ending(&long_end.as_bytes()[..ROW_LIMIT + 1], Some(2)), broken);
+    }
+
+    proptest! {
+        /// Whatever is known of a record does not change when more bytes come.
+        #[test]
+        fn an_ending_is_said_by_the_bytes_before_it(
+            text in "([a-b,\"]{0,4}\r?\n?){0,12}", columns in prop::option::of(1usize..4),
+        ) {
+            let whole = ending(text.as_bytes(), columns);
+            for known in 0..text.len() {
+                let part = ending(&text.as_bytes()[..known], columns);
+                if !matches!(part, Ending::Open | Ending::Quoted) {
+                    prop_assert_eq!(&part, &whole, "{} of {:?}", known, text);
+                }
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use std::io::{self, Read};
 
-use super::{ROW_LIMIT, records};
+use super::ROW_LIMIT;
+use super::records::{self, Ending};
 
 /// What is read at once, and about what a chunk holds: large enough for work by column, small
 /// enough to stay in the cache from reading to decoding.
@@ -13,8 +14,8 @@ const READ: usize = 128 << 10;
 
 /// Cuts one file into chunks.
 pub(super) struct Cutter {
-    /// Records are CSV's: a newline in quotes ends none.
-    csv: bool,
+    /// Records are CSV's, with this many columns: a newline in quotes ends none.
+    csv: Option<usize>,
     buffer: Vec<u8>,
     /// The buffer's first bytes that are whole rows.
     whole: usize,
@@ -46,9 +47,16 @@ pub(super) enum End {
     Open,
 }
 
+impl End {
+    /// Where what is appended is read, too, or not.
+    pub fn of(follow: bool) -> Self {
+        if follow { End::Open } else { End::Final }
+    }
+}
+
 impl Cutter {
     /// From the given line on.
-    pub fn new(csv: bool, line: u64) -> Self {
+    pub fn new(csv: Option<usize>, line: u64) -> Self {
         Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, line, skipping: false }
     }
 
@@ -62,7 +70,9 @@ impl Cutter {
                 return Ok(self.take(self.whole));
             }
             if incomplete > ROW_LIMIT {
-                return Ok(self.take_too_long());
+                // As much as shows that the line is too long.
+                self.skipping = true;
+                return Ok(self.take(ROW_LIMIT + 1));
             }
             if self.fill(input)? > 0 {
                 self.search();
@@ -94,8 +104,10 @@ impl Cutter {
     }
 
     fn search(&mut self) {
-        if self.csv {
-            while let records::Ending::At(length) = records::ending(&self.buffer[self.whole..]) {
+        if let columns @ Some(_) = self.csv {
+            while let Ending::At(length) | Ending::Broken(length, _) =
+                records::ending(&self.buffer[self.whole..], columns)
+            {
                 self.whole += length;
             }
         } else if let Some(end) = memchr::memrchr(b'\n', &self.buffer[self.searched..]) {
@@ -112,18 +124,6 @@ impl Cutter {
         (self.whole, self.searched) = (0, 0);
         self.search();
         Cut::Rows { bytes, first_line }
-    }
-
-    /// Of a record whose quotes run away, its first line: what follows is read anew. Of a line, as
-    /// much as shows that it is too long.
-    fn take_too_long(&mut self) -> Cut {
-        match memchr::memchr(b'\n', &self.buffer[..=ROW_LIMIT]) {
-            Some(end) => self.take(end + 1),
-            None => {
-                self.skipping = true;
-                self.take(ROW_LIMIT + 1)
-            }
-        }
     }
 
     fn skip(&mut self) {
@@ -149,7 +149,7 @@ mod tests {
         Cut::Rows { bytes: text.into(), first_line }
     }
 
-    fn all(csv: bool, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
+    fn all(csv: Option<usize>, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
         let mut cutter = Cutter::new(csv, 1);
         let mut cuts = Vec::new();
         loop {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_incomplete_last_line_waits_for_its_end_while_a_file_grows() {
-        let mut cutter = Cutter::new(false, 1);
+        let mut cutter = Cutter::new(None, 1);
         assert_eq!(cutter.next(&mut &b"a\nb"[..], End::Open).unwrap(), rows("a\n", 1));
         assert_eq!(cutter.next(&mut &b""[..], End::Open).unwrap(), Cut::Waiting);
         assert_eq!(cutter.next(&mut &b"c\nd"[..], End::Open).unwrap(), rows("bc\n", 2));
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn quotes_keep_a_csv_record_together() {
-        let mut cutter = Cutter::new(true, 2);
+        let mut cutter = Cutter::new(Some(2), 2);
         assert_eq!(cutter.next(&mut &b"a,\"b\nc"[..], End::Open).unwrap(), Cut::Waiting);
         assert_eq!(cutter.next(&mut &b"\"\nd"[..], End::Open).unwrap(), rows("a,\"b\nc\"\n", 2));
         assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), rows("d", 4));
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_cut_off_and_its_neighbours_keep_their_lines() {
         let long = "x".repeat(10 << 20);
-        for csv in [false, true] {
+        for csv in [None, Some(2)] {
             let cuts = all(csv, format!("a\n{long}\nb\n{long}").as_bytes());
             let shape: Vec<_> = cuts.iter().map(|(line, bytes)| (*line, bytes.len())).collect();
             assert_eq!(shape, [(1, 2), (2, ROW_LIMIT + 1), (3, 2), (4, ROW_LIMIT + 1)]);
@@ -192,17 +192,20 @@ mod tests {
     #[test]
     fn a_quote_that_nothing_closes_spoils_one_line() {
         let lines = "b,c\n".repeat(1 << 19);
-        let cuts = all(true, format!("a\n\"{lines}").as_bytes());
+        let cuts = all(Some(2), format!("a\n\"{lines}").as_bytes());
         assert_eq!(cuts[0], (1, b"a\n".to_vec()));
-        assert_eq!(cuts[1], (2, b"\"b,c\n".to_vec()));
-        assert_eq!(cuts[2].0, 3);
-        assert!(cuts[2].1.starts_with(b"b,c\nb,c\n"));
+        assert_eq!(cuts[1].0, 2);
+        assert!(cuts[1].1.starts_with(b"\"b,c\nb,c\n"));
     }
 
-    /// Gives a few bytes at a time.
-    struct Drip<'a>(&'a [u8], usize);
+    /// Gives a few bytes at a time, and nothing every other time.
+    struct Drip<'a>(&'a [u8], usize, bool);
     impl Read for Drip<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.2 = !self.2;
+            if self.2 {
+                return Ok(0);
+            }
             let count = self.1.min(into.len()).min(self.0.len());
             into[..count].copy_from_slice(&self.0[..count]);
             self.0 = &self.0[count..];
@@ -211,16 +214,37 @@ mod tests {
     }
 
     proptest! {
+        /// While a file grows a chunk ends wherever whole rows do, and what they are is the same.
         #[test]
-        fn cuts_put_together_are_the_text(
-            text in "([a-c,\"]{0,6}\n?){0,40}", drip in 1usize..9, csv: bool,
+        fn cuts_put_together_are_the_text_and_end_where_rows_do(
+            text in "([a-c,\"]{0,6}\r?\n?){0,40}", drip in 1usize..9,
+            csv in prop::option::of(1usize..4),
         ) {
-            let cuts = all(csv, Drip(text.as_bytes(), drip));
+            let (mut cutter, mut input) = (Cutter::new(csv, 1), Drip(text.as_bytes(), drip, false));
+            let mut ends = std::collections::BTreeSet::from([0]);
+            let mut at = 0;
+            while csv.is_some() && at < text.len() {
+                at += match records::first(&text.as_bytes()[at..], csv) {
+                    Ending::At(length) | Ending::Broken(length, _) => length,
+                    open => panic!("{open:?}"),
+                };
+                ends.insert(at);
+            }
             let mut seen = Vec::new();
-            for (line, bytes) in cuts {
-                let newlines = seen.iter().filter(|byte| **byte == b'\n').count() as u64;
-                prop_assert_eq!(line, newlines + 1);
-                seen.extend(bytes);
+            loop {
+                let end = if input.0.is_empty() { End::Final } else { End::Open };
+                match cutter.next(&mut input, end).expect("reads") {
+                    Cut::Waiting => {}
+                    Cut::Ended => break,
+                    Cut::Rows { bytes, first_line } => {
+                        let newlines = seen.iter().filter(|byte| **byte == b'\n').count() as u64;
+                        prop_assert_eq!(first_line, newlines + 1);
+                        seen.extend(bytes);
+                        let ends_row = csv.is_none() || ends.contains(&seen.len());
+                        // At the end of a file a record that is not whole is cut by who reads it.
+                        prop_assert!(ends_row || seen.len() == text.len(), "at {}", seen.len());
+                    }
+                }
             }
             prop_assert_eq!(seen, text.as_bytes());
         }

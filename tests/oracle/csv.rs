@@ -14,7 +14,7 @@ pub fn cells(header: &str, payload: &str) -> Result<BTreeMap<String, String>, Co
     Ok(names.into_iter().zip(cells).filter(|(_, cell)| !cell.is_empty()).collect())
 }
 
-/// RFC 4180; `None` if a quote is never closed.
+/// RFC 4180; `None` if a quote is never closed, or text follows one that is.
 fn record(line: &str) -> Option<Vec<String>> {
     let mut cells = Vec::new();
     let mut rest = line;
@@ -38,6 +38,10 @@ fn record(line: &str) -> Option<Vec<String>> {
                 read += 2 + more.len();
             }
             rest = &rest[read + 1..];
+            // Behind the closing quote a cell ends.
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
+            }
         }
         let end = rest.find(',').unwrap_or(rest.len());
         cell.push_str(&rest[..end]);
@@ -54,5 +58,6 @@ fn cells_are_split_where_no_quotes_are() {
     let cells = |line: &str| record(line).map(|cells| cells.join("|"));
     assert_eq!(cells(r#"a,"b,""c""",,"#).as_deref(), Some(r#"a|b,"c"||"#));
     assert_eq!(cells(r#""a"#), None);
+    assert_eq!(cells(r#"a,"b"c"#), None);
     assert_eq!(cells("").as_deref(), Some(""));
 }

@@ -1,0 +1,98 @@
+//! Files that are no text, told by how they begin: each of their lines would be a row that is no UTF-8.
+
+/// What bytes begin with, what they are, and what makes text of them.
+const KINDS: [(&[u8], &str, &str); 13] = [
+    (b"\x1f\x8b", "compressed with gzip", "decompress it first: gunzip FILE"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first: unzstd FILE"),
+    (b"BZh91AY&SY", "compressed with bzip2", "decompress it first: bunzip2 FILE"),
+    (b"\xfd7zXZ\0", "compressed with xz", "decompress it first: unxz FILE"),
+    (b"\x04\x22\x4d\x18", "compressed with lz4", "decompress it first: unlz4 FILE"),
+    (b"\xff\x06\0\0sNaPpY", "compressed with snappy", "decompress it first"),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive, or a workbook of Excel",
+        "unpack it, or save it as CSV in UTF-8",
+    ),
+    (b"\xd0\xcf\x11\xe0", "a workbook of Excel", "save it as CSV in UTF-8"),
+    (b"PAR1\x15", "a Parquet file", "say so: `format: parquet`"),
+    (b"Obj\x01", "an Avro file", "write it as JSON, CSV or Parquet"),
+    (b"SQLite format 3\0", "a database of SQLite", "write its table as JSON, CSV or Parquet"),
+    (b"\xff\xfe", "UTF-16", "write it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE"),
+    (b"\xfe\xff", "UTF-16", "write it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE"),
+];
+
+/// How many of a file's first bytes are looked at.
+pub(super) const LOOKED_AT: usize = 1 << 10;
+
+/// Why a file that begins with these bytes is no text, if that is certain, and what to do.
+pub(super) fn told(head: &[u8]) -> Option<String> {
+    let (_, is, remedy) =
+        KINDS.iter().find(|(first, ..)| head.starts_with(first)).or_else(|| {
+            // Without its mark, too: every other byte of plain text is zero.
+            let zeros =
+                |from: usize| head.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
+            let half = head.len() / 2;
+            let (even, odd) = (zeros(0), zeros(1));
+            let is_wide = half >= 4 && (even.max(odd) > half * 3 / 4) && even.min(odd) < half / 4;
+            is_wide.then(|| &KINDS[KINDS.len() - 1])
+        })?;
+    Some(format!("it is {is}: {remedy}"))
+}
+
+/// Characters that end lines elsewhere.
+const LINE_ENDS: [(char, &str); 5] = [
+    ('\r', "a carriage return alone"),
+    ('\u{85}', "the character U+0085"),
+    ('\u{2028}', "the character U+2028"),
+    ('\u{2029}', "the character U+2029"),
+    ('\u{c}', "a form feed"),
+];
+
+/// Why the lines of a text end in another way than lines do here, where `begins` says that a line begins
+/// behind such a character.
+pub(super) fn line_ends(line: &str, begins: impl Fn(&str) -> bool) -> Option<String> {
+    let ends = |end: char| line.match_indices(end).any(|(at, of)| begins(&line[at + of.len()..]));
+    let (_, said) = LINE_ENDS.iter().find(|(end, _)| ends(*end))?;
+    Some(format!(
+        "its lines seem to end with {said}: they end with a newline, or a carriage return and a newline"
+    ))
+}
+
+/// The same of a file of JSON that begins so: its first line has another object behind the first.
+pub(super) fn line_ends_of_json(head: &[u8]) -> Option<String> {
+    let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let (object, behind) = first.split_at(first.find('}').map_or(first.len(), |end| end + 1));
+    let is_object = object.trim_start().starts_with('{');
+    line_ends(behind, |behind| is_object && behind.trim_start().starts_with('{'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_is_told_by_how_it_begins() {
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let told_of = |bytes: &[u8]| told(bytes).unwrap_or_default();
+        assert_eq!(
+            told_of(b"\x1f\x8b\x08\0"),
+            "it is compressed with gzip: decompress it first: gunzip FILE"
+        );
+        assert!(told_of(&wide("{\"id\":1}")).starts_with("it is UTF-16"));
+        assert!(told_of(&[b"\xff\xfe", &wide("id,note")[..]].concat()).starts_with("it is UTF-16"));
+        assert_eq!(
+            line_ends_of_json(b"{\"id\":1}\r{\"id\":2}\r").unwrap_or_default(),
+            "its lines seem to end with a carriage return alone: they end with a newline, or a \
+             carriage return and a newline"
+        );
+        assert!(line_ends_of_json("{\"id\":1}\u{2028}{\"id\":2}".as_bytes()).is_some());
+        for text in ["{\"id\":1}\r\n{\"id\":2}\r\n", "{\"id\":\"\u{85}{\"}", "a\r{"] {
+            assert_eq!(line_ends_of_json(text.as_bytes()), None, "{text:?}");
+        }
+        for text in ["", "a", "{\"id\":1}\n", "id,note\n", "PAR,1\n", "\0\0\0\0\0\0\0\0", "zoë\n"]
+        {
+            assert_eq!(told(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

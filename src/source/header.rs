@@ -1,0 +1,136 @@
+//! The first record of a CSV file: the names of its columns.
+//!
+//! A header that cannot be right is told with what would be: one that is separated by something else
+//! than commas, or whose lines end in another way, would make every row of the file a bad one, or a file of
+//! nothing but defaults.
+
+use std::path::Path;
+
+use super::error::{WrongFile, nearest};
+use super::records::{self, Breach, Ending};
+use super::{SourceError, foreign};
+use crate::spec::plan::Source;
+
+/// What separates cells elsewhere, as it is spoken of.
+const SEPARATORS: [(char, &str); 5] = [
+    (';', "semicolons"),
+    ('\t', "tabs"),
+    ('|', "vertical bars"),
+    ('\u{1}', "the character U+0001"),
+    (':', "colons"),
+];
+
+/// The names in a header, checked to be those of the source's fields.
+pub(super) fn names(
+    source: &Source,
+    path: &Path,
+    record: &[u8],
+) -> Result<Vec<String>, SourceError> {
+    let unreadable = |why: String| SourceError::unreadable(&source.name, path, why);
+    let text = std::str::from_utf8(record).map_err(|error| {
+        let byte = error.valid_up_to() + 1;
+        unreadable(format!("the header is not UTF-8 at its byte {byte}: write the file in UTF-8"))
+    })?;
+    let line = text.trim_end_matches('\n');
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if let Some(why) = foreign::line_ends(line, |_| true) {
+        return Err(unreadable(why));
+    }
+    let wanted: Vec<String> = source.fields.iter().map(|field| field.path.join(".")).collect();
+    if let Some(said) = separated(&wanted, line) {
+        return Err(unreadable(format!(
+            "its columns are separated by {said}: cells are separated by commas, and one that has a \
+             comma stands in quotes"
+        )));
+    }
+    match records::first(record, None) {
+        Ending::Broken(_, Breach::NeverClosed) => {
+            return Err(unreadable("a quote in the header is opened and never closed".to_owned()));
+        }
+        Ending::Broken(_, breach @ Breach::BehindQuote(_)) => {
+            return Err(unreadable(format!("the header is not readable: {breach}")));
+        }
+        _ => {}
+    }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
+    let names: Vec<String> = match reader.records().next() {
+        Some(Ok(names)) => names.iter().map(str::to_owned).collect(),
+        Some(Err(error)) => return Err(unreadable(format!("the header is not readable: {error}"))),
+        None => {
+            return Err(unreadable(
+                "the first line is blank: it should name the columns".to_owned(),
+            ));
+        }
+    };
+    check(source, path, &names, line)?;
+    Ok(names)
+}
+
+/// Whether some bytes without a newline are lines that end in another way.
+pub(super) fn ends_otherwise(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    foreign::line_ends(&text, |behind| !behind.is_empty()).is_some()
+}
+
+fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(), SourceError> {
+    let unreadable = |why: String| SourceError::unreadable(&source.name, path, why);
+    let wanted = || source.fields.iter().map(|field| field.path.join("."));
+    let is_named = |column: &String| names.contains(column);
+    for column in wanted() {
+        if names.iter().filter(|name| **name == column).count() > 1 {
+            return Err(unreadable(format!("two columns are named {column}")));
+        }
+    }
+    // A default says that a value may be absent, also from all of a file's rows; but not all values.
+    let has_any = wanted().any(|column| is_named(&column));
+    if !has_any && !source.fields.is_empty() {
+        let column = wanted().next().unwrap_or_default();
+        let near = nearest(&column, names.iter().map(String::as_str));
+        if near.is_none() {
+            let wanted = wanted().collect::<Vec<_>>().join(",");
+            return Err(unreadable(format!(
+                "its first line names none of the source's columns: it is {}. Where the file has no \
+                 header, add one: {wanted}",
+                shown(line)
+            )));
+        }
+    }
+    let absent = source.fields.iter().zip(wanted());
+    let absent =
+        absent.filter(|(field, column)| !is_named(column) && (field.default.is_none() || !has_any));
+    match absent.map(|(_, column)| column).next() {
+        None => Ok(()),
+        Some(column) => {
+            let wrong = WrongFile::NoColumn {
+                near: nearest(&column, names.iter().map(String::as_str)),
+                column,
+                columns: names.to_vec(),
+            };
+            Err(SourceError::of_file(&source.name, path, wrong))
+        }
+    }
+}
+
+/// What separates the header's names, where that is not commas: parted by it, it names more of the
+/// columns that are wanted.
+fn separated(wanted: &[String], line: &str) -> Option<&'static str> {
+    let plain = |name: &str| name.trim().trim_matches('"').to_owned();
+    let named = |separator: char| {
+        let names: Vec<String> = line.split(separator).map(plain).collect();
+        wanted.iter().filter(|column| names.contains(column)).count()
+    };
+    let by_commas = named(',');
+    let better = SEPARATORS
+        .iter()
+        .find(|(separator, _)| line.contains(*separator) && named(*separator) > by_commas);
+    better.map(|(_, said)| *said)
+}
+
+/// The beginning of a line.
+fn shown(line: &str) -> String {
+    const MOST: usize = 60;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
