@@ -1,15 +1,17 @@
-//! The identifiers that a row carries: normalised, less the ignored, in the identifiers' own order.
+//! The identifiers that a row carries: normalised, less the placeholders and the ignored, in the
+//! identifiers' own order.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Field, Schema};
 use smallvec::SmallVec;
 
 use super::evaluate::{Failures, evaluate};
+use super::placeholders::is_placeholder;
 use crate::row::{Identifier, IdentifierHash};
-use crate::spec::plan::{IdentifierType, Plan};
+use crate::spec::plan::{IdentifierType, Placeholders, Plan};
 
 /// Adds to each row the identifiers of one type that one column holds (text, or lists of text).
 /// Rows on which the normalisation fails are returned with its message.
@@ -48,18 +50,39 @@ pub(super) fn settle(identifiers: &mut SmallVec<[Identifier; 3]>) {
     identifiers.dedup_by(|a, b| a.kind == b.kind && a.text == b.text);
 }
 
+/// The values once normalised, null where they are no identifiers. A placeholder is none before it is
+/// normalised, whatever that would make of it, nor behind.
 fn normalise(identifier_type: &IdentifierType, values: &ArrayRef) -> (StringArray, Failures) {
     let text = |column: &ArrayRef| {
         cast(column, &DataType::Utf8).expect("identifiers are text").as_string::<i32>().clone()
     };
-    let Some(normalize) = &identifier_type.normalize else {
-        return (text(values), Failures::new());
+    let ignores = identifier_type.placeholders == Placeholders::Ignore;
+    let is_placeholder = |texts: &StringArray, row: usize| {
+        ignores && texts.is_valid(row) && is_placeholder(texts.value(row))
     };
+    let found = text(values);
+    let Some(normalize) = &identifier_type.normalize else {
+        let none = (0..found.len()).map(|row| is_placeholder(&found, row));
+        return (without(found.clone(), none.collect()), Failures::new());
+    };
+    let none: Vec<bool> = (0..found.len()).map(|row| is_placeholder(&found, row)).collect();
     let schema = Schema::new(vec![Field::new("value", DataType::Utf8, true)]);
-    let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(text(values))])
-        .expect("one column of text");
+    let found: ArrayRef = Arc::new(without(found, none.clone()));
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![found]).expect("one column of text");
     let (normalised, failures) = evaluate(normalize, &batch);
-    (text(&normalised), failures)
+    let normalised = text(&normalised);
+    let none = none.into_iter().enumerate();
+    let none = none.map(|(row, none)| none || is_placeholder(&normalised, row)).collect();
+    (without(normalised, none), failures)
+}
+
+/// The texts but for some, which are null.
+fn without(texts: StringArray, some: Vec<bool>) -> StringArray {
+    if !some.contains(&true) {
+        return texts;
+    }
+    let texts = nullif(&texts, &BooleanArray::from(some)).expect("as many of either");
+    texts.as_string::<i32>().clone()
 }
 
 fn identifier(identifier_type: &IdentifierType, kind: u8, text: &str) -> Option<Identifier> {

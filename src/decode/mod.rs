@@ -21,6 +21,7 @@ mod moments;
 mod needs;
 mod packed;
 mod path;
+mod placeholders;
 mod raw;
 mod repeats;
 mod rows;

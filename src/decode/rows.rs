@@ -261,7 +261,15 @@ fn carried(
         // An identifier may hide behind a value that is bad.
         let hidden = source.identifiers.iter().any(|(_, column)| excused(source, row, *column));
         if needed && stands && carried.is_empty() && !hidden {
-            row.flaws.add("unidentified", "", "none of the row's columns gives an identifier");
+            let has_some = |(_, column): &(u8, usize)| batch.column(*column).is_valid(place);
+            let message = match source.identifiers.iter().any(has_some) {
+                true => {
+                    "none of the row's columns gives an identifier: what they have is ignored, or a \
+                     placeholder"
+                }
+                false => "none of the row's columns gives an identifier",
+            };
+            row.flaws.add("unidentified", "", message);
         }
     }
     carried

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::aggregate::describe;
-use super::plan::{Connector, Kind, Plan};
+use super::plan::{Connector, Kind, Placeholders, Plan};
 use crate::time::spoken;
 
 /// A summary of a plan for people.
@@ -30,7 +30,18 @@ pub fn explain(plan: &Plan) -> String {
                 format!("{}.{}", source.name, source.schema.field(*column).name())
             })
         });
-        line(format!("  {:<20}{}", identifier.name, holds.collect::<Vec<_>>().join(", ")));
+        let kept = match identifier.placeholders {
+            Placeholders::Keep => "; placeholders are kept",
+            Placeholders::Ignore => "",
+        };
+        let holds = holds.collect::<Vec<_>>().join(", ");
+        line(format!("  {:<20}{holds}{kept}", identifier.name));
+    }
+    if plan.identifiers.iter().any(|of| of.placeholders == Placeholders::Ignore) {
+        line(
+            "  placeholders (an empty text, null, undefined, 0, anonymous, …) are no identifiers"
+                .to_owned(),
+        );
     }
     line("\nattributes".to_owned());
     for attribute in &plan.attributes {

@@ -238,10 +238,20 @@ pub static IDENTIFIER: &[Field] = &[
         "lower(trim(value))",
     ),
     field(
+        "placeholders",
+        Shape::Choice(&["ignore", "keep"]),
+        "What becomes of texts that programs write where there is no value: the empty text, null, nil, none, \
+         nan, n/a, undefined, unknown, not set, anonymous, anon, guest, true, false, [object Object], [], {}, \
+         -1, and all that is made of zeros and dashes, as 0 and 00000000-0000-0000-0000-000000000000; in any \
+         case, with spaces or quotes around them, before 'normalize' and behind it. They are no identifier \
+         at all, in decisions neither, unless a type keeps them. Default: ignore.",
+        "keep",
+    ),
+    field(
         "ignore",
         Shape::Texts,
         "Values that are no identifier at all, once normalised: globs.",
-        "[\"\", none, \"noreply@*\"]",
+        "[\"test@test.com\", \"noreply@*\"]",
     ),
     field(
         "at_most",

@@ -8,7 +8,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::aggregate::describe;
 use super::columns::column;
 use super::fields;
-use super::plan::{Decisions, IdentifierType, Kind, Source};
+use super::plan::{Decisions, IdentifierType, Kind, Placeholders, Source};
 use super::read::{Context, Object, texts};
 
 pub fn read(
@@ -47,6 +47,11 @@ pub fn read(
                 context.dialect.compile(planned, &schema, Some(&DataType::Utf8), &text.text);
             context.check(&text, compiled)
         });
+        let placeholders =
+            match object.choice(context, "placeholders", &["ignore", "keep"]).as_deref() {
+                Some("keep") => Placeholders::Keep,
+                _ => Placeholders::Ignore,
+            };
         let ignore = ignore(context, &object);
         let at_most = object.count(context, "at_most");
         let shared_after = object.count(context, "shared_after");
@@ -59,7 +64,14 @@ pub fn read(
             context.complain(object.place_of("shared_after"), message);
         }
         let name = key.name.clone();
-        identifiers.push(IdentifierType { name, normalize, ignore, at_most, shared_after });
+        identifiers.push(IdentifierType {
+            name,
+            normalize,
+            placeholders,
+            ignore,
+            at_most,
+            shared_after,
+        });
     }
     if identifiers.is_empty() && file.get("identity").is_some() && context.found.is_empty() {
         let message = "'identity' names no type of identifier: add one, as in \

@@ -17,6 +17,7 @@ mod fields;
 mod from_rows;
 mod funnel;
 mod identity;
+mod ignored;
 mod instant;
 mod join;
 mod known;

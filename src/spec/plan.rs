@@ -263,11 +263,21 @@ pub struct AggregateInput {
     pub argument: Option<Expression>,
 }
 
+/// What becomes of texts that programs write where there is no value, as identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholders {
+    /// They are no identifiers at all.
+    Ignore,
+    Keep,
+}
+
 #[derive(Clone, Debug)]
 pub struct IdentifierType {
     pub name: String,
     /// Over one column, `value`, of text. Null means "none".
     pub normalize: Option<Expression>,
+    /// What becomes of texts that stand for no value, before and behind `normalize`.
+    pub placeholders: Placeholders,
     /// Of normalised text: these are no identifiers at all.
     pub ignore: globset::GlobSet,
     /// No person has more of this type.

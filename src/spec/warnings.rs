@@ -12,7 +12,7 @@ use super::read::{Context, Object, SqlText, sql};
 use super::suppose::{Asked, Never};
 use super::unguarded::unguarded;
 use super::yaml::{Key, Node, Value};
-use super::{fields, funnel, ranks, read, rfm, yaml};
+use super::{fields, funnel, ignored, ranks, read, rfm, yaml};
 
 /// How many parts a condition may have that stands in the place of its segment.
 const MOST_PARTS: usize = 1_000;
@@ -35,8 +35,12 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
     }
     for (kind, identifier) in plan.identifiers.iter().enumerate() {
         let entries = file.map(&mut context, "identity");
-        if let Some((key, _)) = entries.iter().find(|(key, _)| key.name == identifier.name) {
+        if let Some((key, node)) = entries.iter().find(|(key, _)| key.name == identifier.name) {
             unguarded(&mut context, plan, kind, key);
+            let what = format!("identifier type '{}'", key.name);
+            if let Some(object) = Object::read(&mut context, what, node, fields::IDENTIFIER) {
+                ignored::classes(&mut context, &object);
+            }
         }
     }
     let mut people = Known::new(&plan.profile_schema);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use selfsame::row::Datum;
 use selfsame::spec::plan::{
-    Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Plan, Source, Type,
+    Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Placeholders, Plan, Source,
+    Type,
 };
 use selfsame::time::{DAY, HOUR};
 
@@ -50,6 +51,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         identifiers: vec![IdentifierType {
             name: "email".into(),
             normalize: None,
+            placeholders: Placeholders::Ignore,
             ignore: globset::GlobSet::empty(),
             at_most: None,
             shared_after: None,

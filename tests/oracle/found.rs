@@ -305,3 +305,38 @@ fn an_id_seen_again_is_judged_by_its_own_times_whatever_comes_together() {
         assert!(profile.contains(&times), "{script}{profile}");
     }
 }
+
+#[test]
+fn placeholders_make_nobody_of_anybody_unless_a_type_keeps_them() {
+    let rows = [
+        "",
+        " ",
+        "null",
+        "undefined",
+        "0",
+        "[object Object]",
+        "00000000-0000-0000-0000-000000000000",
+    ];
+    let mut script = String::from("tick 2025-07-05T00:00:00.000Z\n");
+    for (place, text) in (1..).zip(rows) {
+        let row = format!(r#"{{"at":"2025-07-05T00:00:00Z","user":"u{place}","mail":"{text}"}}"#);
+        script.push_str(&format!("web 0:{place} {row}\n"));
+    }
+    let people = |mail: &str| {
+        let yaml = web(", mail: text", "", PROFILES);
+        let yaml = yaml.replace(
+            "  user: {from: {web: user}}",
+            &format!("  user: {{from: {{web: user}}}}\n  mail: {{from: {{web: mail}}{mail}}}"),
+        );
+        let case = Case::told(&yaml, Clock::Wall, &script);
+        case.holds();
+        folded(&case.plan, case.run(1).iter().flatten()).0.len()
+    };
+    assert_eq!(people(""), 7);
+    assert_eq!(people(", normalize: lower(trim(value))"), 7);
+    // Whatever the normalisation makes of them.
+    assert_eq!(people(", normalize: \"'x' || value\""), 7);
+    assert_eq!(people(", normalize: \"nullif(value, 'x') || ''\", placeholders: keep"), 7);
+    assert_eq!(people(", normalize: \"substr(value, 1, 0)\", placeholders: keep"), 1);
+    assert_eq!(people(", normalize: \"substr(value, 1, 0)\""), 7);
+}

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use selfsame::columns;
 use selfsame::row::Datum;
 use selfsame::spec::plan::{
-    Connector, Decisions, Field, Format, IdentifierType, Kind, Plan, Source, Type,
+    Connector, Decisions, Field, Format, IdentifierType, Kind, Placeholders, Plan, Source, Type,
 };
 use selfsame::spec::sql::Expression;
 use selfsame::time::Micros;
@@ -343,6 +343,10 @@ impl Judged<'_> {
 
 /// The identifier that a text is, unless it is none.
 fn normalised(of: &IdentifierType, text: Option<String>) -> Result<Option<String>, Code> {
+    let counts = |text: &String| of.placeholders == Placeholders::Keep || !stands_for_nothing(text);
+    if text.as_ref().is_some_and(|text| !counts(text)) {
+        return Ok(None);
+    }
     let text = match &of.normalize {
         None => text,
         Some(normalize) => {
@@ -354,7 +358,15 @@ fn normalised(of: &IdentifierType, text: Option<String>) -> Result<Option<String
             self::text(&value)
         }
     };
-    Ok(text.filter(|text| !of.ignore.is_match(text)))
+    Ok(text.filter(|text| counts(text) && !of.ignore.is_match(text)))
+}
+
+/// Of the texts that histories are made of, those that programs write where there is no value.
+fn stands_for_nothing(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    let is_zeros = text.bytes().all(|byte| byte == b'0' || byte == b'-');
+    let words = ["null", "none", "undefined", "nan", "anonymous", "guest", "true", "false", "-1"];
+    is_zeros || words.contains(&text.as_str()) || text == "[object object]"
 }
 
 /// The texts of a column of text, or of lists of them.

@@ -51,10 +51,11 @@ impl Identity {
             });
             let from = from.collect();
             let normalize = choices.one_in(4).then(|| choices.pick(&NORMALIZE));
+            let keeps = choices.one_in(4);
             let ignore = choices.one_in(4).then(|| choices.pick(&IGNORE));
             let at_most = choices.one_in(3).then(|| 1 + choices.below(2));
             let shared_after = choices.one_in(3).then(|| 1 + choices.below(3));
-            types.push(Type { name, from, normalize, ignore, at_most, shared_after });
+            types.push(Type { name, from, normalize, keeps, ignore, at_most, shared_after });
         }
         // Events are somebody's; records may be nobody's, but not all of them.
         let are_nobodys = types.iter().all(|of| of.from.iter().all(Vec::is_empty));
@@ -89,6 +90,8 @@ struct Type {
     /// By source.
     from: Vec<Vec<String>>,
     normalize: Option<&'static str>,
+    /// Its placeholders.
+    keeps: bool,
     ignore: Option<&'static str>,
     at_most: Option<usize>,
     shared_after: Option<usize>,
@@ -105,6 +108,9 @@ impl Type {
         writeln!(yaml, "  {}:\n    from: {{{from}}}", quoted(self.name)).expect("to a string");
         if let Some(normalize) = self.normalize {
             writeln!(yaml, "    normalize: {}", quoted(normalize)).expect("to a string");
+        }
+        if self.keeps {
+            yaml.push_str("    placeholders: keep\n");
         }
         if let Some(ignore) = self.ignore {
             writeln!(yaml, "    ignore: {ignore}").expect("to a string");

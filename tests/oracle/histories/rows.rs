@@ -20,7 +20,7 @@ pub struct Draft {
     pub late: usize,
 }
 
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 17] = [
     "a",
     "b",
     "c",
@@ -34,6 +34,10 @@ const TEXTS: [&str; 13] = [
     "zoë \"\\\n",
     "x1@z",
     "longer than a word",
+    " NULL",
+    "0",
+    "00-0",
+    "[object Object]",
 ];
 const INTEGERS: [&str; 8] = ["0", "1", "2", "3", "4", "-1", "5.0", "9007199254740993"];
 const NUMBERS: [&str; 8] = ["0", "0.1", "0.2", "0.3", "-0.1", "1e15", "-2.5e-7", "-0.0"];
