@@ -94,6 +94,10 @@ struct RunArgs {
     /// Keep reading what is appended to files, and new files that match
     #[arg(long, conflicts_with = "until_end")]
     follow: bool,
+    /// When a topic that is read is deleted and created again: go on with it, from its start, instead of
+    /// ending with an error
+    #[arg(long)]
+    from_start: bool,
     /// Worker threads in this process
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = parse_workers)]
     workers: usize,
@@ -208,6 +212,7 @@ fn run(args: RunArgs) -> Outcome {
         hosts,
         until_end: args.until_end,
         follow: args.follow,
+        from_start: args.from_start,
     };
     let Ended { end, report } = runtime::run(Arc::clone(&plan), &options)?;
     if let Some(report) = report {

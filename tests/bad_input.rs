@@ -202,7 +202,14 @@ fn every_worker_takes_from_the_same_files_and_every_process_has_its_own() {
     assert_eq!(all.len(), 10_000);
     let mut spread = Vec::new();
     for process in 0..2 {
-        let options = Options { process, processes: 2, workers: 2, until_end: true, follow: false };
+        let options = Options {
+            process,
+            processes: 2,
+            workers: 2,
+            until_end: true,
+            follow: false,
+            from_start: false,
+        };
         let read = input.read_with(&options);
         assert!(read.rows.iter().all(|row| row.position.part % 2 == process as u32));
         spread.extend(read.keys());

@@ -113,8 +113,14 @@ fn rows(input: &Input, feeds: &mut Feeds, wanted: usize) -> Vec<(String, u64)> {
     found
 }
 
-const FOLLOW: Options =
-    Options { process: 0, processes: 1, workers: 1, until_end: false, follow: true };
+const FOLLOW: Options = Options {
+    process: 0,
+    processes: 1,
+    workers: 1,
+    until_end: false,
+    follow: true,
+    from_start: false,
+};
 
 const LINE: &str = r#"{"id":"a","at":"2025-07-05T00:00:00Z","email":"a@x.org"}"#;
 

@@ -135,7 +135,7 @@ proptest! {
             bytes[place] = byte;
         }
         let input = Input::new(definition::FLAT_ORDERS, &[("orders.parquet", &bytes)]);
-        let options = Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
+        let options = Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false, from_start: false };
         let Ok(mut feeds) = source::start(input.plan(), &options, Arc::new(|| ())) else { return Ok(()) };
         loop {
             match feeds.workers[0].try_next() {

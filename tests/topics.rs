@@ -39,8 +39,14 @@ impl Broker {
     }
 }
 
-const ALONE: Options =
-    Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
+const ALONE: Options = Options {
+    process: 0,
+    processes: 1,
+    workers: 1,
+    until_end: true,
+    follow: false,
+    from_start: false,
+};
 
 fn event(id: &str) -> Vec<u8> {
     format!(r#"{{"id":"{id}","email":"{id}@x.org"}}"#).into_bytes()

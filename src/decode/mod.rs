@@ -35,7 +35,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
 
 use crate::row::{Reject, Row};
-use crate::source::{Chunk, Payload};
+use crate::source::{self, Chunk, Payload};
 use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
 use latest::Latest;
@@ -158,7 +158,7 @@ fn reject(chunk: &Chunk, row: &mut RawRow) -> Reject {
     let (origin, offset) = (&*chunk.origin, row.offset);
     let position = match &chunk.payload {
         Payload::Messages { .. } => {
-            json!({"topic": origin, "partition": chunk.part, "offset": offset})
+            json!({"topic": origin, "partition": source::partition(chunk.part), "offset": offset})
         }
         Payload::Lines { .. } | Payload::Rows { .. } => json!({"file": origin, "line": offset}),
     };

@@ -42,6 +42,8 @@ pub struct Options {
     pub until_end: bool,
     /// Keep reading what is appended to files.
     pub follow: bool,
+    /// Go on with a topic that is deleted and created again while it is read.
+    pub from_start: bool,
 }
 
 /// Why a run could not start or go on.
@@ -121,6 +123,7 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
         workers: options.workers,
         until_end: options.until_end,
         follow: options.follow,
+        from_start: options.from_start,
     };
     let feeds = source::start(&plan, &source_options, wake.clone())?;
     let failure = Failure::default();

@@ -72,10 +72,8 @@ pub fn work(
             return Err(failure.to_owned());
         }
         match (bell.stopped(), process.stop.asked()) {
-            (Some(signal), None) => {
-                if process.stop.ask(signal) {
-                    tracing::info!("stopping, as another process was asked to");
-                }
+            (Some(signal), None) if process.stop.ask(signal) => {
+                tracing::info!("stopping, as another process was asked to");
             }
             (None, Some(signal)) if !stop_told => {
                 bell.ring(Ring::Stop(signal));

@@ -1,12 +1,14 @@
-//! How a Kafka client is set up: the definition's properties, and librdkafka's log lines where all
-//! others go.
+//! How a Kafka client is set up: the definition's properties, and what the library says of its own
+//! accord.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::SourceError;
+use super::{SourceError, brokers};
 use crate::spec::plan::Kafka;
 
 /// A configuration with the given defaults, then what the definition says.
@@ -32,33 +34,68 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// Hands librdkafka's log lines and errors to `tracing`.
-pub(super) struct Logs;
-
-impl ClientContext for Logs {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg
-            | RDKafkaLogLevel::Alert
-            | RDKafkaLogLevel::Critical
-            | RDKafkaLogLevel::Error => {
-                tracing::error!(target: "librdkafka", facility, "{message}")
-            }
-            RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+/// The library's own log lines: what they say to somebody, errors say too.
+pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(target: "librdkafka", facility, "{message}");
         }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition, where somebody waits for it.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            return;
-        }
-        tracing::warn!(target: "librdkafka", "{error}: {reason}");
+        _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
     }
 }
 
-impl ConsumerContext for Logs {}
+/// An error that the library tells of its own accord.
+pub fn error(error: &KafkaError, reason: &str) {
+    brokers::complain(error.rdkafka_error_code(), &error.to_string(), reason);
+}
+
+/// Of a client that reads one topic, or asks about topics.
+#[derive(Default)]
+pub(super) struct Reader {
+    other_topic: AtomicBool,
+}
+
+impl Reader {
+    /// Sets up what lets it know that its topic became another one.
+    pub fn watch_topic(config: &mut ClientConfig) {
+        let debug = config.get("debug").map_or("topic".into(), |debug| format!("{debug},topic"));
+        config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
+    }
+
+    /// Whether another topic of the same name has taken the place of the one that was read: what was
+    /// polled before is of the old one, what is polled later is of the new one.
+    ///
+    /// The library goes on reading where it was, if the new topic has come so far, and says only in its
+    /// log that the topic's id is another one; the line comes through the same queue as the messages.
+    pub fn has_other_topic(&self) -> bool {
+        self.other_topic.load(Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for Reader {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if tells_another_topic(message) {
+            self.other_topic.store(true, Ordering::Relaxed);
+        }
+        log(level, facility, message);
+    }
+
+    fn error(&self, kafka: KafkaError, reason: &str) {
+        // The end of a partition, where somebody waits for it, and what a reading thread is told, too.
+        if !matches!(
+            kafka.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset)
+        ) {
+            error(&kafka, reason);
+        }
+    }
+}
+
+impl ConsumerContext for Reader {}
+
+/// `Topic NAME changed id from ID to ID`; the first id comes in place of one of zeros, which is written
+/// with the letter A alone.
+fn tells_another_topic(message: &str) -> bool {
+    let ids = message.split_once(" changed id from ").and_then(|(_, ids)| ids.split_once(" to "));
+    ids.is_some_and(|(old, _)| old.trim_end_matches('=').bytes().any(|byte| byte != b'A'))
+}

@@ -18,6 +18,18 @@ pub enum SourceError {
     #[error("source {name}: the brokers at {brokers} have no topic {topic}{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
     NoTopic { name: String, brokers: String, topic: String, near: Option<String> },
 
+    #[error(
+        "topic {topic} was deleted {}while it was read{}",
+        if *again { "and created again " } else { "" },
+        if *again {
+            ": what it holds now is another history. Start the run again to read it alone, or run \
+             with --from-start, which goes on with it from its start and keeps what was read before"
+        } else {
+            ""
+        }
+    )]
+    TopicGone { topic: String, again: bool },
+
     #[error("no broker answers at {brokers}: {why}")]
     NoBroker { brokers: String, why: String },
 

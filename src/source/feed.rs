@@ -29,6 +29,8 @@ pub struct Options {
     pub until_end: bool,
     /// Files go on where they end: what is appended to them, and new ones, are read too.
     pub follow: bool,
+    /// A topic that is deleted and created again while it is read is read on from its start.
+    pub from_start: bool,
 }
 
 /// The running input of a process.
@@ -56,7 +58,7 @@ impl Drop for Readers {
 #[derive(Debug)]
 pub struct Feed {
     /// Those that have not ended; the first is asked first.
-    channels: Vec<Receiver<Result<Chunk, SourceError>>>,
+    channels: Vec<Chunks>,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,9 @@ impl Feed {
         if self.channels.is_empty() { Next::Ended } else { Next::Empty }
     }
 }
+
+/// What a worker takes chunks from.
+pub(super) type Chunks = Receiver<Result<Chunk, SourceError>>;
 
 /// Where a reading thread puts its chunks.
 #[derive(Clone)]
@@ -131,7 +136,7 @@ impl Shared {
     }
 
     /// A bounded channel to a worker, or to all of them.
-    pub fn channel(&self) -> (Outlet, Receiver<Result<Chunk, SourceError>>) {
+    pub fn channel(&self) -> (Outlet, Chunks) {
         let (sender, receiver) = bounded(WAITING);
         (Outlet { sender, shared: self.clone() }, receiver)
     }
@@ -222,7 +227,7 @@ pub fn start(
         channels.iter_mut().for_each(|channels| channels.push(receiver.clone()));
     }
     if let Some(topics) = topics {
-        for (channels, receiver) in channels.iter_mut().zip(topics.start(&shared)) {
+        for (channels, receiver) in channels.iter_mut().zip(topics.start(&shared)?) {
             channels.extend(receiver);
         }
     }

@@ -1,68 +1,51 @@
-//! Topics: every partition is read by exactly one worker of one process, which follows from its
-//! place among all partitions of the definition; there is no consumer group that could rebalance.
+//! Topics: every partition is read by exactly one worker of one process, which follows from its number
+//! and its topic's place among all topics of the definition; there is no consumer group that could
+//! rebalance.
 //!
-//! A thread for each topic that a worker has partitions of polls into chunks and hands them over as
-//! soon as nothing more is there: under load chunks are large, else a message goes on at once. While
-//! a worker's channel is full its topics are not polled, and librdkafka's bounded queue stops the
-//! fetching. Partitions that a topic gets while it is read are seen at the next start.
+//! A thread reads for each topic and worker that owns partitions of it. Partitions that are added while a
+//! topic is read are found by the threads that read it, and for workers that owned none by one that looks
+//! for them. With `until_end` a topic ends where it ended at the start, and has the partitions that it
+//! had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message as _, Timestamp};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::error::KafkaError;
 
-use super::client::{self, Logs};
+use super::SourceError;
+use super::client::{self, Reader};
 use super::error::nearest;
-use super::feed::{Ending, Options, Outlet, Shared, Stopped};
-use super::{Chunk, Message, Payload, SourceError};
+use super::feed::{Chunks, Ending, Options, Outlet, Shared};
+use super::partition::Partition;
+use super::topic::{LOOK, Owner, PATIENCE, Share, Topic};
 use crate::spec::plan::{Connector, KafkaStart, Plan};
-use crate::time::wall_clock;
 
-/// How long a broker may take to answer at the start.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a thread waits for a message before it looks whether it is to stop.
-const POLL: Duration = Duration::from_millis(500);
-
-/// A chunk's most: several times what a worker decodes in a tick would only wait.
-const MESSAGES: usize = 1_000;
-const BYTES: usize = 256 << 10;
-
-/// Bounded memory, and no second of sleep when a queue was full for a moment.
+/// Bounded memory, and no second of sleep when a queue was full for a moment. What lies outside of a
+/// partition is for the reading thread to judge.
 const DEFAULTS: &[(&str, &str)] = &[
     ("queued.max.messages.kbytes", "16384"),
     ("fetch.queue.backoff.ms", "10"),
-    ("auto.offset.reset", "earliest"),
+    ("reconnect.backoff.max.ms", "2000"),
 ];
 
-/// The partitions of this process, found and assigned.
+/// The partitions of this process, found.
 pub(super) struct Topics {
-    /// By worker.
-    workers: Vec<Vec<Topic>>,
+    options: Options,
+    looking: BaseConsumer<Reader>,
+    topics: Vec<Found>,
 }
 
-/// What one worker reads of one topic.
-struct Topic {
-    consumer: BaseConsumer<Logs>,
-    name: Arc<str>,
-    partitions: Vec<Partition>,
+struct Found {
+    /// Of whichever worker.
+    share: Share,
+    /// By worker of this process, those to be read at first.
+    partitions: Vec<Vec<Partition>>,
 }
 
-struct Partition {
-    number: i32,
-    /// The sources that read it, each with its first offset.
-    sources: Vec<(u16, u64)>,
-    /// Where it ends for `until_end`, and whether that is reached.
-    end: Option<u64>,
-    ended: bool,
-    bytes: Vec<u8>,
-    messages: Vec<Message>,
-}
+/// Sources that read a topic, and where they start.
+type Readers<'a> = Vec<(u16, KafkaStart)>;
 
 /// Finds the partitions of all topics; `None` if no source is a topic.
 pub(super) fn open(
@@ -70,7 +53,7 @@ pub(super) fn open(
     options: &Options,
     wrong: &mut Vec<SourceError>,
 ) -> Option<Topics> {
-    let mut readers: BTreeMap<&str, Vec<(u16, KafkaStart)>> = BTreeMap::new();
+    let mut readers: BTreeMap<&str, Readers> = BTreeMap::new();
     for (source, of) in plan.sources.iter().enumerate() {
         if let Connector::Kafka { topic, start } = &of.connector {
             readers.entry(topic).or_default().push((source as u16, *start));
@@ -91,7 +74,7 @@ pub(super) fn open(
 fn find(
     plan: &Plan,
     options: &Options,
-    readers: &BTreeMap<&str, Vec<(u16, KafkaStart)>>,
+    readers: &BTreeMap<&str, Readers>,
     wrong: &mut Vec<SourceError>,
 ) -> Result<Topics, SourceError> {
     let brokers = &plan.kafka.brokers;
@@ -100,17 +83,12 @@ fn find(
         brokers: brokers.clone(),
         why: error.to_string(),
     };
-    let group = format!("selfsame-{}", plan.name);
-    let mut config = client::config(&plan.kafka, &[DEFAULTS, &[("group.id", &group)]].concat())?;
-    // Positions are the engine's own business; the end is told where somebody waits for it.
-    config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
-    config.set("enable.partition.eof", if options.until_end { "true" } else { "false" });
-
-    let looking: BaseConsumer<Logs> = config.create_with_context(Logs).map_err(kafka)?;
+    let config = configured(plan, options)?;
+    let looking: BaseConsumer<Reader> =
+        config.create_with_context(Reader::default()).map_err(kafka)?;
     let metadata = looking.fetch_metadata(None, PATIENCE).map_err(silent)?;
-    let mut workers: Vec<Vec<Topic>> = (0..options.workers).map(|_| Vec::new()).collect();
-    let mut place = 0;
-    for (name, sources) in readers {
+    let mut topics = Vec::new();
+    for (place, (name, sources)) in readers.iter().enumerate() {
         let found = metadata.topics().iter().find(|topic| topic.name() == *name);
         let Some(found) = found.filter(|topic| !topic.partitions().is_empty()) else {
             let names = metadata.topics().iter().map(|topic| topic.name());
@@ -122,204 +100,125 @@ fn find(
             });
             continue;
         };
-        let mut of_worker: Vec<Vec<Partition>> = (0..options.workers).map(|_| Vec::new()).collect();
-        let mut numbers: Vec<i32> = found.partitions().iter().map(|part| part.id()).collect();
-        numbers.sort_unstable();
-        for number in numbers {
-            let worker = place % (options.processes * options.workers);
-            place += 1;
-            if worker / options.workers == options.process {
-                let latest = sources.iter().any(|(_, start)| *start == KafkaStart::Latest);
-                let marks = if options.until_end || latest {
+        let workers = options.processes * options.workers;
+        let share = Share {
+            name: (*name).into(),
+            sources: sources.iter().map(|(source, _)| *source).collect(),
+            owner: Owner { worker: 0, workers, place },
+            config: config.clone(),
+            until_end: options.until_end,
+            from_start: options.from_start,
+        };
+        let is_latest = sources.iter().any(|(_, start)| *start == KafkaStart::Latest);
+        let mut partitions = Vec::new();
+        for worker in 0..options.workers {
+            let mut of_worker = Vec::new();
+            for number in share.of(options, worker).owner.owned(found.partitions().len() as i32) {
+                let marks = if options.until_end || is_latest {
                     Some(looking.fetch_watermarks(name, number, PATIENCE).map_err(silent)?)
                 } else {
                     None
                 };
-                let partition = Partition::new(number, sources, marks, options.until_end);
-                of_worker[worker % options.workers].push(partition);
+                let first = |(_, start): &(u16, KafkaStart)| match (start, marks) {
+                    (KafkaStart::Latest, Some((_, high))) => high.max(0) as u64,
+                    _ => 0,
+                };
+                let first = sources.iter().map(first).collect();
+                let until = marks.filter(|_| options.until_end);
+                of_worker.push(Partition::new(number, first, until));
             }
+            partitions.push(of_worker);
         }
-        for (worker, partitions) in of_worker.into_iter().enumerate() {
-            if partitions.iter().any(|partition| !partition.ended) {
-                let consumer = config.create_with_context(Logs).map_err(kafka)?;
-                workers[worker].push(Topic { consumer, name: (*name).into(), partitions });
-            }
-        }
+        topics.push(Found { share, partitions });
     }
-    Ok(Topics { workers })
+    Ok(Topics { options: options.clone(), looking, topics })
+}
+
+/// How all that reads topics is set up.
+fn configured(plan: &Plan, options: &Options) -> Result<ClientConfig, SourceError> {
+    let group = format!("selfsame-{}", plan.name);
+    let mut config = client::config(&plan.kafka, &[DEFAULTS, &[("group.id", &group)]].concat())?;
+    // Positions are the engine's own business, and so is what lies outside of a partition; the end is
+    // told where somebody waits for it.
+    config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+    config.set("auto.offset.reset", "error");
+    config.set("enable.partition.eof", if options.until_end { "true" } else { "false" });
+    Reader::watch_topic(&mut config);
+    Ok(config)
+}
+
+impl Share {
+    /// The share of a worker of this process.
+    fn of(&self, options: &Options, worker: usize) -> Share {
+        let worker = options.process * options.workers + worker;
+        Share { owner: Owner { worker, ..self.owner }, ..self.clone() }
+    }
 }
 
 impl Topics {
-    /// Starts the threads that read; gives each worker that has partitions its chunks.
-    pub fn start(self, shared: &Shared) -> Vec<Option<Receiver<Result<Chunk, SourceError>>>> {
-        let start = |topics: Vec<Topic>| {
-            let (outlet, receiver) = shared.channel();
-            let any = !topics.is_empty();
-            for topic in topics {
-                let thread = format!("topic {}", topic.name);
-                shared.spawn(&thread, outlet.clone(), move |outlet| topic.run(outlet));
-            }
-            any.then_some(receiver)
-        };
-        self.workers.into_iter().map(start).collect()
-    }
-}
-
-impl Topic {
-    fn run(mut self, outlet: &Outlet) -> Result<(), Ending> {
-        let failed = |error: KafkaError| {
-            Ending::Failed(SourceError::Kafka { why: format!("topic {}: {error}", self.name) })
-        };
-        self.consumer.assign(&self.assignment().map_err(failed)?).map_err(failed)?;
-        while !self.partitions.iter().all(|partition| partition.ended) {
-            if outlet.shared.stopped() {
-                return Ok(());
-            }
-            let mut wait = POLL;
-            let (mut messages, mut bytes) = (0, 0);
-            while messages < MESSAGES && bytes < BYTES {
-                let Some(polled) = self.consumer.poll(wait) else { break };
-                wait = Duration::ZERO;
-                match polled {
-                    Ok(message) => {
-                        messages += 1;
-                        bytes += message.payload_len() + message.key_len();
-                        self.partitions
-                            .iter_mut()
-                            .find(|partition| partition.number == message.partition())
-                            .expect("only assigned partitions are fetched")
-                            .take(&message);
-                    }
-                    Err(KafkaError::PartitionEOF(number)) => {
-                        let mut partitions = self.partitions.iter_mut();
-                        if let Some(partition) = partitions.find(|part| part.number == number) {
-                            partition.ended = true;
-                        }
-                    }
-                    Err(error) => self.consider(error)?,
+    /// Starts the threads that read; gives each worker that has partitions, or may get some, its chunks.
+    pub fn start(self, shared: &Shared) -> Result<Vec<Option<Chunks>>, SourceError> {
+        let Topics { options, looking, topics } = self;
+        let (outlets, mut receivers): (Vec<Outlet>, Vec<_>) = (0..options.workers)
+            .map(|_| shared.channel())
+            .map(|(outlet, receiver)| (outlet, Some(receiver)))
+            .unzip();
+        let mut is_read = BTreeSet::new();
+        let mut shares = Vec::new();
+        for (topic, Found { share, partitions }) in topics.into_iter().enumerate() {
+            for (worker, partitions) in partitions.into_iter().enumerate() {
+                if partitions.iter().any(|partition| !partition.ended) {
+                    begin(shared, &outlets[worker], share.of(&options, worker), partitions)?;
+                    is_read.insert((topic, worker));
                 }
             }
-            for partition in &mut self.partitions {
-                partition.send(&self.name, outlet)?;
+            shares.push(share);
+        }
+        if options.until_end {
+            let has_any = |worker| is_read.iter().any(|(_, of)| *of == worker);
+            for (worker, receiver) in receivers.iter_mut().enumerate() {
+                receiver.take_if(|_| !has_any(worker));
             }
-        }
-        Ok(())
-    }
-
-    fn assignment(&self) -> Result<TopicPartitionList, KafkaError> {
-        let mut list = TopicPartitionList::new();
-        for partition in self.partitions.iter().filter(|partition| !partition.ended) {
-            let first = partition.sources.iter().map(|(_, first)| *first).min().unwrap_or(0);
-            let offset = if first == 0 { Offset::Beginning } else { Offset::Offset(first as i64) };
-            list.add_partition_offset(&self.name, partition.number, offset)?;
-        }
-        Ok(list)
-    }
-
-    /// librdkafka tries again whatever may heal, and tells it; the rest ends the reading.
-    fn consider(&self, error: KafkaError) -> Result<(), Ending> {
-        use RDKafkaErrorCode as Code;
-        let hopeless = match &error {
-            KafkaError::MessageConsumptionFatal(_) => true,
-            KafkaError::MessageConsumption(code) => matches!(
-                code,
-                Code::Fatal
-                    | Code::UnknownTopic
-                    | Code::UnknownPartition
-                    | Code::UnknownTopicOrPartition
-                    | Code::TopicAuthorizationFailed
-                    | Code::ClusterAuthorizationFailed
-                    | Code::SaslAuthenticationFailed
-                    | Code::Authentication
-            ),
-            _ => false,
-        };
-        if hopeless {
-            let why = format!("topic {}: {error}", self.name);
-            return Err(Ending::Failed(SourceError::Kafka { why }));
-        }
-        tracing::warn!(topic = &*self.name, "{error}");
-        Ok(())
-    }
-}
-
-impl Partition {
-    /// `marks`: its first offset and the one behind its last.
-    fn new(
-        number: i32,
-        sources: &[(u16, KafkaStart)],
-        marks: Option<(i64, i64)>,
-        until_end: bool,
-    ) -> Self {
-        let high = marks.map(|(_, high)| high.max(0) as u64);
-        let first = |start: KafkaStart| match start {
-            KafkaStart::Earliest => 0,
-            KafkaStart::Latest => high.expect("asked for where a source starts at the end"),
-        };
-        let sources: Vec<_> =
-            sources.iter().map(|(source, start)| (*source, first(*start))).collect();
-        let end = high.filter(|_| until_end);
-        let low = marks.map_or(0, |(low, _)| low.max(0) as u64);
-        let ended =
-            end.is_some_and(|end| end <= low || sources.iter().all(|(_, first)| *first >= end));
-        Partition { number, sources, end, ended, bytes: Vec::new(), messages: Vec::new() }
-    }
-
-    fn take(&mut self, message: &BorrowedMessage<'_>) {
-        let offset = message.offset() as u64;
-        if let Some(end) = self.end {
-            self.ended |= offset + 1 >= end;
-            if offset >= end {
-                return;
-            }
-        }
-        let receipt = wall_clock();
-        let timestamp = message.timestamp().to_millis().filter(|millis| *millis >= 0);
-        let timestamp = timestamp.map(|millis| millis.saturating_mul(1_000));
-        let arrived = match message.timestamp() {
-            Timestamp::LogAppendTime(_) => timestamp.unwrap_or(receipt),
-            _ => receipt,
-        };
-        let mut lay = |bytes: &[u8]| {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(bytes);
-            start..self.bytes.len()
-        };
-        let key = message.key().map(&mut lay);
-        let payload = message.payload().map(&mut lay);
-        self.messages.push(Message { offset, timestamp, arrived, key, payload });
-    }
-
-    fn send(&mut self, topic: &Arc<str>, outlet: &Outlet) -> Result<(), Stopped> {
-        if self.messages.is_empty() {
-            return Ok(());
-        }
-        let (bytes, messages) =
-            (std::mem::take(&mut self.bytes), std::mem::take(&mut self.messages));
-        let chunk = |source: u16, bytes: Vec<u8>, messages: Vec<Message>| Chunk {
-            source,
-            part: self.number as u32,
-            origin: Arc::clone(topic),
-            payload: Payload::Messages { bytes, messages },
-        };
-        // Nearly always one source alone reads a topic, and it gets the bytes themselves.
-        let (last, others) = self.sources.split_last().expect("a partition is read for a source");
-        for (source, first) in others {
-            let messages: Vec<_> = since(&messages, *first).cloned().collect();
-            if !messages.is_empty() {
-                outlet.send(Ok(chunk(*source, bytes.clone(), messages)))?;
-            }
-        }
-        let (source, first) = *last;
-        let messages = if first <= messages[0].offset {
-            messages
         } else {
-            since(&messages, first).cloned().collect()
-        };
-        if messages.is_empty() { Ok(()) } else { outlet.send(Ok(chunk(source, bytes, messages))) }
+            let outlet = outlets[0].clone();
+            shared.spawn("partitions", outlet, move |outlet| {
+                loop {
+                    outlet.shared.sleep(LOOK)?;
+                    for (topic, share) in shares.iter().enumerate() {
+                        let found = looking.fetch_metadata(Some(&share.name), PATIENCE);
+                        let Ok(found) = found else { continue };
+                        let count =
+                            found.topics().first().map_or(0, |t| t.partitions().len()) as i32;
+                        for (worker, outlet) in outlets.iter().enumerate() {
+                            let share = share.of(&options, worker);
+                            let first = || vec![0; share.sources.len()];
+                            let owned = share.owner.owned(count);
+                            let owned: Vec<_> =
+                                owned.map(|number| Partition::new(number, first(), None)).collect();
+                            if !owned.is_empty() && is_read.insert((topic, worker)) {
+                                tracing::info!("topic {} has more partitions now", share.name);
+                                begin(&outlet.shared, outlet, share, owned)
+                                    .map_err(Ending::Failed)?;
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        Ok(receivers)
     }
 }
 
-fn since(messages: &[Message], first: u64) -> impl Iterator<Item = &Message> {
-    messages.iter().filter(move |message| message.offset >= first)
+/// Starts a thread that reads.
+fn begin(
+    shared: &Shared,
+    outlet: &Outlet,
+    share: Share,
+    partitions: Vec<Partition>,
+) -> Result<(), SourceError> {
+    let thread = format!("topic {}", share.name);
+    let topic = Topic::new(share, partitions)
+        .map_err(|error| SourceError::Kafka { why: error.to_string() })?;
+    shared.spawn(&thread, outlet.clone(), move |outlet| topic.run(outlet));
+    Ok(())
 }

@@ -4,7 +4,8 @@
 //! bounded channels: when the workers are busy, reading waits, and memory stays bounded. What does
 //! not exist is told before anything starts.
 
-mod client;
+pub mod brokers;
+pub mod client;
 mod error;
 mod feed;
 mod files;
@@ -12,8 +13,10 @@ mod foreign;
 mod header;
 mod kafka;
 mod parquet;
+mod partition;
 pub mod records;
 mod text;
+mod topic;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,6 +31,15 @@ pub use feed::{Feed, Feeds, Next, Options, Readers, said, start};
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
 /// that memory stays bounded and decoding sees that it is too long.
 pub const ROW_LIMIT: usize = 1 << 20;
+
+/// A topic that takes the place of one of the same name has parts of its own: those of the partitions
+/// of the next generation, so that no row of the one is taken for a row of the other.
+const GENERATION: u32 = 1 << 20;
+
+/// The partition that is a part of a topic.
+pub fn partition(part: u32) -> u32 {
+    part % GENERATION
+}
 
 /// What a source hands over at once: whole rows, not yet decoded.
 #[derive(Clone, Debug)]

@@ -49,6 +49,7 @@ impl Reading {
             workers: 1,
             until_end: true,
             follow: false,
+            from_start: false,
         };
         let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
         let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));

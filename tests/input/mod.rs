@@ -73,6 +73,7 @@ impl Input {
             workers,
             until_end: true,
             follow: false,
+            from_start: false,
         })
     }
 
@@ -108,8 +109,14 @@ impl Input {
 
     /// Why it does not start, with the folder's name left out.
     pub fn fails(&self) -> String {
-        let options =
-            Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false };
+        let options = Options {
+            process: 0,
+            processes: 1,
+            workers: 1,
+            until_end: true,
+            follow: false,
+            from_start: false,
+        };
         let error = source::start(&self.plan, &options, Arc::new(|| ())).expect_err("an error");
         error.to_string().replace(&*self.folder.path().to_string_lossy(), "<folder>")
     }

@@ -1,0 +1,159 @@
+//! Which brokers can't be reached: told once when that begins, and once when it is over.
+//!
+//! Every client of a process, and each of its threads that talk to a broker, complains of the same
+//! broker again and again while it is away, and none of them says when it is back. So complaints only
+//! begin a watch over the broker, one for the process, which ends when it takes connections again and
+//! nobody has complained for a while.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+/// How often a broker that is away is looked for, and how long it may take to answer.
+const LOOK: Duration = Duration::from_secs(1);
+/// A broker that starts takes connections before it serves them.
+const QUIET: Duration = Duration::from_secs(2);
+const HANGING_UP: Duration = Duration::from_millis(300);
+/// How often other complaints are told that are the same.
+const AGAIN: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+struct Watch {
+    /// By `host:port`: since when it is away, and when somebody last complained.
+    away: BTreeMap<String, (Instant, Instant)>,
+    /// Of other complaints, when each was told.
+    told: BTreeMap<String, Instant>,
+    is_kept: bool,
+}
+
+static WATCH: Mutex<Watch> =
+    Mutex::new(Watch { away: BTreeMap::new(), told: BTreeMap::new(), is_kept: false });
+
+/// Whether an error means that a broker can't be reached, which the library gets over by itself.
+pub fn is_away(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::BrokerNotAvailable
+    )
+}
+
+/// Takes in what the library complains of.
+pub fn complain(code: Option<Code>, error: &str, reason: &str) {
+    let mut watch = WATCH.lock().expect("nobody panics with it");
+    let now = Instant::now();
+    match (code.filter(|code| is_away(*code)), address(reason)) {
+        (Some(_), Some((broker, why))) => {
+            if let Some((_, last)) = watch.away.get_mut(broker) {
+                *last = now;
+                tracing::debug!(target: "librdkafka", "{reason}");
+                return;
+            }
+            watch.away.insert(broker.to_owned(), (now, now));
+            tracing::warn!("broker {broker} can't be reached ({why}): it is tried until it can");
+            if !std::mem::replace(&mut watch.is_kept, true) {
+                let name = "brokers that are away".to_owned();
+                let spawned = std::thread::Builder::new().name(name).spawn(keep);
+                // Who can't watch does not tell that they are back.
+                watch.is_kept = spawned.is_ok();
+            }
+        }
+        (Some(_), None) => tracing::debug!(target: "librdkafka", "{error}: {reason}"),
+        (None, _) => {
+            let text = format!("{error}: {reason}");
+            let recent = watch.told.get(&text).is_some_and(|told| told.elapsed() < AGAIN);
+            watch.told.retain(|_, told| told.elapsed() < AGAIN);
+            if recent {
+                tracing::debug!(target: "librdkafka", "{text}");
+            } else {
+                tracing::warn!("Kafka: {text}");
+                watch.told.insert(text, now);
+            }
+        }
+    }
+}
+
+/// Looks for the brokers that are away until none is.
+fn keep() {
+    loop {
+        std::thread::sleep(LOOK);
+        let away: Vec<String> = {
+            let mut watch = WATCH.lock().expect("nobody panics with it");
+            watch.is_kept = !watch.away.is_empty();
+            if !watch.is_kept {
+                return;
+            }
+            watch.away.keys().cloned().collect()
+        };
+        for broker in away {
+            if !answers(&broker) {
+                continue;
+            }
+            let mut watch = WATCH.lock().expect("nobody panics with it");
+            let is_quiet = |(_, last): &(Instant, Instant)| last.elapsed() > QUIET;
+            if watch.away.get(&broker).is_some_and(is_quiet) {
+                let (since, _) = watch.away.remove(&broker).expect("it was there");
+                tracing::info!(
+                    "broker {broker} is reached again, after {:.0} s",
+                    since.elapsed().as_secs_f64()
+                );
+            }
+        }
+    }
+}
+
+/// A broker waits for who connects to say something; what stands before one that is away hangs up.
+fn answers(broker: &str) -> bool {
+    let mut addresses = broker.to_socket_addrs().into_iter().flatten();
+    addresses.any(|address| {
+        let Ok(mut stream) = TcpStream::connect_timeout(&address, LOOK) else { return false };
+        let waits = stream.set_read_timeout(Some(HANGING_UP));
+        let silent = stream.read(&mut [0]).map_err(|error| error.kind());
+        waits.is_ok() && matches!(silent, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    })
+}
+
+/// Which broker a complaint is about, and the rest of it: `GroupCoordinator: sasl_ssl://b:9092/1: why
+/// (after 3ms in state CONNECT)`.
+fn address(reason: &str) -> Option<(&str, &str)> {
+    let mut rest = reason;
+    while let Some((part, behind)) = rest.split_once(": ") {
+        let part = part.split_once("://").map_or(part, |(_, part)| part);
+        let broker = part.split_once('/').map_or(part, |(broker, _)| broker);
+        if broker.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+            return Some((broker, behind.split_once(" (after ").map_or(behind, |(why, _)| why)));
+        }
+        rest = behind;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_names_its_broker() {
+        let why = "Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
+        for name in [
+            "127.0.0.1:9092",
+            "127.0.0.1:9092/bootstrap",
+            "127.0.0.1:9092/1",
+            "sasl_ssl://127.0.0.1:9092/1",
+            "GroupCoordinator: 127.0.0.1:9092",
+        ] {
+            let reason = format!("{name}: {why} (after 0ms in state CONNECT)");
+            assert_eq!(address(&reason), Some(("127.0.0.1:9092", why)), "{name}");
+        }
+        assert_eq!(address("[::1]:9092/1: Disconnected"), Some(("[::1]:9092", "Disconnected")));
+        assert_eq!(address("1/1 brokers are down"), None);
+    }
+}
