@@ -17,6 +17,8 @@ pub struct Counts {
     pub segments: Vec<i64>,
     /// Changelog records handed to each output, in the plan's order.
     pub outputs: Vec<u64>,
+    /// Changelog records that were larger than their topic takes.
+    pub too_large: u64,
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.
     pub failed_expressions: u64,
@@ -84,6 +86,7 @@ impl Counts {
         for (sum, sent) in self.outputs.iter_mut().zip(&other.outputs) {
             *sum += sent;
         }
+        self.too_large += other.too_large;
         self.failed_expressions += other.failed_expressions;
         self.ahead = self.ahead.max(other.ahead);
         for (operator, held) in &other.held {

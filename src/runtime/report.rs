@@ -71,6 +71,7 @@ pub fn summary_json(plan: &Plan, end: End, report: &Report) -> serde_json::Value
         "outputs": outputs
             .map(|(output, sent)| (output.name.clone(), (*sent).into()))
             .collect::<serde_json::Map<_, _>>(),
+        "too_large_records": counts.too_large,
         "failed_expressions": counts.failed_expressions,
         "not_followed": counts.ahead.map(|(source, time)| {
             let source = &plan.sources[usize::from(source)].name;
@@ -137,6 +138,16 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
     line(format_args!("  {:<20}{:>12}  {}", "output", "records", "to"));
     for (output, sent) in plan.outputs.iter().zip(&counts.outputs) {
         line(format_args!("  {:<20}{:>12}  {}", output.name, grouped(*sent as i64), output.target));
+    }
+    if counts.too_large > 0 {
+        line(format_args!(""));
+        line(format_args!(
+            "  {} larger than its topic takes: a tombstone stands in its place, and a reject names it",
+            match counts.too_large {
+                1 => "1 record was".to_owned(),
+                several => format!("{} records were each", grouped(several as i64)),
+            },
+        ));
     }
     if counts.failed_expressions > 0 {
         line(format_args!(""));

@@ -1,21 +1,27 @@
 //! Changelogs in topics: one idempotent producer a process, every record acknowledged by all replicas
 //! in sync.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+    TopicReplication,
+};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::message::Record;
+use super::refused::{Limits, Refused};
 use super::write::{Failure, Receipt, SinkError};
+use crate::source::client;
 use crate::spec::plan::{Plan, Publish, Target};
 use crate::wait::wait_for;
 
@@ -25,6 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long until a broker is asked again.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// What the library's `message.max.bytes` and `batch.size` are unless set.
+const MESSAGE: usize = 1_000_000;
+const BATCH: usize = 1_000_000;
+
+/// So many large records are told in the log.
+const TOLD: usize = 20;
+
 /// The client library spins through the last millisecond of a poll: polls are long, and an idle
 /// engine uses no processor.
 const POLL: Duration = Duration::from_secs(1);
@@ -32,24 +45,35 @@ const POLL: Duration = Duration::from_secs(1);
 /// Hands records of one topic to the thread that feeds the producer.
 #[derive(Clone)]
 pub struct TopicWriter {
-    topic: Arc<str>,
+    topic: Arc<Topic>,
     batches: Sender<Batch>,
 }
 
 struct Batch {
-    topic: Arc<str>,
+    topic: Arc<Topic>,
     records: Vec<Record>,
     receipt: Receipt,
+}
+
+/// A topic as records are sent to it.
+struct Topic {
+    name: String,
+    limits: Limits,
+    /// Whether each record stands, as those of a log do; else the newest of a key does.
+    is_log: bool,
 }
 
 /// A process's producer.
 pub struct Topics {
     batches: Sender<Batch>,
+    limits: BTreeMap<String, Limits>,
 }
 
 impl Topics {
-    pub fn writer(&self, topic: &str) -> TopicWriter {
-        TopicWriter { topic: Arc::from(topic), batches: self.batches.clone() }
+    pub fn writer(&self, topic: &str, publish: Publish) -> TopicWriter {
+        let (name, limits) = (topic.to_owned(), self.limits[topic]);
+        let topic = Arc::new(Topic { name, limits, is_log: publish == Publish::Rejects });
+        TopicWriter { topic, batches: self.batches.clone() }
     }
 }
 
@@ -84,6 +108,7 @@ pub fn connect(
         .set("client.id", format!("selfsame-{}", plan.name))
         .set("compression.type", "lz4")
         .set("linger.ms", "1")
+        .set("reconnect.backoff.max.ms", "2000")
         .set("queue.buffering.max.messages", "500000");
     for (property, value) in &plan.kafka.properties {
         config.set(property, value);
@@ -94,12 +119,19 @@ pub fn connect(
         .set("acks", "all")
         // No limit: a broker that is away holds the inflow back.
         .set("message.timeout.ms", "0");
+    let admin: AdminClient<Asking> =
+        config.create_with_context(Asking).map_err(|error| named(error.to_string()))?;
+    if process == 0 {
+        create_missing(&admin, &topics).map_err(named)?;
+    }
+    let limits = limits(&config, &admin, &topics);
+    // Else many records together may be more than a topic takes, each of which it takes.
+    let least = limits.values().filter_map(|limits| limits.topic).min().unwrap_or(usize::MAX);
+    let batch = number(&config, "batch.size").unwrap_or(BATCH).min(least.max(1));
+    config.set("batch.size", batch.to_string());
     let producer: BaseProducer<Deliveries> = config
         .create_with_context(Deliveries { failure: failure.clone() })
         .map_err(|error| named(error.to_string()))?;
-    if process == 0 {
-        create_missing(&config, &producer, &topics).map_err(named)?;
-    }
     for (topic, _) in &topics {
         find_leaders(&producer, topic).map_err(named)?;
     }
@@ -113,18 +145,14 @@ pub fn connect(
     };
     start("acknowledgements", Box::new(move || take_acknowledgements(&acknowledged)))?;
     start("write topics", Box::new(move || run(&producer, batches, failure)))?;
-    Ok(Some(Topics { batches: sender }))
+    Ok(Some(Topics { batches: sender, limits }))
 }
 
 /// Changelogs are compacted, so that a topic holds every key's newest value and need hold no more;
 /// rejects are a log.
-fn create_missing(
-    config: &ClientConfig,
-    producer: &BaseProducer<Deliveries>,
-    topics: &[(&str, Publish)],
-) -> Result<(), String> {
-    let metadata = producer
-        .client()
+fn create_missing(admin: &AdminClient<Asking>, topics: &[(&str, Publish)]) -> Result<(), String> {
+    let metadata = admin
+        .inner()
         .fetch_metadata(None, PATIENCE)
         .map_err(|error| format!("no answer within {} s: {error}", PATIENCE.as_secs()))?;
     let known: Vec<&str> = metadata.topics().iter().map(|topic| topic.name()).collect();
@@ -138,8 +166,6 @@ fn create_missing(
     if missing.is_empty() {
         return Ok(());
     }
-    let admin: AdminClient<DefaultClientContext> =
-        config.create().map_err(|error: KafkaError| error.to_string())?;
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     let created = wait_for(admin.create_topics(&missing, &options)).map_err(|e| e.to_string())?;
     for result in created {
@@ -152,6 +178,40 @@ fn create_missing(
         }
     }
     Ok(())
+}
+
+/// What a record for each topic may have. Who may not ask for a topic's settings sends without knowing.
+fn limits(
+    config: &ClientConfig,
+    admin: &AdminClient<Asking>,
+    topics: &[(&str, Publish)],
+) -> BTreeMap<String, Limits> {
+    let producer = number(config, "message.max.bytes").unwrap_or(MESSAGE);
+    let resources: Vec<_> =
+        topics.iter().map(|(topic, _)| ResourceSpecifier::Topic(topic)).collect();
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let described =
+        wait_for(admin.describe_configs(&resources, &options)).unwrap_or_else(|error| {
+            tracing::debug!("the settings of topics are not known: {error}");
+            Vec::new()
+        });
+    let mut limits: BTreeMap<String, Limits> = topics
+        .iter()
+        .map(|(topic, _)| ((*topic).to_owned(), Limits { producer, topic: None }))
+        .collect();
+    for resource in described.into_iter().flatten() {
+        if let OwnedResourceSpecifier::Topic(topic) = &resource.specifier
+            && let Some(limits) = limits.get_mut(topic)
+        {
+            let setting = resource.get("max.message.bytes");
+            limits.topic = setting.and_then(|setting| setting.value.as_ref()?.parse().ok());
+        }
+    }
+    limits
+}
+
+fn number(config: &ClientConfig, property: &str) -> Option<usize> {
+    config.get(property)?.parse().ok()
 }
 
 /// Makes the producer know who takes a topic's records: the first ones would otherwise wait for it to
@@ -186,24 +246,45 @@ fn take_acknowledgements(producer: &Weak<BaseProducer<Deliveries>>) {
 }
 
 fn run(producer: &BaseProducer<Deliveries>, batches: Receiver<Batch>, failure: Failure) {
+    let mut told = BTreeSet::new();
     for Batch { topic, records, receipt } in batches {
         for record in records {
-            send(producer, &topic, record, &receipt, &failure);
+            let Some(refused) = send(producer, &topic, record, &receipt, &failure) else {
+                continue;
+            };
+            // A large one is likely to come again with every change.
+            match told.len() < TOLD && told.insert(refused.place(&topic.name)) {
+                true => tracing::warn!("{}", refused.why()),
+                false => tracing::debug!("{}", refused.why()),
+            }
+            if !topic.is_log {
+                receipt.refuse(refused);
+            }
         }
     }
     // The workers waited for every receipt before they let go of the senders.
     let _ = producer.flush(Duration::from_secs(1));
 }
 
+/// Hands a record to the producer; returns what is to be told of one that is too large. A tombstone
+/// takes its place, unless it would stand for itself alone.
 fn send(
     producer: &BaseProducer<Deliveries>,
-    topic: &str,
-    record: Record,
+    topic: &Topic,
+    mut record: Record,
     receipt: &Receipt,
     failure: &Failure,
-) {
+) -> Option<Refused> {
+    let mut refused = None;
+    if !topic.limits.takes(Limits::bytes(&record)) {
+        refused = Some(Refused::new(&record, &topic.name, topic.limits));
+        if topic.is_log {
+            return refused;
+        }
+        record.value = None;
+    }
     let mut message: BaseRecord<'_, str, str, Box<Receipt>> =
-        BaseRecord::with_opaque_to(topic, Box::new(receipt.clone())).key(&record.key);
+        BaseRecord::with_opaque_to(&topic.name, Box::new(receipt.clone())).key(&record.key);
     if let Some(value) = &record.value {
         message = message.payload(value);
     }
@@ -213,17 +294,17 @@ fn send(
     }
     loop {
         match producer.send(message) {
-            Ok(()) => return,
+            Ok(()) => return refused,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                 message = back;
                 std::thread::sleep(Duration::from_millis(2));
             }
             Err((error, back)) => {
-                let key = &record.key;
+                let (topic, key) = (&topic.name, &record.key);
                 failure.set(format!("topic '{topic}' takes no record with key '{key}': {error}"));
                 // Never acknowledged: nothing may believe that this tick is complete.
                 std::mem::forget(back);
-                return;
+                return refused;
             }
         }
     }
@@ -234,13 +315,30 @@ struct Deliveries {
 }
 
 impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Fatal) => {
                 self.failure.set(format!("the Kafka producer gave up: {reason}"))
             }
-            _ => tracing::warn!("Kafka: {error}: {reason}"),
+            _ => client::error(&error, reason),
         }
+    }
+}
+
+/// Of a client that asks about topics and makes them.
+struct Asking;
+
+impl ClientContext for Asking {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        client::error(&error, reason);
     }
 }
 
@@ -250,7 +348,16 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Receipt>) {
         if let Err((error, message)) = result {
             use rdkafka::Message;
-            self.failure.set(format!("topic '{}' took no record: {error}", message.topic()));
+            let topic = message.topic();
+            let remedy = match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                    "; it takes less than when the run began, or does not say how much \
+                     (max.message.bytes): start the run again, with a smaller batch.size in \
+                     kafka.properties if that is not enough"
+                }
+                _ => "",
+            };
+            self.failure.set(format!("topic '{topic}' took no record: {error}{remedy}"));
             std::mem::forget(receipt);
         }
     }

@@ -12,7 +12,7 @@ use crate::spec::plan::{Plan, Publish, Target};
 use crate::time::Micros;
 
 /// One record of a changelog.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Record {
     /// Index into `Plan::outputs`.
     pub output: u16,

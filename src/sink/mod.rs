@@ -16,6 +16,7 @@ pub mod json;
 mod kafka;
 mod message;
 mod publish;
+mod refused;
 mod render;
 mod write;
 
@@ -35,7 +36,7 @@ use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
 use crate::row::Reject;
 use crate::segment::Evaluated;
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Plan, Target};
 use crate::time::{Micros, Tick};
 
 pub use message::Record;
@@ -44,6 +45,7 @@ pub use write::{Failure, Receipt, SinkError, Writer, Writers};
 use conflicts::{Conflicts, SingleSources};
 use message::{Message, Router};
 use publish::Publisher;
+use refused::Refused;
 use render::Renderer;
 use write::Awaited;
 
@@ -71,6 +73,7 @@ pub fn publish<'scope>(
     let renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
     let router = Router::new(plan, local as u64);
     let conflicts = Conflicts::new(plan, router.clone());
+    let router_of_refused = router.clone();
     let single_sources = inputs.conflicts.is_some().then(|| {
         keeping(
             inputs.people.clone(),
@@ -100,42 +103,86 @@ pub fn publish<'scope>(
     let now = inputs.now.map(move |now| Message::Now(worker, now));
     let messages = [people, belongings, rejects, now];
     let messages = scope.concatenate(messages.into_iter().chain(conflicts).chain(single_sources));
-    let mut publisher = Publisher::new(Arc::clone(plan), counts);
+    let mut publisher = Publisher::new(Arc::clone(plan), counts.clone());
     let records = in_tick_order(
         messages,
         Exchange::new(Message::route),
         "Publish",
         move |_, batch, records| publisher.publish(batch, records),
     );
-    let (probe, _) = write(records, writers).probe();
+    let mut refused = write(records, writers.clone());
+    if plan.outputs.iter().any(|output| matches!(output.target, Target::Kafka { .. })) {
+        let told = tell(plan, refused, router_of_refused, counts);
+        refused = write(told, writers);
+    }
+    let (probe, _) = refused.probe();
     probe
 }
 
-/// Hands records to writers; what leaves is nothing, but its frontier follows the receipts.
-fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'scope, ()> {
-    let scope = records.scope();
-    records.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Write", |_, info| {
-        let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
-        let activator = scope.worker().sync_activator_for(info.address.to_vec());
-        move |input, output| {
-            let mut arrived: BTreeMap<Tick, (Capability<Tick>, Batch<Record>)> = BTreeMap::new();
-            input.for_each(|capability, data| {
-                if let Some(capability) = capability.retain_least(output.output_index()) {
-                    let tick = arrived.entry(*capability.time());
-                    let (_, records) = tick.or_insert_with(|| (capability, Batch::default()));
-                    records.append(data);
-                }
-            });
-            for (tick, (capability, records)) in arrived {
-                let activator = activator.clone();
-                let (receipt, awaited) = Receipt::new(move || {
-                    // The worker has ended when it can't be activated: then nobody waits for this.
-                    let _ = activator.activate();
-                });
-                writers.send(tick, records, &receipt);
-                under_way.push_back((capability, awaited));
+/// Makes rejects of records that were refused.
+fn tell<'scope>(
+    plan: &Arc<Plan>,
+    refused: Stream<'scope, Refused>,
+    router: Router,
+    counts: SharedCounts,
+) -> Stream<'scope, Record> {
+    let (plan, of_refused) = (Arc::clone(plan), counts.clone());
+    let told = refused.flat_map(move |refused| {
+        of_refused.borrow_mut().too_large += 1;
+        refused.told(&plan, &router)
+    });
+    in_tick_order(
+        told,
+        Exchange::new(|(route, _): &(u64, Record)| *route),
+        "Refused",
+        move |_, batch, records| {
+            for (_, record) in batch {
+                counts.borrow_mut().outputs[usize::from(record.output)] += 1;
+                records.push(record);
             }
-            under_way.retain(|(_, awaited)| awaited.is_held());
-        }
-    })
+        },
+    )
+}
+
+/// Hands records to writers; what leaves is what they refused, and its frontier follows the receipts.
+fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'scope, Refused> {
+    let scope = records.scope();
+    records.unary::<CapacityContainerBuilder<Vec<Refused>>, _, _, _>(
+        Pipeline,
+        "Write",
+        |_, info| {
+            let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
+            let activator = scope.worker().sync_activator_for(info.address.to_vec());
+            move |input, output| {
+                let mut arrived: BTreeMap<Tick, (Capability<Tick>, Batch<Record>)> =
+                    BTreeMap::new();
+                input.for_each(|capability, data| {
+                    if let Some(capability) = capability.retain_least(output.output_index()) {
+                        let tick = arrived.entry(*capability.time());
+                        let (_, records) = tick.or_insert_with(|| (capability, Batch::default()));
+                        records.append(data);
+                    }
+                });
+                for (tick, (capability, records)) in arrived {
+                    let activator = activator.clone();
+                    let (receipt, awaited) = Receipt::new(move || {
+                        // The worker has ended when it can't be activated: then nobody waits for this.
+                        let _ = activator.activate();
+                    });
+                    writers.send(tick, records, &receipt);
+                    under_way.push_back((capability, awaited));
+                }
+                under_way.retain(|(capability, awaited)| {
+                    if awaited.is_held() {
+                        return true;
+                    }
+                    let mut refused = awaited.take_refused();
+                    if !refused.is_empty() {
+                        output.session(capability).give_container(&mut refused);
+                    }
+                    false
+                });
+            }
+        },
+    )
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use super::file::FileWriter;
 use super::kafka::TopicWriter;
 use super::message::Record;
+use super::refused::Refused;
 use crate::spec::plan::{Plan, Target};
 use crate::time::Tick;
 
@@ -42,33 +43,50 @@ impl Failure {
 /// Held by a writer for as long as what came with it is not acknowledged.
 #[derive(Clone)]
 pub struct Receipt {
-    _signal: Arc<Signal>,
+    signal: Arc<Signal>,
 }
 
 /// Calls when the last receipt is gone.
-struct Signal(Box<dyn Fn() + Send + Sync>);
+struct Signal {
+    when_gone: Box<dyn Fn() + Send + Sync>,
+    refused: Arc<Mutex<Vec<Refused>>>,
+}
 
 impl Drop for Signal {
     fn drop(&mut self) {
-        (self.0)();
+        (self.when_gone)();
     }
 }
 
-/// Whether anyone still holds a receipt.
-pub(super) struct Awaited(Weak<Signal>);
+/// Whether anyone still holds a receipt, and what was refused of what came with it.
+pub(super) struct Awaited {
+    signal: Weak<Signal>,
+    refused: Arc<Mutex<Vec<Refused>>>,
+}
 
 impl Receipt {
     /// `when_gone` is called once nobody holds the receipt or a clone of it.
     pub(super) fn new(when_gone: impl Fn() + Send + Sync + 'static) -> (Self, Awaited) {
-        let signal = Arc::new(Signal(Box::new(when_gone)));
-        let awaited = Awaited(Arc::downgrade(&signal));
-        (Receipt { _signal: signal }, awaited)
+        let refused: Arc<Mutex<Vec<Refused>>> = Arc::default();
+        let signal = Signal { when_gone: Box::new(when_gone), refused: Arc::clone(&refused) };
+        let signal = Arc::new(signal);
+        let awaited = Awaited { signal: Arc::downgrade(&signal), refused };
+        (Receipt { signal }, awaited)
+    }
+
+    /// A record that came with it is not taken.
+    pub(super) fn refuse(&self, refused: Refused) {
+        self.signal.refused.lock().expect("no one panics with it").push(refused);
     }
 }
 
 impl Awaited {
     pub(super) fn is_held(&self) -> bool {
-        self.0.strong_count() > 0
+        self.signal.strong_count() > 0
+    }
+
+    pub fn take_refused(&self) -> Vec<Refused> {
+        std::mem::take(&mut *self.refused.lock().expect("no one panics with it"))
     }
 }
 
@@ -113,7 +131,7 @@ impl Writers {
                 }),
                 Target::Kafka { topic } => {
                     let topics = topics.as_ref().expect("connected, because there is a topic");
-                    Writer::Topic(topics.writer(topic))
+                    Writer::Topic(topics.writer(topic, output.publish))
                 }
             });
         }

@@ -1,10 +1,16 @@
 //! An ordinary client: makes topics, produces to them, reads them.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -42,6 +48,44 @@ pub fn make_topic(name: &str, partitions: i32, settings: &[(&str, &str)]) {
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     let made = wait_for(admin().create_topics([&topic], &options)).expect("the broker answers");
     made.into_iter().for_each(|topic| drop(topic.expect("a topic")));
+}
+
+/// Gives a topic more partitions.
+pub fn add_partitions(name: &str, partitions: usize) {
+    let more = NewPartitions::new(name, partitions);
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let made = wait_for(admin().create_partitions([&more], &options)).expect("the broker answers");
+    made.into_iter().for_each(|topic| drop(topic.expect("more partitions")));
+    wait_until_known(name, |known| known == partitions);
+}
+
+/// Deletes a topic, and waits until it is gone.
+pub fn delete_topic(name: &str) {
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let gone = wait_for(admin().delete_topics(&[name], &options)).expect("the broker answers");
+    gone.into_iter().for_each(|topic| drop(topic.expect("it was there")));
+    wait_until_known(name, |known| known == 0);
+}
+
+/// Waits until the broker knows so many partitions of a topic.
+fn wait_until_known(name: &str, holds: impl Fn(usize) -> bool) {
+    let asking: BaseConsumer = config().create().expect("a client");
+    let start = Instant::now();
+    loop {
+        let metadata = asking.fetch_metadata(Some(name), PATIENCE).expect("it answers");
+        if holds(metadata.topics().first().map_or(0, |topic| topic.partitions().len())) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{name} does not change");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Changes a topic's setting.
+pub fn set(topic: &str, name: &str, value: &str) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+    let changed = wait_for(admin().alter_configs([&change], &AdminOptions::new()));
+    changed.expect("the broker answers").into_iter().for_each(|topic| drop(topic.expect("set")));
 }
 
 /// A topic's setting.
