@@ -3,10 +3,12 @@
 //!
 //! Each kind keeps its values so that one that comes or goes costs no walk over the others.
 
+use arrow::datatypes::i256;
+
 use super::aggregate::Account;
 use super::funnel::Funnel;
 use super::halves::Halves;
-use super::partial::in_38_digits;
+use super::room::{NoRoom, decimal, more_digits, rounded_quotient};
 use super::tally::Tally;
 use crate::few::FewMap;
 use crate::row::Datum;
@@ -69,8 +71,8 @@ impl Gathered {
     }
 
     /// The aggregate's value; `None` is null.
-    pub fn value(&self, aggregate: &Aggregate) -> Option<Datum> {
-        match (self, aggregate.function) {
+    pub fn value(&self, aggregate: &Aggregate) -> Result<Option<Datum>, NoRoom> {
+        Ok(match (self, aggregate.function) {
             (Gathered::Distinct(values), Function::CountDistinct) => {
                 Some(Datum::Integer(values.len() as i64))
             }
@@ -85,30 +87,35 @@ impl Gathered {
                 Some(Datum::List(top.collect()))
             }
             (Gathered::Tally(tally), _) => tally.top(1).pop().map(|(value, _)| value),
-            (Gathered::Halves(halves), _) => {
-                let (lower, upper) = halves.middle()?;
-                mean(lower, upper)
-            }
+            (Gathered::Halves(halves), _) => match halves.middle() {
+                Some((lower, upper)) => Some(mean(lower, upper, aggregate)?),
+                None => None,
+            },
             (Gathered::Funnel(funnel), _) => {
                 let times = funnel.furthest().into_iter().map(Datum::Timestamp);
                 Some(Datum::List(times.collect()))
             }
-            (Gathered::Account(account), _) => account.partial(aggregate)?.finish(aggregate),
-        }
+            (Gathered::Account(account), _) => match account.partial(aggregate) {
+                Some(partial) => partial.finish(aggregate)?,
+                None => None,
+            },
+        })
     }
 }
 
-/// The mean of two numbers: of integers as the nearest double, of decimals with one digit more.
-fn mean(one: &Datum, other: &Datum) -> Option<Datum> {
+/// The mean of two numbers: of integers as the nearest double, of decimals with one digit more where there
+/// is room for it, and else rounded, halves away from zero.
+fn mean(one: &Datum, other: &Datum, aggregate: &Aggregate) -> Result<Datum, NoRoom> {
     match (one, other) {
         (Datum::Integer(one), Datum::Integer(other)) => {
             let sum = *one as i128 + *other as i128;
-            Some(Datum::Number(sum as f64 / 2.0))
+            Ok(Datum::Number(sum as f64 / 2.0))
         }
-        (Datum::Number(one), Datum::Number(other)) => Some(Datum::Number(one.midpoint(*other))),
+        (Datum::Number(one), Datum::Number(other)) => Ok(Datum::Number(one.midpoint(*other))),
         (Datum::Decimal(one), Datum::Decimal(other)) => {
-            let mean = one.get().checked_add(other.get())?.checked_mul(5)?;
-            in_38_digits(mean).map(Datum::decimal)
+            let sum = i256::from_i128(one.get()).wrapping_add(i256::from_i128(other.get()));
+            let sum = sum.wrapping_mul(more_digits(aggregate));
+            decimal(rounded_quotient(sum, i256::from_i128(2)), aggregate)
         }
         (one, other) => unreachable!("the plan takes no mean of {one:?} and {other:?}"),
     }
@@ -117,12 +124,24 @@ fn mean(one: &Datum, other: &Datum) -> Option<Datum> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::datatypes::DataType;
 
-    fn median(values: &[Datum]) -> Option<Datum> {
+    fn median_of(values: &[Datum], argument: DataType, output: DataType) -> Option<Datum> {
         let mut halves = Halves::default();
         values.iter().for_each(|value| halves.add(value, 1));
-        let (lower, upper) = halves.middle()?;
-        mean(lower, upper)
+        let aggregate = Aggregate {
+            function: Function::Median,
+            argument: Some(argument),
+            output,
+            window: None,
+            retracts: false,
+            sessions: None,
+        };
+        Gathered::Halves(Box::new(halves)).value(&aggregate).ok().flatten()
+    }
+
+    fn median(values: &[Datum]) -> Option<Datum> {
+        median_of(values, DataType::Decimal128(37, 2), DataType::Decimal128(38, 3))
     }
 
     /// What `select median(x) from (values …) t(x)` gives in DuckDB 2.0.0. (Of decimals it drops
@@ -139,5 +158,9 @@ mod tests {
         assert_eq!(median(&decimals), Some(Datum::decimal(1_275)));
         let too_large = [10i128.pow(38) - 1; 2].map(Datum::decimal);
         assert_eq!(median(&too_large), None);
+        let wide = DataType::Decimal128(38, 10);
+        let of_wide = |values: &[Datum]| median_of(values, wide.clone(), wide.clone());
+        assert_eq!(of_wide(&too_large), Some(too_large[0].clone()));
+        assert_eq!(of_wide(&[-3, -4].map(Datum::decimal)), Some(Datum::decimal(-4)));
     }
 }

@@ -11,13 +11,14 @@ use smallvec::SmallVec;
 
 use super::gathered::Gathered;
 use super::partial::Partial;
+use super::room::NoRoom;
 use super::timeline::{Looks, Timeline, Told};
 use super::totals::Totals;
 use super::transfer::Holding;
 use crate::few::{FewMap, FewWithin};
 use crate::row::{Datum, IdentifierHash};
 use crate::seats::Seat;
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Aggregate, Plan};
 use crate::time::Micros;
 
 /// From more identifiers than this on, totals are kept …
@@ -158,8 +159,13 @@ impl Members {
         Arc::clone(&self.identifiers)
     }
 
-    /// One value an aggregate, in the plan's order; `None` is null.
-    pub fn aggregates(&self, plan: &Plan) -> Arc<[Option<Datum>]> {
+    /// One value an aggregate, in the plan's order; `None` is null. What has no room is null, and told with
+    /// its aggregate.
+    pub fn aggregates(
+        &self,
+        plan: &Plan,
+        mut no_room: impl FnMut(&Aggregate),
+    ) -> Arc<[Option<Datum>]> {
         let alone = self.alone();
         let few = self.totals.is_none() && alone.is_none();
         let merged = if few { self.merged(plan) } else { SmallVec::new() };
@@ -177,10 +183,16 @@ impl Members {
             };
             match partial {
                 Some(partial) => partial.finish(aggregate),
-                None => Partial::of_nothing(aggregate),
+                None => Ok(Partial::of_nothing(aggregate)),
             }
         };
-        (0..plan.aggregates.len()).map(value).collect()
+        let value_or_null = |number: usize| {
+            value(number).unwrap_or_else(|NoRoom| {
+                no_room(&plan.aggregates[number]);
+                None
+            })
+        };
+        (0..plan.aggregates.len()).map(value_or_null).collect()
     }
 
     /// What the only identifier holds, as most people are of one.

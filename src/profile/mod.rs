@@ -17,6 +17,7 @@ mod members;
 mod ordered;
 mod partial;
 mod people;
+mod room;
 mod sessions;
 mod tally;
 #[cfg(test)]

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use arrow::datatypes::i256;
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::exact::{ExactSum, Total, nearest_quotient};
+use super::room::{NoRoom, of_integers};
 use crate::row::Datum;
 use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
@@ -25,7 +27,7 @@ pub enum Partial {
     },
     // Boxed, like the others: a partial is held for every identifier, and few are of these.
     /// Likewise, where the sum takes more than 64 bits.
-    LongIntegers(Box<(i64, i128)>),
+    LongIntegers(Box<Long>),
     Numbers(Box<Numbers>),
     Moments(Box<Moments>),
     Truths {
@@ -36,6 +38,14 @@ pub enum Partial {
     Timed(Micros, Datum),
     /// Newest first, as many as are asked for.
     Recent(Arc<[(Micros, Datum)]>),
+}
+
+/// A sum that never overflows: 2^63 decimals of 38 digits come to less than 2^190.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Long {
+    count: i64,
+    low: u128,
+    high: i128,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +81,7 @@ impl Partial {
     pub fn is_nothing(&self) -> bool {
         match self {
             Partial::Count(count) | Partial::Integers { count, .. } => *count == 0,
-            Partial::LongIntegers(long) => long.0 == 0,
+            Partial::LongIntegers(long) => long.count == 0,
             Partial::Numbers(numbers) => numbers.count == 0,
             Partial::Moments(moments) => moments.count == 0,
             Partial::Truths { yes, no } => *yes == 0 && *no == 0,
@@ -148,7 +158,10 @@ impl Partial {
                 Partial::Integers { .. } | Partial::LongIntegers(_),
             ) => {
                 let (count, sum) = other.integers();
-                self.add_integers(count * times, sum, times);
+                match sum.to_i128() {
+                    Some(sum) => self.add_integers(count * times, sum, times),
+                    None => self.add_long(count * times, sum, times),
+                }
             }
             (Partial::Numbers(numbers), Partial::Numbers(more)) => {
                 numbers.count += more.count * times;
@@ -168,29 +181,43 @@ impl Partial {
     }
 
     /// The count and the sum of a partial of integers.
-    fn integers(&self) -> (i64, i128) {
+    fn integers(&self) -> (i64, i256) {
         match self {
-            Partial::Integers { count, sum } => (*count, i128::from(*sum)),
-            Partial::LongIntegers(long) => **long,
+            Partial::Integers { count, sum } => (*count, i256::from_i128((*sum).into())),
+            Partial::LongIntegers(long) => (long.count, i256::from_parts(long.low, long.high)),
             other => unreachable!("{other:?} is not of integers"),
         }
     }
 
-    /// Adds so many values, and a sum so many times. That wraps, so that what is taken back leaves what
-    /// was there.
+    /// Adds so many values, and a sum so many times.
     fn add_integers(&mut self, more: i64, further: i128, times: i64) {
+        if let Partial::Integers { count, sum } = self
+            && let Some(further) = further.checked_mul(times.into())
+            && let Some(total) = further.checked_add((*sum).into())
+            && let Ok(total) = i64::try_from(total)
+        {
+            (*count, *sum) = (*count + more, total);
+            return;
+        }
+        self.add_long(more, i256::from_i128(further), times);
+    }
+
+    fn add_long(&mut self, more: i64, further: i256, times: i64) {
         let (count, sum) = self.integers();
-        let (count, sum) =
-            (count + more, sum.wrapping_add(further.wrapping_mul(i128::from(times))));
-        *self = match i64::try_from(sum) {
-            Ok(sum) => Partial::Integers { count, sum },
-            Err(_) => Partial::LongIntegers(Box::new((count, sum))),
+        let count = count + more;
+        let sum = sum.wrapping_add(further.wrapping_mul(i256::from_i128(times.into())));
+        *self = match sum.to_i128().and_then(|sum| i64::try_from(sum).ok()) {
+            Some(sum) => Partial::Integers { count, sum },
+            None => {
+                let (low, high) = sum.to_parts();
+                Partial::LongIntegers(Box::new(Long { count, low, high }))
+            }
         };
     }
 
     /// The aggregate's value; `None` is null.
-    pub fn finish(&self, aggregate: &Aggregate) -> Option<Datum> {
-        match self {
+    pub fn finish(&self, aggregate: &Aggregate) -> Result<Option<Datum>, NoRoom> {
+        Ok(match self {
             Partial::Count(count) => Some(Datum::Integer(*count)),
             Partial::Value(value) | Partial::Timed(_, value) => Some(value.clone()),
             Partial::Recent(values) => {
@@ -202,7 +229,7 @@ impl Partial {
             })),
             Partial::Integers { .. } | Partial::LongIntegers(_) => {
                 let (count, sum) = self.integers();
-                of_integers(aggregate, count, sum)
+                Some(of_integers(aggregate, count, sum)?)
             }
             Partial::Numbers(numbers) => Some(Datum::Number(match aggregate.function {
                 Function::Avg => numbers.sum.value() / numbers.count as f64,
@@ -210,13 +237,13 @@ impl Partial {
             })),
             Partial::Moments(moments) => {
                 let Moments { count, sum, squares } = &**moments;
-                let variance = sample_variance(*count, sum, squares)?;
-                Some(Datum::Number(match aggregate.function {
-                    Function::Stddev => variance.sqrt(),
-                    _ => variance,
-                }))
+                let variance = sample_variance(*count, sum, squares);
+                variance.map(|variance| match aggregate.function {
+                    Function::Stddev => Datum::Number(variance.sqrt()),
+                    _ => Datum::Number(variance),
+                })
             }
-        }
+        })
     }
 
     /// The aggregate's value over no rows at all.
@@ -225,21 +252,6 @@ impl Partial {
             Function::Count | Function::CountDistinct => Some(Datum::Integer(0)),
             Function::Funnel { .. } => Some(Datum::List([].into())),
             _ => None,
-        }
-    }
-}
-
-fn of_integers(aggregate: &Aggregate, count: i64, sum: i128) -> Option<Datum> {
-    match (aggregate.function, &aggregate.output) {
-        (Function::Sum, DataType::Int64) => i64::try_from(sum).ok().map(Datum::Integer),
-        (Function::Sum, _) => in_38_digits(sum).map(Datum::decimal),
-        (_, DataType::Float64) => Some(Datum::Number(sum as f64 / count as f64)),
-        // The average has four digits more than its argument, rounded half away from zero.
-        _ => {
-            let scaled = sum.checked_mul(10_000)?;
-            let (quotient, rest) = (scaled / count as i128, scaled % count as i128);
-            let up = (rest.unsigned_abs() * 2 >= count as u128) as i128 * scaled.signum();
-            in_38_digits(quotient + up).map(Datum::decimal)
         }
     }
 }
@@ -257,11 +269,6 @@ fn newest(
         _ => one.next(),
     };
     std::iter::from_fn(next).take(number).cloned().collect()
-}
-
-/// A decimal's unscaled value, unless it has more digits than a decimal has.
-pub fn in_38_digits(value: i128) -> Option<i128> {
-    (value.unsigned_abs() < 10u128.pow(38)).then_some(value)
 }
 
 /// (Σx² - (Σx)² / n) / (n - 1), computed without error and rounded once.
@@ -296,6 +303,51 @@ mod tests {
             squares.add_square(*value, 1);
         }
         sample_variance(values.len() as i64, &sum, &squares)
+    }
+
+    /// Sums of this type, of so many decimals: taken in, put together, and taken back.
+    fn of_decimals(values: &[i128], function: Function, output: DataType) -> Result<Datum, NoRoom> {
+        let aggregate = Aggregate {
+            function,
+            argument: Some(DataType::Decimal128(38, 10)),
+            output,
+            window: None,
+            retracts: false,
+            sessions: None,
+        };
+        let one = |values: &[i128]| {
+            let mut partial = Partial::nothing(&aggregate);
+            for value in values {
+                partial.add(function, Datum::decimal(*value), 0, 1);
+            }
+            partial
+        };
+        let (first, rest) = values.split_at(values.len() / 2);
+        let mut all = one(first);
+        all.merge(function, &one(rest));
+        let found = all.finish(&aggregate);
+        for value in values {
+            all.add(function, Datum::decimal(*value), 0, -1);
+        }
+        assert_eq!(all, Partial::nothing(&aggregate));
+        found.map(|found| found.expect("there are values"))
+    }
+
+    #[test]
+    fn sums_of_decimals_have_room_on_the_way_and_never_wrap() {
+        let wide = DataType::Decimal128(38, 10);
+        let most = 10i128.pow(38) - 1;
+        let sum = |values: &[i128]| of_decimals(values, Function::Sum, wide.clone());
+        // Four times nine tenths of it would be a sum of 38 digits again, were it to wrap at 128 bits.
+        assert_eq!(sum(&[most / 10 * 9; 4]), Err(NoRoom));
+        assert_eq!(sum(&[most, most, -most, -most, 7]), Ok(Datum::decimal(7)));
+        assert_eq!(sum(&[most, 1]), Err(NoRoom));
+        let average = |values: &[i128]| of_decimals(values, Function::Avg, wide.clone());
+        assert_eq!(average(&[most; 1_000]), Ok(Datum::decimal(most)));
+        assert_eq!(average(&[-3, -4]), Ok(Datum::decimal(-4)));
+        let more = DataType::Decimal128(38, 14);
+        assert_eq!(of_decimals(&[1, 1, 0], Function::Avg, more.clone()), Ok(Datum::decimal(6_667)));
+        assert_eq!(of_decimals(&[most], Function::Avg, more), Err(NoRoom));
     }
 
     /// NIST's "NumAcc3" and "NumAcc4" of its Statistical Reference Datasets: the certified standard

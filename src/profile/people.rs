@@ -324,7 +324,11 @@ impl People {
         let state = PersonState {
             id,
             identifiers: members.identifiers(),
-            aggregates: members.aggregates(&self.plan),
+            aggregates: members.aggregates(&self.plan, |aggregate| {
+                let function = aggregate.function;
+                tracing::debug!("{function:?} of a person has no room in {}", aggregate.output);
+                counts.failed_expressions += 1;
+            }),
         };
         changes.push(Change::Person(Person { seat, state: Some(state) }));
     }

@@ -10,6 +10,7 @@ use arcstr::ArcStr;
 
 use super::ordered::Ordered;
 use super::partial::Partial;
+use super::room::NoRoom;
 use super::transfer::Holding;
 use crate::row::{Datum, IdentifierHash};
 use crate::spec::plan::Plan;
@@ -117,12 +118,15 @@ impl Totals {
     }
 
     /// The aggregate's value; `None` is null.
-    pub fn value(&self, plan: &Plan, number: usize) -> Option<Datum> {
+    pub fn value(&self, plan: &Plan, number: usize) -> Result<Option<Datum>, NoRoom> {
         let aggregate = &plan.aggregates[number];
         match &self.totals[number] {
             Some(Total::Sum(total)) => total.finish(aggregate),
-            Some(Total::Ordered(values)) => values.leading(aggregate.function)?.finish(aggregate),
-            None => Partial::of_nothing(aggregate),
+            Some(Total::Ordered(values)) => match values.leading(aggregate.function) {
+                Some(leading) => leading.finish(aggregate),
+                None => Ok(None),
+            },
+            None => Ok(Partial::of_nothing(aggregate)),
         }
     }
 }

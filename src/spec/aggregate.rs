@@ -17,6 +17,7 @@ use datafusion_expr::{
 };
 use datafusion_functions_nested::expr_fn::array_element;
 
+use super::arithmetic::{DIGITS, digits_behind};
 use super::plan::Function;
 use super::sql::SqlError;
 
@@ -95,26 +96,25 @@ pub fn types(
         Function::Timeline | Function::Funnel { .. } => unreachable!("they have no name"),
         _ if !numeric => return wrong("a number"),
         Function::Stddev | Function::Variance => (Some(DataType::Float64), DataType::Float64),
-        Function::Median => match argument {
-            // The mean of two decimals has at most one digit more.
-            DataType::Decimal128(_, 38..) => {
-                return wrong("a decimal of at most 37 fraction digits");
+        // The mean of two decimals has at most one digit more.
+        Function::Median => (Some(kept), with_more_digits(argument, 1)),
+        Function::Avg => (Some(kept), with_more_digits(argument, 4)),
+        _ => match argument {
+            DataType::Decimal128(digits, behind) => {
+                // Ten thousand million values of a type come to no more.
+                let digits = digits.saturating_add(10).min(DIGITS);
+                (Some(kept), DataType::Decimal128(digits, *behind))
             }
-            DataType::Decimal128(_, scale) => (Some(kept), DataType::Decimal128(38, scale + 1)),
-            _ => (Some(kept), DataType::Float64),
-        },
-        Function::Sum | Function::Avg => match argument {
-            DataType::Decimal128(_, scale) if function == Function::Avg => {
-                if *scale > 34 {
-                    return wrong("a decimal of at most 34 fraction digits");
-                }
-                (Some(kept), DataType::Decimal128(38, scale + 4))
-            }
-            DataType::Decimal128(_, scale) => (Some(kept), DataType::Decimal128(38, *scale)),
-            DataType::Int64 if function == Function::Sum => (Some(kept), DataType::Int64),
-            _ => (Some(kept), DataType::Float64),
+            _ => (Some(kept.clone()), kept),
         },
     })
+}
+
+/// Of decimals the type with more digits behind the point, where there is room for them; else a number.
+fn with_more_digits(argument: &DataType, more: i8) -> DataType {
+    let DataType::Decimal128(digits, behind) = *argument else { return DataType::Float64 };
+    let before = i16::from(digits) - i16::from(behind);
+    DataType::Decimal128(DIGITS, digits_behind(before, behind, behind + more))
 }
 
 fn name_of(function: Function) -> &'static str {

@@ -188,7 +188,11 @@ fn always_fails(expression: &Expr, error: DataFusionError) -> DataFusionError {
         Expr::Cast(_) => error,
         _ => {
             let why = SqlError::from(error).message;
-            plan_datafusion_err!("`{}` always fails: {why}", expression.human_display())
+            let text = match expression {
+                Expr::ScalarFunction(function) => format!("{}(…)", function.func.name()),
+                other => other.human_display().to_string(),
+            };
+            plan_datafusion_err!("`{text}` always fails: {why}")
         }
     }
 }

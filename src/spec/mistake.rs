@@ -98,6 +98,9 @@ impl From<DataFusionError> for SqlError {
             "Execution error: ",
             "Arrow error: ",
             "Cast error: ",
+            "Compute error: ",
+            "Arithmetic overflow: ",
+            "Invalid argument error: ",
             "Parser error: ",
         ];
         while let Some(rest) = known.iter().find_map(|prefix| message.strip_prefix(prefix)) {
@@ -125,7 +128,24 @@ fn spoken(message: &str) -> String {
     } else if message == "Divide by zero error" {
         "division by zero".to_owned()
     } else if let Some(overflow) = between("Overflow happened on: ", "") {
-        format!("{overflow} has no room in 64 bits")
+        format!("{overflow} has no room in a whole number")
+    } else if let Some((terms, _)) = between("Cannot get result type for decimal operation ", "")
+        .and_then(|it| it.split_once(": "))
+    {
+        format!("{terms} would have more than 38 digits behind the point: cast one side to fewer")
+    } else if let Some((_, digits)) =
+        message.split_once(" is too large to store in a Decimal128 of precision ")
+    {
+        let digits = digits.split('.').next().unwrap_or_default();
+        format!("a decimal has no room in {digits} digits")
+    } else if let Some((value, _)) =
+        between("value of ", "").and_then(|it| it.split_once(" is out of range "))
+    {
+        format!("{value} has no room in a whole number")
+    } else if let Some((value, wanted)) =
+        between("Can't cast value ", "").and_then(|it| it.split_once(" to type "))
+    {
+        format!("{value} has no room in {wanted}")
     } else if let Some(name) = between("Unsupported SQL type ", "") {
         format!(
             "'{name}' is no type of SQL: there are text, bigint, double, decimal(p,s), boolean, \

@@ -61,7 +61,7 @@ impl Expression {
     /// expression looks at no later one.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef, String> {
         let values = caught(|| self.physical.evaluate(batch)?.into_array(batch.num_rows()));
-        values.map_err(|error| error.strip_backtrace())
+        values.map_err(|error| SqlError::from(error).message)
     }
 
     /// Which rows of the batch it holds for; null counts as false.

@@ -5,6 +5,7 @@ use std::path::Path;
 mod deep;
 mod never;
 mod nulls;
+mod numbers;
 
 use super::plan::Plan;
 use super::{Diagnostics, parse};
@@ -172,10 +173,10 @@ fn the_summary_tells_which_rows_count() {
     assert_eq!(
         lines,
         [
-            "  total               decimal(38,2)",
-            "  week                decimal(38,2)   within 7 days",
-            "  month               decimal(38,2)   since date_trunc('month', now())",
-            "  last_week           decimal(38,2)   between 7 days and 14 days ago",
+            "  total               decimal(22,2)",
+            "  week                decimal(22,2)   within 7 days",
+            "  month               decimal(22,2)   since date_trunc('month', now())",
+            "  last_week           decimal(22,2)   between 7 days and 14 days ago",
             "  way                 integer         funnel of 3 steps within 1 day",
             "  way_times           [timestamp]     when its steps were",
         ]

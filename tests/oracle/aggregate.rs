@@ -27,7 +27,7 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
         Function::Sum => match aggregate.output {
             DataType::Float64 => Some(Datum::Number(exact::sum(&numbers(rows)))),
             DataType::Int64 => i64::try_from(whole(rows)).ok().map(Datum::Integer),
-            _ => decimal(whole(rows)),
+            _ => decimal(aggregate, whole(rows)),
         },
         Function::Avg => match (&aggregate.argument, &aggregate.output) {
             (Some(DataType::Float64), _) => {
@@ -37,7 +37,7 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
                 let sum: f64 = whole(rows).to_string().parse().expect("a number");
                 Some(Datum::Number(sum / rows.len() as f64))
             }
-            _ => decimal(rounded(whole(rows) * 10_000, rows.len())),
+            _ => decimal(aggregate, rounded(whole(rows) * more_digits(aggregate), rows.len())),
         },
         Function::Min => values().min().cloned(),
         Function::Max => values().max().cloned(),
@@ -98,8 +98,7 @@ fn median(aggregate: &Aggregate, mut values: Vec<Datum>) -> Option<Datum> {
             let sum: f64 = whole(&middle).to_string().parse().expect("a number");
             Some(Datum::Number(sum / 2.0))
         }
-        // Twice the mean, with a digit more: five tenths for each half.
-        _ => decimal(whole(&middle) * 5),
+        _ => decimal(aggregate, rounded(whole(&middle) * more_digits(aggregate), 2)),
     }
 }
 
@@ -147,8 +146,23 @@ fn rounded(sum: BigInt, count: usize) -> BigInt {
     (sum * 2 + half) / (2 * BigInt::from(count))
 }
 
-/// A decimal of at most 38 digits; null beyond.
-fn decimal(unscaled: BigInt) -> Option<Datum> {
-    let fits = *unscaled.magnitude() < num_bigint::BigUint::from(10u8).pow(38);
+/// A decimal of as many digits as its type has; null beyond.
+fn decimal(aggregate: &Aggregate, unscaled: BigInt) -> Option<Datum> {
+    let (digits, _) = digits(&aggregate.output);
+    let fits = *unscaled.magnitude() < num_bigint::BigUint::from(10u8).pow(digits.into());
     fits.then(|| Datum::decimal(i128::try_from(unscaled).expect("38 digits")))
+}
+
+/// Ten for each digit that the result has more behind the point than the argument.
+fn more_digits(aggregate: &Aggregate) -> BigInt {
+    let (_, behind) = digits(&aggregate.output);
+    let (_, own) = digits(aggregate.argument.as_ref().expect("it has one"));
+    BigInt::from(10).pow((behind - own) as u32)
+}
+
+fn digits(of: &DataType) -> (u8, i8) {
+    match of {
+        DataType::Decimal128(digits, behind) => (*digits, *behind),
+        other => unreachable!("{other} is no decimal"),
+    }
 }
