@@ -17,11 +17,13 @@ use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion_expr::{BinaryExpr, ColumnarValue, Expr, Operator};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
-use datafusion_physical_expr::expressions::{self, NegativeExpr};
+use datafusion_physical_expr::expressions::{self, LikeExpr, NegativeExpr};
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr, create_physical_expr};
 
 use super::arithmetic;
+use super::call::Call;
 use super::caught::caught;
+use super::limits::Limits;
 use super::mistake::SqlError;
 use super::node::{Kind, Node};
 use super::sql::Dialect;
@@ -163,7 +165,7 @@ impl Compiler<'_> {
             &PhysicalPlanningContext::default(),
         )?;
         let schema = self.schema.as_arrow();
-        Ok(physical.transform_up(|node| own(node, schema))?.data)
+        Ok(physical.transform_up(|node| own(node, schema, self.dialect.limits))?.data)
     }
 }
 
@@ -222,11 +224,19 @@ fn fails_anyway(physical: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<
 }
 
 /// DataFusion's node, or ours in its place.
-fn own(node: Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
+fn own(
+    node: Arc<dyn PhysicalExpr>,
+    schema: &Schema,
+    limits: Limits,
+) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
     use Operator::*;
     let put = |kind: Kind, parts: Vec<&Arc<dyn PhysicalExpr>>, output: DataType| {
         let parts = parts.into_iter().map(Arc::clone).collect();
         Ok(Transformed::yes(Arc::new(Node { kind, parts, output }) as Arc<dyn PhysicalExpr>))
+    };
+    let hold = |name: &str, node: Arc<dyn PhysicalExpr>| {
+        let call = Call::new(name, node, schema, limits)?;
+        Ok(Transformed::yes(Arc::new(call) as Arc<dyn PhysicalExpr>))
     };
     if let Some(binary) = node.downcast_ref::<expressions::BinaryExpr>() {
         let (parts, op) = (vec![binary.left(), binary.right()], *binary.op());
@@ -240,17 +250,25 @@ fn own(node: Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Transformed<Arc<d
             (Plus | Minus | Multiply, _) => {
                 Ok(Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true))))
             }
+            (StringConcat, _) => hold("||", node),
+            (RegexMatch | RegexIMatch | RegexNotMatch | RegexNotIMatch, _) => hold("~", node),
+            (LikeMatch | ILikeMatch | NotLikeMatch | NotILikeMatch, _) => hold("like", node),
             _ => Ok(Transformed::no(node)),
         };
     }
     if let Some(negative) = node.downcast_ref::<NegativeExpr>() {
         return put(Kind::Negated, vec![negative.arg()], node.data_type(schema)?);
     }
-    if let Some(function) = node.downcast_ref::<ScalarFunctionExpr>()
-        && ["coalesce", "nvl"].contains(&function.name())
-    {
-        let output = function.return_type().clone();
-        return put(Kind::Coalesce, function.args().iter().collect(), output);
+    if let Some(function) = node.downcast_ref::<ScalarFunctionExpr>() {
+        if ["coalesce", "nvl"].contains(&function.name()) {
+            let output = function.return_type().clone();
+            return put(Kind::Coalesce, function.args().iter().collect(), output);
+        }
+        let name = function.name().to_owned();
+        return hold(&name, node);
+    }
+    if node.is::<LikeExpr>() {
+        return hold("like", node);
     }
     Ok(Transformed::no(node))
 }

@@ -26,8 +26,9 @@ impl ContextProvider for Dialect {
         self.functions.get(name).cloned()
     }
 
-    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        self.higher_order.get(name).cloned()
+    /// Functions that take a function would run it beyond what is held of calls.
+    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
@@ -51,7 +52,7 @@ impl ContextProvider for Dialect {
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
-        self.higher_order.keys().cloned().collect()
+        Vec::new()
     }
 
     fn udaf_names(&self) -> Vec<String> {

@@ -15,7 +15,7 @@ use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, plan_err};
 use datafusion_expr::expr::Cast;
 use datafusion_expr::planner::ExprPlanner;
-use datafusion_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF};
+use datafusion_expr::{AggregateUDF, Expr, ExprSchemable, ScalarUDF};
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::utils::collect_columns;
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
@@ -24,6 +24,7 @@ use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::caught::caught;
 use super::diagnostic::nearest;
+use super::limits::Limits;
 pub use super::mistake::SqlError;
 use super::mistake::position_of;
 
@@ -43,6 +44,18 @@ const VOLATILE: [(&str, &str); 5] = [
     ("current_date", "the only clock is now(), in segments"),
     ("current_time", "the only clock is now(), in segments"),
     ("today", "the only clock is now(), in segments"),
+];
+
+/// What is not of a row, or of a type that no column has.
+const OF_NO_ROW: [&str; 8] = [
+    "arrow_field",
+    "arrow_metadata",
+    "file_row_index",
+    "input_file_name",
+    "union_extract",
+    "union_tag",
+    "version",
+    "with_metadata",
 ];
 
 const NANOS_A_DAY: i64 = 86_400_000_000_000;
@@ -88,10 +101,10 @@ impl Expression {
 /// The dialect of one definition.
 pub struct Dialect {
     pub(super) functions: HashMap<String, Arc<ScalarUDF>>,
-    pub(super) higher_order: HashMap<String, Arc<HigherOrderUDF>>,
     pub(super) aggregates: HashMap<String, Arc<AggregateUDF>>,
     pub(super) planners: Vec<Arc<dyn ExprPlanner>>,
     pub(super) options: ConfigOptions,
+    pub(super) limits: Limits,
     zone: &'static Zone,
 }
 
@@ -103,17 +116,14 @@ impl Dialect {
         let all = datafusion_functions::all_default_functions()
             .into_iter()
             .chain(datafusion_functions_nested::all_default_nested_functions());
-        for function in all.filter(|function| !volatile(function.name())) {
+        let has_place = |name: &str| !volatile(name) && !OF_NO_ROW.contains(&name);
+        for function in all.filter(|function| has_place(function.name())) {
             for alias in function.aliases().iter().filter(|alias| !volatile(alias)) {
                 functions.insert(alias.clone(), Arc::clone(&function));
             }
             functions.insert(function.name().to_owned(), function);
         }
         functions.insert(NTILE.to_owned(), ranks::function());
-        let higher_order = datafusion_functions_nested::all_default_higher_order_functions()
-            .into_iter()
-            .map(|function| (function.name().to_owned(), function))
-            .collect();
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
             Arc::new(super::aggregate::Subscripts),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
@@ -126,10 +136,10 @@ impl Dialect {
         options.execution.time_zone = Some(time_zone.to_string());
         Dialect {
             functions,
-            higher_order,
             aggregates: super::aggregate::functions(),
             planners,
             options,
+            limits: Limits::default(),
             zone,
         }
     }
@@ -183,8 +193,7 @@ impl Dialect {
         let Some(rest) = error.message.strip_prefix("Invalid function '") else { return error };
         let name = rest.trim_end_matches(['.', '\'']);
         let functions = self.functions.keys().chain(self.aggregates.keys());
-        let names: Vec<&str> =
-            functions.chain(self.higher_order.keys()).map(String::as_str).collect();
+        let names: Vec<&str> = functions.map(String::as_str).collect();
         let message = if let Some((_, why)) = VOLATILE.iter().find(|(known, _)| *known == name) {
             format!("{name}() has no place in a definition: {why}")
         } else if let Some(near) = nearest(name, &names) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 mod deep;
+mod hostile;
 mod never;
 mod nulls;
 mod numbers;
