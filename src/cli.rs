@@ -1,16 +1,19 @@
 //! Commands, their options and help.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use selfsame::generate::GenerateArgs;
-use selfsame::runtime::{self, Clock, End, Ended};
+use selfsame::runtime::{self, Clock, End, Ended, Progress};
 use selfsame::serve::{self, Found};
+use selfsame::spec::plan::Plan;
 use selfsame::why::{self, WhyArgs};
-use selfsame::{generate, spec};
+use selfsame::{console, generate, spec};
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format;
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
@@ -98,6 +101,9 @@ struct RunArgs {
     /// ending with an error
     #[arg(long)]
     from_start: bool,
+    /// Say nothing while it runs but what is wrong: no progress
+    #[arg(long, short)]
+    quiet: bool,
     /// Worker threads in this process
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = parse_workers)]
     workers: usize,
@@ -155,7 +161,8 @@ struct ReportArgs {
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = start_logging(&cli.log) {
+    let is_quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
+    if let Err(error) = start_logging(&cli.log, is_quiet) {
         eprintln!("error: {error}");
         return ExitCode::from(2);
     }
@@ -173,21 +180,35 @@ pub fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| {
         match error.downcast_ref() {
             // Each line names its place, in the form that editors follow.
-            Some(wrong @ spec::SpecError::Wrong(_)) => eprintln!("{wrong}"),
-            _ => eprintln!("error: {error}"),
+            Some(wrong @ spec::SpecError::Wrong(_)) => {
+                eprintln!("{}", console::shown_lines(&wrong.to_string()))
+            }
+            _ => eprintln!("error: {}", console::shown_lines(&error.to_string())),
         }
         ExitCode::FAILURE
     })
 }
 
-fn start_logging(filter: &str) -> Result<(), Box<dyn std::error::Error>> {
+fn start_logging(filter: &str, is_quiet: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = match is_quiet {
+        true => format!("{filter},selfsame=warn"),
+        false => filter.to_owned(),
+    };
     let filter = tracing_subscriber::EnvFilter::builder()
-        .parse(filter)
+        .parse(&filter)
         .map_err(|error| format!("--log '{filter}' is no filter: {error}"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| console::Log)
+        .with_ansi(console::is_terminal())
+        // What is told may be from data.
+        .fmt_fields(
+            format::debug_fn(|line, field, value| match field.name() {
+                "message" => write!(line, "{}", console::shown(&format!("{value:?}"))),
+                name => write!(line, "{name}={}", console::shown(&format!("{value:?}"))),
+            })
+            .delimited(" "),
+        )
         .with_target(false)
         .init();
     Ok(())
@@ -212,6 +233,11 @@ fn run(args: RunArgs) -> Outcome {
         hosts,
         until_end: args.until_end,
         follow: args.follow,
+        progress: match (args.quiet, console::is_terminal()) {
+            (true, _) => Progress::Quiet,
+            (false, true) => Progress::Drawn,
+            (false, false) => Progress::Logged,
+        },
         from_start: args.from_start,
     };
     let Ended { end, report } = runtime::run(Arc::clone(&plan), &options)?;
@@ -222,7 +248,7 @@ fn run(args: RunArgs) -> Outcome {
                 format!("summary '{}' can't be written: {error}", path.display())
             })?;
         }
-        print(&runtime::summary_text(&plan, end, &report))?;
+        print(&console::shown_lines(&runtime::summary_text(&plan, end, &report)))?;
     }
     Ok(match end {
         End::Reached | End::Stopped(_) => ExitCode::SUCCESS,
@@ -248,20 +274,27 @@ fn generate(args: &GenerateArgs) -> Outcome {
 }
 
 fn get(args: &GetArgs) -> Outcome {
-    match serve::lookup(&changelogs(&args.from)?, &args.id)? {
+    let (plan, changelogs) = outputs(&args.from)?;
+    match serve::lookup(&changelogs, plan.as_ref(), &args.id)? {
         Found::Profile { json, merged } => {
             for person in merged {
                 eprintln!("{person} was merged into:");
             }
             let profile: Box<serde_json::value::RawValue> = serde_json::from_str(&json)?;
-            print(&format!("{}\n", indented(profile.get())))
+            print(&format!("{}\n", serve::indented(profile.get())))
         }
         Found::Gone { person } => {
             eprintln!("{person} is gone");
             Ok(ExitCode::FAILURE)
         }
-        Found::Nobody => {
-            eprintln!("nobody is known as '{}'", args.id);
+        Found::Nobody { near } => {
+            let hint = match (near.as_slice(), &plan) {
+                ([], Some(_)) => String::new(),
+                ([], None) => "; with --spec FILE it is normalised as the definition says".into(),
+                (near, _) => format!("; did you mean {}?", near.join(" or ")),
+            };
+            let text = format!("nobody is known as '{}'{hint}", args.id);
+            eprintln!("{}", console::shown(&text));
             Ok(ExitCode::FAILURE)
         }
     }
@@ -276,21 +309,26 @@ fn explain(args: &WhyArgs) -> Outcome {
 }
 
 fn tail(args: &TailArgs) -> Outcome {
-    let changelogs = changelogs(&args.from)?;
+    let (_, changelogs) = outputs(&args.from)?;
     let mut out = std::io::stdout().lock();
     serve::tail(&changelogs, &args.output, args.records, args.follow, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn report(args: &ReportArgs) -> Outcome {
-    print(&serve::report(&changelogs(&args.from)?, args.examples)?)
+    print(&serve::report(&outputs(&args.from)?.1, args.examples)?)
 }
 
-fn changelogs(from: &WhereArgs) -> Result<Vec<serve::Changelog>, Box<dyn std::error::Error>> {
-    Ok(match &from.spec {
-        Some(spec) => serve::changelogs_of(&spec::load(spec)?),
+/// Outputs that are read back, with the definition that has them, where one is given.
+type Outputs = (Option<Plan>, Vec<serve::Changelog>);
+
+fn outputs(from: &WhereArgs) -> Result<Outputs, Box<dyn std::error::Error>> {
+    let plan = from.spec.as_ref().map(|spec| spec::load(spec)).transpose()?;
+    let changelogs = match &plan {
+        Some(plan) => serve::changelogs_of(plan),
         None => serve::changelogs_in(&from.out)?,
-    })
+    };
+    Ok((plan, changelogs))
 }
 
 /// A reader that leaves early (`| head`) is no error.
@@ -299,53 +337,6 @@ fn print(text: &str) -> Outcome {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// JSON on several lines, its numbers with the digits that they came with.
-fn indented(json: &str) -> String {
-    let mut text = String::new();
-    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
-    let mut characters = json.chars().peekable();
-    while let Some(character) = characters.next() {
-        if quoted {
-            text.push(character);
-            quoted = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-            continue;
-        }
-        let line = |text: &mut String, depth: usize| {
-            text.push('\n');
-            text.extend(std::iter::repeat_n("  ", depth));
-        };
-        match character {
-            '"' => {
-                quoted = true;
-                text.push('"');
-            }
-            '{' | '[' if characters.peek().is_some_and(|next| matches!(next, '}' | ']')) => {
-                text.push(character);
-                text.extend(characters.next());
-            }
-            '{' | '[' => {
-                depth += 1;
-                text.push(character);
-                line(&mut text, depth);
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut text, depth);
-                text.push(character);
-            }
-            ',' => {
-                text.push(',');
-                line(&mut text, depth);
-            }
-            ':' => text.push_str(": "),
-            _ if character.is_whitespace() => {}
-            _ => text.push(character),
-        }
-    }
-    text
 }
 
 fn parse_workers(text: &str) -> Result<usize, String> {

@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod columns;
+pub mod console;
 pub mod decode;
 pub mod few;
 mod flow;

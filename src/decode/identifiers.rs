@@ -44,6 +44,13 @@ pub(super) fn add(
     failures.into_iter().filter_map(|(item, why)| Some((row_of(item)?, why))).collect()
 }
 
+/// A value as it is known once it is normalised; none, where it is no identifier of the type.
+pub fn normalised(identifier_type: &IdentifierType, value: &str) -> Option<String> {
+    let value: ArrayRef = Arc::new(StringArray::from(vec![value]));
+    let (texts, _) = normalise(identifier_type, &value);
+    texts.is_valid(0).then(|| texts.value(0).to_owned())
+}
+
 /// Brings a row's identifiers into their own order (type, then text byte by byte), each once.
 pub(super) fn settle(identifiers: &mut SmallVec<[Identifier; 3]>) {
     identifiers.sort_unstable_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));

@@ -11,7 +11,7 @@ mod columnar;
 mod csv;
 mod decisions;
 mod evaluate;
-mod identifiers;
+pub mod identifiers;
 mod instant;
 pub mod join;
 mod joined;

@@ -66,20 +66,22 @@ pub struct LatencySummary {
 }
 
 impl LatencySummary {
-    pub fn of(histogram: &Histogram<u64>, target: Duration) -> Self {
+    /// Nothing, where no row's consequences have been acknowledged.
+    pub fn of(histogram: &Histogram<u64>, target: Duration) -> Option<Self> {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
         let target_micros = target.as_micros() as u64;
         let within = histogram.percentile_below(target_micros) / 100.0;
-        LatencySummary {
+        let summary = LatencySummary {
             count: histogram.len(),
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p999: at(0.999),
             max: histogram.max() as f64 / 1_000.0,
-            within_target: if histogram.is_empty() { 1.0 } else { within },
+            within_target: within,
             target_ms: target_micros as f64 / 1_000.0,
-        }
+        };
+        (!histogram.is_empty()).then_some(summary)
     }
 }
 

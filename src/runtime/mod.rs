@@ -6,6 +6,7 @@ mod inbox;
 mod latency;
 mod leader;
 mod processes;
+mod progress;
 mod report;
 mod run;
 mod stepped;
@@ -15,6 +16,7 @@ mod worker;
 
 pub use foresee::Beside;
 pub use latency::LatencySummary;
+pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};
 pub use run::{End, Ended, Options, RunError, exit_code, run};
 pub use stepped::{Stepped, stepped};

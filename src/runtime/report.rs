@@ -23,7 +23,8 @@ pub struct WorkerReport {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub counts: Counts,
-    pub latency: LatencySummary,
+    /// None, where no record was sent.
+    pub latency: Option<LatencySummary>,
     pub took: Duration,
 }
 
@@ -37,7 +38,8 @@ impl Report {
                 histogram.saturating_record_n(*value, *rows);
             }
         }
-        let latency = LatencySummary::of(&histogram, plan.target_latency);
+        let is_sent = counts.outputs.iter().any(|sent| *sent > 0);
+        let latency = LatencySummary::of(&histogram, plan.target_latency).filter(|_| is_sent);
         Report { counts, latency, took }
     }
 }
@@ -168,6 +170,14 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
         line(format_args!("  past every other row, and one date alone moves no clock"));
     }
     line(format_args!(""));
+    let Some(latency) = latency else {
+        let why = match rows {
+            0 => "no row was read",
+            _ => "no record was sent to any output",
+        };
+        line(format_args!("  no latency: {why}"));
+        return text;
+    };
     line(format_args!("  latency, arrival to acknowledged output (ms)"));
     line(format_args!("  {:>10}{:>10}{:>10}{:>10}{:>10}", "p50", "p90", "p99", "p99.9", "max"));
     line(format_args!(

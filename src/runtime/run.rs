@@ -5,7 +5,7 @@
 //! is, and the connections break when the process ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::Clock;
-use super::latency::new_histogram;
 use super::processes::{self, Watch};
+use super::progress::{Amounts, Progress, tell};
 use super::report::Report;
 use super::worker::{Process, work};
 use crate::sink::{Failure, SinkError, Writers};
@@ -42,6 +42,7 @@ pub struct Options {
     pub until_end: bool,
     /// Keep reading what is appended to files.
     pub follow: bool,
+    pub progress: Progress,
     /// Go on with a topic that is deleted and created again while it is read.
     pub from_start: bool,
 }
@@ -144,18 +145,19 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
 
     tracing::info!("{}", announcement(&plan, options));
 
+    let amounts = Arc::new(Amounts::default());
     let process = Process {
         plan: Arc::clone(&plan),
         clock: options.clock,
         workers: options.workers,
         stop: stop.clone(),
         failure: failure.clone(),
-        rows: AtomicU64::new(0),
-        latencies: Arc::new(Mutex::new(new_histogram())),
+        amounts: Arc::clone(&amounts),
     };
     let handed: Mutex<Vec<_>> =
         Mutex::new(feeds.workers.into_iter().map(|feed| Some((feed, writers.clone()))).collect());
     drop(writers);
+    let telling = tell(options.progress, &plan.name, amounts, feeds.bytes, plan.target_latency);
     let (sender, ended) = crossbeam_channel::unbounded();
     let work = move |worker: &mut Worker| {
         let local = worker.index() % process.workers;
@@ -195,6 +197,7 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
             }
         }
     }
+    drop(telling);
     if processes > 1 {
         part(guards, &failure);
     } else {

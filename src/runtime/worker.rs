@@ -1,16 +1,17 @@
 //! One worker's life: take in, ring, step, park.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use timely::worker::Worker;
 
 use super::Clock;
 use super::dataflow::Dataflow;
-use super::latency::{Latencies, LatencySummary, SharedLatencies, new_histogram};
+use super::latency::Latencies;
 use super::leader::{Bell, Leader, Ring};
-use super::report::{WorkerReport, grouped};
+use super::progress::Amounts;
+use super::report::WorkerReport;
 use super::run::Stop;
 use crate::decode::Decoder;
 use crate::sink::{Failure, Writers};
@@ -25,9 +26,8 @@ const WAITING_ROWS: usize = 65_536;
 const DECODING: Duration = Duration::from_millis(3);
 /// How long an idle worker parks at most; it is woken when something arrives.
 const IDLE: Duration = Duration::from_millis(500);
-const SHARING: Duration = Duration::from_secs(1);
-/// How often progress is logged, in the long run; sooner at first.
-const LOGGING: Duration = Duration::from_secs(10);
+/// How often a worker lets others know how long its rows took.
+const SHARING: Duration = Duration::from_millis(500);
 
 /// What the workers of a process share.
 pub struct Process {
@@ -36,8 +36,7 @@ pub struct Process {
     pub workers: usize,
     pub stop: Stop,
     pub failure: Failure,
-    pub rows: AtomicU64,
-    pub latencies: SharedLatencies,
+    pub amounts: Arc<Amounts>,
 }
 
 /// What a worker comes to.
@@ -62,7 +61,7 @@ pub fn work(
     let mut decoders: Vec<Decoder> =
         (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
     let mut latencies = Latencies::default();
-    let mut journal = Journal::new(worker.index().is_multiple_of(process.workers));
+    let mut shared = Instant::now();
     let mut state = Reading::Open;
     // The ticks that had been taken from the inbox when this worker last rang.
     let mut rung: Option<u64> = None;
@@ -125,7 +124,10 @@ pub fn work(
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
             latencies.record(&arrivals, wall_clock());
         }
-        journal.write(process, &mut latencies);
+        if shared.elapsed() >= SHARING {
+            shared = Instant::now();
+            latencies.share(&process.amounts.latencies);
+        }
     }
     let counts = dataflow.counts.borrow().clone();
     bell.ring(Ring::Report(WorkerReport { counts, latencies: latencies.recorded() }));
@@ -168,7 +170,8 @@ fn take_in(
         };
         let source = chunk.source as usize;
         let decoded = decoders[source].decode(&chunk, wall_clock());
-        process.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
+        process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
+        process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
         dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
         if started.elapsed() > DECODING {
             return (Reading::Open, true);
@@ -176,48 +179,4 @@ fn take_in(
     }
     // Held back: the dataflow's own activity, or its receipts, wake this worker.
     (Reading::Open, false)
-}
-
-/// What the first worker of a process logs of all of them.
-struct Journal {
-    writes: bool,
-    started: Instant,
-    shared: Instant,
-    logged: Instant,
-    rows: u64,
-}
-
-impl Journal {
-    fn new(writes: bool) -> Self {
-        let now = Instant::now();
-        Journal { writes, started: now, shared: now, logged: now, rows: 0 }
-    }
-
-    fn write(&mut self, process: &Process, latencies: &mut Latencies) {
-        if self.shared.elapsed() < SHARING {
-            return;
-        }
-        self.shared = Instant::now();
-        latencies.share(&process.latencies);
-        let interval = self.logged.elapsed();
-        // After 1, 2, 4 and 8 seconds.
-        let before = self.logged - self.started;
-        if !self.writes || interval < before.clamp(SHARING, LOGGING) {
-            return;
-        }
-        self.logged = Instant::now();
-        let rows = process.rows.load(Ordering::Relaxed);
-        let recent = {
-            let mut shared = process.latencies.lock().expect("no one panics with it");
-            std::mem::replace(&mut *shared, new_histogram())
-        };
-        let fresh = rows - std::mem::replace(&mut self.rows, rows);
-        if fresh > 0 {
-            let rate = fresh as f64 / interval.as_secs_f64();
-            let latency = LatencySummary::of(&recent, process.plan.target_latency);
-            let seconds = self.started.elapsed().as_secs();
-            let (rows, rate) = (grouped(rows as i64), grouped(rate as i64));
-            tracing::info!("{seconds} s: {rows} rows, {rate} a second; latency {latency}");
-        }
-    }
 }

@@ -73,6 +73,12 @@ pub enum ChangelogError {
         "no changelogs (*.ndjson) in '{0}': run a definition that writes there, or name one with --spec"
     )]
     NoFiles(PathBuf),
+    #[error(
+        "no output publishes profiles, which is what is looked up: add one, as in outputs: \
+         {{profiles: {{files: out/profiles.ndjson}}}}; one of another name is found by the \
+         definition, with --spec"
+    )]
+    NoProfiles,
     #[error("no output '{found}'; there are: {known}")]
     NoOutput { found: String, known: String },
 }

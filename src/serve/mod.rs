@@ -1,11 +1,13 @@
 //! Reads what sink publishes: a person by any identifier, an output as it grows.
 
 mod changelog;
+mod indent;
 mod lookup;
 mod report;
 mod tail;
 
 pub use changelog::{Changelog, ChangelogError, Entry, changelogs_in, changelogs_of};
+pub use indent::indented;
 pub use lookup::{Found, lookup};
 pub use report::report;
 pub use tail::tail;

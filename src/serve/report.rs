@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 
 use super::changelog::{Changelog, ChangelogError};
+use crate::console::shown;
 use crate::spec::plan::Publish;
 
 /// A conflict's value, as the sink publishes it.
@@ -101,10 +102,10 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
     let mut by_rule: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
     for value in standing.values() {
         let Ok(conflict) = serde_json::from_str::<Conflict>(value) else { continue };
-        let (count, shown) = by_rule.entry(conflict.rule()).or_default();
+        let (count, examples_of) = by_rule.entry(shown(&conflict.rule()).into_owned()).or_default();
         *count += 1;
-        if shown.len() < examples {
-            shown.push(conflict.example());
+        if examples_of.len() < examples {
+            examples_of.push(shown(&conflict.example()).into_owned());
         }
     }
     let mut rules: Vec<_> = by_rule.into_iter().collect();

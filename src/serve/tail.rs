@@ -9,6 +9,7 @@ use std::time::Duration;
 use rdkafka::Offset;
 
 use super::changelog::{Changelog, ChangelogError, Entry, Line, TopicReader};
+use crate::console::shown;
 
 /// Prints the last `records` of an output as lines, and with `follow` every later one.
 pub fn tail(
@@ -142,7 +143,7 @@ fn line(entry: &Entry<'_>) -> String {
         write!(line, ",\"merged_into\":{}", text(into)).expect("to a string");
     }
     line.push('}');
-    line
+    shown(&line).into_owned()
 }
 
 fn no_output(changelogs: &[Changelog], found: &str) -> Result<ChangelogError, ChangelogError> {

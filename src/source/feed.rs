@@ -38,6 +38,8 @@ pub struct Options {
 pub struct Feeds {
     /// One a worker.
     pub workers: Vec<Feed>,
+    /// What is to be read in all, where only files are read and they do not grow.
+    pub bytes: Option<u64>,
     /// To be kept for as long as there is something to read.
     pub readers: Readers,
 }
@@ -221,6 +223,7 @@ pub fn start(
         1 => return Err(wrong.remove(0)),
         _ => return Err(SourceError::Several(wrong)),
     }
+    let bytes = files.as_ref().filter(|_| topics.is_none()).and_then(files::Files::bytes);
     let mut channels = vec![Vec::new(); options.workers];
     if let Some(files) = files {
         let receiver = files.start(&shared);
@@ -232,5 +235,5 @@ pub fn start(
         }
     }
     let workers = channels.into_iter().map(|channels| Feed { channels }).collect();
-    Ok(Feeds { workers, readers: Readers { stop: shared.stop } })
+    Ok(Feeds { workers, bytes, readers: Readers { stop: shared.stop } })
 }

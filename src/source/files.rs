@@ -104,6 +104,13 @@ fn matching(name: &str, glob: &str) -> Result<Vec<PathBuf>, SourceError> {
 }
 
 impl Files {
+    /// How many bytes there are to read in this process, where that is known and is the end.
+    pub fn bytes(&self) -> Option<u64> {
+        let ahead = self.sources.iter().flat_map(|files| &files.ahead);
+        let bytes = ahead.filter_map(|(_, path)| std::fs::metadata(path).ok());
+        (!self.options.follow).then(|| bytes.map(|file| file.len()).sum())
+    }
+
     /// Starts the thread that reads.
     pub fn start(self, shared: &Shared) -> Receiver<Result<Chunk, SourceError>> {
         let (outlet, receiver) = shared.channel();

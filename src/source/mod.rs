@@ -57,10 +57,21 @@ pub struct Chunk {
 pub enum Payload {
     /// Lines of a text file (JSON, or CSV whose header is given), whole and in order.
     Lines { bytes: Vec<u8>, first_line: u64, header: Option<Arc<[String]>>, arrived: Micros },
-    /// Rows of a columnar file.
-    Rows { batch: RecordBatch, first_row: u64, arrived: Micros },
+    /// Rows of a columnar file, with their share of its bytes.
+    Rows { batch: RecordBatch, first_row: u64, arrived: Micros, bytes: u64 },
     /// Messages of one partition (`Chunk::part`).
     Messages { bytes: Vec<u8>, messages: Vec<Message> },
+}
+
+impl Payload {
+    /// How much of a file it is.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Payload::Lines { bytes, .. } => bytes.len() as u64,
+            Payload::Rows { bytes, .. } => *bytes,
+            Payload::Messages { .. } => 0,
+        }
+    }
 }
 
 /// A Kafka message whose payload lies in its chunk's bytes.

@@ -20,6 +20,9 @@ const ROWS: usize = 1_024;
 pub(super) struct Rows {
     reader: ParquetRecordBatchReader,
     next_row: u64,
+    /// The file's, and the rows in it.
+    bytes: u64,
+    rows: u64,
 }
 
 impl Rows {
@@ -33,6 +36,7 @@ impl Rows {
             let why = format!("not readable as Parquet: {why}");
             SourceError::unreadable(&source.name, path, why)
         };
+        let bytes = file.metadata().map_or(0, |file| file.len());
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
         let schema = std::sync::Arc::clone(builder.schema());
         check(source, path, schema.fields())?;
@@ -40,8 +44,9 @@ impl Rows {
         let roots = schema.fields().iter().enumerate();
         let roots = roots.filter(|(_, root)| wanted(root.name())).map(|(index, _)| index);
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
         let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
-        Ok(Rows { reader: reader.map_err(unreadable)?, next_row: 1 })
+        Ok(Rows { reader: reader.map_err(unreadable)?, next_row: 1, bytes, rows })
     }
 
     pub fn next(&mut self, name: &str, path: &Path) -> Result<Option<Payload>, SourceError> {
@@ -52,8 +57,11 @@ impl Rows {
             SourceError::unreadable(name, path, why)
         })?;
         let first_row = self.next_row;
-        self.next_row += batch.num_rows() as u64;
-        Ok(Some(Payload::Rows { batch, first_row, arrived: wall_clock() }))
+        let rows = batch.num_rows() as u64;
+        self.next_row += rows;
+        let share = u128::from(self.bytes) * u128::from(rows) / u128::from(self.rows.max(1));
+        let bytes = u64::try_from(share).unwrap_or(self.bytes);
+        Ok(Some(Payload::Rows { batch, first_row, arrived: wall_clock(), bytes }))
     }
 }
 

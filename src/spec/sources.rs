@@ -220,6 +220,17 @@ fn format(
             context.complain(place, format!("format '{text}' is not available yet"));
             return None;
         }
+        "ndjson" | "jsonl" => {
+            let why = "in files `json` is one document a line: write `format: json`";
+            context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
+            return None;
+        }
+        "tsv" | "psv" | "txt" | "excel" | "xlsx" | "xls" => {
+            let why = "its rows can't be read as they are: save them as csv, with commas between the \
+                       cells (Miller does it: `mlr --itsv --ocsv cat data.tsv > data.csv`)";
+            context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
+            return None;
+        }
         _ => {
             let hint = super::diagnostic::suggest(&text, &["json", "csv", "parquet"]);
             context.complain(place, format!("unknown format '{text}' in {}: {hint}", object.what));

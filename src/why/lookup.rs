@@ -1,11 +1,7 @@
 //! Who is meant by an id.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-
 use super::{Asking, WhyError};
+use crate::decode::identifiers::normalised;
 use crate::identity::whole::{Member, name};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::IdentifierType;
@@ -43,7 +39,7 @@ impl Asking {
         let known = |hash: &IdentifierHash| self.whole.member(*hash).is_some();
         let types = &self.plan.identifiers;
         let of_type = |of: &IdentifierType, value: &str| {
-            let normalised = || Some(IdentifierHash::of(&of.name, &normalise(of, value)?));
+            let normalised = || Some(IdentifierHash::of(&of.name, &normalised(of, value)?));
             Some(IdentifierHash::of(&of.name, value)).filter(known).or_else(normalised)
         };
         let named = types.iter().filter_map(|of| {
@@ -88,14 +84,4 @@ fn person_hash(id: &str) -> Option<IdentifierHash> {
 fn types_value<'a>(types: &[IdentifierType], id: &'a str) -> &'a str {
     let value = |of: &IdentifierType| id.strip_prefix(of.name.as_str())?.strip_prefix(':');
     types.iter().find_map(value).unwrap_or(id)
-}
-
-fn normalise(of: &IdentifierType, value: &str) -> Option<String> {
-    let normalize = of.normalize.as_ref()?;
-    let schema = Schema::new(vec![Field::new("value", DataType::Utf8, true)]);
-    let values: ArrayRef = Arc::new(StringArray::from(vec![value]));
-    let batch = RecordBatch::try_new(Arc::new(schema), vec![values]).expect("one column of text");
-    let normalised = normalize.evaluate(&batch).ok()?;
-    let normalised = normalised.as_string_opt::<i32>()?;
-    normalised.is_valid(0).then(|| normalised.value(0).to_owned())
 }

@@ -72,12 +72,12 @@ impl Asking {
             true => self.spoken(identifier),
             false => person.to_owned(),
         };
-        match lookup(&changelogs, &id) {
+        match lookup(&changelogs, None, &id) {
             Ok(Found::Profile { json, .. }) => match serde_json::from_str(&json) {
                 Ok(profile) => Published::Somebody(profile),
                 Err(error) => Published::Unread(format!("the profile is no profile: {error}")),
             },
-            Ok(Found::Gone { .. } | Found::Nobody) => Published::Nobody,
+            Ok(Found::Gone { .. } | Found::Nobody { .. }) => Published::Nobody,
             Err(error) => Published::Unread(error.to_string()),
         }
     }

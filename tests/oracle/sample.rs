@@ -38,6 +38,7 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
             hosts: Vec::new(),
             until_end: true,
             follow: false,
+            progress: runtime::Progress::Quiet,
             from_start: false,
         };
         runtime::run(Arc::clone(&plan), &options).expect("it runs");

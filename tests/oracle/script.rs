@@ -104,7 +104,7 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
             let payloads = rows.iter().map(|row| row.payload.as_deref());
             let payloads: Option<Vec<&str>> = payloads.collect();
             let batch = columnar::batch(&payloads.expect("a row is never null"));
-            Payload::Rows { batch, first_row: first.offset, arrived: 0 }
+            Payload::Rows { batch, first_row: first.offset, arrived: 0, bytes: 0 }
         }
         Connector::Files { .. } => {
             for row in rows {

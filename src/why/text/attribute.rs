@@ -3,6 +3,7 @@
 use std::fmt::{self, Formatter};
 
 use super::{cells, counted, published, reading, table};
+use crate::console::shown;
 use crate::why::attribute::{AttributeAnswer, AttributeSaid, Moved, PartSaid};
 use crate::why::funnel::{StepRow, StepSaid};
 use crate::why::ranks::RankSaid;
@@ -19,11 +20,11 @@ pub fn attribute(f: &mut Formatter<'_>, answer: &AttributeAnswer) -> fmt::Result
 }
 
 fn said(f: &mut Formatter<'_>, said: &AttributeSaid, most_rows: usize) -> fmt::Result {
-    writeln!(f, "\n{} = {}", said.attribute, said.value)?;
+    writeln!(f, "\n{} = {}", shown(&said.attribute), shown(&said.value.to_string()))?;
     // What a note says of ranks is told with the borders.
     let note = said.note.as_ref().filter(|_| said.ranks.is_empty());
     let note = note.map(|note| format!(" {note}")).unwrap_or_default();
-    writeln!(f, "  {}{note}", said.sql)?;
+    writeln!(f, "  {}{}", shown(&said.sql), shown(&note))?;
     said.ranks.iter().try_for_each(|of| rank(f, of))?;
     if !said.steps.is_empty() {
         writeln!(f, "\n  steps, the furthest that there is")?;
@@ -54,6 +55,8 @@ fn said(f: &mut Formatter<'_>, said: &AttributeSaid, most_rows: usize) -> fmt::R
 
 fn rank(f: &mut Formatter<'_>, rank: &RankSaid) -> fmt::Result {
     let RankSaid { by, value, bins, people, less, same, greater, .. } = rank;
+    let (by, value) = (shown(by), value.to_string());
+    let value = shown(&value);
     let Some(score) = rank.score else {
         return writeln!(f, "\n  by {by} = {value}: who has no value has no score");
     };

@@ -11,6 +11,8 @@ use super::published::PublishedSaid;
 use super::ranks::RankSaid;
 use super::segment::{SegmentAnswer, TermOf, TermSaid, Turn};
 
+use crate::console::shown;
+
 /// How many links, and decisions, are printed; JSON has all.
 const LINKS: usize = 50;
 
@@ -27,13 +29,15 @@ impl Display for Answer {
 
 /// Lines of cells, in columns as wide as their widest cell.
 fn table(f: &mut Formatter<'_>, indent: usize, lines: &[Vec<String>]) -> fmt::Result {
+    let lines: Vec<Vec<_>> =
+        lines.iter().map(|line| line.iter().map(|cell| shown(cell)).collect()).collect();
     let width = |text: &str| text.chars().count();
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|c| width(c)).max())
         .map(Option::unwrap_or_default)
         .collect();
-    for line in lines {
+    for line in &lines {
         let mut text = " ".repeat(indent);
         for (cell, widest) in line.iter().zip(&widths) {
             write!(text, "{cell}{}  ", " ".repeat(widest - width(cell)))?;
@@ -70,7 +74,7 @@ fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
     table(f, 2, &lines)?;
     let reasons = answer.identifiers.iter().filter_map(|of| of.shared.as_ref());
     for reason in reasons {
-        writeln!(f, "\nshared\n  {reason}: while it is, none of its links count")?;
+        writeln!(f, "\nshared\n  {}: while it is, none of its links count", shown(reason))?;
     }
     if !answer.links.is_empty() {
         writeln!(f, "\nlinks")?;
@@ -99,7 +103,7 @@ fn published<'a>(
     writeln!(f, "\npublished")?;
     for PublishedSaid { at, differs, unread, .. } in &said {
         if let Some(reason) = unread {
-            writeln!(f, "  not known: {reason}")?;
+            writeln!(f, "  not known: {}", shown(reason))?;
             continue;
         }
         let at = at.as_ref().map(|at| format!(", at {at}")).unwrap_or_default();
@@ -107,7 +111,7 @@ fn published<'a>(
             [] => writeln!(f, "  the same{at}")?,
             differs => {
                 writeln!(f, "  otherwise{at}")?;
-                differs.iter().try_for_each(|differs| writeln!(f, "    {differs}"))?;
+                differs.iter().try_for_each(|differs| writeln!(f, "    {}", shown(differs)))?;
             }
         }
     }
@@ -139,7 +143,7 @@ fn decisions(f: &mut Formatter<'_>, decisions: &[DecisionSaid]) -> fmt::Result {
         writeln!(f, "\ndecisions")?;
     }
     for DecisionSaid { one, other, verdict, row } in decisions.iter().take(LINKS) {
-        writeln!(f, "  {one} — {other}: {verdict}")?;
+        writeln!(f, "  {} — {}: {}", shown(one), shown(other), shown(verdict))?;
         table(f, 6, &[cells(row)])?;
     }
     more(f, decisions.len())
@@ -151,16 +155,16 @@ fn link(f: &mut Formatter<'_>, said: &LinkSaid, most_rows: usize) -> fmt::Result
         (true, of) => format!("{}, and by decision", counted(of, "row")),
         (false, of) => counted(of, "row"),
     };
-    writeln!(f, "  {} — {}: {by}", said.one, said.other)?;
-    let shown = said.rows.len().min(most_rows);
-    let lines: Vec<Vec<String>> = said.rows[..shown].iter().map(cells).collect();
+    writeln!(f, "  {} — {}: {by}", shown(&said.one), shown(&said.other))?;
+    let most = said.rows.len().min(most_rows);
+    let lines: Vec<Vec<String>> = said.rows[..most].iter().map(cells).collect();
     table(f, 6, &lines)?;
-    if said.of > shown {
-        writeln!(f, "      and {} more", said.of - shown)?;
+    if said.of > most {
+        writeln!(f, "      and {} more", said.of - most)?;
     }
     if let Some(withheld) = &said.withheld {
         let [one, other] = &withheld.people;
-        writeln!(f, "      does not count ({}): {}", withheld.rule, withheld.reason)?;
+        writeln!(f, "      does not count ({}): {}", withheld.rule, shown(&withheld.reason))?;
         writeln!(f, "      it would make {one} and {other} one")?;
     }
     Ok(())
@@ -172,17 +176,18 @@ fn cells(row: &RowSaid) -> Vec<String> {
 
 fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
     let (one, other) = (&answer.one, &answer.other);
+    let [this, that] = [one, other].map(|of| shown(&of.identifier));
     match (&answer.chain, answer.same_person) {
         (Some(chain), true) if chain.is_empty() => {
-            return writeln!(f, "{} is one identifier, of {}", one.identifier, one.person);
+            return writeln!(f, "{this} is one identifier, of {}", one.person);
         }
         (Some(chain), true) => {
             let links = counted(chain.len(), "link");
-            writeln!(f, "{} and {} are one person,", one.identifier, other.identifier)?;
+            writeln!(f, "{this} and {that} are one person,")?;
             writeln!(f, "{}, by {links}:\n", one.person)?;
         }
         (chain, _) => {
-            writeln!(f, "{} and {} are two people:", one.identifier, other.identifier)?;
+            writeln!(f, "{this} and {that} are two people:")?;
             let lines = [one, other].map(|of| vec![of.person.clone(), of.identifier.clone()]);
             table(f, 2, &lines)?;
             match chain {
@@ -201,9 +206,9 @@ fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
 fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
     let SegmentAnswer { person, segment, now, clock, .. } = answer;
     let stands = if answer.is_in { "is in" } else { "is not in" };
-    writeln!(f, "{person} {stands} {segment}, at {}", reading(now, clock))?;
+    writeln!(f, "{person} {stands} {}, at {}", shown(segment), reading(now, clock))?;
     if let Some(description) = &answer.description {
-        writeln!(f, "  {description}")?;
+        writeln!(f, "  {}", shown(description))?;
     }
     writeln!(f)?;
     let mut lines = Vec::new();
