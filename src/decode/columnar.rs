@@ -3,19 +3,24 @@
 //! What does not fit a type exactly is null and a fault of its row, never a rounded or wrapped value.
 //! The exception is a double that is to be a decimal: it is rounded, for nobody can mean its digits.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, Scalar, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, Scalar, StringArray,
+    new_null_array,
 };
 use arrow::compute::kernels::{cmp, zip::zip};
-use arrow::compute::{cast, is_null, nullif, or};
+use arrow::compute::{cast, nullif, or};
 use arrow::datatypes::{
     ArrowNativeType, DataType, Date32Type, Float64Type, TimestampMicrosecondType,
 };
 use arrow::util::display::array_value_to_string;
+use serde_json::value::RawValue;
 
 use super::column::Column;
+use super::documents;
+use super::found::{find, plain};
 use super::moments;
 use super::raw::RawRow;
 use super::scalar::Fault;
@@ -57,25 +62,13 @@ pub(super) fn decode(
 pub(super) fn shown(batch: &RecordBatch, row: usize) -> Vec<u8> {
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns());
-    let object: serde_json::Map<String, serde_json::Value> = columns
-        .map(|(field, column)| {
-            let text = array_value_to_string(column, row).ok().filter(|_| column.is_valid(row));
-            (field.name().clone(), text.into())
+    let object: BTreeMap<&str, Box<RawValue>> = columns
+        .filter_map(|(field, column)| {
+            let value = RawValue::from_string(documents::shown(column, row)).ok()?;
+            Some((field.name().as_str(), value))
         })
         .collect();
-    serde_json::Value::Object(object).to_string().into_bytes()
-}
-
-/// The column at a path; null where one of the structs around it is.
-fn find(batch: &RecordBatch, path: &[String]) -> Option<ArrayRef> {
-    let (root, inner) = path.split_first()?;
-    let mut column = Arc::clone(batch.column_by_name(root)?);
-    for key in inner {
-        let parent = column.as_struct_opt()?;
-        let child = parent.column_by_name(key)?;
-        column = nullif(child, &is_null(parent).ok()?).ok()?;
-    }
-    Some(column)
+    serde_json::to_vec(&object).expect("texts")
 }
 
 fn or_default(column: ArrayRef, faults: &[(usize, Fault)], field: &Field) -> ArrayRef {
@@ -87,27 +80,26 @@ fn or_default(column: ArrayRef, faults: &[(usize, Fault)], field: &Field) -> Arr
 }
 
 fn convert(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, Faults) {
-    match found.data_type() {
-        DataType::Dictionary(_, values) => match cast(found, values) {
-            Ok(values) => convert(&values, wanted, time_zone),
-            Err(error) => refuse(found, wanted, time_zone, &error.to_string()),
-        },
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            let text = cast(found, &DataType::LargeUtf8).expect("text is text");
-            let text = text.as_string::<i64>();
+    let found = &plain(found);
+    match (found.data_type(), wanted) {
+        // Such as an empty column of pandas. By Arrow none of its values is null.
+        (DataType::Null, _) => {
+            (new_null_array(&wanted.arrow(time_zone), found.len()), Faults::new())
+        }
+        (DataType::LargeUtf8, _) => {
+            let text = found.as_string::<i64>();
             from_texts(text.iter().map(|text| text.map(Ok)), wanted, time_zone)
         }
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-            let bytes = cast(found, &DataType::LargeBinary).expect("bytes are bytes");
-            let bytes = bytes.as_binary::<i64>();
+        (DataType::LargeBinary, _) => {
+            let bytes = found.as_binary::<i64>();
             from_texts(bytes.iter().map(|bytes| bytes.map(std::str::from_utf8)), wanted, time_zone)
         }
-        DataType::List(_) | DataType::LargeList(_) => {
-            let Type::List(item) = wanted else {
-                return refuse(found, wanted, time_zone, "a list");
-            };
-            lists(found, item, wanted, time_zone)
+        (_, Type::Json) => {
+            let text = |row| (!found.is_null(row)).then(|| documents::json(found, row));
+            let texts = (0..found.len()).map(text);
+            (Arc::new(StringArray::from_iter(texts)), Faults::new())
         }
+        (DataType::List(_), Type::List(item)) => lists(found.as_list(), item, wanted, time_zone),
         _ => scalars(found, wanted, time_zone),
     }
 }
@@ -137,19 +129,15 @@ fn from_texts<'a>(
     (column.finish(), faults)
 }
 
-fn lists(found: &ArrayRef, item: &Type, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, Faults) {
+fn lists(
+    found: &ListArray,
+    item: &Type,
+    wanted: &Type,
+    time_zone: &Arc<str>,
+) -> (ArrayRef, Faults) {
     let DataType::List(of) = wanted.arrow(time_zone) else {
         unreachable!("a list is a list in Arrow")
     };
-    let narrow = match found.data_type() {
-        DataType::LargeList(item) => cast(found, &DataType::List(Arc::clone(item))),
-        _ => Ok(Arc::clone(found)),
-    };
-    let narrow = match narrow {
-        Ok(narrow) => narrow,
-        Err(error) => return refuse(found, wanted, time_zone, &error.to_string()),
-    };
-    let found = narrow.as_list::<i32>();
     let (items, item_faults) = convert(found.values(), item, time_zone);
     let lists = ListArray::new(of, found.offsets().clone(), items, found.nulls().cloned());
     let mut faults = Faults::new();

@@ -54,8 +54,8 @@ pub enum WrongFile {
     #[error("no column {column}{}", found(near, columns))]
     NoColumn { column: String, near: Option<String>, columns: Vec<String> },
 
-    #[error("column {column} is {found}, which is no {wanted}")]
-    ColumnType { column: String, found: String, wanted: String },
+    #[error("column {column} is {found}, which is no {wanted}: {remedy}")]
+    ColumnType { column: String, found: String, wanted: String, remedy: String },
 }
 
 impl SourceError {

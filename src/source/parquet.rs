@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Fields};
 
 use super::error::{WrongFile, nearest};
@@ -80,7 +81,23 @@ fn guarded<T>(
 
 /// A default stands in for a column, but not for all of them: then it is another file, whose rows are
 /// no more than a number that it states.
-fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError> {
+fn check(source: &Source, file: &Path, roots: &Fields) -> Result<(), SourceError> {
+    let wrong_type = |path: &[String], found: &DataType, wanted: &Type| {
+        let wrong = WrongFile::ColumnType {
+            column: path.join("."),
+            found: spoken(found),
+            wanted: wanted.spoken(),
+            remedy: remedy(found),
+        };
+        SourceError::of_file(&source.name, file, wrong)
+    };
+    for field in &source.fields {
+        let named = roots.iter().filter(|root| root.name() == &field.path[0]).count();
+        if named > 1 {
+            let why = format!("two columns are named {}", field.path[0]);
+            return Err(SourceError::unreadable(&source.name, file, why));
+        }
+    }
     let has_any = source.fields.iter().any(|field| roots.find(&field.path[0]).is_some());
     for field in &source.fields {
         let mut columns = roots;
@@ -94,19 +111,34 @@ fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError
                     near: nearest(key, columns.iter().map(|column| column.name().as_str())),
                     columns: columns.iter().map(|column| column.name().clone()).collect(),
                 };
-                return Err(SourceError::of_file(&source.name, path, wrong));
+                return Err(SourceError::of_file(&source.name, file, wrong));
             };
             let last = depth + 1 == field.path.len();
             match column.data_type() {
                 found if last && readable(found, &field.data_type) => {}
                 DataType::Struct(fields) if !last => columns = fields,
+                // Nothing but nulls: so is all that might be below.
+                DataType::Null => break,
+                DataType::Map(entries, _) if depth + 2 == field.path.len() => {
+                    let DataType::Struct(entry) = entries.data_type() else { break };
+                    if readable(entry[1].data_type(), &field.data_type) {
+                        break;
+                    }
+                    return Err(wrong_type(&field.path, entry[1].data_type(), &field.data_type));
+                }
                 found => {
-                    let wrong = WrongFile::ColumnType {
-                        column: field.path[..=depth].join("."),
-                        found: format!("a Parquet {found}"),
-                        wanted: if last { field.data_type.spoken() } else { "struct".to_owned() },
-                    };
-                    return Err(SourceError::of_file(&source.name, path, wrong));
+                    let path = &field.path[..=depth];
+                    return Err(if last {
+                        wrong_type(path, found, &field.data_type)
+                    } else {
+                        let wrong = WrongFile::ColumnType {
+                            column: path.join("."),
+                            found: spoken(found),
+                            wanted: "struct".to_owned(),
+                            remedy: remedy(found),
+                        };
+                        SourceError::of_file(&source.name, file, wrong)
+                    });
                 }
             }
         }
@@ -116,27 +148,87 @@ fn check(source: &Source, path: &Path, roots: &Fields) -> Result<(), SourceError
 
 /// Whether values of an Arrow type may be values of ours.
 fn readable(found: &DataType, wanted: &Type) -> bool {
-    let found = match found {
-        DataType::Dictionary(_, values) => values,
-        found => found,
-    };
-    let text = found.is_string()
-        || matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-    let list = |found: &DataType| match found {
-        DataType::List(item) | DataType::LargeList(item) => Some(item.data_type().clone()),
-        _ => None,
-    };
+    let found = decoded(found);
     match wanted {
-        _ if *found == DataType::Null => true,
-        Type::List(item) => text || list(found).is_some_and(|found| readable(&found, item)),
-        _ if text => true,
-        Type::Text => !found.is_nested(),
+        _ if *found == DataType::Null || is_text(found) => true,
+        Type::Json => !matches!(found, DataType::Union(..)),
+        Type::List(item) => items(found).is_some_and(|found| readable(found, item)),
+        Type::Text => !found.is_nested() && can_cast_types(found, &DataType::Utf8),
         Type::Integer | Type::Number | Type::Decimal(..) => found.is_numeric(),
         Type::Boolean => *found == DataType::Boolean,
         Type::Timestamp => {
-            found.is_integer() || matches!(found, DataType::Timestamp(..) | DataType::Date32)
+            let is_dated = matches!(found, DataType::Timestamp(..)) || is_date(found);
+            found.is_integer() || is_dated
         }
-        Type::Date => matches!(found, DataType::Date32 | DataType::Date64),
-        Type::Json => false,
+        Type::Date => is_date(found),
+    }
+}
+
+/// What the values are, where they are written as numbers of a list of them.
+fn decoded(found: &DataType) -> &DataType {
+    match found {
+        DataType::Dictionary(_, values) => decoded(values),
+        DataType::RunEndEncoded(_, values) => decoded(values.data_type()),
+        found => found,
+    }
+}
+
+fn is_text(found: &DataType) -> bool {
+    found.is_string() || found.is_binary() || matches!(found, DataType::FixedSizeBinary(_))
+}
+
+fn is_date(found: &DataType) -> bool {
+    matches!(found, DataType::Date32 | DataType::Date64)
+}
+
+fn items(found: &DataType) -> Option<&DataType> {
+    match found {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => Some(item.data_type()),
+        _ => None,
+    }
+}
+
+/// A type in few words, whatever is nested in it.
+fn spoken(found: &DataType) -> String {
+    match decoded(found) {
+        DataType::Struct(_) => "a Parquet struct".to_owned(),
+        DataType::Map(..) => "a Parquet map".to_owned(),
+        found => match items(found) {
+            Some(item) if item.is_nested() => "a Parquet list of lists or structs".to_owned(),
+            Some(item) => format!("a Parquet list of {item}"),
+            None => format!("a Parquet {found}"),
+        },
+    }
+}
+
+/// What to write in the definition for a column of this type.
+fn remedy(found: &DataType) -> String {
+    let declare = |of: String| format!("declare it as {of}");
+    match decoded(found) {
+        DataType::Struct(_) => "name one of its fields by path, or declare it as json".to_owned(),
+        DataType::Map(..) => "name one of its keys by path, or declare it as json".to_owned(),
+        found => match items(found).map(ours) {
+            Some(Some(item)) => declare(format!("[{item}]")),
+            Some(None) => declare("json".to_owned()),
+            None => declare(ours(found).unwrap_or("text").to_owned()),
+        },
+    }
+}
+
+/// The type of ours that takes a type's values as they are.
+fn ours(found: &DataType) -> Option<&'static str> {
+    match decoded(found) {
+        found if found.is_nested() => None,
+        found if found.is_decimal() => Some("decimal(p,s)"),
+        found if found.is_integer() => Some("integer"),
+        found if found.is_numeric() => Some("number"),
+        found if is_date(found) => Some("date"),
+        DataType::Boolean => Some("boolean"),
+        DataType::Timestamp(..) => Some("timestamp"),
+        _ => Some("text"),
     }
 }
