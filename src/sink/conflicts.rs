@@ -6,6 +6,8 @@
 //! | an identifier shared | `shared/type:value` |
 //! | sources that disagree | `disagreement/source/type:value/type/source` |
 //! | a person known to one source alone | `single_source/person` |
+//!
+//! In a key a `/` within a part is written `%2F`, and a `%` as `%25`: no two conflicts have one key.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -87,7 +89,7 @@ impl Conflicts {
                 }
                 field(&mut json, "one", &name(one));
                 field(&mut json, "other", &name(other));
-                format!("withheld/{}/{}", name(one), name(other))
+                key(&["withheld", &name(one), &name(other)])
             }
             Conflict::Shared { identifier, by, count } => {
                 json.push_str("\"shared\"");
@@ -95,7 +97,7 @@ impl Conflicts {
                 field(&mut json, "identifier", &name(identifier));
                 field(&mut json, "by", kind(*by));
                 write!(json, ",\"count\":{count}").expect("to a string");
-                format!("shared/{}", name(identifier))
+                key(&["shared", &name(identifier)])
             }
             Conflict::Disagreement {
                 identifier,
@@ -112,17 +114,28 @@ impl Conflicts {
                 list(&mut json, "says", says);
                 field(&mut json, "other_source", source(*other));
                 list(&mut json, "other_says", other_says);
-                let about = kind(*about);
-                format!(
-                    "disagreement/{}/{}/{about}/{}",
-                    source(*one),
-                    name(identifier),
-                    source(*other)
-                )
+                let (one, identifier) = (source(*one), name(identifier));
+                key(&["disagreement", one, &identifier, kind(*about), source(*other)])
             }
         };
         (key, json)
     }
+}
+
+/// A key of parts, which can be told apart whatever stands in them.
+fn key(parts: &[&str]) -> String {
+    let mut key = String::new();
+    for (place, part) in parts.iter().enumerate() {
+        key.push_str(if place > 0 { "/" } else { "" });
+        for character in part.chars() {
+            match character {
+                '/' => key.push_str("%2F"),
+                '%' => key.push_str("%25"),
+                other => key.push(other),
+            }
+        }
+    }
+    key
 }
 
 fn field(json: &mut String, name: &str, text: &str) {
@@ -208,6 +221,27 @@ impl SingleSources {
             };
             before.inspect(|(person, source)| message(*person, Some(*source), None));
             now.inspect(|(person, source)| message(*person, None, Some(*source)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::key;
+
+    proptest! {
+        #[test]
+        fn no_two_lists_of_parts_have_one_key(
+            one in prop::collection::vec("[a/%2F]{0,4}", 1..4),
+            other in prop::collection::vec("[a/%2F]{0,4}", 1..4),
+        ) {
+            let of = |parts: &[String]| key(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+            prop_assert_eq!(one == other, of(&one) == of(&other));
+            let back = of(&one);
+            let back = back.split('/').map(|part| part.replace("%2F", "/").replace("%25", "%"));
+            prop_assert_eq!(back.collect::<Vec<_>>(), one);
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn of_identity(plan: &Plan, identified: &Identified) -> Vec<Conflict> {
         let (one, other) = (name(plan, one), name(plan, other));
         let ends = format!("\"one\":{},\"other\":{}", quoted(&one), quoted(&other));
         let value = format!("{{\"conflict\":\"withheld\",\"rule\":{rule},{ends}");
-        (format!("withheld/{one}/{other}"), value)
+        (format!("withheld/{}/{}", part(&one), part(&other)), value)
     });
     let shared = identified.links.shared.iter().map(|(identifier, (by, count))| {
         let identifier = name(plan, identifier);
@@ -39,7 +39,7 @@ pub fn of_identity(plan: &Plan, identified: &Identified) -> Vec<Conflict> {
              \"by\":{by},\"count\":{count}",
             quoted(&identifier)
         );
-        (format!("shared/{identifier}"), value)
+        (format!("shared/{}", part(&identifier)), value)
     });
     withheld.chain(shared).collect()
 }
@@ -66,7 +66,7 @@ pub fn of_sources(plan: &Plan, standing: &[Row]) -> Vec<Conflict> {
                     let (about, of) = (name(plan, about), &plan.identifiers[kind].name);
                     let [one, other] = [one, other].map(|source| &plan.sources[*source].name);
                     conflicts.push((
-                        format!("disagreement/{one}/{about}/{of}/{other}"),
+                        format!("disagreement/{}/{}/{of}/{}", part(one), part(&about), part(other)),
                         format!(
                             "{{\"conflict\":\"disagreement\",\"identifier\":{},\"type\":{},\
                              \"source\":{},\"says\":{},\"other_source\":{},\"other_says\":{}",
@@ -98,6 +98,11 @@ pub fn of_person(plan: &Plan, person: &Person, rows: &[&Row]) -> Option<Conflict
 
 fn name(plan: &Plan, (kind, text): &Identifier) -> String {
     format!("{}:{text}", plan.identifiers[*kind].name)
+}
+
+/// A part of a key, in which a separator is no separator.
+fn part(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F")
 }
 
 fn list(texts: &BTreeSet<&str>) -> String {

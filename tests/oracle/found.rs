@@ -340,3 +340,33 @@ fn placeholders_make_nobody_of_anybody_unless_a_type_keeps_them() {
     assert_eq!(people(", normalize: \"substr(value, 1, 0)\", placeholders: keep"), 1);
     assert_eq!(people(", normalize: \"substr(value, 1, 0)\""), 7);
 }
+
+#[test]
+fn conflicts_of_values_with_separators_have_keys_of_their_own() {
+    let yaml = web(", mail: text, device: text", "", "conflicts: {files: out/conflicts.ndjson}").replace(
+        "  user: {from: {web: user}}",
+        "  user: {from: {web: user}, at_most: 1}\n  mail: {from: {web: mail}}\n  device: {from: {web: device}}",
+    );
+    // Users are withheld from mails; of one pair the first part ends with what begins the second of another.
+    let mut script = String::from("tick 2025-07-05T00:00:00.000Z\n");
+    let pairs = [
+        ("u", "m"),
+        ("v", "m"),
+        ("a", "b/mail:c"),
+        ("x", "b/mail:c"),
+        ("a/mail:b", "c"),
+        ("y", "c"),
+    ];
+    for (place, (user, mail)) in (1..).zip(pairs) {
+        let row =
+            format!(r#"{{"at":"2025-07-05T00:00:0{place}Z","user":"{user}","mail":"{mail}"}}"#);
+        script.push_str(&format!("web 0:{place} {row}\n"));
+    }
+    let case = Case::told(&yaml, Clock::Wall, &script);
+    case.holds();
+    let (state, _) = folded(&case.plan, case.run(1).iter().flatten());
+    let keys: Vec<&str> = state.keys().map(|(_, key)| key.as_str()).collect();
+    let withheld =
+        ["withheld/user:v/mail:m", "withheld/user:x/mail:b%2Fmail:c", "withheld/user:y/mail:c"];
+    assert_eq!(keys, withheld);
+}

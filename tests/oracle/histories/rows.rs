@@ -20,7 +20,7 @@ pub struct Draft {
     pub late: usize,
 }
 
-const TEXTS: [&str; 17] = [
+const TEXTS: [&str; 20] = [
     "a",
     "b",
     "c",
@@ -34,6 +34,9 @@ const TEXTS: [&str; 17] = [
     "zoë \"\\\n",
     "x1@z",
     "longer than a word",
+    "a/user:b",
+    "b/mail:a/mail:b",
+    "a%2F",
     " NULL",
     "0",
     "00-0",
