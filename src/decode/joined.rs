@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, new_null_array};
 
+use super::TOGETHER;
 use super::evaluate::{evaluate, evaluate_where, matches};
 use super::packed::Packing;
 use super::rows::batch_of;
@@ -63,9 +64,16 @@ impl Evaluation {
 
     /// What each row says, and how many expressions failed.
     pub fn evaluate(&self, rows: &[Asking<'_>]) -> (Vec<Said>, u64) {
-        if rows.is_empty() {
-            return (Vec::new(), 0);
+        let (mut said, mut failed) = (Vec::with_capacity(rows.len()), 0);
+        for rows in rows.chunks(TOGETHER) {
+            let (more, also) = self.evaluate_together(rows);
+            said.extend(more);
+            failed += also;
         }
+        (said, failed)
+    }
+
+    fn evaluate_together(&self, rows: &[Asking<'_>]) -> (Vec<Said>, u64) {
         let joined = self.joined();
         let mut failed = 0;
         let mut columns = self.columns(rows);

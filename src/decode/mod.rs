@@ -50,6 +50,9 @@ pub use rows::key_hash;
 /// What `Reject::raw` keeps of a row.
 const RAW_KEPT: usize = 64 << 10;
 
+/// How many rows are evaluated at once: what is made of each is held, and so what is made of all.
+const TOGETHER: usize = 1_000;
+
 /// Decodes the chunks of one source.
 pub struct Decoder {
     plan: Arc<Plan>,
@@ -99,19 +102,18 @@ impl Decoder {
         let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
-        rows::accept(
-            &rows::Context {
-                plan: &plan,
-                source,
-                prefixes: &self.prefixes,
-                packing: self.packing.as_ref(),
-                chunk,
-                wall,
-            },
-            &mut raw,
-            fields,
-            &mut decoded,
-        );
+        let context = rows::Context {
+            plan: &plan,
+            source,
+            prefixes: &self.prefixes,
+            packing: self.packing.as_ref(),
+            chunk,
+            wall,
+        };
+        for (part, raw) in raw.chunks_mut(TOGETHER).enumerate() {
+            let of_part = |field: &ArrayRef| field.slice(part * TOGETHER, raw.len());
+            rows::accept(&context, raw, fields.iter().map(of_part).collect(), &mut decoded);
+        }
         let rejected = raw.iter_mut().filter(|row| !row.flaws.reasons.is_empty());
         decoded.rejects.extend(rejected.map(|row| reject(chunk, row)));
         decoded

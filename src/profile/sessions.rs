@@ -14,6 +14,9 @@ use crate::row::Datum;
 use crate::spec::plan::{AggregateInput, Function, Plan, Sessions};
 use crate::time::Micros;
 
+/// How many rows are evaluated at once.
+const TOGETHER: usize = 1_000;
+
 /// The sessions of one source.
 pub struct OverSessions {
     plan: Arc<Plan>,
@@ -63,9 +66,10 @@ impl OverSessions {
             .into_iter()
             .flat_map(|(component, told)| told.into_iter().map(move |(a, n)| (component, a, n)))
             .collect();
-        if told.is_empty() {
-            return;
-        }
+        told.chunks(TOGETHER).for_each(|told| self.values_together(told, values));
+    }
+
+    fn values_together(&self, told: &[(Component, Alike, i64)], values: &mut Vec<(Value, isize)>) {
         let of = &self.plan.sessions[self.index];
         let rows = told.iter().map(|(_, alike, _)| {
             let Alike { brought, time, number, start, seconds, events, .. } = alike;
@@ -74,7 +78,7 @@ impl OverSessions {
         });
         let batch = session_columns(of, &rows.collect::<Vec<_>>());
         for (input, window) in of.inputs.iter().zip(&self.window_of) {
-            self.input(input, *window, &batch, &told, values);
+            self.input(input, *window, &batch, told, values);
         }
     }
 

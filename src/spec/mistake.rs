@@ -4,7 +4,8 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion_common::{DataFusionError, SchemaError};
 use datafusion_expr::Expr;
 use datafusion_sql::sqlparser::dialect::GenericDialect;
-use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion_sql::sqlparser::keywords::Keyword;
+use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use super::diagnostic::suggest;
 use super::sql::NOW;
@@ -37,11 +38,26 @@ impl SqlError {
             let column: String = column.chars().take_while(char::is_ascii_digit).collect();
             Some((line.parse().ok()?, column.parse().ok()?))
         });
+        let word = at.and_then(|at| word_before(text, at));
         let what = match what.strip_prefix("Expected: ").and_then(|it| it.split_once(", found: ")) {
+            Some((expected, found)) if let Some(word) = word => {
+                let found =
+                    if found == "EOF" { "the end".to_owned() } else { format!("'{found}'") };
+                format!(
+                    "expected {expected}, found {found}: '{word}' is a word of SQL, and as a name it \
+                     stands in double quotes, as in \"{word}\""
+                )
+            }
             Some((expected, "EOF")) => format!("expected {expected}, found the end"),
+            Some((expected, "!")) => {
+                format!("expected {expected}, found '!': 'not' negates a condition")
+            }
             Some((expected, found)) => format!("expected {expected}, found '{found}'"),
             None if what.starts_with("Unterminated string") => {
                 "a text that is not closed: it ends with a quote".to_owned()
+            }
+            None if what.starts_with("No infix parser for token ") => {
+                "there is no such operator".to_owned()
             }
             None => what.to_lowercase(),
         };
@@ -125,6 +141,22 @@ fn spoken(message: &str) -> String {
         between("Cannot cast string ", " type").and_then(|terms| terms.split_once(" to value of "))
     {
         format!("{value} is no {wanted}")
+    } else if let Some(operator) = between("Unsupported binary operator: ", "") {
+        match operator {
+            "PGOverlap" => "'&&' is no operator here: 'and' joins conditions".to_owned(),
+            "DuckIntegerDivide" | "MyIntegerDivide" => {
+                "there is no 'div': '/' of whole numbers is whole".to_owned()
+            }
+            _ => format!("there is no such operator ({operator})"),
+        }
+    } else if let Some(sides) =
+        between("Cannot infer common string type for string concat operation ", "")
+    {
+        let hint = match sides {
+            "Boolean || Boolean" => "'or' joins conditions",
+            _ => "make texts of them, as in cast(x as text)",
+        };
+        format!("{sides} has no result: '||' puts texts together, and {hint}")
     } else if message == "Divide by zero error" {
         "division by zero".to_owned()
     } else if let Some(overflow) = between("Overflow happened on: ", "") {
@@ -228,6 +260,32 @@ pub fn position_of(text: &str, name: &str) -> Option<(u64, u64)> {
         found.map(|token| (token.span.start.line, token.span.start.column))
     };
     find(&|word| word == name).or_else(|| find(&|word| word.eq_ignore_ascii_case(name)))
+}
+
+/// The word of SQL that stands alone before a place, where a name may have been meant.
+fn word_before(text: &str, (line, column): (u64, u64)) -> Option<String> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().ok()?;
+    let before = tokens.iter().take_while(|token| {
+        let start = token.span.start;
+        start.line != 0 && (start.line, start.column) < (line, column)
+    });
+    let mut before: Vec<&Token> = before.map(|token| &token.token).collect();
+    before.retain(|token| !matches!(token, Token::Whitespace(_) | Token::EOF));
+    match before.as_slice() {
+        [] => None,
+        [Token::Word(word)] => reserved(word),
+        [
+            ..,
+            Token::LParen | Token::Comma | Token::Eq | Token::Gt | Token::Lt,
+            Token::Word(word),
+        ] => reserved(word),
+        _ => None,
+    }
+}
+
+fn reserved(word: &Word) -> Option<String> {
+    let is = word.quote_style.is_none() && word.keyword != Keyword::NoKeyword;
+    is.then(|| word.value.clone())
 }
 
 /// The line and column behind the last word.

@@ -14,6 +14,7 @@ mod compile;
 mod cost;
 mod derived;
 mod diagnostic;
+mod elsewhere;
 mod explain;
 mod fields;
 mod from_rows;

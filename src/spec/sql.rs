@@ -24,6 +24,7 @@ use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::caught::caught;
 use super::diagnostic::nearest;
+use super::elsewhere::said_here;
 use super::limits::Limits;
 pub use super::mistake::SqlError;
 use super::mistake::position_of;
@@ -41,9 +42,9 @@ pub const QUALIFIED: &str = "qualified";
 const VOLATILE: [(&str, &str); 5] = [
     ("random", "it would give another answer each time"),
     ("uuid", "it would give another answer each time"),
-    ("current_date", "the only clock is now(), in segments"),
+    ("current_date", "the only clock is now(), in segments, and the day is cast(now() as date)"),
     ("current_time", "the only clock is now(), in segments"),
-    ("today", "the only clock is now(), in segments"),
+    ("today", "the only clock is now(), in segments, and the day is cast(now() as date)"),
 ];
 
 /// What is not of a row, or of a type that no column has.
@@ -190,12 +191,21 @@ impl Dialect {
     /// What is wrong, with the function that was meant where there is none of the name.
     fn unplanned(&self, error: DataFusionError, text: &str, schema: &Schema) -> SqlError {
         let error = SqlError::planning(error, text, schema);
+        let no_place = |name: &str| {
+            let (_, why) = VOLATILE.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+            Some(format!("{name} has no place in a definition: {why}"))
+        };
+        if let Some(message) = error.unknown.as_deref().and_then(no_place) {
+            return SqlError { message, ..error };
+        }
         let Some(rest) = error.message.strip_prefix("Invalid function '") else { return error };
         let name = rest.trim_end_matches(['.', '\'']);
         let functions = self.functions.keys().chain(self.aggregates.keys());
         let names: Vec<&str> = functions.map(String::as_str).collect();
-        let message = if let Some((_, why)) = VOLATILE.iter().find(|(known, _)| *known == name) {
-            format!("{name}() has no place in a definition: {why}")
+        let message = if let Some(message) = no_place(name) {
+            message
+        } else if let Some(here) = said_here(name) {
+            format!("unknown function '{name}': here that is {here}")
         } else if let Some(near) = nearest(name, &names) {
             format!("unknown function '{name}': did you mean '{near}'?")
         } else {

@@ -1,0 +1,59 @@
+//! Names that functions have in other tools, and what stands for them here.
+
+/// Sorted by name.
+const ELSEWHERE: [(&str, &str); 34] = [
+    ("any_value", "first(x)"),
+    ("approx_count_distinct", "count(distinct x)"),
+    ("approx_distinct", "count(distinct x)"),
+    ("approx_median", "median(x)"),
+    ("arg_max", "last(x), by the row's time"),
+    ("arg_min", "first(x), by the row's time"),
+    ("array_size", "array_length(x)"),
+    ("convert", "cast(x as text)"),
+    ("count_distinct", "count(distinct x)"),
+    ("count_if", "count(*) filter (where x > 0)"),
+    ("countif", "count(*) filter (where x > 0)"),
+    ("date_diff", "extract(epoch from a) - extract(epoch from b), in seconds"),
+    ("datediff", "extract(epoch from a) - extract(epoch from b), in seconds"),
+    ("first_value", "first(x)"),
+    ("getdate", "now(), in segments"),
+    ("group_concat", "array_to_string(array_agg(distinct x), ', ')"),
+    ("if", "case when x then y else z end"),
+    ("iff", "case when x then y else z end"),
+    ("iif", "case when x then y else z end"),
+    ("isnull", "coalesce(x, y)"),
+    ("last_value", "last(x)"),
+    ("len", "length(x)"),
+    ("listagg", "array_to_string(array_agg(distinct x), ', ')"),
+    ("max_by", "last(x), by the row's time"),
+    ("min_by", "first(x), by the row's time"),
+    ("percentile_cont", "median(x)"),
+    ("safe_cast", "try_cast(x as bigint)"),
+    ("size", "array_length(x)"),
+    ("stdev", "stddev(x)"),
+    ("string_agg", "array_to_string(array_agg(distinct x), ', ')"),
+    ("sum_if", "sum(x) filter (where y > 0)"),
+    ("sumif", "sum(x) filter (where y > 0)"),
+    ("sysdate", "now(), in segments"),
+    ("variance", "var(x)"),
+];
+
+/// What is said here for a function of this name.
+pub fn said_here(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let place = ELSEWHERE.binary_search_by_key(&name.as_str(), |(known, _)| known).ok()?;
+    Some(ELSEWHERE[place].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found() {
+        for (name, here) in ELSEWHERE {
+            assert_eq!(said_here(name), Some(here), "{name} is in its place");
+        }
+        assert_eq!(said_here("COUNT_DISTINCT"), Some("count(distinct x)"));
+    }
+}
