@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion_common::Result;
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -169,34 +169,36 @@ fn series(given: &[Given], row: usize) -> Cost {
         [] => None,
     };
     let Some((first, Some(last), step)) = ends else { return Cost::default() };
-    // One of no length is an error.
-    let number = first.abs_diff(last).checked_div(step).unwrap_or(0);
-    of_bytes(number.saturating_add(1).saturating_mul(8))
+    // One of no length is an error, and one that goes the other way has nothing in it.
+    let number = (i128::from(last) - i128::from(first)).checked_div(step).unwrap_or(0);
+    of_bytes(u64::try_from(number + 1).unwrap_or(0).saturating_mul(8))
 }
 
 /// How far a step goes, at least, as a number of what it goes through.
-fn length(step: &Given, through: &Given, row: usize) -> u64 {
+fn length(step: &Given, through: &Given, row: usize) -> i128 {
     let DataType::Interval(_) = step.array().data_type() else {
-        return step.number(row).map_or(1, i64::unsigned_abs);
+        return step.number(row).map_or(1, i128::from);
     };
     let one = step.array().slice(step.place(row), 1);
-    let month_day_nano = DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano);
-    let Ok(one) = cast(&one, &month_day_nano) else { return 1 };
-    let one = one.as_primitive::<arrow::datatypes::IntervalMonthDayNanoType>();
+    let Ok(one) = cast(&one, &DataType::Interval(IntervalUnit::MonthDayNano)) else { return 1 };
+    let one = one.as_primitive::<IntervalMonthDayNanoType>();
     if one.is_null(0) {
         return 1;
     }
     let step = one.value(0);
     let days = i128::from(step.months) * 28 + i128::from(step.days);
-    let nanos = (days * 86_400_000_000_000 + i128::from(step.nanoseconds)).unsigned_abs();
-    let unit: u128 = match through.array().data_type() {
+    let nanos = days * 86_400_000_000_000 + i128::from(step.nanoseconds);
+    let unit: i128 = match through.array().data_type() {
         DataType::Date32 => 86_400_000_000_000,
-        DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, _) => 1_000,
-        DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, _) => 1_000_000,
-        DataType::Timestamp(arrow::datatypes::TimeUnit::Second, _) => 1_000_000_000,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Millisecond, _) => 1_000_000,
+        DataType::Timestamp(TimeUnit::Second, _) => 1_000_000_000,
         _ => 1,
     };
-    (nanos / unit).clamp(1, u64::MAX.into()) as u64
+    match nanos / unit {
+        0 => nanos.signum(),
+        length => length,
+    }
 }
 
 fn replaced(given: &[Given], row: usize) -> Cost {

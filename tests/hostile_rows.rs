@@ -1,0 +1,107 @@
+//! One row never ends a run or stalls it, nor does one person: what fails for it is set aside, or null and
+//! counted.
+
+mod program;
+
+use program::{records_in, selfsame};
+use serde_json::{Value, json};
+
+const DEFINITION: &str = r#"
+name: hostile
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    id: id
+    fields: {id: text, s: text, n: integer, m: "decimal(38,10)"}
+    derive:
+      wide: lpad(s, n)
+      much: repeat(s, n)
+      many: array_length(range(n))
+      far: levenshtein(s, reverse(s))
+      like: regexp_count(s, '.*[^A-Z]|[A-Z]')
+      more: n + 9223372036854775000
+identity:
+  person: {from: {web: s}, normalize: left(value, 10), at_most: 1}
+attributes:
+  n: {from: web, select: sum(n)}
+  m: {from: web, select: sum(m)}
+  rows: {from: web, select: count(*)}
+  twice: {sql: repeat('x', n * 100000)}
+  none: {sql: n / (rows - rows)}
+segments:
+  listed: LISTED
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  rejects: {files: out/rejects.ndjson}
+"#;
+
+#[test]
+fn one_row_or_person_never_ends_a_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let long = "x".repeat(200_000);
+    let most = "99999999999999999999999999.5";
+    let rows = [
+        json!({"id": "good", "s": "a", "n": 3, "m": most}),
+        json!({"id": "pad", "s": "b", "n": 4_000_000_000u64}),
+        json!({"id": "series", "s": "c", "n": -4_000_000_000_000i64}),
+        json!({"id": "overflow", "s": "d", "n": 9_000_000_000_000_000_000u64}),
+        json!({"id": "long", "s": long, "n": 1}),
+        json!({"id": "person", "s": "eleven", "n": 11}),
+        json!({"id": "room", "s": "f", "n": 1, "m": "9999999999999999999999999999.5"}),
+        json!({"id": "no room", "s": "f", "n": 1, "m": "9999999999999999999999999999.5"}),
+        json!({"id": "last", "s": "a", "n": 4, "m": null}),
+    ];
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    let listed: Vec<String> = (0..4_000).map(|place| format!("rows = {place}")).collect();
+    let definition = DEFINITION.replace("LISTED", &listed.join(" or "));
+    std::fs::write(folder.path().join("hostile.yaml"), definition).expect("room on the disk");
+    std::fs::write(folder.path().join("web.ndjson"), lines.join("\n")).expect("room on the disk");
+    let summary = selfsame(folder.path(), &["run", "hostile.yaml", "--until-end"]).well();
+
+    let records = records_in(&folder.path().join("out"));
+    let values = |output: &str| {
+        let of = records.iter().filter(|record| record.output == output);
+        let values = of.filter_map(|record| record.value.as_deref());
+        values.map(|value| serde_json::from_str(value).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let mut rejected: Vec<(u64, String)> = Vec::new();
+    for reject in values("rejects") {
+        let line = reject["position"]["line"].as_u64().expect("a line");
+        for reason in reject["reasons"].as_array().expect("a list") {
+            assert_eq!(reason["code"], "expression");
+            let path = reason["path"].as_str().expect("a path");
+            rejected.push((line, path.rsplit('.').next().expect("a name").to_owned()));
+        }
+    }
+    rejected.sort();
+    let expected = [
+        (2, "many"),
+        (2, "more"),
+        (2, "much"),
+        (2, "wide"),
+        (3, "wide"),
+        (4, "many"),
+        (4, "more"),
+        (4, "much"),
+        (4, "wide"),
+        (5, "far"),
+        (5, "like"),
+    ];
+    assert_eq!(rejected, expected.map(|(line, path)| (line, path.to_owned())));
+
+    let of = |person: &str| {
+        let profiles = values("profiles");
+        let holds = |profile: &&Value| profile["identifiers"]["person"] == json!([person]);
+        let profile = profiles.iter().rfind(holds).expect("somebody").clone();
+        assert_eq!(profile["segments"], json!(["listed"]));
+        profile["attributes"].clone()
+    };
+    let good = of("a");
+    assert_eq!((&good["n"], &good["rows"]), (&json!(7), &json!(2)));
+    assert_eq!(good["twice"].as_str().map(str::len), Some(700_000));
+    assert_eq!(good["none"], Value::Null);
+    assert_eq!(of("eleven")["twice"], Value::Null);
+    assert_eq!(of("f")["m"], Value::Null, "the sum has no room");
+    assert!(summary.contains("values are null because their expression failed"), "{summary}");
+}
