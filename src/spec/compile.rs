@@ -21,6 +21,7 @@ use datafusion_physical_expr::expressions::{self, LikeExpr, NegativeExpr};
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr, create_physical_expr};
 
 use super::arithmetic;
+use super::calendar;
 use super::call::Call;
 use super::caught::caught;
 use super::limits::Limits;
@@ -92,7 +93,7 @@ impl Compiler<'_> {
                 part => Transformed::no(part),
             })
         })?;
-        Ok(rewritten.data)
+        calendar::fitted(rewritten.data, self.schema, self.dialect.zone())
     }
 
     /// Works out what looks at no column. What fails in a part that need not be evaluated (a branch of a
@@ -188,6 +189,7 @@ fn always_fails(expression: &Expr, error: DataFusionError) -> DataFusionError {
     match expression {
         // It says which value is none of which type.
         Expr::Cast(_) => error,
+        Expr::ScalarFunction(function) if function.func.name() == "cast" => error,
         _ => {
             let why = SqlError::from(error).message;
             let text = match expression {

@@ -6,10 +6,12 @@
 use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion_common::ScalarValue;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_expr::expr::{Between, Cast};
+use datafusion_expr::expr::{Between, Cast, TryCast};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
+use super::calendar;
 use super::sql::{NOW, SqlError};
+use crate::time::zone::Zone;
 
 /// `now()` compared with an expression turns there, or a microsecond later.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +34,10 @@ fn is_now(expression: &Expr) -> bool {
     matches!(expression, Expr::Column(column) if column.name == NOW)
 }
 
-/// All turns of a condition; `timestamp` is the type of instants.
-pub fn turns(condition: &Expr, timestamp: &DataType) -> Result<Vec<Turn>, SqlError> {
-    let solve = |left: &Expr, op, right: &Expr| solve(left, op, right, timestamp);
+/// All turns of a condition.
+pub fn turns(condition: &Expr, zone: &'static Zone) -> Result<Vec<Turn>, SqlError> {
+    let timestamp = calendar::timestamp(zone);
+    let solve = |left: &Expr, op, right: &Expr| solve(left, op, right, zone);
     let mut turns = Vec::new();
     let mut failure = None;
     // What is left once every comparison is taken out must not look at `now()`.
@@ -71,7 +74,11 @@ pub fn turns(condition: &Expr, timestamp: &DataType) -> Result<Vec<Turn>, SqlErr
         None if uses_now(&rest.data) => {
             Err(SqlError::new(format!("unsupported use of now(): {FORMS}")))
         }
-        None => Ok(turns),
+        None => {
+            // Beyond the years, where a sum leads, nothing turns.
+            let within = |at| Expr::TryCast(TryCast::new(Box::new(at), timestamp.clone()));
+            Ok(turns.into_iter().map(|Turn { at, after }| Turn { at: within(at), after }).collect())
+        }
     }
 }
 
@@ -84,7 +91,7 @@ fn solve(
     left: &Expr,
     operator: Operator,
     right: &Expr,
-    timestamp: &DataType,
+    zone: &'static Zone,
 ) -> Result<Vec<Turn>, SqlError> {
     let (mut side, mut other, mut operator) = match (uses_now(left), uses_now(right)) {
         (false, false) => return nested(left, right),
@@ -97,12 +104,13 @@ fn solve(
     while !is_now(&side) {
         (side, other, operator) = match side {
             Expr::Cast(Cast { expr, field }) if field.data_type() == &DataType::Date32 => {
-                let [begins, ends] = midnights(other, timestamp);
-                let mut turns = solve(&expr, Operator::GtEq, &begins, timestamp)?;
-                turns.extend(solve(&expr, Operator::GtEq, &ends, timestamp)?);
-                return Ok(turns);
+                let turns = midnights(other, zone);
+                let turns = turns.iter().map(|at| solve(&expr, Operator::GtEq, at, zone));
+                return Ok(turns.collect::<Result<Vec<_>, SqlError>>()?.concat());
             }
-            Expr::Cast(Cast { expr, .. }) => (*expr, other, operator),
+            Expr::Cast(Cast { expr, field }) if field.data_type() == &calendar::timestamp(zone) => {
+                (*expr, other, operator)
+            }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => {
                 let (side, offset) = if uses_now(&left) { (left, right) } else { (right, left) };
                 fixed_length(&offset)?;
@@ -137,12 +145,12 @@ fn solve(
 }
 
 /// Where the day of an instant becomes, and ceases to be, the one that it is compared with.
-fn midnights(day: Expr, timestamp: &DataType) -> [Expr; 2] {
-    let cast = |expression, to: &DataType| Expr::Cast(Cast::new(Box::new(expression), to.clone()));
-    let day = cast(day, &DataType::Date32);
+fn midnights(day: Expr, zone: &'static Zone) -> Vec<Expr> {
+    let day_of = |of: Expr| Expr::Cast(Cast::new(Box::new(of), DataType::Date32));
+    let day = day_of(day);
     let one = ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, 1, 0)));
     let next = binary(day.clone(), Operator::Plus, Expr::Literal(one, None));
-    [day, cast(next, &DataType::Date32)].map(|day| cast(day, timestamp))
+    [day, day_of(next)].into_iter().flat_map(|day| calendar::beginnings(day, zone)).collect()
 }
 
 /// A comparison that has `now()` on neither side may still have one within, as in a `case`.

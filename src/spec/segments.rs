@@ -74,7 +74,7 @@ fn condition(
     let schema = Arc::clone(&attributes.profile_schema);
     let planned = context.plan_scalar(text, &schema)?;
     context.is_boolean(text, &planned, &schema)?;
-    let turns = instant::turns(&planned, &context.dialect.timestamp()).map_err(|error| SqlError {
+    let turns = instant::turns(&planned, context.dialect.zone()).map_err(|error| SqlError {
         at: error.at.or_else(|| {
             ["now", "current_timestamp"].iter().find_map(|name| position_of(&text.text, name))
         }),

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, DFSchema, DataFusionError, ScalarValue, plan_err};
+use datafusion_common::{Column, DFSchema, DataFusionError};
 use datafusion_expr::expr::Cast;
 use datafusion_expr::planner::ExprPlanner;
 use datafusion_expr::{AggregateUDF, Expr, ExprSchemable, ScalarUDF};
@@ -22,6 +22,7 @@ use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::calendar;
 use super::caught::caught;
 use super::diagnostic::nearest;
 use super::elsewhere::said_here;
@@ -58,8 +59,6 @@ const OF_NO_ROW: [&str; 8] = [
     "version",
     "with_metadata",
 ];
-
-const NANOS_A_DAY: i64 = 86_400_000_000_000;
 
 /// A planned expression over a known schema.
 #[derive(Debug, Clone)]
@@ -125,12 +124,13 @@ impl Dialect {
             functions.insert(function.name().to_owned(), function);
         }
         functions.insert(NTILE.to_owned(), ranks::function());
+        calendar::replace(&mut functions, zone);
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
             Arc::new(super::aggregate::Subscripts),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
             Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
-            Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
+            Arc::new(calendar::Extract(Arc::clone(&functions["date_part"]))),
             Arc::new(datafusion_functions::unicode::planner::UnicodeFunctionPlanner),
         ];
         let mut options = ConfigOptions::default();
@@ -165,7 +165,8 @@ impl Dialect {
 
     /// As SQL has it, before anything of ours is done to it.
     pub fn parse(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
-        let parsed = super::parse::parse(text, schema)?;
+        let mut parsed = super::parse::parse(text, schema)?;
+        calendar::name_zones(&mut parsed);
         let options = ParserOptions {
             parse_float_as_decimal: true,
             enable_ident_normalization: false,
@@ -233,31 +234,14 @@ impl Dialect {
         calls.find(|name| self.aggregates.contains_key(name))
     }
 
-    /// `now()` to its column, timestamps to microseconds in the time zone, days to 24 hours.
+    /// `now()` to its column, and casts to timestamps to such as there are.
     fn rewrite(&self, expression: Expr) -> Result<Expr, SqlError> {
         let rewritten = expression.transform_up(|expression| {
             Ok(match expression {
                 Expr::ScalarFunction(function) if function.func.name() == "now" => {
                     Transformed::yes(Expr::Column(Column::new_unqualified(NOW)))
                 }
-                Expr::Cast(cast) if matches!(cast.field.data_type(), DataType::Timestamp(..)) => {
-                    Transformed::yes(Expr::Cast(Cast::new(cast.expr, self.timestamp())))
-                }
-                Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), metadata)
-                    if interval.days != 0 =>
-                {
-                    let mut whole = interval;
-                    let days = i64::from(interval.days).checked_mul(NANOS_A_DAY);
-                    let Some(nanoseconds) =
-                        days.and_then(|days| days.checked_add(interval.nanoseconds))
-                    else {
-                        return plan_err!("an interval of {} days is too long", interval.days);
-                    };
-                    (whole.days, whole.nanoseconds) = (0, nanoseconds);
-                    let whole = ScalarValue::IntervalMonthDayNano(Some(whole));
-                    Transformed::yes(Expr::Literal(whole, metadata))
-                }
-                other => Transformed::no(other),
+                other => calendar::meant(other, self.zone)?,
             })
         })?;
         Ok(rewritten.data)
@@ -269,7 +253,7 @@ impl Dialect {
     }
 
     pub fn timestamp(&self) -> DataType {
-        DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from(self.zone.name())))
+        calendar::timestamp(self.zone)
     }
 
     /// The type that a planned expression has over a schema, once coerced.

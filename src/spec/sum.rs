@@ -1,11 +1,13 @@
 //! A side of a comparison: a value, or instants and what lies between them.
 
-use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::expr::Cast;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::bounds::{Constant, Value};
+use super::calendar;
+use crate::time::DAY;
 
 /// Values, less others, and microseconds.
 #[derive(Default)]
@@ -51,15 +53,26 @@ pub fn sum(schema: &DFSchema, side: &Expr) -> Option<Sum> {
         Expr::Cast(Cast { expr, field }) if is_exact(&type_of(expr)?, field.data_type()) => {
             return sum(schema, expr);
         }
-        // Of numbers it may overflow, or round.
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_of_time(&type_of(side)?) => {
-            match (op, sum(schema, left), sum(schema, right)) {
-                (Operator::Plus, Some(left), Some(right)) => return Some(left.and(right)),
-                (Operator::Minus, Some(left), Some(right)) => return Some(left.less(right)),
-                _ => {}
-            }
-        }
         _ => {}
+    }
+    if let Some(of) = calendar::interval_of(side)
+        && is_of_time(&type_of(of)?)
+    {
+        return sum(schema, of);
+    }
+    // Of numbers it may overflow, or round.
+    let operands = match side {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => Some((&**left, *op, &**right)),
+        other => calendar::operands(other),
+    };
+    if let Some((left, op, right)) = operands
+        && is_of_time(&type_of(side)?)
+    {
+        match (op, sum(schema, left), sum(schema, right)) {
+            (Operator::Plus, Some(left), Some(right)) => return Some(left.and(right)),
+            (Operator::Minus, Some(left), Some(right)) => return Some(left.less(right)),
+            _ => {}
+        }
     }
     let whole = is_whole(&type_of(side)?);
     Some(Sum::of(Value::Term(side.clone(), whole)))
@@ -70,8 +83,9 @@ fn is_exact(from: &DataType, to: &DataType) -> bool {
     use DataType::*;
     match (from, to) {
         (Decimal128(_, scale), Decimal128(_, wanted)) => scale <= wanted,
-        (Timestamp(TimeUnit::Microsecond, Some(_)), Timestamp(TimeUnit::Microsecond, Some(_)))
-        | (Duration(TimeUnit::Microsecond), Interval(IntervalUnit::MonthDayNano)) => true,
+        (Timestamp(TimeUnit::Microsecond, Some(_)), Timestamp(TimeUnit::Microsecond, Some(_))) => {
+            true
+        }
         (from, to) if from.is_integer() => to.is_integer() || matches!(to, Decimal128(..)),
         (from, to) => from.is_string() && to.is_string(),
     }
@@ -108,9 +122,11 @@ fn constant(value: &ScalarValue) -> Option<Sum> {
             return Some(Sum { by: (*length).into(), ..Sum::default() });
         }
         IntervalMonthDayNano(Some(length))
-            if length.months == 0 && length.days == 0 && length.nanoseconds % 1_000 == 0 =>
+            if length.months == 0 && length.nanoseconds % 1_000 == 0 =>
         {
-            return Some(Sum { by: (length.nanoseconds / 1_000).into(), ..Sum::default() });
+            let by =
+                i128::from(length.days) * i128::from(DAY) + i128::from(length.nanoseconds / 1_000);
+            return Some(Sum { by, ..Sum::default() });
         }
         _ => return None,
     };

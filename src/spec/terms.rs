@@ -108,7 +108,7 @@ impl Splitter<'_> {
         let (schema, text) = (&self.plan.profile_schema, part.to_string());
         let planned = self.dialect.plan(&text, schema)?;
         let mut turns = Vec::new();
-        for turn in instant::turns(&planned, &self.dialect.timestamp())? {
+        for turn in instant::turns(&planned, self.dialect.zone())? {
             let wanted = self.dialect.timestamp();
             let at = self.dialect.compile(turn.at, schema, Some(&wanted), &text)?;
             turns.push(Instant { at, after: turn.after });

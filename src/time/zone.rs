@@ -162,6 +162,15 @@ impl Zone {
         (back > first && again >= back).then_some((back, again))
     }
 
+    /// Whether there is such a midnight since 1970, before which no clock of a run stands.
+    pub fn repeats_midnights(&self) -> bool {
+        let since = self.period(0);
+        self.periods[since..].windows(2).any(|pair| {
+            let [ahead, behind] = [0, 1].map(|each: usize| pair[1].from + pair[each].offset);
+            behind < ahead && (behind - 1).div_euclid(DAY) != (ahead - 1).div_euclid(DAY)
+        })
+    }
+
     /// A cursor for many instants that lie close together, such as those of a column.
     pub fn clocks(&'static self) -> Clocks {
         Clocks { zone: self, instants: (0, 0), instants_offset: 0, shown: (0, 0), shown_offset: 0 }
@@ -205,16 +214,18 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    pub fn zone(&self) -> &'static Zone {
-        self.zone
-    }
-
     #[inline]
     pub fn shown(&mut self, at: Micros) -> Shown {
         if at < self.instants.0 || at >= self.instants.1 {
             self.look_up(at);
         }
         at + self.instants_offset
+    }
+
+    /// Whether the clocks stand by the same offset from one instant to the last that was asked for.
+    #[inline]
+    pub fn is_steady(&self, from: Micros, last: Micros) -> bool {
+        from >= self.instants.0 && last < self.instants.1
     }
 
     #[inline]

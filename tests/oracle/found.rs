@@ -143,6 +143,34 @@ web 0:2 header=at,user,who,who.mail 2025-07-05T00:00:00Z,u,other,a@x.org
     );
 }
 
+/// In St. John's the clocks went back a minute after midnight: the day before came once more.
+#[test]
+fn a_condition_on_a_day_turns_at_a_midnight_that_comes_twice() {
+    let known = "attributes:
+  day: {from: web, select: last(day)}
+  far: {from: web, select: last(far)}
+segments:
+  that_day: cast(now() as date) = day
+  after_it: cast(now() as date) > day
+  valid: now() - far < interval '30 days'
+  beyond: cast(now() as date) <= cast(far as date)";
+    let yaml = web(", day: date, far: timestamp", known, "segments: {files: out/segments.ndjson}");
+    holds(
+        &format!("time_zone: America/St_Johns{yaml}"),
+        r#"
+tick 2010-11-06T12:00:00.000Z
+web 0:1 {"at":"2010-11-06T12:00:00Z","user":"a","day":"2010-11-07","far":"9999-12-31T23:59:59.999999Z"}
+web 0:2 {"at":"2010-11-06T12:00:00Z","user":"b","day":"9999-12-31","far":"0001-01-01T12:00:00Z"}
+tick 2010-11-07T02:30:00.000Z
+tick 2010-11-07T02:31:00.000Z
+tick 2010-11-07T03:29:59.999999Z
+tick 2010-11-07T03:30:00.000Z
+tick 2010-11-08T03:29:59.999999Z
+tick 2010-11-08T03:30:00.000Z
+"#,
+    );
+}
+
 #[test]
 fn a_condition_on_a_day_turns_at_midnight_by_the_clocks_of_the_time_zone() {
     let known = "attributes:

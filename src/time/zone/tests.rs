@@ -62,6 +62,13 @@ fn a_midnight_that_comes_twice_is_known() {
     let twice = azores.midnight_again(day("2025-10-26"));
     assert_eq!(twice, Some((at("2025-10-26T01:00:00Z"), at("2025-10-26T01:00:00Z"))));
     assert_eq!(azores.midnight_again(day("2025-10-27")), None);
+    let repeats = |name| Zone::named(name).expect("a zone").repeats_midnights();
+    let expected = ["Atlantic/Azores", "America/Havana", "America/St_Johns"];
+    assert!(expected.into_iter().all(repeats));
+    // In Santiago they show 23:00 in the place of midnight.
+    let others =
+        ["UTC", "Europe/Berlin", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe"];
+    assert!(!others.into_iter().any(repeats));
     // A minute after it the clocks were set back by an hour.
     let johns = Zone::named("America/St_Johns").expect("a zone");
     let twice = johns.midnight_again(day("2010-11-07"));
