@@ -218,10 +218,12 @@ impl Attributes {
             context.complain_sql(text, SqlError::new(message));
             return;
         }
+        let after = turn.after;
+        let at = turn.instant(&timestamp);
         let compiled =
-            context.dialect.compile(turn.at, &self.profile_schema, Some(&timestamp), &text.text);
+            context.dialect.compile(at, &self.profile_schema, Some(&timestamp), &text.text);
         if let Some(at) = context.check(text, compiled) {
-            self.instants.push(Instant { at, after: turn.after });
+            self.instants.push(Instant { at, after });
         }
     }
 }

@@ -30,7 +30,7 @@ pub static DEFINITION: &[Field] = &[
     field(
         "time_zone",
         Shape::Text,
-        "What date_trunc('day', …) means: a name of the IANA time zone database. Default: UTC.",
+        "By whose clocks days, months and hours are told: a name of the IANA time zone database. Default: UTC.",
         "Europe/Berlin",
     ),
     field(

@@ -20,6 +20,13 @@ pub struct Turn {
     pub after: bool,
 }
 
+impl Turn {
+    /// The instant, null where a sum leads beyond the years: nothing turns there.
+    pub fn instant(self, timestamp: &DataType) -> Expr {
+        Expr::TryCast(TryCast::new(Box::new(self.at), timestamp.clone()))
+    }
+}
+
 const FORMS: &str = "now(), or current_timestamp, can be compared as in: \
                      last_order < now() - interval '30 days', \
                      now() - last_cart between interval '1 hour' and interval '3 days', \
@@ -36,7 +43,6 @@ fn is_now(expression: &Expr) -> bool {
 
 /// All turns of a condition.
 pub fn turns(condition: &Expr, zone: &'static Zone) -> Result<Vec<Turn>, SqlError> {
-    let timestamp = calendar::timestamp(zone);
     let solve = |left: &Expr, op, right: &Expr| solve(left, op, right, zone);
     let mut turns = Vec::new();
     let mut failure = None;
@@ -74,11 +80,7 @@ pub fn turns(condition: &Expr, zone: &'static Zone) -> Result<Vec<Turn>, SqlErro
         None if uses_now(&rest.data) => {
             Err(SqlError::new(format!("unsupported use of now(): {FORMS}")))
         }
-        None => {
-            // Beyond the years, where a sum leads, nothing turns.
-            let within = |at| Expr::TryCast(TryCast::new(Box::new(at), timestamp.clone()));
-            Ok(turns.into_iter().map(|Turn { at, after }| Turn { at: within(at), after }).collect())
-        }
+        None => Ok(turns),
     }
 }
 
@@ -108,9 +110,7 @@ fn solve(
                 let turns = turns.iter().map(|at| solve(&expr, Operator::GtEq, at, zone));
                 return Ok(turns.collect::<Result<Vec<_>, SqlError>>()?.concat());
             }
-            Expr::Cast(Cast { expr, field }) if field.data_type() == &calendar::timestamp(zone) => {
-                (*expr, other, operator)
-            }
+            Expr::Cast(Cast { expr, .. }) => (*expr, other, operator),
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => {
                 let (side, offset) = if uses_now(&left) { (left, right) } else { (right, left) };
                 fixed_length(&offset)?;

@@ -147,7 +147,10 @@ impl Dialect {
 
     /// The names of the scalar functions, sorted, and what each is about.
     pub fn scalar_functions(&self) -> Vec<(&str, &'static str)> {
-        let named = self.functions.iter().filter(|(name, function)| *name == function.name());
+        let named = self.functions.iter().filter(|(name, function)| {
+            // It is written as an operator.
+            *name == function.name() && *name != calendar::AT_TIME_ZONE
+        });
         let about = named.map(|(name, function)| {
             let section = function.documentation().map(|about| about.doc_section.label);
             (name.as_str(), section.unwrap_or("Other Functions"))
@@ -159,8 +162,11 @@ impl Dialect {
 
     /// Parses a text to an expression over a schema. Aggregates are left in it, `now()` is a column.
     pub fn plan(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
+        let df_schema = DFSchema::try_from(schema.clone())?;
         let expression = self.rewrite(self.parse(text, schema)?)?;
-        super::meeting::meet(expression, &DFSchema::try_from(schema.clone())?, &self.timestamp())
+        let expression =
+            expression.transform_up(|part| calendar::multiplied(part, &df_schema, self.zone))?.data;
+        super::meeting::meet(expression, &df_schema, &self.timestamp())
     }
 
     /// As SQL has it, before anything of ours is done to it.

@@ -110,8 +110,9 @@ impl Splitter<'_> {
         let mut turns = Vec::new();
         for turn in instant::turns(&planned, self.dialect.zone())? {
             let wanted = self.dialect.timestamp();
-            let at = self.dialect.compile(turn.at, schema, Some(&wanted), &text)?;
-            turns.push(Instant { at, after: turn.after });
+            let after = turn.after;
+            let at = self.dialect.compile(turn.instant(&wanted), schema, Some(&wanted), &text)?;
+            turns.push(Instant { at, after });
         }
         let expression = self.dialect.compile(planned, schema, Some(&DataType::Boolean), &text)?;
         let columns = (0..schema.fields().len()).filter(|column| *column != 1);

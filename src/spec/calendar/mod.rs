@@ -8,6 +8,7 @@
 mod convert;
 mod fit;
 mod function;
+mod length;
 mod midnight;
 mod moved;
 mod parts;
@@ -31,6 +32,7 @@ use datafusion_sql::sqlparser::ast::{
 pub use convert::interval_of;
 pub use fit::{fitted, meant};
 pub use function::timestamp;
+pub use length::multiplied;
 pub use midnight::beginnings;
 pub use moved::operands;
 pub use parts::Extract;
