@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion_common::tree_node::{Transformed, TreeNode};
-use datafusion_common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion_common::{DFSchema, Result, ScalarValue};
 use datafusion_expr::expr::{Cast, ScalarFunction, TryCast};
-use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
+use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 
 use super::convert::{self, INTERVAL, in_whole_days, is_of_calendar, led_to};
 use super::function::{Function, Told, is_instant, is_local, timestamp};
-use super::{moved, unix};
+use super::{moved, series, unix};
 use crate::time::zone::Zone;
 
 /// An expression whose types have been brought together.
@@ -94,27 +94,27 @@ impl Fit<'_> {
                 let whole = ScalarValue::IntervalMonthDayNano(Some(in_whole_days(interval)));
                 Ok(Transformed::yes(Expr::Literal(whole, metadata)))
             }
-            Expr::ScalarFunction(ScalarFunction { func, mut args })
-                if ["array_to_string", "range", "generate_series"].contains(&func.name()) =>
-            {
-                if func.name() != "array_to_string" {
-                    if args.iter().any(|of| self.is_moment(of)) {
-                        return plan_err!(
-                            "{} makes no list of days or timestamps: it counts whole numbers",
-                            func.name()
-                        );
-                    }
-                } else if let Some(DataType::List(item)) =
-                    args.first().and_then(|list| list.get_type(self.schema).ok())
-                    && is_instant(item.data_type())
-                {
-                    let texts = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
-                    args[0] = self.converted(args[0].clone(), texts, false);
-                }
-                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
-            }
+            Expr::ScalarFunction(ScalarFunction { func, args }) => Ok(self.call(func, args)),
             other => Ok(Transformed::no(other)),
         }
+    }
+
+    /// A call of a function of DataFusion's that would look at the calendar itself.
+    fn call(&self, func: Arc<ScalarUDF>, mut args: Vec<Expr>) -> Transformed<Expr> {
+        if args.first().is_some_and(|first| self.is_moment(first))
+            && let Some(series) = series::function(func.name(), self.zone)
+        {
+            return Transformed::yes(call(series, args));
+        }
+        if func.name() == "array_to_string"
+            && let Some(DataType::List(item)) =
+                args.first().and_then(|list| list.get_type(self.schema).ok())
+            && is_instant(item.data_type())
+        {
+            let texts = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
+            args[0] = self.converted(std::mem::take(&mut args[0]), texts, false);
+        }
+        Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
     }
 
     fn cast(&self, inner: Expr, to: &DataType, or_null: bool) -> Result<Transformed<Expr>> {

@@ -13,6 +13,7 @@ mod midnight;
 mod moved;
 mod parts;
 mod read;
+mod series;
 mod since;
 #[cfg(test)]
 mod tests;

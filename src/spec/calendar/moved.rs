@@ -115,12 +115,8 @@ impl Lengths<'_> {
     fn at(&self, row: usize, sign: i64) -> Option<Length> {
         match self {
             Lengths::Intervals(of) => of.is_valid(row).then(|| {
-                let IntervalMonthDayNano { months, days, nanoseconds } = of.value(row);
-                Length {
-                    months: sign * i64::from(months),
-                    days: sign * i64::from(days),
-                    nanos: i128::from(sign) * i128::from(nanoseconds),
-                }
+                let Length { months, days, nanos } = Length::of(of.value(row));
+                Length { months: sign * months, days: sign * days, nanos: i128::from(sign) * nanos }
             }),
             Lengths::Durations(of) => of.is_valid(row).then(|| {
                 let nanos = i128::from(sign) * i128::from(of.value(row)) * 1_000;
@@ -134,22 +130,28 @@ impl Lengths<'_> {
     }
 }
 
-struct Length {
+/// How far a moment is moved.
+pub struct Length {
     months: i64,
     days: i64,
     nanos: i128,
 }
 
 impl Length {
+    pub fn of(interval: IntervalMonthDayNano) -> Self {
+        let IntervalMonthDayNano { months, days, nanoseconds } = interval;
+        Length { months: months.into(), days: days.into(), nanos: nanoseconds.into() }
+    }
+
     /// A day is moved by whole days; what is left of an interval is cut off.
-    fn of_day(&self, day: i64) -> Option<i64> {
+    pub fn of_day(&self, day: i64) -> Option<i64> {
         let nanos = i128::from(self.days) * i128::from(NANOS_A_DAY) + self.nanos;
         let days = i64::try_from(nanos / i128::from(NANOS_A_DAY)).ok()?;
         add_months(day, self.months)?.checked_add(days)
     }
 
     /// An instant, by clocks that show it and others that show what it is moved to, or what clocks show.
-    fn of_time(&self, at: Micros, zone: &mut Option<(Clocks, Clocks)>) -> Option<Micros> {
+    pub fn of_time(&self, at: Micros, zone: &mut Option<(Clocks, Clocks)>) -> Option<Micros> {
         let moved = match (self.months, zone) {
             (0, _) => at,
             (_, None) => by_months(at, self.months)?,

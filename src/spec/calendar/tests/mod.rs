@@ -163,7 +163,7 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
         ("from_unixtime(1, 'Asia/Tokyo')", "at time zone"),
         ("cast(5 as timestamp)", "to_timestamp_millis"),
         ("to_char(at, '%Q')", "'%Q'"),
-        ("generate_series(at, at, interval '1 day')", "no list"),
+        ("generate_series(at, at, interval '0 days') is not null", "leads nowhere"),
     ] {
         let error = said("Europe/Berlin", expression, last).expect_err(expression);
         assert!(error.contains(part), "{expression}: {error}");
