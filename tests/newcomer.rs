@@ -60,10 +60,7 @@ fn somebody_is_found_without_an_output_of_identities_and_by_another_spelling() {
     let only = SHOP.replace("profiles: {", "segments: {");
     write(path, "shop.yaml", &only);
     let complaint = selfsame(path, &["get", "customer:1", "--spec", "shop.yaml"]).badly();
-    assert!(
-        complaint.contains("nobody is known") || complaint.contains("no output"),
-        "{complaint}"
-    );
+    assert!(complaint.contains("no output publishes profiles"), "{complaint}");
 }
 
 #[test]
@@ -81,6 +78,47 @@ fn formats_that_are_something_else_are_told_with_what_to_do() {
     assert!(check("ndjson").contains("write `format: json`"));
     let said = check("cvs");
     assert!(said.contains("did you mean") && said.contains("csv"), "{said}");
+}
+
+#[test]
+fn brokers_that_do_not_answer_are_told_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    write(path, "crm.ndjson", "");
+    let listening = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let deaf = listening.local_addr().expect("bound").to_string();
+    let ask = |brokers: &str, command: &[&str]| {
+        let shop = SHOP.replace("{files: out/profiles.ndjson}", "{kafka: {topic: profiles}}");
+        write(path, "shop.yaml", &format!("kafka: {{brokers: '{brokers}'}}\n{shop}"));
+        selfsame(path, command).badly()
+    };
+    for command in [&["run", "shop.yaml"][..], &["get", "1", "--spec", "shop.yaml"]] {
+        let said = ask("no.such.host.invalid:9092", command);
+        assert!(said.contains("the name in no.such.host.invalid:9092 leads nowhere"), "{said}");
+    }
+    let said = ask("127.0.0.1:1", &["run", "shop.yaml"]);
+    assert!(said.contains("127.0.0.1:1: Connection refused"), "{said}");
+    let said = ask(&deaf, &["run", "shop.yaml"]);
+    assert!(
+        said.contains("does not speak Kafka with us") && said.contains("security.protocol"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_not_there_to_be_read_back_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    for command in [&["get", "1"][..], &["tail", "profiles"], &["report"]] {
+        let said = selfsame(path, &[command, &["--out", "out"]].concat()).badly();
+        assert!(said.contains("no changelogs (*.ndjson) in 'out': run a definition"), "{said}");
+    }
+    write(path, "shop.yaml", SHOP);
+    write(path, "crm.ndjson", "{\"customer\":7}\n{\"customer\":\n");
+    let summary = selfsame(path, &["run", "shop.yaml"]).well();
+    assert!(summary.contains("no output says why rows were rejected: add one"), "{summary}");
+    write(path, "shop.yaml", &format!("{SHOP}  rejects: {{files: out/rejects.ndjson}}\n"));
+    assert!(!selfsame(path, &["run", "shop.yaml"]).well().contains("says why"));
 }
 
 #[test]

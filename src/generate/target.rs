@@ -194,7 +194,10 @@ impl Topics {
         let admin: AdminClient<DefaultClientContext> =
             config.create().map_err(|error: KafkaError| failed(error.to_string()))?;
         admin.inner().fetch_metadata(None, PATIENCE).map_err(|error| {
-            failed(format!("no answer within {} s: {error}", PATIENCE.as_secs()))
+            failed(format!(
+                "no broker answers: {}",
+                crate::source::brokers::silence(brokers, &error)
+            ))
         })?;
         let topics =
             [Destination::Web, Destination::Orders, Destination::Crm, Destination::Products];

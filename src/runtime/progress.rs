@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::latency::{LatencySummary, SharedLatencies, new_histogram};
-use super::report::grouped;
+use super::report::{counted, grouped};
 use crate::console;
 
 /// How often a line is drawn on a terminal.
@@ -146,7 +146,7 @@ impl Told {
             return None;
         }
         let rate = fresh as f64 / interval.as_secs_f64().max(1e-3);
-        let mut text = format!("{} rows, {} a second", grouped(rows as i64), grouped(rate as i64));
+        let mut text = format!("{}, {} a second", counted(rows), grouped(rate as i64));
         if let Some(all) = self.bytes.filter(|all| *all > 0) {
             let read = self.amounts.bytes.load(Ordering::Relaxed).min(all);
             let share = read as f64 / all as f64;

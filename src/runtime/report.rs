@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::latency::{LatencySummary, new_histogram};
 use super::run::End;
 use crate::metrics::Counts;
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};
 
 /// What one worker counted and timed.
@@ -104,9 +104,9 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
         ));
     }
     line(format_args!(
-        "{}: {} rows in {seconds:.digits$} s ({} a second)",
+        "{}: {} in {seconds:.digits$} s ({} a second)",
         plan.name,
-        grouped(rows as i64),
+        counted(rows),
         grouped(rate as i64)
     ));
     line(format_args!(""));
@@ -140,6 +140,15 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
     line(format_args!("  {:<20}{:>12}  {}", "output", "records", "to"));
     for (output, sent) in plan.outputs.iter().zip(&counts.outputs) {
         line(format_args!("  {:<20}{:>12}  {}", output.name, grouped(*sent as i64), output.target));
+    }
+    let rejected: u64 = counts.sources.iter().map(|source| source.rejected).sum();
+    let are_told = plan.outputs.iter().any(|output| output.publish == Publish::Rejects);
+    if rejected > 0 && !are_told {
+        line(format_args!(""));
+        line(format_args!(
+            "  no output says why rows were rejected: add one, as in outputs: {{rejects: {{files: \
+             out/rejects.ndjson}}}}"
+        ));
     }
     if counts.too_large > 0 {
         line(format_args!(""));
@@ -185,9 +194,9 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
         latency.p50, latency.p90, latency.p99, latency.p999, latency.max
     ));
     line(format_args!(
-        "  {:.2} % of {} rows within {:.0} ms",
+        "  {:.2} % of {} within {:.0} ms",
         latency.within_target * 100.0,
-        grouped(latency.count as i64),
+        counted(latency.count),
         latency.target_ms
     ));
     text
@@ -197,6 +206,14 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
 fn named(signal: i32) -> String {
     signal_hook::low_level::signal_name(signal)
         .map_or_else(|| format!("signal {signal}"), str::to_owned)
+}
+
+/// A number of rows.
+pub fn counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", grouped(rows as i64)),
+    }
 }
 
 /// Digits in groups of three.

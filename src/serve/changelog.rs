@@ -15,6 +15,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::source::brokers;
 use crate::spec::plan::{Kafka, Output, Plan, Publish, Target};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -100,7 +101,10 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
 
 /// The `*.ndjson` files in a folder.
 pub fn changelogs_in(folder: &Path) -> Result<Vec<Changelog>, ChangelogError> {
-    let named = |source| ChangelogError::File { path: folder.to_owned(), source };
+    let named = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => ChangelogError::NoFiles(folder.to_owned()),
+        _ => ChangelogError::File { path: folder.to_owned(), source },
+    };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(named)? {
         let path = entry.map_err(named)?.path();
@@ -234,7 +238,7 @@ impl TopicReader {
         let consumer: BaseConsumer = config.create().map_err(|error| failed(error.to_string()))?;
         let metadata = consumer
             .fetch_metadata(Some(topic), PATIENCE)
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(brokers::silence(&kafka.brokers, &error)))?;
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         if partitions == 0 {
             return Err(failed("there is no such topic".to_owned()));

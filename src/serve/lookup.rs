@@ -32,6 +32,9 @@ pub fn lookup(
     plan: Option<&Plan>,
     id: &str,
 ) -> Result<Found, ChangelogError> {
+    if changelogs.iter().all(|changelog| changelog.publishing(Publish::Profiles).is_none()) {
+        return Err(ChangelogError::NoProfiles);
+    }
     let wanted = Wanted::new(plan, id);
     let person = match wanted.is_person {
         true => Some(id.to_owned()),
@@ -197,9 +200,6 @@ fn newest_profile(
         .iter()
         .filter_map(|changelog| Some((changelog, changelog.publishing(Publish::Profiles)?)))
         .collect();
-    if holding.is_empty() {
-        return Err(ChangelogError::NoProfiles);
-    }
     holding.sort_by_key(|(changelog, _)| changelog.is_variant());
     let mut gone = None;
     for (changelog, output) in holding {

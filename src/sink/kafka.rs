@@ -21,7 +21,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use super::message::Record;
 use super::refused::{Limits, Refused};
 use super::write::{Failure, Receipt, SinkError};
-use crate::source::client;
+use crate::source::{brokers, client};
 use crate::spec::plan::{Plan, Publish, Target};
 use crate::wait::wait_for;
 
@@ -122,7 +122,7 @@ pub fn connect(
     let admin: AdminClient<Asking> =
         config.create_with_context(Asking).map_err(|error| named(error.to_string()))?;
     if process == 0 {
-        create_missing(&admin, &topics).map_err(named)?;
+        create_missing(&plan.kafka.brokers, &admin, &topics).map_err(named)?;
     }
     let limits = limits(&config, &admin, &topics);
     // Else many records together may be more than a topic takes, each of which it takes.
@@ -150,11 +150,15 @@ pub fn connect(
 
 /// Changelogs are compacted, so that a topic holds every key's newest value and need hold no more;
 /// rejects are a log.
-fn create_missing(admin: &AdminClient<Asking>, topics: &[(&str, Publish)]) -> Result<(), String> {
+fn create_missing(
+    addresses: &str,
+    admin: &AdminClient<Asking>,
+    topics: &[(&str, Publish)],
+) -> Result<(), String> {
     let metadata = admin
         .inner()
         .fetch_metadata(None, PATIENCE)
-        .map_err(|error| format!("no answer within {} s: {error}", PATIENCE.as_secs()))?;
+        .map_err(|error| format!("no broker answers: {}", brokers::silence(addresses, &error)))?;
     let known: Vec<&str> = metadata.topics().iter().map(|topic| topic.name()).collect();
     let missing =
         topics.iter().filter(|(topic, _)| !known.contains(topic)).map(|(topic, publish)| {

@@ -11,7 +11,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// How often a broker that is away is looked for, and how long it may take to answer.
 const LOOK: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ pub fn complain(code: Option<Code>, error: &str, reason: &str) {
                 return;
             }
             watch.away.insert(broker.to_owned(), (now, now));
-            tracing::warn!("broker {broker} can't be reached ({why}): it is tried until it can");
+            tracing::warn!("broker {broker} can't be reached ({why}): it is tried again and again");
             if !std::mem::replace(&mut watch.is_kept, true) {
                 let name = "brokers that are away".to_owned();
                 let spawned = std::thread::Builder::new().name(name).spawn(keep);
@@ -78,6 +78,36 @@ pub fn complain(code: Option<Code>, error: &str, reason: &str) {
                 watch.told.insert(text, now);
             }
         }
+    }
+}
+
+/// Why brokers, as `host:port` and several with commas, don't answer, as far as can be seen from here.
+pub fn silence(brokers: &str, error: &KafkaError) -> String {
+    let why = |broker: &str| {
+        let broker = broker.split_once("://").map_or(broker, |(_, broker)| broker);
+        let has_port = broker.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let address = if has_port { broker.to_owned() } else { format!("{broker}:9092") };
+        let found = match address.to_socket_addrs() {
+            Ok(found) => found,
+            Err(error) => return Some(format!("the name in {address} leads nowhere ({error})")),
+        };
+        let mut refused = None;
+        for address in found {
+            match TcpStream::connect_timeout(&address, LOOK) {
+                Ok(_) => return None,
+                Err(error) => refused = Some(format!("{address}: {error}")),
+            }
+        }
+        refused
+    };
+    let all: Vec<&str> = brokers.split(',').map(str::trim).collect();
+    let reasons: Vec<String> = all.iter().filter_map(|broker| why(broker)).collect();
+    match reasons.len() < all.len() {
+        true => format!(
+            "what listens there does not speak Kafka with us ({error}): is it a broker, and does \
+             kafka.properties say the security.protocol that it wants?"
+        ),
+        false => reasons.join("; "),
     }
 }
 

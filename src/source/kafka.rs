@@ -14,12 +14,12 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
-use super::SourceError;
 use super::client::{self, Reader};
 use super::error::nearest;
 use super::feed::{Chunks, Ending, Options, Outlet, Shared};
 use super::partition::Partition;
 use super::topic::{LOOK, Owner, PATIENCE, Share, Topic};
+use super::{SourceError, brokers};
 use crate::spec::plan::{Connector, KafkaStart, Plan};
 
 /// Bounded memory, and no second of sleep when a queue was full for a moment. What lies outside of a
@@ -77,11 +77,11 @@ fn find(
     readers: &BTreeMap<&str, Readers>,
     wrong: &mut Vec<SourceError>,
 ) -> Result<Topics, SourceError> {
-    let brokers = &plan.kafka.brokers;
+    let addresses = &plan.kafka.brokers;
     let kafka = |error: KafkaError| SourceError::Kafka { why: error.to_string() };
     let silent = |error: KafkaError| SourceError::NoBroker {
-        brokers: brokers.clone(),
-        why: error.to_string(),
+        brokers: addresses.clone(),
+        why: brokers::silence(addresses, &error),
     };
     let config = configured(plan, options)?;
     let looking: BaseConsumer<Reader> =
@@ -94,7 +94,7 @@ fn find(
             let names = metadata.topics().iter().map(|topic| topic.name());
             wrong.push(SourceError::NoTopic {
                 name: plan.sources[usize::from(sources[0].0)].name.clone(),
-                brokers: brokers.clone(),
+                brokers: addresses.clone(),
                 topic: (*name).to_owned(),
                 near: nearest(name, names.filter(|name| !name.starts_with("__"))),
             });
