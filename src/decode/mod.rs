@@ -6,6 +6,7 @@
 //! notice.
 
 pub mod admit;
+pub mod beginning;
 mod column;
 mod columnar;
 mod csv;
@@ -40,6 +41,7 @@ use crate::row::{Reject, Row};
 use crate::source::{self, Chunk, Payload};
 use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
+use beginning::Early;
 use latest::Latest;
 use packed::Packing;
 use raw::{RawRow, Reader};
@@ -62,6 +64,8 @@ pub struct Decoder {
     prefixes: Vec<SchemaRef>,
     /// Where the source joins tables, or is one.
     packing: Option<Packing>,
+    /// Raw rows so far.
+    seen: u64,
 }
 
 /// What became of a chunk.
@@ -79,6 +83,8 @@ pub struct Decoded {
     pub dropped: u64,
     /// The greatest event times of the rows, which are what `--clock event` follows.
     pub latest: Latest,
+    /// Of a source's first rows, how early their timestamps are.
+    pub early: Early,
 }
 
 impl Decoder {
@@ -91,7 +97,7 @@ impl Decoder {
             .map(|columns| Arc::new(Schema::new(of.schema.fields()[..columns].to_vec())))
             .collect();
         let packing = Packing::of(of);
-        Decoder { plan, source, reader, prefixes, packing }
+        Decoder { plan, source, reader, prefixes, packing, seen: 0 }
     }
 
     /// Decodes a chunk of this decoder's source; `wall` is the wall clock's reading.
@@ -101,6 +107,10 @@ impl Decoder {
         let mut decoded = Decoded::default();
         let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
+        if self.seen < beginning::FIRST_ROWS {
+            decoded.early = beginning::early(&source.fields, &fields);
+        }
+        self.seen += decoded.rows_in;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
         let context = rows::Context {
             plan: &plan,

@@ -1,5 +1,6 @@
 //! Workers, processes, clock, start and stop.
 
+mod beginnings;
 mod dataflow;
 mod foresee;
 mod inbox;

@@ -17,6 +17,7 @@ use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::Clock;
+use super::beginnings::Beginnings;
 use super::processes::{self, Watch};
 use super::progress::{Amounts, Progress, tell};
 use super::report::Report;
@@ -153,6 +154,7 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
         stop: stop.clone(),
         failure: failure.clone(),
         amounts: Arc::clone(&amounts),
+        beginnings: Beginnings::new(&plan, options.workers),
     };
     let handed: Mutex<Vec<_>> =
         Mutex::new(feeds.workers.into_iter().map(|feed| Some((feed, writers.clone()))).collect());

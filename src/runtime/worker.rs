@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use timely::worker::Worker;
 
 use super::Clock;
+use super::beginnings::Beginnings;
 use super::dataflow::Dataflow;
 use super::latency::Latencies;
 use super::leader::{Bell, Leader, Ring};
@@ -37,6 +38,7 @@ pub struct Process {
     pub stop: Stop,
     pub failure: Failure,
     pub amounts: Arc<Amounts>,
+    pub beginnings: Beginnings,
 }
 
 /// What a worker comes to.
@@ -102,6 +104,7 @@ pub fn work(
             rung = Some(ticks);
         }
         if state == Reading::Ended && !waiting {
+            process.beginnings.end(plan);
             bell.ring(Ring::Ended);
             state = Reading::Told;
         }
@@ -172,6 +175,7 @@ fn take_in(
         let decoded = decoders[source].decode(&chunk, wall_clock());
         process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
         process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
+        process.beginnings.look(&process.plan, source, &decoded);
         dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
         if started.elapsed() > DECODING {
             return (Reading::Open, true);

@@ -25,7 +25,7 @@ const KINDS: [(&[u8], &str, &str); 13] = [
 pub(super) const LOOKED_AT: usize = 1 << 10;
 
 /// Why a file that begins with these bytes is no text, if that is certain, and what to do.
-pub(super) fn told(head: &[u8]) -> Option<String> {
+pub fn told(head: &[u8]) -> Option<String> {
     let (_, is, remedy) =
         KINDS.iter().find(|(first, ..)| head.starts_with(first)).or_else(|| {
             // Without its mark, too: every other byte of plain text is zero.

@@ -9,7 +9,7 @@ pub mod client;
 mod error;
 mod feed;
 mod files;
-mod foreign;
+pub mod foreign;
 mod header;
 mod kafka;
 mod parquet;

@@ -1,0 +1,186 @@
+//! How a source begins: whether its first rows are such that all of it is likely misunderstood.
+//!
+//! One bad row is a reject like any other. When most of the first rows are, or are dated to the days after
+//! the epoch, it is mostly one mistake in the definition or one step that is missing before it, and worth a
+//! word with what would be right: once a source, while somebody looks.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::TimestampMicrosecondType;
+
+use super::Decoded;
+use crate::row::Reason;
+use crate::source::foreign;
+use crate::spec::plan::{Field, Format, Plan, Publish, Source, Type};
+use crate::time::{DAY, Micros};
+
+/// How many rows are the beginning.
+pub const FIRST_ROWS: u64 = 1_000;
+
+/// Instants before this one are hardly meant: as milliseconds since the epoch they are what seconds of
+/// today's dates look like.
+const EARLY: Micros = 31 * DAY;
+
+/// Values of a source's timestamps, by field: how many, and how many are early.
+pub type Early = BTreeMap<usize, (u64, u64)>;
+
+/// Counts what rows have in timestamps.
+pub(super) fn early(fields: &[Field], columns: &[ArrayRef]) -> Early {
+    let of_instants = fields.iter().zip(columns).enumerate();
+    let of_instants = of_instants.filter(|(_, (field, _))| field.data_type == Type::Timestamp);
+    let counted = of_instants.map(|(index, (_, column))| {
+        let instants = column.as_primitive::<TimestampMicrosecondType>();
+        let early = instants.iter().flatten().filter(|instant| (0..EARLY).contains(instant));
+        (index, ((instants.len() - instants.null_count()) as u64, early.count() as u64))
+    });
+    counted.collect()
+}
+
+/// A reason that rows were rejected for.
+struct Told {
+    number: u64,
+    /// The first of them, whichever worker read it: its line or offset, what was said, the row's bytes.
+    line: u64,
+    message: String,
+    raw: Vec<u8>,
+}
+
+/// What has been seen of a source's first rows.
+#[derive(Default)]
+pub struct Beginning {
+    rows: u64,
+    rejected: u64,
+    /// By code and path.
+    reasons: BTreeMap<(&'static str, String), Told>,
+    early: Early,
+    is_told: bool,
+}
+
+impl Beginning {
+    /// Whether more of the source is to be looked at.
+    pub fn goes_on(&self) -> bool {
+        !self.is_told
+    }
+
+    /// Looks at further rows. Returns what there is to say once these are enough.
+    pub fn look(&mut self, plan: &Plan, source: &Source, decoded: &Decoded) -> Vec<String> {
+        if self.is_told {
+            return Vec::new();
+        }
+        self.rows += decoded.rows_in;
+        self.rejected += decoded.rejects.len() as u64;
+        for reject in &decoded.rejects {
+            let line = ["line", "offset"].iter().find_map(|name| reject.position[name].as_u64());
+            let line = line.unwrap_or_default();
+            for Reason { code, path, message } in &reject.reasons {
+                let told = self.reasons.entry((code, path.clone()));
+                let told = told.or_insert_with(|| Told {
+                    number: 0,
+                    line: u64::MAX,
+                    message: String::new(),
+                    raw: Vec::new(),
+                });
+                told.number += 1;
+                if line < told.line {
+                    (told.line, told.message, told.raw) =
+                        (line, message.clone(), reject.raw.clone());
+                }
+            }
+        }
+        for (field, (values, early)) in &decoded.early {
+            let sum = self.early.entry(*field).or_default();
+            *sum = (sum.0 + values, sum.1 + early);
+        }
+        if self.rows < FIRST_ROWS { Vec::new() } else { self.end(plan, source) }
+    }
+
+    /// What there is to say when no more rows come.
+    pub fn end(&mut self, plan: &Plan, source: &Source) -> Vec<String> {
+        if std::mem::replace(&mut self.is_told, true) {
+            return Vec::new();
+        }
+        let mut said = Vec::new();
+        if 2 * self.rejected > self.rows {
+            said.push(self.rejects(plan, source));
+        }
+        for (field, (values, early)) in &self.early {
+            if 2 * early > *values {
+                let name = &source.fields[*field].name;
+                said.push(format!(
+                    "source {}: {early} of the first {values} values of {name} are in January 1970: a \
+                     number in a timestamp is milliseconds since the epoch, and these seem to be \
+                     seconds. Declare {name} as integer and derive the instant, as in derive: {{at: \
+                     to_timestamp_seconds({name})}}",
+                    source.name
+                ));
+            }
+        }
+        self.reasons.clear();
+        said
+    }
+
+    fn rejects(&self, plan: &Plan, source: &Source) -> String {
+        let (rejected, rows) = (self.rejected, self.rows);
+        let most = self.reasons.iter().max_by_key(|(_, told)| told.number);
+        let why = most.map(|((code, path), Told { number, message, raw, .. })| {
+            let at = if path.is_empty() { String::new() } else { format!(" {path}") };
+            let remedy = remedy(source, code, path, raw);
+            format!(", {number} of them as {code}{at} ({message}). {remedy}")
+        });
+        let shown = match plan.publishes(Publish::Rejects) {
+            true => "",
+            false => " (An output of rejects shows them: rejects: {files: out/rejects.ndjson})",
+        };
+        let why = why.unwrap_or_default();
+        format!(
+            "source {}: {rejected} of the first {rows} rows are rejected{why}{shown}",
+            source.name
+        )
+    }
+}
+
+/// What is likely meant, and what would be right.
+fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
+    let text = String::from_utf8_lossy(raw);
+    let text = text.trim();
+    let is_json = source.format == Format::Json;
+    match code {
+        "malformed" | "wrong_type" if is_json && text.starts_with('[') => {
+            "It seems to be one JSON array: write an object a line (jq -c '.[]')".to_owned()
+        }
+        "malformed" if is_json && (text.starts_with(['{', '}', '"', ']'])) => {
+            "Its objects seem to take several lines: write an object a line (jq -c .)".to_owned()
+        }
+        "malformed" if is_json && text.contains([',', ';', '\t']) => {
+            "It seems to be CSV: say `format: csv`".to_owned()
+        }
+        "malformed" if is_json => "A row is one JSON object a line".to_owned(),
+        "malformed" => "A quote within a quoted cell is doubled".to_owned(),
+        "not_utf8" => match foreign::told(raw) {
+            Some(told) => format!("By its first bytes {told}"),
+            None => "Write it in UTF-8 (iconv -f LATIN1 -t UTF-8)".to_owned(),
+        },
+        "too_many_columns" | "too_few_columns" => {
+            "Cells are separated by commas, and one that has a comma stands in quotes".to_owned()
+        }
+        "wrong_type" => format!("Declare {path} in `fields` as what it is"),
+        "out_of_range" => {
+            format!("Declare {path} with more room; in a timestamp a number is milliseconds")
+        }
+        "missing_id" | "missing_key" | "missing_time" => {
+            format!("Say by `path` where {path} stands in a row, or name another column")
+        }
+        "time_ahead" => {
+            "In a timestamp a number is milliseconds since the epoch; where such dates are \
+                         meant, say `max_ahead`"
+                .to_owned()
+        }
+        "unidentified" => {
+            "Say by `path` where the columns of `identity` stand in a row, or leave such \
+                           rows out by `where`"
+                .to_owned()
+        }
+        _ => "Mend the expression, or leave such rows out by `where`".to_owned(),
+    }
+}

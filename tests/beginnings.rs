@@ -1,0 +1,115 @@
+//! What a run says of sources that are likely misunderstood, and of dates that its clock does not follow.
+
+mod program;
+
+use program::selfsame;
+
+/// Runs a definition of one source; what it says to people, in words and as the summary.
+fn run(source: &str, file: (&str, &[u8])) -> (String, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("room");
+    write(file.0, file.1);
+    let definition = format!(
+        "sources:\n  t:\n    files: {}\n    kind: events\n{source}\nidentity:\n  user: {{from: {{t: user}}}}\noutputs:\n  \
+         profiles: {{files: out.ndjson}}\n",
+        file.0
+    );
+    write("t.yaml", definition.as_bytes());
+    let run = ["run", "t.yaml", "--until-end", "--clock", "event", "--workers", "2"];
+    let ended = selfsame(folder.path(), &run);
+    assert!(ended.status.success(), "{}\n{definition}", ended.err);
+    (ended.err, ended.out)
+}
+
+const FIELDS: &str = "    time: at\n    fields: {user: text, at: timestamp}";
+
+#[track_caller]
+fn says(source: &str, file: (&str, &[u8]), what: &str) {
+    let (said, _) = run(source, file);
+    assert!(said.contains(what), "{what}\n{said}");
+    assert_eq!(said.matches("WARN").count(), 1, "{said}");
+}
+
+fn row(user: usize, at: &str) -> String {
+    format!("{{\"user\":\"u{user}\",\"at\":{at}}}\n")
+}
+
+#[test]
+fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
+    let json = |text: &str, what: &str| says(FIELDS, ("t.ndjson", text.as_bytes()), what);
+    let good: String = (0..1_200).map(|user| row(user + 1, "\"2025-07-05T00:00:00Z\"")).collect();
+    json(
+        &format!("[\n{}]", good.replace("}\n", "},\n")),
+        "It seems to be one JSON array: write an object a line (jq -c '.[]')",
+    );
+    json(
+        &good.replace(['{', ','], "{\n").replace('}', "\n}"),
+        "Its objects seem to take several lines: write an object a line (jq -c .)",
+    );
+    json(
+        &format!("[{}]", good.replace("}\n", "}, ").trim_end_matches(", ")),
+        "It seems to be one JSON array: write an object a line (jq -c '.[]')",
+    );
+    json(
+        "[{\"user\":\"a\"}]",
+        "It seems to be one JSON array: write an object a line (jq -c '.[]')",
+    );
+    json("user,at\nu1,2025-07-05T00:00:00Z\n", "It seems to be CSV: say `format: csv`");
+    json(
+        &good.replace("\"at\"", "\"when\""),
+        "as missing_time $.at (the row has no time). Say by `path` where $.at stands in a row",
+    );
+    json(&good.replace("\"user\"", "\"u\""), "Say by `path` where the columns of `identity` stand");
+    json(
+        &good.replace("2025-07-05T00:00:00Z", "yesterday"),
+        "Declare $.at in `fields` as what it is",
+    );
+    let latin: Vec<u8> = (0..20).flat_map(|_| b"{\"user\":\"zo\xeb\"}\n".to_vec()).collect();
+    says(FIELDS, ("t.ndjson", &latin), "Write it in UTF-8 (iconv -f LATIN1 -t UTF-8)");
+    let csv = format!("{FIELDS}\n    format: csv");
+    says(
+        &csv,
+        ("t.csv", b"user,at,x\nu1;2025-07-05T00:00:00Z;1\nu2;2025-07-05T00:00:00Z;1\n"),
+        "Cells are separated by commas, and one that has a comma stands in quotes",
+    );
+}
+
+#[test]
+fn few_rejects_are_not_worth_one() {
+    let good: String = (0..30).map(|user| row(user + 1, "\"2025-07-05T00:00:00Z\"")).collect();
+    let (said, _) = run(FIELDS, ("t.ndjson", format!("{good}nonsense\n{{}}\n").as_bytes()));
+    assert!(!said.contains("WARN"), "{said}");
+}
+
+#[test]
+fn seconds_in_a_timestamp_are_told_and_derived() {
+    let seconds: String =
+        (0..1_500).map(|user| row(user + 1, &(1_751_673_600 + user).to_string())).collect();
+    says(
+        FIELDS,
+        ("t.ndjson", seconds.as_bytes()),
+        "source t: 1500 of the first 1500 values of at are in January 1970: a number in a timestamp is \
+         milliseconds since the epoch, and these seem to be seconds.",
+    );
+    let derived = "    time: happened\n    fields: {user: text, at: integer}\n    derive: {happened: to_timestamp_seconds(at)}";
+    let (said, _) = run(derived, ("t.ndjson", seconds.as_bytes()));
+    assert!(!said.contains("WARN"), "{said}");
+    let millis: String =
+        (0..50).map(|user| row(user + 1, &(1_751_673_600_000i64).to_string())).collect();
+    let (said, _) = run(FIELDS, ("t.ndjson", millis.as_bytes()));
+    assert!(!said.contains("WARN"), "{said}");
+}
+
+#[test]
+fn a_date_that_the_clock_does_not_follow_is_named() {
+    let rows = ["\"2021-07-05T00:00:00Z\"", "\"2021-07-05T01:00:00Z\"", "\"2024-01-01T00:00:00Z\""];
+    let rows: String = rows.iter().enumerate().map(|(user, at)| row(user + 1, at)).collect();
+    let (_, summary) = run(FIELDS, ("t.ndjson", rows.as_bytes()));
+    let told = "now() does not follow 2024-01-01T00:00:00.000Z, the latest time of t: it is dated more \
+                than 1 day (max_ahead)";
+    assert!(summary.contains(told), "{summary}");
+    let more = rows + &row(9, "\"2024-01-01T02:00:00Z\"");
+    let (_, summary) = run(FIELDS, ("t.ndjson", more.as_bytes()));
+    assert!(!summary.contains("does not follow"), "{summary}");
+}
