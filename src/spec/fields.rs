@@ -8,6 +8,7 @@ use super::shape::{field, required};
 pub fn example(fields: &[Field]) -> &'static str {
     let examples = [
         (DEFINITION, "{sources: …, identity: …, outputs: …}"),
+        (LIMITS, "{bytes: 100000}"),
         (KAFKA, "{brokers: \"localhost:9092\"}"),
         (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
         (SESSIONS, "{gap: 30 minutes}"),
@@ -24,6 +25,23 @@ pub fn example(fields: &[Field]) -> &'static str {
     known.map_or("{name: value}", |(_, example)| example)
 }
 
+/// Of `limits`.
+pub static LIMITS: &[Field] = &[
+    field(
+        "bytes",
+        Shape::Count,
+        "How many bytes it may make, at most 2000000. Default: 1048576.",
+        "100000",
+    ),
+    field(
+        "steps",
+        Shape::Count,
+        "How many steps it may take, each of some nanoseconds: characters that are looked at, and the \
+         like. Default: 100000000.",
+        "1000000",
+    ),
+];
+
 /// The whole file.
 pub static DEFINITION: &[Field] = &[
     field("name", Shape::Text, "The definition's name; the file's name unless given.", "retail"),
@@ -38,6 +56,12 @@ pub static DEFINITION: &[Field] = &[
         Shape::Duration,
         "The latency that the run's histogram is held against. Default: 200 ms.",
         "200 ms",
+    ),
+    field(
+        "limits",
+        Shape::Object(LIMITS),
+        "What a call of a function or operator may make and do for one row or person; beyond, it fails.",
+        "{bytes: 100000}",
     ),
     field(
         "kafka",

@@ -25,6 +25,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// So many that what some thousand rows make has room in one column.
+    pub const MOST_BYTES: u64 = 2_000_000;
+
     /// That what was made is within them, row by row.
     pub fn hold(&self, name: &str, made: &ColumnarValue) -> Result<()> {
         let ColumnarValue::Array(made) = made else {

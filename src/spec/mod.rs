@@ -24,7 +24,7 @@ mod ignored;
 mod instant;
 mod join;
 mod known;
-mod limits;
+pub mod limits;
 mod meeting;
 mod mistake;
 mod node;
@@ -67,6 +67,7 @@ pub use explain::explain;
 pub use reference::reference;
 pub use schema::schema;
 
+use limits::Limits;
 use plan::{Kafka, Plan};
 use read::{Context, Object};
 use sql::Dialect;
@@ -152,7 +153,8 @@ fn read_definition(
 fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Option<Plan> {
     let file = Object::read(context, "the definition", document, fields::DEFINITION)?;
     let time_zone = time_zone(context, &file);
-    context.dialect = Dialect::new(&time_zone);
+    let limits = limits(context, &file);
+    context.dialect = Dialect::new(&time_zone).with_limits(limits);
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = file.text(context, "name").map(|(name, _)| name);
     let target_latency = file.duration(context, "target_latency");
@@ -182,6 +184,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
     Some(Plan {
         name: name.or(stem).unwrap_or_default(),
         time_zone,
+        limits,
         target_latency: target_latency.unwrap_or(Duration::from_millis(200)),
         kafka,
         sources,
@@ -216,6 +219,29 @@ fn time_zone(context: &mut Context, file: &Object<'_>) -> Arc<str> {
         return Arc::from("UTC");
     }
     Arc::from(name)
+}
+
+fn limits(context: &mut Context, file: &Object<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(node) = file.get("limits") else { return limits };
+    let Some(object) = Object::read(context, "'limits'", node, fields::LIMITS) else {
+        return limits;
+    };
+    if let Some(bytes) = object.count(context, "bytes") {
+        limits.bytes = bytes.into();
+        if limits.bytes > Limits::MOST_BYTES {
+            let message = format!(
+                "'bytes' in 'limits' is {} at most: so many rows are evaluated at once that more has \
+                 no room",
+                Limits::MOST_BYTES
+            );
+            context.complain(object.place_of("bytes"), message);
+        }
+    }
+    if let Some(steps) = object.count(context, "steps") {
+        limits.steps = steps.into();
+    }
+    limits
 }
 
 fn kafka(context: &mut Context, file: &Object<'_>) -> Kafka {

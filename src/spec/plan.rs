@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 pub use super::calendar::Since;
 pub use super::window::Window;
 use crate::row::Datum;
+use crate::spec::limits::Limits;
 use crate::spec::sql::Expression;
 use crate::time::Micros;
 pub use crate::time::days::Unit;
@@ -21,6 +22,8 @@ pub struct Plan {
     /// What `date_trunc('day', …)` means: an IANA name.
     pub time_zone: Arc<str>,
     pub target_latency: Duration,
+    /// Of calls in expressions.
+    pub limits: Limits,
     pub kafka: Kafka,
     pub sources: Vec<Source>,
     /// Most trusted first.

@@ -145,6 +145,10 @@ impl Dialect {
         }
     }
 
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Dialect { limits, ..self }
+    }
+
     /// The names of the scalar functions, sorted, and what each is about.
     pub fn scalar_functions(&self) -> Vec<(&str, &'static str)> {
         let named = self.functions.iter().filter(|(name, function)| {

@@ -38,7 +38,8 @@ pub struct Term {
 /// first: else they would double with each that names another twice.
 pub fn terms(plan: &Plan, segment: usize) -> Result<Condition, SqlError> {
     let told = vec![false; plan.segments.len()];
-    Splitter { plan, dialect: Dialect::new(&plan.time_zone), told }.segment(segment)
+    let dialect = Dialect::new(&plan.time_zone).with_limits(plan.limits);
+    Splitter { plan, dialect, told }.segment(segment)
 }
 
 /// How a column from the third on is made.

@@ -19,7 +19,8 @@ const MOST_PARTS: usize = 1_000;
 
 /// Of a definition that has been found well.
 pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
-    let mut context = Context::new(Vec::new(), super::sql::Dialect::new(&plan.time_zone));
+    let dialect = super::sql::Dialect::new(&plan.time_zone).with_limits(plan.limits);
+    let mut context = Context::new(Vec::new(), dialect);
     let Some(file) = Object::read(&mut context, "the definition", document, fields::DEFINITION)
     else {
         return Vec::new();

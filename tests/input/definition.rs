@@ -46,6 +46,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         name: "test".into(),
         time_zone: "UTC".into(),
         target_latency: std::time::Duration::from_millis(200),
+        limits: selfsame::spec::limits::Limits::default(),
         kafka: Kafka::default(),
         sources,
         identifiers: vec![IdentifierType {
