@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, UInt64Array, new_null_array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use serde_json::Number;
 
 use super::found::plain;
-use crate::time::rfc3339;
+use super::moments;
+use crate::time::{in_years, rfc3339};
 
 /// A row's value in JSON; null where it is null, and where it is a number that is not finite. Numbers keep
 /// their digits, instants are RFC 3339, bytes that are no text are hexadecimal digits.
@@ -86,15 +87,15 @@ fn write_number(column: &ArrayRef, row: usize, json: &mut String) {
     json.push_str(&number.map_or("null".to_owned(), |number| number.to_string()));
 }
 
+/// In RFC 3339, but for what lies beyond the years that this can write.
 fn instant(column: &ArrayRef, row: usize) -> String {
-    let zone = match column.data_type() {
-        DataType::Timestamp(_, zone) => zone.clone(),
-        _ => None,
-    };
-    let micros = cast(&column.slice(row, 1), &DataType::Timestamp(TimeUnit::Microsecond, zone));
-    match micros {
-        Ok(micros) => rfc3339(micros.as_primitive::<TimestampMicrosecondType>().value(0)),
-        Err(_) => text(column, row),
+    let at = moments::instants(&column.slice(row, 1), "UTC").ok().and_then(|at| {
+        let at = at.as_primitive::<TimestampMicrosecondType>();
+        at.is_valid(0).then(|| at.value(0))
+    });
+    match at.filter(|at| in_years(*at)) {
+        Some(at) => rfc3339(at),
+        None => text(column, row),
     }
 }
 

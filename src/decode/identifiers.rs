@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::{cast, nullif};
+use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, Schema};
 use smallvec::SmallVec;
 
@@ -12,6 +12,7 @@ use super::evaluate::{Failures, evaluate};
 use super::placeholders::is_placeholder;
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::{IdentifierType, Placeholders, Plan};
+use crate::spec::texts;
 
 /// Adds to each row the identifiers of one type that one column holds (text, or lists of text).
 /// Rows on which the normalisation fails are returned with its message.
@@ -60,9 +61,7 @@ pub(super) fn settle(identifiers: &mut SmallVec<[Identifier; 3]>) {
 /// The values once normalised, null where they are no identifiers. A placeholder is none before it is
 /// normalised, whatever that would make of it, nor behind.
 fn normalise(identifier_type: &IdentifierType, values: &ArrayRef) -> (StringArray, Failures) {
-    let text = |column: &ArrayRef| {
-        cast(column, &DataType::Utf8).expect("identifiers are text").as_string::<i32>().clone()
-    };
+    let text = |column: &ArrayRef| texts(column).expect("identifiers are text");
     let ignores = identifier_type.placeholders == Placeholders::Ignore;
     let is_placeholder = |texts: &StringArray, row: usize| {
         ignores && texts.is_valid(row) && is_placeholder(texts.value(row))

@@ -345,6 +345,5 @@ fn set_aside(
 
 /// A column as text: what an id or a key is hashed by.
 pub(super) fn texts(column: &ArrayRef) -> StringArray {
-    let texts = cast(column, &DataType::Utf8).expect("an id or a key has a text");
-    texts.as_string::<i32>().clone()
+    crate::spec::texts(column).expect("an id or a key has a text")
 }

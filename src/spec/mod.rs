@@ -62,6 +62,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use aggregate::MOST_VALUES;
+pub use calendar::texts;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, suggest};
 pub use explain::explain;
 pub use reference::reference;

@@ -16,8 +16,10 @@ pub fn border(since: &Since, now: Micros) -> Micros {
     let first = match since.unit {
         Unit::Second => return now - now.rem_euclid(SECOND) + since.micros,
         Unit::Minute => return now - now.rem_euclid(MINUTE) + since.micros,
-        // Offsets of whole hours, as those of the generated zones are.
-        Unit::Hour => return now - now.rem_euclid(HOUR) + since.micros,
+        Unit::Hour => {
+            let shown = shown.and_utc().timestamp_micros();
+            return now - shown.rem_euclid(HOUR) + since.micros;
+        }
         Unit::Day => date,
         Unit::Week => date - Days::new(date.weekday().num_days_from_monday().into()),
         Unit::Month => day(date.year(), date.month()),

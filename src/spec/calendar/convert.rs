@@ -220,6 +220,17 @@ fn days(shown: &Instants) -> Result<arrow::array::Date32Array> {
     each::<_, Date32Type>(shown, |shown| day_in_the_years(shown.div_euclid(DAY)))
 }
 
+/// The texts of a column's values, as expressions write them.
+pub fn texts(column: &ArrayRef) -> Result<StringArray> {
+    let zone = match column.data_type() {
+        DataType::Timestamp(_, Some(zone)) => Zone::named(zone),
+        _ => Zone::named("UTC"),
+    };
+    let zone = zone.expect("columns have the definition's");
+    let texts = converted(column, &DataType::Utf8, zone, false)?;
+    Ok(texts.as_string::<i32>().clone())
+}
+
 /// In RFC 3339 with the offset by which the clocks show it, or in UTC where that has no such form.
 fn text(at: Micros, shown: Micros) -> String {
     let ahead = shown - at;

@@ -30,7 +30,7 @@ use datafusion_sql::sqlparser::ast::{
     Ident, ObjectName, visit_expressions_mut,
 };
 
-pub use convert::interval_of;
+pub use convert::{interval_of, texts};
 pub use fit::{fitted, meant};
 pub use function::timestamp;
 pub use length::multiplied;

@@ -7,7 +7,7 @@ use datafusion_common::Result;
 
 use super::function::{day_in_the_years, failed, in_the_years};
 use crate::time::zone::{Clock, Shown, Zone};
-use crate::time::{DAY, Micros, read_date, read_rfc3339};
+use crate::time::{DAY, Micros, in_years, read_date, read_rfc3339};
 
 /// The instant that a text names; without an offset or a zone of its own, by the zone's clocks.
 pub fn instant(text: &str, zone: &'static Zone) -> Result<Micros> {
@@ -22,7 +22,12 @@ pub fn instant(text: &str, zone: &'static Zone) -> Result<Micros> {
     let at = string_to_datetime(&Clock(zone), text);
     let at =
         at.map_err(|error| unreadable(text, "timestamp such as 2025-07-05T12:00:00Z", error))?;
-    in_the_years(at.timestamp_micros())
+    let at = at.timestamp_micros();
+    let beyond = "in UTC it lies outside of the years 1 to 9999";
+    if in_years(at) {
+        return Ok(at);
+    }
+    Err(unreadable(text, "timestamp such as 9999-12-31T00:00:00Z", beyond))
 }
 
 /// What clocks show, as a text says; of a text with an offset or a zone, the zone's.

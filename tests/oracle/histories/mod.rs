@@ -112,6 +112,9 @@ impl History {
         yaml.push_str(general.pick(&[
             "",
             "",
+            "time_zone: Australia/Lord_Howe\n",
+            "time_zone: Asia/Kathmandu\n",
+            "time_zone: America/Santiago\n",
             "time_zone: Europe/Berlin\n",
             "time_zone: ${SELFSAME_NEVER_SET:-Europe/Berlin}\n",
         ]));

@@ -47,6 +47,9 @@ const NUMBERS: [&str; 8] = ["0", "0.1", "0.2", "0.3", "-0.1", "1e15", "-2.5e-7",
 const DECIMALS: [&str; 7] = ["1", "2.50", "0.10", "-1.25", "\"3.30\"", "1e2", "9999999999.99"];
 const EXTRAS: [&str; 6] = ["{\"a\": [1, null]}", "\"a\"", "7", "[ ]", "true", "{\"b\":{}}"];
 const DAYS: [&str; 3] = ["\"2025-07-03\"", "\"2025-07-04\"", "\"2025-07-05\""];
+/// What stands for what has no end, and no beginning.
+const ENDS: [&str; 3] =
+    ["\"9999-12-31T23:59:59.999999Z\"", "253402214400000", "\"0001-01-01T00:00:00Z\""];
 /// Relative to the start or to the tick's reading.
 const OFFSETS: [Micros; 14] = [
     0,
@@ -214,7 +217,7 @@ fn payload(
             }
             _ if *flaw == Flaw::WrongType && choices.one_in(3) => Some("{\"a\":[1]}".to_owned()),
             _ if *flaw == Flaw::OutOfRange && out_of_range(*of).is_some() => {
-                out_of_range(*of).map(str::to_owned)
+                out_of_range(*of).map(|values| choices.pick(values).to_owned())
             }
             EXTRA => Some(choices.pick(&EXTRAS).to_owned()),
             _ => value(choices, *of),
@@ -226,15 +229,21 @@ fn payload(
 }
 
 /// What a type has no room for, or what there is not.
-fn out_of_range(of: Of) -> Option<&'static str> {
-    match of {
-        Of::Integer => Some("1e30"),
-        Of::Number => Some("1e999"),
-        Of::Decimal => Some("12345678901.5"),
-        Of::Date => Some("\"2025-02-30\""),
-        Of::Timestamp => Some("9e18"),
-        _ => None,
-    }
+fn out_of_range(of: Of) -> Option<&'static [&'static str]> {
+    Some(match of {
+        Of::Integer => &["1e30"],
+        Of::Number => &["1e999"],
+        Of::Decimal => &["12345678901.5"],
+        Of::Date => &["\"2025-02-30\"", "\"0000-12-31\""],
+        Of::Timestamp => &[
+            "9e18",
+            "-62135596800001",
+            "\"9999-12-31T23:59:59-12:00\"",
+            "\"0000-01-01T00:00:00+14:00\"",
+            "\"2025-02-30T00:00:00Z\"",
+        ],
+        _ => return None,
+    })
 }
 
 /// The header of a CSV source's files: its columns and another one.
@@ -306,6 +315,7 @@ fn value(choices: &mut Choices, of: Of) -> Option<String> {
         Of::Decimal => choices.pick(&DECIMALS).to_owned(),
         Of::Boolean => choices.pick(&["true", "false"]).to_owned(),
         Of::Date => choices.pick(&DAYS).to_owned(),
+        Of::Timestamp if choices.one_in(16) => choices.pick(&ENDS).to_owned(),
         Of::Timestamp => {
             let time = START + OFFSETS[choices.below(OFFSETS.len())];
             instant(choices, time)
