@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use broker::brokers;
 use broker::client::{
-    Message, Reader, add_partitions, delete_topic, make_topic, produce, set, unique,
+    Message, Reader, add_partitions, delete_before, delete_topic, make_topic, produce, set, unique,
 };
 use program::{Running, State, records, selfsame};
 use rdkafka::mocking::MockCluster;
@@ -151,6 +151,35 @@ fn a_topic_that_is_deleted_ends_the_run() {
         complaint.contains(&format!("topic {topic} was deleted while it was read")),
         "{complaint}"
     );
+}
+
+#[test]
+fn what_retention_deletes_before_it_is_read_is_told_and_nothing_is_read_twice() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let topic = unique("short");
+    make_topic(&topic, 1, &[]);
+    define(path, brokers(), &topic, "");
+    send(&topic, 0, &["early"; 5]);
+    let mut running = Running::start(path, &["run", "shop.yaml"]);
+    running.until("it is read", |_| counted(path) == expected(&[("early", 5)]));
+    running.signal("STOP");
+    // What the broker had sent already is one batch at most: the first.
+    send(&topic, 0, &["sent"]);
+    std::thread::sleep(Duration::from_secs(2));
+    send(&topic, 0, &["deleted"; 20]);
+    delete_before(&topic, 0, 26);
+    send(&topic, 0, &["late"; 3]);
+    running.signal("CONT");
+    running.until("what is left is read", |_| counted(path).get("late") == Some(&3));
+    assert_eq!(counted(path).get("early"), Some(&5));
+    assert_eq!(counted(path).get("deleted"), None);
+    let told = "to 25 were deleted before they were read (retention)";
+    running.until("it is told", |running| running.err().contains(told));
+    send(&topic, 0, &["late"]);
+    running.until("it is read on", |_| counted(path).get("late") == Some(&4));
+    running.signal("INT");
+    running.end().well();
 }
 
 /// Customers and their devices, to topics.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -269,24 +269,32 @@ impl TopicReader {
         output: &str,
         take: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(), ChangelogError> {
+        let mut heard = Instant::now();
         while !self.open.borrow().is_empty() {
-            self.read(output, Duration::from_millis(100), take)?;
+            if self.read(output, Duration::from_millis(100), take)? {
+                heard = Instant::now();
+            } else if heard.elapsed() > PATIENCE {
+                return Err(self.failed("no broker answers any more".to_owned()));
+            }
         }
         Ok(())
     }
 
-    /// Reads a record if one comes in time.
+    /// Reads a record if one comes in time; says whether anything came. A broker that is away may come
+    /// back.
     pub(super) fn read(
         &self,
         output: &str,
         patience: Duration,
         take: &mut dyn FnMut(Entry<'_>),
-    ) -> Result<(), ChangelogError> {
+    ) -> Result<bool, ChangelogError> {
+        let is_away = |error: &KafkaError| error.rdkafka_error_code().is_some_and(brokers::is_away);
         let message = match self.consumer.poll(patience) {
-            None => return Ok(()),
+            None => return Ok(false),
+            Some(Err(error)) if is_away(&error) => return Ok(false),
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.open.borrow_mut().remove(&partition);
-                return Ok(());
+                return Ok(true);
             }
             Some(message) => message.map_err(|error| self.failed(error.to_string()))?,
         };
@@ -300,7 +308,7 @@ impl TopicReader {
             value: message.payload().and_then(|payload| std::str::from_utf8(payload).ok()),
             merged_into: merged_into.map(String::from_utf8_lossy),
         });
-        Ok(())
+        Ok(true)
     }
 
     fn failed(&self, message: String) -> ChangelogError {

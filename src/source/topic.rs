@@ -312,3 +312,27 @@ fn is_gone(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(code, Some(UnknownTopic | UnknownPartition | UnknownTopicOrPartition))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_partition_has_one_owner_and_keeps_it_however_many_are_added(
+            workers in 1usize..9, place in 0usize..5, few in 0i32..40, added in 0i32..40,
+        ) {
+            let mut owned = Vec::new();
+            for worker in 0..workers {
+                let owner = Owner { worker, workers, place };
+                let all: Vec<i32> = owner.owned(few + added).collect();
+                let before = all.iter().copied().filter(|number| *number < few);
+                prop_assert_eq!(owner.owned(few).collect::<Vec<_>>(), before.collect::<Vec<_>>());
+                owned.extend(all);
+            }
+            owned.sort_unstable();
+            prop_assert_eq!(owned, (0..few + added).collect::<Vec<_>>());
+        }
+    }
+}

@@ -81,6 +81,14 @@ fn wait_until_known(name: &str, holds: impl Fn(usize) -> bool) {
     }
 }
 
+/// Deletes what a partition holds before an offset.
+pub fn delete_before(topic: &str, partition: i32, offset: i64) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    drop(wait_for(admin().delete_records(&list, &options)).expect("the broker answers"));
+}
+
 /// Changes a topic's setting.
 pub fn set(topic: &str, name: &str, value: &str) {
     let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
