@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion_common::tree_node::{Transformed, TreeNode};
-use datafusion_common::{DFSchema, Result, ScalarValue};
+use datafusion_common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 
-use super::convert::{self, INTERVAL, in_whole_days, is_of_calendar, led_to};
+use super::super::instant::is_comparison;
+use super::convert::{self, INTERVAL, in_whole_days, interval_of, is_of_calendar, led_to};
 use super::function::{Function, Told, is_instant, is_local, timestamp};
 use super::{moved, series, unix};
 use crate::time::zone::Zone;
@@ -87,6 +88,15 @@ impl Fit<'_> {
                 op: op @ (Operator::Plus | Operator::Minus),
                 right,
             }) => self.sum(*left, op, *right),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
+                of_one_length(&left, &right)?;
+                Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::Between(between) => {
+                of_one_length(&between.expr, &between.low)?;
+                of_one_length(&between.expr, &between.high)?;
+                Ok(Transformed::no(Expr::Between(between)))
+            }
             Expr::Negative(inner) if self.is_interval(&inner) => {
                 Ok(Transformed::yes(self.in_whole_days(Expr::Negative(inner))))
             }
@@ -177,6 +187,23 @@ impl Fit<'_> {
         let is_one = |of: &DataType| is_instant(of) || is_local(of) || *of == DataType::Date32;
         of.get_type(self.schema).is_ok_and(|of| is_one(&of))
     }
+}
+
+/// What lies between two instants is so many days, hours and less: none of them tells how many months.
+fn of_one_length(one: &Expr, other: &Expr) -> Result<()> {
+    let months = |of: &Expr| match of {
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.months != 0,
+        _ => false,
+    };
+    if (months(one) && interval_of(other).is_some())
+        || (months(other) && interval_of(one).is_some())
+    {
+        return plan_err!(
+            "an interval of months or years has no fixed length to compare with: say it in days, or move \
+             the earlier of the two, as in born + interval '18 years' <= at"
+        );
+    }
+    Ok(())
 }
 
 /// A sum that leads beyond the years is null to `try_cast`: so are the instants at which a condition turns,

@@ -162,6 +162,8 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
         ("at at time zone 'Mars/Olympus'", "no time zone"),
         ("from_unixtime(1, 'Asia/Tokyo')", "at time zone"),
         ("cast(5 as timestamp)", "to_timestamp_millis"),
+        ("at - timestamp '2000-01-01' > interval '18 years'", "born + interval"),
+        ("at - timestamp '2000-01-01' between interval '1 day' and interval '1 month'", "born"),
         ("to_char(at, '%Q')", "'%Q'"),
         ("generate_series(at, at, interval '0 days') is not null", "leads nowhere"),
     ] {
