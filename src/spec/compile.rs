@@ -17,7 +17,8 @@ use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion_expr::{BinaryExpr, ColumnarValue, Expr, Operator};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
-use datafusion_physical_expr::expressions::{self, LikeExpr, NegativeExpr};
+use datafusion_physical_expr::expressions::{self, Column, LikeExpr, NegativeExpr};
+use datafusion_physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr, create_physical_expr};
 
 use super::arithmetic;
@@ -211,17 +212,18 @@ fn one_value(value: ColumnarValue) -> Result<ScalarValue> {
 /// Fails where a type that no kernel takes makes it fail whatever the row: with no row at all, and with one
 /// that is null throughout.
 fn fails_anyway(physical: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<()> {
-    let none = RecordBatch::new_empty(Arc::clone(schema));
-    let nulls = || {
-        let columns = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1));
-        RecordBatch::try_new_with_options(
-            Arc::clone(schema),
-            columns.collect(),
-            &arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
-        )
-    };
+    let mut used: Vec<usize> = collect_columns(physical).iter().map(Column::index).collect();
+    used.sort_unstable();
+    let schema = Arc::new(schema.project(&used)?);
+    let physical = reassign_expr_columns(Arc::clone(physical), &schema)?;
+    let none = RecordBatch::new_empty(Arc::clone(&schema));
     let Err(_) = caught(|| physical.evaluate(&none)) else { return Ok(()) };
-    let nulls = nulls()?;
+    let columns = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1));
+    let nulls = RecordBatch::try_new_with_options(
+        Arc::clone(&schema),
+        columns.collect(),
+        &arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
+    )?;
     caught(|| physical.evaluate(&nulls)).map(|_| ())
 }
 
