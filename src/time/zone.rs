@@ -55,8 +55,13 @@ impl Zone {
             return Some(zone);
         }
         let found = DATABASE.get(name).ok()?;
+        // Letters may be small or large: a zone is kept by the name that the database has for it.
+        let name = found.iana_name()?;
+        if let Some(zone) = zones.get(name) {
+            return Some(zone);
+        }
         // A zone is never given back: there are some hundreds, and every expression names one.
-        let zone: &'static Zone = Box::leak(Box::new(Zone::read(found.iana_name()?, &found)));
+        let zone: &'static Zone = Box::leak(Box::new(Zone::read(name, &found)));
         zones.insert(name.to_owned(), zone);
         Some(zone)
     }

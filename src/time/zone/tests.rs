@@ -43,6 +43,7 @@ fn clocks_show_and_mean_what_python_says() {
 fn every_zone_repeats_itself_and_is_cut_where_no_clock_changes() {
     for name in Zone::names() {
         let zone = Zone::named(&name).expect("it is listed");
+        assert_eq!(zone.name(), name);
         assert!(zone.ends.is_sorted(), "{name}");
         let near = |border: Micros| {
             zone.periods.iter().any(|period| period.from.abs_diff(border) < 3 * DAY as u64)
