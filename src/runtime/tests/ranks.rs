@@ -44,7 +44,7 @@ attributes:
     let devices: Vec<String> = (0..SCORED.len()).map(|number| format!("d{number}")).collect();
     let mut rows: Vec<_> =
         devices.iter().zip(SCORED).map(|(device, (price, _))| of(1, device, price)).collect();
-    rows.push(("web", json!({"device": "none", "at": "2025-07-05T00:01:00Z"})));
+    rows.push(("web", json!({"device": "unpriced", "at": "2025-07-05T00:01:00Z"})));
     let known = run(&definition, &[("2025-07-05T01:00:00Z", &rows)]).remove(0);
     assert_eq!(known.len(), SCORED.len() + 1);
     for person in known {
