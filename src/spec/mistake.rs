@@ -106,6 +106,11 @@ impl SqlError {
 impl From<DataFusionError> for SqlError {
     fn from(error: DataFusionError) -> Self {
         let message = error.strip_backtrace();
+        let wrong = ["egular expression did not compile", "regex parse error"];
+        if wrong.iter().any(|words| message.contains(words)) {
+            let why = message.lines().find_map(|line| line.trim().strip_prefix("error: "));
+            return SqlError::new(format!("no regular expression: {}", why.unwrap_or("too large")));
+        }
         let mut message = message.lines().next().unwrap_or_default();
         let known = [
             "Error during planning: ",
