@@ -46,9 +46,9 @@ pub fn read_rfc3339(text: &str) -> Result<Micros, NoInstant> {
         if count == 0 {
             return Err(NoInstant::Shape);
         }
-        for place in 0..6 {
-            let digit = if place < count { digits[place] - b'0' } else { 0 };
-            micros = micros * 10 + Micros::from(digit);
+        let zeros = std::iter::repeat(&b'0');
+        for digit in digits[..count].iter().chain(zeros).take(6) {
+            micros = micros * 10 + Micros::from(digit - b'0');
         }
         rest = &digits[count..];
     }

@@ -202,7 +202,7 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
                         &call.texts(0)?,
                         call,
                         plain,
-                        |text, format| read::formatted_day(text, format),
+                        read::formatted_day,
                     )?)
                 }
                 DataType::Int64 => {

@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::time::{FIRST, HOUR, LAST, in_years};
 
-/// Lines of the table that Python made: zone, instant, what is shown, and what is read where that is.
-fn table() -> Vec<(&'static Zone, Micros, Shown, Option<Micros>, Option<Micros>)> {
+/// A zone, an instant, what is shown, when its day begins, and when that is shown first.
+type Line = (&'static Zone, Micros, Shown, Option<Micros>, Option<Micros>);
+
+/// The table that Python made.
+fn table() -> Vec<Line> {
     let text = include_str!("../../../tests/clocks/clocks.tsv");
     let micros = |text: &str| {
         let format = "%Y-%m-%dT%H:%M:%S%.f";
