@@ -4,7 +4,7 @@
 mod program;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,11 +22,21 @@ fn retail() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the definition in a folder of its own, so that its outputs lie there; returns the summary.
-fn run(folder: &Path, name: &str, arguments: &[&str]) -> String {
+/// A folder in it with the definition and the history, for outputs of its own.
+fn place(folder: &Path, name: &str) -> PathBuf {
     let own = folder.join(name);
-    std::fs::create_dir(&own).expect("room on the disk");
-    selfsame(&own, &[&["run", "../retail.yaml", "--until-end"], arguments].concat()).well()
+    if !own.exists() {
+        std::fs::create_dir(&own).expect("room on the disk");
+        std::fs::copy(folder.join("retail.yaml"), own.join("retail.yaml")).expect("room");
+        std::os::unix::fs::symlink("../data", own.join("data")).expect("room on the disk");
+    }
+    own
+}
+
+/// Runs the definition in a folder of its own; returns the summary.
+fn run(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let own = place(folder, name);
+    selfsame(&own, &[&["run", "retail.yaml", "--until-end"], arguments].concat()).well()
 }
 
 /// Processes that are to meet, with their hosts file in the folder.
@@ -37,10 +47,9 @@ fn hosts(folder: &Path, processes: usize) -> Vec<String> {
 }
 
 fn process(folder: &Path, process: usize, arguments: &[&str]) -> Running {
-    let own = folder.join(format!("process-{process}"));
-    std::fs::create_dir_all(&own).expect("room on the disk");
+    let own = place(folder, &format!("process-{process}"));
     let process = process.to_string();
-    let run = ["run", "../retail.yaml", "--hosts", "../hosts", "--process", &process];
+    let run = ["run", "retail.yaml", "--hosts", "../hosts", "--process", &process];
     Running::start(&own, &[&run[..], arguments].concat())
 }
 

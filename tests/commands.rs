@@ -30,6 +30,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 const SPEC: &str = "dataflows/retail/retail.yaml";
+/// Where its outputs lie: beside it, wherever it is run from.
+const OUT: &str = "dataflows/retail/out";
 const RUN: [&str; 5] = ["run", SPEC, "--clock", "event", "--until-end"];
 
 /// The sample, run to its end.
@@ -51,7 +53,7 @@ fn a_run_ends_with_a_summary_that_says_what_its_outputs_hold() {
     let text = selfsame(folder.path(), &run).well();
     let json = std::fs::read_to_string(folder.path().join("summary.json")).expect("asked for");
     let summary: Value = serde_json::from_str(&json).expect("JSON");
-    let records = records_in(&folder.path().join("out"));
+    let records = records_in(&folder.path().join(OUT));
     let state = State::of(records.clone());
 
     assert_eq!(summary["people"], state.count("profiles"));
@@ -102,7 +104,7 @@ fn a_run_ends_with_a_summary_that_says_what_its_outputs_hold() {
 fn a_person_is_found_by_id_by_identifier_and_by_a_bare_value() {
     let (folder, _) = ran();
     let get = |id: &str| selfsame(folder.path(), &["get", id]);
-    let records = records_in(&folder.path().join("out"));
+    let records = records_in(&folder.path().join(OUT));
     let state = State::of(records.clone());
     let ((_, person), profile) = state
         .values
@@ -178,16 +180,48 @@ fn outputs_are_found_by_what_they_publish_whatever_their_names() {
         let profile: Value = serde_json::from_str(&profile).expect("JSON");
         assert_eq!(profile["attributes"], serde_json::json!({"name": name, "rows": 1}));
     }
-    let report = selfsame(path, &["report"]).well();
+    // The definition that was last run from here is the one that is meant.
+    assert_eq!(selfsame(path, &["report"]).well(), report);
+    let report = selfsame(path, &["report", "--out", "out"]).well();
     assert!(report.starts_with("No output holds conflicts") && report.contains("--spec"));
     std::fs::write(path.join("out/conflicts.ndjson"), "").expect("room on the disk");
-    assert_eq!(selfsame(path, &["report"]).well(), "0 conflicts\n");
+    assert_eq!(selfsame(path, &["report", "--out", "out"]).well(), "0 conflicts\n");
+}
+
+/// Whatever folder a definition is run from, its files lie where it says.
+#[test]
+fn paths_mean_the_same_wherever_a_run_is_started() {
+    let folder = sample();
+    let inside = folder.path().join("dataflows/retail");
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let absolute = inside.join("retail.yaml");
+    let from = [
+        (folder.path(), SPEC),
+        (&inside, "retail.yaml"),
+        (&inside.join("data"), "../retail.yaml"),
+        (elsewhere.path(), absolute.to_str().expect("UTF-8")),
+    ];
+    let mut states = Vec::new();
+    for (working, definition) in from {
+        let _ = std::fs::remove_dir_all(inside.join("out"));
+        selfsame(working, &["run", definition, "--clock", "event", "--until-end"]).well();
+        let state = State::of(records_in(&inside.join("out")));
+        states.push(State { rejects: Vec::new(), ..state });
+        // What was run from here is what is asked.
+        let found = selfsame(working, &["get", "klara.huber.0@example.com"]).well();
+        assert!(found.contains("klara.huber.0@example.com"), "{found}");
+    }
+    assert!(states[0].count("profiles") > 100);
+    assert!(states.iter().all(|state| *state == states[0]));
+    assert!(!inside.join("data/out").exists() && !folder.path().join("out").exists());
+    assert_eq!(std::fs::read_dir(elsewhere.path()).expect("a folder").count(), 0);
 }
 
 #[test]
 fn the_last_records_of_an_output_are_printed_as_they_lie_in_the_file() {
     let (folder, _) = ran();
-    let text = std::fs::read_to_string(folder.path().join("out/segments.ndjson")).expect("a file");
+    let text =
+        std::fs::read_to_string(folder.path().join(OUT).join("segments.ndjson")).expect("a file");
     let lines: Vec<&str> = text.lines().collect();
     for (number, wanted) in [("1", 1), ("7", 7), ("0", 0), ("100000", lines.len())] {
         let tail = selfsame(folder.path(), &["tail", "segments", "-n", number]).well();
@@ -207,7 +241,7 @@ fn a_followed_output_is_printed_as_it_grows() {
     let mut tail = Running::start(folder.path(), &["tail", "profiles", "-n", "2", "--follow"]);
     tail.until("the last two", |tail| tail.out().lines().count() == 2);
     let line = r#"{"output":"profiles","key":"p_x","value":null,"merged_into":"p_y"}"#;
-    append(&folder.path().join("out/profiles.ndjson"), &format!("{line}\n"));
+    append(&folder.path().join(OUT).join("profiles.ndjson"), &format!("{line}\n"));
     tail.until("the new one", |tail| tail.out().lines().last() == Some(line));
 }
 
@@ -227,11 +261,11 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
         .collect();
 
     let mut running = Running::start(path, &[&run[..], &["--follow"]].concat());
-    let known = |path: &Path| State::of(records(&path.join("out/identities.ndjson")));
+    let known = |path: &Path| State::of(records(&path.join(OUT).join("identities.ndjson")));
     let is_there = |state: &State, key: &str| {
         state.values.contains_key(&("identities".to_owned(), format!("anonymous_id:{key}")))
     };
-    running.until("it runs", |_| path.join("out/identities.ndjson").exists());
+    running.until("it runs", |_| path.join(OUT).join("identities.ndjson").exists());
     append(&web, &more[..more.len() / 2]);
     append(&web, &more[more.len() / 2..]);
     running.until("the last row has come through", |_| is_there(&known(path), "new-499"));
@@ -268,7 +302,7 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
     };
     assert_eq!(ended(), [Value::from("stopped"), "SIGINT".into()], "it had no end of its own");
 
-    let followed = State::of(records_in(&path.join("out")));
+    let followed = State::of(records_in(&path.join(OUT)));
     let counts = || {
         let json = std::fs::read_to_string(path.join("summary.json")).expect("asked for");
         let summary: Value = serde_json::from_str(&json).expect("JSON");
@@ -277,7 +311,7 @@ fn what_is_appended_to_files_is_followed_until_a_signal_and_all_of_it_is_sent() 
     let counted = counts();
     selfsame(path, &[&run[..], &["--until-end"]].concat()).well();
     assert_eq!(ended(), [Value::from("reached"), Value::Null]);
-    let at_once = State::of(records_in(&path.join("out")));
+    let at_once = State::of(records_in(&path.join(OUT)));
     followed.must_be(&at_once, "as if all had been there from the start");
     assert_eq!(counted, counts(), "whatever came together in a tick");
 }
@@ -398,6 +432,10 @@ fn what_is_not_there_is_named_before_anything_starts() {
         "{all}"
     );
     assert!(all.contains("source products: no file matches"), "{all}");
-    assert!(!path.join("out").exists(), "nothing was begun");
-    assert!(complaint(&["get", "x"]).contains("'out'"));
+    assert!(!path.join(OUT).exists(), "nothing was begun");
+    assert!(complaint(&["get", "x"]).contains(&format!("'{OUT}/identities.ndjson'")));
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    assert!(selfsame(elsewhere.path(), &["get", "x"]).badly().contains("'out'"));
+    let why = selfsame(elsewhere.path(), &["why", "x"]).badly();
+    assert!(why.contains("no definition was run from this folder"), "{why}");
 }

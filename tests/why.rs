@@ -5,7 +5,7 @@
 //! two customers used, a family's e-mail address, two who share a kiosk and whom someone parted, a
 //! customer whose record was corrected; and a table of decisions without times.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use selfsame::runtime::Clock;
@@ -21,10 +21,31 @@ fn person(identifier: &str) -> String {
     selfsame::row::IdentifierHash::of(kind, value).person_id()
 }
 
+fn given() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why")
+}
+
+/// A folder of its own with all that, for a run that leaves outputs beside its definition.
+fn shop() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(given()).expect("a folder") {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().expect("a name");
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(name)).expect("copied");
+        }
+    }
+    folder
+}
+
 fn selfsame(arguments: &[&str]) -> Output {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why");
+    selfsame_in(&given(), arguments)
+}
+
+fn selfsame_in(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));
     command.args(arguments).current_dir(folder).env("SELFSAME_LOG", "warn");
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.output().expect("the command starts")
 }
 
@@ -549,16 +570,11 @@ fn who_is_not_known_is_told_with_what_is_near() {
 /// The answer must be what the engine says of everyone in its outputs.
 #[test]
 fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
-    let out = tempfile::tempdir().expect("a folder");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why");
-    let spec = folder.join("shop.yaml");
-    let run = Command::new(env!("CARGO_BIN_EXE_selfsame"))
-        .args(["run", spec.to_str().expect("a path"), "--clock", NOW, "--until-end"])
-        .current_dir(out.path())
-        .output()
-        .expect("the command starts");
+    let folder = shop();
+    let spec = folder.path().join("shop.yaml");
+    let run = selfsame_in(folder.path(), &["run", "shop.yaml", "--clock", NOW, "--until-end"]);
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    let lines = std::fs::read_to_string(out.path().join("out/profiles.ndjson")).expect("text");
+    let lines = std::fs::read_to_string(folder.path().join("out/profiles.ndjson")).expect("text");
     let mut profiles = std::collections::BTreeMap::new();
     for line in lines.lines() {
         let record: Value = serde_json::from_str(line).expect("JSON");
@@ -601,19 +617,9 @@ fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
 /// A run's outputs, and then a purchase that it has not read.
 #[test]
 fn beside_the_answer_stands_what_the_outputs_say() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why");
-    for entry in std::fs::read_dir(given).expect("a folder") {
-        let path = entry.expect("a file").path();
-        let name = path.file_name().expect("a name");
-        if path.is_file() {
-            std::fs::copy(&path, folder.path().join(name)).expect("copied");
-        }
-    }
+    let folder = shop();
     let selfsame = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));
-        command.args(arguments).current_dir(&folder).env("SELFSAME_LOG", "warn");
-        let output = command.output().expect("the command starts");
+        let output = selfsame_in(folder.path(), arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text")
     };

@@ -407,7 +407,7 @@ pub static OUTPUT: &[Field] = &[
     field(
         "files",
         Shape::Text,
-        "A file to write, NDJSON, relative to the working folder.",
+        "A file to write, NDJSON, relative to the definition's folder.",
         "out/profiles.ndjson",
     ),
     field(

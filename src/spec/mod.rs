@@ -167,7 +167,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
     let decisions = identity::decisions(context, &file, &sources);
     let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
     let segments = segments::read(context, &file, &mut attributes);
-    let outputs = outputs::read(context, &file, &sources, &attributes);
+    let outputs = outputs::read(context, &file, folder, &sources, &attributes);
     let presence = match outputs.iter().any(|output| output.publish == plan::Publish::Conflicts) {
         true => outputs::presence(&mut sources, &mut attributes),
         false => Vec::new(),

@@ -1,6 +1,6 @@
 //! Outputs: what is published, and where to.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -15,6 +15,7 @@ use super::read::{Context, Object};
 pub fn read(
     context: &mut Context,
     file: &Object<'_>,
+    folder: &Path,
     sources: &[Source],
     attributes: &Attributes,
 ) -> Vec<Output> {
@@ -23,7 +24,9 @@ pub fn read(
     for (key, node) in entries {
         let what = format!("output '{}'", key.name);
         let Some(object) = Object::read(context, what, node, fields::OUTPUT) else { continue };
-        let Some(output) = output(context, &key.name, &object, attributes) else { continue };
+        let Some(output) = output(context, &key.name, &object, folder, attributes) else {
+            continue;
+        };
         if let Some(other) = outputs.iter().find(|other| other.target == output.target) {
             let message = format!(
                 "{} goes where output '{}' goes already ({}): each has a place of its own",
@@ -55,6 +58,7 @@ fn output(
     context: &mut Context,
     name: &str,
     object: &Object<'_>,
+    folder: &Path,
     attributes: &Attributes,
 ) -> Option<Output> {
     let named = |name: &str| Publish::ALL.into_iter().find(|published| published.name() == name);
@@ -81,7 +85,7 @@ fn output(
             publish
         }
     };
-    let target = target(context, object);
+    let target = target(context, object, folder);
     for only in ["where", "attributes"] {
         if publish != Publish::Profiles && object.get(only).is_some() {
             let message = format!("'{only}' is for profiles, not for {}", object.what);
@@ -115,7 +119,7 @@ fn output(
     Some(Output { name: name.to_owned(), publish, target: target?, condition, attributes: chosen })
 }
 
-fn target(context: &mut Context, object: &Object<'_>) -> Option<Target> {
+fn target(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Target> {
     match (object.get("kafka"), object.get("files")) {
         (Some(node), None) => {
             let what = format!("'kafka' of {}", object.what);
@@ -132,7 +136,7 @@ fn target(context: &mut Context, object: &Object<'_>) -> Option<Target> {
             }
             // `./out` is `out`, so that two ways to write one place are found.
             let path = Path::new(&path).components().filter(|part| *part != Component::CurDir);
-            Some(Target::File { path: path.collect() })
+            Some(Target::File { path: folder.join(path.collect::<PathBuf>()) })
         }
         (both, _) => {
             let count = if both.is_some() { "two places to go" } else { "no place to go" };

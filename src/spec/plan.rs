@@ -472,10 +472,20 @@ pub enum Target {
     Kafka {
         topic: String,
     },
-    /// Relative to the working folder unless absolute. NDJSON.
+    /// Relative to the definition file's folder unless absolute (already joined here). NDJSON.
     File {
         path: std::path::PathBuf,
     },
+}
+
+impl Target {
+    /// The path, if it is a file.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match self {
+            Target::File { path } => Some(path),
+            Target::Kafka { .. } => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Target {

@@ -43,9 +43,9 @@ pub struct WhyArgs {
     /// Where does the value of this attribute come from?
     #[arg(long, value_name = "NAME")]
     attribute: Option<String>,
-    /// The definition file
+    /// The definition file [default: the one that was last run from this folder]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
-    pub spec: PathBuf,
+    pub spec: Option<PathBuf>,
     /// What now() is: as in `selfsame run`
     #[arg(long, default_value = "wall")]
     pub clock: Clock,

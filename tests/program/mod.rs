@@ -66,6 +66,8 @@ impl Running {
     ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_selfsame"))
             .args(arguments)
+            // Where the program remembers what was run: not in the home of whoever runs the tests.
+            .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
