@@ -120,12 +120,13 @@ struct RunArgs {
 
 #[derive(Args)]
 struct WhereArgs {
-    /// Read the outputs that this definition names
+    /// Read the outputs that this definition names [default: the definition that was last run from
+    /// this folder]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// Read the *.ndjson files in this folder
-    #[arg(long, default_value = "out", value_name = "DIR", conflicts_with = "spec")]
-    out: PathBuf,
+    /// Read the *.ndjson files in this folder [default: `out`, where no definition was run from here]
+    #[arg(long, value_name = "DIR", conflicts_with = "spec")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -239,7 +240,13 @@ fn run(args: RunArgs) -> Outcome {
             (false, false) => Progress::Logged,
         },
         from_start: args.from_start,
+        reads: [("the definition", Some(&args.spec)), ("the hosts file", args.hosts.as_ref())]
+            .into_iter()
+            .filter_map(|(what, path)| Some((what, path?.clone())))
+            .collect(),
+        summary: args.summary.clone(),
     };
+    serve::remember_run(&args.spec);
     let Ended { end, report } = runtime::run(Arc::clone(&plan), &options)?;
     if let Some(report) = report {
         if let Some(path) = &args.summary {
@@ -301,7 +308,10 @@ fn get(args: &GetArgs) -> Outcome {
 }
 
 fn explain(args: &WhyArgs) -> Outcome {
-    let answer = why::why(spec::load(&args.spec)?, args.clock, &args.id, &args.question())?;
+    let spec = args.spec.clone().or_else(serve::last_run).ok_or(
+        "no definition was run from this folder: name the one that is meant with --spec FILE",
+    )?;
+    let answer = why::why(spec::load(&spec)?, args.clock, &args.id, &args.question())?;
     match args.json {
         true => print(&format!("{}\n", serde_json::to_string_pretty(&answer)?)),
         false => print(&answer.to_string()),
@@ -319,14 +329,18 @@ fn report(args: &ReportArgs) -> Outcome {
     print(&serve::report(&outputs(&args.from)?.1, args.examples)?)
 }
 
-/// Outputs that are read back, with the definition that has them, where one is given.
+/// Outputs that are read back, with the definition that has them, where there is one.
 type Outputs = (Option<Plan>, Vec<serve::Changelog>);
 
 fn outputs(from: &WhereArgs) -> Result<Outputs, Box<dyn std::error::Error>> {
-    let plan = from.spec.as_ref().map(|spec| spec::load(spec)).transpose()?;
+    if let Some(out) = &from.out {
+        return Ok((None, serve::changelogs_in(out)?));
+    }
+    let spec = from.spec.clone().or_else(serve::last_run);
+    let plan = spec.map(|spec| spec::load(&spec)).transpose()?;
     let changelogs = match &plan {
         Some(plan) => serve::changelogs_of(plan),
-        None => serve::changelogs_in(&from.out)?,
+        None => serve::changelogs_in(Path::new("out"))?,
     };
     Ok((plan, changelogs))
 }

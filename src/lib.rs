@@ -10,6 +10,7 @@ pub mod generate;
 pub mod held;
 pub mod identity;
 pub mod metrics;
+pub mod place;
 pub mod profile;
 pub mod queue;
 pub mod row;

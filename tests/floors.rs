@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 13] = [
-    "time", "metrics", "row", "columns", "console", "queue", "wait", "few", "held", "table",
-    "seats", "batch", "flow",
+const GROUND: [&str; 14] = [
+    "time", "place", "metrics", "row", "columns", "console", "queue", "wait", "few", "held",
+    "table", "seats", "batch", "flow",
 ];
 
 /// In the order in which a record walks, then what runs and feeds it all.

@@ -1,5 +1,6 @@
 //! Workers, processes, clock, start and stop.
 
+mod apart;
 mod beginnings;
 mod dataflow;
 mod foresee;

@@ -5,6 +5,7 @@
 //! is, and the connections break when the process ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
@@ -17,6 +18,7 @@ use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::Clock;
+use super::apart;
 use super::beginnings::Beginnings;
 use super::processes::{self, Watch};
 use super::progress::{Amounts, Progress, tell};
@@ -46,6 +48,10 @@ pub struct Options {
     pub progress: Progress,
     /// Go on with a topic that is deleted and created again while it is read.
     pub from_start: bool,
+    /// Files that belong to the run beside those that the plan names: what each is, and its path.
+    pub reads: Vec<(&'static str, PathBuf)>,
+    /// Where the summary will be written.
+    pub summary: Option<PathBuf>,
 }
 
 /// Why a run could not start or go on.
@@ -60,6 +66,9 @@ pub enum RunError {
          column that says when a row happened by `time`, or run with --clock wall"
     )]
     NoEventTimes,
+    /// Something would be written over.
+    #[error("{0}")]
+    Apart(String),
     #[error("{0}")]
     Workers(String),
 }
@@ -127,9 +136,11 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
         follow: options.follow,
         from_start: options.from_start,
     };
-    let feeds = source::start(&plan, &source_options, wake.clone())?;
+    let sources = source::open(&plan, &source_options)?;
+    if options.process == 0 {
+        apart::check(&plan, options, &sources)?;
+    }
     let failure = Failure::default();
-    let writers = Writers::open(&plan, options.process, &failure)?;
     let stop = Stop::default();
     stop_on_signals(stop.clone(), wake.clone())?;
     let end = |was_cut: bool| match (stop.asked(), options.ends(&plan)) {
@@ -143,6 +154,9 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
     else {
         return Ok(Ended { end: end(true), report: None });
     };
+    // Last of all: whatever fails before leaves them as they are.
+    let writers = Writers::open(&plan, options.process, &failure)?;
+    let feeds = sources.start(wake.clone());
 
     tracing::info!("{}", announcement(&plan, options));
 
@@ -158,7 +172,6 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
     };
     let handed: Mutex<Vec<_>> =
         Mutex::new(feeds.workers.into_iter().map(|feed| Some((feed, writers.clone()))).collect());
-    drop(writers);
     let telling = tell(options.progress, &plan.name, amounts, feeds.bytes, plan.target_latency);
     let (sender, ended) = crossbeam_channel::unbounded();
     let work = move |worker: &mut Worker| {
@@ -206,9 +219,14 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
         // There is nobody to say goodbye to, and what workers held need not be taken apart.
         std::mem::forget(guards);
     }
+    // A run that was stopped before it said anything has not taken another's place.
+    let end = end(was_cut);
+    if end == End::Reached {
+        writers.finish();
+    }
     let first = options.process == 0;
     let report = first.then(|| Report::of(&plan, &reports, started.elapsed()));
-    Ok(Ended { end: end(was_cut), report })
+    Ok(Ended { end, report })
 }
 
 /// What a run is about to do.

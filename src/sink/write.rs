@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use super::file::FileWriter;
+use super::file::{FileWriter, Held};
 use super::kafka::TopicWriter;
 use super::message::Record;
 use super::refused::Refused;
@@ -21,6 +21,13 @@ const BATCH: usize = 1_024;
 pub enum SinkError {
     #[error("output file '{path}' can't be written: {source}")]
     File { path: String, source: std::io::Error },
+    #[error(
+        "output file '{path}' is being written by another run: end that one first, or give this one \
+         another file"
+    )]
+    Held { path: String },
+    #[error("output files '{path}' and '{other}' are one file: give each output its own")]
+    Same { path: String, other: String },
     #[error("Kafka at '{brokers}' can't be written to: {message}")]
     Kafka { brokers: String, message: String },
 }
@@ -116,6 +123,8 @@ impl Writer {
 #[derive(Clone)]
 pub struct Writers {
     by_output: Vec<Writer>,
+    /// The files among them.
+    held: Arc<Held>,
 }
 
 impl Writers {
@@ -123,10 +132,12 @@ impl Writers {
     pub fn open(plan: &Plan, process: usize, failure: &Failure) -> Result<Self, SinkError> {
         let topics = super::kafka::connect(plan, process, failure)?;
         let mut by_output = Vec::new();
+        let files = plan.outputs.iter().filter_map(|output| output.target.file());
+        let held = Arc::new(Held::open(files.filter(|_| process == 0))?);
         for output in &plan.outputs {
             by_output.push(match &output.target {
                 Target::File { path } => Writer::File(match process {
-                    0 => FileWriter::create(path, &output.name)?,
+                    0 => FileWriter::start(&held, path, &output.name)?,
                     _ => FileWriter::elsewhere(),
                 }),
                 Target::Kafka { topic } => {
@@ -135,13 +146,18 @@ impl Writers {
                 }
             });
         }
-        Ok(Writers { by_output })
+        Ok(Writers { by_output, held })
     }
 
     /// Keeps all records in memory.
     pub fn memory(plan: &Plan, records: Arc<Mutex<BTreeMap<Tick, Vec<Record>>>>) -> Self {
         let writer = Writer::Memory(records);
-        Writers { by_output: vec![writer; plan.outputs.len()] }
+        Writers { by_output: vec![writer; plan.outputs.len()], held: Arc::default() }
+    }
+
+    /// Nothing more will be said: files that were not spoken to hold nothing of an earlier run either.
+    pub fn finish(&self) {
+        self.held.begin();
     }
 
     /// Hands the records of a tick over, by output.

@@ -40,6 +40,8 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
             follow: false,
             progress: runtime::Progress::Quiet,
             from_start: false,
+            reads: Vec::new(),
+            summary: None,
         };
         runtime::run(Arc::clone(&plan), &options).expect("it runs");
         let (state, rejects) = folded(&plan, &sent(&plan));

@@ -1,0 +1,114 @@
+//! Where a path leads to: a file is known by its device and inode, whatever names it has.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Links that are followed one after the other before they are taken for a circle, as by the system.
+const MOST_LINKS: usize = 40;
+
+/// A file's identity on this machine, for as long as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    pub fn of(metadata: &Metadata) -> Self {
+        FileId { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// What a path stands for: the file that is there, or the name that one would get.
+#[derive(Clone, Debug)]
+pub struct Place {
+    id: Option<FileId>,
+    /// Absolute, without links, `.` and `..`.
+    pub path: PathBuf,
+}
+
+impl Place {
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let id = match std::fs::metadata(path) {
+            Ok(metadata) => Some(FileId::of(&metadata)),
+            Err(error) if is_absent(&error) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Place { id, path: resolved(path)? })
+    }
+
+    /// Whether both lead to one file, or would.
+    pub fn is(&self, other: &Place) -> bool {
+        self.path == other.path || self.id.is_some_and(|id| other.id == Some(id))
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// As `canonicalize`, also where the path, or a folder on its way, is not there yet.
+pub fn resolved(path: &Path) -> io::Result<PathBuf> {
+    follow(&std::path::absolute(path)?, MOST_LINKS)
+}
+
+fn follow(path: &Path, links: usize) -> io::Result<PathBuf> {
+    let mut reached = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(reached.pop()),
+            Component::Normal(name) => {
+                reached.push(name);
+                match std::fs::read_link(&reached) {
+                    Ok(_) if links == 0 => {
+                        let why = format!("'{}' is a circle of links", path.display());
+                        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+                    }
+                    Ok(target) => {
+                        reached.pop();
+                        reached = follow(&reached.join(target), links - 1)?;
+                    }
+                    // No link, or nothing.
+                    Err(_) => {}
+                }
+            }
+            prefix => reached.push(prefix),
+        }
+    }
+    Ok(reached)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn all_names_of_a_file_are_one_place_also_before_it_is_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        symlink("a/b", at("link")).unwrap();
+        symlink("link/new", at("dangling")).unwrap();
+        let same = |one: &str, other: &str| {
+            Place::of(&at(one)).unwrap().is(&Place::of(&at(other)).unwrap())
+        };
+        let names =
+            ["a/b/new", "link/new", "a/./b/new", "a/b/../b/new", "link/../b/new", "dangling"];
+        names.iter().for_each(|name| assert!(same(name, "a/b/new"), "{name}"));
+        assert!(!same("a/new", "a/b/new"));
+        // A folder that is not there either.
+        assert!(same("link/x/../new", "dangling"));
+        std::fs::write(at("dangling"), "x").unwrap();
+        names.iter().for_each(|name| assert!(same(name, "a/b/new"), "{name}"));
+        std::fs::hard_link(at("a/b/new"), at("hard")).unwrap();
+        assert!(same("hard", "dangling"));
+        std::fs::copy(at("hard"), at("copied")).unwrap();
+        assert!(!same("hard", "copied"));
+        symlink("round", at("round")).unwrap();
+        assert!(Place::of(&at("round")).is_err());
+    }
+}

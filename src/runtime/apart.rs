@@ -1,0 +1,67 @@
+//! What a run writes is nothing that it reads, nor anything else that it writes, whatever names these
+//! have: looked at before anything is opened, since opening may already spoil.
+
+use std::path::{Path, PathBuf};
+
+use super::run::{Options, RunError};
+use crate::place::Place;
+use crate::source::Opened;
+use crate::spec::plan::Plan;
+
+/// A file that the run deals with, as messages call it.
+struct Named {
+    what: String,
+    place: Place,
+}
+
+impl Named {
+    fn new(what: String, path: &Path) -> Result<Self, RunError> {
+        let place = Place::of(path).map_err(|why| {
+            RunError::Apart(format!("{what}: '{}' leads nowhere: {why}", path.display()))
+        })?;
+        Ok(Named { what, place })
+    }
+}
+
+/// Refuses outputs, and a summary, that would write over something of this run.
+pub fn check(plan: &Plan, options: &Options, sources: &Opened) -> Result<(), RunError> {
+    let mut read = Vec::new();
+    for (what, path) in &options.reads {
+        read.push(Named::new((*what).to_owned(), path)?);
+    }
+    for (source, path) in sources.files() {
+        read.push(Named::new(format!("a file of source {source}"), path)?);
+    }
+    let mut written: Vec<(Named, &PathBuf)> = Vec::new();
+    let outputs = plan.outputs.iter().filter_map(|output| {
+        let path = output.target.file()?;
+        Some((format!("output {}", output.name), path.to_owned()))
+    });
+    let summary = options.summary.clone().map(|path| ("the summary".to_owned(), path));
+    let all: Vec<(String, PathBuf)> = outputs.chain(summary).collect();
+    for (what, path) in &all {
+        let new = Named::new(what.clone(), path)?;
+        let shown = path.display();
+        if let Some(of) = read.iter().find(|of| of.place.is(&new.place)) {
+            return Err(RunError::Apart(format!(
+                "{what} would write over {}: '{shown}' is the same file: give it another place",
+                of.what
+            )));
+        }
+        if let Some((other, of)) = written.iter().find(|(other, _)| other.place.is(&new.place)) {
+            return Err(RunError::Apart(format!(
+                "{what} and {} are one file, '{shown}' and '{}': give each a place of its own",
+                other.what,
+                of.display()
+            )));
+        }
+        if let Some((source, glob)) = sources.would_read(&new.place.path) {
+            return Err(RunError::Apart(format!(
+                "{what} goes to '{shown}', which source {source} would read ({glob}): give it a place \
+                 that no source looks at"
+            )));
+        }
+        written.push((new, path));
+    }
+    Ok(())
+}
