@@ -37,8 +37,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
 
-use crate::row::{Reject, Row};
-use crate::source::{self, Chunk, Payload};
+use crate::row::{Reason, Reject, Row};
+use crate::source::{self, Chunk, Payload, Unread};
 use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
 use beginning::Early;
@@ -105,6 +105,12 @@ impl Decoder {
         let plan = Arc::clone(&self.plan);
         let source = &plan.sources[self.source];
         let mut decoded = Decoded::default();
+        if let Payload::Unread { unread, arrived } = &chunk.payload {
+            decoded.rows_in = 1;
+            decoded.arrived.push((*arrived, 1));
+            decoded.rejects.push(rejected(chunk, unread));
+            return decoded;
+        }
         let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
         if self.seen < beginning::FIRST_ROWS {
@@ -144,6 +150,7 @@ impl Decoder {
             (Payload::Messages { bytes, messages }, _) => {
                 reader.json_messages(source, bytes, messages)
             }
+            (Payload::Unread { .. }, _) => Vec::new(),
         };
         (raw, reader.finish())
     }
@@ -157,6 +164,7 @@ fn arrivals(chunk: &Chunk, rows: usize, runs: &mut Vec<(Micros, u32)>) {
                 runs.push((*arrived, rows as u32));
             }
         }
+        Payload::Unread { .. } => {}
         Payload::Messages { messages, .. } => {
             for message in messages {
                 match runs.last_mut() {
@@ -168,13 +176,24 @@ fn arrivals(chunk: &Chunk, rows: usize, runs: &mut Vec<(Micros, u32)>) {
     }
 }
 
+/// What the source could not read.
+fn rejected(chunk: &Chunk, unread: &Unread) -> Reject {
+    let mut position = json!({"file": &*chunk.origin});
+    if let Some(line) = unread.line {
+        position["line"] = line.into();
+    }
+    let reason = Reason { code: unread.code, path: String::new(), message: unread.why.clone() };
+    let raw = unread.raw[..unread.raw.len().min(RAW_KEPT)].to_vec();
+    Reject { source: chunk.source, position, reasons: vec![reason], raw }
+}
+
 fn reject(chunk: &Chunk, row: &mut RawRow) -> Reject {
     let (origin, offset) = (&*chunk.origin, row.offset);
     let position = match &chunk.payload {
         Payload::Messages { .. } => {
             json!({"topic": origin, "partition": source::partition(chunk.part), "offset": offset})
         }
-        Payload::Lines { .. } | Payload::Rows { .. } => json!({"file": origin, "line": offset}),
+        _ => json!({"file": origin, "line": offset}),
     };
     let mut raw = match &chunk.payload {
         Payload::Messages { bytes, .. } | Payload::Lines { bytes, .. } => {
@@ -184,6 +203,7 @@ fn reject(chunk: &Chunk, row: &mut RawRow) -> Reject {
         Payload::Rows { batch, first_row, .. } => {
             columnar::shown(batch, (offset - first_row) as usize)
         }
+        Payload::Unread { .. } => Vec::new(),
     };
     raw.truncate(RAW_KEPT);
     Reject { source: chunk.source, position, reasons: std::mem::take(&mut row.flaws.reasons), raw }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 /// Names the source, says what was found and what would be right.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("source {name}: no file matches {glob}")]
-    NoFile { name: String, glob: String },
+    /// `but` says what matches instead, if anything does.
+    #[error("source {name}: no file matches {glob}{but}")]
+    NoFile { name: String, glob: String, but: String },
 
     #[error("source {name}: {glob} is no pattern of paths: {why}")]
     Glob { name: String, glob: String, why: String },
@@ -59,6 +60,14 @@ pub enum WrongFile {
 }
 
 impl SourceError {
+    /// What is wrong, without the names of source and file.
+    pub(super) fn about_file(&self) -> String {
+        match self {
+            SourceError::File { wrong, .. } => wrong.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn of_file(name: &str, path: &Path, wrong: WrongFile) -> Self {
         SourceError::File { name: name.to_owned(), path: path.to_owned(), wrong: Box::new(wrong) }
     }

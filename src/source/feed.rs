@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -207,33 +208,62 @@ impl Outlet {
     }
 }
 
-/// Starts reading every source of the plan. `wake` is called after each chunk and at the end, from
-/// the reading threads.
+/// All sources of a plan, found and looked into; nothing is read yet.
+pub struct Opened {
+    workers: usize,
+    files: Option<files::Files>,
+    topics: Option<kafka::Topics>,
+}
+
+/// Finds every source of the plan.
+pub fn open(plan: &Arc<Plan>, options: &Options) -> Result<Opened, SourceError> {
+    let mut wrong = Vec::new();
+    let files = files::open(plan, options, &mut wrong);
+    let topics = kafka::open(plan, options, &mut wrong);
+    match wrong.len() {
+        0 => Ok(Opened { workers: options.workers, files, topics }),
+        1 => Err(wrong.remove(0)),
+        _ => Err(SourceError::Several(wrong)),
+    }
+}
+
+impl Opened {
+    /// The files that are there, each with its source's name.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.files.iter().flat_map(files::Files::known)
+    }
+
+    /// The source, and its glob, that would take a file of this path for one of its own. The path is
+    /// resolved.
+    pub fn would_read(&self, path: &Path) -> Option<(&str, &str)> {
+        self.files.as_ref()?.would_read(path)
+    }
+
+    /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.
+    pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
+        let shared = Shared { stop: Arc::default(), wake };
+        let bytes = self.files.as_ref().filter(|_| self.topics.is_none());
+        let bytes = bytes.and_then(files::Files::bytes);
+        let mut channels = vec![Vec::new(); self.workers];
+        if let Some(files) = self.files {
+            let receiver = files.start(&shared);
+            channels.iter_mut().for_each(|channels| channels.push(receiver.clone()));
+        }
+        if let Some(topics) = self.topics {
+            for (channels, receiver) in channels.iter_mut().zip(topics.start(&shared)?) {
+                channels.extend(receiver);
+            }
+        }
+        let workers = channels.into_iter().map(|channels| Feed { channels }).collect();
+        Ok(Feeds { workers, bytes, readers: Readers { stop: shared.stop } })
+    }
+}
+
+/// Finds every source of the plan and starts reading.
 pub fn start(
     plan: &Arc<Plan>,
     options: &Options,
     wake: Arc<dyn Fn() + Send + Sync>,
 ) -> Result<Feeds, SourceError> {
-    let shared = Shared { stop: Arc::default(), wake };
-    let mut wrong = Vec::new();
-    let files = files::open(plan, options, &mut wrong);
-    let topics = kafka::open(plan, options, &mut wrong);
-    match wrong.len() {
-        0 => {}
-        1 => return Err(wrong.remove(0)),
-        _ => return Err(SourceError::Several(wrong)),
-    }
-    let bytes = files.as_ref().filter(|_| topics.is_none()).and_then(files::Files::bytes);
-    let mut channels = vec![Vec::new(); options.workers];
-    if let Some(files) = files {
-        let receiver = files.start(&shared);
-        channels.iter_mut().for_each(|channels| channels.push(receiver.clone()));
-    }
-    if let Some(topics) = topics {
-        for (channels, receiver) in channels.iter_mut().zip(topics.start(&shared)?) {
-            channels.extend(receiver);
-        }
-    }
-    let workers = channels.into_iter().map(|channels| Feed { channels }).collect();
-    Ok(Feeds { workers, bytes, readers: Readers { stop: shared.stop } })
+    open(plan, options)?.start(wake)
 }

@@ -3,48 +3,80 @@
 //! One thread a process reads them all and hands its chunks to whichever worker is free, so that a
 //! single large file keeps every worker busy. Sources take turns chunk by chunk: tables and events
 //! arrive together. A file's place in the order of names is its part, and files are spread over
-//! processes by it.
+//! processes by it. Those that come later are read by the first process, which knows all that there were:
+//! what is a new file, and what an old one with a new name, two processes might see differently.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use super::feed::{self, Options, Outlet, Shared};
-use super::records::{self, Ending};
-use super::text::{Cut, Cutter, End};
-use super::{Chunk, Payload, ROW_LIMIT, SourceError, foreign, header, parquet};
-use crate::spec::plan::{Connector, Format, Plan, Source};
+use super::feed::{Ending, Options, Outlet, Shared};
+use super::file::{OpenFile, Patience, Piece};
+use super::paths::{Found, Pattern, Stamp, Walk, walk};
+use super::text::End;
+use super::trail::Seen;
+use super::{Chunk, Payload, SourceError, Unread};
+use crate::place::FileId;
+use crate::spec::plan::{Connector, Plan, Source};
 use crate::time::wall_clock;
 
 /// How often growing files, and folders, are looked at.
 const POLL: Duration = Duration::from_millis(150);
 
+const PATIENCE: Patience =
+    Patience { unready: Duration::from_secs(10), gone: Duration::from_secs(60) };
+
 /// The files of all sources, found and checked.
 pub(super) struct Files {
     plan: Arc<Plan>,
-    options: Options,
     sources: Vec<SourceFiles>,
 }
 
-struct SourceFiles {
+pub(super) struct SourceFiles {
     source: usize,
-    globs: Vec<String>,
-    known: BTreeSet<PathBuf>,
+    patterns: Vec<Pattern>,
+    /// As it was at the start.
+    first: Walk,
+    options: Options,
+    patience: Patience,
     /// Parts given out so far, of this source.
     parts: u32,
     /// Files of this process that were not begun.
-    ahead: VecDeque<(u32, PathBuf)>,
+    ahead: VecDeque<Ahead>,
     /// Files that are being read; more than one only while they may grow.
     open: Vec<OpenFile>,
     /// Which of them is read next.
     turn: usize,
+    /// Files of which nothing more is expected.
+    settled: HashMap<FileId, Settled>,
+    /// Files of other processes, each held so that no other file gets its identity.
+    of_others: HashMap<FileId, Option<File>>,
+    /// Folders of which it was said that they can't be looked into.
+    complained: HashSet<PathBuf>,
 }
+
+struct Ahead {
+    part: u32,
+    path: PathBuf,
+    id: FileId,
+    /// Held while it may be moved or deleted before its turn comes.
+    held: Option<OpenFile>,
+}
+
+/// A file that was read, or rejected.
+struct Settled {
+    stamp: Option<Stamp>,
+    /// What was read of a text: it may go on.
+    seen: Option<Seen>,
+}
+
+/// Files that are held open before their turn comes: more would take too many of a process's handles.
+const HELD: usize = 256;
 
 /// Finds the files of all sources and looks into each; `None` if no source is made of files.
 pub(super) fn open(
@@ -55,60 +87,71 @@ pub(super) fn open(
     let mut sources = Vec::new();
     for (source, of) in plan.sources.iter().enumerate() {
         let Connector::Files { globs } = &of.connector else { continue };
-        let mut known = BTreeSet::new();
-        for glob in globs {
-            match matching(&of.name, glob) {
-                Ok(paths) if paths.is_empty() => {
-                    wrong.push(SourceError::NoFile { name: of.name.clone(), glob: glob.clone() });
-                }
-                Ok(paths) => known.extend(paths),
-                Err(error) => wrong.push(error),
+        let patterns = globs.iter().filter_map(|glob| {
+            let pattern = Pattern::new(glob).map_err(|error| SourceError::Glob {
+                name: of.name.clone(),
+                glob: glob.clone(),
+                why: error.to_string(),
+            });
+            pattern.map_err(|error| wrong.push(error)).ok()
+        });
+        let patterns: Vec<Pattern> = patterns.collect();
+        for pattern in &patterns {
+            let alone = walk(std::slice::from_ref(pattern));
+            let failed = alone.unreadable.iter();
+            wrong.extend(failed.map(|(path, why)| SourceError::unreadable(&of.name, path, why)));
+            if alone.files.is_empty() && alone.unreadable.is_empty() {
+                let but = alone
+                    .others
+                    .first()
+                    .map(|(path, what)| format!(" but '{}', which is {what}", path.display()));
+                let (name, glob) = (of.name.clone(), pattern.text.clone());
+                wrong.push(SourceError::NoFile { name, glob, but: but.unwrap_or_default() });
             }
         }
-        let end = End::of(options.follow);
-        wrong.extend(known.iter().filter_map(|path| OpenFile::new(of, 0, path, end).err()));
-        let ahead = (0u32..).zip(known.iter().cloned());
-        let ahead = ahead.filter(|(part, _)| *part as usize % options.processes == options.process);
-        sources.push(SourceFiles {
-            source,
-            globs: globs.clone(),
-            ahead: ahead.collect(),
-            parts: known.len() as u32,
-            known,
-            open: Vec::new(),
-            turn: 0,
-        });
-    }
-    (!sources.is_empty()).then(|| Files {
-        plan: Arc::clone(plan),
-        options: options.clone(),
-        sources,
-    })
-}
-
-fn matching(name: &str, glob: &str) -> Result<Vec<PathBuf>, SourceError> {
-    let paths = glob::glob(glob).map_err(|error| SourceError::Glob {
-        name: name.to_owned(),
-        glob: glob.to_owned(),
-        why: error.to_string(),
-    })?;
-    let mut files = Vec::new();
-    for path in paths {
-        let path =
-            path.map_err(|error| SourceError::unreadable(name, error.path(), error.error()))?;
-        if path.is_file() {
-            files.push(path);
+        let files = SourceFiles::new(source, patterns, options, PATIENCE);
+        // While files are followed, what can't be read yet may be unfinished.
+        if !options.follow {
+            let of_file = |found: &Found| {
+                let mut file = OpenFile::new(of, 0, &found.path, End::Open)?;
+                file.begin(of).map(drop)
+            };
+            wrong.extend(files.first.files.iter().filter_map(|found| of_file(found).err()));
         }
+        for path in &files.first.again {
+            tracing::info!(
+                "source {}: '{}' is what another name leads to as well: it is read once",
+                of.name,
+                path.display()
+            );
+        }
+        sources.push(files);
     }
-    Ok(files)
+    (!sources.is_empty()).then(|| Files { plan: Arc::clone(plan), sources })
 }
 
 impl Files {
     /// How many bytes there are to read in this process, where that is known and is the end.
     pub fn bytes(&self) -> Option<u64> {
         let ahead = self.sources.iter().flat_map(|files| &files.ahead);
-        let bytes = ahead.filter_map(|(_, path)| std::fs::metadata(path).ok());
-        (!self.options.follow).then(|| bytes.map(|file| file.len()).sum())
+        let bytes = ahead.filter_map(|ahead| std::fs::metadata(&ahead.path).ok());
+        let grow = self.sources.iter().any(|files| files.options.follow);
+        (!grow).then(|| bytes.map(|file| file.len()).sum())
+    }
+
+    /// All that there are, with their sources' names.
+    pub fn known(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.sources.iter().flat_map(|files| {
+            let name = self.plan.sources[files.source].name.as_str();
+            files.first.files.iter().map(move |file| (name, file.path.as_path()))
+        })
+    }
+
+    pub fn would_read(&self, path: &Path) -> Option<(&str, &str)> {
+        self.sources.iter().find_map(|files| {
+            let pattern = files.first.would_match(&files.patterns, path)?;
+            Some((self.plan.sources[files.source].name.as_str(), pattern.text.as_str()))
+        })
     }
 
     /// Starts the thread that reads.
@@ -118,12 +161,15 @@ impl Files {
         receiver
     }
 
-    fn run(mut self, outlet: &Outlet) -> Result<(), feed::Ending> {
+    fn run(mut self, outlet: &Outlet) -> Result<(), Ending> {
+        for files in &mut self.sources {
+            files.hold_ahead(&self.plan.sources[files.source]);
+        }
         loop {
             let mut read = false;
             for files in &mut self.sources {
                 let source = &self.plan.sources[files.source];
-                if let Some(chunk) = files.next(source, self.options.follow)? {
+                if let Some(chunk) = files.next(source)? {
                     outlet.send(Ok(chunk))?;
                     read = true;
                 }
@@ -131,194 +177,204 @@ impl Files {
             if read {
                 continue;
             }
-            if !self.options.follow {
+            if !self.sources.iter().any(|files| files.options.follow) {
                 return Ok(());
             }
             outlet.shared.sleep(POLL)?;
             for files in &mut self.sources {
-                files.look_again(&self.plan.sources[files.source], &self.options)?;
+                files.look_again(&self.plan.sources[files.source]);
             }
         }
     }
 }
 
 impl SourceFiles {
+    pub fn new(
+        source: usize,
+        patterns: Vec<Pattern>,
+        options: &Options,
+        patience: Patience,
+    ) -> Self {
+        let first = walk(&patterns);
+        let (mut ahead, mut of_others) = (VecDeque::new(), HashMap::new());
+        for (part, Found { path, id, .. }) in (0u32..).zip(&first.files) {
+            if part as usize % options.processes == options.process {
+                ahead.push_back(Ahead { part, path: path.clone(), id: *id, held: None });
+            } else if options.follow && options.process == 0 {
+                of_others
+                    .insert(*id, (of_others.len() < HELD).then(|| File::open(path).ok()).flatten());
+            }
+        }
+        SourceFiles {
+            source,
+            patterns,
+            parts: first.files.len() as u32,
+            first,
+            options: options.clone(),
+            patience,
+            ahead,
+            open: Vec::new(),
+            turn: 0,
+            settled: HashMap::new(),
+            of_others,
+            complained: HashSet::new(),
+        }
+    }
+
+    fn end(&self) -> End {
+        if self.options.follow { End::Open } else { End::Final }
+    }
+
     /// The source's next chunk, if there is one now. Files are read one after the other.
-    fn next(&mut self, source: &Source, follow: bool) -> Result<Option<Chunk>, SourceError> {
+    pub fn next(&mut self, source: &Source) -> Result<Option<Chunk>, SourceError> {
         loop {
             while self.turn < self.open.len() {
                 let file = &mut self.open[self.turn];
-                match file.next(source, End::of(follow))? {
+                let (part, origin) = (file.part, Arc::clone(&file.origin));
+                let payload = match file.next(source, self.patience)? {
                     Piece::Rows(payload) => {
-                        let (part, origin) = (file.part, Arc::clone(&file.origin));
-                        let source = self.source as u16;
-                        return Ok(Some(Chunk { source, part, origin, payload }));
+                        // It still grows.
+                        file.gone = file.gone.map(|_| Instant::now());
+                        payload
                     }
-                    Piece::Waiting => self.turn += 1,
+                    Piece::Waiting => {
+                        self.turn += 1;
+                        continue;
+                    }
+                    Piece::Anew(half) => {
+                        file.part = new_part(&mut self.parts, &self.options);
+                        let Some(half) = half else { continue };
+                        unread(half)
+                    }
                     Piece::Ended => {
-                        self.open.remove(self.turn);
+                        self.settle();
+                        continue;
                     }
-                }
+                    Piece::Rejected(why) => {
+                        self.settle();
+                        unread(why)
+                    }
+                };
+                let source = self.source as u16;
+                return Ok(Some(Chunk { source, part, origin, payload }));
             }
-            match self.ahead.pop_front() {
-                Some((part, path)) => {
-                    self.open.push(OpenFile::new(source, part, &path, End::of(follow))?);
+            let Some(Ahead { part, path, held, id: _ }) = self.ahead.pop_front() else {
+                self.turn = 0;
+                return Ok(None);
+            };
+            let file = match held {
+                Some(file) => Ok(file),
+                None => OpenFile::new(source, part, &path, self.end()),
+            };
+            match file {
+                Ok(file) => self.open.push(file),
+                Err(why) if self.options.follow => {
+                    tracing::warn!("{why}");
+                    let payload = unread(Unread::file(why.about_file()));
+                    let (source, origin) = (self.source as u16, path.display().to_string().into());
+                    return Ok(Some(Chunk { source, part, origin, payload }));
                 }
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
+    /// Lets go of the file whose turn it is.
+    fn settle(&mut self) {
+        let file = self.open.remove(self.turn);
+        if self.options.follow {
+            let (id, stamp) = (file.id, file.stamp());
+            self.settled.insert(id, Settled { stamp, seen: file.into_seen() });
+        }
+    }
+
+    /// Opens files whose turn has not come: they may be moved or deleted before.
+    fn hold_ahead(&mut self, source: &Source) {
+        if !self.options.follow {
+            return;
+        }
+        for ahead in self.ahead.iter_mut().take(HELD).filter(|ahead| ahead.held.is_none()) {
+            if let Ok(mut file) = OpenFile::new(source, ahead.part, &ahead.path, End::Open) {
+                ahead.id = file.id;
+                file.part = ahead.part;
+                ahead.held = Some(file);
+            }
+        }
+    }
+
+    /// Finds files that are new, that have other names, and that are gone. New ones come behind all
+    /// others, whatever their names.
+    pub fn look_again(&mut self, source: &Source) {
+        let found = walk(&self.patterns);
+        for (path, why) in &found.unreadable {
+            if self.complained.insert(path.clone()) {
+                tracing::warn!("source {}: '{}' can't be read: {why}", source.name, path.display());
+            }
+        }
+        let now = Instant::now();
+        let present: HashMap<FileId, &Found> =
+            found.files.iter().map(|found| (found.id, found)).collect();
+        let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
+        for file in self.open.iter_mut().chain(ahead) {
+            match present.get(&file.id) {
+                Some(found) => file.moved(&found.path),
+                None if !found.unreadable.is_empty() => {}
                 None => {
-                    self.turn = 0;
-                    return Ok(None);
-                }
-            }
-        }
-    }
-
-    /// Finds files that are new. They come behind all others, whatever their names. Processes may
-    /// see them in different orders: whose they are follows from their names alone.
-    fn look_again(&mut self, source: &Source, options: &Options) -> Result<(), SourceError> {
-        let mut found = BTreeSet::new();
-        for glob in &self.globs {
-            found.extend(matching(&source.name, glob)?);
-        }
-        for path in found {
-            if !self.known.insert(path.clone()) {
-                continue;
-            }
-            let mut hasher = DefaultHasher::new();
-            path.hash(&mut hasher);
-            let process = hasher.finish() % options.processes as u64;
-            if process == options.process as u64 {
-                let of_this_process = self.parts * options.processes as u32 + process as u32;
-                self.ahead.push_back((of_this_process, path));
-                self.parts += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A file that is being read.
-struct OpenFile {
-    name: String,
-    part: u32,
-    path: PathBuf,
-    origin: Arc<str>,
-    rows: Rows,
-}
-
-enum Rows {
-    Text {
-        file: File,
-        cutter: Cutter,
-        header: Option<Arc<[String]>>,
-    },
-    /// A CSV file that does not have its header yet.
-    Headless {
-        file: File,
-    },
-    Columns(Box<parquet::Rows>),
-}
-
-/// What a file gives.
-enum Piece {
-    Rows(Payload),
-    Waiting,
-    Ended,
-}
-
-impl OpenFile {
-    /// Opens a file and checks that its columns, where it names them, are those that the source
-    /// wants.
-    fn new(source: &Source, part: u32, path: &Path, end: End) -> Result<Self, SourceError> {
-        let unreadable = |why: std::io::Error| SourceError::unreadable(&source.name, path, why);
-        let mut file = File::open(path).map_err(unreadable)?;
-        if source.format != Format::Parquet {
-            let mut head = Vec::new();
-            file.by_ref()
-                .take(foreign::LOOKED_AT as u64)
-                .read_to_end(&mut head)
-                .map_err(unreadable)?;
-            let is_json = source.format == Format::Json;
-            let ends = || foreign::line_ends_of_json(&head).filter(|_| is_json);
-            if let Some(why) = foreign::told(&head).or_else(ends) {
-                return Err(SourceError::unreadable(&source.name, path, why));
-            }
-        }
-        let rows = match source.format {
-            Format::Parquet => Rows::Columns(Box::new(parquet::Rows::open(source, path, file)?)),
-            Format::Json => {
-                after_byte_order_mark(&mut file).map_err(unreadable)?;
-                Rows::Text { file, cutter: Cutter::new(None, 1), header: None }
-            }
-            Format::Csv => Rows::Headless { file },
-        };
-        let origin = path.display().to_string().into();
-        let mut opened =
-            OpenFile { name: source.name.clone(), part, path: path.to_owned(), origin, rows };
-        // A file without a complete header may still be written.
-        opened.read_header(source, end)?;
-        Ok(opened)
-    }
-
-    fn next(&mut self, source: &Source, end: End) -> Result<Piece, SourceError> {
-        if !self.read_header(source, end)? {
-            return Ok(if end == End::Final { Piece::Ended } else { Piece::Waiting });
-        }
-        match &mut self.rows {
-            Rows::Headless { .. } => unreachable!("the header was read just now"),
-            Rows::Columns(rows) => {
-                Ok(rows.next(&self.name, &self.path)?.map_or(Piece::Ended, Piece::Rows))
-            }
-            Rows::Text { file, cutter, header } => {
-                let cut = cutter.next(file, end);
-                match cut.map_err(|why| SourceError::unreadable(&self.name, &self.path, why))? {
-                    Cut::Waiting => Ok(Piece::Waiting),
-                    Cut::Ended => Ok(Piece::Ended),
-                    Cut::Rows { bytes, first_line } => {
-                        let (header, arrived) = (header.clone(), wall_clock());
-                        Ok(Piece::Rows(Payload::Lines { bytes, first_line, header, arrived }))
+                    let since = *file.gone.get_or_insert(now);
+                    if now.duration_since(since) >= self.patience.gone {
+                        file.end();
                     }
                 }
             }
         }
+        let mut known: HashSet<FileId> = self.open.iter().map(|file| file.id).collect();
+        for ahead in &mut self.ahead {
+            known.insert(ahead.id);
+            if let Some(found) = present.get(&ahead.id) {
+                ahead.path.clone_from(&found.path);
+            }
+        }
+        for found in found.files.iter().filter(|found| !known.contains(&found.id)) {
+            self.meet(source, found);
+        }
+        self.hold_ahead(source);
+        // What is nowhere any more need not be held.
+        self.of_others.retain(|_, held| {
+            let links = held.as_ref().and_then(|file| file.metadata().ok()).map(|of| of.nlink());
+            links != Some(0)
+        });
     }
 
-    /// Whether the file has its header, or needs none.
-    fn read_header(&mut self, source: &Source, end: End) -> Result<bool, SourceError> {
-        let Rows::Headless { file } = &mut self.rows else { return Ok(true) };
-        let unreadable = |why: String| SourceError::unreadable(&self.name, &self.path, why);
-        let io = |why: std::io::Error| unreadable(why.to_string());
-        let start = after_byte_order_mark(file).map_err(io)?;
-        let mut head = Vec::new();
-        file.take(ROW_LIMIT as u64).read_to_end(&mut head).map_err(io)?;
-        // A header may have any number of columns.
-        let length = match records::ending(&head, None) {
-            Ending::At(length) | Ending::Broken(length, _) => length,
-            // No complete line, however its lines end.
-            _ if header::ends_otherwise(&head) => head.len(),
-            _ if head.len() == ROW_LIMIT => {
-                return Err(unreadable(format!("no header ends within {ROW_LIMIT} bytes")));
-            }
-            _ if head.is_empty() || end == End::Open => return Ok(false),
-            Ending::Open | Ending::Quoted => head.len(),
+    /// A file that is not being read.
+    fn meet(&mut self, source: &Source, found: &Found) {
+        if self.of_others.contains_key(&found.id) {
+            return;
+        }
+        let settled = match self.settled.get(&found.id) {
+            Some(settled) if settled.stamp == Some(found.stamp) => return,
+            Some(_) => self.settled.remove(&found.id),
+            None if self.options.process > 0 => return,
+            None => None,
         };
-        let header = header::names(source, &self.path, &head[..length])?;
-        let line = 1 + memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
-        file.seek(SeekFrom::Start(start + length as u64)).map_err(io)?;
-        let file = file.try_clone().map_err(io)?;
-        self.rows = Rows::Text {
-            file,
-            cutter: Cutter::new(Some(header.len()), line),
-            header: Some(header.into()),
-        };
-        Ok(true)
+        let part = new_part(&mut self.parts, &self.options);
+        let held = settled.and_then(|settled| {
+            let seen = settled.seen?;
+            let mut file = OpenFile::new(source, part, &found.path, End::Open).ok()?;
+            file.resume(&seen).ok()?;
+            Some(file)
+        });
+        let Found { path, id, .. } = found.clone();
+        self.ahead.push_back(Ahead { part, path, id, held });
     }
 }
 
-/// Goes to the first byte of the text, and says which that is.
-fn after_byte_order_mark(file: &mut File) -> std::io::Result<u64> {
-    file.rewind()?;
-    let mut mark = Vec::new();
-    file.take(3).read_to_end(&mut mark)?;
-    let start = if mark == "\u{feff}".as_bytes() { 3 } else { 0 };
-    file.seek(SeekFrom::Start(start))
+fn unread(unread: Unread) -> Payload {
+    Payload::Unread { unread, arrived: wall_clock() }
+}
+
+/// Behind all parts that any process has given out.
+fn new_part(parts: &mut u32, options: &Options) -> u32 {
+    let part = *parts * options.processes as u32 + options.process as u32;
+    *parts += 1;
+    part
 }

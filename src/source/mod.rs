@@ -8,15 +8,20 @@ pub mod brokers;
 pub mod client;
 mod error;
 mod feed;
+mod file;
 mod files;
 pub mod foreign;
 mod header;
 mod kafka;
 mod parquet;
 mod partition;
+mod paths;
 pub mod records;
+#[cfg(test)]
+mod tests;
 mod text;
 mod topic;
+mod trail;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,7 +31,7 @@ use arrow::array::RecordBatch;
 use crate::time::Micros;
 
 pub use error::{SourceError, WrongFile};
-pub use feed::{Feed, Feeds, Next, Options, Readers, said, start};
+pub use feed::{Feed, Feeds, Next, Opened, Options, Readers, open, said, start};
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
 /// that memory stays bounded and decoding sees that it is too long.
@@ -59,6 +64,8 @@ pub enum Payload {
     Lines { bytes: Vec<u8>, first_line: u64, header: Option<Arc<[String]>>, arrived: Micros },
     /// Rows of a columnar file, with their share of its bytes.
     Rows { batch: RecordBatch, first_row: u64, arrived: Micros, bytes: u64 },
+    /// A file, or a row of it, that is not read: it is rejected as it stands.
+    Unread { unread: Unread, arrived: Micros },
     /// Messages of one partition (`Chunk::part`).
     Messages { bytes: Vec<u8>, messages: Vec<Message> },
 }
@@ -69,8 +76,24 @@ impl Payload {
         match self {
             Payload::Lines { bytes, .. } => bytes.len() as u64,
             Payload::Rows { bytes, .. } => *bytes,
-            Payload::Messages { .. } => 0,
+            Payload::Unread { .. } | Payload::Messages { .. } => 0,
         }
+    }
+}
+
+/// What can't be read, and why.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    /// `None`: the whole file.
+    pub line: Option<u64>,
+    pub code: &'static str,
+    pub why: String,
+    pub raw: Vec<u8>,
+}
+
+impl Unread {
+    fn file(why: String) -> Self {
+        Unread { line: None, code: "unreadable", why, raw: Vec::new() }
     }
 }
 

@@ -90,6 +90,14 @@ impl Cutter {
         }
     }
 
+    /// The row whose end was not read, and its line, if there is one.
+    pub fn incomplete(self) -> Option<(Vec<u8>, u64)> {
+        let bytes = &self.buffer[self.whole..];
+        let line =
+            self.line + memchr::memchr_iter(b'\n', &self.buffer[..self.whole]).count() as u64;
+        (!bytes.is_empty() && !self.skipping).then(|| (bytes.to_vec(), line))
+    }
+
     fn fill(&mut self, input: &mut impl Read) -> io::Result<usize> {
         let had = self.buffer.len();
         self.buffer.resize(had + READ, 0);

@@ -1,0 +1,348 @@
+//! A file that is being read, from its first row to its last, while it may grow, move and be written anew.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::error::{WrongFile, nearest};
+use super::paths::Stamp;
+use super::text::{Cut, Cutter, End};
+use super::trail::{Seen, Trail};
+use super::{Payload, ROW_LIMIT, SourceError, Unread, parquet, records};
+use crate::place::FileId;
+use crate::spec::plan::{Format, Source};
+use crate::time::wall_clock;
+
+/// How long what is being written may stand still.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// A file that can't be read as it is, before it is rejected.
+    pub unready: Duration,
+    /// A file that is gone from its folder, before no more of it is expected.
+    pub gone: Duration,
+}
+
+pub(super) struct OpenFile {
+    pub part: u32,
+    pub path: PathBuf,
+    pub origin: Arc<str>,
+    pub id: FileId,
+    /// Since when no name leads to it, as far as is known.
+    pub gone: Option<Instant>,
+    trail: Trail,
+    rows: Rows,
+    end: End,
+    /// Rows before here were read under another part.
+    passing: Option<u64>,
+    unready: Option<Unready>,
+}
+
+enum Rows {
+    /// What they are is not known yet: of a text, whether it begins with a mark; of CSV, the header.
+    Unbegun,
+    Text {
+        cutter: Cutter,
+        header: Option<Arc<[String]>>,
+    },
+    Columns(Box<parquet::Rows>),
+}
+
+/// Why a file can't be read yet.
+struct Unready {
+    stamp: Option<Stamp>,
+    since: Instant,
+    why: SourceError,
+}
+
+/// What a file gives.
+pub(super) enum Piece {
+    Rows(Payload),
+    Waiting,
+    /// It was cut off or written anew: what follows is of a new part.
+    Anew(Option<Unread>),
+    Ended,
+    /// It can't be read, or not further.
+    Rejected(Unread),
+}
+
+impl OpenFile {
+    /// Opens a file. `End::Open` if it may still be written.
+    pub fn new(source: &Source, part: u32, path: &Path, end: End) -> Result<Self, SourceError> {
+        let unreadable = |why: std::io::Error| SourceError::unreadable(&source.name, path, why);
+        let file = File::open(path).map_err(unreadable)?;
+        let id = FileId::of(&file.metadata().map_err(unreadable)?);
+        Ok(OpenFile {
+            part,
+            path: path.to_owned(),
+            origin: path.display().to_string().into(),
+            id,
+            gone: None,
+            trail: Trail::new(file, end == End::Open),
+            rows: Rows::Unbegun,
+            end,
+            passing: None,
+            unready: None,
+        })
+    }
+
+    /// Goes on where a reading ended that saw these bytes, as far as they stand in the file.
+    pub fn resume(&mut self, seen: &Seen) -> std::io::Result<()> {
+        let kept = seen.kept(self.trail.file())?;
+        if kept > 0 {
+            self.pass_over(kept);
+        }
+        Ok(())
+    }
+
+    fn pass_over(&mut self, length: u64) {
+        self.passing = Some(length);
+        self.trail.limit(self.passing);
+    }
+
+    /// It has another name now.
+    pub fn moved(&mut self, path: &Path) {
+        self.gone = None;
+        if self.path != path {
+            tracing::info!("'{}' is '{}' now", self.path.display(), path.display());
+            self.path = path.to_owned();
+            self.origin = path.display().to_string().into();
+        }
+    }
+
+    /// Nobody writes to it any more: an incomplete last line is a row.
+    pub fn end(&mut self) {
+        self.end = End::Final;
+    }
+
+    /// What was read of it, for the case that it comes again.
+    pub fn into_seen(self) -> Option<Seen> {
+        match self.rows {
+            Rows::Text { .. } => self.trail.into_seen(),
+            _ => None,
+        }
+    }
+
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.trail.file().metadata().ok().map(|metadata| Stamp::of(&metadata))
+    }
+
+    /// What follows.
+    ///
+    /// # Errors
+    /// Only of a file that nobody writes to.
+    pub fn next(&mut self, source: &Source, patience: Patience) -> Result<Piece, SourceError> {
+        match self.read(source) {
+            Ok(Piece::Waiting) if self.end == End::Final => Ok(Piece::Ended),
+            Ok(piece) => {
+                self.unready = None;
+                Ok(piece)
+            }
+            Err(why) if !self.trail.grows() => Err(why),
+            Err(why) => Ok(self.wait(why, patience)),
+        }
+    }
+
+    /// What can't be read may be unfinished: it is looked at again whenever it has changed.
+    fn wait(&mut self, why: SourceError, patience: Patience) -> Piece {
+        let (stamp, now) = (self.stamp(), Instant::now());
+        let waiting = self.unready.get_or_insert_with(|| {
+            tracing::warn!("{why}: it is looked at again when it has changed");
+            Unready { stamp, since: now, why: why.clone() }
+        });
+        if waiting.stamp != stamp {
+            (waiting.stamp, waiting.since) = (stamp, now);
+        }
+        waiting.why = why;
+        // A columnar file that could be begun has its end already.
+        let is_whole = matches!(self.rows, Rows::Columns(_));
+        let ended = self.end == End::Final || self.gone.is_some() || is_whole;
+        if now.duration_since(waiting.since) < patience.unready && !ended {
+            return Piece::Waiting;
+        }
+        let why = &waiting.why;
+        tracing::error!("{why}: rejected as a file; once it is mended, write it anew");
+        Piece::Rejected(Unread::file(why.about_file()))
+    }
+
+    fn read(&mut self, source: &Source) -> Result<Piece, SourceError> {
+        if matches!(self.rows, Rows::Unbegun) {
+            // It is as it was when it could not be read.
+            if let Some(unready) = &self.unready
+                && self.end == End::Open
+                && unready.stamp == self.stamp()
+            {
+                return Err(unready.why.clone());
+            }
+            if !self.begin(source)? {
+                return Ok(Piece::Waiting);
+            }
+        }
+        let name = &source.name;
+        match &mut self.rows {
+            Rows::Unbegun => unreachable!("it was begun just now"),
+            Rows::Columns(rows) => {
+                Ok(rows.next(name, &self.path)?.map_or(Piece::Ended, Piece::Rows))
+            }
+            Rows::Text { cutter, header } => loop {
+                let passing = self.passing.is_some();
+                let end = if passing { End::Open } else { self.end };
+                let cut = cutter.next(&mut self.trail, end);
+                let unreadable = |why| SourceError::unreadable(name, &self.path, why);
+                match cut.map_err(unreadable)? {
+                    Cut::Rows { .. } if passing => {}
+                    Cut::Rows { bytes, first_line } => {
+                        let (header, arrived) = (header.clone(), wall_clock());
+                        let lines = Payload::Lines { bytes, first_line, header, arrived };
+                        return Ok(Piece::Rows(lines));
+                    }
+                    _ if self.trail.is_broken() => return self.anew(name),
+                    Cut::Ended => return Ok(Piece::Ended),
+                    Cut::Waiting if passing => {
+                        self.passing = None;
+                        self.trail.limit(None);
+                    }
+                    Cut::Waiting => return Ok(Piece::Waiting),
+                }
+            },
+        }
+    }
+
+    /// What was read does not stand in the file any more.
+    fn anew(&mut self, name: &str) -> Result<Piece, SourceError> {
+        let read = self.trail.at();
+        let rows = std::mem::replace(&mut self.rows, Rows::Unbegun);
+        let half = match rows {
+            Rows::Text { cutter, .. } if self.passing.is_none() => cutter.incomplete(),
+            _ => None,
+        };
+        let (kept, half) = self
+            .begin_anew(read, half)
+            .map_err(|why| SourceError::unreadable(name, &self.path, why))?;
+        tracing::warn!(
+            "'{}' was cut off or written anew: of {read} bytes that had been read, the first {kept} stand \
+             in it, and what follows these is read. If more was written to it before, it is lost",
+            self.path.display()
+        );
+        self.passing = None;
+        self.trail.limit(None);
+        if kept > 0 {
+            self.pass_over(kept);
+        }
+        Ok(Piece::Anew(half.map(|(raw, line)| {
+            let why = "the file was cut off, or written anew, before the row was complete";
+            Unread { line: Some(line), code: "cut_off", why: why.to_owned(), raw }
+        })))
+    }
+
+    /// Up to where the file is what was read, and the row that was incomplete unless it is there still:
+    /// then it is read with what follows it.
+    fn begin_anew(
+        &mut self,
+        read: u64,
+        half: Option<(Vec<u8>, u64)>,
+    ) -> std::io::Result<(u64, Option<(Vec<u8>, u64)>)> {
+        let kept = self.trail.begin_anew()?;
+        let length = self.trail.file().metadata()?.len();
+        let Some((bytes, line)) = half else { return Ok((kept, None)) };
+        let at = read - bytes.len() as u64;
+        let left = bytes.len().min(length.saturating_sub(at) as usize);
+        let stands = left > 0 && at >= kept && self.trail.holds(at, &bytes[..left])?;
+        Ok((kept, (!stands).then_some((bytes, line))))
+    }
+
+    /// Reads what comes before the rows. `false` if it is not all there.
+    ///
+    /// # Errors
+    /// If the file's columns are not those that the source wants.
+    pub fn begin(&mut self, source: &Source) -> Result<bool, SourceError> {
+        let io = |why: std::io::Error| SourceError::unreadable(&source.name, &self.path, why);
+        if source.format == Format::Parquet {
+            let file = self.trail.file().try_clone().map_err(io)?;
+            let rows = parquet::Rows::open(source, &self.path, file)?;
+            self.rows = Rows::Columns(Box::new(rows));
+            return Ok(true);
+        }
+        let most = if source.format == Format::Csv { 3 + ROW_LIMIT } else { 3 };
+        let peeked = self.trail.peek(most).map_err(io)?;
+        let mark = "\u{feff}".as_bytes();
+        let marked = if peeked.starts_with(mark) { mark.len() } else { 0 };
+        if peeked.is_empty()
+            || (self.end == End::Open && peeked.len() < mark.len() && mark.starts_with(&peeked))
+        {
+            return Ok(false);
+        }
+        let head = &peeked[marked..];
+        let (length, line, header) = match source.format {
+            Format::Csv => match self.header(source, head)? {
+                Some((length, header)) => {
+                    let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
+                    (length, 1 + lines, Some(header.into()))
+                }
+                None => return Ok(false),
+            },
+            _ => (0, 1, None),
+        };
+        if self.passing.is_some_and(|until| until < (marked + length) as u64) {
+            self.passing = None;
+            self.trail.limit(None);
+        }
+        self.trail.pass(marked + length).map_err(io)?;
+        let cutter = Cutter::new(source.format == Format::Csv, line);
+        self.rows = Rows::Text { cutter, header };
+        Ok(true)
+    }
+
+    /// The header's length and names.
+    fn header(
+        &self,
+        source: &Source,
+        head: &[u8],
+    ) -> Result<Option<(usize, Vec<String>)>, SourceError> {
+        let unreadable = |why: String| SourceError::unreadable(&source.name, &self.path, why);
+        let length = match records::ending(head) {
+            records::Ending::At(length) => length,
+            _ if head.len() >= ROW_LIMIT => {
+                return Err(unreadable(format!("no header ends within {ROW_LIMIT} bytes")));
+            }
+            _ if head.is_empty() || self.end == End::Open => return Ok(None),
+            records::Ending::Open => head.len(),
+            records::Ending::Quoted => {
+                return Err(unreadable("a quote in the header is opened and never closed".into()));
+            }
+        };
+        let header = header(&head[..length]).map_err(unreadable)?;
+        check_header(source, &self.path, &header)?;
+        Ok(Some((length, header)))
+    }
+}
+
+fn header(record: &[u8]) -> Result<Vec<String>, String> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
+    match reader.records().next() {
+        Some(Ok(names)) => Ok(names.iter().map(str::to_owned).collect()),
+        Some(Err(error)) => Err(format!("the header is not readable: {error}")),
+        None => Err("the first line is blank: it should name the columns".to_owned()),
+    }
+}
+
+fn check_header(source: &Source, path: &Path, header: &[String]) -> Result<(), SourceError> {
+    for field in &source.fields {
+        let column = &field.path[0];
+        let named = header.iter().filter(|name| *name == column).count();
+        if named > 1 {
+            let why = format!("two columns are named {column}");
+            return Err(SourceError::unreadable(&source.name, path, why));
+        }
+        // A default says that a value may be absent, also from all of a file's rows.
+        if named == 0 && field.default.is_none() {
+            let wrong = WrongFile::NoColumn {
+                column: column.clone(),
+                near: nearest(column, header.iter().map(String::as_str)),
+                columns: header.to_vec(),
+            };
+            return Err(SourceError::of_file(&source.name, path, wrong));
+        }
+    }
+    Ok(())
+}
