@@ -217,7 +217,8 @@ fn the_readme_shows_what_a_run_prints() {
     copy(&root().join("dataflows/retail"), &folder.path().join("dataflows/retail"));
     // The commands as they stand there, and in that order.
     let readme = read(&root().join("README.md"));
-    let commands = block(&readme, "```\ncargo run");
+    let commands =
+        block(&readme, "Rust toolchain, a C compiler and make, on a fresh clone:\n\n```\n");
     let mut printed = commands.lines().map(|line| {
         let arguments = line.strip_prefix("cargo run --release -- ").expect("a command");
         let mut command = Command::new(env!("CARGO_BIN_EXE_selfsame"));

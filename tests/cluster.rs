@@ -6,8 +6,11 @@ mod program;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
 use program::{Running, State, free_addresses, records_in, selfsame};
 
 const CLOCK: &str = "fixed:2025-08-20T00:00:00Z";
@@ -135,19 +138,32 @@ fn when_a_process_is_lost_the_others_stop_and_name_it() {
 
 #[test]
 fn a_process_that_fails_takes_the_others_with_it() {
-    let retail = retail();
-    let folder = retail.path();
-    let definition = folder.join("retail.yaml");
-    let text = std::fs::read_to_string(&definition).expect("it was written");
-    std::fs::write(&definition, text.replace("products.csv", "products*.csv")).expect("room");
-    let (both, addresses) = two_that_follow(folder);
-    // One of them finds this file and can't go on.
-    std::fs::write(folder.join("data/products-2.csv"), "sku,titel\n").expect("room on the disk");
-    let complaints = both.map(|process| process.end().badly());
-    let failed = complaints.iter().position(|why| why.contains("products-2.csv: no column title"));
-    let failed = failed.unwrap_or_else(|| panic!("{complaints:?}"));
-    let lost = format!("error: process {failed} at {} is lost", addresses[failed]);
-    assert!(complaints[1 - failed].contains(&lost), "{complaints:?}");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let definition = "sources:\n  web: {files: data/*.parquet, format: parquet, kind: events, \
+                      fields: {user: text}}\nidentity:\n  user: {from: {web: user}}\n\
+                      outputs:\n  profiles: {files: out/profiles.ndjson}\n";
+    std::fs::write(folder.join("retail.yaml"), definition).expect("room on the disk");
+    std::fs::create_dir(folder.join("data")).expect("room on the disk");
+    let users: Vec<String> = (0..20_000).map(|number| format!("user {number}")).collect();
+    let users: ArrayRef = Arc::new(StringArray::from(users));
+    let batch = RecordBatch::try_from_iter([("user", users)]).expect("a batch");
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("it writes");
+    writer.close().expect("it closes");
+    std::fs::write(folder.join("data/1.parquet"), &bytes).expect("room on the disk");
+    // Its end, which says what is in it, is as it was.
+    let half = bytes.len() / 2;
+    bytes[4..half].fill(0xff);
+    std::fs::write(folder.join("data/2.parquet"), &bytes).expect("room on the disk");
+    let addresses = hosts(folder, 2);
+    let [first, second] = [0, 1].map(|number| process(folder, number, &[]));
+    let complaint = second.end().badly();
+    assert!(complaint.contains("data/2.parquet: not readable as Parquet"), "{complaint}");
+    let complaint = first.end().badly();
+    let lost = format!("error: process 1 at {} is lost", addresses[1]);
+    assert!(complaint.contains(&lost), "{complaint}");
 }
 
 #[test]

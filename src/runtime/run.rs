@@ -156,7 +156,7 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
     };
     // Last of all: whatever fails before leaves them as they are.
     let writers = Writers::open(&plan, options.process, &failure)?;
-    let feeds = sources.start(wake.clone());
+    let feeds = sources.start(wake.clone())?;
 
     tracing::info!("{}", announcement(&plan, options));
 

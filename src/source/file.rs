@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::error::{WrongFile, nearest};
 use super::paths::Stamp;
+use super::records::{self, Ending};
 use super::text::{Cut, Cutter, End};
-use super::trail::{Seen, Trail};
-use super::{Payload, ROW_LIMIT, SourceError, Unread, parquet, records};
+use super::trail::{Seen, Trail, print};
+use super::{Payload, ROW_LIMIT, SourceError, Unread, foreign, header, parquet};
 use crate::place::FileId;
 use crate::spec::plan::{Format, Source};
 use crate::time::wall_clock;
@@ -47,6 +47,18 @@ enum Rows {
     },
     Columns(Box<parquet::Rows>),
 }
+
+/// What is known of a file that is let go.
+pub(super) enum Left {
+    /// None of it was read.
+    Nothing,
+    Text(Box<Seen>),
+    /// A columnar file, which does not grow.
+    Whole(blake3::Hash),
+}
+
+/// A row whose end was not read, and its line.
+type Half = (Vec<u8>, u64);
 
 /// Why a file can't be read yet.
 struct Unready {
@@ -115,12 +127,20 @@ impl OpenFile {
         self.end = End::Final;
     }
 
-    /// What was read of it, for the case that it comes again.
-    pub fn into_seen(self) -> Option<Seen> {
+    /// What was read of it, for the case that it changes or comes again.
+    pub fn into_left(self) -> Left {
         match self.rows {
-            Rows::Text { .. } => self.trail.into_seen(),
-            _ => None,
+            Rows::Text { .. } => {
+                self.trail.into_seen().map_or(Left::Nothing, |seen| Left::Text(Box::new(seen)))
+            }
+            Rows::Columns(_) => print(self.trail.file()).map_or(Left::Nothing, Left::Whole),
+            Rows::Unbegun => Left::Nothing,
         }
+    }
+
+    /// Whether it is what was left, read as a whole.
+    pub fn is_whole(&self, left: &Left) -> bool {
+        matches!(left, Left::Whole(before) if print(self.trail.file()).is_ok_and(|now| now == *before))
     }
 
     pub fn stamp(&self) -> Option<Stamp> {
@@ -240,8 +260,8 @@ impl OpenFile {
     fn begin_anew(
         &mut self,
         read: u64,
-        half: Option<(Vec<u8>, u64)>,
-    ) -> std::io::Result<(u64, Option<(Vec<u8>, u64)>)> {
+        half: Option<Half>,
+    ) -> std::io::Result<(u64, Option<Half>)> {
         let kept = self.trail.begin_anew()?;
         let length = self.trail.file().metadata()?.len();
         let Some((bytes, line)) = half else { return Ok((kept, None)) };
@@ -263,21 +283,26 @@ impl OpenFile {
             self.rows = Rows::Columns(Box::new(rows));
             return Ok(true);
         }
-        let most = if source.format == Format::Csv { 3 + ROW_LIMIT } else { 3 };
+        let most = if source.format == Format::Csv { 3 + ROW_LIMIT } else { foreign::LOOKED_AT };
         let peeked = self.trail.peek(most).map_err(io)?;
         let mark = "\u{feff}".as_bytes();
         let marked = if peeked.starts_with(mark) { mark.len() } else { 0 };
-        if peeked.is_empty()
-            || (self.end == End::Open && peeked.len() < mark.len() && mark.starts_with(&peeked))
-        {
+        let may_be_marked = peeked.len() < mark.len() && mark.starts_with(&peeked);
+        if peeked.is_empty() || (self.end == End::Open && may_be_marked) {
             return Ok(false);
+        }
+        let is_json = source.format == Format::Json;
+        let ends = || foreign::line_ends_of_json(&peeked).filter(|_| is_json);
+        let first = &peeked[..peeked.len().min(foreign::LOOKED_AT)];
+        if let Some(why) = foreign::told(first).or_else(ends) {
+            return Err(SourceError::unreadable(&source.name, &self.path, why));
         }
         let head = &peeked[marked..];
         let (length, line, header) = match source.format {
             Format::Csv => match self.header(source, head)? {
                 Some((length, header)) => {
                     let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
-                    (length, 1 + lines, Some(header.into()))
+                    (length, 1 + lines, Some(header))
                 }
                 None => return Ok(false),
             },
@@ -288,8 +313,8 @@ impl OpenFile {
             self.trail.limit(None);
         }
         self.trail.pass(marked + length).map_err(io)?;
-        let cutter = Cutter::new(source.format == Format::Csv, line);
-        self.rows = Rows::Text { cutter, header };
+        let cutter = Cutter::new(header.as_ref().map(Vec::len), line);
+        self.rows = Rows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
     }
 
@@ -299,50 +324,19 @@ impl OpenFile {
         source: &Source,
         head: &[u8],
     ) -> Result<Option<(usize, Vec<String>)>, SourceError> {
-        let unreadable = |why: String| SourceError::unreadable(&source.name, &self.path, why);
-        let length = match records::ending(head) {
-            records::Ending::At(length) => length,
+        // A header may have any number of columns.
+        let length = match records::ending(head, None) {
+            Ending::At(length) | Ending::Broken(length, _) => length,
+            // No complete line, however its lines end.
+            _ if header::ends_otherwise(head) => head.len(),
             _ if head.len() >= ROW_LIMIT => {
-                return Err(unreadable(format!("no header ends within {ROW_LIMIT} bytes")));
+                let why = format!("no header ends within {ROW_LIMIT} bytes");
+                return Err(SourceError::unreadable(&source.name, &self.path, why));
             }
             _ if head.is_empty() || self.end == End::Open => return Ok(None),
-            records::Ending::Open => head.len(),
-            records::Ending::Quoted => {
-                return Err(unreadable("a quote in the header is opened and never closed".into()));
-            }
+            Ending::Open | Ending::Quoted => head.len(),
         };
-        let header = header(&head[..length]).map_err(unreadable)?;
-        check_header(source, &self.path, &header)?;
-        Ok(Some((length, header)))
+        let names = header::names(source, &self.path, &head[..length])?;
+        Ok(Some((length, names)))
     }
-}
-
-fn header(record: &[u8]) -> Result<Vec<String>, String> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
-    match reader.records().next() {
-        Some(Ok(names)) => Ok(names.iter().map(str::to_owned).collect()),
-        Some(Err(error)) => Err(format!("the header is not readable: {error}")),
-        None => Err("the first line is blank: it should name the columns".to_owned()),
-    }
-}
-
-fn check_header(source: &Source, path: &Path, header: &[String]) -> Result<(), SourceError> {
-    for field in &source.fields {
-        let column = &field.path[0];
-        let named = header.iter().filter(|name| *name == column).count();
-        if named > 1 {
-            let why = format!("two columns are named {column}");
-            return Err(SourceError::unreadable(&source.name, path, why));
-        }
-        // A default says that a value may be absent, also from all of a file's rows.
-        if named == 0 && field.default.is_none() {
-            let wrong = WrongFile::NoColumn {
-                column: column.clone(),
-                near: nearest(column, header.iter().map(String::as_str)),
-                columns: header.to_vec(),
-            };
-            return Err(SourceError::of_file(&source.name, path, wrong));
-        }
-    }
-    Ok(())
 }

@@ -16,10 +16,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::feed::{Ending, Options, Outlet, Shared};
-use super::file::{OpenFile, Patience, Piece};
+use super::file::{Left, OpenFile, Patience, Piece};
 use super::paths::{Found, Pattern, Stamp, Walk, walk};
 use super::text::End;
-use super::trail::Seen;
 use super::{Chunk, Payload, SourceError, Unread};
 use crate::place::FileId;
 use crate::spec::plan::{Connector, Plan, Source};
@@ -71,8 +70,7 @@ struct Ahead {
 /// A file that was read, or rejected.
 struct Settled {
     stamp: Option<Stamp>,
-    /// What was read of a text: it may go on.
-    seen: Option<Seen>,
+    left: Left,
 }
 
 /// Files that are held open before their turn comes: more would take too many of a process's handles.
@@ -113,16 +111,17 @@ pub(super) fn open(
         // While files are followed, what can't be read yet may be unfinished.
         if !options.follow {
             let of_file = |found: &Found| {
-                let mut file = OpenFile::new(of, 0, &found.path, End::Open)?;
+                let mut file = OpenFile::new(of, 0, &found.path, End::of(options.follow))?;
                 file.begin(of).map(drop)
             };
             wrong.extend(files.first.files.iter().filter_map(|found| of_file(found).err()));
         }
-        for path in &files.first.again {
+        for (path, first) in &files.first.again {
             tracing::info!(
-                "source {}: '{}' is what another name leads to as well: it is read once",
+                "source {}: '{}' is '{}' by another name: it is read once",
                 of.name,
-                path.display()
+                path.display(),
+                first.display()
             );
         }
         sources.push(files);
@@ -221,10 +220,6 @@ impl SourceFiles {
         }
     }
 
-    fn end(&self) -> End {
-        if self.options.follow { End::Open } else { End::Final }
-    }
-
     /// The source's next chunk, if there is one now. Files are read one after the other.
     pub fn next(&mut self, source: &Source) -> Result<Option<Chunk>, SourceError> {
         loop {
@@ -264,7 +259,7 @@ impl SourceFiles {
             };
             let file = match held {
                 Some(file) => Ok(file),
-                None => OpenFile::new(source, part, &path, self.end()),
+                None => OpenFile::new(source, part, &path, End::of(self.options.follow)),
             };
             match file {
                 Ok(file) => self.open.push(file),
@@ -284,7 +279,7 @@ impl SourceFiles {
         let file = self.open.remove(self.turn);
         if self.options.follow {
             let (id, stamp) = (file.id, file.stamp());
-            self.settled.insert(id, Settled { stamp, seen: file.into_seen() });
+            self.settled.insert(id, Settled { stamp, left: file.into_left() });
         }
     }
 
@@ -357,12 +352,19 @@ impl SourceFiles {
             None => None,
         };
         let part = new_part(&mut self.parts, &self.options);
-        let held = settled.and_then(|settled| {
-            let seen = settled.seen?;
-            let mut file = OpenFile::new(source, part, &found.path, End::Open).ok()?;
-            file.resume(&seen).ok()?;
-            Some(file)
-        });
+        let mut held = None;
+        if let Some(Settled { left, .. }) = settled
+            && let Ok(mut file) = OpenFile::new(source, part, &found.path, End::Open)
+        {
+            if file.is_whole(&left) {
+                self.settled.insert(found.id, Settled { stamp: Some(found.stamp), left });
+                return;
+            }
+            held = match &left {
+                Left::Text(seen) => file.resume(seen).ok().map(|()| file),
+                _ => Some(file),
+            };
+        }
         let Found { path, id, .. } = found.clone();
         self.ahead.push_back(Ahead { part, path, id, held });
     }

@@ -3,7 +3,8 @@
 //! A folder is walked once for what is left of the pattern there. So links may lead in circles, or by
 //! many ways to one place, and the walk comes to its end all the same.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -69,13 +70,12 @@ pub(super) struct Walk {
     pub files: Vec<Found>,
     /// What matches, and is no file that could be read: its path, and what it is.
     pub others: Vec<(PathBuf, &'static str)>,
-    /// Names that lead to a file, or a folder, which another name led to before.
-    pub again: Vec<PathBuf>,
+    /// Names that lead to a file, or a folder, which another name led to before, and that one.
+    pub again: Vec<(PathBuf, PathBuf)>,
     /// Folders that could not be looked into.
     pub unreadable: Vec<(PathBuf, io::Error)>,
     /// Folders, each with the number of the pattern and of the part that is sought in it.
-    entered: HashSet<(FileId, usize, usize)>,
-    known: HashSet<FileId>,
+    entered: HashMap<(FileId, usize, usize), PathBuf>,
 }
 
 impl Pattern {
@@ -146,14 +146,15 @@ pub(super) fn walk(patterns: &[Pattern]) -> Walk {
         walk.enter(number, pattern, &pattern.root, 0);
     }
     walk.files.sort_by(|one, other| one.path.cmp(&other.path));
-    let (known, again) = (&mut walk.known, &mut walk.again);
+    let (mut known, again) = (HashMap::new(), &mut walk.again);
     walk.files.retain(|file| {
-        let is_new = known.insert(file.id);
-        if !is_new {
-            again.push(file.path.clone());
+        let first = known.entry(file.id).or_insert_with(|| file.path.clone());
+        if *first != file.path {
+            again.push((file.path.clone(), first.clone()));
         }
-        is_new
+        *first == file.path
     });
+    walk.files.dedup_by(|one, other| one.id == other.id);
     walk
 }
 
@@ -164,9 +165,12 @@ impl Walk {
         if !metadata.is_dir() {
             return;
         }
-        if !self.entered.insert((FileId::of(&metadata), number, part)) {
-            self.again.push(folder.to_owned());
-            return;
+        match self.entered.entry((FileId::of(&metadata), number, part)) {
+            Entry::Occupied(first) => {
+                self.again.push((folder.to_owned(), first.get().clone()));
+                return;
+            }
+            Entry::Vacant(vacant) => drop(vacant.insert(folder.to_owned())),
         }
         match &pattern.parts[part] {
             Part::Name(name) => self.reach(number, pattern, folder.join(name), part + 1),
@@ -234,7 +238,7 @@ impl Walk {
             let below = path.strip_prefix(folder).ok()?;
             let names: Vec<_> = below.iter().map(|name| name.to_string_lossy()).collect();
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-            let entered = self.entered.iter().filter(|(entered, ..)| *entered == id);
+            let entered = self.entered.keys().filter(|(entered, ..)| *entered == id);
             for (_, number, part) in entered {
                 if patterns[*number].fits(*part, &names) {
                     return Some(&patterns[*number]);

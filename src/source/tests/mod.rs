@@ -1,0 +1,272 @@
+//! Files that others write, move, cut off and delete while they are read: held against what stood in
+//! them whenever they were looked at.
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::file::Patience;
+use super::files::SourceFiles;
+use super::paths::Pattern;
+use super::{Options, Payload, Unread};
+use crate::spec::plan::Plan;
+use world::{Step, World, step};
+
+const FOLLOW: Options = Options {
+    process: 0,
+    processes: 1,
+    workers: 1,
+    until_end: false,
+    follow: true,
+    from_start: false,
+};
+
+const FOREVER: Patience =
+    Patience { unready: Duration::from_secs(9_999), gone: Duration::from_secs(9_999) };
+const NONE: Patience = Patience { unready: Duration::ZERO, gone: Duration::ZERO };
+
+fn plan(format: &str) -> Plan {
+    let text = format!(
+        "sources:\n  web: {{files: '*.log', format: {format}, kind: events, fields: {{id: text}}}}\n\
+         identity: {{user: {{from: {{web: id}}}}}}\noutputs: {{profiles: {{files: out}}}}\n"
+    );
+    crate::spec::parse(&text, Path::new("test.yaml"), &|_| None).expect("a definition")
+}
+
+/// What is read of a folder's `*.log`.
+struct Reading {
+    plan: Plan,
+    files: SourceFiles,
+    /// Each with the place where it stood.
+    ids: Vec<(String, u32)>,
+    unread: Vec<Unread>,
+}
+
+impl Reading {
+    fn start(folder: &Path, format: &str, patience: Patience) -> Self {
+        let pattern = format!("{}/*.log", glob::Pattern::escape(&folder.to_string_lossy()));
+        let patterns = vec![Pattern::new(&pattern).expect("a pattern")];
+        let files = SourceFiles::new(0, patterns, &FOLLOW, patience);
+        Reading { plan: plan(format), files, ids: Vec::new(), unread: Vec::new() }
+    }
+
+    fn read(&mut self) {
+        while let Some(chunk) = self.files.next(&self.plan.sources[0]).expect("it goes on") {
+            match chunk.payload {
+                Payload::Lines { bytes, header, .. } => {
+                    let text = String::from_utf8(bytes).expect("UTF-8");
+                    let ids = text.lines().filter_map(|line| match header {
+                        None => id(line),
+                        Some(_) => Some(line.split(',').next().unwrap_or_default().to_owned()),
+                    });
+                    self.ids.extend(ids.map(|id| (id, chunk.part)));
+                }
+                Payload::Unread { unread, .. } => self.unread.push(unread),
+                Payload::Rows { batch, .. } => {
+                    let ids = (0..batch.num_rows()).map(|row| (row.to_string(), chunk.part));
+                    self.ids.extend(ids);
+                }
+                Payload::Messages { .. } => unreachable!("there is no topic"),
+            }
+        }
+    }
+
+    /// As the thread does between two times of reading, and then reads.
+    fn look(&mut self) {
+        self.files.look_again(&self.plan.sources[0]);
+        self.read();
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        self.ids.iter().map(|(id, _)| id.as_str()).collect()
+    }
+}
+
+fn id(line: &str) -> Option<String> {
+    let row: serde_json::Value = serde_json::from_str(line).ok()?;
+    Some(row["id"].as_str()?.to_owned())
+}
+
+proptest! {
+    /// What is written and taken away between two looks, nobody can know.
+    #[test]
+    fn every_row_that_stood_in_a_file_when_it_was_looked_at_is_read_once(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut world = World::new(folder.path());
+        let mut reading = Reading::start(folder.path(), "json", FOREVER);
+        for step in steps.iter().chain([&Step::Look]) {
+            world.take(step);
+            if matches!(step, Step::Look) {
+                reading.look();
+                let read: BTreeSet<String> = reading.ids.iter().map(|(id, _)| id.clone()).collect();
+                let lost: Vec<_> = world.must.difference(&read).collect();
+                prop_assert!(lost.is_empty(), "lost {lost:?}");
+                prop_assert_eq!(read.len(), reading.ids.len(), "some were read twice");
+            }
+        }
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    file.expect("it opens").write_all(text.as_bytes()).expect("room");
+}
+
+fn row(id: &str) -> String {
+    format!("{{\"id\":\"{id}\"}}\n")
+}
+
+#[test]
+fn a_file_that_went_and_comes_again_goes_on_where_it_was_read_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, away) = (folder.path().join("a.log"), folder.path().join("away"));
+    append(&log, &(row("1") + &row("2")));
+    let mut reading = Reading::start(folder.path(), "json", NONE);
+    reading.look();
+    std::fs::rename(&log, &away).unwrap();
+    reading.look();
+    append(&away, &row("3"));
+    reading.look();
+    std::fs::rename(&away, &log).unwrap();
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "3"]);
+    // Its inode with another text in it is another file.
+    std::fs::rename(&log, &away).unwrap();
+    reading.look();
+    std::fs::write(&away, row("4") + &row("5") + &row("6") + &row("7")).unwrap();
+    std::fs::rename(&away, &log).unwrap();
+    reading.look();
+    assert_eq!(reading.ids()[3..], ["4", "5", "6", "7"]);
+}
+
+#[test]
+fn half_a_row_of_a_file_that_went_is_a_row_and_of_one_that_was_cut_off_a_reject() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("a.log");
+    append(&log, &(row("1") + &row("2")[..8]));
+    let mut reading = Reading::start(folder.path(), "json", NONE);
+    reading.look();
+    std::fs::write(&log, row("3") + row("4").trim_end()).unwrap();
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "3"]);
+    let [Unread { line: Some(2), code: "cut_off", raw, .. }] = &reading.unread[..] else {
+        panic!("{:?}", reading.unread)
+    };
+    assert_eq!(raw, &row("2").as_bytes()[..8]);
+    std::fs::remove_file(&log).unwrap();
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "3", "4"]);
+    let parts: Vec<u32> = reading.ids.iter().map(|(_, part)| *part).collect();
+    assert!(parts[0] < parts[1] && parts[1] == parts[2], "what comes anew lies behind: {parts:?}");
+}
+
+#[test]
+fn csv_that_is_cut_off_keeps_its_header_and_a_quoted_row_that_goes_over_lines() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("a.log");
+    append(&log, "\u{feff}id,x\n1,a\n2,\"b\nb\"\n3,c\n");
+    let mut reading = Reading::start(folder.path(), "csv", FOREVER);
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "b\"", "3"]);
+    let file = OpenOptions::new().append(true).open(&log).unwrap();
+    // In the middle of the quoted row.
+    file.set_len(17).unwrap();
+    append(&log, "d\"\n4,d\n");
+    reading.look();
+    assert_eq!(reading.ids()[4..], ["2", "d\"", "4"]);
+    file.set_len(3 + 5).unwrap();
+    append(&log, "5,e\n");
+    reading.look();
+    assert_eq!(reading.ids().last(), Some(&"5"));
+    assert_eq!(reading.unread.len(), 0);
+}
+
+fn parquet(rows: usize) -> Vec<u8> {
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    let ids: ArrayRef = std::sync::Arc::new(StringArray::from(vec!["x"; rows]));
+    let batch = RecordBatch::try_from_iter([("id", ids)]).expect("a batch");
+    let mut bytes = Vec::new();
+    let mut writer =
+        ::parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("it writes");
+    writer.close().expect("it closes");
+    bytes
+}
+
+#[test]
+fn a_columnar_file_is_read_again_only_when_it_is_another() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, other) = (folder.path().join("a.log"), folder.path().join("b.log"));
+    std::fs::write(&log, parquet(3)).unwrap();
+    let mut reading = Reading::start(folder.path(), "parquet", FOREVER);
+    reading.look();
+    std::fs::rename(&log, &other).unwrap();
+    reading.look();
+    let touched = OpenOptions::new().append(true).open(&other).unwrap();
+    touched.set_modified(std::time::SystemTime::now() + Duration::from_secs(9)).unwrap();
+    reading.look();
+    assert_eq!(reading.ids.len(), 3);
+    std::fs::write(&other, parquet(4)).unwrap();
+    reading.look();
+    assert_eq!(reading.ids.len(), 3 + 4);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_as_it_is_waits_then_is_rejected_and_may_come_anew() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("a.log");
+    let rows = 7;
+    let parquet = parquet(rows);
+    /// The format, the file as it is at first and as it is in the end, what is said, and its rows.
+    type Case<'a> = (&'a str, &'a [u8], &'a [u8], &'a str, usize);
+    let cases: [Case; 4] = [
+        ("parquet", &parquet[..20], &parquet, "not readable as Parquet", rows),
+        ("csv", b"name\n1\n", b"id\n1\n2\n", "its first line names none", 2),
+        ("csv", b"\n1\n", b"id\n1\n", "the first line is blank", 1),
+        ("csv", b"id,id\n", b"id\n1\n", "two columns are named id", 1),
+    ];
+    for (format, half, whole, why, rows) in cases {
+        std::fs::write(&log, half).unwrap();
+        let mut reading = Reading::start(folder.path(), format, FOREVER);
+        reading.look();
+        reading.look();
+        assert!(reading.unread.is_empty() && reading.ids.is_empty());
+        std::fs::write(&log, whole).unwrap();
+        reading.look();
+        assert_eq!(reading.ids.len(), rows, "{why}");
+
+        std::fs::write(&log, half).unwrap();
+        let mut reading = Reading::start(folder.path(), format, NONE);
+        reading.look();
+        let [Unread { line: None, code: "unreadable", why: found, .. }] = &reading.unread[..]
+        else {
+            panic!("{:?}", reading.unread)
+        };
+        assert!(found.starts_with(why), "{found}");
+        reading.look();
+        assert_eq!(reading.unread.len(), 1, "it is rejected once");
+        std::fs::write(&log, whole).unwrap();
+        reading.look();
+        assert_eq!(reading.ids.len(), rows, "mended");
+    }
+}
+
+#[test]
+fn a_mark_of_byte_order_that_comes_later_is_none_of_the_first_row() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("a.log");
+    append(&log, "");
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    append(&log, &("\u{feff}".to_owned() + &row("1")));
+    reading.look();
+    assert_eq!(reading.ids(), ["1"]);
+}
