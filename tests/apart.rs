@@ -134,7 +134,7 @@ fn a_run_that_cannot_start_leaves_what_an_earlier_one_left() {
     let kafka = format!("  identities: {{kafka: {{topic: t}}}}\nkafka: {{brokers: '{nobody}'}}\n");
     define(path, "data/*.ndjson", &format!("{PROFILES}{kafka}"));
     let complaint = selfsame(path, &RUN).badly();
-    assert!(complaint.contains("no answer"), "{complaint}");
+    assert!(complaint.contains("no broker answers"), "{complaint}");
     assert_eq!(std::fs::read(path.join("out/profiles.ndjson")).expect("it is there"), before);
 }
 
