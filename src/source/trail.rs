@@ -16,6 +16,8 @@ use super::paths::Stamp;
 /// First and last bytes that are kept as they are.
 const HEAD: usize = 1 << 10;
 const TAIL: usize = 1 << 10;
+/// Of the last bytes so many are kept if the last whole line is so long: lines often end all alike.
+const LONG_TAIL: usize = 64 << 10;
 /// Marks that are kept, one a line in small files; of more, every other one goes.
 const MARKS: usize = 16 << 10;
 /// A file that was written so lately may be written again without a later time of change.
@@ -71,11 +73,7 @@ impl Seen {
     fn add(&mut self, mut bytes: &[u8]) {
         let missing = HEAD - self.head.len();
         self.head.extend(&bytes[..bytes.len().min(missing)]);
-        if bytes.len() >= TAIL {
-            self.tail.clear();
-        }
-        self.tail.extend(&bytes[bytes.len().saturating_sub(TAIL)..]);
-        self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+        self.keep_tail(bytes);
         while !bytes.is_empty() {
             let next = self.marks.last().map_or(0, |mark| mark.at + self.spacing);
             let before = (next.saturating_sub(self.length + 1) as usize).min(bytes.len());
@@ -88,6 +86,16 @@ impl Seen {
                 self.mark();
             }
         }
+    }
+
+    /// The last whole line and what follows it, so that what stands in its place is seen to be another.
+    fn keep_tail(&mut self, bytes: &[u8]) {
+        self.tail.extend(&bytes[bytes.len().saturating_sub(LONG_TAIL)..]);
+        let newline = |within: &[u8]| memchr::memrchr(b'\n', within);
+        let line = newline(&self.tail).and_then(|end| newline(&self.tail[..end]));
+        let most = self.tail.len().saturating_sub(LONG_TAIL);
+        let least = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..line.map_or(0, |before| before + 1).clamp(most, least));
     }
 
     fn mark(&mut self) {

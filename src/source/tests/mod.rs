@@ -148,6 +148,21 @@ fn a_file_that_went_and_comes_again_goes_on_where_it_was_read_to() {
 }
 
 #[test]
+fn rows_of_one_length_that_end_alike_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("a.log");
+    let long = |id: &str| format!("{{\"id\":\"{id}\",\"x\":\"{}\"}}\n", "x".repeat(3_000));
+    append(&log, &(long("1") + &long("2")));
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    let file = OpenOptions::new().append(true).open(&log).unwrap();
+    file.set_len(long("1").len() as u64).unwrap();
+    append(&log, &(long("3") + &long("4")));
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "3", "4"]);
+}
+
+#[test]
 fn half_a_row_of_a_file_that_went_is_a_row_and_of_one_that_was_cut_off_a_reject() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("a.log");
