@@ -298,6 +298,10 @@ fn processes_that_do_not_belong_together_say_why() {
     let second = Running::start(&folder.join("process-1"), &run);
     for complaint in both(first, second) {
         assert!(complaint.contains("runs another definition: give all the same"), "{complaint}");
+        assert!(
+            complaint.contains("orders > 1' ") && complaint.contains("orders > 0' "),
+            "{complaint}"
+        );
     }
 
     std::fs::write(folder.join("three"), format!("{}\n127.0.0.1:1", addresses.join("\n")))

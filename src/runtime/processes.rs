@@ -19,7 +19,8 @@ use timely::communication::{Config, Hooks};
 
 use super::run::{Options, Stop};
 use crate::sink::Failure;
-use crate::spec::plan::{Plan, Rank, Step};
+use crate::spec::plan::Plan;
+use crate::spec::stated::{Stated, differences};
 
 /// How often another process is looked for, and how often that is logged.
 const RETRY: Duration = Duration::from_millis(100);
@@ -28,8 +29,8 @@ const LOGGING: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long another machine may be silent although it is asked.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A greeting has at most so many bytes.
-const GREETING: usize = 1_024;
+/// A greeting has at most so many bytes; it holds what the definition says.
+const GREETING: usize = 16 << 20;
 /// Timely ends its data with a message header of zeros; no other header is like it.
 const GOODBYE: usize = 6 * size_of::<u64>();
 
@@ -155,7 +156,7 @@ struct Greeting {
     process: usize,
     processes: usize,
     workers: usize,
-    definition: String,
+    definition: Vec<Stated>,
 }
 
 impl Greeting {
@@ -165,7 +166,7 @@ impl Greeting {
             process: options.process,
             processes: options.hosts.len(),
             workers: options.workers,
-            definition: fingerprint(plan),
+            definition: plan.stated.clone(),
         }
     }
 
@@ -214,35 +215,14 @@ impl Greeting {
                 "{who} has --workers {found}, this one --workers {own}: give all the same number"
             ));
         }
-        if other.definition != self.definition {
-            return Err(format!("{who} runs another definition: give all the same"));
+        let differences = differences(&other.definition, &self.definition);
+        if !differences.is_empty() {
+            return Err(format!(
+                "{who} runs another definition: give all the same. They differ in{differences}"
+            ));
         }
         Ok(())
     }
-}
-
-/// Of what a definition means; where its files lie may differ from machine to machine.
-fn fingerprint(plan: &Plan) -> String {
-    let mut meaning = String::new();
-    let mut add = |what: &dyn std::fmt::Debug| meaning.push_str(&format!("{what:?}\n"));
-    add(&(&plan.name, &plan.time_zone));
-    for source in &plan.sources {
-        let condition = source.condition.as_ref().map(|condition| &condition.text);
-        add(&(&source.name, source.kind, &source.fields, &source.identifiers, condition));
-    }
-    plan.identifiers.iter().for_each(|identifier| add(&identifier.name));
-    plan.aggregates.iter().for_each(|aggregate| add(aggregate));
-    for step in &plan.steps {
-        match step {
-            Step::Aggregates(expression) | Step::Derived(expression) => add(&expression.text),
-            Step::Rank(rank) => {
-                let Rank { expression, bins } = &plan.ranks[*rank];
-                add(&(&expression.text, bins));
-            }
-        }
-    }
-    plan.outputs.iter().for_each(|output| add(&(&output.name, output.publish)));
-    blake3::hash(meaning.as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// A connection to another process that knows whether it ended as it should.

@@ -44,6 +44,7 @@ mod sessions;
 mod shape;
 mod sources;
 pub mod sql;
+pub mod stated;
 mod sum;
 mod suppose;
 pub mod terms;
@@ -203,6 +204,7 @@ fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Opti
         ranks: attributes.ranks,
         ranked_columns: attributes.ranked_columns,
         instants: attributes.instants,
+        stated: stated::stated(document),
     })
 }
 

@@ -10,6 +10,7 @@ pub use super::window::Window;
 use crate::row::Datum;
 use crate::spec::limits::Limits;
 use crate::spec::sql::Expression;
+use crate::spec::stated::Stated;
 use crate::time::Micros;
 pub use crate::time::days::Unit;
 
@@ -55,6 +56,8 @@ pub struct Plan {
     pub ranked_columns: usize,
     /// Instants at which conditions on `now()` can change, over `profile_schema`.
     pub instants: Vec<Instant>,
+    /// What the definition says, for processes to compare.
+    pub stated: Vec<Stated>,
 }
 
 impl Plan {

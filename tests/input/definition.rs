@@ -70,6 +70,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         ranks: Vec::new(),
         ranked_columns: 0,
         instants: Vec::new(),
+        stated: Vec::new(),
     }
 }
 
