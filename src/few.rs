@@ -2,7 +2,7 @@
 //! more room than they do, the many as a tree, so that one of 100,000 comes or goes cheaply.
 
 use std::collections::BTreeMap;
-use std::ops::{DerefMut, Index};
+use std::ops::{Bound, DerefMut, Index};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -157,6 +157,24 @@ impl<K: Ord, V, L: List<(K, V)>> FewMap<K, V, L> {
         }
     }
 
+    /// Leaves out what does not hold.
+    pub fn retain(&mut self, mut holds: impl FnMut(&K, &V) -> bool) {
+        match self {
+            FewMap::Few(few) => {
+                if few.iter().any(|(key, value)| !holds(key, value)) {
+                    let all = std::mem::take(few).into_iter();
+                    *few = all.filter(|(key, value)| holds(key, value)).collect();
+                }
+            }
+            FewMap::Many(many) => {
+                many.retain(|key, value| holds(key, value));
+                if many.len() < FEW {
+                    *self = FewMap::Few(std::mem::take(&mut **many).into_iter().collect());
+                }
+            }
+        }
+    }
+
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         let (few, many) = match self {
             FewMap::Few(few) => (&**few, None),
@@ -171,6 +189,28 @@ impl<K: Ord, V, L: List<(K, V)>> FewMap<K, V, L> {
 
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.iter().map(|(_, value)| value)
+    }
+
+    /// Those from a key on, in order.
+    pub fn from<'a>(&'a self, key: &K) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V, L> {
+        let (few, many) = match self {
+            FewMap::Few(few) => (&few[find(few, key).unwrap_or_else(|at| at)..], None),
+            FewMap::Many(many) => {
+                (&[][..], Some(many.range((Bound::Included(key), Bound::Unbounded))))
+            }
+        };
+        few.iter().map(|(key, value)| (key, value)).chain(many.into_iter().flatten())
+    }
+
+    /// Those below a key, the greatest first.
+    pub fn below<'a>(&'a self, key: &K) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V, L> {
+        let (few, many) = match self {
+            FewMap::Few(few) => (&few[..find(few, key).unwrap_or_else(|at| at)], None),
+            FewMap::Many(many) => {
+                (&[][..], Some(many.range((Bound::Unbounded, Bound::Excluded(key)))))
+            }
+        };
+        few.iter().rev().map(|(key, value)| (key, value)).chain(many.into_iter().flatten().rev())
     }
 
     pub fn first(&self) -> Option<(&K, &V)> {

@@ -81,7 +81,7 @@ impl<T> From<Vec<T>> for Items<T> {
 }
 
 /// One zero and one NaN, so that equal values have equal bits.
-fn canonical(number: f64) -> f64 {
+pub fn canonical(number: f64) -> f64 {
     if number == 0.0 {
         0.0
     } else if number.is_nan() {
@@ -255,8 +255,17 @@ pub struct Row {
     pub body: Option<Arc<Body>>,
 }
 
+/// A row that stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StandingRow {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    pub time: Micros,
+    pub body: Arc<Body>,
+}
+
 /// What an accepted row says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Body {
     /// Most trusted first (by type, then text), each once. Empty only for records of a source that
     /// no identifier type is taken from.
@@ -269,7 +278,7 @@ pub struct Body {
 }
 
 /// What a join needs of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Joining {
     /// Index into `Plan::sources`.
     pub source: u16,
@@ -282,7 +291,9 @@ pub struct Joining {
 }
 
 /// What a row says of the identifiers that it carries.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Verdict {
     /// They are one person's, as every row's are.
     #[default]

@@ -60,15 +60,24 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
-        let hash = self.hasher.hash_one(key);
-        let entry = self.parts[part(hash)].find(hash, |(known, _)| known == key)?;
-        Some(&entry.1)
+        self.get_hashed(self.hash(key), key)
     }
 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let hash = self.hasher.hash_one(key);
         let entry = self.parts[part(hash)].find_mut(hash, |(known, _)| known == key)?;
         Some(&mut entry.1)
+    }
+
+    /// What tells keys apart within the table: computed once for a key that is looked up several times.
+    pub fn hash(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// As [`Table::get`], of a key whose hash is known.
+    pub fn get_hashed(&self, hash: u64, key: &K) -> Option<&V> {
+        let entry = self.parts[part(hash)].find(hash, |(known, _)| known == key)?;
+        Some(&entry.1)
     }
 
     /// Reads a key that is about to be used: see `batch::look_ahead`.
@@ -100,8 +109,12 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        self.entry_hashed(self.hash(&key), key)
+    }
+
+    /// As [`Table::entry`], of a key whose hash is known.
+    pub fn entry_hashed(&mut self, hash: u64, key: K) -> Entry<'_, K, V> {
         let hasher = &self.hasher;
-        let hash = hasher.hash_one(&key);
         let part = &mut self.parts[part(hash)];
         let entry = part.entry(hash, |(known, _)| *known == key, |(key, _)| hasher.hash_one(key));
         match entry {
@@ -153,6 +166,17 @@ impl<'table, K, V> Entry<'table, K, V> {
         V: Default,
     {
         self.or_insert_with(V::default)
+    }
+
+    /// The place, filled with the default where it was vacant.
+    pub fn occupied_or_default(self) -> Occupied<'table, K, V>
+    where
+        V: Default,
+    {
+        match self {
+            Entry::Occupied(known) => known,
+            Entry::Vacant(Vacant { key, entry }) => Occupied(entry.insert((key, V::default()))),
+        }
     }
 }
 

@@ -161,18 +161,29 @@ fn a_stage_imports_the_ground_and_the_stages_to_its_left() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What of `flow` is plain data and plain functions on it.
+const PLAIN: [&str; 7] = ["consolidate", "Diff", "Emit", "Keep", "Keyed", "KeyedState", "Update"];
+
+/// All names of a path's end: one, or those of a list in braces.
+fn last_names(path: &str) -> Vec<String> {
+    let end = path.find(';').unwrap_or(path.len());
+    let list = path[..end].trim_start_matches('{').trim_end_matches('}');
+    list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
 #[test]
 fn only_a_stages_dataflow_names_timely() {
     let mut wrong = Vec::new();
     for file in files().iter().filter(|file| !file.names_timely()) {
         let code = code(&file.text);
-        // A plain function on a plain vector.
-        let code = code.replace("use crate::flow::consolidate;", "");
-        for library in ["timely::", "differential_dataflow::", "crate::flow::"] {
+        for library in ["timely::", "differential_dataflow::"] {
             if after(&code, library).next().is_some() {
                 wrong.push(format!("src/{} names {library}", file.name));
             }
         }
+        let names = after(&code, "crate::flow::").flat_map(last_names);
+        let streams = names.filter(|name| !PLAIN.contains(&name.as_str()) && name != "During");
+        wrong.extend(streams.map(|name| format!("src/{} names crate::flow::{name}", file.name)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

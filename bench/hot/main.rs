@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use arrow::util::display::array_value_to_string;
 use selfsame::decode::Decoder;
+use selfsame::decode::admit::Arrival;
 use selfsame::runtime::Beside;
 use selfsame::segment::Evaluated;
 use selfsame::source::{Chunk, Payload};
@@ -94,7 +95,7 @@ impl Bench {
         let plan = Arc::new(plan);
         let said: Rc<RefCell<Said>> = Rc::default();
         let hears = Rc::clone(&said);
-        let beside = Beside::new(&plan, move |evaluated: &Evaluated| {
+        let beside = Beside::new(&plan, Arrival::Now, move |evaluated: &Evaluated| {
             let value = evaluated.columns.column_by_name("a").expect("the attribute");
             let mut said = hears.borrow_mut();
             said.people += evaluated.people.len();

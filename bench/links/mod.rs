@@ -7,17 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use selfsame::decode::admit::RowChange;
-use selfsame::identity::identify;
+use differential_dataflow::input::{Input, InputSession};
+use selfsame::identity::{Component, identify};
 use selfsame::metrics::SharedCounts;
-use selfsame::row::{Body, Identifier, IdentifierHash, Verdict};
+use selfsame::row::{Body, Identifier, IdentifierHash, StandingRow, Verdict};
 use selfsame::spec::plan::Plan;
 use selfsame::time::Tick;
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::InputHandle;
-use timely::dataflow::operators::probe::{Handle, Probe};
-use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Input, Inspect};
+use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
 
 /// An identifier by type and number.
@@ -57,27 +53,28 @@ pub trait Engine {
 
 /// Selfsame's own.
 pub struct Selfsame {
-    rows: InputHandle<Tick, CapacityContainerBuilder<Vec<RowChange>>>,
+    rows: InputSession<Tick, StandingRow, isize>,
     probe: Handle<Tick>,
     components: Rc<RefCell<Components>>,
-    told: Rc<RefCell<Vec<(IdentifierHash, u128)>>>,
+    /// Of the tick at hand.
+    changes: Rc<RefCell<Vec<(IdentifierHash, Component, isize)>>>,
 }
 
 impl Selfsame {
     pub fn build(worker: &mut Worker, plan: &Plan) -> Self {
-        let told: Rc<RefCell<Vec<_>>> = Rc::default();
+        let changes: Rc<RefCell<Vec<_>>> = Rc::default();
         let (rows, probe) = worker.dataflow_named("selfsame", |scope| {
-            let (handle, rows) = scope.new_input();
-            let identified = identify(plan, rows, &SharedCounts::default());
-            let told = Rc::clone(&told);
-            let (probe, _) = identified
-                .belongs
-                .map(|belongs| (belongs.identifier, belongs.component.0))
-                .inspect(move |belongs| told.borrow_mut().push(*belongs))
-                .probe();
+            let (handle, rows) = scope.new_collection::<StandingRow, isize>();
+            let (_, seen_only) = scope.new_collection::<StandingRow, isize>();
+            let identified = identify(plan, rows, seen_only, &SharedCounts::default());
+            let changes = Rc::clone(&changes);
+            let belongs = identified.belongs.inspect(move |((identifier, component), _, diff)| {
+                changes.borrow_mut().push((*identifier, *component, *diff));
+            });
+            let (probe, _) = belongs.probe();
             (handle, probe)
         });
-        Selfsame { rows, probe, components: Rc::default(), told }
+        Selfsame { rows, probe, components: Rc::default(), changes }
     }
 
     fn send(&mut self, changes: &[Change]) {
@@ -85,7 +82,8 @@ impl Selfsame {
             let identifiers = [one.identifier(), other.identifier()].into_iter().collect();
             let verdict = Verdict::Together;
             let body = Body { identifiers, inputs: Vec::new(), verdict, joining: None };
-            self.rows.send(RowChange { source: 0, time: 0, diff: *diff, body: Arc::new(body) });
+            let row = StandingRow { source: 0, time: 0, body: Arc::new(body) };
+            self.rows.update(row, isize::from(*diff));
         }
     }
 }
@@ -94,7 +92,7 @@ impl Engine for Selfsame {
     fn tick(&mut self, worker: &mut Worker, changes: &[Change]) -> Duration {
         self.send(changes);
         let started = Instant::now();
-        let next = self.rows.time() + 1;
+        let next = *self.rows.time() + 1;
         self.rows.advance_to(next);
         self.rows.flush();
         while self.probe.less_than(&next) {
@@ -102,10 +100,12 @@ impl Engine for Selfsame {
         }
         let took = started.elapsed();
         let mut components = self.components.borrow_mut();
-        for (identifier, component) in self.told.borrow_mut().drain(..) {
-            match component == identifier.0 {
-                true => components.remove(&identifier),
-                false => components.insert(identifier, component),
+        let mut changes = self.changes.borrow_mut();
+        changes.sort_by_key(|(_, _, diff)| *diff);
+        for (identifier, component, diff) in changes.drain(..) {
+            match diff {
+                1.. => components.insert(identifier, component.0),
+                _ => components.remove(&identifier),
             };
         }
         took

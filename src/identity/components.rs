@@ -10,14 +10,16 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
+use super::changes::LinkChange;
 use super::cluster::{Cluster, Component, Numbers, Place};
-use super::conflicts::{Conflict, ConflictChange};
+use super::conflicts::Conflict;
 use super::directory::Moved;
 use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
 use super::joins::Order;
-use super::links::{LinkChange, Pair};
+use super::links::{Bond, Pair};
 use crate::batch::{Batch, Look, look_ahead};
+use crate::flow::Diff;
 use crate::held::{Holds, drained};
 use crate::row::{Identifier, IdentifierHash};
 use crate::table::Table;
@@ -43,10 +45,10 @@ impl Arrival {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
     Moved(Moved),
-    /// The identifier is this person's now.
-    Belongs(IdentifierHash, Component),
-    /// A link began or ceased to be withheld.
-    Conflict(ConflictChange),
+    /// Whose an identifier is that is not alone, and whose it is no longer.
+    Belongs(IdentifierHash, Component, Diff),
+    /// A link that is withheld, or is no longer.
+    Conflict(Conflict, Diff),
 }
 
 /// The links of a cluster that do not count.
@@ -189,7 +191,7 @@ impl Components {
             }
         }
         let before = self.graph.link(change);
-        let is_apart = |bond: Option<super::links::Bond>| bond.is_some_and(|bond| bond.apart);
+        let is_apart = |bond: Option<Bond>| bond.is_some_and(|bond| bond.apart);
         let content = self.clusters.get_mut(&cluster).expect("the link's ends are in it");
         content.apart =
             content.apart + usize::from(is_apart(change.bond)) - usize::from(is_apart(before));
@@ -270,7 +272,7 @@ impl Components {
             let identifier = node.identifier.hash;
             outcomes.push(Outcome::Moved(Moved { identifier, place: None }));
             if !node.component.is_alone(identifier) {
-                outcomes.push(Outcome::Belongs(identifier, Component::alone(identifier)));
+                outcomes.push(Outcome::Belongs(identifier, node.component, -1));
             }
             return tell_withheld(before, &Withheld::new(), outcomes);
         }
@@ -304,9 +306,14 @@ impl Components {
 
     fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Batch<Outcome>) {
         let component = &mut self.graph.node_mut(hash).component;
-        if *component != to {
-            *component = to;
-            outcomes.push(Outcome::Belongs(hash, to));
+        let before = std::mem::replace(component, to);
+        if before == to {
+            return;
+        }
+        for (component, diff) in [(before, -1), (to, 1)] {
+            if !component.is_alone(hash) {
+                outcomes.push(Outcome::Belongs(hash, component, diff));
+            }
         }
     }
 
@@ -372,7 +379,7 @@ fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Batch<Outcom
     let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
         let (one, other, rule) = (one.clone(), other.clone(), rule.clone());
         let conflict = Conflict::Withheld { one, other, rule };
-        outcomes.push(Outcome::Conflict(ConflictChange { conflict, diff }));
+        outcomes.push(Outcome::Conflict(conflict, diff));
     };
     for (pair, withheld) in &before {
         if after.get(pair).is_none_or(|now| now.0 != withheld.0) {

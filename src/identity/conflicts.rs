@@ -1,19 +1,16 @@
 //! What does not fit: links withheld, identifiers shared, sources that disagree.
 
 use arcstr::ArcStr;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::guards::Rule;
-use crate::batch::{Batch, look_ahead};
 use crate::few::{FewMap, FewWithin};
-use crate::held::Holds;
+use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::{Kind, Plan};
-use crate::table::Table;
 
 /// Something that does not fit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Conflict {
     /// A link does not count.
     Withheld { one: Identifier, other: Identifier, rule: Rule },
@@ -31,27 +28,13 @@ pub enum Conflict {
     },
 }
 
-/// A conflict arose (`diff` 1) or was resolved (-1).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConflictChange {
-    pub conflict: Conflict,
-    pub diff: i8,
-}
-
-/// A source began (`stands`) or ceased to say of an identifier that another one is the same person's: some
-/// row of it has the two, the first one as its most trusted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a source says of an identifier, that another one is the same person's: some row of it has the two,
+/// the first one as its most trusted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Statement {
     pub about: Identifier,
     pub source: u16,
     pub says: Identifier,
-    pub stands: bool,
-}
-
-impl Statement {
-    pub fn route(&self) -> u64 {
-        self.about.hash.0 as u64
-    }
 }
 
 /// A type, a source, and an identifier of the type that its rows name.
@@ -59,73 +42,70 @@ type Word = (u8, u16, IdentifierHash);
 
 /// What sources say of one identifier.
 #[derive(Default)]
-struct Said {
+pub(super) struct Said {
     /// By type and source, the identifiers that its rows name.
     words: FewWithin<Word, ArcStr, 1>,
     /// How many identifiers of a type each source names.
     named: FewWithin<(u8, u16), u32, 2>,
     /// How many identifiers of a type two sources both name, the lesser source first.
     in_common: FewMap<(u8, u16, u16), u32>,
+    /// The disagreements, as last emitted.
+    emitted: Vec<Conflict>,
 }
 
-/// One worker's share of what sources say.
+/// Where sources disagree.
 pub(super) struct Statements {
     /// By source: whether it holds records, which mean to be right.
     records: Vec<bool>,
-    said: Table<IdentifierHash, Said>,
-    /// Those that there are, as last told.
-    told: Table<IdentifierHash, Vec<Conflict>>,
+    /// Of those at hand.
+    about: Option<Identifier>,
 }
 
 impl Statements {
     pub fn new(plan: &Plan) -> Self {
         let records = plan.sources.iter().map(|source| source.kind == Kind::Records).collect();
-        Statements { records, said: Table::default(), told: Table::default() }
-    }
-
-    pub fn apply(&mut self, batch: Batch<Statement>, changes: &mut Batch<ConflictChange>) {
-        let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
-        let look = |statements: &Self, Statement { about, .. }: &Statement| {
-            statements.said.get(&about.hash).map_or(0, |said| said.words.len() + said.named.len())
-        };
-        look_ahead(
-            batch,
-            self,
-            &[look],
-            |statements, Statement { about, source, says, stands }| {
-                let said = statements.said.entry(about.hash).or_default();
-                said.set(&says, source, statements.records.len() as u16, stands);
-                touched.insert(about.hash, about);
-            },
-        );
-        for (hash, about) in touched {
-            let said = &self.said[&hash];
-            let after = said.disagreements(&self.records, &about);
-            if said.words.is_empty() {
-                self.said.remove(&hash);
-            }
-            let before = match after.is_empty() {
-                true => self.told.remove(&hash),
-                false => self.told.insert(hash, after.clone()),
-            };
-            let before = before.unwrap_or_default();
-            let gone = before.iter().filter(|conflict| !after.contains(conflict));
-            changes.extend(gone.map(|gone| ConflictChange { conflict: gone.clone(), diff: -1 }));
-            let new = after.iter().filter(|conflict| !before.contains(conflict));
-            changes.extend(new.map(|new| ConflictChange { conflict: new.clone(), diff: 1 }));
-        }
+        Statements { records, about: None }
     }
 }
 
-impl Holds for Statements {
-    /// About how many identifiers something is said, and what is told of.
-    fn held(&self) -> usize {
-        self.said.len() + self.told.len()
+impl Keyed for Statements {
+    type Key = IdentifierHash;
+    type Value = Statement;
+    type State = Said;
+    type Face = ();
+    type Output = Conflict;
+
+    fn route(key: &IdentifierHash) -> u64 {
+        key.0 as u64
     }
 
-    fn give_back(&mut self) {
-        self.said.give_back();
-        self.told.give_back();
+    fn prefetch(said: &Said) -> usize {
+        said.words.len() + said.named.len()
+    }
+
+    fn face(&self, _: &IdentifierHash, _: &Said) {}
+
+    fn apply(&mut self, _: &IdentifierHash, said: &mut Said, statement: &Statement, diff: Diff) {
+        let Statement { about, source, says } = statement;
+        said.set(says, *source, self.records.len() as u16, diff > 0);
+        self.about.get_or_insert_with(|| about.clone());
+    }
+
+    fn settle(
+        &mut self,
+        _: &IdentifierHash,
+        said: &mut Said,
+        (): (),
+        out: &mut Emit<Conflict>,
+    ) -> Keep {
+        let about = self.about.take().expect("something was said about it");
+        let after = said.disagreements(&self.records, &about);
+        let before = std::mem::replace(&mut said.emitted, after);
+        let gone = before.iter().filter(|conflict| !said.emitted.contains(conflict));
+        gone.for_each(|conflict| out.push(conflict.clone(), -1));
+        let new = said.emitted.iter().filter(|conflict| !before.contains(conflict));
+        new.for_each(|conflict| out.push(conflict.clone(), 1));
+        Keep::unless(said.words.is_empty())
     }
 }
 

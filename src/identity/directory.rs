@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::LinkChange;
 use super::cluster::Place;
-use super::links::LinkChange;
 use crate::batch::{Batch, look_ahead};
 use crate::row::IdentifierHash;
 use crate::table::Table;
@@ -50,9 +50,9 @@ impl Directory {
     }
 
     /// Finds the links' first ends.
-    pub fn find_first(&self, batch: Batch<LinkChange>, found: &mut Batch<Found>) {
+    pub fn find_first(&self, changes: Batch<LinkChange>, found: &mut Batch<Found>) {
         let look = |places: &Places, change: &LinkChange| places.look(&change.one.hash);
-        look_ahead(batch, &mut *self.places.borrow_mut(), &[look], |places, change| {
+        look_ahead(changes, &mut *self.places.borrow_mut(), &[look], |places, change| {
             let one = places.get(&change.one.hash).copied();
             found.push(Found { change, one, other: None });
         });

@@ -6,8 +6,9 @@ use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::changes::LinkChange;
 use super::cluster::Component;
-use super::links::{Bond, LinkChange};
+use super::links::Bond;
 use crate::few::{FewMap, FewWithin};
 use crate::row::{Identifier, IdentifierHash};
 use crate::table::Table;

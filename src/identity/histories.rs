@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::changes::LinkChange;
 use super::cluster::Component;
 use super::components::{Arrival, Components, Outcome};
-use super::conflicts::{Conflict, ConflictChange};
+use super::conflicts::Conflict;
 use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
-use super::links::{Bond, LinkChange};
+use super::links::Bond;
 use crate::batch::Batch;
 use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
@@ -85,14 +86,17 @@ impl Workers {
                     let worker = moved.identifier.0 as u64 % workers as u64;
                     self.directories[worker as usize].update([moved]);
                 }
-                Outcome::Belongs(identifier, component) => {
-                    if component == Component::alone(identifier) {
-                        self.belongs.remove(&identifier);
-                    } else {
-                        self.belongs.insert(identifier, component);
-                    }
+                Outcome::Belongs(identifier, component, 1) => {
+                    assert_eq!(
+                        self.belongs.insert(identifier, component),
+                        None,
+                        "taken back first"
+                    );
                 }
-                Outcome::Conflict(ConflictChange { conflict, diff }) => {
+                Outcome::Belongs(identifier, component, _) => {
+                    assert_eq!(self.belongs.remove(&identifier), Some(component), "as it was said");
+                }
+                Outcome::Conflict(conflict, diff) => {
                     let Conflict::Withheld { one, other, .. } = conflict else {
                         unreachable!("clusters withhold links")
                     };

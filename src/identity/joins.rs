@@ -6,9 +6,9 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::changes::LinkChange;
 use super::cluster::{Cluster, Numbers, Place};
 use super::directory::Found;
-use super::links::LinkChange;
 use crate::batch::Batch;
 use crate::row::IdentifierHash;
 

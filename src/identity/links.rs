@@ -1,26 +1,30 @@
 //! Links between identifiers, counted by the rows that stand and carry them; and which sources say so.
 //!
+//! In differential's terms: `links.count_total()`, thresholded to what stands between two. It is an operator
+//! of ours because a link remembers when it was first seen, which is a minimum and no group, and which
+//! sources say so.
+//!
 //! When a link was first seen only ever falls, is kept when the link goes, and has nothing to do with
 //! decisions, like an identifier's; where nothing asks for it (no `at_most`, no decisions) a link that
 //! goes is forgotten.
 
-use hashbrown::HashMap;
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::conflicts::Statement;
-use crate::batch::{Batch, look_ahead};
-use crate::decode::admit::RowChange;
+use super::sighting::seen;
 use crate::few::FewWithin;
-use crate::held::{Holds, drained};
-use crate::row::{Identifier, IdentifierHash, Verdict};
-use crate::table::{Entry, Table};
+use crate::flow::{Diff, Emit, Keep, Keyed};
+use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
+use crate::table::Table;
 use crate::time::Micros;
 
 /// Two identifiers, in their own order: the more trusted one first.
 pub(super) type Pair = (IdentifierHash, IdentifierHash);
 
 /// What stands between two identifiers.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Bond {
     /// The earliest time of any valid row that ever carried the link; of a link that only decisions
     /// carry, `Micros::MAX`.
@@ -39,58 +43,72 @@ impl Bond {
     }
 }
 
-/// What stands between two identifiers after a tick in which that changed; `None` for nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkChange {
+/// Two identifiers, the more trusted one first, and what stands between them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Link {
     pub one: Identifier,
     pub other: Identifier,
-    pub bond: Option<Bond>,
+    pub bond: Bond,
 }
 
-/// What a tick's rows change.
+impl Link {
+    pub(super) fn pair(&self) -> Pair {
+        (self.one.hash, self.other.hash)
+    }
+}
+
+/// What rows support.
 #[derive(Clone, Debug)]
-pub(super) enum Told {
-    Link(LinkChange),
+pub(super) enum Supported {
+    Link(Link),
     Statement(Statement),
 }
 
 /// One row's word for a link.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct CarriedLink {
+    kinds: [u8; 2],
+    texts: [ArcStr; 2],
     source: u16,
-    one: Identifier,
-    other: Identifier,
     verdict: Verdict,
-    time: Micros,
-    diff: i8,
-}
-
-impl CarriedLink {
-    pub fn route(&self) -> u64 {
-        (self.one.hash.0 ^ self.other.hash.0) as u64
-    }
+    seen: Micros,
+    /// Whether the row stands; one that never did only says when it saw the link.
+    stands: bool,
 }
 
 /// A row links its most trusted identifier with each of the others.
-pub(super) fn links(row: RowChange) -> impl Iterator<Item = CarriedLink> {
-    let (time, RowChange { source, diff, body, .. }) = (row.seen(), row);
-    (1..body.identifiers.len()).map(move |other| CarriedLink {
-        source,
-        one: body.identifiers[0].clone(),
-        other: body.identifiers[other].clone(),
-        verdict: body.verdict,
-        time,
-        diff,
+pub(super) fn carried_links(
+    row: StandingRow,
+    stands: bool,
+) -> impl Iterator<Item = (Pair, CarriedLink)> {
+    let StandingRow { source, time, body } = row;
+    (1..body.identifiers.len()).map(move |other| {
+        let ends = [&body.identifiers[0], &body.identifiers[other]];
+        let link = CarriedLink {
+            kinds: ends.map(|end| end.kind),
+            texts: ends.map(|end| end.text.clone()),
+            source,
+            verdict: body.verdict,
+            seen: seen(&body, time),
+            stands,
+        };
+        ((ends[0].hash, ends[1].hash), link)
     })
 }
 
 /// The rows that stand, by what they say.
-struct Support {
+pub(super) struct Support {
     /// By source.
     rows: FewWithin<u16, i32, 1>,
     same: i32,
     different: i32,
     first_seen: Micros,
+}
+
+impl Default for Support {
+    fn default() -> Self {
+        Support { rows: FewWithin::default(), same: 0, different: 0, first_seen: Micros::MAX }
+    }
 }
 
 impl Support {
@@ -103,114 +121,121 @@ impl Support {
         };
         (!bond.is_nothing()).then_some(bond)
     }
+
+    fn is_forgotten(&self) -> bool {
+        self.rows.is_empty() && self.same == 0 && self.different == 0
+    }
+
+    /// The sources of which some row says so.
+    fn sources(&self) -> Sources {
+        self.rows.iter().filter(|(_, rows)| **rows > 0).map(|(source, _)| *source).collect()
+    }
 }
 
-/// One worker's share of the links.
+type Sources = SmallVec<[u16; 4]>;
+
+/// How links are counted.
 pub(super) struct SupportedLinks {
     /// Whether it matters when a link was first seen.
     ordered: bool,
     /// Whether it matters which sources say so.
     states: bool,
-    support: Table<Pair, Support>,
-    /// Of the tick at hand: what stood before it.
-    touched: HashMap<Pair, Option<Bond>>,
-    /// Of the tick at hand: links of sources that began or ceased to say so, and whether they did before.
-    said: HashMap<(Pair, u16), (Identifier, Identifier, bool)>,
+    /// When links that nothing carries any more were first seen, where that matters.
+    remembered: Table<Pair, Micros>,
+    /// Of the link at hand.
+    ends: Option<(Identifier, Identifier)>,
 }
 
 impl SupportedLinks {
     pub fn new(ordered: bool, states: bool) -> Self {
-        let (support, touched, said) = (Table::default(), HashMap::new(), HashMap::new());
-        SupportedLinks { ordered, states, support, touched, said }
+        SupportedLinks { ordered, states, remembered: Table::default(), ends: None }
     }
 
-    /// Counts a tick's rows, and tells what changed by them.
-    pub fn apply(&mut self, batch: Batch<CarriedLink>, told: &mut Batch<Told>) {
-        let mut links = Vec::new();
-        let look = |links: &Self, CarriedLink { one, other, .. }: &CarriedLink| {
-            links.support.look(&(one.hash, other.hash))
-        };
-        look_ahead(batch, self, &[look], |support, carried| links.extend(support.count(carried)));
-        for (one, other) in links {
-            let pair = (one.hash, other.hash);
-            let bond = match self.support.entry(pair) {
-                Entry::Occupied(known) if !self.ordered && known.get().is_forgotten() => {
-                    known.remove();
-                    None
-                }
-                Entry::Occupied(known) => known.get().bond(),
-                Entry::Vacant(_) => None,
-            };
-            if self.touched[&pair] != bond {
-                told.push(Told::Link(LinkChange { one, other, bond }));
-            }
-        }
-        self.touched.clear();
-        for ((pair, source), (about, says, before)) in drained(&mut self.said) {
-            let stands = self.support.get(&pair).is_some_and(|support| support.says(source));
-            if stands != before {
-                told.push(Told::Statement(Statement { about, source, says, stands }));
-            }
-        }
+    fn sources(&self, support: &Support) -> Sources {
+        if self.states { support.sources() } else { Sources::new() }
+    }
+}
+
+impl Keyed for SupportedLinks {
+    type Key = Pair;
+    type Value = CarriedLink;
+    type State = Support;
+    type Face = (Option<Bond>, Sources);
+    type Output = Supported;
+
+    fn route((one, other): &Pair) -> u64 {
+        (one.0 ^ other.0) as u64
     }
 
-    /// Counts a row's word. Returns the ends of the link where that is the first to change it in the
-    /// tick.
-    fn count(&mut self, carried: CarriedLink) -> Option<(Identifier, Identifier)> {
-        let CarriedLink { source, one, other, verdict, time, diff } = carried;
+    fn face(&self, _: &Pair, support: &Support) -> Self::Face {
+        (support.bond(), self.sources(support))
+    }
+
+    fn apply(&mut self, pair: &Pair, support: &mut Support, link: &CarriedLink, diff: Diff) {
+        let CarriedLink { kinds, texts, source, verdict, seen, stands } = link;
+        if self.ends.is_none()
+            && let Some(first_seen) = self.remembered.remove(pair)
+        {
+            support.first_seen = first_seen;
+        }
         // Only the order of admission asks when a link was first seen.
-        let first_seen = if self.ordered { time } else { 0 };
-        if diff == 0 && !self.ordered {
-            return None;
-        }
-        let pair = (one.hash, other.hash);
-        let support = match self.support.entry(pair) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let rows = FewWithin::default();
-                new.insert(Support { rows, same: 0, different: 0, first_seen })
+        support.first_seen = support.first_seen.min(if self.ordered { *seen } else { 0 });
+        if *stands {
+            match verdict {
+                Verdict::Together => {
+                    support.rows.count(*source, diff as i64);
+                }
+                Verdict::Same => support.same += diff as i32,
+                Verdict::Different => support.different += diff as i32,
             }
-        };
-        let before = support.bond();
-        match verdict {
-            Verdict::Together => {
-                let (before, after) = support.rows.count(source, diff.into());
-                if self.states && (before > 0) != (after > 0) {
-                    let said = || (one.clone(), other.clone(), before > 0);
-                    self.said.entry((pair, source)).or_insert_with(said);
+        }
+        self.ends.get_or_insert_with(|| {
+            let end =
+                |hash, of: usize| Identifier { hash, kind: kinds[of], text: texts[of].clone() };
+            (end(pair.0, 0), end(pair.1, 1))
+        });
+    }
+
+    fn settle(
+        &mut self,
+        pair: &Pair,
+        support: &mut Support,
+        (bond_before, sources_before): Self::Face,
+        out: &mut Emit<Supported>,
+    ) -> Keep {
+        let (one, other) = self.ends.take().expect("a change names its ends");
+        let bond = support.bond();
+        if bond_before != bond {
+            for (bond, diff) in [(bond_before, -1), (bond, 1)] {
+                if let Some(bond) = bond {
+                    let (one, other) = (one.clone(), other.clone());
+                    out.push(Supported::Link(Link { one, other, bond }), diff);
                 }
             }
-            Verdict::Same => support.same += i32::from(diff),
-            Verdict::Different => support.different += i32::from(diff),
         }
-        support.first_seen = support.first_seen.min(first_seen);
-        if before != support.bond() && self.touched.try_insert(pair, before).is_ok() {
-            return Some((one, other));
+        let sources = self.sources(support);
+        let mut state = |source: u16, diff| {
+            let (about, says) = (one.clone(), other.clone());
+            out.push(Supported::Statement(Statement { about, source, says }), diff);
+        };
+        let ceased = sources_before.iter().filter(|source| !sources.contains(source));
+        ceased.for_each(|source| state(*source, -1));
+        let began = sources.iter().filter(|source| !sources_before.contains(source));
+        began.for_each(|source| state(*source, 1));
+        if !support.is_forgotten() {
+            return Keep::Yes;
         }
-        if !self.ordered && support.is_forgotten() {
-            self.support.remove(&pair);
+        if self.ordered && support.first_seen != Micros::MAX {
+            self.remembered.insert(*pair, support.first_seen);
         }
-        None
-    }
-}
-
-impl Holds for SupportedLinks {
-    /// How many links there are; where it matters when one was first seen, have ever been.
-    fn held(&self) -> usize {
-        self.support.len()
+        Keep::No
     }
 
-    fn give_back(&mut self) {
-        self.support.give_back();
-    }
-}
-
-impl Support {
-    fn is_forgotten(&self) -> bool {
-        self.rows.is_empty() && self.same == 0 && self.different == 0
+    fn remembered(&self) -> usize {
+        self.remembered.len()
     }
 
-    fn says(&self, source: u16) -> bool {
-        self.rows.get(&source).is_some_and(|rows| *rows > 0)
+    fn end_tick(&mut self, _: &Table<Pair, Support>) {
+        self.remembered.give_back();
     }
 }

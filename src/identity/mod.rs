@@ -1,18 +1,28 @@
 //! Who is the same person: identifiers and links that standing rows support, and their components.
 //!
 //! ```text
-//! row changes ─┬→ carried by identifier → known identifiers → named
-//!              └→ carried by link → supported links → gates (shared_after) → links that may count
+//! rows → carried links → supported links → gates (shared_after) → links that may count
 //! links ─→ ends found (directory) → joins → clusters, at their owners → belongs
 //!               └─────── moved, before the next tick ──────┘
 //! ```
 //!
 //! Links tie identifiers into clusters; a cluster lies whole on one worker and finds its people there:
-//! itself, unless it breaks a guard. Only two things of a cluster are known elsewhere: where each
-//! identifier is (the directory), and which clusters a tick joins (decided in one place, kept
-//! nowhere). The directory has to know what a tick moved before it is asked for the next one, so ticks
-//! pass through here one after the other.
+//! itself, unless it breaks a guard. Between the collection of links and the collection of whom identifiers
+//! belong to is an operator of ours, since labels that travel one link a round (differential's `propagate`)
+//! take far longer (`bench/identity`). Its steps within a tick:
+//!
+//! 1. *First ends*, at the worker of a link's more trusted end: [`directory`] says in which cluster it is.
+//! 2. *Second ends*, at the worker of the other end: likewise.
+//! 3. *Joins*, at one worker: which clusters the links join, and which of them stays ([`joins`]).
+//! 4. *Clusters*, at their owners: those that do not stay send what they hold ([`Components::send`]).
+//! 5. *Clusters*, at those that stay: links change, guards are looked at, people are told
+//!    ([`Components::apply`]).
+//! 6. *Directory*, at the worker of each identifier that moved: it learns where that is now.
+//!
+//! Invariant: step 1 of a tick waits at a barrier until step 6 of all ticks before is done, or a link would
+//! be looked for where its cluster no longer is.
 
+mod changes;
 mod cluster;
 mod components;
 mod conflicts;
@@ -22,213 +32,193 @@ mod guards;
 #[cfg(test)]
 mod histories;
 mod joins;
-mod known;
 mod links;
 mod shared;
+mod sighting;
 pub mod whole;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use arcstr::ArcStr;
-use serde::{Deserialize, Serialize};
-
-use crate::decode::admit::RowChange;
 use crate::flow::{
-    Concat, Exchange, Map, Stream, Turns, bring_about, in_tick_order, in_turn, keeping, parted,
+    AsCollection, Barrier, Collection, Concat, Due, Exchange, Update, Whole, behind_barrier,
+    keeping_whole, keyed, parted, pass_barrier, whole_ticks,
 };
 use crate::metrics::SharedCounts;
-use crate::row::{IdentifierHash, Verdict};
+use crate::row::{IdentifierHash, StandingRow};
 use crate::spec::plan::{Plan, Publish};
-use crate::time::Micros;
 
+pub use changes::LinkChange;
 pub use cluster::Component;
-pub use conflicts::{Conflict, ConflictChange};
+pub use conflicts::Conflict;
 pub use guards::Rule;
-pub use links::{Bond, LinkChange};
+pub use links::{Bond, Link};
+pub use sighting::{Sighted, Sighting, seen};
 
 use components::{Arrival, Components, Outcome};
-use conflicts::{Statement, Statements};
+use conflicts::Statements;
 use directory::{Directory, Found, Moved};
 use guards::Guards;
 use joins::{Joins, Order};
-use known::{Carried, KnownIdentifiers};
-use links::{CarriedLink, SupportedLinks, Told};
+use links::{Supported, SupportedLinks};
 use shared::{CountingGates, Passed, Shared, ToldGates};
-
-/// What is known of an identifier after a tick in which that changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Named {
-    pub hash: IdentifierHash,
-    pub kind: u8,
-    pub text: ArcStr,
-    /// The earliest time of any valid row that ever carried it; of one that only decisions name,
-    /// `Micros::MAX`.
-    pub first_seen: Micros,
-    /// Whether a row that stands carries it.
-    pub known: bool,
-}
-
-impl RowChange {
-    /// When the row saw what it carries. A decision sees nothing: it is about what other rows carry.
-    fn seen(&self) -> Micros {
-        match self.body.verdict {
-            Verdict::Together => self.time,
-            Verdict::Same | Verdict::Different => Micros::MAX,
-        }
-    }
-}
-
-/// Whose an identifier is after a tick in which that changed. One that was never told of is alone.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Belongs {
-    pub identifier: IdentifierHash,
-    pub component: Component,
-}
 
 /// What this stage finds out.
 pub struct Identified<'scope> {
-    /// Identifiers as they become known, are forgotten or turn out to be older.
-    pub named: Stream<'scope, Named>,
-    pub belongs: Stream<'scope, Belongs>,
+    /// The components of identifiers that are not alone.
+    pub belongs: Collection<'scope, (IdentifierHash, Component)>,
     /// `None` where the definition does not publish them.
-    pub conflicts: Option<Stream<'scope, ConflictChange>>,
+    pub conflicts: Option<Collection<'scope, Conflict>>,
 }
 
+/// `seen_only` are rows that never stood: they say when they saw what they carry.
 pub fn identify<'scope>(
     plan: &Plan,
-    rows: Stream<'scope, RowChange>,
+    rows: Collection<'scope, StandingRow>,
+    seen_only: Collection<'scope, StandingRow>,
     counts: &SharedCounts,
 ) -> Identified<'scope> {
     let guards = Guards::new(plan);
     let publishes = plan.publishes(Publish::Conflicts);
-    let named = keeping(
-        rows.clone().flat_map(known::carried),
-        Exchange::new(|carried: &Carried| carried.identifier.hash.0 as u64),
-        "Known identifiers",
-        counts,
-        KnownIdentifiers::default(),
-        KnownIdentifiers::apply,
-    );
-    let links = keeping(
-        rows.flat_map(links::links),
-        Exchange::new(CarriedLink::route),
+    let ordered = guards.exist();
+    let mut carried = rows.flat_map(|row| links::carried_links(row, true));
+    if ordered {
+        carried = carried.concat(seen_only.flat_map(|row| links::carried_links(row, false)));
+    }
+    let supported = keyed(
+        carried,
+        None,
         "Supported links",
         counts,
-        SupportedLinks::new(guards.exist(), publishes),
-        SupportedLinks::apply,
+        Due::default(),
+        SupportedLinks::new(ordered, publishes),
     );
-    let (links, statements) = parted(links, |told| match told {
-        Told::Link(change) => Ok(change),
-        Told::Statement(statement) => Err(statement),
+    let (links, statements) = parted(supported, |supported| match supported {
+        Supported::Link(link) => Ok(link),
+        Supported::Statement(statement) => Err((statement.about.hash, statement)),
     });
     let (links, shared) = pass_gates(plan, links, counts);
     let (belongs, withheld) = connect(guards, links, counts);
     let conflicts = publishes.then(|| {
-        let disagreements = keeping(
-            statements,
-            Exchange::new(Statement::route),
-            "Statements",
-            counts,
-            Statements::new(plan),
-            Statements::apply,
-        );
-        withheld.concat(shared.flat_map(Shared::conflicts)).concat(disagreements)
+        let statements =
+            keyed(statements, None, "Statements", counts, Due::default(), Statements::new(plan));
+        let shared = shared.map(|shared| shared.map(Shared::conflict));
+        withheld.concatenate(shared.into_iter().chain([statements]))
     });
-    Identified { named, belongs, conflicts }
+    Identified { belongs, conflicts }
 }
 
-/// Holds the links of shared identifiers back.
+/// Holds the links of shared identifiers back. Where nothing limits them, there are none.
 fn pass_gates<'scope>(
     plan: &Plan,
-    links: Stream<'scope, LinkChange>,
+    links: Collection<'scope, Link>,
     counts: &SharedCounts,
-) -> (Stream<'scope, LinkChange>, Stream<'scope, Shared>) {
-    let Some(limits) = shared::limits(plan) else {
-        return (links.clone(), links.flat_map(|_| None));
-    };
-    let counted = keeping(
-        links,
-        Exchange::new(|change: &LinkChange| change.other.hash.0 as u64),
-        "Counting gates",
-        counts,
-        CountingGates::new(limits.clone()),
-        CountingGates::apply,
-    );
-    let passed = keeping(
-        counted,
-        Exchange::new(Passed::route),
-        "Told gates",
-        counts,
-        ToldGates::new(limits),
-        ToldGates::apply,
-    );
-    parted(passed, |passed| match passed {
-        Passed::Link(change) => Ok(change),
+) -> (Collection<'scope, Link>, Option<Collection<'scope, Shared>>) {
+    let Some(limits) = shared::limits(plan) else { return (links, None) };
+    let is_limited: Rc<[bool]> = limits.iter().map(Option::is_some).collect();
+    let at_other = Rc::clone(&is_limited);
+    let (gated, free) = parted(links, move |link| match at_other[usize::from(link.other.kind)] {
+        true => Ok((link.other.hash, link)),
+        false => Err(link),
+    });
+    let gates = CountingGates::new(limits);
+    let counted = keyed(gated, None, "Counting gates", counts, Due::default(), gates);
+    let (counted, shared) = parted(counted, |passed| match passed {
+        Passed::Link(link) => Ok(link),
         Passed::Shared(shared) => Err(shared),
-    })
+    });
+    let (gated, free) =
+        parted(counted.concat(free), move |link| match is_limited[usize::from(link.one.kind)] {
+            true => Ok((link.one.hash, Passed::Link(link))),
+            false => Err(link),
+        });
+    let told = shared.clone().map(|shared| (shared.identifier.hash, Passed::Shared(shared)));
+    let gates = ToldGates::default();
+    let passed = keyed(gated.concat(told), None, "Told gates", counts, Due::default(), gates);
+    (passed.concat(free), Some(shared))
 }
 
-/// Ties identifiers into clusters and finds the people in them.
+/// Ties identifiers into clusters and finds the people in them: the steps are those of the module.
 fn connect<'scope>(
     guards: Guards,
-    links: Stream<'scope, LinkChange>,
+    links: Collection<'scope, Link>,
     counts: &SharedCounts,
-) -> (Stream<'scope, Belongs>, Stream<'scope, ConflictChange>) {
-    let scope = links.scope();
-    let (directory, turns) = (Directory::default(), Turns::default());
+) -> (Collection<'scope, (IdentifierHash, Component)>, Collection<'scope, Conflict>) {
+    let scope = links.inner.scope();
+    let (directory, barrier) = (Directory::default(), Barrier::default());
     let first = {
         let directory = directory.clone();
-        in_turn(
-            links,
-            Exchange::new(|change: &LinkChange| change.one.hash.0 as u64),
+        behind_barrier(
+            links.inner,
+            Exchange::new(|(link, _, _): &Update<Link>| link.one.hash.0 as u64),
+            None,
             "First ends",
-            &turns,
-            move |_, batch, found| directory.find_first(batch, found),
+            &barrier,
+            move |whole, found| directory.find_first(changes::changes(whole.data), found),
         )
     };
     let found = {
         let directory = directory.clone();
-        in_tick_order(
+        whole_ticks(
             first,
             Exchange::new(|found: &Found| found.change.other.hash.0 as u64),
+            None,
             "Second ends",
-            move |_, batch, found| directory.find_second(batch, found),
+            move |whole, found| directory.find_second(whole.data, found),
         )
     };
-    let (within, across) = parted(found, joins::within);
+    let (within, across) = crate::flow::parted_stream(found, joins::within);
     let mut joins = Joins::new(scope.peers());
-    let orders = in_tick_order(across, Exchange::new(|_| 0), "Joins", move |_, batch, orders| {
-        joins.decide(batch, orders)
+    let orders = whole_ticks(across, Exchange::new(|_| 0), None, "Joins", move |whole, orders| {
+        joins.decide(whole.data, orders)
     });
     let components = Rc::new(RefCell::new(Components::new(guards, scope.index())));
     // Counted under one name, since either operator changes what both hold.
-    let arrivals = keeping(
+    let arrivals = keeping_whole(
         orders.concat(within),
         Exchange::new(Order::route),
         "Clusters",
         counts,
         Rc::clone(&components),
-        |components, batch, arrivals| components.borrow_mut().send(batch, arrivals),
+        |components, Whole { data, .. }, arrivals| components.borrow_mut().send(data, arrivals),
     );
-    let outcomes = keeping(
+    let outcomes = keeping_whole(
         arrivals,
         Exchange::new(Arrival::route),
         "Clusters",
         counts,
         components,
-        |components, batch, outcomes| components.borrow_mut().apply(batch, outcomes),
+        |components, Whole { tick, data, .. }, outcomes| {
+            let mut told = crate::batch::Batch::default();
+            components.borrow_mut().apply(data, &mut told);
+            outcomes.extend(told.into_iter().map(|outcome| match outcome {
+                Outcome::Moved(moved) => Told::Moved(moved),
+                Outcome::Belongs(identifier, component, diff) => {
+                    Told::Belongs(((identifier, component), tick, diff))
+                }
+                Outcome::Conflict(conflict, diff) => Told::Conflict((conflict, tick, diff)),
+            }));
+        },
     );
-    let (moved, told) = parted(outcomes, |outcome| match outcome {
-        Outcome::Moved(moved) => Ok(moved),
-        Outcome::Belongs(identifier, component) => Err(Ok(Belongs { identifier, component })),
-        Outcome::Conflict(change) => Err(Err(change)),
+    let (moved, told) = crate::flow::parted_stream(outcomes, |told| match told {
+        Told::Moved(moved) => Ok(moved),
+        Told::Belongs(update) => Err(Ok(update)),
+        Told::Conflict(update) => Err(Err(update)),
     });
     let by_identifier = Exchange::new(|moved: &Moved| moved.identifier.0 as u64);
     let counts = Rc::clone(counts);
-    bring_about(moved, by_identifier, "Directory", &turns, move |moved| {
+    pass_barrier(moved, by_identifier, "Directory", &barrier, move |moved| {
         directory.update(moved);
         counts.borrow_mut().hold("Directory", directory.held());
     });
-    parted(told, |told| told)
+    let (belongs, conflicts) = crate::flow::parted_stream(told, |told| told);
+    (belongs.as_collection(), conflicts.as_collection())
+}
+
+/// What clusters tell, as updates.
+#[derive(Clone)]
+enum Told {
+    Moved(Moved),
+    Belongs(Update<(IdentifierHash, Component)>),
+    Conflict(Update<Conflict>),
 }

@@ -1,57 +1,46 @@
 //! `shared_after`: an identifier that too many others of a more trusted type share links nobody.
 //!
-//! Each end of a link is a gate for it. The gate at the less trusted end counts the links that come in
-//! and closes when they are too many; the gate at the more trusted end hears of it when that
-//! identifier is itself shared. A link counts while both are open.
+//! In differential's terms, with `links` as (less trusted end, more trusted end):
+//!
+//! ```text
+//! shared = links.map(|(other, one)| (other, one.kind)).count().filter(|count| count > limit)
+//! links.antijoin(shared, by the less trusted end).antijoin(shared, by the more trusted end)
+//! ```
+//!
+//! Here each end of a link is a *gate* for it. The gate at the less trusted end counts the links that come
+//! in and closes when they are too many; the gate at the more trusted end hears of it when that identifier
+//! is itself shared. A link counts while both are open. Decisions to keep two apart pass always.
 
 use arcstr::ArcStr;
-use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::conflicts::{Conflict, ConflictChange};
-use super::links::{Bond, LinkChange};
-use crate::batch::{Batch, look_ahead};
+use super::conflicts::Conflict;
+use super::links::{Bond, Link};
 use crate::few::{FewMap, FewWithin};
-use crate::held::Holds;
+use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::row::{Identifier, IdentifierHash};
 use crate::spec::plan::Plan;
-use crate::table::Table;
 
-/// An identifier began or ceased to be shared, or the number of those who share it changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An identifier that is linked with too many of a more trusted type, and how many these are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Shared {
     pub identifier: Identifier,
-    /// The more trusted type of which it was linked with too many, and with how many; `None`: it was
-    /// not shared.
-    before: Option<(u8, u32)>,
-    pub after: Option<(u8, u32)>,
+    pub by: u8,
+    pub count: u32,
 }
 
 impl Shared {
-    pub fn conflicts(self) -> impl Iterator<Item = ConflictChange> {
-        let change = move |by: Option<(u8, u32)>, diff| {
-            let ((by, count), identifier) = (by?, self.identifier.clone());
-            Some(ConflictChange { conflict: Conflict::Shared { identifier, by, count }, diff })
-        };
-        change(self.before, -1).into_iter().chain(change(self.after, 1))
+    pub fn conflict(self) -> Conflict {
+        let Shared { identifier, by, count } = self;
+        Conflict::Shared { identifier, by, count }
     }
 }
 
-/// What the gates send on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What the gates at less trusted ends send on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Passed {
-    Link(LinkChange),
+    Link(Link),
     Shared(Shared),
-}
-
-impl Passed {
-    /// By the more trusted end of a link, which may be the identifier that is shared.
-    pub fn route(&self) -> u64 {
-        match self {
-            Passed::Link(change) => change.one.hash.0 as u64,
-            Passed::Shared(shared) => shared.identifier.hash.0 as u64,
-        }
-    }
 }
 
 /// By type: `shared_after`.
@@ -60,149 +49,18 @@ pub(super) fn limits(plan: &Plan) -> Option<Vec<Option<u32>>> {
     limits.iter().any(Option::is_some).then_some(limits)
 }
 
-/// One worker's share of the gates at less trusted ends.
-pub(super) struct CountingGates {
-    limits: Vec<Option<u32>>,
-    gates: Gates,
-    /// How many of each more trusted type an identifier is linked with, where it might be too many:
-    /// one of fewer links than its type's limit is not shared, whatever they are.
-    counts: Table<IdentifierHash, FewMap<u8, u32>>,
-    /// Those that are shared, as last told.
-    shared: Table<IdentifierHash, (u8, u32)>,
+/// An identifier that holds its links back while it is closed.
+#[derive(Default)]
+pub(super) struct Gate {
+    closed: bool,
+    links: FewWithin<IdentifierHash, Far, 1>,
 }
 
-impl CountingGates {
-    pub fn new(limits: Vec<Option<u32>>) -> Self {
-        let (gates, counts, shared) = (Gates::default(), Table::default(), Table::default());
-        CountingGates { limits, gates, counts, shared }
-    }
-
-    /// A tick changes a link once.
-    pub fn apply(&mut self, batch: Batch<LinkChange>, passed: &mut Batch<Passed>) {
-        let mut touched: HashMap<IdentifierHash, Identifier> = HashMap::new();
-        let mut changes = Vec::new();
-        let look =
-            |gates: &Self, LinkChange { other, .. }: &LinkChange| gates.gates.look(&other.hash);
-        look_ahead(batch, self, &[look], |gates, change| {
-            let LinkChange { one, other, bond } = &change;
-            if gates.limits[usize::from(other.kind)].is_none() {
-                passed.push(Passed::Link(change));
-                return;
-            }
-            touched.entry(other.hash).or_insert_with(|| other.clone());
-            let (kind, is_more_trusted) = (one.kind, one.kind < other.kind);
-            let (near, now) = (other.hash, is_linked(*bond));
-            let before = gates.gates.change(near, one, *bond);
-            if is_more_trusted && now != is_linked(before) {
-                gates.count(other, kind, if now { 1 } else { -1 });
-            }
-            changes.push((change, before));
-        });
-        let mut turned = HashMap::new();
-        for (hash, identifier) in touched {
-            let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
-            let counts = self.counts.get(&hash);
-            let over = |(kind, count): (&u8, &u32)| (*count > limit).then_some((*kind, *count));
-            let by = counts.and_then(|counts| counts.iter().find_map(over));
-            // Not as soon as they are too few: they may be enough again with the next one.
-            if counts.is_some() && self.gates.links(hash).len() <= limit as usize / 2 {
-                self.counts.remove(&hash);
-            }
-            if self.gates.close(hash, by.is_some()) {
-                turned.insert(hash, identifier.clone());
-            }
-            let before = match by {
-                Some(by) => self.shared.insert(hash, by),
-                None => self.shared.remove(&hash),
-            };
-            if before != by {
-                passed.push(Passed::Shared(Shared { identifier, before, after: by }));
-            }
-        }
-        self.gates.pass(changes, turned, End::Other, passed);
-    }
-
-    /// Counts a link with one more, or less, of a more trusted type.
-    fn count(&mut self, near: &Identifier, kind: u8, diff: i64) {
-        let limit = self.limits[usize::from(near.kind)].expect("only these are counted") as usize;
-        let links = self.gates.links(near.hash);
-        if let Some(counts) = self.counts.get_mut(&near.hash) {
-            counts.count(kind, diff);
-        } else if links.len() > limit {
-            let mut counts = FewMap::default();
-            let counted = links.values().filter(|far| far.bond.linked && far.kind < near.kind);
-            for far in counted {
-                counts.count(far.kind, 1);
-            }
-            self.counts.insert(near.hash, counts);
-        }
-    }
-}
-
-impl Holds for CountingGates {
-    /// Identifiers with links, those whose links are counted, and those that are shared.
-    fn held(&self) -> usize {
-        self.gates.held() + self.counts.len() + self.shared.len()
-    }
-
-    fn give_back(&mut self) {
-        self.gates.give_back();
-        self.counts.give_back();
-        self.shared.give_back();
-    }
-}
-
-fn is_linked(bond: Option<Bond>) -> bool {
-    bond.is_some_and(|bond| bond.linked)
-}
-
-/// One worker's share of the gates at more trusted ends.
-pub(super) struct ToldGates {
-    limits: Vec<Option<u32>>,
-    gates: Gates,
-}
-
-impl ToldGates {
-    pub fn new(limits: Vec<Option<u32>>) -> Self {
-        ToldGates { limits, gates: Gates::default() }
-    }
-
-    /// A tick changes a link once.
-    pub fn apply(&mut self, batch: Batch<Passed>, passed: &mut Batch<Passed>) {
-        let (mut changes, mut turned) = (Vec::new(), HashMap::new());
-        let look = |gates: &Self, message: &Passed| match message {
-            Passed::Link(change) => gates.gates.look(&change.one.hash),
-            Passed::Shared(_) => 0,
-        };
-        look_ahead(batch, self, &[look], |gates, message| match message {
-            Passed::Shared(shared) => {
-                let identifier = shared.identifier.clone();
-                if gates.gates.close(identifier.hash, shared.after.is_some()) {
-                    turned.insert(identifier.hash, identifier);
-                }
-                passed.push(Passed::Shared(shared));
-            }
-            Passed::Link(change) if gates.limits[usize::from(change.one.kind)].is_none() => {
-                passed.push(Passed::Link(change));
-            }
-            Passed::Link(change) => {
-                let before = gates.gates.change(change.one.hash, &change.other, change.bond);
-                changes.push((change, before));
-            }
-        });
-        self.gates.pass(changes, turned, End::One, passed);
-    }
-}
-
-impl Holds for ToldGates {
-    /// How many identifiers hold links.
-    fn held(&self) -> usize {
-        self.gates.held()
-    }
-
-    fn give_back(&mut self) {
-        self.gates.give_back();
-    }
+/// The far end of a link, and what stands.
+struct Far {
+    kind: u8,
+    text: ArcStr,
+    bond: Bond,
 }
 
 /// Of a link: the more trusted end, or the other.
@@ -212,126 +70,234 @@ enum End {
     Other,
 }
 
-/// Identifiers that hold their links back while they are closed.
-#[derive(Default)]
-struct Gates {
-    gates: Table<IdentifierHash, Gate>,
-}
-
-#[derive(Default)]
-struct Gate {
-    closed: bool,
-    links: Links,
-}
-
-type Links = FewWithin<IdentifierHash, Far, 1>;
-
-/// The far end of a link, and what stands.
-struct Far {
-    kind: u8,
-    text: ArcStr,
-    bond: Bond,
-}
-
-impl Holds for Gates {
-    /// Identifiers that have links, or are closed.
-    fn held(&self) -> usize {
-        self.gates.len()
+impl Gate {
+    /// Takes a change of a link in: what went and what came in its place arrive in any order.
+    fn change(&mut self, far: &Identifier, bond: Bond, diff: Diff) {
+        let known = self.links.get(&far.hash).map(|known| known.bond);
+        if diff > 0 {
+            let Identifier { hash, kind, text } = far;
+            self.links.insert(*hash, Far { kind: *kind, text: text.clone(), bond });
+        } else if known == Some(bond) {
+            self.links.remove(&far.hash);
+        }
     }
 
-    fn give_back(&mut self) {
-        self.gates.give_back();
-    }
-}
-
-impl Gates {
-    fn look(&self, near: &IdentifierHash) -> usize {
-        self.gates.get(near).map_or(0, |gate| gate.links.len())
-    }
-
-    fn links(&self, near: IdentifierHash) -> &Links {
-        &self.gates[&near].links
-    }
-
-    /// Changes a link and returns what stood before.
-    fn change(
-        &mut self,
-        near: IdentifierHash,
-        far: &Identifier,
-        bond: Option<Bond>,
-    ) -> Option<Bond> {
-        let Identifier { hash, kind, text } = far;
-        let stands = bond.map(|bond| Far { kind: *kind, text: ArcStr::clone(text), bond });
-        let before = self.gates.entry(near).or_default().links.set(*hash, stands);
-        before.map(|before| before.bond)
-    }
-
-    /// Whether that turns the gate.
-    fn close(&mut self, near: IdentifierHash, closed: bool) -> bool {
-        let gate = self.gates.entry(near).or_default();
-        std::mem::replace(&mut gate.closed, closed) != closed
-    }
-
-    /// Sends on what a tick changed: links, with what stood before, and gates that turned. The gates
-    /// are at this end of their links.
+    /// Emits what becomes of a tick's changes of links, and of all others where the gate turned.
     fn pass(
-        &mut self,
-        changes: Vec<(LinkChange, Option<Bond>)>,
-        turned: HashMap<IdentifierHash, Identifier>,
+        &self,
+        near: impl Fn() -> Identifier,
         end: End,
-        passed: &mut Batch<Passed>,
+        was_closed: bool,
+        changes: &[(Link, Diff)],
+        mut emit: impl FnMut(Link, Diff),
     ) {
-        // Near and far ends of links of gates that turned.
-        let mut changed: HashSet<(IdentifierHash, IdentifierHash)> = HashSet::new();
-        let mut touched: Vec<IdentifierHash> = turned.keys().copied().collect();
-        for (mut change, before) in changes {
-            let (near, far) = match end {
-                End::One => (change.one.hash, change.other.hash),
-                End::Other => (change.other.hash, change.one.hash),
+        for (link, diff) in changes {
+            let closed = if *diff > 0 { self.closed } else { was_closed };
+            if let Some(bond) = through(closed, link.bond) {
+                emit(Link { bond, ..link.clone() }, *diff);
+            }
+        }
+        if self.closed == was_closed {
+            return;
+        }
+        let far = |link: &Link| if let End::One = end { link.other.hash } else { link.one.hash };
+        let came = changes.iter().filter(|(_, diff)| *diff > 0);
+        let mut came: Vec<IdentifierHash> = came.map(|(link, _)| far(link)).collect();
+        came.sort_unstable();
+        for (hash, far) in self.links.iter() {
+            let (before, after) = (through(was_closed, far.bond), through(self.closed, far.bond));
+            if before == after || came.binary_search(hash).is_ok() {
+                continue;
+            }
+            let far = Identifier { hash: *hash, kind: far.kind, text: far.text.clone() };
+            let (one, other) = match end {
+                End::One => (near(), far),
+                End::Other => (far, near()),
             };
-            let closed = self.gates[&near].closed;
-            let has_turned = turned.contains_key(&near);
-            if has_turned {
-                changed.insert((near, far));
-            }
-            if change.bond.is_none() {
-                touched.push(near);
-            }
-            change.bond = through(closed, change.bond);
-            if change.bond != through(closed != has_turned, before) {
-                passed.push(Passed::Link(change));
-            }
-        }
-        for identifier in turned.into_values() {
-            let Gate { closed, links } = &self.gates[&identifier.hash];
-            for (hash, far) in links.iter() {
-                let bond = through(*closed, Some(far.bond));
-                if changed.contains(&(identifier.hash, *hash))
-                    || bond == through(!*closed, Some(far.bond))
-                {
-                    continue;
+            for (bond, diff) in [(before, -1), (after, 1)] {
+                if let Some(bond) = bond {
+                    emit(Link { one: one.clone(), other: other.clone(), bond }, diff);
                 }
-                let far =
-                    Identifier { hash: *hash, kind: far.kind, text: ArcStr::clone(&far.text) };
-                let near = identifier.clone();
-                let (one, other) = match end {
-                    End::One => (near, far),
-                    End::Other => (far, near),
-                };
-                passed.push(Passed::Link(LinkChange { one, other, bond }));
-            }
-        }
-        for near in touched {
-            if self.gates.get(&near).is_some_and(|gate| gate.links.is_empty() && !gate.closed) {
-                self.gates.remove(&near);
             }
         }
     }
+
+    fn is_nothing(&self) -> bool {
+        self.links.is_empty() && !self.closed
+    }
 }
 
-/// What a gate lets through: decisions to keep two apart always.
-fn through(closed: bool, bond: Option<Bond>) -> Option<Bond> {
-    let bond = bond?;
+/// What a gate lets through.
+fn through(closed: bool, bond: Bond) -> Option<Bond> {
     let bond = if closed { Bond { linked: false, same: false, ..bond } } else { bond };
     (!bond.is_nothing()).then_some(bond)
+}
+
+/// The gates at less trusted ends.
+pub(super) struct CountingGates {
+    limits: Vec<Option<u32>>,
+    /// Of the gate at hand.
+    changes: Vec<(Link, Diff)>,
+}
+
+/// A gate that counts.
+#[derive(Default)]
+pub(super) struct Counting {
+    gate: Gate,
+    /// How many of each more trusted type it is linked with, where it might be too many: one of fewer
+    /// links than its type's limit is not shared, whatever they are.
+    counts: Option<FewMap<u8, u32>>,
+    /// While it is shared, the type and the number last told.
+    shared: Option<(u8, u32)>,
+}
+
+impl CountingGates {
+    pub fn new(limits: Vec<Option<u32>>) -> Self {
+        CountingGates { limits, changes: Vec::new() }
+    }
+}
+
+impl Counting {
+    /// The first of the more trusted types with which it is linked too often, and how often.
+    fn recount(&mut self, kind: u8, limit: u32) -> Option<(u8, u32)> {
+        let few = self.gate.links.len() <= limit as usize;
+        if few {
+            // Not as soon as they are too few: they may be enough again with the next one.
+            if self.gate.links.len() <= limit as usize / 2 {
+                self.counts = None;
+            }
+            return None;
+        }
+        let counts = self.counts.get_or_insert_with(|| {
+            let mut counts = FewMap::default();
+            let counted = self.gate.links.values().filter(|far| far.bond.linked && far.kind < kind);
+            counted.for_each(|far| {
+                counts.count(far.kind, 1);
+            });
+            counts
+        });
+        counts.iter().find(|(_, count)| **count > limit).map(|(kind, count)| (*kind, *count))
+    }
+}
+
+impl Keyed for CountingGates {
+    type Key = IdentifierHash;
+    type Value = Link;
+    type State = Counting;
+    type Face = bool;
+    type Output = Passed;
+
+    fn route(key: &IdentifierHash) -> u64 {
+        key.0 as u64
+    }
+
+    fn prefetch(counting: &Counting) -> usize {
+        counting.gate.links.len()
+    }
+
+    fn face(&self, _: &IdentifierHash, counting: &Counting) -> bool {
+        counting.gate.closed
+    }
+
+    fn apply(&mut self, _: &IdentifierHash, counting: &mut Counting, link: &Link, diff: Diff) {
+        let counts = link.bond.linked && link.one.kind < link.other.kind;
+        if let Some(known) = counting.counts.as_mut().filter(|_| counts) {
+            known.count(link.one.kind, diff as i64);
+        }
+        counting.gate.change(&link.one, link.bond, diff);
+        self.changes.push((link.clone(), diff));
+    }
+
+    fn settle(
+        &mut self,
+        _: &IdentifierHash,
+        counting: &mut Counting,
+        was_closed: bool,
+        out: &mut Emit<Passed>,
+    ) -> Keep {
+        let identifier = self.changes[0].0.other.clone();
+        let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
+        let shared = counting.recount(identifier.kind, limit);
+        counting.gate.closed = shared.is_some();
+        if counting.shared != shared {
+            for (shared, diff) in [(counting.shared, -1), (shared, 1)] {
+                if let Some((by, count)) = shared {
+                    let identifier = identifier.clone();
+                    out.push(Passed::Shared(Shared { identifier, by, count }), diff);
+                }
+            }
+            counting.shared = shared;
+        }
+        let near = || identifier.clone();
+        counting.gate.pass(near, End::Other, was_closed, &self.changes, |link, diff| {
+            out.push(Passed::Link(link), diff);
+        });
+        self.changes.clear();
+        Keep::unless(counting.gate.is_nothing())
+    }
+}
+
+/// The gates at more trusted ends.
+#[derive(Default)]
+pub(super) struct ToldGates {
+    /// Of the gate at hand.
+    changes: Vec<(Link, Diff)>,
+    shared: Option<Identifier>,
+}
+
+/// A gate that is told.
+#[derive(Default)]
+pub(super) struct Told {
+    gate: Gate,
+    /// How often it is said to be shared: within a tick twice, when only the number changes.
+    shared: i32,
+}
+
+impl Keyed for ToldGates {
+    type Key = IdentifierHash;
+    type Value = Passed;
+    type State = Told;
+    type Face = bool;
+    type Output = Link;
+
+    fn route(key: &IdentifierHash) -> u64 {
+        key.0 as u64
+    }
+
+    fn prefetch(told: &Told) -> usize {
+        told.gate.links.len()
+    }
+
+    fn face(&self, _: &IdentifierHash, told: &Told) -> bool {
+        told.gate.closed
+    }
+
+    fn apply(&mut self, _: &IdentifierHash, told: &mut Told, passed: &Passed, diff: Diff) {
+        match passed {
+            Passed::Link(link) => {
+                told.gate.change(&link.other, link.bond, diff);
+                self.changes.push((link.clone(), diff));
+            }
+            Passed::Shared(shared) => {
+                told.shared += diff as i32;
+                self.shared.get_or_insert_with(|| shared.identifier.clone());
+            }
+        }
+    }
+
+    fn settle(
+        &mut self,
+        _: &IdentifierHash,
+        told: &mut Told,
+        was_closed: bool,
+        out: &mut Emit<Link>,
+    ) -> Keep {
+        told.gate.closed = told.shared > 0;
+        let shared = self.shared.take();
+        let near = || shared.clone().expect("it was said to be shared, or no longer");
+        told.gate
+            .pass(near, End::One, was_closed, &self.changes, |link, diff| out.push(link, diff));
+        self.changes.clear();
+        Keep::unless(told.gate.is_nothing())
+    }
 }

@@ -8,16 +8,18 @@ use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::changes::LinkChange;
 use super::graph::{Graph, Node};
 use super::guards::{Admitted, Guards, Rule, admit};
-use super::known::{KnownIdentifiers, carried};
-use super::links::{Bond, LinkChange, Pair, SupportedLinks, Told, links};
+use super::links::{self, Bond, Pair, Supported, SupportedLinks, carried_links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
+use super::sighting::{Sighted, seen};
 use crate::batch::Batch;
 use crate::decode::admit::RowChange;
-use crate::row::{Identifier, IdentifierHash, Verdict};
+use crate::flow::{Diff, Emit, Keyed, KeyedState, Update};
+use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
 use crate::spec::plan::{Plan, Source};
-use crate::time::Micros;
+use crate::time::{Micros, Tick};
 
 /// What rows say of identifiers, as they are read.
 pub struct Gathering {
@@ -25,78 +27,90 @@ pub struct Gathering {
     limits: Option<Vec<Option<u32>>>,
     /// By source: whether its rows have an instant.
     dated: Vec<bool>,
-    known: KnownIdentifiers,
+    known: HashMap<IdentifierHash, (Identifier, Sighted)>,
     /// Carried by rows that have none.
     undated: HashSet<IdentifierHash>,
-    identifiers: HashMap<IdentifierHash, Identifier>,
-    supported: SupportedLinks,
-    links: HashMap<Pair, LinkChange>,
+    supported: KeyedState<SupportedLinks>,
+    links: HashMap<Pair, links::Link>,
 }
+
+/// Nothing looks at ticks here: each step is a whole one.
+const NOW: Tick = 0;
 
 impl Gathering {
     pub fn new(plan: &Plan) -> Self {
         let guards = Guards::new(plan);
         Gathering {
-            supported: SupportedLinks::new(guards.exist(), false),
+            supported: KeyedState::new(SupportedLinks::new(guards.exist(), false)),
             guards,
             limits: limits(plan),
             dated: plan.sources.iter().map(Source::is_dated).collect(),
-            known: KnownIdentifiers::default(),
+            known: HashMap::new(),
             undated: HashSet::new(),
-            identifiers: HashMap::new(),
             links: HashMap::new(),
         }
     }
 
     /// Takes in what a tick's rows change.
     pub fn add(&mut self, rows: Vec<RowChange>) {
-        let (mut named, mut changes) = (Batch::default(), Batch::default());
-        for row in rows.iter().filter(|row| !self.dated[usize::from(row.source)]) {
-            if row.body.verdict == Verdict::Together {
-                self.undated.extend(row.body.identifiers.iter().map(|of| of.hash));
+        let mut carried = Batch::default();
+        for RowChange { source, time, diff, body } in rows {
+            let (stands, diff) = (diff != 0, if diff == 0 { 1 } else { Diff::from(diff) });
+            for identifier in &body.identifiers {
+                let unseen = || (identifier.clone(), Sighted::default());
+                let (_, sighted) = self.known.entry(identifier.hash).or_insert_with(unseen);
+                sighted.apply(seen(&body, time), stands, diff);
+                if !self.dated[usize::from(source)] && body.verdict == Verdict::Together {
+                    self.undated.insert(identifier.hash);
+                }
             }
+            let row = StandingRow { source, time, body };
+            carried.extend(carried_links(row, stands).map(|link| (link, NOW, diff)));
         }
-        self.known.apply(rows.iter().cloned().flat_map(carried).collect(), &mut named);
-        for of in named.into_iter().filter(|of| of.known) {
-            let identifier = Identifier { hash: of.hash, kind: of.kind, text: of.text };
-            self.identifiers.insert(of.hash, identifier);
-        }
-        self.supported.apply(rows.into_iter().flat_map(links).collect(), &mut changes);
-        for change in changes {
-            let Told::Link(change) = change else { continue };
-            let pair = (change.one.hash, change.other.hash);
-            match change.bond {
-                Some(_) => drop(self.links.insert(pair, change)),
-                None => drop(self.links.remove(&pair)),
+        let mut out = Emit::at(NOW);
+        self.supported.turn(None, carried, &mut out);
+        // What went comes before what came in its place.
+        for (supported, _, diff) in out.into_updates() {
+            let Supported::Link(link) = supported else { continue };
+            match diff {
+                1.. => drop(self.links.insert(link.pair(), link)),
+                _ => drop(self.links.remove(&link.pair())),
             }
         }
     }
 
     pub fn finish(self) -> Whole {
         let mut shared = HashMap::new();
-        let mut open: Vec<LinkChange> = self.links.values().cloned().collect();
+        let mut open: Vec<links::Link> = self.links.values().cloned().collect();
         if let Some(limits) = self.limits {
-            let (mut counted, mut told) = (Batch::default(), Batch::default());
-            CountingGates::new(limits.clone()).apply(open.into(), &mut counted);
-            ToldGates::new(limits).apply(counted, &mut told);
-            open = Vec::new();
-            for passed in told {
-                match passed {
-                    Passed::Link(change) => open.push(change),
-                    Passed::Shared(of) => {
-                        shared.extend(of.after.map(|by| (of.identifier.hash, by)));
-                    }
-                }
-            }
+            let is_limited = |end: &Identifier| limits[usize::from(end.kind)].is_some();
+            let of_shared = |of: &Passed| match of {
+                Passed::Link(link) => link.one.hash,
+                Passed::Shared(shared) => shared.identifier.hash,
+            };
+            let (gated, free): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|link| is_limited(&link.other));
+            let gates = KeyedState::new(CountingGates::new(limits.clone()));
+            let passed = passed_all(gates, gated.into_iter().map(|link| (link.other.hash, link)));
+            shared = passed
+                .iter()
+                .filter_map(|passed| match passed {
+                    Passed::Shared(of) => Some((of.identifier.hash, (of.by, of.count))),
+                    Passed::Link(_) => None,
+                })
+                .collect();
+            let passed = passed.into_iter().chain(free.into_iter().map(Passed::Link));
+            let passed = passed.map(|passed| (of_shared(&passed), passed));
+            open = passed_all(KeyedState::new(ToldGates::default()), passed);
         }
         let mut graph = Graph::default();
-        for change in &open {
-            for end in [&change.one, &change.other] {
+        for links::Link { one, other, bond } in open {
+            for end in [&one, &other] {
                 if !graph.contains(end.hash) {
                     graph.add(end);
                 }
             }
-            graph.link(change);
+            graph.link(&LinkChange { one, other, bond: Some(bond) });
         }
         let mut neighbours: HashMap<IdentifierHash, Vec<IdentifierHash>> = HashMap::new();
         for (one, other) in self.links.keys() {
@@ -107,7 +121,6 @@ impl Gathering {
             guards: self.guards,
             known: self.known,
             undated: self.undated,
-            identifiers: self.identifiers,
             links: self.links,
             neighbours,
             graph,
@@ -117,14 +130,24 @@ impl Gathering {
     }
 }
 
+/// What an operator makes of everything at once.
+fn passed_all<L: Keyed>(
+    mut state: KeyedState<L>,
+    all: impl Iterator<Item = (L::Key, L::Value)>,
+) -> Vec<L::Output> {
+    let mut out = Emit::at(NOW);
+    let all: Batch<Update<(L::Key, L::Value)>> = all.map(|data| (data, NOW, 1)).collect();
+    state.turn(None, all, &mut out);
+    out.into_updates().into_iter().map(|(output, _, _)| output).collect()
+}
+
 /// Everyone, and what ties them together.
 pub struct Whole {
     guards: Guards,
-    known: KnownIdentifiers,
+    known: HashMap<IdentifierHash, (Identifier, Sighted)>,
     undated: HashSet<IdentifierHash>,
-    identifiers: HashMap<IdentifierHash, Identifier>,
     /// Everything that stands between two, whether it counts or not.
-    links: HashMap<Pair, LinkChange>,
+    links: HashMap<Pair, links::Link>,
     neighbours: HashMap<IdentifierHash, Vec<IdentifierHash>>,
     /// What the gates let through.
     graph: Graph,
@@ -175,8 +198,9 @@ pub enum Withheld {
 impl Whole {
     /// An identifier that some row carries.
     pub fn member(&self, hash: IdentifierHash) -> Option<Member> {
-        let (rows, first_seen) = self.known.of(hash).filter(|(rows, _)| *rows > 0)?;
-        let identifier = self.identifiers.get(&hash)?.clone();
+        let (identifier, sighted) = self.known.get(&hash).filter(|(_, of)| of.is_known())?;
+        let (identifier, first_seen) = (identifier.clone(), sighted.first_seen);
+        let rows = i64::from(sighted.rows);
         let is_dated = first_seen != Micros::MAX && !self.undated.contains(&hash);
         let shared = self.shared.get(&hash).copied();
         Some(Member { identifier, first_seen, is_dated, rows, shared })
@@ -184,8 +208,8 @@ impl Whole {
 
     /// All that are known, in no order.
     pub fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
-        let known = |hash| self.known.of(hash).is_some_and(|(rows, _)| rows > 0);
-        self.identifiers.values().filter(move |identifier| known(identifier.hash))
+        let known = self.known.values().filter(|(_, sighted)| sighted.is_known());
+        known.map(|(identifier, _)| identifier)
     }
 
     /// The identifiers of the person who holds this one: by type, then text.
@@ -219,8 +243,7 @@ impl Whole {
     /// Of two that something stands between.
     fn between(&mut self, one: IdentifierHash, other: IdentifierHash) -> Link {
         let pair = if self.links.contains_key(&(one, other)) { (one, other) } else { (other, one) };
-        let LinkChange { one, other, bond } = self.links[&pair].clone();
-        let bond = bond.expect("only what stands is kept");
+        let links::Link { one, other, bond } = self.links[&pair].clone();
         let shared = [&other, &one].into_iter().find(|end| self.shared.contains_key(&end.hash));
         let withheld = match shared {
             _ if !bond.linked => None,

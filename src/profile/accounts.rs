@@ -1,383 +1,373 @@
 //! What each identifier's own rows add up to, and which person that is brought to.
 //!
-//! A row is added up for the identifier that carries it, so that when people merge only what the
-//! smaller side holds per identifier moves, never its rows. Rows that count only within a window are
-//! queued by the instants at which they enter and leave it.
+//! A row is added up for the identifier that carries it, so that when people merge only what the smaller
+//! side holds per identifier moves, never its rows. An identifier is known while a row that stands carries
+//! it; when it was first seen is remembered for ever.
+//!
+//! Invariant: what has been emitted for a component comes to what its identifiers hold. So an identifier
+//! that stays where it is emits what changed; one that moves takes back from the component it left what it
+//! brought when the tick began, and brings the other one what it holds at its end.
 
 use std::sync::Arc;
 
 use arcstr::ArcStr;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
-use super::aggregate::{Account, has_partial, is_dated};
-use super::partial::Partial;
-use super::transfer::{Holding, Transfer, TransferChange};
-use super::windows::Windows;
-use crate::batch::{Batch, Look, look_ahead};
-use crate::flow::consolidate;
-use crate::held::{Holds, drained};
-use crate::identity::{Belongs, Component, Named};
-use crate::queue::BucketQueue;
-use crate::row::{Body, Datum, IdentifierHash, Input};
+use super::aggregate::{Account, Brought, has_travelling_values, is_dated};
+use super::contribution::{Contribution, Member};
+use super::place::Place;
+use super::sums::{Layout, Words};
+use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
+use crate::identity::{Component, Sighted, Sighting, seen};
+use crate::row::{self, Body, Datum, IdentifierHash, Input};
 use crate::spec::plan::Plan;
 use crate::table::Table;
 use crate::time::Micros;
 
 /// What concerns an identifier.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Posting {
-    Named(Named),
-    Belongs(Belongs),
-    /// A row whose most trusted identifier it is.
-    Row {
-        time: Micros,
-        diff: i8,
-        body: Arc<Body>,
-    },
-    /// The reading of `now()`, for the worker of this index.
-    Now(u64, Micros),
-}
-
-impl Posting {
-    fn identifier(&self) -> Option<&IdentifierHash> {
-        match self {
-            Posting::Named(named) => Some(&named.hash),
-            Posting::Belongs(belongs) => Some(&belongs.identifier),
-            Posting::Row { body, .. } => Some(&body.identifiers[0].hash),
-            Posting::Now(..) => None,
-        }
-    }
+    /// A row that stands, whose most trusted identifier it is.
+    Row { time: Micros, body: Arc<Body> },
+    /// Another row's word for it.
+    Sighting(Sighting),
+    /// What a row of its gives to the aggregates of a window while it is in it.
+    InWindow { time: Micros, inputs: Arc<[Input]> },
+    /// It is this component's. One of which that is not said is a component by itself.
+    Belongs(Component),
 }
 
 /// One is held for everyone: so its fields are few and short.
-struct Identifier {
-    /// `None` until it is first named.
+#[derive(Default)]
+pub struct Identifier {
+    /// `None` until it is sighted.
     text: Option<ArcStr>,
     kind: u8,
-    first_seen: Micros,
-    /// Whether a row that stands carries it.
-    known: bool,
-    /// Whose it is while it is known.
-    belongs: Component,
-    /// Whether it was last told that it is in `component`.
-    told: bool,
-    component: Component,
-    /// By aggregate, in their order; those without any row are left out.
+    sighted: Sighted,
+    belongs: Option<Component>,
+    sums: Words,
+    /// Of aggregates in no block, in their order; those without any row are left out.
     accounts: ThinVec<(u16, Account)>,
 }
 
-/// One worker's share of the identifiers.
+/// Whose a known identifier was when the tick began, and when it had first been seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Whose {
+    component: Component,
+    first_seen: Micros,
+}
+
+/// How the rows of identifiers are added up.
 pub struct Accounts {
     plan: Arc<Plan>,
-    windows: Windows,
-    identifiers: Table<IdentifierHash, Identifier>,
-    /// Rows that enter or leave a window by time alone.
-    turns: BucketQueue<Turn>,
-    now: Micros,
-    /// Of the tick at hand.
-    touched: HashMap<IdentifierHash, Touched>,
+    layout: Arc<Layout>,
+    /// By aggregate.
+    in_window: Vec<bool>,
+    /// When identifiers that no row carries any more were first seen.
+    remembered: Table<IdentifierHash, Micros>,
+    changed: Changed,
 }
 
-/// What a row gives to the aggregates of one window when it enters, or takes back when it leaves.
-struct Turn {
-    identifier: IdentifierHash,
-    time: Micros,
-    diff: i8,
-    inputs: Box<[Input]>,
-    /// It enters, and leaves at this reading. `None`: it leaves.
-    until: Option<Micros>,
-}
-
+/// What a tick changed of the identifier at hand.
 #[derive(Default)]
-struct Touched {
-    /// What it is known by has changed.
-    named: bool,
-    /// Aggregates to which something was added, some of them more than once.
-    aggregates: SmallVec<[u16; 12]>,
+struct Changed {
+    sums: Words,
     /// Values that travel.
-    values: Vec<((u16, Micros, Datum), isize)>,
+    values: Vec<((u16, Micros, Datum), Diff)>,
+    /// What was brought to these aggregates before.
+    brought: SmallVec<[(u16, Brought); 8]>,
 }
 
 impl Accounts {
-    pub fn new(plan: Arc<Plan>) -> Self {
-        Accounts {
-            windows: Windows::new(&plan),
-            plan,
-            identifiers: Table::default(),
-            turns: BucketQueue::default(),
-            now: Micros::MIN,
-            touched: HashMap::new(),
-        }
+    pub fn new(plan: Arc<Plan>, layout: Arc<Layout>) -> Self {
+        let in_window = plan.aggregates.iter().map(|of| of.window.is_some()).collect();
+        let (remembered, changed) = (Table::default(), Changed::default());
+        Accounts { plan, layout, in_window, remembered, changed }
     }
 
-    /// The next instant at which a row enters or leaves a window.
-    pub fn next_due(&self) -> Option<Micros> {
-        self.turns.next()
-    }
-
-    /// Applies what a tick brings.
-    pub fn apply(&mut self, batch: Batch<Posting>, transfers: &mut Batch<Transfer>) {
-        let read = batch.iter().filter_map(|posting| match posting {
-            Posting::Now(_, now) => Some(*now),
-            _ => None,
-        });
-        self.now = read.fold(self.now, Micros::max);
-        self.turn_windows();
-        let looks: [Look<Self, Posting>; 2] = [
-            |accounts, posting| posting.identifier().map_or(0, |hash| accounts.find(hash)),
-            |accounts, posting| posting.identifier().map_or(0, |hash| accounts.read(hash)),
-        ];
-        look_ahead(batch, self, &looks, Accounts::take_in);
-        let mut touched = std::mem::take(&mut self.touched);
-        let all: Vec<_> = drained(&mut touched).collect();
-        let looks: [Look<Self, _>; 2] =
-            [|accounts, (hash, _)| accounts.find(hash), |accounts, (hash, _)| accounts.read(hash)];
-        look_ahead(all, self, &looks, |accounts, (hash, touched)| {
-            accounts.settle(hash, touched, transfers);
-        });
-        self.touched = touched;
-    }
-
-    fn find(&self, hash: &IdentifierHash) -> usize {
-        self.identifiers.get(hash).map_or(0, |identifier| identifier.accounts.len())
-    }
-
-    fn read(&self, hash: &IdentifierHash) -> usize {
-        let accounts = self.identifiers.get(hash).map(|identifier| identifier.accounts.as_slice());
-        let accounts = accounts.unwrap_or_default();
-        let at = |index: usize| accounts.get(index).map_or(0, |(number, _)| usize::from(*number));
-        at(0) + at(accounts.len() / 4) + at(accounts.len() / 2) + at(accounts.len() * 3 / 4)
-    }
-
-    fn take_in(&mut self, posting: Posting) {
-        match posting {
-            Posting::Now(..) => {}
-            Posting::Named(named) => {
-                let hash = named.hash;
-                let identifier = entry(&mut self.identifiers, hash);
-                identifier.text = Some(named.text);
-                (identifier.kind, identifier.first_seen) = (named.kind, named.first_seen);
-                identifier.known = named.known;
-                self.touched.entry(hash).or_default().named = true;
-            }
-            Posting::Belongs(Belongs { identifier: hash, component }) => {
-                entry(&mut self.identifiers, hash).belongs = component;
-                self.touched.entry(hash).or_default();
-            }
-            Posting::Row { time, diff, body } => self.post(time, diff, &body),
-        }
-    }
-
-    fn post(&mut self, time: Micros, diff: i8, body: &Body) {
-        let identifier = body.identifiers[0].hash;
-        let windows = &self.windows;
-        let whole = body.inputs.iter().filter(|input| windows.of(input.aggregate).is_none());
-        add(&self.plan, &mut self.identifiers, &mut self.touched, identifier, whole, time, diff);
-        for window in self.windows.all() {
-            if !body.inputs.iter().any(|input| self.windows.of(input.aggregate) == Some(window)) {
-                continue;
-            }
-            let readings = self.windows.readings(window, time);
-            if readings.end <= self.now {
-                continue;
-            }
-            let inside = |input: &&Input| self.windows.of(input.aggregate) == Some(window);
-            let inputs = body.inputs.iter().filter(inside).cloned().collect();
-            let enters = Turn { identifier, time, diff, inputs, until: Some(readings.end) };
-            if readings.start > self.now {
-                self.turns.push(readings.start, enters);
-            } else {
-                self.turn(enters);
-            }
-        }
-    }
-
-    fn turn_windows(&mut self) {
-        let mut due = Vec::new();
-        self.turns.take_due(self.now, |_, turn| due.push(turn));
-        due.into_iter().for_each(|turn| self.turn(turn));
-    }
-
-    fn turn(&mut self, turn: Turn) {
-        let Turn { identifier, time, diff, until, .. } = turn;
-        if until.is_some_and(|until| until <= self.now) {
-            // It has come and gone since `now()` was last read.
-            return;
-        }
-        let diff = if until.is_some() { diff } else { -diff };
-        let inputs = turn.inputs.iter();
-        add(&self.plan, &mut self.identifiers, &mut self.touched, identifier, inputs, time, diff);
-        if let Some(until) = until
-            && until < Micros::MAX
-        {
-            self.turns.push(until, Turn { until: None, ..turn });
-        }
-    }
-
-    /// Tells the identifier's person, and the one that it left, what changed in the tick.
-    fn settle(
+    fn sight(
         &mut self,
-        hash: IdentifierHash,
-        mut touched: Touched,
-        transfers: &mut Batch<Transfer>,
+        identifier: &mut Identifier,
+        of: &row::Identifier,
+        seen: Micros,
+        stands: bool,
+        diff: Diff,
     ) {
-        let identifier = entry(&mut self.identifiers, hash);
-        touched.aggregates.sort_unstable();
-        touched.aggregates.dedup();
-        for number in &touched.aggregates {
-            let index = identifier.accounts.binary_search_by_key(number, |(number, _)| *number);
-            let index = index.expect("something was added to it");
-            if identifier.accounts[index].1.is_empty() {
-                identifier.accounts.remove(index);
+        if identifier.text.is_none() {
+            identifier.text = Some(of.text.clone());
+            identifier.kind = of.kind;
+            if let Some(first_seen) = self.remembered.remove(&of.hash) {
+                identifier.sighted.first_seen = first_seen;
             }
         }
-        consolidate(&mut touched.values);
-        let before = identifier.told.then_some(identifier.component);
-        let after = identifier.known.then_some(identifier.belongs);
-        (identifier.told, identifier.component) = (identifier.known, identifier.belongs);
-        let mut send = |component, change| {
-            transfers.push(Transfer { component, identifier: hash, change });
-        };
-        let value =
-            |aggregate, time, value, diff| TransferChange::Value { aggregate, time, value, diff };
-        if let Some(component) = before
-            && before != after
-        {
-            // What it brought before the tick: what it would bring now, less what changed in it.
-            identifier.travelled(&self.plan, |number, time, datum, count| {
-                send(component, value(number, time, datum.clone(), -count));
-            });
-            for ((number, time, datum), diff) in &touched.values {
-                send(component, value(*number, *time, datum.clone(), *diff as i64));
-            }
-            send(component, TransferChange::Left);
-        }
-        if let Some(component) = after {
-            if before == after {
-                for ((number, time, datum), diff) in touched.values {
-                    send(component, value(number, time, datum, diff as i64));
-                }
-            } else {
-                identifier.travelled(&self.plan, |number, time, datum, count| {
-                    send(component, value(number, time, datum.clone(), count));
-                });
-            }
-            if before == after && !touched.named {
-                let brings = identifier.brings(&self.plan, &touched.aggregates);
-                if !brings.is_empty() {
-                    send(component, TransferChange::Brings(brings));
-                }
-            } else {
-                let holding = Box::new(identifier.holding(&self.plan));
-                send(component, TransferChange::Holds(holding));
-            }
-        }
-        let alone = identifier.belongs == Component::alone(hash);
-        if after.is_none() && alone && identifier.accounts.is_empty() {
-            self.identifiers.remove(&hash);
-        }
-    }
-}
-
-impl Holds for Accounts {
-    /// Identifiers, and rows that wait for a window to turn.
-    fn held(&self) -> usize {
-        self.identifiers.len() + self.turns.len()
+        identifier.sighted.apply(seen, stands, diff);
     }
 
-    fn give_back(&mut self) {
-        self.identifiers.give_back();
-    }
-}
-
-/// Adds what a row gives to the aggregates, or takes it back.
-fn add<'a>(
-    plan: &Plan,
-    identifiers: &mut Table<IdentifierHash, Identifier>,
-    touched: &mut HashMap<IdentifierHash, Touched>,
-    hash: IdentifierHash,
-    inputs: impl Iterator<Item = &'a Input> + Clone,
-    time: Micros,
-    diff: i8,
-) {
-    let mut inputs = inputs.peekable();
-    if inputs.peek().is_none() {
-        return;
-    }
-    let accounts = &mut entry(identifiers, hash).accounts;
-    if accounts.is_empty() {
-        // Mostly there are no more than its first row gives something to.
-        accounts.reserve_exact(inputs.clone().count());
-    }
-    let touched = touched.entry(hash).or_default();
-    for Input { aggregate: number, value } in inputs {
-        let aggregate = &plan.aggregates[*number as usize];
+    fn add(&mut self, identifier: &mut Identifier, input: &Input, time: Micros, diff: Diff) {
+        let Input { aggregate: number, value } = input;
+        let aggregate = &self.plan.aggregates[usize::from(*number)];
+        match self.layout.place(*number) {
+            Place::Apart => {}
+            place @ Place::Extreme { .. } => {
+                let led = || {
+                    let leading = self.layout.leading(aggregate, place, &identifier.sums);
+                    Brought::Values(leading.into_iter().collect())
+                };
+                self.changed.note(*number, led);
+                return self.layout.lead(aggregate, place, time, value, &mut identifier.sums);
+            }
+            place => {
+                return self.layout.add(aggregate, place, value, diff, &mut self.changed.sums);
+            }
+        }
+        let accounts = &mut identifier.accounts;
         let index = accounts.binary_search_by_key(number, |(number, _)| *number);
         let index = index.unwrap_or_else(|index| {
             accounts.insert(index, (*number, Account::new(aggregate)));
             index
         });
-        let travels = accounts[index].1.add(aggregate, value, time, diff as i64);
-        touched.aggregates.push(*number);
+        let account = &mut accounts[index].1;
+        if !has_travelling_values(aggregate) {
+            self.changed.note(*number, || account.brings(aggregate));
+        }
+        let travels = account.add(aggregate, value, time, diff as i64);
         if travels != 0 {
             let time = if is_dated(aggregate) { time } else { 0 };
-            touched.values.push(((*number, time, value.clone()), travels as isize));
+            self.changed.values.push(((*number, time, value.clone()), travels as Diff));
+        }
+    }
+
+    /// What an identifier brings to an aggregate at present.
+    fn brings(&self, identifier: &Identifier, number: u16) -> Brought {
+        let aggregate = &self.plan.aggregates[usize::from(number)];
+        match self.layout.place(number) {
+            place @ Place::Extreme { .. } => {
+                let leading = self.layout.leading(aggregate, place, &identifier.sums);
+                Brought::Values(leading.into_iter().collect())
+            }
+            _ => match identifier.accounts.binary_search_by_key(&number, |(number, _)| *number) {
+                Ok(index) => identifier.accounts[index].1.brings(aggregate),
+                Err(_) => Brought::Values(SmallVec::new()),
+            },
+        }
+    }
+
+    /// Emits what an identifier holds, or takes it back.
+    fn emit_all(
+        &self,
+        component: Component,
+        identifier: &Identifier,
+        diff: Diff,
+        out: &mut Emit<(Component, Contribution)>,
+    ) {
+        let sums = self.layout.summed(&identifier.sums);
+        if !sums.is_empty() {
+            out.push((component, Contribution::Sums(sums)), diff);
+        }
+        for number in self.layout.extremes() {
+            emit_brought(component, number, &self.brings(identifier, number), diff, out);
+        }
+        for (number, account) in &identifier.accounts {
+            let aggregate = &self.plan.aggregates[usize::from(*number)];
+            if has_travelling_values(aggregate) {
+                account.travelled(aggregate, |time, value, count| {
+                    let value = value.clone();
+                    let value = Contribution::Value { aggregate: *number, time, value };
+                    out.push((component, value), diff * count as Diff);
+                });
+            } else {
+                emit_brought(component, *number, &account.brings(aggregate), diff, out);
+            }
+        }
+    }
+
+    /// Emits what changed of an identifier in the tick, or takes that back.
+    fn emit_changed(
+        &self,
+        component: Component,
+        identifier: &Identifier,
+        diff: Diff,
+        out: &mut Emit<(Component, Contribution)>,
+    ) {
+        let Changed { sums, values, brought } = &self.changed;
+        if !sums.is_empty() {
+            out.push((component, Contribution::Sums(sums.clone())), diff);
+        }
+        for ((aggregate, time, value), times) in values {
+            let (aggregate, time, value) = (*aggregate, *time, value.clone());
+            out.push((component, Contribution::Value { aggregate, time, value }), times * diff);
+        }
+        for (number, before) in brought {
+            let after = self.brings(identifier, *number);
+            if *before != after {
+                emit_brought(component, *number, before, -diff, out);
+                emit_brought(component, *number, &after, diff, out);
+            }
         }
     }
 }
 
-/// An identifier's, which is alone and unknown until something else is heard.
-fn entry(
-    identifiers: &mut Table<IdentifierHash, Identifier>,
-    hash: IdentifierHash,
-) -> &mut Identifier {
-    identifiers.entry(hash).or_insert_with(|| Identifier {
-        text: None,
-        kind: 0,
-        first_seen: 0,
-        known: false,
-        belongs: Component::alone(hash),
-        told: false,
-        component: Component::alone(hash),
-        accounts: ThinVec::new(),
-    })
+impl Keyed for Accounts {
+    type Key = IdentifierHash;
+    type Value = Posting;
+    type State = Identifier;
+    type Face = Option<Whose>;
+    type Output = (Component, Contribution);
+
+    fn route(key: &IdentifierHash) -> u64 {
+        key.0 as u64
+    }
+
+    fn prefetch(identifier: &Identifier) -> usize {
+        let word = identifier.sums.first().map_or(0, |word| *word as usize);
+        word + identifier.accounts.first().map_or(0, |(number, _)| usize::from(*number))
+    }
+
+    fn face(&self, key: &IdentifierHash, identifier: &Identifier) -> Option<Whose> {
+        identifier.whose(*key)
+    }
+
+    fn apply(
+        &mut self,
+        _: &IdentifierHash,
+        identifier: &mut Identifier,
+        posting: &Posting,
+        diff: Diff,
+    ) {
+        match posting {
+            Posting::Row { time, body } => {
+                self.sight(identifier, &body.identifiers[0], seen(body, *time), true, diff);
+                for input in &body.inputs {
+                    if !self.in_window[usize::from(input.aggregate)] {
+                        self.add(identifier, input, *time, diff);
+                    }
+                }
+            }
+            Posting::Sighting(Sighting { identifier: of, seen, stands }) => {
+                self.sight(identifier, of, *seen, *stands, diff);
+            }
+            Posting::InWindow { time, inputs } => {
+                inputs.iter().for_each(|input| self.add(identifier, input, *time, diff));
+            }
+            Posting::Belongs(component) if diff > 0 => identifier.belongs = Some(*component),
+            // Unless it has been said already whose it is now.
+            Posting::Belongs(component) => {
+                identifier.belongs.take_if(|belongs| belongs == component);
+            }
+        }
+    }
+
+    fn settle(
+        &mut self,
+        key: &IdentifierHash,
+        identifier: &mut Identifier,
+        before: Option<Whose>,
+        out: &mut Emit<(Component, Contribution)>,
+    ) -> Keep {
+        self.layout.prune_summed(&mut self.changed.sums);
+        self.layout.merge_own(&mut identifier.sums, &self.changed.sums);
+        consolidate(&mut self.changed.values);
+        let after = identifier.whose(*key);
+        let stays = before.zip(after).is_some_and(|(one, other)| one.component == other.component);
+        if before != after {
+            for (whose, diff) in [(before, -1), (after, 1)] {
+                if let Some(Whose { component, first_seen }) = whose {
+                    let member = Box::new(identifier.member(*key, first_seen));
+                    out.push((component, Contribution::Member(member)), diff);
+                }
+            }
+        }
+        match (before, after) {
+            (Some(_), Some(Whose { component, .. })) if stays => {
+                self.emit_changed(component, identifier, 1, out);
+            }
+            _ => {
+                if let Some(Whose { component, .. }) = before {
+                    // What it holds now, less what changed in the tick, is what it had brought.
+                    self.emit_all(component, identifier, -1, out);
+                    self.emit_changed(component, identifier, 1, out);
+                }
+                if let Some(Whose { component, .. }) = after {
+                    self.emit_all(component, identifier, 1, out);
+                }
+            }
+        }
+        self.changed.clear();
+        identifier.accounts.retain(|(_, account)| !account.is_empty());
+        self.layout.prune_own(&mut identifier.sums);
+        if after.is_some() || !identifier.is_empty() {
+            return Keep::Yes;
+        }
+        if identifier.sighted.first_seen < Micros::MAX {
+            self.remembered.insert(*key, identifier.sighted.first_seen);
+        }
+        Keep::No
+    }
+
+    fn remembered(&self) -> usize {
+        self.remembered.len()
+    }
+
+    fn end_tick(&mut self, _: &Table<IdentifierHash, Identifier>) {
+        self.remembered.give_back();
+    }
+}
+
+impl Changed {
+    /// Notes what was brought to an aggregate, before the tick's first change of it.
+    fn note(&mut self, number: u16, brought: impl FnOnce() -> Brought) {
+        if !self.brought.iter().any(|(noted, _)| *noted == number) {
+            self.brought.push((number, brought()));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.sums.clear();
+        self.values.clear();
+        self.brought.clear();
+    }
 }
 
 impl Identifier {
-    fn travelled(&self, plan: &Plan, mut each: impl FnMut(u16, Micros, &Datum, i64)) {
-        for (number, account) in &self.accounts {
-            let aggregate = &plan.aggregates[*number as usize];
-            account.travelled(aggregate, |time, value, count| each(*number, time, value, count));
+    fn whose(&self, hash: IdentifierHash) -> Option<Whose> {
+        let component = self.belongs.unwrap_or(Component::alone(hash));
+        let first_seen = self.sighted.first_seen;
+        self.sighted.is_known().then_some(Whose { component, first_seen })
+    }
+
+    fn member(&self, hash: IdentifierHash, first_seen: Micros) -> Member {
+        let text = self.text.clone().expect("an identifier that is known has been seen");
+        Member { kind: self.kind, text, hash, first_seen }
+    }
+
+    /// Whether nothing is left of it but when it was first seen.
+    fn is_empty(&self) -> bool {
+        self.sighted.rows == 0
+            && self.belongs.is_none()
+            && self.sums.is_empty()
+            && self.accounts.is_empty()
+    }
+}
+
+fn emit_brought(
+    component: Component,
+    aggregate: u16,
+    brought: &Brought,
+    diff: Diff,
+    out: &mut Emit<(Component, Contribution)>,
+) {
+    match brought {
+        Brought::Values(values) => {
+            for (time, value) in values {
+                let (time, value) = (*time, value.clone());
+                out.push((component, Contribution::Value { aggregate, time, value }), diff);
+            }
         }
-    }
-
-    /// The partials of these aggregates.
-    fn brings(&self, plan: &Plan, aggregates: &[u16]) -> Vec<(u16, Option<Partial>)> {
-        let with_partial = |number: &&u16| has_partial(&plan.aggregates[**number as usize]);
-        let partial = |number: &u16| {
-            let index = self.accounts.binary_search_by_key(number, |(number, _)| *number).ok()?;
-            self.accounts[index].1.partial(&plan.aggregates[*number as usize])
-        };
-        let mut brings = Vec::with_capacity(aggregates.len());
-        let told = aggregates.iter().filter(with_partial);
-        brings.extend(told.map(|number| (*number, partial(number))));
-        brings
-    }
-
-    fn holding(&self, plan: &Plan) -> Holding {
-        let mut partials = Vec::with_capacity(self.accounts.len());
-        partials.extend(self.accounts.iter().filter_map(|(number, account)| {
-            let partial = account.partial(&plan.aggregates[*number as usize])?;
-            Some((*number, partial))
-        }));
-        Holding {
-            kind: self.kind,
-            text: self.text.clone().expect("an identifier in a component is known"),
-            first_seen: self.first_seen,
-            partials,
+        Brought::Summand(partial) => {
+            let partial = Box::new(partial.clone());
+            out.push((component, Contribution::Partial { aggregate, partial }), diff);
         }
     }
 }

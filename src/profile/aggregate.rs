@@ -1,8 +1,10 @@
-//! Accounts: what the rows of one identifier come to, for one aggregate.
+//! Accounts: what the rows of one identifier come to, for one aggregate that is in no block of sums.
 //!
-//! An [`Account`] takes rows in and back. Its [`Partial`] is all that its person needs of it, unless
-//! the values themselves have to be known there: then these travel, as they come and go, because
+//! An [`Account`] takes rows in and back. What it *brings* is all that its person needs of it: a summand,
+//! or the leading values. Where the person needs all values they *travel*, as they come and go, because
 //! the same value may be held by several identifiers.
+
+use smallvec::SmallVec;
 
 use super::ordered::Ordered;
 use super::partial::Partial;
@@ -22,6 +24,14 @@ pub enum Account {
     Values(FewMap<Datum, u32>),
     /// Likewise, with the times of the rows.
     Dated(FewMap<(Micros, Datum), u32>),
+}
+
+/// What an identifier brings to its person's aggregate beside its sums.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Brought {
+    /// The leading values: of most aggregates one.
+    Values(SmallVec<[(Micros, Datum); 1]>),
+    Summand(Partial),
 }
 
 /// What of an aggregate's values travels to the person.
@@ -98,11 +108,24 @@ impl Account {
         }
     }
 
+    /// What the rows come to, where they alone are the person's.
     pub fn partial(&self, aggregate: &Aggregate) -> Option<Partial> {
         match self {
             Account::Sum(partial) => (!partial.is_nothing()).then(|| partial.clone()),
             Account::Ordered(values) => values.leading(aggregate.function),
             Account::Values(_) | Account::Dated(_) => None,
+        }
+    }
+
+    pub fn brings(&self, aggregate: &Aggregate) -> Brought {
+        match self.partial(aggregate) {
+            None => Brought::Values(SmallVec::new()),
+            Some(Partial::Value(value)) => Brought::Values(SmallVec::from_buf([(0, value)])),
+            Some(Partial::Timed(time, value)) => {
+                Brought::Values(SmallVec::from_buf([(time, value)]))
+            }
+            Some(Partial::Recent(values)) => Brought::Values(values.iter().cloned().collect()),
+            Some(sum) => Brought::Summand(sum),
         }
     }
 
@@ -122,9 +145,9 @@ impl Account {
     }
 }
 
-/// Whether what an identifier's rows come to is told as a partial.
-pub fn has_partial(aggregate: &Aggregate) -> bool {
-    travels(aggregate.function) == Travels::Nothing
+/// Whether an identifier's values travel to the person.
+pub fn has_travelling_values(aggregate: &Aggregate) -> bool {
+    travels(aggregate.function) != Travels::Nothing
 }
 
 /// Whether the times of rows travel with their values.

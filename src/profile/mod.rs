@@ -1,102 +1,172 @@
-//! What is known about each person: aggregates a row, an identifier, a person; windows.
+//! What is known about each person: aggregates a row, an identifier, a person; windows, sessions.
 //!
 //! ```text
-//! row changes ─┐
-//! named       ─┼→ accounts, by identifier → transfers → people, by component → persons, belongings
-//! belongs     ─┤
-//! now()       ─┘
+//! rows ─┬────────────────────────┐
+//!       └→ in window (now) ──────┼→ accounts, by identifier ─→ contributions, by component ─┬→ people
+//! belongs ───────────────────────┘                          └→ rows in sessions (now) ───────┘
 //! ```
+//!
+//! Sums are kept in [`accounts`] for each identifier and in [`people`] for each person, in blocks of words
+//! whose meaning is [`sums`]'.
 
 mod accounts;
 mod aggregate;
+mod contribution;
 mod exact;
 mod funnel;
 mod gathered;
 mod halves;
-mod members;
 mod ordered;
 mod partial;
 mod people;
+mod place;
 mod room;
 mod sessions;
+mod sums;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod timeline;
-mod totals;
-mod transfer;
 mod windows;
+mod word;
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use accounts::{Accounts, Posting};
-use people::{Arrival, People};
-pub use people::{Belonging, Change, Person, PersonState};
-pub use sessions::{InSession, session_columns};
-
-use crate::decode::admit::RowChange;
-use crate::flow::{Concat, Concatenate, Exchange, Map, Stream, keeping};
-use crate::identity::{Belongs, Identified};
+use crate::flow::{
+    AsCollection, Collection, Due, Emit, Pipeline, Stream, Whole, during, keyed, parted,
+    whole_ticks,
+};
+use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
-use crate::spec::plan::Plan;
+use crate::row::{IdentifierHash, Input, StandingRow};
+use crate::seats::Seat;
+use crate::spec::plan::{Function, Plan};
 use crate::time::Micros;
 
-/// People and whom identifiers belong to, as they change. `next_due` are kept at the next instants
-/// at which time alone changes something here.
+use accounts::{Accounts, Posting};
+use contribution::Contribution;
+use people::{Known, People};
+use sessions::{OverSessions, Parting};
+use sums::Layout;
+use windows::Windows;
+
+pub use contribution::Member;
+pub use people::{Belonging, PersonState};
+pub use sessions::{InSession, session_columns};
+
+/// What this stage finds out.
+pub struct Assembled<'scope> {
+    /// People, each in a seat of the worker that has it.
+    pub people: Collection<'scope, (Seat, PersonState)>,
+    /// Whose each identifier is.
+    pub belongings: Collection<'scope, Belonging>,
+}
+
+/// `due` are kept at the next instants at which time alone changes something here.
 pub fn assemble<'scope>(
     plan: &Arc<Plan>,
-    rows: Stream<'scope, RowChange>,
+    rows: Collection<'scope, StandingRow>,
+    seen_only: Collection<'scope, StandingRow>,
     identified: &Identified<'scope>,
     now: Stream<'scope, Micros>,
-    next_due: [Rc<Cell<Option<Micros>>>; 2],
-    counts: SharedCounts,
-) -> Stream<'scope, Change> {
-    let scope = rows.scope();
-    let worker = scope.index() as u64;
-    let rows = rows.flat_map(|RowChange { time, diff, body, .. }| {
-        let counts = diff != 0 && !body.inputs.is_empty() && !body.identifiers.is_empty();
-        counts.then_some(Posting::Row { time, diff, body })
+    due: [Due; 2],
+    counts: &SharedCounts,
+) -> Assembled<'scope> {
+    let [windows_due, sessions_due] = due;
+    let layout = Arc::new(Layout::new(plan));
+    let belongs = identified.belongs.clone();
+    let mut postings = vec![belongs.map(|(identifier, of)| (identifier, Posting::Belongs(of)))];
+    postings.push(seen_only.flat_map(|row| sightings(row, false)));
+    if plan.aggregates.iter().any(|aggregate| aggregate.window.is_some()) {
+        let in_window = in_window(plan, rows.clone());
+        postings.push(during(in_window, now.clone(), "Windows", counts, windows_due));
+    }
+    let postings = rows.flat_map(|row| sightings(row, true)).concatenate(postings);
+    let accounts = Accounts::new(Arc::clone(plan), Arc::clone(&layout));
+    let contributions = keyed(postings, None, "Accounts", counts, Due::default(), accounts);
+    let contributions = over_sessions(plan, contributions, now, sessions_due, counts);
+    let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
+    let known = keyed(contributions, None, "People", counts, Due::default(), people);
+    let (people, belongings) = parted(known, |known| match known {
+        Known::Person(seat, state) => Ok((seat, state)),
+        Known::Belonging(belonging) => Err(belonging),
     });
-    let postings = scope.concatenate([
-        rows,
-        identified.belongs.clone().map(Posting::Belongs),
-        identified.named.clone().map(Posting::Named),
-        now.clone().map(move |now| Posting::Now(worker, now)),
-    ]);
-    let [accounts_due, people_due] = next_due;
-    let transfers = keeping(
-        postings,
-        Exchange::new(|posting: &Posting| match posting {
-            Posting::Named(named) => named.hash.0 as u64,
-            Posting::Belongs(Belongs { identifier, .. }) => identifier.0 as u64,
-            Posting::Row { body, .. } => body.identifiers[0].hash.0 as u64,
-            Posting::Now(worker, _) => *worker,
-        }),
-        "Accounts",
-        &counts,
-        Accounts::new(Arc::clone(plan)),
-        move |accounts, batch, transfers| {
-            accounts.apply(batch, transfers);
-            accounts_due.set(accounts.next_due());
+    Assembled { people, belongings }
+}
+
+/// What a row says of the identifiers that it carries; with its most trusted one goes the row itself.
+fn sightings(row: StandingRow, stands: bool) -> impl Iterator<Item = (IdentifierHash, Posting)> {
+    let StandingRow { time, body, .. } = row;
+    (0..body.identifiers.len()).map(move |index| {
+        let identifier = &body.identifiers[index];
+        let posting = if index == 0 && stands {
+            Posting::Row { time, body: Arc::clone(&body) }
+        } else {
+            let identifier = identifier.clone();
+            Posting::Sighting(Sighting { identifier, seen: seen(&body, time), stands })
+        };
+        (identifier.hash, posting)
+    })
+}
+
+/// What rows give to the aggregates of windows, with the readings of `now()` at which they are in them.
+fn in_window<'scope>(
+    plan: &Arc<Plan>,
+    rows: Collection<'scope, StandingRow>,
+) -> Collection<'scope, ((IdentifierHash, Posting), std::ops::Range<Micros>)> {
+    let mut windows = Windows::new(plan);
+    rows.flat_map(move |StandingRow { time, body, .. }| {
+        let identifier = body.identifiers.first().map(|identifier| identifier.hash);
+        let mut postings = Vec::new();
+        for window in windows.all().filter(|_| identifier.is_some()) {
+            let inside = |input: &&Input| windows.of(input.aggregate) == Some(window);
+            let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
+            if let Some(identifier) = identifier.filter(|_| !inputs.is_empty()) {
+                let posting = Posting::InWindow { time, inputs };
+                postings.push(((identifier, posting), windows.readings(window, time)));
+            }
+        }
+        postings
+    })
+}
+
+/// Puts what rows give in their sessions in the place of the rows that people's sessions are made of.
+fn over_sessions<'scope>(
+    plan: &Arc<Plan>,
+    contributions: Collection<'scope, (crate::identity::Component, Contribution)>,
+    now: Stream<'scope, Micros>,
+    due: Due,
+    counts: &SharedCounts,
+) -> Collection<'scope, (crate::identity::Component, Contribution)> {
+    if plan.sessions.is_empty() {
+        return contributions;
+    }
+    let timelines: Vec<u16> = plan.sessions.iter().map(|of| of.timeline).collect();
+    let is_timeline =
+        |aggregate: u16| plan.aggregates[usize::from(aggregate)].function == Function::Timeline;
+    debug_assert!(timelines.iter().all(|timeline| is_timeline(*timeline)));
+    let (contributions, rows) = parted(contributions, move |(component, contribution)| {
+        if let Contribution::Value { aggregate, time, value } = &contribution
+            && let Some(index) = timelines.iter().position(|timeline| timeline == aggregate)
+        {
+            return Err((component, (index as u16, *time, value.clone())));
+        }
+        Ok((component, contribution))
+    });
+    let over = (0..plan.sessions.len()).map(|index| OverSessions::new(plan, index, counts));
+    let over: Vec<OverSessions> = over.collect();
+    let parting = Parting::new(over.iter().map(|over| over.looks.clone()).collect());
+    let in_sessions = keyed(rows, Some(now), "Sessions", counts, due, parting);
+    let given = whole_ticks(
+        in_sessions.inner,
+        Pipeline,
+        None,
+        "Over sessions",
+        move |Whole { tick, data, .. }, updates| {
+            let mut out = Emit::at(tick);
+            sessions::contributions(&over, data, &mut out);
+            *updates = out.into_updates();
         },
     );
-    let arrivals =
-        transfers.map(Arrival::Transfer).concat(now.map(move |now| Arrival::Now(worker, now)));
-    let people = People::new(Arc::clone(plan), SharedCounts::clone(&counts));
-    keeping(
-        arrivals,
-        Exchange::new(|arrival: &Arrival| match arrival {
-            Arrival::Transfer(transfer) => transfer.component.route(),
-            Arrival::Now(worker, _) => *worker,
-        }),
-        "People",
-        &counts,
-        people,
-        move |people, batch, changes| {
-            people.apply(batch, changes);
-            people_due.set(people.next_due());
-        },
-    )
+    contributions.concat(given.as_collection())
 }

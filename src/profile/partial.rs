@@ -78,6 +78,17 @@ impl Partial {
         }
     }
 
+    /// So many integers, or unscaled decimals, with their sum.
+    pub fn of_sum(count: i64, sum: i256) -> Self {
+        match sum.to_i128().and_then(|sum| i64::try_from(sum).ok()) {
+            Some(sum) => Partial::Integers { count, sum },
+            None => {
+                let (low, high) = sum.to_parts();
+                Partial::LongIntegers(Box::new(Long { count, low, high }))
+            }
+        }
+    }
+
     pub fn is_nothing(&self) -> bool {
         match self {
             Partial::Count(count) | Partial::Integers { count, .. } => *count == 0,
@@ -145,12 +156,8 @@ impl Partial {
         }
     }
 
-    /// Takes out of a sum what was merged into it.
-    pub fn take_back(&mut self, other: &Partial) {
-        self.add_sum(other, -1);
-    }
-
-    fn add_sum(&mut self, other: &Partial, times: i64) {
+    /// Takes in so many times what an identifier brings to a sum, or takes it back.
+    pub fn add_sum(&mut self, other: &Partial, times: i64) {
         match (&mut *self, other) {
             (Partial::Count(count), Partial::Count(more)) => *count += more * times,
             (
@@ -206,13 +213,7 @@ impl Partial {
         let (count, sum) = self.integers();
         let count = count + more;
         let sum = sum.wrapping_add(further.wrapping_mul(i256::from_i128(times.into())));
-        *self = match sum.to_i128().and_then(|sum| i64::try_from(sum).ok()) {
-            Some(sum) => Partial::Integers { count, sum },
-            None => {
-                let (low, high) = sum.to_parts();
-                Partial::LongIntegers(Box::new(Long { count, low, high }))
-            }
-        };
+        *self = Partial::of_sum(count, sum);
     }
 
     /// The aggregate's value; `None` is null.

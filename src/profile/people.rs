@@ -3,354 +3,335 @@
 use std::sync::Arc;
 
 use arcstr::ArcStr;
-use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::members::Members;
-use super::sessions::OverSessions;
-use super::timeline::Told;
-use super::transfer::{Holding, Transfer, TransferChange};
-use crate::batch::{Batch, Look, look_ahead};
-use crate::flow::consolidate;
-use crate::held::{Holds, drained};
+use super::contribution::{Contribution, Member};
+use super::gathered::Gathered;
+use super::partial::Partial;
+use super::place::Place;
+use super::room::NoRoom;
+use super::sums::{Layout, Words};
+use crate::few::FewMap;
+use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
-use crate::queue::BucketQueue;
 use crate::row::{Datum, IdentifierHash};
 use crate::seats::{FreeSeats, Seat};
-use crate::spec::plan::{Function, Plan};
+use crate::spec::plan::{Aggregate, Function, Plan};
 use crate::table::Table;
 use crate::time::Micros;
 
-/// A person after a tick in which something of theirs changed.
-#[derive(Clone, Debug)]
-pub struct Person {
-    pub seat: Seat,
-    /// `None`: there is no such component any more.
-    pub state: Option<PersonState>,
-}
-
-#[derive(Clone, Debug)]
+/// What is known of a person: a row of attributes before they are derived.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonState {
     pub id: IdentifierHash,
-    /// Sorted: by type, then text.
-    pub identifiers: Arc<[(u8, ArcStr)]>,
+    /// In their order: by type, then text.
+    pub identifiers: Arc<[Member]>,
     /// One value an aggregate, in the plan's order; `None` is null.
     pub aggregates: Arc<[Option<Datum>]>,
 }
 
-/// Which person's an identifier was before a tick and is after it, as far as one component knows:
-/// when it moves, the component it left tells the one and the component it joined the other.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Whose an identifier is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Belonging {
     pub identifier: IdentifierHash,
     pub kind: u8,
     pub text: ArcStr,
-    pub before: Option<IdentifierHash>,
-    pub after: Option<IdentifierHash>,
+    pub person: IdentifierHash,
 }
 
-/// What a tick changed.
+/// What this operator knows: people, each in a seat of this worker, and whom identifiers belong to.
 #[derive(Clone, Debug)]
-pub enum Change {
-    Person(Person),
+pub enum Known {
+    Person(Seat, PersonState),
     Belonging(Belonging),
 }
 
-/// What concerns people.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Arrival {
-    Transfer(Transfer),
-    /// The reading of `now()`, for the worker of this index.
-    Now(u64, Micros),
+/// A person while its component is there.
+#[derive(Default)]
+pub struct Person {
+    /// As last emitted.
+    emitted: Option<(Seat, PersonState)>,
+    /// Sorted.
+    members: Arc<[Member]>,
+    sums: Words,
+    /// Of aggregates that are extremes, in order: what the identifiers bring, each value as often as it
+    /// is brought.
+    leading: FewMap<(u16, Micros, Datum), u32>,
+    /// `None` while there is nothing of it, as with most people.
+    rest: Option<Box<Rest>>,
 }
 
-impl Arrival {
-    fn concerns(&self) -> Option<(&Component, &IdentifierHash)> {
-        match self {
-            Arrival::Transfer(transfer) => Some((&transfer.component, &transfer.identifier)),
-            Arrival::Now(..) => None,
-        }
-    }
+/// What only some definitions ask for.
+#[derive(Default)]
+struct Rest {
+    /// By aggregate: sums that are not of words.
+    partials: FewMap<u16, Partial>,
+    /// By aggregate: those that have to know all values.
+    gathered: FewMap<u16, Gathered>,
 }
 
-/// A component's aggregate, and a value that it takes so many times more or less.
-pub type Value = (Component, u16, Micros, Datum);
-
-/// One worker's share of the components.
+/// How people are put together.
 pub struct People {
     plan: Arc<Plan>,
-    people: Table<Component, Members>,
+    layout: Arc<Layout>,
     free_seats: FreeSeats,
-    /// By index of `Plan::sessions`.
-    over_sessions: Vec<OverSessions>,
-    /// People whose rows enter or leave a window over sessions by time alone.
-    turns: BucketQueue<Component>,
-    now: Micros,
-    /// Of the tick at hand.
-    touched: HashMap<Component, Touched>,
     counts: SharedCounts,
-}
-
-/// Who came to a component in the tick at hand, and who went.
-#[derive(Default)]
-struct Touched {
-    joined: Vec<IdentifierHash>,
-    left: Vec<Holding>,
+    /// Of the person at hand, what a tick brings in no order and only its outcome can be taken in of.
+    members: Vec<(Member, Diff)>,
+    values: Vec<((u16, Micros, Datum), Diff)>,
 }
 
 impl People {
-    pub fn new(plan: Arc<Plan>, counts: SharedCounts) -> Self {
-        let over_sessions =
-            (0..plan.sessions.len()).map(|index| OverSessions::new(&plan, index, &counts));
-        People {
-            over_sessions: over_sessions.collect(),
-            plan,
-            people: Table::default(),
-            free_seats: FreeSeats::default(),
-            turns: BucketQueue::default(),
-            now: Micros::MIN,
-            touched: HashMap::new(),
-            counts,
-        }
+    pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, counts: SharedCounts) -> Self {
+        let (members, values) = (Vec::new(), Vec::new());
+        People { plan, layout, free_seats: FreeSeats::default(), counts, members, values }
     }
 
-    /// The next instant at which time alone changes something.
-    pub fn next_due(&self) -> Option<Micros> {
-        self.turns.next()
-    }
-
-    pub fn apply(&mut self, batch: Batch<Arrival>, changes: &mut Batch<Change>) {
-        let mut values = Vec::new();
-        let looks: [Look<Self, Arrival>; 3] = [
-            |people, arrival| arrival.concerns().map_or(0, |(person, _)| people.find(person)),
-            |people, arrival| people.holding(arrival).map_or(0, |holding| holding.partials.len()),
-            |people, arrival| people.holding(arrival).map_or(0, Holding::read),
-        ];
-        look_ahead(batch, self, &looks, |people, arrival| match arrival {
-            Arrival::Transfer(transfer) => people.take_in(transfer, &mut values, changes),
-            Arrival::Now(_, now) => people.now = people.now.max(now),
-        });
-        // What comes and what goes arrive in any order, so only the tick's outcome is taken in.
-        consolidate(&mut values);
-        let over = self.change_rows(&values);
-        self.gather(values);
-        for component in over {
-            self.touched.entry(component).or_default();
+    /// Takes in who came and who went, and emits whose they are no longer. Returns who came.
+    fn change_members(&mut self, person: &mut Person, out: &mut Emit<Known>) -> Vec<Member> {
+        let before = person.id();
+        // Of one that was only seen earlier than was known, both are in it.
+        consolidate(&mut self.members);
+        let (came, went): (Vec<_>, Vec<_>) =
+            self.members.drain(..).partition(|(_, diff)| *diff > 0);
+        if came.is_empty() && went.is_empty() {
+            return Vec::new();
         }
-        let mut all = std::mem::take(&mut self.touched);
-        let settled: Vec<_> = drained(&mut all).collect();
-        let looks: [Look<Self, _>; 3] = [
-            |people, (component, _)| people.find(component),
-            |people, (component, _)| people.holdings(component).map(|of| of.partials.len()).sum(),
-            |people, (component, _)| people.holdings(component).map(Holding::read).sum(),
-        ];
-        look_ahead(settled, self, &looks, |people, (component, touched)| {
-            people.settle(component, touched, changes);
-        });
-        self.touched = all;
-        self.free_seats.end_tick();
-        self.forget_turns();
-    }
-
-    fn find(&self, component: &Component) -> usize {
-        self.people.get(component).map_or(0, |members| members.holdings.len())
-    }
-
-    fn holding(&self, arrival: &Arrival) -> Option<&Holding> {
-        let (component, identifier) = arrival.concerns()?;
-        Some(self.people.get(component)?.holdings.get(identifier)?)
-    }
-
-    fn holdings(&self, component: &Component) -> impl Iterator<Item = &Holding> {
-        let members = self.people.get(component).into_iter();
-        members.flat_map(|members| members.holdings.values()).map(|holding| &**holding)
-    }
-
-    fn take_in(
-        &mut self,
-        transfer: Transfer,
-        values: &mut Vec<(Value, isize)>,
-        changes: &mut Batch<Change>,
-    ) {
-        let Transfer { component, identifier, change } = transfer;
-        let touched = self.touched.entry(component).or_default();
-        let members = self.people.entry(component).or_default();
-        match change {
-            TransferChange::Value { aggregate, time, value, diff } => {
-                values.push(((component, aggregate, time, value), diff as isize));
-            }
-            TransferChange::Holds(holding) => {
-                if members.hold(&self.plan, identifier, holding).is_none() {
-                    touched.joined.push(identifier);
-                }
-            }
-            TransferChange::Brings(partials) => {
-                members.bring(&self.plan, identifier, partials);
-            }
-            TransferChange::Left => {
-                let Some(holding) = members.leave(&self.plan, identifier) else { return };
-                let left = belonging(identifier, &holding, members.id, None);
-                changes.push(Change::Belonging(left));
-                touched.left.push(holding);
-            }
+        for (member, _) in &went {
+            out.push(Known::Belonging(belonging(member, before.expect("somebody was there"))), -1);
         }
-    }
-
-    fn gather(&mut self, values: Vec<(Value, isize)>) {
-        for ((component, number, time, value), diff) in values {
-            if self.plan.aggregates[number as usize].function != Function::Timeline {
-                let members = self.people.get_mut(&component).expect("touched");
-                members.gather(&self.plan, number, time, &value, diff as i64);
-            }
-        }
-    }
-
-    /// Parts sessions anew where rows came or went and where time has passed. Returns whom that
-    /// concerns.
-    fn change_rows(&mut self, values: &[(Value, isize)]) -> HashSet<Component> {
-        let mut told: Vec<Vec<(Component, Told)>> =
-            self.over_sessions.iter().map(|_| Vec::new()).collect();
-        if told.is_empty() {
-            return HashSet::new();
-        }
-        let mut touched = HashSet::new();
-        let of_one = |((one, number, ..), _): &(Value, isize),
-                      ((other, next, ..), _): &(Value, isize)| {
-            (one, number) == (other, next)
-        };
-        for values in values.chunk_by(of_one) {
-            let ((component, number, ..), _) = values[0];
-            let index = self.plan.sessions.iter().position(|of| of.timeline == number);
-            let Some(index) = index else { continue };
-            let rows: Vec<_> = values
-                .iter()
-                .map(|((_, _, time, row), diff)| (*time, row.clone(), *diff as i64))
-                .collect();
-            let members = self.people.get_mut(&component).expect("touched");
-            let looks = &self.over_sessions[index].looks;
-            told[index]
-                .push((component, members.change_rows(index as u16, looks, &rows, self.now)));
-            touched.insert(component);
-        }
-        let mut due = Vec::new();
-        self.turns.take_due(self.now, |at, component| due.push((at, component)));
-        for (at, component) in due {
-            let Some(members) = self.people.get_mut(&component) else { continue };
-            if members.turn != Some(at) {
-                continue;
-            }
-            let indexes: Vec<u16> = members.timelines().map(|(index, _)| index).collect();
-            for index in indexes {
-                let looks = &self.over_sessions[index as usize].looks;
-                let changed = members.change_rows(index, looks, &[], self.now);
-                told[index as usize].push((component, changed));
-            }
-            touched.insert(component);
-        }
-        for component in &touched {
-            self.await_turn(*component);
-        }
-        let mut values = Vec::new();
-        for (over, told) in self.over_sessions.iter().zip(told) {
-            over.values(told, &mut values);
-        }
-        consolidate(&mut values);
-        self.gather(values);
-        touched
-    }
-
-    fn await_turn(&mut self, component: Component) {
-        let members = self.people.get_mut(&component).expect("touched");
-        let turns = members.timelines().filter_map(|(index, timeline)| {
-            timeline.next_turn(&self.over_sessions[index as usize].looks, self.now)
-        });
-        let next = turns.min();
-        if let Some(turn) = next
-            && members.turn != next
-        {
-            self.turns.push(turn, component);
-        }
-        members.turn = next;
-    }
-
-    /// Of a person only the next turn waits: those that are out of date go before they are many.
-    fn forget_turns(&mut self) {
-        if self.turns.len() > 2 * self.people.len() {
-            let people = self.people.iter();
-            let turns = people.filter_map(|(component, members)| Some((members.turn?, *component)));
-            self.turns = turns.collect();
-        }
-    }
-
-    /// Names the component anew, and tells what became of it.
-    fn settle(&mut self, component: Component, touched: Touched, changes: &mut Batch<Change>) {
-        let members = self.people.get_mut(&component).expect("touched");
         let mut counts = self.counts.borrow_mut();
-        counts.identifiers += touched.joined.len() as i64 - touched.left.len() as i64;
-        let before = members.id;
-        if members.holdings.is_empty() {
-            debug_assert!(members.is_empty(), "whoever left took all along");
-            let seat = members.seat;
-            self.people.remove(&component);
-            if let Some(seat) = seat {
-                counts.people -= 1;
-                self.free_seats.leave(seat);
-                changes.push(Change::Person(Person { seat, state: None }));
-            }
-            return;
-        }
-        let seat = *members.seat.get_or_insert_with(|| {
-            counts.people += 1;
-            self.free_seats.take()
-        });
-        members.settle(&self.plan, &touched.joined, &touched.left);
-        let id = members.name();
-        members.id = Some(id);
-        let Touched { mut joined, .. } = touched;
-        if before.is_some_and(|before| before != id) {
-            joined.sort_unstable();
-            let stayed =
-                members.holdings.iter().filter(|(id, _)| joined.binary_search(id).is_err());
-            for (identifier, holding) in stayed {
-                let belonging = belonging(*identifier, holding, before, Some(id));
-                changes.push(Change::Belonging(belonging));
+        counts.identifiers += came.len() as i64 - went.len() as i64;
+        let stayed = person.members.iter();
+        let stayed =
+            stayed.filter(|member| went.binary_search_by(|(gone, _)| gone.cmp(member)).is_err());
+        let mut members: Vec<Member> = stayed.cloned().collect();
+        let came: Vec<Member> = came.into_iter().map(|(member, _)| member).collect();
+        members.extend(came.iter().cloned());
+        // Two runs, each sorted: that is one walk over them.
+        members.sort();
+        person.members = members.into();
+        came
+    }
+
+    fn take_in_values(&mut self, person: &mut Person) {
+        consolidate(&mut self.values);
+        for ((number, time, value), diff) in self.values.drain(..) {
+            let aggregate = &self.plan.aggregates[usize::from(number)];
+            let gathered = &mut person.rest.get_or_insert_default().gathered;
+            let of = gathered.get_or_insert_with(number, || Gathered::new(aggregate));
+            of.add(aggregate, time, &value, diff as i64);
+            if of.is_empty() {
+                gathered.remove(&number);
             }
         }
-        for identifier in joined {
-            let belonging = belonging(identifier, &members.holdings[&identifier], None, Some(id));
-            changes.push(Change::Belonging(belonging));
-        }
-        let state = PersonState {
-            id,
-            identifiers: members.identifiers(),
-            aggregates: members.aggregates(&self.plan, |aggregate| {
+    }
+
+    /// One value an aggregate, in the plan's order; `None` is null. What has no room is null, and counted.
+    fn aggregates(&self, person: &Person) -> Arc<[Option<Datum>]> {
+        let value_or_null = |(number, aggregate): (usize, &Aggregate)| {
+            self.value(person, number as u16, aggregate).unwrap_or_else(|NoRoom| {
                 let function = aggregate.function;
                 tracing::debug!("{function:?} of a person has no room in {}", aggregate.output);
-                counts.failed_expressions += 1;
-            }),
+                self.counts.borrow_mut().failed_expressions += 1;
+                None
+            })
         };
-        changes.push(Change::Person(Person { seat, state: Some(state) }));
+        self.plan.aggregates.iter().enumerate().map(value_or_null).collect()
+    }
+
+    fn value(
+        &self,
+        person: &Person,
+        number: u16,
+        aggregate: &Aggregate,
+    ) -> Result<Option<Datum>, NoRoom> {
+        let partial = match self.layout.place(number) {
+            place @ (Place::Count { .. } | Place::Sum { .. } | Place::Truths { .. }) => {
+                self.layout.partial(place, &person.sums)
+            }
+            _ if leads(aggregate) => person.leading(number, aggregate.function),
+            _ => {
+                let rest = person.rest.as_deref();
+                if let Some(gathered) = rest.and_then(|rest| rest.gathered.get(&number)) {
+                    return gathered.value(aggregate);
+                }
+                rest.and_then(|rest| rest.partials.get(&number).cloned())
+            }
+        };
+        match partial {
+            Some(partial) => partial.finish(aggregate),
+            None => Ok(Partial::of_nothing(aggregate)),
+        }
     }
 }
 
-impl Holds for People {
-    /// People, and who of them waits for a window to turn.
-    fn held(&self) -> usize {
-        self.people.len() + self.turns.len()
+impl Keyed for People {
+    type Key = Component;
+    type Value = Contribution;
+    type State = Person;
+    type Face = ();
+    type Output = Known;
+
+    fn route(key: &Component) -> u64 {
+        key.route()
     }
 
-    fn give_back(&mut self) {
-        self.people.give_back();
+    fn prefetch(person: &Person) -> usize {
+        let word = person.sums.first().map_or(0, |word| *word as usize);
+        word + person.members.first().map_or(0, |member| usize::from(member.kind))
+    }
+
+    fn face(&self, _: &Component, _: &Person) {}
+
+    fn apply(
+        &mut self,
+        _: &Component,
+        person: &mut Person,
+        contribution: &Contribution,
+        diff: Diff,
+    ) {
+        match contribution {
+            Contribution::Member(member) => self.members.push(((**member).clone(), diff)),
+            Contribution::Sums(words) => self.layout.merge(&mut person.sums, words, diff),
+            Contribution::Partial { aggregate: number, partial } => {
+                let partials = &mut person.rest.get_or_insert_default().partials;
+                let aggregate = &self.plan.aggregates[usize::from(*number)];
+                let sum = partials.get_or_insert_with(*number, || Partial::nothing(aggregate));
+                sum.add_sum(partial, diff as i64);
+            }
+            Contribution::Value { aggregate, time, value } => {
+                let value = (*aggregate, *time, value.clone());
+                if leads(&self.plan.aggregates[usize::from(*aggregate)]) {
+                    person.leading.count(value, diff as i64);
+                } else {
+                    self.values.push((value, diff));
+                }
+            }
+        }
+    }
+
+    fn settle(
+        &mut self,
+        _: &Component,
+        person: &mut Person,
+        (): (),
+        out: &mut Emit<Known>,
+    ) -> Keep {
+        let members_changed = !self.members.is_empty();
+        let came = self.change_members(person, out);
+        self.take_in_values(person);
+        self.layout.prune_summed(&mut person.sums);
+        person.rest.take_if(|rest| rest.prune());
+        if person.members.is_empty() {
+            debug_assert!(person.brings_nothing(), "whoever left took all along");
+            if let Some((seat, state)) = person.emitted.take() {
+                self.counts.borrow_mut().people -= 1;
+                self.free_seats.leave(seat);
+                out.push(Known::Person(seat, state), -1);
+            }
+            return Keep::No;
+        }
+        let before = person.id();
+        let id = match before {
+            Some(id) if !members_changed => id,
+            _ => person.name(),
+        };
+        if before != Some(id) {
+            for member in person.members.iter() {
+                if came.binary_search(member).is_err() {
+                    out.push(Known::Belonging(belonging(member, before.expect("it stayed"))), -1);
+                }
+                out.push(Known::Belonging(belonging(member, id)), 1);
+            }
+        } else {
+            came.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1));
+        }
+        let identifiers = Arc::clone(&person.members);
+        let state = PersonState { id, identifiers, aggregates: self.aggregates(person) };
+        let seat = match &person.emitted {
+            Some((_, emitted)) if *emitted == state => return Keep::Yes,
+            Some((seat, _)) => *seat,
+            None => {
+                self.counts.borrow_mut().people += 1;
+                self.free_seats.take()
+            }
+        };
+        if let Some((seat, emitted)) = person.emitted.replace((seat, state.clone())) {
+            out.push(Known::Person(seat, emitted), -1);
+        }
+        out.push(Known::Person(seat, state), 1);
+        Keep::Yes
+    }
+
+    fn end_tick(&mut self, _: &Table<Component, Person>) {
+        self.free_seats.end_tick();
     }
 }
 
-fn belonging(
-    identifier: IdentifierHash,
-    holding: &Holding,
-    before: Option<IdentifierHash>,
-    after: Option<IdentifierHash>,
-) -> Belonging {
-    let Holding { kind, text, .. } = holding;
-    Belonging { identifier, kind: *kind, text: ArcStr::clone(text), before, after }
+/// Whether the person's value is the leading one of those that identifiers bring.
+fn leads(aggregate: &Aggregate) -> bool {
+    use Function::{First, Last, Max, Min, Recent};
+    aggregate.sessions.is_none()
+        && matches!(aggregate.function, Min | Max | First | Last | Recent(_))
+}
+
+fn belonging(member: &Member, person: IdentifierHash) -> Belonging {
+    let Member { kind, text, hash, .. } = member;
+    Belonging { identifier: *hash, kind: *kind, text: ArcStr::clone(text), person }
+}
+
+impl Rest {
+    /// Leaves out what comes to nothing; whether nothing is left.
+    fn prune(&mut self) -> bool {
+        self.partials.retain(|_, partial| !partial.is_nothing());
+        self.partials.is_empty() && self.gathered.is_empty()
+    }
+}
+
+impl Person {
+    fn id(&self) -> Option<IdentifierHash> {
+        self.emitted.as_ref().map(|(_, state)| state.id)
+    }
+
+    /// The most trusted type it has, of that the one first seen, of those the least text.
+    fn name(&self) -> IdentifierHash {
+        let order = |member: &&Member| (member.kind, member.first_seen, member.text.clone());
+        self.members.iter().min_by_key(order).expect("a person has an identifier").hash
+    }
+
+    /// What leads of what identifiers bring to an aggregate.
+    fn leading(&self, number: u16, function: Function) -> Option<Partial> {
+        /// Less than any value that a row brings, or as little.
+        const LEAST: Datum = Datum::Boolean(false);
+        let least = || {
+            let mut from = self.leading.from(&(number, Micros::MIN, LEAST));
+            from.next().filter(|((of, _, _), _)| *of == number)
+        };
+        let mut below = self.leading.below(&(number + 1, Micros::MIN, LEAST));
+        let mut newest = below.by_ref().take_while(|((of, _, _), _)| *of == number);
+        match function {
+            Function::Min => least().map(|((_, _, value), _)| Partial::Value(value.clone())),
+            Function::Max => newest.next().map(|((_, _, value), _)| Partial::Value(value.clone())),
+            Function::First => {
+                least().map(|((_, time, value), _)| Partial::Timed(*time, value.clone()))
+            }
+            Function::Last => {
+                newest.next().map(|((_, time, value), _)| Partial::Timed(*time, value.clone()))
+            }
+            Function::Recent(most) => {
+                let each = newest.flat_map(|((_, time, value), count)| {
+                    (0..*count).map(move |_| (*time, value.clone()))
+                });
+                let newest: Arc<[_]> = each.take(usize::from(most)).collect();
+                (!newest.is_empty()).then_some(Partial::Recent(newest))
+            }
+            other => unreachable!("{other:?} leads nothing"),
+        }
+    }
+
+    fn brings_nothing(&self) -> bool {
+        self.sums.is_empty() && self.leading.is_empty() && self.rest.is_none()
+    }
 }

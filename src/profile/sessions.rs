@@ -1,21 +1,166 @@
-//! What rows give to the aggregates that look at sessions, by column over all people of a tick.
+//! Rows in their sessions, and what they give to the aggregates that look at these.
+//!
+//! A person's sessions are parted where its rows change, or enter and leave windows; what the rows then
+//! give is evaluated by column over all people of a tick.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
-use super::people::Value;
-use super::timeline::{Alike, Looks, Told};
+use super::contribution::Contribution;
+use super::timeline::{Alike, Looks, Timeline, Told};
+use crate::batch::Batch;
 use crate::columns;
 use crate::decode::{evaluate, matches};
+use crate::few::FewMap;
+use crate::flow::{Diff, Emit, Keep, Keyed, Update, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
+use crate::queue::BucketQueue;
 use crate::row::Datum;
 use crate::spec::plan::{AggregateInput, Function, Plan, Sessions};
+use crate::table::Table;
 use crate::time::Micros;
 
 /// How many rows are evaluated at once.
 const TOGETHER: usize = 1_000;
+
+/// Rows of a person that are alike in all that the aggregates of these sessions (an index into
+/// `Plan::sessions`) look at, and how many more, or less, they are.
+type InSessions = ((Component, u16, Alike), Diff);
+
+/// A row of a person: the sessions that it is a part of, its time, and what it brings.
+pub type SessionRow = (u16, Micros, Datum);
+
+/// How people's rows are parted into sessions.
+pub struct Parting {
+    /// By index of `Plan::sessions`.
+    looks: Vec<Looks>,
+    /// People whose rows enter or leave a window over sessions by time alone.
+    turns: BucketQueue<Component>,
+    now: Micros,
+    /// Of the person at hand.
+    rows: Vec<(SessionRow, Diff)>,
+}
+
+/// A person's rows, by index of `Plan::sessions`; those without any are left out.
+#[derive(Default)]
+pub struct Timelines {
+    timelines: FewMap<u16, Timeline>,
+    /// When time alone changes something next; other entries of the queue are out of date.
+    turn: Option<Micros>,
+}
+
+impl Parting {
+    pub fn new(looks: Vec<Looks>) -> Self {
+        Parting { looks, turns: BucketQueue::default(), now: Micros::MIN, rows: Vec::new() }
+    }
+
+    fn change(
+        &self,
+        key: Component,
+        timelines: &mut Timelines,
+        index: u16,
+        rows: &[(SessionRow, Diff)],
+        out: &mut Emit<(Component, u16, Alike)>,
+    ) {
+        let rows = rows.iter().map(|((_, time, row), diff)| (*time, row.clone(), *diff as i64));
+        let rows: Vec<_> = rows.collect();
+        let mut told = Told::new();
+        let timeline = timelines.timelines.get_or_insert_with(index, Timeline::default);
+        timeline.change(&self.looks[usize::from(index)], &rows, self.now, &mut told);
+        if timeline.is_empty() {
+            timelines.timelines.remove(&index);
+        }
+        told.into_iter().for_each(|(alike, rows)| out.push((key, index, alike), rows as Diff));
+    }
+}
+
+impl Keyed for Parting {
+    type Key = Component;
+    type Value = SessionRow;
+    type State = Timelines;
+    type Face = ();
+    type Output = (Component, u16, Alike);
+
+    fn route(key: &Component) -> u64 {
+        key.route()
+    }
+
+    fn face(&self, _: &Component, _: &Timelines) {}
+
+    fn apply(&mut self, _: &Component, _: &mut Timelines, row: &SessionRow, diff: Diff) {
+        self.rows.push((row.clone(), diff));
+    }
+
+    fn settle(
+        &mut self,
+        key: &Component,
+        timelines: &mut Timelines,
+        (): (),
+        out: &mut Emit<Self::Output>,
+    ) -> Keep {
+        let mut rows = std::mem::take(&mut self.rows);
+        consolidate(&mut rows);
+        for rows in rows.chunk_by(|((one, ..), _), ((other, ..), _)| one == other) {
+            let ((index, ..), _) = rows[0];
+            self.change(*key, timelines, index, rows, out);
+        }
+        if timelines.turn.is_some_and(|turn| turn <= self.now) {
+            let indexes: Vec<u16> = timelines.timelines.keys().copied().collect();
+            indexes.into_iter().for_each(|index| self.change(*key, timelines, index, &[], out));
+        }
+        let turns = timelines.timelines.iter().filter_map(|(index, timeline)| {
+            timeline.next_turn(&self.looks[usize::from(*index)], self.now)
+        });
+        let next = turns.min();
+        if let Some(turn) = next
+            && timelines.turn != next
+        {
+            self.turns.push(turn, *key);
+        }
+        timelines.turn = next;
+        rows.clear();
+        self.rows = rows;
+        Keep::unless(timelines.timelines.is_empty())
+    }
+
+    fn pass_time(&mut self, now: Micros, due: &mut Vec<Component>) {
+        self.now = self.now.max(now);
+        self.turns.take_due(self.now, |_, component| due.push(component));
+    }
+
+    fn next_due(&self) -> Option<Micros> {
+        self.turns.next()
+    }
+
+    /// Of a person only the next turn waits: those that are out of date go before they are many.
+    fn end_tick(&mut self, keys: &Table<Component, Timelines>) {
+        if self.turns.len() > 2 * keys.len() {
+            let keys = keys.iter();
+            let turns = keys.filter_map(|(component, of)| Some((of.turn?, *component)));
+            self.turns = turns.collect();
+        }
+    }
+
+    fn held_beside(&self) -> usize {
+        self.turns.len()
+    }
+}
+
+/// What the rows of a tick, in their sessions, give to aggregates.
+pub fn contributions(
+    over: &[OverSessions],
+    rows: Batch<Update<(Component, u16, Alike)>>,
+    out: &mut Emit<(Component, Contribution)>,
+) {
+    let mut rows: Vec<InSessions> = rows.into_iter().map(|(row, _, diff)| (row, diff)).collect();
+    rows.sort_unstable_by_key(|((_, index, _), _)| *index);
+    for rows in rows.chunk_by(|((_, one, _), _), ((_, other, _), _)| one == other) {
+        let ((_, index, _), _) = rows[0];
+        rows.chunks(TOGETHER).for_each(|rows| over[usize::from(index)].values(rows, out));
+    }
+}
 
 /// The sessions of one source.
 pub struct OverSessions {
@@ -57,28 +202,20 @@ impl OverSessions {
         OverSessions { plan: Arc::clone(plan), index, looks, window_of, counts: counts.clone() }
     }
 
-    /// Turns what was told of rows into values for aggregates, of as many rows more or less.
+    /// Turns rows in sessions into values for aggregates, of as many rows more or less.
     ///
     /// An expression that fails gives null, which is counted: its row stands, since what fails is
     /// not its own.
-    pub fn values(&self, told: Vec<(Component, Told)>, values: &mut Vec<(Value, isize)>) {
-        let told: Vec<(Component, Alike, i64)> = told
-            .into_iter()
-            .flat_map(|(component, told)| told.into_iter().map(move |(a, n)| (component, a, n)))
-            .collect();
-        told.chunks(TOGETHER).for_each(|told| self.values_together(told, values));
-    }
-
-    fn values_together(&self, told: &[(Component, Alike, i64)], values: &mut Vec<(Value, isize)>) {
+    fn values(&self, told: &[InSessions], out: &mut Emit<(Component, Contribution)>) {
         let of = &self.plan.sessions[self.index];
-        let rows = told.iter().map(|(_, alike, _)| {
+        let rows = told.iter().map(|((_, _, alike), _)| {
             let Alike { brought, time, number, start, seconds, events, .. } = alike;
             let (time, number, start) = (*time, *number, *start);
             InSession { brought, time, number, start, seconds: *seconds, events: *events }
         });
         let batch = session_columns(of, &rows.collect::<Vec<_>>());
         for (input, window) in of.inputs.iter().zip(&self.window_of) {
-            self.input(input, *window, &batch, told, values);
+            self.input(input, *window, &batch, told, out);
         }
     }
 
@@ -87,32 +224,33 @@ impl OverSessions {
         input: &AggregateInput,
         window: Option<usize>,
         batch: &RecordBatch,
-        told: &[(Component, Alike, i64)],
-        values: &mut Vec<(Value, isize)>,
+        told: &[InSessions],
+        out: &mut Emit<(Component, Contribution)>,
     ) {
         let inside = |alike: &Alike| window.is_none_or(|bit| alike.windows >> bit & 1 == 1);
         let mut failed = 0;
         let chosen: BooleanArray = match &input.condition {
-            None => told.iter().map(|(_, alike, _)| Some(inside(alike))).collect(),
+            None => told.iter().map(|((_, _, alike), _)| Some(inside(alike))).collect(),
             Some(condition) => {
                 let (chosen, failures) = matches(condition, batch);
                 failed += failures.len();
                 let rows = told.iter().zip(&chosen);
-                rows.map(|((_, alike, _), holds)| Some(inside(alike) && holds == Some(true)))
+                rows.map(|(((_, _, alike), _), holds)| Some(inside(alike) && holds == Some(true)))
                     .collect()
             }
         };
         let rows = (0..told.len()).filter(|row| chosen.value(*row));
         let function = self.plan.aggregates[input.aggregate as usize].function;
         let mut give = |row: usize, value: Datum| {
-            let (component, alike, count) = &told[row];
+            let ((component, _, alike), rows) = &told[row];
             let time = match function {
                 Function::First => alike.first,
                 Function::Last => alike.last,
                 Function::Recent(_) => alike.time,
                 _ => 0,
             };
-            values.push(((*component, input.aggregate, time, value), *count as isize));
+            let aggregate = input.aggregate;
+            out.push((*component, Contribution::Value { aggregate, time, value }), *rows);
         };
         match &input.argument {
             None => rows.for_each(|row| give(row, Datum::Boolean(true))),

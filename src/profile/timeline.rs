@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::row::Datum;
 use crate::spec::plan::Window;
 use crate::time::{Micros, SECOND};
 
 /// What the aggregates over a source's sessions look at.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Looks {
     pub gap: Micros,
     /// A row's own time.
@@ -32,7 +33,7 @@ pub struct Looks {
 }
 
 /// Rows of a session that are alike in all that aggregates look at; what these do not look at is 0.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Alike {
     pub number: i64,
     pub start: Micros,

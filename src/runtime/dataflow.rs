@@ -22,10 +22,13 @@ use crate::batch::{self, look_ahead};
 use crate::decode::admit::{Admission, Arrival, Fate, RowChange};
 use crate::decode::join::{self, Outcome, Stage};
 use crate::decode::latest::Latest;
-use crate::flow::{Concat, Exchange, Map, Pipeline, Stream, in_tick_order, keeping, parted};
+use crate::flow::{
+    AsCollection, Collection, Concat, Diff, Exchange, Map, Pipeline, Stream, keeping,
+    parted_stream, whole_ticks,
+};
 use crate::metrics::{Counts, SharedCounts};
-use crate::profile::Change;
-use crate::row::Row;
+use crate::profile::Assembled;
+use crate::row::{Row, StandingRow};
 use crate::sink::{self, Writers};
 use crate::spec::plan::Plan;
 use crate::time::{Micros, Tick};
@@ -83,27 +86,19 @@ impl Dataflow {
             let plan = &under(plan, arrival);
 
             let admitted = admit(plan, arrival, rows, now.clone(), &counts);
-            let standing = join(plan, admitted, &counts);
-            let identified = identity::identify(plan, standing.clone(), &counts);
-            let changes = profile::assemble(
+            let (rows, seen_only) = standing(join(plan, admitted, &counts));
+            let identified = identity::identify(plan, rows.clone(), seen_only.clone(), &counts);
+            let Assembled { people, belongings } = profile::assemble(
                 plan,
-                standing,
+                rows,
+                seen_only,
                 &identified,
                 now.clone(),
                 [Rc::clone(&due[0]), Rc::clone(&due[1])],
-                Rc::clone(&counts),
+                &counts,
             );
-            let (people, belongings) = parted(changes, |change| match change {
-                Change::Person(person) => Ok(person),
-                Change::Belonging(belonging) => Err(belonging),
-            });
-            let people = segment::evaluate(
-                plan,
-                people,
-                now.clone(),
-                Rc::clone(&due[2]),
-                Rc::clone(&counts),
-            );
+            let last_due = Rc::clone(&due[2]);
+            let people = segment::evaluate(plan, people, now.clone(), last_due, &counts);
             let conflicts = identified.conflicts;
             let inputs = sink::Inputs { people, belongings, conflicts, rejects, now };
             (handle, end(inputs, &counts))
@@ -150,6 +145,30 @@ impl Dataflow {
     }
 }
 
+/// The rows that stand, and those that never did and only say when they saw their identifiers.
+fn standing<'scope>(
+    changes: Stream<'scope, RowChange>,
+) -> (Collection<'scope, StandingRow>, Collection<'scope, StandingRow>) {
+    let updates =
+        changes.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Standing", |_, _| {
+            move |input, output| {
+                input.for_each_stamp(|capability, batches| {
+                    let Some(tick) = capability.least().copied() else { return };
+                    let mut session = output.session(&capability);
+                    for RowChange { source, time, diff, body } in batches.flat_map(|b| b.drain(..))
+                    {
+                        session.give((StandingRow { source, time, body }, tick, Diff::from(diff)));
+                    }
+                });
+            }
+        });
+    let (standing, seen_only) = parted_stream(updates, |(row, tick, diff)| match diff {
+        0 => Err((row, tick, 1)),
+        _ => Ok((row, tick, diff)),
+    });
+    (standing.as_collection(), seen_only.as_collection())
+}
+
 /// Feeds a part of this worker's batch with each tick.
 fn feed<'scope, D: Clone + 'static>(
     ticks: Stream<'scope, Micros>,
@@ -181,22 +200,17 @@ fn read_clock<'scope>(
         Clock::Fixed(instant) => ticks.map(move |_| instant),
         Clock::Event => {
             let (mut known, mut now) = (Latest::default(), Micros::MIN);
-            let counts = Rc::clone(counts);
-            let readings = in_tick_order(
-                latest,
-                Exchange::new(|_| 0),
-                "Event clock",
-                move |_, batch, readings| {
-                    batch.iter().for_each(|latest| known.add_all(latest));
-                    counts.borrow_mut().ahead = known.ahead().map(|row| (row.source, row.time));
-                    // Before the first event time, it is the epoch.
-                    let reading = known.followed().unwrap_or(0).max(0);
-                    if reading > now {
-                        now = reading;
-                        readings.push(reading);
-                    }
-                },
-            );
+            let (counts, one) = (Rc::clone(counts), Exchange::new(|_| 0));
+            let readings = whole_ticks(latest, one, None, "Event clock", move |whole, readings| {
+                whole.data.iter().for_each(|latest| known.add_all(latest));
+                counts.borrow_mut().ahead = known.ahead().map(|row| (row.source, row.time));
+                // Before the first event time, it is the epoch.
+                let reading = known.followed().unwrap_or(0).max(0);
+                if reading > now {
+                    now = reading;
+                    readings.push(reading);
+                }
+            });
             readings.broadcast()
         }
     }
@@ -302,7 +316,7 @@ fn join<'scope>(
                 of_failures.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
             },
         );
-        let (changes, rows) = parted(outcomes, |outcome| match outcome {
+        let (changes, rows) = parted_stream(outcomes, |outcome| match outcome {
             Outcome::Change(change) => Ok(change),
             Outcome::Row(row) => Err(row),
         });

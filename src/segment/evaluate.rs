@@ -177,8 +177,8 @@ impl Evaluator {
             };
             let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(item));
             for (_, state) in people {
-                let texts = state.identifiers.iter().filter(|(of, _)| *of as usize == kind);
-                texts.for_each(|(_, text)| lists.values().append_value(text));
+                let members = state.identifiers.iter().filter(|of| usize::from(of.kind) == kind);
+                members.for_each(|member| lists.values().append_value(&member.text));
                 lists.append(true);
             }
             Arc::new(lists.finish()) as ArrayRef

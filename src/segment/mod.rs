@@ -17,19 +17,19 @@ mod ranked;
 mod scores;
 mod sight;
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use hashbrown::HashSet;
 use timely::dataflow::operators::vec::Broadcast;
 
 use crate::batch::{Batch, Look, look_ahead};
-use crate::flow::{Concat, Concatenate, Exchange, Map, Pipeline, Stream, keeping};
+use crate::flow::{
+    Collection, Concat, Concatenate, Due, Exchange, Map, Pipeline, Stream, Update, keeping,
+};
 use crate::held::Holds;
 use crate::metrics::SharedCounts;
-use crate::profile::{Person, PersonState};
+use crate::profile::PersonState;
 use crate::queue::BucketQueue;
 use crate::seats::{Seat, Seats};
 use crate::spec::plan::Plan;
@@ -56,7 +56,7 @@ pub struct Evaluated {
 /// What the operator takes in.
 #[derive(Clone)]
 enum Message {
-    Person(Person),
+    Person(Update<(Seat, PersonState)>),
     Ranked(Ranked),
     Border(Border),
     Now(Micros),
@@ -65,49 +65,51 @@ enum Message {
 impl Message {
     fn seat(&self) -> Option<&Seat> {
         match self {
-            Message::Person(person) => Some(&person.seat),
+            Message::Person(((seat, _), _, _)) => Some(seat),
             Message::Ranked(_) | Message::Border(_) | Message::Now(_) => None,
         }
     }
 }
 
-/// Evaluates people as they change and as time passes. `next_due` is kept at the next instant at
-/// which time alone can change a segment.
+/// Evaluates people as they change and as time passes. `due` is kept at the next instant at which time
+/// alone can change a segment.
 pub fn evaluate<'scope>(
     plan: &Arc<Plan>,
-    people: Stream<'scope, Person>,
+    people: Collection<'scope, (Seat, PersonState)>,
     now: Stream<'scope, Micros>,
-    next_due: Rc<Cell<Option<Micros>>>,
-    counts: SharedCounts,
+    due: Due,
+    counts: &SharedCounts,
 ) -> Stream<'scope, Rc<Evaluated>> {
-    let mut messages = people.clone().map(Message::Person).concat(now.map(Message::Now));
+    let changes = people.inner.clone().map(Message::Person);
+    let mut messages = changes.concat(now.map(Message::Now));
     if !plan.ranks.is_empty() {
-        let (ranked, borders) = rank(plan, people, SharedCounts::clone(&counts));
+        let (ranked, borders) = rank(plan, people, counts);
         let (ranked, borders) = (ranked.map(Message::Ranked), borders.map(Message::Border));
         messages = messages.scope().concatenate([messages, ranked, borders]);
     }
-    let standings = Standings::new(Arc::clone(plan), SharedCounts::clone(&counts));
+    let standings = Standings::new(Arc::clone(plan), SharedCounts::clone(counts));
     let apply = move |standings: &mut Standings, batch, evaluated: &mut Batch<Rc<Evaluated>>| {
         evaluated.extend(standings.apply(batch).into_iter().map(Rc::new));
-        next_due.set(standings.due.next());
+        due.set(standings.due.next());
     };
-    keeping(messages, Pipeline, "Segments", &counts, standings, apply)
+    keeping(messages, Pipeline, "Segments", counts, standings, apply)
 }
 
 /// What of each person is ranked, and the borders between ranks, as they change.
 fn rank<'scope>(
     plan: &Arc<Plan>,
-    people: Stream<'scope, Person>,
-    counts: SharedCounts,
+    people: Collection<'scope, (Seat, PersonState)>,
+    counts: &SharedCounts,
 ) -> (Stream<'scope, Ranked>, Stream<'scope, Border>) {
-    let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(&counts));
-    let ranked = keeping(people, Pipeline, "Ranked", &counts, values, |values, batch, ranked| {
+    let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(counts));
+    let people = people.inner;
+    let ranked = keeping(people, Pipeline, "Ranked", counts, values, |values, batch, ranked| {
         values.apply(batch, ranked)
     });
     let borders = Borders::new(plan);
     let held = ranked.clone().flat_map(Ranked::held);
     let by_rank = Exchange::new(|held: &Held| u64::from(held.rank));
-    let borders = keeping(held, by_rank, "Borders", &counts, borders, Borders::apply);
+    let borders = keeping(held, by_rank, "Borders", counts, borders, Borders::apply);
     (ranked, borders.broadcast())
 }
 
@@ -129,6 +131,8 @@ impl Holds for Standings {
 
 struct Standing {
     state: PersonState,
+    /// Said so in the tick at hand.
+    is_gone: bool,
     /// When it has to be evaluated again; other entries of the queue for it are out of date.
     next: Option<Micros>,
 }
@@ -145,8 +149,8 @@ impl Standings {
     }
 
     fn apply(&mut self, batch: Batch<Message>) -> Vec<Evaluated> {
-        let mut touched = HashSet::new();
-        let mut gone = Vec::new();
+        let mut touched: Vec<Seat> = Vec::new();
+        let mut gone: Vec<Seat> = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
         let looks: [Look<Self, Message>; 2] = [
             |standings, message| message.seat().map_or(0, |seat| standings.find(seat)),
@@ -156,25 +160,37 @@ impl Standings {
             Message::Now(now) => standings.now = standings.now.max(now),
             Message::Ranked(of_person) => ranked.push(of_person),
             Message::Border(border) => borders.push(border),
-            Message::Person(Person { seat, state: None }) => {
-                standings.people.remove(seat);
-                gone.push(seat);
-            }
-            Message::Person(Person { seat, state: Some(state) }) => {
-                match standings.people.get_mut(seat) {
-                    Some(known) => known.state = state,
-                    None => drop(standings.people.insert(seat, Standing { state, next: None })),
+            Message::Person(((seat, state), _, ..0)) => {
+                let known = standings.people.get_mut(seat);
+                // Unless it has been said already what is there now.
+                if let Some(known) = known.filter(|known| known.state == state) {
+                    known.is_gone = true;
+                    gone.push(seat);
                 }
-                touched.insert(seat);
+            }
+            Message::Person(((seat, state), _, _)) => {
+                match standings.people.get_mut(seat) {
+                    Some(known) => (known.state, known.is_gone) = (state, false),
+                    None => {
+                        let standing = Standing { state, is_gone: false, next: None };
+                        standings.people.insert(seat, standing);
+                    }
+                }
+                touched.push(seat);
             }
         });
+        gone.retain(|seat| self.people.get(*seat).is_some_and(|known| known.is_gone));
+        for seat in &gone {
+            self.people.remove(*seat);
+        }
         self.due.take_due(self.now, |at, seat| {
             if self.people.get(seat).is_some_and(|standing| standing.next == Some(at)) {
-                touched.insert(seat);
+                touched.push(seat);
             }
         });
         touched.extend(self.scores.apply(ranked, borders));
-        let touched: Vec<Seat> = touched.into_iter().collect();
+        touched.sort_unstable();
+        touched.dedup();
         let mut groups: Vec<&[Seat]> = touched.chunks(GROUP).collect();
         if groups.is_empty() && !gone.is_empty() {
             groups.push(&[]);

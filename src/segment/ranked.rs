@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::borders::Held;
@@ -9,9 +10,10 @@ use super::evaluate::{Evaluator, GROUP};
 use super::sight::Sight;
 use crate::batch::{Batch, look_ahead};
 use crate::columns;
+use crate::flow::Update;
 use crate::held::Holds;
 use crate::metrics::SharedCounts;
-use crate::profile::{Person, PersonState};
+use crate::profile::PersonState;
 use crate::row::Datum;
 use crate::seats::{Seat, Seats};
 use crate::spec::plan::Plan;
@@ -51,17 +53,16 @@ impl RankedValues {
         RankedValues { evaluator, people: Seats::default(), counts }
     }
 
-    /// A batch names a person once.
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Person>, ranked: &mut Batch<Ranked>) {
+    pub fn apply(&mut self, batch: Batch<Update<(Seat, PersonState)>>, ranked: &mut Batch<Ranked>) {
         let mut present: Vec<(Seat, PersonState)> = Vec::new();
-        for Person { seat, state } in batch {
-            match state {
-                Some(state) => present.push((seat, state)),
-                None => {
-                    if let Some(before) = self.people.remove(seat) {
-                        tell(seat, &before, &[], ranked);
-                    }
-                }
+        let mut gone: Vec<Seat> = Vec::new();
+        for (person, _, diff) in batch {
+            if diff > 0 { present.push(person) } else { gone.push(person.0) }
+        }
+        let stays: HashSet<Seat> = present.iter().map(|(seat, _)| *seat).collect();
+        for seat in gone.into_iter().filter(|seat| !stays.contains(seat)) {
+            if let Some(before) = self.people.remove(seat) {
+                tell(seat, &before, &[], ranked);
             }
         }
         present.chunks(GROUP).for_each(|people| self.rank(people, ranked));

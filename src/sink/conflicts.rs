@@ -15,8 +15,9 @@ use std::sync::Arc;
 use super::json::write_text;
 use super::message::{Digest, Message, Router, Value};
 use crate::batch::{Batch, Look, look_ahead};
+use crate::flow::Diff;
 use crate::held::Holds;
-use crate::identity::{Conflict, ConflictChange, Rule};
+use crate::identity::{Conflict, Rule};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
 use crate::seats::{Seat, Seats};
@@ -40,13 +41,12 @@ impl Conflicts {
     }
 
     /// A conflict that arose or was resolved.
-    pub fn messages(&self, change: ConflictChange) -> Vec<Message> {
-        let ConflictChange { conflict, diff } = change;
-        let (key, json) = self.describe(&conflict);
+    pub fn messages(&self, conflict: &Conflict, diff: Diff) -> Vec<Message> {
+        let (key, json) = self.describe(conflict);
         self.entries(key, json, diff)
     }
 
-    fn entries(&self, key: String, json: String, diff: i8) -> Vec<Message> {
+    fn entries(&self, key: String, json: String, diff: Diff) -> Vec<Message> {
         let hash = Digest::of(&key).0;
         let value = Value::new(json);
         let entry = |output: &u16| {

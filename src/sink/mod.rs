@@ -30,8 +30,8 @@ use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::batch::Batch;
-use crate::flow::{Concatenate, Exchange, Map, Pipeline, Stream, in_tick_order, keeping};
-use crate::identity::ConflictChange;
+use crate::flow::{Collection, Concatenate, Exchange, Map, Pipeline, Stream, keeping, whole_ticks};
+use crate::identity::Conflict;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
 use crate::row::Reject;
@@ -52,8 +52,8 @@ use write::Awaited;
 /// What reaches this stage, tick by tick.
 pub struct Inputs<'scope> {
     pub people: Stream<'scope, Rc<Evaluated>>,
-    pub belongings: Stream<'scope, Belonging>,
-    pub conflicts: Option<Stream<'scope, ConflictChange>>,
+    pub belongings: Collection<'scope, Belonging>,
+    pub conflicts: Option<Collection<'scope, Conflict>>,
     pub rejects: Stream<'scope, Reject>,
     pub now: Stream<'scope, Micros>,
 }
@@ -86,15 +86,19 @@ pub fn publish<'scope>(
             },
         )
     });
-    let conflicts =
-        inputs.conflicts.map(|changes| changes.flat_map(move |change| conflicts.messages(change)));
+    let conflicts = inputs.conflicts.map(|changes| {
+        changes.inner.flat_map(move |(conflict, _, diff)| conflicts.messages(&conflict, diff))
+    });
     let render = |renderer: &mut Renderer, batch: Batch<_>, messages: &mut Batch<Message>| {
         batch.iter().for_each(|evaluated: &Rc<_>| renderer.render(evaluated, messages));
     };
     let people = keeping(inputs.people, Pipeline, "Render", &counts, renderer, render);
     let belongings = {
         let router = router.clone();
-        inputs.belongings.flat_map(move |belonging| message::belonging_messages(&router, belonging))
+        let belongings = inputs.belongings.inner;
+        belongings.flat_map(move |(belonging, _, diff)| {
+            message::belonging_messages(&router, belonging, diff)
+        })
     };
     let rejects = {
         let plan = Arc::clone(plan);
@@ -104,11 +108,12 @@ pub fn publish<'scope>(
     let messages = [people, belongings, rejects, now];
     let messages = scope.concatenate(messages.into_iter().chain(conflicts).chain(single_sources));
     let mut publisher = Publisher::new(Arc::clone(plan), counts.clone());
-    let records = in_tick_order(
+    let records = whole_ticks(
         messages,
         Exchange::new(Message::route),
+        None,
         "Publish",
-        move |_, batch, records| publisher.publish(batch, records),
+        move |whole, records| publisher.publish(whole.data, records),
     );
     let mut refused = write(records, writers.clone());
     if plan.outputs.iter().any(|output| matches!(output.target, Target::Kafka { .. })) {
@@ -131,17 +136,13 @@ fn tell<'scope>(
         of_refused.borrow_mut().too_large += 1;
         refused.told(&plan, &router)
     });
-    in_tick_order(
-        told,
-        Exchange::new(|(route, _): &(u64, Record)| *route),
-        "Refused",
-        move |_, batch, records| {
-            for (_, record) in batch {
-                counts.borrow_mut().outputs[usize::from(record.output)] += 1;
-                records.push(record);
-            }
-        },
-    )
+    let route = Exchange::new(|(route, _): &(u64, Record)| *route);
+    whole_ticks(told, route, None, "Refused", move |whole, records| {
+        for (_, record) in whole.data {
+            counts.borrow_mut().outputs[usize::from(record.output)] += 1;
+            records.push(record);
+        }
+    })
 }
 
 /// Hands records to writers; what leaves is what they refused, and its frontier follows the receipts.

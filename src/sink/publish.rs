@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use hashbrown::HashMap;
 
 use super::json::write_text;
 use super::message::{Digest, Message, Outputs, Record, Value};
 use crate::batch::Batch;
+use crate::flow::Diff;
 use crate::held::drained;
 use crate::metrics::SharedCounts;
 use crate::profile::Belonging;
@@ -25,13 +27,21 @@ fn learn(turn: &mut Turn, before: Option<Digest>, after: Option<Value>) {
     turn.1 = turn.1.take().or(after);
 }
 
+/// An identifier, and whose it was before the tick and is after it.
+struct Whose {
+    kind: u8,
+    text: ArcStr,
+    before: Option<IdentifierHash>,
+    after: Option<IdentifierHash>,
+}
+
 /// All that messages of a tick say, by key.
 #[derive(Default)]
 struct Changes {
     profiles: HashMap<(u16, IdentifierHash), Turn>,
     segments: BTreeMap<(u16, u16, IdentifierHash), (bool, bool)>,
     single_sources: HashMap<(u16, IdentifierHash), (Option<u16>, Option<u16>)>,
-    belongings: HashMap<IdentifierHash, (Outputs, Belonging)>,
+    belongings: HashMap<IdentifierHash, (Outputs, Whose)>,
     rejects: Vec<(u16, u16, String)>,
     entries: HashMap<(u16, String), Turn>,
     now: Micros,
@@ -54,7 +64,9 @@ impl Changes {
                 turn.0 = turn.0.or(before);
                 turn.1 = turn.1.or(after);
             }
-            Message::Belonging { outputs, belonging, .. } => self.learn_whose(outputs, belonging),
+            Message::Belonging { outputs, belonging, diff, .. } => {
+                self.learn_whose(outputs, belonging, diff);
+            }
             Message::Reject { output, source, value, .. } => {
                 self.rejects.push((output, source, value))
             }
@@ -64,17 +76,18 @@ impl Changes {
         }
     }
 
-    fn learn_whose(&mut self, outputs: Outputs, belonging: Belonging) {
-        use hashbrown::hash_map::Entry;
-        match self.belongings.entry(belonging.identifier) {
-            Entry::Vacant(vacant) => drop(vacant.insert((outputs, belonging))),
-            Entry::Occupied(mut known) => {
-                let (known_outputs, known) = known.get_mut();
-                known.before = known.before.or(belonging.before);
-                known.after = known.after.or(belonging.after);
-                known_outputs.extend(outputs);
-                known_outputs.sort_unstable();
-                known_outputs.dedup();
+    fn learn_whose(&mut self, outputs: Outputs, belonging: Belonging, diff: Diff) {
+        let Belonging { identifier, kind, text, person } = belonging;
+        let known = self.belongings.entry(identifier);
+        let nobodys = || (Outputs::new(), Whose { kind, text, before: None, after: None });
+        let (known_outputs, whose) = known.or_insert_with(nobodys);
+        match diff {
+            1.. => whose.after = Some(person),
+            _ => whose.before = Some(person),
+        }
+        for output in outputs {
+            if !known_outputs.contains(&output) {
+                known_outputs.push(output);
             }
         }
     }
@@ -146,7 +159,7 @@ impl Publisher {
         output: u16,
         person: IdentifierHash,
         turn: Turn,
-        belongings: &HashMap<IdentifierHash, (Outputs, Belonging)>,
+        belongings: &HashMap<IdentifierHash, (Outputs, Whose)>,
         at: &str,
     ) -> Option<Record> {
         let (value, merged_into) = match turn {
@@ -211,13 +224,7 @@ impl Publisher {
         Record { output, key, value, merged_into: None }
     }
 
-    fn identity(
-        &self,
-        outputs: Outputs,
-        belonging: &Belonging,
-        at: &str,
-        records: &mut Batch<Record>,
-    ) {
+    fn identity(&self, outputs: Outputs, belonging: &Whose, at: &str, records: &mut Batch<Record>) {
         let (kind, text) = (&self.plan.identifiers[belonging.kind as usize].name, &belonging.text);
         let key = [kind.as_str(), ":", text].concat();
         let value = belonging.after.map(|person| {

@@ -10,7 +10,7 @@ use super::message::{Digest, Message, Router, Value};
 use crate::batch::{Batch, Look, look_ahead};
 use crate::held::Holds;
 use crate::metrics::SharedCounts;
-use crate::profile::PersonState;
+use crate::profile::{Member, PersonState};
 use crate::row::IdentifierHash;
 use crate::seats::{Seat, Seats};
 use crate::segment::{Evaluated, value_or_null};
@@ -130,9 +130,9 @@ impl Renderer {
         let looks: [Look<Self, Row>; 2] = [
             |renderer, (_, (seat, state))| {
                 renderer.people.look(*seat)
-                    + state.identifiers.first().map_or(0, |(kind, _)| usize::from(*kind))
+                    + state.identifiers.first().map_or(0, |member| usize::from(member.kind))
             },
-            |_, (_, (_, state))| state.identifiers.iter().map(|(_, text)| text.len()).sum(),
+            |_, (_, (_, state))| state.identifiers.iter().map(|member| member.text.len()).sum(),
         ];
         look_ahead(rows, self, &looks, |renderer, (row, (seat, state))| {
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
@@ -269,10 +269,10 @@ impl Renderer {
         state.id.write_person_id(&mut json);
         json.push_str("\",\"identifiers\":{");
         let mut kind = None;
-        for (of, text) in state.identifiers.iter() {
+        for Member { kind: of, text, .. } in state.identifiers.iter() {
             if kind != Some(*of) {
                 json.push_str(if kind.is_some() { "]," } else { "" });
-                json.push_str(&self.names.identifiers[*of as usize]);
+                json.push_str(&self.names.identifiers[usize::from(*of)]);
                 json.push_str(":[");
                 kind = Some(*of);
             } else {

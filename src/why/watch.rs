@@ -4,13 +4,12 @@ use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arcstr::ArcStr;
 use arrow::array::RecordBatch;
 
 use super::ranks::Population;
 use crate::decode::Decoded;
 use crate::decode::admit::Arrival;
-use crate::profile::PersonState;
+use crate::profile::{Member, PersonState};
 use crate::row::{Identifier, Row};
 use crate::runtime::{Beside, Clock};
 use crate::seats::Seat;
@@ -102,7 +101,7 @@ impl Seen {
         }
         let Identifier { kind, text, .. } = &self.identifier;
         for (row, (seat, state)) in evaluated.people.iter().enumerate() {
-            let by_order = |(of, other): &(u8, ArcStr)| (of, &**other).cmp(&(kind, &**text));
+            let by_order = |of: &Member| (of.kind, &*of.text).cmp(&(*kind, &**text));
             if state.identifiers.binary_search_by(by_order).is_ok() {
                 self.seat = *seat;
                 let columns = evaluated.columns.slice(row, 1);

@@ -156,10 +156,14 @@ impl Oracle {
                 let keys = self.log.iter().filter_map(|row| Some((row.source, row.key.as_ref()?)));
                 keys.collect::<BTreeSet<_>>().len()
             }
-            "Known identifiers" => self.first_seen.identifiers.len(),
-            "Supported links" if in_order => {
+            // A decision does not say when anything was seen.
+            "Accounts, remembered" => {
+                self.first_seen.identifiers.values().filter(|seen| **seen < Micros::MAX).count()
+            }
+            "Supported links, remembered" if in_order => {
                 let said = self.log.iter().filter_map(|row| row.said.as_ref());
-                let pairs = said.flat_map(|said| {
+                let seen = said.filter(|said| said.saying == Saying::Together);
+                let pairs = seen.flat_map(|said| {
                     let one = said.identifiers.first();
                     said.identifiers.iter().skip(1).map(move |other| (one, other))
                 });

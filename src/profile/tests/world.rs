@@ -9,14 +9,18 @@ use arrow::datatypes::{DataType, SchemaRef};
 use smallvec::smallvec;
 
 use super::super::accounts::{Accounts, Posting};
-use super::super::people::{Arrival, Change, People, Person, PersonState};
+use super::super::contribution::Contribution;
+use super::super::people::{Belonging, Known, People, PersonState};
+use super::super::sessions::{self, OverSessions, Parting};
+use super::super::sums::Layout;
+use super::super::windows::Windows;
 use super::naive;
 use crate::batch::Batch;
 use crate::columns;
-use crate::held::Holds;
-use crate::identity::{Belongs, Component, Named};
+use crate::flow::{Diff, During, Emit, KeyedState, Update};
+use crate::identity::{Component, Sighting};
 use crate::metrics::Counts;
-use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Verdict};
+use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, StandingRow, Verdict};
 use crate::seats::Seat;
 use crate::spec;
 use crate::spec::plan::Plan;
@@ -25,6 +29,10 @@ use crate::time::{Micros, SECOND};
 
 pub const IDENTIFIERS: usize = 40;
 pub const COMPONENTS: u128 = 3;
+/// The number of a tick is nobody's concern.
+const TICK: u64 = 0;
+/// More rows than are ever taken back.
+const KNOWN: Diff = 1_000;
 /// Times of rows are few, and this far apart.
 pub const TIME: Micros = SECOND / 2;
 
@@ -76,14 +84,19 @@ pub struct World {
     pub plan: Arc<Plan>,
     /// Whether rows of `web` may be taken back too.
     pub all_go: bool,
-    accounts: Accounts,
-    people: People,
+    windows: Windows,
+    during: During<(IdentifierHash, Posting)>,
+    accounts: KeyedState<Accounts>,
+    parting: KeyedState<Parting>,
+    over_sessions: Vec<OverSessions>,
+    people: KeyedState<People>,
     counts: crate::metrics::SharedCounts,
     pub members: Vec<Member>,
     /// What the changes so far come to.
     told: BTreeMap<Seat, PersonState>,
     belongs: BTreeMap<IdentifierHash, IdentifierHash>,
     now: Micros,
+    has_begun: bool,
 }
 
 const SOURCES: &str = "
@@ -121,9 +134,17 @@ impl World {
             Member { identifier, first_seen: 20 * TIME, component: None, rows: Vec::new() }
         });
         let counts = crate::metrics::SharedCounts::new(Counts::new(2, 0, 1).into());
+        let layout = Arc::new(Layout::new(&plan));
+        let over = (0..plan.sessions.len()).map(|index| OverSessions::new(&plan, index, &counts));
+        let over_sessions: Vec<OverSessions> = over.collect();
+        let looks = over_sessions.iter().map(|over| over.looks.clone()).collect();
         World {
-            accounts: Accounts::new(Arc::clone(&plan)),
-            people: People::new(Arc::clone(&plan), counts.clone()),
+            windows: Windows::new(&plan),
+            during: During::default(),
+            accounts: KeyedState::new(Accounts::new(Arc::clone(&plan), Arc::clone(&layout))),
+            parting: KeyedState::new(Parting::new(looks)),
+            over_sessions,
+            people: KeyedState::new(People::new(Arc::clone(&plan), layout, counts.clone())),
             counts,
             members: members.collect(),
             told: BTreeMap::new(),
@@ -131,43 +152,58 @@ impl World {
             plan,
             all_go: false,
             now: Micros::MIN,
+            has_begun: false,
         }
     }
 
     pub fn tick(&mut self, now: Micros, steps: &[Step]) {
         self.now = self.now.max(now);
-        let mut postings = vec![Posting::Now(0, now)];
         let stands = |member: &Member| (member.component, member.first_seen);
         let before: Vec<_> = self.members.iter().map(stands).collect();
+        let mut rows = Vec::new();
         for step in steps {
-            self.take(step, &mut postings);
+            self.take(step, &mut rows);
         }
-        for (of, (before, first_seen)) in before.into_iter().enumerate() {
-            let Member { identifier: Identifier { hash, .. }, component, .. } = self.members[of];
-            if component != before {
-                let component = component.unwrap_or(Component::alone(hash));
-                postings.push(Posting::Belongs(Belongs { identifier: hash, component }));
+        let mut postings = Batch::default();
+        for (of, (before, _)) in before.into_iter().enumerate() {
+            let Member { identifier, component, first_seen, .. } = &self.members[of];
+            let hash = identifier.hash;
+            let mut post = |posting, diff| postings.push(((hash, posting), TICK, diff));
+            if *component != before {
+                before.into_iter().for_each(|before| post(Posting::Belongs(before), -1));
+                component.iter().for_each(|after| post(Posting::Belongs(*after), 1));
             }
-            if component.is_none() != before.is_none() || first_seen != self.members[of].first_seen
-            {
-                postings.push(self.named(of));
+            // Whoever is in a component is known, and nobody else, whatever rows there are.
+            let sighting = |seen, stands| {
+                Posting::Sighting(Sighting { identifier: identifier.clone(), seen, stands })
+            };
+            post(sighting(*first_seen, false), 1);
+            match (before.is_some(), component.is_some()) {
+                (false, true) => post(sighting(*first_seen, true), 2 * KNOWN),
+                (true, false) => post(sighting(*first_seen, true), -2 * KNOWN),
+                _ => {}
+            }
+            if !self.has_begun {
+                post(sighting(*first_seen, true), -KNOWN);
             }
         }
-        self.post(postings);
+        self.has_begun = true;
+        self.post(rows, postings);
     }
 
-    fn take(&mut self, step: &Step, postings: &mut Vec<Posting>) {
+    fn take(&mut self, step: &Step, rows: &mut Vec<(usize, Row, Diff)>) {
         match *step {
             Step::Add { of, source, time, value } => {
                 let row = Row { source, time: time * TIME, value };
-                postings.push(self.posting(of, &row, 1));
-                self.members[of].rows.push(row);
+                rows.push((of, row.clone(), 1));
+                let member = &mut self.members[of];
+                member.first_seen = member.first_seen.min(row.time);
+                member.rows.push(row);
             }
             Step::TakeBack { of, row } => {
-                let rows = &mut self.members[of].rows;
-                if rows.get(row).is_some_and(|row| self.all_go || row.source == 1) {
-                    let row = rows.remove(row);
-                    postings.push(self.posting(of, &row, -1));
+                let of_it = &mut self.members[of].rows;
+                if of_it.get(row).is_some_and(|row| self.all_go || row.source == 1) {
+                    rows.push((of, of_it.remove(row), -1));
                 }
             }
             Step::Move { of, to } => self.members[of].component = to.map(Component),
@@ -182,19 +218,8 @@ impl World {
         }
     }
 
-    fn named(&self, of: usize) -> Posting {
-        let Member { identifier: Identifier { hash, kind, text }, first_seen, component, .. } =
-            &self.members[of];
-        Posting::Named(Named {
-            hash: *hash,
-            kind: *kind,
-            text: text.clone(),
-            first_seen: *first_seen,
-            known: component.is_some(),
-        })
-    }
-
-    fn posting(&self, of: usize, row: &Row, diff: i8) -> Posting {
+    /// What the row gives for itself, and what it gives while it is in a window.
+    fn standing(&self, of: usize, row: &Row) -> StandingRow {
         let source = &self.plan.sources[row.source];
         let batch = batch_of(&source.schema, row);
         let inputs = source.inputs.iter().filter_map(|input| {
@@ -211,30 +236,64 @@ impl World {
         let identifiers = smallvec![self.members[of].identifier.clone()];
         let verdict = Verdict::Together;
         let body = Body { identifiers, inputs: inputs.collect(), verdict, joining: None };
-        Posting::Row { time: row.time, diff, body: Arc::new(body) }
+        StandingRow { source: row.source as u16, time: row.time, body: Arc::new(body) }
     }
 
-    fn post(&mut self, postings: Vec<Posting>) {
-        let (mut transfers, mut changes) = (Batch::default(), Batch::default());
-        self.accounts.apply(postings.into(), &mut transfers);
-        let mut arrivals = vec![Arrival::Now(0, self.now)];
-        arrivals.extend(transfers.into_iter().map(Arrival::Transfer));
-        self.people.apply(arrivals.into(), &mut changes);
+    fn post(
+        &mut self,
+        rows: Vec<(usize, Row, Diff)>,
+        mut postings: Batch<Update<(IdentifierHash, Posting)>>,
+    ) {
+        let mut in_window = Batch::default();
+        for (of, row, diff) in rows {
+            let StandingRow { time, body, .. } = self.standing(of, &row);
+            let hash = body.identifiers[0].hash;
+            for window in self.windows.all() {
+                let inside = |input: &&Input| self.windows.of(input.aggregate) == Some(window);
+                let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
+                let range = self.windows.readings(window, time);
+                in_window.push((((hash, Posting::InWindow { time, inputs }), range), TICK, diff));
+            }
+            postings.push(((hash, Posting::Row { time, body }), TICK, diff));
+        }
+        let mut out = Emit::at(TICK);
+        self.during.turn(Some(self.now), in_window, &mut out);
+        postings.extend(out.into_updates());
+        let mut out = Emit::at(TICK);
+        self.accounts.turn(None, postings, &mut out);
+        let (mut contributions, mut of_sessions) = (Batch::default(), Batch::default());
+        for ((component, contribution), tick, diff) in out.into_updates() {
+            let timeline =
+                |aggregate: u16| self.plan.sessions.iter().position(|of| of.timeline == aggregate);
+            match contribution {
+                Contribution::Value { aggregate, time, value } if timeline(aggregate).is_some() => {
+                    let index = timeline(aggregate).expect("just found") as u16;
+                    of_sessions.push(((component, (index, time, value)), tick, diff));
+                }
+                other => contributions.push(((component, other), tick, diff)),
+            }
+        }
+        let mut parted = Emit::at(TICK);
+        self.parting.turn(Some(self.now), of_sessions, &mut parted);
+        let mut out = Emit::at(TICK);
+        sessions::contributions(&self.over_sessions, parted.into_updates(), &mut out);
+        contributions.extend(out.into_updates());
+        let mut out = Emit::at(TICK);
+        self.people.turn(None, contributions, &mut out);
         let mut joined = Vec::new();
-        for change in changes {
-            match change {
-                Change::Person(Person { seat, state: Some(state) }) => {
-                    self.told.insert(seat, state);
+        for (known, _, diff) in out.into_updates() {
+            match (known, diff) {
+                (Known::Person(seat, state), 1) => {
+                    assert!(self.told.insert(seat, state).is_none(), "taken back before");
                 }
-                Change::Person(Person { seat, state: None }) => {
-                    self.told.remove(&seat).expect("who goes was there");
+                (Known::Person(seat, state), _) => {
+                    assert_eq!(self.told.remove(&seat), Some(state), "as it was told");
                 }
-                Change::Belonging(belonging) => {
-                    if let Some(before) = belonging.before {
-                        let known = self.belongs.remove(&belonging.identifier);
-                        assert_eq!(known, Some(before));
-                    }
-                    joined.extend(belonging.after.map(|after| (belonging.identifier, after)));
+                (Known::Belonging(Belonging { identifier, person, .. }), 1) => {
+                    joined.push((identifier, person));
+                }
+                (Known::Belonging(Belonging { identifier, person, .. }), _) => {
+                    assert_eq!(self.belongs.remove(&identifier), Some(person));
                 }
             }
         }
@@ -250,7 +309,8 @@ impl World {
         for told in self.told.values() {
             let named = |member: &&Member| {
                 let Identifier { kind, text, .. } = &member.identifier;
-                member.component.is_some() && told.identifiers.contains(&(*kind, text.clone()))
+                let is_it = |of: &super::super::Member| (of.kind, &of.text) == (*kind, text);
+                member.component.is_some() && told.identifiers.iter().any(is_it)
             };
             let component = self.members.iter().find(named).expect("someone is told of").component;
             let of = |member: &&Member| member.component == component;
@@ -265,7 +325,8 @@ impl World {
                 .map(|member| (member.identifier.kind, member.identifier.text.clone()))
                 .collect();
             identifiers.sort();
-            assert_eq!(*told.identifiers, *identifiers);
+            let told_of = told.identifiers.iter().map(|of| (of.kind, of.text.clone()));
+            assert_eq!(told_of.collect::<Vec<_>>(), identifiers);
             for member in &members {
                 assert_eq!(self.belongs[&member.identifier.hash], first);
             }
@@ -290,7 +351,7 @@ impl World {
         steps.push(Step::MoveAll { from: 0, until: IDENTIFIERS, to: None });
         self.tick(self.now, &steps);
         self.check();
-        assert_eq!(self.people.held(), 0);
+        assert_eq!(self.people.held() + self.parting.held(), 0);
     }
 }
 

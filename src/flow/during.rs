@@ -1,0 +1,98 @@
+//! A filter by time: what counts only while `now()` lies in a range.
+//!
+//! At every tick the output holds those data of the input whose range contains the present reading of
+//! `now()`. What is to come or to go waits in a queue beside the dataflow: as an update of the future in
+//! an arrangement it would be looked at again at every tick.
+
+use std::ops::Range;
+
+use differential_dataflow::AsCollection;
+use timely::dataflow::channels::pact::Pipeline;
+
+use super::ticks::{Whole, whole_ticks};
+use super::{Collection, Diff, Due, Emit, Stream, Update};
+use crate::batch::Batch;
+use crate::metrics::SharedCounts;
+use crate::queue::BucketQueue;
+use crate::time::Micros;
+
+/// Lets data through while `now()` lies in their range. `due` is kept at the next instant at which that
+/// changes.
+pub fn during<'scope, D: Clone + 'static>(
+    data: Collection<'scope, (D, Range<Micros>)>,
+    now: Stream<'scope, Micros>,
+    name: &str,
+    counts: &SharedCounts,
+    due: Due,
+) -> Collection<'scope, D> {
+    let (counts, operator) = (SharedCounts::clone(counts), name.to_owned());
+    let mut state = During::default();
+    whole_ticks(data.inner, Pipeline, Some(now), name, move |whole, updates| {
+        let Whole { tick, now, data } = whole;
+        let mut out = Emit::at(tick);
+        state.turn(now, data, &mut out);
+        due.set(state.turns.next());
+        counts.borrow_mut().hold(&operator, state.turns.len());
+        *updates = out.into_updates();
+    })
+    .as_collection()
+}
+
+/// What is to come in or to go out when `now()` has come so far.
+pub struct During<D> {
+    turns: BucketQueue<Turn<D>>,
+    now: Micros,
+}
+
+struct Turn<D> {
+    data: D,
+    diff: Diff,
+    /// It comes in, and goes out at this reading. `None`: it goes out.
+    until: Option<Micros>,
+}
+
+impl<D> Default for During<D> {
+    fn default() -> Self {
+        During { turns: BucketQueue::default(), now: Micros::MIN }
+    }
+}
+
+impl<D: Clone> During<D> {
+    /// Applies a complete tick.
+    pub fn turn(
+        &mut self,
+        now: Option<Micros>,
+        data: Batch<Update<(D, Range<Micros>)>>,
+        out: &mut Emit<D>,
+    ) {
+        self.now = now.map_or(self.now, |now| self.now.max(now));
+        let mut due = Vec::new();
+        self.turns.take_due(self.now, |_, turn| due.push(turn));
+        due.into_iter().for_each(|turn| self.pass(turn, out));
+        for ((data, range), _, diff) in data {
+            if range.end <= self.now || range.is_empty() {
+                continue;
+            }
+            let comes_in = Turn { data, diff, until: Some(range.end) };
+            if range.start > self.now {
+                self.turns.push(range.start, comes_in);
+            } else {
+                self.pass(comes_in, out);
+            }
+        }
+    }
+
+    fn pass(&mut self, turn: Turn<D>, out: &mut Emit<D>) {
+        let Turn { data, diff, until } = turn;
+        match until {
+            None => out.push(data, -diff),
+            // It has come and gone since `now()` was last read.
+            Some(until) if until <= self.now => {}
+            Some(Micros::MAX) => out.push(data, diff),
+            Some(until) => {
+                out.push(data.clone(), diff);
+                self.turns.push(until, Turn { data, diff, until: None });
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The operator behind every stage that keeps state by key.
+//!
+//! ```text
+//! (key, value) ±  →  each key's changes of a tick at once:  what it said before  ┐
+//!                                                           what it says now     ┴→  output ±
+//! ```
+//!
+//! In differential's terms it is `reduce` over values that a [`Keyed`] folds into a state of its own
+//! instead of an arrangement of them all: since ticks are totally ordered and arrive complete, only the
+//! present state is kept. The operator owns what all such stages share: it waits until a tick is complete,
+//! puts the tick's changes in the order of their keys, reads ahead what the next keys need from memory,
+//! visits each key once, forgets keys with nothing left, gives memory back, and tells the metrics how many
+//! keys there are. A stage says what a change does to a key's state, and what follows from it.
+
+use std::cell::Cell;
+use std::hash::Hash;
+use std::hint::black_box;
+use std::rc::Rc;
+
+use differential_dataflow::AsCollection;
+use timely::dataflow::channels::pact::Exchange;
+
+use super::ticks::{Whole, whole_ticks};
+use super::{Collection, Diff, Stream, Update};
+use crate::batch::Batch;
+use crate::metrics::SharedCounts;
+use crate::table::Table;
+use crate::time::{Micros, Tick};
+
+/// What a stage does with the changes of one key.
+pub trait Keyed: 'static {
+    type Key: Copy + Ord + Hash + 'static;
+    type Value: 'static;
+    /// What is kept of a key. The default is what is known of a key that was never heard of.
+    type State: Default + 'static;
+    /// What a key said when the tick began, as far as the outputs need it.
+    type Face;
+    type Output: Clone + 'static;
+
+    /// Which worker holds the key: keys of one number are held together.
+    fn route(key: &Self::Key) -> u64;
+
+    /// What the key says at present; called before the first change of a tick is applied.
+    fn face(&self, key: &Self::Key, state: &Self::State) -> Self::Face;
+
+    /// Takes one change in. Within a tick changes come in any order: a count may fall below zero before
+    /// it rises.
+    fn apply(&mut self, key: &Self::Key, state: &mut Self::State, value: &Self::Value, diff: Diff);
+
+    /// Tells what follows from all of a tick's changes of the key.
+    fn settle(
+        &mut self,
+        key: &Self::Key,
+        state: &mut Self::State,
+        before: Self::Face,
+        out: &mut Emit<Self::Output>,
+    ) -> Keep;
+
+    /// Reads what `apply` and `settle` will need beyond the state itself, and returns anything that
+    /// depends on it: several keys wait for memory at once then.
+    fn prefetch(_state: &Self::State) -> usize {
+        0
+    }
+
+    /// Hears the reading of `now()`, before a tick's changes, and names the keys that are to be settled
+    /// even where nothing changes them.
+    fn pass_time(&mut self, _now: Micros, _due: &mut Vec<Self::Key>) {}
+
+    /// When `pass_time` next has a key to name.
+    fn next_due(&self) -> Option<Micros> {
+        None
+    }
+
+    /// A tick is over.
+    fn end_tick(&mut self, _keys: &Table<Self::Key, Self::State>) {}
+
+    /// How many entries are held beside the keys.
+    fn held_beside(&self) -> usize {
+        0
+    }
+
+    /// Of how many keys that are gone something is remembered for ever.
+    fn remembered(&self) -> usize {
+        0
+    }
+}
+
+/// Whether there is anything left to know of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Yes,
+    No,
+}
+
+impl Keep {
+    pub fn unless(is_empty: bool) -> Self {
+        if is_empty { Keep::No } else { Keep::Yes }
+    }
+}
+
+/// The changes of a collection that a tick brings about.
+pub struct Emit<D> {
+    tick: Tick,
+    updates: Batch<Update<D>>,
+}
+
+impl<D> Emit<D> {
+    pub fn at(tick: Tick) -> Self {
+        Emit { tick, updates: Batch::default() }
+    }
+
+    pub fn push(&mut self, data: D, diff: Diff) {
+        self.updates.push((data, self.tick, diff));
+    }
+
+    pub fn into_updates(self) -> Batch<Update<D>> {
+        self.updates
+    }
+}
+
+/// The next instant at which time alone changes something in an operator of this worker.
+pub type Due = Rc<Cell<Option<Micros>>>;
+
+/// The state of a [`Keyed`] operator. It can be driven by hand, as tests do.
+pub struct KeyedState<L: Keyed> {
+    pub logic: L,
+    keys: Table<L::Key, L::State>,
+}
+
+/// Changes of keys, in a piece as they arrived.
+type Changes<L> = Vec<Update<(<L as Keyed>::Key, <L as Keyed>::Value)>>;
+
+/// How many keys are read ahead.
+const GROUP: usize = 32;
+
+impl<L: Keyed> KeyedState<L> {
+    pub fn new(logic: L) -> Self {
+        KeyedState { logic, keys: Table::default() }
+    }
+
+    /// Entries held, from tick to tick.
+    pub fn held(&self) -> usize {
+        self.keys.len() + self.logic.held_beside()
+    }
+
+    /// Applies a complete tick.
+    pub fn turn(
+        &mut self,
+        now: Option<Micros>,
+        changes: Batch<Update<(L::Key, L::Value)>>,
+        out: &mut Emit<L::Output>,
+    ) {
+        let changes: Vec<Changes<L>> = changes.into_pieces().collect();
+        let mut due = Vec::new();
+        now.inspect(|now| self.logic.pass_time(*now, &mut due));
+        let mut order = self.visits(&changes, &due);
+        order.sort_unstable_by_key(|visit| visit.hash);
+        let key = |visit: &Visit| *visit.key(&changes, &due);
+        for group in groups(&mut order) {
+            self.read_ahead(group, &changes, &due);
+            for visits in group.chunk_by_mut(|one, other| one.hash == other.hash) {
+                // Two keys hardly ever share a hash.
+                if visits.iter().any(|visit| key(visit) != key(&visits[0])) {
+                    visits.sort_unstable_by_key(key);
+                }
+                for visits in visits.chunk_by(|one, other| key(one) == key(other)) {
+                    self.visit(visits, &changes, &due, out);
+                }
+            }
+        }
+        self.logic.end_tick(&self.keys);
+        self.keys.give_back();
+    }
+
+    /// Everything that is to be looked at, in no order.
+    fn visits(&self, changes: &[Changes<L>], due: &[L::Key]) -> Vec<Visit> {
+        let number = changes.iter().map(Vec::len).sum::<usize>() + due.len();
+        let mut visits = Vec::with_capacity(number);
+        for (piece, changes) in changes.iter().enumerate() {
+            for (index, ((key, _), _, _)) in changes.iter().enumerate() {
+                let (piece, index) = (piece as u32, index as u32);
+                visits.push(Visit { hash: self.keys.hash(key), piece, index });
+            }
+        }
+        for (index, key) in due.iter().enumerate() {
+            let (piece, index) = (Visit::DUE, index as u32);
+            visits.push(Visit { hash: self.keys.hash(key), piece, index });
+        }
+        visits
+    }
+
+    fn read_ahead(&self, visits: &[Visit], changes: &[Changes<L>], due: &[L::Key]) {
+        let find = |visit: &Visit| self.keys.get_hashed(visit.hash, visit.key(changes, due));
+        black_box(visits.iter().filter(|visit| find(visit).is_some()).count());
+        black_box(visits.iter().filter_map(find).map(L::prefetch).sum::<usize>());
+    }
+
+    /// Visits one key.
+    fn visit(
+        &mut self,
+        visits: &[Visit],
+        changes: &[Changes<L>],
+        due: &[L::Key],
+        out: &mut Emit<L::Output>,
+    ) {
+        let key = *visits[0].key(changes, due);
+        let mut entry = self.keys.entry_hashed(visits[0].hash, key).occupied_or_default();
+        let state = entry.get_mut();
+        let before = self.logic.face(&key, state);
+        for visit in visits.iter().filter(|visit| visit.piece != Visit::DUE) {
+            let ((_, value), _, diff) = &changes[visit.piece as usize][visit.index as usize];
+            self.logic.apply(&key, state, value, *diff);
+        }
+        if self.logic.settle(&key, state, before, out) == Keep::No {
+            entry.remove();
+        }
+    }
+}
+
+/// Where a change of a tick is, with the hash of its key.
+struct Visit {
+    hash: u64,
+    piece: u32,
+    index: u32,
+}
+
+impl Visit {
+    /// In the place of a piece: no change, but a key that time alone concerns.
+    const DUE: u32 = u32::MAX;
+
+    fn key<'a, K, V>(&self, changes: &'a [Vec<Update<(K, V)>>], due: &'a [K]) -> &'a K {
+        match self.piece {
+            Visit::DUE => &due[self.index as usize],
+            piece => &changes[piece as usize][self.index as usize].0.0,
+        }
+    }
+}
+
+/// Stretches of about [`GROUP`] visits, none of which ends within a hash.
+fn groups(mut rest: &mut [Visit]) -> impl Iterator<Item = &mut [Visit]> {
+    std::iter::from_fn(move || {
+        let mut end = GROUP.min(rest.len());
+        while end > 0 && end < rest.len() && rest[end].hash == rest[end - 1].hash {
+            end += 1;
+        }
+        let (group, others) = std::mem::take(&mut rest).split_at_mut(end);
+        rest = others;
+        (!group.is_empty()).then_some(group)
+    })
+}
+
+/// Keeps a state by key: see the module. `now` is needed where the stage looks at time.
+pub fn keyed<'scope, L: Keyed>(
+    changes: Collection<'scope, (L::Key, L::Value)>,
+    now: Option<Stream<'scope, Micros>>,
+    name: &str,
+    counts: &SharedCounts,
+    due: Due,
+    logic: L,
+) -> Collection<'scope, L::Output>
+where
+    L::Key: timely::ExchangeData,
+    L::Value: timely::ExchangeData,
+{
+    let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    let remembering = format!("{name}, remembered");
+    let mut state = KeyedState::new(logic);
+    let by_key = Exchange::new(|((key, _), _, _): &Update<(L::Key, L::Value)>| L::route(key));
+    whole_ticks(changes.inner, by_key, now, name, move |Whole { tick, now, data }, updates| {
+        let mut out = Emit::at(tick);
+        state.turn(now, data, &mut out);
+        due.set(state.logic.next_due());
+        let mut counts = counts.borrow_mut();
+        counts.hold(&operator, state.held());
+        if state.logic.remembered() > 0 {
+            counts.hold(&remembering, state.logic.remembered());
+        }
+        *updates = out.into_updates();
+    })
+    .as_collection()
+}

@@ -1,0 +1,118 @@
+//! Collections, and the operators that differential lacks.
+//!
+//! Every edge between stages is a [`Collection`]: updates `(data, tick, diff)`, to which any operator of
+//! differential's can be attached. Operators of ours take and give collections too. Ticks are totally
+//! ordered, so an operator may apply them whole and in order, and keep the present state alone.
+
+mod during;
+mod keyed;
+#[cfg(test)]
+mod tests;
+mod ticks;
+
+use std::rc::Rc;
+
+use timely::dataflow::channels::pact::ParallelizationContract;
+use timely::dataflow::operators::core::OkErr;
+
+use crate::batch::Batch;
+use crate::held::Holds;
+use crate::metrics::SharedCounts;
+use crate::time::Tick;
+
+pub use differential_dataflow::AsCollection;
+pub use differential_dataflow::consolidation::consolidate;
+#[cfg(test)]
+pub use during::During;
+pub use during::during;
+pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed};
+pub use ticks::{Barrier, Whole, behind_barrier, pass_barrier, whole_ticks};
+pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
+pub use timely::dataflow::operators::vec::Map;
+pub use timely::dataflow::operators::{Concat, Concatenate};
+
+/// How many times more, or less, something is there.
+pub type Diff = isize;
+
+/// A change of a collection.
+pub type Update<D> = (D, Tick, Diff);
+
+/// What there is, as it changes from tick to tick.
+pub type Collection<'scope, D> = differential_dataflow::VecCollection<'scope, Tick, D, Diff>;
+
+pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
+
+/// Parts a stream in two, without a copy of anything.
+pub fn parted_stream<'scope, D, One, Other>(
+    stream: Stream<'scope, D>,
+    part: impl Fn(D) -> Result<One, Other> + 'static,
+) -> (Stream<'scope, One>, Stream<'scope, Other>)
+where
+    D: Clone + 'static,
+    One: Clone + 'static,
+    Other: Clone + 'static,
+{
+    stream.ok_err(part)
+}
+
+/// Parts a collection in two, without a copy of anything.
+pub fn parted<'scope, D, One, Other>(
+    collection: Collection<'scope, D>,
+    part: impl Fn(D) -> Result<One, Other> + 'static,
+) -> (Collection<'scope, One>, Collection<'scope, Other>)
+where
+    D: Clone + 'static,
+    One: Clone + 'static,
+    Other: Clone + 'static,
+{
+    let (one, other) = collection.inner.ok_err(move |(data, tick, diff)| match part(data) {
+        Ok(one) => Ok((one, tick, diff)),
+        Err(other) => Err((other, tick, diff)),
+    });
+    (one.as_collection(), other.as_collection())
+}
+
+/// As [`whole_ticks`], for an operator with a state; `counts` are told how much it holds.
+pub fn keeping_whole<'scope, D, O, P, S, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    counts: &SharedCounts,
+    mut state: S,
+    mut logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    S: Holds + 'static,
+    L: FnMut(&mut S, Whole<D>, &mut Batch<O>) + 'static,
+{
+    let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    whole_ticks(stream, pact, None, name, move |whole, results| {
+        logic(&mut state, whole, results);
+        state.give_back();
+        counts.borrow_mut().hold(&operator, state.held());
+    })
+}
+
+/// As [`keeping_whole`], where the tick's number does not matter.
+pub fn keeping<'scope, D, O, P, S, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    counts: &SharedCounts,
+    state: S,
+    mut logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    S: Holds + 'static,
+    L: FnMut(&mut S, Batch<D>, &mut Batch<O>) + 'static,
+{
+    keeping_whole(stream, pact, name, counts, state, move |state, whole, results| {
+        logic(state, whole.data, results)
+    })
+}

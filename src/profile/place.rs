@@ -1,0 +1,114 @@
+//! Where in blocks of words aggregates are kept: see `sums`.
+
+use arrow::datatypes::DataType;
+
+use super::word::fits_a_word;
+use crate::spec::plan::{Aggregate, Function, Plan};
+
+/// Where in a block an aggregate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// One narrow lane.
+    Count { block: u16, lane: u16 },
+    /// A narrow lane for the number of values and a wide one for their sum.
+    Sum { block: u16, lane: u16, sum: u16 },
+    /// Two narrow lanes: how many values are true, and how many are not.
+    Truths { block: u16, lane: u16 },
+    /// The extreme of values that are never taken back: `bit` of the block's word of those that are there,
+    /// and the value's word; before it the time's where that decides.
+    Extreme { block: u16, bit: u16, word: u16, timed: bool },
+    /// In no block.
+    Apart,
+}
+
+/// The words of one block: its number, narrow lanes, wide lanes; and of an identifier's own its extremes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Block {
+    pub narrow: usize,
+    pub wide: usize,
+    /// With the word that says which of them are there; 0 where there are none.
+    extremes: usize,
+    number_of_extremes: usize,
+}
+
+impl Block {
+    /// Words of the block's number and its sums.
+    pub fn summed(&self) -> usize {
+        1 + self.narrow + 2 * self.wide
+    }
+
+    pub fn all(&self) -> usize {
+        self.summed() + self.extremes
+    }
+}
+
+/// How many extremes one word has bits for.
+const MOST_EXTREMES: usize = 64;
+
+impl Block {
+    /// The place of one more aggregate, for which room is made.
+    pub fn place(&mut self, block: u16, aggregate: &Aggregate) -> Place {
+        let lane = self.narrow as u16;
+        match aggregate.function {
+            // Its rows come to the person, with their sessions.
+            _ if aggregate.sessions.is_some() => Place::Apart,
+            Function::Count => {
+                self.narrow += 1;
+                Place::Count { block, lane }
+            }
+            Function::Sum | Function::Avg if fits_two_words(argument(aggregate)) => {
+                let sum = self.wide as u16;
+                (self.narrow, self.wide) = (self.narrow + 1, self.wide + 1);
+                Place::Sum { block, lane, sum }
+            }
+            Function::BoolAnd | Function::BoolOr => {
+                self.narrow += 2;
+                Place::Truths { block, lane }
+            }
+            Function::Min | Function::Max | Function::First | Function::Last
+                if !aggregate.retracts
+                    && fits_a_word(argument(aggregate))
+                    && self.number_of_extremes < MOST_EXTREMES =>
+            {
+                let timed = matches!(aggregate.function, Function::First | Function::Last);
+                let bit = self.number_of_extremes as u16;
+                self.number_of_extremes += 1;
+                // The first word says which of them are there.
+                let word = self.extremes.max(1) + usize::from(timed);
+                self.extremes = word + 1;
+                Place::Extreme { block, bit, word: word as u16, timed }
+            }
+            _ => Place::Apart,
+        }
+    }
+
+    /// Where a wide lane begins in the block.
+    pub fn wide_lane(&self, lane: u16) -> usize {
+        1 + self.narrow + 2 * usize::from(lane)
+    }
+}
+
+/// The sources whose rows an aggregate takes.
+pub fn sources_of(plan: &Plan, number: u16) -> Vec<u16> {
+    let takes = |source: &crate::spec::plan::Source| {
+        let joined = source.joined.iter().flat_map(|joined| &joined.inputs);
+        source.inputs.iter().chain(joined).any(|input| input.aggregate == number)
+    };
+    let sources = plan.sources.iter().enumerate();
+    sources.filter(|(_, source)| takes(source)).map(|(index, _)| index as u16).collect()
+}
+
+pub fn argument(aggregate: &Aggregate) -> &DataType {
+    aggregate.argument.as_ref().expect("an aggregate that looks at values has an argument")
+}
+
+/// Whether no sum of values, however many there are, needs more than 128 bits.
+fn fits_two_words(data_type: &DataType) -> bool {
+    /// 10^28 < 2^94, which leaves room for 2^33 values; 2^63 leaves it for as many as can be counted.
+    const DIGITS: u8 = 28;
+    match data_type {
+        DataType::Int64 => true,
+        DataType::Decimal128(precision, _) => *precision <= DIGITS,
+        _ => false,
+    }
+}
