@@ -1,9 +1,11 @@
 //! What meets an instant is one: a day the midnight with which it begins, by the clocks of the time zone,
-//! and a text what it says, to the microsecond.
+//! and a text what it says, to the microsecond. And a decimal that meets a double is one.
 //!
 //! DataFusion brings days to timestamps without a zone, where the day begins by UTC: what is said of
 //! `now()` would be true at other instants than those for which a condition on it was solved. Beside a
-//! text it brings both sides to nanoseconds, in which no year after 2262 has room.
+//! text it brings both sides to nanoseconds, in which no year after 2262 has room. And beside a decimal, as
+//! every literal with a point is one, it brings a double to 15 digits before the point and as many behind
+//! it: 1e-20 would be 0, and 1e20 would have no room.
 
 use arrow::datatypes::DataType;
 use datafusion_common::DFSchema;
@@ -15,10 +17,11 @@ use super::instant::is_comparison;
 use super::sql::SqlError;
 
 /// Functions whose arguments are brought to one type.
-const ALIKE: [&str; 5] = ["coalesce", "nvl", "nullif", "greatest", "least"];
+const ALIKE: [&str; 7] = ["coalesce", "nvl", "nvl2", "nullif", "greatest", "least", "make_array"];
 
 /// Makes instants of the days and texts that are compared with instants, or chosen among them, and of
-/// the days that instants are taken off or that are taken off instants.
+/// the days that instants are taken off or that are taken off instants; and doubles of the decimals that
+/// are compared with doubles, chosen among them, or looked for in lists of them.
 pub fn meet(expression: Expr, schema: &DFSchema, timestamp: &DataType) -> Result<Expr, SqlError> {
     let meeting = Meeting { schema, timestamp };
     let met = expression.transform_up(|mut expression| {
@@ -37,19 +40,24 @@ impl Meeting<'_> {
     fn within(&self, expression: &mut Expr) {
         match expression {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
-                self.instants(vec![left, right], true);
+                self.alike(vec![left, right]);
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right }) => {
                 self.instants(vec![left, right], false);
             }
             Expr::Between(Between { expr, low, high, .. }) => {
-                self.instants(vec![expr, low, high], true);
+                self.alike(vec![expr, low, high]);
             }
             Expr::InList(InList { expr, list, .. }) => {
-                self.instants(std::iter::once(&mut **expr).chain(list).collect(), true);
+                self.alike(std::iter::once(&mut **expr).chain(list).collect());
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) if ALIKE.contains(&func.name()) => {
-                self.instants(args.iter_mut().collect(), true);
+                self.alike(args.iter_mut().collect());
+            }
+            Expr::ScalarFunction(ScalarFunction { func, args })
+                if func.name().starts_with("array_") =>
+            {
+                self.doubles(args.iter_mut().collect());
             }
             Expr::Case(Case { expr: base, when_then_expr, else_expr }) => {
                 let (mut compared, mut chosen) = (Vec::new(), Vec::new());
@@ -58,14 +66,39 @@ impl Meeting<'_> {
                     chosen.push(&mut **then);
                 }
                 chosen.extend(else_expr.as_deref_mut());
-                self.instants(chosen, true);
+                self.alike(chosen);
                 if let Some(base) = base {
                     compared.push(base);
-                    self.instants(compared, true);
+                    self.alike(compared);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Brings together what is compared, or of which one is chosen.
+    fn alike(&self, among: Vec<&mut Expr>) {
+        let among = self.doubles(among);
+        self.instants(among, true);
+    }
+
+    /// Makes doubles of decimals, if there is a double or a list of doubles among these.
+    fn doubles<'a>(&self, mut among: Vec<&'a mut Expr>) -> Vec<&'a mut Expr> {
+        let is_double = |expression: &Expr| match expression.get_type(self.schema) {
+            Ok(DataType::List(item)) => item.data_type().is_floating(),
+            Ok(of) => of.is_floating(),
+            Err(_) => false,
+        };
+        if !among.iter().any(|expression| is_double(expression)) {
+            return among;
+        }
+        for expression in &mut among {
+            if matches!(expression.get_type(self.schema), Ok(DataType::Decimal128(..))) {
+                let decimal = Box::new(std::mem::take(*expression));
+                **expression = Expr::Cast(Cast::new(decimal, DataType::Float64));
+            }
+        }
+        among
     }
 
     /// Makes instants of days, and of texts where they are asked for, if there is an instant among these.
@@ -94,15 +127,18 @@ impl Meeting<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Array, AsArray, Date32Array, RecordBatch, TimestampMicrosecondArray};
-    use arrow::datatypes::{Field, Schema};
+    use arrow::array::{
+        Array, AsArray, BooleanArray, Date32Array, Float64Array, ListArray, RecordBatch,
+        TimestampMicrosecondArray,
+    };
+    use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 
     use super::super::sql::Dialect;
 
     /// Whether a condition holds for the day 2025-07-05 and an instant, by the clocks of Berlin.
     fn holds(condition: &str, at: &str) -> bool {
         let dialect = Dialect::new(&Arc::from("Europe/Berlin"));
-        let day = Field::new("day", arrow::datatypes::DataType::Date32, true);
+        let day = Field::new("day", DataType::Date32, true);
         let schema = Arc::new(Schema::new(vec![day, Field::new("at", dialect.timestamp(), true)]));
         let planned = dialect.plan(condition, &schema).expect("SQL");
         let compiled = dialect.compile(planned, &schema, None, condition).expect("SQL");
@@ -129,6 +165,53 @@ mod tests {
             assert!(!holds(condition, &before.to_rfc3339()), "{condition} before {since}");
         }
         assert!(holds("at in (day, null)", "2025-07-04T22:00:00Z"));
+    }
+
+    #[test]
+    fn a_decimal_beside_a_double_is_one() {
+        let dialect = Dialect::new(&Arc::from("UTC"));
+        let doubles = Field::new("item", DataType::Float64, true);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("x", DataType::Float64, true),
+            Field::new("f", DataType::Boolean, true),
+            Field::new_list("l", doubles, true),
+        ]));
+        let lists: [f64; 3] = [1e308, 1e-20, 0.1];
+        let numbers = Float64Array::from(lists.to_vec());
+        let lists = lists.map(|it| Some(vec![Some(it)]));
+        let lists = ListArray::from_iter_primitive::<Float64Type, _, _>(lists);
+        let all: Arc<dyn Array> = Arc::new(BooleanArray::from(vec![true; 3]));
+        let rows = RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![Arc::new(numbers), all, Arc::new(lists)],
+        );
+        let rows = rows.expect("columns of one length");
+        for (condition, right) in [
+            ("x > 0.0", [true, true, true]),
+            ("0.5 < x", [true, false, false]),
+            ("x = 0.1", [false, false, true]),
+            ("x is distinct from 0.1", [true, true, false]),
+            ("x in (0.5, 0.1)", [false, false, true]),
+            ("x not in (0.5, 0.1)", [true, true, false]),
+            ("x between 0.000001 and 2.5", [false, false, true]),
+            ("case x when 0.1 then true else false end", [false, false, true]),
+            ("case when f then x else 0.5 end = x", [true, true, true]),
+            ("coalesce(x, 0.5) = x", [true, true, true]),
+            ("nvl2(x, x, 0.5) = x", [true, true, true]),
+            ("nullif(x, 0.1) is null", [false, false, true]),
+            ("greatest(x, 0.5) = x", [true, false, false]),
+            ("least(x, 0.5) = x", [false, true, true]),
+            ("[0.5, x][2] = x", [true, true, true]),
+            ("array_has(l, 0.1)", [false, false, true]),
+            ("array_position(l, 0.1) = 1", [false, false, true]),
+            ("array_length(array_append(l, 0.5)) = 2", [true, true, true]),
+        ] {
+            let planned = dialect.plan(condition, &schema).expect(condition);
+            let compiled = dialect.compile(planned, &schema, None, condition).expect(condition);
+            let values = compiled.evaluate(&rows).expect(condition);
+            let values: Vec<bool> = values.as_boolean().iter().map(|it| it == Some(true)).collect();
+            assert_eq!(values, right, "{condition}");
+        }
     }
 
     #[test]
