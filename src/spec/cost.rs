@@ -24,6 +24,8 @@ pub enum Given {
 struct Cost {
     bytes: u64,
     steps: u64,
+    /// Bytes that are held until all rows are done.
+    held: u64,
 }
 
 impl Given {
@@ -80,60 +82,62 @@ pub fn hold(name: &str, given: &[Given], rows: usize, limits: Limits) -> Result<
     let Some(cost) = costs(name) else { return Ok(()) };
     let mut made = 0u64;
     for row in 0..rows {
-        let cost = cost(given, row);
-        limits.hold_bytes(name, cost.bytes)?;
+        let cost = cost(given, row, limits);
         limits.hold_steps(name, cost.steps)?;
-        made = made.saturating_add(cost.bytes);
+        limits.hold_bytes(name, cost.bytes)?;
+        made = made.saturating_add(cost.bytes).saturating_add(cost.held);
     }
     together(rows, made)
 }
 
 /// What a call of this name costs, where that is more than a few times what it is given.
-fn costs(name: &str) -> Option<fn(&[Given], usize) -> Cost> {
+fn costs(name: &str) -> Option<fn(&[Given], usize, Limits) -> Cost> {
     Some(match name {
-        "repeat" => |given, row| of_bytes(given[0].bytes(row).saturating_mul(count(given, 1, row))),
-        "array_repeat" => {
-            |given, row| of_bytes((given[0].bytes(row) + 4).saturating_mul(count(given, 1, row)))
+        "repeat" => {
+            |given, row, _| of_bytes(given[0].bytes(row).saturating_mul(count(given, 1, row)))
         }
-        "array_resize" => |given, row| {
+        "array_repeat" => {
+            |given, row, _| of_bytes((given[0].bytes(row) + 4).saturating_mul(count(given, 1, row)))
+        }
+        "array_resize" => |given, row, _| {
             let each = given.get(2).map_or(0, |value| value.bytes(row)) + 4;
             of_bytes(given[0].bytes(row) + each.saturating_mul(count(given, 1, row)))
         },
-        "lpad" | "rpad" => padded,
-        "range" | "generate_series" => series,
-        "replace" => replaced,
-        "array_to_string" => |given, row| {
+        "lpad" | "rpad" => |given, row, _| padded(given, row),
+        "range" | "generate_series" => |given, row, _| series(given, row),
+        "replace" => |given, row, _| replaced(given, row),
+        "array_to_string" => |given, row, _| {
             let between: u64 = given[1..].iter().map(|text| text.bytes(row)).sum();
             of_bytes(given[0].items(row).saturating_mul(between + 4) + 32 * given[0].bytes(row))
         },
-        "concat_ws" => |given, row| {
+        "concat_ws" => |given, row, _| {
             let texts: u64 = given[1..].iter().map(|text| text.bytes(row)).sum();
             of_bytes(texts + given[0].bytes(row).saturating_mul(given.len() as u64))
         },
-        "levenshtein" => |given, row| of_steps(given[0].bytes(row), given[1].bytes(row)),
+        "levenshtein" => |given, row, _| of_steps(given[0].bytes(row), given[1].bytes(row)),
         "array_has_all" | "array_has_any" | "array_union" | "array_intersect" | "array_except" => {
-            |given, row| of_steps(given[0].items(row), given[1].items(row))
+            |given, row, _| of_steps(given[0].items(row), given[1].items(row))
         }
-        "like" => |given, row| match given[1].text(row) {
+        "like" => |given, row, _| match given[1].text(row) {
             // Such as `a%`, `%a` and `%a%` are found in one pass.
             Some(pattern) if pattern.trim_matches('%').contains(['%', '_']) => {
                 of_steps(given[0].bytes(row), given[1].bytes(row))
             }
             _ => Cost::default(),
         },
-        "~" | "regexp_like" | "regexp_match" => |given, row| matched(given, row, false),
-        "regexp_count" | "regexp_instr" => |given, row| matched(given, row, true),
+        "~" | "regexp_like" | "regexp_match" => |given, row, _| matched(given, row, false),
+        "regexp_count" | "regexp_instr" => |given, row, _| matched(given, row, true),
         "regexp_replace" => regexp_replaced,
         _ => return None,
     })
 }
 
 fn of_bytes(bytes: u64) -> Cost {
-    Cost { bytes, steps: 0 }
+    Cost { bytes, ..Cost::default() }
 }
 
 fn of_steps(one: u64, other: u64) -> Cost {
-    Cost { bytes: 0, steps: one.saturating_mul(other) }
+    Cost { steps: one.saturating_mul(other), ..Cost::default() }
 }
 
 /// How often something is to be done.
@@ -234,8 +238,16 @@ fn matched(given: &[Given], row: usize, again: bool) -> Cost {
         // A match may be looked for to the end and found to be short, each time anew.
         steps = steps.saturating_add(length.saturating_mul(reach.min(length)) / 32);
     }
-    Cost { bytes: 0, steps }
+    let held = match &given[1] {
+        Given::One(_) => 0,
+        Given::Many(_) => size.saturating_mul(BYTES_A_PART),
+    };
+    Cost { steps, held, ..Cost::default() }
 }
+
+/// What each part of a compiled pattern takes, about; all patterns of a column are compiled before the first
+/// goes.
+const BYTES_A_PART: u64 = 128;
 
 thread_local! {
     /// The pattern that was looked at last: mostly it is the same for all rows.
@@ -279,10 +291,14 @@ fn parts(pattern: &Hir, class: &dyn Fn(u64) -> u64) -> u64 {
     }
 }
 
-fn regexp_replaced(given: &[Given], row: usize) -> Cost {
+fn regexp_replaced(given: &[Given], row: usize, limits: Limits) -> Cost {
     let everywhere =
         given.get(3).and_then(|flags| flags.text(row)).is_some_and(|it| it.contains('g'));
     let mut cost = matched(given, row, everywhere);
+    if cost.steps > limits.steps {
+        // To count its matches would take as long.
+        return cost;
+    }
     let (Some(text), Some(by)) = (given[0].text(row), given[2].text(row)) else { return cost };
     let (length, by_length) = (text.len() as u64, by.len() as u64);
     // What was matched may be put in for each reference to it.

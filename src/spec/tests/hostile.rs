@@ -203,6 +203,10 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
         ("s ~ '(a{1,100}){1,100}b'", "take more than 100,000,000 steps"),
         ("regexp_like(s, '(\\w{1,100}){1,100}')", "take more than 100,000,000 steps"),
         ("regexp_count(repeat(s, 20), '.*[^A-Z]|[A-Z]')", "take more than 100,000,000 steps"),
+        (
+            "regexp_replace(repeat(s, 20), '.*[^A-Z]|[A-Z]', 'xx', 'g')",
+            "take more than 100,000,000 steps",
+        ),
         ("s like s || '_%a'", "take more than 100,000,000 steps"),
         (
             "array_has_any(string_to_array(s, 'a'), string_to_array(s, 'b'))",
@@ -234,5 +238,26 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
     ] {
         let expression = compiled(&dialect, call, &batch.schema()).expect(call);
         assert!(expression.evaluate(&batch).is_ok(), "{call}: {:?}", expression.evaluate(&batch));
+    }
+}
+
+#[test]
+fn patterns_of_many_rows_are_not_held_together() {
+    let dialect = Dialect::new("UTC");
+    // Each takes a megabyte once it is compiled.
+    let patterns: Vec<String> = (0..200).map(|row| format!("(a{{100}}){{100}}{row}")).collect();
+    let patterns: ArrayRef = Arc::new(StringArray::from(patterns));
+    let schema = Arc::new(Schema::new(vec![Field::new("p", patterns.data_type().clone(), true)]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![patterns]).expect("one column");
+    for call in
+        ["'a' ~ p", "regexp_like('a', p)", "regexp_count('a', p)", "regexp_replace('a', p, '')"]
+    {
+        let expression = compiled(&dialect, call, &schema).expect(call);
+        let told = expression.evaluate(&batch).expect_err(call);
+        assert!(
+            told.contains("its rows make more than 67,108,864 bytes together"),
+            "{call}: {told}"
+        );
+        assert!(expression.evaluate(&batch.slice(0, 40)).is_ok(), "{call}");
     }
 }
