@@ -16,7 +16,7 @@ use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 use super::super::instant::is_comparison;
 use super::convert::{self, INTERVAL, in_whole_days, interval_of, is_of_calendar, led_to};
 use super::function::{Function, Told, is_instant, is_local, timestamp};
-use super::{moved, series, unix};
+use super::{length, moved, series, unix};
 use crate::time::zone::Zone;
 
 /// An expression whose types have been brought together.
@@ -89,13 +89,11 @@ impl Fit<'_> {
                 right,
             }) => self.sum(*left, op, *right),
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
-                of_one_length(&left, &right)?;
-                Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+                self.compared(Expr::BinaryExpr(BinaryExpr { left, op, right }))
             }
-            Expr::Between(between) => {
-                of_one_length(&between.expr, &between.low)?;
-                of_one_length(&between.expr, &between.high)?;
-                Ok(Transformed::no(Expr::Between(between)))
+            part @ (Expr::Between(_) | Expr::InList(_)) => self.compared(part),
+            Expr::Case(case) if case.expr.as_ref().is_some_and(|of| self.is_interval(of)) => {
+                plan_err!("'case' compares no intervals: say 'case when x = y then …'")
             }
             Expr::Negative(inner) if self.is_interval(&inner) => {
                 Ok(Transformed::yes(self.in_whole_days(Expr::Negative(inner))))
@@ -103,6 +101,11 @@ impl Fit<'_> {
             Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), metadata) => {
                 let whole = ScalarValue::IntervalMonthDayNano(Some(in_whole_days(interval)));
                 Ok(Transformed::yes(Expr::Literal(whole, metadata)))
+            }
+            Expr::ScalarFunction(ScalarFunction { func, args })
+                if ["greatest", "least", "nullif"].contains(&func.name()) =>
+            {
+                self.compared(Expr::ScalarFunction(ScalarFunction { func, args }))
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) => Ok(self.call(func, args)),
             other => Ok(Transformed::no(other)),
@@ -178,6 +181,25 @@ impl Fit<'_> {
         self.converted(interval, INTERVAL, false)
     }
 
+    /// A comparison of intervals, none of which may have months: these have no fixed length.
+    fn compared(&self, comparison: Expr) -> Result<Transformed<Expr>> {
+        comparison.map_children(|side| {
+            // What lies between two instants is so many days, hours and less.
+            let is_between =
+                |of: &Expr| matches!(of.get_type(self.schema), Ok(DataType::Duration(_)));
+            Ok(match &side {
+                Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => {
+                    length::fixed(*interval)?;
+                    Transformed::no(side)
+                }
+                Expr::Literal(..) => Transformed::no(side),
+                _ if !self.is_interval(&side) => Transformed::no(side),
+                _ if interval_of(&side).is_some_and(is_between) => Transformed::no(side),
+                _ => Transformed::yes(call(length::of_fixed_length(self.zone), vec![side])),
+            })
+        })
+    }
+
     fn is_interval(&self, of: &Expr) -> bool {
         matches!(of.get_type(self.schema), Ok(DataType::Interval(_)))
     }
@@ -187,23 +209,6 @@ impl Fit<'_> {
         let is_one = |of: &DataType| is_instant(of) || is_local(of) || *of == DataType::Date32;
         of.get_type(self.schema).is_ok_and(|of| is_one(&of))
     }
-}
-
-/// What lies between two instants is so many days, hours and less: none of them tells how many months.
-fn of_one_length(one: &Expr, other: &Expr) -> Result<()> {
-    let months = |of: &Expr| match of {
-        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.months != 0,
-        _ => false,
-    };
-    if (months(one) && interval_of(other).is_some())
-        || (months(other) && interval_of(one).is_some())
-    {
-        return plan_err!(
-            "an interval of months or years has no fixed length to compare with: say it in days, or move \
-             the earlier of the two, as in born + interval '18 years' <= at"
-        );
-    }
-    Ok(())
 }
 
 /// A sum that leads beyond the years is null to `try_cast`: so are the instants at which a condition turns,

@@ -1,11 +1,12 @@
-//! An interval as often as a whole number says: `days * interval '1 day'`.
+//! An interval as often as a whole number says, as in `days * interval '1 day'`; and whether one has a length
+//! that can be compared.
 
 use std::sync::Arc;
 
 use arrow::array::{AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
 use datafusion_common::tree_node::Transformed;
-use datafusion_common::{DFSchema, Result, plan_err};
+use datafusion_common::{DFSchema, Result, exec_err, plan_err};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::convert::{INTERVAL, NANOS_A_DAY};
@@ -63,4 +64,30 @@ fn product(of: IntervalMonthDayNano, count: i64) -> Option<IntervalMonthDayNano>
     let days = i32::try_from(nanos.div_euclid(day)).ok()?;
     let months = i32::try_from(months).ok()?;
     Some(IntervalMonthDayNano::new(months, days, nanos.rem_euclid(day) as i64))
+}
+
+/// Intervals as they are; one with months is an error.
+pub fn of_fixed_length(zone: &'static Zone) -> Function {
+    let meaning = Meaning {
+        takes: |_, _| Ok(vec![INTERVAL]),
+        gives: |_, _| Ok(INTERVAL),
+        does: |_, call| {
+            let intervals = call.column(0)?;
+            let all = intervals.as_primitive::<IntervalMonthDayNanoType>().iter();
+            all.flatten().try_for_each(fixed)?;
+            Ok(intervals)
+        },
+    };
+    Function::new("of_fixed_length", zone, meaning, None)
+}
+
+/// Months are compared with nothing: they are 28 days or 31.
+pub fn fixed(interval: IntervalMonthDayNano) -> Result<()> {
+    if interval.months != 0 {
+        return exec_err!(
+            "an interval of months or years has no fixed length to compare with: say it in days, or move \
+             the earlier of the two, as in born + interval '18 years' <= at"
+        );
+    }
+    Ok(())
 }

@@ -164,11 +164,46 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
         ("cast(5 as timestamp)", "to_timestamp_millis"),
         ("at - timestamp '2000-01-01' > interval '18 years'", "born + interval"),
         ("at - timestamp '2000-01-01' between interval '1 day' and interval '1 month'", "born"),
+        ("interval '1 month' > interval '29 days'", "born"),
+        ("extract(year from at) * interval '1 day' in (interval '1 year')", "born"),
         ("to_char(at, '%Q')", "'%Q'"),
         ("generate_series(at, at, interval '0 days') is not null", "leads nowhere"),
     ] {
         let error = said("Europe/Berlin", expression, last).expect_err(expression);
         assert!(error.contains(part), "{expression}: {error}");
+    }
+}
+
+#[test]
+fn an_interval_of_months_is_compared_with_nothing_wherever_it_comes_from() {
+    let at = "2025-07-05T00:00:00Z";
+    for comparison in [
+        "MONTHS > interval '29 days'",
+        "interval '29 days' <= MONTHS",
+        "MONTHS between interval '1 day' and interval '400 days'",
+        "MONTHS not in (interval '1 day', interval '2 days')",
+        "MONTHS is distinct from interval '1 day'",
+        "at - timestamp '2025-01-01' > MONTHS",
+        "at + greatest(MONTHS, interval '40 days') > at",
+        "nullif(MONTHS, interval '1 day') is null",
+    ] {
+        for months in
+            ["extract(month from at) * interval '1 month'", "cast('7 mo' || 'nths' as interval)"]
+        {
+            let said = said("Europe/Berlin", &comparison.replace("MONTHS", months), at);
+            let error = said.expect_err(comparison);
+            assert!(error.contains("no fixed length"), "{comparison} of {months}: {error}");
+        }
+    }
+    for comparison in [
+        "extract(day from at) * interval '6 hours' > interval '1 day'",
+        "extract(day from at) * interval '6 hours' in (interval '2 days', interval '30 hours')",
+        "cast('25 ho' || 'urs' as interval) > interval '1 day'",
+        "at - timestamp '2025-07-01' > cast('3 da' || 'ys' as interval)",
+        "at + least(interval '25 hours', interval '1 day') < at + interval '25 hours'",
+    ] {
+        let said = said("Europe/Berlin", comparison, at);
+        assert_eq!(said.as_deref(), Ok("true"), "{comparison}");
     }
 }
 
