@@ -14,8 +14,9 @@ sources:
     files: web.ndjson
     kind: events
     id: id
-    fields: {id: text, s: text, n: integer, m: "decimal(38,10)"}
+    fields: {id: text, s: text, n: integer, m: "decimal(38,10)", x: number}
     derive:
+      fraction: x / n
       wide: lpad(s, n)
       much: repeat(s, n)
       many: array_length(range(n))
@@ -30,8 +31,13 @@ attributes:
   rows: {from: web, select: count(*)}
   twice: {sql: repeat('x', n * 100000)}
   none: {sql: n / (rows - rows)}
+  x: {from: web, select: sum(x)}
+  mean: {from: web, select: avg(x)}
+  spread: {from: web, select: var(x)}
+  ratio: {sql: mean / (rows - rows)}
 segments:
   listed: LISTED
+  endless: ratio > 1 or mean / (rows - rows) > 1
 outputs:
   profiles: {files: out/profiles.ndjson}
   rejects: {files: out/rejects.ndjson}
@@ -52,6 +58,9 @@ fn one_row_or_person_never_ends_a_run() {
         json!({"id": "room", "s": "f", "n": 1, "m": "9999999999999999999999999999.5"}),
         json!({"id": "no room", "s": "f", "n": 1, "m": "9999999999999999999999999999.5"}),
         json!({"id": "last", "s": "a", "n": 4, "m": null}),
+        json!({"id": "wide", "s": "x", "n": 1, "x": 1.5e308}),
+        json!({"id": "less wide", "s": "x", "n": 1, "x": 1.25e308}),
+        json!({"id": "endless", "s": "x", "n": 0, "x": 2.5}),
     ];
     let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
     let listed: Vec<String> = (0..4_000).map(|place| format!("rows = {place}")).collect();
@@ -88,6 +97,7 @@ fn one_row_or_person_never_ends_a_run() {
         (4, "wide"),
         (5, "far"),
         (5, "like"),
+        (12, "fraction"),
     ];
     assert_eq!(rejected, expected.map(|(line, path)| (line, path.to_owned())));
 
@@ -104,5 +114,11 @@ fn one_row_or_person_never_ends_a_run() {
     assert_eq!(good["none"], Value::Null);
     assert_eq!(of("eleven")["twice"], Value::Null);
     assert_eq!(of("f")["m"], Value::Null, "the sum has no room");
+    let wide = of("x");
+    assert_eq!(wide["x"], Value::Null, "the sum has no room, and is not infinite");
+    assert_eq!(wide["spread"], Value::Null);
+    let mean = wide["mean"].as_f64().expect("a mean has room where its values have");
+    assert!((mean / 1.375e308 - 1.0).abs() < 1e-15, "{mean}");
+    assert_eq!(wide["ratio"], Value::Null);
     assert!(summary.contains("values are null because their expression failed"), "{summary}");
 }

@@ -115,6 +115,20 @@ impl ExactSum {
             }
         }
     }
+
+    /// The mean of so many values; it has room where these have, whether or not their sum has.
+    pub fn mean(&self, count: i64) -> f64 {
+        let sum = self.value();
+        if sum.is_finite() {
+            return sum / count as f64;
+        }
+        match self.total() {
+            Total::NotFinite(value) => value,
+            Total::Finite { mantissa, exponent } => {
+                nearest_quotient(&mantissa, &BigInt::from(count), exponent)
+            }
+        }
+    }
 }
 
 fn not_finite(value: f64) -> i16 {
@@ -206,6 +220,9 @@ mod tests {
         assert_eq!(sum(&[f64::MAX, f64::MAX]).value(), f64::INFINITY);
         assert_eq!(sum(&[5e-324, 5e-324]).value(), 1e-323);
         assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).value().is_nan());
+        assert_eq!(sum(&[1.5, 2.0]).mean(2), 1.75);
+        assert!(sum(&[1.5e308; 3]).value().is_infinite());
+        assert_eq!(sum(&[1.5e308; 3]).mean(3), 1.5e308);
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::exact::{ExactSum, Total, nearest_quotient};
-use super::room::{NoRoom, of_integers};
+use super::room::{NoRoom, finite, of_integers};
 use crate::row::Datum;
 use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
@@ -232,17 +232,18 @@ impl Partial {
                 let (count, sum) = self.integers();
                 Some(of_integers(aggregate, count, sum)?)
             }
-            Partial::Numbers(numbers) => Some(Datum::Number(match aggregate.function {
-                Function::Avg => numbers.sum.value() / numbers.count as f64,
+            Partial::Numbers(numbers) => Some(finite(match aggregate.function {
+                Function::Avg => numbers.sum.mean(numbers.count),
                 _ => numbers.sum.value(),
-            })),
+            })?),
             Partial::Moments(moments) => {
                 let Moments { count, sum, squares } = &**moments;
                 let variance = sample_variance(*count, sum, squares);
-                variance.map(|variance| match aggregate.function {
-                    Function::Stddev => Datum::Number(variance.sqrt()),
-                    _ => Datum::Number(variance),
-                })
+                let value = variance.map(|variance| match aggregate.function {
+                    Function::Stddev => finite(variance.sqrt()),
+                    _ => finite(variance),
+                });
+                value.transpose()?
             }
         })
     }

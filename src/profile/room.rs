@@ -1,4 +1,4 @@
-//! Sums and means of whole numbers and decimals, which have room in their types or are told to have none.
+//! Sums and means of numbers, which have room in their types or are told to have none.
 
 use arrow::datatypes::{DataType, i256};
 
@@ -24,6 +24,11 @@ pub fn of_integers(aggregate: &Aggregate, count: i64, sum: i256) -> Result<Datum
             decimal(rounded_quotient(scaled, i256::from_i128(count.into())), aggregate)
         }
     }
+}
+
+/// A double that is finite.
+pub fn finite(value: f64) -> Result<Datum, NoRoom> {
+    if value.is_finite() { Ok(Datum::Number(value)) } else { Err(NoRoom) }
 }
 
 /// By what a decimal is multiplied to have the digits behind the point that its aggregate has.

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Datum, Decimal128Array, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Float64Array, Int64Array};
 use arrow::compute::cast;
 use arrow::compute::kernels::numeric::{add, mul, neg, rem, sub};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use datafusion_common::tree_node::Transformed;
-use datafusion_common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion_common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::expr::{Cast, ScalarFunction};
 use datafusion_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
@@ -192,6 +192,33 @@ fn has_room(value: &ColumnarValue) -> Result<bool> {
     let values = value.to_array(1)?;
     let Some(values) = values.as_primitive_opt::<Decimal128Type>() else { return Ok(true) };
     Ok(values.validate_decimal_precision(values.precision()).is_ok())
+}
+
+/// Doubles, of which none is infinite or no number: so what is divided by zero, or has no room.
+pub fn finite(value: ColumnarValue) -> Result<ColumnarValue> {
+    let of = |values: &dyn Array| -> Result<()> {
+        let values = match values.data_type() {
+            DataType::List(_) => values.as_list::<i32>().values().as_ref(),
+            _ => values,
+        };
+        let Some(values) = values.as_primitive_opt::<Float64Type>() else { return Ok(()) };
+        match values.iter().flatten().find(|value| !value.is_finite()) {
+            Some(value) => exec_err!("what comes of it is no finite number ({value})"),
+            None => Ok(()),
+        }
+    };
+    match &value {
+        ColumnarValue::Array(values) => of(values)?,
+        ColumnarValue::Scalar(one) => of(&one.to_array()?)?,
+    }
+    Ok(value)
+}
+
+/// Doubles, null where they are infinite or no number.
+pub fn finite_or_null(values: &ArrayRef) -> Result<ColumnarValue> {
+    let values = values.as_primitive::<Float64Type>().iter();
+    let finite = values.map(|value| value.filter(|value| value.is_finite()));
+    Ok(ColumnarValue::Array(Arc::new(finite.collect::<Float64Array>())))
 }
 
 /// `-x`

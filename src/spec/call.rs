@@ -14,6 +14,7 @@ use datafusion_expr::ColumnarValue;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{Column, Literal};
 
+use super::arithmetic;
 use super::cost::{self, Given};
 use super::limits::Limits;
 
@@ -84,7 +85,7 @@ impl PhysicalExpr for Call {
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         let made = self.inner.evaluate(&batch)?;
         self.limits.hold(&self.name, &made)?;
-        Ok(made)
+        arithmetic::finite(made)
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

@@ -17,7 +17,9 @@ use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion_expr::{BinaryExpr, ColumnarValue, Expr, Operator};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
-use datafusion_physical_expr::expressions::{self, Column, LikeExpr, NegativeExpr};
+use datafusion_physical_expr::expressions::{
+    self, CastExpr, Column, LikeExpr, NegativeExpr, TryCastExpr,
+};
 use datafusion_physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr, create_physical_expr};
 
@@ -251,6 +253,9 @@ fn own(
             (BitwiseShiftLeft | BitwiseShiftRight, output @ DataType::Int64) => {
                 put(Kind::Shift(op), parts, output)
             }
+            (Plus | Minus | Multiply | Divide | Modulo, output @ DataType::Float64) => {
+                put(Kind::Finite { or_null: false }, vec![&node], output)
+            }
             (Plus | Minus | Multiply, _) => {
                 Ok(Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true))))
             }
@@ -259,6 +264,10 @@ fn own(
             (LikeMatch | ILikeMatch | NotLikeMatch | NotILikeMatch, _) => hold("like", node),
             _ => Ok(Transformed::no(node)),
         };
+    }
+    let or_null = node.is::<TryCastExpr>();
+    if (or_null || node.is::<CastExpr>()) && node.data_type(schema)? == DataType::Float64 {
+        return put(Kind::Finite { or_null }, vec![&node], DataType::Float64);
     }
     if let Some(negative) = node.downcast_ref::<NegativeExpr>() {
         return put(Kind::Negated, vec![negative.arg()], node.data_type(schema)?);

@@ -106,7 +106,11 @@ impl SqlError {
 impl From<DataFusionError> for SqlError {
     fn from(error: DataFusionError) -> Self {
         let message = error.strip_backtrace();
-        let wrong = ["egular expression did not compile", "regex parse error"];
+        let wrong = [
+            "egular expression did not compile",
+            "regex parse error",
+            "Compiled regex exceeds size limit",
+        ];
         if wrong.iter().any(|words| message.contains(words)) {
             let why = message.lines().find_map(|line| line.trim().strip_prefix("error: "));
             return SqlError::new(format!("no regular expression: {}", why.unwrap_or("too large")));
@@ -246,6 +250,10 @@ pub fn out_of_place(expression: &Expr) -> Option<&'static str> {
         }
         Expr::WindowFunction(_) => {
             "'over' has no place here: an aggregate is over all of the person's rows that count"
+        }
+        Expr::SimilarTo(_) => {
+            "'similar to' has no place here: 'like' takes % and _, and '~' a regular expression, as in \
+             x ~ '^(a|b)$'"
         }
         Expr::Placeholder(_) => "a '$' or '?' stands for no value here",
         Expr::Unnest(_) => "unnest has no place here: an expression has one value",

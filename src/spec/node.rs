@@ -27,6 +27,10 @@ pub enum Kind {
     Coalesce,
     /// Sum, difference, product or rest of two decimals.
     Decimals(Operator),
+    /// A double, or an error or null where it is none that is finite.
+    Finite {
+        or_null: bool,
+    },
     Negated,
     /// To the left or to the right.
     Shift(Operator),
@@ -47,6 +51,8 @@ impl PhysicalExpr for Node {
         match self.kind {
             Kind::Coalesce => self.coalesce(batch),
             Kind::Decimals(op) => arithmetic::of_decimals(op, &part(0)?, &part(1)?, &self.output),
+            Kind::Finite { or_null: false } => arithmetic::finite(part(0)?),
+            Kind::Finite { or_null: true } => arithmetic::finite_or_null(&array(0)?),
             Kind::Negated => arithmetic::negated(part(0)?),
             Kind::Shift(op) => arithmetic::shifted(op, &array(0)?, &array(1)?),
         }
@@ -106,6 +112,7 @@ impl fmt::Display for Node {
             Kind::Decimals(op) | Kind::Shift(op) => {
                 write!(f, "({})", parts.join(&format!(" {op} ")))
             }
+            Kind::Finite { .. } => f.write_str(&parts.join(" ")),
             Kind::Negated => write!(f, "(- {})", parts.join(" ")),
         }
     }

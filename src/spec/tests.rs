@@ -316,6 +316,15 @@ fn ranks_say_what_they_take() {
 }
 
 #[test]
+fn similar_to_is_refused() {
+    assert_eq!(
+        complaint("{sql: \"'b' similar to 'a%'\"}"),
+        "in 'sql' of attribute 'x': 'similar to' has no place here: 'like' takes % and _, and '~' a \
+         regular expression, as in x ~ '^(a|b)$'"
+    );
+}
+
+#[test]
 fn funnels_say_what_they_take() {
     let steps = "funnel: [event = 'a', event = 'b']";
     for (attribute, message) in [

@@ -25,13 +25,15 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
         }
         _ if rows.is_empty() => None,
         Function::Sum => match aggregate.output {
-            DataType::Float64 => Some(Datum::Number(exact::sum(&numbers(rows)))),
+            DataType::Float64 => finite(exact::sum(&numbers(rows))),
             DataType::Int64 => i64::try_from(whole(rows)).ok().map(Datum::Integer),
             _ => decimal(aggregate, whole(rows)),
         },
         Function::Avg => match (&aggregate.argument, &aggregate.output) {
             (Some(DataType::Float64), _) => {
-                Some(Datum::Number(exact::sum(&numbers(rows)) / rows.len() as f64))
+                let numbers = numbers(rows);
+                let mean = exact::sum(&numbers) / rows.len() as f64;
+                finite(if mean.is_finite() { mean } else { exact::mean(&numbers) })
             }
             (_, DataType::Float64) => {
                 let sum: f64 = whole(rows).to_string().parse().expect("a number");
@@ -64,9 +66,14 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
             Some(Datum::List(distinct.into_iter().take(1_000).collect()))
         }
         Function::Median => median(aggregate, values().cloned().collect()),
-        Function::Variance => exact::variance(&numbers(rows)).map(Datum::Number),
-        Function::Stddev => exact::variance(&numbers(rows)).map(|v| Datum::Number(v.sqrt())),
+        Function::Variance => exact::variance(&numbers(rows)).and_then(finite),
+        Function::Stddev => exact::variance(&numbers(rows)).and_then(|v| finite(v.sqrt())),
     }
+}
+
+/// One that is none has no room.
+fn finite(value: f64) -> Option<Datum> {
+    value.is_finite().then_some(Datum::Number(value))
 }
 
 /// Each value with how often it is there, the most frequent first, of equal counts the smaller.

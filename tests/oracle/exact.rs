@@ -52,6 +52,16 @@ pub fn sum(values: &[f64]) -> f64 {
     })
 }
 
+pub fn mean(values: &[f64]) -> f64 {
+    not_finite(values).unwrap_or_else(|| {
+        nearest(
+            &values.iter().map(|value| units(*value)).sum(),
+            &BigInt::from(values.len()),
+            PLACES,
+        )
+    })
+}
+
 /// Of the sample: Σ(x - mean)² / (n - 1), which is (n Σx² - (Σx)²) / (n (n - 1)).
 pub fn variance(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
