@@ -90,8 +90,11 @@ pub fn hold(name: &str, given: &[Given], rows: usize, limits: Limits) -> Result<
     together(rows, made)
 }
 
+/// What a call costs for a row of what it is given.
+type Costs = fn(&[Given], usize, Limits) -> Cost;
+
 /// What a call of this name costs, where that is more than a few times what it is given.
-fn costs(name: &str) -> Option<fn(&[Given], usize, Limits) -> Cost> {
+fn costs(name: &str) -> Option<Costs> {
     Some(match name {
         "repeat" => {
             |given, row, _| of_bytes(given[0].bytes(row).saturating_mul(count(given, 1, row)))
