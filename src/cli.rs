@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use selfsame::generate::GenerateArgs;
 use selfsame::runtime::{self, Clock, End, Ended, Progress};
 use selfsame::serve::{self, Found};
-use selfsame::spec::plan::Plan;
+use selfsame::spec::plan::{Output, Plan, Target};
 use selfsame::why::{self, WhyArgs};
 use selfsame::{console, generate, spec};
 use tracing_subscriber::field::MakeExt;
@@ -255,7 +255,15 @@ fn run(args: RunArgs) -> Outcome {
                 format!("summary '{}' can't be written: {error}", path.display())
             })?;
         }
-        print(&console::shown_lines(&runtime::summary_text(&plan, end, &report)))?;
+        let text = console::shown_lines(&runtime::summary_text(&plan, end, &report));
+        let is_standard = |output: &Output| output.target == Target::StandardOutput;
+        match plan.outputs.iter().any(is_standard) {
+            // It has gone to who wanted no more of it, and so would the summary.
+            true if end.is_left() => {}
+            // Only records go there.
+            true => eprint!("{text}"),
+            false => drop(print(&text)?),
+        }
     }
     Ok(match end {
         End::Reached | End::Stopped(_) => ExitCode::SUCCESS,

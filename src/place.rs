@@ -45,6 +45,12 @@ impl Place {
     }
 }
 
+/// The path of standard input where that is a file, which has other names too.
+pub fn standard_input() -> Option<&'static Path> {
+    let path = Path::new("/dev/stdin");
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()).then_some(path)
+}
+
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -12,7 +12,6 @@
 mod accounts;
 mod aggregate;
 mod contribution;
-mod distinct_sum;
 mod exact;
 mod funnel;
 mod gathered;

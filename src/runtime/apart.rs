@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::run::{Options, RunError};
 use crate::place::Place;
 use crate::source::Opened;
-use crate::spec::plan::Plan;
+use crate::spec::plan::{Plan, Target};
 
 /// A file that the run deals with, as messages call it.
 struct Named {
@@ -34,8 +34,12 @@ pub fn check(plan: &Plan, options: &Options, sources: &Opened) -> Result<(), Run
     }
     let mut written: Vec<(Named, &PathBuf)> = Vec::new();
     let outputs = plan.outputs.iter().filter_map(|output| {
-        let path = output.target.file()?;
-        Some((format!("output {}", output.name), path.to_owned()))
+        let path = match &output.target {
+            Target::File { path } => path.clone(),
+            Target::StandardOutput => PathBuf::from("/dev/stdout"),
+            Target::Kafka { .. } => return None,
+        };
+        Some((format!("output {}", output.name), path))
     });
     let summary = options.summary.clone().map(|path| ("the summary".to_owned(), path));
     let all: Vec<(String, PathBuf)> = outputs.chain(summary).collect();

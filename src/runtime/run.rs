@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use timely::communication::WorkerGuards;
@@ -26,7 +26,7 @@ use super::report::Report;
 use super::worker::{Process, work};
 use crate::sink::{Failure, SinkError, Writers};
 use crate::source::{self, SourceError, said};
-use crate::spec::plan::{Connector, Plan, Source};
+use crate::spec::plan::{Plan, Source};
 
 /// How often a process that waits for others' goodbye looks whether they are still there.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -110,8 +110,8 @@ impl Stop {
 impl Options {
     /// Whether a run of the plan comes to an end by itself.
     fn ends(&self, plan: &Plan) -> bool {
-        let is_file = |source: &Source| matches!(source.connector, Connector::Files { .. });
-        self.until_end || (!self.follow && plan.sources.iter().all(is_file))
+        let ends = |source: &Source| source.connector.ends(self.follow);
+        self.until_end || plan.sources.iter().all(ends)
     }
 }
 
@@ -144,6 +144,8 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
     let stop = Stop::default();
     stop_on_signals(stop.clone(), wake.clone())?;
     let end = |was_cut: bool| match (stop.asked(), options.ends(&plan)) {
+        // What was yet to be sent has nobody to go to, whether all was read or not.
+        (Some(SIGPIPE), _) => End::Interrupted(SIGPIPE),
         (Some(signal), false) => End::Stopped(signal),
         (Some(signal), true) if was_cut => End::Interrupted(signal),
         _ => End::Reached,
@@ -155,7 +157,14 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
         return Ok(Ended { end: end(true), report: None });
     };
     // Last of all: whatever fails before leaves them as they are.
-    let writers = Writers::open(&plan, options.process, &failure)?;
+    let when_left: Arc<dyn Fn() + Send + Sync> = {
+        let (stop, wake) = (stop.clone(), wake.clone());
+        Arc::new(move || {
+            stop.ask(SIGPIPE);
+            wake();
+        })
+    };
+    let writers = Writers::open(&plan, options.process, &failure, &when_left)?;
     let feeds = sources.start(wake.clone())?;
 
     tracing::info!("{}", announcement(&plan, options));
@@ -283,6 +292,13 @@ fn stop_on_signals(stop: Stop, wake: Arc<dyn Fn() + Send + Sync>) -> Result<(), 
     });
     spawned.map_err(|error| RunError::Workers(format!("a thread can't start: {error}")))?;
     Ok(())
+}
+
+impl End {
+    /// Whether it came because who reads standard output has left.
+    pub fn is_left(self) -> bool {
+        self == End::Interrupted(SIGPIPE)
+    }
 }
 
 /// What the shell says of a process that a signal ended.

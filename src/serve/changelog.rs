@@ -33,6 +33,11 @@ pub enum Changelog {
         topic: String,
         kafka: Kafka,
     },
+    /// It can't be read back, for this reason.
+    Unread {
+        output: Defined,
+        why: &'static str,
+    },
 }
 
 /// What a definition says of an output.
@@ -80,6 +85,8 @@ pub enum ChangelogError {
          definition, with --spec"
     )]
     NoProfiles,
+    #[error("output {name} can't be read back: {why}")]
+    Unread { name: String, why: &'static str },
     #[error("no output '{found}'; there are: {known}")]
     NoOutput { found: String, known: String },
 }
@@ -94,9 +101,23 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
                 let (topic, kafka) = (topic.clone(), plan.kafka.clone());
                 Changelog::Topic { output: defined, topic, kafka }
             }
+            Target::StandardOutput => Changelog::Unread {
+                output: defined,
+                why: "it went to standard output: where that was kept in a file DIR/NAME.ndjson, read it \
+                      with --out DIR",
+            },
         }
     };
     plan.outputs.iter().map(changelog).collect()
+}
+
+/// Those that can be read back, as far as there are any: what they hold is an answer, of some at least.
+pub(super) fn readable<'a>(
+    changelogs: impl IntoIterator<Item = &'a Changelog>,
+) -> Vec<&'a Changelog> {
+    let is_unread = |changelog: &&Changelog| matches!(changelog, Changelog::Unread { .. });
+    let (unread, read): (Vec<_>, Vec<_>) = changelogs.into_iter().partition(is_unread);
+    if read.is_empty() { unread } else { read }
 }
 
 /// The `*.ndjson` files in a folder.
@@ -144,7 +165,7 @@ impl Changelog {
     pub fn defined(&self) -> Option<&Defined> {
         match self {
             Changelog::File { output, .. } => output.as_ref(),
-            Changelog::Topic { output, .. } => Some(output),
+            Changelog::Topic { output, .. } | Changelog::Unread { output, .. } => Some(output),
         }
     }
 
@@ -184,6 +205,9 @@ impl Changelog {
             Changelog::Topic { output, topic, kafka } => {
                 let reader = TopicReader::new(topic, kafka, Offset::Beginning)?;
                 reader.read_to_end(&output.name, &mut take)
+            }
+            Changelog::Unread { output, why } => {
+                Err(ChangelogError::Unread { name: output.name.clone(), why })
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::changelog::{Changelog, ChangelogError, Entry};
+use super::changelog::{Changelog, ChangelogError, Entry, readable};
 use crate::decode::identifiers::normalised;
 use crate::spec::plan::{Plan, Publish};
 
@@ -177,7 +177,8 @@ fn each(
     publish: Publish,
     mut take: impl FnMut(Entry<'_>),
 ) -> Result<(), ChangelogError> {
-    for changelog in changelogs {
+    let holds = |changelog: &&Changelog| changelog.publishing(publish).is_some();
+    for changelog in readable(changelogs.iter().filter(holds)) {
         let Some(output) = changelog.publishing(publish) else { continue };
         changelog.scan(|entry| {
             if entry.output == output {
@@ -196,8 +197,9 @@ fn newest_profile(
     changelogs: &[Changelog],
     person: &str,
 ) -> Result<Option<Newest>, ChangelogError> {
-    let mut holding: Vec<(&Changelog, &str)> = changelogs
-        .iter()
+    let holds = |changelog: &&Changelog| changelog.publishing(Publish::Profiles).is_some();
+    let mut holding: Vec<(&Changelog, &str)> = readable(changelogs.iter().filter(holds))
+        .into_iter()
         .filter_map(|changelog| Some((changelog, changelog.publishing(Publish::Profiles)?)))
         .collect();
     holding.sort_by_key(|(changelog, _)| changelog.is_variant());

@@ -48,6 +48,7 @@ pub fn tail(
                 reader.read_to_end(output, &mut keep)?;
                 topic_readers.push(reader);
             }
+            Changelog::Unread { .. } => changelog.scan(&mut keep)?,
         }
     }
     if !found {
@@ -150,7 +151,9 @@ fn no_output(changelogs: &[Changelog], found: &str) -> Result<ChangelogError, Ch
     let mut known = std::collections::BTreeSet::new();
     for changelog in changelogs {
         match changelog {
-            Changelog::File { output: Some(output), .. } | Changelog::Topic { output, .. } => {
+            Changelog::File { output: Some(output), .. }
+            | Changelog::Topic { output, .. }
+            | Changelog::Unread { output, .. } => {
                 known.insert(output.name.clone());
             }
             Changelog::File { output: None, .. } => changelog.scan(|entry| {

@@ -95,7 +95,7 @@ pub fn connect(
         .iter()
         .filter_map(|output| match &output.target {
             Target::Kafka { topic } => Some((topic.as_str(), output.publish)),
-            Target::File { .. } => None,
+            Target::File { .. } | Target::StandardOutput => None,
         })
         .collect();
     if topics.is_empty() {

@@ -10,7 +10,7 @@ use super::json::write_text;
 use crate::flow::Diff;
 use crate::profile::Belonging;
 use crate::row::{IdentifierHash, Reject};
-use crate::spec::plan::{Plan, Publish, Target};
+use crate::spec::plan::{Plan, Publish};
 use crate::time::Micros;
 
 /// One record of a changelog.
@@ -133,11 +133,8 @@ pub struct Router {
 
 impl Router {
     pub fn new(plan: &Plan, local: u64) -> Self {
-        let to_file: Vec<bool> = plan
-            .outputs
-            .iter()
-            .map(|output| matches!(output.target, Target::File { .. }))
-            .collect();
+        let to_file: Vec<bool> =
+            plan.outputs.iter().map(|output| output.target.is_local()).collect();
         // Profiles' tombstones say whom a person was merged into, which their identifier tells.
         let identities = [true, false].map(|file| {
             let of_kind =

@@ -129,15 +129,23 @@ pub struct Writers {
 
 impl Writers {
     /// Opens every output that this process writes: topics always, files if it is the first one.
-    pub fn open(plan: &Plan, process: usize, failure: &Failure) -> Result<Self, SinkError> {
+    ///
+    /// `when_left` is called when who reads standard output has left.
+    pub fn open(
+        plan: &Plan,
+        process: usize,
+        failure: &Failure,
+        when_left: &Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<Self, SinkError> {
         let topics = super::kafka::connect(plan, process, failure)?;
         let mut by_output = Vec::new();
-        let files = plan.outputs.iter().filter_map(|output| output.target.file());
-        let held = Arc::new(Held::open(files.filter(|_| process == 0))?);
+        let files = plan.outputs.iter().map(|output| &output.target);
+        let files = files.filter(|target| target.is_local() && process == 0);
+        let held = Arc::new(Held::open(files)?);
         for output in &plan.outputs {
             by_output.push(match &output.target {
-                Target::File { path } => Writer::File(match process {
-                    0 => FileWriter::start(&held, path, &output.name)?,
+                Target::File { .. } | Target::StandardOutput => Writer::File(match process {
+                    0 => FileWriter::start(&held, output, when_left)?,
                     _ => FileWriter::elsewhere(),
                 }),
                 Target::Kafka { topic } => {

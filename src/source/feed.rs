@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 
+use super::standard::Standard;
 use super::{Chunk, SourceError, files, kafka};
 use crate::spec::plan::Plan;
 
@@ -212,6 +213,7 @@ impl Outlet {
 pub struct Opened {
     workers: usize,
     files: Option<files::Files>,
+    standard: Option<Standard>,
     topics: Option<kafka::Topics>,
 }
 
@@ -219,9 +221,10 @@ pub struct Opened {
 pub fn open(plan: &Arc<Plan>, options: &Options) -> Result<Opened, SourceError> {
     let mut wrong = Vec::new();
     let files = files::open(plan, options, &mut wrong);
+    let standard = Standard::open(plan, options);
     let topics = kafka::open(plan, options, &mut wrong);
     match wrong.len() {
-        0 => Ok(Opened { workers: options.workers, files, topics }),
+        0 => Ok(Opened { workers: options.workers, files, standard, topics }),
         1 => Err(wrong.remove(0)),
         _ => Err(SourceError::Several(wrong)),
     }
@@ -230,7 +233,8 @@ pub fn open(plan: &Arc<Plan>, options: &Options) -> Result<Opened, SourceError> 
 impl Opened {
     /// The files that are there, each with its source's name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
-        self.files.iter().flat_map(files::Files::known)
+        let files = self.files.iter().flat_map(files::Files::known);
+        files.chain(self.standard.iter().filter_map(Standard::file))
     }
 
     /// The source, and its glob, that would take a file of this path for one of its own. The path is
@@ -242,11 +246,12 @@ impl Opened {
     /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.
     pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
         let shared = Shared { stop: Arc::default(), wake };
-        let bytes = self.files.as_ref().filter(|_| self.topics.is_none());
+        let bytes = self.files.as_ref().filter(|_| self.topics.is_none() && self.standard.is_none());
         let bytes = bytes.and_then(files::Files::bytes);
         let mut channels = vec![Vec::new(); self.workers];
-        if let Some(files) = self.files {
-            let receiver = files.start(&shared);
+        let files = self.files.map(|files| files.start(&shared));
+        let standard = self.standard.map(|standard| standard.start(&shared));
+        for receiver in files.into_iter().chain(standard) {
             channels.iter_mut().for_each(|channels| channels.push(receiver.clone()));
         }
         if let Some(topics) = self.topics {

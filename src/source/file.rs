@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::begin::{self, Begun};
 use super::paths::Stamp;
-use super::records::{self, Ending};
 use super::text::{Cut, Cutter, End};
 use super::trail::{Seen, Trail, print};
-use super::{Payload, ROW_LIMIT, SourceError, Unread, foreign, header, parquet};
+use super::{Payload, SourceError, Unread, parquet};
 use crate::place::FileId;
 use crate::spec::plan::{Format, Source};
 use crate::time::wall_clock;
@@ -283,60 +283,16 @@ impl OpenFile {
             self.rows = Rows::Columns(Box::new(rows));
             return Ok(true);
         }
-        let most = if source.format == Format::Csv { 3 + ROW_LIMIT } else { foreign::LOOKED_AT };
-        let peeked = self.trail.peek(most).map_err(io)?;
-        let mark = "\u{feff}".as_bytes();
-        let marked = if peeked.starts_with(mark) { mark.len() } else { 0 };
-        let may_be_marked = peeked.len() < mark.len() && mark.starts_with(&peeked);
-        if peeked.is_empty() || (self.end == End::Open && may_be_marked) {
-            return Ok(false);
-        }
-        let is_json = source.format == Format::Json;
-        let ends = || foreign::line_ends_of_json(&peeked).filter(|_| is_json);
-        let first = &peeked[..peeked.len().min(foreign::LOOKED_AT)];
-        if let Some(why) = foreign::told(first).or_else(ends) {
-            return Err(SourceError::unreadable(&source.name, &self.path, why));
-        }
-        let head = &peeked[marked..];
-        let (length, line, header) = match source.format {
-            Format::Csv => match self.header(source, head)? {
-                Some((length, header)) => {
-                    let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
-                    (length, 1 + lines, Some(header))
-                }
-                None => return Ok(false),
-            },
-            _ => (0, 1, None),
-        };
-        if self.passing.is_some_and(|until| until < (marked + length) as u64) {
+        let peeked = self.trail.peek(begin::most(source.format)).map_err(io)?;
+        let begun = begin::begin(source, &self.path, &peeked, self.end)?;
+        let Some(Begun { length, line, header }) = begun else { return Ok(false) };
+        if self.passing.is_some_and(|until| until < length as u64) {
             self.passing = None;
             self.trail.limit(None);
         }
-        self.trail.pass(marked + length).map_err(io)?;
+        self.trail.pass(length).map_err(io)?;
         let cutter = Cutter::new(header.as_ref().map(Vec::len), line);
         self.rows = Rows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
-    }
-
-    /// The header's length and names.
-    fn header(
-        &self,
-        source: &Source,
-        head: &[u8],
-    ) -> Result<Option<(usize, Vec<String>)>, SourceError> {
-        // A header may have any number of columns.
-        let length = match records::ending(head, None) {
-            Ending::At(length) | Ending::Broken(length, _) => length,
-            // No complete line, however its lines end.
-            _ if header::ends_otherwise(head) => head.len(),
-            _ if head.len() >= ROW_LIMIT => {
-                let why = format!("no header ends within {ROW_LIMIT} bytes");
-                return Err(SourceError::unreadable(&source.name, &self.path, why));
-            }
-            _ if head.is_empty() || self.end == End::Open => return Ok(None),
-            Ending::Open | Ending::Quoted => head.len(),
-        };
-        let names = header::names(source, &self.path, &head[..length])?;
-        Ok(Some((length, names)))
     }
 }

@@ -4,6 +4,7 @@
 //! bounded channels: when the workers are busy, reading waits, and memory stays bounded. What does
 //! not exist is told before anything starts.
 
+mod begin;
 pub mod brokers;
 pub mod client;
 mod error;
@@ -17,6 +18,7 @@ mod parquet;
 mod partition;
 mod paths;
 pub mod records;
+mod standard;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::aggregate::describe;
-use super::plan::{Connector, Kind, Placeholders, Plan};
+use super::plan::{Kind, Placeholders, Plan};
 use crate::time::spoken;
 
 /// A summary of a plan for people.
@@ -14,10 +14,7 @@ pub fn explain(plan: &Plan) -> String {
     line("\nsources".to_owned());
     for source in &plan.sources {
         let kind = if source.kind == Kind::Events { "events" } else { "records" };
-        let from = match &source.connector {
-            Connector::Files { globs } => globs.join(", "),
-            Connector::Kafka { topic, .. } => format!("topic {topic}"),
-        };
+        let from = &source.connector;
         let sessions = source.sessions.map(|gap| format!(", in sessions {} apart", spoken(gap)));
         let sessions = sessions.unwrap_or_default();
         line(format!("  {:<20}{kind:<10}{from}{sessions}", source.name));

@@ -120,7 +120,8 @@ pub static SOURCE: &[Field] = &[
     field(
         "files",
         Shape::Texts,
-        "Files to read, in the order of their names: globs, relative to the definition's folder.",
+        "Files to read, in the order of their names: globs, relative to the definition's folder. Alone, \"-\" \
+         (or /dev/stdin) is standard input, which one source can read.",
         "data/web/*.ndjson",
     ),
     field("http", Shape::Object(&[]), "Not available yet.", "{}"),
@@ -326,7 +327,7 @@ pub static ATTRIBUTE: &[Field] = &[
         "select",
         Shape::Sql,
         "An aggregate over the person's rows, or SQL over aggregates: count, sum, avg, min, max, \
-         median, stddev, var, bool_and, bool_or, first, last, mode, any_value, count(distinct x), sum(distinct x), \
+         median, stddev, var, bool_and, bool_or, first, last, mode, count(distinct x), \
          array_agg(distinct x) (sorted, the first 1,000), recent(x, n) (the last n values, newest \
          first), top(x, n) (the n most frequent, as a list of {value, count}); n from 1 to 1,000. \
          `time` is the row's time.",
@@ -407,7 +408,7 @@ pub static OUTPUT: &[Field] = &[
     field(
         "files",
         Shape::Text,
-        "A file to write, NDJSON, relative to the definition's folder.",
+        "A file to write, NDJSON, relative to the definition's folder. \"-\" (or /dev/stdout) is standard output.",
         "out/profiles.ndjson",
     ),
     field(

@@ -134,6 +134,10 @@ fn target(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<T
                 context.complain(place, message);
                 return None;
             }
+            // `./-` is a file.
+            if matches!(&*path, "-" | "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") {
+                return Some(Target::StandardOutput);
+            }
             // `./out` is `out`, so that two ways to write one place are found.
             let path = Path::new(&path).components().filter(|part| *part != Component::CurDir);
             Some(Target::File { path: folder.join(path.collect::<PathBuf>()) })

@@ -131,14 +131,12 @@ impl Source {
     /// Whether its rows say when what they tell of happened. A topic's table without `time` has only
     /// the broker's timestamps, which say when it was written; the order of a file is no instant.
     pub fn has_event_times(&self) -> bool {
-        let events_of_topic =
-            self.kind == Kind::Events && matches!(self.connector, Connector::Kafka { .. });
-        self.time.is_some() || events_of_topic
+        self.time.is_some() || (self.kind == Kind::Events && self.connector.is_dated())
     }
 
     /// Whether its rows have an instant at all: the order of a file is none.
     pub fn is_dated(&self) -> bool {
-        self.time.is_some() || matches!(self.connector, Connector::Kafka { .. })
+        self.time.is_some() || self.connector.is_dated()
     }
 }
 
@@ -148,10 +146,38 @@ pub enum Connector {
     Files {
         globs: Vec<String>,
     },
+    /// Read by the first process.
+    StandardInput,
     Kafka {
         topic: String,
         start: KafkaStart,
     },
+}
+
+impl Connector {
+    /// Whether each of its rows comes with an instant.
+    pub fn is_dated(&self) -> bool {
+        matches!(self, Connector::Kafka { .. })
+    }
+
+    /// Whether it comes to an end by itself, where files that grow are followed or not.
+    pub fn ends(&self, follow: bool) -> bool {
+        match self {
+            Connector::Files { .. } => !follow,
+            Connector::StandardInput => true,
+            Connector::Kafka { .. } => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Connector::Files { globs } => f.write_str(&globs.join(", ")),
+            Connector::StandardInput => f.write_str("standard input"),
+            Connector::Kafka { topic, .. } => write!(f, "topic {topic}"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,8 +370,6 @@ pub enum Function {
     CountDistinct,
     /// Int64 of integers (null on overflow), Float64 of numbers, Decimal128(38, s) of decimals.
     Sum,
-    /// Of each different value once; of the type of `Sum`.
-    SumDistinct,
     /// Float64 of integers and numbers, Decimal128(38, s + 4) of decimals.
     Avg,
     Min,
@@ -481,14 +505,20 @@ pub enum Target {
     File {
         path: std::path::PathBuf,
     },
+    StandardOutput,
 }
 
 impl Target {
+    /// Whether the first process alone writes it.
+    pub fn is_local(&self) -> bool {
+        !matches!(self, Target::Kafka { .. })
+    }
+
     /// The path, if it is a file.
     pub fn file(&self) -> Option<&std::path::Path> {
         match self {
             Target::File { path } => Some(path),
-            Target::Kafka { .. } => None,
+            Target::Kafka { .. } | Target::StandardOutput => None,
         }
     }
 }
@@ -498,6 +528,7 @@ impl std::fmt::Display for Target {
         match self {
             Target::Kafka { topic } => write!(f, "topic {topic}"),
             Target::File { path } => write!(f, "{}", path.display()),
+            Target::StandardOutput => f.write_str("standard output"),
         }
     }
 }

@@ -46,6 +46,7 @@ pub fn read(
         let (name, object) = (&known[index].name, &objects[index]);
         known[index].source = Some(source(context, name, object, folder, time_zone, &known));
     }
+    check_standard_input(context, &known, &objects);
     known.into_iter().filter_map(|known| known.source).collect()
 }
 
@@ -93,7 +94,7 @@ fn source(
         );
     }
     let schema: SchemaRef = Arc::new(Schema::new(with_time));
-    let has_time = time.is_some() || matches!(connector, Some(Connector::Kafka { .. }));
+    let has_time = time.is_some() || connector.as_ref().is_some_and(Connector::is_dated);
     let sessions = sessions::gap(context, object, kind, has_time, &schema);
     let deleted = object.sql(context, "deleted").and_then(|text| {
         if kind == Some(Kind::Events) {
@@ -151,6 +152,28 @@ fn source(
     }
 }
 
+/// `./-` is a file.
+fn is_standard_input(text: &str) -> bool {
+    matches!(text, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+}
+
+/// Standard input is read once: of several sources that would, each would get some of its bytes.
+fn check_standard_input(context: &mut Context, known: &[Known], objects: &[Object<'_>]) {
+    let reads = |known: &Known| {
+        let connector = known.source.as_ref().map(|source| &source.connector);
+        connector == Some(&Connector::StandardInput)
+    };
+    let mut reading = known.iter().zip(objects).filter(|(known, _)| reads(known));
+    let Some((first, _)) = reading.next() else { return };
+    for (_, object) in reading {
+        let message = format!(
+            "{} reads standard input, as source '{}' does: one source can",
+            object.what, first.name
+        );
+        context.complain(object.place_of("files"), message);
+    }
+}
+
 fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Connector> {
     match (object.get("kafka"), object.get("files"), object.get("http")) {
         (Some(_), Some(_), _) => {
@@ -175,6 +198,17 @@ fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Optio
         }
         (None, Some(_), _) => {
             let globs = object.texts(context, "files")?;
+            if let Some((text, place)) = globs.iter().find(|(text, _)| is_standard_input(text)) {
+                if globs.len() > 1 {
+                    let message = format!(
+                        "'{text}' of {} is standard input, which is no file among others: let it stand \
+                         alone",
+                        object.what
+                    );
+                    context.complain(*place, message);
+                }
+                return Some(Connector::StandardInput);
+            }
             if globs.is_empty() {
                 let message = format!("'files' of {} names no file: add one", object.what);
                 context.complain(object.place_of("files"), message);
@@ -240,6 +274,14 @@ fn format(
     if format != Format::Json && matches!(connector, Some(Connector::Kafka { .. })) {
         context
             .complain(place, format!("topics are read as json, found '{text}' in {}", object.what));
+        return None;
+    }
+    if format == Format::Parquet && connector == Some(&Connector::StandardInput) {
+        let message = format!(
+            "{} reads standard input, and Parquet begins with the end of a file: name the file",
+            object.what
+        );
+        context.complain(place, message);
         return None;
     }
     Some(format)

@@ -172,7 +172,9 @@ impl Place {
         let Position { part, offset } = row.position;
         let origin = Arc::clone(&origins[&(row.source, part)]);
         match plan.sources[row.source as usize].connector {
-            Connector::Files { .. } => Place::File { file: origin, line: offset },
+            Connector::Files { .. } | Connector::StandardInput => {
+                Place::File { file: origin, line: offset }
+            }
             Connector::Kafka { .. } => Place::Topic { topic: origin, partition: part, offset },
         }
     }

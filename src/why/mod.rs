@@ -69,6 +69,11 @@ pub enum Answer {
 pub enum WhyError {
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(
+        "source {name} is standard input, which is gone when it has been read: keep it in a file, and \
+         name that by `files`"
+    )]
+    Gone { name: String },
     #[error("nobody is known as '{id}'{}", suggested(.near))]
     Nobody { id: String, near: Vec<String> },
     #[error("no {what} is named '{name}': {hint}")]
@@ -94,8 +99,10 @@ pub fn why(
 ) -> Result<Answer, WhyError> {
     // What a run began after is part of the history all the same.
     for source in &mut plan.sources {
-        if let Connector::Kafka { start, .. } = &mut source.connector {
-            *start = KafkaStart::Earliest;
+        match &mut source.connector {
+            Connector::Kafka { start, .. } => *start = KafkaStart::Earliest,
+            Connector::StandardInput => return Err(WhyError::Gone { name: source.name.clone() }),
+            Connector::Files { .. } => {}
         }
     }
     let plan = Arc::new(plan);

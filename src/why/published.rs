@@ -55,6 +55,7 @@ impl Asking {
         let written = |changelog: &Changelog| match changelog {
             Changelog::File { path, .. } => path.exists(),
             Changelog::Topic { .. } => true,
+            Changelog::Unread { .. } => false,
         };
         let changelogs = changelogs_of(&self.plan);
         // Who is not in an output of some people may well be somebody.

@@ -1,0 +1,79 @@
+//! What comes before the rows of a text: a mark of its encoding, and the header of CSV. What is no text is
+//! told by how it begins.
+
+use std::path::Path;
+
+use super::records::{self, Ending};
+use super::text::End;
+use super::{ROW_LIMIT, SourceError, foreign, header};
+use crate::spec::plan::{Format, Source};
+
+/// Where the rows of a text begin.
+pub(super) struct Begun {
+    /// Bytes that come before them.
+    pub length: usize,
+    /// The line of the first one.
+    pub line: u64,
+    /// Of CSV: the names of the columns.
+    pub header: Option<Vec<String>>,
+}
+
+/// How many of a text's first bytes are looked at, at most.
+pub(super) fn most(format: Format) -> usize {
+    if format == Format::Csv { 3 + ROW_LIMIT } else { foreign::LOOKED_AT }
+}
+
+/// Looks at a text's first bytes; `end` says whether more may follow them. `None` if they do not say
+/// enough yet, or if there are none.
+///
+/// # Errors
+/// If it is no text, or its columns are not those that the source wants.
+pub(super) fn begin(
+    source: &Source,
+    path: &Path,
+    bytes: &[u8],
+    end: End,
+) -> Result<Option<Begun>, SourceError> {
+    let mark = "\u{feff}".as_bytes();
+    let marked = if bytes.starts_with(mark) { mark.len() } else { 0 };
+    let may_be_marked = bytes.len() < mark.len() && mark.starts_with(bytes);
+    if bytes.is_empty() || (end == End::Open && may_be_marked) {
+        return Ok(None);
+    }
+    let is_json = source.format == Format::Json;
+    let ends = || foreign::line_ends_of_json(bytes).filter(|_| is_json);
+    let first = &bytes[..bytes.len().min(foreign::LOOKED_AT)];
+    if let Some(why) = foreign::told(first).or_else(ends) {
+        return Err(SourceError::unreadable(&source.name, path, why));
+    }
+    if source.format != Format::Csv {
+        return Ok(Some(Begun { length: marked, line: 1, header: None }));
+    }
+    let head = &bytes[marked..];
+    let Some((length, names)) = names(source, path, head, end)? else { return Ok(None) };
+    let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
+    Ok(Some(Begun { length: marked + length, line: 1 + lines, header: Some(names) }))
+}
+
+/// The header's length and names.
+fn names(
+    source: &Source,
+    path: &Path,
+    head: &[u8],
+    end: End,
+) -> Result<Option<(usize, Vec<String>)>, SourceError> {
+    // A header may have any number of columns.
+    let length = match records::ending(head, None) {
+        Ending::At(length) | Ending::Broken(length, _) => length,
+        // No complete line, however its lines end.
+        _ if header::ends_otherwise(head) => head.len(),
+        _ if head.len() >= ROW_LIMIT => {
+            let why = format!("no header ends within {ROW_LIMIT} bytes");
+            return Err(SourceError::unreadable(&source.name, path, why));
+        }
+        _ if head.is_empty() || end == End::Open => return Ok(None),
+        Ending::Open | Ending::Quoted => head.len(),
+    };
+    let names = header::names(source, path, &head[..length])?;
+    Ok(Some((length, names)))
+}

@@ -1,0 +1,203 @@
+//! Standard input, as one text.
+//!
+//! One thread waits for bytes and another cuts them into rows, so that rows that come singly are handed on
+//! as they come. What is read ahead is bounded: a run that is held back holds back who writes the pipe. Only
+//! the first process reads.
+
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
+
+use super::begin::{Begun, begin, most};
+use super::feed::{Chunks, Ending, Options, Outlet, Shared, Stopped};
+use super::text::{Cut, Cutter, End};
+use super::{Chunk, Payload, SourceError};
+use crate::place;
+use crate::spec::plan::{Connector, Plan, Source};
+use crate::time::wall_clock;
+
+/// What positions call it.
+const NAME: &str = "-";
+
+/// What is read at once.
+const READ: usize = 128 << 10;
+
+/// Blocks that wait to be cut.
+const WAITING: usize = 2;
+
+/// How long the thread that cuts goes without looking whether it is to stop.
+const STOP_CHECK: Duration = Duration::from_millis(50);
+
+/// A source that is read from standard input.
+pub(super) struct Standard {
+    plan: Arc<Plan>,
+    source: usize,
+}
+
+impl Standard {
+    /// `None` if there is no such source, or another process reads it.
+    pub fn open(plan: &Arc<Plan>, options: &Options) -> Option<Self> {
+        let reads = |source: &Source| source.connector == Connector::StandardInput;
+        let source = plan.sources.iter().position(reads).filter(|_| options.process == 0)?;
+        Some(Standard { plan: Arc::clone(plan), source })
+    }
+
+    /// The source's name, and the file, where standard input is one.
+    pub fn file(&self) -> Option<(&str, &Path)> {
+        Some((self.plan.sources[self.source].name.as_str(), place::standard_input()?))
+    }
+
+    /// Starts the threads that read.
+    pub fn start(self, shared: &Shared) -> Chunks {
+        let (outlet, receiver) = shared.channel();
+        shared.spawn("standard input", outlet, move |outlet| self.run(outlet));
+        receiver
+    }
+
+    fn run(self, outlet: &Outlet) -> Result<(), Ending> {
+        let source = &self.plan.sources[self.source];
+        if io::stdin().is_terminal() {
+            tracing::info!(
+                "source {} reads this terminal: type its rows, and Ctrl-D at the end, or run with < FILE",
+                source.name
+            );
+        }
+        let unreadable = |why| SourceError::unreadable(&source.name, Path::new(NAME), why);
+        let mut blocks = Blocks::start();
+        let Some((begun, head)) = self.begin(source, &mut blocks, outlet)? else { return Ok(()) };
+        let Begun { length, line, header } = begun;
+        let header: Option<Arc<[String]>> = header.map(Arc::from);
+        let mut cutter = Cutter::new(header.as_ref().map(|names| names.len()), line);
+        blocks.put_back(head, length);
+        let origin: Arc<str> = NAME.into();
+        loop {
+            let end = blocks.end();
+            match cutter.next(&mut blocks, end).map_err(unreadable)? {
+                Cut::Rows { bytes, first_line } => {
+                    let (header, arrived) = (header.clone(), wall_clock());
+                    let payload = Payload::Lines { bytes, first_line, header, arrived };
+                    let (source, origin) = (self.source as u16, Arc::clone(&origin));
+                    outlet.send(Ok(Chunk { source, part: 0, origin, payload }))?;
+                }
+                Cut::Waiting => blocks.wait(&outlet.shared)?,
+                Cut::Ended => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads until it is known where the rows begin, with what was read for it; `None` if there are none.
+    fn begin(
+        &self,
+        source: &Source,
+        blocks: &mut Blocks,
+        outlet: &Outlet,
+    ) -> Result<Option<(Begun, Vec<u8>)>, Ending> {
+        let path = Path::new(NAME);
+        let unreadable = |why| SourceError::unreadable(&source.name, path, why);
+        let mut head = Vec::new();
+        loop {
+            blocks.wait(&outlet.shared)?;
+            let room = most(source.format) - head.len();
+            blocks.by_ref().take(room as u64).read_to_end(&mut head).map_err(unreadable)?;
+            if let Some(begun) = begin(source, path, &head, blocks.end())? {
+                return Ok(Some((begun, head)));
+            }
+            if blocks.ended {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// What has come of standard input, without waiting for more: reading nothing means that nothing has come
+/// since, unless it has ended.
+struct Blocks {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    /// The block at hand, and how much of it has been read.
+    block: Vec<u8>,
+    read: usize,
+    failed: Option<io::Error>,
+    ended: bool,
+}
+
+impl Blocks {
+    /// Starts the thread that waits for bytes. It ends with them or with the process: nothing wakes it
+    /// before.
+    fn start() -> Self {
+        let (sender, blocks) = bounded(WAITING);
+        let pump = move || {
+            let mut input = io::stdin().lock();
+            loop {
+                let mut block = vec![0; READ];
+                let block = match input.read(&mut block) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Ok(0) => return,
+                    read => read.map(|read| {
+                        block.truncate(read);
+                        block
+                    }),
+                };
+                let failed = block.is_err();
+                if sender.send(block).is_err() || failed {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("standard input's bytes".to_owned());
+        thread.spawn(pump).expect("the operating system gives a thread");
+        Blocks { blocks, block: Vec::new(), read: 0, failed: None, ended: false }
+    }
+
+    fn hold(&mut self, block: io::Result<Vec<u8>>) {
+        match block {
+            Ok(block) => (self.block, self.read) = (block, 0),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn end(&self) -> End {
+        End::of(!self.ended)
+    }
+
+    /// What was read is read again, but for its first bytes.
+    fn put_back(&mut self, mut bytes: Vec<u8>, without: usize) {
+        bytes.extend_from_slice(&self.block[self.read..]);
+        (self.block, self.read) = (bytes, without);
+    }
+
+    /// Waits until there is something to read, or the end.
+    fn wait(&mut self, shared: &Shared) -> Result<(), Stopped> {
+        while self.read == self.block.len() && self.failed.is_none() && !self.ended {
+            match self.blocks.recv_timeout(STOP_CHECK) {
+                Ok(block) => self.hold(block),
+                Err(RecvTimeoutError::Disconnected) => self.ended = true,
+                Err(RecvTimeoutError::Timeout) if shared.stopped() => return Err(Stopped),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for Blocks {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.block.len() && self.failed.is_none() {
+            match self.blocks.try_recv() {
+                Ok(block) => self.hold(block),
+                Err(TryRecvError::Disconnected) => self.ended = true,
+                Err(TryRecvError::Empty) => {}
+            }
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let rest = &self.block[self.read..];
+        let read = rest.len().min(into.len());
+        into[..read].copy_from_slice(&rest[..read]);
+        self.read += read;
+        Ok(read)
+    }
+}

@@ -1,0 +1,214 @@
+//! Standard input and standard output: the program in a pipe, as shells make them.
+
+mod program;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use program::{State, free_addresses, records};
+
+const DEFINITION: &str = "
+sources:
+  web: {files: \"-\", kind: events, fields: {email: text, device: text, amount: integer}}
+identity:
+  email: {from: {web: email}}
+  device: {from: {web: device}}
+attributes:
+  spent: {from: web, select: sum(amount)}
+outputs:
+  profiles: {files: \"-\"}
+  rejects: {files: out/rejects.ndjson}
+";
+
+const ROWS: &str = r#"{"email":"a@x.org","device":"d1","amount":1}
+{"email":"b@x.org","device":"d2","amount":2}
+{"email":"b@x.org","device":"d1","amount":"none"}
+{"email":"a@x.org","device":"d3","amount":4}
+"#;
+
+fn folder(definition: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), "lite.yaml", definition);
+    write(folder.path(), "rows.ndjson", ROWS);
+    folder
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("room on the disk");
+}
+
+/// What a shell makes of a line, in which `selfsame` is the program.
+fn shell(folder: &Path, line: &str) -> Output {
+    let line = format!("set -o pipefail; selfsame() {{ '{}' \"$@\"; }}; {line}", program());
+    let mut bash = Command::new("timeout");
+    bash.args(["-k", "1", "120", "bash", "-c", &line]).current_dir(folder);
+    bash.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    bash.output().expect("bash starts")
+}
+
+fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_selfsame")
+}
+
+/// What was written, by a command that ended well.
+#[track_caller]
+fn well(output: Output) -> String {
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}\n{err}", output.status);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[track_caller]
+fn fails(output: Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.stdout, b"");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// The profiles in the end, less when they were said.
+fn profiles(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), "all.ndjson", text);
+    let state = State::of(records(&folder.path().join("all.ndjson")));
+    let said = |value: String| {
+        value.split_once(",\"at\":").expect("each has its instant").0.to_owned()
+    };
+    state.values.into_values().map(said).collect()
+}
+
+#[test]
+fn rows_come_by_standard_input_and_records_alone_leave_by_standard_output() {
+    let folder = folder(DEFINITION);
+    let from_file = DEFINITION.replace("web: {files: \"-\"", "web: {files: rows.ndjson");
+    write(folder.path(), "file.yaml", &from_file);
+    let expected = profiles(&well(shell(folder.path(), "selfsame run file.yaml")));
+    assert_eq!(expected.len(), 2, "{expected:?}");
+    for line in [
+        "selfsame run lite.yaml < rows.ndjson",
+        "cat rows.ndjson | selfsame run lite.yaml | cat",
+        "(head -2 rows.ndjson; sleep 1; tail -2 rows.ndjson) | selfsame run lite.yaml --follow",
+        "cat rows.ndjson | selfsame run lite.yaml --until-end --workers 3",
+        "cat rows.ndjson | selfsame run lite.yaml > kept.ndjson; cat kept.ndjson",
+    ] {
+        let output = shell(folder.path(), line);
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(err.contains("standard output"), "the summary is told elsewhere: {err}");
+        assert_eq!(profiles(&well(output)), expected, "{line}");
+        let rejects = records(&folder.path().join("out/rejects.ndjson"));
+        let value = rejects[0].value.as_deref().unwrap_or_default();
+        assert!(value.contains(r#""position":{"file":"-","line":3}"#), "{value}");
+    }
+    // Nothing is nobody.
+    assert_eq!(well(shell(folder.path(), "selfsame run lite.yaml < /dev/null")), "");
+    // What the shell appends to is not emptied.
+    write(folder.path(), "log", "before\n");
+    well(shell(folder.path(), "selfsame run lite.yaml < rows.ndjson >> log"));
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("it was written");
+    assert_eq!(profiles(log.strip_prefix("before\n").expect("it stays")), expected);
+}
+
+#[test]
+fn csv_has_its_header_in_the_stream() {
+    let csv = DEFINITION.replace("{files: \"-\", kind", "{files: /dev/stdin, format: csv, kind");
+    let folder = folder(&csv);
+    let line = "printf 'device,amount,email\\nd1,1,\"a\n@x.org\"\\nd1,2,b@x.org\\nd2,x,c' |\
+                selfsame run lite.yaml";
+    let found = profiles(&well(shell(folder.path(), line)));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains(r#""email":["a\n@x.org","b@x.org"]"#), "{found:?}");
+    assert!(found[0].contains(r#""spent":3"#), "{found:?}");
+    let rejects = records(&folder.path().join("out/rejects.ndjson"));
+    let value = rejects[0].value.as_deref().unwrap_or_default();
+    assert!(value.contains(r#""position":{"file":"-","line":5}"#), "{value}");
+    let wrong = fails(shell(folder.path(), "echo 'device;amount;email' | selfsame run lite.yaml"));
+    assert!(wrong.contains("source web: -: its columns are separated by semicolons"), "{wrong}");
+    let wrong = fails(shell(folder.path(), "gzip < rows.ndjson | selfsame run lite.yaml"));
+    assert!(wrong.contains("source web: -: it is compressed with gzip"), "{wrong}");
+}
+
+#[test]
+fn a_row_is_answered_as_it_comes_and_a_run_that_waits_can_be_stopped() {
+    let folder = folder(DEFINITION);
+    let mut child = Command::new(program())
+        .args(["run", "lite.yaml"])
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("piped");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for row in ROWS.lines().filter(|row| !row.contains("none")) {
+        writeln!(input, "{row}").expect("it reads");
+        let answer = lines.next().expect("it answers").expect("text");
+        assert!(answer.contains(row.split('"').nth(3).expect("an address")), "{answer}");
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("there is kill").success());
+    let start = Instant::now();
+    while child.try_wait().expect("it is our child").is_none() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not stop");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(input);
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_and_one_that_waits_holds_it_back() {
+    let folder = folder(DEFINITION);
+    let endless = r#"awk 'BEGIN { while (1) { n++; print "{\"email\":\"" n "@x.org\",\"amount\":1}" } }'"#;
+    for flags in ["", "--workers 2", "--until-end"] {
+        let line = format!("{endless} | selfsame run lite.yaml {flags} | head -1; echo ${{PIPESTATUS[1]}}");
+        let output = shell(folder.path(), &line);
+        let out = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(out.starts_with("{\"output\":\"profiles\"") && out.ends_with("}\n141\n"), "{out}\n{err}");
+        assert!(!err.contains("panick") && !err.contains("error"), "{err}");
+        assert!(!err.contains("latency"), "no summary: {err}");
+    }
+    // What is read comes to a stand while the reader waits, and goes on with it.
+    let counting = endless.replace(
+        "n++;",
+        "n++; if (n % 1000 == 0) { print n > \"count\"; close(\"count\") };",
+    );
+    let waiting = "read -r first; for i in $(seq 30); do cp count then; sleep 2; \
+                   cmp -s count then && break; done; cat then; cat count; \
+                   head -200000 > /dev/null; cat count";
+    let output = shell(folder.path(), &format!("{counting} | selfsame run lite.yaml | ({waiting})"));
+    let out = String::from_utf8_lossy(&output.stdout);
+    let counts: Vec<u64> = out.lines().map(|line| line.parse().expect("a number")).collect();
+    let [then, later, last] = counts[..] else { panic!("{counts:?}") };
+    assert!(then == later && later < last, "{counts:?}");
+}
+
+#[test]
+fn of_several_processes_the_first_one_reads_and_writes() {
+    let folder = folder(DEFINITION);
+    let hosts = free_addresses(2).join("\n");
+    write(folder.path(), "hosts", &hosts);
+    let line = "selfsame run lite.yaml --hosts hosts --process 1 < /dev/null > other & \
+                selfsame run lite.yaml --hosts hosts < rows.ndjson; first=$?; \
+                wait $! && test ! -s other && exit $first";
+    let found = profiles(&well(shell(folder.path(), line)));
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = folder(DEFINITION);
+    // It would read what it writes.
+    let wrong = fails(shell(folder.path(), "selfsame run lite.yaml < rows.ndjson >> rows.ndjson"));
+    assert!(wrong.contains("output profiles would write over a file of source web"), "{wrong}");
+    let wrong = fails(shell(folder.path(), "selfsame why a@x.org --spec lite.yaml < rows.ndjson"));
+    assert!(wrong.contains("source web is standard input, which is gone"), "{wrong}");
+    well(shell(folder.path(), "selfsame run lite.yaml < rows.ndjson > kept.ndjson"));
+    for command in ["get a@x.org", "tail profiles"] {
+        let wrong = fails(shell(folder.path(), &format!("selfsame {command} --spec lite.yaml")));
+        assert!(wrong.contains("output profiles can't be read back: it went to standard"), "{wrong}");
+    }
+    assert!(well(shell(folder.path(), "selfsame get a@x.org --out .")).contains("spent"));
+}
