@@ -72,9 +72,8 @@ fn profiles(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(folder.path(), "all.ndjson", text);
     let state = State::of(records(&folder.path().join("all.ndjson")));
-    let said = |value: String| {
-        value.split_once(",\"at\":").expect("each has its instant").0.to_owned()
-    };
+    let said =
+        |value: String| value.split_once(",\"at\":").expect("each has its instant").0.to_owned();
     state.values.into_values().map(said).collect()
 }
 
@@ -160,25 +159,30 @@ fn a_row_is_answered_as_it_comes_and_a_run_that_waits_can_be_stopped() {
 #[test]
 fn a_reader_that_leaves_ends_the_run_and_one_that_waits_holds_it_back() {
     let folder = folder(DEFINITION);
-    let endless = r#"awk 'BEGIN { while (1) { n++; print "{\"email\":\"" n "@x.org\",\"amount\":1}" } }'"#;
+    let endless =
+        r#"awk 'BEGIN { while (1) { n++; print "{\"email\":\"" n "@x.org\",\"amount\":1}" } }'"#;
     for flags in ["", "--workers 2", "--until-end"] {
-        let line = format!("{endless} | selfsame run lite.yaml {flags} | head -1; echo ${{PIPESTATUS[1]}}");
+        let line = format!(
+            "{endless} | selfsame run lite.yaml {flags} | head -1; echo ${{PIPESTATUS[1]}}"
+        );
         let output = shell(folder.path(), &line);
         let out = String::from_utf8_lossy(&output.stdout);
         let err = String::from_utf8_lossy(&output.stderr);
-        assert!(out.starts_with("{\"output\":\"profiles\"") && out.ends_with("}\n141\n"), "{out}\n{err}");
+        assert!(
+            out.starts_with("{\"output\":\"profiles\"") && out.ends_with("}\n141\n"),
+            "{out}\n{err}"
+        );
         assert!(!err.contains("panick") && !err.contains("error"), "{err}");
-        assert!(!err.contains("latency"), "no summary: {err}");
+        assert!(!err.contains("  output  "), "no summary: {err}");
     }
     // What is read comes to a stand while the reader waits, and goes on with it.
-    let counting = endless.replace(
-        "n++;",
-        "n++; if (n % 1000 == 0) { print n > \"count\"; close(\"count\") };",
-    );
+    let counting = endless
+        .replace("n++;", "n++; if (n % 1000 == 0) { print n > \"count\"; close(\"count\") };");
     let waiting = "read -r first; for i in $(seq 30); do cp count then; sleep 2; \
                    cmp -s count then && break; done; cat then; cat count; \
                    head -200000 > /dev/null; cat count";
-    let output = shell(folder.path(), &format!("{counting} | selfsame run lite.yaml | ({waiting})"));
+    let output =
+        shell(folder.path(), &format!("{counting} | selfsame run lite.yaml | ({waiting})"));
     let out = String::from_utf8_lossy(&output.stdout);
     let counts: Vec<u64> = out.lines().map(|line| line.parse().expect("a number")).collect();
     let [then, later, last] = counts[..] else { panic!("{counts:?}") };
@@ -205,10 +209,143 @@ fn what_makes_no_sense_is_refused() {
     assert!(wrong.contains("output profiles would write over a file of source web"), "{wrong}");
     let wrong = fails(shell(folder.path(), "selfsame why a@x.org --spec lite.yaml < rows.ndjson"));
     assert!(wrong.contains("source web is standard input, which is gone"), "{wrong}");
-    well(shell(folder.path(), "selfsame run lite.yaml < rows.ndjson > kept.ndjson"));
+    std::fs::create_dir(folder.path().join("kept")).expect("room on the disk");
+    well(shell(folder.path(), "selfsame run lite.yaml < rows.ndjson > kept/profiles.ndjson"));
     for command in ["get a@x.org", "tail profiles"] {
         let wrong = fails(shell(folder.path(), &format!("selfsame {command} --spec lite.yaml")));
-        assert!(wrong.contains("output profiles can't be read back: it went to standard"), "{wrong}");
+        assert!(
+            wrong.contains("output profiles can't be read back: it went to standard"),
+            "{wrong}"
+        );
     }
-    assert!(well(shell(folder.path(), "selfsame get a@x.org --out .")).contains("spent"));
+    assert!(well(shell(folder.path(), "selfsame get a@x.org --out kept")).contains("spent"));
+}
+
+/// What Python's reader of CSV makes of a file: a list of objects.
+fn by_python(folder: &Path, name: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let script = "import csv, json, sys; \
+                  print(json.dumps(list(csv.DictReader(open(sys.argv[1], newline='', encoding='utf-8')))))";
+    let python = Command::new("python3").args(["-c", script, name]).current_dir(folder).output();
+    serde_json::from_str(&well(python.expect("there is Python"))).expect("JSON")
+}
+
+const CSV: &str = "
+sources:
+  web: {files: rows.ndjson, kind: records, key: id, fields: {id: text, email: text, device: text, note: text, at: text}}
+identity:
+  email: {from: {web: email}}
+  device: {from: {web: device}}
+attributes:
+  email: {from: web, select: last(email)}
+  note: {from: web, select: last(note)}
+  notes: {from: web, select: array_agg(distinct note)}
+  at: {from: web, select: last(at)}
+  count: {from: web, select: count(*)}
+segments:
+  many: count > 1
+outputs:
+  json: {publish: profiles, files: out/profiles.ndjson}
+  profiles: {files: out/profiles.csv, format: csv}
+  segments: {files: out/segments.csv, format: csv}
+  identities: {files: out/identities.csv, format: csv}
+  rejects: {files: out/rejects.csv, format: csv}
+";
+
+#[test]
+fn csv_says_what_json_says() {
+    let folder = folder(CSV);
+    let note = "a \"quoted\", word\r\nand\nlines é";
+    let row = |id: &str, email: &str, device: &str, note: serde_json::Value| {
+        serde_json::json!({"id": id, "email": email, "device": device, "note": note}).to_string()
+    };
+    let rows = [
+        row("1", "a@x.org", "d,1", note.into()),
+        row("2", "b@x.org", "d2", "".into()),
+        row("3", "c@x.org", "d3", serde_json::Value::Null),
+        "{\"id\":4,".to_owned(),
+        // Two who were two are one from here on.
+        format!("{}\n", row("5", "a@x.org", "d2", "x".into())),
+    ];
+    write(folder.path(), "rows.ndjson", "");
+    let mut run = program::Running::start(folder.path(), &["run", "lite.yaml", "--follow"]);
+    for row in &rows {
+        let path = folder.path().join("rows.ndjson");
+        let mut file = std::fs::OpenOptions::new().append(true).open(path).expect("it is there");
+        writeln!(file, "{row}").expect("room on the disk");
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    let merged = |run: &program::Running| {
+        let _ = run;
+        let text = std::fs::read_to_string(folder.path().join("out/profiles.csv"));
+        text.is_ok_and(|text| text.contains(",true,p_"))
+    };
+    run.until("two are one", merged);
+    run.signal("INT");
+    run.end().well();
+
+    let found = by_python(folder.path(), "out/profiles.csv");
+    let expected = records(&folder.path().join("out/profiles.ndjson"));
+    assert_eq!(found.len(), expected.len());
+    for (row, record) in found.iter().zip(&expected) {
+        assert_eq!(row["person"], record.key.as_str());
+        assert_eq!(row["deleted"], if record.value.is_none() { "true" } else { "false" });
+        assert_eq!(row["merged_into"], record.merged_into.as_deref().unwrap_or_default());
+        let Some(value) = &record.value else { continue };
+        let value: serde_json::Value = serde_json::from_str(value).expect("JSON");
+        let written = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => String::new(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        for (column, path) in [
+            ("identifiers.email", "/identifiers/email"),
+            ("device", "/identifiers/device"),
+            ("attributes.email", "/attributes/email"),
+            ("attributes.at", "/attributes/at"),
+            ("note", "/attributes/note"),
+            ("notes", "/attributes/notes"),
+            ("count", "/attributes/count"),
+            ("segments", "/segments"),
+            ("at", "/at"),
+        ] {
+            let value = value.pointer(path).expect("it is said");
+            assert_eq!(row[column], written(value), "{column}");
+        }
+    }
+    let notes: Vec<&str> = found.iter().filter_map(|row| row["note"].as_str()).collect();
+    assert!(notes.contains(&note), "{notes:?}");
+    let text = std::fs::read_to_string(folder.path().join("out/profiles.csv")).expect("written");
+    assert!(text.starts_with(
+        "person,identifiers.email,device,attributes.email,note,notes,attributes.at,count,segments,at,deleted,merged_into\n"
+    ));
+    assert_eq!(text.matches("merged_into").count(), 1, "one header");
+    // An empty text is not a null.
+    assert!(text.contains(",\"\",") && text.contains(",,"), "{text}");
+
+    let segments = by_python(folder.path(), "out/segments.csv");
+    assert_eq!(segments[0]["segment"], "many");
+    assert_eq!(segments[0]["change"], "entered");
+    let identities = by_python(folder.path(), "out/identities.csv");
+    let device = identities.iter().find(|row| row["value"] == "d,1").expect("it is known");
+    assert_eq!((&device["type"], &device["deleted"]), (&"device".into(), &"false".into()));
+    let rejects = by_python(folder.path(), "out/rejects.csv");
+    assert_eq!(rejects[0]["raw"], "{\"id\":4,");
+
+    // What is CSV is not read back, and what is not is.
+    let json = well(shell(folder.path(), "selfsame get c@x.org --spec lite.yaml"));
+    assert!(json.contains("c@x.org"), "{json}");
+    let wrong = fails(shell(folder.path(), "selfsame tail profiles --spec lite.yaml"));
+    assert!(wrong.contains("output profiles can't be read back: it is CSV"), "{wrong}");
+}
+
+#[test]
+fn csv_leaves_by_standard_output_with_one_header() {
+    let definition =
+        DEFINITION.replace("profiles: {files: \"-\"}", "profiles: {files: \"-\", format: csv}");
+    let folder = folder(&definition);
+    let header = "person,email,device,spent,segments,at,deleted,merged_into\n";
+    let text = well(shell(folder.path(), "cat rows.ndjson | selfsame run lite.yaml --workers 2"));
+    assert!(text.starts_with(header) && text.lines().count() == 3, "{text}");
+    // Of nobody there is the header alone.
+    assert_eq!(well(shell(folder.path(), "selfsame run lite.yaml < /dev/null")), header);
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::source::brokers;
-use crate::spec::plan::{Kafka, Output, Plan, Publish, Target};
+use crate::spec::plan::{Format, Kafka, Output, Plan, Publish, Target};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -96,6 +96,10 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
     let changelog = |output: &Output| {
         let defined = Defined::new(plan, output);
         match &output.target {
+            Target::File { .. } if output.format != Format::Json => Changelog::Unread {
+                output: defined,
+                why: "it is CSV, and what is read is json, the default of `format`",
+            },
             Target::File { path } => Changelog::File { output: Some(defined), path: path.clone() },
             Target::Kafka { topic } => {
                 let (topic, kafka) = (topic.clone(), plan.kafka.clone());
@@ -115,8 +119,8 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
 pub(super) fn readable<'a>(
     changelogs: impl IntoIterator<Item = &'a Changelog>,
 ) -> Vec<&'a Changelog> {
-    let is_unread = |changelog: &&Changelog| matches!(changelog, Changelog::Unread { .. });
-    let (unread, read): (Vec<_>, Vec<_>) = changelogs.into_iter().partition(is_unread);
+    let (unread, read): (Vec<_>, Vec<_>) =
+        changelogs.into_iter().partition(|changelog| changelog.is_unread());
     if read.is_empty() { unread } else { read }
 }
 
@@ -161,6 +165,10 @@ impl<'a> Line<'a> {
 }
 
 impl Changelog {
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self, Changelog::Unread { .. })
+    }
+
     /// What a definition says of its output; without a definition nobody says.
     pub fn defined(&self) -> Option<&Defined> {
         match self {

@@ -177,7 +177,9 @@ fn each(
     publish: Publish,
     mut take: impl FnMut(Entry<'_>),
 ) -> Result<(), ChangelogError> {
-    let holds = |changelog: &&Changelog| changelog.publishing(publish).is_some();
+    // What identities do not say, profiles do; what these do not, nobody.
+    let is_wanted = |of: &Changelog| publish == Publish::Profiles || !of.is_unread();
+    let holds = |of: &&Changelog| of.publishing(publish).is_some() && is_wanted(of);
     for changelog in readable(changelogs.iter().filter(holds)) {
         let Some(output) = changelog.publishing(publish) else { continue };
         changelog.scan(|entry| {

@@ -1,10 +1,9 @@
-//! Changelogs in files and on standard output: NDJSON, one thread a file, each batch written as soon as it comes.
+//! Changelogs in files and on standard output: one thread a file, each batch written as soon as it comes.
 //!
 //! A run holds its files by a lock, which the system lets go of however the run ends. What an earlier run
 //! left in them stays until this one has something to say: with its first record, to whichever of them,
 //! all are emptied, so that no two runs ever speak at once.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::os::fd::AsFd;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::json::write_text;
+use super::encode::Encoder;
 use super::message::Record;
 use super::write::{Receipt, SinkError};
 use crate::place::FileId;
@@ -28,15 +27,20 @@ pub struct Held {
 
 struct Opened {
     target: Target,
+    /// What its format begins with.
+    head: String,
     file: File,
 }
 
 impl Held {
-    /// Opens and locks them all, and creates those that are not there.
-    pub fn open<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Result<Self, SinkError> {
+    /// Opens and locks them all, and creates those that are not there. Each comes with what its format begins
+    /// with.
+    pub fn open<'a>(
+        targets: impl IntoIterator<Item = (&'a Target, String)>,
+    ) -> Result<Self, SinkError> {
         let mut held = Held::default();
         let mut known: Vec<FileId> = Vec::new();
-        for target in targets {
+        for (target, head) in targets {
             let path = target.to_string();
             let named = |source| SinkError::File { path: path.clone(), source };
             let file = open(target).map_err(named)?;
@@ -58,7 +62,7 @@ impl Held {
                 }
             }
             known.push(id);
-            held.files.push(Opened { target: target.clone(), file });
+            held.files.push(Opened { target: target.clone(), head, file });
         }
         Ok(held)
     }
@@ -67,11 +71,13 @@ impl Held {
     /// which the shell appends.
     pub fn begin(&self) {
         self.begun.get_or_init(|| {
-            for Opened { target, file } in &self.files {
+            for Opened { target, head, file } in &self.files {
                 let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
                 if is_file && target.file().is_some() {
                     until_it_works(target, || file.set_len(0));
                 }
+                // Whether anybody reads it, the first record tells.
+                let _ = write_all(file, target, head.as_bytes());
             }
         });
     }
@@ -105,6 +111,7 @@ impl FileWriter {
     pub fn start(
         held: &Arc<Held>,
         output: &Output,
+        encoder: Box<dyn Encoder>,
         when_left: &Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Self, SinkError> {
         let target = output.target.clone();
@@ -116,7 +123,7 @@ impl FileWriter {
         std::thread::Builder::new()
             .name(format!("write {output}"))
             .spawn(move || {
-                if run(&held, file, &target, &output, &batches) == Reader::Left {
+                if run(&held, &file, &target, &*encoder, &batches) == Reader::Left {
                     when_left();
                     // What comes yet is taken, so that nothing waits for it.
                     batches.iter().for_each(drop);
@@ -150,24 +157,24 @@ enum Reader {
 
 fn run(
     held: &Held,
-    mut file: File,
+    file: &File,
     target: &Target,
-    output: &str,
+    encoder: &dyn Encoder,
     batches: &Receiver<(Vec<Record>, Receipt)>,
 ) -> Reader {
     let mut lines = String::new();
     for (records, receipt) in batches {
         held.begin();
         for record in &records {
-            write_line(output, record, &mut lines);
+            encoder.encode(record, &mut lines);
             if lines.len() >= CHUNK {
-                if write_all(&mut file, target, lines.as_bytes()) == Reader::Left {
+                if write_all(file, target, lines.as_bytes()) == Reader::Left {
                     return Reader::Left;
                 }
                 lines.clear();
             }
         }
-        if write_all(&mut file, target, lines.as_bytes()) == Reader::Left {
+        if write_all(file, target, lines.as_bytes()) == Reader::Left {
             return Reader::Left;
         }
         lines.clear();
@@ -176,22 +183,9 @@ fn run(
     Reader::Stays
 }
 
-/// `{"output","key","value","merged_into"?}`
-fn write_line(output: &str, record: &Record, line: &mut String) {
-    line.push_str("{\"output\":");
-    write_text(output, line);
-    line.push_str(",\"key\":");
-    write_text(&record.key, line);
-    write!(line, ",\"value\":{}", record.value.as_deref().unwrap_or("null")).expect("to a string");
-    if let Some(into) = &record.merged_into {
-        write!(line, ",\"merged_into\":\"{into}\"").expect("to a string");
-    }
-    line.push_str("}\n");
-}
-
 /// Writes everything, however long the disk refuses: the receipt is held meanwhile, and with it the
 /// inflow.
-fn write_all(file: &mut File, target: &Target, mut bytes: &[u8]) -> Reader {
+fn write_all(mut file: &File, target: &Target, mut bytes: &[u8]) -> Reader {
     while !bytes.is_empty() {
         let written = until_it_works(target, || match file.write(bytes) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe && target.file().is_none() => {

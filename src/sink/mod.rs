@@ -11,6 +11,8 @@
 //! everything that it sent has been acknowledged.
 
 mod conflicts;
+mod csv;
+mod encode;
 mod file;
 pub mod json;
 mod kafka;

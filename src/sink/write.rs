@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
+use super::encode::encoder;
 use super::file::{FileWriter, Held};
 use super::kafka::TopicWriter;
 use super::message::Record;
@@ -139,13 +140,13 @@ impl Writers {
     ) -> Result<Self, SinkError> {
         let topics = super::kafka::connect(plan, process, failure)?;
         let mut by_output = Vec::new();
-        let files = plan.outputs.iter().map(|output| &output.target);
-        let files = files.filter(|target| target.is_local() && process == 0);
+        let files = plan.outputs.iter().filter(|output| output.target.is_local() && process == 0);
+        let files = files.map(|output| (&output.target, encoder(plan, output).head()));
         let held = Arc::new(Held::open(files)?);
         for output in &plan.outputs {
             by_output.push(match &output.target {
                 Target::File { .. } | Target::StandardOutput => Writer::File(match process {
-                    0 => FileWriter::start(&held, output, when_left)?,
+                    0 => FileWriter::start(&held, output, encoder(plan, output), when_left)?,
                     _ => FileWriter::elsewhere(),
                 }),
                 Target::Kafka { topic } => {

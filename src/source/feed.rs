@@ -246,7 +246,8 @@ impl Opened {
     /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.
     pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
         let shared = Shared { stop: Arc::default(), wake };
-        let bytes = self.files.as_ref().filter(|_| self.topics.is_none() && self.standard.is_none());
+        let bytes =
+            self.files.as_ref().filter(|_| self.topics.is_none() && self.standard.is_none());
         let bytes = bytes.and_then(files::Files::bytes);
         let mut channels = vec![Vec::new(); self.workers];
         let files = self.files.map(|files| files.start(&shared));

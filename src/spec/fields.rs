@@ -408,8 +408,15 @@ pub static OUTPUT: &[Field] = &[
     field(
         "files",
         Shape::Text,
-        "A file to write, NDJSON, relative to the definition's folder. \"-\" (or /dev/stdout) is standard output.",
+        "A file to write, relative to the definition's folder. \"-\" (or /dev/stdout) is standard output.",
         "out/profiles.ndjson",
+    ),
+    field(
+        "format",
+        Shape::Choice(&["json", "csv"]),
+        "How a file is written: json (a record a line), or csv (with a header, flat: not for conflicts). \
+         Default: json.",
+        "csv",
     ),
     field(
         "publish",

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::attributes::Attributes;
 use super::fields;
 use super::plan::{
-    Aggregate, AggregateInput, Connector, Function, Output, Publish, Source, Target,
+    Aggregate, AggregateInput, Connector, Format, Function, Output, Publish, Source, Target,
 };
 use super::read::{Context, Object};
 
@@ -86,6 +86,7 @@ fn output(
         }
     };
     let target = target(context, object, folder);
+    let format = format(context, object, publish, target.as_ref());
     for only in ["where", "attributes"] {
         if publish != Publish::Profiles && object.get(only).is_some() {
             let message = format!("'{only}' is for profiles, not for {}", object.what);
@@ -116,7 +117,32 @@ fn output(
             chosen
         }
     };
-    Some(Output { name: name.to_owned(), publish, target: target?, condition, attributes: chosen })
+    let (name, target) = (name.to_owned(), target?);
+    Some(Output { name, publish, target, format, condition, attributes: chosen })
+}
+
+fn format(
+    context: &mut Context,
+    object: &Object<'_>,
+    publish: Publish,
+    target: Option<&Target>,
+) -> Format {
+    let format = object.choice(context, "format", &["json", "csv"]);
+    if format.as_deref() != Some("csv") {
+        return Format::Json;
+    }
+    let what = &object.what;
+    let wrong = if matches!(target, Some(Target::Kafka { .. })) {
+        format!("topics take json, and {what} goes to one: leave 'format' out")
+    } else if publish == Publish::Conflicts {
+        format!(
+            "conflicts have no columns in common, so that {what} can't be csv: leave 'format' out"
+        )
+    } else {
+        return Format::Csv;
+    };
+    context.complain(object.place_of("format"), wrong);
+    Format::Json
 }
 
 fn target(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Target> {

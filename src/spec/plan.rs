@@ -460,6 +460,8 @@ pub struct Output {
     pub name: String,
     pub publish: Publish,
     pub target: Target,
+    /// Of files: `Json`, a record a line, or `Csv`. Messages of topics are JSON.
+    pub format: Format,
     /// `profiles` only: who is in it, over `profile_schema` with every column.
     pub condition: Option<Expression>,
     /// `profiles` only: indexes into `Plan::attributes`, in the order to print them.
@@ -501,7 +503,7 @@ pub enum Target {
     Kafka {
         topic: String,
     },
-    /// Relative to the definition file's folder unless absolute (already joined here). NDJSON.
+    /// Relative to the definition file's folder unless absolute (already joined here).
     File {
         path: std::path::PathBuf,
     },
