@@ -196,7 +196,7 @@ impl Oracle {
                 let part = delivery.part;
                 serde_json::json!({"topic": origin, "partition": part, "offset": offset})
             }
-            Connector::Files { .. } => {
+            Connector::Files { .. } | Connector::StandardInput => {
                 serde_json::json!({"file": origin, "line": offset})
             }
         };

@@ -182,7 +182,7 @@ fn time(source: &Source, delivery: &Delivery, columns: &[ArrayRef]) -> Option<Mi
             _ => None,
         },
         (None, Connector::Kafka { .. }) => delivery.timestamp,
-        (None, Connector::Files { .. }) => {
+        (None, Connector::Files { .. } | Connector::StandardInput) => {
             Some((i64::from(delivery.part) << 32) + delivery.offset as i64)
         }
     }

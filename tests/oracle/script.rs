@@ -59,6 +59,7 @@ impl Delivery {
     pub fn origin(&self, plan: &Plan) -> String {
         match &plan.sources[self.source].connector {
             Connector::Kafka { topic, .. } => topic.clone(),
+            Connector::StandardInput => "-".to_owned(),
             Connector::Files { .. } => format!("part-{}.ndjson", self.part),
         }
     }
@@ -106,7 +107,7 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
             let batch = columnar::batch(&payloads.expect("a row is never null"));
             Payload::Rows { batch, first_row: first.offset, arrived: 0, bytes: 0 }
         }
-        Connector::Files { .. } => {
+        Connector::Files { .. } | Connector::StandardInput => {
             for row in rows {
                 add(row.payload.as_ref().expect("a line is never null"));
                 add(&"\n".to_owned());
