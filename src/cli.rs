@@ -27,8 +27,8 @@ A definition says where records come from, what ties them to a person, what is k
 person and which people belong to which segment. docs/reference.md has every word of it.";
 
 const AFTER_RUN_HELP: &str = "\
-The first Ctrl-C (SIGINT, or SIGTERM) ends the reading, and the run once all is sent; the second ends the
-process at once. A run that was to come to an end and was interrupted before it exits with 130 (143).";
+The first Ctrl-C (SIGINT, or SIGTERM) ends the reading, and the run once all is sent; the second ends \
+the process at once. A run that was to come to an end and was interrupted before it exits with 130 (143).";
 
 /// The same person, across every system, at every instant.
 ///

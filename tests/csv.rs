@@ -84,18 +84,23 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
     for (text, told) in [
         (
             "sku;title;price\na;x;1,50\n",
-            "its columns are separated by semicolons: cells are separated by commas, and one that \
-             has a comma stands in quotes",
+            "its columns are separated by semicolons: write the file with commas, and what has a comma in \
+             it in quotes",
         ),
         (
             "\"sku\";\"title\";\"price\"\na;x;1\n",
-            "its columns are separated by semicolons: cells are separated by commas, and one that \
-             has a comma stands in quotes",
+            "its columns are separated by semicolons: write the file with commas, and what has a comma in \
+             it in quotes",
         ),
         (
             "sku\ttitle\tprice, net\n",
-            "its columns are separated by tabs: cells are separated by commas, and one that has a \
-             comma stands in quotes",
+            "its columns are separated by tabs: write the file with commas, and what has a comma in \
+             it in quotes",
+        ),
+        (
+            "\u{feff}sep=;\r\nsku;title;price\r\na;x;1\r\n",
+            "its first line, sep=;, is one for spreadsheet programs: leave it out, and write the file \
+             with commas",
         ),
         ("sku,title,price,sku\n", "two columns are named sku"),
         (

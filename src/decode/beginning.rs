@@ -110,8 +110,9 @@ impl Beginning {
                 said.push(format!(
                     "source {}: {early} of the first {values} values of {name} are in January 1970: a \
                      number in a timestamp is milliseconds since the epoch, and these seem to be \
-                     seconds. Declare {name} as integer and derive the instant, as in derive: {{at: \
-                     to_timestamp_seconds({name})}}",
+                     seconds. Declare {name} as integer and derive the instant under another name, as in \
+                     derive: {{{name}_time: to_timestamp_seconds({name})}}; where 'time' names {name}, \
+                     let it name {name}_time",
                     source.name
                 ));
             }
@@ -130,7 +131,7 @@ impl Beginning {
         });
         let shown = match plan.publishes(Publish::Rejects) {
             true => "",
-            false => " (An output of rejects shows them: rejects: {files: out/rejects.ndjson})",
+            false => ". An output of rejects shows them: rejects: {files: out/rejects.ndjson}",
         };
         let why = why.unwrap_or_default();
         format!(
@@ -138,6 +139,14 @@ impl Beginning {
             source.name
         )
     }
+}
+
+/// The field of a source that is a timestamp and stands at a path, as reasons tell it.
+fn of_timestamp<'a>(source: &'a Source, path: &str) -> Option<&'a str> {
+    let path = path.strip_prefix("$.").unwrap_or(path);
+    let mut fields = source.fields.iter();
+    let field = fields.find(|field| field.path.join(".") == path)?;
+    (field.data_type == Type::Timestamp).then_some(field.name.as_str())
 }
 
 /// What is likely meant, and what would be right.
@@ -164,9 +173,21 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
         "too_many_columns" | "too_few_columns" => {
             "Cells are separated by commas, and one that has a comma stands in quotes".to_owned()
         }
-        "wrong_type" => format!("Declare {path} in `fields` as what it is"),
+        "wrong_type" => match of_timestamp(source, path) {
+            Some(name) => format!(
+                "Declare {name} in `fields` as what it is. What is no RFC 3339 is text, of which an instant \
+                 is derived under another name, as in derive: {{{name}_time: cast({name} as timestamp)}} or \
+                 to_timestamp({name}, '%d.%m.%Y')"
+            ),
+            None => format!("Declare {path} in `fields` as what it is"),
+        },
+        "out_of_range" if of_timestamp(source, path).is_some() => {
+            "A number in a timestamp is milliseconds; a day or a time that there is not can only be \
+             mended where the rows come from"
+                .to_owned()
+        }
         "out_of_range" => {
-            format!("Declare {path} with more room; in a timestamp a number is milliseconds")
+            format!("Declare {path} with more room")
         }
         "missing_id" | "missing_key" | "missing_time" => {
             format!("Say by `path` where {path} stands in a row, or name another column")

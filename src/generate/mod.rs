@@ -47,6 +47,7 @@ pub enum Target {
 
 /// The options of `selfsame generate`.
 #[derive(Args, Clone, Debug)]
+#[command(group(clap::ArgGroup::new("target").required(true).args(["out", "kafka"])))]
 pub struct GenerateArgs {
     /// How many people there are
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -74,7 +75,7 @@ pub struct GenerateArgs {
     )]
     mess: u64,
     /// Write files into this folder: web/, orders/, crm/ and products.csv
-    #[arg(long, value_name = "DIR", required_unless_present = "kafka", conflicts_with = "kafka")]
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write to the topics web.events, orders, crm.customers and products of these brokers
     #[arg(long, value_name = "BROKERS")]

@@ -101,3 +101,15 @@ pub(super) fn nearest<'a>(
         .filter(|(distance, _)| *distance <= wanted.chars().count() / 3 + 1)
         .map(|(_, name)| name.to_owned())
 }
+
+/// The file that is likely meant by a path to none: one beside it of nearly the same name.
+pub(super) fn near_file(path: &str) -> Option<String> {
+    let path = Path::new(path);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.collect();
+    let wanted = path.file_name()?.to_str()?;
+    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(near).display().to_string())
+}

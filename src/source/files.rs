@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use super::error::near_file;
 use super::feed::{Ending, Options, Outlet, Shared};
 use super::file::{Left, OpenFile, Patience, Piece};
 use super::paths::{Found, Pattern, Stamp, Walk, walk};
@@ -102,7 +103,10 @@ pub(super) fn open(
                 let but = alone
                     .others
                     .first()
-                    .map(|(path, what)| format!(" but '{}', which is {what}", path.display()));
+                    .map(|(path, what)| format!(" but '{}', which is {what}", path.display()))
+                    .or_else(|| {
+                        near_file(&pattern.text).map(|near| format!("; did you mean {near}?"))
+                    });
                 let (name, glob) = (of.name.clone(), pattern.text.clone());
                 wrong.push(SourceError::NoFile { name, glob, but: but.unwrap_or_default() });
             }

@@ -37,10 +37,17 @@ pub(super) fn names(
         return Err(unreadable(why));
     }
     let wanted: Vec<String> = source.fields.iter().map(|field| field.path.join(".")).collect();
+    if line.trim_start_matches('\u{feff}').to_ascii_lowercase().starts_with("sep=") {
+        return Err(unreadable(format!(
+            "its first line, {}, is one for spreadsheet programs: leave it out, and write the file with \
+             commas",
+            shown(line)
+        )));
+    }
     if let Some(said) = separated(&wanted, line) {
         return Err(unreadable(format!(
-            "its columns are separated by {said}: cells are separated by commas, and one that has a \
-             comma stands in quotes"
+            "its columns are separated by {said}: write the file with commas, and what has a comma in it \
+             in quotes"
         )));
     }
     match records::first(record, None) {

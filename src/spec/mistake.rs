@@ -91,7 +91,14 @@ impl SqlError {
                 Some(hint) => hint.to_owned(),
                 None => suggest(&field.name, &names),
             };
-            let message = format!("unknown column '{}': {hint}", field.name);
+            let quoted = match is_quoted(text, &field.name) {
+                true => format!(
+                    "; double quotes make it a name, and a text stands in single ones, as in '{}'",
+                    field.name.replace('\'', "''")
+                ),
+                false => String::new(),
+            };
+            let message = format!("unknown column '{}': {hint}{quoted}", field.name);
             let error = SqlError::at_name(message, text, &field.name);
             return SqlError { unknown: Some(field.name.clone()), ..error };
         }
@@ -273,6 +280,16 @@ pub fn position_of(text: &str, name: &str) -> Option<(u64, u64)> {
         found.map(|token| (token.span.start.line, token.span.start.column))
     };
     find(&|word| word == name).or_else(|| find(&|word| word.eq_ignore_ascii_case(name)))
+}
+
+/// Whether a name stands in double quotes wherever it stands in a text: it may be meant as a text itself.
+fn is_quoted(text: &str, name: &str) -> bool {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().unwrap_or_default();
+    let mut same = tokens.iter().filter_map(|token| match token {
+        Token::Word(word) if word.value == name => Some(word.quote_style == Some('"')),
+        _ => None,
+    });
+    same.next().is_some_and(|first| first && same.all(|is_quoted| is_quoted))
 }
 
 /// The word of SQL that stands alone before a place, where a name may have been meant.

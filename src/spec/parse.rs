@@ -37,6 +37,7 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
     let parsed = parser.parse_expr().map_err(|error| match error {
         ParserError::RecursionLimitExceeded => too_deep(),
         _ if is_deep => too_deep(),
+        _ if is_statement(text) => no_statement(),
         other => SqlError::syntax(&other.to_string(), text),
     });
     let parsed = parsed?;
@@ -49,9 +50,23 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         let at = (rest.span.start.line, rest.span.start.column);
         let message = format!("expected the end of the expression, found '{}'", rest.token);
         dismantle(parsed);
+        if is_statement(text) {
+            return Err(no_statement());
+        }
         return Err(SqlError { at: Some(at), ..SqlError::new(message) });
     }
     shallow(parsed)
+}
+
+fn no_statement() -> SqlError {
+    let message = "an expression stands here alone, without 'select' and 'from'";
+    SqlError { at: Some((1, 1)), ..SqlError::new(message) }
+}
+
+/// Whether a text begins as a whole statement of SQL does.
+fn is_statement(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    ["select", "with"].iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
 /// How deep parentheses, cases and what stands before a term go.

@@ -300,12 +300,16 @@ fn time(
     if matches!(found, DataType::Timestamp(..)) {
         return Some(index);
     }
+    let derived = match found.is_numeric() {
+        true => format!("to_timestamp_seconds({name})"),
+        false => format!("cast({name} as timestamp)"),
+    };
     let found = super::aggregate::describe(found);
     context.complain(
         place,
         format!(
-            "{what}: '{name}' is of type {found}, not timestamp: derive one, as in \
-             derive: {{at: cast({name} as timestamp)}}"
+            "{what}: '{name}' is of type {found}, not timestamp: derive one under another name, as in \
+             derive: {{{name}_time: {derived}}}, and name that by time: {name}_time"
         ),
     );
     None

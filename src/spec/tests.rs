@@ -149,7 +149,8 @@ fn windows_say_what_they_take() {
     }
     assert_eq!(
         complaint("{from: crm, select: count(*), between: [1 day, 2 days]}"),
-        "'between' of attribute 'x' needs the time of rows, and source 'crm' has no 'time'"
+        "'between' of attribute 'x' needs the time of rows, and source 'crm' has no 'time': name \
+         the column that holds it there, as in time: ordered_at"
     );
     assert_eq!(
         complaint("{sql: '1', since: \"date_trunc('day', now())\"}"),
@@ -354,7 +355,8 @@ fn funnels_say_what_they_take() {
         ),
         (
             "{from: crm, STEPS, within: 1 day}",
-            "'funnel' of attribute 'x' needs the time of rows, and source 'crm' has no 'time'",
+            "'funnel' of attribute 'x' needs the time of rows, and source 'crm' has no 'time': name \
+         the column that holds it there, as in time: ordered_at",
         ),
         (
             "{from: web, STEPS, within: 1 day}\n  x_times: {from: web, select: count(*)}",

@@ -58,7 +58,8 @@ pub fn needs_time(
     for source in from.iter().map(|source| &sources[*source]) {
         if !source.is_dated() && !context.is_broken(&time_of(&source.name)) {
             let message = format!(
-                "'{field}' of {} needs the time of rows, and source '{}' has no 'time'",
+                "'{field}' of {} needs the time of rows, and source '{}' has no 'time': name the column \
+                 that holds it there, as in time: ordered_at",
                 object.what, source.name
             );
             context.complain(object.place_of(field), message);
