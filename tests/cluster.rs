@@ -289,6 +289,12 @@ fn processes_that_do_not_belong_together_say_why() {
         "{second}"
     );
 
+    let fixed = process(folder, 1, &["--clock", "fixed:2025-07-05T00:00:00Z"]);
+    for complaint in both(process(folder, 0, &[]), fixed) {
+        assert!(complaint.contains("was started with --clock "), "{complaint}");
+        assert!(complaint.contains("this one with --clock "), "{complaint}");
+    }
+
     let definition = folder.join("retail.yaml");
     let text = std::fs::read_to_string(&definition).expect("it was written");
     let first = process(folder, 0, &[]);

@@ -122,3 +122,44 @@ fn one_row_or_person_never_ends_a_run() {
     assert_eq!(wide["ratio"], Value::Null);
     assert!(summary.contains("values are null because their expression failed"), "{summary}");
 }
+
+#[test]
+fn rows_that_make_much_together_all_count() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let definition = r#"
+name: much
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    fields: {id: text, n: integer}
+    derive: {much: "repeat('x', n * 1000)", length: octet_length(much), share: 1000 / n}
+identity:
+  person: {from: {web: id}, at_most: 1}
+attributes:
+  rows: {from: web, select: count(*)}
+  length: {from: web, select: sum(length)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  rejects: {files: out/rejects.ndjson}
+"#;
+    let lines: Vec<String> =
+        (0..400).map(|row| json!({"id": "somebody", "n": row * 2 % 800}).to_string()).collect();
+    std::fs::write(folder.path().join("much.yaml"), definition).expect("room on the disk");
+    std::fs::write(folder.path().join("web.ndjson"), lines.join("\n")).expect("room on the disk");
+    selfsame(folder.path(), &["run", "much.yaml", "--until-end"]).well();
+
+    let records = records_in(&folder.path().join("out"));
+    let value = |output: &str| -> Value {
+        let of = records.iter().filter(|record| record.output == output);
+        let last = of.last().and_then(|record| record.value.as_deref()).expect("a record");
+        serde_json::from_str(last).expect("JSON")
+    };
+    let rejects = records.iter().filter(|record| record.output == "rejects").count();
+    assert_eq!((rejects, &value("rejects")["position"]["line"]), (1, &json!(1)));
+    assert_eq!(value("rejects")["reasons"].as_array().map(Vec::len), Some(1));
+    // The first divides by zero; the others are 2 to 798, by twos.
+    let attributes = &value("profiles")["attributes"];
+    assert_eq!(attributes["rows"], json!(399));
+    assert_eq!(attributes["length"], json!(2_000 * (399 * 400 / 2)));
+}

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null
 use arrow::compute::{cast, concat};
 use arrow::datatypes::DataType;
 
+use crate::spec::limits::all_bytes;
 use crate::spec::sql::Expression;
 
 /// Rows that made an expression fail, with its message.
@@ -11,10 +12,19 @@ pub type Failures = Vec<(usize, String)>;
 
 /// One value a row, null where the expression fails.
 pub fn evaluate(expression: &Expression, batch: &RecordBatch) -> (ArrayRef, Failures) {
+    evaluate_within(expression, batch, &mut u64::MAX.clone()).expect("there is room for all")
+}
+
+/// The same, if it takes no more bytes than `room`, which it is taken off. It stops soon where it does.
+pub fn evaluate_within(
+    expression: &Expression,
+    batch: &RecordBatch,
+    room: &mut u64,
+) -> Option<(ArrayRef, Failures)> {
     let mut failures = Failures::new();
-    let column =
-        split(&|batch| expression.evaluate(batch), &expression.data_type, batch, 0, &mut failures);
-    (column, failures)
+    let evaluate = |batch: &RecordBatch| expression.evaluate(batch);
+    let column = split(&evaluate, &expression.data_type, batch, 0, &mut failures, room)?;
+    Some((column, failures))
 }
 
 /// Which rows the expression holds for; null counts as false, and so does a failure.
@@ -23,7 +33,9 @@ pub fn matches(expression: &Expression, batch: &RecordBatch) -> (BooleanArray, F
     let matches = |batch: &RecordBatch| {
         expression.matches(batch).map(|matches| std::sync::Arc::new(matches) as ArrayRef)
     };
-    let column = split(&matches, &DataType::Boolean, batch, 0, &mut failures);
+    let room = &mut u64::MAX.clone();
+    let column = split(&matches, &DataType::Boolean, batch, 0, &mut failures, room);
+    let column = column.expect("there is room for all");
     (column.as_boolean().clone(), failures)
 }
 
@@ -46,21 +58,55 @@ fn split(
     batch: &RecordBatch,
     first: usize,
     failures: &mut Failures,
-) -> ArrayRef {
+    room: &mut u64,
+) -> Option<ArrayRef> {
     let rows = batch.num_rows();
-    match evaluate(batch) {
-        Ok(column) if column.data_type() == data_type => column,
-        Ok(column) => cast(&column, data_type).expect("the plan knows what its expressions give"),
+    Some(match evaluate(batch) {
+        Ok(column) => {
+            *room = room.checked_sub(all_bytes(&column))?;
+            match column.data_type() == data_type {
+                true => column,
+                false => {
+                    cast(&column, data_type).expect("the plan knows what its expressions give")
+                }
+            }
+        }
         Err(message) if rows <= 1 => {
             failures.extend((0..rows).map(|_| (first, message.clone())));
             new_null_array(data_type, rows)
         }
         Err(_) => {
             let half = rows / 2;
-            let left = split(evaluate, data_type, &batch.slice(0, half), first, failures);
-            let right =
-                split(evaluate, data_type, &batch.slice(half, rows - half), first + half, failures);
+            let (one, other) = (batch.slice(0, half), batch.slice(half, rows - half));
+            let left = split(evaluate, data_type, &one, first, failures, room)?;
+            let right = split(evaluate, data_type, &other, first + half, failures, room)?;
             concat(&[left.as_ref(), right.as_ref()]).expect("both halves have one type")
         }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+    use crate::spec::sql::Dialect;
+
+    #[test]
+    fn it_stops_where_the_values_take_more_than_there_is_room_for() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        let lengths: ArrayRef = Arc::new(Int64Array::from(vec![1_000_000; 200]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![lengths]).expect("one column");
+        let dialect = Dialect::new(&Arc::from("UTC"));
+        let planned = dialect.plan("repeat('x', n)", &schema).expect("SQL");
+        let repeated = dialect.compile(planned, &schema, None, "").expect("SQL");
+        assert!(evaluate_within(&repeated, &batch, &mut 150_000_000).is_none());
+        let mut room = 250_000_000;
+        let (made, failures) = evaluate_within(&repeated, &batch, &mut room).expect("room");
+        assert_eq!((made.len(), made.null_count(), failures.len()), (200, 0, 0));
+        assert!((49_000_000..=50_000_000).contains(&room), "{room}");
     }
 }

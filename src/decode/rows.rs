@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::Decoded;
 use super::decisions;
-use super::evaluate::{Failures, evaluate, evaluate_where, matches};
+use super::evaluate::{Failures, evaluate_where, evaluate_within, matches};
 use super::identifiers;
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
@@ -22,6 +22,7 @@ use super::raw::{RawRow, Reading};
 use crate::columns;
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::{Chunk, Payload};
+use crate::spec::limits::TOGETHER;
 use crate::spec::plan::{Decisions, Kind, Plan, Source};
 use crate::spec::sql::Expression;
 use crate::time::Micros;
@@ -63,7 +64,15 @@ pub(super) fn accept(
         return;
     }
     let source = context.source;
-    let derived = derive(context, raw, fields);
+    let Some(derived) = derive(context, raw, &fields) else {
+        let (one, other) = raw.split_at_mut(raw.len() / 2);
+        let part = |first: usize, rows: usize| {
+            fields.iter().map(|field| field.slice(first, rows)).collect::<Vec<_>>()
+        };
+        accept(context, one, part(0, one.len()), decoded);
+        accept(context, other, part(one.len(), other.len()), decoded);
+        return;
+    };
     let times = times(context, raw, &derived);
     let batch = with_time(source, derived, &times);
     let fates = fates(context, raw, &batch);
@@ -122,19 +131,26 @@ pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) 
         .expect("columns have the types that the plan says")
 }
 
-/// The fields and, behind them, the derived columns.
-fn derive(context: &Context<'_>, raw: &mut [RawRow], fields: Vec<ArrayRef>) -> RecordBatch {
+/// The fields and, behind them, the derived columns; nothing, and no row is set aside, where these would be
+/// too much of several rows together.
+fn derive(context: &Context<'_>, raw: &mut [RawRow], fields: &[ArrayRef]) -> Option<RecordBatch> {
     let source = context.source;
-    let mut batch = batch_of(&context.prefixes[0], fields, raw.len());
-    for ((name, expression), schema) in source.derived.iter().zip(&context.prefixes[1..]) {
-        let (column, failures) = evaluate(expression, &batch);
-        let place = format!("sources.{}.derive.{name}", source.name);
-        set_aside(raw, failures, Some(batch.num_columns()), &place, expression, |_| true);
+    let mut room = if raw.len() > 1 { TOGETHER } else { u64::MAX };
+    let mut batch = batch_of(&context.prefixes[0], fields.to_vec(), raw.len());
+    let mut failed = Vec::new();
+    for ((_, expression), schema) in source.derived.iter().zip(&context.prefixes[1..]) {
+        let (column, failures) = evaluate_within(expression, &batch, &mut room)?;
+        failed.push(failures);
         let mut columns = batch.columns().to_vec();
         columns.push(column);
         batch = batch_of(schema, columns, raw.len());
     }
-    batch
+    for (column, ((name, expression), failures)) in source.derived.iter().zip(failed).enumerate() {
+        let place = format!("sources.{}.derive.{name}", source.name);
+        let column = fields.len() + column;
+        set_aside(raw, failures, Some(column), &place, expression, |_| true);
+    }
+    Some(batch)
 }
 
 /// Each row's time, where it has one.

@@ -47,7 +47,10 @@ enum Travels {
 
 fn travels(function: Function) -> Travels {
     match function {
-        Function::CountDistinct | Function::Distinct | Function::Funnel { .. } => Travels::Presence,
+        Function::CountDistinct
+        | Function::SumDistinct
+        | Function::Distinct
+        | Function::Funnel { .. } => Travels::Presence,
         Function::Mode | Function::Median | Function::Top(_) | Function::Timeline => Travels::Rows,
         _ => Travels::Nothing,
     }

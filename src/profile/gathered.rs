@@ -6,6 +6,7 @@
 use arrow::datatypes::i256;
 
 use super::aggregate::Account;
+use super::distinct_sum::DistinctSum;
 use super::funnel::Funnel;
 use super::halves::Halves;
 use super::room::{NoRoom, decimal, more_digits, rounded_quotient};
@@ -21,6 +22,7 @@ pub enum Gathered {
     /// Each value once for every identifier that brings it.
     Distinct(FewMap<Datum, i64>),
     // Boxed, as most are none of these, and one is held for everyone.
+    DistinctSum(Box<DistinctSum>),
     Tally(Box<Tally>),
     Halves(Box<Halves>),
     Funnel(Box<Funnel>),
@@ -33,6 +35,7 @@ impl Gathered {
     pub fn new(aggregate: &Aggregate) -> Self {
         match aggregate.function {
             Function::CountDistinct | Function::Distinct => Gathered::Distinct(FewMap::default()),
+            Function::SumDistinct => Gathered::DistinctSum(Box::new(DistinctSum::new(aggregate))),
             Function::Mode | Function::Top(_) => Gathered::Tally(Box::default()),
             Function::Median => Gathered::Halves(Box::default()),
             Function::Funnel { within, steps } => {
@@ -48,6 +51,7 @@ impl Gathered {
             Gathered::Distinct(values) => {
                 values.count(value.clone(), diff);
             }
+            Gathered::DistinctSum(sum) => sum.add(value, diff),
             Gathered::Tally(tally) => tally.add(value, diff),
             Gathered::Halves(halves) => halves.add(value, diff),
             Gathered::Funnel(funnel) => match value {
@@ -63,6 +67,7 @@ impl Gathered {
     pub fn is_empty(&self) -> bool {
         match self {
             Gathered::Distinct(values) => values.is_empty(),
+            Gathered::DistinctSum(sum) => sum.is_empty(),
             Gathered::Tally(tally) => tally.is_empty(),
             Gathered::Halves(halves) => halves.is_empty(),
             Gathered::Funnel(funnel) => funnel.is_empty(),
@@ -80,6 +85,7 @@ impl Gathered {
                 let first = values.keys().take(MOST_VALUES as usize).cloned();
                 Some(Datum::List(first.collect()))
             }
+            (Gathered::DistinctSum(sum), _) => sum.value(aggregate)?,
             (Gathered::Tally(tally), Function::Top(number)) => {
                 let top = tally.top(number as usize).into_iter().map(|(value, count)| {
                     Datum::Struct([Some(value), Some(Datum::Integer(count))].into())

@@ -12,6 +12,7 @@
 mod accounts;
 mod aggregate;
 mod contribution;
+mod distinct_sum;
 mod exact;
 mod funnel;
 mod gathered;

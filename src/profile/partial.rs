@@ -66,7 +66,7 @@ impl Partial {
     pub fn nothing(aggregate: &Aggregate) -> Self {
         match aggregate.function {
             Function::Count => Partial::Count(0),
-            Function::Sum | Function::Avg => match aggregate.argument {
+            Function::Sum | Function::SumDistinct | Function::Avg => match aggregate.argument {
                 Some(DataType::Float64) => Partial::Numbers(Box::default()),
                 _ => Partial::Integers { count: 0, sum: 0 },
             },

@@ -13,10 +13,10 @@ pub struct NoRoom;
 pub fn of_integers(aggregate: &Aggregate, count: i64, sum: i256) -> Result<Datum, NoRoom> {
     let whole = || sum.to_i128().ok_or(NoRoom);
     match (aggregate.function, &aggregate.output) {
-        (Function::Sum, DataType::Int64) => {
+        (Function::Sum | Function::SumDistinct, DataType::Int64) => {
             i64::try_from(whole()?).map(Datum::Integer).map_err(|_| NoRoom)
         }
-        (Function::Sum, _) => decimal(sum, aggregate),
+        (Function::Sum | Function::SumDistinct, _) => decimal(sum, aggregate),
         (_, DataType::Float64) => Ok(Datum::Number(whole()? as f64 / count as f64)),
         // The average has more digits than its argument, the last rounded half away from zero.
         _ => {

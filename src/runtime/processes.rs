@@ -17,10 +17,12 @@ use timely::communication::allocator::zero_copy::stream::Stream;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 
+use super::Clock;
 use super::run::{Options, Stop};
 use crate::sink::Failure;
 use crate::spec::plan::Plan;
 use crate::spec::stated::{Stated, differences};
+use crate::time::rfc3339;
 
 /// How often another process is looked for, and how often that is logged.
 const RETRY: Duration = Duration::from_millis(100);
@@ -156,6 +158,8 @@ struct Greeting {
     process: usize,
     processes: usize,
     workers: usize,
+    /// What was said on the command line of when the run begins and ends and of what `now()` follows.
+    said: Vec<String>,
     definition: Vec<Stated>,
 }
 
@@ -166,6 +170,7 @@ impl Greeting {
             process: options.process,
             processes: options.hosts.len(),
             workers: options.workers,
+            said: said(options),
             definition: plan.stated.clone(),
         }
     }
@@ -215,6 +220,12 @@ impl Greeting {
                 "{who} has --workers {found}, this one --workers {own}: give all the same number"
             ));
         }
+        if other.said != self.said {
+            let (found, own) = (other.said.join(" "), self.said.join(" "));
+            return Err(format!(
+                "{who} was started with {found}, this one with {own}: give all the same"
+            ));
+        }
         let differences = differences(&other.definition, &self.definition);
         if !differences.is_empty() {
             return Err(format!(
@@ -223,6 +234,18 @@ impl Greeting {
         }
         Ok(())
     }
+}
+
+/// What all processes have to be told alike beside the number of workers.
+fn said(options: &Options) -> Vec<String> {
+    let clock = match options.clock {
+        Clock::Wall => "--clock wall".to_owned(),
+        Clock::Event => "--clock event".to_owned(),
+        Clock::Fixed(instant) => format!("--clock fixed:{}", rfc3339(instant)),
+    };
+    let flags = [(options.until_end, "--until-end"), (options.follow, "--follow")];
+    let given = flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
+    [clock].into_iter().chain(given).collect()
 }
 
 /// A connection to another process that knows whether it ended as it should.

@@ -25,7 +25,7 @@ use super::sql::SqlError;
 pub const MOST_VALUES: u16 = 1_000;
 
 /// By name; of those that take a number, it is filled in where it is read.
-const KNOWN: [(&str, Function); 19] = [
+const KNOWN: [(&str, Function); 20] = [
     ("count", Function::Count),
     ("sum", Function::Sum),
     ("avg", Function::Avg),
@@ -34,6 +34,8 @@ const KNOWN: [(&str, Function); 19] = [
     ("mode", Function::Mode),
     ("min", Function::Min),
     ("max", Function::Max),
+    // Of all values that it may be the one that is the same on every machine.
+    ("any_value", Function::Min),
     ("first", Function::First),
     ("last", Function::Last),
     ("recent", Function::Recent(0)),
@@ -118,6 +120,7 @@ fn with_more_digits(argument: &DataType, more: i8) -> DataType {
 }
 
 fn name_of(function: Function) -> &'static str {
+    let function = if function == Function::SumDistinct { Function::Sum } else { function };
     let same =
         |known: &Function| std::mem::discriminant(known) == std::mem::discriminant(&function);
     KNOWN.iter().find(|(_, known)| same(known)).map_or("count", |(name, _)| name)
@@ -233,13 +236,13 @@ fn call(function: &AggregateFunction) -> Result<Call, SqlError> {
 fn distinct(function: Function, name: &str, distinct: bool) -> Result<Function, SqlError> {
     match (function, distinct) {
         (Function::Count, true) => Ok(Function::CountDistinct),
+        (Function::Sum, true) => Ok(Function::SumDistinct),
         (Function::Distinct, false) => Err(SqlError::new(
             "array_agg takes distinct values, as in array_agg(distinct category): for the newest \
              ones, each as often as it came, there is recent(category, 10)",
         )),
         (
-            Function::Sum
-            | Function::Avg
+            Function::Avg
             | Function::Stddev
             | Function::Variance
             | Function::Median
@@ -248,7 +251,7 @@ fn distinct(function: Function, name: &str, distinct: bool) -> Result<Function, 
             | Function::Top(_),
             true,
         ) => Err(SqlError::new(format!(
-            "{name}(distinct …) is not available: only count(distinct …) and \
+            "{name}(distinct …) is not available: only count(distinct …), sum(distinct …) and \
              array_agg(distinct …) are"
         ))),
         (function, _) => Ok(function),

@@ -327,7 +327,7 @@ pub static ATTRIBUTE: &[Field] = &[
         "select",
         Shape::Sql,
         "An aggregate over the person's rows, or SQL over aggregates: count, sum, avg, min, max, \
-         median, stddev, var, bool_and, bool_or, first, last, mode, count(distinct x), \
+         median, stddev, var, bool_and, bool_or, first, last, mode, any_value, count(distinct x), sum(distinct x), \
          array_agg(distinct x) (sorted, the first 1,000), recent(x, n) (the last n values, newest \
          first), top(x, n) (the n most frequent, as a list of {value, count}); n from 1 to 1,000. \
          `time` is the row's time.",

@@ -1,5 +1,6 @@
 //! What meets an instant is one: a day the midnight with which it begins, by the clocks of the time zone,
-//! and a text what it says, to the microsecond. And a decimal that meets a double is one.
+//! and a text what it says, to the microsecond. And a decimal that meets a double is one,
+//! and numbers that are compared have room.
 //!
 //! DataFusion brings days to timestamps without a zone, where the day begins by UTC: what is said of
 //! `now()` would be true at other instants than those for which a condition on it was solved. Beside a
@@ -13,6 +14,7 @@ use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_expr::expr::{Between, Case, Cast, InList, ScalarFunction};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
+use super::arithmetic::DIGITS;
 use super::instant::is_comparison;
 use super::sql::SqlError;
 
@@ -40,16 +42,16 @@ impl Meeting<'_> {
     fn within(&self, expression: &mut Expr) {
         match expression {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
-                self.alike(vec![left, right]);
+                self.compared(vec![left, right]);
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right }) => {
                 self.instants(vec![left, right], false);
             }
             Expr::Between(Between { expr, low, high, .. }) => {
-                self.alike(vec![expr, low, high]);
+                self.compared(vec![expr, low, high]);
             }
             Expr::InList(InList { expr, list, .. }) => {
-                self.alike(std::iter::once(&mut **expr).chain(list).collect());
+                self.compared(std::iter::once(&mut **expr).chain(list).collect());
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) if ALIKE.contains(&func.name()) => {
                 self.alike(args.iter_mut().collect());
@@ -69,14 +71,47 @@ impl Meeting<'_> {
                 self.alike(chosen);
                 if let Some(base) = base {
                     compared.push(base);
-                    self.alike(compared);
+                    self.compared(compared);
                 }
             }
             _ => {}
         }
     }
 
-    /// Brings together what is compared, or of which one is chosen.
+    /// Brings together what is compared.
+    fn compared(&self, among: Vec<&mut Expr>) {
+        let among = self.wide(self.doubles(among));
+        self.instants(among, true);
+    }
+
+    /// Gives decimals and whole numbers as many digits as all of these have before and behind the point,
+    /// where these are more than a decimal has: to compare numbers there is always room.
+    fn wide<'a>(&self, among: Vec<&'a mut Expr>) -> Vec<&'a mut Expr> {
+        let digits = |expression: &Expr| match expression.get_type(self.schema) {
+            Ok(DataType::Decimal128(digits, behind)) => Some((digits as i8 - behind, behind)),
+            Ok(of) if of.is_integer() => Some((20, 0)),
+            _ => None,
+        };
+        let known = || among.iter().filter_map(|expression| digits(expression));
+        let before = known().map(|(before, _)| before).max().unwrap_or(0);
+        let behind = known().map(|(_, behind)| behind).max().unwrap_or(0);
+        if before + behind <= DIGITS as i8 {
+            return among;
+        }
+        let wide = DataType::Decimal256((before + behind) as u8, behind);
+        among
+            .into_iter()
+            .map(|expression| {
+                if digits(expression).is_some() {
+                    let narrow = Box::new(std::mem::take(expression));
+                    *expression = Expr::Cast(Cast::new(narrow, wide.clone()));
+                }
+                expression
+            })
+            .collect()
+    }
+
+    /// Brings together that of which one is chosen.
     fn alike(&self, among: Vec<&mut Expr>) {
         let among = self.doubles(among);
         self.instants(among, true);
@@ -128,8 +163,8 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        Array, AsArray, BooleanArray, Date32Array, Float64Array, ListArray, RecordBatch,
-        TimestampMicrosecondArray,
+        Array, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+        ListArray, RecordBatch, TimestampMicrosecondArray,
     };
     use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 
@@ -211,6 +246,40 @@ mod tests {
             let values = compiled.evaluate(&rows).expect(condition);
             let values: Vec<bool> = values.as_boolean().iter().map(|it| it == Some(true)).collect();
             assert_eq!(values, right, "{condition}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_width_are_compared() {
+        let dialect = Dialect::new(&Arc::from("UTC"));
+        let columns: Vec<Arc<dyn Array>> = [(38, 0), (38, 38)]
+            .map(|(digits, behind)| {
+                let most = Decimal128Array::from(vec![10i128.pow(38) - 1]);
+                let most = most.with_precision_and_scale(digits, behind);
+                Arc::new(most.expect("they have room")) as Arc<dyn Array>
+            })
+            .into_iter()
+            .chain([Arc::new(Int64Array::from(vec![i64::MAX])) as Arc<dyn Array>])
+            .collect();
+        let fields = ["whole", "part", "i"].iter().zip(&columns);
+        let fields = fields.map(|(name, of)| Field::new(*name, of.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let rows = RecordBatch::try_new(Arc::clone(&schema), columns).expect("three columns");
+        for condition in [
+            "whole > part",
+            "part < i",
+            "whole <> 1.5",
+            "whole not in (1.5, part)",
+            "i in (9223372036854775807, 0.0000000000000000000001)",
+            "part between 0.5 and whole",
+            "whole is distinct from part",
+            "i > 0.00000000000000000000001",
+            "case whole when 0.5 then false else true end",
+        ] {
+            let planned = dialect.plan(condition, &schema).expect(condition);
+            let compiled = dialect.compile(planned, &schema, None, condition).expect(condition);
+            let values = compiled.evaluate(&rows).expect(condition);
+            assert!(values.as_boolean().value(0), "{condition}");
         }
     }
 

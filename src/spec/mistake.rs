@@ -177,6 +177,8 @@ fn spoken(message: &str) -> String {
         "division by zero".to_owned()
     } else if let Some(overflow) = between("Overflow happened on: ", "") {
         format!("{overflow} has no room in a whole number")
+    } else if let Some(overflow) = between("Int64Array overflow on ", "") {
+        format!("{overflow} has no room in a whole number")
     } else if let Some((terms, _)) = between("Cannot get result type for decimal operation ", "")
         .and_then(|it| it.split_once(": "))
     {

@@ -370,6 +370,8 @@ pub enum Function {
     CountDistinct,
     /// Int64 of integers (null on overflow), Float64 of numbers, Decimal128(38, s) of decimals.
     Sum,
+    /// Of each different value once; of the type of `Sum`.
+    SumDistinct,
     /// Float64 of integers and numbers, Decimal128(38, s + 4) of decimals.
     Avg,
     Min,

@@ -76,7 +76,7 @@ fn aggregates_say_what_they_take() {
         (
             "mode(distinct event)",
             "mode(distinct …) is not available: only \
-             count(distinct …) and array_agg(distinct …) are",
+             count(distinct …), sum(distinct …) and array_agg(distinct …) are",
         ),
     ] {
         let expected = format!("in 'select' of attribute 'x': {message}");

@@ -29,6 +29,14 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
             DataType::Int64 => i64::try_from(whole(rows)).ok().map(Datum::Integer),
             _ => decimal(aggregate, whole(rows)),
         },
+        Function::SumDistinct => {
+            let distinct: BTreeSet<Datum> = values().cloned().collect();
+            let rows: Vec<_> = distinct.into_iter().map(|value| (0, value)).collect();
+            let (argument, output) = (aggregate.argument.clone(), aggregate.output.clone());
+            let of_each_once =
+                Aggregate { function: Function::Sum, argument, output, ..*aggregate };
+            self::aggregate(&of_each_once, &rows)
+        }
         Function::Avg => match (&aggregate.argument, &aggregate.output) {
             (Some(DataType::Float64), _) => {
                 let numbers = numbers(rows);

@@ -11,13 +11,15 @@ use serde_json::Value;
 use crate::oracle::Oracle;
 use crate::oracle::histories::{Settings, histories};
 
-const HISTORIES: usize = 400;
+const HISTORIES: usize = 600;
 
 /// What no definition may say yet, and what calls may make, which is tried with rows that make much.
 const OUTSIDE: [&str; 4] = ["http", "limits", "bytes", "steps"];
 
 /// What a definition may say in SQL, and how sources hand over their rows.
-const SAID: [&str; 46] = [
+const SAID: [&str; 48] = [
+    "any_value(",
+    "sum(distinct ",
     "${",
     "select: \"count(*)\"",
     "count(",

@@ -52,6 +52,9 @@ proptest! {
                often:    {from: [web, crm], select: 'top(letter, 3)'}
                lately:   {from: web, select: 'recent(letter, 4)'}
                standing: {from: [web, crm], select: 'recent(value, 3)'}
+               each:     {from: [web, crm], select: sum(distinct value)}
+               exactly:  {from: crm, select: sum(distinct number)}
+               any:      {from: web, select: any_value(letter)}
                seen:     {from: crm, select: array_agg(distinct letter)}",
         );
         for steps in ticks {

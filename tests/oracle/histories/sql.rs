@@ -141,6 +141,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
         say("count(distinct {x})", Integer);
         say("min({x})", *of);
         say("max({x})", *of);
+        say("any_value({x})", *of);
         say("first({x})", *of);
         say("last({x})", *of);
         say("mode({x})", *of);
@@ -160,14 +161,17 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
         match of {
             Integer => {
                 say("sum({x})", Integer);
+                say("sum(distinct {x})", Integer);
                 say("avg({x})", Number);
                 say("median({x})", Number);
                 say("stddev({x})", Number);
+                say("var({x})", Number);
                 say("max({x}) - min({x})", Integer);
                 say("sum({x}) / count(*)", Integer);
             }
             Number => {
                 say("sum({x})", Number);
+                say("sum(distinct {x})", Number);
                 say("avg({x})", Number);
                 say("median({x})", Number);
                 say("var({x})", Number);
@@ -175,9 +179,11 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
             }
             Decimal => {
                 say("sum({x})", Decimal);
+                say("sum(distinct {x})", Decimal);
                 say("avg({x})", Decimal);
                 say("median({x})", Decimal);
                 say("stddev({x})", Number);
+                say("var({x})", Number);
                 say("coalesce(sum({x}), 0)", Decimal);
             }
             Boolean => {
