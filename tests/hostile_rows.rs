@@ -151,8 +151,8 @@ outputs:
 
     let records = records_in(&folder.path().join("out"));
     let value = |output: &str| -> Value {
-        let of = records.iter().filter(|record| record.output == output);
-        let last = of.last().and_then(|record| record.value.as_deref()).expect("a record");
+        let last = records.iter().rfind(|record| record.output == output);
+        let last = last.and_then(|record| record.value.as_deref()).expect("a record");
         serde_json::from_str(last).expect("JSON")
     };
     let rejects = records.iter().filter(|record| record.output == "rejects").count();
