@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use selfsame::decode::Decoder;
 use selfsame::source::{Chunk, Payload};
-use selfsame::spec::plan::Plan;
+use selfsame::plan::Plan;
 
 /// Decodes the payload of a definition's first source.
 pub fn account(definition: impl FnOnce(&Path) -> Plan, payload: Payload) {

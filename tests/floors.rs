@@ -7,15 +7,23 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 14] = [
-    "time", "place", "metrics", "row", "columns", "console", "queue", "wait", "few", "held",
-    "table", "seats", "batch", "flow",
-];
+const GROUND: [&str; 10] =
+    ["time", "place", "metrics", "row", "columns", "console", "wait", "plan", "state", "flow"];
 
 /// In the order in which a record walks, then what runs and feeds it all.
-const STAGES: [&str; 11] = [
-    "spec", "source", "decode", "identity", "profile", "segment", "sink", "serve", "runtime",
-    "why", "generate",
+const STAGES: [&str; 12] = [
+    "definition",
+    "source",
+    "decode",
+    "standing",
+    "identity",
+    "profile",
+    "segment",
+    "sink",
+    "changelog",
+    "runtime",
+    "explain",
+    "generate",
 ];
 
 /// What stands on top of everything.
@@ -25,10 +33,7 @@ const ROOF: [&str; 3] = ["lib", "main", "cli"];
 const LONGEST: usize = 400;
 
 /// Files that may be longer, and why.
-const LONGER: [(&str, &str); 2] = [
-    ("spec/fields.rs", "one table, a row a field"),
-    ("spec/plan.rs", "one tree of types, with hardly a function"),
-];
+const LONGER: [(&str, &str); 1] = [("definition/file/fields.rs", "one table, a row a field")];
 
 struct SourceFile {
     /// From `src/` on, such as `decode/json.rs`.
@@ -220,8 +225,8 @@ fn imports_are_read_as_the_compiler_reads_them() {
     let found = |file: &SourceFile| imports(file).into_iter().collect::<Vec<_>>();
     let nested = "use crate::{row::{Row, Datum}, sink::Writers};\nuse crate::time::Micros;";
     assert_eq!(found(&file("decode/json.rs", nested)), ["row", "sink", "time"]);
-    let inline = "fn f(g: crate::serve::Found) -> Vec<crate::spec::plan::Plan> {}";
-    assert_eq!(found(&file("decode/json.rs", inline)), ["serve", "spec"]);
+    let inline = "fn f(g: crate::changelog::Found) -> Vec<crate::plan::Plan> {}";
+    assert_eq!(found(&file("decode/json.rs", inline)), ["changelog", "plan"]);
     let own = "use super::scalar; use super::Decoded; use crate::decode::raw; use mycrate::sink;";
     assert_eq!(found(&file("decode/json.rs", own)), [""; 0]);
     assert_eq!(found(&file("decode/json.rs", "use super::super::sink::Writers;")), ["sink"]);

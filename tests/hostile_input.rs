@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray
 use input::{Input, definition};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
+use selfsame::plan::{KafkaStart, Kind};
 use selfsame::source::records::{self, Ending};
 use selfsame::source::{self, Chunk, Message, Next, Options, Payload};
-use selfsame::spec::plan::{KafkaStart, Kind};
 
 /// Bytes of any kind, and texts that begin like real ones and then go wrong.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

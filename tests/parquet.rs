@@ -12,8 +12,8 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, i256};
 use input::Input;
 use parquet::arrow::ArrowWriter;
 use selfsame::decode::Decoder;
+use selfsame::plan::Plan;
 use selfsame::source::{self, Next, Options};
-use selfsame::spec::plan::Plan;
 
 /// A definition that reads one column as a type, and counts what `where` lets pass.
 fn definition(folder: &Path, of: &str) -> Plan {
@@ -33,7 +33,7 @@ outputs:
   profiles: {{files: out.ndjson}}
 "
     );
-    let plan = selfsame::spec::parse(&yaml, &folder.join("t.yaml"), &|_| None);
+    let plan = selfsame::definition::parse(&yaml, &folder.join("t.yaml"), &|_| None);
     plan.unwrap_or_else(|wrong| panic!("{wrong}\n{yaml}"))
 }
 

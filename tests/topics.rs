@@ -10,8 +10,8 @@ use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use selfsame::decode::key_hash;
+use selfsame::plan::{KafkaStart, Kind};
 use selfsame::source::{Next, Options};
-use selfsame::spec::plan::{KafkaStart, Kind};
 
 struct Broker {
     cluster: MockCluster<'static, DefaultProducerContext>,

@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use selfsame::definition;
+use selfsame::explain::{Question, why};
 use selfsame::runtime::Clock;
-use selfsame::spec;
-use selfsame::why::{Question, why};
 use serde_json::{Value, json};
 
 const NOW: &str = "fixed:2025-07-01T00:00:00Z";
@@ -585,7 +585,7 @@ fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
     assert_eq!(profiles.len(), 11);
     let clock: Clock = NOW.parse().expect("a clock");
     let ask = |id: &str, question: Question| {
-        let plan = spec::load(&spec).expect("it is well");
+        let plan = definition::load(&spec).expect("it is well");
         let answer = why(plan, clock, id, &question).expect("an answer");
         serde_json::to_value(&answer).expect("JSON")
     };

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use arrow::util::display::array_value_to_string;
 use selfsame::decode::Decoder;
-use selfsame::decode::admit::Arrival;
+use selfsame::plan::Plan;
 use selfsame::runtime::Beside;
 use selfsame::segment::Evaluated;
 use selfsame::source::{Chunk, Payload};
-use selfsame::spec::plan::Plan;
+use selfsame::standing::Arrival;
 use selfsame::time::Micros;
 
 #[global_allocator]
@@ -90,7 +90,7 @@ struct Said {
 
 impl Bench {
     fn new(definition: &str) -> Self {
-        let plan = selfsame::spec::parse(definition, Path::new("hot.yaml"), &|_| None)
+        let plan = selfsame::definition::parse(definition, Path::new("hot.yaml"), &|_| None)
             .unwrap_or_else(|wrong| panic!("{wrong}"));
         let plan = Arc::new(plan);
         let said: Rc<RefCell<Said>> = Rc::default();

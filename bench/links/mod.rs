@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use differential_dataflow::input::{Input, InputSession};
 use selfsame::identity::{Component, identify};
 use selfsame::metrics::SharedCounts;
+use selfsame::plan::Plan;
 use selfsame::row::{Body, Identifier, IdentifierHash, StandingRow, Verdict};
-use selfsame::spec::plan::Plan;
 use selfsame::time::Tick;
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
@@ -125,7 +125,7 @@ pub fn plan(first: &str, second: &str) -> Plan {
          identity:\n  k0: {{from: {{rows: a}}{first}}}\n  k1: {{from: {{rows: b}}{second}}}\n\
          outputs:\n  identities: {{files: identities.ndjson}}\n"
     );
-    selfsame::spec::parse(&text, Path::new("links.yaml"), &|_| None)
+    selfsame::definition::parse(&text, Path::new("links.yaml"), &|_| None)
         .unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use selfsame::spec;
+use selfsame::definition;
 
 fuzz_target!(|text: &str| {
     let environment = |name: &str| (!name.is_empty()).then(|| name.to_lowercase());
-    match spec::parse(text, Path::new("fuzz.yaml"), &environment) {
-        Ok(plan) => assert!(spec::explain(&plan).contains("all is well")),
+    match definition::parse(text, Path::new("fuzz.yaml"), &environment) {
+        Ok(plan) => assert!(definition::explain(&plan).contains("all is well")),
         Err(wrong) => {
             // To YAML a carriage return alone ends a line.
             let lines = text.lines().flat_map(|line| line.split('\r')).count().max(1);

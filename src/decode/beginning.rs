@@ -10,9 +10,9 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::Decoded;
+use crate::plan::{Field, Format, Plan, Publish, Source, Type};
 use crate::row::Reason;
 use crate::source::foreign;
-use crate::spec::plan::{Field, Format, Plan, Publish, Source, Type};
 use crate::time::{DAY, Micros};
 
 /// How many rows are the beginning.

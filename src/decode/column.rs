@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 
 use super::instant;
 use super::scalar::{self, Fault, shown};
+use crate::plan::Type;
 use crate::row::Datum;
-use crate::spec::plan::Type;
 
 pub(super) enum Column {
     Text(StringBuilder),

@@ -19,13 +19,12 @@ use arrow::util::display::array_value_to_string;
 use serde_json::value::RawValue;
 
 use super::column::Column;
-use super::documents;
 use super::found::{find, plain};
-use super::moments;
 use super::raw::RawRow;
 use super::scalar::Fault;
+use super::{documents, moments};
 use crate::columns;
-use crate::spec::plan::{Field, Source, Type};
+use crate::plan::{Field, Source, Type};
 use crate::time::{day_in_years, in_years};
 
 /// Faults of a column, by row.

@@ -9,7 +9,7 @@ use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 
 use super::column::Column;
 use super::raw::Flaws;
-use crate::spec::plan::Field;
+use crate::plan::Field;
 
 pub(super) struct Cells {
     reader: csv_core::Reader,
@@ -104,8 +104,8 @@ fn places(header: &[String], fields: &[Field]) -> Vec<Option<usize>> {
 mod tests {
     use super::*;
     use crate::columns::datum;
+    use crate::plan::Type;
     use crate::row::Datum;
-    use crate::spec::plan::Type;
 
     #[test]
     fn cells_are_found_by_name_and_bad_rows_stand_alone() {

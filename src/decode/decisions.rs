@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 use super::evaluate::Failures;
 use super::identifiers;
 use super::raw::RawRow;
+use crate::plan::{Decisions, Plan};
 use crate::row::{Identifier, Verdict};
-use crate::spec::plan::{Decisions, Plan};
 
 /// Adds to each row the two identifiers that it names. Rows on which a normalisation fails are
 /// returned by type, with its message.

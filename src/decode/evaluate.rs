@@ -4,8 +4,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null
 use arrow::compute::{cast, concat};
 use arrow::datatypes::DataType;
 
-use crate::spec::limits::all_bytes;
-use crate::spec::sql::Expression;
+use crate::definition::sql::limits::all_bytes;
+use crate::plan::Expression;
 
 /// Rows that made an expression fail, with its message.
 pub type Failures = Vec<(usize, String)>;
@@ -93,7 +93,7 @@ mod tests {
     use arrow::datatypes::{Field, Schema};
 
     use super::*;
-    use crate::spec::sql::Dialect;
+    use crate::definition::sql::Dialect;
 
     #[test]
     fn it_stops_where_the_values_take_more_than_there_is_room_for() {

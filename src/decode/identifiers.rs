@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 
 use super::evaluate::{Failures, evaluate};
 use super::placeholders::is_placeholder;
+use crate::definition::texts;
+use crate::plan::{IdentifierType, Placeholders, Plan};
 use crate::row::{Identifier, IdentifierHash};
-use crate::spec::plan::{IdentifierType, Placeholders, Plan};
-use crate::spec::texts;
 
 /// Adds to each row the identifiers of one type that one column holds (text, or lists of text).
 /// Rows on which the normalisation fails are returned with its message.

@@ -17,8 +17,8 @@ use super::column::Column;
 use super::path::{Node, Paths};
 use super::raw::Flaws;
 use super::scalar::shown;
+use crate::plan::Field;
 use crate::row::Reason;
-use crate::spec::plan::Field;
 
 impl Paths {
     /// Adds one slot to every column, and to `flaws` what is wrong with the row. Whether the row
@@ -188,8 +188,8 @@ fn what(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
     use crate::columns;
+    use crate::plan::Type;
     use crate::row::Datum;
-    use crate::spec::plan::Type;
     use arrow::array::ArrayRef;
     use std::sync::Arc;
 

@@ -5,31 +5,26 @@
 //! behind. A row that cannot be accepted is set aside with every reason; its neighbours never
 //! notice.
 
-pub mod admit;
 pub mod beginning;
 mod column;
 mod columnar;
 mod csv;
 mod decisions;
 mod documents;
-mod evaluate;
+pub mod evaluate;
 mod found;
 pub mod identifiers;
 mod instant;
-pub mod join;
-mod joined;
 mod json;
 pub mod latest;
 mod moments;
 mod needs;
-mod packed;
+pub mod packed;
 mod path;
 mod placeholders;
 mod raw;
-mod repeats;
-mod rows;
+pub mod rows;
 mod scalar;
-pub mod stages;
 
 use std::sync::Arc;
 
@@ -37,9 +32,9 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
 
+use crate::plan::{Format, Plan, Source};
 use crate::row::{Reason, Reject, Row};
 use crate::source::{self, Chunk, Payload, Unread};
-use crate::spec::plan::{Format, Plan, Source};
 use crate::time::Micros;
 use beginning::Early;
 use latest::Latest;
@@ -53,7 +48,7 @@ pub use rows::key_hash;
 const RAW_KEPT: usize = 64 << 10;
 
 /// How many rows are evaluated at once: what is made of each is held, and so what is made of all.
-const TOGETHER: usize = 1_000;
+pub const TOGETHER: usize = 1_000;
 
 /// Decodes the chunks of one source.
 pub struct Decoder {

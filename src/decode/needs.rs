@@ -4,8 +4,8 @@ use arrow::array::{Array, StringArray};
 
 use super::raw::{RawRow, Reading};
 use super::rows::{Context, Fate};
+use crate::plan::{Format, Kind, Source};
 use crate::source::{Chunk, Payload};
-use crate::spec::plan::{Format, Kind, Source};
 use crate::time::{Micros, in_years, rfc3339, spoken};
 
 /// Whether a row must have a time and a key: an event that does not count needs neither.

@@ -9,11 +9,11 @@ use arrow::row::{RowConverter, Rows, SortField};
 use smallvec::SmallVec;
 
 use super::rows::{key_hash, texts};
+use crate::plan::Source;
 use crate::row::{Joining, Position};
-use crate::spec::plan::Source;
 
 /// Packs some of a source's own columns, and unpacks them.
-pub(super) struct Packing {
+pub struct Packing {
     columns: Vec<usize>,
     /// `None` for no column at all.
     converter: Option<RowConverter>,
@@ -68,7 +68,7 @@ impl Packing {
 }
 
 /// The rows of a batch, packed.
-pub(super) struct Packed {
+pub struct Packed {
     values: Option<Rows>,
     /// For each joined table, the keys that the rows name.
     keys: Vec<StringArray>,

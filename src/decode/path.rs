@@ -1,6 +1,6 @@
 //! Where a source's fields stand in a row: a tree of the wanted keys, and paths as messages show them.
 
-use crate::spec::plan::Field;
+use crate::plan::Field;
 
 /// The wanted paths of a source, as a tree of keys.
 pub(super) struct Paths {

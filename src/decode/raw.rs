@@ -12,10 +12,10 @@ use super::column::Column;
 use super::columnar;
 use super::csv::Cells;
 use super::path::Paths;
+use crate::plan::{Kind, Source};
 use crate::row::Reason;
 use crate::source::Message;
 use crate::source::records::{self, Ending};
-use crate::spec::plan::{Kind, Source};
 use crate::time::Micros;
 
 /// A row may have this many bytes.

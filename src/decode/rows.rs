@@ -11,20 +11,17 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use smallvec::SmallVec;
 
-use super::Decoded;
-use super::decisions;
 use super::evaluate::{Failures, evaluate_where, evaluate_within, matches};
-use super::identifiers;
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::{Packed, Packing};
 use super::raw::{RawRow, Reading};
+use super::{Decoded, decisions, identifiers};
 use crate::columns;
+use crate::definition::sql::limits::TOGETHER;
+use crate::plan::{Decisions, Expression, Kind, Plan, Source};
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::{Chunk, Payload};
-use crate::spec::limits::TOGETHER;
-use crate::spec::plan::{Decisions, Kind, Plan, Source};
-use crate::spec::sql::Expression;
 use crate::time::Micros;
 
 pub(super) struct Context<'a> {
@@ -124,7 +121,7 @@ pub(super) fn accept(
     }
 }
 
-pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+pub fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
     // A source may have no field at all: the number of rows is then known from nothing else.
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
@@ -361,5 +358,5 @@ fn set_aside(
 
 /// A column as text: what an id or a key is hashed by.
 pub(super) fn texts(column: &ArrayRef) -> StringArray {
-    crate::spec::texts(column).expect("an id or a key has a text")
+    crate::definition::texts(column).expect("an id or a key has a text")
 }

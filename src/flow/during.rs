@@ -11,9 +11,9 @@ use timely::dataflow::channels::pact::Pipeline;
 
 use super::ticks::{Whole, whole_ticks};
 use super::{Collection, Diff, Due, Emit, Stream, Update};
-use crate::batch::Batch;
 use crate::metrics::SharedCounts;
-use crate::queue::BucketQueue;
+use crate::state::batch::Batch;
+use crate::state::queue::BucketQueue;
 use crate::time::Micros;
 
 /// Lets data through while `now()` lies in their range. `due` is kept at the next instant at which that

@@ -22,9 +22,9 @@ use timely::dataflow::channels::pact::Exchange;
 
 use super::ticks::{Whole, whole_ticks};
 use super::{Collection, Diff, Stream, Update};
-use crate::batch::Batch;
 use crate::metrics::SharedCounts;
-use crate::table::Table;
+use crate::state::batch::Batch;
+use crate::state::table::Table;
 use crate::time::{Micros, Tick};
 
 /// What a stage does with the changes of one key.

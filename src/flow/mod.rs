@@ -15,9 +15,9 @@ use std::rc::Rc;
 use timely::dataflow::channels::pact::ParallelizationContract;
 use timely::dataflow::operators::core::OkErr;
 
-use crate::batch::Batch;
-use crate::held::Holds;
 use crate::metrics::SharedCounts;
+use crate::state::batch::Batch;
+use crate::state::held::Holds;
 use crate::time::Tick;
 
 pub use differential_dataflow::AsCollection;

@@ -11,7 +11,7 @@ use timely::dataflow::operators::generic::operator::{Operator, empty};
 use timely::scheduling::Activator;
 
 use super::Stream;
-use crate::batch::Batch;
+use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 /// What a tick brings to an operator of this worker.

@@ -4,9 +4,9 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::links::{Bond, Link, Pair};
-use crate::batch::Batch;
 use crate::flow::Update;
 use crate::row::Identifier;
+use crate::state::batch::Batch;
 
 /// What stands between two identifiers after a tick in which that changed; `None` for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

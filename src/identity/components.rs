@@ -18,11 +18,11 @@ use super::graph::{Graph, Node};
 use super::guards::{Admitted, Counts, Guards, Rule, admit};
 use super::joins::Order;
 use super::links::{Bond, Pair};
-use crate::batch::{Batch, Look, look_ahead};
 use crate::flow::Diff;
-use crate::held::{Holds, drained};
 use crate::row::{Identifier, IdentifierHash};
-use crate::table::Table;
+use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::held::{Holds, drained};
+use crate::state::table::Table;
 
 /// What arrives at a cluster's owner once it is known which clusters join.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,10 +4,10 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use super::guards::Rule;
-use crate::few::{FewMap, FewWithin};
 use crate::flow::{Diff, Emit, Keep, Keyed};
+use crate::plan::{Kind, Plan};
 use crate::row::{Identifier, IdentifierHash};
-use crate::spec::plan::{Kind, Plan};
+use crate::state::few::{FewMap, FewWithin};
 
 /// Something that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

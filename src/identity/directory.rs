@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::LinkChange;
 use super::cluster::Place;
-use crate::batch::{Batch, look_ahead};
 use crate::row::IdentifierHash;
-use crate::table::Table;
+use crate::state::batch::{Batch, look_ahead};
+use crate::state::table::Table;
 
 /// An identifier has got into a cluster, or out of any.
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]

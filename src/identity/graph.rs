@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 use super::changes::LinkChange;
 use super::cluster::Component;
 use super::links::Bond;
-use crate::few::{FewMap, FewWithin};
 use crate::row::{Identifier, IdentifierHash};
-use crate::table::Table;
+use crate::state::few::{FewMap, FewWithin};
+use crate::state::table::Table;
 
 /// An identifier that has links.
 #[derive(Clone, Debug, Serialize, Deserialize)]

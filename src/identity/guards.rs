@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::graph::Node;
 use super::links::Bond;
+use crate::plan::Plan;
 use crate::row::{Identifier, IdentifierHash};
-use crate::spec::plan::Plan;
 
 /// Why a link does not count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

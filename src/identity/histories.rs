@@ -12,9 +12,9 @@ use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::Bond;
-use crate::batch::Batch;
-use crate::held::Holds;
 use crate::row::{Identifier, IdentifierHash};
+use crate::state::batch::Batch;
+use crate::state::held::Holds;
 
 /// The operators of some workers, less what timely does for them.
 struct Workers {

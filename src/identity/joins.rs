@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::changes::LinkChange;
 use super::cluster::{Cluster, Numbers, Place};
 use super::directory::Found;
-use crate::batch::Batch;
 use crate::row::IdentifierHash;
+use crate::state::batch::Batch;
 
 /// What a cluster's owner is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]

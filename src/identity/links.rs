@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 
 use super::conflicts::Statement;
 use super::sighting::seen;
-use crate::few::FewWithin;
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
-use crate::table::Table;
+use crate::state::few::FewWithin;
+use crate::state::table::Table;
 use crate::time::Micros;
 
 /// Two identifiers, in their own order: the more trusted one first.

@@ -45,8 +45,8 @@ use crate::flow::{
     keeping_whole, keyed, parted, pass_barrier, whole_ticks,
 };
 use crate::metrics::SharedCounts;
+use crate::plan::{Plan, Publish};
 use crate::row::{IdentifierHash, StandingRow};
-use crate::spec::plan::{Plan, Publish};
 
 pub use changes::LinkChange;
 pub use cluster::Component;
@@ -189,7 +189,7 @@ fn connect<'scope>(
         counts,
         components,
         |components, Whole { tick, data, .. }, outcomes| {
-            let mut told = crate::batch::Batch::default();
+            let mut told = crate::state::batch::Batch::default();
             components.borrow_mut().apply(data, &mut told);
             outcomes.extend(told.into_iter().map(|outcome| match outcome {
                 Outcome::Moved(moved) => Told::Moved(moved),

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::conflicts::Conflict;
 use super::links::{Bond, Link};
-use crate::few::{FewMap, FewWithin};
 use crate::flow::{Diff, Emit, Keep, Keyed};
+use crate::plan::Plan;
 use crate::row::{Identifier, IdentifierHash};
-use crate::spec::plan::Plan;
+use crate::state::few::{FewMap, FewWithin};
 
 /// An identifier that is linked with too many of a more trusted type, and how many these are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -14,11 +14,11 @@ use super::guards::{Admitted, Guards, Rule, admit};
 use super::links::{self, Bond, Pair, Supported, SupportedLinks, carried_links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
 use super::sighting::{Sighted, seen};
-use crate::batch::Batch;
-use crate::decode::admit::RowChange;
-use crate::flow::{Diff, Emit, Keyed, KeyedState, Update};
-use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
-use crate::spec::plan::{Plan, Source};
+use crate::flow::{Emit, Keyed, KeyedState, Update};
+use crate::plan::{Plan, Source};
+use crate::row::{Identifier, IdentifierHash, Verdict};
+use crate::standing::{RowChange, RowStatus};
+use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 /// What rows say of identifiers, as they are read.
@@ -54,17 +54,20 @@ impl Gathering {
     /// Takes in what a tick's rows change.
     pub fn add(&mut self, rows: Vec<RowChange>) {
         let mut carried = Batch::default();
-        for RowChange { source, time, diff, body } in rows {
-            let (stands, diff) = (diff != 0, if diff == 0 { 1 } else { Diff::from(diff) });
-            for identifier in &body.identifiers {
+        for RowChange { status, row } in rows {
+            let (stands, diff) = match status {
+                RowStatus::Stands => (true, 1),
+                RowStatus::Gone => (true, -1),
+                RowStatus::SeenOnly => (false, 1),
+            };
+            for identifier in &row.body.identifiers {
                 let unseen = || (identifier.clone(), Sighted::default());
                 let (_, sighted) = self.known.entry(identifier.hash).or_insert_with(unseen);
-                sighted.apply(seen(&body, time), stands, diff);
-                if !self.dated[usize::from(source)] && body.verdict == Verdict::Together {
+                sighted.apply(seen(&row.body, row.time), stands, diff);
+                if !self.dated[usize::from(row.source)] && row.body.verdict == Verdict::Together {
                     self.undated.insert(identifier.hash);
                 }
             }
-            let row = StandingRow { source, time, body };
             carried.extend(carried_links(row, stands).map(|link| (link, NOW, diff)));
         }
         let mut out = Emit::at(NOW);

@@ -21,9 +21,9 @@ use super::place::Place;
 use super::sums::{Layout, Words};
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
+use crate::plan::Plan;
 use crate::row::{self, Body, Datum, IdentifierHash, Input};
-use crate::spec::plan::Plan;
-use crate::table::Table;
+use crate::state::table::Table;
 use crate::time::Micros;
 
 /// What concerns an identifier.

@@ -8,9 +8,9 @@ use smallvec::SmallVec;
 
 use super::ordered::Ordered;
 use super::partial::Partial;
-use crate::few::FewMap;
+use crate::plan::{Aggregate, Function};
 use crate::row::Datum;
-use crate::spec::plan::{Aggregate, Function};
+use crate::state::few::FewMap;
 use crate::time::Micros;
 
 /// The rows of one identifier, for one aggregate.

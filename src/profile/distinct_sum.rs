@@ -2,9 +2,9 @@
 
 use super::partial::Partial;
 use super::room::NoRoom;
-use crate::few::FewMap;
+use crate::plan::{Aggregate, Function};
 use crate::row::Datum;
-use crate::spec::plan::{Aggregate, Function};
+use crate::state::few::FewMap;
 
 /// Values with how often each is held, and their sum, so that one that comes or goes costs no walk over
 /// the others.

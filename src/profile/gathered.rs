@@ -11,10 +11,10 @@ use super::funnel::Funnel;
 use super::halves::Halves;
 use super::room::{NoRoom, decimal, more_digits, rounded_quotient};
 use super::tally::Tally;
-use crate::few::FewMap;
+use crate::definition::MOST_VALUES;
+use crate::plan::{Aggregate, Function};
 use crate::row::Datum;
-use crate::spec::MOST_VALUES;
-use crate::spec::plan::{Aggregate, Function};
+use crate::state::few::FewMap;
 use crate::time::Micros;
 
 #[derive(Debug)]

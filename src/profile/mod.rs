@@ -39,9 +39,9 @@ use crate::flow::{
 };
 use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
+use crate::plan::{Function, Plan};
 use crate::row::{IdentifierHash, Input, StandingRow};
-use crate::seats::Seat;
-use crate::spec::plan::{Function, Plan};
+use crate::state::seats::Seat;
 use crate::time::Micros;
 
 use accounts::{Accounts, Posting};

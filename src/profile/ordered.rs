@@ -1,9 +1,9 @@
 //! Values in order, each as often as it is held: what extremes need where values can be taken back.
 
 use super::partial::Partial;
-use crate::few::FewMap;
+use crate::plan::Function;
 use crate::row::Datum;
-use crate::spec::plan::Function;
+use crate::state::few::FewMap;
 use crate::time::Micros;
 
 /// A multiset in the order of (time, value). Where time decides nothing it is 0.

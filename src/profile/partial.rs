@@ -5,15 +5,14 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use arrow::datatypes::i256;
+use arrow::datatypes::{DataType, i256};
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::exact::{ExactSum, Total, nearest_quotient};
 use super::room::{NoRoom, finite, of_integers};
+use crate::plan::{Aggregate, Function};
 use crate::row::Datum;
-use crate::spec::plan::{Aggregate, Function};
 use crate::time::Micros;
 
 /// What an identifier brings to its person's aggregate.

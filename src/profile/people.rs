@@ -11,14 +11,14 @@ use super::partial::Partial;
 use super::place::Place;
 use super::room::NoRoom;
 use super::sums::{Layout, Words};
-use crate::few::FewMap;
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
+use crate::plan::{Aggregate, Function, Plan};
 use crate::row::{Datum, IdentifierHash};
-use crate::seats::{FreeSeats, Seat};
-use crate::spec::plan::{Aggregate, Function, Plan};
-use crate::table::Table;
+use crate::state::few::FewMap;
+use crate::state::seats::{FreeSeats, Seat};
+use crate::state::table::Table;
 use crate::time::Micros;
 
 /// What is known of a person: a row of attributes before they are derived.

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 
 use super::word::fits_a_word;
-use crate::spec::plan::{Aggregate, Function, Plan};
+use crate::plan::{Aggregate, Function, Plan};
 
 /// Where in a block an aggregate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Block {
 
 /// The sources whose rows an aggregate takes.
 pub fn sources_of(plan: &Plan, number: u16) -> Vec<u16> {
-    let takes = |source: &crate::spec::plan::Source| {
+    let takes = |source: &crate::plan::Source| {
         let joined = source.joined.iter().flat_map(|joined| &joined.inputs);
         source.inputs.iter().chain(joined).any(|input| input.aggregate == number)
     };

@@ -2,8 +2,8 @@
 
 use arrow::datatypes::{DataType, i256};
 
+use crate::plan::{Aggregate, Function};
 use crate::row::Datum;
-use crate::spec::plan::{Aggregate, Function};
 
 /// What an aggregate comes to has more digits than its type.
 #[derive(Debug, PartialEq)]

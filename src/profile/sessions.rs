@@ -9,17 +9,17 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use super::contribution::Contribution;
 use super::timeline::{Alike, Looks, Timeline, Told};
-use crate::batch::Batch;
 use crate::columns;
 use crate::decode::{evaluate, matches};
-use crate::few::FewMap;
 use crate::flow::{Diff, Emit, Keep, Keyed, Update, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
-use crate::queue::BucketQueue;
+use crate::plan::{AggregateInput, Function, Plan, Sessions};
 use crate::row::Datum;
-use crate::spec::plan::{AggregateInput, Function, Plan, Sessions};
-use crate::table::Table;
+use crate::state::batch::Batch;
+use crate::state::few::FewMap;
+use crate::state::queue::BucketQueue;
+use crate::state::table::Table;
 use crate::time::Micros;
 
 /// How many rows are evaluated at once.

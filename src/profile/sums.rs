@@ -18,8 +18,8 @@ use super::partial::Partial;
 use super::place::{Block, Place, argument, sources_of};
 use super::word::{of_word, to_word};
 use crate::flow::Diff;
+use crate::plan::{Aggregate, Function, Plan};
 use crate::row::Datum;
-use crate::spec::plan::{Aggregate, Function, Plan};
 use crate::time::Micros;
 
 /// Blocks in the order of their numbers.

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use crate::few::FewMap;
 use crate::row::Datum;
+use crate::state::few::FewMap;
 
 /// From more values than this on, an index by count is kept, so that one change costs what it
 /// changes …

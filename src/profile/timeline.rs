@@ -10,8 +10,8 @@ use std::ops::{Range, RangeInclusive};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Window;
 use crate::row::Datum;
-use crate::spec::plan::Window;
 use crate::time::{Micros, SECOND};
 
 /// What the aggregates over a source's sessions look at.

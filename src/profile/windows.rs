@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::spec::plan::{Plan, Window};
+use crate::plan::{Plan, Window};
 use crate::time::Micros;
 
 /// How many steps of a calendar are remembered: days of ten years.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::run::{Options, RunError};
 use crate::place::Place;
+use crate::plan::{Plan, Target};
 use crate::source::Opened;
-use crate::spec::plan::{Plan, Target};
 
 /// A file that the run deals with, as messages call it.
 struct Named {

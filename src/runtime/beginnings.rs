@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::decode::Decoded;
 use crate::decode::beginning::Beginning;
-use crate::spec::plan::Plan;
+use crate::plan::Plan;
 
 pub struct Beginnings {
     /// By source.

@@ -18,21 +18,15 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::inbox::{Batch, Inbox};
-use crate::batch::{self, look_ahead};
-use crate::decode::admit::{Admission, Arrival, Fate, RowChange};
-use crate::decode::join::{self, Outcome, Stage};
-use crate::decode::latest::Latest;
-use crate::flow::{
-    AsCollection, Collection, Concat, Diff, Exchange, Map, Pipeline, Stream, keeping,
-    parted_stream, whole_ticks,
-};
+use crate::flow::{Pipeline, Stream};
 use crate::metrics::{Counts, SharedCounts};
-use crate::profile::Assembled;
-use crate::row::{Row, StandingRow};
+use crate::plan::Plan;
+use crate::profile::{self, Assembled};
 use crate::sink::{self, Writers};
-use crate::spec::plan::Plan;
+use crate::standing::{self, Arrival, Standing};
+use crate::state::batch;
 use crate::time::{Micros, Tick};
-use crate::{identity, profile, segment};
+use crate::{identity, segment};
 
 /// One worker's handles on the dataflow.
 pub struct Dataflow {
@@ -82,11 +76,11 @@ impl Dataflow {
             let rejects = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rejects));
             let latest =
                 feed(ticks.clone(), &inbox, |batch| batch.latest.take().into_iter().collect());
-            let now = read_clock(clock, ticks, latest, &counts);
-            let plan = &under(plan, arrival);
+            let now = standing::read_clock(clock, ticks, latest, &counts);
+            let plan = &standing::under(plan, arrival);
 
-            let admitted = admit(plan, arrival, rows, now.clone(), &counts);
-            let (rows, seen_only) = standing(join(plan, admitted, &counts));
+            let Standing { rows, seen_only } =
+                standing::stand(plan, arrival, rows, now.clone(), &counts);
             let identified = identity::identify(plan, rows.clone(), seen_only.clone(), &counts);
             let Assembled { people, belongings } = profile::assemble(
                 plan,
@@ -145,30 +139,6 @@ impl Dataflow {
     }
 }
 
-/// The rows that stand, and those that never did and only say when they saw their identifiers.
-fn standing<'scope>(
-    changes: Stream<'scope, RowChange>,
-) -> (Collection<'scope, StandingRow>, Collection<'scope, StandingRow>) {
-    let updates =
-        changes.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Standing", |_, _| {
-            move |input, output| {
-                input.for_each_stamp(|capability, batches| {
-                    let Some(tick) = capability.least().copied() else { return };
-                    let mut session = output.session(&capability);
-                    for RowChange { source, time, diff, body } in batches.flat_map(|b| b.drain(..))
-                    {
-                        session.give((StandingRow { source, time, body }, tick, Diff::from(diff)));
-                    }
-                });
-            }
-        });
-    let (standing, seen_only) = parted_stream(updates, |(row, tick, diff)| match diff {
-        0 => Err((row, tick, 1)),
-        _ => Ok((row, tick, diff)),
-    });
-    (standing.as_collection(), seen_only.as_collection())
-}
-
 /// Feeds a part of this worker's batch with each tick.
 fn feed<'scope, D: Clone + 'static>(
     ticks: Stream<'scope, Micros>,
@@ -186,142 +156,4 @@ fn feed<'scope, D: Clone + 'static>(
             });
         }
     })
-}
-
-/// `now()` on every worker, for ticks in which it may have changed.
-fn read_clock<'scope>(
-    clock: Clock,
-    ticks: Stream<'scope, Micros>,
-    latest: Stream<'scope, Latest>,
-    counts: &SharedCounts,
-) -> Stream<'scope, Micros> {
-    match clock {
-        Clock::Wall => ticks,
-        Clock::Fixed(instant) => ticks.map(move |_| instant),
-        Clock::Event => {
-            let (mut known, mut now) = (Latest::default(), Micros::MIN);
-            let (counts, one) = (Rc::clone(counts), Exchange::new(|_| 0));
-            let readings = whole_ticks(latest, one, None, "Event clock", move |whole, readings| {
-                whole.data.iter().for_each(|latest| known.add_all(latest));
-                counts.borrow_mut().ahead = known.ahead().map(|row| (row.source, row.time));
-                // Before the first event time, it is the epoch.
-                let reading = known.followed().unwrap_or(0).max(0);
-                if reading > now {
-                    now = reading;
-                    readings.push(reading);
-                }
-            });
-            readings.broadcast()
-        }
-    }
-}
-
-/// The plan where events arrive so: at their own times, one may give way to an earlier one of its id.
-fn under(plan: &Arc<Plan>, arrival: Arrival) -> Arc<Plan> {
-    match arrival {
-        Arrival::OwnTime => Arc::new(plan.with_repeats_taken_back()),
-        Arrival::Now => Arc::clone(plan),
-    }
-}
-
-#[derive(Clone, serde::Serialize, serde::Deserialize)]
-enum Arriving {
-    Row(Row),
-    Now(u64, Micros),
-}
-
-/// Which rows stand. An id or key is remembered by one worker.
-fn admit<'scope>(
-    plan: &Arc<Plan>,
-    arrival: Arrival,
-    rows: Stream<'scope, Row>,
-    now: Stream<'scope, Micros>,
-    counts: &SharedCounts,
-) -> Stream<'scope, RowChange> {
-    let worker = rows.scope().index() as u64;
-    let mut reading = Micros::MIN;
-    let of_sources = Rc::clone(counts);
-    let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
-    let route = |arriving: &Arriving| match arriving {
-        Arriving::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
-        Arriving::Now(worker, _) => *worker,
-    };
-    let admit = move |admission: &mut Admission,
-                      batch: batch::Batch<Arriving>,
-                      changes: &mut batch::Batch<_>| {
-        let mut rows = Vec::new();
-        for arriving in batch {
-            match arriving {
-                Arriving::Now(_, now) => reading = reading.max(now),
-                Arriving::Row(row) => rows.push(row),
-            }
-        }
-        // What arrives with a tick arrives at once, whichever worker read it: the first of several
-        // events with one id is then the one that stands first.
-        rows.sort_by_key(|row| (row.source, row.position));
-        let mut counts = of_sources.borrow_mut();
-        look_ahead(rows, admission, &[Admission::look], |admission, row| {
-            let counts = &mut counts.sources[row.source as usize];
-            let change = |row, diff| changes.push(RowChange::of(row, diff));
-            match admission.admit(row, reading, change) {
-                Fate::Counts => counts.accepted += 1,
-                Fate::Repeats | Fate::Waits => counts.duplicates += 1,
-            }
-        });
-        admission.end_tick(reading, |row, diff| {
-            let counts = &mut counts.sources[row.source as usize];
-            counts.accepted = counts.accepted.wrapping_add_signed(diff.into());
-            counts.duplicates = counts.duplicates.wrapping_add_signed(-i64::from(diff));
-            changes.push(RowChange::of(row, diff));
-        });
-    };
-    let admission = Admission::new(plan, arrival);
-    keeping(arrivals, Exchange::new(route), "Admit", counts, admission, admit)
-}
-
-/// Rows with what they say over the columns of joined tables; those of other sources as they are.
-fn join<'scope>(
-    plan: &Arc<Plan>,
-    rows: Stream<'scope, RowChange>,
-    counts: &SharedCounts,
-) -> Stream<'scope, RowChange> {
-    let stages = join::stages(plan);
-    if stages == 0 {
-        return rows;
-    }
-    let plan = Arc::clone(plan);
-    let records = {
-        let plan = Arc::clone(&plan);
-        rows.clone().flat_map(move |row| join::record(&plan, &row))
-    };
-    let (mut done, mut joining) = {
-        let (of_done, of_joining) = (Arc::clone(&plan), Arc::clone(&plan));
-        let done = rows.clone().flat_map(move |row| join::past(&of_done, &row));
-        (done, rows.flat_map(move |row| join::joining_row(&of_joining, row)))
-    };
-    for number in 0..stages {
-        let stage = Stage::new(&plan, number);
-        let of_stage = Arc::clone(&plan);
-        let records = records
-            .clone()
-            .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
-        let of_failures = Rc::clone(counts);
-        let outcomes = keeping(
-            joining.map(join::Arrival::Row).concat(records),
-            Exchange::new(move |arrival: &join::Arrival| Stage::route(number, arrival)),
-            &format!("Join {number}"),
-            counts,
-            stage,
-            move |stage, batch, outcomes| {
-                of_failures.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
-            },
-        );
-        let (changes, rows) = parted_stream(outcomes, |outcome| match outcome {
-            Outcome::Change(change) => Ok(change),
-            Outcome::Row(row) => Err(row),
-        });
-        done = done.concat(changes);
-        joining = rows;
-    }
-    done
 }

@@ -13,11 +13,11 @@ use timely::worker::Worker;
 use super::Clock;
 use super::dataflow::Dataflow;
 use crate::decode::Decoded;
-use crate::decode::admit::Arrival;
 use crate::metrics::SharedCounts;
+use crate::plan::Plan;
 use crate::segment::Evaluated;
 use crate::sink;
-use crate::spec::plan::Plan;
+use crate::standing::Arrival;
 use crate::time::{Micros, Tick};
 
 /// All stages up to what people come to, on a worker of their own.

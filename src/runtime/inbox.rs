@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::batch;
 use crate::decode::Decoded;
 use crate::decode::latest::Latest;
 use crate::metrics::SharedCounts;
 use crate::row::{Reject, Row};
+use crate::state::batch;
 use crate::time::{Micros, Tick};
 
 /// What goes into one tick on one worker.

@@ -20,48 +20,7 @@ pub use foresee::Beside;
 pub use latency::LatencySummary;
 pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};
-pub use run::{End, Ended, Options, RunError, exit_code, run};
+pub use run::{End, Ended, Options, RunError, Stop, run};
 pub use stepped::{Stepped, stepped};
 
-use crate::decode::admit::Arrival;
-use crate::time::{Micros, read_rfc3339};
-
-/// What `now()` follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// The wall clock, read by the leader for each tick.
-    Wall,
-    /// The greatest event time of the rows that have been read, unless it stands alone (see
-    /// `decode::latest`); before the first, the epoch.
-    Event,
-    Fixed(Micros),
-}
-
-impl Clock {
-    /// What `id_window` counts from.
-    pub fn arrival(self) -> Arrival {
-        match self {
-            Clock::Event => Arrival::OwnTime,
-            Clock::Wall | Clock::Fixed(_) => Arrival::Now,
-        }
-    }
-}
-
-impl std::str::FromStr for Clock {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "wall" => Ok(Clock::Wall),
-            "event" => Ok(Clock::Event),
-            _ => {
-                let instant = text.strip_prefix("fixed:").ok_or(
-                    "a clock is `wall`, `event`, or `fixed:` and an instant such as \
-                     fixed:2025-07-05T00:00:00Z",
-                )?;
-                let at = read_rfc3339(instant);
-                at.map(Clock::Fixed).map_err(|why| format!("'{instant}' is no instant: {why}"))
-            }
-        }
-    }
-}
+pub use crate::standing::Clock;

@@ -19,9 +19,9 @@ use timely::communication::{Config, Hooks};
 
 use super::Clock;
 use super::run::{Options, Stop};
+use crate::plan::Plan;
+use crate::plan::stated::{Stated, differences};
 use crate::sink::Failure;
-use crate::spec::plan::Plan;
-use crate::spec::stated::{Stated, differences};
 use crate::time::rfc3339;
 
 /// How often another process is looked for, and how often that is logged.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::latency::{LatencySummary, new_histogram};
 use super::run::End;
 use crate::metrics::Counts;
-use crate::spec::plan::{Plan, Publish};
+use crate::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};
 
 /// What one worker counted and timed.

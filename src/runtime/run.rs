@@ -6,27 +6,24 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
-use signal_hook::flag;
-use signal_hook::iterator::Signals;
+use signal_hook::consts::SIGPIPE;
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
-use super::Clock;
-use super::apart;
 use super::beginnings::Beginnings;
 use super::processes::{self, Watch};
 use super::progress::{Amounts, Progress, tell};
 use super::report::Report;
 use super::worker::{Process, work};
+use super::{Clock, apart};
+use crate::plan::{Plan, Source};
 use crate::sink::{Failure, SinkError, Writers};
 use crate::source::{self, SourceError, said};
-use crate::spec::plan::{Plan, Source};
 
 /// How often a process that waits for others' goodbye looks whether they are still there.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -92,18 +89,32 @@ pub struct Ended {
     pub report: Option<Report>,
 }
 
-/// The signal that asked a process, or another one of its run, to stop.
-#[derive(Clone, Default)]
-pub struct Stop(Arc<AtomicI32>);
+/// Asks a run to stop, by the signal that a process, or another one of its run, was sent.
+#[derive(Clone)]
+pub struct Stop(Arc<Asked>);
+
+struct Asked {
+    /// 0: nobody asked.
+    signal: AtomicI32,
+    /// Wakes those who are to look.
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
 
 impl Stop {
+    fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Stop(Arc::new(Asked { signal: AtomicI32::new(0), wake }))
+    }
+
     pub fn asked(&self) -> Option<i32> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
+        Some(self.0.signal.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
     }
 
     /// Whether it is the first that asks.
     pub fn ask(&self, signal: i32) -> bool {
-        self.0.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let asked = &self.0.signal;
+        let first = asked.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        (self.0.wake)();
+        first
     }
 }
 
@@ -115,8 +126,13 @@ impl Options {
     }
 }
 
-/// Runs a plan until its inputs end or a signal asks to stop.
-pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
+/// Runs a plan until its inputs end or somebody asks to stop. `stoppable` is given what to ask, once the
+/// sources are open: before, there is nothing to bring to an end.
+pub fn run(
+    plan: Arc<Plan>,
+    options: &Options,
+    stoppable: impl FnOnce(&Stop) -> Result<(), String>,
+) -> Result<Ended, RunError> {
     let started = Instant::now();
     if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
         return Err(RunError::NoEventTimes);
@@ -141,8 +157,8 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
         apart::check(&plan, options, &sources)?;
     }
     let failure = Failure::default();
-    let stop = Stop::default();
-    stop_on_signals(stop.clone(), wake.clone())?;
+    let stop = Stop::new(wake.clone());
+    stoppable(&stop).map_err(RunError::Workers)?;
     let end = |was_cut: bool| match (stop.asked(), options.ends(&plan)) {
         // What was yet to be sent has nobody to go to, whether all was read or not.
         (Some(SIGPIPE), _) => End::Interrupted(SIGPIPE),
@@ -158,10 +174,9 @@ pub fn run(plan: Arc<Plan>, options: &Options) -> Result<Ended, RunError> {
     };
     // Last of all: whatever fails before leaves them as they are.
     let when_left: Arc<dyn Fn() + Send + Sync> = {
-        let (stop, wake) = (stop.clone(), wake.clone());
+        let stop = stop.clone();
         Arc::new(move || {
             stop.ask(SIGPIPE);
-            wake();
         })
     };
     let writers = Writers::open(&plan, options.process, &failure, &when_left)?;
@@ -270,38 +285,9 @@ fn part(guards: WorkerGuards<()>, failure: &Failure) {
     while failure.get().is_none() && parted.recv_timeout(GOODBYE).is_err() {}
 }
 
-/// The first signal ends the reading, and the run once all is sent; the second ends the process. It
-/// does so in the signal's own handler, whatever the threads are about: one that waits for a disk, for
-/// another process or for who reads the log holds it up no more than the locks that it has.
-fn stop_on_signals(stop: Stop, wake: Arc<dyn Fn() + Send + Sync>) -> Result<(), RunError> {
-    let failed =
-        |error: std::io::Error| RunError::Workers(format!("signals can't be handled: {error}"));
-    let again = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        let status = i32::from(exit_code(signal));
-        flag::register_conditional_shutdown(signal, status, Arc::clone(&again)).map_err(failed)?;
-        flag::register(signal, Arc::clone(&again)).map_err(failed)?;
-    }
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
-    let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            stop.ask(signal);
-            wake();
-            tracing::info!("stopping: what has been read is being sent; again to stop at once");
-        }
-    });
-    spawned.map_err(|error| RunError::Workers(format!("a thread can't start: {error}")))?;
-    Ok(())
-}
-
 impl End {
     /// Whether it came because who reads standard output has left.
     pub fn is_left(self) -> bool {
         self == End::Interrupted(SIGPIPE)
     }
-}
-
-/// What the shell says of a process that a signal ended.
-pub fn exit_code(signal: i32) -> u8 {
-    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }

@@ -8,9 +8,9 @@ use super::Clock;
 use super::dataflow::Dataflow;
 use crate::decode::Decoder;
 use crate::metrics::Counts;
+use crate::plan::Plan;
 use crate::sink::{Record, Writers};
 use crate::source::Chunk;
-use crate::spec::plan::Plan;
 use crate::time::{Micros, Tick};
 
 /// What a stepped run came to.

@@ -15,9 +15,9 @@ use super::progress::Amounts;
 use super::report::WorkerReport;
 use super::run::Stop;
 use crate::decode::Decoder;
+use crate::plan::Plan;
 use crate::sink::{Failure, Writers};
 use crate::source::{Feed, Next};
-use crate::spec::plan::Plan;
 use crate::time::wall_clock;
 
 /// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::order_statistics::OrderStatistics;
-use crate::batch::Batch;
 use crate::flow::consolidate;
-use crate::held::Holds;
+use crate::plan::Plan;
 use crate::row::Datum;
-use crate::spec::plan::Plan;
+use crate::state::batch::Batch;
+use crate::state::held::Holds;
 
 /// A value that someone has, or no longer has.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -16,11 +16,10 @@ use super::scores::Scores;
 use super::sight::Sight;
 use crate::columns;
 use crate::metrics::SharedCounts;
+use crate::plan::{Expression, Plan, Rank, Step};
 use crate::profile::PersonState;
 use crate::row::Datum;
-use crate::seats::Seat;
-use crate::spec::plan::{Plan, Rank, Step};
-use crate::spec::sql::Expression;
+use crate::state::seats::Seat;
 use crate::time::Micros;
 
 /// How many people are evaluated at once: what is known of them stays in the processor's cache while
@@ -139,7 +138,7 @@ impl Evaluator {
         RecordBatch::try_new(schema, columns).expect("columns are of the types of the plan")
     }
 
-    /// Reads what columns are about to be made of: see `batch::look_ahead`.
+    /// Reads what columns are about to be made of: see `state::batch::look_ahead`.
     fn read_ahead(&self, people: &[(Seat, PersonState)]) {
         let read = |(_, state): &(Seat, PersonState)| {
             self.ahead.iter().filter(|index| state.aggregates[**index].is_some()).count()

@@ -23,16 +23,16 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use timely::dataflow::operators::vec::Broadcast;
 
-use crate::batch::{Batch, Look, look_ahead};
 use crate::flow::{
     Collection, Concat, Concatenate, Due, Exchange, Map, Pipeline, Stream, Update, keeping,
 };
-use crate::held::Holds;
 use crate::metrics::SharedCounts;
+use crate::plan::Plan;
 use crate::profile::PersonState;
-use crate::queue::BucketQueue;
-use crate::seats::{Seat, Seats};
-use crate::spec::plan::Plan;
+use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::held::Holds;
+use crate::state::queue::BucketQueue;
+use crate::state::seats::{Seat, Seats};
 use crate::time::Micros;
 
 use borders::{Border, Borders, Held};

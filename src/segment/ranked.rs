@@ -8,15 +8,15 @@ use smallvec::SmallVec;
 use super::borders::Held;
 use super::evaluate::{Evaluator, GROUP};
 use super::sight::Sight;
-use crate::batch::{Batch, look_ahead};
 use crate::columns;
 use crate::flow::Update;
-use crate::held::Holds;
 use crate::metrics::SharedCounts;
+use crate::plan::Plan;
 use crate::profile::PersonState;
 use crate::row::Datum;
-use crate::seats::{Seat, Seats};
-use crate::spec::plan::Plan;
+use crate::state::batch::{Batch, look_ahead};
+use crate::state::held::Holds;
+use crate::state::seats::{Seat, Seats};
 
 /// A person's value by which a rank goes has changed; `None` is null, or no such person.
 #[derive(Clone, Debug, PartialEq)]

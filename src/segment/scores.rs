@@ -5,10 +5,10 @@ use std::ops::Bound::{Excluded, Included};
 
 use super::borders::Border;
 use super::ranked::Ranked;
-use crate::held::Holds;
+use crate::plan::Plan;
 use crate::row::Datum;
-use crate::seats::{Seat, Seats};
-use crate::spec::plan::Plan;
+use crate::state::held::Holds;
+use crate::state::seats::{Seat, Seats};
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
@@ -122,7 +122,7 @@ impl Holds for Scores {
 mod tests {
     use super::super::borders::{Borders, Population};
     use super::*;
-    use crate::batch::Batch;
+    use crate::state::batch::Batch;
     use hashbrown::HashMap;
     use proptest::prelude::*;
 

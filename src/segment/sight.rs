@@ -1,7 +1,6 @@
 //! Which columns anybody looks at: the others need not be made.
 
-use crate::spec::plan::{Plan, Step};
-use crate::spec::sql::Expression;
+use crate::plan::{Expression, Plan, Step};
 
 /// By column, whether it is made; the others are null.
 pub struct Sight {

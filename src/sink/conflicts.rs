@@ -14,15 +14,15 @@ use std::sync::Arc;
 
 use super::json::write_text;
 use super::message::{Digest, Message, Router, Value};
-use crate::batch::{Batch, Look, look_ahead};
 use crate::flow::Diff;
-use crate::held::Holds;
 use crate::identity::{Conflict, Rule};
+use crate::plan::{Plan, Publish};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
-use crate::seats::{Seat, Seats};
 use crate::segment::Evaluated;
-use crate::spec::plan::{Plan, Publish};
+use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::held::Holds;
+use crate::state::seats::{Seat, Seats};
 
 /// The outputs of conflicts, and how their keys are routed.
 #[derive(Clone)]

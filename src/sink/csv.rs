@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::encode::Encoder;
 use super::message::Record;
-use crate::spec::plan::{Output, Plan, Publish};
+use crate::plan::{Output, Plan, Publish};
 
 /// What a column holds.
 enum Cell {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::csv::Csv;
 use super::json::write_text;
 use super::message::Record;
-use crate::spec::plan::{Format, Output, Plan};
+use crate::plan::{Format, Output, Plan};
 
 /// Writes the records of one output.
 pub trait Encoder: Send {

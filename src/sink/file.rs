@@ -16,7 +16,7 @@ use super::encode::Encoder;
 use super::message::Record;
 use super::write::{Receipt, SinkError};
 use crate::place::FileId;
-use crate::spec::plan::{Output, Target};
+use crate::plan::{Output, Target};
 
 /// The files that a run writes, standard output among them.
 #[derive(Default)]

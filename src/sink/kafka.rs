@@ -6,8 +6,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rdkafka::ClientConfig;
-use rdkafka::ClientContext;
 use rdkafka::admin::{
     AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
     TopicReplication,
@@ -17,12 +15,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::message::Record;
 use super::refused::{Limits, Refused};
 use super::write::{Failure, Receipt, SinkError};
+use crate::plan::{Plan, Publish, Target};
 use crate::source::{brokers, client};
-use crate::spec::plan::{Plan, Publish, Target};
 use crate::wait::wait_for;
 
 /// How long a broker may take to answer before anything has started.

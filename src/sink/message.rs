@@ -8,9 +8,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::write_text;
 use crate::flow::Diff;
+use crate::plan::{Plan, Publish};
 use crate::profile::Belonging;
 use crate::row::{IdentifierHash, Reject};
-use crate::spec::plan::{Plan, Publish};
 use crate::time::Micros;
 
 /// One record of a changelog.

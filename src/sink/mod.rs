@@ -31,14 +31,14 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use crate::batch::Batch;
 use crate::flow::{Collection, Concatenate, Exchange, Map, Pipeline, Stream, keeping, whole_ticks};
 use crate::identity::Conflict;
 use crate::metrics::SharedCounts;
+use crate::plan::{Plan, Target};
 use crate::profile::Belonging;
 use crate::row::Reject;
 use crate::segment::Evaluated;
-use crate::spec::plan::{Plan, Target};
+use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 pub use message::Record;

@@ -9,13 +9,13 @@ use hashbrown::HashMap;
 
 use super::json::write_text;
 use super::message::{Digest, Message, Outputs, Record, Value};
-use crate::batch::Batch;
 use crate::flow::Diff;
-use crate::held::drained;
 use crate::metrics::SharedCounts;
+use crate::plan::Plan;
 use crate::profile::Belonging;
 use crate::row::IdentifierHash;
-use crate::spec::plan::Plan;
+use crate::state::batch::Batch;
+use crate::state::held::drained;
 use crate::time::{Micros, rfc3339};
 
 /// What a value was before the tick and is after it, as far as messages say.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::write_text;
 use super::message::{Record, Router};
-use crate::spec::plan::{Plan, Publish, Target};
+use crate::plan::{Plan, Publish, Target};
 
 /// How much of a record is kept.
 const KEPT: usize = 1 << 10;

@@ -7,14 +7,14 @@ use smallvec::SmallVec;
 
 use super::json::{write_text, write_value};
 use super::message::{Digest, Message, Router, Value};
-use crate::batch::{Batch, Look, look_ahead};
-use crate::held::Holds;
 use crate::metrics::SharedCounts;
+use crate::plan::{Output, Plan, Publish};
 use crate::profile::{Member, PersonState};
 use crate::row::IdentifierHash;
-use crate::seats::{Seat, Seats};
 use crate::segment::{Evaluated, value_or_null};
-use crate::spec::plan::{Output, Plan, Publish};
+use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::held::Holds;
+use crate::state::seats::{Seat, Seats};
 
 /// Somebody in a row of the columns.
 type Row<'a> = (usize, &'a (Seat, PersonState));

@@ -11,7 +11,7 @@ use super::file::{FileWriter, Held};
 use super::kafka::TopicWriter;
 use super::message::Record;
 use super::refused::Refused;
-use crate::spec::plan::{Plan, Target};
+use crate::plan::{Plan, Target};
 use crate::time::Tick;
 
 /// A tick's records go to their writer by this many.

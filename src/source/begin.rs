@@ -6,7 +6,7 @@ use std::path::Path;
 use super::records::{self, Ending};
 use super::text::End;
 use super::{ROW_LIMIT, SourceError, foreign, header};
-use crate::spec::plan::{Format, Source};
+use crate::plan::{Format, Source};
 
 /// Where the rows of a text begin.
 pub(super) struct Begun {

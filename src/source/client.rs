@@ -9,7 +9,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{SourceError, brokers};
-use crate::spec::plan::Kafka;
+use crate::plan::Kafka;
 
 /// A configuration with the given defaults, then what the definition says.
 pub(super) fn config(

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounde
 
 use super::standard::Standard;
 use super::{Chunk, SourceError, files, kafka};
-use crate::spec::plan::Plan;
+use crate::plan::Plan;
 
 /// Chunks that wait for a worker: enough to keep it busy while the next one is read.
 const WAITING: usize = 4;

@@ -11,7 +11,7 @@ use super::text::{Cut, Cutter, End};
 use super::trail::{Seen, Trail, print};
 use super::{Payload, SourceError, Unread, parquet};
 use crate::place::FileId;
-use crate::spec::plan::{Format, Source};
+use crate::plan::{Format, Source};
 use crate::time::wall_clock;
 
 /// How long what is being written may stand still.

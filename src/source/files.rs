@@ -22,7 +22,7 @@ use super::paths::{Found, Pattern, Stamp, Walk, walk};
 use super::text::End;
 use super::{Chunk, Payload, SourceError, Unread};
 use crate::place::FileId;
-use crate::spec::plan::{Connector, Plan, Source};
+use crate::plan::{Connector, Plan, Source};
 use crate::time::wall_clock;
 
 /// How often growing files, and folders, are looked at.

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::error::{WrongFile, nearest};
 use super::records::{self, Breach, Ending};
 use super::{SourceError, foreign};
-use crate::spec::plan::Source;
+use crate::plan::Source;
 
 /// What separates cells elsewhere, as it is spoken of.
 const SEPARATORS: [(char, &str); 5] = [

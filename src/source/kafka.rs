@@ -20,7 +20,7 @@ use super::feed::{Chunks, Ending, Options, Outlet, Shared};
 use super::partition::Partition;
 use super::topic::{LOOK, Owner, PATIENCE, Share, Topic};
 use super::{SourceError, brokers};
-use crate::spec::plan::{Connector, KafkaStart, Plan};
+use crate::plan::{Connector, KafkaStart, Plan};
 
 /// Bounded memory, and no second of sleep when a queue was full for a moment. What lies outside of a
 /// partition is for the reading thread to judge.

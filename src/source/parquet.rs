@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Fields};
 use super::error::{WrongFile, nearest};
 use super::feed::said;
 use super::{Payload, SourceError};
-use crate::spec::plan::{Source, Type};
+use crate::plan::{Source, Type};
 use crate::time::wall_clock;
 
 /// Rows of a chunk.

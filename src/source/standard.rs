@@ -16,7 +16,7 @@ use super::feed::{Chunks, Ending, Options, Outlet, Shared, Stopped};
 use super::text::{Cut, Cutter, End};
 use super::{Chunk, Payload, SourceError};
 use crate::place;
-use crate::spec::plan::{Connector, Plan, Source};
+use crate::plan::{Connector, Plan, Source};
 use crate::time::wall_clock;
 
 /// What positions call it.

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
-use selfsame::row::Datum;
-use selfsame::spec::plan::{
+use selfsame::plan::{
     Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Placeholders, Plan, Source,
     Type,
 };
+use selfsame::row::Datum;
 use selfsame::time::{DAY, HOUR};
 
 pub type Make = fn(&Path) -> Plan;
@@ -46,7 +46,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         name: "test".into(),
         time_zone: "UTC".into(),
         target_latency: std::time::Duration::from_millis(200),
-        limits: selfsame::spec::limits::Limits::default(),
+        limits: selfsame::plan::Limits::default(),
         kafka: Kafka::default(),
         sources,
         identifiers: vec![IdentifierType {

@@ -8,9 +8,9 @@ pub mod definition;
 use std::sync::Arc;
 
 use selfsame::decode::{Decoded, Decoder};
+use selfsame::plan::Plan;
 use selfsame::row::{Reject, Row};
 use selfsame::source::{self, Chunk, Feeds, Next, Options};
-use selfsame::spec::plan::Plan;
 use selfsame::time::Micros;
 
 /// 2025-07-06T00:00:00Z.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::DataType;
 use num_bigint::BigInt;
+use selfsame::plan::{Aggregate, Function};
 use selfsame::row::Datum;
-use selfsame::spec::plan::{Aggregate, Function};
 use selfsame::time::Micros;
 
 use super::exact;

@@ -5,9 +5,9 @@ use std::fmt::{Display, Formatter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 
+use selfsame::plan::{Plan, Publish};
 use selfsame::runtime::{Clock, Stepped, stepped};
 use selfsame::sink::Record;
-use selfsame::spec::plan::{Plan, Publish};
 
 use super::script::{Delivery, Script, Told};
 use super::{Expected, Oracle, Sent, SetAside, State};
@@ -16,7 +16,7 @@ const PATH: &str = "generated.yaml";
 
 /// The plan of a definition's text.
 pub fn plan(yaml: &str) -> Arc<Plan> {
-    match selfsame::spec::parse(yaml, Path::new(PATH), &|_| None) {
+    match selfsame::definition::parse(yaml, Path::new(PATH), &|_| None) {
         Ok(plan) => Arc::new(plan),
         Err(wrong) => panic!("the definition is refused:\n{wrong}\n{yaml}"),
     }
@@ -54,7 +54,7 @@ impl Case {
 
     /// The same with another definition, if that is one of the script's sources.
     pub fn with_yaml(&self, yaml: &str) -> Option<Self> {
-        let plan = Arc::new(selfsame::spec::parse(yaml, Path::new(PATH), &|_| None).ok()?);
+        let plan = Arc::new(selfsame::definition::parse(yaml, Path::new(PATH), &|_| None).ok()?);
         let script = Script::parse(&self.script_text(), &plan)?;
         Some(Case { yaml: yaml.to_owned(), plan, clock: self.clock, script })
     }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use selfsame::plan::{Connector, Kind, Source};
 use selfsame::sink::Record;
-use selfsame::spec::plan::{Connector, Kind, Source};
 use selfsame::time::{DAY, Micros, rfc3339};
 use serde_json::{Value, json};
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use selfsame::columns;
+use selfsame::plan::{Expression, Plan};
 use selfsame::row::Datum;
-use selfsame::spec::plan::Plan;
-use selfsame::spec::sql::Expression;
 
 use super::rows::{Row, Said, row_of, text};
 use super::values;

@@ -30,8 +30,8 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use selfsame::plan::{Connector, Kind, Plan, Publish};
 use selfsame::runtime::Clock;
-use selfsame::spec::plan::{Connector, Kind, Plan, Publish};
 use selfsame::time::{Micros, rfc3339};
 
 use people::{FirstSeen, Identified, Person};

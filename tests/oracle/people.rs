@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selfsame::spec::plan::Plan;
+use selfsame::plan::Plan;
 use selfsame::time::Micros;
 
 use super::guards::{Links, Rule, admit, broken};

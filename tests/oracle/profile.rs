@@ -5,16 +5,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::DataType;
 use selfsame::columns;
+use selfsame::plan::{Expression, Output, Plan, Rank, Step, Window};
 use selfsame::row::Datum;
-use selfsame::spec::plan::{Output, Plan, Rank, Step, Window};
-use selfsame::spec::sql::Expression;
 use selfsame::time::{DAY, Micros, rfc3339};
 
 use super::aggregate::aggregate;
-use super::calendar;
 use super::people::Person;
 use super::rows::{Row, row_of};
-use super::{sessions, values};
+use super::{calendar, sessions, values};
 
 /// All that a definition says of a person: one row of `Plan::profile_schema`.
 pub struct Profile {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selfsame::spec::plan::{Kind, Plan};
+use selfsame::plan::{Kind, Plan};
 use selfsame::time::Micros;
 
 use super::rows::Row;

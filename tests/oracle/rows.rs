@@ -7,11 +7,11 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, St
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use selfsame::columns;
-use selfsame::row::Datum;
-use selfsame::spec::plan::{
-    Connector, Decisions, Field, Format, IdentifierType, Kind, Placeholders, Plan, Source, Type,
+use selfsame::plan::{
+    Connector, Decisions, Expression, Field, Format, IdentifierType, Kind, Placeholders, Plan,
+    Source, Type,
 };
-use selfsame::spec::sql::Expression;
+use selfsame::row::Datum;
 use selfsame::time::Micros;
 
 use super::script::Delivery;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use selfsame::plan::{Connector, Format, Plan, Target};
 use selfsame::runtime::{self, Clock};
 use selfsame::sink::Record;
-use selfsame::spec::plan::{Connector, Format, Plan, Target};
 
 use crate::oracle::check::folded;
 use crate::oracle::script::{Delivery, Tick};
@@ -18,7 +18,7 @@ const END: i64 = 1_756_598_400_000_000;
 #[test]
 fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() {
     let definition = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows/retail/retail.yaml");
-    let load = || selfsame::spec::load(&definition).expect("the sample definition is right");
+    let load = || selfsame::definition::load(&definition).expect("the sample definition is right");
     let plan = Arc::new(load());
     let mut oracle = Oracle::new(&plan, Clock::Fixed(END));
     let rows = rows(&plan);
@@ -43,7 +43,7 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
             reads: Vec::new(),
             summary: None,
         };
-        runtime::run(Arc::clone(&plan), &options).expect("it runs");
+        runtime::run(Arc::clone(&plan), &options, |_| Ok(())).expect("it runs");
         let (state, rejects) = folded(&plan, &sent(&plan));
         let differing = state.iter().filter(|(key, value)| oracle.state().get(key) != Some(value));
         assert_eq!(differing.collect::<BTreeMap<_, _>>(), BTreeMap::new(), "{workers} workers");

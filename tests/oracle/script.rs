@@ -14,8 +14,8 @@
 use std::fmt::{Display, Formatter, Result};
 use std::sync::Arc;
 
+use selfsame::plan::{Connector, Format, Plan};
 use selfsame::source::{Chunk, Message, Payload};
-use selfsame::spec::plan::{Connector, Format, Plan};
 use selfsame::time::{Micros, rfc3339};
 
 use super::columnar;

@@ -2,9 +2,8 @@
 
 use arrow::array::ArrayRef;
 use selfsame::columns;
+use selfsame::plan::{Expression, Sessions};
 use selfsame::row::Datum;
-use selfsame::spec::plan::Sessions;
-use selfsame::spec::sql::Expression;
 use selfsame::time::{Micros, SECOND};
 
 use super::rows::{Row, row_of};

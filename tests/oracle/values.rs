@@ -10,8 +10,8 @@ use arrow::datatypes::DataType;
 use chrono::{DateTime, Datelike, NaiveDate};
 use num_bigint::BigInt;
 use selfsame::columns;
+use selfsame::plan::{Field, Type};
 use selfsame::row::Datum;
-use selfsame::spec::plan::{Field, Type};
 use selfsame::time::Micros;
 
 /// A reason's code.

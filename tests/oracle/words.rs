@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use selfsame::spec::plan::{Attribute, Step, Unit};
+use selfsame::plan::{Attribute, Step, Unit};
 use serde_json::Value;
 
 use crate::oracle::Oracle;
@@ -133,7 +133,7 @@ fn generated_histories_use_the_whole_language() {
         said.push_str(&case.yaml);
     }
     let mut all = BTreeSet::new();
-    words(&selfsame::spec::schema(), &mut all);
+    words(&selfsame::definition::schema(), &mut all);
     all.retain(|word| !OUTSIDE.contains(&word.as_str()));
     let is_said = |word: &String| {
         let (field, choice) = (format!("{word}: "), format!(": {word}"));

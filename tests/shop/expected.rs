@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use selfsame::plan::Plan;
 use selfsame::runtime::Clock;
 use selfsame::sink;
-use selfsame::spec::plan::Plan;
 
 use super::{CLOCK, History};
 use crate::broker::client::Message;
@@ -27,7 +27,7 @@ pub struct Expected {
 impl Expected {
     /// Of a definition whose topics are empty.
     pub fn of(definition: &Path) -> Self {
-        let plan = Arc::new(selfsame::spec::load(definition).expect("a definition"));
+        let plan = Arc::new(selfsame::definition::load(definition).expect("a definition"));
         let clock: Clock = CLOCK.parse().expect("a clock");
         let Clock::Fixed(now) = clock else { panic!("{CLOCK} is held") };
         let oracle = Oracle::new(&plan, clock);

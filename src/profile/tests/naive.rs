@@ -7,8 +7,8 @@ use arrow::array::RecordBatch;
 
 use super::world::{Member, Row, batch_of, evaluated, value_of};
 use crate::columns;
+use crate::plan::{Function, Plan, Sessions, Unit, Window};
 use crate::row::Datum;
-use crate::spec::plan::{Function, Plan, Sessions, Unit, Window};
 use crate::time::{Micros, SECOND};
 
 /// The value of an aggregate over all rows of the members.

@@ -8,24 +8,22 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use smallvec::smallvec;
 
-use super::super::accounts::{Accounts, Posting};
-use super::super::contribution::Contribution;
-use super::super::people::{Belonging, Known, People, PersonState};
-use super::super::sessions::{self, OverSessions, Parting};
-use super::super::sums::Layout;
-use super::super::windows::Windows;
 use super::naive;
-use crate::batch::Batch;
-use crate::columns;
 use crate::flow::{Diff, During, Emit, KeyedState, Update};
 use crate::identity::{Component, Sighting};
 use crate::metrics::Counts;
+use crate::plan::{Expression, Plan};
+use crate::profile::accounts::{Accounts, Posting};
+use crate::profile::contribution::Contribution;
+use crate::profile::people::{Belonging, Known, People, PersonState};
+use crate::profile::sessions::{self, OverSessions, Parting};
+use crate::profile::sums::Layout;
+use crate::profile::windows::Windows;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, StandingRow, Verdict};
-use crate::seats::Seat;
-use crate::spec;
-use crate::spec::plan::Plan;
-use crate::spec::sql::Expression;
+use crate::state::batch::Batch;
+use crate::state::seats::Seat;
 use crate::time::{Micros, SECOND};
+use crate::{columns, definition};
 
 pub const IDENTIFIERS: usize = 40;
 pub const COMPONENTS: u128 = 3;
@@ -124,7 +122,7 @@ outputs:
 impl World {
     pub fn new(attributes: &str) -> Self {
         let text = format!("{SOURCES}{attributes}");
-        let plan = spec::parse(&text, Path::new("test.yaml"), &|_| None);
+        let plan = definition::parse(&text, Path::new("test.yaml"), &|_| None);
         let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
         let members = (0..IDENTIFIERS).map(|number| {
             let kind = (number % 3 > 0) as u8;

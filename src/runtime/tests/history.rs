@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::definition;
+use crate::plan::{Kind, Plan};
 use crate::runtime::{Clock, Stepped, stepped};
 use crate::sink::Record;
 use crate::source::{Chunk, Payload};
-use crate::spec;
-use crate::spec::plan::{Kind, Plan};
 use crate::time::{DAY, Micros, rfc3339};
 
 /// What is known of a person after a tick, in the order of ids.
@@ -47,7 +47,7 @@ type Records = Vec<(String, Option<Value>)>;
 
 /// What each tick sends. In the end all is taken back, and nothing may be left of it.
 fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records> {
-    let plan = spec::parse(definition, Path::new("test.yaml"), &|_| None);
+    let plan = definition::parse(definition, Path::new("test.yaml"), &|_| None);
     let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
     let mut all: Vec<(Micros, Vec<(&str, Value)>)> =
         ticks.iter().map(|(now, rows)| (instant(now), rows.to_vec())).collect();

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::decode::Decoder;
+use crate::definition;
 use crate::runtime::Clock;
 use crate::runtime::dataflow::Dataflow;
 use crate::sink::Writers;
 use crate::source::{Chunk, Payload};
-use crate::spec;
 use crate::time::{DAY, Micros, Tick};
 
 /// Counts the bytes that each thread has allocated and not freed.
@@ -103,7 +103,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(worker: &'a mut timely::worker::Worker, definition: &str) -> Self {
-        let plan = spec::parse(definition, Path::new("test.yaml"), &|_| None);
+        let plan = definition::parse(definition, Path::new("test.yaml"), &|_| None);
         let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
         let records = Arc::default();
         let writers = Writers::memory(&plan, Arc::clone(&records));

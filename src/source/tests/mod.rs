@@ -15,7 +15,7 @@ use super::file::Patience;
 use super::files::SourceFiles;
 use super::paths::Pattern;
 use super::{Options, Payload, Unread};
-use crate::spec::plan::Plan;
+use crate::plan::Plan;
 use world::{Step, World, step};
 
 const FOLLOW: Options = Options {
@@ -36,7 +36,7 @@ fn plan(format: &str) -> Plan {
         "sources:\n  web: {{files: '*.log', format: {format}, kind: events, fields: {{id: text}}}}\n\
          identity: {{user: {{from: {{web: id}}}}}}\noutputs: {{profiles: {{files: out}}}}\n"
     );
-    crate::spec::parse(&text, Path::new("test.yaml"), &|_| None).expect("a definition")
+    crate::definition::parse(&text, Path::new("test.yaml"), &|_| None).expect("a definition")
 }
 
 /// What is read of a folder's `*.log`.

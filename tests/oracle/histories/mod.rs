@@ -14,8 +14,8 @@ mod sql;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use selfsame::plan::Plan;
 use selfsame::runtime::Clock;
-use selfsame::spec::plan::Plan;
 use selfsame::time::{DAY, HOUR, MINUTE, Micros, SECOND};
 
 use super::check::{Case, plan};

@@ -1,0 +1,30 @@
+//! `selfsame check`: what a definition does, or what is wrong with it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use selfsame::definition;
+
+use super::print::{Outcome, print};
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// The definition file
+    spec: PathBuf,
+    /// Fail if there is a warning
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+pub fn check(args: &CheckArgs) -> Outcome {
+    let (plan, warnings) = definition::check(&args.spec)?;
+    let mut text = definition::explain(&plan);
+    if !warnings.found().is_empty() {
+        text.push('\n');
+        text.push_str(&warnings.as_warnings());
+    }
+    print(&text)?;
+    let denied = args.deny_warnings && !warnings.found().is_empty();
+    Ok(if denied { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

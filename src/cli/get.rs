@@ -1,0 +1,45 @@
+//! `selfsame get`: the profile of a person.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use selfsame::changelog::{self, Found};
+use selfsame::console;
+
+use super::outputs::{WhereArgs, outputs};
+use super::print::{Outcome, print};
+
+#[derive(Args)]
+pub struct GetArgs {
+    /// A person id (p_…), an identifier as type:value, or a value of whatever type
+    id: String,
+    #[command(flatten)]
+    from: WhereArgs,
+}
+
+pub fn get(args: &GetArgs) -> Outcome {
+    let (plan, changelogs) = outputs(&args.from)?;
+    match changelog::lookup(&changelogs, plan.as_ref(), &args.id)? {
+        Found::Profile { json, merged } => {
+            for person in merged {
+                eprintln!("{person} was merged into:");
+            }
+            let profile: Box<serde_json::value::RawValue> = serde_json::from_str(&json)?;
+            print(&format!("{}\n", changelog::indented(profile.get())))
+        }
+        Found::Gone { person } => {
+            eprintln!("{person} is gone");
+            Ok(ExitCode::FAILURE)
+        }
+        Found::Nobody { near } => {
+            let hint = match (near.as_slice(), &plan) {
+                ([], Some(_)) => String::new(),
+                ([], None) => "; with --spec FILE it is normalised as the definition says".into(),
+                (near, _) => format!("; did you mean {}?", near.join(" or ")),
+            };
+            let text = format!("nobody is known as '{}'{hint}", args.id);
+            eprintln!("{}", console::shown(&text));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The command line: commands, each in a file of its own, what they log and how they end.
+
+mod check;
+mod generate;
+mod get;
+mod outputs;
+mod print;
+mod report;
+mod run;
+mod signals;
+mod tail;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use selfsame::{console, definition};
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format;
+
+use check::CheckArgs;
+use generate::GenerateArgs;
+use get::GetArgs;
+use print::print;
+use report::ReportArgs;
+use run::RunArgs;
+use tail::TailArgs;
+use why::WhyArgs;
+
+const AFTER_HELP: &str = "\
+Start here:
+  selfsame run dataflows/retail/retail.yaml --clock event --until-end
+  selfsame get klara.huber.0@example.com
+  selfsame tail segments
+
+A definition says where records come from, what ties them to a person, what is known about each
+person and which people belong to which segment. docs/reference.md has every word of it.";
+
+/// The same person, across every system, at every instant.
+///
+/// Reads event streams and record tables, keeps who is the same person, what is known about them and
+/// which segments they are in, and sends every change as a changelog.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log to stderr: a level (error, warn, info, debug), or levels by target as in
+    /// `warn,selfsame=debug`
+    #[arg(
+        long,
+        global = true,
+        default_value = "info",
+        env = "SELFSAME_LOG",
+        value_name = "FILTER"
+    )]
+    log: String,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a definition: read its sources, send its outputs
+    Run(RunArgs),
+    /// Check a definition, and say what it does or what is wrong with it
+    Check(CheckArgs),
+    /// Print the JSON Schema of the definition file, for editors
+    Schema,
+    /// Print the reference of the definition file, every field and function, as Markdown
+    Reference,
+    /// Make a deterministic retail history of any size, as files or into Kafka
+    Generate(GenerateArgs),
+    /// Print the profile of a person, by person id or any identifier
+    Get(GetArgs),
+    /// Explain why some identifiers are one person or not, why they are in a segment, where a value
+    /// comes from
+    Why(WhyArgs),
+    /// Print the last records of an output, and with --follow those that come
+    Tail(TailArgs),
+    /// Print what does not fit, by rule with examples: links withheld, identifiers shared, sources that
+    /// disagree, people whom one source alone knows (of the output `conflicts`)
+    Report(ReportArgs),
+}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let is_quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
+    if let Err(error) = start_logging(&cli.log, is_quiet) {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
+    let outcome = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Schema => print(&format!("{:#}\n", definition::schema())),
+        Command::Reference => print(&definition::reference()),
+        Command::Generate(args) => generate::generate(&args),
+        Command::Get(args) => get::get(&args),
+        Command::Why(args) => why::why(&args),
+        Command::Tail(args) => tail::tail(&args),
+        Command::Report(args) => report::report(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        match error.downcast_ref() {
+            // Each line names its place, in the form that editors follow.
+            Some(wrong @ definition::SpecError::Wrong(_)) => {
+                eprintln!("{}", console::shown_lines(&wrong.to_string()))
+            }
+            _ => eprintln!("error: {}", console::shown_lines(&error.to_string())),
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn start_logging(filter: &str, is_quiet: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = match is_quiet {
+        true => format!("{filter},selfsame=warn"),
+        false => filter.to_owned(),
+    };
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(&filter)
+        .map_err(|error| format!("--log '{filter}' is no filter: {error}"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| console::Log)
+        .with_ansi(console::is_terminal())
+        // What is told may be from data.
+        .fmt_fields(
+            format::debug_fn(|line, field, value| match field.name() {
+                "message" => write!(line, "{}", console::shown(&format!("{value:?}"))),
+                name => write!(line, "{name}={}", console::shown(&format!("{value:?}"))),
+            })
+            .delimited(" "),
+        )
+        .with_target(false)
+        .init();
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Text on standard output, and how a command ends.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// How a command ends.
+pub type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// A reader that leaves early (`| head`) is no error.
+pub fn print(text: &str) -> Outcome {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

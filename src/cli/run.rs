@@ -1,0 +1,135 @@
+//! `selfsame run`: a definition from its sources to its outputs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use selfsame::plan::{Output, Target};
+use selfsame::runtime::{self, Clock, End, Ended, Progress};
+use selfsame::{changelog, console, definition};
+
+use super::print::{Outcome, print};
+use super::signals;
+
+const AFTER_RUN_HELP: &str = "\
+The first Ctrl-C (SIGINT, or SIGTERM) ends the reading, and the run once all is sent; the second ends \
+the process at once. A run that was to come to an end and was interrupted before it exits with 130 (143).";
+
+#[derive(Args)]
+#[command(after_help = AFTER_RUN_HELP)]
+pub struct RunArgs {
+    /// The definition file
+    spec: PathBuf,
+    /// What now() follows: `wall` (the wall clock), `event` (the greatest event time seen that
+    /// does not stand alone, for replays of old data), or `fixed:` and an instant, as in fixed:2025-07-05T00:00:00Z
+    #[arg(long, default_value = "wall")]
+    clock: Clock,
+    /// Stop when all files are read and all partitions are at the end that they had at the start,
+    /// after everything is sent
+    #[arg(long)]
+    until_end: bool,
+    /// Keep reading what is appended to files, and new files that match
+    #[arg(long, conflicts_with = "until_end")]
+    follow: bool,
+    /// When a topic that is read is deleted and created again: go on with it, from its start, instead of
+    /// ending with an error
+    #[arg(long)]
+    from_start: bool,
+    /// Say nothing while it runs but what is wrong: no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Worker threads in this process
+    #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = parse_workers)]
+    workers: usize,
+    /// This process's number, from 0, of those in --hosts
+    #[arg(long, default_value_t = 0, value_name = "I", requires = "hosts")]
+    process: usize,
+    /// A file with a line host:port for each process, the same on all of them
+    #[arg(long, value_name = "FILE")]
+    hosts: Option<PathBuf>,
+    /// Also write the summary as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+pub fn run(args: &RunArgs) -> Outcome {
+    let plan = Arc::new(definition::load(&args.spec)?);
+    let hosts = match &args.hosts {
+        None => Vec::new(),
+        Some(path) => read_hosts(path)?,
+    };
+    if args.process > 0 && args.process >= hosts.len() {
+        let (process, hosts) = (args.process, hosts.len());
+        return Err(
+            format!("--process {process}: the hosts file names {hosts}, counted from 0").into()
+        );
+    }
+    let options = runtime::Options {
+        clock: args.clock,
+        workers: args.workers,
+        process: args.process,
+        hosts,
+        until_end: args.until_end,
+        follow: args.follow,
+        progress: match (args.quiet, console::is_terminal()) {
+            (true, _) => Progress::Quiet,
+            (false, true) => Progress::Drawn,
+            (false, false) => Progress::Logged,
+        },
+        from_start: args.from_start,
+        reads: [("the definition", Some(&args.spec)), ("the hosts file", args.hosts.as_ref())]
+            .into_iter()
+            .filter_map(|(what, path)| Some((what, path?.clone())))
+            .collect(),
+        summary: args.summary.clone(),
+    };
+    changelog::remember_run(&args.spec);
+    let Ended { end, report } =
+        runtime::run(Arc::clone(&plan), &options, signals::stop_on_signals)?;
+    if let Some(report) = report {
+        if let Some(path) = &args.summary {
+            let json = format!("{:#}\n", runtime::summary_json(&plan, end, &report));
+            std::fs::write(path, json).map_err(|error| {
+                format!("summary '{}' can't be written: {error}", path.display())
+            })?;
+        }
+        let text = console::shown_lines(&runtime::summary_text(&plan, end, &report));
+        let is_standard = |output: &Output| output.target == Target::StandardOutput;
+        match plan.outputs.iter().any(is_standard) {
+            // It has gone to who wanted no more of it, and so would the summary.
+            true if end.is_left() => {}
+            // Only records go there.
+            true => eprint!("{text}"),
+            false => drop(print(&text)?),
+        }
+    }
+    Ok(match end {
+        End::Reached | End::Stopped(_) => ExitCode::SUCCESS,
+        End::Interrupted(signal) => ExitCode::from(signals::exit_code(signal)),
+    })
+}
+
+fn parse_workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(workers @ 1..=1024) => Ok(workers),
+        _ => Err("a number from 1 to 1024".to_owned()),
+    }
+}
+
+fn read_hosts(path: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("hosts file '{}' can't be read: {error}", path.display()))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let hosts: Vec<String> = lines.map(str::to_owned).collect();
+    let bad = hosts.iter().find(|host| !host.contains(':'));
+    match bad {
+        Some(host) => {
+            Err(format!("hosts file '{}': '{host}' is not host:port", path.display()).into())
+        }
+        None if hosts.is_empty() => {
+            Err(format!("hosts file '{}' names no process", path.display()).into())
+        }
+        None => Ok(hosts),
+    }
+}

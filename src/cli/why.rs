@@ -1,0 +1,79 @@
+//! `selfsame why`: why identifiers are one person, why somebody is in a segment, where a value comes from.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use selfsame::explain::{self, Question};
+use selfsame::runtime::Clock;
+use selfsame::{changelog, definition};
+
+use super::print::{Outcome, print};
+
+const WHY_HELP: &str = "\
+Examples:
+  selfsame why ada@example.com                       identifiers, links and the rows that carry them
+  selfsame why email:ada@example.com customer_id:C7  the links that make the two one, or what keeps
+                                                     them apart
+  selfsame why ada@example.com --segment lapsed      each term of the condition with its value, and
+                                                     when time alone changes it
+  selfsame why ada@example.com --attribute spend     what each identifier and source brings, and the
+                                                     rows that moved it last
+
+The answer is computed from the definition's sources, which are read again, twice: files whole,
+topics from their earliest offset to their present end. Meanwhile it takes the memory of everyone's
+identifiers, links, ids and keys, as a run does, and of this person's rows. Where a rank is asked
+about (ntile, rfm) they are read a third time, and it takes the time and memory of a whole run.
+Rows that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
+may have been first seen later than the running engine knows, and people have other ids.
+
+What the output of profiles says of the person, if there is one, stands beside the answer.
+
+Give the clock that the run has, or now() is another and so may be the answer.";
+
+#[derive(Args)]
+#[command(after_help = WHY_HELP)]
+pub struct WhyArgs {
+    /// A person id (p_…, also one that was merged), an identifier as type:value, or a value of
+    /// whatever type
+    id: String,
+    /// Another one: what makes the two one person, or keeps them apart?
+    #[arg(conflicts_with_all = ["segment", "attribute"])]
+    other: Option<String>,
+    /// Why are they in this segment, or not?
+    #[arg(long, value_name = "NAME", conflicts_with = "attribute")]
+    segment: Option<String>,
+    /// Where does the value of this attribute come from?
+    #[arg(long, value_name = "NAME")]
+    attribute: Option<String>,
+    /// The definition file [default: the one that was last run from this folder]
+    #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// What now() is: as in `selfsame run`
+    #[arg(long, default_value = "wall")]
+    clock: Clock,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl WhyArgs {
+    fn question(&self) -> Question {
+        match (&self.other, &self.segment, &self.attribute) {
+            (Some(other), ..) => Question::With(other.clone()),
+            (_, Some(segment), _) => Question::Segment(segment.clone()),
+            (_, _, Some(attribute)) => Question::Attribute(attribute.clone()),
+            _ => Question::Person,
+        }
+    }
+}
+
+pub fn why(args: &WhyArgs) -> Outcome {
+    let spec = args.spec.clone().or_else(changelog::last_run).ok_or(
+        "no definition was run from this folder: name the one that is meant with --spec FILE",
+    )?;
+    let answer = explain::why(definition::load(&spec)?, args.clock, &args.id, &args.question())?;
+    match args.json {
+        true => print(&format!("{}\n", serde_json::to_string_pretty(&answer)?)),
+        false => print(&answer.to_string()),
+    }
+}

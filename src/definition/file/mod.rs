@@ -1,0 +1,11 @@
+//! A definition file as it is written: YAML in which everything has its place, the table of its fields,
+//! and what is told of both.
+
+pub mod diagnostic;
+pub mod fields;
+pub mod origin;
+pub mod reference;
+pub mod schema;
+pub mod shape;
+pub mod stated;
+pub mod yaml;

@@ -1,0 +1,85 @@
+//! What a definition states, entry by entry, less where files lie: all of it must be the same in every
+//! process of a run.
+
+use super::yaml::{Node, Value};
+use crate::plan::stated::Stated;
+
+/// Characters of a value that are shown.
+const SHOWN: usize = 80;
+
+/// All that a definition states, in its order, since that has a meaning. Comments, quotes, and how
+/// lists and mappings are written have none.
+pub fn stated(document: &Node) -> Vec<Stated> {
+    let mut all = Vec::new();
+    add(&mut Vec::new(), document, &mut all);
+    all
+}
+
+fn add(path: &mut Vec<String>, node: &Node, all: &mut Vec<Stated>) {
+    let (kind, value) = match &node.value {
+        _ if lies_somewhere(path) => ("a place", ""),
+        Value::Mapping(entries) if !entries.is_empty() => {
+            for (key, value) in entries {
+                path.push(key.name.clone());
+                add(path, value, all);
+                path.pop();
+            }
+            return;
+        }
+        Value::Sequence(values) if !values.is_empty() => {
+            for (number, value) in (1..).zip(values) {
+                path.push(number.to_string());
+                add(path, value, all);
+                path.pop();
+            }
+            return;
+        }
+        Value::Scalar { text, .. } if !node.is_null() => ("a text", text.trim()),
+        _ => (node.kind(), ""),
+    };
+    // Passwords are among the settings of brokers.
+    let is_secret = path.first().is_some_and(|first| first == "kafka");
+    all.push(Stated {
+        path: path.clone(),
+        value: blake3::hash(format!("{kind}:{value}").as_bytes()).to_hex()[..16].to_owned(),
+        shown: (!is_secret).then(|| value.chars().take(SHOWN).collect()),
+    });
+}
+
+/// On each machine files may lie elsewhere.
+fn lies_somewhere(path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(path[..], ["sources" | "outputs", _, "files"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::stated::differences;
+
+    fn read(text: &str) -> Vec<Stated> {
+        let mut wrong = Vec::new();
+        stated(&super::super::yaml::read(text, &|_| None, &mut wrong).expect("it is YAML"))
+    }
+
+    #[test]
+    fn whatever_is_another_is_named_with_both_sides_and_places_and_spelling_are_not() {
+        let base = "sources: {web: {files: [a, b], where: x > 1}}\nidentity: {a: {at_most: 1}, b: {}}\n\
+                    kafka: {brokers: b, sasl.password: one}\n";
+        let says = |changed: String| differences(&read(&changed), &read(base));
+        assert_eq!(says(base.replace("[a, b]", "elsewhere")), "");
+        let spelled = base.replace("{at_most: 1}", "\n    # why\n    {\"at_most\": '1'}");
+        assert_eq!(says(spelled.replace("identity: {a", "identity:\n  {a")), "");
+        let at_most = "\n  identity.a.at_most: '2' there, '1' here";
+        assert_eq!(says(base.replace("at_most: 1", "at_most: 2")), at_most);
+        let condition = "\n  sources.web.where: nothing there, 'x > 1' here";
+        assert_eq!(says(base.replace(", where: x > 1", "")), condition);
+        let added =
+            "\n  identity.b: nothing there, '' here\n  identity.b.ignore: 'x' there, nothing here";
+        assert_eq!(says(base.replace("b: {}", "b: {ignore: x}")), added);
+        let order = "\n  the order of entries: first identity.b there, identity.a.at_most here";
+        assert_eq!(says(base.replace("a: {at_most: 1}, b: {}", "b: {}, a: {at_most: 1}")), order);
+        let secret = "\n  kafka.sasl.password: something else there, something else here";
+        assert_eq!(says(base.replace("one", "two")), secret);
+    }
+}

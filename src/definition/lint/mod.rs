@@ -1,0 +1,319 @@
+//! What is legal in a definition but hardly meant: each with its place and what would be right.
+
+pub mod bounds;
+pub mod ignored;
+pub mod known;
+pub mod sum;
+pub mod suppose;
+pub mod texts;
+pub mod unguarded;
+
+use std::collections::BTreeSet;
+
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_expr::Expr;
+
+use super::file::diagnostic::Diagnostic;
+use super::file::fields;
+use super::file::yaml::{self, Key, Node, Value};
+use super::read::object::{Context, Object, SqlText, sql};
+use super::read::{funnel, rfm};
+use super::sql::ranks;
+use crate::plan::{Attribute, Plan, Publish, Source, Step};
+use known::{Known, Rows, of_no_rows, simplified};
+use suppose::{Asked, Never};
+use unguarded::unguarded;
+
+/// How many parts a condition may have that stands in the place of its segment.
+const MOST_PARTS: usize = 1_000;
+
+/// Of a definition that has been found well.
+pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
+    let dialect = super::sql::Dialect::new(&plan.time_zone).with_limits(plan.limits);
+    let mut context = Context::new(Vec::new(), dialect);
+    let Some(file) = Object::read(&mut context, "the definition", document, fields::DEFINITION)
+    else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    for source in &plan.sources {
+        let entries = file.map(&mut context, "sources");
+        let entry = entries.iter().find(|(key, _)| key.name == source.name);
+        rows.push(match entry {
+            Some((key, node)) => self::source(&mut context, source, key, node),
+            None => Rows::of(&context.dialect, std::slice::from_ref(source), &[0]),
+        });
+    }
+    for (kind, identifier) in plan.identifiers.iter().enumerate() {
+        let entries = file.map(&mut context, "identity");
+        if let Some((key, node)) = entries.iter().find(|(key, _)| key.name == identifier.name) {
+            unguarded(&mut context, plan, kind, key);
+            let what = format!("identifier type '{}'", key.name);
+            if let Some(object) = Object::read(&mut context, what, node, fields::IDENTIFIER) {
+                ignored::classes(&mut context, &object);
+            }
+        }
+    }
+    let mut people = Known::new(&plan.profile_schema);
+    limits(&context, plan, &mut people);
+    // Each after those that it looks at.
+    let mut attributes: Vec<&Attribute> = plan.attributes.iter().collect();
+    attributes.sort_by_key(|attribute| attribute.column);
+    for of in attributes {
+        let entries = file.map(&mut context, "attributes");
+        if let Some((key, node)) = entries.iter().find(|(key, _)| key.name == of.name) {
+            unused(&mut context, plan, of, key);
+            attribute(&mut context, plan, &rows, of, node, &mut people);
+        }
+    }
+    segments(&mut context, plan, &file, &mut people);
+    outputs(&mut context, plan, &file, &people);
+    context.found
+}
+
+/// Takes in how many identifiers of a type a person has at most.
+fn limits(context: &Context, plan: &Plan, people: &mut Known) {
+    for of in &plan.identifiers {
+        let Some(most) = of.at_most else { continue };
+        for function in ["cardinality", "array_length"] {
+            let number = format!("{function}(identifiers['{}'])", of.name.replace('\'', "''"));
+            let schema = &plan.profile_schema;
+            let planned = context.dialect.plan(&number, schema).ok();
+            let simple = planned.and_then(|it| simplified(&context.dialect, it, schema, |_| None));
+            if let Some(number) = simple {
+                people.supposed.lies_within(number, 0, Some(most.into()));
+            }
+        }
+    }
+}
+
+fn source(context: &mut Context, source: &Source, key: &Key, node: &Node) -> Rows {
+    let mut rows = Rows::of(&context.dialect, std::slice::from_ref(source), &[0]);
+    let what = format!("source '{}'", key.name);
+    let Some(object) = Object::read(context, what, node, fields::SOURCE) else { return rows };
+    for (key, node) in object.map(context, "derive") {
+        let text = sql(context, format!("derived column '{}'", key.name), node);
+        let planned = text.and_then(|text| context.dialect.plan(&text.text, &rows.schema).ok());
+        if planned.is_some_and(|it| rows.never(&context.dialect, it, Asked::NotNull)) {
+            rows.nulls.insert(key.name.clone());
+        }
+    }
+    if let Some(text) = object.sql(context, "where") {
+        rows.is_empty = no_row_passes(context, &text, &rows);
+    }
+    rows
+}
+
+/// Whether a condition lets no row pass. Notes that, or that it looks at a column which is always null.
+fn no_row_passes(context: &mut Context, text: &SqlText, rows: &Rows) -> bool {
+    let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return false };
+    let never = rows.never(&context.dialect, planned.clone(), Asked::True);
+    if let Some(column) = null_in(&planned, rows) {
+        let message = format!(
+            "in {}: '{column}' is null in every row, as it is derived: derive it from a field, or \
+             leave it out here",
+            text.what
+        );
+        context.complain(text.place_of(&column), message);
+    } else if never {
+        context.complain(text.place, format!("in {}: no row ever passes it", text.what));
+    }
+    never
+}
+
+/// A column that an expression looks at and that is always null.
+fn null_in(expression: &Expr, rows: &Rows) -> Option<String> {
+    let used = expression.column_refs();
+    let used: BTreeSet<&str> = used.iter().map(|column| column.name.as_str()).collect();
+    rows.nulls.iter().find(|column| used.contains(column.as_str())).cloned()
+}
+
+/// Notes an attribute that nobody uses.
+fn unused(context: &mut Context, plan: &Plan, attribute: &Attribute, key: &Key) {
+    let index = plan.attributes.iter().position(|of| of.name == attribute.name);
+    let published = plan.outputs.iter().any(|output| {
+        let profiles = output.publish == Publish::Profiles;
+        let condition = output.condition.as_ref();
+        profiles && index.is_some_and(|index| output.attributes.contains(&index))
+            || condition.is_some_and(|condition| condition.uses(attribute.column))
+    });
+    let used = plan.steps.iter().any(|step| match step {
+        Step::Derived(expression) => expression.uses(attribute.column),
+        Step::Aggregates(_) => false,
+        Step::Rank(rank) => plan.ranks[*rank].expression.uses(attribute.column),
+    });
+    if !published && !used {
+        let message = format!(
+            "attribute '{}': no output publishes it and nothing looks at it: name it in \
+             'attributes' of an output, or leave it out",
+            attribute.name
+        );
+        context.complain(key.place, message);
+    }
+}
+
+fn attribute(
+    context: &mut Context,
+    plan: &Plan,
+    sources: &[Rows],
+    of: &Attribute,
+    node: &Node,
+    people: &mut Known,
+) {
+    let what = format!("attribute '{}'", of.name);
+    let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else { return };
+    if let Some(node) = object.get("rfm")
+        && let Some(object) = Object::read(context, "'rfm'", node, fields::RFM)
+        && let Some(bins) = rfm::bins(context, &object)
+    {
+        rfm::names(&of.name)
+            .iter()
+            .for_each(|name| people.supposed.within(name, 1, Some(bins.into())));
+    }
+    if let Some(text) = object.sql(context, "sql") {
+        let planned = context.dialect.plan(&text.text, &plan.profile_schema);
+        match planned.ok().as_ref().and_then(ranks::bins) {
+            Some(bins) => people.supposed.within(&of.name, 1, Some(bins.into())),
+            None => {
+                let simple = people.simplified(&context.dialect, &text, &plan.profile_schema);
+                people.is_constant(of, simple);
+            }
+        }
+    }
+    let from = object.texts(context, "from").unwrap_or_default();
+    let position = |name: &str| plan.sources.iter().position(|source| source.name == name);
+    let mut from: Vec<usize> = from.iter().filter_map(|(name, _)| position(name)).collect();
+    from.sort_unstable();
+    if from.is_empty() {
+        return;
+    }
+    let mut rows = Rows::of(&context.dialect, &plan.sources, &from);
+    rows.is_empty = from.iter().all(|source| sources[*source].is_empty);
+    let nulls = from.iter().map(|source| sources[*source].nulls.clone());
+    rows.nulls = nulls.reduce(|one, other| &one & &other).unwrap_or_default();
+    if let Some(text) = object.sql(context, "where") {
+        rows.is_empty |= no_row_passes(context, &text, &rows);
+    }
+    if object.get("funnel").is_some() {
+        let steps = funnel::steps(context, &object).unwrap_or_default();
+        let passes = |text: &SqlText| !no_row_passes(context, text, &rows);
+        let passed: Vec<bool> = steps.iter().map(passes).collect();
+        let reached = passed.iter().take_while(|passed| **passed && !rows.is_empty).count();
+        people.supposed.within(&of.name, 0, Some(reached as i64));
+    }
+    if let Some(text) = object.sql(context, "select") {
+        select(context, &text, &rows, of, people);
+    }
+}
+
+/// Notes filters that no row passes, and takes in what is known of what is selected.
+fn select(context: &mut Context, text: &SqlText, rows: &Rows, of: &Attribute, people: &mut Known) {
+    let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return };
+    let mut filters = Vec::new();
+    let walked = planned.apply(|part| {
+        if let Expr::AggregateFunction(function) = part {
+            filters.extend(function.params.filter.as_deref().cloned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    debug_assert!(walked.is_ok());
+    for filter in filters {
+        if let Some(column) = null_in(&filter, rows) {
+            let message = format!(
+                "in {}: its filter looks at '{column}', which is null in every row, as it is derived",
+                text.what
+            );
+            context.complain(text.place_of(&column), message);
+        } else if rows.never(&context.dialect, filter, Asked::True) {
+            context
+                .complain(text.place, format!("in {}: no row ever passes its filter", text.what));
+        }
+    }
+    if matches!(&planned, Expr::AggregateFunction(function) if function.func.name() == "count") {
+        people.supposed.within(&of.name, 0, None);
+        people.supposed.never_null(&of.name);
+    }
+    let constant = of_no_rows(&context.dialect, rows, planned);
+    people.is_constant(of, constant);
+}
+
+/// Notes segments that nobody can ever be in.
+fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &mut Known) {
+    let entries = file.map(context, "segments");
+    let mut segments: Vec<_> = plan.segments.iter().collect();
+    // Each after those that it looks at.
+    segments.sort_by_key(|segment| segment.column);
+    for segment in segments {
+        let Some((_, node)) = entries.iter().find(|(key, _)| key.name == segment.name) else {
+            continue;
+        };
+        let what = format!("segment '{}'", segment.name);
+        let text = match &node.value {
+            Value::Mapping(_) => Object::read(context, what, node, fields::SEGMENT)
+                .and_then(|object| object.sql(context, "where")),
+            _ => sql(context, what, node),
+        };
+        if let Some(text) = text
+            && let Some(condition) = nobody(context, plan, &text, people)
+            && is_short(&condition)
+        {
+            people.instead.insert(segment.name.clone(), condition);
+        }
+    }
+}
+
+/// Whether a condition may stand in the place of its segment: those that build on one another would
+/// double with each.
+fn is_short(condition: &Expr) -> bool {
+    let mut parts = 0;
+    let walked = condition.apply(|_| {
+        parts += 1;
+        Ok(match parts > MOST_PARTS {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    });
+    walked.is_ok() && parts <= MOST_PARTS
+}
+
+/// Notes outputs that nobody can ever be in.
+fn outputs(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &Known) {
+    for (key, node) in file.map(context, "outputs") {
+        let what = format!("output '{}'", key.name);
+        let object = Object::read(context, what, node, fields::OUTPUT);
+        if let Some(text) = object.and_then(|object| object.sql(context, "where")) {
+            nobody(context, plan, &text, people);
+        }
+    }
+}
+
+/// Notes a condition that nobody ever meets; returns it simplified.
+fn nobody(context: &mut Context, plan: &Plan, text: &SqlText, people: &Known) -> Option<Expr> {
+    let condition = people.simplified(&context.dialect, text, &plan.profile_schema)?;
+    let asked = vec![Asked::True(condition.clone())];
+    if let Err(never) = people.supposed.clone().suppose(asked) {
+        let (place, why) = match never {
+            Never::Constant => {
+                let schema = &plan.profile_schema;
+                match people.constant_in(&context.dialect, text, schema) {
+                    Some((name, value)) => {
+                        (text.place_of(name), format!(": '{name}' is {value} for everybody"))
+                    }
+                    None => (text.place, String::new()),
+                }
+            }
+            Never::Contradiction(values) => {
+                let places = values.iter().map(|value| text.place_of(value));
+                let place = places.clone().find(|place| *place != text.place);
+                let values = match values.as_slice() {
+                    [value] => format!("no value of {value} meets"),
+                    values => format!("no values of {} meet", values.join(" and ")),
+                };
+                (place.unwrap_or(text.place), format!(": {values} all that it asks"))
+            }
+        };
+        let message = format!("in {}: it is never true, so nobody is in it{why}", text.what);
+        context.complain(place, message);
+    }
+    Some(condition)
+}

@@ -1,0 +1,193 @@
+//! A source's columns: the fields that it takes out of a row, and what is derived from them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
+use datafusion_expr::Expr;
+
+use super::join::{Derived, Tables};
+use super::object::{Context, Object, SqlText, sql, text};
+use super::sources::TIME;
+use super::types::{parse_default, parse_type};
+use crate::definition::file::fields;
+use crate::definition::file::yaml::{Node, Value};
+use crate::plan::{Field, Format, Type};
+
+/// The fields that a source takes out of a row, and the columns that they become.
+pub fn columns(
+    context: &mut Context,
+    object: &Object<'_>,
+    format: Option<Format>,
+    time_zone: &Arc<str>,
+) -> (Vec<Field>, Vec<Column>) {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (key, node) in object.map(context, "fields") {
+        let what = format!("field '{}' of {}", key.name, object.what);
+        let Some(field) = field(context, &what, &key.name, format, node) else {
+            context.broken(&key.name);
+            continue;
+        };
+        columns.push(Column::new(&field.name, field.data_type.arrow(time_zone), true));
+        fields.push(field);
+    }
+    (fields, columns)
+}
+
+fn field(
+    context: &mut Context,
+    what: &str,
+    name: &str,
+    format: Option<Format>,
+    node: &Node,
+) -> Option<Field> {
+    let mut path = vec![name.to_owned()];
+    let mut default = None;
+    let type_node = match &node.value {
+        Value::Mapping(_) => {
+            let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
+            if let Some((text, place)) = object.text(context, "path") {
+                path = match format {
+                    // A column of CSV has nothing below it: a dot is a part of its name.
+                    Some(Format::Csv) => vec![text.clone()],
+                    _ => {
+                        let keys = text.strip_prefix("$.").unwrap_or(&text).split('.');
+                        keys.map(str::to_owned).collect()
+                    }
+                };
+                if path.iter().any(String::is_empty) {
+                    let message = format!("path '{text}' of {what}: keys separated by dots");
+                    context.complain(place, message);
+                }
+            }
+            default = object.get("default").filter(|node| !node.is_null());
+            object.get("type")?
+        }
+        // `[text]` is a list of types to YAML, and a type of lists to us.
+        _ => node,
+    };
+    let text = match &type_node.value {
+        Value::Sequence(items) if items.len() == 1 => match &items[0].value {
+            Value::Sequence(_) => "[[…]]".to_owned(),
+            _ => format!("[{}]", text(context, &format!("the type of {what}"), &items[0])?),
+        },
+        _ => text(context, &format!("the type of {what}"), type_node)?,
+    };
+    let data_type = match parse_type(&text) {
+        Ok(data_type) => data_type,
+        Err(message) => {
+            context.complain(type_node.place, format!("in {what}: {message}"));
+            return None;
+        }
+    };
+    let default = match default {
+        None => None,
+        Some(node) if matches!(data_type, Type::List(_)) => {
+            let message = format!("in {what}: a list has no default: an absent one is null");
+            context.complain(node.place, message);
+            None
+        }
+        Some(node) => {
+            let text = super::object::text(context, &format!("'default' of {what}"), node)?;
+            let parsed = parse_default(&text, &data_type);
+            parsed
+                .map_err(|message| context.complain(node.place, format!("in {what}: {message}")))
+                .ok()
+        }
+    };
+    Some(Field { name: name.to_owned(), data_type, path, default })
+}
+
+/// Further columns, each over those before it; those that look at joined ones are left to `tables`.
+pub fn derive(
+    context: &mut Context,
+    object: &Object<'_>,
+    mut schema: SchemaRef,
+    tables: &mut Tables,
+) -> (SchemaRef, Vec<(String, crate::plan::Expression)>) {
+    let mut derived = Vec::new();
+    for (key, node) in object.map(context, "derive") {
+        let what = format!("derived column '{}' of {}", key.name, object.what);
+        if schema.column_with_name(&key.name).is_some() {
+            let message = format!("{what}: a field has that name: choose another");
+            context.complain(key.place, message);
+            continue;
+        }
+        let Some(found) = derived_column(context, what, node, &schema, tables) else {
+            context.broken(&key.name);
+            continue;
+        };
+        let (text, planned, expression) = found;
+        let column = Arc::new(Column::new(&key.name, expression.data_type.clone(), true));
+        if tables.looked_at(&planned).is_some() {
+            tables.derived.push(Derived { text, planned, column });
+            continue;
+        }
+        let mut fields = schema.fields().to_vec();
+        fields.push(column);
+        schema = Arc::new(Schema::new(fields));
+        derived.push((key.name.clone(), expression));
+    }
+    (schema, derived)
+}
+
+fn has_struct(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(_) => true,
+        DataType::List(item) => has_struct(item.data_type()),
+        _ => false,
+    }
+}
+
+fn derived_column(
+    context: &mut Context,
+    what: String,
+    node: &Node,
+    schema: &SchemaRef,
+    tables: &Tables,
+) -> Option<(SqlText, Expr, crate::plan::Expression)> {
+    let text = sql(context, what, node)?;
+    let all = tables.beside(schema);
+    let planned = context.plan_scalar(&text, &all)?;
+    context.no_now(&text, &planned)?;
+    let compiled = context.dialect.compile(planned.clone(), &all, None, &text.text);
+    let expression = context.check(&text, compiled)?;
+    if has_struct(&expression.data_type) {
+        let message = "a struct is no type of a column: derive a column for each of its fields";
+        context.complain(text.place, format!("in {}: {message}", text.what));
+        return None;
+    }
+    Some((text, planned, expression))
+}
+
+/// A column of the source's own that a field names.
+pub fn column(
+    context: &mut Context,
+    what: &str,
+    name: &str,
+    place: crate::definition::Place,
+    schema: &Schema,
+    joined: &[FieldRef],
+) -> Option<usize> {
+    if let Some((index, _)) = schema.column_with_name(name) {
+        return Some(index);
+    }
+    if context.is_broken(name) {
+        return None;
+    }
+    if joined.iter().any(|column| column.name() == name) {
+        let message = format!(
+            "{what}: '{name}' comes from a joined table, and changes when that does: name a column \
+             of the source's own"
+        );
+        context.complain(place, message);
+        return None;
+    }
+    let names: Vec<&str> =
+        schema.fields().iter().map(|field| field.name().as_str()).filter(|n| *n != TIME).collect();
+    let hint = match super::sessions::hint(name) {
+        Some(hint) => hint.to_owned(),
+        None => crate::definition::file::diagnostic::suggest(name, &names),
+    };
+    context.complain(place, format!("{what}: unknown column '{name}': {hint}"));
+    None
+}

@@ -1,0 +1,160 @@
+//! The sections of a definition file, each read into its part of the plan.
+
+pub mod attributes;
+pub mod columns;
+pub mod derived;
+pub mod from_rows;
+pub mod funnel;
+pub mod identity;
+pub mod join;
+pub mod object;
+pub mod order;
+pub mod outputs;
+pub mod rfm;
+pub mod segments;
+pub mod sessions;
+pub mod sources;
+pub mod types;
+pub mod windows;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::file::{diagnostic, fields, stated, yaml};
+use super::sql::Dialect;
+use crate::plan::{Kafka, Limits, Plan, Publish};
+use crate::time::zone::Zone;
+use object::{Context, Object};
+
+/// What a definition file says, unless a mistake of it was noted.
+pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Option<Plan> {
+    let file = Object::read(context, "the definition", document, fields::DEFINITION)?;
+    let time_zone = time_zone(context, &file);
+    let limits = limits(context, &file);
+    context.dialect = Dialect::new(&time_zone).with_limits(limits);
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = file.text(context, "name").map(|(name, _)| name);
+    let target_latency = file.duration(context, "target_latency");
+    let kafka = kafka(context, &file);
+    let folder = path.parent().unwrap_or(Path::new(""));
+
+    let mut sources = sources::read(context, &file, folder, &time_zone);
+    let identifiers = identity::read(context, &file, &mut sources);
+    let decisions = identity::decisions(context, &file, &sources);
+    let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
+    let segments = segments::read(context, &file, &mut attributes);
+    let outputs = outputs::read(context, &file, folder, &sources, &attributes);
+    let presence = match outputs.iter().any(|output| output.publish == Publish::Conflicts) {
+        true => outputs::presence(&mut sources, &mut attributes),
+        false => Vec::new(),
+    };
+    if context.found.is_empty() {
+        join::settle(&mut sources);
+    }
+    let says = |node: &yaml::Node| match &node.value {
+        yaml::Value::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),
+        _ => !node.is_null(),
+    };
+    if kafka.brokers.is_empty() && !file.get("kafka").is_some_and(says) {
+        needs_brokers(context, &file);
+    }
+    Some(Plan {
+        name: name.or(stem).unwrap_or_default(),
+        time_zone,
+        limits,
+        target_latency: target_latency.unwrap_or(Duration::from_millis(200)),
+        kafka,
+        sources,
+        identifiers,
+        decisions,
+        presence,
+        aggregates: attributes.aggregates,
+        sessions: attributes.sessions,
+        attributes: attributes.attributes,
+        segments,
+        outputs,
+        aggregate_schema: attributes.aggregate_schema,
+        profile_schema: attributes.profile_schema,
+        steps: attributes.steps,
+        ranks: attributes.ranks,
+        ranked_columns: attributes.ranked_columns,
+        instants: attributes.instants,
+        stated: stated::stated(document),
+    })
+}
+
+fn time_zone(context: &mut Context, file: &Object<'_>) -> Arc<str> {
+    let Some((name, place)) = file.text(context, "time_zone") else { return Arc::from("UTC") };
+    if Zone::named(&name).is_none_or(|zone| zone.name() != name) {
+        let names = Zone::names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = match diagnostic::nearest(&name, &names) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => "a region and a city, such as 'Europe/Berlin', or 'UTC'".to_owned(),
+        };
+        let message = format!("'{name}' is no time zone of the IANA database: {hint}");
+        context.complain(place, message);
+        return Arc::from("UTC");
+    }
+    Arc::from(name)
+}
+
+fn limits(context: &mut Context, file: &Object<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(node) = file.get("limits") else { return limits };
+    let Some(object) = Object::read(context, "'limits'", node, fields::LIMITS) else {
+        return limits;
+    };
+    if let Some(bytes) = object.count(context, "bytes") {
+        limits.bytes = bytes.into();
+        if limits.bytes > Limits::MOST_BYTES {
+            let message = format!(
+                "'bytes' in 'limits' is {} at most: so many rows are evaluated at once that more has \
+                 no room",
+                Limits::MOST_BYTES
+            );
+            context.complain(object.place_of("bytes"), message);
+        }
+    }
+    if let Some(steps) = object.count(context, "steps") {
+        limits.steps = steps.into();
+    }
+    limits
+}
+
+fn kafka(context: &mut Context, file: &Object<'_>) -> Kafka {
+    let mut kafka = Kafka::default();
+    let Some(node) = file.get("kafka") else { return kafka };
+    let Some(object) = Object::read(context, "'kafka'", node, fields::KAFKA) else { return kafka };
+    if let Some((brokers, _)) = object.text(context, "brokers") {
+        kafka.brokers = brokers;
+    }
+    for (key, node) in object.map(context, "properties") {
+        let what = format!("property '{}'", key.name);
+        if let Some(value) = object::text(context, &what, node) {
+            kafka.properties.push((key.name.clone(), value));
+        }
+    }
+    kafka
+}
+
+/// Topics without brokers.
+fn needs_brokers(context: &mut Context, file: &Object<'_>) {
+    for (map, what) in [("sources", "source"), ("outputs", "output")] {
+        let Some(yaml::Value::Mapping(entries)) = file.get(map).map(|node| &node.value) else {
+            continue;
+        };
+        for (key, node) in entries {
+            let yaml::Value::Mapping(fields) = &node.value else { continue };
+            let Some((topic, _)) = fields.iter().find(|(key, _)| key.name == "kafka") else {
+                continue;
+            };
+            let message = format!(
+                "{what} '{}' needs brokers: add kafka: {{brokers: \"host:9092\"}} to the definition",
+                key.name
+            );
+            context.complain(topic.place, message);
+        }
+    }
+}

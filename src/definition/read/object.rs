@@ -1,0 +1,350 @@
+//! Objects of the definition file, read field by field; every mistake is noted, none stops the reading.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use arrow::datatypes::DataType;
+use datafusion_expr::Expr;
+
+use crate::definition::file::diagnostic::{Diagnostic, Place, nearest, suggest};
+use crate::definition::file::fields::{self, Field};
+use crate::definition::file::yaml::{Key, Node, Value};
+use crate::definition::sql::{Dialect, SqlError, aggregate};
+
+/// What was found wrong so far, and the dialect that expressions are in.
+pub struct Context {
+    pub found: Vec<Diagnostic>,
+    pub dialect: Dialect,
+    broken: HashSet<String>,
+}
+
+impl Context {
+    pub fn new(found: Vec<Diagnostic>, dialect: Dialect) -> Self {
+        Context { found, dialect, broken: HashSet::new() }
+    }
+
+    /// Remembers a name whose own mistake has been noted: that it is missing elsewhere is no other.
+    pub fn broken(&mut self, name: &str) {
+        debug_assert!(!self.found.is_empty(), "it was noted");
+        self.broken.insert(name.to_owned());
+    }
+
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
+    }
+
+    pub fn complain(&mut self, place: Place, message: impl Into<String>) {
+        self.found.push(Diagnostic { place, message: message.into() });
+    }
+
+    /// Notes what is wrong with an expression, where it stands.
+    pub fn complain_sql(&mut self, text: &SqlText, error: SqlError) {
+        if error.unknown.as_deref().is_some_and(|name| self.is_broken(name)) {
+            return;
+        }
+        let place = match (error.at, &error.unknown) {
+            (Some((line, column)), _) => text.place_at(line, column),
+            (None, Some(name)) => text.place_of(name),
+            (None, None) => text.place,
+        };
+        self.complain(place, format!("in {}: {}", text.what, error.message));
+    }
+
+    /// The value, or a note of what is wrong with the expression.
+    pub fn check<T>(&mut self, text: &SqlText, result: Result<T, SqlError>) -> Option<T> {
+        result.map_err(|error| self.complain_sql(text, error)).ok()
+    }
+
+    /// Plans an expression without aggregates.
+    pub fn plan_scalar(
+        &mut self,
+        text: &SqlText,
+        schema: &arrow::datatypes::Schema,
+    ) -> Option<Expr> {
+        if let Some(name) = self.dialect.aggregate_in(&text.text) {
+            let message = format!(
+                "in {}: {name}(…) is an aggregate, which has its place in 'select' of an attribute \
+                 only",
+                text.what
+            );
+            self.complain(text.place_of(&name), message);
+            return None;
+        }
+        let planned = self.dialect.plan(&text.text, schema);
+        self.check(text, planned)
+    }
+
+    /// Compiles a condition without aggregates and without `now()`.
+    pub fn condition(
+        &mut self,
+        text: &SqlText,
+        schema: &arrow::datatypes::SchemaRef,
+    ) -> Option<crate::plan::Expression> {
+        let planned = self.plan_scalar(text, schema)?;
+        self.no_now(text, &planned)?;
+        self.is_boolean(text, &planned, schema)?;
+        let compiled = self.dialect.compile(planned, schema, Some(&DataType::Boolean), &text.text);
+        self.check(text, compiled)
+    }
+
+    pub fn no_now(&mut self, text: &SqlText, planned: &Expr) -> Option<()> {
+        if !crate::definition::sql::instant::uses_now(planned) {
+            return Some(());
+        }
+        let message = "now() has its place in segments only: here the answer would change \
+                       with no row to change it";
+        self.complain(text.place_of("now"), format!("in {}: {message}", text.what));
+        None
+    }
+
+    pub fn is_boolean(
+        &mut self,
+        text: &SqlText,
+        planned: &Expr,
+        schema: &arrow::datatypes::Schema,
+    ) -> Option<()> {
+        let found = self.dialect.type_of(planned, schema);
+        match self.check(text, found)? {
+            DataType::Boolean | DataType::Null => Some(()),
+            other => {
+                let found = aggregate::describe(&other);
+                let message =
+                    format!("in {}: a condition is true or false, found {found}", text.what);
+                self.complain(text.place, message);
+                None
+            }
+        }
+    }
+}
+
+/// An expression as it stands in the file.
+#[derive(Clone, Debug)]
+pub struct SqlText {
+    pub text: String,
+    /// Where it begins.
+    pub place: Place,
+    /// Where each of its characters stands.
+    places: Vec<Place>,
+    /// Such as `'where' of segment 'lapsed'`.
+    pub what: String,
+}
+
+impl SqlText {
+    /// One that follows from what stands at a place.
+    pub fn made(text: String, place: Place, what: String) -> Self {
+        SqlText { text, place, places: Vec::new(), what }
+    }
+
+    /// The place of a line and a column of the text, from 1.
+    fn place_at(&self, line: u64, column: u64) -> Place {
+        let before = self.text.split_inclusive('\n').take(line.saturating_sub(1) as usize);
+        let before: usize = before.map(|line| line.chars().count()).sum();
+        let index = before + column.saturating_sub(1) as usize;
+        match (self.places.get(index), self.places.last()) {
+            (Some(place), _) => *place,
+            (None, Some(last)) => Place { column: last.column + 1, ..*last },
+            (None, None) => self.place,
+        }
+    }
+
+    /// The place of a name in it, or of the whole.
+    pub fn place_of(&self, name: &str) -> Place {
+        match crate::definition::sql::mistake::position_of(&self.text, name) {
+            Some((line, column)) => self.place_at(line, column),
+            None => self.place,
+        }
+    }
+}
+
+/// A mapping whose fields are known.
+pub struct Object<'a> {
+    /// Such as `source 'web'`.
+    pub what: String,
+    pub place: Place,
+    entries: &'a [(Key, Node)],
+}
+
+impl<'a> Object<'a> {
+    pub fn read(
+        context: &mut Context,
+        what: impl Into<String>,
+        node: &'a Node,
+        fields: &[Field],
+    ) -> Option<Self> {
+        let what = what.into();
+        let Value::Mapping(entries) = &node.value else {
+            let example = fields::example(fields);
+            let message = format!("{what} is a mapping such as {example}, found {}", node.kind());
+            context.complain(node.place, message);
+            return None;
+        };
+        let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        let mut meant = Vec::new();
+        for (key, _) in entries {
+            if !known.contains(&key.name.as_str()) {
+                let hint = suggest(&key.name, &known);
+                let message = format!("unknown field '{}' in {what}: {hint}", key.name);
+                context.complain(key.place, message);
+                meant.extend(nearest(&key.name, &known));
+            }
+        }
+        let object = Object { what, place: node.place, entries };
+        for field in fields.iter().filter(|field| field.required && !meant.contains(&field.name)) {
+            object.demand(context, field);
+        }
+        Some(object)
+    }
+
+    /// Notes that a field is absent, or names nothing.
+    fn demand(&self, context: &mut Context, field: &Field) {
+        let (name, what) = (field.name, &self.what);
+        let (place, wrong) = match self.get(name) {
+            None => (self.place, format!("{what} lacks '{name}'")),
+            Some(node) if field.shape.is_map() && node.is_empty() => {
+                (self.place_of(name), format!("'{name}' of {what} names nothing"))
+            }
+            Some(_) => return,
+        };
+        context.complain(place, format!("{wrong}: add it, as in {name}: {}", field.example));
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a Node> {
+        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    }
+
+    /// The place of a field's name, or of the whole.
+    pub fn place_of(&self, name: &str) -> Place {
+        let entry = self.entries.iter().find(|(key, _)| key.name == name);
+        entry.map_or(self.place, |(key, _)| key.place)
+    }
+
+    pub fn text(&self, context: &mut Context, name: &str) -> Option<(String, Place)> {
+        let node = self.get(name)?;
+        let text = text(context, &format!("'{name}' of {}", self.what), node)?;
+        Some((text, node.place))
+    }
+
+    pub fn texts(&self, context: &mut Context, name: &str) -> Option<Vec<(String, Place)>> {
+        let node = self.get(name)?;
+        texts(context, &format!("'{name}' of {}", self.what), node)
+    }
+
+    pub fn sql(&self, context: &mut Context, name: &str) -> Option<SqlText> {
+        sql(context, format!("'{name}' of {}", self.what), self.get(name)?)
+    }
+
+    pub fn duration(&self, context: &mut Context, name: &str) -> Option<Duration> {
+        let (text, place) = self.text(context, name)?;
+        let duration = parse_duration(&text);
+        duration
+            .map_err(|wrong| {
+                context.complain(place, format!("'{name}' of {}: '{text}' {wrong}", self.what));
+            })
+            .ok()
+    }
+
+    /// A whole number from 1.
+    pub fn count(&self, context: &mut Context, name: &str) -> Option<u32> {
+        let (text, place) = self.text(context, name)?;
+        match text.parse() {
+            Ok(count @ 1..) => Some(count),
+            _ => {
+                let what = &self.what;
+                let message = format!(
+                    "'{name}' of {what}: '{text}' is no whole number from 1, as in {name}: 5"
+                );
+                context.complain(place, message);
+                None
+            }
+        }
+    }
+
+    pub fn choice(&self, context: &mut Context, name: &str, known: &[&str]) -> Option<String> {
+        let (text, place) = self.text(context, name)?;
+        if known.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let (what, hint) = (&self.what, suggest(&text, known));
+        context.complain(place, format!("unknown {name} '{text}' of {what}: {hint}"));
+        None
+    }
+
+    pub fn map(&self, context: &mut Context, name: &str) -> &'a [(Key, Node)] {
+        self.get(name).map_or(&[], |node| map(context, &format!("'{name}' of {}", self.what), node))
+    }
+}
+
+pub fn map<'a>(context: &mut Context, what: &str, node: &'a Node) -> &'a [(Key, Node)] {
+    match &node.value {
+        Value::Mapping(entries) => entries,
+        Value::Unset => &[],
+        _ if node.is_null() => &[],
+        _ => {
+            context.complain(node.place, format!("{what} is a mapping, found {}", node.kind()));
+            &[]
+        }
+    }
+}
+
+pub fn text(context: &mut Context, what: &str, node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
+        Value::Unset => None,
+        _ => {
+            context.complain(node.place, format!("{what} is a text, found {}", node.kind()));
+            None
+        }
+    }
+}
+
+pub fn texts(context: &mut Context, what: &str, node: &Node) -> Option<Vec<(String, Place)>> {
+    match &node.value {
+        Value::Sequence(items) => {
+            let mut texts = Vec::new();
+            for item in items {
+                texts.push((text(context, &format!("an entry of {what}"), item)?, item.place));
+            }
+            Some(texts)
+        }
+        _ => Some(vec![(text(context, what, node)?, node.place)]),
+    }
+}
+
+pub fn sql(context: &mut Context, what: String, node: &Node) -> Option<SqlText> {
+    let text = text(context, &what, node)?;
+    let places = match &node.value {
+        Value::Scalar { places, .. } => places.clone(),
+        _ => Vec::new(),
+    };
+    // Of a block, its first word.
+    let place = places.first().copied().unwrap_or(node.place);
+    Some(SqlText { text, place, places, what })
+}
+
+/// A whole number and a unit.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    const FORM: &str = "is no duration: a whole number and ms, seconds, minutes, hours, days or \
+                        weeks, as in 30 days";
+    // Beyond, instants would not fit.
+    const LONGEST: u64 = 1_000 * 366 * 86_400_000;
+    let text = text.trim();
+    let digits = text.find(|character: char| !character.is_ascii_digit()).ok_or(FORM)?;
+    let milliseconds = match text[digits..].trim() {
+        "ms" | "millisecond" | "milliseconds" => 1,
+        "s" | "second" | "seconds" => 1_000,
+        "m" | "min" | "minute" | "minutes" => 60_000,
+        "h" | "hour" | "hours" => 3_600_000,
+        "d" | "day" | "days" => 86_400_000,
+        "w" | "week" | "weeks" => 604_800_000,
+        _ => return Err(FORM),
+    };
+    if digits == 0 {
+        return Err(FORM);
+    }
+    let number: Option<u64> = text[..digits].parse().ok();
+    let duration = number.and_then(|number| number.checked_mul(milliseconds));
+    match duration.filter(|duration| *duration <= LONGEST) {
+        Some(duration) => Ok(Duration::from_millis(duration)),
+        None => Err("is too long: the longest duration is a thousand years"),
+    }
+}

@@ -1,0 +1,358 @@
+//! Sources: where rows come from and what their columns are.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
+
+use super::columns::{column, columns, derive};
+use super::join::{Known, Tables};
+use super::object::{Context, Object};
+use super::sessions;
+use crate::definition::file::fields;
+use crate::plan::{Connector, Format, KafkaStart, Kind, Source};
+use crate::time::{DAY, HOUR};
+
+/// The pseudo-column that holds a row's time.
+pub const TIME: &str = "time";
+
+/// What a source's time is called where it is broken.
+pub fn time_of(source: &str) -> String {
+    format!("time of {source}")
+}
+
+pub fn read(
+    context: &mut Context,
+    file: &Object<'_>,
+    folder: &Path,
+    time_zone: &Arc<str>,
+) -> Vec<Source> {
+    let (mut known, mut objects) = (Vec::new(), Vec::new());
+    for (key, node) in file.map(context, "sources") {
+        let what = format!("source '{}'", key.name);
+        match Object::read(context, what, node, fields::SOURCE) {
+            Some(object) => {
+                let joins = object.get("join").is_some();
+                known.push(Known { name: key.name.clone(), joins, source: None });
+                objects.push(object);
+            }
+            None => context.broken(&key.name),
+        }
+    }
+    // Tables are read before the sources that join them.
+    let (join, stand_alone): (Vec<usize>, Vec<usize>) =
+        (0..known.len()).partition(|index| known[*index].joins);
+    for index in stand_alone.into_iter().chain(join) {
+        let (name, object) = (&known[index].name, &objects[index]);
+        known[index].source = Some(source(context, name, object, folder, time_zone, &known));
+    }
+    check_standard_input(context, &known, &objects);
+    known.into_iter().filter_map(|known| known.source).collect()
+}
+
+/// What is wrong with it stands for something right, so that all the rest is looked at too.
+fn source(
+    context: &mut Context,
+    name: &str,
+    object: &Object<'_>,
+    folder: &Path,
+    time_zone: &Arc<str>,
+    known: &[Known],
+) -> Source {
+    if object.get("http").is_some() {
+        let message = format!("'http' in {} is not available yet", object.what);
+        context.complain(object.place_of("http"), message);
+    }
+    let connector = connector(context, object, folder);
+    let format = format(context, object, connector.as_ref());
+    let kind = match object.choice(context, "kind", &["events", "records"]).as_deref() {
+        Some("events") => Some(Kind::Events),
+        Some(_) => Some(Kind::Records),
+        None => None,
+    };
+    let (fields, columns) = columns(context, object, format, time_zone);
+    let schema: SchemaRef = Arc::new(Schema::new(columns));
+    let mut tables = Tables::read(context, object, &schema, known);
+    let (schema, derived) = derive(context, object, schema, &mut tables);
+    let by_joins = tables.all_columns();
+    let time = time(context, object, &schema, &by_joins);
+    if time.is_none() && object.get("time").is_some() {
+        context.broken(&time_of(name));
+    }
+    let key = key(context, object, kind, &schema, &by_joins);
+    let mut with_time = schema.fields().to_vec();
+    if schema.column_with_name(TIME).is_none() {
+        with_time.push(Arc::new(Column::new(TIME, context.dialect.timestamp(), true)));
+    } else if schema.column_with_name(TIME).map(|(index, _)| index) != time {
+        context.complain(
+            object.place_of("fields"),
+            format!(
+                "{} has a column 'time' that is not its time: `time` is the row's time in SQL, so \
+                 name the column otherwise and give its 'path'",
+                object.what
+            ),
+        );
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(with_time));
+    let has_time = time.is_some() || connector.as_ref().is_some_and(Connector::is_dated);
+    let sessions = sessions::gap(context, object, kind, has_time, &schema);
+    let deleted = object.sql(context, "deleted").and_then(|text| {
+        if kind == Some(Kind::Events) {
+            let message = format!(
+                "'deleted' is for records, {} has events: drop rows with 'where'",
+                object.what
+            );
+            context.complain(object.place_of("deleted"), message);
+        }
+        let planned = context.plan_scalar(&text, &tables.beside(&schema))?;
+        if let Some(column) = tables.looked_at(&planned) {
+            let message = format!(
+                "in {}: '{column}' comes from a joined table, and changes when that does: look at \
+                 columns of the source's own, or leave rows out with 'where'",
+                text.what
+            );
+            context.complain(text.place_of(&column), message);
+            return None;
+        }
+        context.condition(&text, &schema)
+    });
+    let mut joined = tables.joined(context, object, &schema);
+    let all = joined.as_ref().map_or(&schema, |joined| &joined.schema);
+    let mut condition = object.sql(context, "where").and_then(|text| context.condition(&text, all));
+    if let (Some(joined), Some(found)) = (&mut joined, &condition)
+        && found.columns().iter().any(|column| *column >= schema.fields().len())
+    {
+        joined.condition = condition.take();
+    }
+    let micros = |duration: std::time::Duration| duration.as_micros() as i64;
+    let id_window = object.duration(context, "id_window");
+    if id_window.is_some() && object.get("id").is_none() {
+        let message = format!("'id_window' needs 'id' in {}", object.what);
+        context.complain(object.place_of("id_window"), message);
+    }
+    Source {
+        name: name.to_owned(),
+        connector: connector.unwrap_or(Connector::Files { globs: Vec::new() }),
+        format: format.unwrap_or(Format::Json),
+        kind: kind.unwrap_or(Kind::Events),
+        fields,
+        derived,
+        schema,
+        joined,
+        looked_up: Vec::new(),
+        key,
+        time,
+        deleted,
+        condition,
+        max_ahead: object.duration(context, "max_ahead").map_or(DAY, micros),
+        id_window: id_window.map_or(HOUR, micros),
+        sessions,
+        identifiers: Vec::new(),
+        inputs: Vec::new(),
+    }
+}
+
+/// `./-` is a file.
+fn is_standard_input(text: &str) -> bool {
+    matches!(text, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+}
+
+/// Standard input is read once: of several sources that would, each would get some of its bytes.
+fn check_standard_input(context: &mut Context, known: &[Known], objects: &[Object<'_>]) {
+    let reads = |known: &Known| {
+        let connector = known.source.as_ref().map(|source| &source.connector);
+        connector == Some(&Connector::StandardInput)
+    };
+    let mut reading = known.iter().zip(objects).filter(|(known, _)| reads(known));
+    let Some((first, _)) = reading.next() else { return };
+    for (_, object) in reading {
+        let message = format!(
+            "{} reads standard input, as source '{}' does: one source can",
+            object.what, first.name
+        );
+        context.complain(object.place_of("files"), message);
+    }
+}
+
+fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Connector> {
+    match (object.get("kafka"), object.get("files"), object.get("http")) {
+        (Some(_), Some(_), _) => {
+            let message = format!("{} has both 'kafka' and 'files': leave one", object.what);
+            context.complain(object.place_of("files"), message);
+            None
+        }
+        (Some(node), None, _) => {
+            let what = format!("'kafka' of {}", object.what);
+            let kafka = Object::read(context, what, node, fields::SOURCE_KAFKA)?;
+            let (topic, _) = kafka.text(context, "topic")?;
+            let start = match kafka.get("start") {
+                None => KafkaStart::Earliest,
+                Some(_) => {
+                    match kafka.choice(context, "start", &["earliest", "latest"])?.as_str() {
+                        "latest" => KafkaStart::Latest,
+                        _ => KafkaStart::Earliest,
+                    }
+                }
+            };
+            Some(Connector::Kafka { topic, start })
+        }
+        (None, Some(_), _) => {
+            let globs = object.texts(context, "files")?;
+            if let Some((text, place)) = globs.iter().find(|(text, _)| is_standard_input(text)) {
+                if globs.len() > 1 {
+                    let message = format!(
+                        "'{text}' of {} is standard input, which is no file among others: let it stand \
+                         alone",
+                        object.what
+                    );
+                    context.complain(*place, message);
+                }
+                return Some(Connector::StandardInput);
+            }
+            if globs.is_empty() {
+                let message = format!("'files' of {} names no file: add one", object.what);
+                context.complain(object.place_of("files"), message);
+            }
+            let mut joined = Vec::new();
+            for (text, place) in globs {
+                if let Err(error) = glob::Pattern::new(&text) {
+                    let (what, why) = (&object.what, error.msg);
+                    let message = format!("'files' of {what}: '{text}' is no glob: {why}");
+                    context.complain(place, message);
+                    continue;
+                }
+                let folder = glob::Pattern::escape(&folder.to_string_lossy());
+                let path = Path::new(&folder).join(&text);
+                joined.push(path.to_string_lossy().into_owned());
+            }
+            Some(Connector::Files { globs: joined })
+        }
+        (None, None, None) => {
+            let message = format!(
+                "{} does not say where its rows come from: add files: \"data/*.ndjson\" or \
+                 kafka: {{topic: name}}",
+                object.what
+            );
+            context.complain(object.place, message);
+            None
+        }
+        (None, None, Some(_)) => None,
+    }
+}
+
+fn format(
+    context: &mut Context,
+    object: &Object<'_>,
+    connector: Option<&Connector>,
+) -> Option<Format> {
+    let Some((text, place)) = object.text(context, "format") else { return Some(Format::Json) };
+    let format = match text.as_str() {
+        "json" => Format::Json,
+        "csv" => Format::Csv,
+        "parquet" => Format::Parquet,
+        "avro" | "protobuf" => {
+            context.complain(place, format!("format '{text}' is not available yet"));
+            return None;
+        }
+        "ndjson" | "jsonl" => {
+            let why = "in files `json` is one document a line: write `format: json`";
+            context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
+            return None;
+        }
+        "tsv" | "psv" | "txt" | "excel" | "xlsx" | "xls" => {
+            let why = "its rows can't be read as they are: save them as csv, with commas between the \
+                       cells (Miller does it: `mlr --itsv --ocsv cat data.tsv > data.csv`)";
+            context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
+            return None;
+        }
+        _ => {
+            let hint =
+                crate::definition::file::diagnostic::suggest(&text, &["json", "csv", "parquet"]);
+            context.complain(place, format!("unknown format '{text}' in {}: {hint}", object.what));
+            return None;
+        }
+    };
+    if format != Format::Json && matches!(connector, Some(Connector::Kafka { .. })) {
+        context
+            .complain(place, format!("topics are read as json, found '{text}' in {}", object.what));
+        return None;
+    }
+    if format == Format::Parquet && connector == Some(&Connector::StandardInput) {
+        let message = format!(
+            "{} reads standard input, and Parquet begins with the end of a file: name the file",
+            object.what
+        );
+        context.complain(place, message);
+        return None;
+    }
+    Some(format)
+}
+
+fn time(
+    context: &mut Context,
+    object: &Object<'_>,
+    schema: &Schema,
+    joined: &[FieldRef],
+) -> Option<usize> {
+    let (name, place) = object.text(context, "time")?;
+    let what = format!("'time' of {}", object.what);
+    let index = column(context, &what, &name, place, schema, joined)?;
+    let found = schema.field(index).data_type();
+    if matches!(found, DataType::Timestamp(..)) {
+        return Some(index);
+    }
+    let derived = match found.is_numeric() {
+        true => format!("to_timestamp_seconds({name})"),
+        false => format!("cast({name} as timestamp)"),
+    };
+    let found = crate::definition::sql::aggregate::describe(found);
+    context.complain(
+        place,
+        format!(
+            "{what}: '{name}' is of type {found}, not timestamp: derive one under another name, as in \
+             derive: {{{name}_time: {derived}}}, and name that by time: {name}_time"
+        ),
+    );
+    None
+}
+
+fn key(
+    context: &mut Context,
+    object: &Object<'_>,
+    kind: Option<Kind>,
+    schema: &Schema,
+    joined: &[FieldRef],
+) -> Option<usize> {
+    let (wanted, other) = match kind {
+        Some(Kind::Events) => ("id", "key"),
+        Some(Kind::Records) => ("key", "id"),
+        None if object.get("id").is_some() => ("id", "key"),
+        None => ("key", "id"),
+    };
+    if object.get(other).is_some() && kind.is_some() {
+        let kind = if kind == Some(Kind::Events) { "events" } else { "records" };
+        let message = format!("{} has {kind}, which have '{wanted}', not '{other}'", object.what);
+        context.complain(object.place_of(other), message);
+    }
+    let Some((name, place)) = object.text(context, wanted) else {
+        if kind == Some(Kind::Records) && object.get(wanted).is_none() {
+            let message = format!(
+                "{} has records, which need a 'key': the column that tells one from another, as in \
+                 key: customer_id",
+                object.what
+            );
+            context.complain(object.place, message);
+        }
+        return None;
+    };
+    let what = format!("'{wanted}' of {}", object.what);
+    let index = column(context, &what, &name, place, schema, joined)?;
+    if matches!(schema.field(index).data_type(), DataType::List(_) | DataType::Float64) {
+        let found = crate::definition::sql::aggregate::describe(schema.field(index).data_type());
+        let message =
+            format!("{what}: '{name}' is of type {found}, which is no key: take a text or integer");
+        context.complain(place, message);
+        return None;
+    }
+    Some(index)
+}

@@ -1,0 +1,133 @@
+//! A call of a function or an operator, held to what it may make and do for one row.
+//!
+//! What it is given is looked at before it runs, where it might make much of little or take long, and what
+//! it gives is looked at behind it: so nothing is made that is many times what there was.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion_common::Result;
+use datafusion_expr::ColumnarValue;
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::expressions::{Column, Literal};
+
+use super::arithmetic;
+use super::cost::{self, Given};
+use crate::plan::Limits;
+
+/// A call whose arguments are evaluated here, and the rest by DataFusion.
+#[derive(Debug)]
+pub struct Call {
+    name: String,
+    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    /// The call over the columns of `schema`: those arguments that are no constants.
+    inner: Arc<dyn PhysicalExpr>,
+    schema: SchemaRef,
+    output: DataType,
+    limits: Limits,
+}
+
+impl Call {
+    /// Of what DataFusion would evaluate over columns of a schema.
+    pub fn new(
+        name: &str,
+        node: Arc<dyn PhysicalExpr>,
+        schema: &Schema,
+        limits: Limits,
+    ) -> Result<Self> {
+        let arguments: Vec<_> = node.children().into_iter().map(Arc::clone).collect();
+        let mut fields = Vec::new();
+        let mut inner = Vec::new();
+        for argument in &arguments {
+            if argument.is::<Literal>() {
+                inner.push(Arc::clone(argument));
+                continue;
+            }
+            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new("", fields.len()));
+            let field = argument.return_field(schema)?;
+            fields.push(Field::new("", field.data_type().clone(), true));
+            inner.push(column);
+        }
+        let output = node.data_type(schema)?;
+        let inner = node.with_new_children(inner)?;
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Call { name: name.to_owned(), arguments, inner, schema, output, limits })
+    }
+}
+
+impl PhysicalExpr for Call {
+    fn data_type(&self, _: &Schema) -> Result<DataType> {
+        Ok(self.output.clone())
+    }
+
+    fn nullable(&self, _: &Schema) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let rows = batch.num_rows();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        let mut given: Vec<Given> = Vec::with_capacity(self.arguments.len());
+        for argument in &self.arguments {
+            if let Some(literal) = argument.downcast_ref::<Literal>() {
+                given.push(Given::One(literal.value().to_array()?));
+                continue;
+            }
+            let values = argument.evaluate(batch)?.into_array(rows)?;
+            given.push(Given::Many(Arc::clone(&values)));
+            columns.push(values);
+        }
+        cost::hold(&self.name, &given, rows, self.limits)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let made = self.inner.evaluate(&batch)?;
+        self.limits.hold(&self.name, &made)?;
+        arithmetic::finite(made)
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        self.arguments.iter().collect()
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        arguments: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(Arc::new(Call {
+            name: self.name.clone(),
+            arguments,
+            inner: Arc::clone(&self.inner),
+            schema: Arc::clone(&self.schema),
+            output: self.output.clone(),
+            limits: self.limits,
+        }))
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arguments: Vec<String> = self.arguments.iter().map(ToString::to_string).collect();
+        write!(f, "{}({})", self.name, arguments.join(", "))
+    }
+}
+
+impl PartialEq for Call {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.arguments == other.arguments && self.inner.eq(&other.inner)
+    }
+}
+
+impl Eq for Call {}
+
+impl Hash for Call {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.name, &self.arguments).hash(state);
+    }
+}

@@ -1,0 +1,323 @@
+//! What calls make and do that grow faster than what they are given, told before they run.
+//!
+//! All others make and do no more than a few times what they are given.
+
+use std::cell::RefCell;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
+use datafusion_common::Result;
+use regex_syntax::hir::{Hir, HirKind};
+
+use super::limits::{all_bytes, bytes_of, items_of, together};
+use crate::plan::Limits;
+
+/// An argument of a call.
+pub enum Given {
+    /// The same for all rows.
+    One(ArrayRef),
+    Many(ArrayRef),
+}
+
+/// What a call comes to for a row, at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    bytes: u64,
+    steps: u64,
+    /// Bytes that are held until all rows are done.
+    held: u64,
+}
+
+impl Given {
+    fn array(&self) -> &ArrayRef {
+        match self {
+            Given::One(array) | Given::Many(array) => array,
+        }
+    }
+
+    fn place(&self, row: usize) -> usize {
+        match self {
+            Given::One(_) => 0,
+            Given::Many(_) => row,
+        }
+    }
+
+    fn bytes(&self, row: usize) -> u64 {
+        bytes_of(self.array(), self.place(row))
+    }
+
+    fn items(&self, row: usize) -> u64 {
+        items_of(self.array(), self.place(row))
+    }
+
+    /// A whole number, or an instant as one.
+    fn number(&self, row: usize) -> Option<i64> {
+        let (array, row) = (self.array(), self.place(row));
+        if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
+            return numbers.is_valid(row).then(|| numbers.value(row));
+        }
+        let one = cast(&array.slice(row, 1), &DataType::Int64).ok()?;
+        let one = one.as_primitive::<Int64Type>();
+        one.is_valid(0).then(|| one.value(0))
+    }
+
+    fn text(&self, row: usize) -> Option<&str> {
+        let (array, row) = (self.array(), self.place(row));
+        if array.is_null(row) {
+            return None;
+        }
+        Some(match array.data_type() {
+            DataType::Utf8 => array.as_string::<i32>().value(row),
+            DataType::LargeUtf8 => array.as_string::<i64>().value(row),
+            DataType::Utf8View => array.as_string_view().value(row),
+            _ => return None,
+        })
+    }
+}
+
+/// Holds a call to its limits before it runs.
+pub fn hold(name: &str, given: &[Given], rows: usize, limits: Limits) -> Result<()> {
+    let all: u64 = given.iter().map(|given| all_bytes(given.array())).sum();
+    together(rows, all)?;
+    let Some(cost) = costs(name) else { return Ok(()) };
+    let mut made = 0u64;
+    for row in 0..rows {
+        let cost = cost(given, row, limits);
+        limits.hold_steps(name, cost.steps)?;
+        limits.hold_bytes(name, cost.bytes)?;
+        made = made.saturating_add(cost.bytes).saturating_add(cost.held);
+    }
+    together(rows, made)
+}
+
+/// What a call costs for a row of what it is given.
+type Costs = fn(&[Given], usize, Limits) -> Cost;
+
+/// What a call of this name costs, where that is more than a few times what it is given.
+fn costs(name: &str) -> Option<Costs> {
+    Some(match name {
+        "repeat" => {
+            |given, row, _| of_bytes(given[0].bytes(row).saturating_mul(count(given, 1, row)))
+        }
+        "array_repeat" => {
+            |given, row, _| of_bytes((given[0].bytes(row) + 4).saturating_mul(count(given, 1, row)))
+        }
+        "array_resize" => |given, row, _| {
+            let each = given.get(2).map_or(0, |value| value.bytes(row)) + 4;
+            of_bytes(given[0].bytes(row) + each.saturating_mul(count(given, 1, row)))
+        },
+        "lpad" | "rpad" => |given, row, _| padded(given, row),
+        "range" | "generate_series" => |given, row, _| series(given, row),
+        "replace" => |given, row, _| replaced(given, row),
+        "array_to_string" => |given, row, _| {
+            let between: u64 = given[1..].iter().map(|text| text.bytes(row)).sum();
+            of_bytes(given[0].items(row).saturating_mul(between + 4) + 32 * given[0].bytes(row))
+        },
+        "concat_ws" => |given, row, _| {
+            let texts: u64 = given[1..].iter().map(|text| text.bytes(row)).sum();
+            of_bytes(texts + given[0].bytes(row).saturating_mul(given.len() as u64))
+        },
+        "levenshtein" => |given, row, _| of_steps(given[0].bytes(row), given[1].bytes(row)),
+        "array_has_all" | "array_has_any" | "array_union" | "array_intersect" | "array_except" => {
+            |given, row, _| of_steps(given[0].items(row), given[1].items(row))
+        }
+        "like" => |given, row, _| match given[1].text(row) {
+            // Such as `a%`, `%a` and `%a%` are found in one pass.
+            Some(pattern) if pattern.trim_matches('%').contains(['%', '_']) => {
+                of_steps(given[0].bytes(row), given[1].bytes(row))
+            }
+            _ => Cost::default(),
+        },
+        "~" | "regexp_like" | "regexp_match" => |given, row, _| matched(given, row, false),
+        "regexp_count" | "regexp_instr" => |given, row, _| matched(given, row, true),
+        "regexp_replace" => regexp_replaced,
+        _ => return None,
+    })
+}
+
+fn of_bytes(bytes: u64) -> Cost {
+    Cost { bytes, ..Cost::default() }
+}
+
+fn of_steps(one: u64, other: u64) -> Cost {
+    Cost { steps: one.saturating_mul(other), ..Cost::default() }
+}
+
+/// How often something is to be done.
+fn count(given: &[Given], place: usize, row: usize) -> u64 {
+    given.get(place).and_then(|given| given.number(row)).map_or(0, |count| count.max(0) as u64)
+}
+
+fn padded(given: &[Given], row: usize) -> Cost {
+    let length = count(given, 1, row);
+    if length <= 1_000 {
+        return Cost::default();
+    }
+    let Some(text) = given[0].text(row) else { return Cost::default() };
+    let fill = match given.get(2) {
+        Some(fill) => fill.text(row).unwrap_or_default(),
+        None => " ",
+    };
+    let missing = length.saturating_sub(text.chars().count() as u64);
+    let characters = (fill.chars().count() as u64).max(1);
+    let fills = missing / characters + 1;
+    of_bytes((text.len() as u64).saturating_add(fills.saturating_mul(fill.len() as u64)))
+}
+
+/// Of whole numbers, days or instants: from, to, and by how much.
+fn series(given: &[Given], row: usize) -> Cost {
+    let ends = match given {
+        [end] => Some((0, end.number(row), 1)),
+        [first, last] => first.number(row).map(|first| (first, last.number(row), 1)),
+        [first, last, step, ..] => {
+            let step = length(step, first, row);
+            first.number(row).map(|first| (first, last.number(row), step))
+        }
+        [] => None,
+    };
+    let Some((first, Some(last), step)) = ends else { return Cost::default() };
+    // One of no length is an error, and one that goes the other way has nothing in it.
+    let number = (i128::from(last) - i128::from(first)).checked_div(step).unwrap_or(0);
+    of_bytes(u64::try_from(number + 1).unwrap_or(0).saturating_mul(8))
+}
+
+/// How far a step goes, at least, as a number of what it goes through.
+fn length(step: &Given, through: &Given, row: usize) -> i128 {
+    let DataType::Interval(_) = step.array().data_type() else {
+        return step.number(row).map_or(1, i128::from);
+    };
+    let one = step.array().slice(step.place(row), 1);
+    let Ok(one) = cast(&one, &DataType::Interval(IntervalUnit::MonthDayNano)) else { return 1 };
+    let one = one.as_primitive::<IntervalMonthDayNanoType>();
+    if one.is_null(0) {
+        return 1;
+    }
+    let step = one.value(0);
+    let days = i128::from(step.months) * 28 + i128::from(step.days);
+    let nanos = days * 86_400_000_000_000 + i128::from(step.nanoseconds);
+    let unit: i128 = match through.array().data_type() {
+        DataType::Date32 => 86_400_000_000_000,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Millisecond, _) => 1_000_000,
+        DataType::Timestamp(TimeUnit::Second, _) => 1_000_000_000,
+        _ => 1,
+    };
+    match nanos / unit {
+        0 => nanos.signum(),
+        length => length,
+    }
+}
+
+fn replaced(given: &[Given], row: usize) -> Cost {
+    let (from, to) = (given[1].bytes(row), given[2].bytes(row));
+    if to <= from.max(1) {
+        return Cost::default();
+    }
+    let (Some(text), Some(from)) = (given[0].text(row), given[1].text(row)) else {
+        return Cost::default();
+    };
+    let most = (text.len() as u64 / (from.len() as u64).max(1) + 1).saturating_mul(to);
+    if most <= 1_000 {
+        return Cost::default();
+    }
+    let times = text.matches(from).count() as u64;
+    of_bytes((text.len() as u64).saturating_add(times.saturating_mul(to)))
+}
+
+/// A text looked through for a pattern: once, or on behind each match.
+fn matched(given: &[Given], row: usize, again: bool) -> Cost {
+    let Some(pattern) = given[1].text(row) else { return Cost::default() };
+    let Pattern { width, size, reach } = LAST.with_borrow_mut(|(last, of)| {
+        if last != pattern {
+            pattern.clone_into(last);
+            // What is no pattern is an error soon.
+            *of = regex_syntax::parse(pattern).map_or(Pattern::default(), |it| Pattern::of(&it));
+        }
+        *of
+    });
+    let length = given[0].bytes(row);
+    let mut steps = length.saturating_mul(width).saturating_add(size.saturating_mul(100));
+    if again {
+        // A match may be looked for to the end and found to be short, each time anew.
+        steps = steps.saturating_add(length.saturating_mul(reach.min(length)) / 32);
+    }
+    let held = match &given[1] {
+        Given::One(_) => 0,
+        Given::Many(_) => size.saturating_mul(BYTES_A_PART),
+    };
+    Cost { steps, held, ..Cost::default() }
+}
+
+/// What each part of a compiled pattern takes, about; all patterns of a column are compiled before the first
+/// goes.
+const BYTES_A_PART: u64 = 128;
+
+thread_local! {
+    /// The pattern that was looked at last: mostly it is the same for all rows.
+    static LAST: RefCell<(String, Pattern)> = RefCell::default();
+}
+
+#[derive(Clone, Copy, Default)]
+struct Pattern {
+    /// How many places of it a text may be at, at most.
+    width: u64,
+    /// How large it is once it is compiled.
+    size: u64,
+    /// The longest that it matches.
+    reach: u64,
+}
+
+impl Pattern {
+    fn of(pattern: &Hir) -> Self {
+        Pattern {
+            width: parts(pattern, &|_| 4),
+            size: parts(pattern, &|ranges| 1 + ranges),
+            reach: pattern.properties().maximum_len().map_or(u64::MAX, |most| most as u64),
+        }
+    }
+}
+
+/// The sum of a pattern's parts, each as often as it is repeated.
+fn parts(pattern: &Hir, class: &dyn Fn(u64) -> u64) -> u64 {
+    let all = |of: &[Hir]| of.iter().fold(1u64, |sum, of| sum.saturating_add(parts(of, class)));
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(regex_syntax::hir::Class::Unicode(of)) => class(of.ranges().len() as u64),
+        HirKind::Class(regex_syntax::hir::Class::Bytes(of)) => class(of.ranges().len() as u64),
+        HirKind::Capture(capture) => parts(&capture.sub, class).saturating_add(2),
+        HirKind::Concat(of) | HirKind::Alternation(of) => all(of),
+        HirKind::Repetition(repeated) => {
+            let times = u64::from(repeated.max.unwrap_or(repeated.min)).max(1);
+            parts(&repeated.sub, class).saturating_mul(times).saturating_add(1)
+        }
+    }
+}
+
+fn regexp_replaced(given: &[Given], row: usize, limits: Limits) -> Cost {
+    let everywhere =
+        given.get(3).and_then(|flags| flags.text(row)).is_some_and(|it| it.contains('g'));
+    let mut cost = matched(given, row, everywhere);
+    if cost.steps > limits.steps {
+        // To count its matches would take as long.
+        return cost;
+    }
+    let (Some(text), Some(by)) = (given[0].text(row), given[2].text(row)) else { return cost };
+    let (length, by_length) = (text.len() as u64, by.len() as u64);
+    // What was matched may be put in for each reference to it.
+    let references = by.matches(['$', '\\']).count() as u64;
+    let times = match everywhere {
+        false => 1,
+        // Each match is of a character at least, unless it is of none.
+        true if length.saturating_mul(by_length) <= 1_000 => length + 1,
+        true => {
+            let pattern = given[1].text(row).unwrap_or_default();
+            regex::Regex::new(pattern).map_or(0, |pattern| pattern.find_iter(text).count() as u64)
+        }
+    };
+    cost.bytes = length
+        .saturating_add(times.saturating_mul(by_length))
+        .saturating_add(references.saturating_mul(length));
+    cost
+}

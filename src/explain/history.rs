@@ -1,0 +1,190 @@
+//! The sources, read again from their beginning to their present end.
+//!
+//! Rows are decoded and admitted as in a run, so that the rows that stand are the same. A chunk is a
+//! tick.
+
+use std::sync::Arc;
+use std::thread;
+
+use hashbrown::HashMap;
+
+use crate::decode::latest::Latest;
+use crate::decode::{Decoded, Decoder};
+use crate::plan::Plan;
+use crate::row::{Body, Position, Row};
+use crate::runtime::Clock;
+use crate::source::{self, Feeds, Next, SourceError};
+use crate::standing::{Admission, RowChange, RowStatus, Stages};
+use crate::state::batch::Batch;
+use crate::time::{Micros, wall_clock};
+
+/// A row that stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub row: Row,
+    pub body: Arc<Body>,
+}
+
+/// Where parts of sources come from: a file's path, or a topic's name.
+pub type Origins = HashMap<(u16, u32), Arc<str>>;
+
+/// A reading of all sources, chunk by chunk.
+pub struct Reading {
+    feeds: Feeds,
+    decoders: Vec<Decoder>,
+    clock: Clock,
+    latest: Latest,
+    pub origins: Origins,
+    /// What `now()` has come to.
+    pub now: Micros,
+}
+
+impl Reading {
+    pub fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Self, SourceError> {
+        let reader = thread::current();
+        let options = source::Options {
+            process: 0,
+            processes: 1,
+            workers: 1,
+            until_end: true,
+            follow: false,
+            from_start: false,
+        };
+        let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
+        let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
+        let (decoders, origins, latest) = (decoders.collect(), Origins::new(), Latest::default());
+        Ok(Reading { feeds, decoders, clock, latest, origins, now: 0 })
+    }
+
+    /// The next chunk of a source.
+    pub fn next(&mut self) -> Result<Option<(usize, Decoded)>, SourceError> {
+        let chunk = loop {
+            match self.feeds.workers[0].try_next() {
+                Next::Chunk(chunk) => break chunk,
+                Next::Empty => thread::park(),
+                Next::Ended => return Ok(None),
+                Next::Failed(error) => return Err(error),
+            }
+        };
+        let origin = || Arc::clone(&chunk.origin);
+        self.origins.entry((chunk.source, chunk.part)).or_insert_with(origin);
+        let (source, wall) = (usize::from(chunk.source), wall_clock());
+        let decoded = self.decoders[source].decode(&chunk, wall);
+        self.latest.add_all(&decoded.latest);
+        self.now = match self.clock {
+            Clock::Wall => wall,
+            Clock::Event => self.latest.followed().unwrap_or(0).max(0),
+            Clock::Fixed(instant) => instant,
+        };
+        Ok(Some((source, decoded)))
+    }
+}
+
+/// Reads everything, and hands on what each tick changes of the rows that stand: a row, and what is
+/// said of it. Of a row that `keep` does not want only its id or key is remembered.
+pub fn changes(
+    plan: &Arc<Plan>,
+    clock: Clock,
+    keep: impl Fn(&Body) -> Option<Arc<Body>>,
+    mut change: impl FnMut(&Row, RowChange),
+) -> Result<Reading, SourceError> {
+    let mut reading = Reading::start(plan, clock)?;
+    let mut admission = Admission::new(plan, clock.arrival());
+    let mut stages = Stages::new(plan);
+    let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
+    let mut joining: HashMap<Id, Row> = HashMap::new();
+    while let Some((_, decoded)) = reading.next()? {
+        let mut to_join = Batch::default();
+        let mut admitted = |row: Row, status| {
+            let head = Row { body: None, ..row.clone() };
+            match joins[usize::from(row.source)] {
+                true => to_join.push(RowChange::of(row, status)),
+                false => change(&head, RowChange::of(row, status)),
+            }
+        };
+        for row in decoded.rows {
+            let row = if joins[usize::from(row.source)] {
+                joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
+                row
+            } else {
+                Row { body: row.body.as_deref().and_then(&keep), ..row }
+            };
+            admission.admit(row, reading.now, &mut admitted);
+        }
+        admission.end_tick(reading.now, &mut admitted);
+        for mut told in stages.apply(to_join) {
+            let of =
+                told.row.body.joining.as_ref().expect("a row that takes part in a join says so");
+            let row = &joining[&(of.source, of.position)];
+            if let Some(body) = keep(&told.row.body) {
+                told.row.body = body;
+                change(row, told);
+            }
+        }
+    }
+    Ok(reading)
+}
+
+/// A row's source and position.
+type Id = (u16, Position);
+
+/// Whether a source's rows are joined with others: then all that they say is kept, since what counts of
+/// it may change.
+fn takes_part(plan: &Plan, source: usize) -> bool {
+    let mut joined = plan.sources.iter().filter_map(|source| source.joined.as_ref());
+    plan.sources[source].joined.is_some()
+        || joined.any(|joined| joined.tables.iter().any(|table| table.source == source))
+}
+
+/// Reads everything, and returns the rows that stand in the end and that `keep` wants.
+pub fn standing(
+    plan: &Arc<Plan>,
+    clock: Clock,
+    keep: impl Fn(&Body) -> Option<Arc<Body>>,
+) -> Result<(Vec<Standing>, Reading), SourceError> {
+    let mut rows: Vec<Option<Standing>> = Vec::new();
+    let mut known: HashMap<Id, usize> = HashMap::new();
+    let reading = changes(plan, clock, keep, |row, change| {
+        let id = (row.source, row.position);
+        match change.status {
+            RowStatus::Stands => {
+                known.insert(id, rows.len());
+                rows.push(Some(Standing { row: row.clone(), body: change.row.body }));
+            }
+            RowStatus::Gone => drop(known.remove(&id).map(|index| rows[index] = None)),
+            RowStatus::SeenOnly => {}
+        }
+    })?;
+    Ok((rows.into_iter().flatten().collect(), reading))
+}
+
+/// Where a row stood, as users find it: `orders.ndjson:12`, or `web.events[0]@4711`.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+pub enum Place {
+    File { file: Arc<str>, line: u64 },
+    Topic { topic: Arc<str>, partition: u32, offset: u64 },
+}
+
+impl Place {
+    pub fn of(plan: &Plan, origins: &Origins, row: &Row) -> Self {
+        use crate::plan::Connector;
+        let Position { part, offset } = row.position;
+        let origin = Arc::clone(&origins[&(row.source, part)]);
+        match plan.sources[row.source as usize].connector {
+            Connector::Files { .. } | Connector::StandardInput => {
+                Place::File { file: origin, line: offset }
+            }
+            Connector::Kafka { .. } => Place::Topic { topic: origin, partition: part, offset },
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::File { file, line } => write!(f, "{file}:{line}"),
+            Place::Topic { topic, partition, offset } => write!(f, "{topic}[{partition}]@{offset}"),
+        }
+    }
+}

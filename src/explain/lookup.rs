@@ -1,0 +1,87 @@
+//! Who is meant by an id.
+
+use super::{Asking, WhyError};
+use crate::decode::identifiers::normalised;
+use crate::identity::whole::{Member, name};
+use crate::plan::IdentifierType;
+use crate::row::{Identifier, IdentifierHash};
+
+/// How many identifiers are suggested in place of one that nobody has.
+const SUGGESTED: usize = 3;
+
+/// The person who was asked for.
+pub struct Subject {
+    /// The identifier by which they were found.
+    pub identifier: Identifier,
+    pub members: Vec<Member>,
+    pub id: IdentifierHash,
+    /// The id that was asked for, where the person goes by another one now.
+    pub formerly: Option<String>,
+}
+
+impl Asking {
+    pub fn subject(&mut self, id: &str) -> Result<Subject, WhyError> {
+        let Some(hash) = self.find(id) else {
+            return Err(self.nobody(id));
+        };
+        let identifier = self.whole.member(hash).expect("found").identifier;
+        let members = self.whole.person(hash);
+        let named = name(&members).expect("a person has an identifier");
+        let formerly = person_hash(id).filter(|asked| *asked != named).map(|_| id.to_owned());
+        Ok(Subject { identifier, members, id: named, formerly })
+    }
+
+    pub fn nobody(&self, id: &str) -> WhyError {
+        WhyError::Nobody { id: id.to_owned(), near: self.near(id) }
+    }
+
+    fn find(&self, id: &str) -> Option<IdentifierHash> {
+        let known = |hash: &IdentifierHash| self.whole.member(*hash).is_some();
+        let types = &self.plan.identifiers;
+        let of_type = |of: &IdentifierType, value: &str| {
+            let normalised = || Some(IdentifierHash::of(&of.name, &normalised(of, value)?));
+            Some(IdentifierHash::of(&of.name, value)).filter(known).or_else(normalised)
+        };
+        let named = types.iter().filter_map(|of| {
+            let value = id.strip_prefix(of.name.as_str())?.strip_prefix(':')?;
+            of_type(of, value)
+        });
+        let of_any_type = types.iter().filter_map(|of| of_type(of, id));
+        person_hash(id).into_iter().chain(named).chain(of_any_type).find(known)
+    }
+
+    fn near(&self, id: &str) -> Vec<String> {
+        let value = types_value(&self.plan.identifiers, id).to_lowercase();
+        let length = value.chars().count();
+        let most = 1 + length / 8;
+        let mut near: Vec<(usize, String)> = Vec::new();
+        for identifier in self.whole.identifiers() {
+            if identifier.text.len().abs_diff(value.len()) > 4 * most {
+                continue;
+            }
+            let distance = strsim::damerau_levenshtein(&value, &identifier.text.to_lowercase());
+            if distance <= most {
+                near.push((distance, self.spoken(identifier)));
+                near.sort_unstable();
+                near.truncate(SUGGESTED);
+            }
+        }
+        near.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// As users write it: `type:value`.
+    pub fn spoken(&self, identifier: &Identifier) -> String {
+        format!("{}:{}", self.plan.identifiers[usize::from(identifier.kind)].name, identifier.text)
+    }
+}
+
+/// The identifier that a person id was given for.
+fn person_hash(id: &str) -> Option<IdentifierHash> {
+    let hex = id.strip_prefix("p_").filter(|hex| hex.len() == 32)?;
+    u128::from_str_radix(hex, 16).ok().map(IdentifierHash)
+}
+
+fn types_value<'a>(types: &[IdentifierType], id: &'a str) -> &'a str {
+    let value = |of: &IdentifierType| id.strip_prefix(of.name.as_str())?.strip_prefix(':');
+    types.iter().find_map(value).unwrap_or(id)
+}

@@ -1,0 +1,147 @@
+//! What the outputs say of a person, beside what the sources come to.
+//!
+//! The two differ where the run has not come so far yet or has another clock, and where it knew rows that
+//! the sources hold no longer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Asking;
+use super::lookup::Subject;
+use super::value::Value;
+use crate::changelog::{Changelog, Found, changelogs_of, lookup};
+use crate::plan::{Output, Publish};
+use crate::row::Identifier;
+
+/// What an output of profiles said last.
+#[derive(Debug, Default, Serialize)]
+pub struct PublishedSaid {
+    /// Who holds the identifier; null: nobody does.
+    pub person: Option<String>,
+    /// What `now()` was when that was sent.
+    pub at: Option<String>,
+    /// How it differs from the answer: if by nothing, it says the same.
+    pub differs: Vec<String>,
+    /// Why it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+}
+
+/// A profile as the sink publishes it. A variant leaves attributes out.
+#[derive(Debug, Deserialize)]
+pub struct Profile {
+    person: String,
+    identifiers: BTreeMap<String, Vec<String>>,
+    attributes: BTreeMap<String, Box<RawValue>>,
+    segments: Vec<String>,
+    at: String,
+}
+
+/// What the outputs hold of somebody.
+enum Published {
+    /// None of them holds everyone's profiles, or nothing was ever written.
+    Nothing,
+    /// They know no such person.
+    Nobody,
+    Somebody(Profile),
+    /// They can't be read, for this reason.
+    Unread(String),
+}
+
+impl Asking {
+    fn published(&self, identifier: &Identifier, person: &str) -> Published {
+        let written = |changelog: &Changelog| match changelog {
+            Changelog::File { path, .. } => path.exists(),
+            Changelog::Topic { .. } => true,
+            Changelog::Unread { .. } => false,
+        };
+        let changelogs = changelogs_of(&self.plan);
+        // Who is not in an output of some people may well be somebody.
+        let of_everyone = |(output, changelog): (&Output, &Changelog)| {
+            output.publish == Publish::Profiles && output.condition.is_none() && written(changelog)
+        };
+        if !self.plan.outputs.iter().zip(&changelogs).any(of_everyone) {
+            return Published::Nothing;
+        }
+        let changelogs: Vec<_> = changelogs.into_iter().filter(written).collect();
+        // Whom an identifier belongs to, another output says.
+        let says_whose =
+            |changelog: &Changelog| changelog.publishing(Publish::Identities).is_some();
+        let id = match changelogs.iter().any(says_whose) {
+            true => self.spoken(identifier),
+            false => person.to_owned(),
+        };
+        match lookup(&changelogs, None, &id) {
+            Ok(Found::Profile { json, .. }) => match serde_json::from_str(&json) {
+                Ok(profile) => Published::Somebody(profile),
+                Err(error) => Published::Unread(format!("the profile is no profile: {error}")),
+            },
+            Ok(Found::Gone { .. } | Found::Nobody { .. }) => Published::Nobody,
+            Err(error) => Published::Unread(error.to_string()),
+        }
+    }
+
+    /// Beside an answer about a person, of which more than the person's id is compared by `more`.
+    pub fn beside(
+        &self,
+        subject: &Subject,
+        more: impl FnOnce(&Profile, &mut Vec<String>),
+    ) -> Option<PublishedSaid> {
+        let id = subject.id.person_id();
+        match self.published(&subject.identifier, &id) {
+            Published::Nothing => None,
+            Published::Unread(reason) => {
+                Some(PublishedSaid { unread: Some(reason), ..PublishedSaid::default() })
+            }
+            Published::Nobody => {
+                let differs = vec![format!("nobody is {}", self.spoken(&subject.identifier))];
+                Some(PublishedSaid { differs, ..PublishedSaid::default() })
+            }
+            Published::Somebody(profile) => {
+                let mut differs = Vec::new();
+                if profile.person != id {
+                    differs.push(format!("the person is {}", profile.person));
+                }
+                more(&profile, &mut differs);
+                let Profile { person, at, .. } = profile;
+                Some(PublishedSaid { person: Some(person), at: Some(at), differs, unread: None })
+            }
+        }
+    }
+}
+
+impl Profile {
+    /// Compares whom the identifiers are.
+    pub fn compare_identifiers(
+        &self,
+        own: impl Iterator<Item = String>,
+        differs: &mut Vec<String>,
+    ) {
+        let own: BTreeSet<String> = own.collect();
+        let spoken = |(kind, texts): (&String, &Vec<String>)| -> Vec<String> {
+            texts.iter().map(|text| format!("{kind}:{text}")).collect()
+        };
+        let published: BTreeSet<String> = self.identifiers.iter().flat_map(spoken).collect();
+        differs.extend(own.difference(&published).map(|of| format!("without {of}")));
+        differs.extend(published.difference(&own).map(|of| format!("with {of}")));
+    }
+
+    pub fn compare_segment(&self, segment: &str, is_in: bool, differs: &mut Vec<String>) {
+        match (self.segments.iter().any(|of| of == segment), is_in) {
+            (true, false) => differs.push(format!("they are in {segment}")),
+            (false, true) => differs.push(format!("they are not in {segment}")),
+            _ => {}
+        }
+    }
+
+    pub fn compare_attribute(&self, name: &str, own: &Value, differs: &mut Vec<String>) {
+        match self.attributes.get(name) {
+            Some(value) if value.get() != own.to_string() => {
+                differs.push(format!("{name} is {value}"));
+            }
+            _ => {}
+        }
+    }
+}

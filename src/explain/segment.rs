@@ -1,0 +1,208 @@
+//! Why somebody is in a segment or not: each term of its condition, and when `now()` turns it.
+
+use std::cell::Ref;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use hashbrown::HashSet;
+use serde::Serialize;
+
+use super::ahead::look_ahead;
+use super::alone::own_rows;
+use super::history::{Standing, standing};
+use super::lookup::Subject;
+use super::published::PublishedSaid;
+use super::ranks::{self, Population, RankSaid};
+use super::value::Value;
+use super::watch::{Watch, Watched};
+use super::{Asking, WhyError};
+use crate::definition::sql::terms::{self, Condition};
+use crate::plan::Plan;
+use crate::row::{Body, IdentifierHash};
+use crate::time::{Micros, rfc3339};
+
+#[derive(Debug, Serialize)]
+pub struct SegmentAnswer {
+    pub person: String,
+    pub segment: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// As it stands in the definition.
+    pub condition: String,
+    pub now: String,
+    /// What `now()` follows.
+    pub clock: &'static str,
+    pub is_in: bool,
+    pub terms: TermSaid,
+    /// When time alone changes it, if no row comes.
+    pub turns: Option<Turn>,
+    /// Where there is too much to look at: until when it was looked ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedSaid>,
+}
+
+/// A condition or a part of one, with its value now: null where neither true nor false follows.
+#[derive(Debug, Serialize)]
+pub struct TermSaid {
+    pub value: Option<bool>,
+    #[serde(flatten)]
+    pub of: TermOf,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TermOf {
+    All(Vec<TermSaid>),
+    Any(Vec<TermSaid>),
+    Not(Box<TermSaid>),
+    Segment {
+        name: String,
+        terms: Box<TermSaid>,
+    },
+    Term {
+        sql: String,
+        /// What it looks at.
+        attributes: Vec<AttributeValue>,
+        /// What becomes of it by time alone.
+        turns: Vec<Turn>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub struct AttributeValue {
+    pub name: String,
+    pub value: Value,
+    /// How the person stands among all, where that is what it says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<RankSaid>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Turn {
+    pub at: String,
+    pub value: Option<bool>,
+}
+
+impl Asking {
+    pub fn segment(&mut self, id: &str, name: &str) -> Result<SegmentAnswer, WhyError> {
+        let plan = Arc::clone(&self.plan);
+        let index = plan.segments.iter().position(|of| of.name == name).expect("checked before");
+        let segment = &plan.segments[index];
+        let subject = self.subject(id)?;
+        let condition = terms::terms(&plan, index)
+            .map_err(|error| WhyError::Condition { name: name.to_owned(), why: error.message })?;
+        let mut watch = match ranks::within(&plan, segment.column).is_empty() {
+            true => {
+                let (rows, now, _) = self.rows_of(&subject)?;
+                let own = own_rows(&members(&subject), &rows);
+                Watch::alone(&plan, &subject.identifier, own, now)
+            }
+            false => self.everyone(&subject.identifier)?,
+        };
+        let Some(Watched { columns: person, .. }) = watch.person() else {
+            return Err(self.nobody(id));
+        };
+        let now = watch.now;
+        let said = Said { plan: &plan, person: &person, population: watch.population() };
+        let mut terms = said.condition(&condition);
+        drop(said);
+        let ahead = look_ahead(&plan, &mut watch, &condition, segment.column);
+        let mut turns = ahead.terms.into_iter();
+        terms.turn(&mut || turns.next().expect("one a term"));
+        let is_in = is_in(&person, segment.column);
+        let published = self.beside(&subject, |profile, differs| {
+            profile.compare_segment(name, is_in, differs);
+        });
+        Ok(SegmentAnswer {
+            person: subject.id.person_id(),
+            segment: name.to_owned(),
+            description: segment.description.clone(),
+            condition: terms::expression(&plan, segment.column).text.to_string(),
+            now: rfc3339(now),
+            clock: self.clock_said(),
+            is_in,
+            terms,
+            turns: ahead.turns,
+            looked_until: ahead.until.map(rfc3339),
+            published,
+        })
+    }
+
+    /// The rows that concern a person, what `now()` is, and where parts of sources come from.
+    pub fn rows_of(
+        &self,
+        subject: &Subject,
+    ) -> Result<(Vec<Standing>, Micros, super::history::Origins), WhyError> {
+        let members = members(subject);
+        let keep = |body: &Body| {
+            let concerns = body.identifiers.iter().any(|of| members.contains(&of.hash));
+            concerns.then(|| Arc::new(body.clone()))
+        };
+        let (rows, ending) = standing(&self.plan, self.clock, keep)?;
+        Ok((rows, ending.now, ending.origins))
+    }
+}
+
+/// What is said of a condition now.
+struct Said<'a> {
+    plan: &'a Plan,
+    person: &'a RecordBatch,
+    population: Option<Ref<'a, Population>>,
+}
+
+impl Said<'_> {
+    fn condition(&self, condition: &Condition) -> TermSaid {
+        let said = |part: &Condition| self.condition(part);
+        let of = match condition {
+            Condition::All(parts) => TermOf::All(parts.iter().map(said).collect()),
+            Condition::Any(parts) => TermOf::Any(parts.iter().map(said).collect()),
+            Condition::Not(inner) => TermOf::Not(Box::new(said(inner))),
+            Condition::Segment(segment, within) => TermOf::Segment {
+                name: self.plan.segments[*segment].name.clone(),
+                terms: Box::new(said(within)),
+            },
+            Condition::Term(term) => TermOf::Term {
+                sql: term.text.clone(),
+                attributes: term.columns.iter().map(|column| self.attribute(*column)).collect(),
+                turns: Vec::new(),
+            },
+        };
+        TermSaid { value: condition.value(self.person), of }
+    }
+
+    fn attribute(&self, column: usize) -> AttributeValue {
+        let stands = |rank| Some(self.population.as_ref()?.stands(rank, self.person));
+        // The first is what identifiers there are.
+        let ranks = if column < 2 { Vec::new() } else { ranks::within(self.plan, column) };
+        AttributeValue {
+            name: self.plan.profile_schema.field(column).name().clone(),
+            value: Value::of(self.person, column),
+            ranks: ranks.into_iter().filter_map(stands).collect(),
+        }
+    }
+}
+
+impl TermSaid {
+    /// Gives each term its turns, in the order of the condition.
+    fn turn(&mut self, next: &mut dyn FnMut() -> Vec<Turn>) {
+        match &mut self.of {
+            TermOf::All(parts) | TermOf::Any(parts) => {
+                parts.iter_mut().for_each(|part| part.turn(next));
+            }
+            TermOf::Not(inner) | TermOf::Segment { terms: inner, .. } => inner.turn(next),
+            TermOf::Term { turns, .. } => *turns = next(),
+        }
+    }
+}
+
+pub fn members(subject: &Subject) -> HashSet<IdentifierHash> {
+    subject.members.iter().map(|member| member.identifier.hash).collect()
+}
+
+/// Null counts as not in.
+pub fn is_in(person: &RecordBatch, column: usize) -> bool {
+    let values = person.column(column).as_boolean();
+    values.is_valid(0) && values.value(0)
+}

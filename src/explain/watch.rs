@@ -1,0 +1,112 @@
+//! One person watched while rows run through the stages beside any run, alone or among all others.
+
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::ranks::Population;
+use crate::decode::Decoded;
+use crate::plan::Plan;
+use crate::profile::{Member, PersonState};
+use crate::row::{Identifier, Row};
+use crate::runtime::{Beside, Clock};
+use crate::segment::Evaluated;
+use crate::standing::Arrival;
+use crate::state::seats::Seat;
+use crate::time::Micros;
+
+/// Whoever holds an identifier.
+pub struct Watch {
+    beside: Beside,
+    seen: Rc<RefCell<Seen>>,
+    pub now: Micros,
+}
+
+struct Seen {
+    identifier: Identifier,
+    seat: Seat,
+    person: Option<Watched>,
+    /// Where all others are watched too: what of them is ranked.
+    population: Option<Population>,
+}
+
+/// A person as last evaluated.
+#[derive(Clone)]
+pub struct Watched {
+    pub state: PersonState,
+    /// The columns of `Plan::profile_schema`, in one row.
+    pub columns: RecordBatch,
+}
+
+impl Watch {
+    /// For rows of that person alone.
+    pub fn alone(plan: &Arc<Plan>, identifier: &Identifier, rows: Vec<Row>, now: Micros) -> Self {
+        // All of these stand already.
+        let mut watch = Watch::new(plan, Arrival::Now, identifier, None);
+        watch.arrive(0, Decoded { rows, ..Decoded::default() }, now);
+        watch
+    }
+
+    /// For everyone's rows.
+    pub fn among_all(plan: &Arc<Plan>, clock: Clock, identifier: &Identifier) -> Self {
+        Watch::new(plan, clock.arrival(), identifier, Some(Population::new(plan)))
+    }
+
+    fn new(
+        plan: &Arc<Plan>,
+        arrival: Arrival,
+        identifier: &Identifier,
+        population: Option<Population>,
+    ) -> Self {
+        let identifier = identifier.clone();
+        let seen = Seen { identifier, seat: Seat(0), person: None, population };
+        let seen = Rc::new(RefCell::new(seen));
+        let seeing = Rc::clone(&seen);
+        let beside =
+            Beside::new(plan, arrival, move |evaluated| seeing.borrow_mut().see(evaluated));
+        Watch { beside, seen, now: Micros::MIN }
+    }
+
+    pub fn arrive(&mut self, source: usize, decoded: Decoded, now: Micros) {
+        self.beside.arrive(source, decoded, now);
+        self.now = now;
+    }
+
+    /// Lets time pass to where it may change something of someone, if there is such an instant.
+    pub fn pass(&mut self) -> Option<Micros> {
+        let at = self.beside.pass()?;
+        self.now = at;
+        Some(at)
+    }
+
+    pub fn person(&self) -> Option<Watched> {
+        self.seen.borrow().person.clone()
+    }
+
+    pub fn population(&self) -> Option<Ref<'_, Population>> {
+        Ref::filter_map(self.seen.borrow(), |seen| seen.population.as_ref()).ok()
+    }
+}
+
+impl Seen {
+    fn see(&mut self, evaluated: &Evaluated) {
+        if let Some(population) = &mut self.population {
+            population.see(evaluated);
+        }
+        let is_ours = |(seat, _): &(Seat, PersonState)| *seat == self.seat;
+        if evaluated.gone.contains(&self.seat) || evaluated.people.iter().any(is_ours) {
+            self.person = None;
+        }
+        let Identifier { kind, text, .. } = &self.identifier;
+        for (row, (seat, state)) in evaluated.people.iter().enumerate() {
+            let by_order = |of: &Member| (of.kind, &*of.text).cmp(&(*kind, &**text));
+            if state.identifiers.binary_search_by(by_order).is_ok() {
+                self.seat = *seat;
+                let columns = evaluated.columns.slice(row, 1);
+                self.person = Some(Watched { state: state.clone(), columns });
+            }
+        }
+    }
+}

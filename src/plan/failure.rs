@@ -1,0 +1,139 @@
+//! What is wrong with an expression that fails, in the words of the language: parsers, planners and kernels have
+//! their own.
+
+use datafusion_common::DataFusionError;
+
+/// What is wrong, in the words of the language.
+pub fn failure(error: DataFusionError) -> String {
+    let message = error.strip_backtrace();
+    let wrong = [
+        "egular expression did not compile",
+        "regex parse error",
+        "Compiled regex exceeds size limit",
+    ];
+    if wrong.iter().any(|words| message.contains(words)) {
+        let why = message.lines().find_map(|line| line.trim().strip_prefix("error: "));
+        return format!("no regular expression: {}", why.unwrap_or("too large"));
+    }
+    let mut message = message.lines().next().unwrap_or_default();
+    let known = [
+        "Error during planning: ",
+        "Schema error: ",
+        "This feature is not implemented: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Cast error: ",
+        "Compute error: ",
+        "Arithmetic overflow: ",
+        "Invalid argument error: ",
+        "Parser error: ",
+    ];
+    while let Some(rest) = known.iter().find_map(|prefix| message.strip_prefix(prefix)) {
+        message = rest;
+    }
+    spoken(message)
+}
+
+/// A message of the planner, in the words of the language.
+fn spoken(message: &str) -> String {
+    let between = |start: &str, end: &str| message.strip_prefix(start)?.strip_suffix(end);
+    let text = if let Some(terms) =
+        between("Cannot coerce arithmetic expression ", " to valid types")
+    {
+        with_a_cast(terms, "has no result")
+    } else if let Some(terms) =
+        between("Cannot infer common argument type for comparison operation ", "")
+    {
+        with_a_cast(terms, "can't be compared")
+    } else if let Some((value, wanted)) =
+        between("Cannot cast string ", " type").and_then(|terms| terms.split_once(" to value of "))
+    {
+        format!("{value} is no {wanted}")
+    } else if let Some(operator) = between("Unsupported binary operator: ", "") {
+        match operator {
+            "PGOverlap" => "'&&' is no operator here: 'and' joins conditions".to_owned(),
+            "DuckIntegerDivide" | "MyIntegerDivide" => {
+                "there is no 'div': '/' of whole numbers is whole".to_owned()
+            }
+            _ => format!("there is no such operator ({operator})"),
+        }
+    } else if let Some(sides) =
+        between("Cannot infer common string type for string concat operation ", "")
+    {
+        let hint = match sides {
+            "Boolean || Boolean" => "'or' joins conditions",
+            _ => "make texts of them, as in cast(x as text)",
+        };
+        format!("{sides} has no result: '||' puts texts together, and {hint}")
+    } else if message == "Divide by zero error" {
+        "division by zero".to_owned()
+    } else if let Some(overflow) = between("Overflow happened on: ", "") {
+        format!("{overflow} has no room in a whole number")
+    } else if let Some(overflow) = between("Int64Array overflow on ", "") {
+        format!("{overflow} has no room in a whole number")
+    } else if let Some((terms, _)) = between("Cannot get result type for decimal operation ", "")
+        .and_then(|it| it.split_once(": "))
+    {
+        format!("{terms} would have more than 38 digits behind the point: cast one side to fewer")
+    } else if let Some((_, digits)) =
+        message.split_once(" is too large to store in a Decimal128 of precision ")
+    {
+        let digits = digits.split('.').next().unwrap_or_default();
+        format!("a decimal has no room in {digits} digits")
+    } else if let Some((value, _)) =
+        between("value of ", "").and_then(|it| it.split_once(" is out of range "))
+    {
+        format!("{value} has no room in a whole number")
+    } else if let Some((value, wanted)) =
+        between("Can't cast value ", "").and_then(|it| it.split_once(" to type "))
+    {
+        format!("{value} has no room in {wanted}")
+    } else if let Some(name) = between("Unsupported SQL type ", "") {
+        format!(
+            "'{name}' is no type of SQL: there are text, bigint, double, decimal(p,s), boolean, \
+             timestamp, date and interval"
+        )
+    } else {
+        message.to_owned()
+    };
+    with_our_types(&text)
+}
+
+/// What two types do not do, such as `timestamp > integer`, and how they would.
+fn with_a_cast(terms: &str, do_not: &str) -> String {
+    let terms = with_our_types(terms);
+    let to = match terms.split(' ').next().unwrap_or_default() {
+        "integer" => "bigint",
+        "number" => "double",
+        other => other,
+    };
+    format!("{terms} {do_not}: bring one side to the type of the other, as in cast(x as {to})")
+}
+
+/// Arrow's names of types as users write them.
+fn with_our_types(text: &str) -> String {
+    let plain = [
+        ("Utf8View", "text"),
+        ("LargeUtf8", "text"),
+        ("Utf8", "text"),
+        ("UInt64", "integer"),
+        ("Int64", "integer"),
+        ("Int32", "integer"),
+        ("Float64", "number"),
+        ("Date32", "date"),
+        ("Boolean", "boolean"),
+        ("Interval(MonthDayNano)", "interval"),
+    ];
+    let mut text =
+        plain.iter().fold(text.to_owned(), |text, (arrow, ours)| text.replace(arrow, ours));
+    while let Some(start) = text.find("Timestamp(") {
+        let Some(length) = text[start..].find(')') else { break };
+        text.replace_range(start..=start + length, "timestamp");
+    }
+    while let Some(start) = text.find("Decimal128(") {
+        let Some(length) = text[start..].find(')') else { break };
+        let digits = text[start + "Decimal128(".len()..start + length].replace(' ', "");
+        text.replace_range(start..=start + length, &format!("decimal({digits})"));
+    }
+    text
+}

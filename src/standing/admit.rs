@@ -1,0 +1,163 @@
+//! Which rows stand: events once an id, records once a key.
+//!
+//! The rows that stand after a tick are a function of the rows that arrived with it and before: of
+//! events with an id the first within its window, of records the newest by (time, position). Where
+//! events arrive at their own times, they are a function of the rows alone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::change::RowStatus;
+use super::repeats::Repeats;
+use crate::plan::{Kind, Plan, Source};
+use crate::row::{Body, Position, Row};
+use crate::state::held::Holds;
+use crate::state::table::{Entry, Table};
+use crate::time::Micros;
+
+/// What an event's `id_window` counts from: when it arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// By the run's clock.
+    Now,
+    /// By the event's own time, so that a replay is a function of its rows.
+    OwnTime,
+}
+
+/// The memory of one worker's share of ids and keys.
+pub struct Admission {
+    sources: Vec<Memory>,
+}
+
+enum Memory {
+    Everything,
+    Ids { window: Micros, seen: Table<u128, Micros>, by_arrival: VecDeque<(Micros, u128)> },
+    Repeats(Repeats),
+    Keys(Table<u128, Standing>),
+}
+
+struct Standing {
+    time: Micros,
+    position: Position,
+    /// `None`: the newest row says that the record is gone.
+    body: Option<Arc<Body>>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It counts.
+    Counts,
+    /// Its id has been seen.
+    Repeats,
+    /// The end of the tick says it, of this row and of others with its id.
+    Waits,
+}
+
+impl Admission {
+    pub fn new(plan: &Plan, arrival: Arrival) -> Self {
+        let memory = |(index, source): (u16, &Source)| match (source.kind, source.key, arrival) {
+            (Kind::Records, ..) => Memory::Keys(Table::default()),
+            (Kind::Events, None, _) => Memory::Everything,
+            (Kind::Events, Some(_), Arrival::OwnTime) => {
+                Memory::Repeats(Repeats::of(index, source))
+            }
+            (Kind::Events, Some(_), Arrival::Now) => Memory::Ids {
+                window: source.id_window,
+                seen: Table::default(),
+                by_arrival: VecDeque::new(),
+            },
+        };
+        Admission { sources: (0..).zip(&plan.sources).map(memory).collect() }
+    }
+
+    pub fn look(&self, row: &Row) -> usize {
+        match (&self.sources[row.source as usize], &row.key) {
+            (Memory::Ids { seen, .. }, Some(id)) => seen.look(id),
+            (Memory::Repeats(repeats), Some(id)) => repeats.look(id),
+            (Memory::Keys(records), Some(key)) => records.look(key),
+            _ => 0,
+        }
+    }
+
+    /// Takes a row in; `now` never falls. `change` hears what becomes of rows, all of which have a body.
+    pub fn admit(&mut self, row: Row, now: Micros, mut change: impl FnMut(Row, RowStatus)) -> Fate {
+        match &mut self.sources[row.source as usize] {
+            Memory::Everything => stands(row, &mut change),
+            Memory::Ids { window, seen, by_arrival } => {
+                while by_arrival.front().is_some_and(|(at, _)| now.saturating_sub(*at) > *window) {
+                    let (_, id) = by_arrival.pop_front().expect("just looked at");
+                    seen.remove(&id);
+                }
+                let id = row.key.expect("a row of a source with `id` has one");
+                match seen.entry(id) {
+                    Entry::Occupied(_) => return Fate::Repeats,
+                    Entry::Vacant(vacant) => vacant.insert(now),
+                };
+                by_arrival.push_back((now, id));
+                stands(row, &mut change);
+            }
+            Memory::Repeats(repeats) => {
+                repeats.add(row);
+                return Fate::Waits;
+            }
+            Memory::Keys(records) => upsert(records, row, &mut change),
+        }
+        Fate::Counts
+    }
+
+    /// Ends a tick in which rows were taken in: says what becomes of those that wait for it.
+    pub fn end_tick(&mut self, now: Micros, mut change: impl FnMut(Row, RowStatus)) {
+        for memory in &mut self.sources {
+            if let Memory::Repeats(repeats) = memory {
+                repeats.settle(now, &mut change);
+            }
+        }
+    }
+}
+
+impl Holds for Admission {
+    /// How many ids and keys are remembered: keys for ever, since of two rows that come late the
+    /// newer one still has to stand.
+    fn held(&self) -> usize {
+        let of_source = |memory: &Memory| match memory {
+            Memory::Everything => 0,
+            Memory::Ids { seen, .. } => seen.len(),
+            Memory::Repeats(repeats) => repeats.len(),
+            Memory::Keys(records) => records.len(),
+        };
+        self.sources.iter().map(of_source).sum()
+    }
+}
+
+fn stands(row: Row, change: &mut impl FnMut(Row, RowStatus)) {
+    if row.body.is_some() {
+        change(row, RowStatus::Stands);
+    }
+}
+
+fn upsert(records: &mut Table<u128, Standing>, row: Row, change: &mut impl FnMut(Row, RowStatus)) {
+    let (source, key) = (row.source, row.key);
+    let body = row.body.clone();
+    let next = Standing { time: row.time, position: row.position, body };
+    match records.entry(key.expect("a record has a key")) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(next);
+            stands(row, change);
+        }
+        Entry::Occupied(mut standing) => {
+            let standing = standing.get_mut();
+            if (next.time, next.position) < (standing.time, standing.position) {
+                if row.body.is_some() {
+                    change(row, RowStatus::SeenOnly);
+                }
+                return;
+            }
+            stands(row, change);
+            let Standing { time, position, body } = std::mem::replace(standing, next);
+            if body.is_some() {
+                change(Row { source, key, time, position, body }, RowStatus::Gone);
+            }
+        }
+    }
+}

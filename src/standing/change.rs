@@ -1,0 +1,32 @@
+//! What admission says of rows, and what joins make of that.
+
+use serde::{Deserialize, Serialize};
+
+use crate::row::{Row, StandingRow};
+
+/// A change of the rows that stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowChange {
+    pub status: RowStatus,
+    pub row: StandingRow,
+}
+
+/// What admission says of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RowStatus {
+    /// The row begins to stand.
+    Stands,
+    /// The row stood, and does no longer.
+    Gone,
+    /// The row never stood, because a newer record of its key or an earlier event of its id stood
+    /// already: it only says when its identifiers were seen.
+    SeenOnly,
+}
+
+impl RowChange {
+    /// Of a row with a body.
+    pub fn of(row: Row, status: RowStatus) -> Self {
+        let body = row.body.expect("a row that says nothing changes nothing");
+        RowChange { status, row: StandingRow { source: row.source, time: row.time, body } }
+    }
+}

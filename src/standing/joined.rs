@@ -1,0 +1,155 @@
+//! What rows say over the columns of joined tables, by column.
+//!
+//! A row is never rejected for what stands in another table: where an expression fails, a column is
+//! null and a condition does not hold, and the failure is counted.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, new_null_array};
+
+use crate::columns;
+use crate::decode::TOGETHER;
+use crate::decode::evaluate::{evaluate, evaluate_where, matches};
+use crate::decode::packed::Packing;
+use crate::decode::rows::batch_of;
+use crate::plan::{Joined, Plan};
+use crate::row::{Body, Datum, Input, Joining};
+
+/// A row, with the record of each table that it names; `None` where there is none.
+pub struct Asking<'a> {
+    pub row: &'a Joining,
+    pub records: Vec<Option<&'a Joining>>,
+}
+
+/// What a row says with the present records.
+#[derive(Debug, Default, PartialEq)]
+pub struct Said {
+    /// Whether it counts.
+    pub counts: bool,
+    /// What it gives to aggregates over joined columns, by aggregate.
+    pub inputs: Vec<Input>,
+}
+
+/// Evaluates the rows of one source that joins tables.
+pub struct Evaluation {
+    plan: Arc<Plan>,
+    source: usize,
+    own: Packing,
+    tables: Vec<Packing>,
+    /// Whether the join gives something to the aggregate of this index.
+    gives: Vec<bool>,
+}
+
+impl Evaluation {
+    /// `None` for a source that joins nothing.
+    pub fn new(plan: &Arc<Plan>, source: usize) -> Option<Self> {
+        let of = &plan.sources[source];
+        let joined = of.joined.as_ref()?;
+        let packing = |source: usize| Packing::of(&plan.sources[source]);
+        let tables = joined.tables.iter().map(|table| packing(table.source));
+        let mut gives = vec![false; plan.aggregates.len()];
+        joined.inputs.iter().for_each(|input| gives[usize::from(input.aggregate)] = true);
+        Some(Evaluation {
+            plan: Arc::clone(plan),
+            source,
+            own: packing(source)?,
+            tables: tables.collect::<Option<_>>()?,
+            gives,
+        })
+    }
+
+    fn joined(&self) -> &Joined {
+        self.plan.sources[self.source].joined.as_ref().expect("it joins")
+    }
+
+    /// What each row says, and how many expressions failed.
+    pub fn evaluate(&self, rows: &[Asking<'_>]) -> (Vec<Said>, u64) {
+        let (mut said, mut failed) = (Vec::with_capacity(rows.len()), 0);
+        for rows in rows.chunks(TOGETHER) {
+            let (more, also) = self.evaluate_together(rows);
+            said.extend(more);
+            failed += also;
+        }
+        (said, failed)
+    }
+
+    fn evaluate_together(&self, rows: &[Asking<'_>]) -> (Vec<Said>, u64) {
+        let joined = self.joined();
+        let mut failed = 0;
+        let mut columns = self.columns(rows);
+        for (column, expression) in &joined.derived {
+            let batch = batch_of(&joined.schema, columns.clone(), rows.len());
+            let (values, failures) = evaluate(expression, &batch);
+            failed += failures.len();
+            columns[*column] = values;
+        }
+        let batch = batch_of(&joined.schema, columns, rows.len());
+        let counts = match &joined.condition {
+            None => BooleanArray::from(vec![true; rows.len()]),
+            Some(condition) => {
+                let (counts, failures) = matches(condition, &batch);
+                failed += failures.len();
+                counts
+            }
+        };
+        let said = counts.values().iter().map(|counts| Said { counts, inputs: Vec::new() });
+        let mut said: Vec<Said> = said.collect();
+        for input in &joined.inputs {
+            let aggregate = input.aggregate;
+            let chosen = match &input.condition {
+                None => counts.clone(),
+                Some(condition) => {
+                    let (chosen, failures) = matches(condition, &batch);
+                    failed += failures.iter().filter(|(row, _)| counts.value(*row)).count();
+                    arrow::compute::and(&chosen, &counts).expect("columns of one batch")
+                }
+            };
+            let chosen_rows = (0..rows.len()).filter(|row| chosen.value(*row));
+            let Some(argument) = &input.argument else {
+                let value = || Datum::Boolean(true);
+                chosen_rows
+                    .for_each(|row| said[row].inputs.push(Input { aggregate, value: value() }));
+                continue;
+            };
+            let (values, failures) = evaluate_where(argument, &batch, &chosen);
+            failed += failures.len();
+            columns::for_each(&values, chosen_rows, |row, value| {
+                said[row].inputs.push(Input { aggregate, value });
+            });
+        }
+        (said, failed as u64)
+    }
+
+    /// The columns of the joined schema. Those at which nobody looks, and those that are yet to be
+    /// derived, are null.
+    fn columns(&self, rows: &[Asking<'_>]) -> Vec<ArrayRef> {
+        let joined = self.joined();
+        let fields = joined.schema.fields().iter();
+        let mut columns: Vec<ArrayRef> =
+            fields.map(|field| new_null_array(field.data_type(), rows.len())).collect();
+        let own = self.own.unpack(rows.iter().map(|asking| Some(asking.row)));
+        for (column, values) in self.own.columns().iter().zip(own) {
+            columns[*column] = values;
+        }
+        for (number, (table, packing)) in joined.tables.iter().zip(&self.tables).enumerate() {
+            let records = packing.unpack(rows.iter().map(|asking| asking.records[number]));
+            for (column, values) in packing.columns().iter().zip(records) {
+                columns[table.first + column] = values;
+            }
+        }
+        columns
+    }
+
+    /// A row's body with what it says now, instead of what it said before.
+    pub fn body(&self, before: &Arc<Body>, mut said: Vec<Input>) -> Arc<Body> {
+        said.sort_by_key(|input| input.aggregate);
+        let gives = |input: &&Input| self.gives[usize::from(input.aggregate)];
+        if before.inputs.iter().filter(gives).eq(&said) {
+            return Arc::clone(before);
+        }
+        let kept = before.inputs.iter().filter(|input| !gives(input));
+        let mut inputs: Vec<Input> = kept.cloned().chain(said).collect();
+        inputs.sort_by_key(|input| input.aggregate);
+        Arc::new(Body { inputs, ..Body::clone(before) })
+    }
+}

@@ -1,0 +1,228 @@
+//! Which rows stand, and what they say over the columns of joined tables: the part of taking rows in that
+//! keeps state.
+//!
+//! ```text
+//! rows ──→ admission ──→ joined tables, one after the other ──→ rows that stand ±
+//!          by id or key   by the key of the table's record  └──→ rows that were only seen ±
+//! ```
+
+mod admit;
+mod change;
+mod clock;
+mod join;
+mod joined;
+mod joining;
+mod repeats;
+mod stages;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::vec::Broadcast;
+
+use crate::decode::latest::Latest;
+use crate::flow::{
+    AsCollection, Collection, Concat, Exchange, Map, Pipeline, Stream, keeping, parted_stream,
+    whole_ticks,
+};
+use crate::metrics::SharedCounts;
+use crate::plan::Plan;
+use crate::row::{Row, StandingRow};
+use crate::state::batch::{Batch, look_ahead};
+use crate::time::Micros;
+use join::Stage;
+use joining::{Outcome, StageInput};
+
+pub use admit::{Admission, Arrival, Fate};
+pub use change::{RowChange, RowStatus};
+pub use clock::Clock;
+pub use stages::Stages;
+
+/// What admission and joins come to.
+pub struct Standing<'scope> {
+    /// The rows that stand, with what they say over the columns of joined tables.
+    pub rows: Collection<'scope, StandingRow>,
+    /// Rows that never stood, and only say when they saw their identifiers.
+    pub seen_only: Collection<'scope, StandingRow>,
+}
+
+/// Which of the rows stand, and what they say beside the records of joined tables.
+pub fn stand<'scope>(
+    plan: &Arc<Plan>,
+    arrival: Arrival,
+    rows: Stream<'scope, Row>,
+    now: Stream<'scope, Micros>,
+    counts: &SharedCounts,
+) -> Standing<'scope> {
+    parted_by_admission(join(plan, admit(plan, arrival, rows, now, counts), counts))
+}
+
+/// `now()` on every worker, for ticks in which it may have changed.
+pub fn read_clock<'scope>(
+    clock: Clock,
+    ticks: Stream<'scope, Micros>,
+    latest: Stream<'scope, Latest>,
+    counts: &SharedCounts,
+) -> Stream<'scope, Micros> {
+    match clock {
+        Clock::Wall => ticks,
+        Clock::Fixed(instant) => ticks.map(move |_| instant),
+        Clock::Event => {
+            let (mut known, mut now) = (Latest::default(), Micros::MIN);
+            let (counts, one) = (Rc::clone(counts), Exchange::new(|_| 0));
+            let readings = whole_ticks(latest, one, None, "Event clock", move |whole, readings| {
+                whole.data.iter().for_each(|latest| known.add_all(latest));
+                counts.borrow_mut().ahead = known.ahead().map(|row| (row.source, row.time));
+                // Before the first event time, it is the epoch.
+                let reading = known.followed().unwrap_or(0).max(0);
+                if reading > now {
+                    now = reading;
+                    readings.push(reading);
+                }
+            });
+            readings.broadcast()
+        }
+    }
+}
+
+/// The plan where events arrive so: at their own times, one may give way to an earlier one of its id.
+pub fn under(plan: &Arc<Plan>, arrival: Arrival) -> Arc<Plan> {
+    match arrival {
+        Arrival::OwnTime => Arc::new(plan.with_repeats_taken_back()),
+        Arrival::Now => Arc::clone(plan),
+    }
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+enum Arriving {
+    Row(Row),
+    Now(u64, Micros),
+}
+
+/// Which rows stand. An id or key is remembered by one worker.
+fn admit<'scope>(
+    plan: &Arc<Plan>,
+    arrival: Arrival,
+    rows: Stream<'scope, Row>,
+    now: Stream<'scope, Micros>,
+    counts: &SharedCounts,
+) -> Stream<'scope, RowChange> {
+    let worker = rows.scope().index() as u64;
+    let mut reading = Micros::MIN;
+    let of_sources = Rc::clone(counts);
+    let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
+    let route = |arriving: &Arriving| match arriving {
+        Arriving::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
+        Arriving::Now(worker, _) => *worker,
+    };
+    let admit = move |admission: &mut Admission, batch: Batch<Arriving>, changes: &mut Batch<_>| {
+        let mut rows = Vec::new();
+        for arriving in batch {
+            match arriving {
+                Arriving::Now(_, now) => reading = reading.max(now),
+                Arriving::Row(row) => rows.push(row),
+            }
+        }
+        // What arrives with a tick arrives at once, whichever worker read it: the first of several
+        // events with one id is then the one that stands first.
+        rows.sort_by_key(|row| (row.source, row.position));
+        let mut counts = of_sources.borrow_mut();
+        look_ahead(rows, admission, &[Admission::look], |admission, row| {
+            let counts = &mut counts.sources[row.source as usize];
+            let change = |row, status| changes.push(RowChange::of(row, status));
+            match admission.admit(row, reading, change) {
+                Fate::Counts => counts.accepted += 1,
+                Fate::Repeats | Fate::Waits => counts.duplicates += 1,
+            }
+        });
+        admission.end_tick(reading, |row, status| {
+            let counts = &mut counts.sources[row.source as usize];
+            // All rows that wait for the end of the tick were counted as duplicates.
+            match status {
+                RowStatus::Stands => {
+                    counts.accepted += 1;
+                    counts.duplicates -= 1;
+                }
+                RowStatus::Gone => {
+                    counts.accepted -= 1;
+                    counts.duplicates += 1;
+                }
+                RowStatus::SeenOnly => {}
+            }
+            changes.push(RowChange::of(row, status));
+        });
+    };
+    let admission = Admission::new(plan, arrival);
+    keeping(arrivals, Exchange::new(route), "Admit", counts, admission, admit)
+}
+
+/// Rows with what they say over the columns of joined tables; those of other sources as they are.
+fn join<'scope>(
+    plan: &Arc<Plan>,
+    rows: Stream<'scope, RowChange>,
+    counts: &SharedCounts,
+) -> Stream<'scope, RowChange> {
+    let stages = joining::stages(plan);
+    if stages == 0 {
+        return rows;
+    }
+    let plan = Arc::clone(plan);
+    let records = {
+        let plan = Arc::clone(&plan);
+        rows.clone().flat_map(move |row| joining::record(&plan, &row))
+    };
+    let (mut done, mut joining) = {
+        let (of_done, of_joining) = (Arc::clone(&plan), Arc::clone(&plan));
+        let done = rows.clone().flat_map(move |row| joining::past(&of_done, &row));
+        (done, rows.flat_map(move |row| joining::joining_row(&of_joining, row)))
+    };
+    for number in 0..stages {
+        let stage = Stage::new(&plan, number);
+        let of_stage = Arc::clone(&plan);
+        let records = records
+            .clone()
+            .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
+        let of_failures = Rc::clone(counts);
+        let outcomes = keeping(
+            joining.map(StageInput::Row).concat(records),
+            Exchange::new(move |arrival: &StageInput| Stage::route(number, arrival)),
+            &format!("Join {number}"),
+            counts,
+            stage,
+            move |stage, batch, outcomes| {
+                of_failures.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
+            },
+        );
+        let (changes, rows) = parted_stream(outcomes, |outcome| match outcome {
+            Outcome::Change(change) => Ok(change),
+            Outcome::Row(row) => Err(row),
+        });
+        done = done.concat(changes);
+        joining = rows;
+    }
+    done
+}
+
+/// The rows that stand, and those that never did and only say when they saw their identifiers.
+fn parted_by_admission(changes: Stream<'_, RowChange>) -> Standing<'_> {
+    let updates =
+        changes.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Standing", |_, _| {
+            move |input, output| {
+                input.for_each_stamp(|capability, batches| {
+                    let Some(tick) = capability.least().copied() else { return };
+                    let mut session = output.session(&capability);
+                    for RowChange { status, row } in batches.flat_map(|batch| batch.drain(..)) {
+                        session.give((status, row, tick));
+                    }
+                });
+            }
+        });
+    let (rows, seen_only) = parted_stream(updates, |(status, row, tick)| match status {
+        RowStatus::Stands => Ok((row, tick, 1)),
+        RowStatus::Gone => Ok((row, tick, -1)),
+        RowStatus::SeenOnly => Err((row, tick, 1)),
+    });
+    Standing { rows: rows.as_collection(), seen_only: seen_only.as_collection() }
+}
