@@ -1,6 +1,6 @@
 //! One field's values of a batch, on their way into an Arrow column.
 //!
-//! Every `push` adds exactly one slot, a null where it fails: columns of one batch always have the
+//! Every `push` adds exactly one value, a null where it fails: columns of one batch always have the
 //! same length, and a row with a bad value keeps its place until it is set aside.
 
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Column {
         }
     }
 
-    /// The column of all slots so far; none remain.
+    /// The column of all values so far; none remain.
     pub fn finish(&mut self) -> ArrayRef {
         match self {
             Column::Text(builder) | Column::Json(builder) => Arc::new(builder.finish()),
@@ -287,7 +287,7 @@ impl List {
 }
 
 impl Column {
-    /// Slots so far.
+    /// Values so far, nulls included.
     pub fn len(&self) -> usize {
         match self {
             Column::Text(builder) | Column::Json(builder) => builder.len(),

@@ -29,8 +29,8 @@ impl Cells {
         Cells { reader, text: Vec::new(), ends: Vec::new(), header: None }
     }
 
-    /// Adds one slot to every column, and to `flaws` what is wrong with the row. Whether it has
-    /// as many cells as the header; if not, all slots are null.
+    /// Adds one value to every column, and to `flaws` what is wrong with the row. Whether it has
+    /// as many cells as the header; if not, all values are null.
     pub fn decode(
         &mut self,
         row: &str,

@@ -21,8 +21,8 @@ use crate::plan::Field;
 use crate::row::Reason;
 
 impl Paths {
-    /// Adds one slot to every column, and to `flaws` what is wrong with the row. Whether the row
-    /// is a JSON object; of what is none, all slots are null.
+    /// Adds one value to every column, and to `flaws` what is wrong with the row. Whether the row
+    /// is a JSON object; of what is none, all values are null.
     pub fn decode(
         &self,
         row: &str,

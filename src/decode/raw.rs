@@ -1,6 +1,6 @@
 //! A chunk's raw rows, as columns of the source's fields.
 //!
-//! Every raw row has one slot in every column, also one that cannot be read at all: its slots are
+//! Every raw row has one value in every column, also one that cannot be read at all: its values are
 //! null and its reasons say why. So a bad row never moves its neighbours.
 
 use std::ops::Range;
@@ -50,7 +50,7 @@ impl Flaws {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// Its slots hold its values.
+    /// Its values are in the columns.
     Fields,
     /// Nothing.
     Nothing,
@@ -200,7 +200,7 @@ impl Reader {
         row
     }
 
-    /// Nulls for rows of which nothing was read, so that every column has a slot for each.
+    /// Nulls for rows of which nothing was read, so that every column has a value for each.
     fn fill(&mut self, rows: usize) {
         for column in &mut self.columns {
             if column.len() < rows {

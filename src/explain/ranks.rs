@@ -14,7 +14,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Step};
 use crate::row::Datum;
 use crate::segment::{Evaluated, value_or_null};
-use crate::state::seats::Seat;
+use crate::state::slots::Slot;
 
 /// How a person stands among all by one rank.
 #[derive(Debug, Serialize)]
@@ -38,7 +38,7 @@ pub struct RankSaid {
 /// The values by which people are ranked, as last evaluated.
 pub struct Population {
     plan: Arc<Plan>,
-    people: HashMap<Seat, Box<[Option<Datum>]>>,
+    people: HashMap<Slot, Box<[Option<Datum>]>>,
 }
 
 impl Population {
@@ -52,9 +52,9 @@ impl Population {
         }
         let value = |rank| ranked(&self.plan, rank, &evaluated.columns);
         let values: Vec<_> = (0..self.plan.ranks.len()).map(value).collect();
-        for (row, (seat, _)) in evaluated.people.iter().enumerate() {
+        for (row, (slot, _)) in evaluated.people.iter().enumerate() {
             let of_person = values.iter().map(|values| columns::datum(values, row)).collect();
-            self.people.insert(*seat, of_person);
+            self.people.insert(*slot, of_person);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::row::{Identifier, Row};
 use crate::runtime::{Beside, Clock};
 use crate::segment::Evaluated;
 use crate::standing::Arrival;
-use crate::state::seats::Seat;
+use crate::state::slots::Slot;
 use crate::time::Micros;
 
 /// Whoever holds an identifier.
@@ -26,7 +26,7 @@ pub struct Watch {
 
 struct Seen {
     identifier: Identifier,
-    seat: Seat,
+    slot: Slot,
     person: Option<Watched>,
     /// Where all others are watched too: what of them is ranked.
     population: Option<Population>,
@@ -61,7 +61,7 @@ impl Watch {
         population: Option<Population>,
     ) -> Self {
         let identifier = identifier.clone();
-        let seen = Seen { identifier, seat: Seat(0), person: None, population };
+        let seen = Seen { identifier, slot: Slot(0), person: None, population };
         let seen = Rc::new(RefCell::new(seen));
         let seeing = Rc::clone(&seen);
         let beside =
@@ -95,15 +95,15 @@ impl Seen {
         if let Some(population) = &mut self.population {
             population.see(evaluated);
         }
-        let is_ours = |(seat, _): &(Seat, PersonState)| *seat == self.seat;
-        if evaluated.gone.contains(&self.seat) || evaluated.people.iter().any(is_ours) {
+        let is_ours = |(slot, _): &(Slot, PersonState)| *slot == self.slot;
+        if evaluated.gone.contains(&self.slot) || evaluated.people.iter().any(is_ours) {
             self.person = None;
         }
         let Identifier { kind, text, .. } = &self.identifier;
-        for (row, (seat, state)) in evaluated.people.iter().enumerate() {
+        for (row, (slot, state)) in evaluated.people.iter().enumerate() {
             let by_order = |of: &Member| (of.kind, &*of.text).cmp(&(*kind, &**text));
             if state.identifiers.binary_search_by(by_order).is_ok() {
-                self.seat = *seat;
+                self.slot = *slot;
                 let columns = evaluated.columns.slice(row, 1);
                 self.person = Some(Watched { state: state.clone(), columns });
             }

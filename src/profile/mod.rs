@@ -41,7 +41,7 @@ use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
 use crate::plan::{Function, Plan};
 use crate::row::{IdentifierHash, Input, StandingRow};
-use crate::state::seats::Seat;
+use crate::state::slots::Slot;
 use crate::time::Micros;
 
 use accounts::{Accounts, Posting};
@@ -57,8 +57,8 @@ pub use sessions::{InSession, session_columns};
 
 /// What this stage finds out.
 pub struct Assembled<'scope> {
-    /// People, each in a seat of the worker that has it.
-    pub people: Collection<'scope, (Seat, PersonState)>,
+    /// People, each in a slot of the worker that has it.
+    pub people: Collection<'scope, (Slot, PersonState)>,
     /// Whose each identifier is.
     pub belongings: Collection<'scope, Belonging>,
 }
@@ -89,7 +89,7 @@ pub fn assemble<'scope>(
     let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
     let known = keyed(contributions, None, "People", counts, Due::default(), people);
     let (people, belongings) = parted(known, |known| match known {
-        Known::Person(seat, state) => Ok((seat, state)),
+        Known::Person(slot, state) => Ok((slot, state)),
         Known::Belonging(belonging) => Err(belonging),
     });
     Assembled { people, belongings }

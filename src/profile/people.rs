@@ -17,7 +17,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::{Aggregate, Function, Plan};
 use crate::row::{Datum, IdentifierHash};
 use crate::state::few::FewMap;
-use crate::state::seats::{FreeSeats, Seat};
+use crate::state::slots::{FreeSlots, Slot};
 use crate::state::table::Table;
 use crate::time::Micros;
 
@@ -40,10 +40,10 @@ pub struct Belonging {
     pub person: IdentifierHash,
 }
 
-/// What this operator knows: people, each in a seat of this worker, and whom identifiers belong to.
+/// What this operator knows: people, each in a slot of this worker, and whom identifiers belong to.
 #[derive(Clone, Debug)]
 pub enum Known {
-    Person(Seat, PersonState),
+    Person(Slot, PersonState),
     Belonging(Belonging),
 }
 
@@ -51,7 +51,7 @@ pub enum Known {
 #[derive(Default)]
 pub struct Person {
     /// As last emitted.
-    emitted: Option<(Seat, PersonState)>,
+    emitted: Option<(Slot, PersonState)>,
     /// Sorted.
     members: Arc<[Member]>,
     sums: Words,
@@ -75,7 +75,7 @@ struct Rest {
 pub struct People {
     plan: Arc<Plan>,
     layout: Arc<Layout>,
-    free_seats: FreeSeats,
+    free_slots: FreeSlots,
     counts: SharedCounts,
     /// Of the person at hand, what a tick brings in no order and only its outcome can be taken in of.
     members: Vec<(Member, Diff)>,
@@ -85,7 +85,7 @@ pub struct People {
 impl People {
     pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, counts: SharedCounts) -> Self {
         let (members, values) = (Vec::new(), Vec::new());
-        People { plan, layout, free_seats: FreeSeats::default(), counts, members, values }
+        People { plan, layout, free_slots: FreeSlots::default(), counts, members, values }
     }
 
     /// Takes in who came and who went, and emits whose they are no longer. Returns who came.
@@ -226,10 +226,10 @@ impl Keyed for People {
         person.rest.take_if(|rest| rest.prune());
         if person.members.is_empty() {
             debug_assert!(person.brings_nothing(), "whoever left took all along");
-            if let Some((seat, state)) = person.emitted.take() {
+            if let Some((slot, state)) = person.emitted.take() {
                 self.counts.borrow_mut().people -= 1;
-                self.free_seats.leave(seat);
-                out.push(Known::Person(seat, state), -1);
+                self.free_slots.leave(slot);
+                out.push(Known::Person(slot, state), -1);
             }
             return Keep::No;
         }
@@ -250,23 +250,23 @@ impl Keyed for People {
         }
         let identifiers = Arc::clone(&person.members);
         let state = PersonState { id, identifiers, aggregates: self.aggregates(person) };
-        let seat = match &person.emitted {
+        let slot = match &person.emitted {
             Some((_, emitted)) if *emitted == state => return Keep::Yes,
-            Some((seat, _)) => *seat,
+            Some((slot, _)) => *slot,
             None => {
                 self.counts.borrow_mut().people += 1;
-                self.free_seats.take()
+                self.free_slots.take()
             }
         };
-        if let Some((seat, emitted)) = person.emitted.replace((seat, state.clone())) {
-            out.push(Known::Person(seat, emitted), -1);
+        if let Some((slot, emitted)) = person.emitted.replace((slot, state.clone())) {
+            out.push(Known::Person(slot, emitted), -1);
         }
-        out.push(Known::Person(seat, state), 1);
+        out.push(Known::Person(slot, state), 1);
         Keep::Yes
     }
 
     fn end_tick(&mut self, _: &Table<Component, Person>) {
-        self.free_seats.end_tick();
+        self.free_slots.end_tick();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::{Expression, Plan, Rank, Step};
 use crate::profile::PersonState;
 use crate::row::Datum;
-use crate::state::seats::Seat;
+use crate::state::slots::Slot;
 use crate::time::Micros;
 
 /// How many people are evaluated at once: what is known of them stays in the processor's cache while
@@ -53,11 +53,11 @@ impl Evaluator {
     /// One row a person, the columns those of the profile's schema.
     pub fn columns(
         &self,
-        people: &[(Seat, PersonState)],
+        people: &[(Slot, PersonState)],
         scores: &Scores,
         now: Micros,
     ) -> RecordBatch {
-        let scores: Vec<_> = people.iter().map(|(seat, _)| scores.of(*seat)).collect();
+        let scores: Vec<_> = people.iter().map(|(slot, _)| scores.of(*slot)).collect();
         let score = |rank: usize| -> ArrayRef {
             let of = |scores: &Option<&[u16]>| Some(i64::from(scores.as_ref()?[rank]));
             let scores = scores.iter().map(of).map(|score| score.filter(|score| *score > 0));
@@ -68,7 +68,7 @@ impl Evaluator {
 
     /// What each rank looks at, a column a rank. What fails for a person in it is counted, what
     /// fails in the columns below will be when they are evaluated for themselves.
-    pub fn ranked(&self, people: &[(Seat, PersonState)], counts: &SharedCounts) -> Vec<ArrayRef> {
+    pub fn ranked(&self, people: &[(Slot, PersonState)], counts: &SharedCounts) -> Vec<ArrayRef> {
         let number = self.plan.ranked_columns;
         let columns = self
             .first_columns(people, number, Micros::MIN, |_| unreachable!("ranks look at no rank"));
@@ -78,7 +78,7 @@ impl Evaluator {
 
     fn first_columns(
         &self,
-        people: &[(Seat, PersonState)],
+        people: &[(Slot, PersonState)],
         number: usize,
         now: Micros,
         score: impl Fn(usize) -> ArrayRef,
@@ -139,14 +139,14 @@ impl Evaluator {
     }
 
     /// Reads what columns are about to be made of: see `state::batch::look_ahead`.
-    fn read_ahead(&self, people: &[(Seat, PersonState)]) {
-        let read = |(_, state): &(Seat, PersonState)| {
+    fn read_ahead(&self, people: &[(Slot, PersonState)]) {
+        let read = |(_, state): &(Slot, PersonState)| {
             self.ahead.iter().filter(|index| state.aggregates[**index].is_some()).count()
         };
         black_box(people.iter().map(read).sum::<usize>());
     }
 
-    fn aggregates(&self, people: &[(Seat, PersonState)]) -> RecordBatch {
+    fn aggregates(&self, people: &[(Slot, PersonState)]) -> RecordBatch {
         let schema = &self.plan.aggregate_schema;
         self.read_ahead(people);
         let column = |(index, field): (usize, &Arc<Field>)| {
@@ -163,7 +163,7 @@ impl Evaluator {
     }
 
     /// A struct with a list of text for each type of identifier.
-    fn identifiers(&self, people: &[(Seat, PersonState)]) -> ArrayRef {
+    fn identifiers(&self, people: &[(Slot, PersonState)]) -> ArrayRef {
         let DataType::Struct(fields) = self.plan.profile_schema.field(0).data_type() else {
             unreachable!("the plan makes identifiers a struct")
         };
@@ -208,7 +208,7 @@ pub fn value_or_null(
     }
 }
 
-fn null(field: &Field, people: &[(Seat, PersonState)]) -> ArrayRef {
+fn null(field: &Field, people: &[(Slot, PersonState)]) -> ArrayRef {
     new_null_array(field.data_type(), people.len())
 }
 

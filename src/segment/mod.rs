@@ -32,7 +32,7 @@ use crate::profile::PersonState;
 use crate::state::batch::{Batch, Look, look_ahead};
 use crate::state::held::Holds;
 use crate::state::queue::BucketQueue;
-use crate::state::seats::{Seat, Seats};
+use crate::state::slots::{Slot, Slots};
 use crate::time::Micros;
 
 use borders::{Border, Borders, Held};
@@ -46,26 +46,26 @@ use sight::Sight;
 #[derive(Clone, Debug)]
 pub struct Evaluated {
     /// Those who are, in the order of the rows of `columns`.
-    pub people: Vec<(Seat, PersonState)>,
+    pub people: Vec<(Slot, PersonState)>,
     /// The columns of `Plan::profile_schema`; identifiers only where an expression names them.
     pub columns: RecordBatch,
-    /// Seats that are no more.
-    pub gone: Vec<Seat>,
+    /// Slots that are no more.
+    pub gone: Vec<Slot>,
 }
 
 /// What the operator takes in.
 #[derive(Clone)]
 enum Message {
-    Person(Update<(Seat, PersonState)>),
+    Person(Update<(Slot, PersonState)>),
     Ranked(Ranked),
     Border(Border),
     Now(Micros),
 }
 
 impl Message {
-    fn seat(&self) -> Option<&Seat> {
+    fn slot(&self) -> Option<&Slot> {
         match self {
-            Message::Person(((seat, _), _, _)) => Some(seat),
+            Message::Person(((slot, _), _, _)) => Some(slot),
             Message::Ranked(_) | Message::Border(_) | Message::Now(_) => None,
         }
     }
@@ -75,7 +75,7 @@ impl Message {
 /// alone can change a segment.
 pub fn evaluate<'scope>(
     plan: &Arc<Plan>,
-    people: Collection<'scope, (Seat, PersonState)>,
+    people: Collection<'scope, (Slot, PersonState)>,
     now: Stream<'scope, Micros>,
     due: Due,
     counts: &SharedCounts,
@@ -98,7 +98,7 @@ pub fn evaluate<'scope>(
 /// What of each person is ranked, and the borders between ranks, as they change.
 fn rank<'scope>(
     plan: &Arc<Plan>,
-    people: Collection<'scope, (Seat, PersonState)>,
+    people: Collection<'scope, (Slot, PersonState)>,
     counts: &SharedCounts,
 ) -> (Stream<'scope, Ranked>, Stream<'scope, Border>) {
     let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(counts));
@@ -116,9 +116,9 @@ fn rank<'scope>(
 /// One worker's share of the people, as last evaluated.
 struct Standings {
     evaluator: Evaluator,
-    people: Seats<Standing>,
+    people: Slots<Standing>,
     scores: Scores,
-    due: BucketQueue<Seat>,
+    due: BucketQueue<Slot>,
     now: Micros,
 }
 
@@ -142,56 +142,56 @@ impl Standings {
         Standings {
             scores: Scores::new(&plan),
             evaluator: Evaluator::new(Arc::clone(&plan), Sight::of_all(&plan), counts),
-            people: Seats::default(),
+            people: Slots::default(),
             due: BucketQueue::default(),
             now: Micros::MIN,
         }
     }
 
     fn apply(&mut self, batch: Batch<Message>) -> Vec<Evaluated> {
-        let mut touched: Vec<Seat> = Vec::new();
-        let mut gone: Vec<Seat> = Vec::new();
+        let mut touched: Vec<Slot> = Vec::new();
+        let mut gone: Vec<Slot> = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
         let looks: [Look<Self, Message>; 2] = [
-            |standings, message| message.seat().map_or(0, |seat| standings.find(seat)),
-            |standings, message| message.seat().map_or(0, |seat| standings.read(seat)),
+            |standings, message| message.slot().map_or(0, |slot| standings.find(slot)),
+            |standings, message| message.slot().map_or(0, |slot| standings.read(slot)),
         ];
         look_ahead(batch, self, &looks, |standings, message| match message {
             Message::Now(now) => standings.now = standings.now.max(now),
             Message::Ranked(of_person) => ranked.push(of_person),
             Message::Border(border) => borders.push(border),
-            Message::Person(((seat, state), _, ..0)) => {
-                let known = standings.people.get_mut(seat);
+            Message::Person(((slot, state), _, ..0)) => {
+                let known = standings.people.get_mut(slot);
                 // Unless it has been said already what is there now.
                 if let Some(known) = known.filter(|known| known.state == state) {
                     known.is_gone = true;
-                    gone.push(seat);
+                    gone.push(slot);
                 }
             }
-            Message::Person(((seat, state), _, _)) => {
-                match standings.people.get_mut(seat) {
+            Message::Person(((slot, state), _, _)) => {
+                match standings.people.get_mut(slot) {
                     Some(known) => (known.state, known.is_gone) = (state, false),
                     None => {
                         let standing = Standing { state, is_gone: false, next: None };
-                        standings.people.insert(seat, standing);
+                        standings.people.insert(slot, standing);
                     }
                 }
-                touched.push(seat);
+                touched.push(slot);
             }
         });
-        gone.retain(|seat| self.people.get(*seat).is_some_and(|known| known.is_gone));
-        for seat in &gone {
-            self.people.remove(*seat);
+        gone.retain(|slot| self.people.get(*slot).is_some_and(|known| known.is_gone));
+        for slot in &gone {
+            self.people.remove(*slot);
         }
-        self.due.take_due(self.now, |at, seat| {
-            if self.people.get(seat).is_some_and(|standing| standing.next == Some(at)) {
-                touched.push(seat);
+        self.due.take_due(self.now, |at, slot| {
+            if self.people.get(slot).is_some_and(|standing| standing.next == Some(at)) {
+                touched.push(slot);
             }
         });
         touched.extend(self.scores.apply(ranked, borders));
         touched.sort_unstable();
         touched.dedup();
-        let mut groups: Vec<&[Seat]> = touched.chunks(GROUP).collect();
+        let mut groups: Vec<&[Slot]> = touched.chunks(GROUP).collect();
         if groups.is_empty() && !gone.is_empty() {
             groups.push(&[]);
         }
@@ -202,30 +202,30 @@ impl Standings {
         evaluated
     }
 
-    fn evaluate(&mut self, touched: &[Seat], gone: Vec<Seat>) -> Evaluated {
+    fn evaluate(&mut self, touched: &[Slot], gone: Vec<Slot>) -> Evaluated {
         let mut people = Vec::with_capacity(touched.len());
-        look_ahead(touched.to_vec(), self, &[Self::find, Self::read], |standings, seat| {
-            let standing = standings.people.get(seat).expect("who is touched is there");
-            people.push((seat, standing.state.clone()));
+        look_ahead(touched.to_vec(), self, &[Self::find, Self::read], |standings, slot| {
+            let standing = standings.people.get(slot).expect("who is touched is there");
+            people.push((slot, standing.state.clone()));
         });
         let columns = self.evaluator.columns(&people, &self.scores, self.now);
         let next = self.evaluator.next_instants(&columns, self.now);
-        for ((seat, _), next) in people.iter().zip(next) {
-            let standing = self.people.get_mut(*seat).expect("evaluated because it is there");
+        for ((slot, _), next) in people.iter().zip(next) {
+            let standing = self.people.get_mut(*slot).expect("evaluated because it is there");
             if standing.next != next {
                 standing.next = next;
-                next.inspect(|next| self.due.push(*next, *seat));
+                next.inspect(|next| self.due.push(*next, *slot));
             }
         }
         Evaluated { people, columns, gone }
     }
 
-    fn find(&self, seat: &Seat) -> usize {
-        self.people.get(*seat).map_or(0, |standing| standing.state.aggregates.len())
+    fn find(&self, slot: &Slot) -> usize {
+        self.people.get(*slot).map_or(0, |standing| standing.state.aggregates.len())
     }
 
-    fn read(&self, seat: &Seat) -> usize {
-        let first = self.people.get(*seat).and_then(|known| known.state.aggregates.first());
+    fn read(&self, slot: &Slot) -> usize {
+        let first = self.people.get(*slot).and_then(|known| known.state.aggregates.first());
         first.map_or(0, |value| usize::from(value.is_some()))
     }
 
@@ -233,7 +233,7 @@ impl Standings {
     fn forget_instants(&mut self) {
         if self.due.len() > 2 * self.people.len() {
             let people = self.people.iter();
-            let due = people.filter_map(|(seat, standing)| Some((standing.next?, seat)));
+            let due = people.filter_map(|(slot, standing)| Some((standing.next?, slot)));
             self.due = due.collect();
         }
     }

@@ -16,12 +16,12 @@ use crate::profile::PersonState;
 use crate::row::Datum;
 use crate::state::batch::{Batch, look_ahead};
 use crate::state::held::Holds;
-use crate::state::seats::{Seat, Seats};
+use crate::state::slots::{Slot, Slots};
 
 /// A person's value by which a rank goes has changed; `None` is null, or no such person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
-    pub seat: Seat,
+    pub slot: Slot,
     /// Index into `Plan::ranks`.
     pub rank: u16,
     pub before: Option<Datum>,
@@ -41,7 +41,7 @@ impl Ranked {
 pub struct RankedValues {
     evaluator: Evaluator,
     /// One value a rank, of those who have any.
-    people: Seats<Box<[Option<Datum>]>>,
+    people: Slots<Box<[Option<Datum>]>>,
     counts: SharedCounts,
 }
 
@@ -50,38 +50,38 @@ impl RankedValues {
         // What fails below the ranks is counted where all columns are evaluated.
         let evaluator =
             Evaluator::new(Arc::clone(&plan), Sight::of_ranks(&plan), SharedCounts::default());
-        RankedValues { evaluator, people: Seats::default(), counts }
+        RankedValues { evaluator, people: Slots::default(), counts }
     }
 
-    pub fn apply(&mut self, batch: Batch<Update<(Seat, PersonState)>>, ranked: &mut Batch<Ranked>) {
-        let mut present: Vec<(Seat, PersonState)> = Vec::new();
-        let mut gone: Vec<Seat> = Vec::new();
+    pub fn apply(&mut self, batch: Batch<Update<(Slot, PersonState)>>, ranked: &mut Batch<Ranked>) {
+        let mut present: Vec<(Slot, PersonState)> = Vec::new();
+        let mut gone: Vec<Slot> = Vec::new();
         for (person, _, diff) in batch {
             if diff > 0 { present.push(person) } else { gone.push(person.0) }
         }
-        let stays: HashSet<Seat> = present.iter().map(|(seat, _)| *seat).collect();
-        for seat in gone.into_iter().filter(|seat| !stays.contains(seat)) {
-            if let Some(before) = self.people.remove(seat) {
-                tell(seat, &before, &[], ranked);
+        let stays: HashSet<Slot> = present.iter().map(|(slot, _)| *slot).collect();
+        for slot in gone.into_iter().filter(|slot| !stays.contains(slot)) {
+            if let Some(before) = self.people.remove(slot) {
+                tell(slot, &before, &[], ranked);
             }
         }
         present.chunks(GROUP).for_each(|people| self.rank(people, ranked));
     }
 
-    fn rank(&mut self, people: &[(Seat, PersonState)], ranked: &mut Batch<Ranked>) {
+    fn rank(&mut self, people: &[(Slot, PersonState)], ranked: &mut Batch<Ranked>) {
         let values = self.evaluator.ranked(people, &self.counts);
-        let look = |ranked: &Self, (_, seat): &(usize, Seat)| {
-            ranked.people.get(*seat).map_or(0, |values| values.iter().flatten().count())
+        let look = |ranked: &Self, (_, slot): &(usize, Slot)| {
+            ranked.people.get(*slot).map_or(0, |values| values.iter().flatten().count())
         };
-        let rows: Batch<_> = people.iter().map(|(seat, _)| *seat).enumerate().collect();
-        look_ahead(rows, self, &[look], |known, (row, seat)| {
+        let rows: Batch<_> = people.iter().map(|(slot, _)| *slot).enumerate().collect();
+        look_ahead(rows, self, &[look], |known, (row, slot)| {
             let after: SmallVec<[Option<Datum>; 4]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();
             let before = match after.iter().any(Option::is_some) {
-                true => known.people.insert(seat, Box::from(&after[..])),
-                false => known.people.remove(seat),
+                true => known.people.insert(slot, Box::from(&after[..])),
+                false => known.people.remove(slot),
             };
-            tell(seat, before.as_deref().unwrap_or_default(), &after, ranked);
+            tell(slot, before.as_deref().unwrap_or_default(), &after, ranked);
         });
     }
 }
@@ -94,12 +94,12 @@ impl Holds for RankedValues {
 }
 
 /// What is not there is null.
-fn tell(seat: Seat, before: &[Option<Datum>], after: &[Option<Datum>], ranked: &mut Batch<Ranked>) {
+fn tell(slot: Slot, before: &[Option<Datum>], after: &[Option<Datum>], ranked: &mut Batch<Ranked>) {
     for rank in 0..before.len().max(after.len()) {
         let of = |values: &[Option<Datum>]| values.get(rank).cloned().flatten();
         let (before, after) = (of(before), of(after));
         if before != after {
-            ranked.push(Ranked { seat, rank: rank as u16, before, after });
+            ranked.push(Ranked { slot, rank: rank as u16, before, after });
         }
     }
 }

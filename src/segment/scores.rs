@@ -8,20 +8,20 @@ use super::ranked::Ranked;
 use crate::plan::Plan;
 use crate::row::Datum;
 use crate::state::held::Holds;
-use crate::state::seats::{Seat, Seats};
+use crate::state::slots::{Slot, Slots};
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
     ranks: Vec<Standing>,
     /// One score a rank; 0 is none.
-    people: Seats<Box<[u16]>>,
+    people: Slots<Box<[u16]>>,
 }
 
 struct Standing {
     /// Where all borders are; `None` while nobody has a value.
     borders: Vec<Option<Datum>>,
     /// The people who have a value, in the order of the values.
-    people: BTreeSet<(Datum, Seat)>,
+    people: BTreeSet<(Datum, Slot)>,
 }
 
 impl Scores {
@@ -34,17 +34,17 @@ impl Scores {
             borders: vec![None; usize::from(bins) - 1],
             people: BTreeSet::new(),
         };
-        Scores { ranks: bins.map(standing).collect(), people: Seats::default() }
+        Scores { ranks: bins.map(standing).collect(), people: Slots::default() }
     }
 
     /// A person's scores, one a rank; 0 is null, and so are all of a person who has none.
-    pub fn of(&self, seat: Seat) -> Option<&[u16]> {
-        self.people.get(seat).map(|scores| &**scores)
+    pub fn of(&self, slot: Slot) -> Option<&[u16]> {
+        self.people.get(slot).map(|scores| &**scores)
     }
 
     /// Takes in a tick's changes; returns whose score they change. A person whose value changed is
     /// not told again, nor is one who is gone.
-    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<Seat> {
+    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<Slot> {
         let mut passed = Vec::new();
         for Border { rank, number, value } in borders {
             let border = &mut self.ranks[usize::from(rank)].borders[usize::from(number)];
@@ -55,22 +55,22 @@ impl Scores {
             }
         }
         // Those who have a new value are scored by it, and the others where a border passes.
-        for Ranked { seat, rank, before, after } in ranked {
+        for Ranked { slot, rank, before, after } in ranked {
             let standing = &mut self.ranks[usize::from(rank)];
-            before.map(|value| standing.people.remove(&(value, seat)));
+            before.map(|value| standing.people.remove(&(value, slot)));
             let score = after.as_ref().map_or(0, |value| standing.score(value));
-            after.map(|value| standing.people.insert((value, seat)));
-            self.set(seat, rank, score);
+            after.map(|value| standing.people.insert((value, slot)));
+            self.set(slot, rank, score);
         }
         let mut changed = Vec::new();
         for (rank, least, most) in passed {
             let standing = &self.ranks[usize::from(rank)];
             let all = standing.between(&least, &most);
-            let new: Vec<(Seat, u16)> =
-                all.map(|(value, seat)| (*seat, standing.score(value))).collect();
-            for (seat, score) in new {
-                if self.set(seat, rank, score) {
-                    changed.push(seat);
+            let new: Vec<(Slot, u16)> =
+                all.map(|(value, slot)| (*slot, standing.score(value))).collect();
+            for (slot, score) in new {
+                if self.set(slot, rank, score) {
+                    changed.push(slot);
                 }
             }
         }
@@ -78,18 +78,18 @@ impl Scores {
     }
 
     /// Whether that is another score than before.
-    fn set(&mut self, seat: Seat, rank: u16, score: u16) -> bool {
-        let Some(scores) = self.people.get_mut(seat) else {
+    fn set(&mut self, slot: Slot, rank: u16, score: u16) -> bool {
+        let Some(scores) = self.people.get_mut(slot) else {
             if score > 0 {
                 let mut scores = vec![0; self.ranks.len()].into_boxed_slice();
                 scores[usize::from(rank)] = score;
-                self.people.insert(seat, scores);
+                self.people.insert(slot, scores);
             }
             return score > 0;
         };
         let before = std::mem::replace(&mut scores[usize::from(rank)], score);
         if scores.iter().all(|score| *score == 0) {
-            self.people.remove(seat);
+            self.people.remove(slot);
         }
         before != score
     }
@@ -105,9 +105,9 @@ impl Standing {
 
     /// The people with values above the one and up to the other: those a border between the two
     /// passes.
-    fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Seat)> {
-        let above = Excluded((least.clone(), Seat(u32::MAX)));
-        self.people.range((above, Included((most.clone(), Seat(u32::MAX)))))
+    fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Slot)> {
+        let above = Excluded((least.clone(), Slot(u32::MAX)));
+        self.people.range((above, Included((most.clone(), Slot(u32::MAX)))))
     }
 }
 
@@ -164,8 +164,8 @@ mod tests {
                     for rank in (0..BINS.len() as u16).filter(|_| before != *after) {
                         let datum = |value: Option<i64>| value.map(Datum::Integer);
                         let (before, after) = (datum(before), datum(*after));
-                        let seat = Seat(*person);
-                        ranked.push(Ranked { seat, rank, before, after });
+                        let slot = Slot(*person);
+                        ranked.push(Ranked { slot, rank, before, after });
                     }
                 }
                 let mut moved = Batch::default();
@@ -176,12 +176,12 @@ mod tests {
                     for person in 0..30 {
                         let value = values.get(&person);
                         let expected = value.map(|value| score(&all, *value, bins.into()));
-                        let score = scores.of(Seat(person)).map(|scores| scores[rank]);
+                        let score = scores.of(Slot(person)).map(|scores| scores[rank]);
                         let score = score.filter(|score| *score > 0).map(i64::from);
                         prop_assert_eq!(score, expected);
                         let before = known.get(&(person, rank)).copied();
                         if before != expected && !tick.contains_key(&person) {
-                            prop_assert!(told.contains(&Seat(person)));
+                            prop_assert!(told.contains(&Slot(person)));
                         }
                         known.remove(&(person, rank));
                         expected.map(|score| known.insert((person, rank), score));

@@ -22,7 +22,7 @@ use crate::row::{Datum, Identifier, IdentifierHash};
 use crate::segment::Evaluated;
 use crate::state::batch::{Batch, Look, look_ahead};
 use crate::state::held::Holds;
-use crate::state::seats::{Seat, Seats};
+use crate::state::slots::{Slot, Slots};
 
 /// The outputs of conflicts, and how their keys are routed.
 #[derive(Clone)]
@@ -160,7 +160,7 @@ type Known = (IdentifierHash, u16);
 /// Which people one source alone knows: one worker's share.
 pub struct SingleSources {
     conflicts: Conflicts,
-    known: Seats<Known>,
+    known: Slots<Known>,
 }
 
 impl Holds for SingleSources {
@@ -172,26 +172,26 @@ impl Holds for SingleSources {
 
 impl SingleSources {
     pub fn new(conflicts: Conflicts) -> Self {
-        SingleSources { conflicts, known: Seats::default() }
+        SingleSources { conflicts, known: Slots::default() }
     }
 
     pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Batch<Message>) {
         let people: Batch<_> = evaluated.people.iter().collect();
-        let look: Look<Self, &(Seat, PersonState)> = |all, (seat, state)| {
+        let look: Look<Self, &(Slot, PersonState)> = |all, (slot, state)| {
             let presence = all.conflicts.plan.presence.iter();
             let read = presence.filter(|(_, of)| state.aggregates[usize::from(*of)].is_some());
-            all.known.look(*seat) + read.count()
+            all.known.look(*slot) + read.count()
         };
-        look_ahead(people, self, &[look], |all, (seat, state)| {
+        look_ahead(people, self, &[look], |all, (slot, state)| {
             let now = all.only_source(state).map(|source| (state.id, source));
             let before = match now {
-                Some(now) => all.known.insert(*seat, now),
-                None => all.known.remove(*seat),
+                Some(now) => all.known.insert(*slot, now),
+                None => all.known.remove(*slot),
             };
             all.tell(before, now, messages);
         });
-        for seat in &evaluated.gone {
-            let before = self.known.remove(*seat);
+        for slot in &evaluated.gone {
+            let before = self.known.remove(*slot);
             self.tell(before, None, messages);
         }
     }

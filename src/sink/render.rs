@@ -14,10 +14,10 @@ use crate::row::IdentifierHash;
 use crate::segment::{Evaluated, value_or_null};
 use crate::state::batch::{Batch, Look, look_ahead};
 use crate::state::held::Holds;
-use crate::state::seats::{Seat, Seats};
+use crate::state::slots::{Slot, Slots};
 
 /// Somebody in a row of the columns.
-type Row<'a> = (usize, &'a (Seat, PersonState));
+type Row<'a> = (usize, &'a (Slot, PersonState));
 
 /// One worker's share of the people, as published.
 pub struct Renderer {
@@ -29,7 +29,7 @@ pub struct Renderer {
     segments: Vec<u16>,
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
-    people: Seats<Published>,
+    people: Slots<Published>,
     /// Bytes that a profile mostly takes.
     room: usize,
     counts: SharedCounts,
@@ -94,7 +94,7 @@ impl Renderer {
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
-            people: Seats::default(),
+            people: Slots::default(),
             room: 512,
             counts,
             plan,
@@ -103,8 +103,8 @@ impl Renderer {
 
     pub fn render(&mut self, evaluated: &Evaluated, messages: &mut Batch<Message>) {
         let Evaluated { people, columns, gone } = evaluated;
-        for seat in gone {
-            if let Some(before) = self.people.remove(*seat) {
+        for slot in gone {
+            if let Some(before) = self.people.remove(*slot) {
                 self.tell(Some(before), None, messages);
             }
         }
@@ -128,13 +128,13 @@ impl Renderer {
         let (mut profiles, mut bytes) = (0, 0);
         let rows: Batch<_> = people.iter().enumerate().collect();
         let looks: [Look<Self, Row>; 2] = [
-            |renderer, (_, (seat, state))| {
-                renderer.people.look(*seat)
+            |renderer, (_, (slot, state))| {
+                renderer.people.look(*slot)
                     + state.identifiers.first().map_or(0, |member| usize::from(member.kind))
             },
             |_, (_, (_, state))| state.identifiers.iter().map(|member| member.text.len()).sum(),
         ];
-        look_ahead(rows, self, &looks, |renderer, (row, (seat, state))| {
+        look_ahead(rows, self, &looks, |renderer, (row, (slot, state))| {
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
                 if segment.is_valid(row) && segment.value(row) {
@@ -157,8 +157,8 @@ impl Renderer {
                 digests: values.iter().map(|value| value.as_ref().map(|v| v.digest)).collect(),
                 segments: bits,
             };
-            let before = renderer.people.insert(*seat, published);
-            let published = renderer.people.get(*seat).expect("inserted just now");
+            let before = renderer.people.insert(*slot, published);
+            let published = renderer.people.get(*slot).expect("inserted just now");
             renderer.tell(before, Some((published, values)), messages);
         });
         if let Some(bytes) = bytes.checked_div(profiles) {

@@ -4,5 +4,5 @@ pub mod batch;
 pub mod few;
 pub mod held;
 pub mod queue;
-pub mod seats;
+pub mod slots;
 pub mod table;

@@ -21,7 +21,7 @@ use crate::profile::sums::Layout;
 use crate::profile::windows::Windows;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, StandingRow, Verdict};
 use crate::state::batch::Batch;
-use crate::state::seats::Seat;
+use crate::state::slots::Slot;
 use crate::time::{Micros, SECOND};
 use crate::{columns, definition};
 
@@ -91,7 +91,7 @@ pub struct World {
     counts: crate::metrics::SharedCounts,
     pub members: Vec<Member>,
     /// What the changes so far come to.
-    told: BTreeMap<Seat, PersonState>,
+    told: BTreeMap<Slot, PersonState>,
     belongs: BTreeMap<IdentifierHash, IdentifierHash>,
     now: Micros,
     has_begun: bool,
@@ -281,11 +281,11 @@ impl World {
         let mut joined = Vec::new();
         for (known, _, diff) in out.into_updates() {
             match (known, diff) {
-                (Known::Person(seat, state), 1) => {
-                    assert!(self.told.insert(seat, state).is_none(), "taken back before");
+                (Known::Person(slot, state), 1) => {
+                    assert!(self.told.insert(slot, state).is_none(), "taken back before");
                 }
-                (Known::Person(seat, state), _) => {
-                    assert_eq!(self.told.remove(&seat), Some(state), "as it was told");
+                (Known::Person(slot, state), _) => {
+                    assert_eq!(self.told.remove(&slot), Some(state), "as it was told");
                 }
                 (Known::Belonging(Belonging { identifier, person, .. }), 1) => {
                     joined.push((identifier, person));
