@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::person::{DecisionSaid, LinkSaid};
 use super::published::PublishedSaid;
 use super::{Asking, WhyError};
-use crate::identity::Rule;
 use crate::identity::whole::Withheld;
 
 #[derive(Debug, Serialize)]
@@ -37,7 +36,8 @@ impl Asking {
         let links = chain.clone().unwrap_or_default();
         let mut bonds = links.clone();
         for link in &links {
-            if let Some(Withheld::By(Rule::Different(_))) = link.withheld {
+            // What was decided between two refused it.
+            if matches!(&link.withheld, Some(Withheld::By(refusal)) if refusal.pair.is_some()) {
                 bonds.extend(self.apart(link.one.hash, link.other.hash));
             }
         }

@@ -71,7 +71,7 @@ impl Asking {
 
     /// As users write it: `type:value`.
     pub fn spoken(&self, identifier: &Identifier) -> String {
-        format!("{}:{}", self.plan.identifiers[usize::from(identifier.kind)].name, identifier.text)
+        self.plan.spoken(identifier)
     }
 }
 

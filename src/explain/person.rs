@@ -7,15 +7,13 @@ use serde::Serialize;
 use super::history::{Place, Standing, standing};
 use super::published::PublishedSaid;
 use super::{Asking, WhyError, without_inputs};
-use crate::identity::Rule;
+use crate::identity::Shared;
 use crate::identity::whole::{Link, Member, Withheld, name};
 use crate::row::{Body, Identifier, IdentifierHash, Verdict};
 use crate::time::rfc3339;
 
 /// How many of the rows that carry a link are told.
 const ROWS: usize = 3;
-/// How many identifiers of each side are told where those of a type are too many.
-const OF_A_SIDE: usize = 3;
 
 #[derive(Debug, Serialize)]
 pub struct PersonAnswer {
@@ -61,7 +59,7 @@ pub struct LinkSaid {
 
 #[derive(Debug, Serialize)]
 pub struct WithheldSaid {
-    /// `at_most`, `shared_after` or `different`.
+    /// The guard's name.
     pub rule: &'static str,
     pub reason: String,
     /// The people whom it would make one.
@@ -130,17 +128,10 @@ impl Asking {
     }
 
     fn shared_reason(&self, identifier: &Identifier) -> String {
-        let after = self.plan.identifiers[usize::from(identifier.kind)].shared_after;
         let member = self.whole.member(identifier.hash);
-        let Some((kind, count)) = member.and_then(|member| member.shared) else {
-            return String::new();
-        };
-        format!(
-            "{} is linked with {count} identifiers of type {}, more than shared_after: {} lets it",
-            self.spoken(identifier),
-            self.plan.identifiers[usize::from(kind)].name,
-            after.unwrap_or_default(),
-        )
+        let shared = member.and_then(|member| member.shared);
+        let shared = shared.map(|(by, count)| Shared { identifier: identifier.clone(), by, count });
+        shared.map_or(String::new(), |shared| shared.reason(&self.plan))
     }
 
     /// Links, each with the first of the rows that carry it; and what someone decided of any of the
@@ -200,22 +191,14 @@ impl Asking {
         let people =
             [0, 1].map(|side| name(&sides[side]).expect("the link's end is there").person_id());
         let (rule, reason) = match rule {
-            Withheld::Shared(end) => ("shared_after", self.shared_reason(end)),
-            Withheld::By(Rule::AtMost(kind)) => {
-                let of = &self.plan.identifiers[usize::from(*kind)];
-                let [one, other] = [0, 1].map(|side| texts(&sides[side], *kind));
-                let at_most = of.at_most.unwrap_or_default();
-                let name = &of.name;
-                let reason = format!(
-                    "a person has at most {at_most} of type {name}: one side has {one}, the other \
-                     {other}"
-                );
-                ("at_most", reason)
-            }
-            Withheld::By(Rule::Different(pair)) => {
-                let [one, other] = [0, 1].map(|end: usize| self.spoken(&pair[end]));
-                let reason = format!("a decision says that {one} and {other} are different people");
-                ("different", reason)
+            Withheld::Shared(end) => (Shared::RULE, self.shared_reason(end)),
+            Withheld::By(refusal) => {
+                let guard = self.whole.guards().refusing(refusal);
+                let sides = sides.map(|side| -> Vec<Identifier> {
+                    side.into_iter().map(|member| member.identifier).collect()
+                });
+                let sides = sides.each_ref().map(Vec::as_slice);
+                (guard.name(), guard.reason(&self.plan, refusal, sides))
             }
         };
         WithheldSaid { rule, reason, people }
@@ -231,19 +214,6 @@ impl Asking {
             |link: &Link| others.contains(&link.one.hash) || others.contains(&link.other.hash);
         links.filter(|link| link.bond.apart && leads_over(link)).collect()
     }
-}
-
-fn texts(side: &[Member], kind: u8) -> String {
-    let of: Vec<&Member> = side.iter().filter(|member| member.identifier.kind == kind).collect();
-    let mut texts: Vec<&str> =
-        of.iter().take(OF_A_SIDE).map(|member| &*member.identifier.text).collect();
-    let more = format!("{} more", of.len().saturating_sub(OF_A_SIDE));
-    match of.len() {
-        0 => return "none".to_owned(),
-        count if count > OF_A_SIDE => texts.push(&more),
-        _ => {}
-    }
-    texts.join(", ")
 }
 
 /// Two identifiers, the more trusted one first.

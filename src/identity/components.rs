@@ -10,15 +10,16 @@ use std::collections::BTreeMap;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
+use super::admission::{Admitted, admit};
 use super::changes::LinkChange;
 use super::cluster::{Cluster, Component, Numbers, Place};
 use super::conflicts::Conflict;
 use super::directory::Moved;
 use super::graph::{Graph, Node};
-use super::guards::{Admitted, Counts, Guards, Rule, admit};
+use super::guards::{Guards, Refusal, Sums, add, subtract};
 use super::joins::Order;
-use super::links::{Bond, Pair};
-use crate::flow::Diff;
+use super::links::Pair;
+use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::batch::{Batch, Look, look_ahead};
 use crate::state::held::{Holds, drained};
@@ -44,15 +45,16 @@ impl Arrival {
 /// What a tick changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
+    /// Where an identifier is now.
     Moved(Moved),
-    /// Whose an identifier is that is not alone, and whose it is no longer.
-    Belongs(IdentifierHash, Component, Diff),
-    /// A link that is withheld, or is no longer.
-    Conflict(Conflict, Diff),
+    /// Whose an identifier is that is not alone.
+    Belongs(IdentifierHash, Component),
+    /// A link that is withheld.
+    Conflict(Conflict),
 }
 
 /// The links of a cluster that do not count.
-pub(super) type Withheld = BTreeMap<Pair, (Rule, Identifier, Identifier)>;
+pub(super) type Withheld = BTreeMap<Pair, (Refusal, Identifier, Identifier)>;
 
 struct Content {
     /// Any of its identifiers.
@@ -60,9 +62,8 @@ struct Content {
     size: usize,
     /// As last told to the directory.
     rank: u8,
-    counts: Counts,
-    /// Pairs that a decision keeps apart.
-    apart: usize,
+    /// What guards add up over it.
+    sums: Sums,
     /// `Some` while it breaks a guard.
     withheld: Option<Withheld>,
 }
@@ -131,7 +132,7 @@ impl Components {
     }
 
     /// Takes a tick's arrivals in, and tells who is where and whose.
-    pub fn apply(&mut self, batch: Batch<Arrival>, outcomes: &mut Batch<Outcome>) {
+    pub fn apply(&mut self, batch: Batch<Arrival>, outcomes: &mut Emit<Outcome>) {
         let mut links = Vec::new();
         for arrival in batch {
             match arrival {
@@ -158,14 +159,13 @@ impl Components {
     }
 
     fn take_in(&mut self, cluster: Cluster, nodes: Vec<Node>, withheld: Withheld) {
-        let apart = nodes.iter().flat_map(Node::neighbours).filter(|(_, bond)| bond.apart).count();
         self.touched.entry(cluster).or_default().withheld.extend(withheld);
         for node in nodes {
             self.arrive(cluster, &node.identifier);
+            let content = self.clusters.get_mut(&cluster).expect("it just arrived there");
+            self.guards.add_bonds(&mut content.sums, node.identifier.hash, node.neighbours());
             self.graph.insert(node);
         }
-        // Each pair was met twice.
-        self.clusters.get_mut(&cluster).expect("something arrived").apart += apart / 2;
     }
 
     /// Counts an identifier in.
@@ -174,12 +174,11 @@ impl Components {
             anchor: identifier.hash,
             size: 0,
             rank: 0,
-            counts: self.guards.no_counts(),
-            apart: 0,
+            sums: self.guards.no_sums(),
             withheld: None,
         });
         content.size += 1;
-        self.guards.count(&mut content.counts, identifier.kind, 1);
+        add(&mut content.sums, self.guards.of_identifier(identifier.kind));
         self.touched.entry(cluster).or_default().arrived.push(identifier.hash);
     }
 
@@ -191,17 +190,18 @@ impl Components {
             }
         }
         let before = self.graph.link(change);
-        let is_apart = |bond: Option<Bond>| bond.is_some_and(|bond| bond.apart);
-        let content = self.clusters.get_mut(&cluster).expect("the link's ends are in it");
-        content.apart =
-            content.apart + usize::from(is_apart(change.bond)) - usize::from(is_apart(before));
+        if self.guards.look_at_bonds() {
+            let content = self.clusters.get_mut(&cluster).expect("the link's ends are in it");
+            change.bond.inspect(|bond| self.guards.add_bond(&mut content.sums, *bond));
+            before.inspect(|bond| self.guards.subtract_bond(&mut content.sums, *bond));
+        }
         let touched = self.touched.entry(cluster).or_default();
         if change.bond.is_none() {
             touched.parted.push((change.one.hash, change.other.hash));
         }
     }
 
-    fn settle(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Batch<Outcome>) {
+    fn settle(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Emit<Outcome>) {
         let Touched { parted, arrived, withheld } = touched;
         let ends = || parted.iter().flat_map(|(one, other)| [*one, *other]);
         let parts = self.graph.parts(ends());
@@ -227,22 +227,18 @@ impl Components {
         from: Cluster,
         part: Vec<IdentifierHash>,
         before: &mut Withheld,
-        outcomes: &mut Batch<Outcome>,
+        outcomes: &mut Emit<Outcome>,
     ) {
         let to = self.numbers.next(self.worker);
-        let mut counts = self.guards.no_counts();
-        let mut apart = 0;
+        let mut sums = self.guards.no_sums();
         for hash in &part {
-            let node = self.graph.node_mut(*hash);
-            apart += node.neighbours().filter(|(_, bond)| bond.apart).count();
-            self.guards.count(&mut counts, node.identifier.kind, 1);
+            let node = self.graph.node(*hash);
+            add(&mut sums, self.guards.of_identifier(node.identifier.kind));
+            self.guards.add_bonds(&mut sums, *hash, node.neighbours());
         }
         let content = self.clusters.get_mut(&from).expect("it is split");
         content.size -= part.len();
-        content.apart -= apart / 2;
-        for (sum, count) in content.counts.iter_mut().zip(&counts) {
-            *sum -= count;
-        }
+        subtract(&mut content.sums, &sums);
         let mut going = Withheld::new();
         if !before.is_empty() {
             let part: HashSet<_> = part.iter().collect();
@@ -250,8 +246,8 @@ impl Components {
                 std::mem::take(before).into_iter().partition(|((one, _), _)| part.contains(one));
         }
         let anchor = part[0];
-        let (size, apart) = (part.len(), apart / 2);
-        let content = Content { anchor, size, rank: 0, counts, apart, withheld: None };
+        let size = part.len();
+        let content = Content { anchor, size, rank: 0, sums, withheld: None };
         self.clusters.insert(to, content);
         self.tell(to, part, going, outcomes);
     }
@@ -262,7 +258,7 @@ impl Components {
         cluster: Cluster,
         arrived: Vec<IdentifierHash>,
         before: Withheld,
-        outcomes: &mut Batch<Outcome>,
+        outcomes: &mut Emit<Outcome>,
     ) {
         let content = self.clusters.get_mut(&cluster).expect("told of");
         if content.size == 1 {
@@ -270,9 +266,9 @@ impl Components {
             let node = self.graph.remove(content.anchor);
             debug_assert!(node.is_lonely());
             let identifier = node.identifier.hash;
-            outcomes.push(Outcome::Moved(Moved { identifier, place: None }));
+            outcomes.push(Outcome::Moved(Moved { identifier, place: None }), 1);
             if !node.component.is_alone(identifier) {
-                outcomes.push(Outcome::Belongs(identifier, node.component, -1));
+                outcomes.push(Outcome::Belongs(identifier, node.component), -1);
             }
             return tell_withheld(before, &Withheld::new(), outcomes);
         }
@@ -280,16 +276,16 @@ impl Components {
         // Of a cluster that came apart only what stays may keep names: both sides might hold one.
         let names = if content.rank == 0 { Names::New } else { Names::Kept };
         let was_guarded = content.withheld.is_some() || !before.is_empty();
-        let guarded = content.apart > 0 || self.guards.broken(&content.counts).is_some();
+        let guarded = self.guards.broken(&content.sums).is_some();
         let everyone = rank > content.rank || guarded || was_guarded;
         let all = if everyone { self.graph.walk(content.anchor) } else { Vec::new() };
         let content = self.clusters.get_mut(&cluster).expect("told of");
         let moved = if rank > content.rank { &all } else { &arrived };
         content.rank = content.rank.max(rank);
         let place = Some(Place { cluster, rank: content.rank });
-        outcomes.extend(
-            moved.iter().map(|identifier| Outcome::Moved(Moved { identifier: *identifier, place })),
-        );
+        for identifier in moved.iter().copied() {
+            outcomes.push(Outcome::Moved(Moved { identifier, place }), 1);
+        }
         let mut withheld = Withheld::new();
         if guarded {
             withheld = self.admit(cluster, &all, names, outcomes);
@@ -304,7 +300,7 @@ impl Components {
         content.withheld = guarded.then_some(withheld);
     }
 
-    fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Batch<Outcome>) {
+    fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Emit<Outcome>) {
         let component = &mut self.graph.node_mut(hash).component;
         let before = std::mem::replace(component, to);
         if before == to {
@@ -312,7 +308,7 @@ impl Components {
         }
         for (component, diff) in [(before, -1), (to, 1)] {
             if !component.is_alone(hash) {
-                outcomes.push(Outcome::Belongs(hash, component, diff));
+                outcomes.push(Outcome::Belongs(hash, component), diff);
             }
         }
     }
@@ -324,7 +320,7 @@ impl Components {
         cluster: Cluster,
         all: &[IdentifierHash],
         kept: Names,
-        outcomes: &mut Batch<Outcome>,
+        outcomes: &mut Emit<Outcome>,
     ) -> Withheld {
         let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
         let Admitted { person, withheld } = admit(&self.guards, &nodes);
@@ -336,9 +332,9 @@ impl Components {
                 *shares.entry((person[index], node.component)).or_default() += 1;
             }
         }
-        let withheld = withheld.into_iter().map(|((one, other), rule)| {
+        let withheld = withheld.into_iter().map(|((one, other), refusal)| {
             let (one, other) = (&nodes[one].identifier, &nodes[other].identifier);
-            ((one.hash, other.hash), (rule, one.clone(), other.clone()))
+            ((one.hash, other.hash), (refusal, one.clone(), other.clone()))
         });
         let withheld: Withheld = withheld.collect();
         let mut names: HashMap<usize, Component> = HashMap::new();
@@ -375,11 +371,11 @@ impl Holds for Components {
     }
 }
 
-fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Batch<Outcome>) {
-    let mut tell = |(rule, one, other): &(Rule, Identifier, Identifier), diff| {
-        let (one, other, rule) = (one.clone(), other.clone(), rule.clone());
-        let conflict = Conflict::Withheld { one, other, rule };
-        outcomes.push(Outcome::Conflict(conflict, diff));
+fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Emit<Outcome>) {
+    let mut tell = |(refusal, one, other): &(Refusal, Identifier, Identifier), diff| {
+        let (one, other, refusal) = (one.clone(), other.clone(), refusal.clone());
+        let conflict = Conflict::Withheld { one, other, refusal };
+        outcomes.push(Outcome::Conflict(conflict), diff);
     };
     for (pair, withheld) in &before {
         if after.get(pair).is_none_or(|now| now.0 != withheld.0) {

@@ -3,7 +3,8 @@
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use super::guards::Rule;
+use super::guards::Refusal;
+use super::shared::Shared;
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::plan::{Kind, Plan};
 use crate::row::{Identifier, IdentifierHash};
@@ -13,9 +14,9 @@ use crate::state::few::{FewMap, FewWithin};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Conflict {
     /// A link does not count.
-    Withheld { one: Identifier, other: Identifier, rule: Rule },
+    Withheld { one: Identifier, other: Identifier, refusal: Refusal },
     /// An identifier is linked with too many of a more trusted type.
-    Shared { identifier: Identifier, by: u8, count: u32 },
+    Shared(Shared),
     /// Records of a source tie an identifier to some of a type, rows of another source to others.
     Disagreement {
         identifier: Identifier,

@@ -1,6 +1,9 @@
 //! Generated histories of links, over several simulated workers, against admitting all links anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -12,6 +15,7 @@ use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::Bond;
+use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::batch::Batch;
 use crate::state::held::Holds;
@@ -75,28 +79,26 @@ impl Workers {
         {
             components.send(orders, &mut arrivals);
         }
-        let mut outcomes = Batch::default();
+        let mut outcomes = Emit::at(0);
         let arrivals = dealt(arrivals, workers, Arrival::route);
         for (components, arrivals) in self.components.iter_mut().zip(arrivals) {
             components.apply(arrivals.into(), &mut outcomes);
         }
-        for outcome in outcomes {
+        for (outcome, _, diff) in outcomes.into_updates() {
             match outcome {
                 Outcome::Moved(moved) => {
                     let worker = moved.identifier.0 as u64 % workers as u64;
                     self.directories[worker as usize].update([moved]);
                 }
-                Outcome::Belongs(identifier, component, 1) => {
-                    assert_eq!(
-                        self.belongs.insert(identifier, component),
-                        None,
-                        "taken back first"
-                    );
+                Outcome::Belongs(identifier, component) if diff > 0 => {
+                    let before = self.belongs.insert(identifier, component);
+                    assert_eq!(before, None, "taken back first");
                 }
-                Outcome::Belongs(identifier, component, _) => {
-                    assert_eq!(self.belongs.remove(&identifier), Some(component), "as it was said");
+                Outcome::Belongs(identifier, component) => {
+                    let before = self.belongs.remove(&identifier);
+                    assert_eq!(before, Some(component), "as it was said");
                 }
-                Outcome::Conflict(conflict, diff) => {
+                Outcome::Conflict(conflict) => {
                     let Conflict::Withheld { one, other, .. } = conflict else {
                         unreachable!("clusters withhold links")
                     };
@@ -129,10 +131,52 @@ fn identifier(number: u32) -> Identifier {
 
 type Links = BTreeMap<(u32, u32), Bond>;
 
+/// How many identifiers a person may have.
+#[derive(Debug)]
+struct Limits {
+    of_types: &'static [(u8, u32)],
+    in_all: Option<u32>,
+}
+
+const LIMITS: [Limits; 5] = [
+    Limits { of_types: &[], in_all: None },
+    Limits { of_types: &[(0, 1)], in_all: None },
+    Limits { of_types: &[(0, 1), (1, 2)], in_all: None },
+    Limits { of_types: &[], in_all: Some(4) },
+    Limits { of_types: &[(1, 1)], in_all: Some(3) },
+];
+
+/// By limits, the guards of a definition that has them, and a table of decisions.
+static GUARDS: LazyLock<Vec<Guards>> = LazyLock::new(|| LIMITS.iter().map(guards).collect());
+
+fn guards(limits: &Limits) -> Guards {
+    let mut definition = String::from(
+        "sources:
+  rows: {files: rows.ndjson, kind: events, fields: {a: text, b: text, c: text}}
+  rulings: {files: rulings.ndjson, kind: records, key: one,
+            fields: {one: text, other: text, verdict: text}}
+outputs: {profiles: {files: profiles.ndjson}}
+identity:
+  decisions: {from: rulings, one: one, other: other, verdict: verdict}
+",
+    );
+    for (kind, name) in (0..).zip(["a", "b", "c"]) {
+        let limit = limits.of_types.iter().find(|(of, _)| *of == kind);
+        let limit = limit.map_or(String::new(), |(_, most)| format!(", at_most: {most}"));
+        writeln!(definition, "  {name}: {{from: {{rows: {name}}}{limit}}}").expect("to a string");
+    }
+    if let Some(most) = limits.in_all {
+        writeln!(definition, "  at_most: {most}").expect("to a string");
+    }
+    Guards::new(
+        &crate::definition::parse(&definition, Path::new("a"), &|_| None).expect("a definition"),
+    )
+}
+
 /// Admits all links there are, one by one, and knows nothing of clusters.
 fn admitted(
     links: &Links,
-    limits: &[(u8, u32)],
+    limits: &Limits,
 ) -> (BTreeSet<BTreeSet<IdentifierHash>>, BTreeSet<(IdentifierHash, IdentifierHash)>) {
     let mut people: Vec<BTreeSet<u32>> = Vec::new();
     let ends: BTreeSet<u32> = links.keys().flat_map(|(one, other)| [*one, *other]).collect();
@@ -149,13 +193,14 @@ fn admitted(
             continue;
         }
         let both: BTreeSet<u32> = people[of_one].union(&people[of_other]).copied().collect();
-        let too_many = limits.iter().any(|(kind, limit)| {
+        let too_many = limits.of_types.iter().any(|(kind, limit)| {
             both.iter().filter(|end| (*end % 3) as u8 == *kind).count() > *limit as usize
         });
+        let too_large = limits.in_all.is_some_and(|limit| both.len() > limit as usize);
         let kept_apart = links
             .iter()
             .any(|((left, right), bond)| bond.apart && both.contains(left) && both.contains(right));
-        if too_many || kept_apart {
+        if too_many || too_large || kept_apart {
             withheld.insert((identifier(*one).hash, identifier(*other).hash));
             continue;
         }
@@ -195,11 +240,10 @@ proptest! {
     #[test]
     fn people_are_a_function_of_the_links_that_stand(
         number in 1..4usize,
-        limits in prop::sample::select(vec![vec![], vec![(0, 1)], vec![(0, 1), (1, 2)]]),
+        limits in 0..LIMITS.len(),
         ticks in prop::collection::vec(prop::collection::vec(change(14), 1..8), 1..20),
     ) {
-        let guards = Guards::of(&limits);
-        let mut workers = Workers::new(number, &guards);
+        let mut workers = Workers::new(number, &GUARDS[limits]);
         let mut links = Links::new();
         for tick in ticks {
             let tick: BTreeMap<_, _> = tick.into_iter().collect();
@@ -214,7 +258,7 @@ proptest! {
                 }
             }
             workers.tick(changes);
-            let (people, withheld) = admitted(&links, &limits);
+            let (people, withheld) = admitted(&links, &LIMITS[limits]);
             prop_assert_eq!(workers.people(), people);
             prop_assert_eq!(&workers.withheld, &withheld);
         }

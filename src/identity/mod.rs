@@ -22,6 +22,7 @@
 //! Invariant: step 1 of a tick waits at a barrier until step 6 of all ticks before is done, or a link would
 //! be looked for where its cluster no longer is.
 
+mod admission;
 mod changes;
 mod cluster;
 mod components;
@@ -41,7 +42,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::flow::{
-    AsCollection, Barrier, Collection, Concat, Due, Exchange, Update, Whole, behind_barrier,
+    AsCollection, Barrier, Collection, Concat, Due, Emit, Exchange, Update, Whole, behind_barrier,
     keeping_whole, keyed, parted, pass_barrier, whole_ticks,
 };
 use crate::metrics::SharedCounts;
@@ -51,17 +52,17 @@ use crate::row::{IdentifierHash, StandingRow};
 pub use changes::LinkChange;
 pub use cluster::Component;
 pub use conflicts::Conflict;
-pub use guards::Rule;
+pub use guards::{Guards, Refusal};
 pub use links::{Bond, Link};
+pub use shared::Shared;
 pub use sighting::{Sighted, Sighting, seen};
 
 use components::{Arrival, Components, Outcome};
 use conflicts::Statements;
 use directory::{Directory, Found, Moved};
-use guards::Guards;
 use joins::{Joins, Order};
 use links::{Supported, SupportedLinks};
-use shared::{CountingGates, Passed, Shared, ToldGates};
+use shared::{CountingGates, Passed, ToldGates};
 
 /// What this stage finds out.
 pub struct Identified<'scope> {
@@ -102,7 +103,7 @@ pub fn identify<'scope>(
     let conflicts = publishes.then(|| {
         let statements =
             keyed(statements, None, "Statements", counts, Due::default(), Statements::new(plan));
-        let shared = shared.map(|shared| shared.map(Shared::conflict));
+        let shared = shared.map(|shared| shared.map(Conflict::Shared));
         withheld.concatenate(shared.into_iter().chain([statements]))
     });
     Identified { belongs, conflicts }
@@ -189,36 +190,21 @@ fn connect<'scope>(
         counts,
         components,
         |components, Whole { tick, data, .. }, outcomes| {
-            let mut told = crate::state::batch::Batch::default();
-            components.borrow_mut().apply(data, &mut told);
-            outcomes.extend(told.into_iter().map(|outcome| match outcome {
-                Outcome::Moved(moved) => Told::Moved(moved),
-                Outcome::Belongs(identifier, component, diff) => {
-                    Told::Belongs(((identifier, component), tick, diff))
-                }
-                Outcome::Conflict(conflict, diff) => Told::Conflict((conflict, tick, diff)),
-            }));
+            let mut out = Emit::at(tick);
+            components.borrow_mut().apply(data, &mut out);
+            *outcomes = out.into_updates();
         },
     );
-    let (moved, told) = crate::flow::parted_stream(outcomes, |told| match told {
-        Told::Moved(moved) => Ok(moved),
-        Told::Belongs(update) => Err(Ok(update)),
-        Told::Conflict(update) => Err(Err(update)),
+    let (moved, told) = parted(outcomes.as_collection(), |outcome| match outcome {
+        Outcome::Moved(moved) => Ok(moved),
+        Outcome::Belongs(identifier, component) => Err(Ok((identifier, component))),
+        Outcome::Conflict(conflict) => Err(Err(conflict)),
     });
-    let by_identifier = Exchange::new(|moved: &Moved| moved.identifier.0 as u64);
+    let by_identifier = Exchange::new(|(moved, _, _): &Update<Moved>| moved.identifier.0 as u64);
     let counts = Rc::clone(counts);
-    pass_barrier(moved, by_identifier, "Directory", &barrier, move |moved| {
-        directory.update(moved);
+    pass_barrier(moved.inner, by_identifier, "Directory", &barrier, move |moved| {
+        directory.update(moved.map(|(moved, _, _)| moved));
         counts.borrow_mut().hold("Directory", directory.held());
     });
-    let (belongs, conflicts) = crate::flow::parted_stream(told, |told| told);
-    (belongs.as_collection(), conflicts.as_collection())
-}
-
-/// What clusters tell, as updates.
-#[derive(Clone)]
-enum Told {
-    Moved(Moved),
-    Belongs(Update<(IdentifierHash, Component)>),
-    Conflict(Update<Conflict>),
+    parted(told, |told| told)
 }

@@ -13,8 +13,8 @@
 
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::conflicts::Conflict;
 use super::links::{Bond, Link};
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::plan::Plan;
@@ -23,16 +23,32 @@ use crate::state::few::{FewMap, FewWithin};
 
 /// An identifier that is linked with too many of a more trusted type, and how many these are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct Shared {
+pub struct Shared {
     pub identifier: Identifier,
     pub by: u8,
     pub count: u32,
 }
 
 impl Shared {
-    pub fn conflict(self) -> Conflict {
+    /// What the guard is called in definitions, outputs and answers.
+    pub const RULE: &str = "shared_after";
+
+    /// What is published of it, beside the guard's name.
+    pub fn fields(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
+        let by = &plan.identifiers[usize::from(self.by)].name;
+        let identifier = plan.spoken(&self.identifier);
+        vec![("identifier", json!(identifier)), ("by", json!(by)), ("count", json!(self.count))]
+    }
+
+    /// Why none of its links count, in words.
+    pub fn reason(&self, plan: &Plan) -> String {
         let Shared { identifier, by, count } = self;
-        Conflict::Shared { identifier, by, count }
+        let limit = plan.identifiers[usize::from(identifier.kind)].shared_after.unwrap_or_default();
+        format!(
+            "{} is linked with {count} identifiers of type {}, more than shared_after: {limit} lets it",
+            plan.spoken(identifier),
+            plan.identifiers[usize::from(*by)].name,
+        )
     }
 }
 
@@ -68,6 +84,45 @@ struct Far {
 enum End {
     One,
     Other,
+}
+
+/// Gates at one end of links: the changes of the one at hand, until it is known whether it turns.
+struct Gates {
+    end: End,
+    changes: Vec<(Link, Diff)>,
+}
+
+impl Gates {
+    fn at(end: End) -> Self {
+        Gates { end, changes: Vec::new() }
+    }
+
+    /// Takes a change of a link in.
+    fn apply(&mut self, gate: &mut Gate, link: &Link, diff: Diff) {
+        let far = if let End::One = self.end { &link.other } else { &link.one };
+        gate.change(far, link.bond, diff);
+        self.changes.push((link.clone(), diff));
+    }
+
+    /// Closes the gate or opens it, and emits what becomes of links by that.
+    fn settle(
+        &mut self,
+        gate: &mut Gate,
+        near: impl Fn() -> Identifier,
+        turn: Turn,
+        emit: impl FnMut(Link, Diff),
+    ) -> Keep {
+        gate.closed = turn.is_closed;
+        gate.pass(near, self.end, turn.was_closed, &self.changes, emit);
+        self.changes.clear();
+        Keep::unless(gate.is_nothing())
+    }
+}
+
+/// What a tick does to a gate.
+struct Turn {
+    was_closed: bool,
+    is_closed: bool,
 }
 
 impl Gate {
@@ -136,8 +191,7 @@ fn through(closed: bool, bond: Bond) -> Option<Bond> {
 /// The gates at less trusted ends.
 pub(super) struct CountingGates {
     limits: Vec<Option<u32>>,
-    /// Of the gate at hand.
-    changes: Vec<(Link, Diff)>,
+    gates: Gates,
 }
 
 /// A gate that counts.
@@ -153,7 +207,7 @@ pub(super) struct Counting {
 
 impl CountingGates {
     pub fn new(limits: Vec<Option<u32>>) -> Self {
-        CountingGates { limits, changes: Vec::new() }
+        CountingGates { limits, gates: Gates::at(End::Other) }
     }
 }
 
@@ -204,8 +258,7 @@ impl Keyed for CountingGates {
         if let Some(known) = counting.counts.as_mut().filter(|_| counts) {
             known.count(link.one.kind, diff as i64);
         }
-        counting.gate.change(&link.one, link.bond, diff);
-        self.changes.push((link.clone(), diff));
+        self.gates.apply(&mut counting.gate, link, diff);
     }
 
     fn settle(
@@ -215,10 +268,9 @@ impl Keyed for CountingGates {
         was_closed: bool,
         out: &mut Emit<Passed>,
     ) -> Keep {
-        let identifier = self.changes[0].0.other.clone();
+        let identifier = self.gates.changes[0].0.other.clone();
         let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
         let shared = counting.recount(identifier.kind, limit);
-        counting.gate.closed = shared.is_some();
         if counting.shared != shared {
             for (shared, diff) in [(counting.shared, -1), (shared, 1)] {
                 if let Some((by, count)) = shared {
@@ -228,21 +280,29 @@ impl Keyed for CountingGates {
             }
             counting.shared = shared;
         }
-        let near = || identifier.clone();
-        counting.gate.pass(near, End::Other, was_closed, &self.changes, |link, diff| {
-            out.push(Passed::Link(link), diff);
-        });
-        self.changes.clear();
-        Keep::unless(counting.gate.is_nothing())
+        let turn = Turn { was_closed, is_closed: shared.is_some() };
+        self.gates.settle(
+            &mut counting.gate,
+            || identifier.clone(),
+            turn,
+            |link, diff| {
+                out.push(Passed::Link(link), diff);
+            },
+        )
     }
 }
 
 /// The gates at more trusted ends.
-#[derive(Default)]
 pub(super) struct ToldGates {
-    /// Of the gate at hand.
-    changes: Vec<(Link, Diff)>,
+    gates: Gates,
+    /// The gate at hand, where something is said of it.
     shared: Option<Identifier>,
+}
+
+impl Default for ToldGates {
+    fn default() -> Self {
+        ToldGates { gates: Gates::at(End::One), shared: None }
+    }
 }
 
 /// A gate that is told.
@@ -274,10 +334,7 @@ impl Keyed for ToldGates {
 
     fn apply(&mut self, _: &IdentifierHash, told: &mut Told, passed: &Passed, diff: Diff) {
         match passed {
-            Passed::Link(link) => {
-                told.gate.change(&link.other, link.bond, diff);
-                self.changes.push((link.clone(), diff));
-            }
+            Passed::Link(link) => self.gates.apply(&mut told.gate, link, diff),
             Passed::Shared(shared) => {
                 told.shared += diff as i32;
                 self.shared.get_or_insert_with(|| shared.identifier.clone());
@@ -292,12 +349,9 @@ impl Keyed for ToldGates {
         was_closed: bool,
         out: &mut Emit<Link>,
     ) -> Keep {
-        told.gate.closed = told.shared > 0;
         let shared = self.shared.take();
         let near = || shared.clone().expect("it was said to be shared, or no longer");
-        told.gate
-            .pass(near, End::One, was_closed, &self.changes, |link, diff| out.push(link, diff));
-        self.changes.clear();
-        Keep::unless(told.gate.is_nothing())
+        let turn = Turn { was_closed, is_closed: told.shared > 0 };
+        self.gates.settle(&mut told.gate, near, turn, |link, diff| out.push(link, diff))
     }
 }

@@ -8,9 +8,10 @@ use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::admission::{Admitted, admit};
 use super::changes::LinkChange;
 use super::graph::{Graph, Node};
-use super::guards::{Admitted, Guards, Rule, admit};
+use super::guards::{Guards, Refusal};
 use super::links::{self, Bond, Pair, Supported, SupportedLinks, carried_links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
 use super::sighting::{Sighted, seen};
@@ -163,7 +164,7 @@ pub struct Whole {
 struct Cluster {
     /// Which of them each member is.
     person: HashMap<IdentifierHash, usize>,
-    withheld: HashMap<Pair, Rule>,
+    withheld: HashMap<Pair, Refusal>,
 }
 
 /// An identifier of a person.
@@ -193,12 +194,16 @@ pub struct Link {
 /// Why a link does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Withheld {
-    By(Rule),
+    By(Refusal),
     /// An end of it, this one, is shared.
     Shared(Identifier),
 }
 
 impl Whole {
+    pub fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
     /// An identifier that some row carries.
     pub fn member(&self, hash: IdentifierHash) -> Option<Member> {
         let (identifier, sighted) = self.known.get(&hash).filter(|(_, of)| of.is_known())?;
@@ -310,7 +315,7 @@ impl Whole {
         let pair = |(one, other): (usize, usize)| (all[one], all[other]);
         Cluster {
             person: all.iter().copied().zip(person).collect(),
-            withheld: withheld.into_iter().map(|(ends, rule)| (pair(ends), rule)).collect(),
+            withheld: withheld.into_iter().map(|(ends, refusal)| (pair(ends), refusal)).collect(),
         }
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
+use crate::row::Identifier;
 pub use crate::time::days::Unit;
 pub use crate::time::since::Since;
 pub use aggregate::{Aggregate, AggregateInput, Function, Sessions};
@@ -46,6 +47,8 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// Most trusted first.
     pub identifiers: Vec<IdentifierType>,
+    /// How many identifiers a person may have, of all types together.
+    pub at_most: Option<u32>,
     pub decisions: Option<Decisions>,
     /// Where conflicts are published: for each source that identifiers are taken from, the aggregate
     /// that counts a person's rows of it.
@@ -95,5 +98,10 @@ impl Plan {
     /// Whether some output holds these.
     pub fn publishes(&self, what: Publish) -> bool {
         self.outputs.iter().any(|output| output.publish == what)
+    }
+
+    /// An identifier as it is written: `type:value`.
+    pub fn spoken(&self, identifier: &Identifier) -> String {
+        format!("{}:{}", self.identifiers[usize::from(identifier.kind)].name, identifier.text)
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::json::write_text;
 use super::message::{Digest, Message, Router, Value};
 use crate::flow::Diff;
-use crate::identity::{Conflict, Rule};
+use crate::identity::{Conflict, Guards, Shared};
 use crate::plan::{Plan, Publish};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
@@ -28,6 +28,7 @@ use crate::state::slots::{Slot, Slots};
 #[derive(Clone)]
 pub struct Conflicts {
     plan: Arc<Plan>,
+    guards: Guards,
     router: Router,
     outputs: Vec<u16>,
 }
@@ -37,7 +38,7 @@ impl Conflicts {
         let outputs = plan.outputs.iter().enumerate();
         let outputs = outputs.filter(|(_, output)| output.publish == Publish::Conflicts);
         let outputs = outputs.map(|(index, _)| index as u16).collect();
-        Conflicts { plan: Arc::clone(plan), router, outputs }
+        Conflicts { plan: Arc::clone(plan), guards: Guards::new(plan), router, outputs }
     }
 
     /// A conflict that arose or was resolved.
@@ -64,40 +65,23 @@ impl Conflicts {
         let plan = &self.plan;
         let kind = |kind: u8| plan.identifiers[usize::from(kind)].name.as_str();
         let source = |source: u16| plan.sources[usize::from(source)].name.as_str();
-        let name =
-            |identifier: &Identifier| format!("{}:{}", kind(identifier.kind), identifier.text);
+        let name = |identifier: &Identifier| plan.spoken(identifier);
         let mut json = String::from("{\"conflict\":");
         let key = match conflict {
-            Conflict::Withheld { one, other, rule } => {
+            Conflict::Withheld { one, other, refusal } => {
                 json.push_str("\"withheld\"");
-                match rule {
-                    Rule::AtMost(limited) => {
-                        let of = &plan.identifiers[usize::from(*limited)];
-                        field(&mut json, "rule", "at_most");
-                        field(&mut json, "type", &of.name);
-                        let limit = of.at_most.unwrap_or_default();
-                        write!(json, ",\"limit\":{limit}").expect("to a string");
-                    }
-                    Rule::Different(pair) => {
-                        field(&mut json, "rule", "different");
-                        json.push_str(",\"decided\":[");
-                        write_text(&name(&pair[0]), &mut json);
-                        json.push(',');
-                        write_text(&name(&pair[1]), &mut json);
-                        json.push(']');
-                    }
-                }
+                let guard = self.guards.refusing(refusal);
+                field(&mut json, "rule", guard.name());
+                values(&mut json, guard.fields(plan, refusal));
                 field(&mut json, "one", &name(one));
                 field(&mut json, "other", &name(other));
                 key(&["withheld", &name(one), &name(other)])
             }
-            Conflict::Shared { identifier, by, count } => {
+            Conflict::Shared(shared) => {
                 json.push_str("\"shared\"");
-                field(&mut json, "rule", "shared_after");
-                field(&mut json, "identifier", &name(identifier));
-                field(&mut json, "by", kind(*by));
-                write!(json, ",\"count\":{count}").expect("to a string");
-                key(&["shared", &name(identifier)])
+                field(&mut json, "rule", Shared::RULE);
+                values(&mut json, shared.fields(plan));
+                key(&["shared", &name(&shared.identifier)])
             }
             Conflict::Disagreement {
                 identifier,
@@ -141,6 +125,29 @@ fn key(parts: &[&str]) -> String {
 fn field(json: &mut String, name: &str, text: &str) {
     write!(json, ",\"{name}\":").expect("to a string");
     write_text(text, json);
+}
+
+fn values(json: &mut String, fields: Vec<(&'static str, serde_json::Value)>) {
+    for (name, value) in fields {
+        write!(json, ",\"{name}\":").expect("to a string");
+        write_json(&value, json);
+    }
+}
+
+/// Writes texts as all outputs do.
+fn write_json(value: &serde_json::Value, json: &mut String) {
+    match value {
+        serde_json::Value::String(text) => write_text(text, json),
+        serde_json::Value::Array(items) => {
+            json.push('[');
+            for (index, item) in items.iter().enumerate() {
+                json.push_str(if index > 0 { "," } else { "" });
+                write_json(item, json);
+            }
+            json.push(']');
+        }
+        other => write!(json, "{other}").expect("to a string"),
+    }
 }
 
 fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {

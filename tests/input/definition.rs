@@ -57,6 +57,7 @@ fn plan(sources: Vec<Source>) -> Plan {
             at_most: None,
             shared_after: None,
         }],
+        at_most: None,
         decisions: None,
         presence: Vec::new(),
         aggregates: Vec::new(),

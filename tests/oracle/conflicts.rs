@@ -21,6 +21,10 @@ pub fn of_identity(plan: &Plan, identified: &Identified) -> Vec<Conflict> {
                 let limit = of.at_most.unwrap_or_default();
                 format!("\"at_most\",\"type\":{},\"limit\":{limit}", quoted(&of.name))
             }
+            Rule::Size => {
+                let limit = plan.at_most.unwrap_or_default();
+                format!("\"at_most\",\"type\":null,\"limit\":{limit}")
+            }
             Rule::Different((one, other)) => {
                 let [one, other] = [one, other].map(|of| quoted(&name(plan, of)));
                 format!("\"different\",\"decided\":[{one},{other}]")

@@ -12,6 +12,8 @@ use super::rows::{Identifier, Said, Saying};
 pub enum Rule {
     /// A person would have too many of this type.
     AtMost(usize),
+    /// A person would have too many identifiers in all.
+    Size,
     /// It would bring together two that someone decided to keep apart: the first such pair.
     Different(Link),
 }
@@ -75,8 +77,10 @@ pub fn broken(plan: &Plan, links: &Links, identifiers: &BTreeSet<Identifier>) ->
         of.at_most.is_some_and(|most| count > most as usize)
     });
     let has_both = |(one, other): &&Link| identifiers.contains(one) && identifiers.contains(other);
+    let is_too_large =
+        || plan.at_most.filter(|most| identifiers.len() > *most as usize).map(|_| Rule::Size);
     let different = || links.apart.iter().find(has_both).cloned().map(Rule::Different);
-    has_too_many.map(Rule::AtMost).or_else(different)
+    has_too_many.map(Rule::AtMost).or_else(is_too_large).or_else(different)
 }
 
 /// The people of a component whose links are admitted one by one; and what is withheld.

@@ -150,6 +150,7 @@ impl Oracle {
     /// what comes back is who it was; and the events that a table's record may bring back.
     pub fn remembered(&self, operator: &str, workers: usize) -> u64 {
         let in_order = self.plan.decisions.is_some()
+            || self.plan.at_most.is_some()
             || self.plan.identifiers.iter().any(|of| of.at_most.is_some());
         let entries = match operator {
             "Admit" => {

@@ -82,8 +82,9 @@ const REASONS: [&str; 11] = [
     "expression",
 ];
 
-const CONFLICTS: [&str; 5] = [
-    "\"rule\":\"at_most\"",
+const CONFLICTS: [&str; 6] = [
+    "\"rule\":\"at_most\",\"type\":\"",
+    "\"rule\":\"at_most\",\"type\":null",
     "\"rule\":\"different\"",
     "\"conflict\":\"shared\"",
     "\"conflict\":\"disagreement\"",

@@ -78,8 +78,8 @@ pub static DEFINITION: &[Field] = &[
     required(
         "identity",
         Shape::MapWith(IDENTITY, &Shape::Object(IDENTIFIER)),
-        "The types of identifiers, most trusted first; and `decisions`, what people decided about \
-         single identifiers.",
+        "The types of identifiers, most trusted first; beside them `at_most`, how many a person may have in \
+         all, and `decisions`, what people decided about single identifiers.",
         "{email: {from: {orders: email}}}",
     ),
     field(
@@ -295,13 +295,23 @@ pub static IDENTIFIER: &[Field] = &[
     ),
 ];
 
-pub static IDENTITY: &[Field] = &[field(
-    "decisions",
-    Shape::Object(DECISIONS),
-    "A table of what people decided: rows that say of two identifiers that they are the same person's, \
-     or different people's. Deleting a row takes the decision back.",
-    "{from: rulings, one: left_id, other: right_id, verdict: verdict}",
-)];
+pub static IDENTITY: &[Field] = &[
+    field(
+        "at_most",
+        Shape::Count,
+        "How many identifiers a person may have in all, of whatever types. Where a person would have more, \
+         links are admitted one by one, as with a type's own `at_most`, and those that would give a person \
+         more are withheld.",
+        "500",
+    ),
+    field(
+        "decisions",
+        Shape::Object(DECISIONS),
+        "A table of what people decided: rows that say of two identifiers that they are the same \
+         person's, or different people's. Deleting a row takes the decision back.",
+        "{from: rulings, one: left_id, other: right_id, verdict: verdict}",
+    ),
+];
 
 pub static DECISIONS: &[Field] = &[
     required("from", Shape::Text, "The source, of kind records.", "rulings"),

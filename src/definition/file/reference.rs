@@ -43,12 +43,8 @@ fn below(text: &mut String, path: &mut Vec<String>, about: &str, shape: &Shape) 
         Shape::Object(fields) if !fields.is_empty() => object(text, path, about, fields),
         Shape::MapOf(value) => by_name(text, path, about, value),
         Shape::MapWith(known, value) => {
+            object(text, path, about, known);
             by_name(text, path, about, value);
-            for field in *known {
-                path.push(field.name.to_owned());
-                below(text, path, field.description, &field.shape);
-                path.pop();
-            }
         }
         Shape::Either(shapes) => shapes.iter().for_each(|shape| below(text, path, about, shape)),
         _ => {}
@@ -89,7 +85,8 @@ fn spoken(shape: &Shape) -> String {
             words.join(", ")
         }
         Shape::Object(_) => "a mapping".to_owned(),
-        Shape::MapOf(value) | Shape::MapWith(_, value) => format!("by name: {}", spoken(value)),
+        Shape::MapOf(value) => format!("by name: {}", spoken(value)),
+        Shape::MapWith(_, value) => format!("fields, and by name: {}", spoken(value)),
         Shape::Either(shapes) => shapes.iter().map(spoken).collect::<Vec<_>>().join(", or "),
     }
 }

@@ -74,7 +74,7 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
 /// Takes in how many identifiers of a type a person has at most.
 fn limits(context: &Context, plan: &Plan, people: &mut Known) {
     for of in &plan.identifiers {
-        let Some(most) = of.at_most else { continue };
+        let Some(most) = of.at_most.into_iter().chain(plan.at_most).min() else { continue };
         for function in ["cardinality", "array_length"] {
             let number = format!("{function}(identifiers['{}'])", of.name.replace('\'', "''"));
             let schema = &plan.profile_schema;

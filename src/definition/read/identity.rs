@@ -8,6 +8,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::columns::column;
 use super::object::{Context, Object, texts};
 use crate::definition::file::fields;
+use crate::definition::file::yaml::Value;
 use crate::definition::sql::aggregate::describe;
 use crate::plan::{Decisions, IdentifierType, Kind, Placeholders, Source};
 
@@ -23,7 +24,7 @@ pub fn read(
         return identifiers;
     }
     let mut is_told = false;
-    let types = entries.iter().filter(|(key, _)| key.name != DECISIONS);
+    let types = entries.iter().filter(|(key, _)| !is_known(&key.name));
     for (kind, (key, node)) in types.enumerate() {
         let found = context.found.len();
         let what = format!("identifier type '{}'", key.name);
@@ -98,15 +99,30 @@ pub fn read(
     identifiers
 }
 
-/// The name under `identity` that is no type's.
-const DECISIONS: &str = "decisions";
+/// Whether a name under `identity` is no type's.
+fn is_known(name: &str) -> bool {
+    fields::IDENTITY.iter().any(|field| field.name == name)
+}
+
+/// How many identifiers a person may have, of all types together.
+pub fn at_most(context: &mut Context, file: &Object<'_>) -> Option<u32> {
+    let identity = Object::of_known(context, file, "identity");
+    if let Some(Value::Mapping(_)) = identity.get("at_most").map(|node| &node.value) {
+        let message = "'at_most' of 'identity' is how many identifiers a person may have in all, as in \
+                       at_most: 500: a type of identifiers needs another name";
+        context.complain(identity.place_of("at_most"), message);
+        return None;
+    }
+    identity.count(context, "at_most")
+}
 
 pub fn decisions(
     context: &mut Context,
     file: &Object<'_>,
     sources: &[Source],
 ) -> Option<Decisions> {
-    let (_, node) = file.map(context, "identity").iter().find(|(key, _)| key.name == DECISIONS)?;
+    let identity = Object::of_known(context, file, "identity");
+    let node = identity.get("decisions")?;
     let object = Object::read(context, "'decisions' of 'identity'", node, fields::DECISIONS)?;
     let (from, place) = object.text(context, "from")?;
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();

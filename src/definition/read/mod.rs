@@ -41,6 +41,7 @@ pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> 
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
     let identifiers = identity::read(context, &file, &mut sources);
+    let at_most = identity::at_most(context, &file);
     let decisions = identity::decisions(context, &file, &sources);
     let mut attributes = attributes::read(context, &file, &mut sources, &identifiers);
     let segments = segments::read(context, &file, &mut attributes);
@@ -67,6 +68,7 @@ pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> 
         kafka,
         sources,
         identifiers,
+        at_most,
         decisions,
         presence,
         aggregates: attributes.aggregates,

@@ -195,6 +195,12 @@ impl<'a> Object<'a> {
         Some(object)
     }
 
+    /// The fields that are known in a mapping whose other names the user chooses.
+    pub fn of_known(context: &mut Context, of: &Object<'a>, name: &str) -> Self {
+        let (what, place) = (format!("'{name}'"), of.place_of(name));
+        Object { what, place, entries: of.map(context, name) }
+    }
+
     /// Notes that a field is absent, or names nothing.
     fn demand(&self, context: &mut Context, field: &Field) {
         let (name, what) = (field.name, &self.what);

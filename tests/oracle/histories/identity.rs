@@ -57,6 +57,9 @@ impl Identity {
             let shared_after = choices.one_in(3).then(|| 1 + choices.below(3));
             types.push(Type { name, from, normalize, keeps, ignore, at_most, shared_after });
         }
+        // The last choice of the first type's: shrinking leaves it out first.
+        let at_most =
+            all.first_mut().and_then(|choices| choices.one_in(4).then(|| 1 + choices.below(5)));
         // Events are somebody's; records may be nobody's, but not all of them.
         let are_nobodys = types.iter().all(|of| of.from.iter().all(Vec::is_empty));
         let identified = sources.iter().enumerate().map(|(index, source)| {
@@ -74,6 +77,9 @@ impl Identity {
         let mut yaml = "identity:\n".to_owned();
         for (number, of) in types.iter().enumerate() {
             of.write(sources, number == 0, &mut yaml);
+        }
+        if let Some(at_most) = at_most {
+            writeln!(yaml, "  at_most: {at_most}").expect("to a string");
         }
         if let Some(rulings) = sources.iter().find(|source| source.has_decisions) {
             let columns = "one: left, other: right, verdict: verdict";
