@@ -8,7 +8,7 @@
 //! In differential's terms it is `reduce` over values that a [`Keyed`] folds into a state of its own
 //! instead of an arrangement of them all: since ticks are totally ordered and arrive complete, only the
 //! present state is kept. The operator owns what all such stages share: it waits until a tick is complete,
-//! puts the tick's changes in the order of their keys, reads ahead what the next keys need from memory,
+//! puts the tick's changes in the order of their keys, prefetches what the next keys need from memory,
 //! visits each key once, forgets keys with nothing left, gives memory back, and tells the metrics how many
 //! keys there are. A stage says what a change does to a key's state, and what follows from it.
 
@@ -157,7 +157,7 @@ impl<L: Keyed> KeyedState<L> {
         order.sort_unstable_by_key(|visit| visit.hash);
         let key = |visit: &Visit| *visit.key(&changes, &due);
         for group in groups(&mut order) {
-            self.read_ahead(group, &changes, &due);
+            self.prefetch(group, &changes, &due);
             for visits in group.chunk_by_mut(|one, other| one.hash == other.hash) {
                 // Two keys hardly ever share a hash.
                 if visits.iter().any(|visit| key(visit) != key(&visits[0])) {
@@ -189,7 +189,7 @@ impl<L: Keyed> KeyedState<L> {
         visits
     }
 
-    fn read_ahead(&self, visits: &[Visit], changes: &[Changes<L>], due: &[L::Key]) {
+    fn prefetch(&self, visits: &[Visit], changes: &[Changes<L>], due: &[L::Key]) {
         let find = |visit: &Visit| self.keys.get_hashed(visit.hash, visit.key(changes, due));
         black_box(visits.iter().filter(|visit| find(visit).is_some()).count());
         black_box(visits.iter().filter_map(find).map(L::prefetch).sum::<usize>());

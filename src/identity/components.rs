@@ -21,7 +21,7 @@ use super::joins::Order;
 use super::links::Pair;
 use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
-use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::batch::{Batch, Prefetch, apply_prefetched};
 use crate::state::held::{Holds, drained};
 use crate::state::table::Table;
 
@@ -140,20 +140,22 @@ impl Components {
                 Arrival::Link { cluster, change } => links.push((cluster, change)),
             }
         }
-        let looks: [Look<Self, (Cluster, LinkChange)>; 3] = [
-            |all, (cluster, _)| all.clusters.look(cluster),
-            |all, (_, change)| all.graph.look(change.one.hash),
-            |all, (_, change)| all.graph.look(change.other.hash),
+        let prefetches: [Prefetch<Self, (Cluster, LinkChange)>; 3] = [
+            |all, (cluster, _)| all.clusters.prefetch(cluster),
+            |all, (_, change)| all.graph.prefetch(change.one.hash),
+            |all, (_, change)| all.graph.prefetch(change.other.hash),
         ];
-        look_ahead(links, self, &looks, |all, (cluster, change)| all.link(cluster, &change));
+        apply_prefetched(links, self, &prefetches, |all, (cluster, change)| {
+            all.link(cluster, &change)
+        });
         let touched: Vec<_> = drained(&mut self.touched).collect();
-        let looks: [Look<Self, (Cluster, Touched)>; 2] = [
-            |all, (cluster, _)| all.clusters.look(cluster),
+        let prefetches: [Prefetch<Self, (Cluster, Touched)>; 2] = [
+            |all, (cluster, _)| all.clusters.prefetch(cluster),
             |all, (cluster, _)| {
-                all.clusters.get(cluster).map_or(0, |content| all.graph.look(content.anchor))
+                all.clusters.get(cluster).map_or(0, |content| all.graph.prefetch(content.anchor))
             },
         ];
-        look_ahead(touched, self, &looks, |all, (cluster, touched)| {
+        apply_prefetched(touched, self, &prefetches, |all, (cluster, touched)| {
             all.settle(cluster, touched, outcomes);
         });
     }

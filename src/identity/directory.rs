@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::changes::LinkChange;
 use super::cluster::Place;
 use crate::row::IdentifierHash;
-use crate::state::batch::{Batch, look_ahead};
+use crate::state::batch::{Batch, apply_prefetched};
 use crate::state::table::Table;
 
 /// An identifier has got into a cluster, or out of any.
@@ -38,21 +38,26 @@ impl Directory {
     /// Learns what a tick brought about.
     pub fn update(&self, moved: impl IntoIterator<Item = Moved>) {
         let mut places = self.places.borrow_mut();
-        let look = |places: &Places, moved: &Moved| places.look(&moved.identifier);
+        let prefetch = |places: &Places, moved: &Moved| places.prefetch(&moved.identifier);
         let moved: Batch<Moved> = moved.into_iter().collect();
-        look_ahead(moved, &mut *places, &[look], |places, Moved { identifier, place }| {
-            match place {
-                Some(place) => places.insert(identifier, place),
-                None => places.remove(&identifier),
-            };
-        });
+        apply_prefetched(
+            moved,
+            &mut *places,
+            &[prefetch],
+            |places, Moved { identifier, place }| {
+                match place {
+                    Some(place) => places.insert(identifier, place),
+                    None => places.remove(&identifier),
+                };
+            },
+        );
         places.give_back();
     }
 
     /// Finds the links' first ends.
     pub fn find_first(&self, changes: Batch<LinkChange>, found: &mut Batch<Found>) {
-        let look = |places: &Places, change: &LinkChange| places.look(&change.one.hash);
-        look_ahead(changes, &mut *self.places.borrow_mut(), &[look], |places, change| {
+        let prefetch = |places: &Places, change: &LinkChange| places.prefetch(&change.one.hash);
+        apply_prefetched(changes, &mut *self.places.borrow_mut(), &[prefetch], |places, change| {
             let one = places.get(&change.one.hash).copied();
             found.push(Found { change, one, other: None });
         });
@@ -65,8 +70,8 @@ impl Directory {
 
     /// Finds the links' other ends.
     pub fn find_second(&self, batch: Batch<Found>, found: &mut Batch<Found>) {
-        let look = |places: &Places, link: &Found| places.look(&link.change.other.hash);
-        look_ahead(batch, &mut *self.places.borrow_mut(), &[look], |places, mut link| {
+        let prefetch = |places: &Places, link: &Found| places.prefetch(&link.change.other.hash);
+        apply_prefetched(batch, &mut *self.places.borrow_mut(), &[prefetch], |places, mut link| {
             link.other = places.get(&link.change.other.hash).copied();
             found.push(link);
         });

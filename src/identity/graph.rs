@@ -46,7 +46,7 @@ impl Graph {
         self.nodes.get_mut(&hash).expect("an identifier of a cluster has a node")
     }
 
-    pub fn look(&self, hash: IdentifierHash) -> usize {
+    pub fn prefetch(&self, hash: IdentifierHash) -> usize {
         self.nodes.get(&hash).map_or(0, |node| node.neighbours.len())
     }
 

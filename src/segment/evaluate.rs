@@ -138,8 +138,8 @@ impl Evaluator {
         RecordBatch::try_new(schema, columns).expect("columns are of the types of the plan")
     }
 
-    /// Reads what columns are about to be made of: see `state::batch::look_ahead`.
-    fn read_ahead(&self, people: &[(Slot, PersonState)]) {
+    /// Reads what columns are about to be made of: see `state::batch::apply_prefetched`.
+    fn prefetch(&self, people: &[(Slot, PersonState)]) {
         let read = |(_, state): &(Slot, PersonState)| {
             self.ahead.iter().filter(|index| state.aggregates[**index].is_some()).count()
         };
@@ -148,7 +148,7 @@ impl Evaluator {
 
     fn aggregates(&self, people: &[(Slot, PersonState)]) -> RecordBatch {
         let schema = &self.plan.aggregate_schema;
-        self.read_ahead(people);
+        self.prefetch(people);
         let column = |(index, field): (usize, &Arc<Field>)| {
             if !self.sight.aggregates[index] {
                 return null(field, people);

@@ -29,7 +29,7 @@ use crate::flow::{
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::profile::PersonState;
-use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::batch::{Batch, Prefetch, apply_prefetched};
 use crate::state::held::Holds;
 use crate::state::queue::BucketQueue;
 use crate::state::slots::{Slot, Slots};
@@ -152,11 +152,11 @@ impl Standings {
         let mut touched: Vec<Slot> = Vec::new();
         let mut gone: Vec<Slot> = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
-        let looks: [Look<Self, Message>; 2] = [
+        let prefetches: [Prefetch<Self, Message>; 2] = [
             |standings, message| message.slot().map_or(0, |slot| standings.find(slot)),
             |standings, message| message.slot().map_or(0, |slot| standings.read(slot)),
         ];
-        look_ahead(batch, self, &looks, |standings, message| match message {
+        apply_prefetched(batch, self, &prefetches, |standings, message| match message {
             Message::Now(now) => standings.now = standings.now.max(now),
             Message::Ranked(of_person) => ranked.push(of_person),
             Message::Border(border) => borders.push(border),
@@ -204,7 +204,7 @@ impl Standings {
 
     fn evaluate(&mut self, touched: &[Slot], gone: Vec<Slot>) -> Evaluated {
         let mut people = Vec::with_capacity(touched.len());
-        look_ahead(touched.to_vec(), self, &[Self::find, Self::read], |standings, slot| {
+        apply_prefetched(touched.to_vec(), self, &[Self::find, Self::read], |standings, slot| {
             let standing = standings.people.get(slot).expect("who is touched is there");
             people.push((slot, standing.state.clone()));
         });

@@ -14,7 +14,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::profile::PersonState;
 use crate::row::Datum;
-use crate::state::batch::{Batch, look_ahead};
+use crate::state::batch::{Batch, apply_prefetched};
 use crate::state::held::Holds;
 use crate::state::slots::{Slot, Slots};
 
@@ -70,11 +70,11 @@ impl RankedValues {
 
     fn rank(&mut self, people: &[(Slot, PersonState)], ranked: &mut Batch<Ranked>) {
         let values = self.evaluator.ranked(people, &self.counts);
-        let look = |ranked: &Self, (_, slot): &(usize, Slot)| {
+        let prefetch = |ranked: &Self, (_, slot): &(usize, Slot)| {
             ranked.people.get(*slot).map_or(0, |values| values.iter().flatten().count())
         };
         let rows: Batch<_> = people.iter().map(|(slot, _)| *slot).enumerate().collect();
-        look_ahead(rows, self, &[look], |known, (row, slot)| {
+        apply_prefetched(rows, self, &[prefetch], |known, (row, slot)| {
             let after: SmallVec<[Option<Datum>; 4]> =
                 values.iter().map(|values| columns::datum(values, row)).collect();
             let before = match after.iter().any(Option::is_some) {

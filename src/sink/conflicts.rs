@@ -20,7 +20,7 @@ use crate::plan::{Plan, Publish};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
 use crate::segment::Evaluated;
-use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::batch::{Batch, Prefetch, apply_prefetched};
 use crate::state::held::Holds;
 use crate::state::slots::{Slot, Slots};
 
@@ -184,12 +184,12 @@ impl SingleSources {
 
     pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Batch<Message>) {
         let people: Batch<_> = evaluated.people.iter().collect();
-        let look: Look<Self, &(Slot, PersonState)> = |all, (slot, state)| {
+        let prefetch: Prefetch<Self, &(Slot, PersonState)> = |all, (slot, state)| {
             let presence = all.conflicts.plan.presence.iter();
             let read = presence.filter(|(_, of)| state.aggregates[usize::from(*of)].is_some());
-            all.known.look(*slot) + read.count()
+            all.known.prefetch(*slot) + read.count()
         };
-        look_ahead(people, self, &[look], |all, (slot, state)| {
+        apply_prefetched(people, self, &[prefetch], |all, (slot, state)| {
             let now = all.only_source(state).map(|source| (state.id, source));
             let before = match now {
                 Some(now) => all.known.insert(*slot, now),

@@ -12,7 +12,7 @@ use crate::plan::{Output, Plan, Publish};
 use crate::profile::{Member, PersonState};
 use crate::row::IdentifierHash;
 use crate::segment::{Evaluated, value_or_null};
-use crate::state::batch::{Batch, Look, look_ahead};
+use crate::state::batch::{Batch, Prefetch, apply_prefetched};
 use crate::state::held::Holds;
 use crate::state::slots::{Slot, Slots};
 
@@ -127,14 +127,14 @@ impl Renderer {
             .collect();
         let (mut profiles, mut bytes) = (0, 0);
         let rows: Batch<_> = people.iter().enumerate().collect();
-        let looks: [Look<Self, Row>; 2] = [
+        let prefetches: [Prefetch<Self, Row>; 2] = [
             |renderer, (_, (slot, state))| {
-                renderer.people.look(*slot)
+                renderer.people.prefetch(*slot)
                     + state.identifiers.first().map_or(0, |member| usize::from(member.kind))
             },
             |_, (_, (_, state))| state.identifiers.iter().map(|member| member.text.len()).sum(),
         ];
-        look_ahead(rows, self, &looks, |renderer, (row, (slot, state))| {
+        apply_prefetched(rows, self, &prefetches, |renderer, (row, (slot, state))| {
             let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
             for (index, segment) in segments.iter().enumerate() {
                 if segment.is_valid(row) && segment.value(row) {

@@ -71,11 +71,11 @@ impl Admission {
         Admission { sources: (0..).zip(&plan.sources).map(memory).collect() }
     }
 
-    pub fn look(&self, row: &Row) -> usize {
+    pub fn prefetch(&self, row: &Row) -> usize {
         match (&self.sources[row.source as usize], &row.key) {
-            (Memory::Ids { seen, .. }, Some(id)) => seen.look(id),
-            (Memory::Repeats(repeats), Some(id)) => repeats.look(id),
-            (Memory::Keys(records), Some(key)) => records.look(key),
+            (Memory::Ids { seen, .. }, Some(id)) => seen.prefetch(id),
+            (Memory::Repeats(repeats), Some(id)) => repeats.prefetch(id),
+            (Memory::Keys(records), Some(key)) => records.prefetch(key),
             _ => 0,
         }
     }

@@ -30,7 +30,7 @@ use crate::flow::{
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::row::{Row, StandingRow};
-use crate::state::batch::{Batch, look_ahead};
+use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use join::Stage;
 use joining::{Outcome, StageInput};
@@ -129,7 +129,7 @@ fn admit<'scope>(
         // events with one id is then the one that stands first.
         rows.sort_by_key(|row| (row.source, row.position));
         let mut counts = of_sources.borrow_mut();
-        look_ahead(rows, admission, &[Admission::look], |admission, row| {
+        apply_prefetched(rows, admission, &[Admission::prefetch], |admission, row| {
             let counts = &mut counts.sources[row.source as usize];
             let change = |row, status| changes.push(RowChange::of(row, status));
             match admission.admit(row, reading, change) {

@@ -93,8 +93,8 @@ impl Repeats {
         self.ids.len()
     }
 
-    pub fn look(&self, id: &u128) -> usize {
-        self.ids.look(id)
+    pub fn prefetch(&self, id: &u128) -> usize {
+        self.ids.prefetch(id)
     }
 
     pub fn add(&mut self, row: Row) {

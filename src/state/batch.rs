@@ -57,15 +57,15 @@ const PIECE: usize = 1 << 15;
 const GROUP: usize = 32;
 
 /// Reads something of a state that a datum will need, and returns anything that depends on it.
-pub type Look<S, D> = fn(&S, &D) -> usize;
+pub type Prefetch<S, D> = fn(&S, &D) -> usize;
 
-/// Applies data to a state, one after the other. Before, `looks` read what some of them will need of
-/// the state, one look for all, then the next: what lies far apart comes from memory at once then,
+/// Applies data to a state, one after the other. Before, `prefetches` read what some of them will need of
+/// the state, one prefetch for all, then the next: what lies far apart comes from memory at once then,
 /// where it would be waited for one by one.
-pub fn look_ahead<D, S>(
+pub fn apply_prefetched<D, S>(
     batch: impl Into<Batch<D>>,
     state: &mut S,
-    looks: &[Look<S, D>],
+    prefetches: &[Prefetch<S, D>],
     mut apply: impl FnMut(&mut S, D),
 ) {
     for piece in batch.into().pieces {
@@ -73,8 +73,8 @@ pub fn look_ahead<D, S>(
         while !piece.as_slice().is_empty() {
             let group = &piece.as_slice()[..piece.len().min(GROUP)];
             let number = group.len();
-            for look in looks {
-                black_box(group.iter().map(|data| look(state, data)).sum::<usize>());
+            for prefetch in prefetches {
+                black_box(group.iter().map(|data| prefetch(state, data)).sum::<usize>());
             }
             piece.by_ref().take(number).for_each(|data| apply(state, data));
         }

@@ -77,8 +77,8 @@ impl<T> Slots<T> {
         page.slots[slot as usize % PAGE].as_mut()
     }
 
-    /// Reads a slot that is about to be used: see `state::batch::look_ahead`.
-    pub fn look(&self, slot: Slot) -> usize {
+    /// Reads a slot that is about to be used: see `state::batch::apply_prefetched`.
+    pub fn prefetch(&self, slot: Slot) -> usize {
         usize::from(self.get(slot).is_some())
     }
 

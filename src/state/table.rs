@@ -80,8 +80,8 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Some(&entry.1)
     }
 
-    /// Reads a key that is about to be used: see `state::batch::look_ahead`.
-    pub fn look(&self, key: &K) -> usize {
+    /// Reads a key that is about to be used: see `state::batch::apply_prefetched`.
+    pub fn prefetch(&self, key: &K) -> usize {
         usize::from(self.contains_key(key))
     }
 
