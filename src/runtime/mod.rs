@@ -10,6 +10,7 @@ mod leader;
 mod processes;
 mod progress;
 mod report;
+mod requests;
 mod run;
 mod stepped;
 #[cfg(test)]

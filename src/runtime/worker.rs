@@ -1,4 +1,4 @@
-//! One worker's life: take in, ring, step, park.
+//! One worker's life: take in, request a tick, step, park.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,9 +10,10 @@ use super::Clock;
 use super::beginnings::Beginnings;
 use super::dataflow::Dataflow;
 use super::latency::Latencies;
-use super::leader::{Bell, Leader, Ring};
+use super::leader::Leader;
 use super::progress::Amounts;
 use super::report::WorkerReport;
+use super::requests::{Request, Requests};
 use super::run::Stop;
 use crate::decode::Decoder;
 use crate::plan::Plan;
@@ -57,7 +58,7 @@ pub fn work(
     writers: Writers,
 ) -> Result<Worked, String> {
     let plan = &process.plan;
-    let mut bell = Bell::build(worker);
+    let mut requests = Requests::build(worker);
     let mut dataflow = Dataflow::build(worker, plan, process.clock, writers, process.workers);
     let mut leader = (worker.index() == 0).then(|| Leader::new(worker.peers()));
     let mut decoders: Vec<Decoder> =
@@ -65,19 +66,19 @@ pub fn work(
     let mut latencies = Latencies::default();
     let mut shared = Instant::now();
     let mut state = Reading::Open;
-    // The ticks that had been taken from the inbox when this worker last rang.
-    let mut rung: Option<u64> = None;
+    // The ticks that had been taken from the inbox when this worker last requested one.
+    let mut requested: Option<u64> = None;
     let mut stop_told = false;
     while !dataflow.has_ended() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
         }
-        match (bell.stopped(), process.stop.asked()) {
+        match (requests.stopped(), process.stop.asked()) {
             (Some(signal), None) if process.stop.ask(signal) => {
                 tracing::info!("stopping, as another process was asked to");
             }
             (None, Some(signal)) if !stop_told => {
-                bell.ring(Ring::Stop(signal));
+                requests.send(Request::Stop(signal));
                 stop_told = true;
             }
             _ => {}
@@ -87,7 +88,7 @@ pub fn work(
             if process.stop.asked().is_some() {
                 state = Reading::Ended;
                 if !matches!(feed.try_next(), Next::Ended) {
-                    bell.ring(Ring::Cut);
+                    requests.send(Request::Cut);
                 }
             } else {
                 (state, more) = take_in(process, &mut feed, &mut decoders, &dataflow);
@@ -98,14 +99,14 @@ pub fn work(
         let until_due = due.map(|due| due.saturating_sub(wall_clock()));
         let ticks = dataflow.inbox.borrow().ticks();
         let wanted = waiting || until_due.is_some_and(|until| until <= 0);
-        // A tick answers what was rung before it; what came after it wants another.
-        if wanted && rung != Some(ticks) {
-            bell.ring(Ring::Wanted);
-            rung = Some(ticks);
+        // A tick answers what was requested before it; what came after it wants another.
+        if wanted && requested != Some(ticks) {
+            requests.send(Request::Tick);
+            requested = Some(ticks);
         }
         if state == Reading::Ended && !waiting {
             process.beginnings.end(plan);
-            bell.ring(Ring::Ended);
+            requests.send(Request::Ended);
             state = Reading::Told;
         }
         let mut timeout = match until_due {
@@ -113,7 +114,7 @@ pub fn work(
             _ => IDLE,
         };
         if let Some(leader) = &mut leader {
-            leader.hear(&bell);
+            leader.receive(&requests);
             if let Some(rest) = leader.lead(&mut dataflow) {
                 timeout = timeout.min(rest);
             }
@@ -133,13 +134,13 @@ pub fn work(
         }
     }
     let counts = dataflow.counts.borrow().clone();
-    bell.ring(Ring::Report(WorkerReport { counts, latencies: latencies.recorded() }));
-    let (heard, was_cut) = bell.close(|| {
+    requests.send(Request::Report(WorkerReport { counts, latencies: latencies.recorded() }));
+    let (received, was_cut) = requests.close(|| {
         worker.step_or_park(Some(IDLE));
     });
     let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
-    reports.extend(heard.into_iter().filter_map(|ring| match ring {
-        Ring::Report(report) => Some(report),
+    reports.extend(received.into_iter().filter_map(|request| match request {
+        Request::Report(report) => Some(report),
         _ => None,
     }));
     Ok(Worked { reports, was_cut })

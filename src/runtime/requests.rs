@@ -1,0 +1,99 @@
+//! What workers request of the first one: that it opens a tick, above all.
+//!
+//! Requests go through a dataflow of its own whose time never passes, so that one arrives as soon as the
+//! network carries it, and wakes a leader that has parked.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::InputHandle;
+use timely::dataflow::operators::probe::{Handle, Probe};
+use timely::dataflow::operators::vec::{Broadcast, Filter, Map};
+use timely::dataflow::operators::{Concat, Exchange, Input, Inspect};
+use timely::worker::Worker;
+
+use super::report::WorkerReport;
+use crate::time::Tick;
+
+/// What a worker sends to the leader.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// A tick is wanted: rows wait, or an instant has come.
+    Tick,
+    /// This worker will read no more rows, and all that it read has been given to ticks.
+    Ended,
+    /// This signal asked this worker's process to stop: every process stops.
+    Stop(i32),
+    /// This worker stopped before it had read all that it was to read.
+    Cut,
+    /// The last that a worker sends.
+    Report(WorkerReport),
+}
+
+/// One worker's end of the requests: it sends, and the first worker receives.
+pub struct Requests {
+    input: InputHandle<Tick, CapacityContainerBuilder<Vec<Request>>>,
+    /// On the first worker, what was sent and not yet taken.
+    received: Rc<RefCell<Vec<Request>>>,
+    /// On every worker, the signal by which some process was asked to stop.
+    stopped: Rc<Cell<Option<i32>>>,
+    /// On every worker, whether some worker was cut short.
+    cut: Rc<Cell<bool>>,
+    pub silent: Handle<Tick>,
+}
+
+impl Requests {
+    pub fn build(worker: &mut Worker) -> Self {
+        let received = Rc::new(RefCell::new(Vec::new()));
+        let stopped = Rc::new(Cell::new(None));
+        let cut = Rc::new(Cell::new(false));
+        let (input, silent) = worker.dataflow_named("requests", |scope| {
+            let (input, requests) = scope.new_input::<Vec<Request>>();
+            let (received, stopped, cut) =
+                (Rc::clone(&received), Rc::clone(&stopped), Rc::clone(&cut));
+            // An input's flush does not reach behind an exchange: what an operator sends does.
+            let requests = requests.map(std::convert::identity);
+            let for_all = |request: &Request| matches!(request, Request::Stop(_) | Request::Cut);
+            let stops = requests.clone().filter(for_all).broadcast();
+            let stops = stops.inspect(move |request| match request {
+                Request::Stop(signal) => stopped.set(stopped.get().or(Some(*signal))),
+                _ => cut.set(true),
+            });
+            let requests = requests
+                .exchange(|_| 0)
+                .inspect(move |request| received.borrow_mut().push(request.clone()));
+            let (silent, _) = requests.concat(stops).probe();
+            (input, silent)
+        });
+        Requests { input, received, stopped, cut, silent }
+    }
+
+    /// The signal by which some process was asked to stop.
+    pub fn stopped(&self) -> Option<i32> {
+        self.stopped.get()
+    }
+
+    /// On the first worker, what has been received.
+    pub fn take(&self) -> Vec<Request> {
+        self.received.take()
+    }
+
+    pub fn send(&mut self, request: Request) {
+        self.input.send(request);
+        self.input.flush();
+    }
+
+    /// Sends nothing more. Waits until all that was sent has been received; returns it, and whether some
+    /// worker was cut short.
+    pub fn close(self, wait: impl FnMut()) -> (Vec<Request>, bool) {
+        let Requests { input, received, cut, silent, .. } = self;
+        let mut wait = wait;
+        drop(input);
+        while !silent.done() {
+            wait();
+        }
+        (received.take(), cut.get())
+    }
+}
