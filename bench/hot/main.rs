@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arrow::util::display::array_value_to_string;
 use selfsame::decode::Decoder;
 use selfsame::plan::Plan;
-use selfsame::runtime::Beside;
+use selfsame::runtime::EmbeddedRun;
 use selfsame::segment::Evaluated;
 use selfsame::source::{Chunk, Payload};
 use selfsame::standing::Arrival;
@@ -74,7 +74,7 @@ fn millis(time: Duration) -> f64 {
 struct Bench {
     plan: Arc<Plan>,
     decoders: Vec<Decoder>,
-    beside: Beside,
+    beside: EmbeddedRun,
     /// Every row stands at a line of its own.
     next_line: u64,
     said: Rc<RefCell<Said>>,
@@ -95,7 +95,7 @@ impl Bench {
         let plan = Arc::new(plan);
         let said: Rc<RefCell<Said>> = Rc::default();
         let hears = Rc::clone(&said);
-        let beside = Beside::new(&plan, Arrival::Now, move |evaluated: &Evaluated| {
+        let beside = EmbeddedRun::new(&plan, Arrival::Now, move |evaluated: &Evaluated| {
             let value = evaluated.columns.column_by_name("a").expect("the attribute");
             let mut said = hears.borrow_mut();
             said.people += evaluated.people.len();

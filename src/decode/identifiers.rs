@@ -53,7 +53,7 @@ pub fn normalised(identifier_type: &IdentifierType, value: &str) -> Option<Strin
 }
 
 /// Brings a row's identifiers into their own order (type, then text byte by byte), each once.
-pub(super) fn settle(identifiers: &mut SmallVec<[Identifier; 3]>) {
+pub(super) fn sort_and_dedup(identifiers: &mut SmallVec<[Identifier; 3]>) {
     identifiers.sort_unstable_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));
     identifiers.dedup_by(|a, b| a.kind == b.kind && a.text == b.text);
 }

@@ -261,7 +261,7 @@ fn carried(
         }
     }
     for (place, (row, carried)) in raw.iter_mut().zip(&mut carried).enumerate() {
-        identifiers::settle(carried);
+        identifiers::sort_and_dedup(carried);
         let stands = fates[place] == Fate::Stands && row.reading == Reading::Fields;
         if table(context).is_some() {
             if stands && carried.len() < 2 && row.flaws.reasons.is_empty() {

@@ -127,7 +127,7 @@ impl Asking {
         let rows = rows.into_iter().filter(|row| is_own(&members, &row.body)).collect();
         let ground = Ground { now, origins, rows, person, everyone };
         let attribute = self.attribute_said(&ground, column);
-        let published = self.beside(&subject, |profile, differs| {
+        let published = self.compared_with_published(&subject, |profile, differs| {
             profile.compare_attribute(name, &attribute.value, differs);
         });
         Ok(AttributeAnswer {

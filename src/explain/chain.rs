@@ -47,7 +47,7 @@ impl Asking {
         let (links, decisions) = self.links_said(links, &bonds)?;
         let chain = chain.map(|_| links);
         let [one, other] = subjects.map(|subject| Side {
-            published: self.beside(&subject, |_, _| {}),
+            published: self.compared_with_published(&subject, |_, _| {}),
             identifier: self.spoken(&subject.identifier),
             person: subject.id.person_id(),
         });

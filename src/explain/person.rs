@@ -101,7 +101,7 @@ impl Asking {
         let (mut said, decisions) =
             self.links_said([links.as_slice(), &withheld].concat(), &bonds)?;
         let withheld = said.split_off(links.len());
-        let published = self.beside(&subject, |profile, differs| {
+        let published = self.compared_with_published(&subject, |profile, differs| {
             let own = subject.members.iter().map(|member| self.spoken(&member.identifier));
             profile.compare_identifiers(own, differs);
         });

@@ -83,8 +83,8 @@ impl Asking {
         }
     }
 
-    /// Beside an answer about a person, of which more than the person's id is compared by `more`.
-    pub fn beside(
+    /// What the outputs say of a person, compared with the answer by the person's id and by `more`.
+    pub fn compared_with_published(
         &self,
         subject: &Subject,
         more: impl FnOnce(&Profile, &mut Vec<String>),

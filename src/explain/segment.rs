@@ -112,7 +112,7 @@ impl Asking {
         let mut turns = ahead.terms.into_iter();
         terms.turn(&mut || turns.next().expect("one a term"));
         let is_in = is_in(&person, segment.column);
-        let published = self.beside(&subject, |profile, differs| {
+        let published = self.compared_with_published(&subject, |profile, differs| {
             profile.compare_segment(name, is_in, differs);
         });
         Ok(SegmentAnswer {

@@ -1,4 +1,4 @@
-//! One person watched while rows run through the stages beside any run, alone or among all others.
+//! One person watched in an embedded run of the stages, alone or among all others.
 
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use crate::decode::Decoded;
 use crate::plan::Plan;
 use crate::profile::{Member, PersonState};
 use crate::row::{Identifier, Row};
-use crate::runtime::{Beside, Clock};
+use crate::runtime::{Clock, EmbeddedRun};
 use crate::segment::Evaluated;
 use crate::standing::Arrival;
 use crate::state::slots::Slot;
@@ -19,7 +19,7 @@ use crate::time::Micros;
 
 /// Whoever holds an identifier.
 pub struct Watch {
-    beside: Beside,
+    run: EmbeddedRun,
     seen: Rc<RefCell<Seen>>,
     pub now: Micros,
 }
@@ -64,19 +64,19 @@ impl Watch {
         let seen = Seen { identifier, slot: Slot(0), person: None, population };
         let seen = Rc::new(RefCell::new(seen));
         let seeing = Rc::clone(&seen);
-        let beside =
-            Beside::new(plan, arrival, move |evaluated| seeing.borrow_mut().see(evaluated));
-        Watch { beside, seen, now: Micros::MIN }
+        let run =
+            EmbeddedRun::new(plan, arrival, move |evaluated| seeing.borrow_mut().see(evaluated));
+        Watch { run, seen, now: Micros::MIN }
     }
 
     pub fn arrive(&mut self, source: usize, decoded: Decoded, now: Micros) {
-        self.beside.arrive(source, decoded, now);
+        self.run.arrive(source, decoded, now);
         self.now = now;
     }
 
     /// Lets time pass to where it may change something of someone, if there is such an instant.
     pub fn pass(&mut self) -> Option<Micros> {
-        let at = self.beside.pass()?;
+        let at = self.run.pass()?;
         self.now = at;
         Some(at)
     }

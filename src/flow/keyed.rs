@@ -48,7 +48,7 @@ pub trait Keyed: 'static {
     fn apply(&mut self, key: &Self::Key, state: &mut Self::State, value: &Self::Value, diff: Diff);
 
     /// Tells what follows from all of a tick's changes of the key.
-    fn settle(
+    fn flush(
         &mut self,
         key: &Self::Key,
         state: &mut Self::State,
@@ -56,13 +56,13 @@ pub trait Keyed: 'static {
         out: &mut Emit<Self::Output>,
     ) -> Keep;
 
-    /// Reads what `apply` and `settle` will need beyond the state itself, and returns anything that
+    /// Reads what `apply` and `flush` will need beyond the state itself, and returns anything that
     /// depends on it: several keys wait for memory at once then.
     fn prefetch(_state: &Self::State) -> usize {
         0
     }
 
-    /// Hears the reading of `now()`, before a tick's changes, and names the keys that are to be settled
+    /// Hears the reading of `now()`, before a tick's changes, and names the keys that are to be flushed
     /// even where nothing changes them.
     fn pass_time(&mut self, _now: Micros, _due: &mut Vec<Self::Key>) {}
 
@@ -211,7 +211,7 @@ impl<L: Keyed> KeyedState<L> {
             let ((_, value), _, diff) = &changes[visit.piece as usize][visit.index as usize];
             self.logic.apply(&key, state, value, *diff);
         }
-        if self.logic.settle(&key, state, before, out) == Keep::No {
+        if self.logic.flush(&key, state, before, out) == Keep::No {
             entry.remove();
         }
     }

@@ -38,7 +38,7 @@ impl Keyed for Greatest {
         }
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         key: &u8,
         values: &mut Self::State,

@@ -156,7 +156,7 @@ impl Components {
             },
         ];
         apply_prefetched(touched, self, &prefetches, |all, (cluster, touched)| {
-            all.settle(cluster, touched, outcomes);
+            all.flush(cluster, touched, outcomes);
         });
     }
 
@@ -203,7 +203,7 @@ impl Components {
         }
     }
 
-    fn settle(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Emit<Outcome>) {
+    fn flush(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Emit<Outcome>) {
         let Touched { parted, arrived, withheld } = touched;
         let ends = || parted.iter().flat_map(|(one, other)| [*one, *other]);
         let parts = self.graph.parts(ends());

@@ -92,7 +92,7 @@ impl Keyed for Statements {
         self.about.get_or_insert_with(|| about.clone());
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         _: &IdentifierHash,
         said: &mut Said,

@@ -196,7 +196,7 @@ impl Keyed for SupportedLinks {
         });
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         pair: &Pair,
         support: &mut Support,

@@ -105,7 +105,7 @@ impl Gates {
     }
 
     /// Closes the gate or opens it, and emits what becomes of links by that.
-    fn settle(
+    fn flush(
         &mut self,
         gate: &mut Gate,
         near: impl Fn() -> Identifier,
@@ -261,7 +261,7 @@ impl Keyed for CountingGates {
         self.gates.apply(&mut counting.gate, link, diff);
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         _: &IdentifierHash,
         counting: &mut Counting,
@@ -281,7 +281,7 @@ impl Keyed for CountingGates {
             counting.shared = shared;
         }
         let turn = Turn { was_closed, is_closed: shared.is_some() };
-        self.gates.settle(
+        self.gates.flush(
             &mut counting.gate,
             || identifier.clone(),
             turn,
@@ -342,7 +342,7 @@ impl Keyed for ToldGates {
         }
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         _: &IdentifierHash,
         told: &mut Told,
@@ -352,6 +352,6 @@ impl Keyed for ToldGates {
         let shared = self.shared.take();
         let near = || shared.clone().expect("it was said to be shared, or no longer");
         let turn = Turn { was_closed, is_closed: told.shared > 0 };
-        self.gates.settle(&mut told.gate, near, turn, |link, diff| out.push(link, diff))
+        self.gates.flush(&mut told.gate, near, turn, |link, diff| out.push(link, diff))
     }
 }

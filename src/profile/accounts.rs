@@ -259,7 +259,7 @@ impl Keyed for Accounts {
         }
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         key: &IdentifierHash,
         identifier: &mut Identifier,

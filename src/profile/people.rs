@@ -212,13 +212,7 @@ impl Keyed for People {
         }
     }
 
-    fn settle(
-        &mut self,
-        _: &Component,
-        person: &mut Person,
-        (): (),
-        out: &mut Emit<Known>,
-    ) -> Keep {
+    fn flush(&mut self, _: &Component, person: &mut Person, (): (), out: &mut Emit<Known>) -> Keep {
         let members_changed = !self.members.is_empty();
         let came = self.change_members(person, out);
         self.take_in_values(person);

@@ -93,7 +93,7 @@ impl Keyed for Parting {
         self.rows.push((row.clone(), diff));
     }
 
-    fn settle(
+    fn flush(
         &mut self,
         key: &Component,
         timelines: &mut Timelines,

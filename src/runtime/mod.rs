@@ -3,7 +3,7 @@
 mod apart;
 mod beginnings;
 mod dataflow;
-mod foresee;
+mod embedded;
 mod inbox;
 mod latency;
 mod leader;
@@ -17,7 +17,7 @@ mod stepped;
 mod tests;
 mod worker;
 
-pub use foresee::Beside;
+pub use embedded::EmbeddedRun;
 pub use latency::LatencySummary;
 pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};

@@ -53,7 +53,7 @@ pub(super) struct SourceFiles {
     /// Which of them is read next.
     turn: usize,
     /// Files of which nothing more is expected.
-    settled: HashMap<FileId, Settled>,
+    aside: HashMap<FileId, Aside>,
     /// Files of other processes, each held so that no other file gets its identity.
     of_others: HashMap<FileId, Option<File>>,
     /// Folders of which it was said that they can't be looked into.
@@ -69,7 +69,7 @@ struct Ahead {
 }
 
 /// A file that was read, or rejected.
-struct Settled {
+struct Aside {
     stamp: Option<Stamp>,
     left: Left,
 }
@@ -218,7 +218,7 @@ impl SourceFiles {
             ahead,
             open: Vec::new(),
             turn: 0,
-            settled: HashMap::new(),
+            aside: HashMap::new(),
             of_others,
             complained: HashSet::new(),
         }
@@ -246,11 +246,11 @@ impl SourceFiles {
                         unread(half)
                     }
                     Piece::Ended => {
-                        self.settle();
+                        self.put_aside();
                         continue;
                     }
                     Piece::Rejected(why) => {
-                        self.settle();
+                        self.put_aside();
                         unread(why)
                     }
                 };
@@ -279,11 +279,11 @@ impl SourceFiles {
     }
 
     /// Lets go of the file whose turn it is.
-    fn settle(&mut self) {
+    fn put_aside(&mut self) {
         let file = self.open.remove(self.turn);
         if self.options.follow {
             let (id, stamp) = (file.id, file.stamp());
-            self.settled.insert(id, Settled { stamp, left: file.into_left() });
+            self.aside.insert(id, Aside { stamp, left: file.into_left() });
         }
     }
 
@@ -349,19 +349,19 @@ impl SourceFiles {
         if self.of_others.contains_key(&found.id) {
             return;
         }
-        let settled = match self.settled.get(&found.id) {
-            Some(settled) if settled.stamp == Some(found.stamp) => return,
-            Some(_) => self.settled.remove(&found.id),
+        let aside = match self.aside.get(&found.id) {
+            Some(aside) if aside.stamp == Some(found.stamp) => return,
+            Some(_) => self.aside.remove(&found.id),
             None if self.options.process > 0 => return,
             None => None,
         };
         let part = new_part(&mut self.parts, &self.options);
         let mut held = None;
-        if let Some(Settled { left, .. }) = settled
+        if let Some(Aside { left, .. }) = aside
             && let Ok(mut file) = OpenFile::new(source, part, &found.path, End::Open)
         {
             if file.is_whole(&left) {
-                self.settled.insert(found.id, Settled { stamp: Some(found.stamp), left });
+                self.aside.insert(found.id, Aside { stamp: Some(found.stamp), left });
                 return;
             }
             held = match &left {

@@ -110,7 +110,7 @@ impl Admission {
     pub fn end_tick(&mut self, now: Micros, mut change: impl FnMut(Row, RowStatus)) {
         for memory in &mut self.sources {
             if let Memory::Repeats(repeats) = memory {
-                repeats.settle(now, &mut change);
+                repeats.flush(now, &mut change);
             }
         }
     }

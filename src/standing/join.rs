@@ -246,7 +246,7 @@ impl Stage {
         for ((key, id), said) in standing.iter().zip(said) {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
-            held.settle(evaluation, said, outcomes);
+            held.flush(evaluation, said, outcomes);
         }
         failed
     }
@@ -284,7 +284,7 @@ impl Group {
 
 impl Held {
     /// Tells what the row says, unless that has been told.
-    fn settle(&mut self, evaluation: &Evaluation, said: Said, outcomes: &mut Batch<Outcome>) {
+    fn flush(&mut self, evaluation: &Evaluation, said: Said, outcomes: &mut Batch<Outcome>) {
         let stood = self.told == Told::Standing;
         self.told = if said.counts { Told::Standing } else { Told::Withheld };
         if !said.counts {

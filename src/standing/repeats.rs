@@ -115,7 +115,7 @@ impl Repeats {
     }
 
     /// Says what becomes of the rows that came since the last time, and of others with their ids.
-    pub fn settle(&mut self, now: Micros, change: &mut impl FnMut(Row, RowStatus)) {
+    pub fn flush(&mut self, now: Micros, change: &mut impl FnMut(Row, RowStatus)) {
         let (source, window) = (self.source, self.window.unwrap_or(Micros::MAX));
         for key in std::mem::take(&mut self.touched) {
             let Some(id) = self.ids.get_mut(&key) else { continue };
@@ -260,9 +260,9 @@ mod tests {
     struct Standing(BTreeMap<u64, i64>);
 
     impl Standing {
-        fn settle(&mut self, repeats: &mut Repeats, rows: &[Row], now: Micros) {
+        fn flush(&mut self, repeats: &mut Repeats, rows: &[Row], now: Micros) {
             rows.iter().for_each(|row| repeats.add(row.clone()));
-            repeats.settle(now, &mut |row, status| {
+            repeats.flush(now, &mut |row, status| {
                 *self.0.entry(row.position.offset).or_default() += match status {
                     RowStatus::Stands => 1,
                     RowStatus::Gone => -1,
@@ -309,7 +309,7 @@ mod tests {
             let mut repeats = repeats(dated.then_some(WINDOW), HELD, REMEMBERED);
             let mut told = Standing::default();
             for rows in rows.chunks(rows.len().div_ceil(ticks)) {
-                told.settle(&mut repeats, rows, 1_000);
+                told.flush(&mut repeats, rows, 1_000);
             }
             let of_order: Vec<Row> = rows.iter().map(|row| Row { time: 0, ..row.clone() }).collect();
             let expected = standing(if dated { &rows } else { &of_order }, window);
@@ -326,12 +326,12 @@ mod tests {
             for ((id, step), offset) in rows.into_iter().zip(1..) {
                 time += step;
                 all.push(row(id, time, offset));
-                told.settle(&mut repeats, &all[all.len() - 1..], time);
+                told.flush(&mut repeats, &all[all.len() - 1..], time);
                 let lately = all.iter().filter(|row| row.time >= time - 2 * WINDOW).count();
                 prop_assert!(repeats.held <= lately, "{} of {lately}", repeats.held);
             }
             prop_assert_eq!(told.offsets(), standing(&all, WINDOW));
-            told.settle(&mut repeats, &[row(9, time + 1_000, 0)], time + 1_000);
+            told.flush(&mut repeats, &[row(9, time + 1_000, 0)], time + 1_000);
             prop_assert_eq!((repeats.held, repeats.len()), (1, 1));
         }
     }
@@ -340,10 +340,10 @@ mod tests {
     fn what_is_remembered_bare_stands_for_good() {
         let mut repeats = repeats(Some(WINDOW), 0, REMEMBERED);
         let mut told = Standing::default();
-        told.settle(&mut repeats, &[row(1, 100, 1), row(1, 105, 2), row(2, 100, 3)], 500);
+        told.flush(&mut repeats, &[row(1, 100, 1), row(1, 105, 2), row(2, 100, 3)], 500);
         assert_eq!((repeats.held, repeats.len()), (0, 2));
         // Before it and within its window, within it, and beyond it.
-        told.settle(&mut repeats, &[row(1, 95, 4), row(1, 110, 5), row(1, 111, 6)], 500);
+        told.flush(&mut repeats, &[row(1, 95, 4), row(1, 110, 5), row(1, 111, 6)], 500);
         assert_eq!(told.offsets(), [1, 3, 6]);
     }
 
@@ -354,10 +354,10 @@ mod tests {
         for tick in 0..20 {
             let rows: Vec<Row> =
                 (0..500).map(|at| row(1, tick * 500 + at, at as u64 + 1)).collect();
-            told.settle(&mut repeats, &rows, 0);
+            told.flush(&mut repeats, &rows, 0);
             assert!(repeats.held <= 2 * OF_ONE_ID);
         }
-        told.settle(&mut repeats, &vec![row(2, 7, 7_000); 5_000], 0);
+        told.flush(&mut repeats, &vec![row(2, 7, 7_000); 5_000], 0);
         assert!(repeats.held <= 2 * OF_ONE_ID + 1, "those of one instant are not held at all");
     }
 }

@@ -194,7 +194,7 @@ fn key(
 
 /// Once all is read: leaves out what nobody looks at, and tells each side what the other needs of
 /// its rows.
-pub fn settle(sources: &mut [Source]) {
+pub fn finish(sources: &mut [Source]) {
     for index in 0..sources.len() {
         let Some(mut joined) = sources[index].joined.take() else { continue };
         if joined.condition.is_none() && joined.inputs.is_empty() {

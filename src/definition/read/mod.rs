@@ -51,7 +51,7 @@ pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> 
         false => Vec::new(),
     };
     if context.found.is_empty() {
-        join::settle(&mut sources);
+        join::finish(&mut sources);
     }
     let says = |node: &yaml::Node| match &node.value {
         yaml::Value::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),

@@ -1,4 +1,5 @@
-//! What some rows come to, now and as time passes: the stages themselves, run beside any run.
+//! An embedded run: the stages themselves on a worker of their own, which say what some rows come to, now and as
+//! time passes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,14 +22,14 @@ use crate::standing::Arrival;
 use crate::time::{Micros, Tick};
 
 /// All stages up to what people come to, on a worker of their own.
-pub struct Beside {
+pub struct EmbeddedRun {
     worker: Worker,
     dataflow: Dataflow,
     tick: Tick,
     now: Micros,
 }
 
-impl Beside {
+impl EmbeddedRun {
     /// `see` is told of people after each tick in which something of theirs changed or might have.
     pub fn new(plan: &Arc<Plan>, arrival: Arrival, see: impl Fn(&Evaluated) + 'static) -> Self {
         let alone = Allocator::Thread(Thread::default());
@@ -39,7 +40,7 @@ impl Beside {
             probe
         };
         let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, end);
-        Beside { worker, dataflow, tick: 0, now: Micros::MIN }
+        EmbeddedRun { worker, dataflow, tick: 0, now: Micros::MIN }
     }
 
     /// Lets rows of a source arrive together, at a reading of `now()` that does not fall.
