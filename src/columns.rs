@@ -43,10 +43,10 @@ pub fn for_each(
     visit(array.as_ref(), &mut rows.into_iter(), &mut take);
 }
 
-type Rows<'a> = dyn Iterator<Item = usize> + 'a;
+type RowIndexes<'a> = dyn Iterator<Item = usize> + 'a;
 type Take<'a> = dyn FnMut(usize, Datum) + 'a;
 
-fn visit(array: &dyn Array, rows: &mut Rows<'_>, take: &mut Take<'_>) {
+fn visit(array: &dyn Array, rows: &mut RowIndexes<'_>, take: &mut Take<'_>) {
     match array.data_type() {
         DataType::Null => {}
         DataType::Boolean => {
@@ -124,7 +124,7 @@ fn unsigned(value: u64) -> Datum {
 
 fn primitives<T: ArrowPrimitiveType>(
     array: &dyn Array,
-    rows: &mut Rows<'_>,
+    rows: &mut RowIndexes<'_>,
     make: impl Fn(T::Native) -> Datum,
     take: &mut Take<'_>,
 ) {
@@ -136,7 +136,7 @@ fn primitives<T: ArrowPrimitiveType>(
 
 fn lists<O: OffsetSizeTrait>(
     lists: &GenericListArray<O>,
-    rows: &mut Rows<'_>,
+    rows: &mut RowIndexes<'_>,
     take: &mut Take<'_>,
 ) {
     for row in rows.filter(|row| lists.is_valid(*row)) {
@@ -147,7 +147,7 @@ fn lists<O: OffsetSizeTrait>(
     }
 }
 
-fn structs(structs: &StructArray, rows: &mut Rows<'_>, take: &mut Take<'_>) {
+fn structs(structs: &StructArray, rows: &mut RowIndexes<'_>, take: &mut Take<'_>) {
     for row in rows.filter(|row| structs.is_valid(*row)) {
         let fields = structs.columns().iter().map(|field| datum(field, row));
         take(row, Datum::Struct(fields.collect()));

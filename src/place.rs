@@ -23,24 +23,24 @@ impl FileId {
 
 /// What a path stands for: the file that is there, or the name that one would get.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct FilePlace {
     id: Option<FileId>,
     /// Absolute, without links, `.` and `..`.
     pub path: PathBuf,
 }
 
-impl Place {
+impl FilePlace {
     pub fn of(path: &Path) -> io::Result<Self> {
         let id = match std::fs::metadata(path) {
             Ok(metadata) => Some(FileId::of(&metadata)),
             Err(error) if is_absent(&error) => None,
             Err(error) => return Err(error),
         };
-        Ok(Place { id, path: resolved(path)? })
+        Ok(FilePlace { id, path: resolved(path)? })
     }
 
     /// Whether both lead to one file, or would.
-    pub fn is(&self, other: &Place) -> bool {
+    pub fn is(&self, other: &FilePlace) -> bool {
         self.path == other.path || self.id.is_some_and(|id| other.id == Some(id))
     }
 }
@@ -100,7 +100,7 @@ mod tests {
         symlink("a/b", at("link")).unwrap();
         symlink("link/new", at("dangling")).unwrap();
         let same = |one: &str, other: &str| {
-            Place::of(&at(one)).unwrap().is(&Place::of(&at(other)).unwrap())
+            FilePlace::of(&at(one)).unwrap().is(&FilePlace::of(&at(other)).unwrap())
         };
         let names =
             ["a/b/new", "link/new", "a/./b/new", "a/b/../b/new", "link/../b/new", "dangling"];
@@ -115,6 +115,6 @@ mod tests {
         std::fs::copy(at("hard"), at("copied")).unwrap();
         assert!(!same("hard", "copied"));
         symlink("round", at("round")).unwrap();
-        assert!(Place::of(&at("round")).is_err());
+        assert!(FilePlace::of(&at("round")).is_err());
     }
 }

@@ -3,7 +3,7 @@
 mod input;
 
 use input::{Input, definition};
-use selfsame::source::Options;
+use selfsame::source::SourceOptions;
 
 const NOON: &str = "2025-07-05T12:00:00Z";
 
@@ -202,7 +202,7 @@ fn every_worker_takes_from_the_same_files_and_every_process_has_its_own() {
     assert_eq!(all.len(), 10_000);
     let mut spread = Vec::new();
     for process in 0..2 {
-        let options = Options {
+        let options = SourceOptions {
             process,
             processes: 2,
             workers: 2,

@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use input::{Input, definition};
 use parquet::arrow::ArrowWriter;
 use selfsame::decode::key_hash;
-use selfsame::source::{Feeds, Next, Options};
+use selfsame::source::{Feeds, Next, SourceOptions};
 
 fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -113,7 +113,7 @@ fn rows(input: &Input, feeds: &mut Feeds, wanted: usize) -> Vec<(String, u64)> {
     found
 }
 
-const FOLLOW: Options = Options {
+const FOLLOW: SourceOptions = SourceOptions {
     process: 0,
     processes: 1,
     workers: 1,
@@ -168,7 +168,7 @@ fn a_followed_csv_file_may_get_its_header_later() {
 #[test]
 fn reading_stops_when_nobody_wants_it_any_more() {
     let input = Input::new(definition::EVENTS, &[("events.ndjson", LINE.as_bytes())]);
-    let options = Options { ..FOLLOW };
+    let options = SourceOptions { ..FOLLOW };
     let woken = Arc::new(());
     let alive = Arc::downgrade(&woken);
     let feeds = input.start_with(&options, Arc::new(move || drop(Arc::clone(&woken))));
@@ -187,7 +187,7 @@ fn sources_take_turns() {
     let products = "sku,title,price\n".to_owned() + &"a,b,1\n".repeat(200_000);
     let files = [("events.ndjson", events.as_bytes()), ("products.csv", products.as_bytes())];
     let input = Input::new(definition::BOTH, &files);
-    let mut feeds = input.start(&Options { follow: false, ..FOLLOW });
+    let mut feeds = input.start(&SourceOptions { follow: false, ..FOLLOW });
     let mut order = Vec::new();
     while order.len() < 6 {
         match feeds.workers[0].try_next() {

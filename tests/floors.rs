@@ -225,7 +225,7 @@ fn imports_are_read_as_the_compiler_reads_them() {
     let found = |file: &SourceFile| imports(file).into_iter().collect::<Vec<_>>();
     let nested = "use crate::{row::{Row, Datum}, sink::Writers};\nuse crate::time::Micros;";
     assert_eq!(found(&file("decode/json.rs", nested)), ["row", "sink", "time"]);
-    let inline = "fn f(g: crate::changelog::Found) -> Vec<crate::plan::Plan> {}";
+    let inline = "fn f(g: crate::changelog::LookupResult) -> Vec<crate::plan::Plan> {}";
     assert_eq!(found(&file("decode/json.rs", inline)), ["changelog", "plan"]);
     let own = "use super::scalar; use super::Decoded; use crate::decode::raw; use mycrate::sink;";
     assert_eq!(found(&file("decode/json.rs", own)), [""; 0]);

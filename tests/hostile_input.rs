@@ -9,8 +9,8 @@ use input::{Input, definition};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 use selfsame::plan::{KafkaStart, Kind};
-use selfsame::source::records::{self, Ending};
-use selfsame::source::{self, Chunk, Message, Next, Options, Payload};
+use selfsame::source::records::{self, RecordEnd};
+use selfsame::source::{self, Chunk, Message, Next, Payload, SourceOptions};
 
 /// Bytes of any kind, and texts that begin like real ones and then go wrong.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -77,7 +77,7 @@ proptest! {
         let mut ends = ends.into_iter();
         while at < bytes.len() {
             at += match records::first(&bytes[at..], Some(header.len())) {
-                Ending::At(length) | Ending::Broken(length, _) => length,
+                RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
                 open => panic!("{open:?}"),
             };
             if at == bytes.len() || ends.next().unwrap_or_default() {
@@ -135,7 +135,7 @@ proptest! {
             bytes[place] = byte;
         }
         let input = Input::new(definition::FLAT_ORDERS, &[("orders.parquet", &bytes)]);
-        let options = Options { process: 0, processes: 1, workers: 1, until_end: true, follow: false, from_start: false };
+        let options = SourceOptions { process: 0, processes: 1, workers: 1, until_end: true, follow: false, from_start: false };
         let Ok(mut feeds) = source::start(input.plan(), &options, Arc::new(|| ())) else { return Ok(()) };
         loop {
             match feeds.workers[0].try_next() {

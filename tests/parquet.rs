@@ -13,7 +13,7 @@ use input::Input;
 use parquet::arrow::ArrowWriter;
 use selfsame::decode::Decoder;
 use selfsame::plan::Plan;
-use selfsame::source::{self, Next, Options};
+use selfsame::source::{self, Next, SourceOptions};
 
 /// A definition that reads one column as a type, and counts what `where` lets pass.
 fn definition(folder: &Path, of: &str) -> Plan {
@@ -49,7 +49,7 @@ fn read(column: ArrayRef, of: &str) -> Result<Vec<String>, String> {
     writer.write(&batch).expect("it writes");
     writer.close().expect("it closes");
     let plan = Arc::new(definition(folder.path(), of));
-    let options = Options {
+    let options = SourceOptions {
         process: 0,
         processes: 1,
         workers: 1,

@@ -11,7 +11,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use selfsame::decode::key_hash;
 use selfsame::plan::{KafkaStart, Kind};
-use selfsame::source::{Next, Options};
+use selfsame::source::{Next, SourceOptions};
 
 struct Broker {
     cluster: MockCluster<'static, DefaultProducerContext>,
@@ -39,7 +39,7 @@ impl Broker {
     }
 }
 
-const ALONE: Options = Options {
+const ALONE: SourceOptions = SourceOptions {
     process: 0,
     processes: 1,
     workers: 1,
@@ -63,7 +63,7 @@ fn a_topic_is_read_to_the_end_that_it_had_by_all_workers_once() {
     let mut seen = BTreeSet::new();
     let mut total = 0;
     for process in 0..2 {
-        let read = input.read_with(&Options { process, processes: 2, workers: 2, ..ALONE });
+        let read = input.read_with(&SourceOptions { process, processes: 2, workers: 2, ..ALONE });
         total += read.rows.len();
         seen.extend(read.keys());
         // Three partitions over four workers: the second process has one, the third.
@@ -115,7 +115,7 @@ fn what_comes_later_is_read_soon_and_a_latest_start_passes_over_what_was_there()
         ("events", Kind::Events, KafkaStart::Latest),
         ("events", Kind::Records, KafkaStart::Earliest),
     ]);
-    let mut feeds = input.start(&Options { until_end: false, ..ALONE });
+    let mut feeds = input.start(&SourceOptions { until_end: false, ..ALONE });
     let mut rows = |wanted: usize| {
         let mut found = Vec::new();
         let start = Instant::now();

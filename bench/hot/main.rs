@@ -17,7 +17,7 @@ use selfsame::plan::Plan;
 use selfsame::runtime::EmbeddedRun;
 use selfsame::segment::Evaluated;
 use selfsame::source::{Chunk, Payload};
-use selfsame::standing::Arrival;
+use selfsame::standing::ArrivalTime;
 use selfsame::time::Micros;
 
 #[global_allocator]
@@ -95,7 +95,7 @@ impl Bench {
         let plan = Arc::new(plan);
         let said: Rc<RefCell<Said>> = Rc::default();
         let hears = Rc::clone(&said);
-        let beside = EmbeddedRun::new(&plan, Arrival::Now, move |evaluated: &Evaluated| {
+        let beside = EmbeddedRun::new(&plan, ArrivalTime::Now, move |evaluated: &Evaluated| {
             let value = evaluated.columns.column_by_name("a").expect("the attribute");
             let mut said = hears.borrow_mut();
             said.people += evaluated.people.len();

@@ -6,14 +6,14 @@ mod account;
 
 use account::{check, definition};
 use libfuzzer_sys::fuzz_target;
-use selfsame::source::{self, Next, Options};
+use selfsame::source::{self, Next, SourceOptions};
 use std::sync::Arc;
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("orders.parquet"), bytes).expect("room on the disk");
     let plan = Arc::new(definition::FLAT_ORDERS(folder.path()));
-    let options = Options {
+    let options = SourceOptions {
         process: 0,
         processes: 1,
         workers: 1,

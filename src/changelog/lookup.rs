@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::reader::{Changelog, ChangelogError, Entry, readable};
+use super::reader::{Changelog, ChangelogError, ChangelogRecord, readable};
 use crate::decode::identifiers::normalised;
 use crate::plan::{Plan, Publish};
 
@@ -16,7 +16,7 @@ const SUGGESTED: usize = 3;
 
 /// What a lookup came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum LookupResult {
     /// The profile's JSON, and the ids that led to it, each merged into the next.
     Profile { json: String, merged: Vec<String> },
     /// There was such a person, and nobody took their place.
@@ -31,7 +31,7 @@ pub fn lookup(
     changelogs: &[Changelog],
     plan: Option<&Plan>,
     id: &str,
-) -> Result<Found, ChangelogError> {
+) -> Result<LookupResult, ChangelogError> {
     if changelogs.iter().all(|changelog| changelog.publishing(Publish::Profiles).is_none()) {
         return Err(ChangelogError::NoProfiles);
     }
@@ -40,17 +40,17 @@ pub fn lookup(
         true => Some(id.to_owned()),
         false => person_of(changelogs, &wanted)?,
     };
-    let nobody = || Ok(Found::Nobody { near: near(changelogs, &wanted)? });
+    let nobody = || Ok(LookupResult::Nobody { near: near(changelogs, &wanted)? });
     let Some(mut person) = person else { return nobody() };
     let mut merged = Vec::new();
     loop {
         match newest_profile(changelogs, &person)? {
             None => return nobody(),
-            Some((Some(json), _)) => return Ok(Found::Profile { json, merged }),
+            Some((Some(json), _)) => return Ok(LookupResult::Profile { json, merged }),
             Some((None, Some(into))) if !merged.contains(&into) => {
                 merged.push(std::mem::replace(&mut person, into));
             }
-            Some((None, _)) => return Ok(Found::Gone { person }),
+            Some((None, _)) => return Ok(LookupResult::Gone { person }),
         }
     }
 }
@@ -175,7 +175,7 @@ fn each_identity(
 fn each(
     changelogs: &[Changelog],
     publish: Publish,
-    mut take: impl FnMut(Entry<'_>),
+    mut take: impl FnMut(ChangelogRecord<'_>),
 ) -> Result<(), ChangelogError> {
     // What identities do not say, profiles do; what these do not, nobody.
     let is_wanted = |of: &Changelog| publish == Publish::Profiles || !of.is_unread();

@@ -9,7 +9,7 @@ mod tail;
 
 pub use indent::indented;
 pub use last::{last_run, remember_run};
-pub use lookup::{Found, lookup};
-pub use reader::{Changelog, ChangelogError, Entry, changelogs_in, changelogs_of};
+pub use lookup::{LookupResult, lookup};
+pub use reader::{Changelog, ChangelogError, ChangelogRecord, changelogs_in, changelogs_of};
 pub use report::report;
 pub use tail::tail;

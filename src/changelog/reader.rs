@@ -59,7 +59,7 @@ impl Defined {
 
 /// One record.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
+pub struct ChangelogRecord<'a> {
     pub output: Cow<'a, str>,
     pub key: Cow<'a, str>,
     /// JSON; `None` is a tombstone.
@@ -156,9 +156,9 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub fn parse(line: &'a str) -> Result<Entry<'a>, serde_json::Error> {
+    pub fn parse(line: &'a str) -> Result<ChangelogRecord<'a>, serde_json::Error> {
         let Line { output, key, value, merged_into } = serde_json::from_str(line)?;
-        Ok(Entry { output, key, value: value.map(RawValue::get), merged_into })
+        Ok(ChangelogRecord { output, key, value: value.map(RawValue::get), merged_into })
     }
 }
 
@@ -205,7 +205,7 @@ impl Changelog {
     }
 
     /// Every record up to the present end, in order.
-    pub fn scan(&self, mut take: impl FnMut(Entry<'_>)) -> Result<(), ChangelogError> {
+    pub fn scan(&self, mut take: impl FnMut(ChangelogRecord<'_>)) -> Result<(), ChangelogError> {
         match self {
             Changelog::File { path, .. } => scan_file(path, take),
             Changelog::Topic { output, topic, kafka } => {
@@ -219,7 +219,7 @@ impl Changelog {
     }
 }
 
-fn scan_file(path: &Path, mut take: impl FnMut(Entry<'_>)) -> Result<(), ChangelogError> {
+fn scan_file(path: &Path, mut take: impl FnMut(ChangelogRecord<'_>)) -> Result<(), ChangelogError> {
     let named = |source| ChangelogError::File { path: path.to_owned(), source };
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(named)?);
     let mut text = String::new();
@@ -297,7 +297,7 @@ impl TopicReader {
     pub fn read_to_end(
         &self,
         output: &str,
-        take: &mut dyn FnMut(Entry<'_>),
+        take: &mut dyn FnMut(ChangelogRecord<'_>),
     ) -> Result<(), ChangelogError> {
         let mut heard = Instant::now();
         while !self.open.borrow().is_empty() {
@@ -316,7 +316,7 @@ impl TopicReader {
         &self,
         output: &str,
         patience: Duration,
-        take: &mut dyn FnMut(Entry<'_>),
+        take: &mut dyn FnMut(ChangelogRecord<'_>),
     ) -> Result<bool, ChangelogError> {
         let is_away = |error: &KafkaError| error.rdkafka_error_code().is_some_and(brokers::is_away);
         let message = match self.consumer.poll(patience) {
@@ -332,7 +332,7 @@ impl TopicReader {
         let merged_into = headers.and_then(|headers| {
             headers.iter().find(|header| header.key == "merged_into").and_then(|h| h.value)
         });
-        take(Entry {
+        take(ChangelogRecord {
             output: Cow::Borrowed(output),
             key: String::from_utf8_lossy(message.key().unwrap_or_default()),
             value: message.payload().and_then(|payload| std::str::from_utf8(payload).ok()),

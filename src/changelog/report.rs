@@ -12,7 +12,7 @@ use crate::plan::Publish;
 /// A conflict's value, as the sink publishes it.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "conflict", rename_all = "snake_case")]
-enum Conflict {
+enum ReportedConflict {
     Withheld {
         rule: String,
         r#type: Option<String>,
@@ -39,38 +39,38 @@ enum Conflict {
     },
 }
 
-impl Conflict {
+impl ReportedConflict {
     /// The line that it is counted in.
     fn rule(&self) -> String {
         match self {
-            Conflict::Withheld { rule, r#type: Some(kind), .. } => {
+            ReportedConflict::Withheld { rule, r#type: Some(kind), .. } => {
                 format!("link withheld: {rule} of {kind}")
             }
-            Conflict::Withheld { rule, .. } => format!("link withheld: {rule}"),
-            Conflict::Shared { identifier, by, .. } => {
+            ReportedConflict::Withheld { rule, .. } => format!("link withheld: {rule}"),
+            ReportedConflict::Shared { identifier, by, .. } => {
                 let kind = identifier.split_once(':').map_or("", |(kind, _)| kind);
                 format!("{kind} shared by {by}s")
             }
-            Conflict::Disagreement { r#type: kind, source, other_source, .. } => {
+            ReportedConflict::Disagreement { r#type: kind, source, other_source, .. } => {
                 format!("{source} and {other_source} disagree about {kind}")
             }
-            Conflict::SingleSource { source, .. } => format!("known to {source} alone"),
+            ReportedConflict::SingleSource { source, .. } => format!("known to {source} alone"),
         }
     }
 
     fn example(&self) -> String {
         match self {
-            Conflict::Withheld { decided: Some([decided, upon]), one, other, .. }
+            ReportedConflict::Withheld { decided: Some([decided, upon]), one, other, .. }
                 if (decided, upon) != (one, other) =>
             {
                 format!("{one} – {other} ({decided} ≠ {upon})")
             }
-            Conflict::Withheld { one, other, .. } => format!("{one} – {other}"),
-            Conflict::Shared { identifier, count, .. } => format!("{identifier} ({count})"),
-            Conflict::Disagreement { identifier, says, other_says, .. } => {
+            ReportedConflict::Withheld { one, other, .. } => format!("{one} – {other}"),
+            ReportedConflict::Shared { identifier, count, .. } => format!("{identifier} ({count})"),
+            ReportedConflict::Disagreement { identifier, says, other_says, .. } => {
                 format!("{identifier}: {} / {}", says.join(", "), other_says.join(", "))
             }
-            Conflict::SingleSource { person, .. } => person.clone(),
+            ReportedConflict::SingleSource { person, .. } => person.clone(),
         }
     }
 }
@@ -101,7 +101,7 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
     }
     let mut by_rule: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
     for value in standing.values() {
-        let Ok(conflict) = serde_json::from_str::<Conflict>(value) else { continue };
+        let Ok(conflict) = serde_json::from_str::<ReportedConflict>(value) else { continue };
         let (count, examples_of) = by_rule.entry(shown(&conflict.rule()).into_owned()).or_default();
         *count += 1;
         if examples_of.len() < examples {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use selfsame::definition;
 
-use super::print::{Outcome, print};
+use super::print::{CommandResult, print};
 
 #[derive(Args)]
 pub struct CheckArgs {
@@ -17,7 +17,7 @@ pub struct CheckArgs {
     deny_warnings: bool,
 }
 
-pub fn check(args: &CheckArgs) -> Outcome {
+pub fn check(args: &CheckArgs) -> CommandResult {
     let (plan, warnings) = definition::check(&args.spec)?;
     let mut text = definition::explain(&plan);
     if !warnings.found().is_empty() {

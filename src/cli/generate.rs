@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use selfsame::generate::{self, GenerateError, Options, Target};
+use selfsame::generate::{self, GenerateError, GenerateOptions, GenerateTarget};
 use selfsame::time::{DAY, Micros};
 
-use super::print::{Outcome, print};
+use super::print::{CommandResult, print};
 
 #[derive(Args, Clone, Debug)]
 #[command(group(clap::ArgGroup::new("target").required(true).args(["out", "kafka"])))]
@@ -54,20 +54,20 @@ pub struct GenerateArgs {
 const START: Micros = 20_240 * DAY;
 
 impl GenerateArgs {
-    fn options(&self) -> Result<Options, GenerateError> {
+    fn options(&self) -> Result<GenerateOptions, GenerateError> {
         if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             return Err(GenerateError::Rate);
         }
         let to = match (&self.out, &self.kafka) {
-            (Some(folder), _) => Target::Folder(folder.clone()),
-            (None, Some(brokers)) => Target::Kafka {
+            (Some(folder), _) => GenerateTarget::Folder(folder.clone()),
+            (None, Some(brokers)) => GenerateTarget::Kafka {
                 brokers: brokers.clone(),
                 rate: self.rate,
                 partitions: self.partitions,
             },
             (None, None) => unreachable!("one of them is required"),
         };
-        Ok(Options {
+        Ok(GenerateOptions {
             people: self.people,
             events: self.events,
             seed: self.seed,
@@ -80,7 +80,7 @@ impl GenerateArgs {
     }
 }
 
-pub fn generate(args: &GenerateArgs) -> Outcome {
+pub fn generate(args: &GenerateArgs) -> CommandResult {
     let summary = generate::run(&args.options()?)?;
     print(&format!("{summary}\n"))
 }

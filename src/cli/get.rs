@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use selfsame::changelog::{self, Found};
+use selfsame::changelog::{self, LookupResult};
 use selfsame::console;
 
 use super::outputs::{WhereArgs, outputs};
-use super::print::{Outcome, print};
+use super::print::{CommandResult, print};
 
 #[derive(Args)]
 pub struct GetArgs {
@@ -17,21 +17,21 @@ pub struct GetArgs {
     from: WhereArgs,
 }
 
-pub fn get(args: &GetArgs) -> Outcome {
+pub fn get(args: &GetArgs) -> CommandResult {
     let (plan, changelogs) = outputs(&args.from)?;
     match changelog::lookup(&changelogs, plan.as_ref(), &args.id)? {
-        Found::Profile { json, merged } => {
+        LookupResult::Profile { json, merged } => {
             for person in merged {
                 eprintln!("{person} was merged into:");
             }
             let profile: Box<serde_json::value::RawValue> = serde_json::from_str(&json)?;
             print(&format!("{}\n", changelog::indented(profile.get())))
         }
-        Found::Gone { person } => {
+        LookupResult::Gone { person } => {
             eprintln!("{person} is gone");
             Ok(ExitCode::FAILURE)
         }
-        Found::Nobody { near } => {
+        LookupResult::Nobody { near } => {
             let hint = match (near.as_slice(), &plan) {
                 ([], Some(_)) => String::new(),
                 ([], None) => "; with --spec FILE it is normalised as the definition says".into(),

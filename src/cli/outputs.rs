@@ -18,9 +18,9 @@ pub struct WhereArgs {
 }
 
 /// Outputs that are read back, with the definition that has them, where there is one.
-pub type Outputs = (Option<Plan>, Vec<changelog::Changelog>);
+pub type ReadOutputs = (Option<Plan>, Vec<changelog::Changelog>);
 
-pub fn outputs(from: &WhereArgs) -> Result<Outputs, Box<dyn std::error::Error>> {
+pub fn outputs(from: &WhereArgs) -> Result<ReadOutputs, Box<dyn std::error::Error>> {
     if let Some(out) = &from.out {
         return Ok((None, changelog::changelogs_in(out)?));
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use selfsame::changelog;
 
 use super::outputs::{WhereArgs, outputs};
-use super::print::{Outcome, print};
+use super::print::{CommandResult, print};
 
 #[derive(Args)]
 pub struct ReportArgs {
@@ -15,6 +15,6 @@ pub struct ReportArgs {
     from: WhereArgs,
 }
 
-pub fn report(args: &ReportArgs) -> Outcome {
+pub fn report(args: &ReportArgs) -> CommandResult {
     print(&changelog::report(&outputs(&args.from)?.1, args.examples)?)
 }

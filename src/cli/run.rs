@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use selfsame::plan::{Output, Target};
-use selfsame::runtime::{self, Clock, End, Ended, Progress};
+use selfsame::runtime::{self, Clock, Ended, Progress, RunEnd};
 use selfsame::{changelog, console, definition};
 
-use super::print::{Outcome, print};
+use super::print::{CommandResult, print};
 use super::signals;
 
 const AFTER_RUN_HELP: &str = "\
@@ -53,7 +53,7 @@ pub struct RunArgs {
     summary: Option<PathBuf>,
 }
 
-pub fn run(args: &RunArgs) -> Outcome {
+pub fn run(args: &RunArgs) -> CommandResult {
     let plan = Arc::new(definition::load(&args.spec)?);
     let hosts = match &args.hosts {
         None => Vec::new(),
@@ -65,7 +65,7 @@ pub fn run(args: &RunArgs) -> Outcome {
             format!("--process {process}: the hosts file names {hosts}, counted from 0").into()
         );
     }
-    let options = runtime::Options {
+    let options = runtime::RunOptions {
         clock: args.clock,
         workers: args.workers,
         process: args.process,
@@ -105,8 +105,8 @@ pub fn run(args: &RunArgs) -> Outcome {
         }
     }
     Ok(match end {
-        End::Reached | End::Stopped(_) => ExitCode::SUCCESS,
-        End::Interrupted(signal) => ExitCode::from(signals::exit_code(signal)),
+        RunEnd::Reached | RunEnd::Stopped(_) => ExitCode::SUCCESS,
+        RunEnd::Interrupted(signal) => ExitCode::from(signals::exit_code(signal)),
     })
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use selfsame::changelog;
 
 use super::outputs::{WhereArgs, outputs};
-use super::print::Outcome;
+use super::print::CommandResult;
 
 #[derive(Args)]
 pub struct TailArgs {
@@ -22,7 +22,7 @@ pub struct TailArgs {
     from: WhereArgs,
 }
 
-pub fn tail(args: &TailArgs) -> Outcome {
+pub fn tail(args: &TailArgs) -> CommandResult {
     let (_, changelogs) = outputs(&args.from)?;
     let mut out = std::io::stdout().lock();
     changelog::tail(&changelogs, &args.output, args.records, args.follow, &mut out)?;

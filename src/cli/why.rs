@@ -7,7 +7,7 @@ use selfsame::explain::{self, Question};
 use selfsame::runtime::Clock;
 use selfsame::{changelog, definition};
 
-use super::print::{Outcome, print};
+use super::print::{CommandResult, print};
 
 const WHY_HELP: &str = "\
 Examples:
@@ -67,7 +67,7 @@ impl WhyArgs {
     }
 }
 
-pub fn why(args: &WhyArgs) -> Outcome {
+pub fn why(args: &WhyArgs) -> CommandResult {
     let spec = args.spec.clone().or_else(changelog::last_run).ok_or(
         "no definition was run from this folder: name the one that is meant with --spec FILE",
     )?;

@@ -38,7 +38,7 @@ pub(super) fn early(fields: &[Field], columns: &[ArrayRef]) -> Early {
 }
 
 /// A reason that rows were rejected for.
-struct Told {
+struct ReasonCount {
     number: u64,
     /// The first of them, whichever worker read it: its line or offset, what was said, the row's bytes.
     line: u64,
@@ -52,7 +52,7 @@ pub struct Beginning {
     rows: u64,
     rejected: u64,
     /// By code and path.
-    reasons: BTreeMap<(&'static str, String), Told>,
+    reasons: BTreeMap<(&'static str, String), ReasonCount>,
     early: Early,
     is_told: bool,
 }
@@ -75,7 +75,7 @@ impl Beginning {
             let line = line.unwrap_or_default();
             for Reason { code, path, message } in &reject.reasons {
                 let told = self.reasons.entry((code, path.clone()));
-                let told = told.or_insert_with(|| Told {
+                let told = told.or_insert_with(|| ReasonCount {
                     number: 0,
                     line: u64::MAX,
                     message: String::new(),
@@ -124,7 +124,7 @@ impl Beginning {
     fn rejects(&self, plan: &Plan, source: &Source) -> String {
         let (rejected, rows) = (self.rejected, self.rows);
         let most = self.reasons.iter().max_by_key(|(_, told)| told.number);
-        let why = most.map(|((code, path), Told { number, message, raw, .. })| {
+        let why = most.map(|((code, path), ReasonCount { number, message, raw, .. })| {
             let at = if path.is_empty() { String::new() } else { format!(" {path}") };
             let remedy = remedy(source, code, path, raw);
             format!(", {number} of them as {code}{at} ({message}). {remedy}")

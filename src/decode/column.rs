@@ -28,10 +28,10 @@ pub(super) enum Column {
     Boolean(BooleanBuilder),
     Timestamp(TimestampMicrosecondBuilder),
     Date(Date32Builder),
-    List(Box<List>),
+    List(Box<ListColumn>),
 }
 
-pub(super) struct List {
+pub(super) struct ListColumn {
     items: Column,
     item_type: arrow::datatypes::FieldRef,
     lengths: Vec<usize>,
@@ -60,7 +60,7 @@ impl Column {
                 let DataType::List(item_type) = data_type.arrow(time_zone) else {
                     unreachable!("a list is a list in Arrow")
                 };
-                Column::List(Box::new(List {
+                Column::List(Box::new(ListColumn {
                     items: Column::new(item, time_zone),
                     item_type,
                     lengths: Vec::new(),
@@ -256,7 +256,7 @@ impl Column {
     }
 }
 
-impl List {
+impl ListColumn {
     /// Ends a list with the items pushed since the last one ended.
     fn close(&mut self, valid: bool) {
         let items = self.items.len();

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::column::Column;
-use super::path::{Node, Paths};
+use super::path::{PathNode, Paths};
 use super::raw::Flaws;
 use super::scalar::shown;
 use crate::plan::Field;
@@ -62,7 +62,7 @@ impl Paths {
         let mut parser = serde_json::Deserializer::from_str(row);
         let object = row.trim_ascii_start().starts_with('{');
         let parsed = if object {
-            parser.deserialize_map(Walk { node: &self.root, values, flaws })
+            parser.deserialize_map(ObjectWalk { node: &self.root, values, flaws })
         } else {
             IgnoredAny::deserialize(&mut parser).map(|_| ())
         };
@@ -79,13 +79,13 @@ impl Paths {
 }
 
 /// Down one object, noting the wanted values as they were written.
-struct Walk<'walk, 'row> {
-    node: &'walk Node,
+struct ObjectWalk<'walk, 'row> {
+    node: &'walk PathNode,
     values: &'walk mut [Option<&'row str>],
     flaws: &'walk mut Flaws,
 }
 
-impl<'row> Visitor<'row> for Walk<'_, 'row> {
+impl<'row> Visitor<'row> for ObjectWalk<'_, 'row> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ impl<'row> Visitor<'row> for Walk<'_, 'row> {
         let children = &self.node.children;
         // Rows of a source tend to have their keys in one order: look first behind the last found.
         let mut next = 0;
-        while let Some(found) = object.next_key_seed(Key { children, next })? {
+        while let Some(found) = object.next_key_seed(WantedKey { children, next })? {
             let Some(place) = found else {
                 object.next_value::<IgnoredAny>()?;
                 continue;
@@ -115,8 +115,11 @@ impl<'row> Visitor<'row> for Walk<'_, 'row> {
             }
             match value.as_bytes()[0] {
                 b'{' => {
-                    let walk =
-                        Walk { node: child, values: &mut *self.values, flaws: &mut *self.flaws };
+                    let walk = ObjectWalk {
+                        node: child,
+                        values: &mut *self.values,
+                        flaws: &mut *self.flaws,
+                    };
                     serde_json::Deserializer::from_str(value)
                         .deserialize_map(walk)
                         .map_err(|error| serde::de::Error::custom(what(&error)))?;
@@ -134,12 +137,12 @@ impl<'row> Visitor<'row> for Walk<'_, 'row> {
 }
 
 /// A key's place among the wanted ones.
-struct Key<'walk> {
-    children: &'walk [(String, Node)],
+struct WantedKey<'walk> {
+    children: &'walk [(String, PathNode)],
     next: usize,
 }
 
-impl<'row> DeserializeSeed<'row> for Key<'_> {
+impl<'row> DeserializeSeed<'row> for WantedKey<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'row>>(self, key: D) -> Result<Option<usize>, D::Error> {
@@ -147,7 +150,7 @@ impl<'row> DeserializeSeed<'row> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for WantedKey<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

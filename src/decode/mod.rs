@@ -39,7 +39,7 @@ use crate::time::Micros;
 use beginning::Early;
 use latest::Latest;
 use packed::Packing;
-use raw::{RawRow, Reader};
+use raw::{RawRow, RowReader};
 
 pub use evaluate::{evaluate, matches};
 pub use rows::key_hash;
@@ -54,7 +54,7 @@ pub const TOGETHER: usize = 1_000;
 pub struct Decoder {
     plan: Arc<Plan>,
     source: usize,
-    reader: Reader,
+    reader: RowReader,
     /// The source's schema cut off before each derived column, and before `time`.
     prefixes: Vec<SchemaRef>,
     /// Where the source joins tables, or is one.
@@ -86,7 +86,7 @@ impl Decoder {
     /// For the source at this index of the plan.
     pub fn new(plan: Arc<Plan>, source: usize) -> Self {
         let of = &plan.sources[source];
-        let reader = Reader::new(of, &plan.time_zone);
+        let reader = RowReader::new(of, &plan.time_zone);
         let fields = of.fields.len();
         let prefixes = (fields..=fields + of.derived.len())
             .map(|columns| Arc::new(Schema::new(of.schema.fields()[..columns].to_vec())))
@@ -113,7 +113,7 @@ impl Decoder {
         }
         self.seen += decoded.rows_in;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
-        let context = rows::Context {
+        let context = rows::DecodeContext {
             plan: &plan,
             source,
             prefixes: &self.prefixes,
@@ -134,7 +134,7 @@ impl Decoder {
         let reader = &mut self.reader;
         let raw = match (&chunk.payload, source.format) {
             (Payload::Rows { batch, first_row, .. }, _) => {
-                return Reader::columnar(source, &self.plan.time_zone, batch, *first_row);
+                return RowReader::columnar(source, &self.plan.time_zone, batch, *first_row);
             }
             (Payload::Lines { bytes, first_line, header: Some(header), .. }, Format::Csv) => {
                 reader.csv_lines(source, bytes, *first_line, header)

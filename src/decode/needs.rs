@@ -2,15 +2,15 @@
 
 use arrow::array::{Array, StringArray};
 
-use super::raw::{RawRow, Reading};
-use super::rows::{Context, Fate};
+use super::raw::{RawReading, RawRow};
+use super::rows::{DecodeContext, RowFate};
 use crate::plan::{Format, Kind, Source};
 use crate::source::{Chunk, Payload};
 use crate::time::{Micros, in_years, rfc3339, spoken};
 
 /// Whether a row must have a time and a key: an event that does not count needs neither.
-fn matters(source: &Source, row: &RawRow, fate: Fate) -> bool {
-    row.reading != Reading::Nothing && (fate != Fate::Dropped || source.kind == Kind::Records)
+fn matters(source: &Source, row: &RawRow, fate: RowFate) -> bool {
+    row.reading != RawReading::Nothing && (fate != RowFate::Dropped || source.kind == Kind::Records)
 }
 
 /// Whether a null of a column may come from a bad value, which has been told already.
@@ -21,9 +21,9 @@ pub(super) fn excused(source: &Source, row: &RawRow, column: usize) -> bool {
 
 /// Gives its reason to each row without a time, and to each that is dated too far ahead.
 pub(super) fn check_time(
-    context: &Context<'_>,
+    context: &DecodeContext<'_>,
     raw: &mut [RawRow],
-    fates: &[Fate],
+    fates: &[RowFate],
     times: &[Option<Micros>],
 ) {
     let source = context.source;
@@ -56,9 +56,9 @@ pub(super) fn check_time(
 
 /// Gives its reason to each row without an id or a key.
 pub(super) fn check_key(
-    context: &Context<'_>,
+    context: &DecodeContext<'_>,
     raw: &mut [RawRow],
-    fates: &[Fate],
+    fates: &[RowFate],
     keys: Option<&StringArray>,
 ) {
     let source = context.source;
@@ -71,7 +71,7 @@ pub(super) fn check_key(
         if !matters(source, row, fates[place]) {
             continue;
         }
-        if let Reading::Tombstone { key } = &row.reading {
+        if let RawReading::Tombstone { key } = &row.reading {
             if let Err((code, message)) = message_key(context.chunk, key.as_ref()) {
                 row.flaws.add(code, "", message);
             }

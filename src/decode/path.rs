@@ -4,14 +4,14 @@ use crate::plan::Field;
 
 /// The wanted paths of a source, as a tree of keys.
 pub(super) struct Paths {
-    pub root: Node,
+    pub root: PathNode,
     /// Of each field, as messages show it: `$.properties.email`.
     pub shown: Vec<String>,
 }
 
 #[derive(Default)]
-pub(super) struct Node {
-    pub children: Vec<(String, Node)>,
+pub(super) struct PathNode {
+    pub children: Vec<(String, PathNode)>,
     /// Fields whose path ends here.
     pub fields: Vec<usize>,
     /// Fields whose path goes on from here.
@@ -21,7 +21,7 @@ pub(super) struct Node {
 
 impl Paths {
     pub fn new(fields: &[Field]) -> Self {
-        let mut root = Node { shown: "$".to_owned(), ..Node::default() };
+        let mut root = PathNode { shown: "$".to_owned(), ..PathNode::default() };
         let mut shown = Vec::with_capacity(fields.len());
         for (index, field) in fields.iter().enumerate() {
             let mut node = &mut root;
@@ -30,7 +30,7 @@ impl Paths {
                 let place = node.children.iter().position(|(name, _)| name == key);
                 let place = place.unwrap_or_else(|| {
                     let shown = extended(&node.shown, key);
-                    node.children.push((key.clone(), Node { shown, ..Node::default() }));
+                    node.children.push((key.clone(), PathNode { shown, ..PathNode::default() }));
                     node.children.len() - 1
                 });
                 node = &mut node.children[place].1;

@@ -15,7 +15,7 @@ use super::path::Paths;
 use crate::plan::{Kind, Source};
 use crate::row::Reason;
 use crate::source::Message;
-use crate::source::records::{self, Ending};
+use crate::source::records::{self, RecordEnd};
 use crate::time::Micros;
 
 /// A row may have this many bytes.
@@ -30,7 +30,7 @@ pub(super) struct RawRow {
     /// The broker's.
     pub timestamp: Option<Micros>,
     /// What could be read of it.
-    pub reading: Reading,
+    pub reading: RawReading,
     pub flaws: Flaws,
 }
 
@@ -49,7 +49,7 @@ impl Flaws {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum RawReading {
     /// Its values are in the columns.
     Fields,
     /// Nothing.
@@ -59,17 +59,17 @@ pub(super) enum Reading {
 }
 
 /// Reads raw rows into columns, reusing its buffers from chunk to chunk.
-pub(super) struct Reader {
+pub(super) struct RowReader {
     paths: Paths,
     cells: Cells,
     columns: Vec<Column>,
 }
 
-impl Reader {
+impl RowReader {
     pub fn new(source: &Source, time_zone: &Arc<str>) -> Self {
         let columns =
             source.fields.iter().map(|field| Column::new(&field.data_type, time_zone)).collect();
-        Reader { paths: Paths::new(&source.fields), cells: Cells::new(), columns }
+        RowReader { paths: Paths::new(&source.fields), cells: Cells::new(), columns }
     }
 
     /// The columns of the rows read since the last call.
@@ -110,9 +110,9 @@ impl Reader {
         let (mut start, mut line) = (0, first);
         while start < bytes.len() {
             let (length, breach) = match records::first(&bytes[start..], Some(header.len())) {
-                Ending::Broken(length, breach) => (length, Some(breach)),
-                Ending::At(length) => (length, None),
-                Ending::Open | Ending::Quoted => unreachable!("a chunk has whole records"),
+                RecordEnd::Broken(length, breach) => (length, Some(breach)),
+                RecordEnd::At(length) => (length, None),
+                RecordEnd::Open | RecordEnd::Quoted => unreachable!("a chunk has whole records"),
             };
             let end = start + length;
             let newline = usize::from(bytes[end - 1] == b'\n');
@@ -129,7 +129,7 @@ impl Reader {
                         &mut self.columns,
                         &mut row.flaws,
                     ) {
-                        row.reading = Reading::Nothing;
+                        row.reading = RawReading::Nothing;
                     }
                 }
                 self.fill(rows.len() + 1);
@@ -155,7 +155,7 @@ impl Reader {
                 (Some(payload), _) => self.json(source, &text, payload.clone(), message.offset),
                 (None, Kind::Records) => {
                     let mut row = RawRow::at(message.offset, 0..0);
-                    row.reading = Reading::Tombstone { key: message.key.clone() };
+                    row.reading = RawReading::Tombstone { key: message.key.clone() };
                     row
                 }
                 (None, Kind::Events) => {
@@ -192,7 +192,7 @@ impl Reader {
                 let read =
                     self.paths.decode(raw, &source.fields, &mut self.columns, &mut row.flaws);
                 if !read {
-                    row.reading = Reading::Nothing;
+                    row.reading = RawReading::Nothing;
                 }
             }
             None => self.columns.iter_mut().for_each(Column::push_null),
@@ -212,12 +212,18 @@ impl Reader {
 
 impl RawRow {
     fn at(offset: u64, bytes: Range<usize>) -> Self {
-        RawRow { offset, bytes, timestamp: None, reading: Reading::Fields, flaws: Flaws::default() }
+        RawRow {
+            offset,
+            bytes,
+            timestamp: None,
+            reading: RawReading::Fields,
+            flaws: Flaws::default(),
+        }
     }
 
     fn unreadable(&mut self, code: &'static str, message: impl Into<String>) {
         self.flaws.add(code, "", message);
-        self.reading = Reading::Nothing;
+        self.reading = RawReading::Nothing;
     }
 
     /// The row's text, unless it is too long or none.

@@ -15,7 +15,7 @@ use super::evaluate::{Failures, evaluate_where, evaluate_within, matches};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::{Packed, Packing};
-use super::raw::{RawRow, Reading};
+use super::raw::{RawReading, RawRow};
 use super::{Decoded, decisions, identifiers};
 use crate::columns;
 use crate::definition::sql::limits::TOGETHER;
@@ -24,7 +24,7 @@ use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::{Chunk, Payload};
 use crate::time::Micros;
 
-pub(super) struct Context<'a> {
+pub(super) struct DecodeContext<'a> {
     pub plan: &'a Plan,
     pub source: &'a Source,
     pub prefixes: &'a [SchemaRef],
@@ -35,7 +35,7 @@ pub(super) struct Context<'a> {
 
 /// What is known of a row, unless it has reasons to be set aside.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum RowFate {
     /// It counts.
     Stands,
     /// It says that its record is gone.
@@ -52,7 +52,7 @@ pub fn key_hash(text: &str) -> u128 {
 
 /// Adds the rows that are accepted to `decoded`; the others get their reasons.
 pub(super) fn accept(
-    context: &Context<'_>,
+    context: &DecodeContext<'_>,
     raw: &mut [RawRow],
     fields: Vec<ArrayRef>,
     decoded: &mut Decoded,
@@ -88,19 +88,19 @@ pub(super) fn accept(
             continue;
         }
         let fate = fates[place];
-        decoded.dropped += u64::from(fate == Fate::Dropped);
-        if fate == Fate::Dropped && source.kind == Kind::Events {
+        decoded.dropped += u64::from(fate == RowFate::Dropped);
+        if fate == RowFate::Dropped && source.kind == Kind::Events {
             continue;
         }
         let time = times[place].expect("checked just now");
         let key = match &row.reading {
-            Reading::Tombstone { key } => message_key(context.chunk, key.as_ref()).ok(),
+            RawReading::Tombstone { key } => message_key(context.chunk, key.as_ref()).ok(),
             _ => keys.as_ref().map(|keys| keys.value(place)),
         };
         let key = key.map(key_hash);
         let position = Position { part: context.chunk.part, offset: row.offset };
         // A null payload is dated by the broker: when it was sent, not when something happened.
-        if source.has_event_times() && !matches!(row.reading, Reading::Tombstone { .. }) {
+        if source.has_event_times() && !matches!(row.reading, RawReading::Tombstone { .. }) {
             let which = key.map_or(Which::At(position), Which::Keyed);
             let (source, max_ahead) = (context.chunk.source, source.max_ahead);
             decoded.latest.add(Dated { time, source, max_ahead, which });
@@ -110,7 +110,7 @@ pub(super) fn accept(
             key,
             time,
             position,
-            body: (fate == Fate::Stands).then(|| {
+            body: (fate == RowFate::Stands).then(|| {
                 let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
                 let joining = packed.as_ref().map(|packed| {
                     Arc::new(packed.joining(place, context.chunk.source, position, key))
@@ -130,7 +130,11 @@ pub fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Reco
 
 /// The fields and, behind them, the derived columns; nothing, and no row is set aside, where these would be
 /// too much of several rows together.
-fn derive(context: &Context<'_>, raw: &mut [RawRow], fields: &[ArrayRef]) -> Option<RecordBatch> {
+fn derive(
+    context: &DecodeContext<'_>,
+    raw: &mut [RawRow],
+    fields: &[ArrayRef],
+) -> Option<RecordBatch> {
     let source = context.source;
     let mut room = if raw.len() > 1 { TOGETHER } else { u64::MAX };
     let mut batch = batch_of(&context.prefixes[0], fields.to_vec(), raw.len());
@@ -151,7 +155,7 @@ fn derive(context: &Context<'_>, raw: &mut [RawRow], fields: &[ArrayRef]) -> Opt
 }
 
 /// Each row's time, where it has one.
-fn times(context: &Context<'_>, raw: &[RawRow], batch: &RecordBatch) -> Vec<Option<Micros>> {
+fn times(context: &DecodeContext<'_>, raw: &[RawRow], batch: &RecordBatch) -> Vec<Option<Micros>> {
     let column = context.source.time.map(|time| {
         let instant = DataType::Timestamp(TimeUnit::Microsecond, None);
         cast(batch.column(time), &instant).expect("a time is an instant")
@@ -161,7 +165,7 @@ fn times(context: &Context<'_>, raw: &[RawRow], batch: &RecordBatch) -> Vec<Opti
     raw.iter()
         .enumerate()
         .map(|(place, row)| match column {
-            _ if matches!(row.reading, Reading::Tombstone { .. }) => row.timestamp,
+            _ if matches!(row.reading, RawReading::Tombstone { .. }) => row.timestamp,
             Some(column) => column.is_valid(place).then(|| column.value(place)),
             None if broker => row.timestamp,
             // The file's order, as an instant.
@@ -184,7 +188,7 @@ fn with_time(source: &Source, batch: RecordBatch, times: &[Option<Micros>]) -> R
 }
 
 /// Which rows count. What means "gone" is gone, also where it would not count.
-fn fates(context: &Context<'_>, raw: &mut [RawRow], batch: &RecordBatch) -> Vec<Fate> {
+fn fates(context: &DecodeContext<'_>, raw: &mut [RawRow], batch: &RecordBatch) -> Vec<RowFate> {
     let source = context.source;
     let mut rows_where = |expression: &Option<Expression>, name: &str| {
         let expression = expression.as_ref()?;
@@ -199,31 +203,31 @@ fn fates(context: &Context<'_>, raw: &mut [RawRow], batch: &RecordBatch) -> Vec<
     raw.iter()
         .enumerate()
         .map(|(place, row)| match row.reading {
-            Reading::Tombstone { .. } => Fate::Gone,
-            _ if is(&deleted, place) == Some(true) => Fate::Gone,
-            _ if is(&counting, place) == Some(false) => Fate::Dropped,
-            _ => Fate::Stands,
+            RawReading::Tombstone { .. } => RowFate::Gone,
+            _ if is(&deleted, place) == Some(true) => RowFate::Gone,
+            _ if is(&counting, place) == Some(false) => RowFate::Dropped,
+            _ => RowFate::Stands,
         })
         .collect()
 }
 
 /// The table of decisions, where this source is it.
-fn table<'a>(context: &Context<'a>) -> Option<&'a Decisions> {
+fn table<'a>(context: &DecodeContext<'a>) -> Option<&'a Decisions> {
     let decisions = context.plan.decisions.as_ref()?;
     (decisions.source == usize::from(context.chunk.source)).then_some(decisions)
 }
 
 /// What rows of the table of decisions say.
 fn verdicts(
-    context: &Context<'_>,
+    context: &DecodeContext<'_>,
     raw: &mut [RawRow],
-    fates: &[Fate],
+    fates: &[RowFate],
     batch: &RecordBatch,
 ) -> Option<Vec<Verdict>> {
     let counts: Vec<bool> = raw
         .iter()
         .zip(fates)
-        .map(|(row, fate)| *fate == Fate::Stands && row.reading == Reading::Fields)
+        .map(|(row, fate)| *fate == RowFate::Stands && row.reading == RawReading::Fields)
         .collect();
     let decisions = table(context)?;
     Some(decisions::verdicts(context.plan, decisions, batch, raw, |row| counts[row]))
@@ -231,9 +235,9 @@ fn verdicts(
 
 /// The identifiers of the rows that stand.
 fn carried(
-    context: &Context<'_>,
+    context: &DecodeContext<'_>,
     raw: &mut [RawRow],
-    fates: &[Fate],
+    fates: &[RowFate],
     batch: &RecordBatch,
 ) -> Vec<SmallVec<[Identifier; 3]>> {
     let source = context.source;
@@ -244,7 +248,7 @@ fn carried(
         if let Some(normalize) = &of.normalize {
             let place = format!("identity.{}.normalize", of.name);
             set_aside(raw, failures, Some(*column), &place, normalize, |place| {
-                fates[place] == Fate::Stands
+                fates[place] == RowFate::Stands
             });
         }
     }
@@ -255,14 +259,14 @@ fn carried(
             if let Some(normalize) = &of.normalize {
                 let place = format!("identity.{}.normalize", of.name);
                 set_aside(raw, failures, None, &place, normalize, |place| {
-                    fates[place] == Fate::Stands
+                    fates[place] == RowFate::Stands
                 });
             }
         }
     }
     for (place, (row, carried)) in raw.iter_mut().zip(&mut carried).enumerate() {
         identifiers::sort_and_dedup(carried);
-        let stands = fates[place] == Fate::Stands && row.reading == Reading::Fields;
+        let stands = fates[place] == RowFate::Stands && row.reading == RawReading::Fields;
         if table(context).is_some() {
             if stands && carried.len() < 2 && row.flaws.reasons.is_empty() {
                 let message = "a decision is about two identifiers, each as type:value";
@@ -290,15 +294,15 @@ fn carried(
 
 /// What each row that stands gives to aggregates, by aggregate.
 fn inputs(
-    context: &Context<'_>,
+    context: &DecodeContext<'_>,
     raw: &mut [RawRow],
-    fates: &[Fate],
+    fates: &[RowFate],
     batch: &RecordBatch,
 ) -> Vec<Vec<Input>> {
     let stands: BooleanArray = raw
         .iter()
         .zip(fates)
-        .map(|(row, fate)| Some(*fate == Fate::Stands && row.flaws.reasons.is_empty()))
+        .map(|(row, fate)| Some(*fate == RowFate::Stands && row.flaws.reasons.is_empty()))
         .collect();
     // Most rows give something to most aggregates of their source.
     let most = context.source.inputs.len();
@@ -348,7 +352,7 @@ fn set_aside(
     concerns: impl Fn(usize) -> bool,
 ) {
     for (row, why) in failures {
-        if concerns(row) && raw[row].reading == Reading::Fields {
+        if concerns(row) && raw[row].reading == RawReading::Fields {
             let flaws = &mut raw[row].flaws;
             flaws.add("expression", place, format!("`{}`: {why}", expression.text));
             flaws.columns.extend(column);

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use crate::plan::Plan;
 use file::{diagnostic, yaml};
-use read::object::Context;
+use read::object::ReadContext;
 use sql::Dialect;
 
 pub use file::diagnostic::{Diagnostic, Diagnostics, Place, suggest};
@@ -76,10 +76,10 @@ fn read_definition(
     text: &str,
     path: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<(Plan, yaml::Node), Diagnostics> {
+) -> Result<(Plan, yaml::YamlNode), Diagnostics> {
     let mut found = Vec::new();
     let document = yaml::read(text, environment, &mut found);
-    let mut context = Context::new(found, Dialect::new("UTC"));
+    let mut context = ReadContext::new(found, Dialect::new("UTC"));
     let plan = match &document {
         Some(document) => read::definition(&mut context, document, path),
         None => {

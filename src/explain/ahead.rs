@@ -5,8 +5,8 @@
 
 use arrow::array::RecordBatch;
 
-use super::segment::{Turn, is_in};
-use super::watch::Watch;
+use super::segment::{TermTurn, is_in};
+use super::watch::PersonWatch;
 use crate::definition::sql::terms::{self, Condition, Term};
 use crate::plan::Plan;
 use crate::time::{Micros, rfc3339};
@@ -16,21 +16,26 @@ const INSTANTS: usize = 10_000;
 /// How many turns of a term are told.
 const TURNS: usize = 4;
 
-pub struct Ahead {
+pub struct Forecast {
     /// When the person enters the segment, or leaves it.
-    pub turns: Option<Turn>,
+    pub turns: Option<TermTurn>,
     /// By term, in the order of the condition.
-    pub terms: Vec<Vec<Turn>>,
+    pub terms: Vec<Vec<TermTurn>>,
     /// Where there are more instants than are looked at: the last one.
     pub until: Option<Micros>,
 }
 
-pub fn look_ahead(plan: &Plan, watch: &mut Watch, condition: &Condition, column: usize) -> Ahead {
+pub fn look_ahead(
+    plan: &Plan,
+    watch: &mut PersonWatch,
+    condition: &Condition,
+    column: usize,
+) -> Forecast {
     let mut terms = Vec::new();
     add_terms(condition, &mut terms);
-    let person = |watch: &Watch| watch.person().map(|person| person.columns);
+    let person = |watch: &PersonWatch| watch.person().map(|person| person.columns);
     let values = |person: &RecordBatch| terms.iter().map(|term| term.value(person)).collect();
-    let mut ahead = Ahead { turns: None, terms: Vec::new(), until: None };
+    let mut ahead = Forecast { turns: None, terms: Vec::new(), until: None };
     ahead.terms.resize_with(terms.len(), Vec::new);
     let Some(mut last) = person(watch) else { return ahead };
     let was_in = is_in(&last, column);
@@ -43,12 +48,12 @@ pub fn look_ahead(plan: &Plan, watch: &mut Watch, condition: &Condition, column:
         let (Some(at), Some(then)) = (watch.pass(), person(watch)) else { break };
         let is_in = is_in(&then, column);
         if ahead.turns.is_none() && is_in != was_in {
-            ahead.turns = Some(Turn { at: rfc3339(at), value: Some(is_in) });
+            ahead.turns = Some(TermTurn { at: rfc3339(at), value: Some(is_in) });
         }
         let after: Vec<Option<bool>> = values(&then);
         for (turns, (before, value)) in ahead.terms.iter_mut().zip(before.iter().zip(&after)) {
             if before != value {
-                turns.push(Turn { at: rfc3339(at), value: *value });
+                turns.push(TermTurn { at: rfc3339(at), value: *value });
             }
         }
         (last, before) = (then, after);
@@ -73,10 +78,10 @@ fn add_terms<'a>(condition: &'a Condition, terms: &mut Vec<&'a Term>) {
 }
 
 /// How `now()` turns a term later on, the attributes as they are.
-fn solved(plan: &Plan, term: &Term, person: &RecordBatch, after: Micros) -> Vec<Turn> {
+fn solved(plan: &Plan, term: &Term, person: &RecordBatch, after: Micros) -> Vec<TermTurn> {
     let mut before = term.value(person);
     let later = term.turns(person).into_iter().filter(|at| *at > after);
     let turns = later.map(|at| (at, term.value(&terms::at(plan, person, at))));
     let turns = turns.filter(|(_, value)| std::mem::replace(&mut before, *value) != *value);
-    turns.map(|(at, value)| Turn { at: rfc3339(at), value }).collect()
+    turns.map(|(at, value)| TermTurn { at: rfc3339(at), value }).collect()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use smallvec::smallvec;
 
-use super::history::Standing;
+use super::history::HistoryRow;
 use crate::row::{Body, IdentifierHash, Row, Verdict};
 
 /// Whether a row is the person's: it belongs to whoever holds its most trusted identifier.
@@ -20,7 +20,7 @@ pub fn is_own(members: &HashSet<IdentifierHash>, body: &Body) -> bool {
 /// The person's rows as if there were nobody else.
 pub fn own_rows<'a>(
     members: &HashSet<IdentifierHash>,
-    rows: impl IntoIterator<Item = &'a Standing>,
+    rows: impl IntoIterator<Item = &'a HistoryRow>,
 ) -> Vec<Row> {
     let mut own = Vec::new();
     let mut add = |row: &Row, body: Body| {
@@ -28,7 +28,7 @@ pub fn own_rows<'a>(
         let key = Some(own.len() as u128);
         own.push(Row { key, body: Some(Arc::new(body)), ..row.clone() });
     };
-    for Standing { row, body } in rows {
+    for HistoryRow { row, body } in rows {
         let held = body.identifiers.iter().filter(|of| members.contains(&of.hash)).cloned();
         if is_own(members, body) && body.verdict != Verdict::Different {
             let (inputs, verdict) = (body.inputs.clone(), body.verdict);

@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use super::alone::{is_own, own_rows};
 use super::funnel::{StepSaid, steps};
-use super::given::{Given, SessionSaid, given};
-use super::history::{Origins, Place, Standing};
+use super::given::{GivenRow, SessionSaid, given};
+use super::history::{HistoryRow, Origins, RowPlace};
 use super::person::RowSaid;
 use super::published::PublishedSaid;
 use super::ranks::{self, RankSaid};
 use super::segment::members;
-use super::value::Value;
-use super::watch::{Watch, Watched};
-use super::{Asking, WhyError};
+use super::value::ShownValue;
+use super::watch::{PersonWatch, Watched};
+use super::{Inquiry, WhyError};
 use crate::definition::sql::terms;
 use crate::plan::{Plan, Step};
 use crate::row::{Identifier, Row};
@@ -46,7 +46,7 @@ pub struct AttributeSaid {
     /// How it chooses rows, or ranks people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    pub value: Value,
+    pub value: ShownValue,
     /// How the person stands among all, by what is ranked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<RankSaid>,
@@ -61,7 +61,7 @@ pub struct AttributeSaid {
     /// How many parts there are.
     pub of_parts: usize,
     /// The rows that moved it last, the newest first.
-    pub rows: Vec<Moved>,
+    pub rows: Vec<MovingRow>,
     /// How many rows there are.
     pub of_rows: usize,
 }
@@ -73,17 +73,17 @@ pub struct PartSaid {
     /// That count now.
     pub rows: usize,
     /// From these rows alone.
-    pub value: Value,
+    pub value: ShownValue,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Moved {
+pub struct MovingRow {
     #[serde(flatten)]
     pub row: RowSaid,
     /// The identifier that brings it.
     pub identifier: String,
     /// What it gives to each aggregate of the attribute; nothing where rows are counted.
-    pub gives: Vec<Value>,
+    pub gives: Vec<ShownValue>,
     /// Of an attribute over sessions: the one that the row is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionSaid>,
@@ -101,13 +101,13 @@ pub struct Ground {
     now: Micros,
     pub origins: Origins,
     /// All of the person's own.
-    pub rows: Vec<Standing>,
+    pub rows: Vec<HistoryRow>,
     pub person: Watched,
     /// Of an attribute that ranks: everyone.
-    everyone: Option<Watch>,
+    everyone: Option<PersonWatch>,
 }
 
-impl Asking {
+impl Inquiry {
     pub fn attribute(&mut self, id: &str, name: &str) -> Result<AttributeAnswer, WhyError> {
         let attribute = self.plan.attributes.iter().find(|of| of.name == name);
         let column = attribute.expect("checked before").column;
@@ -141,7 +141,7 @@ impl Asking {
 
     /// The person who holds an identifier, if these were the only rows.
     pub fn alone(&self, identifier: &Identifier, rows: Vec<Row>, now: Micros) -> Option<Watched> {
-        Watch::alone(&self.plan, identifier, rows, now).person()
+        PersonWatch::alone(&self.plan, identifier, rows, now).person()
     }
 
     fn attribute_said(&self, ground: &Ground, column: usize) -> AttributeSaid {
@@ -151,7 +151,7 @@ impl Asking {
             attribute: plan.profile_schema.field(column).name().clone(),
             sql: terms::expression(plan, column).text.to_string(),
             note: attribute.and_then(|of| of.note.clone()),
-            value: Value::of(&ground.person.columns, column),
+            value: ShownValue::of(&ground.person.columns, column),
             ranks: Vec::new(),
             from: Vec::new(),
             steps: Vec::new(),
@@ -163,8 +163,8 @@ impl Asking {
         match &plan.steps[column - 2] {
             Step::Derived(_) => {
                 let (from, ranks) = made_from(plan, column);
-                let population = ground.everyone.as_ref().and_then(Watch::population);
-                let stands = |population: &ranks::Population| {
+                let population = ground.everyone.as_ref().and_then(PersonWatch::population);
+                let stands = |population: &ranks::RankedPopulation| {
                     let stand = |rank: &usize| population.stands(*rank, &ground.person.columns);
                     ranks.iter().map(stand).collect()
                 };
@@ -193,7 +193,7 @@ impl Asking {
     ) {
         let rows = given(&self.plan, aggregates, &ground.rows);
         let mut parts: BTreeMap<(&Identifier, u16), usize> = BTreeMap::new();
-        for Given { standing, .. } in &rows {
+        for GivenRow { standing, .. } in &rows {
             if self.readings(aggregates, standing).contains(&ground.now) {
                 *parts.entry((carrier(standing), standing.row.source)).or_default() += 1;
             }
@@ -202,14 +202,14 @@ impl Asking {
         parts.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
         said.of_parts = parts.len();
         for ((identifier, source), rows) in parts.into_iter().take(PARTS) {
-            let brings = |row: &&Standing| carrier(row) == identifier && row.row.source == source;
+            let brings = |row: &&HistoryRow| carrier(row) == identifier && row.row.source == source;
             let alone = own_rows(&[identifier.hash].into(), ground.rows.iter().filter(brings));
             let person = self.alone(identifier, alone, ground.now);
             said.parts.push(PartSaid {
                 identifier: self.spoken(identifier),
                 source: self.plan.sources[usize::from(source)].name.clone(),
                 rows,
-                value: Value::of(&person.expect("these rows are someone's").columns, column),
+                value: ShownValue::of(&person.expect("these rows are someone's").columns, column),
             });
         }
         said.of_rows = rows.len();
@@ -218,7 +218,7 @@ impl Asking {
     }
 
     /// The readings of `now()` at which a row counts for one of the aggregates at least.
-    fn readings(&self, aggregates: &[u16], row: &Standing) -> Range<Micros> {
+    fn readings(&self, aggregates: &[u16], row: &HistoryRow) -> Range<Micros> {
         let readings = |aggregate: &u16| match self.plan.aggregates[usize::from(*aggregate)].window
         {
             Some(window) => window.readings(row.row.time),
@@ -231,11 +231,11 @@ impl Asking {
         all.reduce(widest).unwrap_or(Micros::MIN..Micros::MAX)
     }
 
-    fn moved(&self, ground: &Ground, aggregates: &[u16], row: Given<'_>) -> Moved {
-        let Given { standing, gives, session } = row;
+    fn moved(&self, ground: &Ground, aggregates: &[u16], row: GivenRow<'_>) -> MovingRow {
+        let GivenRow { standing, gives, session } = row;
         let Range { start, end } = self.readings(aggregates, standing);
         let instant = |at: Micros, told: bool| (told && at != Micros::MAX).then(|| rfc3339(at));
-        Moved {
+        MovingRow {
             row: self.row_said(&ground.origins, standing),
             identifier: self.spoken(carrier(standing)),
             gives,
@@ -246,18 +246,18 @@ impl Asking {
         }
     }
 
-    pub fn row_said(&self, origins: &Origins, standing: &Standing) -> RowSaid {
+    pub fn row_said(&self, origins: &Origins, standing: &HistoryRow) -> RowSaid {
         let source = &self.plan.sources[usize::from(standing.row.source)];
         RowSaid {
             source: source.name.clone(),
-            position: Place::of(&self.plan, origins, &standing.row),
+            position: RowPlace::of(&self.plan, origins, &standing.row),
             time: source.is_dated().then(|| rfc3339(standing.row.time)),
         }
     }
 }
 
 /// The identifier to whose holder a row belongs.
-pub fn carrier(row: &Standing) -> &Identifier {
+pub fn carrier(row: &HistoryRow) -> &Identifier {
     &row.body.identifiers[0]
 }
 

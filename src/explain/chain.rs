@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::person::{DecisionSaid, LinkSaid};
 use super::published::PublishedSaid;
-use super::{Asking, WhyError};
+use super::{Inquiry, WhyError};
 use crate::identity::whole::Withheld;
 
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ pub struct Side {
     pub published: Option<PublishedSaid>,
 }
 
-impl Asking {
+impl Inquiry {
     pub fn chain(&mut self, one: &str, other: &str) -> Result<ChainAnswer, WhyError> {
         let subjects = [self.subject(one)?, self.subject(other)?];
         let [from, to] = [0, 1].map(|side: usize| subjects[side].identifier.hash);

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::Asking;
+use super::Inquiry;
 use super::attribute::{AttributeSaid, Ground, carrier};
-use super::history::Standing;
+use super::history::HistoryRow;
 use super::person::RowSaid;
 use crate::plan::{Function, Plan};
 use crate::row::Datum;
@@ -35,7 +35,7 @@ pub struct StepRow {
 }
 
 /// Says the steps, if it is a funnel that an attribute is made from.
-pub fn steps(asking: &Asking, ground: &Ground, aggregates: &[u16], said: &mut AttributeSaid) {
+pub fn steps(asking: &Inquiry, ground: &Ground, aggregates: &[u16], said: &mut AttributeSaid) {
     let plan = &asking.plan;
     for aggregate in aggregates {
         let Function::Funnel { .. } = plan.aggregates[usize::from(*aggregate)].function else {
@@ -73,7 +73,7 @@ fn times(value: Option<&Datum>) -> Vec<Micros> {
     times.iter().map(time).collect()
 }
 
-fn satisfies(row: &Standing, aggregate: u16, step: usize) -> bool {
+fn satisfies(row: &HistoryRow, aggregate: u16, step: usize) -> bool {
     let mut inputs = row.body.inputs.iter().filter(|input| input.aggregate == aggregate);
     inputs.any(|input| input.value == Datum::Integer(step as i64))
 }

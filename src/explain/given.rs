@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::history::Standing;
-use super::value::Value;
+use super::history::HistoryRow;
+use super::value::ShownValue;
 use crate::columns;
 use crate::decode::{evaluate, matches};
 use crate::plan::{Plan, Sessions};
@@ -12,10 +12,10 @@ use crate::row::Datum;
 use crate::time::{Micros, SECOND, rfc3339};
 
 /// A row that gives something.
-pub struct Given<'a> {
-    pub standing: &'a Standing,
+pub struct GivenRow<'a> {
+    pub standing: &'a HistoryRow,
     /// What it gives to each aggregate; nothing where rows are counted.
-    pub gives: Vec<Value>,
+    pub gives: Vec<ShownValue>,
     /// Where an aggregate looks at sessions: the one that the row is in.
     pub session: Option<SessionSaid>,
 }
@@ -30,7 +30,7 @@ pub struct SessionSaid {
 }
 
 #[derive(Clone, Copy)]
-struct Session {
+struct GivenSession {
     number: i64,
     start: Micros,
     end: Micros,
@@ -39,12 +39,12 @@ struct Session {
 
 /// The rows that give something to one of the aggregates, the newest last. `rows` are all of a
 /// person's.
-pub fn given<'a>(plan: &Plan, aggregates: &[u16], rows: &'a [Standing]) -> Vec<Given<'a>> {
-    let mut rows: Vec<&Standing> = rows.iter().collect();
+pub fn given<'a>(plan: &Plan, aggregates: &[u16], rows: &'a [HistoryRow]) -> Vec<GivenRow<'a>> {
+    let mut rows: Vec<&HistoryRow> = rows.iter().collect();
     rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
     let over = |aggregate: &u16| plan.aggregates[usize::from(*aggregate)].sessions;
     let plain: Vec<u16> = aggregates.iter().copied().filter(|of| over(of).is_none()).collect();
-    let mut all: Vec<(bool, Given<'a>)> =
+    let mut all: Vec<(bool, GivenRow<'a>)> =
         rows.iter().map(|row| of_itself(plan, &plain, row)).collect();
     let mut sessions: Vec<u16> = aggregates.iter().filter_map(over).collect();
     sessions.sort_unstable();
@@ -56,21 +56,25 @@ pub fn given<'a>(plan: &Plan, aggregates: &[u16], rows: &'a [Standing]) -> Vec<G
 }
 
 /// What a row gives as it stands, and whether that is anything.
-fn of_itself<'a>(plan: &Plan, aggregates: &[u16], standing: &'a Standing) -> (bool, Given<'a>) {
+fn of_itself<'a>(
+    plan: &Plan,
+    aggregates: &[u16],
+    standing: &'a HistoryRow,
+) -> (bool, GivenRow<'a>) {
     let inputs = standing.body.inputs.iter();
     let inputs: Vec<_> = inputs.filter(|input| aggregates.contains(&input.aggregate)).collect();
     let value = |input: &&crate::row::Input| {
         let argument = plan.aggregates[usize::from(input.aggregate)].argument.as_ref()?;
-        Some(Value::of_datum(argument, &input.value))
+        Some(ShownValue::of_datum(argument, &input.value))
     };
     let gives = inputs.iter().filter_map(value).collect();
-    (!inputs.is_empty(), Given { standing, gives, session: None })
+    (!inputs.is_empty(), GivenRow { standing, gives, session: None })
 }
 
 /// Adds what rows of a source give by the sessions that they are in.
-fn in_sessions(of: &Sessions, plan: &Plan, aggregates: &[u16], all: &mut [(bool, Given<'_>)]) {
-    let brings = |(_, given): &&mut (bool, Given<'_>)| brought(of, given.standing).is_some();
-    let mut all: Vec<&mut (bool, Given<'_>)> = all.iter_mut().filter(brings).collect();
+fn in_sessions(of: &Sessions, plan: &Plan, aggregates: &[u16], all: &mut [(bool, GivenRow<'_>)]) {
+    let brings = |(_, given): &&mut (bool, GivenRow<'_>)| brought(of, given.standing).is_some();
+    let mut all: Vec<&mut (bool, GivenRow<'_>)> = all.iter_mut().filter(brings).collect();
     let times: Vec<Micros> = all.iter().map(|(_, given)| given.standing.row.time).collect();
     let sessions = part(of.gap, &times);
     let rows = all.iter().zip(&sessions).map(|((_, given), session)| InSession {
@@ -96,36 +100,36 @@ fn in_sessions(of: &Sessions, plan: &Plan, aggregates: &[u16], all: &mut [(bool,
             }
             *gives = true;
             let value = value.flatten().zip(argument);
-            given.gives.extend(value.map(|(value, of)| Value::of_datum(of, &value)));
+            given.gives.extend(value.map(|(value, of)| ShownValue::of_datum(of, &value)));
             given.session = Some(sessions[row].said());
         }
     }
 }
 
 /// What a row brings to its person's timeline.
-fn brought<'a>(of: &Sessions, row: &'a Standing) -> Option<&'a Datum> {
+fn brought<'a>(of: &Sessions, row: &'a HistoryRow) -> Option<&'a Datum> {
     let input = row.body.inputs.iter().find(|input| input.aggregate == of.timeline);
     input.map(|input| &input.value)
 }
 
 /// The session that each row is in, by their times, which rise.
-fn part(gap: Micros, times: &[Micros]) -> Vec<Session> {
+fn part(gap: Micros, times: &[Micros]) -> Vec<GivenSession> {
     let follows = |before: &Micros, after: &Micros| *after <= before.saturating_add(gap);
     let mut sessions = Vec::new();
     for (number, times) in (1..).zip(times.chunk_by(follows)) {
         let (start, end, events) = (times[0], times[times.len() - 1], times.len() as i64);
-        sessions.extend(times.iter().map(|_| Session { number, start, end, events }));
+        sessions.extend(times.iter().map(|_| GivenSession { number, start, end, events }));
     }
     sessions
 }
 
-impl Session {
+impl GivenSession {
     fn seconds(&self) -> i64 {
         self.end.saturating_sub(self.start) / SECOND
     }
 
     fn said(&self) -> SessionSaid {
-        let Session { number, start, events, .. } = *self;
+        let GivenSession { number, start, events, .. } = *self;
         SessionSaid { session: number, start: rfc3339(start), seconds: self.seconds(), events }
     }
 }

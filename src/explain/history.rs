@@ -20,7 +20,7 @@ use crate::time::{Micros, wall_clock};
 
 /// A row that stands.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct HistoryRow {
     pub row: Row,
     pub body: Arc<Body>,
 }
@@ -29,7 +29,7 @@ pub struct Standing {
 pub type Origins = HashMap<(u16, u32), Arc<str>>;
 
 /// A reading of all sources, chunk by chunk.
-pub struct Reading {
+pub struct SourcesReading {
     feeds: Feeds,
     decoders: Vec<Decoder>,
     clock: Clock,
@@ -39,10 +39,10 @@ pub struct Reading {
     pub now: Micros,
 }
 
-impl Reading {
+impl SourcesReading {
     pub fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Self, SourceError> {
         let reader = thread::current();
-        let options = source::Options {
+        let options = source::SourceOptions {
             process: 0,
             processes: 1,
             workers: 1,
@@ -53,7 +53,7 @@ impl Reading {
         let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
         let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
         let (decoders, origins, latest) = (decoders.collect(), Origins::new(), Latest::default());
-        Ok(Reading { feeds, decoders, clock, latest, origins, now: 0 })
+        Ok(SourcesReading { feeds, decoders, clock, latest, origins, now: 0 })
     }
 
     /// The next chunk of a source.
@@ -87,8 +87,8 @@ pub fn changes(
     clock: Clock,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
     mut change: impl FnMut(&Row, RowChange),
-) -> Result<Reading, SourceError> {
-    let mut reading = Reading::start(plan, clock)?;
+) -> Result<SourcesReading, SourceError> {
+    let mut reading = SourcesReading::start(plan, clock)?;
     let mut admission = Admission::new(plan, clock.arrival());
     let mut stages = Stages::new(plan);
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
@@ -141,15 +141,15 @@ pub fn standing(
     plan: &Arc<Plan>,
     clock: Clock,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
-) -> Result<(Vec<Standing>, Reading), SourceError> {
-    let mut rows: Vec<Option<Standing>> = Vec::new();
+) -> Result<(Vec<HistoryRow>, SourcesReading), SourceError> {
+    let mut rows: Vec<Option<HistoryRow>> = Vec::new();
     let mut known: HashMap<Id, usize> = HashMap::new();
     let reading = changes(plan, clock, keep, |row, change| {
         let id = (row.source, row.position);
         match change.status {
             RowStatus::Stands => {
                 known.insert(id, rows.len());
-                rows.push(Some(Standing { row: row.clone(), body: change.row.body }));
+                rows.push(Some(HistoryRow { row: row.clone(), body: change.row.body }));
             }
             RowStatus::Gone => drop(known.remove(&id).map(|index| rows[index] = None)),
             RowStatus::SeenOnly => {}
@@ -161,30 +161,32 @@ pub fn standing(
 /// Where a row stood, as users find it: `orders.ndjson:12`, or `web.events[0]@4711`.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(untagged)]
-pub enum Place {
+pub enum RowPlace {
     File { file: Arc<str>, line: u64 },
     Topic { topic: Arc<str>, partition: u32, offset: u64 },
 }
 
-impl Place {
+impl RowPlace {
     pub fn of(plan: &Plan, origins: &Origins, row: &Row) -> Self {
         use crate::plan::Connector;
         let Position { part, offset } = row.position;
         let origin = Arc::clone(&origins[&(row.source, part)]);
         match plan.sources[row.source as usize].connector {
             Connector::Files { .. } | Connector::StandardInput => {
-                Place::File { file: origin, line: offset }
+                RowPlace::File { file: origin, line: offset }
             }
-            Connector::Kafka { .. } => Place::Topic { topic: origin, partition: part, offset },
+            Connector::Kafka { .. } => RowPlace::Topic { topic: origin, partition: part, offset },
         }
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RowPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::File { file, line } => write!(f, "{file}:{line}"),
-            Place::Topic { topic, partition, offset } => write!(f, "{topic}[{partition}]@{offset}"),
+            RowPlace::File { file, line } => write!(f, "{file}:{line}"),
+            RowPlace::Topic { topic, partition, offset } => {
+                write!(f, "{topic}[{partition}]@{offset}")
+            }
         }
     }
 }

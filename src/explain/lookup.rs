@@ -1,6 +1,6 @@
 //! Who is meant by an id.
 
-use super::{Asking, WhyError};
+use super::{Inquiry, WhyError};
 use crate::decode::identifiers::normalised;
 use crate::identity::whole::{Member, name};
 use crate::plan::IdentifierType;
@@ -10,7 +10,7 @@ use crate::row::{Identifier, IdentifierHash};
 const SUGGESTED: usize = 3;
 
 /// The person who was asked for.
-pub struct Subject {
+pub struct AskedPerson {
     /// The identifier by which they were found.
     pub identifier: Identifier,
     pub members: Vec<Member>,
@@ -19,8 +19,8 @@ pub struct Subject {
     pub formerly: Option<String>,
 }
 
-impl Asking {
-    pub fn subject(&mut self, id: &str) -> Result<Subject, WhyError> {
+impl Inquiry {
+    pub fn subject(&mut self, id: &str) -> Result<AskedPerson, WhyError> {
         let Some(hash) = self.find(id) else {
             return Err(self.nobody(id));
         };
@@ -28,7 +28,7 @@ impl Asking {
         let members = self.whole.person(hash);
         let named = name(&members).expect("a person has an identifier");
         let formerly = person_hash(id).filter(|asked| *asked != named).map(|_| id.to_owned());
-        Ok(Subject { identifier, members, id: named, formerly })
+        Ok(AskedPerson { identifier, members, id: named, formerly })
     }
 
     pub fn nobody(&self, id: &str) -> WhyError {

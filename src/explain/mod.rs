@@ -34,10 +34,10 @@ use crate::runtime::Clock;
 use crate::source::SourceError;
 use crate::standing::RowChange;
 
-pub use history::Place;
+pub use history::RowPlace;
 
-use history::Reading;
-use watch::Watch;
+use history::SourcesReading;
+use watch::PersonWatch;
 
 /// What is asked of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub fn why(
         Question::Person | Question::With(_) => {}
     }
     let whole = read_identities(&plan, clock)?;
-    let mut asking = Asking { plan, clock, whole };
+    let mut asking = Inquiry { plan, clock, whole };
     match question {
         Question::Person => asking.person(id).map(Answer::Person),
         Question::With(other) => asking.chain(id, other).map(Answer::Chain),
@@ -156,17 +156,17 @@ fn without_inputs(body: &Body) -> Arc<Body> {
 }
 
 /// What is known once the first reading is done.
-struct Asking {
+struct Inquiry {
     plan: Arc<Plan>,
     clock: Clock,
     whole: Whole,
 }
 
-impl Asking {
+impl Inquiry {
     /// Everyone's rows run through the stages, with an eye on who holds an identifier.
-    fn everyone(&self, identifier: &Identifier) -> Result<Watch, SourceError> {
-        let mut reading = Reading::start(&self.plan, self.clock)?;
-        let mut watch = Watch::among_all(&self.plan, self.clock, identifier);
+    fn everyone(&self, identifier: &Identifier) -> Result<PersonWatch, SourceError> {
+        let mut reading = SourcesReading::start(&self.plan, self.clock)?;
+        let mut watch = PersonWatch::among_all(&self.plan, self.clock, identifier);
         while let Some((source, decoded)) = reading.next()? {
             watch.arrive(source, decoded, reading.now);
         }

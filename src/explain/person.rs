@@ -4,9 +4,9 @@
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
-use super::history::{Place, Standing, standing};
+use super::history::{HistoryRow, RowPlace, standing};
 use super::published::PublishedSaid;
-use super::{Asking, WhyError, without_inputs};
+use super::{Inquiry, WhyError, without_inputs};
 use crate::identity::Shared;
 use crate::identity::whole::{Link, Member, Withheld, name};
 use crate::row::{Body, Identifier, IdentifierHash, Verdict};
@@ -80,13 +80,13 @@ pub struct DecisionSaid {
 #[derive(Clone, Debug, Serialize)]
 pub struct RowSaid {
     pub source: String,
-    pub position: Place,
+    pub position: RowPlace,
     /// A row of a file without `time` has its position alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
 }
 
-impl Asking {
+impl Inquiry {
     pub fn person(&mut self, id: &str) -> Result<PersonAnswer, WhyError> {
         let subject = self.subject(id)?;
         let mut bonds = Vec::new();
@@ -141,7 +141,7 @@ impl Asking {
         links: Vec<Link>,
         bonds: &[Link],
     ) -> Result<(Vec<LinkSaid>, Vec<DecisionSaid>), WhyError> {
-        let pairs: HashSet<Pair> = links.iter().chain(bonds).map(pair).collect();
+        let pairs: HashSet<IdentifierPair> = links.iter().chain(bonds).map(pair).collect();
         if pairs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -149,7 +149,7 @@ impl Asking {
         let keep = |body: &Body| says(body).then(|| without_inputs(body));
         let (mut rows, reading) = standing(&self.plan, self.clock, keep)?;
         rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
-        let (mut carried, mut decided) = (Rows::new(), Rows::new());
+        let (mut carried, mut decided) = (CarryingRows::new(), CarryingRows::new());
         for row in rows {
             let of = match row.body.verdict {
                 Verdict::Together => &mut carried,
@@ -161,7 +161,7 @@ impl Asking {
         }
         let decisions = bonds.iter().flat_map(|bond| {
             let rows = decided.remove(&pair(bond)).unwrap_or_default();
-            let said = |row: Standing| DecisionSaid {
+            let said = |row: HistoryRow| DecisionSaid {
                 one: self.spoken(&bond.one),
                 other: self.spoken(&bond.other),
                 verdict: if row.body.verdict == Verdict::Same { "same" } else { "different" },
@@ -217,16 +217,16 @@ impl Asking {
 }
 
 /// Two identifiers, the more trusted one first.
-type Pair = (IdentifierHash, IdentifierHash);
+type IdentifierPair = (IdentifierHash, IdentifierHash);
 
-type Rows = HashMap<Pair, Vec<Standing>>;
+type CarryingRows = HashMap<IdentifierPair, Vec<HistoryRow>>;
 
-fn pair(link: &Link) -> Pair {
+fn pair(link: &Link) -> IdentifierPair {
     (link.one.hash, link.other.hash)
 }
 
 /// A row says something of its most trusted identifier and each of the others.
-fn pairs_of(body: &Body) -> impl Iterator<Item = Pair> {
+fn pairs_of(body: &Body) -> impl Iterator<Item = IdentifierPair> {
     let first = body.identifiers.first().map(|identifier| identifier.hash);
     body.identifiers.iter().skip(1).filter_map(move |other| Some((first?, other.hash)))
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Asking;
-use super::lookup::Subject;
-use super::value::Value;
-use crate::changelog::{Changelog, Found, changelogs_of, lookup};
+use super::Inquiry;
+use super::lookup::AskedPerson;
+use super::value::ShownValue;
+use crate::changelog::{Changelog, LookupResult, changelogs_of, lookup};
 use crate::plan::{Output, Publish};
 use crate::row::Identifier;
 
@@ -40,7 +40,7 @@ pub struct Profile {
 }
 
 /// What the outputs hold of somebody.
-enum Published {
+enum PublishedState {
     /// None of them holds everyone's profiles, or nothing was ever written.
     Nothing,
     /// They know no such person.
@@ -50,8 +50,8 @@ enum Published {
     Unread(String),
 }
 
-impl Asking {
-    fn published(&self, identifier: &Identifier, person: &str) -> Published {
+impl Inquiry {
+    fn published(&self, identifier: &Identifier, person: &str) -> PublishedState {
         let written = |changelog: &Changelog| match changelog {
             Changelog::File { path, .. } => path.exists(),
             Changelog::Topic { .. } => true,
@@ -63,7 +63,7 @@ impl Asking {
             output.publish == Publish::Profiles && output.condition.is_none() && written(changelog)
         };
         if !self.plan.outputs.iter().zip(&changelogs).any(of_everyone) {
-            return Published::Nothing;
+            return PublishedState::Nothing;
         }
         let changelogs: Vec<_> = changelogs.into_iter().filter(written).collect();
         // Whom an identifier belongs to, another output says.
@@ -74,32 +74,32 @@ impl Asking {
             false => person.to_owned(),
         };
         match lookup(&changelogs, None, &id) {
-            Ok(Found::Profile { json, .. }) => match serde_json::from_str(&json) {
-                Ok(profile) => Published::Somebody(profile),
-                Err(error) => Published::Unread(format!("the profile is no profile: {error}")),
+            Ok(LookupResult::Profile { json, .. }) => match serde_json::from_str(&json) {
+                Ok(profile) => PublishedState::Somebody(profile),
+                Err(error) => PublishedState::Unread(format!("the profile is no profile: {error}")),
             },
-            Ok(Found::Gone { .. } | Found::Nobody { .. }) => Published::Nobody,
-            Err(error) => Published::Unread(error.to_string()),
+            Ok(LookupResult::Gone { .. } | LookupResult::Nobody { .. }) => PublishedState::Nobody,
+            Err(error) => PublishedState::Unread(error.to_string()),
         }
     }
 
     /// What the outputs say of a person, compared with the answer by the person's id and by `more`.
     pub fn compared_with_published(
         &self,
-        subject: &Subject,
+        subject: &AskedPerson,
         more: impl FnOnce(&Profile, &mut Vec<String>),
     ) -> Option<PublishedSaid> {
         let id = subject.id.person_id();
         match self.published(&subject.identifier, &id) {
-            Published::Nothing => None,
-            Published::Unread(reason) => {
+            PublishedState::Nothing => None,
+            PublishedState::Unread(reason) => {
                 Some(PublishedSaid { unread: Some(reason), ..PublishedSaid::default() })
             }
-            Published::Nobody => {
+            PublishedState::Nobody => {
                 let differs = vec![format!("nobody is {}", self.spoken(&subject.identifier))];
                 Some(PublishedSaid { differs, ..PublishedSaid::default() })
             }
-            Published::Somebody(profile) => {
+            PublishedState::Somebody(profile) => {
                 let mut differs = Vec::new();
                 if profile.person != id {
                     differs.push(format!("the person is {}", profile.person));
@@ -136,7 +136,7 @@ impl Profile {
         }
     }
 
-    pub fn compare_attribute(&self, name: &str, own: &Value, differs: &mut Vec<String>) {
+    pub fn compare_attribute(&self, name: &str, own: &ShownValue, differs: &mut Vec<String>) {
         match self.attributes.get(name) {
             Some(value) if value.get() != own.to_string() => {
                 differs.push(format!("{name} is {value}"));

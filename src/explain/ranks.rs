@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use std::sync::Arc;
 
-use super::value::Value;
+use super::value::ShownValue;
 use crate::columns;
 use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Step};
@@ -21,7 +21,7 @@ use crate::state::slots::Slot;
 pub struct RankSaid {
     /// What is ranked, as SQL.
     pub by: String,
-    pub value: Value,
+    pub value: ShownValue,
     /// From 1; null for one who has no value.
     pub score: Option<i64>,
     pub bins: u16,
@@ -32,18 +32,18 @@ pub struct RankSaid {
     pub same: usize,
     pub greater: usize,
     /// The greatest values of the scores from 1 on, but for the last, which has none.
-    pub borders: Vec<Value>,
+    pub borders: Vec<ShownValue>,
 }
 
 /// The values by which people are ranked, as last evaluated.
-pub struct Population {
+pub struct RankedPopulation {
     plan: Arc<Plan>,
     people: HashMap<Slot, Box<[Option<Datum>]>>,
 }
 
-impl Population {
+impl RankedPopulation {
     pub fn new(plan: &Arc<Plan>) -> Self {
-        Population { plan: Arc::clone(plan), people: HashMap::new() }
+        RankedPopulation { plan: Arc::clone(plan), people: HashMap::new() }
     }
 
     pub fn see(&mut self, evaluated: &Evaluated) {
@@ -80,14 +80,14 @@ impl Population {
         });
         RankSaid {
             by: of.expression.text.to_string(),
-            value: Value::of_column(&column),
+            value: ShownValue::of_column(&column),
             score,
             bins: of.bins,
             people,
             less,
             same: (up_to - less).saturating_sub(1),
             greater: if own.is_some() { people - up_to } else { 0 },
-            borders: borders.map(|value| Value::of_datum(column.data_type(), value)).collect(),
+            borders: borders.map(|value| ShownValue::of_datum(column.data_type(), value)).collect(),
         }
     }
 }

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::ahead::look_ahead;
 use super::alone::own_rows;
-use super::history::{Standing, standing};
-use super::lookup::Subject;
+use super::history::{HistoryRow, standing};
+use super::lookup::AskedPerson;
 use super::published::PublishedSaid;
-use super::ranks::{self, Population, RankSaid};
-use super::value::Value;
-use super::watch::{Watch, Watched};
-use super::{Asking, WhyError};
+use super::ranks::{self, RankSaid, RankedPopulation};
+use super::value::ShownValue;
+use super::watch::{PersonWatch, Watched};
+use super::{Inquiry, WhyError};
 use crate::definition::sql::terms::{self, Condition};
 use crate::plan::Plan;
 use crate::row::{Body, IdentifierHash};
@@ -35,7 +35,7 @@ pub struct SegmentAnswer {
     pub is_in: bool,
     pub terms: TermSaid,
     /// When time alone changes it, if no row comes.
-    pub turns: Option<Turn>,
+    pub turns: Option<TermTurn>,
     /// Where there is too much to look at: until when it was looked ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_until: Option<String>,
@@ -66,26 +66,26 @@ pub enum TermOf {
         /// What it looks at.
         attributes: Vec<AttributeValue>,
         /// What becomes of it by time alone.
-        turns: Vec<Turn>,
+        turns: Vec<TermTurn>,
     },
 }
 
 #[derive(Debug, Serialize)]
 pub struct AttributeValue {
     pub name: String,
-    pub value: Value,
+    pub value: ShownValue,
     /// How the person stands among all, where that is what it says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<RankSaid>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Turn {
+pub struct TermTurn {
     pub at: String,
     pub value: Option<bool>,
 }
 
-impl Asking {
+impl Inquiry {
     pub fn segment(&mut self, id: &str, name: &str) -> Result<SegmentAnswer, WhyError> {
         let plan = Arc::clone(&self.plan);
         let index = plan.segments.iter().position(|of| of.name == name).expect("checked before");
@@ -97,7 +97,7 @@ impl Asking {
             true => {
                 let (rows, now, _) = self.rows_of(&subject)?;
                 let own = own_rows(&members(&subject), &rows);
-                Watch::alone(&plan, &subject.identifier, own, now)
+                PersonWatch::alone(&plan, &subject.identifier, own, now)
             }
             false => self.everyone(&subject.identifier)?,
         };
@@ -105,7 +105,7 @@ impl Asking {
             return Err(self.nobody(id));
         };
         let now = watch.now;
-        let said = Said { plan: &plan, person: &person, population: watch.population() };
+        let said = ConditionState { plan: &plan, person: &person, population: watch.population() };
         let mut terms = said.condition(&condition);
         drop(said);
         let ahead = look_ahead(&plan, &mut watch, &condition, segment.column);
@@ -133,8 +133,8 @@ impl Asking {
     /// The rows that concern a person, what `now()` is, and where parts of sources come from.
     pub fn rows_of(
         &self,
-        subject: &Subject,
-    ) -> Result<(Vec<Standing>, Micros, super::history::Origins), WhyError> {
+        subject: &AskedPerson,
+    ) -> Result<(Vec<HistoryRow>, Micros, super::history::Origins), WhyError> {
         let members = members(subject);
         let keep = |body: &Body| {
             let concerns = body.identifiers.iter().any(|of| members.contains(&of.hash));
@@ -146,13 +146,13 @@ impl Asking {
 }
 
 /// What is said of a condition now.
-struct Said<'a> {
+struct ConditionState<'a> {
     plan: &'a Plan,
     person: &'a RecordBatch,
-    population: Option<Ref<'a, Population>>,
+    population: Option<Ref<'a, RankedPopulation>>,
 }
 
-impl Said<'_> {
+impl ConditionState<'_> {
     fn condition(&self, condition: &Condition) -> TermSaid {
         let said = |part: &Condition| self.condition(part);
         let of = match condition {
@@ -178,7 +178,7 @@ impl Said<'_> {
         let ranks = if column < 2 { Vec::new() } else { ranks::within(self.plan, column) };
         AttributeValue {
             name: self.plan.profile_schema.field(column).name().clone(),
-            value: Value::of(self.person, column),
+            value: ShownValue::of(self.person, column),
             ranks: ranks.into_iter().filter_map(stands).collect(),
         }
     }
@@ -186,7 +186,7 @@ impl Said<'_> {
 
 impl TermSaid {
     /// Gives each term its turns, in the order of the condition.
-    fn turn(&mut self, next: &mut dyn FnMut() -> Vec<Turn>) {
+    fn turn(&mut self, next: &mut dyn FnMut() -> Vec<TermTurn>) {
         match &mut self.of {
             TermOf::All(parts) | TermOf::Any(parts) => {
                 parts.iter_mut().for_each(|part| part.turn(next));
@@ -197,7 +197,7 @@ impl TermSaid {
     }
 }
 
-pub fn members(subject: &Subject) -> HashSet<IdentifierHash> {
+pub fn members(subject: &AskedPerson) -> HashSet<IdentifierHash> {
     subject.members.iter().map(|member| member.identifier.hash).collect()
 }
 

@@ -12,27 +12,27 @@ use crate::sink::json::write_value;
 /// A value as JSON, with all its digits.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
-pub struct Value(Box<RawValue>);
+pub struct ShownValue(Box<RawValue>);
 
-impl Value {
+impl ShownValue {
     /// Of the person in a batch's only row.
     pub fn of(person: &RecordBatch, column: usize) -> Self {
-        Value::of_column(person.column(column))
+        ShownValue::of_column(person.column(column))
     }
 
     pub fn of_datum(data_type: &DataType, datum: &Datum) -> Self {
-        Value::of_column(&columns::array(data_type, [Some(datum)]))
+        ShownValue::of_column(&columns::array(data_type, [Some(datum)]))
     }
 
     /// Of the first row.
     pub fn of_column(column: &ArrayRef) -> Self {
         let mut json = String::new();
         write_value(column, 0, &mut json);
-        Value(RawValue::from_string(json).expect("values are written as JSON"))
+        ShownValue(RawValue::from_string(json).expect("values are written as JSON"))
     }
 }
 
-impl std::fmt::Display for Value {
+impl std::fmt::Display for ShownValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0.get())
     }

@@ -6,30 +6,30 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::ranks::Population;
+use super::ranks::RankedPopulation;
 use crate::decode::Decoded;
 use crate::plan::Plan;
 use crate::profile::{Member, PersonState};
 use crate::row::{Identifier, Row};
 use crate::runtime::{Clock, EmbeddedRun};
 use crate::segment::Evaluated;
-use crate::standing::Arrival;
+use crate::standing::ArrivalTime;
 use crate::state::slots::Slot;
 use crate::time::Micros;
 
 /// Whoever holds an identifier.
-pub struct Watch {
+pub struct PersonWatch {
     run: EmbeddedRun,
-    seen: Rc<RefCell<Seen>>,
+    seen: Rc<RefCell<SeenPerson>>,
     pub now: Micros,
 }
 
-struct Seen {
+struct SeenPerson {
     identifier: Identifier,
     slot: Slot,
     person: Option<Watched>,
     /// Where all others are watched too: what of them is ranked.
-    population: Option<Population>,
+    population: Option<RankedPopulation>,
 }
 
 /// A person as last evaluated.
@@ -40,33 +40,33 @@ pub struct Watched {
     pub columns: RecordBatch,
 }
 
-impl Watch {
+impl PersonWatch {
     /// For rows of that person alone.
     pub fn alone(plan: &Arc<Plan>, identifier: &Identifier, rows: Vec<Row>, now: Micros) -> Self {
         // All of these stand already.
-        let mut watch = Watch::new(plan, Arrival::Now, identifier, None);
+        let mut watch = PersonWatch::new(plan, ArrivalTime::Now, identifier, None);
         watch.arrive(0, Decoded { rows, ..Decoded::default() }, now);
         watch
     }
 
     /// For everyone's rows.
     pub fn among_all(plan: &Arc<Plan>, clock: Clock, identifier: &Identifier) -> Self {
-        Watch::new(plan, clock.arrival(), identifier, Some(Population::new(plan)))
+        PersonWatch::new(plan, clock.arrival(), identifier, Some(RankedPopulation::new(plan)))
     }
 
     fn new(
         plan: &Arc<Plan>,
-        arrival: Arrival,
+        arrival: ArrivalTime,
         identifier: &Identifier,
-        population: Option<Population>,
+        population: Option<RankedPopulation>,
     ) -> Self {
         let identifier = identifier.clone();
-        let seen = Seen { identifier, slot: Slot(0), person: None, population };
+        let seen = SeenPerson { identifier, slot: Slot(0), person: None, population };
         let seen = Rc::new(RefCell::new(seen));
         let seeing = Rc::clone(&seen);
         let run =
             EmbeddedRun::new(plan, arrival, move |evaluated| seeing.borrow_mut().see(evaluated));
-        Watch { run, seen, now: Micros::MIN }
+        PersonWatch { run, seen, now: Micros::MIN }
     }
 
     pub fn arrive(&mut self, source: usize, decoded: Decoded, now: Micros) {
@@ -85,12 +85,12 @@ impl Watch {
         self.seen.borrow().person.clone()
     }
 
-    pub fn population(&self) -> Option<Ref<'_, Population>> {
+    pub fn population(&self) -> Option<Ref<'_, RankedPopulation>> {
         Ref::filter_map(self.seen.borrow(), |seen| seen.population.as_ref()).ok()
     }
 }
 
-impl Seen {
+impl SeenPerson {
     fn see(&mut self, evaluated: &Evaluated) {
         if let Some(population) = &mut self.population {
             population.see(evaluated);

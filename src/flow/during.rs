@@ -9,7 +9,7 @@ use std::ops::Range;
 use differential_dataflow::AsCollection;
 use timely::dataflow::channels::pact::Pipeline;
 
-use super::ticks::{Whole, whole_ticks};
+use super::ticks::{WholeTick, whole_ticks};
 use super::{Collection, Diff, Due, Emit, Stream, Update};
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
@@ -28,7 +28,7 @@ pub fn during<'scope, D: Clone + 'static>(
     let (counts, operator) = (SharedCounts::clone(counts), name.to_owned());
     let mut state = During::default();
     whole_ticks(data.inner, Pipeline, Some(now), name, move |whole, updates| {
-        let Whole { tick, now, data } = whole;
+        let WholeTick { tick, now, data } = whole;
         let mut out = Emit::at(tick);
         state.turn(now, data, &mut out);
         due.set(state.turns.next());
@@ -40,11 +40,11 @@ pub fn during<'scope, D: Clone + 'static>(
 
 /// What is to come in or to go out when `now()` has come so far.
 pub struct During<D> {
-    turns: BucketQueue<Turn<D>>,
+    turns: BucketQueue<Transition<D>>,
     now: Micros,
 }
 
-struct Turn<D> {
+struct Transition<D> {
     data: D,
     diff: Diff,
     /// It comes in, and goes out at this reading. `None`: it goes out.
@@ -73,7 +73,7 @@ impl<D: Clone> During<D> {
             if range.end <= self.now || range.is_empty() {
                 continue;
             }
-            let comes_in = Turn { data, diff, until: Some(range.end) };
+            let comes_in = Transition { data, diff, until: Some(range.end) };
             if range.start > self.now {
                 self.turns.push(range.start, comes_in);
             } else {
@@ -82,8 +82,8 @@ impl<D: Clone> During<D> {
         }
     }
 
-    fn pass(&mut self, turn: Turn<D>, out: &mut Emit<D>) {
-        let Turn { data, diff, until } = turn;
+    fn pass(&mut self, turn: Transition<D>, out: &mut Emit<D>) {
+        let Transition { data, diff, until } = turn;
         match until {
             None => out.push(data, -diff),
             // It has come and gone since `now()` was last read.
@@ -91,7 +91,7 @@ impl<D: Clone> During<D> {
             Some(Micros::MAX) => out.push(data, diff),
             Some(until) => {
                 out.push(data.clone(), diff);
-                self.turns.push(until, Turn { data, diff, until: None });
+                self.turns.push(until, Transition { data, diff, until: None });
             }
         }
     }

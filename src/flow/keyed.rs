@@ -20,7 +20,7 @@ use std::rc::Rc;
 use differential_dataflow::AsCollection;
 use timely::dataflow::channels::pact::Exchange;
 
-use super::ticks::{Whole, whole_ticks};
+use super::ticks::{WholeTick, whole_ticks};
 use super::{Collection, Diff, Stream, Update};
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
@@ -128,7 +128,7 @@ pub struct KeyedState<L: Keyed> {
 }
 
 /// Changes of keys, in a piece as they arrived.
-type Changes<L> = Vec<Update<(<L as Keyed>::Key, <L as Keyed>::Value)>>;
+type KeyChanges<L> = Vec<Update<(<L as Keyed>::Key, <L as Keyed>::Value)>>;
 
 /// How many keys are read ahead.
 const GROUP: usize = 32;
@@ -150,7 +150,7 @@ impl<L: Keyed> KeyedState<L> {
         changes: Batch<Update<(L::Key, L::Value)>>,
         out: &mut Emit<L::Output>,
     ) {
-        let changes: Vec<Changes<L>> = changes.into_pieces().collect();
+        let changes: Vec<KeyChanges<L>> = changes.into_pieces().collect();
         let mut due = Vec::new();
         now.inspect(|now| self.logic.pass_time(*now, &mut due));
         let mut order = self.visits(&changes, &due);
@@ -173,7 +173,7 @@ impl<L: Keyed> KeyedState<L> {
     }
 
     /// Everything that is to be looked at, in no order.
-    fn visits(&self, changes: &[Changes<L>], due: &[L::Key]) -> Vec<Visit> {
+    fn visits(&self, changes: &[KeyChanges<L>], due: &[L::Key]) -> Vec<Visit> {
         let number = changes.iter().map(Vec::len).sum::<usize>() + due.len();
         let mut visits = Vec::with_capacity(number);
         for (piece, changes) in changes.iter().enumerate() {
@@ -189,7 +189,7 @@ impl<L: Keyed> KeyedState<L> {
         visits
     }
 
-    fn prefetch(&self, visits: &[Visit], changes: &[Changes<L>], due: &[L::Key]) {
+    fn prefetch(&self, visits: &[Visit], changes: &[KeyChanges<L>], due: &[L::Key]) {
         let find = |visit: &Visit| self.keys.get_hashed(visit.hash, visit.key(changes, due));
         black_box(visits.iter().filter(|visit| find(visit).is_some()).count());
         black_box(visits.iter().filter_map(find).map(L::prefetch).sum::<usize>());
@@ -199,7 +199,7 @@ impl<L: Keyed> KeyedState<L> {
     fn visit(
         &mut self,
         visits: &[Visit],
-        changes: &[Changes<L>],
+        changes: &[KeyChanges<L>],
         due: &[L::Key],
         out: &mut Emit<L::Output>,
     ) {
@@ -266,7 +266,7 @@ where
     let remembering = format!("{name}, remembered");
     let mut state = KeyedState::new(logic);
     let by_key = Exchange::new(|((key, _), _, _): &Update<(L::Key, L::Value)>| L::route(key));
-    whole_ticks(changes.inner, by_key, now, name, move |Whole { tick, now, data }, updates| {
+    whole_ticks(changes.inner, by_key, now, name, move |WholeTick { tick, now, data }, updates| {
         let mut out = Emit::at(tick);
         state.turn(now, data, &mut out);
         due.set(state.logic.next_due());

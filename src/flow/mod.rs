@@ -26,7 +26,7 @@ pub use differential_dataflow::consolidation::consolidate;
 pub use during::During;
 pub use during::during;
 pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed};
-pub use ticks::{Barrier, Whole, behind_barrier, pass_barrier, whole_ticks};
+pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};
@@ -86,7 +86,7 @@ where
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
     S: Holds + 'static,
-    L: FnMut(&mut S, Whole<D>, &mut Batch<O>) + 'static,
+    L: FnMut(&mut S, WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     whole_ticks(stream, pact, None, name, move |whole, results| {

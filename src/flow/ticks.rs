@@ -15,7 +15,7 @@ use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 /// What a tick brings to an operator of this worker.
-pub struct Whole<D> {
+pub struct WholeTick<D> {
     pub tick: Tick,
     /// The reading of `now()`, where the operator hears it and it may have changed.
     pub now: Option<Micros>,
@@ -23,15 +23,15 @@ pub struct Whole<D> {
 }
 
 /// What has arrived with a tick that is still open.
-struct Waiting<D> {
+struct OpenTick<D> {
     capability: Capability<Tick>,
     now: Option<Micros>,
     data: Batch<D>,
 }
 
-impl<D> Waiting<D> {
+impl<D> OpenTick<D> {
     fn new(capability: Capability<Tick>) -> Self {
-        Waiting { capability, now: None, data: Batch::default() }
+        OpenTick { capability, now: None, data: Batch::default() }
     }
 }
 
@@ -49,7 +49,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Whole<D>, &mut Batch<O>) + 'static,
+    L: FnMut(WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let open = Barrier { passed: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
     behind_barrier(stream, pact, now, name, &open, logic)
@@ -79,7 +79,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(Whole<D>, &mut Batch<O>) + 'static,
+    L: FnMut(WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let barrier = barrier.clone();
     let scope = stream.scope();
@@ -91,19 +91,19 @@ where
         name,
         |_, info| {
             *barrier.waiting.borrow_mut() = Some(scope.activator_for(info.address));
-            let mut waiting: BTreeMap<Tick, Waiting<D>> = BTreeMap::new();
+            let mut waiting: BTreeMap<Tick, OpenTick<D>> = BTreeMap::new();
             move |(input, frontier), (now, now_frontier), output| {
                 input.for_each(|capability, data| {
                     if let Some(capability) = capability.retain_least(output.output_index()) {
                         let waiting = waiting.entry(*capability.time());
-                        waiting.or_insert_with(|| Waiting::new(capability)).data.append(data);
+                        waiting.or_insert_with(|| OpenTick::new(capability)).data.append(data);
                     }
                 });
                 now.for_each(|capability, readings| {
                     let reading = readings.iter().copied().max();
                     if let Some(capability) = capability.retain_least(output.output_index()) {
                         let waiting = waiting.entry(*capability.time());
-                        let waiting = waiting.or_insert_with(|| Waiting::new(capability));
+                        let waiting = waiting.or_insert_with(|| OpenTick::new(capability));
                         waiting.now = waiting.now.max(reading);
                     }
                 });
@@ -114,9 +114,9 @@ where
                     if is_open || barrier.passed.get() < tick {
                         break;
                     }
-                    let Waiting { capability, now, data } = earliest.remove();
+                    let OpenTick { capability, now, data } = earliest.remove();
                     let mut results = Batch::default();
-                    logic(Whole { tick, now, data }, &mut results);
+                    logic(WholeTick { tick, now, data }, &mut results);
                     let mut session = output.session(&capability);
                     results.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
                 }

@@ -1,6 +1,6 @@
 //! Who there is and what happens, in the order in which it is told.
 
-use super::Options;
+use super::GenerateOptions;
 use super::random::Draws;
 use super::row::{RowWriter, Subject};
 use crate::time::{DAY, Micros};
@@ -16,7 +16,7 @@ pub enum Destination {
 
 /// A row as its source would send it.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct GeneratedRow<'a> {
     pub destination: Destination,
     pub key: &'a str,
     /// JSON, unless it is a bad row.
@@ -26,9 +26,9 @@ pub struct Row<'a> {
 }
 
 /// Receives rows.
-pub trait Rows {
+pub trait RowReceiver {
     type Error;
-    fn row(&mut self, row: Row<'_>) -> Result<(), Self::Error>;
+    fn row(&mut self, row: GeneratedRow<'_>) -> Result<(), Self::Error>;
 }
 
 pub const PRODUCTS: u64 = 500;
@@ -57,8 +57,8 @@ const ORDER: u64 = 3;
 const RECORD: u64 = 4;
 
 impl History {
-    pub fn new(options: &Options) -> Self {
-        let Options { people, events, seed, start, days, clean, mess, .. } = *options;
+    pub fn new(options: &GenerateOptions) -> Self {
+        let GenerateOptions { people, events, seed, start, days, clean, mess, .. } = *options;
         let mut step = (people as f64 * 0.618) as u64 | 1;
         while greatest_common_divisor(step, people) > 1 {
             step += 2;
@@ -68,7 +68,7 @@ impl History {
     }
 
     /// Tells the whole history.
-    pub fn tell<R: Rows>(&self, rows: &mut R) -> Result<(), R::Error> {
+    pub fn tell<R: RowReceiver>(&self, rows: &mut R) -> Result<(), R::Error> {
         let mut writer = RowWriter::default();
         for product in 0..PRODUCTS {
             rows.row(writer.product(product))?;
@@ -134,7 +134,7 @@ impl History {
         ((share * share * share.sqrt() * self.people as f64) as u64).min(self.people - 1)
     }
 
-    fn event<R: Rows>(
+    fn event<R: RowReceiver>(
         &self,
         writer: &mut RowWriter,
         rows: &mut R,
@@ -171,7 +171,7 @@ impl History {
         Ok(())
     }
 
-    fn order<R: Rows>(
+    fn order<R: RowReceiver>(
         &self,
         writer: &mut RowWriter,
         rows: &mut R,
@@ -199,7 +199,7 @@ impl History {
         Ok(())
     }
 
-    fn record<R: Rows>(
+    fn record<R: RowReceiver>(
         &self,
         writer: &mut RowWriter,
         rows: &mut R,
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn everyone_signs_up_once() {
         for people in [1, 2, 3, 10, 997, 1000] {
-            let options = Options {
+            let options = GenerateOptions {
                 people,
                 events: 1,
                 seed: 1,
@@ -264,7 +264,7 @@ mod tests {
                 days: 1,
                 clean: true,
                 mess: 1,
-                to: super::super::Target::Folder("unused".into()),
+                to: super::super::GenerateTarget::Folder("unused".into()),
             };
             let history = History::new(&options);
             let mut people: Vec<u64> = (0..people).map(|rank| history.at_rank(rank)).collect();

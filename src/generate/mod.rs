@@ -13,12 +13,12 @@ use std::path::PathBuf;
 
 use crate::time::Micros;
 
-pub use history::{Destination, History, Row, Rows};
+pub use history::{Destination, GeneratedRow, History, RowReceiver};
 pub use target::{GenerateError, run};
 
 /// What to make.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct GenerateOptions {
     pub people: u64,
     pub events: u64,
     pub seed: u64,
@@ -29,11 +29,11 @@ pub struct Options {
     /// How much of that mess there is: what is wrong once in so many rows is wrong so many times as
     /// often.
     pub mess: u64,
-    pub to: Target,
+    pub to: GenerateTarget,
 }
 
 #[derive(Clone, Debug)]
-pub enum Target {
+pub enum GenerateTarget {
     Folder(PathBuf),
     /// `rate`: rows a second; as fast as the broker takes them unless given.
     Kafka {

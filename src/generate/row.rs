@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::history::{Destination, RecordKind, Row};
+use super::history::{Destination, GeneratedRow, RecordKind};
 use super::random::{Draws, mix};
 use crate::time::{Micros, rfc3339};
 
@@ -37,8 +37,8 @@ pub struct RowWriter {
 
 impl RowWriter {
     /// The row before, once more.
-    pub fn again(&mut self, destination: Destination) -> Row<'_> {
-        Row { destination, key: &self.key, value: &self.value, erased: false }
+    pub fn again(&mut self, destination: Destination) -> GeneratedRow<'_> {
+        GeneratedRow { destination, key: &self.key, value: &self.value, erased: false }
     }
 
     fn begin(&mut self) {
@@ -46,7 +46,7 @@ impl RowWriter {
         self.value.clear();
     }
 
-    pub fn product(&mut self, product: u64) -> Row<'_> {
+    pub fn product(&mut self, product: u64) -> GeneratedRow<'_> {
         self.begin();
         write!(self.key, "SKU-{product:04}").expect("to a string");
         let (cents, department) = (price(product), department(product));
@@ -75,7 +75,7 @@ impl RowWriter {
         bad: bool,
         test: bool,
         draws: &mut Draws,
-    ) -> Row<'_> {
+    ) -> GeneratedRow<'_> {
         self.begin();
         write!(self.key, "a_{:016x}", mix(owner.code.wrapping_add(device))).expect("to a string");
         let (key, value) = (&self.key, &mut self.value);
@@ -148,7 +148,7 @@ impl RowWriter {
         product: u64,
         bad: bool,
         draws: &mut Draws,
-    ) -> Row<'_> {
+    ) -> GeneratedRow<'_> {
         self.begin();
         write!(self.key, "O{number:09}").expect("to a string");
         let (key, value) = (&self.key, &mut self.value);
@@ -183,7 +183,7 @@ impl RowWriter {
         kind: RecordKind,
         bad: bool,
         draws: &mut Draws,
-    ) -> Row<'_> {
+    ) -> GeneratedRow<'_> {
         self.begin();
         write!(self.key, "C{:07}", person.number).expect("to a string");
         let (key, value) = (&self.key, &mut self.value);
@@ -206,7 +206,7 @@ impl RowWriter {
             false => write!(value, ",\"updated_at\":\"{}\"}}", rfc3339(at)).expect("to a string"),
         }
         let erased = kind == RecordKind::End && !bad;
-        Row { erased, ..self.again(Destination::Crm) }
+        GeneratedRow { erased, ..self.again(Destination::Crm) }
     }
 }
 

@@ -12,8 +12,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 
-use super::history::{Destination, History, Row, Rows};
-use super::{Options, Target};
+use super::history::{Destination, GeneratedRow, History, RowReceiver};
+use super::{GenerateOptions, GenerateTarget};
 use crate::wait::wait_for;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,17 +57,17 @@ impl fmt::Display for Summary {
 }
 
 /// Makes a history.
-pub fn run(options: &Options) -> Result<Summary, GenerateError> {
+pub fn run(options: &GenerateOptions) -> Result<Summary, GenerateError> {
     let started = Instant::now();
     let history = History::new(options);
     let mut summary = match &options.to {
-        Target::Folder(folder) => {
-            let mut files = Files::create(folder, options.events)?;
+        GenerateTarget::Folder(folder) => {
+            let mut files = FileTarget::create(folder, options.events)?;
             history.tell(&mut files)?;
             files.finish()?
         }
-        Target::Kafka { brokers, rate, partitions } => {
-            let mut topics = Topics::connect(brokers, *rate, *partitions)?;
+        GenerateTarget::Kafka { brokers, rate, partitions } => {
+            let mut topics = TopicTarget::connect(brokers, *rate, *partitions)?;
             history.tell(&mut topics)?;
             topics.finish()?
         }
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<Summary, GenerateError> {
     Ok(summary)
 }
 
-struct Files {
+struct FileTarget {
     folder: PathBuf,
     web: Open,
     orders: Open,
@@ -120,11 +120,11 @@ fn web_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("web/events-{number}.ndjson"))
 }
 
-impl Files {
+impl FileTarget {
     fn create(folder: &Path, events: u64) -> Result<Self, GenerateError> {
         let mut products = Open::create(folder.join("products.csv"))?;
         products.write(&["sku,title,department,price\n"])?;
-        Ok(Files {
+        Ok(FileTarget {
             web: Open::create(web_path(folder, 0))?,
             orders: Open::create(folder.join("orders/orders.ndjson"))?,
             crm: Open::create(folder.join("crm/customers.ndjson"))?,
@@ -144,10 +144,10 @@ impl Files {
     }
 }
 
-impl Rows for Files {
+impl RowReceiver for FileTarget {
     type Error = GenerateError;
 
-    fn row(&mut self, row: Row<'_>) -> Result<(), GenerateError> {
+    fn row(&mut self, row: GeneratedRow<'_>) -> Result<(), GenerateError> {
         self.summary.count(row.destination);
         match row.destination {
             Destination::Web => {
@@ -173,7 +173,7 @@ impl Rows for Files {
     }
 }
 
-struct Topics {
+struct TopicTarget {
     brokers: String,
     producer: ThreadedProducer<DefaultProducerContext>,
     rate: Option<f64>,
@@ -182,7 +182,7 @@ struct Topics {
     summary: Summary,
 }
 
-impl Topics {
+impl TopicTarget {
     fn connect(brokers: &str, rate: Option<f64>, partitions: i32) -> Result<Self, GenerateError> {
         let failed =
             |message: String| GenerateError::Kafka { brokers: brokers.to_owned(), message };
@@ -226,7 +226,7 @@ impl Topics {
             let found = producer.client().fetch_metadata(Some(topic(name)), PATIENCE);
             found.map_err(|error| failed(format!("topic '{}': {error}", topic(name))))?;
         }
-        Ok(Topics {
+        Ok(TopicTarget {
             brokers: brokers.to_owned(),
             producer,
             rate,
@@ -256,10 +256,10 @@ fn topic(destination: Destination) -> &'static str {
     }
 }
 
-impl Rows for Topics {
+impl RowReceiver for TopicTarget {
     type Error = GenerateError;
 
-    fn row(&mut self, row: Row<'_>) -> Result<(), GenerateError> {
+    fn row(&mut self, row: GeneratedRow<'_>) -> Result<(), GenerateError> {
         // Each when it is due, whatever the ones before took.
         if self.sent == 0 {
             self.started = Instant::now();

@@ -42,8 +42,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::flow::{
-    AsCollection, Barrier, Collection, Concat, Due, Emit, Exchange, Update, Whole, behind_barrier,
-    keeping_whole, keyed, parted, pass_barrier, whole_ticks,
+    AsCollection, Barrier, Collection, Concat, Due, Emit, Exchange, Update, WholeTick,
+    behind_barrier, keeping_whole, keyed, parted, pass_barrier, whole_ticks,
 };
 use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Publish};
@@ -181,7 +181,7 @@ fn connect<'scope>(
         "Clusters",
         counts,
         Rc::clone(&components),
-        |components, Whole { data, .. }, arrivals| components.borrow_mut().send(data, arrivals),
+        |components, WholeTick { data, .. }, arrivals| components.borrow_mut().send(data, arrivals),
     );
     let outcomes = keeping_whole(
         arrivals,
@@ -189,7 +189,7 @@ fn connect<'scope>(
         "Clusters",
         counts,
         components,
-        |components, Whole { tick, data, .. }, outcomes| {
+        |components, WholeTick { tick, data, .. }, outcomes| {
             let mut out = Emit::at(tick);
             components.borrow_mut().apply(data, &mut out);
             *outcomes = out.into_updates();

@@ -17,7 +17,7 @@ use thin_vec::ThinVec;
 
 use super::aggregate::{Account, Brought, has_travelling_values, is_dated};
 use super::contribution::{Contribution, Member};
-use super::place::Place;
+use super::place::LanePlace;
 use super::sums::{Layout, Words};
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
@@ -109,8 +109,8 @@ impl Accounts {
         let Input { aggregate: number, value } = input;
         let aggregate = &self.plan.aggregates[usize::from(*number)];
         match self.layout.place(*number) {
-            Place::Apart => {}
-            place @ Place::Extreme { .. } => {
+            LanePlace::Apart => {}
+            place @ LanePlace::Extreme { .. } => {
                 let led = || {
                     let leading = self.layout.leading(aggregate, place, &identifier.sums);
                     Brought::Values(leading.into_iter().collect())
@@ -143,7 +143,7 @@ impl Accounts {
     fn brings(&self, identifier: &Identifier, number: u16) -> Brought {
         let aggregate = &self.plan.aggregates[usize::from(number)];
         match self.layout.place(number) {
-            place @ Place::Extreme { .. } => {
+            place @ LanePlace::Extreme { .. } => {
                 let leading = self.layout.leading(aggregate, place, &identifier.sums);
                 Brought::Values(leading.into_iter().collect())
             }

@@ -34,7 +34,7 @@ mod word;
 use std::sync::Arc;
 
 use crate::flow::{
-    AsCollection, Collection, Due, Emit, Pipeline, Stream, Whole, during, keyed, parted,
+    AsCollection, Collection, Due, Emit, Pipeline, Stream, WholeTick, during, keyed, parted,
     whole_ticks,
 };
 use crate::identity::{Identified, Sighting, seen};
@@ -163,7 +163,7 @@ fn over_sessions<'scope>(
         Pipeline,
         None,
         "Over sessions",
-        move |Whole { tick, data, .. }, updates| {
+        move |WholeTick { tick, data, .. }, updates| {
             let mut out = Emit::at(tick);
             sessions::contributions(&over, data, &mut out);
             *updates = out.into_updates();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::contribution::{Contribution, Member};
 use super::gathered::Gathered;
 use super::partial::Partial;
-use super::place::Place;
+use super::place::LanePlace;
 use super::room::NoRoom;
 use super::sums::{Layout, Words};
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
@@ -148,7 +148,8 @@ impl People {
         aggregate: &Aggregate,
     ) -> Result<Option<Datum>, NoRoom> {
         let partial = match self.layout.place(number) {
-            place @ (Place::Count { .. } | Place::Sum { .. } | Place::Truths { .. }) => {
+            place
+            @ (LanePlace::Count { .. } | LanePlace::Sum { .. } | LanePlace::Truths { .. }) => {
                 self.layout.partial(place, &person.sums)
             }
             _ if leads(aggregate) => person.leading(number, aggregate.function),

@@ -7,7 +7,7 @@ use crate::plan::{Aggregate, Function, Plan};
 
 /// Where in a block an aggregate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum LanePlace {
     /// One narrow lane.
     Count { block: u16, lane: u16 },
     /// A narrow lane for the number of values and a wide one for their sum.
@@ -47,23 +47,23 @@ const MOST_EXTREMES: usize = 64;
 
 impl Block {
     /// The place of one more aggregate, for which room is made.
-    pub fn place(&mut self, block: u16, aggregate: &Aggregate) -> Place {
+    pub fn place(&mut self, block: u16, aggregate: &Aggregate) -> LanePlace {
         let lane = self.narrow as u16;
         match aggregate.function {
             // Its rows come to the person, with their sessions.
-            _ if aggregate.sessions.is_some() => Place::Apart,
+            _ if aggregate.sessions.is_some() => LanePlace::Apart,
             Function::Count => {
                 self.narrow += 1;
-                Place::Count { block, lane }
+                LanePlace::Count { block, lane }
             }
             Function::Sum | Function::Avg if fits_two_words(argument(aggregate)) => {
                 let sum = self.wide as u16;
                 (self.narrow, self.wide) = (self.narrow + 1, self.wide + 1);
-                Place::Sum { block, lane, sum }
+                LanePlace::Sum { block, lane, sum }
             }
             Function::BoolAnd | Function::BoolOr => {
                 self.narrow += 2;
-                Place::Truths { block, lane }
+                LanePlace::Truths { block, lane }
             }
             Function::Min | Function::Max | Function::First | Function::Last
                 if !aggregate.retracts
@@ -76,9 +76,9 @@ impl Block {
                 // The first word says which of them are there.
                 let word = self.extremes.max(1) + usize::from(timed);
                 self.extremes = word + 1;
-                Place::Extreme { block, bit, word: word as u16, timed }
+                LanePlace::Extreme { block, bit, word: word as u16, timed }
             }
-            _ => Place::Apart,
+            _ => LanePlace::Apart,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use super::contribution::Contribution;
-use super::timeline::{Alike, Looks, Timeline, Told};
+use super::timeline::{Alike, Looks, Timeline, TimelineChanges};
 use crate::columns;
 use crate::decode::{evaluate, matches};
 use crate::flow::{Diff, Emit, Keep, Keyed, Update, consolidate};
@@ -66,7 +66,7 @@ impl Parting {
     ) {
         let rows = rows.iter().map(|((_, time, row), diff)| (*time, row.clone(), *diff as i64));
         let rows: Vec<_> = rows.collect();
-        let mut told = Told::new();
+        let mut told = TimelineChanges::new();
         let timeline = timelines.timelines.get_or_insert_with(index, Timeline::default);
         timeline.change(&self.looks[usize::from(index)], &rows, self.now, &mut told);
         if timeline.is_empty() {

@@ -15,7 +15,7 @@ use arrow::datatypes::i256;
 use thin_vec::ThinVec;
 
 use super::partial::Partial;
-use super::place::{Block, Place, argument, sources_of};
+use super::place::{Block, LanePlace, argument, sources_of};
 use super::word::{of_word, to_word};
 use crate::flow::Diff;
 use crate::plan::{Aggregate, Function, Plan};
@@ -28,7 +28,7 @@ pub type Words = ThinVec<u64>;
 /// What the blocks of a plan look like.
 #[derive(Debug)]
 pub struct Layout {
-    places: Vec<Place>,
+    places: Vec<LanePlace>,
     /// The aggregates that are extremes in blocks.
     extremes: Vec<u16>,
     blocks: Vec<Block>,
@@ -54,7 +54,7 @@ impl Layout {
             let index = known.unwrap_or(blocks.len());
             let mut block = known.map_or_else(Block::default, |index| blocks[index]);
             let place = block.place(index as u16, aggregate);
-            if place != Place::Apart {
+            if place != LanePlace::Apart {
                 if known.is_none() {
                     sources.push(fed_by);
                     blocks.push(block);
@@ -64,7 +64,7 @@ impl Layout {
             }
             places.push(place);
         }
-        let is_extreme = |place: &Place| matches!(place, Place::Extreme { .. });
+        let is_extreme = |place: &LanePlace| matches!(place, LanePlace::Extreme { .. });
         let numbered = (0u16..).zip(&places);
         let extremes = numbered.filter(|(_, place)| is_extreme(place)).map(|(number, _)| number);
         Layout { extremes: extremes.collect(), places, blocks }
@@ -75,7 +75,7 @@ impl Layout {
         self.extremes.iter().copied()
     }
 
-    pub fn place(&self, aggregate: u16) -> Place {
+    pub fn place(&self, aggregate: u16) -> LanePlace {
         self.places[usize::from(aggregate)]
     }
 
@@ -117,14 +117,14 @@ impl Layout {
     pub fn add(
         &self,
         aggregate: &Aggregate,
-        place: Place,
+        place: LanePlace,
         value: &Datum,
         diff: Diff,
         sums: &mut Words,
     ) {
-        let (Place::Count { block, lane }
-        | Place::Sum { block, lane, .. }
-        | Place::Truths { block, lane }) = place
+        let (LanePlace::Count { block, lane }
+        | LanePlace::Sum { block, lane, .. }
+        | LanePlace::Truths { block, lane }) = place
         else {
             unreachable!("no sum")
         };
@@ -132,10 +132,12 @@ impl Layout {
         let of = &self.blocks[usize::from(block)];
         let words = &mut sums[at..at + of.summed()];
         match place {
-            Place::Truths { .. } if *value != Datum::Boolean(true) => count(words, lane + 1, diff),
+            LanePlace::Truths { .. } if *value != Datum::Boolean(true) => {
+                count(words, lane + 1, diff)
+            }
             _ => count(words, lane, diff),
         }
-        if let Place::Sum { sum, .. } = place {
+        if let LanePlace::Sum { sum, .. } = place {
             let value = match value {
                 Datum::Integer(value) => i128::from(*value),
                 Datum::Decimal(value) => value.get(),
@@ -151,12 +153,14 @@ impl Layout {
     pub fn lead(
         &self,
         aggregate: &Aggregate,
-        place: Place,
+        place: LanePlace,
         time: Micros,
         value: &Datum,
         own: &mut Words,
     ) {
-        let Place::Extreme { block, bit, word, timed } = place else { unreachable!("no extreme") };
+        let LanePlace::Extreme { block, bit, word, timed } = place else {
+            unreachable!("no extreme")
+        };
         let at = self.find_or_insert(own, block, Form::Own);
         let words = &mut own[at + self.blocks[usize::from(block)].summed()..];
         let next = (if timed { time } else { 0 }, to_word(value));
@@ -179,10 +183,12 @@ impl Layout {
     pub fn leading(
         &self,
         aggregate: &Aggregate,
-        place: Place,
+        place: LanePlace,
         own: &Words,
     ) -> Option<(Micros, Datum)> {
-        let Place::Extreme { block, bit, word, timed } = place else { unreachable!("no extreme") };
+        let LanePlace::Extreme { block, bit, word, timed } = place else {
+            unreachable!("no extreme")
+        };
         let at = self.find(own, block, Form::Own).ok()?;
         let words = &own[at + self.blocks[usize::from(block)].summed()..];
         let word = usize::from(word);
@@ -267,9 +273,10 @@ impl Layout {
     }
 
     /// What the sums of a person, or of what travels, come to for an aggregate; `None` for no row.
-    pub fn partial(&self, place: Place, sums: &[u64]) -> Option<Partial> {
-        let (Place::Count { block, .. } | Place::Sum { block, .. } | Place::Truths { block, .. }) =
-            place
+    pub fn partial(&self, place: LanePlace, sums: &[u64]) -> Option<Partial> {
+        let (LanePlace::Count { block, .. }
+        | LanePlace::Sum { block, .. }
+        | LanePlace::Truths { block, .. }) = place
         else {
             return None;
         };
@@ -278,15 +285,15 @@ impl Layout {
         let words = &sums[at..at + of.summed()];
         let narrow = |lane: u16| words[1 + usize::from(lane)] as i64;
         let partial = match place {
-            Place::Count { lane, .. } => Partial::Count(narrow(lane)),
-            Place::Sum { lane, sum, .. } => {
+            LanePlace::Count { lane, .. } => Partial::Count(narrow(lane)),
+            LanePlace::Sum { lane, sum, .. } => {
                 let sum = read_wide(words, of.wide_lane(sum));
                 Partial::of_sum(narrow(lane), i256::from_i128(sum))
             }
-            Place::Truths { lane, .. } => {
+            LanePlace::Truths { lane, .. } => {
                 Partial::Truths { yes: narrow(lane), no: narrow(lane + 1) }
             }
-            Place::Extreme { .. } | Place::Apart => unreachable!("sorted out above"),
+            LanePlace::Extreme { .. } | LanePlace::Apart => unreachable!("sorted out above"),
         };
         (!partial.is_nothing()).then_some(partial)
     }

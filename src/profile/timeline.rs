@@ -49,18 +49,18 @@ pub struct Alike {
 }
 
 /// How many rows more, or less, are alike.
-pub type Told = HashMap<Alike, i64>;
+pub type TimelineChanges = HashMap<Alike, i64>;
 
 #[derive(Debug)]
 pub struct Timeline {
     rows: BTreeMap<(Micros, Datum), u32>,
-    sessions: Vec<Session>,
+    sessions: Vec<TimelineSession>,
     /// The reading of `now()` at which its rows were last told of.
     told_at: Micros,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Session {
+struct TimelineSession {
     start: Micros,
     end: Micros,
     events: i64,
@@ -93,7 +93,7 @@ impl Timeline {
         looks: &Looks,
         rows: &[(Micros, Datum, i64)],
         now: Micros,
-        told: &mut Told,
+        told: &mut TimelineChanges,
     ) {
         let times = |reading| looks.windows.iter().map(move |window| window.times(reading));
         let before: Vec<_> = times(self.told_at).collect();
@@ -214,15 +214,15 @@ impl Timeline {
     }
 
     /// The sessions that the rows of a stretch make.
-    fn part(&self, gap: Micros, times: RangeInclusive<Micros>) -> Vec<Session> {
-        let mut sessions: Vec<Session> = Vec::new();
+    fn part(&self, gap: Micros, times: RangeInclusive<Micros>) -> Vec<TimelineSession> {
+        let mut sessions: Vec<TimelineSession> = Vec::new();
         for (time, _, events) in self.rows(times) {
             match sessions.last_mut() {
                 Some(open) if time <= open.end.saturating_add(gap) => {
                     open.end = time;
                     open.events += events;
                 }
-                _ => sessions.push(Session { start: time, end: time, events }),
+                _ => sessions.push(TimelineSession { start: time, end: time, events }),
             }
         }
         sessions
@@ -236,9 +236,9 @@ impl Timeline {
         number: usize,
         windows: &[RangeInclusive<Micros>],
         sign: i64,
-        told: &mut Told,
+        told: &mut TimelineChanges,
     ) {
-        let Session { start, end, events } = self.sessions[index];
+        let TimelineSession { start, end, events } = self.sessions[index];
         let mut groups: HashMap<(&Datum, Micros, u64), (i64, Micros, Micros)> = HashMap::new();
         for (time, row, count) in self.rows(start..=end) {
             let bits = windows.iter().enumerate().filter(|(_, times)| times.contains(&time));

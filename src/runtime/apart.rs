@@ -3,20 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run::{Options, RunError};
-use crate::place::Place;
+use super::run::{RunError, RunOptions};
+use crate::place::FilePlace;
 use crate::plan::{Plan, Target};
-use crate::source::Opened;
+use crate::source::OpenedSources;
 
 /// A file that the run deals with, as messages call it.
 struct Named {
     what: String,
-    place: Place,
+    place: FilePlace,
 }
 
 impl Named {
     fn new(what: String, path: &Path) -> Result<Self, RunError> {
-        let place = Place::of(path).map_err(|why| {
+        let place = FilePlace::of(path).map_err(|why| {
             RunError::Apart(format!("{what}: '{}' leads nowhere: {why}", path.display()))
         })?;
         Ok(Named { what, place })
@@ -24,7 +24,7 @@ impl Named {
 }
 
 /// Refuses outputs, and a summary, that would write over something of this run.
-pub fn check(plan: &Plan, options: &Options, sources: &Opened) -> Result<(), RunError> {
+pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Result<(), RunError> {
     let mut read = Vec::new();
     for (what, path) in &options.reads {
         read.push(Named::new((*what).to_owned(), path)?);

@@ -17,13 +17,13 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::worker::Worker;
 
 use super::Clock;
-use super::inbox::{Batch, Inbox};
+use super::inbox::{Inbox, TickInput};
 use crate::flow::{Pipeline, Stream};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
 use crate::sink::{self, Writers};
-use crate::standing::{self, Arrival, Standing};
+use crate::standing::{self, ArrivalTime, StandingRows};
 use crate::state::batch;
 use crate::time::{Micros, Tick};
 use crate::{identity, segment};
@@ -59,7 +59,7 @@ impl Dataflow {
         worker: &mut Worker,
         plan: &Arc<Plan>,
         clock: Clock,
-        arrival: Arrival,
+        arrival: ArrivalTime,
         end: impl for<'scope> FnOnce(sink::Inputs<'scope>, &SharedCounts) -> Handle<Tick>,
     ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
@@ -79,7 +79,7 @@ impl Dataflow {
             let now = standing::read_clock(clock, ticks, latest, &counts);
             let plan = &standing::under(plan, arrival);
 
-            let Standing { rows, seen_only } =
+            let StandingRows { rows, seen_only } =
                 standing::stand(plan, arrival, rows, now.clone(), &counts);
             let identified = identity::identify(plan, rows.clone(), seen_only.clone(), &counts);
             let Assembled { people, belongings } = profile::assemble(
@@ -143,7 +143,7 @@ impl Dataflow {
 fn feed<'scope, D: Clone + 'static>(
     ticks: Stream<'scope, Micros>,
     inbox: &Rc<RefCell<Inbox>>,
-    part: impl Fn(&mut Batch) -> batch::Batch<D> + 'static,
+    part: impl Fn(&mut TickInput) -> batch::Batch<D> + 'static,
 ) -> Stream<'scope, D> {
     let inbox = Rc::clone(inbox);
     ticks.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(Pipeline, "Feed", |_, _| {

@@ -18,7 +18,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::segment::Evaluated;
 use crate::sink;
-use crate::standing::Arrival;
+use crate::standing::ArrivalTime;
 use crate::time::{Micros, Tick};
 
 /// All stages up to what people come to, on a worker of their own.
@@ -31,7 +31,7 @@ pub struct EmbeddedRun {
 
 impl EmbeddedRun {
     /// `see` is told of people after each tick in which something of theirs changed or might have.
-    pub fn new(plan: &Arc<Plan>, arrival: Arrival, see: impl Fn(&Evaluated) + 'static) -> Self {
+    pub fn new(plan: &Arc<Plan>, arrival: ArrivalTime, see: impl Fn(&Evaluated) + 'static) -> Self {
         let alone = Allocator::Thread(Thread::default());
         let mut worker = Worker::new(WorkerConfig::default(), alone, Some(Instant::now()));
         // Readings of the clock are given.

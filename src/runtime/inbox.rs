@@ -11,7 +11,7 @@ use crate::time::{Micros, Tick};
 
 /// What goes into one tick on one worker.
 #[derive(Default)]
-pub struct Batch {
+pub struct TickInput {
     pub rows: batch::Batch<Row>,
     pub rejects: batch::Batch<Reject>,
     /// The greatest event times of rows; once at the beginning even if there are none.
@@ -20,10 +20,10 @@ pub struct Batch {
 
 /// The batch that is being filled, and those that have been given to ticks but not yet taken.
 pub struct Inbox {
-    open: Batch,
+    open: TickInput,
     /// When the open batch's rows arrived: runs of instants with numbers of rows.
     open_arrivals: Vec<(Micros, u32)>,
-    sealed: BTreeMap<Tick, Batch>,
+    sealed: BTreeMap<Tick, TickInput>,
     /// Of ticks that are not complete.
     arrivals: BTreeMap<Tick, Vec<(Micros, u32)>>,
     ticks: u64,
@@ -32,7 +32,7 @@ pub struct Inbox {
 impl Default for Inbox {
     fn default() -> Self {
         // Before the first event time, `now()` has to be known too.
-        let open = Batch { latest: Some(Latest::default()), ..Batch::default() };
+        let open = TickInput { latest: Some(Latest::default()), ..TickInput::default() };
         Inbox {
             open,
             open_arrivals: Vec::new(),
@@ -69,7 +69,7 @@ impl Inbox {
     }
 
     /// The batch of a tick; whatever waits becomes it when the tick is first asked for.
-    pub fn batch(&mut self, tick: Tick) -> &mut Batch {
+    pub fn batch(&mut self, tick: Tick) -> &mut TickInput {
         self.sealed.entry(tick).or_insert_with(|| {
             self.ticks += 1;
             self.arrivals.insert(tick, std::mem::take(&mut self.open_arrivals));

@@ -21,7 +21,7 @@ pub use embedded::EmbeddedRun;
 pub use latency::LatencySummary;
 pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};
-pub use run::{End, Ended, Options, RunError, Stop, run};
+pub use run::{Ended, RunEnd, RunError, RunOptions, Stop, run};
 pub use stepped::{Stepped, stepped};
 
 pub use crate::standing::Clock;

@@ -18,7 +18,7 @@ use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 
 use super::Clock;
-use super::run::{Options, Stop};
+use super::run::{RunOptions, Stop};
 use crate::plan::Plan;
 use crate::plan::stated::{Stated, differences};
 use crate::sink::Failure;
@@ -37,18 +37,22 @@ const GREETING: usize = 16 << 20;
 const GOODBYE: usize = 6 * size_of::<u64>();
 
 /// What timely's workers are made of, and what is to be held for as long as they run.
-pub type Workers = (Vec<AllocatorBuilder>, Box<dyn std::any::Any + Send>);
+pub type TimelyWorkers = (Vec<AllocatorBuilder>, Box<dyn std::any::Any + Send>);
 
 /// What those who wait for others, and those who read from them, look at.
 #[derive(Clone)]
-pub struct Watch {
+pub struct ProcessWatch {
     pub failure: Failure,
     pub stop: Stop,
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Prepares this process's workers, once all processes are there. `None` if a signal came first.
-pub fn connect(plan: &Plan, options: &Options, watch: &Watch) -> Result<Option<Workers>, String> {
+pub fn connect(
+    plan: &Plan,
+    options: &RunOptions,
+    watch: &ProcessWatch,
+) -> Result<Option<TimelyWorkers>, String> {
     if options.hosts.len() < 2 {
         let config = match options.workers {
             1 => Config::Thread,
@@ -70,8 +74,8 @@ pub fn connect(plan: &Plan, options: &Options, watch: &Watch) -> Result<Option<W
 /// By process, the connection to it; none to this one.
 fn meet(
     plan: &Plan,
-    options: &Options,
-    watch: &Watch,
+    options: &RunOptions,
+    watch: &ProcessWatch,
 ) -> Result<Option<Vec<Option<Connection>>>, String> {
     let own = Greeting::new(plan, options);
     let address = &options.hosts[own.process];
@@ -80,7 +84,7 @@ fn meet(
     let listener = TcpListener::bind(address).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
     let mut sockets: Vec<Option<Connection>> = (0..own.processes).map(|_| None).collect();
-    let mut waiting = Waiting::default();
+    let mut waiting = MissingLog::default();
     while let Some(missing) =
         (0..own.processes).find(|p| *p != own.process && sockets[*p].is_none())
     {
@@ -128,11 +132,11 @@ fn meet(
 
 /// Tells whom this process waits for.
 #[derive(Default)]
-struct Waiting {
+struct MissingLog {
     logged: Option<Instant>,
 }
 
-impl Waiting {
+impl MissingLog {
     fn log(&mut self, process: usize, host: &str, error: &io::Error) {
         if self.logged.is_some_and(|logged| logged.elapsed() < LOGGING) {
             return;
@@ -164,7 +168,7 @@ struct Greeting {
 }
 
 impl Greeting {
-    fn new(plan: &Plan, options: &Options) -> Self {
+    fn new(plan: &Plan, options: &RunOptions) -> Self {
         Greeting {
             selfsame: env!("CARGO_PKG_VERSION").to_owned(),
             process: options.process,
@@ -237,7 +241,7 @@ impl Greeting {
 }
 
 /// What all processes have to be told alike beside the number of workers.
-fn said(options: &Options) -> Vec<String> {
+fn said(options: &RunOptions) -> Vec<String> {
     let clock = match options.clock {
         Clock::Wall => "--clock wall".to_owned(),
         Clock::Event => "--clock event".to_owned(),
@@ -255,11 +259,16 @@ struct Connection {
     host: String,
     /// How many zeros were read last.
     zeros: usize,
-    watch: Watch,
+    watch: ProcessWatch,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, process: usize, host: &str, watch: &Watch) -> Result<Self, String> {
+    fn new(
+        stream: TcpStream,
+        process: usize,
+        host: &str,
+        watch: &ProcessWatch,
+    ) -> Result<Self, String> {
         prepare(&stream).map_err(|error| format!("{host} can't be talked to: {error}"))?;
         Ok(Connection { stream, process, host: host.to_owned(), zeros: 0, watch: watch.clone() })
     }

@@ -75,7 +75,7 @@ pub fn tell(
     let (end, ended) = bounded(0);
     let started = Instant::now();
     let name = console::shown(name).into_owned();
-    let told = Told { name, amounts, bytes, target, started, rows: 0, at: started };
+    let told = ProgressLine { name, amounts, bytes, target, started, rows: 0, at: started };
     let thread =
         std::thread::Builder::new().name("progress".to_owned()).spawn(move || match progress {
             Progress::Quiet => {}
@@ -86,7 +86,7 @@ pub fn tell(
     Telling(thread.ok().map(|thread| (end, thread)))
 }
 
-struct Told {
+struct ProgressLine {
     name: String,
     amounts: Arc<Amounts>,
     bytes: Option<u64>,
@@ -97,7 +97,7 @@ struct Told {
     at: Instant,
 }
 
-impl Told {
+impl ProgressLine {
     fn log(mut self, ended: &Receiver<()>) {
         loop {
             let before = self.at - self.started;
@@ -206,7 +206,7 @@ mod tests {
     fn what_is_read_is_told_with_its_share_and_the_time_left() {
         let amounts = Arc::new(Amounts::default());
         let started = Instant::now() - Duration::from_secs(10);
-        let mut told = Told {
+        let mut told = ProgressLine {
             name: "shop".to_owned(),
             amounts: Arc::clone(&amounts),
             bytes: Some(4_000_000),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
-use super::run::End;
+use super::run::RunEnd;
 use crate::metrics::Counts;
 use crate::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};
@@ -45,7 +45,7 @@ impl Report {
 }
 
 /// For machines: the fields that `--summary` writes.
-pub fn summary_json(plan: &Plan, end: End, report: &Report) -> serde_json::Value {
+pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Value {
     let Report { counts, latency, took } = report;
     let sources = plan.sources.iter().zip(&counts.sources);
     let segments = plan.segments.iter().zip(&counts.segments);
@@ -53,13 +53,13 @@ pub fn summary_json(plan: &Plan, end: End, report: &Report) -> serde_json::Value
     serde_json::json!({
         "name": plan.name,
         "ended": match end {
-            End::Reached => "reached",
-            End::Stopped(_) => "stopped",
-            End::Interrupted(_) => "interrupted",
+            RunEnd::Reached => "reached",
+            RunEnd::Stopped(_) => "stopped",
+            RunEnd::Interrupted(_) => "interrupted",
         },
         "signal": match end {
-            End::Reached => None,
-            End::Stopped(signal) | End::Interrupted(signal) => Some(named(signal)),
+            RunEnd::Reached => None,
+            RunEnd::Stopped(signal) | RunEnd::Interrupted(signal) => Some(named(signal)),
         },
         "sources": sources
             .map(|(source, counts)| (source.name.clone(), serde_json::json!(counts)))
@@ -85,7 +85,7 @@ pub fn summary_json(plan: &Plan, end: End, report: &Report) -> serde_json::Value
 }
 
 /// For people.
-pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
+pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     let Report { counts, latency, took } = report;
     let mut text = String::new();
     let rows: u64 = counts.sources.iter().map(|source| source.rows).sum();
@@ -96,7 +96,7 @@ pub fn summary_text(plan: &Plan, end: End, report: &Report) -> String {
         text.write_fmt(line).expect("to a string");
         text.push('\n');
     };
-    if let End::Interrupted(signal) = end {
+    if let RunEnd::Interrupted(signal) = end {
         line(format_args!(
             "{}: interrupted by {}, before all that there is was read\n",
             plan.name,

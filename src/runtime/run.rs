@@ -16,7 +16,7 @@ use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::beginnings::Beginnings;
-use super::processes::{self, Watch};
+use super::processes::{self, ProcessWatch};
 use super::progress::{Amounts, Progress, tell};
 use super::report::Report;
 use super::worker::{Process, work};
@@ -30,7 +30,7 @@ const GOODBYE: Duration = Duration::from_millis(100);
 
 /// How to run a plan.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RunOptions {
     pub clock: Clock,
     /// In each process.
     pub workers: usize,
@@ -72,7 +72,7 @@ pub enum RunError {
 
 /// How a run came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum RunEnd {
     /// All that there was has been read and sent.
     Reached,
     /// A run without an end of its own was asked to stop, by this signal.
@@ -84,16 +84,16 @@ pub enum End {
 /// What became of a run.
 #[derive(Debug)]
 pub struct Ended {
-    pub end: End,
+    pub end: RunEnd,
     /// The first process has the report of all; the others have none, nor has a run that never began.
     pub report: Option<Report>,
 }
 
 /// Asks a run to stop, by the signal that a process, or another one of its run, was sent.
 #[derive(Clone)]
-pub struct Stop(Arc<Asked>);
+pub struct Stop(Arc<StopRequest>);
 
-struct Asked {
+struct StopRequest {
     /// 0: nobody asked.
     signal: AtomicI32,
     /// Wakes those who are to look.
@@ -102,7 +102,7 @@ struct Asked {
 
 impl Stop {
     fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Stop(Arc::new(Asked { signal: AtomicI32::new(0), wake }))
+        Stop(Arc::new(StopRequest { signal: AtomicI32::new(0), wake }))
     }
 
     pub fn asked(&self) -> Option<i32> {
@@ -118,7 +118,7 @@ impl Stop {
     }
 }
 
-impl Options {
+impl RunOptions {
     /// Whether a run of the plan comes to an end by itself.
     fn ends(&self, plan: &Plan) -> bool {
         let ends = |source: &Source| source.connector.ends(self.follow);
@@ -130,7 +130,7 @@ impl Options {
 /// sources are open: before, there is nothing to bring to an end.
 pub fn run(
     plan: Arc<Plan>,
-    options: &Options,
+    options: &RunOptions,
     stoppable: impl FnOnce(&Stop) -> Result<(), String>,
 ) -> Result<Ended, RunError> {
     let started = Instant::now();
@@ -144,7 +144,7 @@ pub fn run(
         let threads = Arc::clone(&threads);
         Arc::new(move || threads.iter().filter_map(OnceLock::get).for_each(Thread::unpark))
     };
-    let source_options = source::Options {
+    let source_options = source::SourceOptions {
         process: options.process,
         processes,
         workers: options.workers,
@@ -161,12 +161,12 @@ pub fn run(
     stoppable(&stop).map_err(RunError::Workers)?;
     let end = |was_cut: bool| match (stop.asked(), options.ends(&plan)) {
         // What was yet to be sent has nobody to go to, whether all was read or not.
-        (Some(SIGPIPE), _) => End::Interrupted(SIGPIPE),
-        (Some(signal), false) => End::Stopped(signal),
-        (Some(signal), true) if was_cut => End::Interrupted(signal),
-        _ => End::Reached,
+        (Some(SIGPIPE), _) => RunEnd::Interrupted(SIGPIPE),
+        (Some(signal), false) => RunEnd::Stopped(signal),
+        (Some(signal), true) if was_cut => RunEnd::Interrupted(signal),
+        _ => RunEnd::Reached,
     };
-    let watch = Watch { failure: failure.clone(), stop: stop.clone(), wake: wake.clone() };
+    let watch = ProcessWatch { failure: failure.clone(), stop: stop.clone(), wake: wake.clone() };
     let Some((builders, others)) =
         processes::connect(&plan, options, &watch).map_err(RunError::Workers)?
     else {
@@ -245,7 +245,7 @@ pub fn run(
     }
     // A run that was stopped before it said anything has not taken another's place.
     let end = end(was_cut);
-    if end == End::Reached {
+    if end == RunEnd::Reached {
         writers.finish();
     }
     let first = options.process == 0;
@@ -254,7 +254,7 @@ pub fn run(
 }
 
 /// What a run is about to do.
-fn announcement(plan: &Plan, options: &Options) -> String {
+fn announcement(plan: &Plan, options: &RunOptions) -> String {
     let counted = |number: usize, what: &str| match number {
         1 => format!("1 {what}"),
         number => format!("{number} {what}s"),
@@ -285,9 +285,9 @@ fn part(guards: WorkerGuards<()>, failure: &Failure) {
     while failure.get().is_none() && parted.recv_timeout(GOODBYE).is_err() {}
 }
 
-impl End {
+impl RunEnd {
     /// Whether it came because who reads standard output has left.
     pub fn is_left(self) -> bool {
-        self == End::Interrupted(SIGPIPE)
+        self == RunEnd::Interrupted(SIGPIPE)
     }
 }

@@ -65,7 +65,7 @@ pub fn work(
         (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
     let mut latencies = Latencies::default();
     let mut shared = Instant::now();
-    let mut state = Reading::Open;
+    let mut state = InputState::Open;
     // The ticks that had been taken from the inbox when this worker last requested one.
     let mut requested: Option<u64> = None;
     let mut stop_told = false;
@@ -84,9 +84,9 @@ pub fn work(
             _ => {}
         }
         let mut more = false;
-        if state == Reading::Open {
+        if state == InputState::Open {
             if process.stop.asked().is_some() {
-                state = Reading::Ended;
+                state = InputState::Ended;
                 if !matches!(feed.try_next(), Next::Ended) {
                     requests.send(Request::Cut);
                 }
@@ -104,10 +104,10 @@ pub fn work(
             requests.send(Request::Tick);
             requested = Some(ticks);
         }
-        if state == Reading::Ended && !waiting {
+        if state == InputState::Ended && !waiting {
             process.beginnings.end(plan);
             requests.send(Request::Ended);
-            state = Reading::Told;
+            state = InputState::Told;
         }
         let mut timeout = match until_due {
             Some(until @ 1..) => IDLE.min(Duration::from_micros(until as u64)),
@@ -147,7 +147,7 @@ pub fn work(
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum InputState {
     Open,
     Ended,
     /// Ended, and the leader knows.
@@ -160,16 +160,16 @@ fn take_in(
     feed: &mut Feed,
     decoders: &mut [Decoder],
     dataflow: &Dataflow,
-) -> (Reading, bool) {
+) -> (InputState, bool) {
     let started = Instant::now();
     while dataflow.inbox.borrow().waiting() < WAITING_ROWS {
         let chunk = match feed.try_next() {
             Next::Chunk(chunk) => chunk,
-            Next::Empty => return (Reading::Open, false),
-            Next::Ended => return (Reading::Ended, false),
+            Next::Empty => return (InputState::Open, false),
+            Next::Ended => return (InputState::Ended, false),
             Next::Failed(error) => {
                 process.failure.set(error.to_string());
-                return (Reading::Ended, false);
+                return (InputState::Ended, false);
             }
         };
         let source = chunk.source as usize;
@@ -179,9 +179,9 @@ fn take_in(
         process.beginnings.look(&process.plan, source, &decoded);
         dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
         if started.elapsed() > DECODING {
-            return (Reading::Open, true);
+            return (InputState::Open, true);
         }
     }
     // Held back: the dataflow's own activity, or its receipts, wake this worker.
-    (Reading::Open, false)
+    (InputState::Open, false)
 }

@@ -11,7 +11,7 @@ use crate::state::held::Holds;
 
 /// A value that someone has, or no longer has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Held {
+pub struct RankedValue {
     pub rank: u16,
     pub value: Datum,
     pub diff: i8,
@@ -42,7 +42,11 @@ impl Borders {
         Borders(plan.ranks.iter().map(|rank| Population::new(rank.bins)).collect())
     }
 
-    pub fn apply(&mut self, batch: impl IntoIterator<Item = Held>, moved: &mut Batch<Border>) {
+    pub fn apply(
+        &mut self,
+        batch: impl IntoIterator<Item = RankedValue>,
+        moved: &mut Batch<Border>,
+    ) {
         // What comes and what goes arrive in any order: only the outcome can be taken in.
         let held = batch.into_iter().map(|held| ((held.rank, held.value), isize::from(held.diff)));
         let mut held: Vec<_> = held.collect();

@@ -35,7 +35,7 @@ use crate::state::queue::BucketQueue;
 use crate::state::slots::{Slot, Slots};
 use crate::time::Micros;
 
-use borders::{Border, Borders, Held};
+use borders::{Border, Borders, RankedValue};
 pub use evaluate::value_or_null;
 use evaluate::{Evaluator, GROUP};
 use ranked::{Ranked, RankedValues};
@@ -108,7 +108,7 @@ fn rank<'scope>(
     });
     let borders = Borders::new(plan);
     let held = ranked.clone().flat_map(Ranked::held);
-    let by_rank = Exchange::new(|held: &Held| u64::from(held.rank));
+    let by_rank = Exchange::new(|held: &RankedValue| u64::from(held.rank));
     let borders = keeping(held, by_rank, "Borders", counts, borders, Borders::apply);
     (ranked, borders.broadcast())
 }

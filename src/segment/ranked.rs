@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use smallvec::SmallVec;
 
-use super::borders::Held;
+use super::borders::RankedValue;
 use super::evaluate::{Evaluator, GROUP};
 use super::sight::Sight;
 use crate::columns;
@@ -30,10 +30,10 @@ pub struct Ranked {
 
 impl Ranked {
     /// What it does to the population of the rank.
-    pub fn held(self) -> impl Iterator<Item = Held> {
+    pub fn held(self) -> impl Iterator<Item = RankedValue> {
         let Ranked { rank, before, after, .. } = self;
-        let before = before.map(|value| Held { rank, value, diff: -1 });
-        before.into_iter().chain(after.map(|value| Held { rank, value, diff: 1 }))
+        let before = before.map(|value| RankedValue { rank, value, diff: -1 });
+        before.into_iter().chain(after.map(|value| RankedValue { rank, value, diff: 1 }))
     }
 }
 

@@ -12,12 +12,12 @@ use crate::state::slots::{Slot, Slots};
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
-    ranks: Vec<Standing>,
+    ranks: Vec<RankBorders>,
     /// One score a rank; 0 is none.
     people: Slots<Box<[u16]>>,
 }
 
-struct Standing {
+struct RankBorders {
     /// Where all borders are; `None` while nobody has a value.
     borders: Vec<Option<Datum>>,
     /// The people who have a value, in the order of the values.
@@ -30,7 +30,7 @@ impl Scores {
     }
 
     fn of_bins(bins: impl Iterator<Item = u16>) -> Self {
-        let standing = |bins: u16| Standing {
+        let standing = |bins: u16| RankBorders {
             borders: vec![None; usize::from(bins) - 1],
             people: BTreeSet::new(),
         };
@@ -95,7 +95,7 @@ impl Scores {
     }
 }
 
-impl Standing {
+impl RankBorders {
     fn score(&self, value: &Datum) -> u16 {
         let below = self.borders.partition_point(|border| {
             border.as_ref().expect("where someone has a value, there are borders") < value

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::records::{self, Ending};
-use super::text::End;
+use super::records::{self, RecordEnd};
+use super::text::TextEnd;
 use super::{ROW_LIMIT, SourceError, foreign, header};
 use crate::plan::{Format, Source};
 
@@ -32,12 +32,12 @@ pub(super) fn begin(
     source: &Source,
     path: &Path,
     bytes: &[u8],
-    end: End,
+    end: TextEnd,
 ) -> Result<Option<Begun>, SourceError> {
     let mark = "\u{feff}".as_bytes();
     let marked = if bytes.starts_with(mark) { mark.len() } else { 0 };
     let may_be_marked = bytes.len() < mark.len() && mark.starts_with(bytes);
-    if bytes.is_empty() || (end == End::Open && may_be_marked) {
+    if bytes.is_empty() || (end == TextEnd::Open && may_be_marked) {
         return Ok(None);
     }
     let is_json = source.format == Format::Json;
@@ -60,19 +60,19 @@ fn names(
     source: &Source,
     path: &Path,
     head: &[u8],
-    end: End,
+    end: TextEnd,
 ) -> Result<Option<(usize, Vec<String>)>, SourceError> {
     // A header may have any number of columns.
     let length = match records::ending(head, None) {
-        Ending::At(length) | Ending::Broken(length, _) => length,
+        RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
         // No complete line, however its lines end.
         _ if header::ends_otherwise(head) => head.len(),
         _ if head.len() >= ROW_LIMIT => {
             let why = format!("no header ends within {ROW_LIMIT} bytes");
             return Err(SourceError::unreadable(&source.name, path, why));
         }
-        _ if head.is_empty() || end == End::Open => return Ok(None),
-        Ending::Open | Ending::Quoted => head.len(),
+        _ if head.is_empty() || end == TextEnd::Open => return Ok(None),
+        RecordEnd::Open | RecordEnd::Quoted => head.len(),
     };
     let names = header::names(source, path, &head[..length])?;
     Ok(Some((length, names)))

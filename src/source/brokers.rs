@@ -22,7 +22,7 @@ const HANGING_UP: Duration = Duration::from_millis(300);
 const AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
-struct Watch {
+struct BrokerWatch {
     /// By `host:port`: since when it is away, and when somebody last complained.
     away: BTreeMap<String, (Instant, Instant)>,
     /// Of other complaints, when each was told.
@@ -30,8 +30,8 @@ struct Watch {
     is_kept: bool,
 }
 
-static WATCH: Mutex<Watch> =
-    Mutex::new(Watch { away: BTreeMap::new(), told: BTreeMap::new(), is_kept: false });
+static WATCH: Mutex<BrokerWatch> =
+    Mutex::new(BrokerWatch { away: BTreeMap::new(), told: BTreeMap::new(), is_kept: false });
 
 /// Whether an error means that a broker can't be reached, which the library gets over by itself.
 pub fn is_away(code: Code) -> bool {

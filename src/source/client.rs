@@ -51,11 +51,11 @@ pub fn error(error: &KafkaError, reason: &str) {
 
 /// Of a client that reads one topic, or asks about topics.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(super) struct TopicClient {
     other_topic: AtomicBool,
 }
 
-impl Reader {
+impl TopicClient {
     /// Sets up what lets it know that its topic became another one.
     pub fn watch_topic(config: &mut ClientConfig) {
         let debug = config.get("debug").map_or("topic".into(), |debug| format!("{debug},topic"));
@@ -72,7 +72,7 @@ impl Reader {
     }
 }
 
-impl ClientContext for Reader {
+impl ClientContext for TopicClient {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if tells_another_topic(message) {
             self.other_topic.store(true, Ordering::Relaxed);
@@ -91,7 +91,7 @@ impl ClientContext for Reader {
     }
 }
 
-impl ConsumerContext for Reader {}
+impl ConsumerContext for TopicClient {}
 
 /// `Topic NAME changed id from ID to ID`; the first id comes in place of one of zeros, which is written
 /// with the letter A alone.

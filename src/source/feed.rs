@@ -21,7 +21,7 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 
 /// Which part of the input is read here, and until when.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SourceOptions {
     /// This process among all, from 0.
     pub process: usize,
     pub processes: usize,
@@ -43,16 +43,16 @@ pub struct Feeds {
     /// What is to be read in all, where only files are read and they do not grow.
     pub bytes: Option<u64>,
     /// To be kept for as long as there is something to read.
-    pub readers: Readers,
+    pub readers: ReadingThreads,
 }
 
 /// The threads that read: they stop when this is dropped.
 #[derive(Debug)]
-pub struct Readers {
+pub struct ReadingThreads {
     stop: Arc<AtomicBool>,
 }
 
-impl Drop for Readers {
+impl Drop for ReadingThreads {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -102,12 +102,12 @@ pub(super) type Chunks = Receiver<Result<Chunk, SourceError>>;
 #[derive(Clone)]
 pub(super) struct Outlet {
     sender: Sender<Result<Chunk, SourceError>>,
-    pub shared: Shared,
+    pub shared: SharedState,
 }
 
 /// What all reading threads know.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct SharedState {
     stop: Arc<AtomicBool>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -117,24 +117,24 @@ pub(super) struct Shared {
 pub(super) struct Stopped;
 
 /// Why a thread reads no more, although there may be more.
-pub(super) enum Ending {
+pub(super) enum ReadEnd {
     Stopped,
     Failed(SourceError),
 }
 
-impl From<Stopped> for Ending {
+impl From<Stopped> for ReadEnd {
     fn from(_: Stopped) -> Self {
-        Ending::Stopped
+        ReadEnd::Stopped
     }
 }
 
-impl From<SourceError> for Ending {
+impl From<SourceError> for ReadEnd {
     fn from(error: SourceError) -> Self {
-        Ending::Failed(error)
+        ReadEnd::Failed(error)
     }
 }
 
-impl Shared {
+impl SharedState {
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -162,13 +162,13 @@ impl Shared {
         &self,
         name: &str,
         outlet: Outlet,
-        read: impl FnOnce(&Outlet) -> Result<(), Ending> + Send + 'static,
+        read: impl FnOnce(&Outlet) -> Result<(), ReadEnd> + Send + 'static,
     ) {
         let (thread, wake) = (name.to_owned(), Arc::clone(&self.wake));
         let run = move || {
             let failed = match catch_unwind(AssertUnwindSafe(|| read(&outlet))) {
-                Ok(Ok(()) | Err(Ending::Stopped)) => None,
-                Ok(Err(Ending::Failed(error))) => Some(error),
+                Ok(Ok(()) | Err(ReadEnd::Stopped)) => None,
+                Ok(Err(ReadEnd::Failed(error))) => Some(error),
                 Err(panic) => Some(SourceError::Broken { thread, why: said(panic.as_ref()) }),
             };
             if let Some(error) = failed {
@@ -210,27 +210,27 @@ impl Outlet {
 }
 
 /// All sources of a plan, found and looked into; nothing is read yet.
-pub struct Opened {
+pub struct OpenedSources {
     workers: usize,
     files: Option<files::Files>,
     standard: Option<Standard>,
-    topics: Option<kafka::Topics>,
+    topics: Option<kafka::OwnPartitions>,
 }
 
 /// Finds every source of the plan.
-pub fn open(plan: &Arc<Plan>, options: &Options) -> Result<Opened, SourceError> {
+pub fn open(plan: &Arc<Plan>, options: &SourceOptions) -> Result<OpenedSources, SourceError> {
     let mut wrong = Vec::new();
     let files = files::open(plan, options, &mut wrong);
     let standard = Standard::open(plan, options);
     let topics = kafka::open(plan, options, &mut wrong);
     match wrong.len() {
-        0 => Ok(Opened { workers: options.workers, files, standard, topics }),
+        0 => Ok(OpenedSources { workers: options.workers, files, standard, topics }),
         1 => Err(wrong.remove(0)),
         _ => Err(SourceError::Several(wrong)),
     }
 }
 
-impl Opened {
+impl OpenedSources {
     /// The files that are there, each with its source's name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
         let files = self.files.iter().flat_map(files::Files::known);
@@ -245,7 +245,7 @@ impl Opened {
 
     /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.
     pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
-        let shared = Shared { stop: Arc::default(), wake };
+        let shared = SharedState { stop: Arc::default(), wake };
         let bytes =
             self.files.as_ref().filter(|_| self.topics.is_none() && self.standard.is_none());
         let bytes = bytes.and_then(files::Files::bytes);
@@ -261,14 +261,14 @@ impl Opened {
             }
         }
         let workers = channels.into_iter().map(|channels| Feed { channels }).collect();
-        Ok(Feeds { workers, bytes, readers: Readers { stop: shared.stop } })
+        Ok(Feeds { workers, bytes, readers: ReadingThreads { stop: shared.stop } })
     }
 }
 
 /// Finds every source of the plan and starts reading.
 pub fn start(
     plan: &Arc<Plan>,
-    options: &Options,
+    options: &SourceOptions,
     wake: Arc<dyn Fn() + Send + Sync>,
 ) -> Result<Feeds, SourceError> {
     open(plan, options)?.start(wake)

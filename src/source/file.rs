@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::begin::{self, Begun};
 use super::paths::Stamp;
-use super::text::{Cut, Cutter, End};
+use super::text::{CutRows, Cutter, TextEnd};
 use super::trail::{Seen, Trail, print};
 use super::{Payload, SourceError, Unread, parquet};
 use crate::place::FileId;
@@ -31,21 +31,21 @@ pub(super) struct OpenFile {
     /// Since when no name leads to it, as far as is known.
     pub gone: Option<Instant>,
     trail: Trail,
-    rows: Rows,
-    end: End,
+    rows: FileRows,
+    end: TextEnd,
     /// Rows before here were read under another part.
     passing: Option<u64>,
     unready: Option<Unready>,
 }
 
-enum Rows {
+enum FileRows {
     /// What they are is not known yet: of a text, whether it begins with a mark; of CSV, the header.
     Unbegun,
     Text {
         cutter: Cutter,
         header: Option<Arc<[String]>>,
     },
-    Columns(Box<parquet::Rows>),
+    Columns(Box<parquet::ParquetRows>),
 }
 
 /// What is known of a file that is let go.
@@ -58,7 +58,7 @@ pub(super) enum Left {
 }
 
 /// A row whose end was not read, and its line.
-type Half = (Vec<u8>, u64);
+type HalfRow = (Vec<u8>, u64);
 
 /// Why a file can't be read yet.
 struct Unready {
@@ -79,8 +79,8 @@ pub(super) enum Piece {
 }
 
 impl OpenFile {
-    /// Opens a file. `End::Open` if it may still be written.
-    pub fn new(source: &Source, part: u32, path: &Path, end: End) -> Result<Self, SourceError> {
+    /// Opens a file. `TextEnd::Open` if it may still be written.
+    pub fn new(source: &Source, part: u32, path: &Path, end: TextEnd) -> Result<Self, SourceError> {
         let unreadable = |why: std::io::Error| SourceError::unreadable(&source.name, path, why);
         let file = File::open(path).map_err(unreadable)?;
         let id = FileId::of(&file.metadata().map_err(unreadable)?);
@@ -90,8 +90,8 @@ impl OpenFile {
             origin: path.display().to_string().into(),
             id,
             gone: None,
-            trail: Trail::new(file, end == End::Open),
-            rows: Rows::Unbegun,
+            trail: Trail::new(file, end == TextEnd::Open),
+            rows: FileRows::Unbegun,
             end,
             passing: None,
             unready: None,
@@ -124,17 +124,17 @@ impl OpenFile {
 
     /// Nobody writes to it any more: an incomplete last line is a row.
     pub fn end(&mut self) {
-        self.end = End::Final;
+        self.end = TextEnd::Final;
     }
 
     /// What was read of it, for the case that it changes or comes again.
     pub fn into_left(self) -> Left {
         match self.rows {
-            Rows::Text { .. } => {
+            FileRows::Text { .. } => {
                 self.trail.into_seen().map_or(Left::Nothing, |seen| Left::Text(Box::new(seen)))
             }
-            Rows::Columns(_) => print(self.trail.file()).map_or(Left::Nothing, Left::Whole),
-            Rows::Unbegun => Left::Nothing,
+            FileRows::Columns(_) => print(self.trail.file()).map_or(Left::Nothing, Left::Whole),
+            FileRows::Unbegun => Left::Nothing,
         }
     }
 
@@ -153,7 +153,7 @@ impl OpenFile {
     /// Only of a file that nobody writes to.
     pub fn next(&mut self, source: &Source, patience: Patience) -> Result<Piece, SourceError> {
         match self.read(source) {
-            Ok(Piece::Waiting) if self.end == End::Final => Ok(Piece::Ended),
+            Ok(Piece::Waiting) if self.end == TextEnd::Final => Ok(Piece::Ended),
             Ok(piece) => {
                 self.unready = None;
                 Ok(piece)
@@ -175,8 +175,8 @@ impl OpenFile {
         }
         waiting.why = why;
         // A columnar file that could be begun has its end already.
-        let is_whole = matches!(self.rows, Rows::Columns(_));
-        let ended = self.end == End::Final || self.gone.is_some() || is_whole;
+        let is_whole = matches!(self.rows, FileRows::Columns(_));
+        let ended = self.end == TextEnd::Final || self.gone.is_some() || is_whole;
         if now.duration_since(waiting.since) < patience.unready && !ended {
             return Piece::Waiting;
         }
@@ -186,10 +186,10 @@ impl OpenFile {
     }
 
     fn read(&mut self, source: &Source) -> Result<Piece, SourceError> {
-        if matches!(self.rows, Rows::Unbegun) {
+        if matches!(self.rows, FileRows::Unbegun) {
             // It is as it was when it could not be read.
             if let Some(unready) = &self.unready
-                && self.end == End::Open
+                && self.end == TextEnd::Open
                 && unready.stamp == self.stamp()
             {
                 return Err(unready.why.clone());
@@ -200,29 +200,29 @@ impl OpenFile {
         }
         let name = &source.name;
         match &mut self.rows {
-            Rows::Unbegun => unreachable!("it was begun just now"),
-            Rows::Columns(rows) => {
+            FileRows::Unbegun => unreachable!("it was begun just now"),
+            FileRows::Columns(rows) => {
                 Ok(rows.next(name, &self.path)?.map_or(Piece::Ended, Piece::Rows))
             }
-            Rows::Text { cutter, header } => loop {
+            FileRows::Text { cutter, header } => loop {
                 let passing = self.passing.is_some();
-                let end = if passing { End::Open } else { self.end };
+                let end = if passing { TextEnd::Open } else { self.end };
                 let cut = cutter.next(&mut self.trail, end);
                 let unreadable = |why| SourceError::unreadable(name, &self.path, why);
                 match cut.map_err(unreadable)? {
-                    Cut::Rows { .. } if passing => {}
-                    Cut::Rows { bytes, first_line } => {
+                    CutRows::Rows { .. } if passing => {}
+                    CutRows::Rows { bytes, first_line } => {
                         let (header, arrived) = (header.clone(), wall_clock());
                         let lines = Payload::Lines { bytes, first_line, header, arrived };
                         return Ok(Piece::Rows(lines));
                     }
                     _ if self.trail.is_broken() => return self.anew(name),
-                    Cut::Ended => return Ok(Piece::Ended),
-                    Cut::Waiting if passing => {
+                    CutRows::Ended => return Ok(Piece::Ended),
+                    CutRows::Waiting if passing => {
                         self.passing = None;
                         self.trail.limit(None);
                     }
-                    Cut::Waiting => return Ok(Piece::Waiting),
+                    CutRows::Waiting => return Ok(Piece::Waiting),
                 }
             },
         }
@@ -231,9 +231,9 @@ impl OpenFile {
     /// What was read does not stand in the file any more.
     fn anew(&mut self, name: &str) -> Result<Piece, SourceError> {
         let read = self.trail.at();
-        let rows = std::mem::replace(&mut self.rows, Rows::Unbegun);
+        let rows = std::mem::replace(&mut self.rows, FileRows::Unbegun);
         let half = match rows {
-            Rows::Text { cutter, .. } if self.passing.is_none() => cutter.incomplete(),
+            FileRows::Text { cutter, .. } if self.passing.is_none() => cutter.incomplete(),
             _ => None,
         };
         let (kept, half) = self
@@ -260,8 +260,8 @@ impl OpenFile {
     fn begin_anew(
         &mut self,
         read: u64,
-        half: Option<Half>,
-    ) -> std::io::Result<(u64, Option<Half>)> {
+        half: Option<HalfRow>,
+    ) -> std::io::Result<(u64, Option<HalfRow>)> {
         let kept = self.trail.begin_anew()?;
         let length = self.trail.file().metadata()?.len();
         let Some((bytes, line)) = half else { return Ok((kept, None)) };
@@ -279,8 +279,8 @@ impl OpenFile {
         let io = |why: std::io::Error| SourceError::unreadable(&source.name, &self.path, why);
         if source.format == Format::Parquet {
             let file = self.trail.file().try_clone().map_err(io)?;
-            let rows = parquet::Rows::open(source, &self.path, file)?;
-            self.rows = Rows::Columns(Box::new(rows));
+            let rows = parquet::ParquetRows::open(source, &self.path, file)?;
+            self.rows = FileRows::Columns(Box::new(rows));
             return Ok(true);
         }
         let peeked = self.trail.peek(begin::most(source.format)).map_err(io)?;
@@ -292,7 +292,7 @@ impl OpenFile {
         }
         self.trail.pass(length).map_err(io)?;
         let cutter = Cutter::new(header.as_ref().map(Vec::len), line);
-        self.rows = Rows::Text { cutter, header: header.map(Arc::from) };
+        self.rows = FileRows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
     }
 }

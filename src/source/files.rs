@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::error::near_file;
-use super::feed::{Ending, Options, Outlet, Shared};
+use super::feed::{Outlet, ReadEnd, SharedState, SourceOptions};
 use super::file::{Left, OpenFile, Patience, Piece};
-use super::paths::{Found, Pattern, Stamp, Walk, walk};
-use super::text::End;
+use super::paths::{FoundFile, Pattern, Stamp, Walk, walk};
+use super::text::TextEnd;
 use super::{Chunk, Payload, SourceError, Unread};
 use crate::place::FileId;
 use crate::plan::{Connector, Plan, Source};
@@ -42,12 +42,12 @@ pub(super) struct SourceFiles {
     patterns: Vec<Pattern>,
     /// As it was at the start.
     first: Walk,
-    options: Options,
+    options: SourceOptions,
     patience: Patience,
     /// Parts given out so far, of this source.
     parts: u32,
     /// Files of this process that were not begun.
-    ahead: VecDeque<Ahead>,
+    ahead: VecDeque<WaitingFile>,
     /// Files that are being read; more than one only while they may grow.
     open: Vec<OpenFile>,
     /// Which of them is read next.
@@ -60,7 +60,7 @@ pub(super) struct SourceFiles {
     complained: HashSet<PathBuf>,
 }
 
-struct Ahead {
+struct WaitingFile {
     part: u32,
     path: PathBuf,
     id: FileId,
@@ -80,7 +80,7 @@ const HELD: usize = 256;
 /// Finds the files of all sources and looks into each; `None` if no source is made of files.
 pub(super) fn open(
     plan: &Arc<Plan>,
-    options: &Options,
+    options: &SourceOptions,
     wrong: &mut Vec<SourceError>,
 ) -> Option<Files> {
     let mut sources = Vec::new();
@@ -114,8 +114,8 @@ pub(super) fn open(
         let files = SourceFiles::new(source, patterns, options, PATIENCE);
         // While files are followed, what can't be read yet may be unfinished.
         if !options.follow {
-            let of_file = |found: &Found| {
-                let mut file = OpenFile::new(of, 0, &found.path, End::of(options.follow))?;
+            let of_file = |found: &FoundFile| {
+                let mut file = OpenFile::new(of, 0, &found.path, TextEnd::of(options.follow))?;
                 file.begin(of).map(drop)
             };
             wrong.extend(files.first.files.iter().filter_map(|found| of_file(found).err()));
@@ -158,13 +158,13 @@ impl Files {
     }
 
     /// Starts the thread that reads.
-    pub fn start(self, shared: &Shared) -> Receiver<Result<Chunk, SourceError>> {
+    pub fn start(self, shared: &SharedState) -> Receiver<Result<Chunk, SourceError>> {
         let (outlet, receiver) = shared.channel();
         shared.spawn("files", outlet, move |outlet| self.run(outlet));
         receiver
     }
 
-    fn run(mut self, outlet: &Outlet) -> Result<(), Ending> {
+    fn run(mut self, outlet: &Outlet) -> Result<(), ReadEnd> {
         for files in &mut self.sources {
             files.hold_ahead(&self.plan.sources[files.source]);
         }
@@ -195,14 +195,14 @@ impl SourceFiles {
     pub fn new(
         source: usize,
         patterns: Vec<Pattern>,
-        options: &Options,
+        options: &SourceOptions,
         patience: Patience,
     ) -> Self {
         let first = walk(&patterns);
         let (mut ahead, mut of_others) = (VecDeque::new(), HashMap::new());
-        for (part, Found { path, id, .. }) in (0u32..).zip(&first.files) {
+        for (part, FoundFile { path, id, .. }) in (0u32..).zip(&first.files) {
             if part as usize % options.processes == options.process {
-                ahead.push_back(Ahead { part, path: path.clone(), id: *id, held: None });
+                ahead.push_back(WaitingFile { part, path: path.clone(), id: *id, held: None });
             } else if options.follow && options.process == 0 {
                 of_others
                     .insert(*id, (of_others.len() < HELD).then(|| File::open(path).ok()).flatten());
@@ -257,13 +257,13 @@ impl SourceFiles {
                 let source = self.source as u16;
                 return Ok(Some(Chunk { source, part, origin, payload }));
             }
-            let Some(Ahead { part, path, held, id: _ }) = self.ahead.pop_front() else {
+            let Some(WaitingFile { part, path, held, id: _ }) = self.ahead.pop_front() else {
                 self.turn = 0;
                 return Ok(None);
             };
             let file = match held {
                 Some(file) => Ok(file),
-                None => OpenFile::new(source, part, &path, End::of(self.options.follow)),
+                None => OpenFile::new(source, part, &path, TextEnd::of(self.options.follow)),
             };
             match file {
                 Ok(file) => self.open.push(file),
@@ -293,7 +293,7 @@ impl SourceFiles {
             return;
         }
         for ahead in self.ahead.iter_mut().take(HELD).filter(|ahead| ahead.held.is_none()) {
-            if let Ok(mut file) = OpenFile::new(source, ahead.part, &ahead.path, End::Open) {
+            if let Ok(mut file) = OpenFile::new(source, ahead.part, &ahead.path, TextEnd::Open) {
                 ahead.id = file.id;
                 file.part = ahead.part;
                 ahead.held = Some(file);
@@ -311,7 +311,7 @@ impl SourceFiles {
             }
         }
         let now = Instant::now();
-        let present: HashMap<FileId, &Found> =
+        let present: HashMap<FileId, &FoundFile> =
             found.files.iter().map(|found| (found.id, found)).collect();
         let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
         for file in self.open.iter_mut().chain(ahead) {
@@ -345,7 +345,7 @@ impl SourceFiles {
     }
 
     /// A file that is not being read.
-    fn meet(&mut self, source: &Source, found: &Found) {
+    fn meet(&mut self, source: &Source, found: &FoundFile) {
         if self.of_others.contains_key(&found.id) {
             return;
         }
@@ -358,7 +358,7 @@ impl SourceFiles {
         let part = new_part(&mut self.parts, &self.options);
         let mut held = None;
         if let Some(Aside { left, .. }) = aside
-            && let Ok(mut file) = OpenFile::new(source, part, &found.path, End::Open)
+            && let Ok(mut file) = OpenFile::new(source, part, &found.path, TextEnd::Open)
         {
             if file.is_whole(&left) {
                 self.aside.insert(found.id, Aside { stamp: Some(found.stamp), left });
@@ -369,8 +369,8 @@ impl SourceFiles {
                 _ => Some(file),
             };
         }
-        let Found { path, id, .. } = found.clone();
-        self.ahead.push_back(Ahead { part, path, id, held });
+        let FoundFile { path, id, .. } = found.clone();
+        self.ahead.push_back(WaitingFile { part, path, id, held });
     }
 }
 
@@ -379,7 +379,7 @@ fn unread(unread: Unread) -> Payload {
 }
 
 /// Behind all parts that any process has given out.
-fn new_part(parts: &mut u32, options: &Options) -> u32 {
+fn new_part(parts: &mut u32, options: &SourceOptions) -> u32 {
     let part = *parts * options.processes as u32 + options.process as u32;
     *parts += 1;
     part

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::error::{WrongFile, nearest};
-use super::records::{self, Breach, Ending};
+use super::records::{self, Breach, RecordEnd};
 use super::{SourceError, foreign};
 use crate::plan::Source;
 
@@ -51,10 +51,10 @@ pub(super) fn names(
         )));
     }
     match records::first(record, None) {
-        Ending::Broken(_, Breach::NeverClosed) => {
+        RecordEnd::Broken(_, Breach::NeverClosed) => {
             return Err(unreadable("a quote in the header is opened and never closed".to_owned()));
         }
-        Ending::Broken(_, breach @ Breach::BehindQuote(_)) => {
+        RecordEnd::Broken(_, breach @ Breach::BehindQuote(_)) => {
             return Err(unreadable(format!("the header is not readable: {breach}")));
         }
         _ => {}

@@ -14,9 +14,9 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
-use super::client::{self, Reader};
+use super::client::{self, TopicClient};
 use super::error::nearest;
-use super::feed::{Chunks, Ending, Options, Outlet, Shared};
+use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::partition::Partition;
 use super::topic::{LOOK, Owner, PATIENCE, Share, Topic};
 use super::{SourceError, brokers};
@@ -31,13 +31,13 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// The partitions of this process, found.
-pub(super) struct Topics {
-    options: Options,
-    looking: BaseConsumer<Reader>,
-    topics: Vec<Found>,
+pub(super) struct OwnPartitions {
+    options: SourceOptions,
+    looking: BaseConsumer<TopicClient>,
+    topics: Vec<FoundTopics>,
 }
 
-struct Found {
+struct FoundTopics {
     /// Of whichever worker.
     share: Share,
     /// By worker of this process, those to be read at first.
@@ -45,15 +45,15 @@ struct Found {
 }
 
 /// Sources that read a topic, and where they start.
-type Readers<'a> = Vec<(u16, KafkaStart)>;
+type TopicReaders<'a> = Vec<(u16, KafkaStart)>;
 
 /// Finds the partitions of all topics; `None` if no source is a topic.
 pub(super) fn open(
     plan: &Arc<Plan>,
-    options: &Options,
+    options: &SourceOptions,
     wrong: &mut Vec<SourceError>,
-) -> Option<Topics> {
-    let mut readers: BTreeMap<&str, Readers> = BTreeMap::new();
+) -> Option<OwnPartitions> {
+    let mut readers: BTreeMap<&str, TopicReaders> = BTreeMap::new();
     for (source, of) in plan.sources.iter().enumerate() {
         if let Connector::Kafka { topic, start } = &of.connector {
             readers.entry(topic).or_default().push((source as u16, *start));
@@ -73,10 +73,10 @@ pub(super) fn open(
 
 fn find(
     plan: &Plan,
-    options: &Options,
-    readers: &BTreeMap<&str, Readers>,
+    options: &SourceOptions,
+    readers: &BTreeMap<&str, TopicReaders>,
     wrong: &mut Vec<SourceError>,
-) -> Result<Topics, SourceError> {
+) -> Result<OwnPartitions, SourceError> {
     let addresses = &plan.kafka.brokers;
     let kafka = |error: KafkaError| SourceError::Kafka { why: error.to_string() };
     let silent = |error: KafkaError| SourceError::NoBroker {
@@ -84,8 +84,8 @@ fn find(
         why: brokers::silence(addresses, &error),
     };
     let config = configured(plan, options)?;
-    let looking: BaseConsumer<Reader> =
-        config.create_with_context(Reader::default()).map_err(kafka)?;
+    let looking: BaseConsumer<TopicClient> =
+        config.create_with_context(TopicClient::default()).map_err(kafka)?;
     let metadata = looking.fetch_metadata(None, PATIENCE).map_err(silent)?;
     let mut topics = Vec::new();
     for (place, (name, sources)) in readers.iter().enumerate() {
@@ -129,13 +129,13 @@ fn find(
             }
             partitions.push(of_worker);
         }
-        topics.push(Found { share, partitions });
+        topics.push(FoundTopics { share, partitions });
     }
-    Ok(Topics { options: options.clone(), looking, topics })
+    Ok(OwnPartitions { options: options.clone(), looking, topics })
 }
 
 /// How all that reads topics is set up.
-fn configured(plan: &Plan, options: &Options) -> Result<ClientConfig, SourceError> {
+fn configured(plan: &Plan, options: &SourceOptions) -> Result<ClientConfig, SourceError> {
     let group = format!("selfsame-{}", plan.name);
     let mut config = client::config(&plan.kafka, &[DEFAULTS, &[("group.id", &group)]].concat())?;
     // Positions are the engine's own business, and so is what lies outside of a partition; the end is
@@ -143,29 +143,29 @@ fn configured(plan: &Plan, options: &Options) -> Result<ClientConfig, SourceErro
     config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
     config.set("auto.offset.reset", "error");
     config.set("enable.partition.eof", if options.until_end { "true" } else { "false" });
-    Reader::watch_topic(&mut config);
+    TopicClient::watch_topic(&mut config);
     Ok(config)
 }
 
 impl Share {
     /// The share of a worker of this process.
-    fn of(&self, options: &Options, worker: usize) -> Share {
+    fn of(&self, options: &SourceOptions, worker: usize) -> Share {
         let worker = options.process * options.workers + worker;
         Share { owner: Owner { worker, ..self.owner }, ..self.clone() }
     }
 }
 
-impl Topics {
+impl OwnPartitions {
     /// Starts the threads that read; gives each worker that has partitions, or may get some, its chunks.
-    pub fn start(self, shared: &Shared) -> Result<Vec<Option<Chunks>>, SourceError> {
-        let Topics { options, looking, topics } = self;
+    pub fn start(self, shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
+        let OwnPartitions { options, looking, topics } = self;
         let (outlets, mut receivers): (Vec<Outlet>, Vec<_>) = (0..options.workers)
             .map(|_| shared.channel())
             .map(|(outlet, receiver)| (outlet, Some(receiver)))
             .unzip();
         let mut is_read = BTreeSet::new();
         let mut shares = Vec::new();
-        for (topic, Found { share, partitions }) in topics.into_iter().enumerate() {
+        for (topic, FoundTopics { share, partitions }) in topics.into_iter().enumerate() {
             for (worker, partitions) in partitions.into_iter().enumerate() {
                 if partitions.iter().any(|partition| !partition.ended) {
                     begin(shared, &outlets[worker], share.of(&options, worker), partitions)?;
@@ -198,7 +198,7 @@ impl Topics {
                             if !owned.is_empty() && is_read.insert((topic, worker)) {
                                 tracing::info!("topic {} has more partitions now", share.name);
                                 begin(&outlet.shared, outlet, share, owned)
-                                    .map_err(Ending::Failed)?;
+                                    .map_err(ReadEnd::Failed)?;
                             }
                         }
                     }
@@ -211,7 +211,7 @@ impl Topics {
 
 /// Starts a thread that reads.
 fn begin(
-    shared: &Shared,
+    shared: &SharedState,
     outlet: &Outlet,
     share: Share,
     partitions: Vec<Partition>,

@@ -33,7 +33,9 @@ use arrow::array::RecordBatch;
 use crate::time::Micros;
 
 pub use error::{SourceError, WrongFile};
-pub use feed::{Feed, Feeds, Next, Opened, Options, Readers, open, said, start};
+pub use feed::{
+    Feed, Feeds, Next, OpenedSources, ReadingThreads, SourceOptions, open, said, start,
+};
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
 /// that memory stays bounded and decoding sees that it is too long.

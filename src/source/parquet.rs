@@ -18,7 +18,7 @@ use crate::time::wall_clock;
 /// Rows of a chunk.
 const ROWS: usize = 1_024;
 
-pub(super) struct Rows {
+pub(super) struct ParquetRows {
     reader: ParquetRecordBatchReader,
     next_row: u64,
     /// The file's, and the rows in it.
@@ -26,10 +26,10 @@ pub(super) struct Rows {
     rows: u64,
 }
 
-impl Rows {
+impl ParquetRows {
     /// Opens the file and checks that it has the source's columns.
     pub fn open(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
-        guarded(&source.name, path, || Rows::open_unguarded(source, path, file))
+        guarded(&source.name, path, || ParquetRows::open_unguarded(source, path, file))
     }
 
     fn open_unguarded(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
@@ -47,7 +47,7 @@ impl Rows {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
         let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
-        Ok(Rows { reader: reader.map_err(unreadable)?, next_row: 1, bytes, rows })
+        Ok(ParquetRows { reader: reader.map_err(unreadable)?, next_row: 1, bytes, rows })
     }
 
     pub fn next(&mut self, name: &str, path: &Path) -> Result<Option<Payload>, SourceError> {

@@ -26,11 +26,11 @@ const OPTIONS: MatchOptions = MatchOptions {
 pub(super) struct Pattern {
     pub text: String,
     root: PathBuf,
-    parts: Vec<Part>,
+    parts: Vec<PatternPart>,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum PatternPart {
     Name(String),
     Like(glob::Pattern),
     /// `**`
@@ -39,7 +39,7 @@ enum Part {
 
 /// A regular file.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct FoundFile {
     pub path: PathBuf,
     pub id: FileId,
     pub stamp: Stamp,
@@ -67,7 +67,7 @@ impl Stamp {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// In the order of names.
-    pub files: Vec<Found>,
+    pub files: Vec<FoundFile>,
     /// What matches, and is no file that could be read: its path, and what it is.
     pub others: Vec<(PathBuf, &'static str)>,
     /// Names that lead to a file, or a folder, which another name led to before, and that one.
@@ -86,13 +86,13 @@ impl Pattern {
         let mut parts = Vec::new();
         for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
             parts.push(match literal(part) {
-                _ if part == "**" => Part::Folders,
-                Some(name) => Part::Name(name),
-                None => Part::Like(glob::Pattern::new(part)?),
+                _ if part == "**" => PatternPart::Folders,
+                Some(name) => PatternPart::Name(name),
+                None => PatternPart::Like(glob::Pattern::new(part)?),
             });
         }
-        if matches!(parts.last(), Some(Part::Folders)) {
-            parts.push(Part::Like(glob::Pattern::new("*")?));
+        if matches!(parts.last(), Some(PatternPart::Folders)) {
+            parts.push(PatternPart::Like(glob::Pattern::new("*")?));
         }
         Ok(Pattern { text: text.to_owned(), root: root.into(), parts })
     }
@@ -101,7 +101,7 @@ impl Pattern {
     fn fits(&self, part: usize, names: &[&str]) -> bool {
         match (self.parts.get(part), names) {
             (None, names) => names.is_empty(),
-            (Some(Part::Folders), names) => {
+            (Some(PatternPart::Folders), names) => {
                 (0..=names.len()).any(|skipped| self.fits(part + 1, &names[skipped..]))
             }
             (Some(_), []) => false,
@@ -110,12 +110,12 @@ impl Pattern {
     }
 }
 
-impl Part {
+impl PatternPart {
     fn is(&self, name: &str) -> bool {
         match self {
-            Part::Name(own) => own == name,
-            Part::Like(pattern) => pattern.matches_with(name, OPTIONS),
-            Part::Folders => true,
+            PatternPart::Name(own) => own == name,
+            PatternPart::Like(pattern) => pattern.matches_with(name, OPTIONS),
+            PatternPart::Folders => true,
         }
     }
 }
@@ -173,15 +173,15 @@ impl Walk {
             Entry::Vacant(vacant) => drop(vacant.insert(folder.to_owned())),
         }
         match &pattern.parts[part] {
-            Part::Name(name) => self.reach(number, pattern, folder.join(name), part + 1),
-            Part::Like(like) => {
+            PatternPart::Name(name) => self.reach(number, pattern, folder.join(name), part + 1),
+            PatternPart::Like(like) => {
                 for (name, path) in self.entries(here, folder) {
                     if like.matches_with(&name, OPTIONS) {
                         self.reach(number, pattern, path, part + 1);
                     }
                 }
             }
-            Part::Folders => {
+            PatternPart::Folders => {
                 self.enter(number, pattern, folder, part + 1);
                 for (_, path) in self.entries(here, folder) {
                     self.enter(number, pattern, &path, part);
@@ -221,7 +221,7 @@ impl Walk {
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => {
                 let (id, stamp) = (FileId::of(&metadata), Stamp::of(&metadata));
-                self.files.push(Found { path, id, stamp });
+                self.files.push(FoundFile { path, id, stamp });
             }
             Ok(metadata) => self.others.push((path, kind(&metadata))),
             Err(_) if path.is_symlink() => self.others.push((path, "a link that leads nowhere")),
@@ -271,8 +271,9 @@ mod tests {
     fn names(folder: &Path, pattern: &str) -> Vec<String> {
         let folder_text = glob::Pattern::escape(&folder.to_string_lossy());
         let pattern = Pattern::new(&format!("{folder_text}/{pattern}")).expect("a pattern");
-        let name =
-            |file: &Found| file.path.strip_prefix(folder).expect("below it").display().to_string();
+        let name = |file: &FoundFile| {
+            file.path.strip_prefix(folder).expect("below it").display().to_string()
+        };
         walk(&[pattern]).files.iter().map(name).collect()
     }
 

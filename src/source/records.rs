@@ -12,7 +12,7 @@ use super::ROW_LIMIT;
 
 /// How some bytes that begin with a record go on.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum RecordEnd {
     /// The record has this many bytes, its newline included.
     At(usize),
     /// It breaks the rules: its line has this many bytes, its newline included.
@@ -34,11 +34,11 @@ pub enum Breach {
 }
 
 /// Where the first record ends, in a file with this many columns; `None` for a header.
-pub fn ending(bytes: &[u8], columns: Option<usize>) -> Ending {
+pub fn ending(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
     let (mut at, mut cell) = (0, 1);
     // Where the first line ends, of a record with a newline in its quotes.
     let mut line = None;
-    let runaway = |line: usize| Ending::Broken(line, Breach::NeverClosed);
+    let runaway = |line: usize| RecordEnd::Broken(line, Breach::NeverClosed);
     loop {
         if bytes.get(at) == Some(&b'"') {
             let opened = at + 1;
@@ -48,7 +48,7 @@ pub fn ending(bytes: &[u8], columns: Option<usize>) -> Ending {
             let Some(closed) = closed else {
                 return match line.filter(|_| bytes.len() > ROW_LIMIT) {
                     Some(line) => runaway(line),
-                    None => Ending::Quoted,
+                    None => RecordEnd::Quoted,
                 };
             };
             at = closed + 1;
@@ -58,8 +58,8 @@ pub fn ending(bytes: &[u8], columns: Option<usize>) -> Ending {
                     let end = || memchr(b'\n', &bytes[at..]).map(|end| at + end + 1);
                     return match (line, end()) {
                         (Some(line), _) => runaway(line),
-                        (None, Some(line)) => Ending::Broken(line, Breach::BehindQuote(cell)),
-                        (None, None) => Ending::Open,
+                        (None, Some(line)) => RecordEnd::Broken(line, Breach::BehindQuote(cell)),
+                        (None, None) => RecordEnd::Open,
                     };
                 }
             }
@@ -70,12 +70,12 @@ pub fn ending(bytes: &[u8], columns: Option<usize>) -> Ending {
             return runaway(line);
         }
         match (next, line) {
-            (None, _) => return Ending::Open,
+            (None, _) => return RecordEnd::Open,
             (Some(comma), _) if bytes[comma] == b',' => (at, cell) = (comma + 1, cell + 1),
             (Some(_), Some(line)) if columns.is_some_and(|columns| columns != cell) => {
                 return runaway(line);
             }
-            (Some(end), _) => return Ending::At(end + 1),
+            (Some(end), _) => return RecordEnd::At(end + 1),
         }
     }
 }
@@ -93,14 +93,14 @@ fn closing(bytes: &[u8], opened: usize) -> Option<usize> {
 }
 
 /// The first of some whole records, of which the last may be a file's, without a newline.
-pub fn first(bytes: &[u8], columns: Option<usize>) -> Ending {
+pub fn first(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
     let first_line = || memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
     match ending(bytes, columns) {
-        Ending::Quoted => Ending::Broken(first_line(), Breach::NeverClosed),
+        RecordEnd::Quoted => RecordEnd::Broken(first_line(), Breach::NeverClosed),
         // With a newline at its end it would be told in full.
-        Ending::Open => match ending(&[bytes, b"\n"].concat(), columns) {
-            Ending::Broken(line, breach) => Ending::Broken(line.min(bytes.len()), breach),
-            _ => Ending::At(bytes.len()),
+        RecordEnd::Open => match ending(&[bytes, b"\n"].concat(), columns) {
+            RecordEnd::Broken(line, breach) => RecordEnd::Broken(line.min(bytes.len()), breach),
+            _ => RecordEnd::At(bytes.len()),
         },
         ending => ending,
     }
@@ -128,18 +128,18 @@ mod tests {
     #[test]
     fn a_record_ends_at_the_first_newline_outside_of_quotes() {
         for (text, end) in [
-            ("a,b\nc", Ending::At(4)),
-            ("\n", Ending::At(1)),
-            ("a,\"b\nc\",d\ne", Ending::At(10)),
-            ("a,\"b\nc\",d\r\ne", Ending::At(11)),
-            ("\"a\"\"\n\"\"\",,\nx", Ending::At(11)),
-            ("a\",b\nc", Ending::At(5)),
-            ("\"a\"\r\nb", Ending::At(5)),
-            ("a,b", Ending::Open),
-            ("", Ending::Open),
-            ("a,\"b\nc\n", Ending::Quoted),
-            ("\"a\"", Ending::Open),
-            ("\"a\"\r", Ending::Open),
+            ("a,b\nc", RecordEnd::At(4)),
+            ("\n", RecordEnd::At(1)),
+            ("a,\"b\nc\",d\ne", RecordEnd::At(10)),
+            ("a,\"b\nc\",d\r\ne", RecordEnd::At(11)),
+            ("\"a\"\"\n\"\"\",,\nx", RecordEnd::At(11)),
+            ("a\",b\nc", RecordEnd::At(5)),
+            ("\"a\"\r\nb", RecordEnd::At(5)),
+            ("a,b", RecordEnd::Open),
+            ("", RecordEnd::Open),
+            ("a,\"b\nc\n", RecordEnd::Quoted),
+            ("\"a\"", RecordEnd::Open),
+            ("\"a\"\r", RecordEnd::Open),
         ] {
             assert_eq!(ending(text.as_bytes(), Some(3)), end, "{text:?}");
         }
@@ -155,15 +155,19 @@ mod tests {
             ("a,\"b\nc\"\n", 5, Breach::NeverClosed),
             ("\"b\nc\"\n", 3, Breach::NeverClosed),
         ] {
-            assert_eq!(ending(text.as_bytes(), Some(3)), Ending::Broken(line, breach), "{text:?}");
+            assert_eq!(
+                ending(text.as_bytes(), Some(3)),
+                RecordEnd::Broken(line, breach),
+                "{text:?}"
+            );
         }
         for (text, ending) in [
-            ("a,\"b\nc\n", Ending::Broken(5, Breach::NeverClosed)),
-            ("a,\"b", Ending::Broken(4, Breach::NeverClosed)),
-            ("a,\"b\"c", Ending::Broken(6, Breach::BehindQuote(2))),
-            ("a,\"b\nc\"", Ending::Broken(5, Breach::NeverClosed)),
-            ("a,\"b\nc\",d", Ending::At(9)),
-            ("a,b", Ending::At(3)),
+            ("a,\"b\nc\n", RecordEnd::Broken(5, Breach::NeverClosed)),
+            ("a,\"b", RecordEnd::Broken(4, Breach::NeverClosed)),
+            ("a,\"b\"c", RecordEnd::Broken(6, Breach::BehindQuote(2))),
+            ("a,\"b\nc\"", RecordEnd::Broken(5, Breach::NeverClosed)),
+            ("a,\"b\nc\",d", RecordEnd::At(9)),
+            ("a,b", RecordEnd::At(3)),
         ] {
             assert_eq!(first(text.as_bytes(), Some(3)), ending, "{text:?}");
         }
@@ -172,11 +176,11 @@ mod tests {
     #[test]
     fn quotes_that_enclose_more_than_a_row_may_have_spoil_one_line() {
         let lines = "b,c\n".repeat(ROW_LIMIT / 4);
-        let broken = Ending::Broken(3, Breach::NeverClosed);
+        let broken = RecordEnd::Broken(3, Breach::NeverClosed);
         for text in [format!("a,\"\n{lines}"), format!("\"a\n{lines}\",d\n")] {
             assert!(matches!(
                 ending(text.as_bytes(), Some(2)),
-                Ending::Broken(_, Breach::NeverClosed)
+                RecordEnd::Broken(_, Breach::NeverClosed)
             ));
         }
         let long_end = format!("\"a\n\",{}\n", "x".repeat(ROW_LIMIT));
@@ -193,7 +197,7 @@ mod tests {
             let whole = ending(text.as_bytes(), columns);
             for known in 0..text.len() {
                 let part = ending(&text.as_bytes()[..known], columns);
-                if !matches!(part, Ending::Open | Ending::Quoted) {
+                if !matches!(part, RecordEnd::Open | RecordEnd::Quoted) {
                     prop_assert_eq!(&part, &whole, "{} of {:?}", known, text);
                 }
             }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 
 use super::begin::{Begun, begin, most};
-use super::feed::{Chunks, Ending, Options, Outlet, Shared, Stopped};
-use super::text::{Cut, Cutter, End};
+use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions, Stopped};
+use super::text::{CutRows, Cutter, TextEnd};
 use super::{Chunk, Payload, SourceError};
 use crate::place;
 use crate::plan::{Connector, Plan, Source};
@@ -39,7 +39,7 @@ pub(super) struct Standard {
 
 impl Standard {
     /// `None` if there is no such source, or another process reads it.
-    pub fn open(plan: &Arc<Plan>, options: &Options) -> Option<Self> {
+    pub fn open(plan: &Arc<Plan>, options: &SourceOptions) -> Option<Self> {
         let reads = |source: &Source| source.connector == Connector::StandardInput;
         let source = plan.sources.iter().position(reads).filter(|_| options.process == 0)?;
         Some(Standard { plan: Arc::clone(plan), source })
@@ -51,13 +51,13 @@ impl Standard {
     }
 
     /// Starts the threads that read.
-    pub fn start(self, shared: &Shared) -> Chunks {
+    pub fn start(self, shared: &SharedState) -> Chunks {
         let (outlet, receiver) = shared.channel();
         shared.spawn("standard input", outlet, move |outlet| self.run(outlet));
         receiver
     }
 
-    fn run(self, outlet: &Outlet) -> Result<(), Ending> {
+    fn run(self, outlet: &Outlet) -> Result<(), ReadEnd> {
         let source = &self.plan.sources[self.source];
         if io::stdin().is_terminal() {
             tracing::info!(
@@ -76,14 +76,14 @@ impl Standard {
         loop {
             let end = blocks.end();
             match cutter.next(&mut blocks, end).map_err(unreadable)? {
-                Cut::Rows { bytes, first_line } => {
+                CutRows::Rows { bytes, first_line } => {
                     let (header, arrived) = (header.clone(), wall_clock());
                     let payload = Payload::Lines { bytes, first_line, header, arrived };
                     let (source, origin) = (self.source as u16, Arc::clone(&origin));
                     outlet.send(Ok(Chunk { source, part: 0, origin, payload }))?;
                 }
-                Cut::Waiting => blocks.wait(&outlet.shared)?,
-                Cut::Ended => return Ok(()),
+                CutRows::Waiting => blocks.wait(&outlet.shared)?,
+                CutRows::Ended => return Ok(()),
             }
         }
     }
@@ -94,7 +94,7 @@ impl Standard {
         source: &Source,
         blocks: &mut Blocks,
         outlet: &Outlet,
-    ) -> Result<Option<(Begun, Vec<u8>)>, Ending> {
+    ) -> Result<Option<(Begun, Vec<u8>)>, ReadEnd> {
         let path = Path::new(NAME);
         let unreadable = |why| SourceError::unreadable(&source.name, path, why);
         let mut head = Vec::new();
@@ -158,8 +158,8 @@ impl Blocks {
         }
     }
 
-    fn end(&self) -> End {
-        End::of(!self.ended)
+    fn end(&self) -> TextEnd {
+        TextEnd::of(!self.ended)
     }
 
     /// What was read is read again, but for its first bytes.
@@ -169,7 +169,7 @@ impl Blocks {
     }
 
     /// Waits until there is something to read, or the end.
-    fn wait(&mut self, shared: &Shared) -> Result<(), Stopped> {
+    fn wait(&mut self, shared: &SharedState) -> Result<(), Stopped> {
         while self.read == self.block.len() && self.failed.is_none() && !self.ended {
             match self.blocks.recv_timeout(STOP_CHECK) {
                 Ok(block) => self.hold(block),

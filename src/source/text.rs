@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use super::ROW_LIMIT;
-use super::records::{self, Ending};
+use super::records::{self, RecordEnd};
 
 /// What is read at once, and about what a chunk holds: large enough for work by column, small
 /// enough to stay in the cache from reading to decoding.
@@ -28,7 +28,7 @@ pub(super) struct Cutter {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum CutRows {
     Rows {
         bytes: Vec<u8>,
         first_line: u64,
@@ -40,17 +40,17 @@ pub(super) enum Cut {
 
 /// What the end of the bytes means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum TextEnd {
     /// There is no more: an incomplete last line is a row.
     Final,
     /// More may be appended: an incomplete last line waits.
     Open,
 }
 
-impl End {
+impl TextEnd {
     /// Where what is appended is read, too, or not.
     pub fn of(follow: bool) -> Self {
-        if follow { End::Open } else { End::Final }
+        if follow { TextEnd::Open } else { TextEnd::Final }
     }
 }
 
@@ -60,7 +60,7 @@ impl Cutter {
         Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, line, skipping: false }
     }
 
-    pub fn next(&mut self, input: &mut impl Read, end: End) -> io::Result<Cut> {
+    pub fn next(&mut self, input: &mut impl Read, end: TextEnd) -> io::Result<CutRows> {
         loop {
             if self.skipping {
                 self.skip();
@@ -80,10 +80,10 @@ impl Cutter {
             }
             return Ok(if self.whole > 0 {
                 self.take(self.whole)
-            } else if end == End::Open {
-                Cut::Waiting
+            } else if end == TextEnd::Open {
+                CutRows::Waiting
             } else if self.buffer.is_empty() {
-                Cut::Ended
+                CutRows::Ended
             } else {
                 self.take(self.buffer.len())
             });
@@ -113,7 +113,7 @@ impl Cutter {
 
     fn search(&mut self) {
         if let columns @ Some(_) = self.csv {
-            while let Ending::At(length) | Ending::Broken(length, _) =
+            while let RecordEnd::At(length) | RecordEnd::Broken(length, _) =
                 records::ending(&self.buffer[self.whole..], columns)
             {
                 self.whole += length;
@@ -124,14 +124,14 @@ impl Cutter {
         self.searched = self.buffer.len();
     }
 
-    fn take(&mut self, length: usize) -> Cut {
+    fn take(&mut self, length: usize) -> CutRows {
         let rest = self.buffer.split_off(length);
         let bytes = std::mem::replace(&mut self.buffer, rest);
         let first_line = self.line;
         self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         (self.whole, self.searched) = (0, 0);
         self.search();
-        Cut::Rows { bytes, first_line }
+        CutRows::Rows { bytes, first_line }
     }
 
     fn skip(&mut self) {
@@ -153,18 +153,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rows(text: &str, first_line: u64) -> Cut {
-        Cut::Rows { bytes: text.into(), first_line }
+    fn rows(text: &str, first_line: u64) -> CutRows {
+        CutRows::Rows { bytes: text.into(), first_line }
     }
 
     fn all(csv: Option<usize>, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
         let mut cutter = Cutter::new(csv, 1);
         let mut cuts = Vec::new();
         loop {
-            match cutter.next(&mut input, End::Final).expect("reads") {
-                Cut::Rows { bytes, first_line } => cuts.push((first_line, bytes)),
-                Cut::Waiting => unreachable!("the end is final"),
-                Cut::Ended => return cuts,
+            match cutter.next(&mut input, TextEnd::Final).expect("reads") {
+                CutRows::Rows { bytes, first_line } => cuts.push((first_line, bytes)),
+                CutRows::Waiting => unreachable!("the end is final"),
+                CutRows::Ended => return cuts,
             }
         }
     }
@@ -172,19 +172,22 @@ mod tests {
     #[test]
     fn an_incomplete_last_line_waits_for_its_end_while_a_file_grows() {
         let mut cutter = Cutter::new(None, 1);
-        assert_eq!(cutter.next(&mut &b"a\nb"[..], End::Open).unwrap(), rows("a\n", 1));
-        assert_eq!(cutter.next(&mut &b""[..], End::Open).unwrap(), Cut::Waiting);
-        assert_eq!(cutter.next(&mut &b"c\nd"[..], End::Open).unwrap(), rows("bc\n", 2));
-        assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), rows("d", 3));
-        assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), Cut::Ended);
+        assert_eq!(cutter.next(&mut &b"a\nb"[..], TextEnd::Open).unwrap(), rows("a\n", 1));
+        assert_eq!(cutter.next(&mut &b""[..], TextEnd::Open).unwrap(), CutRows::Waiting);
+        assert_eq!(cutter.next(&mut &b"c\nd"[..], TextEnd::Open).unwrap(), rows("bc\n", 2));
+        assert_eq!(cutter.next(&mut &b""[..], TextEnd::Final).unwrap(), rows("d", 3));
+        assert_eq!(cutter.next(&mut &b""[..], TextEnd::Final).unwrap(), CutRows::Ended);
     }
 
     #[test]
     fn quotes_keep_a_csv_record_together() {
         let mut cutter = Cutter::new(Some(2), 2);
-        assert_eq!(cutter.next(&mut &b"a,\"b\nc"[..], End::Open).unwrap(), Cut::Waiting);
-        assert_eq!(cutter.next(&mut &b"\"\nd"[..], End::Open).unwrap(), rows("a,\"b\nc\"\n", 2));
-        assert_eq!(cutter.next(&mut &b""[..], End::Final).unwrap(), rows("d", 4));
+        assert_eq!(cutter.next(&mut &b"a,\"b\nc"[..], TextEnd::Open).unwrap(), CutRows::Waiting);
+        assert_eq!(
+            cutter.next(&mut &b"\"\nd"[..], TextEnd::Open).unwrap(),
+            rows("a,\"b\nc\"\n", 2)
+        );
+        assert_eq!(cutter.next(&mut &b""[..], TextEnd::Final).unwrap(), rows("d", 4));
     }
 
     #[test]
@@ -233,18 +236,18 @@ mod tests {
             let mut at = 0;
             while csv.is_some() && at < text.len() {
                 at += match records::first(&text.as_bytes()[at..], csv) {
-                    Ending::At(length) | Ending::Broken(length, _) => length,
+                    RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
                     open => panic!("{open:?}"),
                 };
                 ends.insert(at);
             }
             let mut seen = Vec::new();
             loop {
-                let end = if input.0.is_empty() { End::Final } else { End::Open };
+                let end = if input.0.is_empty() { TextEnd::Final } else { TextEnd::Open };
                 match cutter.next(&mut input, end).expect("reads") {
-                    Cut::Waiting => {}
-                    Cut::Ended => break,
-                    Cut::Rows { bytes, first_line } => {
+                    CutRows::Waiting => {}
+                    CutRows::Ended => break,
+                    CutRows::Rows { bytes, first_line } => {
                         let newlines = seen.iter().filter(|byte| **byte == b'\n').count() as u64;
                         prop_assert_eq!(first_line, newlines + 1);
                         seen.extend(bytes);

@@ -14,8 +14,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::Reader;
-use super::feed::{Ending, Outlet};
+use super::client::TopicClient;
+use super::feed::{Outlet, ReadEnd};
 use super::partition::Partition;
 use super::{SourceError, brokers};
 
@@ -65,7 +65,7 @@ impl Owner {
 
 pub(super) struct Topic {
     share: Share,
-    consumer: BaseConsumer<Reader>,
+    consumer: BaseConsumer<TopicClient>,
     partitions: Vec<Partition>,
     /// How many topics of this name were read before this one.
     generation: u32,
@@ -81,16 +81,16 @@ enum Gone {
 
 impl Topic {
     pub fn new(share: Share, partitions: Vec<Partition>) -> Result<Self, KafkaError> {
-        let consumer = share.config.create_with_context(Reader::default())?;
+        let consumer = share.config.create_with_context(TopicClient::default())?;
         Ok(Topic { share, consumer, partitions, generation: 0 })
     }
 
-    pub fn run(mut self, outlet: &Outlet) -> Result<(), Ending> {
+    pub fn run(mut self, outlet: &Outlet) -> Result<(), ReadEnd> {
         while let Some(gone) = self.read(outlet)? {
             let again = matches!(gone, Gone::Replaced) || self.is_back(outlet, Some(ABSENCE))?;
             let topic = self.share.name.to_string();
             if !self.share.from_start {
-                return Err(Ending::Failed(SourceError::TopicGone { topic, again }));
+                return Err(ReadEnd::Failed(SourceError::TopicGone { topic, again }));
             }
             tracing::warn!("topic {topic} was deleted: it is read from its start once it is there");
             self.is_back(outlet, None)?;
@@ -100,7 +100,7 @@ impl Topic {
     }
 
     /// Reads until all is read, nobody wants more, or the topic is gone.
-    fn read(&mut self, outlet: &Outlet) -> Result<Option<Gone>, Ending> {
+    fn read(&mut self, outlet: &Outlet) -> Result<Option<Gone>, ReadEnd> {
         self.assign()?;
         let mut looked = Instant::now();
         let until_end = self.share.until_end;
@@ -124,7 +124,7 @@ impl Topic {
     }
 
     /// Takes what is there, at most a chunk.
-    fn poll(&mut self, outlet: &Outlet) -> Result<Option<Gone>, Ending> {
+    fn poll(&mut self, outlet: &Outlet) -> Result<Option<Gone>, ReadEnd> {
         let mut wait = POLL;
         let (mut messages, mut bytes) = (0, 0);
         while messages < MESSAGES && bytes < BYTES {
@@ -165,7 +165,7 @@ impl Topic {
 
     /// The next message of some partition is not there. Where it was deleted before it was read, that is
     /// told, and reading goes on behind; a partition that is shorter than what was read of it is another.
-    fn find_place(&mut self, outlet: &Outlet) -> Result<Option<Gone>, Ending> {
+    fn find_place(&mut self, outlet: &Outlet) -> Result<Option<Gone>, ReadEnd> {
         for partition in &mut self.partitions {
             let Some(next) = partition.next else { continue };
             let number = partition.number;
@@ -196,7 +196,7 @@ impl Topic {
 
     /// Partitions that were added since are read from their beginning, whatever a source says of its
     /// start: all that is in them came later.
-    fn look_for_more(&mut self) -> Result<(), Ending> {
+    fn look_for_more(&mut self) -> Result<(), ReadEnd> {
         let found = self.consumer.fetch_metadata(Some(&self.share.name), PATIENCE);
         let Ok(count) =
             found.map(|found| found.topics().first().map_or(0, |t| t.partitions().len()))
@@ -219,7 +219,7 @@ impl Topic {
     }
 
     /// Waits until the topic is there, for a while or for as long as it takes; says whether it is.
-    fn is_back(&self, outlet: &Outlet, patience: Option<Duration>) -> Result<bool, Ending> {
+    fn is_back(&self, outlet: &Outlet, patience: Option<Duration>) -> Result<bool, ReadEnd> {
         let started = Instant::now();
         loop {
             let found = self.consumer.fetch_metadata(Some(&self.share.name), PATIENCE);
@@ -243,11 +243,12 @@ impl Topic {
     }
 
     /// Turns to the topic that has taken the place of the one that was read.
-    fn begin_anew(&mut self) -> Result<(), Ending> {
+    fn begin_anew(&mut self) -> Result<(), ReadEnd> {
         self.generation += 1;
         let (name, consumer) = (&self.share.name, &mut self.consumer);
         let failed = |error: KafkaError| failed(name, &error);
-        *consumer = self.share.config.create_with_context(Reader::default()).map_err(failed)?;
+        *consumer =
+            self.share.config.create_with_context(TopicClient::default()).map_err(failed)?;
         let found = consumer.fetch_metadata(Some(name), PATIENCE).map_err(failed)?;
         let count = found.topics().first().map_or(0, |topic| topic.partitions().len()) as i32;
         self.partitions.clear();
@@ -263,7 +264,7 @@ impl Topic {
     }
 
     /// Has all partitions fetched from where they are read next.
-    fn assign(&self) -> Result<(), Ending> {
+    fn assign(&self) -> Result<(), ReadEnd> {
         let failed = |error: KafkaError| failed(&self.share.name, &error);
         let mut list = TopicPartitionList::new();
         for partition in self.partitions.iter().filter(|partition| !partition.ended) {
@@ -279,7 +280,7 @@ impl Topic {
     }
 
     /// librdkafka tries again whatever may heal, and tells it; the rest ends the reading.
-    fn consider(&self, error: KafkaError) -> Result<(), Ending> {
+    fn consider(&self, error: KafkaError) -> Result<(), ReadEnd> {
         let hopeless = match &error {
             KafkaError::MessageConsumptionFatal(_) => true,
             KafkaError::MessageConsumption(code) => matches!(
@@ -303,8 +304,8 @@ impl Topic {
     }
 }
 
-fn failed(topic: &str, error: &KafkaError) -> Ending {
-    Ending::Failed(SourceError::Kafka { why: format!("topic {topic}: {error}") })
+fn failed(topic: &str, error: &KafkaError) -> ReadEnd {
+    ReadEnd::Failed(SourceError::Kafka { why: format!("topic {topic}: {error}") })
 }
 
 fn is_gone(error: &KafkaError) -> bool {

@@ -17,7 +17,7 @@ use crate::time::Micros;
 
 /// What an event's `id_window` counts from: when it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub enum ArrivalTime {
     /// By the run's clock.
     Now,
     /// By the event's own time, so that a replay is a function of its rows.
@@ -33,10 +33,10 @@ enum Memory {
     Everything,
     Ids { window: Micros, seen: Table<u128, Micros>, by_arrival: VecDeque<(Micros, u128)> },
     Repeats(Repeats),
-    Keys(Table<u128, Standing>),
+    Keys(Table<u128, NewestRecord>),
 }
 
-struct Standing {
+struct NewestRecord {
     time: Micros,
     position: Position,
     /// `None`: the newest row says that the record is gone.
@@ -45,7 +45,7 @@ struct Standing {
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum EventFate {
     /// It counts.
     Counts,
     /// Its id has been seen.
@@ -55,14 +55,14 @@ pub enum Fate {
 }
 
 impl Admission {
-    pub fn new(plan: &Plan, arrival: Arrival) -> Self {
+    pub fn new(plan: &Plan, arrival: ArrivalTime) -> Self {
         let memory = |(index, source): (u16, &Source)| match (source.kind, source.key, arrival) {
             (Kind::Records, ..) => Memory::Keys(Table::default()),
             (Kind::Events, None, _) => Memory::Everything,
-            (Kind::Events, Some(_), Arrival::OwnTime) => {
+            (Kind::Events, Some(_), ArrivalTime::OwnTime) => {
                 Memory::Repeats(Repeats::of(index, source))
             }
-            (Kind::Events, Some(_), Arrival::Now) => Memory::Ids {
+            (Kind::Events, Some(_), ArrivalTime::Now) => Memory::Ids {
                 window: source.id_window,
                 seen: Table::default(),
                 by_arrival: VecDeque::new(),
@@ -81,7 +81,12 @@ impl Admission {
     }
 
     /// Takes a row in; `now` never falls. `change` hears what becomes of rows, all of which have a body.
-    pub fn admit(&mut self, row: Row, now: Micros, mut change: impl FnMut(Row, RowStatus)) -> Fate {
+    pub fn admit(
+        &mut self,
+        row: Row,
+        now: Micros,
+        mut change: impl FnMut(Row, RowStatus),
+    ) -> EventFate {
         match &mut self.sources[row.source as usize] {
             Memory::Everything => stands(row, &mut change),
             Memory::Ids { window, seen, by_arrival } => {
@@ -91,7 +96,7 @@ impl Admission {
                 }
                 let id = row.key.expect("a row of a source with `id` has one");
                 match seen.entry(id) {
-                    Entry::Occupied(_) => return Fate::Repeats,
+                    Entry::Occupied(_) => return EventFate::Repeats,
                     Entry::Vacant(vacant) => vacant.insert(now),
                 };
                 by_arrival.push_back((now, id));
@@ -99,11 +104,11 @@ impl Admission {
             }
             Memory::Repeats(repeats) => {
                 repeats.add(row);
-                return Fate::Waits;
+                return EventFate::Waits;
             }
             Memory::Keys(records) => upsert(records, row, &mut change),
         }
-        Fate::Counts
+        EventFate::Counts
     }
 
     /// Ends a tick in which rows were taken in: says what becomes of those that wait for it.
@@ -136,10 +141,14 @@ fn stands(row: Row, change: &mut impl FnMut(Row, RowStatus)) {
     }
 }
 
-fn upsert(records: &mut Table<u128, Standing>, row: Row, change: &mut impl FnMut(Row, RowStatus)) {
+fn upsert(
+    records: &mut Table<u128, NewestRecord>,
+    row: Row,
+    change: &mut impl FnMut(Row, RowStatus),
+) {
     let (source, key) = (row.source, row.key);
     let body = row.body.clone();
-    let next = Standing { time: row.time, position: row.position, body };
+    let next = NewestRecord { time: row.time, position: row.position, body };
     match records.entry(key.expect("a record has a key")) {
         Entry::Vacant(vacant) => {
             vacant.insert(next);
@@ -154,7 +163,7 @@ fn upsert(records: &mut Table<u128, Standing>, row: Row, change: &mut impl FnMut
                 return;
             }
             stands(row, change);
-            let Standing { time, position, body } = std::mem::replace(standing, next);
+            let NewestRecord { time, position, body } = std::mem::replace(standing, next);
             if body.is_some() {
                 change(Row { source, key, time, position, body }, RowStatus::Gone);
             }

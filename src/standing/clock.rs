@@ -1,6 +1,6 @@
 //! What `now()` follows.
 
-use super::admit::Arrival;
+use super::admit::ArrivalTime;
 use crate::time::{Micros, read_rfc3339};
 
 /// What `now()` follows.
@@ -16,10 +16,10 @@ pub enum Clock {
 
 impl Clock {
     /// What `id_window` counts from.
-    pub fn arrival(self) -> Arrival {
+    pub fn arrival(self) -> ArrivalTime {
         match self {
-            Clock::Event => Arrival::OwnTime,
-            Clock::Wall | Clock::Fixed(_) => Arrival::Now,
+            Clock::Event => ArrivalTime::OwnTime,
+            Clock::Wall | Clock::Fixed(_) => ArrivalTime::Now,
         }
     }
 }

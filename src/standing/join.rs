@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use super::change::{RowChange, RowStatus};
-use super::joined::{Asking, Evaluation, Said};
-use super::joining::{JoiningRow, Outcome, Records, RowId, StageInput, joining};
+use super::joined::{Evaluation, JoinCandidate, JoinedInputs};
+use super::joining::{JoiningRow, Records, RowId, StageInput, StageOutput, joining};
 use crate::plan::Plan;
 use crate::row::{Body, Joining, StandingRow};
 use crate::state::batch::Batch;
@@ -19,7 +19,7 @@ use crate::time::Micros;
 use hashbrown::HashMap;
 
 /// A record's table and key, or the null that a row has instead.
-type Key = (u16, Option<u128>);
+type JoinKey = (u16, Option<u128>);
 
 /// What is held of a key.
 #[derive(Default)]
@@ -27,23 +27,23 @@ struct Group {
     record: Option<Arc<Joining>>,
     /// Changes of the record come one by one: the newest stands before the one before it goes.
     records: i32,
-    rows: HashMap<RowId, Held>,
+    rows: HashMap<RowId, JoinedRow>,
 }
 
 /// A row that stands.
-struct Held {
+struct JoinedRow {
     time: Micros,
     /// As it was last told; as it came where it never was.
     body: Arc<Body>,
     records: Records,
-    told: Told,
+    told: Emitted,
     /// How many times more it came: what is read twice from one position is one row.
     again: u32,
 }
 
 /// What the stages behind know of a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Emitted {
     /// It came with the tick at hand.
     Nothing,
     /// It stands, but does not count.
@@ -52,7 +52,7 @@ enum Told {
 }
 
 /// What a tick touches of a key.
-struct Touched {
+struct TouchedKey {
     record_before: Option<Arc<Joining>>,
     rows: Vec<RowId>,
 }
@@ -64,9 +64,9 @@ pub struct Stage {
     number: usize,
     /// By source: those for which it is the last stage.
     last: Vec<Option<Evaluation>>,
-    groups: Table<Key, Group>,
+    groups: Table<JoinKey, Group>,
     /// Of the tick at hand.
-    touched: HashMap<Key, Touched>,
+    touched: HashMap<JoinKey, TouchedKey>,
 }
 
 impl Stage {
@@ -111,7 +111,7 @@ impl Stage {
     pub fn apply(
         &mut self,
         batch: impl IntoIterator<Item = StageInput>,
-        outcomes: &mut Batch<Outcome>,
+        outcomes: &mut Batch<StageOutput>,
     ) -> u64 {
         for arrival in batch {
             match arrival {
@@ -137,12 +137,12 @@ impl Stage {
         failed
     }
 
-    fn touch(&mut self, key: Key) -> (&mut Group, &mut Touched) {
+    fn touch(&mut self, key: JoinKey) -> (&mut Group, &mut TouchedKey) {
         let group = self.groups.entry(key).or_default();
-        let touched = self
-            .touched
-            .entry(key)
-            .or_insert_with(|| Touched { record_before: group.record.clone(), rows: Vec::new() });
+        let touched = self.touched.entry(key).or_insert_with(|| TouchedKey {
+            record_before: group.record.clone(),
+            rows: Vec::new(),
+        });
         (group, touched)
     }
 
@@ -156,7 +156,7 @@ impl Stage {
         }
     }
 
-    fn apply_row(&mut self, row: JoiningRow, outcomes: &mut Batch<Outcome>) {
+    fn apply_row(&mut self, row: JoiningRow, outcomes: &mut Batch<StageOutput>) {
         let key = self.key_of(row.joining());
         let id = row.id();
         // Later stages are told of a row whenever its records change.
@@ -171,7 +171,7 @@ impl Stage {
                     held.records = records;
                 }
                 None => {
-                    let held = Held { time, body, records, told: Told::Nothing, again: 0 };
+                    let held = JoinedRow { time, body, records, told: Emitted::Nothing, again: 0 };
                     group.rows.insert(id, held);
                 }
             }
@@ -186,23 +186,25 @@ impl Stage {
         let is_last = self.last[usize::from(id.0)].is_some();
         match held.told {
             // It came and went: what it says of when something was first seen stands.
-            Told::Nothing => outcomes.push(Outcome::Change(held.change(RowStatus::SeenOnly))),
-            Told::Standing if is_last => {
-                outcomes.push(Outcome::Change(held.change(RowStatus::Gone)))
+            Emitted::Nothing => {
+                outcomes.push(StageOutput::Change(held.change(RowStatus::SeenOnly)))
             }
-            Told::Standing => outcomes.push(Outcome::Row(held.into_row(-1))),
-            Told::Withheld => {}
+            Emitted::Standing if is_last => {
+                outcomes.push(StageOutput::Change(held.change(RowStatus::Gone)))
+            }
+            Emitted::Standing => outcomes.push(StageOutput::Row(held.into_row(-1))),
+            Emitted::Withheld => {}
         }
     }
 
-    fn key_of(&self, row: &Joining) -> Key {
+    fn key_of(&self, row: &Joining) -> JoinKey {
         let joined = self.plan.sources[usize::from(row.source)].joined.as_ref();
         let table = joined.expect("it joins").tables[self.number].source;
         (table as u16, row.keys[self.number])
     }
 
     /// The rows that stand and may say something else than before, by source.
-    fn asked(&self) -> Vec<Vec<(Key, RowId)>> {
+    fn asked(&self) -> Vec<Vec<(JoinKey, RowId)>> {
         let mut asked = vec![Vec::new(); self.last.len()];
         for (key, touched) in &self.touched {
             let group = &self.groups[key];
@@ -218,15 +220,15 @@ impl Stage {
     }
 
     /// Sends rows with their records to the next stage.
-    fn pass_on(&mut self, standing: &[(Key, RowId)], outcomes: &mut Batch<Outcome>) {
+    fn pass_on(&mut self, standing: &[(JoinKey, RowId)], outcomes: &mut Batch<StageOutput>) {
         for (key, id) in standing {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
-            held.told = Told::Standing;
+            held.told = Emitted::Standing;
             let mut records = held.records.clone();
             records.push(group.record.clone());
             let (time, body) = (held.time, Arc::clone(&held.body));
-            outcomes.push(Outcome::Row(JoiningRow { time, diff: 1, body, records }));
+            outcomes.push(StageOutput::Row(JoiningRow { time, diff: 1, body, records }));
         }
     }
 
@@ -234,8 +236,8 @@ impl Stage {
     fn tell(
         &mut self,
         evaluation: &Evaluation,
-        standing: &[(Key, RowId)],
-        outcomes: &mut Batch<Outcome>,
+        standing: &[(JoinKey, RowId)],
+        outcomes: &mut Batch<StageOutput>,
     ) -> u64 {
         let rows = standing.iter().map(|(key, id)| {
             let group = &self.groups[key];
@@ -267,9 +269,16 @@ fn values(record: &Option<Arc<Joining>>) -> Option<&[u8]> {
     record.as_ref().map(|record| &*record.values)
 }
 
-fn asking<'a>(body: &'a Body, before: &'a Records, record: Option<&'a Arc<Joining>>) -> Asking<'a> {
+fn asking<'a>(
+    body: &'a Body,
+    before: &'a Records,
+    record: Option<&'a Arc<Joining>>,
+) -> JoinCandidate<'a> {
     let before = before.iter().map(Option::as_deref);
-    Asking { row: joining(body), records: before.chain([record.map(|record| &**record)]).collect() }
+    JoinCandidate {
+        row: joining(body),
+        records: before.chain([record.map(|record| &**record)]).collect(),
+    }
 }
 
 fn change(time: Micros, status: RowStatus, body: Arc<Body>) -> RowChange {
@@ -282,14 +291,19 @@ impl Group {
     }
 }
 
-impl Held {
+impl JoinedRow {
     /// Tells what the row says, unless that has been told.
-    fn flush(&mut self, evaluation: &Evaluation, said: Said, outcomes: &mut Batch<Outcome>) {
-        let stood = self.told == Told::Standing;
-        self.told = if said.counts { Told::Standing } else { Told::Withheld };
+    fn flush(
+        &mut self,
+        evaluation: &Evaluation,
+        said: JoinedInputs,
+        outcomes: &mut Batch<StageOutput>,
+    ) {
+        let stood = self.told == Emitted::Standing;
+        self.told = if said.counts { Emitted::Standing } else { Emitted::Withheld };
         if !said.counts {
             if stood {
-                outcomes.push(Outcome::Change(self.change(RowStatus::Gone)));
+                outcomes.push(StageOutput::Change(self.change(RowStatus::Gone)));
             }
             return;
         }
@@ -298,10 +312,10 @@ impl Held {
             return;
         }
         if stood {
-            outcomes.push(Outcome::Change(self.change(RowStatus::Gone)));
+            outcomes.push(StageOutput::Change(self.change(RowStatus::Gone)));
         }
         self.body = body;
-        outcomes.push(Outcome::Change(self.change(RowStatus::Stands)));
+        outcomes.push(StageOutput::Change(self.change(RowStatus::Stands)));
     }
 
     fn change(&self, status: RowStatus) -> RowChange {

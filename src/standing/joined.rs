@@ -16,14 +16,14 @@ use crate::plan::{Joined, Plan};
 use crate::row::{Body, Datum, Input, Joining};
 
 /// A row, with the record of each table that it names; `None` where there is none.
-pub struct Asking<'a> {
+pub struct JoinCandidate<'a> {
     pub row: &'a Joining,
     pub records: Vec<Option<&'a Joining>>,
 }
 
 /// What a row says with the present records.
 #[derive(Debug, Default, PartialEq)]
-pub struct Said {
+pub struct JoinedInputs {
     /// Whether it counts.
     pub counts: bool,
     /// What it gives to aggregates over joined columns, by aggregate.
@@ -63,7 +63,7 @@ impl Evaluation {
     }
 
     /// What each row says, and how many expressions failed.
-    pub fn evaluate(&self, rows: &[Asking<'_>]) -> (Vec<Said>, u64) {
+    pub fn evaluate(&self, rows: &[JoinCandidate<'_>]) -> (Vec<JoinedInputs>, u64) {
         let (mut said, mut failed) = (Vec::with_capacity(rows.len()), 0);
         for rows in rows.chunks(TOGETHER) {
             let (more, also) = self.evaluate_together(rows);
@@ -73,7 +73,7 @@ impl Evaluation {
         (said, failed)
     }
 
-    fn evaluate_together(&self, rows: &[Asking<'_>]) -> (Vec<Said>, u64) {
+    fn evaluate_together(&self, rows: &[JoinCandidate<'_>]) -> (Vec<JoinedInputs>, u64) {
         let joined = self.joined();
         let mut failed = 0;
         let mut columns = self.columns(rows);
@@ -92,8 +92,8 @@ impl Evaluation {
                 counts
             }
         };
-        let said = counts.values().iter().map(|counts| Said { counts, inputs: Vec::new() });
-        let mut said: Vec<Said> = said.collect();
+        let said = counts.values().iter().map(|counts| JoinedInputs { counts, inputs: Vec::new() });
+        let mut said: Vec<JoinedInputs> = said.collect();
         for input in &joined.inputs {
             let aggregate = input.aggregate;
             let chosen = match &input.condition {
@@ -122,7 +122,7 @@ impl Evaluation {
 
     /// The columns of the joined schema. Those at which nobody looks, and those that are yet to be
     /// derived, are null.
-    fn columns(&self, rows: &[Asking<'_>]) -> Vec<ArrayRef> {
+    fn columns(&self, rows: &[JoinCandidate<'_>]) -> Vec<ArrayRef> {
         let joined = self.joined();
         let fields = joined.schema.fields().iter();
         let mut columns: Vec<ArrayRef> =

@@ -32,7 +32,7 @@ pub type Records = Vec<Option<Arc<Joining>>>;
 
 /// What leaves a stage.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum StageOutput {
     /// For the stages behind the joins.
     Change(RowChange),
     /// For the next stage.

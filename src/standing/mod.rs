@@ -33,15 +33,15 @@ use crate::row::{Row, StandingRow};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use join::Stage;
-use joining::{Outcome, StageInput};
+use joining::{StageInput, StageOutput};
 
-pub use admit::{Admission, Arrival, Fate};
+pub use admit::{Admission, ArrivalTime, EventFate};
 pub use change::{RowChange, RowStatus};
 pub use clock::Clock;
 pub use stages::Stages;
 
 /// What admission and joins come to.
-pub struct Standing<'scope> {
+pub struct StandingRows<'scope> {
     /// The rows that stand, with what they say over the columns of joined tables.
     pub rows: Collection<'scope, StandingRow>,
     /// Rows that never stood, and only say when they saw their identifiers.
@@ -51,11 +51,11 @@ pub struct Standing<'scope> {
 /// Which of the rows stand, and what they say beside the records of joined tables.
 pub fn stand<'scope>(
     plan: &Arc<Plan>,
-    arrival: Arrival,
+    arrival: ArrivalTime,
     rows: Stream<'scope, Row>,
     now: Stream<'scope, Micros>,
     counts: &SharedCounts,
-) -> Standing<'scope> {
+) -> StandingRows<'scope> {
     parted_by_admission(join(plan, admit(plan, arrival, rows, now, counts), counts))
 }
 
@@ -88,10 +88,10 @@ pub fn read_clock<'scope>(
 }
 
 /// The plan where events arrive so: at their own times, one may give way to an earlier one of its id.
-pub fn under(plan: &Arc<Plan>, arrival: Arrival) -> Arc<Plan> {
+pub fn under(plan: &Arc<Plan>, arrival: ArrivalTime) -> Arc<Plan> {
     match arrival {
-        Arrival::OwnTime => Arc::new(plan.with_repeats_taken_back()),
-        Arrival::Now => Arc::clone(plan),
+        ArrivalTime::OwnTime => Arc::new(plan.with_repeats_taken_back()),
+        ArrivalTime::Now => Arc::clone(plan),
     }
 }
 
@@ -104,7 +104,7 @@ enum Arriving {
 /// Which rows stand. An id or key is remembered by one worker.
 fn admit<'scope>(
     plan: &Arc<Plan>,
-    arrival: Arrival,
+    arrival: ArrivalTime,
     rows: Stream<'scope, Row>,
     now: Stream<'scope, Micros>,
     counts: &SharedCounts,
@@ -133,8 +133,8 @@ fn admit<'scope>(
             let counts = &mut counts.sources[row.source as usize];
             let change = |row, status| changes.push(RowChange::of(row, status));
             match admission.admit(row, reading, change) {
-                Fate::Counts => counts.accepted += 1,
-                Fate::Repeats | Fate::Waits => counts.duplicates += 1,
+                EventFate::Counts => counts.accepted += 1,
+                EventFate::Repeats | EventFate::Waits => counts.duplicates += 1,
             }
         });
         admission.end_tick(reading, |row, status| {
@@ -196,8 +196,8 @@ fn join<'scope>(
             },
         );
         let (changes, rows) = parted_stream(outcomes, |outcome| match outcome {
-            Outcome::Change(change) => Ok(change),
-            Outcome::Row(row) => Err(row),
+            StageOutput::Change(change) => Ok(change),
+            StageOutput::Row(row) => Err(row),
         });
         done = done.concat(changes);
         joining = rows;
@@ -206,7 +206,7 @@ fn join<'scope>(
 }
 
 /// The rows that stand, and those that never did and only say when they saw their identifiers.
-fn parted_by_admission(changes: Stream<'_, RowChange>) -> Standing<'_> {
+fn parted_by_admission(changes: Stream<'_, RowChange>) -> StandingRows<'_> {
     let updates =
         changes.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Standing", |_, _| {
             move |input, output| {
@@ -224,5 +224,5 @@ fn parted_by_admission(changes: Stream<'_, RowChange>) -> Standing<'_> {
         RowStatus::Gone => Ok((row, tick, -1)),
         RowStatus::SeenOnly => Err((row, tick, 1)),
     });
-    Standing { rows: rows.as_collection(), seen_only: seen_only.as_collection() }
+    StandingRows { rows: rows.as_collection(), seen_only: seen_only.as_collection() }
 }

@@ -35,8 +35,8 @@ pub struct Repeats {
     source: u16,
     /// `None`: it never ends.
     window: Option<Micros>,
-    bounds: Bounds,
-    ids: Table<u128, Id>,
+    bounds: MemoryLimits,
+    ids: Table<u128, RepeatedId>,
     /// Ids with rows that came in the tick at hand.
     touched: Vec<u128>,
     /// Rows that are held.
@@ -50,20 +50,20 @@ pub struct Repeats {
 type Oldest = BinaryHeap<Reverse<(Micros, u128)>>;
 
 #[derive(Clone, Copy)]
-struct Bounds {
+struct MemoryLimits {
     held: usize,
     remembered: usize,
 }
 
 #[derive(Default)]
-struct Id {
+struct RepeatedId {
     /// When those stood that are no longer held, in order.
     bare: SmallVec<[Micros; 1]>,
     /// In order, but for those that came in the tick at hand.
-    rows: Vec<Held>,
+    rows: Vec<RepeatedRow>,
 }
 
-struct Held {
+struct RepeatedRow {
     /// When it arrived, by its own time.
     at: Micros,
     time: Micros,
@@ -79,7 +79,7 @@ impl Repeats {
         Repeats {
             source: index,
             window: source.has_event_times().then_some(source.id_window),
-            bounds: Bounds { held: HELD, remembered: REMEMBERED },
+            bounds: MemoryLimits { held: HELD, remembered: REMEMBERED },
             ids: Table::default(),
             touched: Vec::new(),
             held: 0,
@@ -111,7 +111,7 @@ impl Repeats {
         }
         self.held += 1;
         let Row { time, position, body, .. } = row;
-        id.rows.push(Held { at, time, position, body, stands: None });
+        id.rows.push(RepeatedRow { at, time, position, body, stands: None });
     }
 
     /// Says what becomes of the rows that came since the last time, and of others with their ids.
@@ -121,7 +121,7 @@ impl Repeats {
             let Some(id) = self.ids.get_mut(&key) else { continue };
             let before = id.rows.len();
             id.judge(window, |held, status| {
-                let Held { time, position, ref body, .. } = *held;
+                let RepeatedRow { time, position, ref body, .. } = *held;
                 if body.is_some() {
                     change(
                         Row { source, key: Some(key), time, position, body: body.clone() },
@@ -174,11 +174,11 @@ impl Repeats {
     }
 }
 
-impl Id {
+impl RepeatedId {
     /// Judges the rows that came, and those behind them as far as that changes what they are.
-    fn judge(&mut self, window: Micros, mut change: impl FnMut(&Held, RowStatus)) {
+    fn judge(&mut self, window: Micros, mut change: impl FnMut(&RepeatedRow, RowStatus)) {
         self.rows.sort_by_key(|row| (row.at, row.position));
-        let came = |row: &Held| row.stands.is_none();
+        let came = |row: &RepeatedRow| row.stands.is_none();
         let Some(first) = self.rows.iter().position(came) else { return };
         let last = self.rows.iter().rposition(came).unwrap_or(first);
         let within = |one: Micros, other: Micros| other.saturating_sub(one) <= window;
@@ -239,7 +239,7 @@ mod tests {
         Repeats {
             source: 0,
             window,
-            bounds: Bounds { held, remembered },
+            bounds: MemoryLimits { held, remembered },
             ids: Table::default(),
             touched: Vec::new(),
             held: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::change::RowChange;
 use super::join::Stage;
-use super::joining::{Outcome, StageInput, joining_row, past, record, stages};
+use super::joining::{StageInput, StageOutput, joining_row, past, record, stages};
 use crate::plan::Plan;
 use crate::state::batch::Batch;
 
@@ -37,8 +37,8 @@ impl Stages {
             stage.apply(arrivals, &mut outcomes);
             for outcome in outcomes {
                 match outcome {
-                    Outcome::Change(change) => done.push(change),
-                    Outcome::Row(row) => joining.push(row),
+                    StageOutput::Change(change) => done.push(change),
+                    StageOutput::Row(row) => joining.push(row),
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::time::{MINUTE, Micros};
 /// Entries by the instant at which they are due. Every entry in `near` is due before any in `far`.
 #[derive(Debug)]
 pub struct BucketQueue<E> {
-    near: BinaryHeap<Due<E>>,
+    near: BinaryHeap<DueEntry<E>>,
     /// Entries below this instant are in `near`.
     horizon: Micros,
     far: BTreeMap<i64, Bucket<E>>,
@@ -26,7 +26,7 @@ struct Bucket<E> {
 }
 
 #[derive(Debug)]
-struct Due<E> {
+struct DueEntry<E> {
     at: Micros,
     entry: E,
 }
@@ -51,7 +51,7 @@ impl<E> BucketQueue<E> {
     pub fn push(&mut self, at: Micros, entry: E) {
         self.number += 1;
         if at < self.horizon {
-            self.near.push(Due { at, entry });
+            self.near.push(DueEntry { at, entry });
             return;
         }
         let bucket = self
@@ -74,8 +74,9 @@ impl<E> BucketQueue<E> {
                 Some(bucket) if self.near.is_empty() && bucket.get().earliest <= now => {
                     let (minute, bucket) = bucket.remove_entry();
                     self.horizon = minute.saturating_add(1).saturating_mul(MINUTE);
-                    self.near
-                        .extend(bucket.entries.into_iter().map(|(at, entry)| Due { at, entry }));
+                    self.near.extend(
+                        bucket.entries.into_iter().map(|(at, entry)| DueEntry { at, entry }),
+                    );
                 }
                 _ => break,
             }
@@ -104,22 +105,22 @@ impl<E> FromIterator<(Micros, E)> for BucketQueue<E> {
 }
 
 /// The earliest first.
-impl<E> Ord for Due<E> {
+impl<E> Ord for DueEntry<E> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
     }
 }
-impl<E> PartialOrd for Due<E> {
+impl<E> PartialOrd for DueEntry<E> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
-impl<E> PartialEq for Due<E> {
+impl<E> PartialEq for DueEntry<E> {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
     }
 }
-impl<E> Eq for Due<E> {}
+impl<E> Eq for DueEntry<E> {}
 
 #[cfg(test)]
 mod tests {

@@ -280,52 +280,52 @@ fn moved(border: i64, shift: i64) -> i64 {
 
 /// A zone for what reads and writes times by chrono's traits, by the same rule.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(pub &'static Zone);
+pub struct ZoneClock(pub &'static Zone);
 
-/// What a [`Clock`] is ahead of UTC at an instant, and the zone's name for it, such as CEST.
+/// What a [`ZoneClock`] is ahead of UTC at an instant, and the zone's name for it, such as CEST.
 #[derive(Clone, Copy, Debug)]
-pub struct Ahead {
+pub struct UtcOffset {
     zone: &'static Zone,
     by: Micros,
     abbreviation: &'static str,
 }
 
-impl fmt::Display for Ahead {
+impl fmt::Display for UtcOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.abbreviation)
     }
 }
 
-impl chrono::Offset for Ahead {
+impl chrono::Offset for UtcOffset {
     fn fix(&self) -> FixedOffset {
         FixedOffset::east_opt((self.by / SECOND) as i32).expect("less than a day")
     }
 }
 
-impl chrono::TimeZone for Clock {
-    type Offset = Ahead;
+impl chrono::TimeZone for ZoneClock {
+    type Offset = UtcOffset;
 
-    fn from_offset(offset: &Ahead) -> Self {
-        Clock(offset.zone)
+    fn from_offset(offset: &UtcOffset) -> Self {
+        ZoneClock(offset.zone)
     }
 
-    fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<Ahead> {
+    fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<UtcOffset> {
         self.offset_from_local_datetime(&local.and_time(chrono::NaiveTime::MIN))
     }
 
-    fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> MappedLocalTime<Ahead> {
+    fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> MappedLocalTime<UtcOffset> {
         let by = self.0.offset_of(local.and_utc().timestamp_micros());
-        MappedLocalTime::Single(Ahead { zone: self.0, by, abbreviation: "" })
+        MappedLocalTime::Single(UtcOffset { zone: self.0, by, abbreviation: "" })
     }
 
-    fn offset_from_utc_date(&self, utc: &NaiveDate) -> Ahead {
+    fn offset_from_utc_date(&self, utc: &NaiveDate) -> UtcOffset {
         self.offset_from_utc_datetime(&utc.and_time(chrono::NaiveTime::MIN))
     }
 
-    fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> Ahead {
+    fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> UtcOffset {
         let Period { offset, abbreviation, .. } =
             self.0.periods[self.0.period(utc.and_utc().timestamp_micros())];
-        Ahead { zone: self.0, by: offset, abbreviation }
+        UtcOffset { zone: self.0, by: offset, abbreviation }
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use selfsame::decode::{Decoded, Decoder};
 use selfsame::plan::Plan;
 use selfsame::row::{Reject, Row};
-use selfsame::source::{self, Chunk, Feeds, Next, Options};
+use selfsame::source::{self, Chunk, Feeds, Next, SourceOptions};
 use selfsame::time::Micros;
 
 /// 2025-07-06T00:00:00Z.
@@ -49,11 +49,11 @@ impl Input {
         &self.plan
     }
 
-    pub fn start(&self, options: &Options) -> Feeds {
+    pub fn start(&self, options: &SourceOptions) -> Feeds {
         self.start_with(options, Arc::new(|| ()))
     }
 
-    pub fn start_with(&self, options: &Options, wake: Arc<dyn Fn() + Send + Sync>) -> Feeds {
+    pub fn start_with(&self, options: &SourceOptions, wake: Arc<dyn Fn() + Send + Sync>) -> Feeds {
         source::start(&self.plan, options, wake).expect("it starts")
     }
 
@@ -67,7 +67,7 @@ impl Input {
 
     pub fn read(&self) -> Read {
         let workers = 1;
-        self.read_with(&Options {
+        self.read_with(&SourceOptions {
             process: 0,
             processes: 1,
             workers,
@@ -77,7 +77,7 @@ impl Input {
         })
     }
 
-    pub fn read_with(&self, options: &Options) -> Read {
+    pub fn read_with(&self, options: &SourceOptions) -> Read {
         let mut feeds = self.start(options);
         let mut decoders: Vec<Decoder> = (0..self.plan.sources.len())
             .map(|source| Decoder::new(Arc::clone(&self.plan), source))
@@ -109,7 +109,7 @@ impl Input {
 
     /// Why it does not start, with the folder's name left out.
     pub fn fails(&self) -> String {
-        let options = Options {
+        let options = SourceOptions {
             process: 0,
             processes: 1,
             workers: 1,

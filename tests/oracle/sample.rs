@@ -31,7 +31,7 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
             output.target = Target::File { path: folder.path().join(&output.name) };
         }
         let plan = Arc::new(plan);
-        let options = runtime::Options {
+        let options = runtime::RunOptions {
             clock: Clock::Fixed(END),
             workers,
             process: 0,

@@ -1,11 +1,11 @@
 //! What a definition file may contain: the one table behind the reader's checks, the JSON Schema and
 //! the reference.
 
-pub use super::shape::{Field, Shape};
+pub use super::shape::{FieldShape, Shape};
 use super::shape::{field, required};
 
 /// A small whole of what has these fields, for messages.
-pub fn example(fields: &[Field]) -> &'static str {
+pub fn example(fields: &[FieldShape]) -> &'static str {
     let examples = [
         (DEFINITION, "{sources: …, identity: …, outputs: …}"),
         (LIMITS, "{bytes: 100000}"),
@@ -26,7 +26,7 @@ pub fn example(fields: &[Field]) -> &'static str {
 }
 
 /// Of `limits`.
-pub static LIMITS: &[Field] = &[
+pub static LIMITS: &[FieldShape] = &[
     field(
         "bytes",
         Shape::Count,
@@ -43,7 +43,7 @@ pub static LIMITS: &[Field] = &[
 ];
 
 /// The whole file.
-pub static DEFINITION: &[Field] = &[
+pub static DEFINITION: &[FieldShape] = &[
     field("name", Shape::Text, "The definition's name; the file's name unless given.", "retail"),
     field(
         "time_zone",
@@ -105,7 +105,7 @@ pub static DEFINITION: &[Field] = &[
     ),
 ];
 
-pub static KAFKA: &[Field] = &[
+pub static KAFKA: &[FieldShape] = &[
     field("brokers", Shape::Text, "host:port, several separated by commas.", "localhost:9092"),
     field(
         "properties",
@@ -115,7 +115,7 @@ pub static KAFKA: &[Field] = &[
     ),
 ];
 
-pub static SOURCE: &[Field] = &[
+pub static SOURCE: &[FieldShape] = &[
     field("kafka", Shape::Object(SOURCE_KAFKA), "A topic to read.", "{topic: web.events}"),
     field(
         "files",
@@ -219,14 +219,14 @@ pub static SOURCE: &[Field] = &[
     ),
 ];
 
-pub static SESSIONS: &[Field] = &[required(
+pub static SESSIONS: &[FieldShape] = &[required(
     "gap",
     Shape::Duration,
     "A row that comes more than this after the one before begins a session.",
     "30 minutes",
 )];
 
-pub static SOURCE_KAFKA: &[Field] = &[
+pub static SOURCE_KAFKA: &[FieldShape] = &[
     required("topic", Shape::Text, "The topic's name.", "web.events"),
     field(
         "start",
@@ -236,7 +236,7 @@ pub static SOURCE_KAFKA: &[Field] = &[
     ),
 ];
 
-pub static SOURCE_FIELD: &[Field] = &[
+pub static SOURCE_FIELD: &[FieldShape] = &[
     required("type", Shape::Type, "The type, as above.", "text"),
     field(
         "path",
@@ -248,7 +248,7 @@ pub static SOURCE_FIELD: &[Field] = &[
     field("default", Shape::Scalar, "Stands in for a value that is absent or null.", "none"),
 ];
 
-pub static IDENTIFIER: &[Field] = &[
+pub static IDENTIFIER: &[FieldShape] = &[
     required(
         "from",
         Shape::MapOf(&Shape::Texts),
@@ -295,7 +295,7 @@ pub static IDENTIFIER: &[Field] = &[
     ),
 ];
 
-pub static IDENTITY: &[Field] = &[
+pub static IDENTITY: &[FieldShape] = &[
     field(
         "at_most",
         Shape::Count,
@@ -313,7 +313,7 @@ pub static IDENTITY: &[Field] = &[
     ),
 ];
 
-pub static DECISIONS: &[Field] = &[
+pub static DECISIONS: &[FieldShape] = &[
     required("from", Shape::Text, "The source, of kind records.", "rulings"),
     required("one", Shape::Text, "The text column with one identifier, as type:value.", "left_id"),
     required("other", Shape::Text, "The text column with the other one.", "right_id"),
@@ -326,7 +326,7 @@ pub static DECISIONS: &[Field] = &[
     ),
 ];
 
-pub static ATTRIBUTE: &[Field] = &[
+pub static ATTRIBUTE: &[FieldShape] = &[
     field(
         "from",
         Shape::Texts,
@@ -396,7 +396,7 @@ pub static ATTRIBUTE: &[Field] = &[
     ),
 ];
 
-pub static RFM: &[Field] = &[
+pub static RFM: &[FieldShape] = &[
     required(
         "recency",
         Shape::Sql,
@@ -408,12 +408,12 @@ pub static RFM: &[Field] = &[
     field("bins", Shape::Count, "The highest score, from 2 to 1,000. Default: 5.", "5"),
 ];
 
-pub static SEGMENT: &[Field] = &[
+pub static SEGMENT: &[FieldShape] = &[
     required("where", Shape::Sql, "Who is in it.", "lifetime_value > 500"),
     field("description", Shape::Text, "For people.", "A basket left for an hour to three days"),
 ];
 
-pub static OUTPUT: &[Field] = &[
+pub static OUTPUT: &[FieldShape] = &[
     field("kafka", Shape::Object(OUTPUT_KAFKA), "A topic to write.", "{topic: profiles}"),
     field(
         "files",
@@ -438,5 +438,5 @@ pub static OUTPUT: &[Field] = &[
     field("attributes", Shape::Texts, "Of profiles: which attributes. Default: all.", "[name]"),
 ];
 
-pub static OUTPUT_KAFKA: &[Field] =
+pub static OUTPUT_KAFKA: &[FieldShape] =
     &[required("topic", Shape::Text, "The topic's name; created if missing.", "profiles")];

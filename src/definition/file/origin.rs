@@ -13,7 +13,7 @@ pub fn places(lines: &[Vec<char>], span: Span, style: ScalarStyle, text: &str) -
     let start = Place { line: span.start.line(), column: span.start.col() + 1 };
     let end = (span.end.line(), span.end.col() + 1);
     let escapes = style == ScalarStyle::DoubleQuoted;
-    let mut reader = Reader { lines, end, escapes, at: start };
+    let mut reader = ScalarReader { lines, end, escapes, at: start };
     // A block begins, to the parser, with its first word; a quoted text with the quote.
     if matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
         reader.at.column += 1;
@@ -37,7 +37,7 @@ pub fn places(lines: &[Vec<char>], span: Span, style: ScalarStyle, text: &str) -
     places
 }
 
-struct Reader<'a> {
+struct ScalarReader<'a> {
     lines: &'a [Vec<char>],
     /// Where the scalar ends: a line and a column.
     end: (usize, usize),
@@ -46,7 +46,7 @@ struct Reader<'a> {
     at: Place,
 }
 
-impl Reader<'_> {
+impl ScalarReader<'_> {
     /// The next place of a character, which is passed; none if there is no more of it.
     fn find(&mut self, wanted: char) -> Option<Place> {
         let mut at = self.at;
@@ -86,7 +86,7 @@ fn unescaped(escaped: char, digits: &[char]) -> (char, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::yaml::{Value, read};
+    use super::super::yaml::{YamlValue, read};
     use super::*;
     use proptest::prelude::*;
 
@@ -95,8 +95,8 @@ mod tests {
         let mut found = Vec::new();
         let node = read(file, &|_| Some("from here".to_owned()), &mut found).expect("YAML");
         assert_eq!(found, []);
-        let Value::Mapping(mut entries) = node.value else { panic!("a mapping") };
-        let Value::Scalar { text, places, .. } = entries.remove(0).1.value else {
+        let YamlValue::Mapping(mut entries) = node.value else { panic!("a mapping") };
+        let YamlValue::Scalar { text, places, .. } = entries.remove(0).1.value else {
             panic!("a text")
         };
         assert_eq!(text.chars().count(), places.len());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::fields::{DEFINITION, Field, Shape};
+use super::fields::{DEFINITION, FieldShape, Shape};
 use crate::definition::sql::Dialect;
 
 /// Every field, then every SQL function.
@@ -16,7 +16,7 @@ pub fn reference() -> String {
 }
 
 /// A section for what has these fields, and one for each of them that has fields of its own.
-fn object(text: &mut String, path: &mut Vec<String>, about: &str, fields: &[Field]) {
+fn object(text: &mut String, path: &mut Vec<String>, about: &str, fields: &[FieldShape]) {
     writeln!(text, "\n### {}\n\n{about}\n", title(path)).expect("to a string");
     text.push_str("| field | value | meaning |\n|---|---|---|\n");
     for field in fields {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{DEFINITION, Field, Shape};
+use super::fields::{DEFINITION, FieldShape, Shape};
 
 /// Draft 2020-12.
 pub fn schema() -> Value {
@@ -12,7 +12,7 @@ pub fn schema() -> Value {
     schema
 }
 
-fn object(fields: &[Field]) -> Value {
+fn object(fields: &[FieldShape]) -> Value {
     let mut properties = Map::new();
     for field in fields {
         let mut value = shape(&field.shape);
@@ -91,14 +91,14 @@ fn shape(shape: &Shape) -> Value {
 }
 
 /// Examples of mappings are written in YAML's flow style; as values they are read by it.
-fn example(field: &Field) -> Value {
+fn example(field: &FieldShape) -> Value {
     let mut found = Vec::new();
     let node = super::yaml::read(field.example, &|_| None, &mut found);
     node.map_or(json!(field.example), |node| value(&node))
 }
 
-fn value(node: &super::yaml::Node) -> Value {
-    use super::yaml::Value as Yaml;
+fn value(node: &super::yaml::YamlNode) -> Value {
+    use super::yaml::YamlValue as Yaml;
     match &node.value {
         Yaml::Scalar { text, quoted: false, .. } if text.parse::<i64>().is_ok() => {
             json!(text.parse::<i64>().expect("just parsed"))

@@ -18,11 +18,11 @@ pub enum Shape {
     Texts,
     /// So many of the kind.
     ListOf(&'static Shape, std::ops::RangeInclusive<usize>),
-    Object(&'static [Field]),
+    Object(&'static [FieldShape]),
     /// Names chosen by the user.
     MapOf(&'static Shape),
     /// Names chosen by the user, beside a few that are known.
-    MapWith(&'static [Field], &'static Shape),
+    MapWith(&'static [FieldShape], &'static Shape),
     /// Either of several.
     Either(&'static [Shape]),
     /// Any scalar.
@@ -37,7 +37,7 @@ impl Shape {
 
 /// A field of an object.
 #[derive(Debug)]
-pub struct Field {
+pub struct FieldShape {
     pub name: &'static str,
     pub shape: Shape,
     pub required: bool,
@@ -51,8 +51,8 @@ pub const fn field(
     shape: Shape,
     description: &'static str,
     example: &'static str,
-) -> Field {
-    Field { name, shape, required: false, description, example }
+) -> FieldShape {
+    FieldShape { name, shape, required: false, description, example }
 }
 
 pub const fn required(
@@ -60,6 +60,6 @@ pub const fn required(
     shape: Shape,
     description: &'static str,
     example: &'static str,
-) -> Field {
-    Field { name, shape, required: true, description, example }
+) -> FieldShape {
+    FieldShape { name, shape, required: true, description, example }
 }

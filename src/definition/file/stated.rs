@@ -1,7 +1,7 @@
 //! What a definition states, entry by entry, less where files lie: all of it must be the same in every
 //! process of a run.
 
-use super::yaml::{Node, Value};
+use super::yaml::{YamlNode, YamlValue};
 use crate::plan::stated::Stated;
 
 /// Characters of a value that are shown.
@@ -9,16 +9,16 @@ const SHOWN: usize = 80;
 
 /// All that a definition states, in its order, since that has a meaning. Comments, quotes, and how
 /// lists and mappings are written have none.
-pub fn stated(document: &Node) -> Vec<Stated> {
+pub fn stated(document: &YamlNode) -> Vec<Stated> {
     let mut all = Vec::new();
     add(&mut Vec::new(), document, &mut all);
     all
 }
 
-fn add(path: &mut Vec<String>, node: &Node, all: &mut Vec<Stated>) {
+fn add(path: &mut Vec<String>, node: &YamlNode, all: &mut Vec<Stated>) {
     let (kind, value) = match &node.value {
         _ if lies_somewhere(path) => ("a place", ""),
-        Value::Mapping(entries) if !entries.is_empty() => {
+        YamlValue::Mapping(entries) if !entries.is_empty() => {
             for (key, value) in entries {
                 path.push(key.name.clone());
                 add(path, value, all);
@@ -26,7 +26,7 @@ fn add(path: &mut Vec<String>, node: &Node, all: &mut Vec<Stated>) {
             }
             return;
         }
-        Value::Sequence(values) if !values.is_empty() => {
+        YamlValue::Sequence(values) if !values.is_empty() => {
             for (number, value) in (1..).zip(values) {
                 path.push(number.to_string());
                 add(path, value, all);
@@ -34,7 +34,7 @@ fn add(path: &mut Vec<String>, node: &Node, all: &mut Vec<Stated>) {
             }
             return;
         }
-        Value::Scalar { text, .. } if !node.is_null() => ("a text", text.trim()),
+        YamlValue::Scalar { text, .. } if !node.is_null() => ("a text", text.trim()),
         _ => (node.kind(), ""),
     };
     // Passwords are among the settings of brokers.

@@ -10,13 +10,13 @@ use super::diagnostic::{self, Diagnostic, Place};
 use super::origin;
 
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct YamlNode {
     pub place: Place,
-    pub value: Value,
+    pub value: YamlValue,
 }
 
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum YamlValue {
     Scalar {
         text: String,
         quoted: bool,
@@ -25,38 +25,38 @@ pub enum Value {
     },
     /// Of a text with a variable that the environment has not: noted already.
     Unset,
-    Sequence(Vec<Node>),
+    Sequence(Vec<YamlNode>),
     /// Keys in the order of the file, each once.
-    Mapping(Vec<(Key, Node)>),
+    Mapping(Vec<(YamlKey, YamlNode)>),
 }
 
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct YamlKey {
     pub place: Place,
     pub name: String,
 }
 
-impl Node {
+impl YamlNode {
     /// What it is, as users call it.
     pub fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Scalar { text, quoted: false, .. } if is_null(text) => "nothing",
-            Value::Scalar { .. } | Value::Unset => "a text",
-            Value::Sequence(_) => "a list",
-            Value::Mapping(_) => "a mapping",
+            YamlValue::Scalar { text, quoted: false, .. } if is_null(text) => "nothing",
+            YamlValue::Scalar { .. } | YamlValue::Unset => "a text",
+            YamlValue::Sequence(_) => "a list",
+            YamlValue::Mapping(_) => "a mapping",
         }
     }
 
     /// Whether it is a mapping without entries, or nothing.
     pub fn is_empty(&self) -> bool {
         match &self.value {
-            Value::Mapping(entries) => entries.is_empty(),
+            YamlValue::Mapping(entries) => entries.is_empty(),
             _ => self.is_null(),
         }
     }
 
     pub fn is_null(&self) -> bool {
-        matches!(&self.value, Value::Scalar { text, quoted: false, .. } if is_null(text))
+        matches!(&self.value, YamlValue::Scalar { text, quoted: false, .. } if is_null(text))
     }
 }
 
@@ -74,10 +74,10 @@ pub fn read(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
     found: &mut Vec<Diagnostic>,
-) -> Option<Node> {
+) -> Option<YamlNode> {
     let lines = diagnostic::lines(text).map(|line| line.chars().collect()).collect();
     let anchors = HashMap::new();
-    let mut reader = Reader { lines, environment, found, anchors, depth: 0, values: 0 };
+    let mut reader = YamlReader { lines, environment, found, anchors, depth: 0, values: 0 };
     let mut parser = Parser::new_from_str(text);
     let mut document = None;
     loop {
@@ -107,11 +107,11 @@ type Events<'i> = Parser<'i, saphyr_parser::StrInput<'i>>;
 
 /// An anchored value, and how many values it is made of.
 struct Anchor {
-    node: Node,
+    node: YamlNode,
     values: usize,
 }
 
-struct Reader<'a> {
+struct YamlReader<'a> {
     lines: Vec<Vec<char>>,
     environment: &'a dyn Fn(&str) -> Option<String>,
     found: &'a mut Vec<Diagnostic>,
@@ -120,7 +120,7 @@ struct Reader<'a> {
     values: usize,
 }
 
-impl Reader<'_> {
+impl YamlReader<'_> {
     fn complain(&mut self, place: Place, message: String) {
         self.found.push(Diagnostic { place, message });
     }
@@ -150,7 +150,12 @@ impl Reader<'_> {
         before.is_some_and(|before| before.ends_with(&['$', '{']))
     }
 
-    fn node<'i>(&mut self, parser: &mut Events<'i>, event: Event<'i>, span: Span) -> Option<Node> {
+    fn node<'i>(
+        &mut self,
+        parser: &mut Events<'i>,
+        event: Event<'i>,
+        span: Span,
+    ) -> Option<YamlNode> {
         let place = place(&span.start);
         let before = self.values;
         self.values += 1;
@@ -162,8 +167,8 @@ impl Reader<'_> {
                 let found = self.found.len();
                 let (text, places) = self.interpolate(&text, places);
                 match self.found.len() == found {
-                    true => (Value::Scalar { text, quoted, places }, anchor),
-                    false => (Value::Unset, anchor),
+                    true => (YamlValue::Scalar { text, quoted, places }, anchor),
+                    false => (YamlValue::Unset, anchor),
                 }
             }
             _ if self.depth >= DEEPEST => {
@@ -174,17 +179,17 @@ impl Reader<'_> {
                 self.depth += 1;
                 let items = self.sequence(parser)?;
                 self.depth -= 1;
-                (Value::Sequence(items), anchor)
+                (YamlValue::Sequence(items), anchor)
             }
             Event::MappingStart(anchor, _) => {
                 self.depth += 1;
                 let entries = self.mapping(parser)?;
                 self.depth -= 1;
-                (Value::Mapping(entries), anchor)
+                (YamlValue::Mapping(entries), anchor)
             }
             _ => return None,
         };
-        let node = Node { place, value };
+        let node = YamlNode { place, value };
         if anchor > 0 {
             let values = self.values - before;
             self.anchors.insert(anchor, Anchor { node: node.clone(), values });
@@ -192,7 +197,7 @@ impl Reader<'_> {
         Some(node)
     }
 
-    fn alias(&mut self, anchor: usize, place: Place) -> Option<Node> {
+    fn alias(&mut self, anchor: usize, place: Place) -> Option<YamlNode> {
         let Some(Anchor { node, values }) = self.anchors.get(&anchor) else {
             self.complain(place, "an alias within what it stands for".to_owned());
             return None;
@@ -202,10 +207,10 @@ impl Reader<'_> {
             self.complain(place, format!("aliases make more than {MOST} values of this file"));
             return None;
         }
-        Some(Node { place, ..node.clone() })
+        Some(YamlNode { place, ..node.clone() })
     }
 
-    fn sequence<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<Node>> {
+    fn sequence<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<YamlNode>> {
         let mut items = Vec::new();
         loop {
             match self.next(parser)? {
@@ -215,8 +220,8 @@ impl Reader<'_> {
         }
     }
 
-    fn mapping<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<(Key, Node)>> {
-        let mut entries: Vec<(Key, Node)> = Vec::new();
+    fn mapping<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<(YamlKey, YamlNode)>> {
+        let mut entries: Vec<(YamlKey, YamlNode)> = Vec::new();
         loop {
             let (event, span) = match self.next(parser)? {
                 (Event::MappingEnd, _) => return Some(entries),
@@ -227,8 +232,8 @@ impl Reader<'_> {
             let (event, span) = self.next(parser)?;
             let value = self.node(parser, event, span)?;
             let (name, places) = match key.value {
-                Value::Scalar { text, places, .. } => (text, places),
-                Value::Unset => continue,
+                YamlValue::Scalar { text, places, .. } => (text, places),
+                YamlValue::Unset => continue,
                 _ => {
                     self.complain(key_place, format!("a name is a text, found {}", key.kind()));
                     continue;
@@ -248,7 +253,7 @@ impl Reader<'_> {
                 self.complain(key_place, format!("'{name}' stands here twice: leave one"));
                 continue;
             }
-            entries.push((Key { place: key_place, name }, value));
+            entries.push((YamlKey { place: key_place, name }, value));
         }
     }
 
@@ -327,8 +332,8 @@ fn explained(info: &str) -> String {
 
 /// A comma within parentheses belongs to the SQL, though to YAML it ends a value in `{…}`: what
 /// follows then stands as a name without a value, and is put back.
-fn rejoin(before: &mut Node, rest: &str, rest_places: &[Place]) -> bool {
-    let Value::Scalar { text, quoted: false, places } = &mut before.value else { return false };
+fn rejoin(before: &mut YamlNode, rest: &str, rest_places: &[Place]) -> bool {
+    let YamlValue::Scalar { text, quoted: false, places } = &mut before.value else { return false };
     let open = text.matches('(').count() > text.matches(')').count();
     if open {
         let first = rest_places.first().copied().unwrap_or(before.place);

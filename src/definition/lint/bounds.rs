@@ -14,7 +14,7 @@ const MOST: usize = 100;
 
 /// What a comparison has on a side.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum BoundedValue {
     /// What an expression gives, and whether that is a whole number, or a day or an instant as one.
     Term(Expr, bool),
     Constant(Constant),
@@ -43,15 +43,20 @@ pub struct Gap {
 pub struct Contradiction;
 
 #[derive(Clone, Debug, Default)]
-pub struct Bounds {
-    values: Vec<Value>,
+pub struct DifferenceBounds {
+    values: Vec<BoundedValue>,
     /// Of the first value above the second, by their places; `None` where nothing bounds it.
     gaps: Vec<Vec<Option<Gap>>>,
 }
 
-impl Bounds {
+impl DifferenceBounds {
     /// Takes in that one value lies no more than a gap above another.
-    pub fn above(&mut self, one: &Value, other: &Value, gap: Gap) -> Result<(), Contradiction> {
+    pub fn above(
+        &mut self,
+        one: &BoundedValue,
+        other: &BoundedValue,
+        gap: Gap,
+    ) -> Result<(), Contradiction> {
         let whole = one.is_whole() && other.is_whole() && gap.open;
         let gap = if whole { Gap { most: gap.most - 1, open: false } } else { gap };
         match (self.place(one), self.place(other)) {
@@ -61,7 +66,7 @@ impl Bounds {
     }
 
     /// By how much one value lies above another, if it can lie nowhere else.
-    pub fn difference(&self, one: &Value, other: &Value) -> Option<i128> {
+    pub fn difference(&self, one: &BoundedValue, other: &BoundedValue) -> Option<i128> {
         if one == other {
             return Some(0);
         }
@@ -72,7 +77,7 @@ impl Bounds {
     }
 
     /// The place of a value, which is added unless it is known.
-    fn place(&mut self, value: &Value) -> Option<usize> {
+    fn place(&mut self, value: &BoundedValue) -> Option<usize> {
         if let Some(place) = self.values.iter().position(|known| known == value) {
             return Some(place);
         }
@@ -85,7 +90,8 @@ impl Bounds {
         self.gaps.push(vec![None; place + 1]);
         self.gaps[place][place] = Some(Gap { most: 0, open: false });
         for other in 0..place {
-            let (Value::Constant(one), Value::Constant(two)) = (value, self.values[other].clone())
+            let (BoundedValue::Constant(one), BoundedValue::Constant(two)) =
+                (value, self.values[other].clone())
             else {
                 continue;
             };
@@ -120,9 +126,9 @@ impl Bounds {
     }
 }
 
-impl Value {
+impl BoundedValue {
     fn is_whole(&self) -> bool {
-        matches!(self, Value::Term(_, true) | Value::Constant(Constant::Whole(_)))
+        matches!(self, BoundedValue::Term(_, true) | BoundedValue::Constant(Constant::Whole(_)))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Patterns of `ignore` that can match one character only where a text was meant.
 
-use crate::definition::read::object::{Context, Object};
+use crate::definition::read::object::{Object, ReadContext};
 
 /// Notes patterns such as `[object Object]`: in a glob, brackets are a class, one of the characters in
 /// them.
-pub fn classes(context: &mut Context, object: &Object<'_>) {
+pub fn classes(context: &mut ReadContext, object: &Object<'_>) {
     for (text, place) in object.texts(context, "ignore").unwrap_or_default() {
         if let Some(inside) = text_in_brackets(&text) {
             let literal = text.replacen(&format!("[{inside}]"), &format!("[[]{inside}]"), 1);

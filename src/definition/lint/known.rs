@@ -10,7 +10,7 @@ use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::{Expr, lit};
 
-use super::suppose::{Asked, Supposed};
+use super::suppose::{Constraint, Supposed};
 use crate::definition::read::from_rows::columns;
 use crate::definition::read::object::SqlText;
 use crate::definition::read::sessions;
@@ -19,7 +19,7 @@ use crate::definition::sql::aggregate::has_aggregate;
 use crate::plan::{Attribute, Source};
 
 /// The rows of one or several sources.
-pub struct Rows {
+pub struct KnownRows {
     pub schema: SchemaRef,
     pub supposed: Supposed,
     /// Columns that are null in every row.
@@ -28,7 +28,7 @@ pub struct Rows {
     pub is_empty: bool,
 }
 
-impl Rows {
+impl KnownRows {
     /// Those that attributes from these sources are about, by their indexes.
     pub fn of(dialect: &Dialect, sources: &[Source], from: &[usize]) -> Self {
         let schema = columns(dialect, sources, from);
@@ -37,7 +37,7 @@ impl Rows {
         for (name, least) in sessions::LEAST.into_iter().filter(|_| has_sessions) {
             supposed.within(name, least, None);
         }
-        Rows { schema, supposed, nulls: BTreeSet::new(), is_empty: false }
+        KnownRows { schema, supposed, nulls: BTreeSet::new(), is_empty: false }
     }
 
     /// An expression with what is null in every row put in, worked out as far as it can be.
@@ -47,22 +47,27 @@ impl Rows {
     }
 
     /// Whether no row is ever as it is asked.
-    pub fn never(&self, dialect: &Dialect, expression: Expr, asked: fn(Expr) -> Asked) -> bool {
+    pub fn never(
+        &self,
+        dialect: &Dialect,
+        expression: Expr,
+        asked: fn(Expr) -> Constraint,
+    ) -> bool {
         let simple = self.simplified(dialect, expression);
         simple.is_some_and(|simple| self.supposed.clone().suppose(vec![asked(simple)]).is_err())
     }
 }
 
 /// What is known of people.
-pub struct Known {
+pub struct KnownPeople {
     pub supposed: Supposed,
     /// What stands for attributes and segments: a constant, or a condition.
     pub instead: BTreeMap<String, Expr>,
 }
 
-impl Known {
+impl KnownPeople {
     pub fn new(schema: &SchemaRef) -> Self {
-        Known { supposed: Supposed::new(df_schema(schema)), instead: BTreeMap::new() }
+        KnownPeople { supposed: Supposed::new(df_schema(schema)), instead: BTreeMap::new() }
     }
 
     /// An expression over people, worked out as far as it can be.
@@ -101,12 +106,12 @@ impl Known {
 
 /// An expression over aggregates with those put in that are over no rows, or over nulls alone; `None` if
 /// there are others.
-pub fn of_no_rows(dialect: &Dialect, rows: &Rows, planned: Expr) -> Option<Expr> {
+pub fn of_no_rows(dialect: &Dialect, rows: &KnownRows, planned: Expr) -> Option<Expr> {
     let over_none = |AggregateFunction { params, .. }: &AggregateFunction| {
         let filter = params.filter.as_deref().cloned();
-        let of_nulls = |argument: &Expr| rows.never(dialect, argument.clone(), Asked::NotNull);
+        let of_nulls = |argument: &Expr| rows.never(dialect, argument.clone(), Constraint::NotNull);
         rows.is_empty
-            || filter.is_some_and(|filter| rows.never(dialect, filter, Asked::True))
+            || filter.is_some_and(|filter| rows.never(dialect, filter, Constraint::True))
             || params.args.first().is_some_and(of_nulls)
     };
     let replaced = planned.transform_up(|part| {

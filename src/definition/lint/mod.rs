@@ -15,22 +15,22 @@ use datafusion_expr::Expr;
 
 use super::file::diagnostic::Diagnostic;
 use super::file::fields;
-use super::file::yaml::{self, Key, Node, Value};
-use super::read::object::{Context, Object, SqlText, sql};
+use super::file::yaml::{self, YamlKey, YamlNode, YamlValue};
+use super::read::object::{Object, ReadContext, SqlText, sql};
 use super::read::{funnel, rfm};
 use super::sql::ranks;
 use crate::plan::{Attribute, Plan, Publish, Source, Step};
-use known::{Known, Rows, of_no_rows, simplified};
-use suppose::{Asked, Never};
+use known::{KnownPeople, KnownRows, of_no_rows, simplified};
+use suppose::{Constraint, Never};
 use unguarded::unguarded;
 
 /// How many parts a condition may have that stands in the place of its segment.
 const MOST_PARTS: usize = 1_000;
 
 /// Of a definition that has been found well.
-pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
+pub fn warnings(document: &yaml::YamlNode, plan: &Plan) -> Vec<Diagnostic> {
     let dialect = super::sql::Dialect::new(&plan.time_zone).with_limits(plan.limits);
-    let mut context = Context::new(Vec::new(), dialect);
+    let mut context = ReadContext::new(Vec::new(), dialect);
     let Some(file) = Object::read(&mut context, "the definition", document, fields::DEFINITION)
     else {
         return Vec::new();
@@ -41,7 +41,7 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
         let entry = entries.iter().find(|(key, _)| key.name == source.name);
         rows.push(match entry {
             Some((key, node)) => self::source(&mut context, source, key, node),
-            None => Rows::of(&context.dialect, std::slice::from_ref(source), &[0]),
+            None => KnownRows::of(&context.dialect, std::slice::from_ref(source), &[0]),
         });
     }
     for (kind, identifier) in plan.identifiers.iter().enumerate() {
@@ -54,7 +54,7 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
             }
         }
     }
-    let mut people = Known::new(&plan.profile_schema);
+    let mut people = KnownPeople::new(&plan.profile_schema);
     limits(&context, plan, &mut people);
     // Each after those that it looks at.
     let mut attributes: Vec<&Attribute> = plan.attributes.iter().collect();
@@ -72,7 +72,7 @@ pub fn warnings(document: &yaml::Node, plan: &Plan) -> Vec<Diagnostic> {
 }
 
 /// Takes in how many identifiers of a type a person has at most.
-fn limits(context: &Context, plan: &Plan, people: &mut Known) {
+fn limits(context: &ReadContext, plan: &Plan, people: &mut KnownPeople) {
     for of in &plan.identifiers {
         let Some(most) = of.at_most.into_iter().chain(plan.at_most).min() else { continue };
         for function in ["cardinality", "array_length"] {
@@ -87,14 +87,14 @@ fn limits(context: &Context, plan: &Plan, people: &mut Known) {
     }
 }
 
-fn source(context: &mut Context, source: &Source, key: &Key, node: &Node) -> Rows {
-    let mut rows = Rows::of(&context.dialect, std::slice::from_ref(source), &[0]);
+fn source(context: &mut ReadContext, source: &Source, key: &YamlKey, node: &YamlNode) -> KnownRows {
+    let mut rows = KnownRows::of(&context.dialect, std::slice::from_ref(source), &[0]);
     let what = format!("source '{}'", key.name);
     let Some(object) = Object::read(context, what, node, fields::SOURCE) else { return rows };
     for (key, node) in object.map(context, "derive") {
         let text = sql(context, format!("derived column '{}'", key.name), node);
         let planned = text.and_then(|text| context.dialect.plan(&text.text, &rows.schema).ok());
-        if planned.is_some_and(|it| rows.never(&context.dialect, it, Asked::NotNull)) {
+        if planned.is_some_and(|it| rows.never(&context.dialect, it, Constraint::NotNull)) {
             rows.nulls.insert(key.name.clone());
         }
     }
@@ -105,9 +105,9 @@ fn source(context: &mut Context, source: &Source, key: &Key, node: &Node) -> Row
 }
 
 /// Whether a condition lets no row pass. Notes that, or that it looks at a column which is always null.
-fn no_row_passes(context: &mut Context, text: &SqlText, rows: &Rows) -> bool {
+fn no_row_passes(context: &mut ReadContext, text: &SqlText, rows: &KnownRows) -> bool {
     let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return false };
-    let never = rows.never(&context.dialect, planned.clone(), Asked::True);
+    let never = rows.never(&context.dialect, planned.clone(), Constraint::True);
     if let Some(column) = null_in(&planned, rows) {
         let message = format!(
             "in {}: '{column}' is null in every row, as it is derived: derive it from a field, or \
@@ -122,14 +122,14 @@ fn no_row_passes(context: &mut Context, text: &SqlText, rows: &Rows) -> bool {
 }
 
 /// A column that an expression looks at and that is always null.
-fn null_in(expression: &Expr, rows: &Rows) -> Option<String> {
+fn null_in(expression: &Expr, rows: &KnownRows) -> Option<String> {
     let used = expression.column_refs();
     let used: BTreeSet<&str> = used.iter().map(|column| column.name.as_str()).collect();
     rows.nulls.iter().find(|column| used.contains(column.as_str())).cloned()
 }
 
 /// Notes an attribute that nobody uses.
-fn unused(context: &mut Context, plan: &Plan, attribute: &Attribute, key: &Key) {
+fn unused(context: &mut ReadContext, plan: &Plan, attribute: &Attribute, key: &YamlKey) {
     let index = plan.attributes.iter().position(|of| of.name == attribute.name);
     let published = plan.outputs.iter().any(|output| {
         let profiles = output.publish == Publish::Profiles;
@@ -153,12 +153,12 @@ fn unused(context: &mut Context, plan: &Plan, attribute: &Attribute, key: &Key) 
 }
 
 fn attribute(
-    context: &mut Context,
+    context: &mut ReadContext,
     plan: &Plan,
-    sources: &[Rows],
+    sources: &[KnownRows],
     of: &Attribute,
-    node: &Node,
-    people: &mut Known,
+    node: &YamlNode,
+    people: &mut KnownPeople,
 ) {
     let what = format!("attribute '{}'", of.name);
     let Some(object) = Object::read(context, what, node, fields::ATTRIBUTE) else { return };
@@ -187,7 +187,7 @@ fn attribute(
     if from.is_empty() {
         return;
     }
-    let mut rows = Rows::of(&context.dialect, &plan.sources, &from);
+    let mut rows = KnownRows::of(&context.dialect, &plan.sources, &from);
     rows.is_empty = from.iter().all(|source| sources[*source].is_empty);
     let nulls = from.iter().map(|source| sources[*source].nulls.clone());
     rows.nulls = nulls.reduce(|one, other| &one & &other).unwrap_or_default();
@@ -207,7 +207,13 @@ fn attribute(
 }
 
 /// Notes filters that no row passes, and takes in what is known of what is selected.
-fn select(context: &mut Context, text: &SqlText, rows: &Rows, of: &Attribute, people: &mut Known) {
+fn select(
+    context: &mut ReadContext,
+    text: &SqlText,
+    rows: &KnownRows,
+    of: &Attribute,
+    people: &mut KnownPeople,
+) {
     let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return };
     let mut filters = Vec::new();
     let walked = planned.apply(|part| {
@@ -224,7 +230,7 @@ fn select(context: &mut Context, text: &SqlText, rows: &Rows, of: &Attribute, pe
                 text.what
             );
             context.complain(text.place_of(&column), message);
-        } else if rows.never(&context.dialect, filter, Asked::True) {
+        } else if rows.never(&context.dialect, filter, Constraint::True) {
             context
                 .complain(text.place, format!("in {}: no row ever passes its filter", text.what));
         }
@@ -238,7 +244,7 @@ fn select(context: &mut Context, text: &SqlText, rows: &Rows, of: &Attribute, pe
 }
 
 /// Notes segments that nobody can ever be in.
-fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &mut Known) {
+fn segments(context: &mut ReadContext, plan: &Plan, file: &Object<'_>, people: &mut KnownPeople) {
     let entries = file.map(context, "segments");
     let mut segments: Vec<_> = plan.segments.iter().collect();
     // Each after those that it looks at.
@@ -249,7 +255,7 @@ fn segments(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &mut 
         };
         let what = format!("segment '{}'", segment.name);
         let text = match &node.value {
-            Value::Mapping(_) => Object::read(context, what, node, fields::SEGMENT)
+            YamlValue::Mapping(_) => Object::read(context, what, node, fields::SEGMENT)
                 .and_then(|object| object.sql(context, "where")),
             _ => sql(context, what, node),
         };
@@ -277,7 +283,7 @@ fn is_short(condition: &Expr) -> bool {
 }
 
 /// Notes outputs that nobody can ever be in.
-fn outputs(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &Known) {
+fn outputs(context: &mut ReadContext, plan: &Plan, file: &Object<'_>, people: &KnownPeople) {
     for (key, node) in file.map(context, "outputs") {
         let what = format!("output '{}'", key.name);
         let object = Object::read(context, what, node, fields::OUTPUT);
@@ -288,9 +294,14 @@ fn outputs(context: &mut Context, plan: &Plan, file: &Object<'_>, people: &Known
 }
 
 /// Notes a condition that nobody ever meets; returns it simplified.
-fn nobody(context: &mut Context, plan: &Plan, text: &SqlText, people: &Known) -> Option<Expr> {
+fn nobody(
+    context: &mut ReadContext,
+    plan: &Plan,
+    text: &SqlText,
+    people: &KnownPeople,
+) -> Option<Expr> {
     let condition = people.simplified(&context.dialect, text, &plan.profile_schema)?;
-    let asked = vec![Asked::True(condition.clone())];
+    let asked = vec![Constraint::True(condition.clone())];
     if let Err(never) = people.supposed.clone().suppose(asked) {
         let (place, why) = match never {
             Never::Constant => {

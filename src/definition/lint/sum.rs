@@ -5,20 +5,20 @@ use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::expr::Cast;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
-use super::bounds::{Constant, Value};
+use super::bounds::{BoundedValue, Constant};
 use crate::definition::sql::calendar;
 use crate::time::DAY;
 
 /// Values, less others, and microseconds.
 #[derive(Default)]
 pub struct Sum {
-    pub plus: Vec<Value>,
-    pub minus: Vec<Value>,
+    pub plus: Vec<BoundedValue>,
+    pub minus: Vec<BoundedValue>,
     pub by: i128,
 }
 
 impl Sum {
-    fn of(value: Value) -> Self {
+    fn of(value: BoundedValue) -> Self {
         Sum { plus: vec![value], ..Sum::default() }
     }
 
@@ -75,7 +75,7 @@ pub fn sum(schema: &DFSchema, side: &Expr) -> Option<Sum> {
         }
     }
     let whole = is_whole(&type_of(side)?);
-    Some(Sum::of(Value::Term(side.clone(), whole)))
+    Some(Sum::of(BoundedValue::Term(side.clone(), whole)))
 }
 
 /// Whether a value, brought to another type, stays what it is, or has no room there and fails.
@@ -130,5 +130,5 @@ fn constant(value: &ScalarValue) -> Option<Sum> {
         }
         _ => return None,
     };
-    Some(Sum::of(Value::Constant(constant)))
+    Some(Sum::of(BoundedValue::Constant(constant)))
 }

@@ -13,7 +13,7 @@ use datafusion_expr::expr::{Between, Case, Cast, InList, Like};
 use datafusion_expr::utils::split_binary_owned;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit};
 
-use super::bounds::{Bounds, Constant, Gap, Value};
+use super::bounds::{BoundedValue, Constant, DifferenceBounds, Gap};
 use super::sum::{Sum, sum};
 use super::texts::{begins, behind_all, is_no_outcome};
 use crate::definition::sql::instant::is_comparison;
@@ -25,11 +25,11 @@ const MOST_STEPS: u32 = 20_000;
 #[derive(Clone, Debug)]
 pub struct Supposed {
     schema: Arc<DFSchema>,
-    bounds: Bounds,
+    bounds: DifferenceBounds,
     /// Whether it is null, of what that was said of.
     nulls: HashMap<Expr, bool>,
     /// The first is not this much above the second.
-    apart: Vec<(Value, Value, i128)>,
+    apart: Vec<(BoundedValue, BoundedValue, i128)>,
 }
 
 /// Why something is never so.
@@ -43,7 +43,7 @@ pub enum Never {
 
 /// What is asked.
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub enum Constraint {
     True(Expr),
     /// False or null.
     NotTrue(Expr),
@@ -51,18 +51,23 @@ pub enum Asked {
     Null(Expr),
 }
 
-use Asked::*;
+use Constraint::*;
 
 /// What something that is asked comes to.
 enum Ways {
-    All(Vec<Asked>),
-    Any(Vec<Vec<Asked>>),
+    All(Vec<Constraint>),
+    Any(Vec<Vec<Constraint>>),
 }
 
 impl Supposed {
     pub fn new(schema: DFSchema) -> Self {
         let schema = Arc::new(schema);
-        Supposed { schema, bounds: Bounds::default(), nulls: HashMap::new(), apart: Vec::new() }
+        Supposed {
+            schema,
+            bounds: DifferenceBounds::default(),
+            nulls: HashMap::new(),
+            apart: Vec::new(),
+        }
     }
 
     /// Notes that a column of whole numbers is nowhere else, unless it is null.
@@ -72,8 +77,8 @@ impl Supposed {
 
     /// Notes that a whole number is nowhere else, unless it is null.
     pub fn lies_within(&mut self, number: Expr, least: i64, most: Option<i64>) {
-        let column = Value::Term(number, true);
-        let at = |value: i64| Value::Constant(Constant::Whole(value.into()));
+        let column = BoundedValue::Term(number, true);
+        let at = |value: i64| BoundedValue::Constant(Constant::Whole(value.into()));
         let none = Gap { most: 0, open: false };
         let low = self.bounds.above(&at(least), &column, none);
         let high = most.map_or(Ok(()), |most| self.bounds.above(&column, &at(most), none));
@@ -86,12 +91,12 @@ impl Supposed {
     }
 
     /// Takes in what is asked, of folded expressions.
-    pub fn suppose(&mut self, asked: Vec<Asked>) -> Result<(), Never> {
+    pub fn suppose(&mut self, asked: Vec<Constraint>) -> Result<(), Never> {
         self.follow(asked, &Cell::new(MOST_STEPS))
     }
 
     /// Choices within choices are more than can be tried: where the steps are used up, nothing is said.
-    fn follow(&mut self, asked: Vec<Asked>, steps: &Cell<u32>) -> Result<(), Never> {
+    fn follow(&mut self, asked: Vec<Constraint>, steps: &Cell<u32>) -> Result<(), Never> {
         let (mut pending, mut choices) = (asked, Vec::new());
         while let Some(asked) = pending.pop() {
             let Some(left) = steps.get().checked_sub(1) else { return Ok(()) };
@@ -118,7 +123,7 @@ impl Supposed {
         })
     }
 
-    fn take(&mut self, asked: Asked) -> Result<Ways, Never> {
+    fn take(&mut self, asked: Constraint) -> Result<Ways, Never> {
         match asked {
             True(condition) => self.is_true(condition),
             NotTrue(condition) => is_not_true(condition),
@@ -149,8 +154,8 @@ impl Supposed {
                     && (is_no_outcome(&left, &right) || is_no_outcome(&right, &left))
                 {
                     return Err(contradiction(&[
-                        &Value::Term(*left, false),
-                        &Value::Term(*right, false),
+                        &BoundedValue::Term(*left, false),
+                        &BoundedValue::Term(*right, false),
                     ]));
                 }
                 self.compare(&left, op, &right)?;
@@ -284,7 +289,7 @@ impl Supposed {
         if *self.nulls.entry(value.clone()).or_insert(null) == null {
             return Ok(());
         }
-        Err(contradiction(&[&Value::Term(value, false)]))
+        Err(contradiction(&[&BoundedValue::Term(value, false)]))
     }
 
     fn compare(&mut self, left: &Expr, operator: Operator, right: &Expr) -> Result<(), Never> {
@@ -312,7 +317,7 @@ impl Supposed {
     }
 
     /// What is asked of a `case`, by each of its branches.
-    fn each_case(&self, case: Case, asked: fn(Expr) -> Asked) -> Vec<Vec<Asked>> {
+    fn each_case(&self, case: Case, asked: fn(Expr) -> Constraint) -> Vec<Vec<Constraint>> {
         let Case { expr: base, when_then_expr, else_expr } = case;
         let (mut ways, mut before) = (Vec::new(), Vec::new());
         for (when, then) in when_then_expr {
@@ -331,7 +336,7 @@ impl Supposed {
     }
 
     /// That values differ to `nullif` or `case`.
-    fn differ(&self, one: &Expr, other: &Expr) -> Vec<Asked> {
+    fn differ(&self, one: &Expr, other: &Expr) -> Vec<Constraint> {
         match self.is_number(one) {
             true => Vec::new(),
             false => vec![NotTrue(one.clone().eq(other.clone()))],
@@ -350,10 +355,10 @@ fn is_short(case: &Case) -> bool {
 }
 
 /// By the columns that the values are of.
-fn contradiction(values: &[&Value]) -> Never {
+fn contradiction(values: &[&BoundedValue]) -> Never {
     let mut names: Vec<String> = Vec::new();
     for value in values {
-        let Value::Term(term, _) = value else { continue };
+        let BoundedValue::Term(term, _) = value else { continue };
         let used = term.column_refs().into_iter().map(|column| column.name.clone());
         let mut used: Vec<String> = used.filter(|name| !names.contains(name)).collect();
         used.sort_unstable();

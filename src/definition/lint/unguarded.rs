@@ -1,8 +1,8 @@
 //! Identifier types that tie strangers together: known by the words in their names, and in those of the
 //! columns that they are taken from.
 
-use crate::definition::file::yaml::Key;
-use crate::definition::read::object::Context;
+use crate::definition::file::yaml::YamlKey;
+use crate::definition::read::object::ReadContext;
 use crate::plan::Plan;
 
 /// Identifiers with these words in their names are shared in real data, and so make many people one.
@@ -24,7 +24,7 @@ const OWN: [&str; 8] =
     ["customer", "client", "user", "account", "member", "person", "contact", "subscriber"];
 
 /// Notes an identifier type whose values tie strangers together where nothing guards it.
-pub fn unguarded(context: &mut Context, plan: &Plan, kind: usize, key: &Key) {
+pub fn unguarded(context: &mut ReadContext, plan: &Plan, kind: usize, key: &YamlKey) {
     let of = &plan.identifiers[kind];
     if of.at_most.is_some() || of.shared_after.is_some() {
         return;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
-use super::derived::{self, Derived};
-use super::from_rows::{self, Filed, FromRows};
-use super::object::{Context, Object, SqlText};
+use super::derived::{self, DerivedAttribute};
+use super::from_rows::{self, FiledAggregates, FromRows};
+use super::object::{Object, ReadContext, SqlText};
 use super::{funnel, rfm, sessions};
 use crate::definition::file::fields;
-use crate::definition::file::yaml::{Key, Node};
-use crate::definition::sql::instant::Turn;
+use crate::definition::file::yaml::{YamlKey, YamlNode};
+use crate::definition::sql::instant::NowTurn;
 use crate::definition::sql::{NOW, SqlError, aggregate};
 use crate::plan::{Aggregate, Attribute, IdentifierType, Instant, Rank, Sessions, Source, Step};
 
@@ -29,13 +29,13 @@ pub struct Attributes {
 }
 
 pub fn read(
-    context: &mut Context,
+    context: &mut ReadContext,
     file: &Object<'_>,
     sources: &mut [Source],
     identifiers: &[IdentifierType],
 ) -> Attributes {
     let entries = file.map(context, "attributes");
-    let mut filed = Filed::default();
+    let mut filed = FiledAggregates::default();
     let (mut from_rows, mut derived) = (Vec::new(), Vec::new());
     let mut names = Vec::new();
     for (key, node) in entries {
@@ -75,7 +75,9 @@ pub fn read(
                     }
                 }
                 match object.sql(context, "sql") {
-                    Some(text) => derived.push(Derived { key: key.clone(), text, bins: None }),
+                    Some(text) => {
+                        derived.push(DerivedAttribute { key: key.clone(), text, bins: None })
+                    }
                     None => context.broken(&key.name),
                 }
             }
@@ -157,7 +159,7 @@ pub fn read(
 }
 
 /// Whether an attribute says nothing beside what makes it whole.
-fn is_alone(context: &mut Context, object: &Object<'_>, whole: &str) -> bool {
+fn is_alone(context: &mut ReadContext, object: &Object<'_>, whole: &str) -> bool {
     let others = ["from", "select", "where", "within", "since", "between", "funnel", "sql"];
     let Some(other) = others.into_iter().find(|other| object.get(other).is_some()) else {
         return true;
@@ -168,7 +170,7 @@ fn is_alone(context: &mut Context, object: &Object<'_>, whole: &str) -> bool {
 }
 
 /// Whether the names that an `rfm` gives are free.
-fn no_clash(context: &mut Context, key: &Key, entries: &[(Key, Node)]) -> bool {
+fn no_clash(context: &mut ReadContext, key: &YamlKey, entries: &[(YamlKey, YamlNode)]) -> bool {
     let names = rfm::names(&key.name);
     let Some((other, _)) = entries.iter().find(|(other, _)| names.contains(&other.name)) else {
         return true;
@@ -203,7 +205,7 @@ impl Attributes {
     }
 
     /// Adds where a condition turns.
-    pub fn add_turn(&mut self, context: &mut Context, text: &SqlText, turn: Turn) {
+    pub fn add_turn(&mut self, context: &mut ReadContext, text: &SqlText, turn: NowTurn) {
         let timestamp = context.dialect.timestamp();
         let found = context.dialect.type_of(&turn.at, &self.profile_schema);
         let Some(found) = context.check(text, found) else { return };
@@ -225,7 +227,7 @@ impl Attributes {
     }
 }
 
-fn initial_schema(context: &Context, identifiers: &[IdentifierType]) -> SchemaRef {
+fn initial_schema(context: &ReadContext, identifiers: &[IdentifierType]) -> SchemaRef {
     let list = |identifier: &IdentifierType| {
         let item = Field::new("item", DataType::Utf8, true);
         Field::new(&identifier.name, DataType::List(Arc::new(item)), true)

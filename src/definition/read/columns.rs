@@ -5,17 +5,17 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
-use super::join::{Derived, Tables};
-use super::object::{Context, Object, SqlText, sql, text};
+use super::join::{DerivedColumn, Tables};
+use super::object::{Object, ReadContext, SqlText, sql, text};
 use super::sources::TIME;
 use super::types::{parse_default, parse_type};
 use crate::definition::file::fields;
-use crate::definition::file::yaml::{Node, Value};
+use crate::definition::file::yaml::{YamlNode, YamlValue};
 use crate::plan::{Field, Format, Type};
 
 /// The fields that a source takes out of a row, and the columns that they become.
 pub fn columns(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     format: Option<Format>,
     time_zone: &Arc<str>,
@@ -34,16 +34,16 @@ pub fn columns(
 }
 
 fn field(
-    context: &mut Context,
+    context: &mut ReadContext,
     what: &str,
     name: &str,
     format: Option<Format>,
-    node: &Node,
+    node: &YamlNode,
 ) -> Option<Field> {
     let mut path = vec![name.to_owned()];
     let mut default = None;
     let type_node = match &node.value {
-        Value::Mapping(_) => {
+        YamlValue::Mapping(_) => {
             let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
             if let Some((text, place)) = object.text(context, "path") {
                 path = match format {
@@ -66,8 +66,8 @@ fn field(
         _ => node,
     };
     let text = match &type_node.value {
-        Value::Sequence(items) if items.len() == 1 => match &items[0].value {
-            Value::Sequence(_) => "[[…]]".to_owned(),
+        YamlValue::Sequence(items) if items.len() == 1 => match &items[0].value {
+            YamlValue::Sequence(_) => "[[…]]".to_owned(),
             _ => format!("[{}]", text(context, &format!("the type of {what}"), &items[0])?),
         },
         _ => text(context, &format!("the type of {what}"), type_node)?,
@@ -99,7 +99,7 @@ fn field(
 
 /// Further columns, each over those before it; those that look at joined ones are left to `tables`.
 pub fn derive(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     mut schema: SchemaRef,
     tables: &mut Tables,
@@ -119,7 +119,7 @@ pub fn derive(
         let (text, planned, expression) = found;
         let column = Arc::new(Column::new(&key.name, expression.data_type.clone(), true));
         if tables.looked_at(&planned).is_some() {
-            tables.derived.push(Derived { text, planned, column });
+            tables.derived.push(DerivedColumn { text, planned, column });
             continue;
         }
         let mut fields = schema.fields().to_vec();
@@ -139,9 +139,9 @@ fn has_struct(data_type: &DataType) -> bool {
 }
 
 fn derived_column(
-    context: &mut Context,
+    context: &mut ReadContext,
     what: String,
-    node: &Node,
+    node: &YamlNode,
     schema: &SchemaRef,
     tables: &Tables,
 ) -> Option<(SqlText, Expr, crate::plan::Expression)> {
@@ -161,7 +161,7 @@ fn derived_column(
 
 /// A column of the source's own that a field names.
 pub fn column(
-    context: &mut Context,
+    context: &mut ReadContext,
     what: &str,
     name: &str,
     place: crate::definition::Place,

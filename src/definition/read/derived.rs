@@ -11,17 +11,17 @@ use datafusion_common::Column;
 use datafusion_expr::Expr;
 
 use super::attributes::Attributes;
-use super::object::{Context, SqlText};
+use super::object::{ReadContext, SqlText};
 use super::order::{in_order, words};
-use crate::definition::file::yaml::Key;
+use crate::definition::file::yaml::YamlKey;
 use crate::definition::sql::SqlError;
 use crate::definition::sql::aggregate::describe;
 use crate::definition::sql::ranks::{self, NTILE};
 use crate::plan::{Rank, Step};
 
 /// An attribute as it is written.
-pub struct Derived {
-    pub key: Key,
+pub struct DerivedAttribute {
+    pub key: YamlKey,
     pub text: SqlText,
     /// Where not what the text says is the attribute, but a person's rank by it.
     pub bins: Option<u16>,
@@ -29,15 +29,15 @@ pub struct Derived {
 
 /// Adds them to the attributes. `segments` are names that have no place here.
 pub fn read(
-    context: &mut Context,
-    all: Vec<Derived>,
+    context: &mut ReadContext,
+    all: Vec<DerivedAttribute>,
     segments: &[String],
     attributes: &mut Attributes,
 ) {
     let scores = all.iter().filter_map(|one| Some((one.key.name.clone(), one.bins?)));
     let scores: HashMap<String, u16> = scores.collect();
     let all = all.into_iter().map(|one| (one.key, one.text)).collect();
-    let mut ranked: Vec<(Key, SqlText)> = Vec::new();
+    let mut ranked: Vec<(YamlKey, SqlText)> = Vec::new();
     for (key, text) in in_order(context, "attributes", all) {
         let words = words(&text.text);
         if let Some(segment) = segments.iter().find(|segment| words.contains(segment)) {
@@ -67,7 +67,7 @@ pub fn read(
         add(context, &key, &text, Some(planned), None, attributes);
     }
     attributes.ranked_columns = attributes.profile_schema.fields().len();
-    let mut filed = Filed::default();
+    let mut filed = FiledRanks::default();
     for (key, text) in ranked {
         let bins = scores.get(&key.name).copied();
         let taken = plan(context, &text, attributes).and_then(|planned| {
@@ -79,7 +79,7 @@ pub fn read(
     }
 }
 
-fn plan(context: &mut Context, text: &SqlText, attributes: &Attributes) -> Option<Expr> {
+fn plan(context: &mut ReadContext, text: &SqlText, attributes: &Attributes) -> Option<Expr> {
     let planned = context.plan_scalar(text, &attributes.profile_schema)?;
     context.no_now(text, &planned)?;
     Some(planned)
@@ -87,8 +87,8 @@ fn plan(context: &mut Context, text: &SqlText, attributes: &Attributes) -> Optio
 
 /// Adds an attribute, or remembers that it is broken.
 fn add(
-    context: &mut Context,
-    key: &Key,
+    context: &mut ReadContext,
+    key: &YamlKey,
     text: &SqlText,
     planned: Option<Expr>,
     note: Option<String>,
@@ -106,13 +106,13 @@ fn add(
 
 /// The ranks found so far, each once, with the column of its scores.
 #[derive(Default)]
-struct Filed(Vec<(Expr, u16, String)>);
+struct FiledRanks(Vec<(Expr, u16, String)>);
 
-impl Filed {
+impl FiledRanks {
     /// An expression with its ranks taken out; where `bins` are given, it is ranked as a whole.
     fn take_ranks(
         &mut self,
-        context: &Context,
+        context: &ReadContext,
         text: &SqlText,
         planned: Expr,
         bins: Option<u16>,
@@ -144,7 +144,7 @@ impl Filed {
     /// The column of the scores.
     fn file(
         &mut self,
-        context: &Context,
+        context: &ReadContext,
         ranked: Expr,
         bins: u16,
         attributes: &mut Attributes,

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
-use super::object::{Context, Object, SqlText};
+use super::object::{Object, ReadContext, SqlText};
 use super::sessions::{self, OverSessions};
 use super::windows;
-use crate::definition::sql::aggregate::{self, Call};
+use crate::definition::sql::aggregate::{self, AggregateCall};
 use crate::definition::sql::{Dialect, SqlError};
 use crate::plan::Window;
 use crate::plan::{Aggregate, AggregateInput, Source};
 
 /// The aggregates found so far, each with what makes it the same as another.
 #[derive(Default)]
-pub struct Filed {
+pub struct FiledAggregates {
     pub aggregates: Vec<Aggregate>,
     identities: Vec<String>,
     pub over_sessions: Vec<OverSessions>,
 }
 
 /// Which rows an attribute is about.
-struct Rows {
+struct ChosenRows {
     /// Indexes into the sources.
     from: Vec<usize>,
     /// The columns that all of the sources have.
@@ -41,10 +41,10 @@ pub struct FromRows {
 
 /// Files the aggregates of an attribute and returns the expression over them.
 pub fn select(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     sources: &mut [Source],
-    filed: &mut Filed,
+    filed: &mut FiledAggregates,
 ) -> Option<FromRows> {
     let from = from(context, object, sources)?;
     let text = object.sql(context, "select")?;
@@ -65,7 +65,7 @@ pub fn select(
     }
     // A condition that is wrong has been noted.
     let condition = condition.map_or(Some(None), |planned| planned.map(Some))?;
-    let rows = Rows { from, schema, condition, window };
+    let rows = ChosenRows { from, schema, condition, window };
     let taken =
         aggregate::take_out(planned, |call| filed.file(context, &text, sources, &rows, call));
     let taken = taken.map_err(|error| context.dialect.at_aggregate(error, &text.text));
@@ -83,14 +83,14 @@ pub fn select(
 }
 
 /// A condition on rows, planned.
-pub fn condition(context: &mut Context, text: &SqlText, schema: &SchemaRef) -> Option<Expr> {
+pub fn condition(context: &mut ReadContext, text: &SqlText, schema: &SchemaRef) -> Option<Expr> {
     let planned = context.plan_scalar(text, schema)?;
     context.no_now(text, &planned)?;
     context.is_boolean(text, &planned, schema)?;
     Some(planned)
 }
 
-impl Filed {
+impl FiledAggregates {
     /// The number of an aggregate that is filed already.
     pub fn known(&self, identity: &str) -> Option<usize> {
         self.identities.iter().position(|known| *known == identity)
@@ -104,14 +104,14 @@ impl Filed {
     /// The number of an aggregate, which is filed unless it is known.
     fn file(
         &mut self,
-        context: &Context,
+        context: &ReadContext,
         text: &SqlText,
         sources: &mut [Source],
-        rows: &Rows,
-        call: Call,
+        rows: &ChosenRows,
+        call: AggregateCall,
     ) -> Result<usize, SqlError> {
-        let Call { function, argument, filter } = call;
-        let Rows { from, schema, window, .. } = rows;
+        let AggregateCall { function, argument, filter } = call;
+        let ChosenRows { from, schema, window, .. } = rows;
         let condition = match (rows.condition.clone(), filter) {
             (Some(one), Some(other)) => Some(one.and(other)),
             (one, other) => one.or(other),
@@ -176,7 +176,11 @@ impl Filed {
     }
 }
 
-pub fn from(context: &mut Context, object: &Object<'_>, sources: &[Source]) -> Option<Vec<usize>> {
+pub fn from(
+    context: &mut ReadContext,
+    object: &Object<'_>,
+    sources: &[Source],
+) -> Option<Vec<usize>> {
     let mut from = Vec::new();
     for (name, place) in object.texts(context, "from")? {
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();

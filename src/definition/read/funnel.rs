@@ -5,19 +5,19 @@ use datafusion_common::Column;
 use datafusion_expr::{Expr, lit};
 use datafusion_functions_nested::expr_fn::cardinality;
 
-use super::from_rows::{Filed, FromRows, condition, from, shared_columns};
-use super::object::{Context, Object, SqlText, sql};
+use super::from_rows::{FiledAggregates, FromRows, condition, from, shared_columns};
+use super::object::{Object, ReadContext, SqlText, sql};
 use super::windows::needs_time;
-use crate::definition::file::yaml::Value;
+use crate::definition::file::yaml::YamlValue;
 use crate::plan::{Aggregate, AggregateInput, Function, Source};
 use crate::time::Micros;
 
 /// The attributes of a funnel: the furthest step, and under the name with `_times` when each was.
 pub fn funnel(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     sources: &mut [Source],
-    filed: &mut Filed,
+    filed: &mut FiledAggregates,
 ) -> Option<[FromRows; 2]> {
     for other in ["select", "since", "between"] {
         if object.get(other).is_some() {
@@ -74,14 +74,14 @@ pub fn funnel(
 }
 
 /// The conditions of its steps.
-pub fn steps(context: &mut Context, object: &Object<'_>) -> Option<Vec<SqlText>> {
+pub fn steps(context: &mut ReadContext, object: &Object<'_>) -> Option<Vec<SqlText>> {
     let node = object.get("funnel")?;
     let what = format!("'funnel' of {}", object.what);
     let items = match &node.value {
-        Value::Sequence(items) if (2..=32).contains(&items.len()) => items,
+        YamlValue::Sequence(items) if (2..=32).contains(&items.len()) => items,
         other => {
             let found = match other {
-                Value::Sequence(items) => format!("{} of them", items.len()),
+                YamlValue::Sequence(items) => format!("{} of them", items.len()),
                 _ => node.kind().to_owned(),
             };
             let message = format!(
@@ -100,13 +100,13 @@ pub fn steps(context: &mut Context, object: &Object<'_>) -> Option<Vec<SqlText>>
 
 /// The number of a funnel's aggregate, which is filed unless it is known.
 fn file(
-    context: &mut Context,
+    context: &mut ReadContext,
     texts: &[SqlText],
     steps: &[Expr],
     from: &[usize],
     within: Micros,
     sources: &mut [Source],
-    filed: &mut Filed,
+    filed: &mut FiledAggregates,
 ) -> Option<usize> {
     let identity = format!("{from:?} funnel {within} {steps:?}");
     if let Some(index) = filed.known(&identity) {

@@ -6,14 +6,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::columns::column;
-use super::object::{Context, Object, texts};
+use super::object::{Object, ReadContext, texts};
 use crate::definition::file::fields;
-use crate::definition::file::yaml::Value;
+use crate::definition::file::yaml::YamlValue;
 use crate::definition::sql::aggregate::describe;
 use crate::plan::{Decisions, IdentifierType, Kind, Placeholders, Source};
 
 pub fn read(
-    context: &mut Context,
+    context: &mut ReadContext,
     file: &Object<'_>,
     sources: &mut [Source],
 ) -> Vec<IdentifierType> {
@@ -105,9 +105,9 @@ fn is_known(name: &str) -> bool {
 }
 
 /// How many identifiers a person may have, of all types together.
-pub fn at_most(context: &mut Context, file: &Object<'_>) -> Option<u32> {
+pub fn at_most(context: &mut ReadContext, file: &Object<'_>) -> Option<u32> {
     let identity = Object::of_known(context, file, "identity");
-    if let Some(Value::Mapping(_)) = identity.get("at_most").map(|node| &node.value) {
+    if let Some(YamlValue::Mapping(_)) = identity.get("at_most").map(|node| &node.value) {
         let message = "'at_most' of 'identity' is how many identifiers a person may have in all, as in \
                        at_most: 500: a type of identifiers needs another name";
         context.complain(identity.place_of("at_most"), message);
@@ -117,7 +117,7 @@ pub fn at_most(context: &mut Context, file: &Object<'_>) -> Option<u32> {
 }
 
 pub fn decisions(
-    context: &mut Context,
+    context: &mut ReadContext,
     file: &Object<'_>,
     sources: &[Source],
 ) -> Option<Decisions> {
@@ -164,7 +164,7 @@ pub fn decisions(
     Some(Decisions { source: index, identifiers: [one?, other?], verdict })
 }
 
-fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [Source]) {
+fn columns(context: &mut ReadContext, object: &Object<'_>, kind: u8, sources: &mut [Source]) {
     for (key, node) in object.map(context, "from") {
         let what = format!("'from' of {}", object.what);
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
@@ -205,7 +205,7 @@ fn columns(context: &mut Context, object: &Object<'_>, kind: u8, sources: &mut [
     }
 }
 
-fn ignore(context: &mut Context, object: &Object<'_>) -> GlobSet {
+fn ignore(context: &mut ReadContext, object: &Object<'_>) -> GlobSet {
     let mut set = GlobSetBuilder::new();
     for (text, place) in object.texts(context, "ignore").unwrap_or_default() {
         match GlobBuilder::new(&text).literal_separator(false).build() {

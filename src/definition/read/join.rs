@@ -12,17 +12,17 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
 use super::columns::column;
-use super::object::{Context, Object, SqlText};
+use super::object::{Object, ReadContext, SqlText};
 use super::sessions;
 use super::sources::TIME;
 use crate::definition::file::diagnostic::suggest;
-use crate::definition::file::yaml::Key;
+use crate::definition::file::yaml::YamlKey;
 use crate::definition::sql::QUALIFIED;
 use crate::definition::sql::aggregate::describe;
 use crate::plan::{Expression, Joined, JoinedTable, Kind, Source};
 
 /// A source of the file, as far as it has been read.
-pub struct Known {
+pub struct DeclaredSource {
     pub name: String,
     /// Whether it joins tables itself: these are read last.
     pub joins: bool,
@@ -31,14 +31,14 @@ pub struct Known {
 
 /// The tables that a source joins, as its definition is read.
 pub struct Tables {
-    tables: Vec<Table>,
+    tables: Vec<DeclaredTable>,
     /// Their columns, under the names that they have here.
     columns: Vec<FieldRef>,
     /// Derived columns that look at them, or at each other.
-    pub derived: Vec<Derived>,
+    pub derived: Vec<DerivedColumn>,
 }
 
-struct Table {
+struct DeclaredTable {
     name: String,
     /// Index into the sources.
     source: usize,
@@ -47,7 +47,7 @@ struct Table {
 }
 
 /// A derived column that looks at joined ones.
-pub struct Derived {
+pub struct DerivedColumn {
     pub text: SqlText,
     pub planned: Expr,
     pub column: FieldRef,
@@ -56,14 +56,14 @@ pub struct Derived {
 impl Tables {
     /// Finds the tables of a source that has these fields.
     pub fn read(
-        context: &mut Context,
+        context: &mut ReadContext,
         object: &Object<'_>,
         fields: &Schema,
-        known: &[Known],
+        known: &[DeclaredSource],
     ) -> Self {
         let entries = object.map(context, "join");
         let found = entries.iter().filter_map(|(key, _)| table(context, &object.what, key, known));
-        let tables: Vec<Table> = found.collect();
+        let tables: Vec<DeclaredTable> = found.collect();
         let fields = fields.fields().iter().map(|field| field.name().as_str());
         let derived = object.map(context, "derive").iter().map(|(key, _)| key.name.as_str());
         let sessions: &[&str] = object.get("sessions").map_or(&[], |_| &sessions::COLUMNS);
@@ -107,7 +107,7 @@ impl Tables {
     /// Compiles what is derived, behind all of the source's own columns.
     pub fn joined(
         self,
-        context: &mut Context,
+        context: &mut ReadContext,
         object: &Object<'_>,
         own: &SchemaRef,
     ) -> Option<Joined> {
@@ -124,7 +124,7 @@ impl Tables {
         }
         let mut fields = [own.fields(), &*self.columns].concat();
         let mut derived = Vec::new();
-        for Derived { text, planned, column } in self.derived {
+        for DerivedColumn { text, planned, column } in self.derived {
             let schema: SchemaRef = Arc::new(Schema::new(fields.clone()));
             let compiled = context.dialect.compile(planned, &schema, None, &text.text);
             derived.push((fields.len(), context.check(&text, compiled)?));
@@ -142,7 +142,12 @@ impl Tables {
 }
 
 /// The table that a source joins under a name.
-fn table(context: &mut Context, source: &str, key: &Key, known: &[Known]) -> Option<Table> {
+fn table(
+    context: &mut ReadContext,
+    source: &str,
+    key: &YamlKey,
+    known: &[DeclaredSource],
+) -> Option<DeclaredTable> {
     let (what, name) = (format!("'join' of {source}"), &key.name);
     let Some(index) = known.iter().position(|known| known.name == *name) else {
         if !context.is_broken(name) {
@@ -168,12 +173,12 @@ fn table(context: &mut Context, source: &str, key: &Key, known: &[Known]) -> Opt
     }
     let columns = table.fields.len() + table.derived.len();
     let columns = table.schema.fields()[..columns.min(table.schema.fields().len())].to_vec();
-    Some(Table { name: name.clone(), source: index, columns })
+    Some(DeclaredTable { name: name.clone(), source: index, columns })
 }
 
 /// The column whose text is the key of a table's record.
 fn key(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     table: &str,
     own: &Schema,

@@ -25,10 +25,14 @@ use super::file::{diagnostic, fields, stated, yaml};
 use super::sql::Dialect;
 use crate::plan::{Kafka, Limits, Plan, Publish};
 use crate::time::zone::Zone;
-use object::{Context, Object};
+use object::{Object, ReadContext};
 
 /// What a definition file says, unless a mistake of it was noted.
-pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> Option<Plan> {
+pub fn definition(
+    context: &mut ReadContext,
+    document: &yaml::YamlNode,
+    path: &Path,
+) -> Option<Plan> {
     let file = Object::read(context, "the definition", document, fields::DEFINITION)?;
     let time_zone = time_zone(context, &file);
     let limits = limits(context, &file);
@@ -53,8 +57,8 @@ pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> 
     if context.found.is_empty() {
         join::finish(&mut sources);
     }
-    let says = |node: &yaml::Node| match &node.value {
-        yaml::Value::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),
+    let says = |node: &yaml::YamlNode| match &node.value {
+        yaml::YamlValue::Mapping(entries) => entries.iter().any(|(key, _)| key.name == "brokers"),
         _ => !node.is_null(),
     };
     if kafka.brokers.is_empty() && !file.get("kafka").is_some_and(says) {
@@ -86,7 +90,7 @@ pub fn definition(context: &mut Context, document: &yaml::Node, path: &Path) -> 
     })
 }
 
-fn time_zone(context: &mut Context, file: &Object<'_>) -> Arc<str> {
+fn time_zone(context: &mut ReadContext, file: &Object<'_>) -> Arc<str> {
     let Some((name, place)) = file.text(context, "time_zone") else { return Arc::from("UTC") };
     if Zone::named(&name).is_none_or(|zone| zone.name() != name) {
         let names = Zone::names();
@@ -102,7 +106,7 @@ fn time_zone(context: &mut Context, file: &Object<'_>) -> Arc<str> {
     Arc::from(name)
 }
 
-fn limits(context: &mut Context, file: &Object<'_>) -> Limits {
+fn limits(context: &mut ReadContext, file: &Object<'_>) -> Limits {
     let mut limits = Limits::default();
     let Some(node) = file.get("limits") else { return limits };
     let Some(object) = Object::read(context, "'limits'", node, fields::LIMITS) else {
@@ -125,7 +129,7 @@ fn limits(context: &mut Context, file: &Object<'_>) -> Limits {
     limits
 }
 
-fn kafka(context: &mut Context, file: &Object<'_>) -> Kafka {
+fn kafka(context: &mut ReadContext, file: &Object<'_>) -> Kafka {
     let mut kafka = Kafka::default();
     let Some(node) = file.get("kafka") else { return kafka };
     let Some(object) = Object::read(context, "'kafka'", node, fields::KAFKA) else { return kafka };
@@ -142,13 +146,13 @@ fn kafka(context: &mut Context, file: &Object<'_>) -> Kafka {
 }
 
 /// Topics without brokers.
-fn needs_brokers(context: &mut Context, file: &Object<'_>) {
+fn needs_brokers(context: &mut ReadContext, file: &Object<'_>) {
     for (map, what) in [("sources", "source"), ("outputs", "output")] {
-        let Some(yaml::Value::Mapping(entries)) = file.get(map).map(|node| &node.value) else {
+        let Some(yaml::YamlValue::Mapping(entries)) = file.get(map).map(|node| &node.value) else {
             continue;
         };
         for (key, node) in entries {
-            let yaml::Value::Mapping(fields) = &node.value else { continue };
+            let yaml::YamlValue::Mapping(fields) = &node.value else { continue };
             let Some((topic, _)) = fields.iter().find(|(key, _)| key.name == "kafka") else {
                 continue;
             };

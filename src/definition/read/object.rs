@@ -7,20 +7,20 @@ use arrow::datatypes::DataType;
 use datafusion_expr::Expr;
 
 use crate::definition::file::diagnostic::{Diagnostic, Place, nearest, suggest};
-use crate::definition::file::fields::{self, Field};
-use crate::definition::file::yaml::{Key, Node, Value};
+use crate::definition::file::fields::{self, FieldShape};
+use crate::definition::file::yaml::{YamlKey, YamlNode, YamlValue};
 use crate::definition::sql::{Dialect, SqlError, aggregate};
 
 /// What was found wrong so far, and the dialect that expressions are in.
-pub struct Context {
+pub struct ReadContext {
     pub found: Vec<Diagnostic>,
     pub dialect: Dialect,
     broken: HashSet<String>,
 }
 
-impl Context {
+impl ReadContext {
     pub fn new(found: Vec<Diagnostic>, dialect: Dialect) -> Self {
-        Context { found, dialect, broken: HashSet::new() }
+        ReadContext { found, dialect, broken: HashSet::new() }
     }
 
     /// Remembers a name whose own mistake has been noted: that it is missing elsewhere is no other.
@@ -161,18 +161,18 @@ pub struct Object<'a> {
     /// Such as `source 'web'`.
     pub what: String,
     pub place: Place,
-    entries: &'a [(Key, Node)],
+    entries: &'a [(YamlKey, YamlNode)],
 }
 
 impl<'a> Object<'a> {
     pub fn read(
-        context: &mut Context,
+        context: &mut ReadContext,
         what: impl Into<String>,
-        node: &'a Node,
-        fields: &[Field],
+        node: &'a YamlNode,
+        fields: &[FieldShape],
     ) -> Option<Self> {
         let what = what.into();
-        let Value::Mapping(entries) = &node.value else {
+        let YamlValue::Mapping(entries) = &node.value else {
             let example = fields::example(fields);
             let message = format!("{what} is a mapping such as {example}, found {}", node.kind());
             context.complain(node.place, message);
@@ -196,13 +196,13 @@ impl<'a> Object<'a> {
     }
 
     /// The fields that are known in a mapping whose other names the user chooses.
-    pub fn of_known(context: &mut Context, of: &Object<'a>, name: &str) -> Self {
+    pub fn of_known(context: &mut ReadContext, of: &Object<'a>, name: &str) -> Self {
         let (what, place) = (format!("'{name}'"), of.place_of(name));
         Object { what, place, entries: of.map(context, name) }
     }
 
     /// Notes that a field is absent, or names nothing.
-    fn demand(&self, context: &mut Context, field: &Field) {
+    fn demand(&self, context: &mut ReadContext, field: &FieldShape) {
         let (name, what) = (field.name, &self.what);
         let (place, wrong) = match self.get(name) {
             None => (self.place, format!("{what} lacks '{name}'")),
@@ -214,7 +214,7 @@ impl<'a> Object<'a> {
         context.complain(place, format!("{wrong}: add it, as in {name}: {}", field.example));
     }
 
-    pub fn get(&self, name: &str) -> Option<&'a Node> {
+    pub fn get(&self, name: &str) -> Option<&'a YamlNode> {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
     }
 
@@ -224,22 +224,22 @@ impl<'a> Object<'a> {
         entry.map_or(self.place, |(key, _)| key.place)
     }
 
-    pub fn text(&self, context: &mut Context, name: &str) -> Option<(String, Place)> {
+    pub fn text(&self, context: &mut ReadContext, name: &str) -> Option<(String, Place)> {
         let node = self.get(name)?;
         let text = text(context, &format!("'{name}' of {}", self.what), node)?;
         Some((text, node.place))
     }
 
-    pub fn texts(&self, context: &mut Context, name: &str) -> Option<Vec<(String, Place)>> {
+    pub fn texts(&self, context: &mut ReadContext, name: &str) -> Option<Vec<(String, Place)>> {
         let node = self.get(name)?;
         texts(context, &format!("'{name}' of {}", self.what), node)
     }
 
-    pub fn sql(&self, context: &mut Context, name: &str) -> Option<SqlText> {
+    pub fn sql(&self, context: &mut ReadContext, name: &str) -> Option<SqlText> {
         sql(context, format!("'{name}' of {}", self.what), self.get(name)?)
     }
 
-    pub fn duration(&self, context: &mut Context, name: &str) -> Option<Duration> {
+    pub fn duration(&self, context: &mut ReadContext, name: &str) -> Option<Duration> {
         let (text, place) = self.text(context, name)?;
         let duration = parse_duration(&text);
         duration
@@ -250,7 +250,7 @@ impl<'a> Object<'a> {
     }
 
     /// A whole number from 1.
-    pub fn count(&self, context: &mut Context, name: &str) -> Option<u32> {
+    pub fn count(&self, context: &mut ReadContext, name: &str) -> Option<u32> {
         let (text, place) = self.text(context, name)?;
         match text.parse() {
             Ok(count @ 1..) => Some(count),
@@ -265,7 +265,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub fn choice(&self, context: &mut Context, name: &str, known: &[&str]) -> Option<String> {
+    pub fn choice(&self, context: &mut ReadContext, name: &str, known: &[&str]) -> Option<String> {
         let (text, place) = self.text(context, name)?;
         if known.contains(&text.as_str()) {
             return Some(text);
@@ -275,15 +275,19 @@ impl<'a> Object<'a> {
         None
     }
 
-    pub fn map(&self, context: &mut Context, name: &str) -> &'a [(Key, Node)] {
+    pub fn map(&self, context: &mut ReadContext, name: &str) -> &'a [(YamlKey, YamlNode)] {
         self.get(name).map_or(&[], |node| map(context, &format!("'{name}' of {}", self.what), node))
     }
 }
 
-pub fn map<'a>(context: &mut Context, what: &str, node: &'a Node) -> &'a [(Key, Node)] {
+pub fn map<'a>(
+    context: &mut ReadContext,
+    what: &str,
+    node: &'a YamlNode,
+) -> &'a [(YamlKey, YamlNode)] {
     match &node.value {
-        Value::Mapping(entries) => entries,
-        Value::Unset => &[],
+        YamlValue::Mapping(entries) => entries,
+        YamlValue::Unset => &[],
         _ if node.is_null() => &[],
         _ => {
             context.complain(node.place, format!("{what} is a mapping, found {}", node.kind()));
@@ -292,10 +296,10 @@ pub fn map<'a>(context: &mut Context, what: &str, node: &'a Node) -> &'a [(Key, 
     }
 }
 
-pub fn text(context: &mut Context, what: &str, node: &Node) -> Option<String> {
+pub fn text(context: &mut ReadContext, what: &str, node: &YamlNode) -> Option<String> {
     match &node.value {
-        Value::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
-        Value::Unset => None,
+        YamlValue::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
+        YamlValue::Unset => None,
         _ => {
             context.complain(node.place, format!("{what} is a text, found {}", node.kind()));
             None
@@ -303,9 +307,13 @@ pub fn text(context: &mut Context, what: &str, node: &Node) -> Option<String> {
     }
 }
 
-pub fn texts(context: &mut Context, what: &str, node: &Node) -> Option<Vec<(String, Place)>> {
+pub fn texts(
+    context: &mut ReadContext,
+    what: &str,
+    node: &YamlNode,
+) -> Option<Vec<(String, Place)>> {
     match &node.value {
-        Value::Sequence(items) => {
+        YamlValue::Sequence(items) => {
             let mut texts = Vec::new();
             for item in items {
                 texts.push((text(context, &format!("an entry of {what}"), item)?, item.place));
@@ -316,10 +324,10 @@ pub fn texts(context: &mut Context, what: &str, node: &Node) -> Option<Vec<(Stri
     }
 }
 
-pub fn sql(context: &mut Context, what: String, node: &Node) -> Option<SqlText> {
+pub fn sql(context: &mut ReadContext, what: String, node: &YamlNode) -> Option<SqlText> {
     let text = text(context, &what, node)?;
     let places = match &node.value {
-        Value::Scalar { places, .. } => places.clone(),
+        YamlValue::Scalar { places, .. } => places.clone(),
         _ => Vec::new(),
     };
     // Of a block, its first word.

@@ -4,20 +4,20 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::object::{Context, SqlText};
-use crate::definition::file::yaml::Key;
+use super::object::{ReadContext, SqlText};
+use crate::definition::file::yaml::YamlKey;
 
 /// Expressions in an order in which each comes after those that it names; those that need each other
 /// are noted and left out.
 pub fn in_order(
-    context: &mut Context,
+    context: &mut ReadContext,
     what: &str,
-    mut waiting: Vec<(Key, SqlText)>,
-) -> Vec<(Key, SqlText)> {
+    mut waiting: Vec<(YamlKey, SqlText)>,
+) -> Vec<(YamlKey, SqlText)> {
     let mut ordered = Vec::new();
     while !waiting.is_empty() {
         let names: Vec<&str> = waiting.iter().map(|(key, _)| key.name.as_str()).collect();
-        let is_free = |(_, text): &(Key, SqlText)| {
+        let is_free = |(_, text): &(YamlKey, SqlText)| {
             let words = words(&text.text);
             !words.iter().any(|word| names.contains(&word.as_str()))
         };
@@ -48,7 +48,7 @@ pub fn in_order(
 }
 
 /// A way from an expression back to itself, when each needs another one.
-fn circle(waiting: &[(Key, SqlText)]) -> Vec<String> {
+fn circle(waiting: &[(YamlKey, SqlText)]) -> Vec<String> {
     let mut path = vec![waiting[0].0.name.clone()];
     loop {
         let last = path.last().expect("it has a start");

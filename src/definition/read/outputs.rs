@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::attributes::Attributes;
-use super::object::{Context, Object};
+use super::object::{Object, ReadContext};
 use crate::definition::file::fields;
 use crate::plan::{
     Aggregate, AggregateInput, Connector, Format, Function, Output, Publish, Source, Target,
 };
 
 pub fn read(
-    context: &mut Context,
+    context: &mut ReadContext,
     file: &Object<'_>,
     folder: &Path,
     sources: &[Source],
@@ -55,7 +55,7 @@ fn feeds(output: &Output, source: &Source) -> bool {
 }
 
 fn output(
-    context: &mut Context,
+    context: &mut ReadContext,
     name: &str,
     object: &Object<'_>,
     folder: &Path,
@@ -122,7 +122,7 @@ fn output(
 }
 
 fn format(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     publish: Publish,
     target: Option<&Target>,
@@ -145,7 +145,7 @@ fn format(
     Format::Json
 }
 
-fn target(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Target> {
+fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Option<Target> {
     match (object.get("kafka"), object.get("files")) {
         (Some(node), None) => {
             let what = format!("'kafka' of {}", object.what);

@@ -1,9 +1,9 @@
 //! Recency, frequency and monetary value: three ranks, and the text that they make together.
 
-use super::derived::Derived;
-use super::object::{Context, Object, SqlText};
+use super::derived::DerivedAttribute;
+use super::object::{Object, ReadContext, SqlText};
 use crate::definition::file::fields;
-use crate::definition::file::yaml::{Key, Node};
+use crate::definition::file::yaml::{YamlKey, YamlNode};
 use crate::definition::sql::ranks::{FEWEST_BINS, MOST_BINS};
 
 const SCORES: [&str; 3] = ["recency", "frequency", "monetary"];
@@ -15,7 +15,12 @@ pub fn names(name: &str) -> [String; 3] {
 }
 
 /// The text first, then its scores.
-pub fn read(context: &mut Context, key: &Key, what: &str, node: &Node) -> Option<Vec<Derived>> {
+pub fn read(
+    context: &mut ReadContext,
+    key: &YamlKey,
+    what: &str,
+    node: &YamlNode,
+) -> Option<Vec<DerivedAttribute>> {
     let what = format!("'rfm' of {what}");
     let object = Object::read(context, what.clone(), node, fields::RFM)?;
     let bins = bins(context, &object)?;
@@ -25,16 +30,20 @@ pub fn read(context: &mut Context, key: &Key, what: &str, node: &Node) -> Option
     let texts =
         names.each_ref().map(|name| format!("cast(\"{}\" as text)", name.replace('"', "\"\"")));
     let text = SqlText::made(texts.join(between), node.place, what);
-    let mut all = vec![Derived { key: key.clone(), text, bins: None }];
+    let mut all = vec![DerivedAttribute { key: key.clone(), text, bins: None }];
     for (score, name) in SCORES.iter().zip(names) {
         let text = object.sql(context, score)?;
-        all.push(Derived { key: Key { place: key.place, name }, text, bins: Some(bins) });
+        all.push(DerivedAttribute {
+            key: YamlKey { place: key.place, name },
+            text,
+            bins: Some(bins),
+        });
     }
     Some(all)
 }
 
 /// The highest score.
-pub fn bins(context: &mut Context, object: &Object<'_>) -> Option<u16> {
+pub fn bins(context: &mut ReadContext, object: &Object<'_>) -> Option<u16> {
     let Some(bins) = object.count(context, "bins") else { return Some(DEFAULT_BINS) };
     match u16::try_from(bins) {
         Ok(bins @ FEWEST_BINS..=MOST_BINS) => Some(bins),

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 
 use super::attributes::Attributes;
-use super::object::{Context, Object, SqlText, sql};
+use super::object::{Object, ReadContext, SqlText, sql};
 use super::order::in_order;
 use crate::definition::file::fields;
-use crate::definition::file::yaml::Value;
+use crate::definition::file::yaml::YamlValue;
 use crate::definition::sql::instant;
 use crate::definition::sql::mistake::{SqlError, position_of};
 use crate::plan::{Expression, Segment, Step};
 
-pub fn read(context: &mut Context, file: &Object<'_>, attributes: &mut Attributes) -> Vec<Segment> {
+pub fn read(
+    context: &mut ReadContext,
+    file: &Object<'_>,
+    attributes: &mut Attributes,
+) -> Vec<Segment> {
     let entries = file.map(context, "segments");
     let mut conditions = Vec::new();
     let mut descriptions = Vec::new();
@@ -34,7 +38,7 @@ pub fn read(context: &mut Context, file: &Object<'_>, attributes: &mut Attribute
         }
         let mut description = None;
         let condition = match &node.value {
-            Value::Mapping(_) => {
+            YamlValue::Mapping(_) => {
                 let object = Object::read(context, what, node, fields::SEGMENT);
                 let object = object.expect("it is a mapping");
                 description = object.text(context, "description").map(|(text, _)| text);
@@ -66,7 +70,7 @@ pub fn read(context: &mut Context, file: &Object<'_>, attributes: &mut Attribute
 }
 
 fn condition(
-    context: &mut Context,
+    context: &mut ReadContext,
     text: &SqlText,
     attributes: &mut Attributes,
 ) -> Option<Expression> {

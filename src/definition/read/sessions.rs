@@ -13,7 +13,7 @@ use datafusion_expr::expr::{Cast, ScalarFunction};
 use datafusion_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion_expr::{Expr, lit};
 
-use super::object::{Context, Object, SqlText};
+use super::object::{Object, ReadContext, SqlText};
 use super::sources::TIME;
 use crate::definition::file::fields;
 use crate::definition::sql::{Dialect, SqlError};
@@ -40,7 +40,7 @@ pub fn hint(name: &str) -> Option<&'static str> {
 
 /// The gap that parts the sessions of a source.
 pub fn gap(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     kind: Option<Kind>,
     has_time: bool,
@@ -55,7 +55,7 @@ pub fn gap(
 }
 
 fn checked_gap(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     kind: Option<Kind>,
     has_time: bool,
@@ -116,7 +116,7 @@ pub struct OverSessions {
 }
 
 /// What a source's rows bring to their person.
-struct Brought {
+struct SessionInput {
     fields: Vec<Field>,
     values: Vec<Expr>,
     /// Whether some of it comes by joins. Then nothing is answered on the way: an answer that fails
@@ -126,7 +126,7 @@ struct Brought {
 
 /// Makes one timeline a source of what its aggregates look at.
 pub fn timelines(
-    context: &mut Context,
+    context: &mut ReadContext,
     sources: &mut [Source],
     aggregates: &mut Vec<Aggregate>,
     over: Vec<OverSessions>,
@@ -162,7 +162,7 @@ fn timeline(
             asked.column_refs().iter().any(|of| joined.iter().any(|it| *it.name() == of.name))
         })
     });
-    let mut brought = Brought { fields: Vec::new(), values: Vec::new(), late };
+    let mut brought = SessionInput { fields: Vec::new(), values: Vec::new(), late };
     let mut parts = Vec::new();
     for over in over {
         let condition = match over.condition.clone() {
@@ -218,7 +218,7 @@ fn timeline(
     Ok(Sessions { source: 0, gap, timeline, schema, brings, inputs })
 }
 
-impl Brought {
+impl SessionInput {
     /// Has the terms answered that need no session, and leaves the others.
     fn condition(&mut self, condition: Expr) -> Expr {
         let (over, plain): (Vec<_>, Vec<_>) = split_conjunction_owned(condition)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
 
 use super::columns::{column, columns, derive};
-use super::join::{Known, Tables};
-use super::object::{Context, Object};
+use super::join::{DeclaredSource, Tables};
+use super::object::{Object, ReadContext};
 use super::sessions;
 use crate::definition::file::fields;
 use crate::plan::{Connector, Format, KafkaStart, Kind, Source};
@@ -22,7 +22,7 @@ pub fn time_of(source: &str) -> String {
 }
 
 pub fn read(
-    context: &mut Context,
+    context: &mut ReadContext,
     file: &Object<'_>,
     folder: &Path,
     time_zone: &Arc<str>,
@@ -33,7 +33,7 @@ pub fn read(
         match Object::read(context, what, node, fields::SOURCE) {
             Some(object) => {
                 let joins = object.get("join").is_some();
-                known.push(Known { name: key.name.clone(), joins, source: None });
+                known.push(DeclaredSource { name: key.name.clone(), joins, source: None });
                 objects.push(object);
             }
             None => context.broken(&key.name),
@@ -52,12 +52,12 @@ pub fn read(
 
 /// What is wrong with it stands for something right, so that all the rest is looked at too.
 fn source(
-    context: &mut Context,
+    context: &mut ReadContext,
     name: &str,
     object: &Object<'_>,
     folder: &Path,
     time_zone: &Arc<str>,
-    known: &[Known],
+    known: &[DeclaredSource],
 ) -> Source {
     if object.get("http").is_some() {
         let message = format!("'http' in {} is not available yet", object.what);
@@ -158,8 +158,12 @@ fn is_standard_input(text: &str) -> bool {
 }
 
 /// Standard input is read once: of several sources that would, each would get some of its bytes.
-fn check_standard_input(context: &mut Context, known: &[Known], objects: &[Object<'_>]) {
-    let reads = |known: &Known| {
+fn check_standard_input(
+    context: &mut ReadContext,
+    known: &[DeclaredSource],
+    objects: &[Object<'_>],
+) {
+    let reads = |known: &DeclaredSource| {
         let connector = known.source.as_ref().map(|source| &source.connector);
         connector == Some(&Connector::StandardInput)
     };
@@ -174,7 +178,7 @@ fn check_standard_input(context: &mut Context, known: &[Known], objects: &[Objec
     }
 }
 
-fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Option<Connector> {
+fn connector(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Option<Connector> {
     match (object.get("kafka"), object.get("files"), object.get("http")) {
         (Some(_), Some(_), _) => {
             let message = format!("{} has both 'kafka' and 'files': leave one", object.what);
@@ -241,7 +245,7 @@ fn connector(context: &mut Context, object: &Object<'_>, folder: &Path) -> Optio
 }
 
 fn format(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     connector: Option<&Connector>,
 ) -> Option<Format> {
@@ -289,7 +293,7 @@ fn format(
 }
 
 fn time(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     schema: &Schema,
     joined: &[FieldRef],
@@ -317,7 +321,7 @@ fn time(
 }
 
 fn key(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     kind: Option<Kind>,
     schema: &Schema,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use datafusion_common::ScalarValue;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::object::{Context, Object, SqlText, parse_duration, texts};
+use super::object::{Object, ReadContext, SqlText, parse_duration, texts};
 use super::sources::time_of;
 use crate::definition::sql::SqlError;
 use crate::plan::Source;
@@ -18,7 +18,7 @@ const FIELDS: [&str; 3] = ["within", "since", "between"];
 
 /// The window of an attribute over these sources, and how it reads.
 pub fn window(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     sources: &[Source],
     from: &[usize],
@@ -49,7 +49,7 @@ pub fn window(
 
 /// Notes where rows have no time that a field could go by.
 pub fn needs_time(
-    context: &mut Context,
+    context: &mut ReadContext,
     object: &Object<'_>,
     field: &str,
     sources: &[Source],
@@ -67,7 +67,7 @@ pub fn needs_time(
     }
 }
 
-fn between(context: &mut Context, object: &Object<'_>) -> Option<(Window, String)> {
+fn between(context: &mut ReadContext, object: &Object<'_>) -> Option<(Window, String)> {
     let node = object.get("between")?;
     let what = format!("'between' of {}", object.what);
     let given = texts(context, &what, node)?;
@@ -99,7 +99,7 @@ const FORMS: &str = "since is date_trunc of now(), and an interval if you like, 
                      date_trunc('month', now()), date_trunc('year', now()) - interval '1 year'";
 
 /// Where a calendar window begins.
-fn since(context: &Context, text: &SqlText) -> Result<Since, SqlError> {
+fn since(context: &ReadContext, text: &SqlText) -> Result<Since, SqlError> {
     let parsed = context.dialect.parse(&text.text, &arrow::datatypes::Schema::empty());
     let (start, interval, sign) = match parsed?.unalias() {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => {

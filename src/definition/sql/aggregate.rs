@@ -51,7 +51,7 @@ const KNOWN: [(&str, Function); 20] = [
 
 /// An aggregate as it stands in an expression.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct AggregateCall {
     pub function: Function,
     /// `None` for `count(*)`.
     pub argument: Option<Expr>,
@@ -167,7 +167,7 @@ pub fn has_aggregate(expression: &Expr) -> bool {
 /// Takes the aggregates out of an expression. `number` files each and says which column it is.
 pub fn take_out(
     expression: Expr,
-    mut number: impl FnMut(Call) -> Result<usize, SqlError>,
+    mut number: impl FnMut(AggregateCall) -> Result<usize, SqlError>,
 ) -> Result<Expr, SqlError> {
     replace_calls(expression, |part| {
         let Expr::AggregateFunction(function) = part else { return None };
@@ -201,7 +201,7 @@ pub fn replace_calls(
     }
 }
 
-fn call(function: &AggregateFunction) -> Result<Call, SqlError> {
+fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     let name = function.func.name();
     let params = &function.params;
     let (_, known) =
@@ -230,7 +230,7 @@ fn call(function: &AggregateFunction) -> Result<Call, SqlError> {
             return Err(SqlError::new(format!("{name} takes one argument, found {found}")));
         }
     };
-    Ok(Call { function, argument, filter: params.filter.as_deref().cloned() })
+    Ok(AggregateCall { function, argument, filter: params.filter.as_deref().cloned() })
 }
 
 fn distinct(function: Function, name: &str, distinct: bool) -> Result<Function, SqlError> {

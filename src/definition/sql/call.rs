@@ -15,12 +15,12 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{Column, Literal};
 
 use super::arithmetic;
-use super::cost::{self, Given};
+use super::cost::{self, Argument};
 use crate::plan::Limits;
 
 /// A call whose arguments are evaluated here, and the rest by DataFusion.
 #[derive(Debug)]
-pub struct Call {
+pub struct LimitedCall {
     name: String,
     arguments: Vec<Arc<dyn PhysicalExpr>>,
     /// The call over the columns of `schema`: those arguments that are no constants.
@@ -30,7 +30,7 @@ pub struct Call {
     limits: Limits,
 }
 
-impl Call {
+impl LimitedCall {
     /// Of what DataFusion would evaluate over columns of a schema.
     pub fn new(
         name: &str,
@@ -54,11 +54,11 @@ impl Call {
         let output = node.data_type(schema)?;
         let inner = node.with_new_children(inner)?;
         let schema = Arc::new(Schema::new(fields));
-        Ok(Call { name: name.to_owned(), arguments, inner, schema, output, limits })
+        Ok(LimitedCall { name: name.to_owned(), arguments, inner, schema, output, limits })
     }
 }
 
-impl PhysicalExpr for Call {
+impl PhysicalExpr for LimitedCall {
     fn data_type(&self, _: &Schema) -> Result<DataType> {
         Ok(self.output.clone())
     }
@@ -70,14 +70,14 @@ impl PhysicalExpr for Call {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let rows = batch.num_rows();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        let mut given: Vec<Given> = Vec::with_capacity(self.arguments.len());
+        let mut given: Vec<Argument> = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
             if let Some(literal) = argument.downcast_ref::<Literal>() {
-                given.push(Given::One(literal.value().to_array()?));
+                given.push(Argument::One(literal.value().to_array()?));
                 continue;
             }
             let values = argument.evaluate(batch)?.into_array(rows)?;
-            given.push(Given::Many(Arc::clone(&values)));
+            given.push(Argument::Many(Arc::clone(&values)));
             columns.push(values);
         }
         cost::hold(&self.name, &given, rows, self.limits)?;
@@ -96,7 +96,7 @@ impl PhysicalExpr for Call {
         self: Arc<Self>,
         arguments: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        Ok(Arc::new(Call {
+        Ok(Arc::new(LimitedCall {
             name: self.name.clone(),
             arguments,
             inner: Arc::clone(&self.inner),
@@ -111,22 +111,22 @@ impl PhysicalExpr for Call {
     }
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for LimitedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let arguments: Vec<String> = self.arguments.iter().map(ToString::to_string).collect();
         write!(f, "{}({})", self.name, arguments.join(", "))
     }
 }
 
-impl PartialEq for Call {
+impl PartialEq for LimitedCall {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.arguments == other.arguments && self.inner.eq(&other.inner)
     }
 }
 
-impl Eq for Call {}
+impl Eq for LimitedCall {}
 
-impl Hash for Call {
+impl Hash for LimitedCall {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.name, &self.arguments).hash(state);
     }

@@ -23,9 +23,9 @@ use datafusion_physical_expr::expressions::{
 use datafusion_physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr, create_physical_expr};
 
-use super::call::Call;
+use super::call::LimitedCall;
 use super::mistake::SqlError;
-use super::node::{Kind, Node};
+use super::node::{ExpressionNode, NodeKind};
 use super::{Dialect, arithmetic, calendar};
 use crate::plan::Limits;
 use crate::plan::caught::caught;
@@ -234,25 +234,27 @@ fn own(
     limits: Limits,
 ) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
     use Operator::*;
-    let put = |kind: Kind, parts: Vec<&Arc<dyn PhysicalExpr>>, output: DataType| {
+    let put = |kind: NodeKind, parts: Vec<&Arc<dyn PhysicalExpr>>, output: DataType| {
         let parts = parts.into_iter().map(Arc::clone).collect();
-        Ok(Transformed::yes(Arc::new(Node { kind, parts, output }) as Arc<dyn PhysicalExpr>))
+        Ok(Transformed::yes(
+            Arc::new(ExpressionNode { kind, parts, output }) as Arc<dyn PhysicalExpr>
+        ))
     };
     let hold = |name: &str, node: Arc<dyn PhysicalExpr>| {
-        let call = Call::new(name, node, schema, limits)?;
+        let call = LimitedCall::new(name, node, schema, limits)?;
         Ok(Transformed::yes(Arc::new(call) as Arc<dyn PhysicalExpr>))
     };
     if let Some(binary) = node.downcast_ref::<expressions::BinaryExpr>() {
         let (parts, op) = (vec![binary.left(), binary.right()], *binary.op());
         return match (op, node.data_type(schema)?) {
             (Plus | Minus | Multiply | Modulo, output @ DataType::Decimal128(..)) => {
-                put(Kind::Decimals(op), parts, output)
+                put(NodeKind::Decimals(op), parts, output)
             }
             (BitwiseShiftLeft | BitwiseShiftRight, output @ DataType::Int64) => {
-                put(Kind::Shift(op), parts, output)
+                put(NodeKind::Shift(op), parts, output)
             }
             (Plus | Minus | Multiply | Divide | Modulo, output @ DataType::Float64) => {
-                put(Kind::Finite { or_null: false }, vec![&node], output)
+                put(NodeKind::Finite { or_null: false }, vec![&node], output)
             }
             (Plus | Minus | Multiply, _) => {
                 Ok(Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true))))
@@ -265,15 +267,15 @@ fn own(
     }
     let or_null = node.is::<TryCastExpr>();
     if (or_null || node.is::<CastExpr>()) && node.data_type(schema)? == DataType::Float64 {
-        return put(Kind::Finite { or_null }, vec![&node], DataType::Float64);
+        return put(NodeKind::Finite { or_null }, vec![&node], DataType::Float64);
     }
     if let Some(negative) = node.downcast_ref::<NegativeExpr>() {
-        return put(Kind::Negated, vec![negative.arg()], node.data_type(schema)?);
+        return put(NodeKind::Negated, vec![negative.arg()], node.data_type(schema)?);
     }
     if let Some(function) = node.downcast_ref::<ScalarFunctionExpr>() {
         if ["coalesce", "nvl"].contains(&function.name()) {
             let output = function.return_type().clone();
-            return put(Kind::Coalesce, function.args().iter().collect(), output);
+            return put(NodeKind::Coalesce, function.args().iter().collect(), output);
         }
         let name = function.name().to_owned();
         return hold(&name, node);

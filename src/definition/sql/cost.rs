@@ -14,7 +14,7 @@ use super::limits::{all_bytes, bytes_of, items_of, together};
 use crate::plan::Limits;
 
 /// An argument of a call.
-pub enum Given {
+pub enum Argument {
     /// The same for all rows.
     One(ArrayRef),
     Many(ArrayRef),
@@ -29,17 +29,17 @@ struct Cost {
     held: u64,
 }
 
-impl Given {
+impl Argument {
     fn array(&self) -> &ArrayRef {
         match self {
-            Given::One(array) | Given::Many(array) => array,
+            Argument::One(array) | Argument::Many(array) => array,
         }
     }
 
     fn place(&self, row: usize) -> usize {
         match self {
-            Given::One(_) => 0,
-            Given::Many(_) => row,
+            Argument::One(_) => 0,
+            Argument::Many(_) => row,
         }
     }
 
@@ -77,7 +77,7 @@ impl Given {
 }
 
 /// Holds a call to its limits before it runs.
-pub fn hold(name: &str, given: &[Given], rows: usize, limits: Limits) -> Result<()> {
+pub fn hold(name: &str, given: &[Argument], rows: usize, limits: Limits) -> Result<()> {
     let all: u64 = given.iter().map(|given| all_bytes(given.array())).sum();
     together(rows, all)?;
     let Some(cost) = costs(name) else { return Ok(()) };
@@ -92,7 +92,7 @@ pub fn hold(name: &str, given: &[Given], rows: usize, limits: Limits) -> Result<
 }
 
 /// What a call costs for a row of what it is given.
-type Costs = fn(&[Given], usize, Limits) -> Cost;
+type Costs = fn(&[Argument], usize, Limits) -> Cost;
 
 /// What a call of this name costs, where that is more than a few times what it is given.
 fn costs(name: &str) -> Option<Costs> {
@@ -145,11 +145,11 @@ fn of_steps(one: u64, other: u64) -> Cost {
 }
 
 /// How often something is to be done.
-fn count(given: &[Given], place: usize, row: usize) -> u64 {
+fn count(given: &[Argument], place: usize, row: usize) -> u64 {
     given.get(place).and_then(|given| given.number(row)).map_or(0, |count| count.max(0) as u64)
 }
 
-fn padded(given: &[Given], row: usize) -> Cost {
+fn padded(given: &[Argument], row: usize) -> Cost {
     let length = count(given, 1, row);
     if length <= 1_000 {
         return Cost::default();
@@ -166,7 +166,7 @@ fn padded(given: &[Given], row: usize) -> Cost {
 }
 
 /// Of whole numbers, days or instants: from, to, and by how much.
-fn series(given: &[Given], row: usize) -> Cost {
+fn series(given: &[Argument], row: usize) -> Cost {
     let ends = match given {
         [end] => Some((0, end.number(row), 1)),
         [first, last] => first.number(row).map(|first| (first, last.number(row), 1)),
@@ -183,7 +183,7 @@ fn series(given: &[Given], row: usize) -> Cost {
 }
 
 /// How far a step goes, at least, as a number of what it goes through.
-fn length(step: &Given, through: &Given, row: usize) -> i128 {
+fn length(step: &Argument, through: &Argument, row: usize) -> i128 {
     let DataType::Interval(_) = step.array().data_type() else {
         return step.number(row).map_or(1, i128::from);
     };
@@ -209,7 +209,7 @@ fn length(step: &Given, through: &Given, row: usize) -> i128 {
     }
 }
 
-fn replaced(given: &[Given], row: usize) -> Cost {
+fn replaced(given: &[Argument], row: usize) -> Cost {
     let (from, to) = (given[1].bytes(row), given[2].bytes(row));
     if to <= from.max(1) {
         return Cost::default();
@@ -226,13 +226,14 @@ fn replaced(given: &[Given], row: usize) -> Cost {
 }
 
 /// A text looked through for a pattern: once, or on behind each match.
-fn matched(given: &[Given], row: usize, again: bool) -> Cost {
+fn matched(given: &[Argument], row: usize, again: bool) -> Cost {
     let Some(pattern) = given[1].text(row) else { return Cost::default() };
-    let Pattern { width, size, reach } = LAST.with_borrow_mut(|(last, of)| {
+    let TextPattern { width, size, reach } = LAST.with_borrow_mut(|(last, of)| {
         if last != pattern {
             pattern.clone_into(last);
             // What is no pattern is an error soon.
-            *of = regex_syntax::parse(pattern).map_or(Pattern::default(), |it| Pattern::of(&it));
+            *of = regex_syntax::parse(pattern)
+                .map_or(TextPattern::default(), |it| TextPattern::of(&it));
         }
         *of
     });
@@ -243,8 +244,8 @@ fn matched(given: &[Given], row: usize, again: bool) -> Cost {
         steps = steps.saturating_add(length.saturating_mul(reach.min(length)) / 32);
     }
     let held = match &given[1] {
-        Given::One(_) => 0,
-        Given::Many(_) => size.saturating_mul(BYTES_A_PART),
+        Argument::One(_) => 0,
+        Argument::Many(_) => size.saturating_mul(BYTES_A_PART),
     };
     Cost { steps, held, ..Cost::default() }
 }
@@ -255,11 +256,11 @@ const BYTES_A_PART: u64 = 128;
 
 thread_local! {
     /// The pattern that was looked at last: mostly it is the same for all rows.
-    static LAST: RefCell<(String, Pattern)> = RefCell::default();
+    static LAST: RefCell<(String, TextPattern)> = RefCell::default();
 }
 
 #[derive(Clone, Copy, Default)]
-struct Pattern {
+struct TextPattern {
     /// How many places of it a text may be at, at most.
     width: u64,
     /// How large it is once it is compiled.
@@ -268,9 +269,9 @@ struct Pattern {
     reach: u64,
 }
 
-impl Pattern {
+impl TextPattern {
     fn of(pattern: &Hir) -> Self {
-        Pattern {
+        TextPattern {
             width: parts(pattern, &|_| 4),
             size: parts(pattern, &|ranges| 1 + ranges),
             reach: pattern.properties().maximum_len().map_or(u64::MAX, |most| most as u64),
@@ -295,7 +296,7 @@ fn parts(pattern: &Hir, class: &dyn Fn(u64) -> u64) -> u64 {
     }
 }
 
-fn regexp_replaced(given: &[Given], row: usize, limits: Limits) -> Cost {
+fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
     let everywhere =
         given.get(3).and_then(|flags| flags.text(row)).is_some_and(|it| it.contains('g'));
     let mut cost = matched(given, row, everywhere);

@@ -14,12 +14,12 @@ use crate::time::zone::Zone;
 
 /// `now()` compared with an expression turns there, or a microsecond later.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Turn {
+pub struct NowTurn {
     pub at: Expr,
     pub after: bool,
 }
 
-impl Turn {
+impl NowTurn {
     /// The instant, null where a sum leads beyond the years: nothing turns there.
     pub fn instant(self, timestamp: &DataType) -> Expr {
         Expr::TryCast(TryCast::new(Box::new(self.at), timestamp.clone()))
@@ -41,7 +41,7 @@ fn is_now(expression: &Expr) -> bool {
 }
 
 /// All turns of a condition.
-pub fn turns(condition: &Expr, zone: &'static Zone) -> Result<Vec<Turn>, SqlError> {
+pub fn turns(condition: &Expr, zone: &'static Zone) -> Result<Vec<NowTurn>, SqlError> {
     let solve = |left: &Expr, op, right: &Expr| solve(left, op, right, zone);
     let mut turns = Vec::new();
     let mut failure = None;
@@ -93,7 +93,7 @@ fn solve(
     operator: Operator,
     right: &Expr,
     zone: &'static Zone,
-) -> Result<Vec<Turn>, SqlError> {
+) -> Result<Vec<NowTurn>, SqlError> {
     let (mut side, mut other, mut operator) = match (uses_now(left), uses_now(right)) {
         (false, false) => return nested(left, right),
         (true, true) => {
@@ -135,7 +135,8 @@ fn solve(
         };
     }
     use Operator::*;
-    let (at, after) = (Turn { at: other.clone(), after: false }, Turn { at: other, after: true });
+    let (at, after) =
+        (NowTurn { at: other.clone(), after: false }, NowTurn { at: other, after: true });
     Ok(match operator {
         GtEq | Lt => vec![at],
         Gt | LtEq => vec![after],
@@ -153,7 +154,7 @@ fn midnights(day: Expr, zone: &'static Zone) -> Vec<Expr> {
 }
 
 /// A comparison that has `now()` on neither side may still have one within, as in a `case`.
-fn nested(left: &Expr, right: &Expr) -> Result<Vec<Turn>, SqlError> {
+fn nested(left: &Expr, right: &Expr) -> Result<Vec<NowTurn>, SqlError> {
     debug_assert!(!uses_now(left) && !uses_now(right));
     Ok(Vec::new())
 }

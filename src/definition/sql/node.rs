@@ -15,14 +15,14 @@ use super::arithmetic;
 
 /// A part of an expression that is evaluated.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Node {
-    pub kind: Kind,
+pub struct ExpressionNode {
+    pub kind: NodeKind,
     pub parts: Vec<Arc<dyn PhysicalExpr>>,
     pub output: DataType,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum NodeKind {
     /// The first that is not null.
     Coalesce,
     /// Sum, difference, product or rest of two decimals.
@@ -36,7 +36,7 @@ pub enum Kind {
     Shift(Operator),
 }
 
-impl PhysicalExpr for Node {
+impl PhysicalExpr for ExpressionNode {
     fn data_type(&self, _: &Schema) -> Result<DataType> {
         Ok(self.output.clone())
     }
@@ -49,12 +49,14 @@ impl PhysicalExpr for Node {
         let part = |place: usize| self.parts[place].evaluate(batch);
         let array = |place: usize| part(place)?.into_array(batch.num_rows());
         match self.kind {
-            Kind::Coalesce => self.coalesce(batch),
-            Kind::Decimals(op) => arithmetic::of_decimals(op, &part(0)?, &part(1)?, &self.output),
-            Kind::Finite { or_null: false } => arithmetic::finite(part(0)?),
-            Kind::Finite { or_null: true } => arithmetic::finite_or_null(&array(0)?),
-            Kind::Negated => arithmetic::negated(part(0)?),
-            Kind::Shift(op) => arithmetic::shifted(op, &array(0)?, &array(1)?),
+            NodeKind::Coalesce => self.coalesce(batch),
+            NodeKind::Decimals(op) => {
+                arithmetic::of_decimals(op, &part(0)?, &part(1)?, &self.output)
+            }
+            NodeKind::Finite { or_null: false } => arithmetic::finite(part(0)?),
+            NodeKind::Finite { or_null: true } => arithmetic::finite_or_null(&array(0)?),
+            NodeKind::Negated => arithmetic::negated(part(0)?),
+            NodeKind::Shift(op) => arithmetic::shifted(op, &array(0)?, &array(1)?),
         }
     }
 
@@ -66,7 +68,7 @@ impl PhysicalExpr for Node {
         self: Arc<Self>,
         parts: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        Ok(Arc::new(Node { kind: self.kind.clone(), parts, output: self.output.clone() }))
+        Ok(Arc::new(ExpressionNode { kind: self.kind.clone(), parts, output: self.output.clone() }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +76,7 @@ impl PhysicalExpr for Node {
     }
 }
 
-impl Node {
+impl ExpressionNode {
     /// Each value is evaluated once, for the rows for which those before it are null: so it may fail for
     /// others.
     fn coalesce(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
@@ -104,16 +106,16 @@ impl Node {
     }
 }
 
-impl fmt::Display for Node {
+impl fmt::Display for ExpressionNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<String> = self.parts.iter().map(ToString::to_string).collect();
         match self.kind {
-            Kind::Coalesce => write!(f, "coalesce({})", parts.join(", ")),
-            Kind::Decimals(op) | Kind::Shift(op) => {
+            NodeKind::Coalesce => write!(f, "coalesce({})", parts.join(", ")),
+            NodeKind::Decimals(op) | NodeKind::Shift(op) => {
                 write!(f, "({})", parts.join(&format!(" {op} ")))
             }
-            Kind::Finite { .. } => f.write_str(&parts.join(" ")),
-            Kind::Negated => write!(f, "(- {})", parts.join(" ")),
+            NodeKind::Finite { .. } => f.write_str(&parts.join(" ")),
+            NodeKind::Negated => write!(f, "(- {})", parts.join(" ")),
         }
     }
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use proptest::prelude::*;
 
-use crate::definition::lint::suppose::{Asked, Supposed};
+use crate::definition::lint::suppose::{Constraint, Supposed};
 use crate::definition::sql::{Dialect, NOW};
 
 /// Not UTC: a day that meets an instant begins by its clocks.
@@ -46,7 +46,7 @@ fn is_never(condition: &str) -> bool {
     let simple = dialect.folded(planned, &schema);
     let simple = simple.unwrap_or_else(|error| panic!("{condition}: {error}"));
     let mut supposed = Supposed::new((*schema).clone());
-    supposed.suppose(vec![Asked::True(simple)]).is_err()
+    supposed.suppose(vec![Constraint::True(simple)]).is_err()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter};
 
 use super::{cells, counted, published, reading, table};
 use crate::console::shown;
-use crate::explain::attribute::{AttributeAnswer, AttributeSaid, Moved, PartSaid};
+use crate::explain::attribute::{AttributeAnswer, AttributeSaid, MovingRow, PartSaid};
 use crate::explain::funnel::{StepRow, StepSaid};
 use crate::explain::ranks::RankSaid;
 
@@ -102,7 +102,7 @@ fn part(part: &PartSaid) -> Vec<String> {
     vec![part.identifier.clone(), part.source.clone(), rows, part.value.to_string()]
 }
 
-fn moved(moved: &Moved, is_funnel: bool) -> Vec<String> {
+fn moved(moved: &MovingRow, is_funnel: bool) -> Vec<String> {
     let mut line = cells(&moved.row);
     line.push(moved.identifier.clone());
     let gives: Vec<String> = moved.gives.iter().map(ToString::to_string).collect();

@@ -9,7 +9,7 @@ use super::chain::ChainAnswer;
 use super::person::{DecisionSaid, LinkSaid, PersonAnswer, RowSaid};
 use super::published::PublishedSaid;
 use super::ranks::RankSaid;
-use super::segment::{SegmentAnswer, TermOf, TermSaid, Turn};
+use super::segment::{SegmentAnswer, TermOf, TermSaid, TermTurn};
 
 use crate::console::shown;
 
@@ -222,7 +222,7 @@ fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
                 "\ntime alone does not change it until {until}: no further was looked ahead"
             )?;
         }
-        (Some(Turn { at, value }), _) => {
+        (Some(TermTurn { at, value }), _) => {
             let what = if *value == Some(true) { "enters" } else { "leaves" };
             writeln!(f, "\n{what} at {at}, if nothing else happens")?;
         }
@@ -262,7 +262,7 @@ fn term(said: &TermSaid, depth: usize, lines: &mut Vec<Vec<String>>) {
         TermOf::Term { sql, attributes, turns } => {
             let values = attributes.iter().map(|of| format!("{} = {}", of.name, of.value));
             let ranks = attributes.iter().flat_map(|of| &of.ranks).map(rank_in_short);
-            let turn = |turn: &Turn| format!("{} from {}", truth(turn.value), turn.at);
+            let turn = |turn: &TermTurn| format!("{} from {}", truth(turn.value), turn.at);
             let mut notes = ranks.chain(turns.iter().map(turn));
             let mut first = values.collect::<Vec<_>>().join(", ");
             if first.is_empty() {

@@ -14,11 +14,11 @@ use proptest::prelude::*;
 use super::file::Patience;
 use super::files::SourceFiles;
 use super::paths::Pattern;
-use super::{Options, Payload, Unread};
+use super::{Payload, SourceOptions, Unread};
 use crate::plan::Plan;
 use world::{Step, World, step};
 
-const FOLLOW: Options = Options {
+const FOLLOW: SourceOptions = SourceOptions {
     process: 0,
     processes: 1,
     workers: 1,

@@ -13,8 +13,8 @@ use datafusion_expr::Expr;
 use datafusion_expr::expr::ScalarFunction;
 
 use super::function::{
-    Call, Function, Instants, LOCAL, Meaning, Told, day_in_the_years, each, in_the_years, is_day,
-    is_instant, is_local, timestamp,
+    CalendarCall, CalendarFunction, Instants, LOCAL, Meaning, Parameter, day_in_the_years, each,
+    in_the_years, is_day, is_instant, is_local, timestamp,
 };
 use super::read;
 use crate::time::days::date_of;
@@ -50,7 +50,7 @@ pub fn is_of_calendar(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-pub fn function(zone: &'static Zone, to: DataType, or_null: bool) -> Function {
+pub fn function(zone: &'static Zone, to: DataType, or_null: bool) -> CalendarFunction {
     let meaning = Meaning {
         takes: |_, types| Ok(types.to_vec()),
         gives: |function, _| Ok(target(function).0.clone()),
@@ -60,21 +60,21 @@ pub fn function(zone: &'static Zone, to: DataType, or_null: bool) -> Function {
         },
     };
     let to = led_to(&to, zone);
-    Function::new("cast", zone, meaning, None).to(Told::Cast { to, or_null })
+    CalendarFunction::new("cast", zone, meaning, None).to(Parameter::Cast { to, or_null })
 }
 
 /// What an interval is made of, if an expression is a cast to one.
 pub fn interval_of(expression: &Expr) -> Option<&Expr> {
     let Expr::ScalarFunction(ScalarFunction { func, args }) = expression else { return None };
-    match &func.inner().downcast_ref::<Function>()?.told {
-        Some(Told::Cast { to: INTERVAL, .. }) => args.first(),
+    match &func.inner().downcast_ref::<CalendarFunction>()?.told {
+        Some(Parameter::Cast { to: INTERVAL, .. }) => args.first(),
         _ => None,
     }
 }
 
-fn target(function: &Function) -> (&DataType, bool) {
+fn target(function: &CalendarFunction) -> (&DataType, bool) {
     match &function.told {
-        Some(Told::Cast { to, or_null }) => (to, *or_null),
+        Some(Parameter::Cast { to, or_null }) => (to, *or_null),
         _ => unreachable!("it is told when it is made"),
     }
 }
@@ -262,7 +262,7 @@ fn of_texts<To: arrow::array::ArrowPrimitiveType>(
 }
 
 /// `at time zone`: what the clocks of a zone show at an instant, or the instant at which they show it.
-pub fn at_time_zone(zone: &'static Zone) -> Function {
+pub fn at_time_zone(zone: &'static Zone) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| match types {
             [from, _] if is_local(from) => Ok(vec![LOCAL, DataType::Utf8]),
@@ -282,10 +282,10 @@ pub fn at_time_zone(zone: &'static Zone) -> Function {
         },
         does: at_zone,
     };
-    Function::new("at_time_zone", zone, meaning, None)
+    CalendarFunction::new("at_time_zone", zone, meaning, None)
 }
 
-fn at_zone(function: &Function, call: &Call) -> Result<ArrayRef> {
+fn at_zone(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     let (from, to_instant) = (call.instants(0)?, is_local(&call.type_of(0)));
     let answer = |clocks: &mut crate::time::zone::Clocks, value| match to_instant {
         true => in_the_years(clocks.instant(value)),
@@ -327,7 +327,7 @@ fn zone_named(name: &str) -> Result<&'static Zone> {
 pub fn to_local_time(
     zone: &'static Zone,
     of_datafusion: Arc<datafusion_expr::ScalarUDF>,
-) -> Function {
+) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| match types {
             [from] if is_local(from) => Ok(vec![LOCAL]),
@@ -337,5 +337,5 @@ pub fn to_local_time(
         gives: |_, _| Ok(LOCAL),
         does: |function, call| converted(&call.column(0)?, &LOCAL, function.zone, false),
     };
-    Function::new("to_local_time", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("to_local_time", zone, meaning, Some(of_datafusion))
 }

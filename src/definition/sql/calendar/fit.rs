@@ -14,7 +14,7 @@ use datafusion_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 
 use super::convert::{self, INTERVAL, in_whole_days, interval_of, is_of_calendar, led_to};
-use super::function::{Function, Told, is_instant, is_local, timestamp};
+use super::function::{CalendarFunction, Parameter, is_instant, is_local, timestamp};
 use super::{length, moved, series, unix};
 use crate::definition::sql::instant::is_comparison;
 use crate::time::zone::Zone;
@@ -166,7 +166,10 @@ impl Fit<'_> {
         // A number that is added to a day has been made an interval.
         let by = match by {
             Expr::ScalarFunction(ScalarFunction { func, mut args })
-                if func.inner().downcast_ref::<Function>().is_some_and(Function::is_cast)
+                if func
+                    .inner()
+                    .downcast_ref::<CalendarFunction>()
+                    .is_some_and(CalendarFunction::is_cast)
                     && args[0].get_type(self.schema).is_ok_and(|of| of.is_integer()) =>
             {
                 args.swap_remove(0)
@@ -215,14 +218,16 @@ impl Fit<'_> {
 /// where it never does.
 fn moved_or_null(expression: Expr, zone: &'static Zone) -> Expr {
     let is_ours = |function: &ScalarFunction| {
-        function.func.inner().downcast_ref::<Function>().is_some_and(|of| of.told.is_some())
+        function.func.inner().downcast_ref::<CalendarFunction>().is_some_and(|of| of.told.is_some())
     };
     match expression {
         Expr::ScalarFunction(function) if is_ours(&function) => {
             let ScalarFunction { func, mut args } = function;
             args[0] = moved_or_null(std::mem::take(&mut args[0]), zone);
-            match func.inner().downcast_ref::<Function>().and_then(|of| of.told.as_ref()) {
-                Some(Told::Moved { back, .. }) => call(moved::function(zone, *back, true), args),
+            match func.inner().downcast_ref::<CalendarFunction>().and_then(|of| of.told.as_ref()) {
+                Some(Parameter::Moved { back, .. }) => {
+                    call(moved::function(zone, *back, true), args)
+                }
                 _ => Expr::ScalarFunction(ScalarFunction { func, args }),
             }
         }
@@ -234,6 +239,6 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
-pub fn call(function: Function, args: Vec<Expr>) -> Expr {
+pub fn call(function: CalendarFunction, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(function.udf(), args))
 }

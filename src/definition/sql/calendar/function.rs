@@ -27,13 +27,13 @@ pub const LOCAL: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 /// What a function does, beside its name.
 pub struct Meaning {
     /// The types that the arguments are brought to.
-    pub takes: fn(&Function, &[DataType]) -> Result<Vec<DataType>>,
+    pub takes: fn(&CalendarFunction, &[DataType]) -> Result<Vec<DataType>>,
     /// The type of what it gives; a constant argument that means nothing is refused here.
-    pub gives: fn(&Function, &ReturnFieldArgs) -> Result<DataType>,
-    pub does: fn(&Function, &Call) -> Result<ArrayRef>,
+    pub gives: fn(&CalendarFunction, &ReturnFieldArgs) -> Result<DataType>,
+    pub does: fn(&CalendarFunction, &CalendarCall) -> Result<ArrayRef>,
 }
 
-pub struct Function {
+pub struct CalendarFunction {
     name: &'static str,
     pub zone: &'static Zone,
     signature: Signature,
@@ -41,18 +41,18 @@ pub struct Function {
     /// DataFusion's function of the name, for what is no matter of instants, and for what it is about.
     of_datafusion: Option<Arc<ScalarUDF>>,
     /// What it is told when an expression is planned, as a type to cast to.
-    pub told: Option<Told>,
+    pub told: Option<Parameter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum Parameter {
     /// The type that a cast leads to, and whether what does not fit is null.
     Cast { to: DataType, or_null: bool },
     /// Whether the second argument is taken off the first, and whether what lies beyond the years is null.
     Moved { back: bool, or_null: bool },
 }
 
-impl Function {
+impl CalendarFunction {
     pub fn new(
         name: &'static str,
         zone: &'static Zone,
@@ -60,17 +60,17 @@ impl Function {
         of_datafusion: Option<Arc<ScalarUDF>>,
     ) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Function { name, zone, signature, meaning, of_datafusion, told: None }
+        CalendarFunction { name, zone, signature, meaning, of_datafusion, told: None }
     }
 
     /// The same, told what to do.
-    pub fn to(self, told: Told) -> Self {
-        Function { told: Some(told), ..self }
+    pub fn to(self, told: Parameter) -> Self {
+        CalendarFunction { told: Some(told), ..self }
     }
 
     /// The same, with what DataFusion says of its own of the name.
     pub fn about(self, of_datafusion: Arc<ScalarUDF>) -> Self {
-        Function { of_datafusion: Some(of_datafusion), ..self }
+        CalendarFunction { of_datafusion: Some(of_datafusion), ..self }
     }
 
     /// The name that it is called by.
@@ -79,7 +79,7 @@ impl Function {
     }
 
     pub fn is_cast(&self) -> bool {
-        matches!(self.told, Some(Told::Cast { .. }))
+        matches!(self.told, Some(Parameter::Cast { .. }))
     }
 
     pub fn udf(self) -> Arc<ScalarUDF> {
@@ -118,27 +118,27 @@ pub fn is_day(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Date32 | DataType::Date64)
 }
 
-impl PartialEq for Function {
+impl PartialEq for CalendarFunction {
     fn eq(&self, other: &Self) -> bool {
         (self.name, self.zone, &self.told) == (other.name, other.zone, &other.told)
     }
 }
 
-impl Eq for Function {}
+impl Eq for CalendarFunction {}
 
-impl Hash for Function {
+impl Hash for CalendarFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.name, self.zone, &self.told).hash(state);
     }
 }
 
-impl std::fmt::Debug for Function {
+impl std::fmt::Debug for CalendarFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} in {:?}, {:?}", self.name, self.zone, self.told)
     }
 }
 
-impl ScalarUDFImpl for Function {
+impl ScalarUDFImpl for CalendarFunction {
     fn name(&self) -> &str {
         self.name
     }
@@ -166,7 +166,7 @@ impl ScalarUDFImpl for Function {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let call = Call { given: ScalarFunctionArgs { number_rows: rows, ..args } };
+        let call = CalendarCall { given: ScalarFunctionArgs { number_rows: rows, ..args } };
         let values = (self.meaning.does)(self, &call)?;
         match constant {
             true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)),
@@ -180,11 +180,11 @@ impl ScalarUDFImpl for Function {
 }
 
 /// A call of a function on some rows.
-pub struct Call {
+pub struct CalendarCall {
     given: ScalarFunctionArgs,
 }
 
-impl Call {
+impl CalendarCall {
     pub fn rows(&self) -> usize {
         self.given.number_rows
     }
@@ -222,7 +222,7 @@ impl Call {
     /// What DataFusion's function of the name makes of the arguments, with another in the place of one.
     pub fn of_datafusion(
         &self,
-        function: &Function,
+        function: &CalendarFunction,
         instead: Option<(usize, ArrayRef)>,
     ) -> Result<ArrayRef> {
         let mut given = self.given.clone();

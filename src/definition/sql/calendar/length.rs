@@ -11,7 +11,7 @@ use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::convert::{INTERVAL, NANOS_A_DAY};
 use super::fit::call;
-use super::function::{Function, Meaning, beyond};
+use super::function::{CalendarFunction, Meaning, beyond};
 use crate::time::zone::Zone;
 
 /// Such a product as the function that makes it: DataFusion has none.
@@ -31,7 +31,7 @@ pub fn multiplied(part: Expr, schema: &DFSchema, zone: &'static Zone) -> Result<
     Ok(Transformed::yes(call(times(zone), vec![*interval, *count])))
 }
 
-fn times(zone: &'static Zone) -> Function {
+fn times(zone: &'static Zone) -> CalendarFunction {
     let meaning = Meaning {
         takes: |_, types| match types {
             [_, count] if count.is_integer() || count.is_null() => {
@@ -54,7 +54,7 @@ fn times(zone: &'static Zone) -> Function {
             Ok(Arc::new(products.collect::<Result<PrimitiveArray<IntervalMonthDayNanoType>>>()?))
         },
     };
-    Function::new("times", zone, meaning, None)
+    CalendarFunction::new("times", zone, meaning, None)
 }
 
 fn product(of: IntervalMonthDayNano, count: i64) -> Option<IntervalMonthDayNano> {
@@ -67,7 +67,7 @@ fn product(of: IntervalMonthDayNano, count: i64) -> Option<IntervalMonthDayNano>
 }
 
 /// Intervals as they are; one with months is an error.
-pub fn of_fixed_length(zone: &'static Zone) -> Function {
+pub fn of_fixed_length(zone: &'static Zone) -> CalendarFunction {
     let meaning = Meaning {
         takes: |_, _| Ok(vec![INTERVAL]),
         gives: |_, _| Ok(INTERVAL),
@@ -78,7 +78,7 @@ pub fn of_fixed_length(zone: &'static Zone) -> Function {
             Ok(intervals)
         },
     };
-    Function::new("of_fixed_length", zone, meaning, None)
+    CalendarFunction::new("of_fixed_length", zone, meaning, None)
 }
 
 /// Months are compared with nothing: they are 28 days or 31.

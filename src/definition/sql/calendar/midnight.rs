@@ -8,7 +8,7 @@ use datafusion_expr::Expr;
 use datafusion_expr::expr::Cast;
 
 use super::fit::call;
-use super::function::{Function, Instants, Meaning, timestamp};
+use super::function::{CalendarFunction, Instants, Meaning, timestamp};
 use crate::time::zone::Zone;
 use crate::time::{Micros, day_in_years};
 
@@ -23,7 +23,7 @@ pub fn beginnings(day: Expr, zone: &'static Zone) -> Vec<Expr> {
     instants
 }
 
-fn again(name: &'static str, zone: &'static Zone) -> Function {
+fn again(name: &'static str, zone: &'static Zone) -> CalendarFunction {
     let meaning = Meaning {
         takes: |_, _| Ok(vec![DataType::Date32]),
         gives: |function, _| Ok(function.timestamp()),
@@ -39,5 +39,5 @@ fn again(name: &'static str, zone: &'static Zone) -> Function {
             Ok(Arc::new(instants.with_timezone(function.zone.name())))
         },
     };
-    Function::new(name, zone, meaning, None)
+    CalendarFunction::new(name, zone, meaning, None)
 }

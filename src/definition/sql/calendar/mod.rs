@@ -41,7 +41,7 @@ use crate::time::zone::Zone;
 
 /// Puts our functions in the place of DataFusion's of the same names.
 pub fn replace(functions: &mut HashMap<String, Arc<ScalarUDF>>, zone: &'static Zone) {
-    type Make = fn(&'static Zone, Arc<ScalarUDF>) -> function::Function;
+    type Make = fn(&'static Zone, Arc<ScalarUDF>) -> function::CalendarFunction;
     let made: [(&str, Make); 14] = [
         ("date_trunc", truncate::date_trunc),
         ("date_bin", truncate::date_bin),

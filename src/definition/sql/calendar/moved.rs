@@ -13,7 +13,9 @@ use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::{Expr, Operator};
 
 use super::convert::{INTERVAL, NANOS_A_DAY};
-use super::function::{Call, Function, LOCAL, Meaning, Told, beyond, is_instant, is_local};
+use super::function::{
+    CalendarCall, CalendarFunction, LOCAL, Meaning, Parameter, beyond, is_instant, is_local,
+};
 use crate::time::days::add_months;
 use crate::time::zone::{Clocks, Zone};
 use crate::time::{DAY, FIRST, LAST, Micros, day_in_years};
@@ -21,7 +23,7 @@ use crate::time::{DAY, FIRST, LAST, Micros, day_in_years};
 const NAMES: [&str; 2] = ["plus", "minus"];
 
 /// The sum, or the difference, of a moment and what it is moved by; beyond the years an error, or null.
-pub fn function(zone: &'static Zone, back: bool, or_null: bool) -> Function {
+pub fn function(zone: &'static Zone, back: bool, or_null: bool) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let [moment, by] = types else { return function.unfit(types) };
@@ -42,24 +44,24 @@ pub fn function(zone: &'static Zone, back: bool, or_null: bool) -> Function {
         gives: |_, args| Ok(args.arg_fields[0].data_type().clone()),
         does,
     };
-    let told = Told::Moved { back, or_null };
-    Function::new(NAMES[usize::from(back)], zone, meaning, None).to(told)
+    let told = Parameter::Moved { back, or_null };
+    CalendarFunction::new(NAMES[usize::from(back)], zone, meaning, None).to(told)
 }
 
 /// The operands, if an expression is a moment that is moved.
 pub fn operands(expression: &Expr) -> Option<(&Expr, Operator, &Expr)> {
     let Expr::ScalarFunction(ScalarFunction { func, args }) = expression else { return None };
-    let function = func.inner().downcast_ref::<Function>()?;
+    let function = func.inner().downcast_ref::<CalendarFunction>()?;
     match (&function.told, args.as_slice()) {
-        (Some(Told::Moved { back, .. }), [moment, by]) => {
+        (Some(Parameter::Moved { back, .. }), [moment, by]) => {
             Some((moment, if *back { Operator::Minus } else { Operator::Plus }, by))
         }
         _ => None,
     }
 }
 
-fn does(function: &Function, call: &Call) -> Result<ArrayRef> {
-    let Some(Told::Moved { back, or_null }) = function.told else {
+fn does(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
+    let Some(Parameter::Moved { back, or_null }) = function.told else {
         unreachable!("it is told when it is made")
     };
     let sign = if back { -1 } else { 1 };

@@ -14,13 +14,15 @@ use datafusion_expr::planner::{ExprPlanner, PlannerResult};
 use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF};
 
 use super::convert::shown;
-use super::function::{Call, Function, LOCAL, Meaning, each, failed, is_day, is_instant, is_local};
-use crate::time::zone::{Clock, Zone};
+use super::function::{
+    CalendarCall, CalendarFunction, LOCAL, Meaning, each, failed, is_day, is_instant, is_local,
+};
+use crate::time::zone::{Zone, ZoneClock};
 use crate::time::{Micros, SECOND};
 
 /// The type to which an argument is brought of which something is shown: a text is an instant, and a number is
 /// nothing that clocks show.
-fn taken(function: &Function, of: &DataType, types: &[DataType]) -> Result<DataType> {
+fn taken(function: &CalendarFunction, of: &DataType, types: &[DataType]) -> Result<DataType> {
     Ok(match of {
         of if is_local(of) => LOCAL,
         of if is_day(of) => DataType::Date32,
@@ -30,7 +32,7 @@ fn taken(function: &Function, of: &DataType, types: &[DataType]) -> Result<DataT
     })
 }
 
-pub fn date_part(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn date_part(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let [_, of] = types else { return function.unfit(types) };
@@ -48,7 +50,7 @@ pub fn date_part(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function
         },
         does: part,
     };
-    Function::new("date_part", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("date_part", zone, meaning, Some(of_datafusion))
 }
 
 /// Plans `extract(… from …)`.
@@ -64,7 +66,7 @@ impl ExprPlanner for Extract {
     }
 }
 
-fn part(function: &Function, call: &Call) -> Result<ArrayRef> {
+fn part(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     let of = call.type_of(1);
     let is_epoch = call.constant(0).is_some_and(|part| part.eq_ignore_ascii_case("epoch"));
     if is_epoch && is_day(&of) {
@@ -85,7 +87,7 @@ fn part(function: &Function, call: &Call) -> Result<ArrayRef> {
     call.of_datafusion(function, Some((1, Arc::new(shown(&instants, function.zone)?))))
 }
 
-pub fn to_char(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn to_char(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let [of, _] = types else { return function.unfit(types) };
@@ -104,13 +106,13 @@ pub fn to_char(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
         },
         does: written,
     };
-    Function::new("to_char", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("to_char", zone, meaning, Some(of_datafusion))
 }
 
-fn written(function: &Function, call: &Call) -> Result<ArrayRef> {
+fn written(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     let of = call.type_of(0);
     if is_instant(&of) {
-        let clock = Clock(function.zone);
+        let clock = ZoneClock(function.zone);
         return formatted(&call.instants(0)?, call, |at| {
             Some(clock.from_utc_datetime(&DateTime::from_timestamp_micros(at)?.naive_utc()))
         });
@@ -128,7 +130,7 @@ fn written(function: &Function, call: &Call) -> Result<ArrayRef> {
 
 fn formatted<Zone: TimeZone<Offset: std::fmt::Display>>(
     times: &PrimitiveArray<TimestampMicrosecondType>,
-    call: &Call,
+    call: &CalendarCall,
     time: impl Fn(Micros) -> Option<DateTime<Zone>>,
 ) -> Result<ArrayRef> {
     let constant: Option<Vec<Item<'_>>> =

@@ -6,7 +6,7 @@ use chrono::format::{Parsed, StrftimeItems, parse};
 use datafusion_common::Result;
 
 use super::function::{day_in_the_years, failed, in_the_years};
-use crate::time::zone::{Clock, Shown, Zone};
+use crate::time::zone::{Shown, Zone, ZoneClock};
 use crate::time::{DAY, Micros, in_years, read_date, read_rfc3339};
 
 /// The instant that a text names; without an offset or a zone of its own, by the zone's clocks.
@@ -19,7 +19,7 @@ pub fn instant(text: &str, zone: &'static Zone) -> Result<Micros> {
         return in_the_years(zone.midnight(day_written(text)?));
     }
     let (text, zone) = of_a_zone(text).unwrap_or((text, zone));
-    let at = string_to_datetime(&Clock(zone), text);
+    let at = string_to_datetime(&ZoneClock(zone), text);
     let at =
         at.map_err(|error| unreadable(text, "timestamp such as 2025-07-05T12:00:00Z", error))?;
     let at = at.timestamp_micros();

@@ -10,14 +10,14 @@ use arrow::datatypes::{
 use datafusion_common::{Result, exec_err};
 
 use super::convert::INTERVAL;
-use super::function::{Call, Function, LOCAL, Meaning, is_instant, is_local};
+use super::function::{CalendarCall, CalendarFunction, LOCAL, Meaning, is_instant, is_local};
 use super::moved::Length;
 use crate::time::days::date_of;
 use crate::time::zone::Zone;
 use crate::time::{Micros, day_in_years};
 
 /// The function of a name of DataFusion's for what is no whole number; `None` if there is none.
-pub fn function(name: &str, zone: &'static Zone) -> Option<Function> {
+pub fn function(name: &str, zone: &'static Zone) -> Option<CalendarFunction> {
     let name = ["range", "generate_series"].into_iter().find(|known| *known == name)?;
     let meaning = Meaning {
         takes: |function, types| {
@@ -35,10 +35,10 @@ pub fn function(name: &str, zone: &'static Zone) -> Option<Function> {
         },
         does: lists,
     };
-    Some(Function::new(name, zone, meaning, None))
+    Some(CalendarFunction::new(name, zone, meaning, None))
 }
 
-fn lists(function: &Function, call: &Call) -> Result<ArrayRef> {
+fn lists(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     let (firsts, lasts, steps) = (call.column(0)?, call.column(1)?, call.column(2)?);
     let steps = steps.as_primitive::<IntervalMonthDayNanoType>();
     let (mut values, mut offsets, mut valid) = (Vec::new(), vec![0], Vec::new());

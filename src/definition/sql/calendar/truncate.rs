@@ -9,7 +9,8 @@ use datafusion_expr::ScalarUDF;
 
 use super::convert::{INTERVAL, NANOS_A_DAY};
 use super::function::{
-    Call, Function, Instants, LOCAL, Meaning, beyond, each, in_the_years, is_day, is_local,
+    CalendarCall, CalendarFunction, Instants, LOCAL, Meaning, beyond, each, in_the_years, is_day,
+    is_local,
 };
 use super::moved::by_months;
 use crate::definition::file::diagnostic::suggest;
@@ -19,7 +20,7 @@ use crate::time::{DAY, HOUR, MINUTE, Micros, SECOND};
 
 /// What an instant is cut off to.
 #[derive(Clone, Copy)]
-enum Cut {
+enum Truncation {
     /// Parts of a second are the same by all clocks.
     Length(Micros),
     /// By what the clocks show.
@@ -27,17 +28,17 @@ enum Cut {
     Days(Unit),
 }
 
-impl Cut {
-    fn named(name: &str) -> Result<Cut> {
+impl Truncation {
+    fn named(name: &str) -> Result<Truncation> {
         let lower = name.to_lowercase();
         let unit = Unit::ALL.iter().find(|(known, _)| *known == lower);
         Ok(match (unit, lower.as_str()) {
-            (_, "microsecond") => Cut::Length(1),
-            (_, "millisecond") => Cut::Length(1_000),
-            (Some((_, Unit::Second)), _) => Cut::Length(SECOND),
-            (Some((_, Unit::Minute)), _) => Cut::Shown(MINUTE),
-            (Some((_, Unit::Hour)), _) => Cut::Shown(HOUR),
-            (Some((_, unit)), _) => Cut::Days(*unit),
+            (_, "microsecond") => Truncation::Length(1),
+            (_, "millisecond") => Truncation::Length(1_000),
+            (Some((_, Unit::Second)), _) => Truncation::Length(SECOND),
+            (Some((_, Unit::Minute)), _) => Truncation::Shown(MINUTE),
+            (Some((_, Unit::Hour)), _) => Truncation::Shown(HOUR),
+            (Some((_, unit)), _) => Truncation::Days(*unit),
             (None, _) => {
                 let mut names: Vec<&str> = Unit::ALL.iter().map(|(name, _)| *name).collect();
                 names.extend(["millisecond", "microsecond"]);
@@ -51,7 +52,7 @@ fn is_time(of: &DataType) -> bool {
     matches!(of, DataType::Time32(_) | DataType::Time64(_))
 }
 
-pub fn date_trunc(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn date_trunc(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| match types {
             [_, of] if is_time(of) => Ok(vec![DataType::Utf8, of.clone()]),
@@ -63,7 +64,7 @@ pub fn date_trunc(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Functio
         gives: |_, args| {
             let name = args.scalar_arguments[0].and_then(|name| name.try_as_str().flatten());
             match name {
-                Some(name) => Cut::named(name)?,
+                Some(name) => Truncation::named(name)?,
                 None => {
                     return plan_err!("date_trunc is told a unit, such as 'month', as a constant");
                 }
@@ -72,24 +73,24 @@ pub fn date_trunc(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Functio
         },
         does: truncated,
     };
-    Function::new("date_trunc", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("date_trunc", zone, meaning, Some(of_datafusion))
 }
 
-fn truncated(function: &Function, call: &Call) -> Result<ArrayRef> {
+fn truncated(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     if is_time(&call.type_of(1)) {
         return call.of_datafusion(function, None);
     }
     let Some(name) = call.constant(0) else { return exec_err!("date_trunc is told a unit") };
-    let (cut, times) = (Cut::named(name)?, call.instants(1)?);
+    let (cut, times) = (Truncation::named(name)?, call.instants(1)?);
     let zone = times.timezone().map(|_| function.zone);
     let made = match (cut, zone) {
-        (Cut::Length(length), _) | (Cut::Shown(length), None) => {
+        (Truncation::Length(length), _) | (Truncation::Shown(length), None) => {
             each::<_, TimestampMicrosecondType>(&times, |at| Ok(at - at.rem_euclid(length)))?
         }
-        (Cut::Days(unit), None) => each::<_, TimestampMicrosecondType>(&times, |shown| {
+        (Truncation::Days(unit), None) => each::<_, TimestampMicrosecondType>(&times, |shown| {
             Ok(unit.first_day(shown.div_euclid(DAY)) * DAY)
         })?,
-        (Cut::Shown(length), Some(zone)) => {
+        (Truncation::Shown(length), Some(zone)) => {
             let mut clocks = zone.clocks();
             each::<_, TimestampMicrosecondType>(&times, |at| {
                 let start = at - clocks.shown(at).rem_euclid(length);
@@ -101,7 +102,7 @@ fn truncated(function: &Function, call: &Call) -> Result<ArrayRef> {
                 })
             })?
         }
-        (Cut::Days(unit), Some(zone)) => {
+        (Truncation::Days(unit), Some(zone)) => {
             let mut clocks = zone.clocks();
             // Instants that follow one another are mostly of the same day.
             let (mut last, mut begun) = (i64::MIN, 0);
@@ -117,7 +118,7 @@ fn truncated(function: &Function, call: &Call) -> Result<ArrayRef> {
     Ok(Arc::new(made.with_timezone_opt(zone.map(|zone| Arc::<str>::from(zone.name())))))
 }
 
-pub fn date_bin(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn date_bin(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let of = match types {
@@ -133,13 +134,13 @@ pub fn date_bin(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function 
         gives: |_, args| Ok(args.arg_fields[1].data_type().clone()),
         does: binned,
     };
-    Function::new("date_bin", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("date_bin", zone, meaning, Some(of_datafusion))
 }
 
 /// A stride without months is a length of time, counted from the origin, or from 1970-01-01T00:00:00Z.
 /// One of months goes by the calendar, from what the clocks showed at the origin, or from the beginning
 /// of a month.
-fn binned(function: &Function, call: &Call) -> Result<ArrayRef> {
+fn binned(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     if is_time(&call.type_of(1)) {
         return call.of_datafusion(function, None);
     }

@@ -12,8 +12,8 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::ScalarUDF;
 
 use super::function::{
-    Call, Function, Instants, Meaning, beyond, day_in_the_years, each, in_the_years, is_day,
-    is_instant, is_local,
+    CalendarCall, CalendarFunction, Instants, Meaning, beyond, day_in_the_years, each,
+    in_the_years, is_day, is_instant, is_local,
 };
 use super::read;
 use crate::time::zone::Zone;
@@ -29,7 +29,7 @@ const UNITS: [(&str, i128, Micros); 5] = [
     ("to_timestamp_nanos", 1, 1),
 ];
 
-pub fn to_timestamp(name: &'static str, zone: &'static Zone) -> Function {
+pub fn to_timestamp(name: &'static str, zone: &'static Zone) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let [from, formats @ ..] = types else { return function.unfit(types) };
@@ -52,11 +52,15 @@ pub fn to_timestamp(name: &'static str, zone: &'static Zone) -> Function {
             Ok(Arc::new(cut.with_timezone(function.zone.name())))
         },
     };
-    Function::new(name, zone, meaning, None)
+    CalendarFunction::new(name, zone, meaning, None)
 }
 
 /// Text, or a number of a type that holds it.
-fn number_or_text(function: &Function, types: &[DataType], from: &DataType) -> Result<DataType> {
+fn number_or_text(
+    function: &CalendarFunction,
+    types: &[DataType],
+    from: &DataType,
+) -> Result<DataType> {
     Ok(match from {
         from if from.is_string() => DataType::Utf8,
         DataType::UInt64 => DataType::Decimal128(20, 0),
@@ -70,7 +74,7 @@ fn number_or_text(function: &Function, types: &[DataType], from: &DataType) -> R
     })
 }
 
-fn counted(function: &Function, call: &Call, nanos: i128) -> Result<Instants> {
+fn counted(function: &CalendarFunction, call: &CalendarCall, nanos: i128) -> Result<Instants> {
     let (of, zone) = (call.type_of(0), function.zone);
     let micros =
         |nanos: Option<i128>| match nanos.map(|nanos| i64::try_from(nanos.div_euclid(1_000))) {
@@ -112,7 +116,7 @@ fn counted(function: &Function, call: &Call, nanos: i128) -> Result<Instants> {
 /// What the first of the formats that fits makes of each text; null where all formats are null.
 fn by_formats<To: ArrowPrimitiveType>(
     texts: &StringArray,
-    call: &Call,
+    call: &CalendarCall,
     plain: impl Fn(&str) -> Result<To::Native>,
     formatted: impl Fn(&str, &str) -> Result<To::Native>,
 ) -> Result<PrimitiveArray<To>> {
@@ -137,7 +141,7 @@ fn by_formats<To: ArrowPrimitiveType>(
     (0..texts.len()).map(read).collect()
 }
 
-pub fn from_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn from_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| match types {
             [from] if from.is_integer() || from.is_null() => Ok(vec![DataType::Int64]),
@@ -153,10 +157,10 @@ pub fn from_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Func
             Ok(Arc::new(instants.with_timezone(function.zone.name())))
         },
     };
-    Function::new("from_unixtime", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("from_unixtime", zone, meaning, Some(of_datafusion))
 }
 
-pub fn to_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn to_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let [from, formats @ ..] = types else { return function.unfit(types) };
@@ -178,10 +182,10 @@ pub fn to_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Functi
             })
         },
     };
-    Function::new("to_unixtime", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("to_unixtime", zone, meaning, Some(of_datafusion))
 }
 
-pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| {
             let [from, formats @ ..] = types else { return function.unfit(types) };
@@ -216,10 +220,10 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
             })
         },
     };
-    Function::new("to_date", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("to_date", zone, meaning, Some(of_datafusion))
 }
 
-pub fn make_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function {
+pub fn make_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {
         takes: |function, types| match types {
             [_, _, _] => Ok(vec![DataType::Int32; 3]),
@@ -232,5 +236,5 @@ pub fn make_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Function
             Ok(Arc::new(each::<_, Date32Type>(days, |day| day_in_the_years(day.into()))?))
         },
     };
-    Function::new("make_date", zone, meaning, Some(of_datafusion))
+    CalendarFunction::new("make_date", zone, meaning, Some(of_datafusion))
 }
