@@ -106,7 +106,7 @@ fn rows(input: &Input, feeds: &mut Feeds, wanted: usize) -> Vec<(String, u64)> {
                 assert!(decoded.rejects.is_empty());
                 found.extend(decoded.rows.iter().map(|row| (file.clone(), row.position.offset)));
             }
-            Next::Empty => std::thread::sleep(Duration::from_millis(1)),
+            Next::Empty | Next::Together(..) => std::thread::sleep(Duration::from_millis(1)),
             other => panic!("{other:?}"),
         }
     }
@@ -192,7 +192,7 @@ fn sources_take_turns() {
     while order.len() < 6 {
         match feeds.workers[0].try_next() {
             Next::Chunk(chunk) => order.push(chunk.source),
-            Next::Empty => std::thread::yield_now(),
+            Next::Empty | Next::Together(..) => std::thread::yield_now(),
             other => panic!("{other:?}"),
         }
     }

@@ -12,8 +12,8 @@ const GROUND: [&str; 10] =
 
 /// In the order in which a record walks, then what runs and feeds it all.
 const STAGES: [&str; 12] = [
-    "definition",
     "source",
+    "definition",
     "decode",
     "standing",
     "identity",

@@ -8,7 +8,8 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray
 use input::{Input, definition};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
-use selfsame::plan::{KafkaStart, Kind};
+use selfsame::plan::Kind;
+use selfsame::source::KafkaStart;
 use selfsame::source::records::{self, RecordEnd};
 use selfsame::source::{self, Chunk, Message, Next, Payload, SourceOptions};
 
@@ -140,7 +141,7 @@ proptest! {
         loop {
             match feeds.workers[0].try_next() {
                 Next::Chunk(chunk) => account(&input, &chunk),
-                Next::Empty => std::thread::yield_now(),
+                Next::Empty | Next::Together(..) => std::thread::yield_now(),
                 Next::Ended | Next::Failed(_) => break,
             }
         }

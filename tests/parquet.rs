@@ -74,7 +74,7 @@ fn read(column: ArrayRef, of: &str) -> Result<Vec<String>, String> {
                     reject.reasons.iter().map(|why| format!("{}: {}", why.code, why.message))
                 }));
             }
-            Next::Empty => std::thread::yield_now(),
+            Next::Empty | Next::Together(..) => std::thread::yield_now(),
             Next::Ended => return Ok(said),
             Next::Failed(error) => return Err(error.to_string()),
         }

@@ -10,7 +10,8 @@ use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use selfsame::decode::key_hash;
-use selfsame::plan::{KafkaStart, Kind};
+use selfsame::plan::Kind;
+use selfsame::source::KafkaStart;
 use selfsame::source::{Next, SourceOptions};
 
 struct Broker {
@@ -125,7 +126,7 @@ fn what_comes_later_is_read_soon_and_a_latest_start_passes_over_what_was_there()
                 Next::Chunk(chunk) => found.extend(
                     input.decode(&chunk).rows.iter().map(|row| (row.source, row.position.offset)),
                 ),
-                Next::Empty => std::thread::sleep(Duration::from_millis(1)),
+                Next::Empty | Next::Together(..) => std::thread::sleep(Duration::from_millis(1)),
                 other => panic!("{other:?}"),
             }
         }

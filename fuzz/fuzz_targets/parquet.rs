@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     loop {
         match feeds.workers[0].try_next() {
             Next::Chunk(chunk) => check(&plan, &chunk),
-            Next::Empty => std::thread::yield_now(),
+            Next::Empty | Next::Together(..) => std::thread::yield_now(),
             Next::Ended | Next::Failed(_) => break,
         }
     }

@@ -33,8 +33,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
 
 use crate::plan::{Format, Plan, Source};
-use crate::row::{Reason, Reject, Row};
-use crate::source::{self, Chunk, Payload, Unread};
+use crate::row::{Position, Reason, Reject, Row};
+use crate::source::{Chunk, Payload, Unread};
 use crate::time::Micros;
 use beginning::Early;
 use latest::Latest;
@@ -126,7 +126,7 @@ impl Decoder {
             rows::accept(&context, raw, fields.iter().map(of_part).collect(), &mut decoded);
         }
         let rejected = raw.iter_mut().filter(|row| !row.flaws.reasons.is_empty());
-        decoded.rejects.extend(rejected.map(|row| reject(chunk, row)));
+        decoded.rejects.extend(rejected.map(|row| reject(source, chunk, row)));
         decoded
     }
 
@@ -182,14 +182,11 @@ fn rejected(chunk: &Chunk, unread: &Unread) -> Reject {
     Reject { source: chunk.source, position, reasons: vec![reason], raw }
 }
 
-fn reject(chunk: &Chunk, row: &mut RawRow) -> Reject {
-    let (origin, offset) = (&*chunk.origin, row.offset);
-    let position = match &chunk.payload {
-        Payload::Messages { .. } => {
-            json!({"topic": origin, "partition": source::partition(chunk.part), "offset": offset})
-        }
-        _ => json!({"file": origin, "line": offset}),
-    };
+fn reject(source: &Source, chunk: &Chunk, row: &mut RawRow) -> Reject {
+    let offset = row.offset;
+    let place =
+        source.connector.place(Arc::clone(&chunk.origin), Position { part: chunk.part, offset });
+    let position = serde_json::to_value(place).expect("a place is texts and numbers");
     let mut raw = match &chunk.payload {
         Payload::Messages { bytes, .. } | Payload::Lines { bytes, .. } => {
             let bytes = &bytes[row.bytes.clone()];

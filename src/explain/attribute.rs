@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::alone::{is_own, own_rows};
 use super::funnel::{StepSaid, steps};
 use super::given::{GivenRow, SessionSaid, given};
-use super::history::{HistoryRow, Origins, RowPlace};
+use super::history::{HistoryRow, Origins, place};
 use super::person::RowSaid;
 use super::published::PublishedSaid;
 use super::ranks::{self, RankSaid};
@@ -250,7 +250,7 @@ impl Inquiry {
         let source = &self.plan.sources[usize::from(standing.row.source)];
         RowSaid {
             source: source.name.clone(),
-            position: RowPlace::of(&self.plan, origins, &standing.row),
+            position: place(&self.plan, origins, &standing.row),
             time: source.is_dated().then(|| rfc3339(standing.row.time)),
         }
     }

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use crate::decode::latest::Latest;
 use crate::decode::{Decoded, Decoder};
-use crate::plan::Plan;
+use crate::plan::{Plan, RowPlace};
 use crate::row::{Body, Position, Row};
 use crate::runtime::Clock;
 use crate::source::{self, Feeds, Next, SourceError};
@@ -61,6 +61,7 @@ impl SourcesReading {
         let chunk = loop {
             match self.feeds.workers[0].try_next() {
                 Next::Chunk(chunk) => break chunk,
+                Next::Together(..) => unreachable!("what is pushed is not read again"),
                 Next::Empty => thread::park(),
                 Next::Ended => return Ok(None),
                 Next::Failed(error) => return Err(error),
@@ -158,35 +159,8 @@ pub fn standing(
     Ok((rows.into_iter().flatten().collect(), reading))
 }
 
-/// Where a row stood, as users find it: `orders.ndjson:12`, or `web.events[0]@4711`.
-#[derive(Clone, Debug, serde::Serialize)]
-#[serde(untagged)]
-pub enum RowPlace {
-    File { file: Arc<str>, line: u64 },
-    Topic { topic: Arc<str>, partition: u32, offset: u64 },
-}
-
-impl RowPlace {
-    pub fn of(plan: &Plan, origins: &Origins, row: &Row) -> Self {
-        use crate::plan::Connector;
-        let Position { part, offset } = row.position;
-        let origin = Arc::clone(&origins[&(row.source, part)]);
-        match plan.sources[row.source as usize].connector {
-            Connector::Files { .. } | Connector::StandardInput => {
-                RowPlace::File { file: origin, line: offset }
-            }
-            Connector::Kafka { .. } => RowPlace::Topic { topic: origin, partition: part, offset },
-        }
-    }
-}
-
-impl std::fmt::Display for RowPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RowPlace::File { file, line } => write!(f, "{file}:{line}"),
-            RowPlace::Topic { topic, partition, offset } => {
-                write!(f, "{topic}[{partition}]@{offset}")
-            }
-        }
-    }
+/// Where a row stood, as users find it.
+pub fn place(plan: &Plan, origins: &Origins, row: &Row) -> RowPlace {
+    let origin = Arc::clone(&origins[&(row.source, row.position.part)]);
+    plan.sources[usize::from(row.source)].connector.place(origin, row.position)
 }

@@ -28,13 +28,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::identity::whole::{Gathering, Whole};
-use crate::plan::{Connector, KafkaStart, Plan};
+use crate::plan::Plan;
 use crate::row::{Body, Identifier};
 use crate::runtime::Clock;
 use crate::source::SourceError;
 use crate::standing::RowChange;
 
-pub use history::RowPlace;
+pub use crate::plan::RowPlace;
 
 use history::SourcesReading;
 use watch::PersonWatch;
@@ -68,10 +68,10 @@ pub enum WhyError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(
-        "source {name} is standard input, which is gone when it has been read: keep it in a file, and \
+        "source {name} is {connector}, which is gone when it has been read: keep it in a file, and \
          name that by `files`"
     )]
-    Gone { name: String },
+    Gone { name: String, connector: String },
     #[error("nobody is known as '{id}'{}", suggested(.near))]
     Nobody { id: String, near: Vec<String> },
     #[error("no {what} is named '{name}': {hint}")]
@@ -97,11 +97,11 @@ pub fn why(
 ) -> Result<Answer, WhyError> {
     // What a run began after is part of the history all the same.
     for source in &mut plan.sources {
-        match &mut source.connector {
-            Connector::Kafka { start, .. } => *start = KafkaStart::Earliest,
-            Connector::StandardInput => return Err(WhyError::Gone { name: source.name.clone() }),
-            Connector::Files { .. } => {}
-        }
+        let again = source.connector.again();
+        source.connector = again.ok_or_else(|| WhyError::Gone {
+            name: source.name.clone(),
+            connector: source.connector.to_string(),
+        })?;
     }
     let plan = Arc::new(plan);
     let known = |what, name: &str, names: Vec<&str>| match names.contains(&name) {

@@ -4,11 +4,12 @@
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
-use super::history::{HistoryRow, RowPlace, standing};
+use super::history::{HistoryRow, standing};
 use super::published::PublishedSaid;
 use super::{Inquiry, WhyError, without_inputs};
 use crate::identity::Shared;
 use crate::identity::whole::{Link, Member, Withheld, name};
+use crate::plan::RowPlace;
 use crate::row::{Body, Identifier, IdentifierHash, Verdict};
 use crate::time::rfc3339;
 

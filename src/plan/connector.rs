@@ -1,49 +1,68 @@
-//! Where rows come from, and in which format.
+//! Where rows come from, as far as the plan and the stages behind it have to know, and in which format.
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Connector {
-    /// Globs, relative to the definition file's folder unless absolute (already joined here).
-    Files {
-        globs: Vec<String>,
-    },
-    /// Read by the first process.
-    StandardInput,
-    Kafka {
-        topic: String,
-        start: KafkaStart,
-    },
-}
+use std::any::Any;
+use std::fmt::{Debug, Display};
+use std::sync::Arc;
 
-impl Connector {
-    /// Whether each of its rows comes with an instant.
-    pub fn is_dated(&self) -> bool {
-        matches!(self, Connector::Kafka { .. })
-    }
+use serde::Serialize;
 
+use crate::row::Position;
+
+/// Where a source's rows come from. It is shown as messages and summaries name it: `topic orders`.
+///
+/// Each type of source implements it in a file of `source`, where it is also read from the definition and
+/// opened (see `source::connectors`).
+pub trait Connector: Any + Debug + Display + Send + Sync {
     /// Whether it comes to an end by itself, where files that grow are followed or not.
-    pub fn ends(&self, follow: bool) -> bool {
-        match self {
-            Connector::Files { .. } => !follow,
-            Connector::StandardInput => true,
-            Connector::Kafka { .. } => false,
-        }
+    fn ends(&self, follow: bool) -> bool;
+
+    /// Whether each of its rows comes with an instant.
+    fn is_dated(&self) -> bool {
+        false
     }
+
+    /// Whether one source alone can read it: of several, each would get some of its bytes.
+    fn is_single(&self) -> bool {
+        false
+    }
+
+    /// Why its rows can't have a format, if they can't.
+    fn refuses(&self, _format: Format) -> Option<&'static str> {
+        None
+    }
+
+    /// The topic that it reads, which no output may go to.
+    fn topic(&self) -> Option<&str> {
+        None
+    }
+
+    /// A row's place as users find it. `origin` is that of the chunk that had the row.
+    fn place(&self, origin: Arc<str>, position: Position) -> RowPlace {
+        RowPlace::File { file: origin, line: position.offset }
+    }
+
+    /// The same from the beginning of all that it holds: what a run began after is part of the history, too.
+    /// `None`: what was read once is gone.
+    fn again(&self) -> Option<Arc<dyn Connector>>;
 }
 
-impl std::fmt::Display for Connector {
+/// Where a row stood: `orders.ndjson:12`, or `web.events[0]@4711`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum RowPlace {
+    File { file: Arc<str>, line: u64 },
+    Topic { topic: Arc<str>, partition: u32, offset: u64 },
+}
+
+impl Display for RowPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Connector::Files { globs } => f.write_str(&globs.join(", ")),
-            Connector::StandardInput => f.write_str("standard input"),
-            Connector::Kafka { topic, .. } => write!(f, "topic {topic}"),
+            RowPlace::File { file, line } => write!(f, "{file}:{line}"),
+            RowPlace::Topic { topic, partition, offset } => {
+                write!(f, "{topic}[{partition}]@{offset}")
+            }
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KafkaStart {
-    Earliest,
-    Latest,
 }
 
 /// Brokers and properties shared by every topic.

@@ -24,7 +24,7 @@ pub use crate::time::days::Unit;
 pub use crate::time::since::Since;
 pub use aggregate::{Aggregate, AggregateInput, Function, Sessions};
 pub use attribute::{Attribute, Instant, Rank, Segment, Step};
-pub use connector::{Connector, Format, Kafka, KafkaStart};
+pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use expression::Expression;
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;

@@ -1,5 +1,7 @@
 //! Sources: their columns, what is joined to their rows, and what these give.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{FieldRef, SchemaRef};
 
 use super::{AggregateInput, Connector, Expression, Format, Type};
@@ -9,7 +11,7 @@ use crate::time::Micros;
 #[derive(Clone, Debug)]
 pub struct Source {
     pub name: String,
-    pub connector: Connector,
+    pub connector: Arc<dyn Connector>,
     pub format: Format,
     pub kind: Kind,
     pub fields: Vec<Field>,

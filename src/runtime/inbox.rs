@@ -6,6 +6,7 @@ use crate::decode::Decoded;
 use crate::decode::latest::Latest;
 use crate::metrics::SharedCounts;
 use crate::row::{Reject, Row};
+use crate::source::Ticket;
 use crate::state::batch;
 use crate::time::{Micros, Tick};
 
@@ -23,10 +24,19 @@ pub struct Inbox {
     open: TickInput,
     /// When the open batch's rows arrived: runs of instants with numbers of rows.
     open_arrivals: Vec<(Micros, u32)>,
+    /// To be used when the tick is complete that takes the open batch, which one waits for also without rows.
+    pub tickets: Vec<Ticket>,
     sealed: BTreeMap<Tick, TickInput>,
     /// Of ticks that are not complete.
-    arrivals: BTreeMap<Tick, Vec<(Micros, u32)>>,
+    arrivals: BTreeMap<Tick, Arrivals>,
     ticks: u64,
+}
+
+/// What arrived with a tick.
+pub struct Arrivals {
+    /// Runs of instants with numbers of rows.
+    pub runs: Vec<(Micros, u32)>,
+    pub tickets: Vec<Ticket>,
 }
 
 impl Default for Inbox {
@@ -36,6 +46,7 @@ impl Default for Inbox {
         Inbox {
             open,
             open_arrivals: Vec::new(),
+            tickets: Vec::new(),
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             ticks: 0,
@@ -58,9 +69,10 @@ impl Inbox {
         self.open_arrivals.extend(decoded.arrived);
     }
 
-    /// Rows that wait for a tick.
+    /// Rows that wait for a tick, or tickets.
     pub fn waiting(&self) -> usize {
-        self.open_arrivals.len().max(self.open.rows.len() + self.open.rejects.len())
+        let rows = self.open.rows.len() + self.open.rejects.len();
+        self.open_arrivals.len().max(rows).max(self.tickets.len())
     }
 
     /// How many ticks have taken what waited for them.
@@ -72,13 +84,15 @@ impl Inbox {
     pub fn batch(&mut self, tick: Tick) -> &mut TickInput {
         self.sealed.entry(tick).or_insert_with(|| {
             self.ticks += 1;
-            self.arrivals.insert(tick, std::mem::take(&mut self.open_arrivals));
+            let runs = std::mem::take(&mut self.open_arrivals);
+            let tickets = std::mem::take(&mut self.tickets);
+            self.arrivals.insert(tick, Arrivals { runs, tickets });
             std::mem::take(&mut self.open)
         })
     }
 
     /// Takes the arrivals of a tick that `complete` says is complete, the earliest first.
-    pub fn take_complete(&mut self, complete: impl Fn(Tick) -> bool) -> Option<Vec<(Micros, u32)>> {
+    pub fn take_complete(&mut self, complete: impl Fn(Tick) -> bool) -> Option<Arrivals> {
         let entry = self.arrivals.first_entry().filter(|entry| complete(*entry.key()))?;
         let (tick, arrivals) = entry.remove_entry();
         self.sealed.remove(&tick);

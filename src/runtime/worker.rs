@@ -18,7 +18,7 @@ use super::run::Stop;
 use crate::decode::Decoder;
 use crate::plan::Plan;
 use crate::sink::{Failure, Writers};
-use crate::source::{Feed, Next};
+use crate::source::{Feed, Next, Ticket};
 use crate::time::wall_clock;
 
 /// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they
@@ -126,7 +126,8 @@ pub fn work(
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
-            latencies.record(&arrivals, wall_clock());
+            latencies.record(&arrivals.runs, wall_clock());
+            arrivals.tickets.into_iter().for_each(Ticket::used);
         }
         if shared.elapsed() >= SHARING {
             shared = Instant::now();
@@ -163,8 +164,9 @@ fn take_in(
 ) -> (InputState, bool) {
     let started = Instant::now();
     while dataflow.inbox.borrow().waiting() < WAITING_ROWS {
-        let chunk = match feed.try_next() {
-            Next::Chunk(chunk) => chunk,
+        let (chunks, ticket) = match feed.try_next() {
+            Next::Chunk(chunk) => (vec![chunk], None),
+            Next::Together(chunks, ticket) => (chunks, Some(ticket)),
             Next::Empty => return (InputState::Open, false),
             Next::Ended => return (InputState::Ended, false),
             Next::Failed(error) => {
@@ -172,12 +174,15 @@ fn take_in(
                 return (InputState::Ended, false);
             }
         };
-        let source = chunk.source as usize;
-        let decoded = decoders[source].decode(&chunk, wall_clock());
-        process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
-        process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
-        process.beginnings.look(&process.plan, source, &decoded);
-        dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
+        for chunk in chunks {
+            let source = chunk.source as usize;
+            let decoded = decoders[source].decode(&chunk, wall_clock());
+            process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
+            process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
+            process.beginnings.look(&process.plan, source, &decoded);
+            dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
+        }
+        dataflow.inbox.borrow_mut().tickets.extend(ticket);
         if started.elapsed() > DECODING {
             return (InputState::Open, true);
         }

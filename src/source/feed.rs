@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 
-use super::standard::Standard;
-use super::{Chunk, SourceError, files, kafka};
+use super::connectors::{CONNECTORS, Inflow};
+use super::{Chunk, SourceError};
 use crate::plan::Plan;
 
 /// Chunks that wait for a worker: enough to keep it busy while the next one is read.
@@ -59,7 +59,7 @@ impl Drop for ReadingThreads {
 }
 
 /// One worker's input.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Feed {
     /// Those that have not ended; the first is asked first.
     channels: Vec<Chunks>,
@@ -68,6 +68,8 @@ pub struct Feed {
 #[derive(Debug)]
 pub enum Next {
     Chunk(Chunk),
+    /// Chunks that happen at once, and a ticket that is used when they have.
+    Together(Vec<Chunk>, Ticket),
     /// Nothing for now.
     Empty,
     /// Nothing any more.
@@ -83,7 +85,11 @@ impl Feed {
                 Ok(result) => {
                     // The next call asks another one first.
                     self.channels.rotate_left(asked + 1);
-                    return result.map_or_else(Next::Failed, Next::Chunk);
+                    return match result {
+                        Ok(Handed::Chunk(chunk)) => Next::Chunk(chunk),
+                        Ok(Handed::Together(chunks, ticket)) => Next::Together(chunks, ticket),
+                        Err(error) => Next::Failed(error),
+                    };
                 }
                 Err(TryRecvError::Empty) => asked += 1,
                 Err(TryRecvError::Disconnected) => {
@@ -96,18 +102,43 @@ impl Feed {
 }
 
 /// What a worker takes chunks from.
-pub(super) type Chunks = Receiver<Result<Chunk, SourceError>>;
+pub type Chunks = Receiver<Result<Handed, SourceError>>;
+
+/// What is handed over at once.
+#[derive(Debug)]
+pub enum Handed {
+    Chunk(Chunk),
+    /// They happen in one tick, also if there are none, and the ticket is used when it is complete.
+    Together(Vec<Chunk>, Ticket),
+}
+
+/// Lets somebody know that what came with it is acknowledged. If it is lost, it never will be.
+#[derive(Debug)]
+pub struct Ticket(Sender<()>);
+
+impl Ticket {
+    /// A ticket, and what to wait for.
+    pub fn new() -> (Self, Receiver<()>) {
+        let (sender, used) = bounded(1);
+        (Ticket(sender), used)
+    }
+
+    pub fn used(self) {
+        // Who waited for it may have gone.
+        let _ = self.0.send(());
+    }
+}
 
 /// Where a reading thread puts its chunks.
 #[derive(Clone)]
 pub(super) struct Outlet {
-    sender: Sender<Result<Chunk, SourceError>>,
+    sender: Sender<Result<Handed, SourceError>>,
     pub shared: SharedState,
 }
 
 /// What all reading threads know.
 #[derive(Clone)]
-pub(super) struct SharedState {
+pub struct SharedState {
     stop: Arc<AtomicBool>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -135,18 +166,18 @@ impl From<SourceError> for ReadEnd {
 }
 
 impl SharedState {
-    pub fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// A bounded channel to a worker, or to all of them.
-    pub fn channel(&self) -> (Outlet, Chunks) {
+    pub(super) fn channel(&self) -> (Outlet, Chunks) {
         let (sender, receiver) = bounded(WAITING);
         (Outlet { sender, shared: self.clone() }, receiver)
     }
 
     /// Waits, or less when it is time to stop.
-    pub fn sleep(&self, duration: Duration) -> Result<(), Stopped> {
+    pub(super) fn sleep(&self, duration: Duration) -> Result<(), Stopped> {
         let mut left = duration;
         while !left.is_zero() && !self.stopped() {
             let now = left.min(STOP_CHECK);
@@ -158,7 +189,7 @@ impl SharedState {
 
     /// Starts a thread that reads into an outlet. However it ends, the workers hear of it: input
     /// that stopped because of a mistake must never look like input that ended.
-    pub fn spawn(
+    pub(super) fn spawn(
         &self,
         name: &str,
         outlet: Outlet,
@@ -194,7 +225,7 @@ pub fn said(panic: &(dyn Any + Send)) -> String {
 impl Outlet {
     /// Waits for room.
     pub fn send(&self, result: Result<Chunk, SourceError>) -> Result<(), Stopped> {
-        let mut result = result;
+        let mut result = result.map(Handed::Chunk);
         loop {
             match self.sender.send_timeout(result, STOP_CHECK) {
                 Ok(()) => {
@@ -212,19 +243,16 @@ impl Outlet {
 /// All sources of a plan, found and looked into; nothing is read yet.
 pub struct OpenedSources {
     workers: usize,
-    files: Option<files::Files>,
-    standard: Option<Standard>,
-    topics: Option<kafka::OwnPartitions>,
+    inflows: Vec<Box<dyn Inflow>>,
 }
 
 /// Finds every source of the plan.
 pub fn open(plan: &Arc<Plan>, options: &SourceOptions) -> Result<OpenedSources, SourceError> {
     let mut wrong = Vec::new();
-    let files = files::open(plan, options, &mut wrong);
-    let standard = Standard::open(plan, options);
-    let topics = kafka::open(plan, options, &mut wrong);
+    let opened = CONNECTORS.iter().filter_map(|of| (of.open)(plan, options, &mut wrong));
+    let inflows = opened.collect();
     match wrong.len() {
-        0 => Ok(OpenedSources { workers: options.workers, files, standard, topics }),
+        0 => Ok(OpenedSources { workers: options.workers, inflows }),
         1 => Err(wrong.remove(0)),
         _ => Err(SourceError::Several(wrong)),
     }
@@ -233,34 +261,25 @@ pub fn open(plan: &Arc<Plan>, options: &SourceOptions) -> Result<OpenedSources, 
 impl OpenedSources {
     /// The files that are there, each with its source's name.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
-        let files = self.files.iter().flat_map(files::Files::known);
-        files.chain(self.standard.iter().filter_map(Standard::file))
+        self.inflows.iter().flat_map(|inflow| inflow.files())
     }
 
     /// The source, and its glob, that would take a file of this path for one of its own. The path is
     /// resolved.
     pub fn would_read(&self, path: &Path) -> Option<(&str, &str)> {
-        self.files.as_ref()?.would_read(path)
+        self.inflows.iter().find_map(|inflow| inflow.would_read(path))
     }
 
     /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.
     pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
         let shared = SharedState { stop: Arc::default(), wake };
-        let bytes =
-            self.files.as_ref().filter(|_| self.topics.is_none() && self.standard.is_none());
-        let bytes = bytes.and_then(files::Files::bytes);
-        let mut channels = vec![Vec::new(); self.workers];
-        let files = self.files.map(|files| files.start(&shared));
-        let standard = self.standard.map(|standard| standard.start(&shared));
-        for receiver in files.into_iter().chain(standard) {
-            channels.iter_mut().for_each(|channels| channels.push(receiver.clone()));
-        }
-        if let Some(topics) = self.topics {
-            for (channels, receiver) in channels.iter_mut().zip(topics.start(&shared)?) {
-                channels.extend(receiver);
+        let bytes = self.inflows.iter().map(|inflow| inflow.bytes()).sum();
+        let mut workers: Vec<Feed> = (0..self.workers).map(|_| Feed::default()).collect();
+        for inflow in self.inflows {
+            for (feed, chunks) in workers.iter_mut().zip(inflow.start(&shared)?) {
+                feed.channels.extend(chunks);
             }
         }
-        let workers = channels.into_iter().map(|channels| Feed { channels }).collect();
         Ok(Feeds { workers, bytes, readers: ReadingThreads { stop: shared.stop } })
     }
 }

@@ -1,4 +1,4 @@
-//! Topics: every partition is read by exactly one worker of one process, which follows from its number
+//! OwnPartitions: every partition is read by exactly one worker of one process, which follows from its number
 //! and its topic's place among all topics of the definition; there is no consumer group that could
 //! rebalance.
 //!
@@ -7,7 +7,9 @@
 //! for them. With `until_end` a topic ends where it ended at the start, and has the partitions that it
 //! had.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use rdkafka::ClientConfig;
@@ -15,12 +17,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use super::client::{self, TopicClient};
+use super::connectors::{ConnectorType, Fault, Inflow, Said, Settings};
 use super::error::nearest;
 use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::partition::Partition;
-use super::topic::{LOOK, Owner, PATIENCE, Share, Topic};
+use super::topic::{LOOK, Owner, PATIENCE, Share, TopicReader};
 use super::{SourceError, brokers};
-use crate::plan::{Connector, KafkaStart, Plan};
+use crate::plan::{Connector, Format, Plan, RowPlace};
+use crate::row::Position;
 
 /// Bounded memory, and no second of sleep when a queue was full for a moment. What lies outside of a
 /// partition is for the reading thread to judge.
@@ -30,8 +34,70 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "2000"),
 ];
 
+pub(super) const TYPE: ConnectorType = ConnectorType {
+    said: Some(Said { field: "kafka", example: "kafka: {topic: name}", read }),
+    open,
+};
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    pub topic: String,
+    pub start: KafkaStart,
+}
+
+/// Where to start reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KafkaStart {
+    Earliest,
+    Latest,
+}
+
+impl Connector for Topic {
+    fn ends(&self, _follow: bool) -> bool {
+        false
+    }
+
+    /// By the broker's timestamp.
+    fn is_dated(&self) -> bool {
+        true
+    }
+
+    fn refuses(&self, format: Format) -> Option<&'static str> {
+        (format != Format::Json).then_some("topics are read as json")
+    }
+
+    fn topic(&self) -> Option<&str> {
+        Some(&self.topic)
+    }
+
+    fn place(&self, topic: Arc<str>, position: Position) -> RowPlace {
+        let partition = super::partition(position.part);
+        RowPlace::Topic { topic, partition, offset: position.offset }
+    }
+
+    fn again(&self) -> Option<Arc<dyn Connector>> {
+        Some(Arc::new(Topic { start: KafkaStart::Earliest, ..self.clone() }))
+    }
+}
+
+impl Display for Topic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "topic {}", self.topic)
+    }
+}
+
+fn read(settings: &Settings<'_>, _faults: &mut Vec<Fault>) -> Option<Arc<dyn Connector>> {
+    let topic = settings.value["topic"].as_str()?.to_owned();
+    let start = match settings.value["start"].as_str() {
+        Some("latest") => KafkaStart::Latest,
+        _ => KafkaStart::Earliest,
+    };
+    Some(Arc::new(Topic { topic, start }))
+}
+
 /// The partitions of this process, found.
-pub(super) struct OwnPartitions {
+struct OwnPartitions {
     options: SourceOptions,
     looking: BaseConsumer<TopicClient>,
     topics: Vec<FoundTopics>,
@@ -48,14 +114,14 @@ struct FoundTopics {
 type TopicReaders<'a> = Vec<(u16, KafkaStart)>;
 
 /// Finds the partitions of all topics; `None` if no source is a topic.
-pub(super) fn open(
+fn open(
     plan: &Arc<Plan>,
     options: &SourceOptions,
     wrong: &mut Vec<SourceError>,
-) -> Option<OwnPartitions> {
+) -> Option<Box<dyn Inflow>> {
     let mut readers: BTreeMap<&str, TopicReaders> = BTreeMap::new();
     for (source, of) in plan.sources.iter().enumerate() {
-        if let Connector::Kafka { topic, start } = &of.connector {
+        if let Some(Topic { topic, start }) = (&*of.connector as &dyn Any).downcast_ref() {
             readers.entry(topic).or_default().push((source as u16, *start));
         }
     }
@@ -63,7 +129,7 @@ pub(super) fn open(
         return None;
     }
     match find(plan, options, &readers, wrong) {
-        Ok(topics) => Some(topics),
+        Ok(topics) => Some(Box::new(topics)),
         Err(error) => {
             wrong.push(error);
             None
@@ -155,10 +221,10 @@ impl Share {
     }
 }
 
-impl OwnPartitions {
+impl Inflow for OwnPartitions {
     /// Starts the threads that read; gives each worker that has partitions, or may get some, its chunks.
-    pub fn start(self, shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
-        let OwnPartitions { options, looking, topics } = self;
+    fn start(self: Box<Self>, shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
+        let OwnPartitions { options, looking, topics } = *self;
         let (outlets, mut receivers): (Vec<Outlet>, Vec<_>) = (0..options.workers)
             .map(|_| shared.channel())
             .map(|(outlet, receiver)| (outlet, Some(receiver)))
@@ -217,7 +283,7 @@ fn begin(
     partitions: Vec<Partition>,
 ) -> Result<(), SourceError> {
     let thread = format!("topic {}", share.name);
-    let topic = Topic::new(share, partitions)
+    let topic = TopicReader::new(share, partitions)
         .map_err(|error| SourceError::Kafka { why: error.to_string() })?;
     shared.spawn(&thread, outlet.clone(), move |outlet| topic.run(outlet));
     Ok(())

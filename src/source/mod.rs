@@ -7,6 +7,7 @@
 mod begin;
 pub mod brokers;
 pub mod client;
+mod connectors;
 mod error;
 mod feed;
 mod file;
@@ -14,10 +15,12 @@ mod files;
 pub mod foreign;
 mod header;
 mod kafka;
+mod memory;
 mod parquet;
 mod partition;
 mod paths;
 pub mod records;
+mod source_files;
 mod standard;
 #[cfg(test)]
 mod tests;
@@ -32,10 +35,15 @@ use arrow::array::RecordBatch;
 
 use crate::time::Micros;
 
+pub use connectors::{CONNECTORS, ConnectorType, Fault, Said, Settings};
 pub use error::{SourceError, WrongFile};
 pub use feed::{
-    Feed, Feeds, Next, OpenedSources, ReadingThreads, SourceOptions, open, said, start,
+    Feed, Feeds, Next, OpenedSources, ReadingThreads, SourceOptions, Ticket, open, said, start,
 };
+pub use files::Files;
+pub use kafka::{KafkaStart, Topic};
+pub use memory::{Memory, Pushes};
+pub use standard::StandardInput;
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
 /// that memory stays bounded and decoding sees that it is too long.

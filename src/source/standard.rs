@@ -4,6 +4,8 @@
 //! as they come. What is read ahead is bounded: a run that is held back holds back who writes the pipe. Only
 //! the first process reads.
 
+use std::any::Any;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +14,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 
 use super::begin::{Begun, begin, most};
+use super::connectors::{ConnectorType, Inflow};
 use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions, Stopped};
 use super::text::{CutRows, Cutter, TextEnd};
 use super::{Chunk, Payload, SourceError};
 use crate::place;
-use crate::plan::{Connector, Plan, Source};
+use crate::plan::{Connector, Format, Plan, Source};
 use crate::time::wall_clock;
 
 /// What positions call it.
@@ -31,32 +34,77 @@ const WAITING: usize = 2;
 /// How long the thread that cuts goes without looking whether it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
-/// A source that is read from standard input.
-pub(super) struct Standard {
-    plan: Arc<Plan>,
-    source: usize,
+pub(super) const TYPE: ConnectorType = ConnectorType { said: None, open };
+
+/// Standard input, which `files: "-"` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandardInput;
+
+impl Connector for StandardInput {
+    fn ends(&self, _follow: bool) -> bool {
+        true
+    }
+
+    fn is_single(&self) -> bool {
+        true
+    }
+
+    fn refuses(&self, format: Format) -> Option<&'static str> {
+        let why = "Parquet begins with the end of a file, and standard input is read from its start: name the file";
+        (format == Format::Parquet).then_some(why)
+    }
+
+    fn again(&self) -> Option<Arc<dyn Connector>> {
+        None
+    }
 }
 
-impl Standard {
-    /// `None` if there is no such source, or another process reads it.
-    pub fn open(plan: &Arc<Plan>, options: &SourceOptions) -> Option<Self> {
-        let reads = |source: &Source| source.connector == Connector::StandardInput;
-        let source = plan.sources.iter().position(reads).filter(|_| options.process == 0)?;
-        Some(Standard { plan: Arc::clone(plan), source })
+impl Display for StandardInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("standard input")
+    }
+}
+
+/// Whether a path among files means standard input; `./-` is a file.
+pub(super) fn is_named_by(text: &str) -> bool {
+    matches!(text, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+}
+
+/// The source that is read from standard input.
+struct Reading {
+    plan: Arc<Plan>,
+    source: usize,
+    workers: usize,
+}
+
+/// `None` if there is no such source, or another process reads it.
+fn open(
+    plan: &Arc<Plan>,
+    options: &SourceOptions,
+    _wrong: &mut Vec<SourceError>,
+) -> Option<Box<dyn Inflow>> {
+    let reads = |source: &Source| (&*source.connector as &dyn Any).is::<StandardInput>();
+    let source = plan.sources.iter().position(reads).filter(|_| options.process == 0)?;
+    Some(Box::new(Reading { plan: Arc::clone(plan), source, workers: options.workers }))
+}
+
+impl Inflow for Reading {
+    /// Standard input, where it is a file.
+    fn files(&self) -> Vec<(&str, &Path)> {
+        let file = place::standard_input();
+        file.map(|file| (self.plan.sources[self.source].name.as_str(), file)).into_iter().collect()
     }
 
-    /// The source's name, and the file, where standard input is one.
-    pub fn file(&self) -> Option<(&str, &Path)> {
-        Some((self.plan.sources[self.source].name.as_str(), place::standard_input()?))
-    }
-
-    /// Starts the threads that read.
-    pub fn start(self, shared: &SharedState) -> Chunks {
+    /// Starts the threads that read; whichever worker is free takes their chunks.
+    fn start(self: Box<Self>, shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
+        let workers = self.workers;
         let (outlet, receiver) = shared.channel();
         shared.spawn("standard input", outlet, move |outlet| self.run(outlet));
-        receiver
+        Ok(vec![Some(receiver); workers])
     }
+}
 
+impl Reading {
     fn run(self, outlet: &Outlet) -> Result<(), ReadEnd> {
         let source = &self.plan.sources[self.source];
         if io::stdin().is_terminal() {

@@ -63,7 +63,7 @@ impl Owner {
     }
 }
 
-pub(super) struct Topic {
+pub(super) struct TopicReader {
     share: Share,
     consumer: BaseConsumer<TopicClient>,
     partitions: Vec<Partition>,
@@ -79,10 +79,10 @@ enum Gone {
     Replaced,
 }
 
-impl Topic {
+impl TopicReader {
     pub fn new(share: Share, partitions: Vec<Partition>) -> Result<Self, KafkaError> {
         let consumer = share.config.create_with_context(TopicClient::default())?;
-        Ok(Topic { share, consumer, partitions, generation: 0 })
+        Ok(TopicReader { share, consumer, partitions, generation: 0 })
     }
 
     pub fn run(mut self, outlet: &Outlet) -> Result<(), ReadEnd> {

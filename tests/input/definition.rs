@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use selfsame::plan::{
-    Connector, Field, Format, IdentifierType, Kafka, KafkaStart, Kind, Placeholders, Plan, Source,
-    Type,
+    Field, Format, IdentifierType, Kafka, Kind, Placeholders, Plan, Source, Type,
 };
 use selfsame::row::Datum;
+use selfsame::source::{Files, KafkaStart, Topic};
 use selfsame::time::{DAY, HOUR};
 
 pub type Make = fn(&Path) -> Plan;
@@ -33,7 +33,7 @@ pub const BOTH: Make = |folder| plan(vec![events(folder), products(folder)]);
 pub fn topics(brokers: &str, topics: &[(&str, Kind, KafkaStart)]) -> Plan {
     let sources = topics.iter().enumerate().map(|(index, (topic, kind, start))| {
         let fields = [("id", Type::Text), ("email", Type::Text)];
-        let connector = Connector::Kafka { topic: (*topic).into(), start: *start };
+        let connector = Arc::new(Topic { topic: (*topic).into(), start: *start });
         let of = source(&format!("source{index}"), "", Format::Json, *kind, &fields);
         Source { connector, identifiers: vec![(0, 1)], ..of }
     });
@@ -85,7 +85,7 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
     columns.push(arrow::datatypes::Field::new("time", time, true));
     Source {
         name: name.into(),
-        connector: Connector::Files { globs: vec![glob.into()] },
+        connector: Arc::new(Files { globs: vec![glob.into()] }),
         format,
         kind,
         fields: fields

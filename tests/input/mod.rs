@@ -85,6 +85,7 @@ impl Input {
         let mut read = Read::default();
         while !feeds.workers.is_empty() {
             feeds.workers.retain_mut(|feed| match feed.try_next() {
+                Next::Together(..) => unreachable!("nobody pushes"),
                 Next::Chunk(chunk) => {
                     let decoded = decoders[usize::from(chunk.source)].decode(&chunk, WALL);
                     let arrived: u32 = decoded.arrived.iter().map(|(_, rows)| rows).sum();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use selfsame::plan::{Connector, Kind, Source};
+use selfsame::plan::{Kind, Source};
 use selfsame::sink::Record;
 use selfsame::time::{DAY, Micros, rfc3339};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl Case {
         let part = all().map(|row| row.part + 1).max().unwrap_or(0);
         let name = |column: usize| source.fields[column].path.join(".");
         let key_name = name(source.key.expect("a table has a key"));
-        let is_topic = matches!(source.connector, Connector::Kafka { .. });
+        let is_topic = source.connector.topic().is_some();
         let key = |row: &Delivery| {
             let payload = || {
                 let payload: Value = serde_json::from_str(row.payload.as_ref()?).ok()?;

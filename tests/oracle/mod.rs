@@ -30,7 +30,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selfsame::plan::{Connector, Kind, Plan, Publish};
+use selfsame::plan::{Kind, Plan, Publish};
 use selfsame::runtime::Clock;
 use selfsame::time::{Micros, rfc3339};
 
@@ -192,14 +192,12 @@ impl Oracle {
     fn set_aside(&self, delivery: &Delivery, codes: BTreeSet<String>) -> SetAside {
         let (origin, offset) = (delivery.origin(&self.plan), delivery.offset);
         let source = &self.plan.sources[delivery.source];
-        let position = match source.connector {
-            Connector::Kafka { .. } => {
+        let position = match source.connector.topic() {
+            Some(_) => {
                 let part = delivery.part;
                 serde_json::json!({"topic": origin, "partition": part, "offset": offset})
             }
-            Connector::Files { .. } | Connector::StandardInput => {
-                serde_json::json!({"file": origin, "line": offset})
-            }
+            None => serde_json::json!({"file": origin, "line": offset}),
         };
         SetAside {
             source: source.name.clone(),
@@ -213,7 +211,7 @@ impl Oracle {
     /// a topic without one.
     fn dated(&self, row: &Row) -> Option<Dated> {
         let source = &self.plan.sources[row.source];
-        let is_topic = matches!(source.connector, Connector::Kafka { .. });
+        let is_topic = source.connector.topic().is_some();
         let says = match source.kind {
             _ if source.time.is_some() => row.has_payload(),
             Kind::Events => is_topic,

@@ -8,8 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use selfsame::columns;
 use selfsame::plan::{
-    Connector, Decisions, Expression, Field, Format, IdentifierType, Kind, Placeholders, Plan,
-    Source, Type,
+    Decisions, Expression, Field, Format, IdentifierType, Kind, Placeholders, Plan, Source, Type,
 };
 use selfsame::row::Datum;
 use selfsame::time::Micros;
@@ -176,15 +175,13 @@ fn without_payload(source: &Source, delivery: &Delivery, wall: Micros) -> Verdic
 
 /// The row's time: its column, or the broker's, or the file's order.
 fn time(source: &Source, delivery: &Delivery, columns: &[ArrayRef]) -> Option<Micros> {
-    match (source.time, &source.connector) {
+    match (source.time, source.connector.topic()) {
         (Some(column), _) => match columns::datum(&columns[column], 0) {
             Some(Datum::Timestamp(time)) => Some(time),
             _ => None,
         },
-        (None, Connector::Kafka { .. }) => delivery.timestamp,
-        (None, Connector::Files { .. } | Connector::StandardInput) => {
-            Some((i64::from(delivery.part) << 32) + delivery.offset as i64)
-        }
+        (None, Some(_)) => delivery.timestamp,
+        (None, None) => Some((i64::from(delivery.part) << 32) + delivery.offset as i64),
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use selfsame::plan::{Connector, Format, Plan, Target};
+use selfsame::plan::{Format, Plan, Target};
 use selfsame::runtime::{self, Clock};
 use selfsame::sink::Record;
+use selfsame::source::Files;
 
 use crate::oracle::check::folded;
 use crate::oracle::script::{Delivery, Tick};
@@ -61,7 +62,8 @@ fn said<'a>(rejects: impl IntoIterator<Item = &'a SetAside>) -> BTreeSet<(&'a st
 fn rows(plan: &Plan) -> Vec<Delivery> {
     let mut rows = Vec::new();
     for (number, source) in plan.sources.iter().enumerate() {
-        let Connector::Files { globs } = &source.connector else { unreachable!("of files") };
+        let connector = &*source.connector as &dyn std::any::Any;
+        let Files { globs } = connector.downcast_ref().expect("of files");
         let paths = globs.iter().flat_map(|of| glob::glob(of).expect("a pattern"));
         let mut paths: Vec<PathBuf> = paths.map(|path| path.expect("a path")).collect();
         paths.sort();

@@ -14,7 +14,7 @@
 use std::fmt::{Display, Formatter, Result};
 use std::sync::Arc;
 
-use selfsame::plan::{Connector, Format, Plan};
+use selfsame::plan::{Format, Plan};
 use selfsame::source::{Chunk, Message, Payload};
 use selfsame::time::{Micros, rfc3339};
 
@@ -57,16 +57,17 @@ pub struct Delivery {
 impl Delivery {
     /// What users see of where it came from: the file's path, or the topic.
     pub fn origin(&self, plan: &Plan) -> String {
-        match &plan.sources[self.source].connector {
-            Connector::Kafka { topic, .. } => topic.clone(),
-            Connector::StandardInput => "-".to_owned(),
-            Connector::Files { .. } => format!("part-{}.ndjson", self.part),
+        let connector = &plan.sources[self.source].connector;
+        match connector.topic() {
+            Some(topic) => topic.to_owned(),
+            None if connector.to_string() == "standard input" => "-".to_owned(),
+            None => format!("part-{}.ndjson", self.part),
         }
     }
 
     /// Whether it can be in one chunk with another that comes before it.
     pub fn can_join(&self, before: &Delivery, plan: &Plan) -> bool {
-        let is_topic = matches!(plan.sources[self.source].connector, Connector::Kafka { .. });
+        let is_topic = plan.sources[self.source].connector.topic().is_some();
         let names = |row: &Delivery| {
             let is_columnar = plan.sources[row.source].format == Format::Parquet;
             let payload = row.payload.as_ref().filter(|_| is_columnar);
@@ -100,14 +101,14 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
         start..bytes.len()
     };
     let source = &plan.sources[first.source];
-    let payload = match &source.connector {
-        Connector::Files { .. } if source.format == Format::Parquet => {
+    let payload = match source.connector.topic() {
+        None if source.format == Format::Parquet => {
             let payloads = rows.iter().map(|row| row.payload.as_deref());
             let payloads: Option<Vec<&str>> = payloads.collect();
             let batch = columnar::batch(&payloads.expect("a row is never null"));
             Payload::Rows { batch, first_row: first.offset, arrived: 0, bytes: 0 }
         }
-        Connector::Files { .. } | Connector::StandardInput => {
+        None => {
             for row in rows {
                 add(row.payload.as_ref().expect("a line is never null"));
                 add(&"\n".to_owned());
@@ -116,7 +117,7 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
             let header = first.header.as_ref().map(names);
             Payload::Lines { bytes, first_line: first.offset, header, arrived: 0 }
         }
-        Connector::Kafka { .. } => {
+        Some(_) => {
             let messages = rows.iter().map(|row| Message {
                 offset: row.offset,
                 timestamp: row.timestamp,

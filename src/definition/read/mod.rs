@@ -5,6 +5,7 @@ pub mod columns;
 pub mod derived;
 pub mod from_rows;
 pub mod funnel;
+pub mod given;
 pub mod identity;
 pub mod join;
 pub mod object;

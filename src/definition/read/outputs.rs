@@ -8,9 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::attributes::Attributes;
 use super::object::{Object, ReadContext};
 use crate::definition::file::fields;
-use crate::plan::{
-    Aggregate, AggregateInput, Connector, Format, Function, Output, Publish, Source, Target,
-};
+use crate::plan::{Aggregate, AggregateInput, Format, Function, Output, Publish, Source, Target};
 
 pub fn read(
     context: &mut ReadContext,
@@ -48,10 +46,7 @@ pub fn read(
 }
 
 fn feeds(output: &Output, source: &Source) -> bool {
-    match (&output.target, &source.connector) {
-        (Target::Kafka { topic }, Connector::Kafka { topic: read, .. }) => topic == read,
-        _ => false,
-    }
+    matches!(&output.target, Target::Kafka { topic } if source.connector.topic() == Some(topic))
 }
 
 fn output(

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
 
 use super::columns::{column, columns, derive};
+use super::given::{given, place_at};
 use super::join::{DeclaredSource, Tables};
 use super::object::{Object, ReadContext};
 use super::sessions;
 use crate::definition::file::fields;
-use crate::plan::{Connector, Format, KafkaStart, Kind, Source};
+use crate::plan::{Connector, Format, Kind, Source};
+use crate::source::{CONNECTORS, Fault, Memory, Said, Settings};
 use crate::time::{DAY, HOUR};
 
 /// The pseudo-column that holds a row's time.
@@ -46,7 +48,7 @@ pub fn read(
         let (name, object) = (&known[index].name, &objects[index]);
         known[index].source = Some(source(context, name, object, folder, time_zone, &known));
     }
-    check_standard_input(context, &known, &objects);
+    check_single(context, &known, &objects);
     known.into_iter().filter_map(|known| known.source).collect()
 }
 
@@ -64,7 +66,7 @@ fn source(
         context.complain(object.place_of("http"), message);
     }
     let connector = connector(context, object, folder);
-    let format = format(context, object, connector.as_ref());
+    let format = format(context, object, connector.as_deref());
     let kind = match object.choice(context, "kind", &["events", "records"]).as_deref() {
         Some("events") => Some(Kind::Events),
         Some(_) => Some(Kind::Records),
@@ -94,7 +96,7 @@ fn source(
         );
     }
     let schema: SchemaRef = Arc::new(Schema::new(with_time));
-    let has_time = time.is_some() || connector.as_ref().is_some_and(Connector::is_dated);
+    let has_time = time.is_some() || connector.as_ref().is_some_and(|of| of.is_dated());
     let sessions = sessions::gap(context, object, kind, has_time, &schema);
     let deleted = object.sql(context, "deleted").and_then(|text| {
         if kind == Some(Kind::Events) {
@@ -132,7 +134,7 @@ fn source(
     }
     Source {
         name: name.to_owned(),
-        connector: connector.unwrap_or(Connector::Files { globs: Vec::new() }),
+        connector: connector.unwrap_or_else(|| Arc::new(Memory::new().0)),
         format: format.unwrap_or(Format::Json),
         kind: kind.unwrap_or(Kind::Events),
         fields,
@@ -152,102 +154,79 @@ fn source(
     }
 }
 
-/// `./-` is a file.
-fn is_standard_input(text: &str) -> bool {
-    matches!(text, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
-}
-
-/// Standard input is read once: of several sources that would, each would get some of its bytes.
-fn check_standard_input(
-    context: &mut ReadContext,
-    known: &[DeclaredSource],
-    objects: &[Object<'_>],
-) {
-    let reads = |known: &DeclaredSource| {
+/// Of several sources that read what one alone can, each would get some of its bytes.
+fn check_single(context: &mut ReadContext, known: &[DeclaredSource], objects: &[Object<'_>]) {
+    let mut single: Vec<(String, &str)> = Vec::new();
+    for (known, object) in known.iter().zip(objects) {
         let connector = known.source.as_ref().map(|source| &source.connector);
-        connector == Some(&Connector::StandardInput)
-    };
-    let mut reading = known.iter().zip(objects).filter(|(known, _)| reads(known));
-    let Some((first, _)) = reading.next() else { return };
-    for (_, object) in reading {
-        let message = format!(
-            "{} reads standard input, as source '{}' does: one source can",
-            object.what, first.name
-        );
-        context.complain(object.place_of("files"), message);
+        let Some(connector) = connector.filter(|of| of.is_single()) else { continue };
+        let shown = connector.to_string();
+        if let Some((_, first)) = single.iter().find(|(of, _)| *of == shown) {
+            let message =
+                format!("{} reads {shown}, as source '{first}' does: one source can", object.what);
+            let named = CONNECTORS.iter().filter_map(|of| of.said.as_ref());
+            let mut named = named.filter(|said| object.get(said.field).is_some());
+            let place = named.next().map_or(object.place, |said| object.place_of(said.field));
+            context.complain(place, message);
+        } else {
+            single.push((shown, &known.name));
+        }
     }
 }
 
-fn connector(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Option<Connector> {
-    match (object.get("kafka"), object.get("files"), object.get("http")) {
-        (Some(_), Some(_), _) => {
-            let message = format!("{} has both 'kafka' and 'files': leave one", object.what);
-            context.complain(object.place_of("files"), message);
+/// Where the rows come from, by the one type of source that the definition names.
+fn connector(
+    context: &mut ReadContext,
+    object: &Object<'_>,
+    folder: &Path,
+) -> Option<Arc<dyn Connector>> {
+    let all = || CONNECTORS.iter().filter_map(|of| of.said.as_ref());
+    let named: Vec<&Said> = all().filter(|said| object.get(said.field).is_some()).collect();
+    match named[..] {
+        [said] => {
+            let of_field = fields::SOURCE.iter().find(|field| field.name == said.field);
+            let shape = &of_field.expect("each type's words are in the table").shape;
+            let node = object.get(said.field)?;
+            let what = format!("'{}' of {}", said.field, object.what);
+            let value = given(context, &what, node, shape)?;
+            let mut faults = Vec::new();
+            let settings = Settings { value: &value, what: &object.what, folder };
+            let connector = (said.read)(&settings, &mut faults);
+            for Fault { pointer, message } in faults {
+                let place = match pointer.as_str() {
+                    "" => object.place_of(said.field),
+                    pointer => place_at(node, pointer),
+                };
+                context.complain(place, message);
+            }
+            connector
+        }
+        [one, other, ..] => {
+            let message = format!(
+                "{} has both '{}' and '{}': leave one",
+                object.what, one.field, other.field
+            );
+            context.complain(object.place_of(one.field), message);
             None
         }
-        (Some(node), None, _) => {
-            let what = format!("'kafka' of {}", object.what);
-            let kafka = Object::read(context, what, node, fields::SOURCE_KAFKA)?;
-            let (topic, _) = kafka.text(context, "topic")?;
-            let start = match kafka.get("start") {
-                None => KafkaStart::Earliest,
-                Some(_) => {
-                    match kafka.choice(context, "start", &["earliest", "latest"])?.as_str() {
-                        "latest" => KafkaStart::Latest,
-                        _ => KafkaStart::Earliest,
-                    }
-                }
-            };
-            Some(Connector::Kafka { topic, start })
-        }
-        (None, Some(_), _) => {
-            let globs = object.texts(context, "files")?;
-            if let Some((text, place)) = globs.iter().find(|(text, _)| is_standard_input(text)) {
-                if globs.len() > 1 {
-                    let message = format!(
-                        "'{text}' of {} is standard input, which is no file among others: let it stand \
-                         alone",
-                        object.what
-                    );
-                    context.complain(*place, message);
-                }
-                return Some(Connector::StandardInput);
-            }
-            if globs.is_empty() {
-                let message = format!("'files' of {} names no file: add one", object.what);
-                context.complain(object.place_of("files"), message);
-            }
-            let mut joined = Vec::new();
-            for (text, place) in globs {
-                if let Err(error) = glob::Pattern::new(&text) {
-                    let (what, why) = (&object.what, error.msg);
-                    let message = format!("'files' of {what}: '{text}' is no glob: {why}");
-                    context.complain(place, message);
-                    continue;
-                }
-                let folder = glob::Pattern::escape(&folder.to_string_lossy());
-                let path = Path::new(&folder).join(&text);
-                joined.push(path.to_string_lossy().into_owned());
-            }
-            Some(Connector::Files { globs: joined })
-        }
-        (None, None, None) => {
+        [] if object.get("http").is_some() => None,
+        [] => {
+            let examples: Vec<&str> = all().map(|said| said.example).collect();
             let message = format!(
-                "{} does not say where its rows come from: add files: \"data/*.ndjson\" or \
-                 kafka: {{topic: name}}",
-                object.what
+                "{} does not say where its rows come from: add {}",
+                object.what,
+                examples.join(" or ")
             );
             context.complain(object.place, message);
             None
         }
-        (None, None, Some(_)) => None,
     }
 }
 
 fn format(
     context: &mut ReadContext,
     object: &Object<'_>,
-    connector: Option<&Connector>,
+    connector: Option<&dyn Connector>,
 ) -> Option<Format> {
     let Some((text, place)) = object.text(context, "format") else { return Some(Format::Json) };
     let format = match text.as_str() {
@@ -276,17 +255,8 @@ fn format(
             return None;
         }
     };
-    if format != Format::Json && matches!(connector, Some(Connector::Kafka { .. })) {
-        context
-            .complain(place, format!("topics are read as json, found '{text}' in {}", object.what));
-        return None;
-    }
-    if format == Format::Parquet && connector == Some(&Connector::StandardInput) {
-        let message = format!(
-            "{} reads standard input, and Parquet begins with the end of a file: name the file",
-            object.what
-        );
-        context.complain(place, message);
+    if let Some(why) = connector.and_then(|connector| connector.refuses(format)) {
+        context.complain(place, format!("'format' of {} is {text}: {why}", object.what));
         return None;
     }
     Some(format)

@@ -7,15 +7,18 @@ use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::Schema;
 use proptest::prelude::*;
 
 use super::file::Patience;
-use super::files::SourceFiles;
+use super::files::Files;
 use super::paths::Pattern;
+use super::source_files::SourceFiles;
 use super::{Payload, SourceOptions, Unread};
-use crate::plan::Plan;
+use crate::plan::{Field, Format, Kind, Source, Type};
 use world::{Step, World, step};
 
 const FOLLOW: SourceOptions = SourceOptions {
@@ -31,17 +34,38 @@ const FOREVER: Patience =
     Patience { unready: Duration::from_secs(9_999), gone: Duration::from_secs(9_999) };
 const NONE: Patience = Patience { unready: Duration::ZERO, gone: Duration::ZERO };
 
-fn plan(format: &str) -> Plan {
-    let text = format!(
-        "sources:\n  web: {{files: '*.log', format: {format}, kind: events, fields: {{id: text}}}}\n\
-         identity: {{user: {{from: {{web: id}}}}}}\noutputs: {{profiles: {{files: out}}}}\n"
-    );
-    crate::definition::parse(&text, Path::new("test.yaml"), &|_| None).expect("a definition")
+fn source(format: &str) -> Source {
+    let format = match format {
+        "csv" => Format::Csv,
+        "parquet" => Format::Parquet,
+        _ => Format::Json,
+    };
+    let (name, path) = ("id".to_owned(), vec!["id".to_owned()]);
+    Source {
+        name: "web".to_owned(),
+        connector: Arc::new(Files { globs: Vec::new() }),
+        format,
+        kind: Kind::Events,
+        fields: vec![Field { name, data_type: Type::Text, path, default: None }],
+        derived: Vec::new(),
+        schema: Arc::new(Schema::empty()),
+        joined: None,
+        looked_up: Vec::new(),
+        key: None,
+        time: None,
+        deleted: None,
+        condition: None,
+        max_ahead: 0,
+        id_window: 0,
+        sessions: None,
+        identifiers: Vec::new(),
+        inputs: Vec::new(),
+    }
 }
 
 /// What is read of a folder's `*.log`.
 struct Reading {
-    plan: Plan,
+    source: Source,
     files: SourceFiles,
     /// Each with the place where it stood.
     ids: Vec<(String, u32)>,
@@ -53,11 +77,11 @@ impl Reading {
         let pattern = format!("{}/*.log", glob::Pattern::escape(&folder.to_string_lossy()));
         let patterns = vec![Pattern::new(&pattern).expect("a pattern")];
         let files = SourceFiles::new(0, patterns, &FOLLOW, patience);
-        Reading { plan: plan(format), files, ids: Vec::new(), unread: Vec::new() }
+        Reading { source: source(format), files, ids: Vec::new(), unread: Vec::new() }
     }
 
     fn read(&mut self) {
-        while let Some(chunk) = self.files.next(&self.plan.sources[0]).expect("it goes on") {
+        while let Some(chunk) = self.files.next(&self.source).expect("it goes on") {
             match chunk.payload {
                 Payload::Lines { bytes, header, .. } => {
                     let text = String::from_utf8(bytes).expect("UTF-8");
@@ -79,7 +103,7 @@ impl Reading {
 
     /// As the thread does between two times of reading, and then reads.
     fn look(&mut self) {
-        self.files.look_again(&self.plan.sources[0]);
+        self.files.look_again(&self.source);
         self.read();
     }
 
