@@ -6,7 +6,7 @@ pub mod console;
 pub mod decode;
 pub mod definition;
 pub mod explain;
-mod flow;
+pub mod flow;
 pub mod generate;
 pub mod identity;
 pub mod metrics;

@@ -167,7 +167,18 @@ fn a_stage_imports_the_ground_and_the_stages_to_its_left() {
 }
 
 /// What of `flow` is plain data and plain functions on it.
-const PLAIN: [&str; 7] = ["consolidate", "Diff", "Emit", "Keep", "Keyed", "KeyedState", "Update"];
+const PLAIN: [&str; 10] = [
+    "consolidate",
+    "Diff",
+    "Emit",
+    "Keep",
+    "Keyed",
+    "KeyedState",
+    "Packed",
+    "PackedList",
+    "Reading",
+    "Update",
+];
 
 /// All names of a path's end: one, or those of a list in braces.
 fn last_names(path: &str) -> Vec<String> {

@@ -4,8 +4,12 @@
 //! differential's can be attached. Operators of ours take and give collections too. Ticks are totally
 //! ordered, so an operator may apply them whole and in order, and keep the present state alone.
 
+mod arrange;
 mod during;
 mod keyed;
+mod packed;
+mod shared;
+mod strides;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -20,12 +24,15 @@ use crate::state::batch::Batch;
 use crate::state::held::Holds;
 use crate::time::Tick;
 
+pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged};
 pub use differential_dataflow::AsCollection;
 pub use differential_dataflow::consolidation::consolidate;
 #[cfg(test)]
 pub use during::During;
 pub use during::during;
 pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed};
+pub use packed::{Packed, PackedList};
+pub use shared::{Imported, Reading, Shared, Unreadable};
 pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;
@@ -65,10 +72,11 @@ where
     One: Clone + 'static,
     Other: Clone + 'static,
 {
-    let (one, other) = collection.inner.ok_err(move |(data, tick, diff)| match part(data) {
-        Ok(one) => Ok((one, tick, diff)),
-        Err(other) => Err((other, tick, diff)),
-    });
+    let (one, other) =
+        parted_stream(collection.inner, move |(data, tick, diff)| match part(data) {
+            Ok(one) => Ok((one, tick, diff)),
+            Err(other) => Err((other, tick, diff)),
+        });
     (one.as_collection(), other.as_collection())
 }
 

@@ -18,6 +18,7 @@ mod funnel;
 mod gathered;
 mod halves;
 mod ordered;
+mod packed;
 mod partial;
 mod people;
 mod place;
@@ -34,8 +35,8 @@ mod word;
 use std::sync::Arc;
 
 use crate::flow::{
-    AsCollection, Collection, Due, Emit, Pipeline, Stream, WholeTick, during, keyed, parted,
-    whole_ticks,
+    AsCollection, Collection, Due, Emit, Index, PackedList, Pipeline, Stream, WholeTick, arranged,
+    during, keyed, parted, whole_ticks,
 };
 use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
@@ -52,6 +53,7 @@ use sums::Layout;
 use windows::Windows;
 
 pub use contribution::Member;
+pub use packed::PersonRow;
 pub use people::{Belonging, PersonState};
 pub use sessions::{InSession, session_columns};
 
@@ -61,7 +63,17 @@ pub struct Assembled<'scope> {
     pub people: Collection<'scope, (Slot, PersonState)>,
     /// Whose each identifier is.
     pub belongings: Collection<'scope, Belonging>,
+    /// The same people by id, each one's value a [`PersonRow`].
+    pub rows: PersonRows<'scope>,
+    /// The same by identifier: the id of the person whose it is.
+    pub whose: Whose<'scope>,
 }
+
+/// Person → row of attributes.
+pub type PersonRows<'scope> = Index<'scope, IdentifierHash, PackedList>;
+
+/// Identifier → person.
+pub type Whose<'scope> = Index<'scope, IdentifierHash, Vec<IdentifierHash>>;
 
 /// `due` are kept at the next instants at which time alone changes something here.
 pub fn assemble<'scope>(
@@ -92,7 +104,11 @@ pub fn assemble<'scope>(
         Known::Person(slot, state) => Ok((slot, state)),
         Known::Belonging(belonging) => Err(belonging),
     });
-    Assembled { people, belongings }
+    let packed = people.clone().map(|(_, state)| (state.id, state.pack()));
+    let rows = arranged(packed, "People by id", counts);
+    let pairs = belongings.clone().map(|belonging| (belonging.identifier, belonging.person));
+    let whose = arranged(pairs, "People by identifier", counts);
+    Assembled { people, belongings, rows, whose }
 }
 
 /// What a row says of the identifiers that it carries; with its most trusted one goes the row itself.

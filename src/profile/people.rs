@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::contribution::{Contribution, Member};
 use super::gathered::Gathered;
+use super::packed::pack;
 use super::partial::Partial;
 use super::place::LanePlace;
 use super::room::NoRoom;
 use super::sums::{Layout, Words};
-use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
+use crate::flow::{Diff, Emit, Keep, Keyed, Packed, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::plan::{Aggregate, Function, Plan};
@@ -29,6 +30,15 @@ pub struct PersonState {
     pub identifiers: Arc<[Member]>,
     /// One value an aggregate, in the plan's order; `None` is null.
     pub aggregates: Arc<[Option<Datum>]>,
+}
+
+impl PersonState {
+    pub fn pack(&self) -> Packed {
+        let mut bytes = Vec::with_capacity(128);
+        let identifiers = self.identifiers.iter().map(|member| (member.kind, &*member.text));
+        pack(self.aggregates.iter().cloned(), identifiers, &mut bytes);
+        Packed::from(&bytes[..])
+    }
 }
 
 /// Whose an identifier is.

@@ -18,10 +18,11 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::inbox::{Inbox, TickInput};
-use crate::flow::{Pipeline, Stream};
+use crate::flow::{PackedList, Pipeline, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
+use crate::row::IdentifierHash;
 use crate::sink::{self, Writers};
 use crate::standing::{self, ArrivalTime, StandingRows};
 use crate::state::batch;
@@ -36,7 +37,16 @@ pub struct Dataflow {
     /// Passes a tick when all that it sent is acknowledged.
     pub complete: Handle<Tick>,
     pub counts: SharedCounts,
+    pub arrangements: Arrangements,
     due: [Rc<Cell<Option<Micros>>>; 3],
+}
+
+/// This worker's share of what others on it may read at a tick, or bring into a dataflow of their own.
+pub struct Arrangements {
+    /// The id of the person whose an identifier is.
+    pub whose: Shared<IdentifierHash, Vec<IdentifierHash>>,
+    /// By person id, a `profile::PersonRow`.
+    pub people: Shared<IdentifierHash, PackedList>,
 }
 
 impl Dataflow {
@@ -69,7 +79,7 @@ impl Dataflow {
             plan.outputs.len(),
         )));
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
-        let (ticks, complete) = worker.dataflow_named("selfsame", |scope| {
+        let (ticks, complete, arrangements) = worker.dataflow_named("selfsame", |scope| {
             let (handle, ticks) = scope.new_input::<Vec<Micros>>();
             let ticks = ticks.broadcast();
             let rows = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rows));
@@ -82,7 +92,7 @@ impl Dataflow {
             let StandingRows { rows, seen_only } =
                 standing::stand(plan, arrival, rows, now.clone(), &counts);
             let identified = identity::identify(plan, rows.clone(), seen_only.clone(), &counts);
-            let Assembled { people, belongings } = profile::assemble(
+            let Assembled { people, belongings, rows, whose } = profile::assemble(
                 plan,
                 rows,
                 seen_only,
@@ -95,10 +105,21 @@ impl Dataflow {
             let people = segment::evaluate(plan, people, now.clone(), last_due, &counts);
             let conflicts = identified.conflicts;
             let inputs = sink::Inputs { people, belongings, conflicts, rejects, now };
-            (handle, end(inputs, &counts))
+            let arrangements =
+                Arrangements { whose: Shared::new(whose.trace), people: Shared::new(rows.trace) };
+            (handle, end(inputs, &counts), arrangements)
         });
         let ticks = (worker.index() == 0).then_some(ticks);
-        Dataflow { ticks, inbox, complete, counts, due }
+        Dataflow { ticks, inbox, complete, counts, arrangements, due }
+    }
+
+    /// Lets arrangements forget what nobody can ask for any more. Called after every step.
+    pub fn follow(&mut self) {
+        let Arrangements { whose, people } = &mut self.arrangements;
+        self.complete.with_frontier(|frontier| {
+            whose.follow(frontier);
+            people.follow(frontier);
+        });
     }
 
     /// Opens a tick, and closes it to whatever comes later. On all workers but the leader, nothing.
@@ -117,6 +138,7 @@ impl Dataflow {
         while self.complete.less_equal(&tick) {
             worker.step_or_park(None);
         }
+        self.follow();
         while self.inbox.borrow_mut().take_complete(|taken| taken <= tick).is_some() {}
     }
 

@@ -17,6 +17,7 @@ mod stepped;
 mod tests;
 mod worker;
 
+pub use dataflow::Arrangements;
 pub use embedded::EmbeddedRun;
 pub use latency::LatencySummary;
 pub use progress::Progress;

@@ -1,5 +1,6 @@
 //! Attributes from the definition to the changelog.
 
+mod arrangements;
 mod history;
 mod memory;
 mod ranks;

@@ -124,6 +124,7 @@ pub fn work(
             }
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
+        dataflow.follow();
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
             latencies.record(&arrivals.runs, wall_clock());

@@ -1,0 +1,172 @@
+//! Arrangements: collections by key, indexed once, for whoever on the worker reads them.
+//!
+//! An [`Index`] is an arrangement in differential's own `OrdVal` batches; only the containers that a batch
+//! keeps its values and offsets in are ours ([`Packed`](super::Packed) values, [`Strides`]). Whatever
+//! differential has for arrangements works on it: `join_core`, `reduce_abelian`, `as_collection`, an import
+//! into another dataflow. Keys are routed as differential's `arrange_by_key` routes them, so that it joins
+//! with arrangements made by that.
+//!
+//! [`arranged`] is differential's `arrange_core` but for one thing: every tick is a batch of its own, also
+//! where several have become complete at once. So an operator behind it can take the batches of a tick as
+//! the tick's changes. Since ticks arrive whole and in order, no batcher is needed that sorts updates by
+//! the times at which they may become complete.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use differential_dataflow::consolidation::consolidate_updates;
+use differential_dataflow::hashable::Hashable;
+use differential_dataflow::logging::DifferentialEventBuilder;
+use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
+use differential_dataflow::trace::implementations::BatchContainer;
+use differential_dataflow::trace::implementations::ord_neu::{OrdValBatch, OrdValBuilder};
+use differential_dataflow::trace::implementations::spine_fueled::Spine;
+use differential_dataflow::trace::{Builder, Description, ExertionLogic, Span, Trace};
+use timely::container::{CapacityContainerBuilder, PushInto};
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::progress::{Antichain, Stamp};
+
+use super::strides::Strides;
+use super::{Collection, Diff, Update};
+use crate::metrics::SharedCounts;
+use crate::time::Tick;
+
+/// How a batch lies in memory: keys of type `K`, values in a container `V`.
+pub type IndexLayout<K, V> = (Vec<K>, V, Vec<Tick>, Vec<Diff>, Strides);
+
+/// The changes of a stretch of time, by key.
+pub type IndexBatch<K, V> = Rc<OrdValBatch<IndexLayout<K, V>>>;
+
+/// A handle on all batches of an arrangement.
+pub type IndexTrace<K, V> = TraceAgent<Spine<IndexBatch<K, V>>>;
+
+/// What an arrangement sends on: the changes of a tick.
+pub type IndexSpan<K, V> = Span<Tick, IndexBatch<K, V>>;
+
+/// A collection arranged by key.
+pub type Index<'scope, K, V> = Arranged<'scope, IndexTrace<K, V>>;
+
+/// A key of an arrangement.
+pub trait Key: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData {}
+
+impl<K: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData> Key for K {}
+
+/// A container that keeps values of type `D`.
+pub trait Values<D>:
+    BatchContainer<Owned = D> + PushInto<D> + for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>
+{
+}
+
+impl<D, V> Values<D> for V
+where
+    V: BatchContainer<Owned = D> + PushInto<D>,
+    V: for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>,
+{
+}
+
+/// Updates of a tick that is still open.
+type Waiting<K, D> = (Capability<Tick>, Vec<Update<(K, D)>>);
+
+/// Updates that may wait to be merged where hardly anything stands.
+const LITTLE: usize = 128;
+
+/// How many updates are merged at once beyond what batches bring about as they come.
+const EFFORT: usize = 1 << 15;
+
+/// Arranges a collection by key; `counts` are told how many updates stand.
+///
+/// Updates that cancel each other are in memory until their batches are merged. Batches that come merge
+/// those before them, as differential has it; beyond that, more than twice as many updates as stand are
+/// merged until they are no more, whether anything comes or not.
+pub fn arranged<'scope, K, D, V>(
+    changes: Collection<'scope, (K, D)>,
+    name: &str,
+    counts: &SharedCounts,
+) -> Index<'scope, K, V>
+where
+    K: Key,
+    D: timely::ExchangeData + Ord + Clone,
+    V: Values<D>,
+{
+    let by_key = Exchange::new(|((key, _), _, _): &Update<(K, D)>| key.hashed());
+    let scope = changes.inner.scope();
+    let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    let mut reader = None;
+    let made = &mut reader;
+    type Spans<K, V> = CapacityContainerBuilder<Vec<IndexSpan<K, V>>>;
+    let stream =
+        changes.inner.unary_frontier::<Spans<K, V>, _, _, _>(by_key, name, move |_, info| {
+            let logger =
+                scope.worker().logger_for::<DifferentialEventBuilder>("differential/arrange");
+            let logger = logger.map(Into::into);
+            let activator = scope.activator_for(Rc::clone(&info.address));
+            let standing = Arc::new(AtomicUsize::new(0));
+            let mut trace = Spine::new(info.clone(), logger.clone(), Some(activator));
+            trace.set_exert_logic(exertion(Arc::clone(&standing)));
+            let (agent, mut writer) = TraceAgent::new(trace, info, logger);
+            *made = Some(agent);
+            let mut waiting: BTreeMap<Tick, Waiting<K, D>> = BTreeMap::new();
+            let mut upper = Antichain::from_elem(0);
+            move |(input, frontier), output| {
+                input.for_each(|capability, data| {
+                    if let Some(capability) = capability.retain_least(output.output_index()) {
+                        let waiting = waiting.entry(*capability.time());
+                        let (_, updates) = waiting.or_insert_with(|| (capability, Vec::new()));
+                        updates.append(data);
+                    }
+                });
+                while let Some(earliest) = waiting.first_entry() {
+                    let tick = *earliest.key();
+                    if frontier.frontier().less_equal(&tick) {
+                        break;
+                    }
+                    let (capability, mut updates) = earliest.remove();
+                    consolidate_updates(&mut updates);
+                    let sum: Diff = updates.iter().map(|(_, _, diff)| diff).sum();
+                    let stand = standing.load(Ordering::Relaxed).wrapping_add_signed(sum);
+                    standing.store(stand, Ordering::Relaxed);
+                    let after = Antichain::from_elem(tick + 1);
+                    let since = Antichain::from_elem(0);
+                    let description = Description::new(upper.clone(), after.clone(), since);
+                    let span = Span::new(description, batch(updates));
+                    writer.insert(span.clone(), Stamp::from_elem(tick));
+                    output.session(&capability).give(span);
+                    upper = after;
+                    counts.borrow_mut().hold(&operator, stand);
+                }
+                if upper.borrow() != frontier.frontier() {
+                    upper = frontier.frontier().to_owned();
+                    writer.seal(upper.clone());
+                }
+                writer.exert();
+            }
+        });
+    Arranged { stream, trace: reader.expect("the operator has been built") }
+}
+
+/// Updates that are in order, as a batch; nothing of none.
+fn batch<K: Key, D: Ord + Clone + 'static, V: Values<D>>(
+    mut updates: Vec<Update<(K, D)>>,
+) -> Option<IndexBatch<K, V>> {
+    let number = updates.len();
+    let mut builder =
+        OrdValBuilder::<IndexLayout<K, V>, Vec<Update<(K, D)>>>::with_capacity(number, number, 1);
+    builder.push(&mut updates);
+    builder.done().map(Rc::new)
+}
+
+/// What is to be merged, where of so many updates only `standing` are not cancelled by others.
+fn exertion(standing: Arc<AtomicUsize>) -> ExertionLogic {
+    Arc::new(move |layers| {
+        let layers = layers.iter().filter(|(_, _, updates)| *updates > 0);
+        let updates: usize = layers.clone().map(|(_, _, updates)| updates).sum();
+        // One batch alone can be merged with nothing.
+        let batches: usize = layers.map(|(_, batches, _)| batches).sum();
+        let most = 2 * standing.load(Ordering::Relaxed) + LITTLE;
+        (updates > most && batches > 1).then_some(EFFORT)
+    })
+}
