@@ -180,7 +180,7 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         Type::Date => moments::days(found, time_zone),
         _ => cast(found, &wanted.arrow(time_zone)),
     };
-    let column = match converted {
+    let mut column = match converted {
         Ok(column) => column,
         Err(_) => {
             let what = found.data_type().to_string();
@@ -198,6 +198,8 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         Type::Number => {
             let numbers = column.as_primitive::<Float64Type>();
             bad = within(numbers.iter(), bad, |number| number.is_finite());
+            // There is one zero.
+            column = Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0));
         }
         Type::Timestamp => {
             let instants = column.as_primitive::<TimestampMicrosecondType>();

@@ -130,13 +130,13 @@ pub(super) fn integer(text: &str) -> Result<i64, Fault> {
     )
 }
 
-/// A finite double.
+/// A finite double; there is one zero.
 pub(super) fn number(text: &str) -> Result<f64, Fault> {
     let number: f64 = text
         .parse()
         .map_err(|_| Fault::wrong_type(format!("expected a number, found {}", shown(text))))?;
     if number.is_finite() {
-        return Ok(number);
+        return Ok(number + 0.0);
     }
     let message = if text.bytes().any(|byte| byte.is_ascii_digit()) {
         format!("{} is beyond the range of doubles (about ±1.8e308)", shown(text))
@@ -248,6 +248,7 @@ mod tests {
     fn numbers_are_finite() {
         assert_eq!(number("1e308"), Ok(1e308));
         assert_eq!(number("0.1"), Ok(0.1));
+        assert_eq!(number("-0.0").map(f64::to_bits), Ok(0));
         for text in ["NaN", "Infinity", "-inf", "1e309", "-1e999"] {
             assert_eq!(code(number(text)), "out_of_range", "{text}");
         }

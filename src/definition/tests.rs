@@ -3,6 +3,7 @@
 use std::path::Path;
 
 mod deep;
+mod each;
 mod hostile;
 mod never;
 mod nulls;

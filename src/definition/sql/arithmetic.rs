@@ -194,30 +194,37 @@ fn has_room(value: &ColumnarValue) -> Result<bool> {
     Ok(values.validate_decimal_precision(values.precision()).is_ok())
 }
 
-/// Doubles, of which none is infinite or no number: so what is divided by zero, or has no room.
+/// Doubles, of which none is infinite or no number: so what is divided by zero, or has no room. There is one
+/// zero among them: kernels take that below it for another number.
 pub fn finite(value: ColumnarValue) -> Result<ColumnarValue> {
-    let of = |values: &dyn Array| -> Result<()> {
-        let values = match values.data_type() {
+    let of = |values: &dyn Array| -> Result<Option<ArrayRef>> {
+        let items = match values.data_type() {
             DataType::List(_) => values.as_list::<i32>().values().as_ref(),
             _ => values,
         };
-        let Some(values) = values.as_primitive_opt::<Float64Type>() else { return Ok(()) };
-        match values.iter().flatten().find(|value| !value.is_finite()) {
-            Some(value) => exec_err!("what comes of it is no finite number ({value})"),
-            None => Ok(()),
+        let Some(numbers) = items.as_primitive_opt::<Float64Type>() else { return Ok(None) };
+        if let Some(number) = numbers.iter().flatten().find(|number| !number.is_finite()) {
+            return exec_err!("what comes of it is no finite number ({number})");
         }
+        let is_below = |number: &f64| number.to_bits() == (-0.0f64).to_bits();
+        let has_two = numbers.values().iter().any(is_below) && !values.data_type().is_nested();
+        let one = || Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0)) as ArrayRef;
+        Ok(has_two.then(one))
     };
-    match &value {
-        ColumnarValue::Array(values) => of(values)?,
-        ColumnarValue::Scalar(one) => of(&one.to_array()?)?,
-    }
-    Ok(value)
+    Ok(match &value {
+        ColumnarValue::Array(values) => of(values)?.map_or(value, ColumnarValue::Array),
+        ColumnarValue::Scalar(one) => match of(&one.to_array()?)? {
+            Some(one) => ColumnarValue::Scalar(ScalarValue::try_from_array(&one, 0)?),
+            None => value,
+        },
+    })
 }
 
 /// Doubles, null where they are infinite or no number.
 pub fn finite_or_null(values: &ArrayRef) -> Result<ColumnarValue> {
     let values = values.as_primitive::<Float64Type>().iter();
-    let finite = values.map(|value| value.filter(|value| value.is_finite()));
+    let finite =
+        values.map(|value| value.filter(|value| value.is_finite()).map(|value| value + 0.0));
     Ok(ColumnarValue::Array(Arc::new(finite.collect::<Float64Array>())))
 }
 

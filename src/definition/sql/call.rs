@@ -2,28 +2,36 @@
 //!
 //! What it is given is looked at before it runs, where it might make much of little or take long, and what
 //! it gives is looked at behind it: so nothing is made that is many times what there was.
+//!
+//! A null among its arguments means the same wherever it comes from: a constant one is given as a column has it,
+//! since functions have ways of their own for constants, which do not always agree.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion_common::Result;
+use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::ColumnarValue;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{Column, Literal};
 
 use super::arithmetic;
 use super::cost::{self, Argument};
+use super::pattern::Pattern;
 use crate::plan::Limits;
+
+/// Functions that forget, where all that they are given is null or empty, that of a null nothing is known.
+const STRICT: [&str; 2] = ["array_has_all", "array_has_any"];
 
 /// A call whose arguments are evaluated here, and the rest by DataFusion.
 #[derive(Debug)]
 pub struct LimitedCall {
     name: String,
     arguments: Vec<Arc<dyn PhysicalExpr>>,
-    /// The call over the columns of `schema`: those arguments that are no constants.
+    /// The call over the columns of `schema`: those arguments that are no constants, or null.
     inner: Arc<dyn PhysicalExpr>,
     schema: SchemaRef,
     output: DataType,
@@ -42,7 +50,7 @@ impl LimitedCall {
         let mut fields = Vec::new();
         let mut inner = Vec::new();
         for argument in &arguments {
-            if argument.is::<Literal>() {
+            if constant(argument).is_some() {
                 inner.push(Arc::clone(argument));
                 continue;
             }
@@ -51,11 +59,35 @@ impl LimitedCall {
             fields.push(Field::new("", field.data_type().clone(), true));
             inner.push(column);
         }
+        if let Some(pattern) = pattern_of(name, &arguments) {
+            Pattern::hold(pattern, name == "~*", limits)?;
+        }
         let output = node.data_type(schema)?;
         let inner = node.with_new_children(inner)?;
         let schema = Arc::new(Schema::new(fields));
         Ok(LimitedCall { name: name.to_owned(), arguments, inner, schema, output, limits })
     }
+}
+
+/// The value of an argument that is the same for all rows, and not null.
+fn constant(argument: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
+    let literal = argument.downcast_ref::<Literal>()?;
+    (!literal.value().is_null()).then(|| literal.value())
+}
+
+/// The regular expression that a call looks for in all rows.
+fn pattern_of<'a>(name: &str, arguments: &'a [Arc<dyn PhysicalExpr>]) -> Option<&'a str> {
+    let takes_one = name.starts_with('~') || name.starts_with("regexp_");
+    let pattern = arguments.get(1).filter(|_| takes_one)?;
+    constant(pattern)?.try_as_str()?
+}
+
+/// What was made, null where an argument is.
+fn null_with(made: ColumnarValue, given: &[Argument], rows: usize) -> Result<ColumnarValue> {
+    let made = made.into_array(rows)?;
+    let is_null = |row: usize| given.iter().any(|given| given.is_null(row));
+    let nulls: BooleanArray = (0..rows).map(|row| Some(is_null(row))).collect();
+    Ok(ColumnarValue::Array(nullif(&made, &nulls)?))
 }
 
 impl PhysicalExpr for LimitedCall {
@@ -72,8 +104,8 @@ impl PhysicalExpr for LimitedCall {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         let mut given: Vec<Argument> = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
-            if let Some(literal) = argument.downcast_ref::<Literal>() {
-                given.push(Argument::One(literal.value().to_array()?));
+            if let Some(value) = constant(argument) {
+                given.push(Argument::One(value.to_array()?));
                 continue;
             }
             let values = argument.evaluate(batch)?.into_array(rows)?;
@@ -83,7 +115,10 @@ impl PhysicalExpr for LimitedCall {
         cost::hold(&self.name, &given, rows, self.limits)?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        let made = self.inner.evaluate(&batch)?;
+        let mut made = self.inner.evaluate(&batch)?;
+        if STRICT.contains(&self.name.as_str()) {
+            made = null_with(made, &given, rows)?;
+        }
         self.limits.hold(&self.name, &made)?;
         arithmetic::finite(made)
     }

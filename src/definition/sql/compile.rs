@@ -13,6 +13,7 @@ use arrow::error::ArrowError;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{DFSchema, DataFusionError, Result, ScalarValue, plan_datafusion_err};
 use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::expr::InList;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion_expr::{BinaryExpr, ColumnarValue, Expr, Operator};
@@ -31,8 +32,7 @@ use crate::plan::Limits;
 use crate::plan::caught::caught;
 
 /// Functions that are another expression, and can't be evaluated themselves.
-const REWRITTEN: [&str; 5] =
-    ["nvl2", "arrow_cast", "arrow_try_cast", "cast_to_type", "try_cast_to_type"];
+const REWRITTEN: [&str; 4] = ["arrow_cast", "arrow_try_cast", "cast_to_type", "try_cast_to_type"];
 
 impl Dialect {
     /// Types brought together, constants worked out; fails where what is always evaluated always fails.
@@ -158,6 +158,7 @@ impl Compiler<'_> {
     }
 
     fn physical(&self, expression: &Expr) -> Result<Arc<dyn PhysicalExpr>> {
+        let expression = &expression.clone().transform_up(by_one_after_the_other)?.data;
         let mut properties = ExecutionProps::new();
         properties.config_options = Some(Arc::new(self.dialect.options.clone()));
         let physical = create_physical_expr(
@@ -171,16 +172,39 @@ impl Compiler<'_> {
     }
 }
 
+/// `x in (a, b)` as `x = a or x = b`, where not all of these are constants: DataFusion takes for one whatever
+/// it can work out without a row, such as the branch of a case that no row enters.
+fn by_one_after_the_other(part: Expr) -> Result<Transformed<Expr>> {
+    let Expr::InList(InList { expr, list, negated }) = part else {
+        return Ok(Transformed::no(part));
+    };
+    if list.iter().all(|item| matches!(item, Expr::Literal(..))) {
+        return Ok(Transformed::no(Expr::InList(InList { expr, list, negated })));
+    }
+    let mut terms: Vec<Expr> =
+        list.into_iter().map(|item| expr.as_ref().clone().eq(item)).collect();
+    // Evenly, so that it is no deeper than it must be.
+    while terms.len() > 1 {
+        let mut rest = terms.into_iter();
+        let mut pairs = Vec::new();
+        while let Some(one) = rest.next() {
+            pairs.push(match rest.next() {
+                Some(other) => one.or(other),
+                None => one,
+            });
+        }
+        terms = pairs;
+    }
+    let any = terms.remove(0);
+    Ok(Transformed::yes(if negated { Expr::Not(Box::new(any)) } else { any }))
+}
+
 /// How many of its first parts are evaluated whatever these come to.
 fn evaluated_always(expression: &Expr) -> usize {
     match expression {
         Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }) => 1,
         Expr::Case(case) => 1 + usize::from(case.expr.is_some()),
-        Expr::ScalarFunction(function)
-            if ["coalesce", "nvl", "nvl2"].contains(&function.func.name()) =>
-        {
-            1
-        }
+        Expr::ScalarFunction(function) if ["coalesce", "nvl"].contains(&function.func.name()) => 1,
         Expr::HigherOrderFunction(_) | Expr::Lambda(_) => 0,
         _ => usize::MAX,
     }
@@ -217,14 +241,15 @@ fn fails_anyway(physical: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<
     let schema = Arc::new(schema.project(&used)?);
     let physical = reassign_expr_columns(Arc::clone(physical), &schema)?;
     let none = RecordBatch::new_empty(Arc::clone(&schema));
-    let Err(_) = caught(|| physical.evaluate(&none)) else { return Ok(()) };
+    let Err(error) = caught(|| physical.evaluate(&none)) else { return Ok(()) };
     let columns = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1));
     let nulls = RecordBatch::try_new_with_options(
         Arc::clone(&schema),
         columns.collect(),
         &arrow::array::RecordBatchOptions::new().with_row_count(Some(1)),
     )?;
-    caught(|| physical.evaluate(&nulls)).map(|_| ())
+    // What fails with no row at all says what of the types is wrong.
+    caught(|| physical.evaluate(&nulls)).map_or(Err(error), |_| Ok(()))
 }
 
 /// DataFusion's node, or ours in its place.
@@ -260,14 +285,22 @@ fn own(
                 Ok(Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true))))
             }
             (StringConcat, _) => hold("||", node),
-            (RegexMatch | RegexIMatch | RegexNotMatch | RegexNotIMatch, _) => hold("~", node),
+            (RegexMatch | RegexNotMatch, _) => hold("~", node),
+            (RegexIMatch | RegexNotIMatch, _) => hold("~*", node),
             (LikeMatch | ILikeMatch | NotLikeMatch | NotILikeMatch, _) => hold("like", node),
             _ => Ok(Transformed::no(node)),
         };
     }
     let or_null = node.is::<TryCastExpr>();
-    if (or_null || node.is::<CastExpr>()) && node.data_type(schema)? == DataType::Float64 {
-        return put(NodeKind::Finite { or_null }, vec![&node], DataType::Float64);
+    if or_null || node.is::<CastExpr>() {
+        let of = Arc::clone(node.children()[0]);
+        return match node.data_type(schema)? {
+            output @ DataType::Float64 => put(NodeKind::Finite { or_null }, vec![&node], output),
+            output @ DataType::Decimal128(..) if of.data_type(schema)?.is_string() => {
+                put(NodeKind::Decimal { or_null }, vec![&of], output)
+            }
+            _ => Ok(Transformed::no(node)),
+        };
     }
     if let Some(negative) = node.downcast_ref::<NegativeExpr>() {
         return put(NodeKind::Negated, vec![negative.arg()], node.data_type(schema)?);

@@ -2,15 +2,13 @@
 //!
 //! All others make and do no more than a few times what they are given.
 
-use std::cell::RefCell;
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion_common::Result;
-use regex_syntax::hir::{Hir, HirKind};
 
 use super::limits::{all_bytes, bytes_of, items_of, together};
+use super::pattern::Pattern;
 use crate::plan::Limits;
 
 /// An argument of a call.
@@ -41,6 +39,10 @@ impl Argument {
             Argument::One(_) => 0,
             Argument::Many(_) => row,
         }
+    }
+
+    pub fn is_null(&self, row: usize) -> bool {
+        self.array().is_null(self.place(row))
     }
 
     fn bytes(&self, row: usize) -> u64 {
@@ -129,8 +131,34 @@ fn costs(name: &str) -> Option<Costs> {
             }
             _ => Cost::default(),
         },
-        "~" | "regexp_like" | "regexp_match" => |given, row, _| matched(given, row, false),
-        "regexp_count" | "regexp_instr" => |given, row, _| matched(given, row, true),
+        "~" => |given, row, limits| matched(given, row, limits, Look::ONCE),
+        "~*" => {
+            |given, row, limits| matched(given, row, limits, Look { any_case: true, ..Look::ONCE })
+        }
+        "regexp_like" | "regexp_match" => |given, row, limits| {
+            matched(
+                given,
+                row,
+                limits,
+                Look { any_case: has_flag(given, 2, row, 'i'), again: false },
+            )
+        },
+        "regexp_count" => |given, row, limits| {
+            matched(
+                given,
+                row,
+                limits,
+                Look { any_case: has_flag(given, 3, row, 'i'), again: true },
+            )
+        },
+        "regexp_instr" => |given, row, limits| {
+            matched(
+                given,
+                row,
+                limits,
+                Look { any_case: has_flag(given, 4, row, 'i'), again: true },
+            )
+        },
         "regexp_replace" => regexp_replaced,
         _ => return None,
     })
@@ -225,81 +253,43 @@ fn replaced(given: &[Argument], row: usize) -> Cost {
     of_bytes((text.len() as u64).saturating_add(times.saturating_mul(to)))
 }
 
-/// A text looked through for a pattern: once, or on behind each match.
-fn matched(given: &[Argument], row: usize, again: bool) -> Cost {
+/// How a text is looked through for a pattern.
+#[derive(Clone, Copy)]
+struct Look {
+    any_case: bool,
+    /// On behind each match.
+    again: bool,
+}
+
+impl Look {
+    const ONCE: Look = Look { any_case: false, again: false };
+}
+
+/// Whether the argument at this place, which is one of letters, has one.
+fn has_flag(given: &[Argument], place: usize, row: usize, flag: char) -> bool {
+    given.get(place).and_then(|flags| flags.text(row)).is_some_and(|flags| flags.contains(flag))
+}
+
+fn matched(given: &[Argument], row: usize, limits: Limits, look: Look) -> Cost {
     let Some(pattern) = given[1].text(row) else { return Cost::default() };
-    let TextPattern { width, size, reach } = LAST.with_borrow_mut(|(last, of)| {
-        if last != pattern {
-            pattern.clone_into(last);
-            // What is no pattern is an error soon.
-            *of = regex_syntax::parse(pattern)
-                .map_or(TextPattern::default(), |it| TextPattern::of(&it));
-        }
-        *of
-    });
+    let pattern = Pattern::known(pattern, look.any_case, limits);
     let length = given[0].bytes(row);
-    let mut steps = length.saturating_mul(width).saturating_add(size.saturating_mul(100));
-    if again {
+    let mut steps = length.saturating_mul(pattern.width).saturating_add(pattern.steps());
+    if look.again {
         // A match may be looked for to the end and found to be short, each time anew.
-        steps = steps.saturating_add(length.saturating_mul(reach.min(length)) / 32);
+        steps = steps.saturating_add(length.saturating_mul(pattern.reach.min(length)) / 32);
     }
-    let held = match &given[1] {
-        Argument::One(_) => 0,
-        Argument::Many(_) => size.saturating_mul(BYTES_A_PART),
-    };
-    Cost { steps, held, ..Cost::default() }
-}
-
-/// What each part of a compiled pattern takes, about; all patterns of a column are compiled before the first
-/// goes.
-const BYTES_A_PART: u64 = 128;
-
-thread_local! {
-    /// The pattern that was looked at last: mostly it is the same for all rows.
-    static LAST: RefCell<(String, TextPattern)> = RefCell::default();
-}
-
-#[derive(Clone, Copy, Default)]
-struct TextPattern {
-    /// How many places of it a text may be at, at most.
-    width: u64,
-    /// How large it is once it is compiled.
-    size: u64,
-    /// The longest that it matches.
-    reach: u64,
-}
-
-impl TextPattern {
-    fn of(pattern: &Hir) -> Self {
-        TextPattern {
-            width: parts(pattern, &|_| 4),
-            size: parts(pattern, &|ranges| 1 + ranges),
-            reach: pattern.properties().maximum_len().map_or(u64::MAX, |most| most as u64),
-        }
-    }
-}
-
-/// The sum of a pattern's parts, each as often as it is repeated.
-fn parts(pattern: &Hir, class: &dyn Fn(u64) -> u64) -> u64 {
-    let all = |of: &[Hir]| of.iter().fold(1u64, |sum, of| sum.saturating_add(parts(of, class)));
-    match pattern.kind() {
-        HirKind::Empty | HirKind::Look(_) => 1,
-        HirKind::Literal(literal) => literal.0.len() as u64,
-        HirKind::Class(regex_syntax::hir::Class::Unicode(of)) => class(of.ranges().len() as u64),
-        HirKind::Class(regex_syntax::hir::Class::Bytes(of)) => class(of.ranges().len() as u64),
-        HirKind::Capture(capture) => parts(&capture.sub, class).saturating_add(2),
-        HirKind::Concat(of) | HirKind::Alternation(of) => all(of),
-        HirKind::Repetition(repeated) => {
-            let times = u64::from(repeated.max.unwrap_or(repeated.min)).max(1);
-            parts(&repeated.sub, class).saturating_mul(times).saturating_add(1)
-        }
+    match &given[1] {
+        Argument::One(_) => Cost { steps, ..Cost::default() },
+        // All patterns of a column are compiled before the first goes.
+        Argument::Many(_) => Cost { steps, bytes: pattern.bytes, held: pattern.held() },
     }
 }
 
 fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
-    let everywhere =
-        given.get(3).and_then(|flags| flags.text(row)).is_some_and(|it| it.contains('g'));
-    let mut cost = matched(given, row, everywhere);
+    let again = has_flag(given, 3, row, 'g');
+    let look = Look { any_case: has_flag(given, 3, row, 'i'), again };
+    let mut cost = matched(given, row, limits, look);
     if cost.steps > limits.steps {
         // To count its matches would take as long.
         return cost;
@@ -308,7 +298,7 @@ fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
     let (length, by_length) = (text.len() as u64, by.len() as u64);
     // What was matched may be put in for each reference to it.
     let references = by.matches(['$', '\\']).count() as u64;
-    let times = match everywhere {
+    let times = match again {
         false => 1,
         // Each match is of a character at least, unless it is of none.
         true if length.saturating_mul(by_length) <= 1_000 => length + 1,
@@ -317,8 +307,9 @@ fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
             regex::Regex::new(pattern).map_or(0, |pattern| pattern.find_iter(text).count() as u64)
         }
     };
-    cost.bytes = length
+    let made = length
         .saturating_add(times.saturating_mul(by_length))
         .saturating_add(references.saturating_mul(length));
+    cost.bytes = cost.bytes.max(made);
     cost
 }

@@ -57,7 +57,7 @@ pub fn together(rows: usize, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
         .as_bytes()

@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod call;
 pub mod compile;
 pub mod cost;
+mod decimals;
 pub mod elsewhere;
 pub mod instant;
 pub mod limits;
@@ -17,8 +18,10 @@ pub mod meeting;
 pub mod mistake;
 pub mod node;
 pub mod parse;
+mod pattern;
 pub mod provider;
 pub mod ranks;
+mod syntax;
 pub mod terms;
 
 use std::collections::HashMap;
@@ -150,6 +153,7 @@ impl Dialect {
     pub fn parse(&self, text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         let mut parsed = parse::parse(text, schema)?;
         calendar::name_zones(&mut parsed);
+        syntax::meant(&mut parsed);
         let options = ParserOptions {
             parse_float_as_decimal: true,
             enable_ident_normalization: false,

@@ -12,6 +12,7 @@ use datafusion_expr::{ColumnarValue, Operator};
 use datafusion_physical_expr::PhysicalExpr;
 
 use super::arithmetic;
+use super::decimals::decimals;
 
 /// A part of an expression that is evaluated.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,10 @@ pub struct ExpressionNode {
 pub enum NodeKind {
     /// The first that is not null.
     Coalesce,
+    /// A text as a decimal, or an error or null where it is none.
+    Decimal {
+        or_null: bool,
+    },
     /// Sum, difference, product or rest of two decimals.
     Decimals(Operator),
     /// A double, or an error or null where it is none that is finite.
@@ -50,12 +55,16 @@ impl PhysicalExpr for ExpressionNode {
         let array = |place: usize| part(place)?.into_array(batch.num_rows());
         match self.kind {
             NodeKind::Coalesce => self.coalesce(batch),
+            NodeKind::Decimal { or_null } => {
+                let texts = array(0)?;
+                Ok(ColumnarValue::Array(decimals(&texts, &self.output, or_null)?))
+            }
             NodeKind::Decimals(op) => {
                 arithmetic::of_decimals(op, &part(0)?, &part(1)?, &self.output)
             }
             NodeKind::Finite { or_null: false } => arithmetic::finite(part(0)?),
             NodeKind::Finite { or_null: true } => arithmetic::finite_or_null(&array(0)?),
-            NodeKind::Negated => arithmetic::negated(part(0)?),
+            NodeKind::Negated => arithmetic::finite(arithmetic::negated(part(0)?)?),
             NodeKind::Shift(op) => arithmetic::shifted(op, &array(0)?, &array(1)?),
         }
     }
@@ -114,7 +123,7 @@ impl fmt::Display for ExpressionNode {
             NodeKind::Decimals(op) | NodeKind::Shift(op) => {
                 write!(f, "({})", parts.join(&format!(" {op} ")))
             }
-            NodeKind::Finite { .. } => f.write_str(&parts.join(" ")),
+            NodeKind::Decimal { .. } | NodeKind::Finite { .. } => f.write_str(&parts.join(" ")),
             NodeKind::Negated => write!(f, "(- {})", parts.join(" ")),
         }
     }

@@ -203,6 +203,10 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
         ("levenshtein(s, s)", "take more than 100,000,000 steps"),
         ("s ~ '(a{1,100}){1,100}b'", "take more than 100,000,000 steps"),
         ("regexp_like(s, '(\\w{1,100}){1,100}')", "take more than 100,000,000 steps"),
+        ("s ~ '\\w{500}'", "'\\w{500}' would take more than 100,000,000 steps to compile"),
+        ("s !~* '[^a]{200}\\pL{200}\\w{200}'", "would take more than 100,000,000 steps to compile"),
+        ("s ~ ('\\w{' || (n % 100 + 400) || '}')", "take more than 100,000,000 steps"),
+        ("regexp_count(s, '\\w{' || (n % 100 + 100) || '}')", "make more than 1,048,576 bytes"),
         ("regexp_count(repeat(s, 20), '.*[^A-Z]|[A-Z]')", "take more than 100,000,000 steps"),
         (
             "regexp_replace(repeat(s, 20), '.*[^A-Z]|[A-Z]', 'xx', 'g')",

@@ -1,0 +1,141 @@
+//! Text to decimals, by its digits: as it stands in rows, `-12.50` and `1.25e3`.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion_common::{Result, exec_err};
+use num_bigint::BigInt;
+
+use super::arithmetic::DIGITS;
+
+/// Texts as decimals of a type, whose last digit is rounded, halves away from zero. What is no number, or
+/// has no room, is an error, or null.
+pub fn decimals(texts: &ArrayRef, output: &DataType, or_null: bool) -> Result<ArrayRef> {
+    let DataType::Decimal128(digits, behind) = *output else {
+        unreachable!("what a text becomes is a decimal")
+    };
+    let texts = cast(texts, &DataType::Utf8)?;
+    let mut values = Vec::with_capacity(texts.len());
+    for text in texts.as_string::<i32>() {
+        let Some(text) = text else {
+            values.push(None);
+            continue;
+        };
+        match decimal(text.trim(), digits, behind) {
+            Ok(value) => values.push(Some(value)),
+            Err(_) if or_null => values.push(None),
+            Err(Fault::NoNumber) => return exec_err!("'{text}' is no decimal"),
+            Err(Fault::NoRoom) => {
+                return exec_err!("'{text}' has no room in decimal({digits},{behind})");
+            }
+        }
+    }
+    let values = Decimal128Array::from(values).with_precision_and_scale(digits, behind)?;
+    Ok(Arc::new(values))
+}
+
+#[derive(Debug, PartialEq)]
+enum Fault {
+    NoNumber,
+    NoRoom,
+}
+
+/// The unscaled value of a text.
+fn decimal(text: &str, digits: u8, behind: i8) -> Result<i128, Fault> {
+    let (negative, size) = match text.as_bytes() {
+        [b'-', ..] => (true, &text[1..]),
+        [b'+', ..] => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (size, exponent) = match size.split_once(['e', 'E']) {
+        Some((size, exponent)) => (size, written_exponent(exponent)?),
+        None => (size, 0),
+    };
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    let all = [whole, fraction].concat();
+    if all.is_empty() || !all.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(Fault::NoNumber);
+    }
+    let all = all.trim_start_matches('0');
+    // Digits up to the last that counts, and those behind it.
+    let kept = (all.len() as i64 - fraction.len() as i64)
+        .saturating_add(exponent)
+        .saturating_add(i64::from(behind));
+    if all.is_empty() || kept < 0 {
+        return Ok(0);
+    }
+    if kept > i64::from(digits.min(DIGITS)) {
+        return Err(Fault::NoRoom);
+    }
+    let (kept, cut) = (kept as usize, all.as_bytes().get(kept as usize));
+    let zeros = "0".repeat(kept.saturating_sub(all.len()));
+    let kept = &all[..kept.min(all.len())];
+    let mut value = BigInt::from(0);
+    if !kept.is_empty() {
+        value = format!("{kept}{zeros}").parse().map_err(|_| Fault::NoNumber)?;
+    }
+    if cut.is_some_and(|digit| *digit >= b'5') {
+        value += 1;
+    }
+    let value = i128::try_from(value).map_err(|_| Fault::NoRoom)?;
+    match value < 10i128.pow(u32::from(digits)) {
+        true => Ok(if negative { -value } else { value }),
+        false => Err(Fault::NoRoom),
+    }
+}
+
+fn written_exponent(text: &str) -> Result<i64, Fault> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(Fault::NoNumber);
+    }
+    // One that is longer leads beyond all digits, as these do.
+    Ok(text.parse().unwrap_or(if text.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_is_what_its_digits_say_and_the_last_is_rounded() {
+        for (text, value) in [
+            ("1e2", 10_000),
+            ("12.5E-1", 125),
+            ("+.5", 50),
+            ("5.", 500),
+            ("-0.005", -1),
+            ("0.0049999", 0),
+            ("1.005", 101),
+            ("9999999999.99", 999_999_999_999),
+            ("0e99999999999999999999", 0),
+            ("7e-99999999999999999999", 0),
+            ("0.00000000000000000000000000000000000000000000009", 0),
+            ("00000000000000000000000000000000000000000000000001", 100),
+        ] {
+            assert_eq!(decimal(text, 12, 2), Ok(value), "{text}");
+        }
+        for text in ["", "-", ".", "e5", "1e", "1e+", "--1", "1,5", "NaN", "1_0", "0x1", "1e5.0"] {
+            assert_eq!(decimal(text, 12, 2), Err(Fault::NoNumber), "{text}");
+        }
+        for text in ["1e10", "9999999999.995", "-1e99999999999999999999"] {
+            assert_eq!(decimal(text, 12, 2), Err(Fault::NoRoom), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_decimal_that_is_written_is_read_however_its_point_is_moved(
+            value in -(10i128.pow(37))..10i128.pow(37), moved in 0..30i32,
+        ) {
+            let text = format!("{value}e-{moved}");
+            let shown = BigInt::from(value.unsigned_abs()) * 10;
+            let scaled = (shown / BigInt::from(10).pow(moved as u32) + 5) / 10;
+            let scaled = i128::try_from(scaled).expect("it is smaller") * value.signum();
+            prop_assert_eq!(decimal(&text, 38, 0), Ok(scaled));
+        }
+    }
+}
