@@ -19,8 +19,9 @@ use arrow::util::display::array_value_to_string;
 use serde_json::value::RawValue;
 
 use super::column::Column;
-use super::found::{find, plain};
-use super::raw::RawRow;
+use super::found::find;
+use super::plain::plain;
+use super::raw_row::RawRow;
 use super::scalar::Fault;
 use super::{documents, moments};
 use crate::columns;

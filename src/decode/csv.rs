@@ -8,7 +8,7 @@ use std::sync::Arc;
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 
 use super::column::Column;
-use super::raw::Flaws;
+use super::raw_row::Flaws;
 use crate::plan::Field;
 
 pub(super) struct Cells {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::evaluate::Failures;
 use super::identifiers;
-use super::raw::RawRow;
+use super::raw_row::RawRow;
 use crate::plan::{Decisions, Plan};
 use crate::row::{Identifier, Verdict};
 

@@ -8,8 +8,8 @@ use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use serde_json::Number;
 
-use super::found::plain;
 use super::moments;
+use super::plain::plain;
 use crate::time::{in_years, rfc3339};
 
 /// A row's value in JSON; null where it is null, and where it is a number that is not finite. Numbers keep

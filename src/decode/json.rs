@@ -15,7 +15,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::column::Column;
 use super::path::{PathNode, Paths};
-use super::raw::Flaws;
+use super::raw_row::Flaws;
 use super::scalar::shown;
 use crate::plan::Field;
 use crate::row::Reason;

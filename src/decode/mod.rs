@@ -8,21 +8,27 @@
 pub mod beginning;
 mod column;
 mod columnar;
+mod context;
 mod csv;
 mod decisions;
+mod decoded;
 mod documents;
+mod early;
 pub mod evaluate;
 mod found;
 pub mod identifiers;
 mod instant;
 mod json;
+mod keys;
 pub mod latest;
 mod moments;
 mod needs;
 pub mod packed;
 mod path;
 mod placeholders;
+mod plain;
 mod raw;
+mod raw_row;
 pub mod rows;
 mod scalar;
 
@@ -33,16 +39,16 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
 
 use crate::plan::{Format, Plan, Source};
-use crate::row::{Position, Reason, Reject, Row};
+use crate::row::{Position, Reason, Reject};
 use crate::source::{Chunk, Payload, Unread};
 use crate::time::Micros;
-use beginning::Early;
-use latest::Latest;
 use packed::Packing;
-use raw::{RawRow, RowReader};
+use raw::RowReader;
+use raw_row::RawRow;
 
+pub use decoded::Decoded;
 pub use evaluate::{evaluate, matches};
-pub use rows::key_hash;
+pub use keys::key_hash;
 
 /// What `Reject::raw` keeps of a row.
 const RAW_KEPT: usize = 64 << 10;
@@ -61,25 +67,6 @@ pub struct Decoder {
     packing: Option<Packing>,
     /// Raw rows so far.
     seen: u64,
-}
-
-/// What became of a chunk.
-#[derive(Debug, Default)]
-pub struct Decoded {
-    pub rows: Vec<Row>,
-    /// Runs of rows that arrived at one instant, with how many they are: all raw rows, whatever
-    /// became of them.
-    pub arrived: Vec<(Micros, u32)>,
-    pub rejects: Vec<Reject>,
-    /// Raw rows seen. Of events each is a row, a reject or dropped.
-    pub rows_in: u64,
-    /// By the source's `where`. A record that is dropped stands in `rows` too, as gone: it takes
-    /// the place of what its key held.
-    pub dropped: u64,
-    /// The greatest event times of the rows, which are what `--clock event` follows.
-    pub latest: Latest,
-    /// Of a source's first rows, how early their timestamps are.
-    pub early: Early,
 }
 
 impl Decoder {
@@ -109,11 +96,11 @@ impl Decoder {
         let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
         if self.seen < beginning::FIRST_ROWS {
-            decoded.early = beginning::early(&source.fields, &fields);
+            decoded.early = early::early(&source.fields, &fields);
         }
         self.seen += decoded.rows_in;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
-        let context = rows::DecodeContext {
+        let context = context::DecodeContext {
             plan: &plan,
             source,
             prefixes: &self.prefixes,

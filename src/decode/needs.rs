@@ -2,8 +2,8 @@
 
 use arrow::array::{Array, StringArray};
 
-use super::raw::{RawReading, RawRow};
-use super::rows::{DecodeContext, RowFate};
+use super::context::{DecodeContext, RowFate};
+use super::raw_row::{RawReading, RawRow};
 use crate::plan::{Format, Kind, Source};
 use crate::source::{Chunk, Payload};
 use crate::time::{Micros, in_years, rfc3339, spoken};

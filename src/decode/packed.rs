@@ -8,7 +8,7 @@ use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
 use smallvec::SmallVec;
 
-use super::rows::{key_hash, texts};
+use super::keys::{key_hash, texts};
 use crate::plan::Source;
 use crate::row::{Joining, Position};
 

@@ -4,51 +4,28 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions,
     TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use smallvec::SmallVec;
 
+use super::context::{DecodeContext, RowFate};
+use super::decoded::Decoded;
 use super::evaluate::{Failures, evaluate_where, evaluate_within, matches};
+use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
-use super::packed::{Packed, Packing};
-use super::raw::{RawReading, RawRow};
-use super::{Decoded, decisions, identifiers};
+use super::packed::Packed;
+use super::raw_row::{RawReading, RawRow};
+use super::{decisions, identifiers};
 use crate::columns;
 use crate::definition::sql::limits::TOGETHER;
-use crate::plan::{Decisions, Expression, Kind, Plan, Source};
+use crate::plan::{Decisions, Expression, Kind, Source};
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
-use crate::source::{Chunk, Payload};
+use crate::source::Payload;
 use crate::time::Micros;
-
-pub(super) struct DecodeContext<'a> {
-    pub plan: &'a Plan,
-    pub source: &'a Source,
-    pub prefixes: &'a [SchemaRef],
-    pub packing: Option<&'a Packing>,
-    pub chunk: &'a Chunk,
-    pub wall: Micros,
-}
-
-/// What is known of a row, unless it has reasons to be set aside.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RowFate {
-    /// It counts.
-    Stands,
-    /// It says that its record is gone.
-    Gone,
-    /// It does not count.
-    Dropped,
-}
-
-/// First 128 bits of the BLAKE3 hash of an id's or a key's text.
-pub fn key_hash(text: &str) -> u128 {
-    let hash = blake3::hash(text.as_bytes());
-    u128::from_be_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes"))
-}
 
 /// Adds the rows that are accepted to `decoded`; the others get their reasons.
 pub(super) fn accept(
@@ -358,9 +335,4 @@ fn set_aside(
             flaws.columns.extend(column);
         }
     }
-}
-
-/// A column as text: what an id or a key is hashed by.
-pub(super) fn texts(column: &ArrayRef) -> StringArray {
-    crate::definition::texts(column).expect("an id or a key has a text")
 }

@@ -10,8 +10,7 @@ use super::sessions::{self, OverSessions};
 use super::windows;
 use crate::definition::sql::aggregate::{self, AggregateCall};
 use crate::definition::sql::{Dialect, SqlError};
-use crate::plan::Window;
-use crate::plan::{Aggregate, AggregateInput, Source};
+use crate::plan::{Aggregate, AggregateInput, Source, Window};
 
 /// The aggregates found so far, each with what makes it the same as another.
 #[derive(Default)]

@@ -17,8 +17,7 @@ use super::object::{Object, ReadContext, SqlText};
 use super::sources::TIME;
 use crate::definition::file::fields;
 use crate::definition::sql::{Dialect, SqlError};
-use crate::plan::Window;
-use crate::plan::{Aggregate, AggregateInput, Function, Kind, Sessions, Source};
+use crate::plan::{Aggregate, AggregateInput, Function, Kind, Sessions, Source, Window};
 use crate::time::Micros;
 
 /// The columns that sessions give to a source.

@@ -1,0 +1,26 @@
+//! What became of a chunk.
+
+use super::early::Early;
+use super::latest::Latest;
+
+use crate::row::{Reject, Row};
+use crate::time::Micros;
+
+/// What became of a chunk.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    pub rows: Vec<Row>,
+    /// Runs of rows that arrived at one instant, with how many they are: all raw rows, whatever
+    /// became of them.
+    pub arrived: Vec<(Micros, u32)>,
+    pub rejects: Vec<Reject>,
+    /// Raw rows seen. Of events each is a row, a reject or dropped.
+    pub rows_in: u64,
+    /// By the source's `where`. A record that is dropped stands in `rows` too, as gone: it takes
+    /// the place of what its key held.
+    pub dropped: u64,
+    /// The greatest event times of the rows, which are what `--clock event` follows.
+    pub latest: Latest,
+    /// Of a source's first rows, how early their timestamps are.
+    pub early: Early,
+}

@@ -1,0 +1,96 @@
+//! Raw rows: what is known of a row before its values are looked at.
+
+use std::ops::Range;
+
+use crate::row::Reason;
+use crate::source::ROW_LIMIT;
+use crate::time::Micros;
+
+/// A row before anything is known of it but its place.
+pub struct RawRow {
+    /// `Position::offset`.
+    pub offset: u64,
+    /// In the chunk's bytes.
+    pub bytes: Range<usize>,
+    /// The broker's.
+    pub timestamp: Option<Micros>,
+    /// What could be read of it.
+    pub reading: RawReading,
+    pub flaws: Flaws,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Default)]
+pub struct Flaws {
+    pub reasons: Vec<Reason>,
+    /// Columns whose value is bad, and null in its place: that it is missing is no further reason.
+    pub columns: Vec<usize>,
+}
+
+impl Flaws {
+    pub fn add(&mut self, code: &'static str, path: impl Into<String>, message: impl Into<String>) {
+        self.reasons.push(Reason { code, path: path.into(), message: message.into() });
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum RawReading {
+    /// Its values are in the columns.
+    Fields,
+    /// Nothing.
+    Nothing,
+    /// A null payload: the record of the message's key is gone.
+    Tombstone { key: Option<Range<usize>> },
+}
+
+impl RawRow {
+    pub fn at(offset: u64, bytes: Range<usize>) -> Self {
+        RawRow {
+            offset,
+            bytes,
+            timestamp: None,
+            reading: RawReading::Fields,
+            flaws: Flaws::default(),
+        }
+    }
+
+    pub fn unreadable(&mut self, code: &'static str, message: impl Into<String>) {
+        self.flaws.add(code, "", message);
+        self.reading = RawReading::Nothing;
+    }
+
+    /// The row's text, unless it is too long or none.
+    pub fn text<'chunk>(&mut self, text: &Text<'chunk>) -> Option<&'chunk str> {
+        if self.bytes.len() > ROW_LIMIT {
+            self.unreadable("too_long", format!("a row of more than {ROW_LIMIT} bytes"));
+            return None;
+        }
+        match text.get(self.bytes.clone()) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let message = format!("not UTF-8 at byte {}", error.valid_up_to() + 1);
+                self.unreadable("not_utf8", message);
+                None
+            }
+        }
+    }
+}
+
+/// Bytes that are checked to be UTF-8 all at once, and row by row only where they are not.
+pub struct Text<'chunk> {
+    bytes: &'chunk [u8],
+    checked: Option<&'chunk str>,
+}
+
+impl<'chunk> Text<'chunk> {
+    pub fn of(bytes: &'chunk [u8]) -> Self {
+        Text { bytes, checked: std::str::from_utf8(bytes).ok() }
+    }
+
+    pub fn get(&self, range: Range<usize>) -> Result<&'chunk str, std::str::Utf8Error> {
+        match self.checked.and_then(|text| text.get(range.clone())) {
+            Some(text) => Ok(text),
+            None => std::str::from_utf8(&self.bytes[range]),
+        }
+    }
+}
