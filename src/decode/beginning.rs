@@ -6,8 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::Array;
-
 use super::decoded::Decoded;
 use super::early::Early;
 use crate::plan::{Format, Plan, Publish, Source, Type};

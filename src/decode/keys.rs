@@ -1,6 +1,6 @@
 //! Ids and keys: their texts, and the hashes by which they are remembered.
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{ArrayRef, StringArray};
 
 /// First 128 bits of the BLAKE3 hash of an id's or a key's text.
 pub fn key_hash(text: &str) -> u128 {

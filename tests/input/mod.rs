@@ -7,8 +7,7 @@ pub mod definition;
 
 use std::sync::Arc;
 
-use selfsame::decode::Decoder;
-use selfsame::decode::decoded::Decoded;
+use selfsame::decode::{Decoded, Decoder};
 use selfsame::plan::Plan;
 use selfsame::row::{Reject, Row};
 use selfsame::source::{self, Chunk, Feeds, Next, SourceOptions};

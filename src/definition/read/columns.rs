@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field as Column, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
 use super::join::{DerivedColumn, Tables};
 use super::object::{Object, ReadContext, SqlText, sql, text};
-use super::sources::TIME;
 use super::types::{parse_default, parse_type};
 use crate::definition::file::fields;
 use crate::definition::file::yaml::{YamlNode, YamlValue};
@@ -157,37 +156,4 @@ fn derived_column(
         return None;
     }
     Some((text, planned, expression))
-}
-
-/// A column of the source's own that a field names.
-pub fn column(
-    context: &mut ReadContext,
-    what: &str,
-    name: &str,
-    place: crate::definition::Place,
-    schema: &Schema,
-    joined: &[FieldRef],
-) -> Option<usize> {
-    if let Some((index, _)) = schema.column_with_name(name) {
-        return Some(index);
-    }
-    if context.is_broken(name) {
-        return None;
-    }
-    if joined.iter().any(|column| column.name() == name) {
-        let message = format!(
-            "{what}: '{name}' comes from a joined table, and changes when that does: name a column \
-             of the source's own"
-        );
-        context.complain(place, message);
-        return None;
-    }
-    let names: Vec<&str> =
-        schema.fields().iter().map(|field| field.name().as_str()).filter(|n| *n != TIME).collect();
-    let hint = match super::sessions::hint(name) {
-        Some(hint) => hint.to_owned(),
-        None => crate::definition::file::diagnostic::suggest(name, &names),
-    };
-    context.complain(place, format!("{what}: unknown column '{name}': {hint}"));
-    None
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Fields, Schema};
 use datafusion_common::Column;
 use datafusion_expr::Expr;
 
-use super::attributes::Attributes;
+use super::attribute_list::Attributes;
 use super::object::{ReadContext, SqlText};
 use super::order::{in_order, words};
 use crate::definition::file::yaml::YamlKey;

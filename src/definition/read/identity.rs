@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::columns::column;
+use super::column::column;
 use super::object::{Object, ReadContext, texts};
 use crate::definition::file::fields;
 use crate::definition::file::yaml::YamlValue;

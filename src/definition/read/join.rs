@@ -11,14 +11,12 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
-use super::columns::column;
+use super::column::{TIME, column};
 use super::object::{Object, ReadContext, SqlText};
-use super::sessions;
-use super::sources::TIME;
 use crate::definition::file::diagnostic::suggest;
 use crate::definition::file::yaml::YamlKey;
-use crate::definition::sql::QUALIFIED;
 use crate::definition::sql::aggregate::describe;
+use crate::definition::sql::names::QUALIFIED;
 use crate::plan::{Expression, Joined, JoinedTable, Kind, Source};
 
 /// A source of the file, as far as it has been read.
@@ -66,7 +64,8 @@ impl Tables {
         let tables: Vec<DeclaredTable> = found.collect();
         let fields = fields.fields().iter().map(|field| field.name().as_str());
         let derived = object.map(context, "derive").iter().map(|(key, _)| key.name.as_str());
-        let sessions: &[&str] = object.get("sessions").map_or(&[], |_| &sessions::COLUMNS);
+        let sessions: &[&str] =
+            object.get("sessions").map_or(&[], |_| &crate::definition::sql::names::COLUMNS);
         let taken = [TIME].iter().chain(sessions).copied();
         let own: BTreeSet<&str> = fields.chain(derived).chain(taken).collect();
         let all = tables.iter().flat_map(|table| &table.columns);

@@ -1,6 +1,8 @@
 //! The sections of a definition file, each read into its part of the plan.
 
+pub mod attribute_list;
 pub mod attributes;
+pub mod column;
 pub mod columns;
 pub mod derived;
 pub mod from_rows;

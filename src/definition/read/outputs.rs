@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::attributes::Attributes;
+use super::attribute_list::Attributes;
 use super::object::{Object, ReadContext};
 use crate::definition::file::fields;
 use crate::plan::{Aggregate, AggregateInput, Format, Function, Output, Publish, Source, Target};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 
-use super::attributes::Attributes;
+use super::attribute_list::Attributes;
 use super::object::{Object, ReadContext, SqlText, sql};
 use super::order::in_order;
 use crate::definition::file::fields;

@@ -13,29 +13,19 @@ use datafusion_expr::expr::{Cast, ScalarFunction};
 use datafusion_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion_expr::{Expr, lit};
 
+use super::column::TIME;
 use super::object::{Object, ReadContext, SqlText};
-use super::sources::TIME;
 use crate::definition::file::fields;
+use crate::definition::sql::names::COLUMNS;
 use crate::definition::sql::{Dialect, SqlError};
 use crate::plan::{Aggregate, AggregateInput, Function, Kind, Sessions, Source, Window};
 use crate::time::Micros;
-
-/// The columns that sessions give to a source.
-pub const COLUMNS: [&str; 4] = ["session", "session_start", "session_seconds", "session_events"];
 
 /// Those that are never below a number, with it.
 pub const LEAST: [(&str, i64); 3] = [("session", 1), ("session_seconds", 0), ("session_events", 1)];
 
 /// As many windows as a row's answer to them has bits.
 const MOST_WINDOWS: usize = 64;
-
-/// Where the columns of sessions are known, if that is what a name is of.
-pub fn hint(name: &str) -> Option<&'static str> {
-    COLUMNS.contains(&name).then_some(
-        "'select' and 'where' of attributes know it, 'from' one source alone, of events with \
-         sessions: {gap: 30 minutes}",
-    )
-}
 
 /// The gap that parts the sessions of a source.
 pub fn gap(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field as Column, FieldRef, Schema, SchemaRef};
 
-use super::columns::{column, columns, derive};
+use super::column::{TIME, column};
+use super::columns::{columns, derive};
 use super::given::{given, place_at};
 use super::join::{DeclaredSource, Tables};
 use super::object::{Object, ReadContext};
@@ -14,9 +15,6 @@ use crate::definition::file::fields;
 use crate::plan::{Connector, Format, Kind, Source};
 use crate::source::{CONNECTORS, Fault, Memory, Said, Settings};
 use crate::time::{DAY, HOUR};
-
-/// The pseudo-column that holds a row's time.
-pub const TIME: &str = "time";
 
 /// What a source's time is called where it is broken.
 pub fn time_of(source: &str) -> String {

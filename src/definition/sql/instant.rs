@@ -9,7 +9,8 @@ use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_expr::expr::{Between, Cast, TryCast};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::{NOW, SqlError, calendar};
+use super::names::NOW;
+use super::{SqlError, calendar};
 use crate::time::zone::Zone;
 
 /// `now()` compared with an expression turns there, or a microsecond later.

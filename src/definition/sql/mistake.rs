@@ -9,7 +9,7 @@ use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::plan::failure::failure;
 
-use super::NOW;
+use super::names::NOW;
 use crate::definition::file::diagnostic::suggest;
 
 /// What is wrong with an expression.
@@ -89,7 +89,7 @@ impl SqlError {
             let names = schema.fields().iter().map(|field| field.name().as_str());
             let names: Vec<&str> =
                 names.filter(|name| *name != NOW && !name.starts_with('#')).collect();
-            let hint = match crate::definition::read::sessions::hint(&field.name) {
+            let hint = match super::names::hint(&field.name) {
                 Some(hint) => hint.to_owned(),
                 None => suggest(&field.name, &names),
             };

@@ -16,6 +16,7 @@ pub mod instant;
 pub mod limits;
 pub mod meeting;
 pub mod mistake;
+pub mod names;
 pub mod node;
 pub mod parse;
 mod pattern;
@@ -46,12 +47,7 @@ use mistake::position_of;
 use ranks::NTILE;
 
 pub use mistake::SqlError;
-
-/// The column that stands for `now()`.
-pub const NOW: &str = "now()";
-
-/// Of a column's metadata: another name that it has in expressions, as `products.price`.
-pub const QUALIFIED: &str = "qualified";
+pub use names::{NOW, QUALIFIED};
 
 /// What differs between two evaluations of the same row has no place in a definition.
 const VOLATILE: [(&str, &str); 5] = [

@@ -13,8 +13,8 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
-use super::QUALIFIED;
 use super::mistake::SqlError;
+use super::names::QUALIFIED;
 
 /// How deep an expression may be.
 const DEEPEST: usize = 100;

@@ -11,7 +11,8 @@ use datafusion_common::DFSchema;
 use proptest::prelude::*;
 
 use crate::definition::lint::suppose::{Constraint, Supposed};
-use crate::definition::sql::{Dialect, NOW};
+use crate::definition::sql::Dialect;
+use crate::definition::sql::names::NOW;
 
 /// Not UTC: a day that meets an instant begins by its clocks.
 fn dialect() -> Dialect {

@@ -14,7 +14,7 @@ use datafusion_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 
 use super::convert::{self, INTERVAL, in_whole_days, interval_of, is_of_calendar, led_to};
-use super::function::{CalendarFunction, Parameter, is_instant, is_local, timestamp};
+use super::function::{CalendarFunction, Parameter, call, is_instant, is_local, timestamp};
 use super::{length, moved, series, unix};
 use crate::definition::sql::instant::is_comparison;
 use crate::time::zone::Zone;
@@ -237,8 +237,4 @@ fn moved_or_null(expression: Expr, zone: &'static Zone) -> Expr {
 
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
-}
-
-pub fn call(function: CalendarFunction, args: Vec<Expr>) -> Expr {
-    Expr::ScalarFunction(ScalarFunction::new_udf(function.udf(), args))
 }

@@ -10,9 +10,10 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion_common::{DataFusionError, Result, ScalarValue, exec_err};
+use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility,
+    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::time::zone::Zone;
@@ -264,4 +265,8 @@ pub fn beyond<T>() -> Result<T> {
 /// The message of what failed in here, for whoever reads a reject.
 pub fn failed(message: impl ToString) -> DataFusionError {
     DataFusionError::Execution(message.to_string())
+}
+
+pub fn call(function: CalendarFunction, args: Vec<Expr>) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(function.udf(), args))
 }

@@ -10,8 +10,7 @@ use datafusion_common::{DFSchema, Result, exec_err, plan_err};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::convert::{INTERVAL, NANOS_A_DAY};
-use super::fit::call;
-use super::function::{CalendarFunction, Meaning, beyond};
+use super::function::{CalendarFunction, Meaning, beyond, call};
 use crate::time::zone::Zone;
 
 /// Such a product as the function that makes it: DataFusion has none.

@@ -7,8 +7,7 @@ use arrow::datatypes::{DataType, Date32Type};
 use datafusion_expr::Expr;
 use datafusion_expr::expr::Cast;
 
-use super::fit::call;
-use super::function::{CalendarFunction, Instants, Meaning, timestamp};
+use super::function::{CalendarFunction, Instants, Meaning, call, timestamp};
 use crate::time::zone::Zone;
 use crate::time::{Micros, day_in_years};
 

@@ -6,7 +6,8 @@ use arrow::array::{AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
 use proptest::prelude::*;
 
-use crate::definition::sql::{Dialect, NOW};
+use crate::definition::sql::Dialect;
+use crate::definition::sql::names::NOW;
 use crate::time::days::Unit;
 use crate::time::since::Since;
 use crate::time::zone::Zone;
