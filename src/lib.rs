@@ -1,5 +1,6 @@
 //! Selfsame keeps customer profiles right at every instant.
 
+pub mod aggregate;
 pub mod changelog;
 pub mod columns;
 pub mod console;

@@ -7,8 +7,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 10] =
-    ["time", "place", "metrics", "row", "columns", "console", "wait", "plan", "state", "flow"];
+const GROUND: [&str; 11] = [
+    "time",
+    "place",
+    "metrics",
+    "row",
+    "columns",
+    "console",
+    "wait",
+    "aggregate",
+    "plan",
+    "state",
+    "flow",
+];
 
 /// In the order in which a record walks, then what runs and feeds it all.
 const STAGES: [&str; 12] = [

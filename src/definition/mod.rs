@@ -20,7 +20,6 @@ use sql::Dialect;
 pub use file::diagnostic::{Diagnostic, Diagnostics, Place, suggest};
 pub use file::reference::reference;
 pub use file::schema::schema;
-pub use sql::aggregate::MOST_VALUES;
 pub use sql::calendar::texts;
 pub use summary::explain;
 

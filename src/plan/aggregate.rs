@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, SchemaRef};
 
 use super::{Expression, Window};
+use crate::aggregate::{Function, Types};
 use crate::time::Micros;
 
 #[derive(Clone, Debug)]
@@ -31,50 +32,11 @@ pub struct AggregateInput {
     pub argument: Option<Expression>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Function {
-    /// `count(*)` and `count(x)`: Int64.
-    Count,
-    CountDistinct,
-    /// Int64 of integers (null on overflow), Float64 of numbers, Decimal128(38, s) of decimals.
-    Sum,
-    /// Of each different value once; of the type of `Sum`.
-    SumDistinct,
-    /// Float64 of integers and numbers, Decimal128(38, s + 4) of decimals.
-    Avg,
-    Min,
-    Max,
-    BoolAnd,
-    BoolOr,
-    First,
-    Last,
-    /// Of the sample; null for fewer than two values. Float64. Likewise `Variance`.
-    Stddev,
-    Variance,
-    /// The value in the middle, or the mean of the two: Float64 of integers and numbers,
-    /// Decimal128(38, s + 1) of decimals.
-    Median,
-    /// The most frequent value, of equally frequent ones the least.
-    Mode,
-    /// The newest so many values, newest first; of equal times the greater value first.
-    Recent(u16),
-    /// The so many most frequent values, as a list of {value, count}, most frequent first; of equal
-    /// counts the smaller value first.
-    Top(u16),
-    /// `array_agg(distinct x)`: sorted, the first 1,000.
-    Distinct,
-    /// The times of the steps of the chain that comes furthest: a list of timestamps, empty for none.
-    ///
-    /// A chain is r1 … rj in the order of time (equal times may follow each other, and one row may be
-    /// several steps in turn), ri satisfies step i, and rj comes no more than `within` after r1. Of
-    /// the chains with the most steps it is one that begins latest; from there each step is the
-    /// earliest that there is. Its argument is the step, from 1, that a row satisfies.
-    Funnel {
-        within: Micros,
-        steps: u8,
-    },
-    /// Nothing to publish (its column is null): the rows that a person's sessions are made of.
-    Timeline,
+impl Aggregate {
+    /// What its function is given, and what it is to give.
+    pub fn types(&self) -> Types<'_> {
+        Types { argument: self.argument.as_ref(), output: &self.output }
+    }
 }
 
 /// Sessions of a source, for the aggregates that look at them.

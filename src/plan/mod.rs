@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
+pub use crate::aggregate::Function;
 use crate::row::Identifier;
 pub use crate::time::days::Unit;
 pub use crate::time::since::Since;
-pub use aggregate::{Aggregate, AggregateInput, Function, Sessions};
+pub use aggregate::{Aggregate, AggregateInput, Sessions};
 pub use attribute::{Attribute, Instant, Rank, Segment, Step};
 pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use expression::Expression;

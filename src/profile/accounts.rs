@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
-use super::aggregate::{Account, Brought, has_travelling_values, is_dated};
+use super::aggregate::{Account, Brought};
 use super::contribution::{Contribution, Member};
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
@@ -116,25 +116,26 @@ impl Accounts {
                     Brought::Values(leading.into_iter().collect())
                 };
                 self.changed.note(*number, led);
-                return self.layout.lead(aggregate, place, time, value, &mut identifier.sums);
+                return self.layout.lead(place, time, value, &mut identifier.sums);
             }
             place => {
-                return self.layout.add(aggregate, place, value, diff, &mut self.changed.sums);
+                return self.layout.add(place, value, diff, &mut self.changed.sums);
             }
         }
+        let kept = self.layout.kept(*number);
         let accounts = &mut identifier.accounts;
         let index = accounts.binary_search_by_key(number, |(number, _)| *number);
         let index = index.unwrap_or_else(|index| {
-            accounts.insert(index, (*number, Account::new(aggregate)));
+            accounts.insert(index, (*number, Account::new(aggregate, kept)));
             index
         });
         let account = &mut accounts[index].1;
-        if !has_travelling_values(aggregate) {
-            self.changed.note(*number, || account.brings(aggregate));
+        if kept.travels().is_none() {
+            self.changed.note(*number, || account.brings(kept));
         }
-        let travels = account.add(aggregate, value, time, diff as i64);
+        let travels = account.add(aggregate, kept, value, time, diff as i64);
         if travels != 0 {
-            let time = if is_dated(aggregate) { time } else { 0 };
+            let time = if kept.travels_with_times() { time } else { 0 };
             self.changed.values.push(((*number, time, value.clone()), travels as Diff));
         }
     }
@@ -148,7 +149,7 @@ impl Accounts {
                 Brought::Values(leading.into_iter().collect())
             }
             _ => match identifier.accounts.binary_search_by_key(&number, |(number, _)| *number) {
-                Ok(index) => identifier.accounts[index].1.brings(aggregate),
+                Ok(index) => identifier.accounts[index].1.brings(self.layout.kept(number)),
                 Err(_) => Brought::Values(SmallVec::new()),
             },
         }
@@ -170,15 +171,15 @@ impl Accounts {
             emit_brought(component, number, &self.brings(identifier, number), diff, out);
         }
         for (number, account) in &identifier.accounts {
-            let aggregate = &self.plan.aggregates[usize::from(*number)];
-            if has_travelling_values(aggregate) {
-                account.travelled(aggregate, |time, value, count| {
+            let kept = self.layout.kept(*number);
+            if kept.travels().is_some() {
+                account.travelled(kept, |time, value, count| {
                     let value = value.clone();
                     let value = Contribution::Value { aggregate: *number, time, value };
                     out.push((component, value), diff * count as Diff);
                 });
             } else {
-                emit_brought(component, *number, &account.brings(aggregate), diff, out);
+                emit_brought(component, *number, &account.brings(kept), diff, out);
             }
         }
     }

@@ -7,8 +7,9 @@
 use smallvec::SmallVec;
 
 use super::ordered::Ordered;
-use super::partial::Partial;
-use crate::plan::{Aggregate, Function};
+use crate::aggregate::kept::partial::Partial;
+use crate::aggregate::{Extreme, Kept, NoRoom, Travels};
+use crate::plan::Aggregate;
 use crate::row::Datum;
 use crate::state::few::FewMap;
 use crate::time::Micros;
@@ -16,8 +17,10 @@ use crate::time::Micros;
 /// The rows of one identifier, for one aggregate.
 #[derive(Clone, Debug)]
 pub enum Account {
-    /// Nothing but what they come to is kept: sums, and extremes of values that are never taken back.
+    /// Nothing but what values add up to is kept.
     Sum(Partial),
+    /// The extreme of values that are never taken back.
+    Leading(Option<(Micros, Datum)>),
     /// Extremes of values that may be taken back, and the newest values.
     Ordered(Ordered),
     /// Values that travel, each with how many rows have it.
@@ -34,110 +37,97 @@ pub enum Brought {
     Summand(Partial),
 }
 
-/// What of an aggregate's values travels to the person.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Travels {
-    /// None: a partial does.
-    Nothing,
-    /// That the identifier has a value, however many of its rows do.
-    Presence,
-    /// Each row's value.
-    Rows,
-}
-
-fn travels(function: Function) -> Travels {
-    match function {
-        Function::CountDistinct
-        | Function::SumDistinct
-        | Function::Distinct
-        | Function::Funnel { .. } => Travels::Presence,
-        Function::Mode | Function::Median | Function::Top(_) | Function::Timeline => Travels::Rows,
-        _ => Travels::Nothing,
-    }
-}
-
 impl Account {
-    pub fn new(aggregate: &Aggregate) -> Self {
-        match aggregate.function {
-            _ if is_dated(aggregate) => Account::Dated(FewMap::default()),
-            function if travels(function) != Travels::Nothing => Account::Values(FewMap::default()),
-            Function::Recent(_) => Account::Ordered(Ordered::default()),
-            Function::Min | Function::Max | Function::First | Function::Last
-                if aggregate.retracts =>
-            {
-                Account::Ordered(Ordered::default())
-            }
-            _ => Account::Sum(Partial::nothing(aggregate)),
+    pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
+        match kept {
+            Kept::Count => Account::Sum(Partial::Count(0)),
+            Kept::Sum(_) => Account::Sum(Partial::of_numbers(aggregate.argument.as_ref())),
+            Kept::Moments(_) => Account::Sum(Partial::Moments(Box::default())),
+            Kept::Truths(_) => Account::Sum(Partial::Truths { yes: 0, no: 0 }),
+            Kept::Extreme(_) if !aggregate.retracts => Account::Leading(None),
+            Kept::Extreme(_) | Kept::Newest(_) => Account::Ordered(Ordered::default()),
+            Kept::Values(values) if !values.with_times => Account::Values(FewMap::default()),
+            Kept::Values(_) | Kept::Rows => Account::Dated(FewMap::default()),
         }
     }
 
     /// Takes a value in (`diff` 1) or back (-1). Returns how often it travels by that, or travels
     /// back.
-    pub fn add(&mut self, aggregate: &Aggregate, value: &Datum, time: Micros, diff: i64) -> i64 {
-        let function = aggregate.function;
-        match self {
-            Account::Sum(sum) => sum.add(function, value.clone(), time, diff),
+    pub fn add(
+        &mut self,
+        aggregate: &Aggregate,
+        kept: &Kept,
+        value: &Datum,
+        time: Micros,
+        diff: i64,
+    ) -> i64 {
+        let came = match self {
+            Account::Sum(sum) => {
+                sum.add(value, diff);
+                return 0;
+            }
+            Account::Leading(leading) => {
+                lead(kept, leading, time, value);
+                return 0;
+            }
             Account::Ordered(values) => {
-                let time = match function {
-                    Function::Min | Function::Max => 0,
-                    _ => time,
-                };
-                values.add(time, value.clone(), diff);
-                if let Function::Recent(number) = function
+                values.add(if kept.is_by_time() { time } else { 0 }, value.clone(), diff);
+                if let Kept::Newest(number) = kept
                     && !aggregate.retracts
                 {
-                    values.keep_newest(number as usize);
+                    values.keep_newest(usize::from(*number));
                 }
+                return 0;
             }
-            Account::Values(values) => {
-                let came = presence(values.count(value.clone(), diff));
-                return if travels(function) == Travels::Rows { diff } else { came };
-            }
-            Account::Dated(values) => {
-                let came = presence(values.count((time, value.clone()), diff));
-                return if travels(function) == Travels::Rows { diff } else { came };
-            }
-        }
-        0
+            Account::Values(values) => presence(values.count(value.clone(), diff)),
+            Account::Dated(values) => presence(values.count((time, value.clone()), diff)),
+        };
+        if kept.travels() == Some(Travels::Rows) { diff } else { came }
     }
 
     /// Whether no row is left in it.
     pub fn is_empty(&self) -> bool {
         match self {
             Account::Sum(partial) => partial.is_nothing(),
+            Account::Leading(leading) => leading.is_none(),
             Account::Ordered(values) => values.is_empty(),
             Account::Values(values) => values.is_empty(),
             Account::Dated(values) => values.is_empty(),
         }
     }
 
-    /// What the rows come to, where they alone are the person's.
-    pub fn partial(&self, aggregate: &Aggregate) -> Option<Partial> {
+    pub fn brings(&self, kept: &Kept) -> Brought {
         match self {
-            Account::Sum(partial) => (!partial.is_nothing()).then(|| partial.clone()),
-            Account::Ordered(values) => values.leading(aggregate.function),
-            Account::Values(_) | Account::Dated(_) => None,
+            Account::Sum(partial) if !partial.is_nothing() => Brought::Summand(partial.clone()),
+            Account::Leading(leading) => Brought::Values(leading.iter().cloned().collect()),
+            Account::Ordered(values) => Brought::Values(values.leading(kept)),
+            Account::Sum(_) | Account::Values(_) | Account::Dated(_) => {
+                Brought::Values(SmallVec::new())
+            }
         }
     }
 
-    pub fn brings(&self, aggregate: &Aggregate) -> Brought {
-        match self.partial(aggregate) {
-            None => Brought::Values(SmallVec::new()),
-            Some(Partial::Value(value)) => Brought::Values(SmallVec::from_buf([(0, value)])),
-            Some(Partial::Timed(time, value)) => {
-                Brought::Values(SmallVec::from_buf([(time, value)]))
+    /// What the rows come to, where they alone are the person's; `None` is null.
+    pub fn value(&self, aggregate: &Aggregate, kept: &Kept) -> Result<Option<Datum>, NoRoom> {
+        Ok(match self.brings(kept) {
+            Brought::Summand(partial) => kept.value(&partial, aggregate.types())?,
+            Brought::Values(values) if values.is_empty() => None,
+            Brought::Values(values) => {
+                let mut values = values.into_iter().map(|(_, value)| value);
+                match kept {
+                    Kept::Newest(_) => Some(Datum::List(values.collect())),
+                    _ => values.next(),
+                }
             }
-            Some(Partial::Recent(values)) => Brought::Values(values.iter().cloned().collect()),
-            Some(sum) => Brought::Summand(sum),
-        }
+        })
     }
 
     /// The values that travelled, each as often as it did; undated ones at 0.
-    pub fn travelled(&self, aggregate: &Aggregate, mut each: impl FnMut(Micros, &Datum, i64)) {
-        let rows = travels(aggregate.function) == Travels::Rows;
+    pub fn travelled(&self, kept: &Kept, mut each: impl FnMut(Micros, &Datum, i64)) {
+        let rows = kept.travels() == Some(Travels::Rows);
         let times = |count: u32| if rows { count as i64 } else { 1 };
         match self {
-            Account::Sum(_) | Account::Ordered(_) => {}
+            Account::Sum(_) | Account::Leading(_) | Account::Ordered(_) => {}
             Account::Values(values) => {
                 values.iter().for_each(|(value, count)| each(0, value, times(*count)));
             }
@@ -148,14 +138,18 @@ impl Account {
     }
 }
 
-/// Whether an identifier's values travel to the person.
-pub fn has_travelling_values(aggregate: &Aggregate) -> bool {
-    travels(aggregate.function) != Travels::Nothing
-}
-
-/// Whether the times of rows travel with their values.
-pub fn is_dated(aggregate: &Aggregate) -> bool {
-    matches!(aggregate.function, Function::Timeline | Function::Funnel { .. })
+/// Compares a value that is never taken back with the one that leads.
+fn lead(kept: &Kept, leading: &mut Option<(Micros, Datum)>, time: Micros, value: &Datum) {
+    let Kept::Extreme(Extreme { end, by_time }) = kept else {
+        unreachable!("{kept:?} has no leading value")
+    };
+    let time = if *by_time { time } else { 0 };
+    let leads = leading
+        .as_ref()
+        .is_none_or(|(known_time, known)| end.leads(&(time, value), &(*known_time, known)));
+    if leads {
+        *leading = Some((time, value.clone()));
+    }
 }
 
 /// Whether a value came (1) or went (-1) as its count changed.

@@ -3,8 +3,8 @@
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use super::partial::Partial;
 use super::sums::Words;
+use crate::aggregate::kept::partial::Partial;
 use crate::row::{Datum, IdentifierHash};
 use crate::time::Micros;
 

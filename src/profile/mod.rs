@@ -12,20 +12,13 @@
 mod accounts;
 mod aggregate;
 mod contribution;
-mod distinct_sum;
-mod exact;
-mod funnel;
 mod gathered;
-mod halves;
 mod ordered;
 mod packed;
-mod partial;
 mod people;
 mod place;
-mod room;
 mod sessions;
 mod sums;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod timeline;

@@ -1,7 +1,8 @@
 //! Values in order, each as often as it is held: what extremes need where values can be taken back.
 
-use super::partial::Partial;
-use crate::plan::Function;
+use smallvec::SmallVec;
+
+use crate::aggregate::{End, Extreme, Kept};
 use crate::row::Datum;
 use crate::state::few::FewMap;
 use crate::time::Micros;
@@ -34,21 +35,21 @@ impl Ordered {
         self.items.is_empty()
     }
 
-    /// What the function looks for among them; `None` if there is nothing.
-    pub fn leading(&self, function: Function) -> Option<Partial> {
-        let least = || self.items.first().map(|(item, _)| item.clone());
-        let greatest = || self.items.last().map(|(item, _)| item.clone());
-        match function {
-            Function::Min => least().map(|(_, value)| Partial::Value(value)),
-            Function::Max => greatest().map(|(_, value)| Partial::Value(value)),
-            Function::First => least().map(|(time, value)| Partial::Timed(time, value)),
-            Function::Last => greatest().map(|(time, value)| Partial::Timed(time, value)),
-            Function::Recent(number) if !self.is_empty() => {
+    /// The values that lead: one, or the newest so many with the newest first.
+    pub fn leading(&self, kept: &Kept) -> SmallVec<[(Micros, Datum); 1]> {
+        match kept {
+            Kept::Extreme(Extreme { end: End::Least, .. }) => {
+                self.items.first().map(|(item, _)| item.clone()).into_iter().collect()
+            }
+            Kept::Extreme(Extreme { end: End::Greatest, .. }) => {
+                self.items.last().map(|(item, _)| item.clone()).into_iter().collect()
+            }
+            Kept::Newest(number) => {
                 let newest = self.items.iter().rev();
                 let each = newest.flat_map(|(item, count)| (0..*count).map(|_| item.clone()));
-                Some(Partial::Recent(each.take(number as usize).collect()))
+                each.take(usize::from(*number)).collect()
             }
-            _ => None,
+            other => unreachable!("{other:?} have no leading value"),
         }
     }
 }
@@ -63,7 +64,7 @@ mod tests {
         let mut take = |value: i64, diff| {
             values.add(value, Datum::Integer(value), diff);
             values.keep_newest(2);
-            values.leading(Function::Recent(2))
+            values.leading(&Kept::Newest(2))
         };
         take(1, 1);
         take(2, 1);

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::contribution::{Contribution, Member};
 use super::gathered::Gathered;
 use super::packed::pack;
-use super::partial::Partial;
 use super::place::LanePlace;
-use super::room::NoRoom;
 use super::sums::{Layout, Words};
+use crate::aggregate::kept::partial::Partial;
+use crate::aggregate::{End, Extreme, Kept, NoRoom};
 use crate::flow::{Diff, Emit, Keep, Keyed, Packed, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
-use crate::plan::{Aggregate, Function, Plan};
+use crate::plan::{Aggregate, Plan};
 use crate::row::{Datum, IdentifierHash};
 use crate::state::few::FewMap;
 use crate::state::slots::{FreeSlots, Slot};
@@ -130,8 +130,9 @@ impl People {
         for ((number, time, value), diff) in self.values.drain(..) {
             let aggregate = &self.plan.aggregates[usize::from(number)];
             let gathered = &mut person.rest.get_or_insert_default().gathered;
-            let of = gathered.get_or_insert_with(number, || Gathered::new(aggregate));
-            of.add(aggregate, time, &value, diff as i64);
+            let kept = self.layout.kept(number);
+            let of = gathered.get_or_insert_with(number, || Gathered::new(aggregate, kept));
+            of.add(aggregate, kept, time, &value, diff as i64);
             if of.is_empty() {
                 gathered.remove(&number);
             }
@@ -157,24 +158,33 @@ impl People {
         number: u16,
         aggregate: &Aggregate,
     ) -> Result<Option<Datum>, NoRoom> {
-        let partial = match self.layout.place(number) {
-            place
-            @ (LanePlace::Count { .. } | LanePlace::Sum { .. } | LanePlace::Truths { .. }) => {
+        let kept = self.layout.kept(number);
+        if self.leads(number) {
+            return Ok(person.leading(number, kept));
+        }
+        let place = self.layout.place(number);
+        let rest = person.rest.as_deref();
+        let partial = match place {
+            LanePlace::Count { .. } | LanePlace::Sum { .. } | LanePlace::Truths { .. } => {
                 self.layout.partial(place, &person.sums)
             }
-            _ if leads(aggregate) => person.leading(number, aggregate.function),
-            _ => {
-                let rest = person.rest.as_deref();
+            LanePlace::Extreme { .. } | LanePlace::Apart => {
                 if let Some(gathered) = rest.and_then(|rest| rest.gathered.get(&number)) {
-                    return gathered.value(aggregate);
+                    return gathered.value(aggregate, kept);
                 }
                 rest.and_then(|rest| rest.partials.get(&number).cloned())
             }
         };
         match partial {
-            Some(partial) => partial.finish(aggregate),
-            None => Ok(Partial::of_nothing(aggregate)),
+            Some(partial) => kept.value(&partial, aggregate.types()),
+            None => Ok(kept.of_nothing()),
         }
+    }
+
+    /// Whether the person's value is the leading one of those that identifiers bring.
+    fn leads(&self, number: u16) -> bool {
+        self.layout.kept(number).leads()
+            && self.plan.aggregates[usize::from(number)].sessions.is_none()
     }
 }
 
@@ -208,13 +218,12 @@ impl Keyed for People {
             Contribution::Sums(words) => self.layout.merge(&mut person.sums, words, diff),
             Contribution::Partial { aggregate: number, partial } => {
                 let partials = &mut person.rest.get_or_insert_default().partials;
-                let aggregate = &self.plan.aggregates[usize::from(*number)];
-                let sum = partials.get_or_insert_with(*number, || Partial::nothing(aggregate));
-                sum.add_sum(partial, diff as i64);
+                let sum = partials.get_or_insert_with(*number, || partial.nothing());
+                sum.merge(partial, diff as i64);
             }
             Contribution::Value { aggregate, time, value } => {
                 let value = (*aggregate, *time, value.clone());
-                if leads(&self.plan.aggregates[usize::from(*aggregate)]) {
+                if self.leads(*aggregate) {
                     person.leading.count(value, diff as i64);
                 } else {
                     self.values.push((value, diff));
@@ -275,13 +284,6 @@ impl Keyed for People {
     }
 }
 
-/// Whether the person's value is the leading one of those that identifiers bring.
-fn leads(aggregate: &Aggregate) -> bool {
-    use Function::{First, Last, Max, Min, Recent};
-    aggregate.sessions.is_none()
-        && matches!(aggregate.function, Min | Max | First | Last | Recent(_))
-}
-
 fn belonging(member: &Member, person: IdentifierHash) -> Belonging {
     let Member { kind, text, hash, .. } = member;
     Belonging { identifier: *hash, kind: *kind, text: ArcStr::clone(text), person }
@@ -306,33 +308,28 @@ impl Person {
         self.members.iter().min_by_key(order).expect("a person has an identifier").hash
     }
 
-    /// What leads of what identifiers bring to an aggregate.
-    fn leading(&self, number: u16, function: Function) -> Option<Partial> {
+    /// What leads of what identifiers bring to an aggregate; `None` is null.
+    fn leading(&self, number: u16, kept: &Kept) -> Option<Datum> {
         /// Less than any value that a row brings, or as little.
         const LEAST: Datum = Datum::Boolean(false);
-        let least = || {
-            let mut from = self.leading.from(&(number, Micros::MIN, LEAST));
-            from.next().filter(|((of, _, _), _)| *of == number)
-        };
         let mut below = self.leading.below(&(number + 1, Micros::MIN, LEAST));
         let mut newest = below.by_ref().take_while(|((of, _, _), _)| *of == number);
-        match function {
-            Function::Min => least().map(|((_, _, value), _)| Partial::Value(value.clone())),
-            Function::Max => newest.next().map(|((_, _, value), _)| Partial::Value(value.clone())),
-            Function::First => {
-                least().map(|((_, time, value), _)| Partial::Timed(*time, value.clone()))
+        match kept {
+            Kept::Extreme(Extreme { end: End::Least, .. }) => {
+                let mut from = self.leading.from(&(number, Micros::MIN, LEAST));
+                let least = from.next().filter(|((of, _, _), _)| *of == number);
+                least.map(|((_, _, value), _)| value.clone())
             }
-            Function::Last => {
-                newest.next().map(|((_, time, value), _)| Partial::Timed(*time, value.clone()))
+            Kept::Extreme(Extreme { end: End::Greatest, .. }) => {
+                newest.next().map(|((_, _, value), _)| value.clone())
             }
-            Function::Recent(most) => {
-                let each = newest.flat_map(|((_, time, value), count)| {
-                    (0..*count).map(move |_| (*time, value.clone()))
-                });
-                let newest: Arc<[_]> = each.take(usize::from(most)).collect();
-                (!newest.is_empty()).then_some(Partial::Recent(newest))
+            Kept::Newest(most) => {
+                let each = newest
+                    .flat_map(|((_, _, value), count)| (0..*count).map(move |_| value.clone()));
+                let mut newest = each.take(usize::from(*most)).peekable();
+                newest.peek().is_some().then(|| Datum::List(newest.collect()))
             }
-            other => unreachable!("{other:?} leads nothing"),
+            other => unreachable!("{other:?} have no leading value"),
         }
     }
 

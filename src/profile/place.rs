@@ -3,7 +3,8 @@
 use arrow::datatypes::DataType;
 
 use super::word::fits_a_word;
-use crate::plan::{Aggregate, Function, Plan};
+use crate::aggregate::{Extreme, Kept};
+use crate::plan::{Aggregate, Plan};
 
 /// Where in a block an aggregate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum LanePlace {
     Truths { block: u16, lane: u16 },
     /// The extreme of values that are never taken back: `bit` of the block's word of those that are there,
     /// and the value's word; before it the time's where that decides.
-    Extreme { block: u16, bit: u16, word: u16, timed: bool },
+    Extreme { block: u16, bit: u16, word: u16, of: Extreme },
     /// In no block.
     Apart,
 }
@@ -47,38 +48,38 @@ const MOST_EXTREMES: usize = 64;
 
 impl Block {
     /// The place of one more aggregate, for which room is made.
-    pub fn place(&mut self, block: u16, aggregate: &Aggregate) -> LanePlace {
+    pub fn place(&mut self, block: u16, aggregate: &Aggregate, kept: &Kept) -> LanePlace {
         let lane = self.narrow as u16;
-        match aggregate.function {
+        match kept {
             // Its rows come to the person, with their sessions.
             _ if aggregate.sessions.is_some() => LanePlace::Apart,
-            Function::Count => {
+            Kept::Count => {
                 self.narrow += 1;
                 LanePlace::Count { block, lane }
             }
-            Function::Sum | Function::Avg if fits_two_words(argument(aggregate)) => {
+            Kept::Sum(_) if fits_two_words(argument(aggregate)) => {
                 let sum = self.wide as u16;
                 (self.narrow, self.wide) = (self.narrow + 1, self.wide + 1);
                 LanePlace::Sum { block, lane, sum }
             }
-            Function::BoolAnd | Function::BoolOr => {
+            Kept::Truths(_) => {
                 self.narrow += 2;
                 LanePlace::Truths { block, lane }
             }
-            Function::Min | Function::Max | Function::First | Function::Last
+            Kept::Extreme(extreme)
                 if !aggregate.retracts
                     && fits_a_word(argument(aggregate))
                     && self.number_of_extremes < MOST_EXTREMES =>
             {
-                let timed = matches!(aggregate.function, Function::First | Function::Last);
                 let bit = self.number_of_extremes as u16;
                 self.number_of_extremes += 1;
                 // The first word says which of them are there.
-                let word = self.extremes.max(1) + usize::from(timed);
+                let word = self.extremes.max(1) + usize::from(extreme.by_time);
                 self.extremes = word + 1;
-                LanePlace::Extreme { block, bit, word: word as u16, timed }
+                LanePlace::Extreme { block, bit, word: word as u16, of: *extreme }
             }
-            _ => LanePlace::Apart,
+            Kept::Sum(_) | Kept::Moments(_) | Kept::Extreme(_) => LanePlace::Apart,
+            Kept::Newest(_) | Kept::Values(_) | Kept::Rows => LanePlace::Apart,
         }
     }
 

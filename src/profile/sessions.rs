@@ -9,12 +9,13 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use super::contribution::Contribution;
 use super::timeline::{Alike, Looks, Timeline, TimelineChanges};
+use crate::aggregate::{End, Extreme, Kept};
 use crate::columns;
 use crate::decode::{evaluate, matches};
 use crate::flow::{Diff, Emit, Keep, Keyed, Update, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
-use crate::plan::{AggregateInput, Function, Plan, Sessions};
+use crate::plan::{AggregateInput, Plan, Sessions};
 use crate::row::Datum;
 use crate::state::batch::Batch;
 use crate::state::few::FewMap;
@@ -167,9 +168,40 @@ pub struct OverSessions {
     plan: Arc<Plan>,
     index: usize,
     pub looks: Looks,
-    /// By input, the bit of its window.
-    window_of: Vec<Option<usize>>,
+    /// By input, the bit of its window, and which of its rows' times its aggregate looks at.
+    looks_of: Vec<(Option<usize>, TimeOf)>,
     counts: SharedCounts,
+}
+
+/// Of rows that are alike, the time that an aggregate looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TimeOf {
+    /// None at all.
+    Nothing,
+    First,
+    Last,
+    /// Each has its own.
+    Row,
+}
+
+impl TimeOf {
+    fn new(kept: &Kept) -> Self {
+        match kept {
+            Kept::Extreme(Extreme { by_time: true, end: End::Least }) => TimeOf::First,
+            Kept::Extreme(Extreme { by_time: true, end: End::Greatest }) => TimeOf::Last,
+            kept if kept.is_by_time() => TimeOf::Row,
+            _ => TimeOf::Nothing,
+        }
+    }
+
+    fn of(self, alike: &Alike) -> Micros {
+        match self {
+            TimeOf::Nothing => 0,
+            TimeOf::First => alike.first,
+            TimeOf::Last => alike.last,
+            TimeOf::Row => alike.time,
+        }
+    }
 }
 
 impl OverSessions {
@@ -185,21 +217,23 @@ impl OverSessions {
         };
         (looks.time, looks.number, looks.start) = (uses(0), uses(1), uses(2));
         (looks.seconds, looks.events) = (uses(3), uses(4));
-        let mut window_of = Vec::new();
+        let mut looks_of = Vec::new();
         for input in &of.inputs {
             let aggregate = &plan.aggregates[input.aggregate as usize];
-            looks.time |= matches!(aggregate.function, Function::Recent(_));
-            looks.ends |= matches!(aggregate.function, Function::First | Function::Last);
+            let time_of = TimeOf::new(&aggregate.function.kept());
+            looks.time |= time_of == TimeOf::Row;
+            looks.ends |= matches!(time_of, TimeOf::First | TimeOf::Last);
             looks.all |= aggregate.window.is_none();
-            window_of.push(aggregate.window.map(|window| {
+            let window = aggregate.window.map(|window| {
                 let known = looks.windows.iter().position(|known| *known == window);
                 known.unwrap_or_else(|| {
                     looks.windows.push(window);
                     looks.windows.len() - 1
                 })
-            }));
+            });
+            looks_of.push((window, time_of));
         }
-        OverSessions { plan: Arc::clone(plan), index, looks, window_of, counts: counts.clone() }
+        OverSessions { plan: Arc::clone(plan), index, looks, looks_of, counts: counts.clone() }
     }
 
     /// Turns rows in sessions into values for aggregates, of as many rows more or less.
@@ -214,15 +248,15 @@ impl OverSessions {
             InSession { brought, time, number, start, seconds: *seconds, events: *events }
         });
         let batch = session_columns(of, &rows.collect::<Vec<_>>());
-        for (input, window) in of.inputs.iter().zip(&self.window_of) {
-            self.input(input, *window, &batch, told, out);
+        for (input, looks) in of.inputs.iter().zip(&self.looks_of) {
+            self.input(input, *looks, &batch, told, out);
         }
     }
 
     fn input(
         &self,
         input: &AggregateInput,
-        window: Option<usize>,
+        (window, time_of): (Option<usize>, TimeOf),
         batch: &RecordBatch,
         told: &[InSessions],
         out: &mut Emit<(Component, Contribution)>,
@@ -240,15 +274,9 @@ impl OverSessions {
             }
         };
         let rows = (0..told.len()).filter(|row| chosen.value(*row));
-        let function = self.plan.aggregates[input.aggregate as usize].function;
         let mut give = |row: usize, value: Datum| {
             let ((component, _, alike), rows) = &told[row];
-            let time = match function {
-                Function::First => alike.first,
-                Function::Last => alike.last,
-                Function::Recent(_) => alike.time,
-                _ => 0,
-            };
+            let time = time_of.of(alike);
             let aggregate = input.aggregate;
             out.push((*component, Contribution::Value { aggregate, time, value }), *rows);
         };

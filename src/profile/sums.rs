@@ -14,11 +14,12 @@ use std::ops::Range;
 use arrow::datatypes::i256;
 use thin_vec::ThinVec;
 
-use super::partial::Partial;
 use super::place::{Block, LanePlace, argument, sources_of};
 use super::word::{of_word, to_word};
+use crate::aggregate::kept::partial::Partial;
+use crate::aggregate::{Extreme, Kept};
 use crate::flow::Diff;
-use crate::plan::{Aggregate, Function, Plan};
+use crate::plan::{Aggregate, Plan};
 use crate::row::Datum;
 use crate::time::Micros;
 
@@ -28,6 +29,8 @@ pub type Words = ThinVec<u64>;
 /// What the blocks of a plan look like.
 #[derive(Debug)]
 pub struct Layout {
+    /// By aggregate: what is kept of its values, and where.
+    kept: Vec<Kept>,
     places: Vec<LanePlace>,
     /// The aggregates that are extremes in blocks.
     extremes: Vec<u16>,
@@ -48,12 +51,14 @@ impl Layout {
         let mut sources: Vec<Vec<u16>> = Vec::new();
         let mut blocks: Vec<Block> = Vec::new();
         let mut places = Vec::with_capacity(plan.aggregates.len());
-        for (number, aggregate) in plan.aggregates.iter().enumerate() {
+        let kept = plan.aggregates.iter().map(|aggregate| aggregate.function.kept());
+        let kept: Vec<Kept> = kept.collect();
+        for (number, (aggregate, kept)) in plan.aggregates.iter().zip(&kept).enumerate() {
             let fed_by = sources_of(plan, number as u16);
             let known = sources.iter().position(|known| *known == fed_by);
             let index = known.unwrap_or(blocks.len());
             let mut block = known.map_or_else(Block::default, |index| blocks[index]);
-            let place = block.place(index as u16, aggregate);
+            let place = block.place(index as u16, aggregate, kept);
             if place != LanePlace::Apart {
                 if known.is_none() {
                     sources.push(fed_by);
@@ -67,12 +72,17 @@ impl Layout {
         let is_extreme = |place: &LanePlace| matches!(place, LanePlace::Extreme { .. });
         let numbered = (0u16..).zip(&places);
         let extremes = numbered.filter(|(_, place)| is_extreme(place)).map(|(number, _)| number);
-        Layout { extremes: extremes.collect(), places, blocks }
+        Layout { extremes: extremes.collect(), kept, places, blocks }
     }
 
     /// The aggregates of which an identifier keeps an extreme in its blocks.
     pub fn extremes(&self) -> impl Iterator<Item = u16> {
         self.extremes.iter().copied()
+    }
+
+    /// What is kept of an aggregate's values.
+    pub fn kept(&self, aggregate: u16) -> &Kept {
+        &self.kept[usize::from(aggregate)]
     }
 
     pub fn place(&self, aggregate: u16) -> LanePlace {
@@ -114,14 +124,7 @@ impl Layout {
     }
 
     /// Takes a value in `diff` times.
-    pub fn add(
-        &self,
-        aggregate: &Aggregate,
-        place: LanePlace,
-        value: &Datum,
-        diff: Diff,
-        sums: &mut Words,
-    ) {
+    pub fn add(&self, place: LanePlace, value: &Datum, diff: Diff, sums: &mut Words) {
         let (LanePlace::Count { block, lane }
         | LanePlace::Sum { block, lane, .. }
         | LanePlace::Truths { block, lane }) = place
@@ -141,7 +144,7 @@ impl Layout {
             let value = match value {
                 Datum::Integer(value) => i128::from(*value),
                 Datum::Decimal(value) => value.get(),
-                other => unreachable!("{other:?} given to {:?}", aggregate.function),
+                other => unreachable!("the plan adds up no {other:?}"),
             };
             let wide = of.wide_lane(sum);
             let more = value.wrapping_mul(diff as i128);
@@ -150,30 +153,22 @@ impl Layout {
     }
 
     /// Compares a value that is never taken back with the leading one of an identifier.
-    pub fn lead(
-        &self,
-        aggregate: &Aggregate,
-        place: LanePlace,
-        time: Micros,
-        value: &Datum,
-        own: &mut Words,
-    ) {
-        let LanePlace::Extreme { block, bit, word, timed } = place else {
+    pub fn lead(&self, place: LanePlace, time: Micros, value: &Datum, own: &mut Words) {
+        let LanePlace::Extreme { block, bit, word, of: Extreme { end, by_time } } = place else {
             unreachable!("no extreme")
         };
         let at = self.find_or_insert(own, block, Form::Own);
         let words = &mut own[at + self.blocks[usize::from(block)].summed()..];
-        let next = (if timed { time } else { 0 }, to_word(value));
+        let next = (if by_time { time } else { 0 }, to_word(value));
         let word = usize::from(word);
-        let least = matches!(aggregate.function, Function::Min | Function::First);
         if words[0] >> bit & 1 == 1 {
-            let known = (if timed { words[word - 1] as i64 } else { 0 }, words[word] as i64);
-            if next == known || (next < known) != least {
+            let known = (if by_time { words[word - 1] as i64 } else { 0 }, words[word] as i64);
+            if !end.leads(&next, &known) {
                 return;
             }
         }
         words[0] |= 1 << bit;
-        if timed {
+        if by_time {
             words[word - 1] = next.0 as u64;
         }
         words[word] = next.1 as u64;
@@ -186,14 +181,12 @@ impl Layout {
         place: LanePlace,
         own: &Words,
     ) -> Option<(Micros, Datum)> {
-        let LanePlace::Extreme { block, bit, word, timed } = place else {
-            unreachable!("no extreme")
-        };
+        let LanePlace::Extreme { block, bit, word, of } = place else { unreachable!("no extreme") };
         let at = self.find(own, block, Form::Own).ok()?;
         let words = &own[at + self.blocks[usize::from(block)].summed()..];
         let word = usize::from(word);
         (words[0] >> bit & 1 == 1).then(|| {
-            let time = if timed { words[word - 1] as i64 } else { 0 };
+            let time = if of.by_time { words[word - 1] as i64 } else { 0 };
             (time, of_word(argument(aggregate), words[word] as i64))
         })
     }

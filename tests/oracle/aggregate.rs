@@ -49,7 +49,8 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
             }
             _ => decimal(aggregate, rounded(whole(rows) * more_digits(aggregate), rows.len())),
         },
-        Function::Min => values().min().cloned(),
+        // Any would do: of all that it may be the one that is the same on every machine.
+        Function::Min | Function::AnyValue => values().min().cloned(),
         Function::Max => values().max().cloned(),
         Function::BoolAnd => Some(Datum::Boolean(values().all(|v| *v == Datum::Boolean(true)))),
         Function::BoolOr => Some(Datum::Boolean(values().any(|v| *v == Datum::Boolean(true)))),

@@ -134,7 +134,7 @@ fn file(
     let aggregate = Aggregate {
         function: Function::Funnel { within, steps: steps.len() as u8 },
         argument: Some(DataType::Int64),
-        output: crate::definition::sql::aggregate::list_of(context.dialect.timestamp()),
+        output: crate::aggregate::list_of(context.dialect.timestamp()),
         window: None,
         retracts,
         sessions: None,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, ScalarValue, not_impl_err};
 use datafusion_expr::expr::AggregateFunction;
@@ -18,36 +18,7 @@ use datafusion_expr::{
 use datafusion_functions_nested::expr_fn::array_element;
 
 use super::SqlError;
-use super::arithmetic::{DIGITS, digits_behind};
-use crate::plan::Function;
-
-/// How many values `recent` and `top` may be asked for, and how many `array_agg` gives.
-pub const MOST_VALUES: u16 = 1_000;
-
-/// By name; of those that take a number, it is filled in where it is read.
-const KNOWN: [(&str, Function); 20] = [
-    ("count", Function::Count),
-    ("sum", Function::Sum),
-    ("avg", Function::Avg),
-    ("mean", Function::Avg),
-    ("median", Function::Median),
-    ("mode", Function::Mode),
-    ("min", Function::Min),
-    ("max", Function::Max),
-    // Of all values that it may be the one that is the same on every machine.
-    ("any_value", Function::Min),
-    ("first", Function::First),
-    ("last", Function::Last),
-    ("recent", Function::Recent(0)),
-    ("top", Function::Top(0)),
-    ("array_agg", Function::Distinct),
-    ("bool_and", Function::BoolAnd),
-    ("bool_or", Function::BoolOr),
-    ("stddev", Function::Stddev),
-    ("stddev_samp", Function::Stddev),
-    ("var", Function::Variance),
-    ("var_samp", Function::Variance),
-];
+use crate::aggregate::{Called, Form, Function, MOST_VALUES, Typed};
 
 /// An aggregate as it stands in an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,13 +30,21 @@ pub struct AggregateCall {
     pub filter: Option<Expr>,
 }
 
+/// The functions that a name stands for, each with how it is called.
+fn known_as(name: &str) -> impl Iterator<Item = (Function, Called)> {
+    let all = Function::all().into_iter();
+    let called = all.filter_map(|function| Some((function, function.called()?)));
+    called.filter(move |(_, called)| called.names.contains(&name))
+}
+
 /// What DataFusion has to know of aggregates to plan them.
 pub fn functions() -> HashMap<String, Arc<AggregateUDF>> {
-    KNOWN
-        .iter()
-        .map(|(name, function)| {
+    let called = Function::all().into_iter().filter_map(Function::called);
+    let names = called.flat_map(|called| called.names);
+    names
+        .map(|name| {
             let signature = Signature::variadic_any(Volatility::Immutable);
-            let planned = Planned { name, function: *function, signature };
+            let planned = Planned { name, signature };
             ((*name).to_owned(), Arc::new(AggregateUDF::new_from_impl(planned)))
         })
         .collect()
@@ -77,66 +56,14 @@ pub fn types(
     argument: Option<&DataType>,
 ) -> Result<(Option<DataType>, DataType), SqlError> {
     let Some(argument) = argument else { return Ok((None, DataType::Int64)) };
-    let numeric =
-        matches!(argument, DataType::Int64 | DataType::Float64 | DataType::Decimal128(..));
-    let wrong = |wanted: &str| {
-        let name = name_of(function);
-        Err(SqlError::new(format!("{name} takes {wanted}, found {}", describe(argument))))
-    };
-    let kept = argument.clone();
-    Ok(match function {
-        Function::Count | Function::CountDistinct => (Some(kept), DataType::Int64),
-        Function::Min | Function::Max | Function::First | Function::Last | Function::Mode => {
-            (Some(kept.clone()), kept)
+    let called = function.called().expect("only what has a name is called");
+    match (called.types)(argument) {
+        Ok(Typed { argument, output }) => Ok((Some(argument), output)),
+        Err(wanted) => {
+            let (name, found) = (called.name(), describe(argument));
+            Err(SqlError::new(format!("{name} takes {wanted}, found {found}")))
         }
-        Function::Recent(_) | Function::Distinct => (Some(kept.clone()), list_of(kept)),
-        Function::Top(_) => (Some(kept.clone()), list_of(counted(kept))),
-        Function::BoolAnd | Function::BoolOr => match argument {
-            DataType::Boolean => (Some(kept), DataType::Boolean),
-            _ => return wrong("a boolean"),
-        },
-        Function::Timeline | Function::Funnel { .. } => unreachable!("they have no name"),
-        _ if !numeric => return wrong("a number"),
-        Function::Stddev | Function::Variance => (Some(DataType::Float64), DataType::Float64),
-        // The mean of two decimals has at most one digit more.
-        Function::Median => (Some(kept), with_more_digits(argument, 1)),
-        Function::Avg => (Some(kept), with_more_digits(argument, 4)),
-        _ => match argument {
-            DataType::Decimal128(digits, behind) => {
-                // Ten thousand million values of a type come to no more.
-                let digits = digits.saturating_add(10).min(DIGITS);
-                (Some(kept), DataType::Decimal128(digits, *behind))
-            }
-            _ => (Some(kept.clone()), kept),
-        },
-    })
-}
-
-/// Of decimals the type with more digits behind the point, where there is room for them; else a number.
-fn with_more_digits(argument: &DataType, more: i8) -> DataType {
-    let DataType::Decimal128(digits, behind) = *argument else { return DataType::Float64 };
-    let before = i16::from(digits) - i16::from(behind);
-    DataType::Decimal128(DIGITS, digits_behind(before, behind, behind + more))
-}
-
-fn name_of(function: Function) -> &'static str {
-    let function = if function == Function::SumDistinct { Function::Sum } else { function };
-    let same =
-        |known: &Function| std::mem::discriminant(known) == std::mem::discriminant(&function);
-    KNOWN.iter().find(|(_, known)| same(known)).map_or("count", |(name, _)| name)
-}
-
-/// A list of such values.
-pub fn list_of(item: DataType) -> DataType {
-    DataType::List(Arc::new(Field::new("item", item, true)))
-}
-
-/// What `top` says of a value.
-fn counted(value: DataType) -> DataType {
-    DataType::Struct(Fields::from(vec![
-        Field::new("value", value, true),
-        Field::new("count", DataType::Int64, true),
-    ]))
+    }
 }
 
 /// A type as users write it.
@@ -204,8 +131,6 @@ pub fn replace_calls(
 fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     let name = function.func.name();
     let params = &function.params;
-    let (_, known) =
-        KNOWN.iter().find(|(known, _)| *known == name).expect("no other is registered");
     if !params.order_by.is_empty() {
         return Err(SqlError::new(format!(
             "'order by' has no place in {name}(…): first, last and recent go by the row's time"
@@ -214,16 +139,18 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     if params.args.iter().any(has_aggregate) {
         return Err(SqlError::new(format!("an aggregate in {name}(…): aggregates do not nest")));
     }
-    let function = distinct(*known, name, params.distinct)?;
-    let (function, arguments) = match function {
-        Function::Recent(_) => (Function::Recent(number(name, &params.args)?), &params.args[..1]),
-        Function::Top(_) => (Function::Top(number(name, &params.args)?), &params.args[..1]),
-        other => (other, params.args.as_slice()),
+    let (function, form) = meant(name, params.distinct)?;
+    let (function, arguments) = match form {
+        Form::Number => (function.with_number(number(name, &params.args)?), &params.args[..1]),
+        Form::Each | Form::EachOrRows | Form::Distinct | Form::Either => {
+            (function, params.args.as_slice())
+        }
     };
+    let of_rows = form == Form::EachOrRows;
     let argument = match arguments {
-        [] if function == Function::Count => None,
+        [] if of_rows => None,
         [] => return Err(SqlError::new(format!("{name} takes an argument"))),
-        [argument] if function == Function::Count && counts_rows(argument) => None,
+        [argument] if of_rows && counts_rows(argument) => None,
         [argument] => Some(argument.clone()),
         more => {
             let found = more.len();
@@ -233,29 +160,30 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     Ok(AggregateCall { function, argument, filter: params.filter.as_deref().cloned() })
 }
 
-fn distinct(function: Function, name: &str, distinct: bool) -> Result<Function, SqlError> {
-    match (function, distinct) {
-        (Function::Count, true) => Ok(Function::CountDistinct),
-        (Function::Sum, true) => Ok(Function::SumDistinct),
-        (Function::Distinct, false) => Err(SqlError::new(
-            "array_agg takes distinct values, as in array_agg(distinct category): for the newest \
-             ones, each as often as it came, there is recent(category, 10)",
-        )),
-        (
-            Function::Avg
-            | Function::Stddev
-            | Function::Variance
-            | Function::Median
-            | Function::Mode
-            | Function::Recent(_)
-            | Function::Top(_),
-            true,
-        ) => Err(SqlError::new(format!(
-            "{name}(distinct …) is not available: only count(distinct …), sum(distinct …) and \
-             array_agg(distinct …) are"
-        ))),
-        (function, _) => Ok(function),
+/// The function that is called by a name, of all values or of each different one once.
+fn meant(name: &str, distinct: bool) -> Result<(Function, Form), SqlError> {
+    let takes = |form: Form| match form {
+        Form::Either => true,
+        Form::Distinct => distinct,
+        Form::Each | Form::EachOrRows | Form::Number => !distinct,
+    };
+    let found = known_as(name).find(|(_, called)| takes(called.form));
+    if let Some((function, called)) = found {
+        return Ok((function, called.form));
     }
+    if !distinct {
+        return Err(SqlError::new(format!(
+            "{name} takes distinct values, as in {name}(distinct category): for the newest ones, each \
+             as often as it came, there is recent(category, 10)"
+        )));
+    }
+    let all = Function::all().into_iter().filter_map(Function::called);
+    let distinct = all.filter(|called| called.form == Form::Distinct);
+    let mut distinct: Vec<String> =
+        distinct.map(|called| format!("{}(distinct …)", called.name())).collect();
+    let last = distinct.pop().unwrap_or_default();
+    let others = distinct.join(", ");
+    Err(SqlError::new(format!("{name}(distinct …) is not available: only {others} and {last} are")))
 }
 
 fn counts_rows(argument: &Expr) -> bool {
@@ -287,7 +215,6 @@ fn number(name: &str, arguments: &[Expr]) -> Result<u16, SqlError> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Planned {
     name: &'static str,
-    function: Function,
     signature: Signature,
 }
 
@@ -303,11 +230,9 @@ impl AggregateUDFImpl for Planned {
     fn return_type(&self, arguments: &[DataType]) -> datafusion_common::Result<DataType> {
         // Only so that what is done to a result can be planned: `types` decides.
         let argument = arguments.first().cloned().unwrap_or(DataType::Int64);
-        Ok(match self.function {
-            Function::Recent(_) | Function::Distinct => list_of(argument),
-            Function::Top(_) => list_of(counted(argument)),
-            _ => argument,
-        })
+        let mut outputs = known_as(self.name).filter_map(|(_, of)| (of.types)(&argument).ok());
+        let list = outputs.find(|of| matches!(of.output, DataType::List(_)));
+        Ok(list.map_or(argument, |of| of.output))
     }
 
     fn accumulator(

@@ -19,22 +19,7 @@ use datafusion_expr::{
 };
 use num_bigint::BigInt;
 
-/// How many digits a decimal has.
-pub const DIGITS: u8 = 38;
-
-/// So many digits behind the point stand for what is smaller, where there is no room for all that one
-/// would like.
-const ENOUGH: i8 = 6;
-
-/// The digits behind the point of a value with so many before it that would have `wanted` of them.
-pub fn digits_behind(before: i16, own: i8, wanted: i8) -> i8 {
-    let room = i16::from(DIGITS) - before;
-    if i16::from(wanted) <= room {
-        return wanted;
-    }
-    let least = wanted.min(ENOUGH.max(own)).min(DIGITS as i8);
-    least.max(room.clamp(0, i16::from(DIGITS)) as i8)
-}
+use crate::aggregate::digits::{DIGITS, digits_behind};
 
 /// The type of a quotient: it has four digits more behind the point than what is divided, where there is
 /// room for them.

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::{Result, exec_err};
 use num_bigint::BigInt;
 
-use super::arithmetic::DIGITS;
+use crate::aggregate::digits::DIGITS;
 
 /// Texts as decimals of a type, whose last digit is rounded, halves away from zero. What is no number, or
 /// has no room, is an error, or null.

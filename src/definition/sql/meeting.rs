@@ -15,8 +15,8 @@ use datafusion_expr::expr::{Between, Case, Cast, InList, ScalarFunction};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::SqlError;
-use super::arithmetic::DIGITS;
 use super::instant::is_comparison;
+use crate::aggregate::digits::DIGITS;
 
 /// Functions whose arguments are brought to one type.
 const ALIKE: [&str; 7] = ["coalesce", "nvl", "nvl2", "nullif", "greatest", "least", "make_array"];

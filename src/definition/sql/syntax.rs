@@ -8,7 +8,7 @@ use datafusion_sql::sqlparser::ast::{
     FunctionArguments, Value, visit_expressions_mut,
 };
 
-use super::arithmetic::DIGITS;
+use crate::aggregate::digits::DIGITS;
 
 /// Puts in place what the planner would take for something else, or would not take.
 pub fn meant(expression: &mut Expr) {

@@ -7,10 +7,51 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::function::{AggregateFunction, Called, Gather, Kept, Travels, Values};
+use super::room::{NoRoom, Types};
+use crate::row::Datum;
 use crate::time::Micros;
 
-#[derive(Debug)]
+/// Definitions have words of their own for it.
 pub struct Funnel {
+    pub within: Micros,
+    pub steps: u8,
+}
+
+impl AggregateFunction for Funnel {
+    fn called(&self) -> Option<Called> {
+        None
+    }
+
+    fn kept(&self) -> Kept {
+        let Funnel { within, steps } = *self;
+        let gathered =
+            Values::gathered(Travels::Presence, move |_| Box::new(Chains::new(within, steps)));
+        let of_nothing = Some(Datum::List([].into()));
+        Kept::Values(Values { with_times: true, of_nothing, ..gathered })
+    }
+}
+
+impl Gather for Chains {
+    fn add(&mut self, time: Micros, value: &Datum, diff: i64) {
+        match value {
+            Datum::Integer(step) => self.satisfy(*step as usize - 1, time, diff),
+            other => unreachable!("{other:?} is no step"),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.steps.iter().all(BTreeMap::is_empty)
+    }
+
+    fn value(&self, _: Types<'_>) -> Result<Option<Datum>, NoRoom> {
+        Ok(Some(Datum::List(self.furthest().into_iter().map(Datum::Timestamp).collect())))
+    }
+}
+
+/// When a person's rows satisfy the steps.
+#[derive(Debug)]
+struct Chains {
     within: Micros,
     /// By step, the times at which it is satisfied, each with how often that was said.
     steps: Vec<BTreeMap<Micros, i64>>,
@@ -18,18 +59,14 @@ pub struct Funnel {
     reached: BTreeSet<(usize, Micros)>,
 }
 
-impl Funnel {
-    pub fn new(within: Micros, steps: u8) -> Self {
+impl Chains {
+    fn new(within: Micros, steps: u8) -> Self {
         let steps = (0..steps).map(|_| BTreeMap::new()).collect();
-        Funnel { within, steps, reached: BTreeSet::new() }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.steps.iter().all(BTreeMap::is_empty)
+        Chains { within, steps, reached: BTreeSet::new() }
     }
 
     /// Takes in that a step, counted from 0, is satisfied at a time, `diff` times more or less.
-    pub fn add(&mut self, step: usize, time: Micros, diff: i64) {
+    fn satisfy(&mut self, step: usize, time: Micros, diff: i64) {
         let before = self.steps[step].get(&time).copied().unwrap_or(0);
         let after = before + diff;
         if (before > 0) == (after > 0) {
@@ -94,7 +131,7 @@ impl Funnel {
     }
 
     /// The times of the furthest chain, which begins latest of those.
-    pub fn furthest(&self) -> Vec<Micros> {
+    fn furthest(&self) -> Vec<Micros> {
         let best = self.reached.last();
         best.map(|(_, start)| self.chain(*start).collect()).unwrap_or_default()
     }
@@ -106,11 +143,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn funnel(within: Micros, rows: &str) -> usize {
-        let mut funnel = Funnel::new(within, 4);
+        let mut funnel = Chains::new(within, 4);
         for row in rows.split(' ') {
             let (steps, time) = row.split_once(|c: char| c.is_ascii_digit()).expect("a time");
             let time = row[row.len() - time.len() - 1..].parse().expect("a time");
-            steps.bytes().for_each(|step| funnel.add((step - b'a') as usize, time, 1));
+            steps.bytes().for_each(|step| funnel.satisfy((step - b'a') as usize, time, 1));
         }
         funnel.furthest().len()
     }
@@ -166,7 +203,7 @@ mod tests {
             within in 0..9i64,
             changes in prop::collection::vec((0..3usize, 0..14i64, any::<bool>()), 1..40),
         ) {
-            let mut funnel = Funnel::new(within, 3);
+            let mut funnel = Chains::new(within, 3);
             let mut counts = BTreeMap::new();
             // The second half takes back what the first brought.
             let back = changes.iter().map(|(step, time, comes)| (*step, *time, !comes));
@@ -177,7 +214,7 @@ mod tests {
                     continue;
                 }
                 *count += diff;
-                funnel.add(step, time, diff);
+                funnel.satisfy(step, time, diff);
                 let satisfied = |of: usize| {
                     counts.iter().filter(move |((step, _), count)| *step == of && **count > 0)
                 };

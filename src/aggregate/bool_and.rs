@@ -1,0 +1,20 @@
+//! `bool_and(x)`.
+
+use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+
+pub struct BoolAnd;
+
+impl AggregateFunction for BoolAnd {
+    fn called(&self) -> Option<Called> {
+        Some(Called {
+            names: &["bool_and"],
+            form: Form::Either,
+            meaning: "Whether all values are true.",
+            types: Typed::of_boolean,
+        })
+    }
+
+    fn kept(&self) -> Kept {
+        Kept::Truths(|_, no| no == 0)
+    }
+}

@@ -1,0 +1,158 @@
+//! Functions that make one value of many: what each is called, what it takes and gives, what it has to keep
+//! of the values, and how its value is read from that.
+//!
+//! A function is a file here and a row in the list below. What reads definitions, keeps sums and writes the
+//! reference asks the list, and knows no function from another.
+
+mod any_value;
+mod array_agg;
+mod avg;
+mod bool_and;
+mod bool_or;
+mod count;
+mod count_distinct;
+pub mod digits;
+mod first;
+mod function;
+mod funnel;
+pub mod kept;
+mod last;
+mod max;
+mod median;
+mod min;
+mod mode;
+mod recent;
+mod room;
+mod stddev;
+mod sum;
+mod sum_distinct;
+mod timeline;
+mod top;
+mod variance;
+
+use crate::time::Micros;
+
+pub use function::{
+    AggregateFunction, Called, End, Extreme, Form, Gather, Kept, MOST_VALUES, Travels, Typed,
+    Values, list_of,
+};
+pub use room::{NoRoom, Types};
+
+/// Makes of the list: [`Function`], a variant a row; [`Function::all`]; and which file says what each is.
+macro_rules! functions {
+    ($(
+        $(#[$meaning:meta])*
+        $variant:ident $(($number:ident: $of:ty))? $({ $($field:ident: $type:ty),* })? = $function:expr;
+    )*) => {
+        /// A function over a person's rows. Values are in the order of (time, value) where order matters,
+        /// and nulls are passed over.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Function {
+            $($(#[$meaning])* $variant $(($of))? $({ $($field: $type),* })?,)*
+        }
+
+        impl Function {
+            /// Every function. Of those that take a number, it is 0.
+            pub fn all() -> Vec<Function> {
+                vec![$(
+                    Function::$variant $((<$of>::default()))? $({ $($field: <$type>::default()),* })?
+                ),*]
+            }
+
+            /// The same for another number of values, where it takes one.
+            pub fn with_number(self, wanted: u16) -> Function {
+                match self {
+                    $(Function::$variant $(($number))? $({ $($field),* })? => {
+                        Function::$variant $(({ let _: $of = $number; wanted }))? $({ $($field),* })?
+                    })*
+                }
+            }
+
+            fn say<T>(self, say: impl FnOnce(&dyn AggregateFunction) -> T) -> T {
+                match self {
+                    $(Function::$variant $(($number))? $({ $($field),* })? => say(&$function),)*
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    /// `count(*)` and `count(x)`.
+    Count = count::Count;
+    /// How many different values.
+    CountDistinct = count_distinct::CountDistinct;
+    /// The sum.
+    Sum = sum::Sum;
+    /// The sum of each different value once.
+    SumDistinct = sum_distinct::SumDistinct;
+    /// The mean.
+    Avg = avg::Avg;
+    /// The least value.
+    Min = min::Min;
+    /// The greatest value.
+    Max = max::Max;
+    /// Some value.
+    AnyValue = any_value::AnyValue;
+    /// The oldest value.
+    First = first::First;
+    /// The newest value.
+    Last = last::Last;
+    /// The most frequent value.
+    Mode = mode::Mode;
+    /// The value in the middle.
+    Median = median::Median;
+    /// The standard deviation of the sample.
+    Stddev = stddev::Stddev;
+    /// The variance of the sample.
+    Variance = variance::Variance;
+    /// Whether all are true.
+    BoolAnd = bool_and::BoolAnd;
+    /// Whether any is true.
+    BoolOr = bool_or::BoolOr;
+    /// The different values, sorted.
+    Distinct = array_agg::ArrayAgg;
+    /// The newest so many values.
+    Recent(number: u16) = recent::Recent(number);
+    /// The so many most frequent values.
+    Top(number: u16) = top::Top(number);
+    /// The times of the steps of the chain that comes furthest: a list of timestamps, empty for none.
+    ///
+    /// A chain is r1 … rj in the order of time (equal times may follow each other, and one row may be
+    /// several steps in turn), ri satisfies step i, and rj comes no more than `within` after r1. Of
+    /// the chains with the most steps it is one that begins latest; from there each step is the
+    /// earliest that there is. Its argument is the step, from 1, that a row satisfies.
+    Funnel { within: Micros, steps: u8 } = funnel::Funnel { within, steps };
+    /// Nothing to publish (its column is null): the rows that a person's sessions are made of.
+    Timeline = timeline::Timeline;
+}
+
+impl Function {
+    /// How definitions call it; `None` where they have other words for it.
+    pub fn called(self) -> Option<Called> {
+        self.say(|function| function.called())
+    }
+
+    /// What is kept of the values. Asked once for each aggregate of a plan.
+    pub fn kept(self) -> Kept {
+        self.say(|function| function.kept())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_functions_answer_to_one_call() {
+        let mut calls = BTreeSet::new();
+        for called in Function::all().into_iter().filter_map(Function::called) {
+            let is_distinct = called.form == Form::Distinct;
+            let fresh = called.names.iter().all(|name| calls.insert((*name, is_distinct)));
+            assert!(fresh, "{:?} is taken", called.names);
+            assert!(called.meaning.ends_with('.'), "{}", called.meaning);
+        }
+    }
+}
