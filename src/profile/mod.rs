@@ -34,7 +34,7 @@ use crate::flow::{
 use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
 use crate::plan::{Function, Plan};
-use crate::row::{IdentifierHash, Input, StandingRow};
+use crate::row::{IdentifierHash, StandingRow};
 use crate::state::slots::Slot;
 use crate::time::Micros;
 
@@ -125,18 +125,12 @@ fn in_window<'scope>(
     rows: Collection<'scope, StandingRow>,
 ) -> Collection<'scope, ((IdentifierHash, Posting), std::ops::Range<Micros>)> {
     let mut windows = Windows::new(plan);
-    rows.flat_map(move |StandingRow { time, body, .. }| {
-        let identifier = body.identifiers.first().map(|identifier| identifier.hash);
-        let mut postings = Vec::new();
-        for window in windows.all().filter(|_| identifier.is_some()) {
-            let inside = |input: &&Input| windows.of(input.aggregate) == Some(window);
-            let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
-            if let Some(identifier) = identifier.filter(|_| !inputs.is_empty()) {
-                let posting = Posting::InWindow { time, inputs };
-                postings.push(((identifier, posting), windows.readings(window, time)));
-            }
-        }
-        postings
+    rows.flat_map(move |row| {
+        let identifier = row.body.identifiers.first().map(|identifier| identifier.hash);
+        let of_windows = identifier.map(|of| (of, windows.postings(&row)));
+        of_windows.into_iter().flat_map(|(of, postings)| {
+            postings.into_iter().map(move |(posting, readings)| ((of, posting), readings))
+        })
     })
 }
 

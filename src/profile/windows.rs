@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::accounts::Posting;
 use crate::plan::{Plan, Window};
+use crate::row::{Input, StandingRow};
 use crate::time::Micros;
 
 /// How many steps of a calendar are remembered: days of ten years.
@@ -34,16 +37,23 @@ impl Windows {
         Windows { leaving: vec![BTreeMap::new(); windows.len()], windows, of }
     }
 
-    pub fn of(&self, aggregate: u16) -> Option<u16> {
-        self.of[aggregate as usize]
-    }
-
-    pub fn all(&self) -> Range<u16> {
-        0..self.windows.len() as u16
+    /// What a row gives to the aggregates of each window, with the readings of `now()` at which it is in it.
+    pub fn postings(&mut self, row: &StandingRow) -> Vec<(Posting, Range<Micros>)> {
+        let StandingRow { time, body, .. } = row;
+        let mut postings = Vec::new();
+        for window in 0..self.windows.len() as u16 {
+            let inside = |input: &&Input| self.of[usize::from(input.aggregate)] == Some(window);
+            let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
+            if !inputs.is_empty() {
+                let posting = Posting::InWindow { time: *time, inputs };
+                postings.push((posting, self.readings(window, *time)));
+            }
+        }
+        postings
     }
 
     /// The readings of `now()` at which a row of this time counts, as [`Window::readings`].
-    pub fn readings(&mut self, window: u16, time: Micros) -> Range<Micros> {
+    fn readings(&mut self, window: u16, time: Micros) -> Range<Micros> {
         let leaving = &mut self.leaving[window as usize];
         let Window::Since(since) = &self.windows[window as usize] else {
             return self.windows[window as usize].readings(time);

@@ -244,14 +244,12 @@ impl World {
     ) {
         let mut in_window = Batch::default();
         for (of, row, diff) in rows {
-            let StandingRow { time, body, .. } = self.standing(of, &row);
-            let hash = body.identifiers[0].hash;
-            for window in self.windows.all() {
-                let inside = |input: &&Input| self.windows.of(input.aggregate) == Some(window);
-                let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
-                let range = self.windows.readings(window, time);
-                in_window.push((((hash, Posting::InWindow { time, inputs }), range), TICK, diff));
+            let row = self.standing(of, &row);
+            let hash = row.body.identifiers[0].hash;
+            for (posting, readings) in self.windows.postings(&row) {
+                in_window.push((((hash, posting), readings), TICK, diff));
             }
+            let StandingRow { time, body, .. } = row;
             postings.push(((hash, Posting::Row { time, body }), TICK, diff));
         }
         let mut out = Emit::at(TICK);
