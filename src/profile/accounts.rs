@@ -78,6 +78,8 @@ struct Changed {
     values: Vec<((u16, Micros, Datum), Diff)>,
     /// What was brought to these aggregates before.
     brought: SmallVec<[(u16, Brought); 8]>,
+    /// Whether something was taken back: else nothing can have come to nothing.
+    takes_back: bool,
 }
 
 impl Accounts {
@@ -108,6 +110,7 @@ impl Accounts {
     fn add(&mut self, identifier: &mut Identifier, input: &Input, time: Micros, diff: Diff) {
         let Input { aggregate: number, value } = input;
         let aggregate = &self.plan.aggregates[usize::from(*number)];
+        self.changed.takes_back |= diff < 0;
         match self.layout.place(*number) {
             LanePlace::Apart => {}
             place @ LanePlace::Extreme { .. } => {
@@ -192,7 +195,7 @@ impl Accounts {
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
-        let Changed { sums, values, brought } = &self.changed;
+        let Changed { sums, values, brought, .. } = &self.changed;
         if !sums.is_empty() {
             out.push((component, Contribution::Sums(sums.clone())), diff);
         }
@@ -295,9 +298,11 @@ impl Keyed for Accounts {
                 }
             }
         }
+        if self.changed.takes_back {
+            identifier.accounts.retain(|(_, account)| !account.is_empty());
+            self.layout.prune_own(&mut identifier.sums);
+        }
         self.changed.clear();
-        identifier.accounts.retain(|(_, account)| !account.is_empty());
-        self.layout.prune_own(&mut identifier.sums);
         if after.is_some() || !identifier.is_empty() {
             return Keep::Yes;
         }
@@ -328,6 +333,7 @@ impl Changed {
         self.sums.clear();
         self.values.clear();
         self.brought.clear();
+        self.takes_back = false;
     }
 }
 
