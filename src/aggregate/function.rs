@@ -39,14 +39,15 @@ impl Called {
         self.names[0]
     }
 
-    /// As it is written by one of its names, such as `count(distinct x)`.
-    pub fn written(&self, name: &str) -> String {
-        match self.form {
-            Form::Each | Form::Either => format!("{name}(x)"),
-            Form::EachOrRows => format!("{name}(*), {name}(x)"),
-            Form::Distinct => format!("{name}(distinct x)"),
-            Form::Number => format!("{name}(x, n)"),
-        }
+    /// As it is written by each of its names, such as `count(distinct x)`.
+    pub fn written(&self) -> Vec<String> {
+        let by_name = |name: &&str| match self.form {
+            Form::Each | Form::Either => vec![format!("{name}(x)")],
+            Form::EachOrRows => vec![format!("{name}(*)"), format!("{name}(x)")],
+            Form::Distinct => vec![format!("{name}(distinct x)")],
+            Form::Number => vec![format!("{name}(x, n)")],
+        };
+        self.names.iter().flat_map(by_name).collect()
     }
 }
 

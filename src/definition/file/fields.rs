@@ -336,11 +336,8 @@ pub static ATTRIBUTE: &[FieldShape] = &[
     field(
         "select",
         Shape::Sql,
-        "An aggregate over the person's rows, or SQL over aggregates: count, sum, avg, min, max, \
-         median, stddev, var, bool_and, bool_or, first, last, mode, any_value, count(distinct x), sum(distinct x), \
-         array_agg(distinct x) (sorted, the first 1,000), recent(x, n) (the last n values, newest \
-         first), top(x, n) (the n most frequent, as a list of {value, count}); n from 1 to 1,000. \
-         `time` is the row's time.",
+        "An aggregate over the person's rows, or SQL over several, as in sum(amount) / count(*): which there \
+         are is said below Aggregates in the reference. `time` is the row's time.",
         "sum(amount)",
     ),
     field("where", Shape::Sql, "Which of the rows count.", "event = 'Product Viewed'"),

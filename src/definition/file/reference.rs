@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::fields::{DEFINITION, FieldShape, Shape};
+use crate::aggregate::{Function, MOST_VALUES};
 use crate::definition::sql::Dialect;
 
-/// Every field, then every SQL function.
+/// Every field, then every aggregate and every SQL function.
 pub fn reference() -> String {
     let mut text = String::from("## Every field\n");
     let about = "What a definition file holds, at the top.";
     object(&mut text, &mut Vec::new(), about, DEFINITION);
+    aggregates(&mut text);
     functions(&mut text);
     text
 }
@@ -94,6 +96,22 @@ fn spoken(shape: &Shape) -> String {
 /// What would end a table's cell is escaped.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
+}
+
+/// What attributes may ask of a person's rows.
+fn aggregates(text: &mut String) {
+    writeln!(
+        text,
+        "\n## Aggregates\n\nWhat `select` of an attribute may ask of a person's rows: x is SQL over a row, n a \
+         whole number from 1 to {MOST_VALUES}. Nulls are passed over; without any value the result is null, \
+         unless it is said otherwise.\n\n| aggregate | value |\n|---|---|"
+    )
+    .expect("to a string");
+    for called in Function::all().into_iter().filter_map(Function::called) {
+        let written: Vec<String> =
+            called.written().iter().map(|written| format!("`{written}`")).collect();
+        writeln!(text, "| {} | {} |", written.join(", "), called.meaning).expect("to a string");
+    }
 }
 
 /// The names of the scalar functions, by what they are about.
