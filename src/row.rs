@@ -205,6 +205,14 @@ impl IdentifierHash {
         id
     }
 
+    /// Of a person's id.
+    pub fn of_person_id(id: &str) -> Option<Self> {
+        let hex = id.strip_prefix("p_")?;
+        let is_written = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let bytes: [u8; 16] = const_hex::decode_to_array(hex).ok()?;
+        hex.bytes().all(is_written).then(|| IdentifierHash(u128::from_be_bytes(bytes)))
+    }
+
     /// Appends the id of the person who is named after this identifier.
     pub fn write_person_id(self, out: &mut String) {
         out.push_str("p_");
@@ -316,12 +324,31 @@ pub struct Reason {
     pub message: String,
 }
 
+/// Where something that was set aside stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RawPosition {
+    /// A file as a whole, or a line of it: of a Parquet file the row.
+    Line {
+        file: String,
+        line: Option<u64>,
+    },
+    Offset {
+        topic: String,
+        partition: u32,
+        offset: u64,
+    },
+    /// Of a record that an output does not take: its key, as text.
+    Key {
+        topic: Option<String>,
+        key: String,
+    },
+}
+
 /// A row that was set aside: what `rejects` publishes, less the source's name and the instant.
 #[derive(Clone, Debug)]
 pub struct Reject {
     pub source: u16,
-    /// As published: `{"topic","partition","offset"}` or `{"file","line"}`.
-    pub position: serde_json::Value,
+    pub position: RawPosition,
     pub reasons: Vec<Reason>,
     pub raw: Vec<u8>,
 }

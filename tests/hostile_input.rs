@@ -70,7 +70,7 @@ proptest! {
             let decoded = input.decode(&chunk);
             let rows = decoded.rows.iter().map(|row| (row.position, row.key, row.time));
             let rejects = decoded.rejects.into_iter();
-            let rejects = rejects.map(|reject| (reject.position.to_string(), reject.reasons, reject.raw));
+            let rejects = rejects.map(|reject| (format!("{:?}", reject.position), reject.reasons, reject.raw));
             (rows.collect::<Vec<_>>(), rejects.collect::<Vec<_>>())
         };
         let whole = read(1, &bytes);

@@ -11,6 +11,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use selfsame::decode::key_hash;
 use selfsame::plan::Kind;
+use selfsame::row::RawPosition;
 use selfsame::source::KafkaStart;
 use selfsame::source::{Next, SourceOptions};
 
@@ -89,12 +90,10 @@ fn a_null_payload_deletes_the_record_of_its_key() {
     assert_eq!(gone, [false, true, false]);
     assert_eq!(read.rows[1].time, 1_000_000, "the message's timestamp");
     assert_eq!(read.rows[1].position.offset, 1);
-    let positions: Vec<String> =
-        read.rejects.iter().map(|reject| reject.position.to_string()).collect();
-    assert_eq!(
-        positions,
-        [2, 3].map(|offset| format!(r#"{{"offset":{offset},"partition":0,"topic":"crm"}}"#))
-    );
+    let positions: Vec<RawPosition> =
+        read.rejects.iter().map(|reject| reject.position.clone()).collect();
+    let at = |offset| RawPosition::Offset { topic: "crm".to_owned(), partition: 0, offset };
+    assert_eq!(positions, [2, 3].map(at));
     assert!(read.rejects.iter().all(|reject| reject.reasons[0].code == "malformed"));
 }
 

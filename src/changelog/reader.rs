@@ -15,7 +15,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::plan::{Format, Kafka, Output, Plan, Publish, Target};
+use crate::plan::{Destination, Format, Kafka, Output, Plan, Publish};
 use crate::source::brokers;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -96,16 +96,18 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
     let changelog = |output: &Output| {
         let defined = Defined::new(plan, output);
         match &output.target {
-            Target::File { .. } if output.format != Format::Json => Changelog::Unread {
+            Destination::File { .. } if output.format != Format::Json => Changelog::Unread {
                 output: defined,
                 why: "it is CSV, and what is read is json, the default of `format`",
             },
-            Target::File { path } => Changelog::File { output: Some(defined), path: path.clone() },
-            Target::Kafka { topic } => {
+            Destination::File { path } => {
+                Changelog::File { output: Some(defined), path: path.clone() }
+            }
+            Destination::Kafka { topic } => {
                 let (topic, kafka) = (topic.clone(), plan.kafka.clone());
                 Changelog::Topic { output: defined, topic, kafka }
             }
-            Target::StandardOutput => Changelog::Unread {
+            Destination::StandardOutput => Changelog::Unread {
                 output: defined,
                 why: "it went to standard output: where that was kept in a file DIR/NAME.ndjson, read it \
                       with --out DIR",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use selfsame::plan::{Output, Target};
+use selfsame::plan::{Destination, Output};
 use selfsame::runtime::{self, Clock, Ended, Progress, RunEnd};
 use selfsame::{changelog, console, definition};
 
@@ -95,7 +95,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
             })?;
         }
         let text = console::shown_lines(&runtime::summary_text(&plan, end, &report));
-        let is_standard = |output: &Output| output.target == Target::StandardOutput;
+        let is_standard = |output: &Output| output.target == Destination::StandardOutput;
         match plan.outputs.iter().any(is_standard) {
             // It has gone to who wanted no more of it, and so would the summary.
             true if end.is_left() => {}

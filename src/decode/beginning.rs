@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::decoded::Decoded;
 use super::early::Early;
 use crate::plan::{Format, Plan, Publish, Source, Type};
-use crate::row::Reason;
+use crate::row::{RawPosition, Reason};
 use crate::source::foreign;
 
 /// How many rows are the beginning.
@@ -49,8 +49,11 @@ impl Beginning {
         self.rows += decoded.rows_in;
         self.rejected += decoded.rejects.len() as u64;
         for reject in &decoded.rejects {
-            let line = ["line", "offset"].iter().find_map(|name| reject.position[name].as_u64());
-            let line = line.unwrap_or_default();
+            let line = match reject.position {
+                RawPosition::Line { line, .. } => line.unwrap_or_default(),
+                RawPosition::Offset { offset, .. } => offset,
+                RawPosition::Key { .. } => 0,
+            };
             for Reason { code, path, message } in &reject.reasons {
                 let told = self.reasons.entry((code, path.clone()));
                 let told = told.or_insert_with(|| ReasonCount {

@@ -36,10 +36,9 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
-use serde_json::json;
 
 use crate::plan::{Format, Plan, Source};
-use crate::row::{Position, Reason, Reject};
+use crate::row::{Position, RawPosition, Reason, Reject};
 use crate::source::{Chunk, Payload, Unread};
 use crate::time::Micros;
 use packed::Packing;
@@ -160,10 +159,7 @@ fn arrivals(chunk: &Chunk, rows: usize, runs: &mut Vec<(Micros, u32)>) {
 
 /// What the source could not read.
 fn rejected(chunk: &Chunk, unread: &Unread) -> Reject {
-    let mut position = json!({"file": &*chunk.origin});
-    if let Some(line) = unread.line {
-        position["line"] = line.into();
-    }
+    let position = RawPosition::Line { file: chunk.origin.to_string(), line: unread.line };
     let reason = Reason { code: unread.code, path: String::new(), message: unread.why.clone() };
     let raw = unread.raw[..unread.raw.len().min(RAW_KEPT)].to_vec();
     Reject { source: chunk.source, position, reasons: vec![reason], raw }
@@ -173,7 +169,7 @@ fn reject(source: &Source, chunk: &Chunk, row: &mut RawRow) -> Reject {
     let offset = row.offset;
     let place =
         source.connector.place(Arc::clone(&chunk.origin), Position { part: chunk.part, offset });
-    let position = serde_json::to_value(place).expect("a place is texts and numbers");
+    let position = place.into();
     let mut raw = match &chunk.payload {
         Payload::Messages { bytes, .. } | Payload::Lines { bytes, .. } => {
             let bytes = &bytes[row.bytes.clone()];

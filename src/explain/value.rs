@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::columns;
 use crate::row::Datum;
-use crate::sink::json::write_value;
+use crate::sink::json::value_of_column;
 
 /// A value as JSON, with all its digits.
 #[derive(Clone, Debug, Serialize)]
@@ -26,8 +26,7 @@ impl ShownValue {
 
     /// Of the first row.
     pub fn of_column(column: &ArrayRef) -> Self {
-        let mut json = String::new();
-        write_value(column, 0, &mut json);
+        let json = value_of_column(column, 0);
         ShownValue(RawValue::from_string(json).expect("values are written as JSON"))
     }
 }

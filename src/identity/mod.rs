@@ -52,7 +52,7 @@ use crate::row::{IdentifierHash, StandingRow};
 pub use changes::LinkChange;
 pub use cluster::Component;
 pub use conflicts::Conflict;
-pub use guards::{Guards, Refusal};
+pub use guards::{Detail, Guards, Refusal};
 pub use links::{Bond, Link};
 pub use shared::Shared;
 pub use sighting::{Sighted, Sighting, seen};

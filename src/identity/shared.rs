@@ -13,7 +13,6 @@
 
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::links::{Bond, Link};
 use crate::flow::{Diff, Emit, Keep, Keyed};
@@ -32,13 +31,6 @@ pub struct Shared {
 impl Shared {
     /// What the guard is called in definitions, outputs and answers.
     pub const RULE: &str = "shared_after";
-
-    /// What is published of it, beside the guard's name.
-    pub fn fields(&self, plan: &Plan) -> Vec<(&'static str, Value)> {
-        let by = &plan.identifiers[usize::from(self.by)].name;
-        let identifier = plan.spoken(&self.identifier);
-        vec![("identifier", json!(identifier)), ("by", json!(by)), ("count", json!(self.count))]
-    }
 
     /// Why none of its links count, in words.
     pub fn reason(&self, plan: &Plan) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::row::Position;
+use crate::row::{Position, RawPosition};
 
 /// Where a source's rows come from. It is shown as messages and summaries name it: `topic orders`.
 ///
@@ -52,6 +52,19 @@ pub trait Connector: Any + Debug + Display + Send + Sync {
 pub enum RowPlace {
     File { file: Arc<str>, line: u64 },
     Topic { topic: Arc<str>, partition: u32, offset: u64 },
+}
+
+impl From<RowPlace> for RawPosition {
+    fn from(place: RowPlace) -> Self {
+        match place {
+            RowPlace::File { file, line } => {
+                RawPosition::Line { file: file.to_string(), line: Some(line) }
+            }
+            RowPlace::Topic { topic, partition, offset } => {
+                RawPosition::Offset { topic: topic.to_string(), partition, offset }
+            }
+        }
+    }
 }
 
 impl Display for RowPlace {

@@ -29,7 +29,7 @@ pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use expression::Expression;
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
-pub use output::{Output, Publish, Target};
+pub use output::{Destination, Output, Publish};
 pub use source::{Field, Joined, JoinedTable, Kind, Source};
 use stated::Stated;
 pub use types::Type;

@@ -6,7 +6,7 @@ use super::{Expression, Format};
 pub struct Output {
     pub name: String,
     pub publish: Publish,
-    pub target: Target,
+    pub target: Destination,
     /// Of files: `Json`, a record a line, or `Csv`. Messages of topics are JSON.
     pub format: Format,
     /// `profiles` only: who is in it, over `profile_schema` with every column.
@@ -46,7 +46,7 @@ impl Publish {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     Kafka {
         topic: String,
     },
@@ -57,27 +57,27 @@ pub enum Target {
     StandardOutput,
 }
 
-impl Target {
+impl Destination {
     /// Whether the first process alone writes it.
     pub fn is_local(&self) -> bool {
-        !matches!(self, Target::Kafka { .. })
+        !matches!(self, Destination::Kafka { .. })
     }
 
     /// The path, if it is a file.
     pub fn file(&self) -> Option<&std::path::Path> {
         match self {
-            Target::File { path } => Some(path),
-            Target::Kafka { .. } | Target::StandardOutput => None,
+            Destination::File { path } => Some(path),
+            Destination::Kafka { .. } | Destination::StandardOutput => None,
         }
     }
 }
 
-impl std::fmt::Display for Target {
+impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Target::Kafka { topic } => write!(f, "topic {topic}"),
-            Target::File { path } => write!(f, "{}", path.display()),
-            Target::StandardOutput => f.write_str("standard output"),
+            Destination::Kafka { topic } => write!(f, "topic {topic}"),
+            Destination::File { path } => write!(f, "{}", path.display()),
+            Destination::StandardOutput => f.write_str("standard output"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::run::{RunError, RunOptions};
 use crate::place::FilePlace;
-use crate::plan::{Plan, Target};
+use crate::plan::{Destination, Plan};
 use crate::source::OpenedSources;
 
 /// A file that the run deals with, as messages call it.
@@ -35,9 +35,9 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
     let mut written: Vec<(Named, &PathBuf)> = Vec::new();
     let outputs = plan.outputs.iter().filter_map(|output| {
         let path = match &output.target {
-            Target::File { path } => path.clone(),
-            Target::StandardOutput => PathBuf::from("/dev/stdout"),
-            Target::Kafka { .. } => return None,
+            Destination::File { path } => path.clone(),
+            Destination::StandardOutput => PathBuf::from("/dev/stdout"),
+            Destination::Kafka { .. } => return None,
         };
         Some((format!("output {}", output.name), path))
     });

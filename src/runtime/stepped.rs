@@ -1,22 +1,21 @@
 //! A run in which each tick's input is given and each tick's output returned: for tests, and for
 //! embedding where somebody else keeps the time.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 
 use super::Clock;
 use super::dataflow::Dataflow;
 use crate::decode::Decoder;
 use crate::metrics::Counts;
 use crate::plan::Plan;
-use crate::sink::{Record, Writers};
+use crate::sink::{MemoryTarget, TextRecord, Writers};
 use crate::source::Chunk;
 use crate::time::{Micros, Tick};
 
 /// What a stepped run came to.
 pub struct Stepped {
     /// What each tick sent, sorted.
-    pub sent: Vec<Vec<Record>>,
+    pub sent: Vec<Vec<TextRecord>>,
     /// Of all workers, in the end.
     pub counts: Counts,
 }
@@ -29,8 +28,8 @@ pub fn stepped(
     clock: Clock,
     steps: Vec<(Micros, Vec<Chunk>)>,
 ) -> Stepped {
-    let sent: Arc<Mutex<BTreeMap<Tick, Vec<Record>>>> = Arc::default();
-    let records = Arc::clone(&sent);
+    let memory = MemoryTarget::default();
+    let sent = memory.clone();
     let barrier = Barrier::new(workers);
     let steps = Arc::new(steps);
     let number = steps.len();
@@ -38,7 +37,7 @@ pub fn stepped(
         if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
     let of_plan = Arc::clone(&plan);
     let guards = timely::execute(config, move |worker| {
-        let writers = Writers::memory(&plan, Arc::clone(&records));
+        let writers = Writers::all(&plan, &memory);
         let mut dataflow = Dataflow::build(worker, &plan, clock, writers, workers);
         let mut decoders: Vec<Decoder> =
             (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(&plan), source)).collect();
@@ -58,7 +57,7 @@ pub fn stepped(
     let (sources, segments) = (of_plan.sources.len(), of_plan.segments.len());
     let mut counts = Counts::new(sources, segments, of_plan.outputs.len());
     counted.into_iter().for_each(|of| counts.add(&of.expect("workers do not panic")));
-    let mut sent = std::mem::take(&mut *sent.lock().expect("workers have ended"));
+    let mut sent = sent.take_texts(&of_plan);
     let of_tick = |tick| {
         let mut records = sent.remove(&tick).unwrap_or_default();
         records.sort();

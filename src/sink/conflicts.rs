@@ -1,4 +1,4 @@
-//! What does not fit, as it is published: by key, so that repairing the data empties the output.
+//! What does not fit, as outputs have it: by key, so that repairing the data empties the output.
 //!
 //! | conflict | key |
 //! |---|---|
@@ -6,14 +6,13 @@
 //! | an identifier shared | `shared/type:value` |
 //! | sources that disagree | `disagreement/source/type:value/type/source` |
 //! | a person known to one source alone | `single_source/person` |
-//!
-//! In a key a `/` within a part is written `%2F`, and a `%` as `%25`: no two conflicts have one key.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
-use super::json::write_text;
-use super::message::{Digest, Message, Router, Value};
+use arcstr::ArcStr;
+
+use super::record::{DisagreementKey, NamedIdentifier, RecordKey, RecordValue, WithheldLink};
+use super::update::{OutputStatement, OutputSubject, Router, StatedValue, StatementChange};
 use crate::flow::Diff;
 use crate::identity::{Conflict, Guards, Shared};
 use crate::plan::{Plan, Publish};
@@ -23,6 +22,7 @@ use crate::segment::Evaluated;
 use crate::state::batch::{Batch, Prefetch, apply_prefetched};
 use crate::state::held::Holds;
 use crate::state::slots::{Slot, Slots};
+use crate::time::Tick;
 
 /// The outputs of conflicts, and how their keys are routed.
 #[derive(Clone)]
@@ -35,143 +35,74 @@ pub struct Conflicts {
 
 impl Conflicts {
     pub fn new(plan: &Arc<Plan>, router: Router) -> Self {
-        let outputs = plan.outputs.iter().enumerate();
-        let outputs = outputs.filter(|(_, output)| output.publish == Publish::Conflicts);
-        let outputs = outputs.map(|(index, _)| index as u16).collect();
+        let outputs = plan.outputs.iter().zip(0u16..);
+        let outputs = outputs.filter(|(output, _)| output.publish == Publish::Conflicts);
+        let outputs = outputs.map(|(_, index)| index).collect();
         Conflicts { plan: Arc::clone(plan), guards: Guards::new(plan), router, outputs }
     }
 
-    /// A conflict that arose or was resolved.
-    pub fn messages(&self, conflict: &Conflict, diff: Diff) -> Vec<Message> {
-        let (key, json) = self.describe(conflict);
-        self.entries(key, json, diff)
-    }
-
-    fn entries(&self, key: String, json: String, diff: Diff) -> Vec<Message> {
-        let hash = Digest::of(&key).0;
-        let value = Value::new(json);
-        let entry = |output: &u16| {
-            let (before, after) = match diff {
-                1.. => (None, Some(value.clone())),
-                _ => (Some(value.digest), None),
-            };
-            let route = self.router.route(*output, hash);
-            Message::Entry { route, output: *output, key: key.clone(), before, after }
+    /// That a conflict stands, for each output.
+    pub fn statements(&self, conflict: &Conflict) -> Vec<(OutputSubject, OutputStatement)> {
+        let (subject, key, value) = self.describe(conflict);
+        let statement = |output: &u16| {
+            let subject = self.router.subject(*output, subject);
+            let (key, value) = (key.clone(), StatedValue::Value(value.clone()));
+            (subject, OutputStatement { output: Some(*output), key, value })
         };
-        self.outputs.iter().map(entry).collect()
+        self.outputs.iter().map(statement).collect()
     }
 
-    fn describe(&self, conflict: &Conflict) -> (String, String) {
-        let plan = &self.plan;
-        let kind = |kind: u8| plan.identifiers[usize::from(kind)].name.as_str();
-        let source = |source: u16| plan.sources[usize::from(source)].name.as_str();
-        let name = |identifier: &Identifier| plan.spoken(identifier);
-        let mut json = String::from("{\"conflict\":");
-        let key = match conflict {
+    fn describe(&self, conflict: &Conflict) -> (IdentifierHash, RecordKey, RecordValue) {
+        match conflict {
             Conflict::Withheld { one, other, refusal } => {
-                json.push_str("\"withheld\"");
                 let guard = self.guards.refusing(refusal);
-                field(&mut json, "rule", guard.name());
-                values(&mut json, guard.fields(plan, refusal));
-                field(&mut json, "one", &name(one));
-                field(&mut json, "other", &name(other));
-                key(&["withheld", &name(one), &name(other)])
+                let details = guard.fields(&self.plan, refusal).into_iter();
+                let details = details.map(|(name, detail)| (name.into(), detail)).collect();
+                let why = WithheldLink { rule: guard.name().into(), details };
+                let ends = Box::new([named(one), named(other)]);
+                (one.hash, RecordKey::Withheld(ends), RecordValue::Withheld(Box::new(why)))
             }
-            Conflict::Shared(shared) => {
-                json.push_str("\"shared\"");
-                field(&mut json, "rule", Shared::RULE);
-                values(&mut json, shared.fields(plan));
-                key(&["shared", &name(&shared.identifier)])
+            Conflict::Shared(Shared { identifier, by, count }) => {
+                let value = RecordValue::Shared { by: u16::from(*by), count: *count };
+                (identifier.hash, RecordKey::Shared(named(identifier)), value)
             }
-            Conflict::Disagreement {
-                identifier,
-                kind: about,
-                source: one,
-                says,
-                other_source: other,
-                other_says,
-            } => {
-                json.push_str("\"disagreement\"");
-                field(&mut json, "identifier", &name(identifier));
-                field(&mut json, "type", kind(*about));
-                field(&mut json, "source", source(*one));
-                list(&mut json, "says", says);
-                field(&mut json, "other_source", source(*other));
-                list(&mut json, "other_says", other_says);
-                let (one, identifier) = (source(*one), name(identifier));
-                key(&["disagreement", one, &identifier, kind(*about), source(*other)])
-            }
-        };
-        (key, json)
-    }
-}
-
-/// A key of parts, which can be told apart whatever stands in them.
-fn key(parts: &[&str]) -> String {
-    let mut key = String::new();
-    for (place, part) in parts.iter().enumerate() {
-        key.push_str(if place > 0 { "/" } else { "" });
-        for character in part.chars() {
-            match character {
-                '/' => key.push_str("%2F"),
-                '%' => key.push_str("%25"),
-                other => key.push(other),
+            Conflict::Disagreement { identifier, kind, source, says, other_source, other_says } => {
+                let of = DisagreementKey {
+                    identifier: named(identifier),
+                    kind: u16::from(*kind),
+                    source: *source,
+                    other_source: *other_source,
+                };
+                let says = [texts(says), texts(other_says)];
+                let value = RecordValue::Disagreement(Box::new(says));
+                (identifier.hash, RecordKey::Disagreement(Box::new(of)), value)
             }
         }
     }
-    key
 }
 
-fn field(json: &mut String, name: &str, text: &str) {
-    write!(json, ",\"{name}\":").expect("to a string");
-    write_text(text, json);
+fn named(identifier: &Identifier) -> NamedIdentifier {
+    NamedIdentifier { kind: u16::from(identifier.kind), text: identifier.text.clone() }
 }
 
-fn values(json: &mut String, fields: Vec<(&'static str, serde_json::Value)>) {
-    for (name, value) in fields {
-        write!(json, ",\"{name}\":").expect("to a string");
-        write_json(&value, json);
-    }
-}
-
-/// Writes texts as all outputs do.
-fn write_json(value: &serde_json::Value, json: &mut String) {
-    match value {
-        serde_json::Value::String(text) => write_text(text, json),
-        serde_json::Value::Array(items) => {
-            json.push('[');
-            for (index, item) in items.iter().enumerate() {
-                json.push_str(if index > 0 { "," } else { "" });
-                write_json(item, json);
-            }
-            json.push(']');
-        }
-        other => write!(json, "{other}").expect("to a string"),
-    }
-}
-
-fn list(json: &mut String, name: &str, identifiers: &[Identifier]) {
-    let mut texts: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.text).collect();
+fn texts(identifiers: &[Identifier]) -> Vec<ArcStr> {
+    let mut texts: Vec<ArcStr> =
+        identifiers.iter().map(|identifier| identifier.text.clone()).collect();
     texts.sort_unstable();
-    write!(json, ",\"{name}\":[").expect("to a string");
-    for (index, text) in texts.iter().enumerate() {
-        json.push_str(if index > 0 { "," } else { "" });
-        write_text(text, json);
-    }
-    json.push(']');
+    texts
 }
 
 /// A person, and the source that knows them.
-type Known = (IdentifierHash, u16);
+type KnownTo = (IdentifierHash, u16);
 
 /// Which people one source alone knows: one worker's share.
 pub struct SingleSources {
     conflicts: Conflicts,
-    known: Slots<Known>,
+    known: Slots<KnownTo>,
 }
 
 impl Holds for SingleSources {
-    /// People whom one source alone knows.
+    /// PublishedPeople whom one source alone knows.
     fn held(&self) -> usize {
         self.known.len()
     }
@@ -182,7 +113,7 @@ impl SingleSources {
         SingleSources { conflicts, known: Slots::default() }
     }
 
-    pub fn apply(&mut self, evaluated: &Evaluated, messages: &mut Batch<Message>) {
+    pub fn apply(&mut self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<StatementChange>) {
         let people: Batch<_> = evaluated.people.iter().collect();
         let prefetch: Prefetch<Self, &(Slot, PersonState)> = |all, (slot, state)| {
             let presence = all.conflicts.plan.presence.iter();
@@ -195,11 +126,11 @@ impl SingleSources {
                 Some(now) => all.known.insert(*slot, now),
                 None => all.known.remove(*slot),
             };
-            all.tell(before, now, messages);
+            all.say(tick, before, now, out);
         });
         for slot in &evaluated.gone {
             let before = self.known.remove(*slot);
-            self.tell(before, None, messages);
+            self.say(tick, before, None, out);
         }
     }
 
@@ -214,41 +145,27 @@ impl SingleSources {
         sources.next().is_none().then_some(*source)
     }
 
-    /// Says whom one source alone knew and knows, where that differs.
-    fn tell(&self, before: Option<Known>, now: Option<Known>, messages: &mut Batch<Message>) {
+    /// RecordBody whom one source alone knew and knows, where that differs.
+    fn say(
+        &self,
+        tick: Tick,
+        before: Option<KnownTo>,
+        now: Option<KnownTo>,
+        out: &mut Batch<StatementChange>,
+    ) {
         if before == now {
             return;
         }
         let Conflicts { outputs, router, .. } = &self.conflicts;
         for output in outputs {
-            let mut message = |person: IdentifierHash, before, after| {
-                let route = router.route(*output, person.0);
-                let output = *output;
-                messages.push(Message::SingleSource { route, output, person, before, after });
+            let mut say = |(person, source): KnownTo, diff: Diff| {
+                let key = RecordKey::SingleSource(person);
+                let value = StatedValue::Value(RecordValue::SingleSource(source));
+                let statement = OutputStatement { output: Some(*output), key, value };
+                out.push(((router.subject(*output, person), statement), tick, diff));
             };
-            before.inspect(|(person, source)| message(*person, Some(*source), None));
-            now.inspect(|(person, source)| message(*person, None, Some(*source)));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::key;
-
-    proptest! {
-        #[test]
-        fn no_two_lists_of_parts_have_one_key(
-            one in prop::collection::vec("[a/%2F]{0,4}", 1..4),
-            other in prop::collection::vec("[a/%2F]{0,4}", 1..4),
-        ) {
-            let of = |parts: &[String]| key(&parts.iter().map(String::as_str).collect::<Vec<_>>());
-            prop_assert_eq!(one == other, of(&one) == of(&other));
-            let back = of(&one);
-            let back = back.split('/').map(|part| part.replace("%2F", "/").replace("%25", "%"));
-            prop_assert_eq!(back.collect::<Vec<_>>(), one);
+            before.inspect(|before| say(*before, -1));
+            now.inspect(|now| say(*now, 1));
         }
     }
 }

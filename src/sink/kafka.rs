@@ -17,11 +17,15 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 
-use super::message::Record;
-use super::refused::{Limits, Refused};
-use super::write::{Failure, Receipt, SinkError};
-use crate::plan::{Plan, Publish, Target};
+use super::catalog::Catalog;
+use super::encoder::{EncodedMessage, MessageEncoder, message_encoder};
+use super::receipt::Receipt;
+use super::record::Record;
+use super::refused::{Refused, SizeLimits};
+use super::target::{Failure, Opened, Opening, SinkError, Target};
+use crate::plan::{Destination, Publish};
 use crate::source::{brokers, client};
+use crate::time::Tick;
 use crate::wait::wait_for;
 
 /// How long a broker may take to answer before anything has started.
@@ -42,63 +46,46 @@ const TOLD: usize = 20;
 const POLL: Duration = Duration::from_secs(1);
 
 /// Hands records of one topic to the thread that feeds the producer.
-#[derive(Clone)]
-pub struct TopicWriter {
-    topic: Arc<Topic>,
-    batches: Sender<Batch>,
+struct TopicWriter {
+    topic: Arc<OutputTopic>,
+    batches: Sender<TopicBatch>,
 }
 
-struct Batch {
-    topic: Arc<Topic>,
+impl Target for TopicWriter {
+    fn send(&self, _: Tick, records: Vec<Record>, receipt: Receipt) {
+        let batch = TopicBatch { topic: Arc::clone(&self.topic), records, receipt };
+        self.batches.send(batch).expect("the thread runs while there are senders");
+    }
+}
+
+struct TopicBatch {
+    topic: Arc<OutputTopic>,
     records: Vec<Record>,
     receipt: Receipt,
 }
 
 /// A topic as records are sent to it.
-struct Topic {
+struct OutputTopic {
     name: String,
-    limits: Limits,
+    limits: SizeLimits,
     /// Whether each record stands, as those of a log do; else the newest of a key does.
     is_log: bool,
 }
 
-/// A process's producer.
-pub struct Topics {
-    batches: Sender<Batch>,
-    limits: BTreeMap<String, Limits>,
-}
-
-impl Topics {
-    pub fn writer(&self, topic: &str, publish: Publish) -> TopicWriter {
-        let (name, limits) = (topic.to_owned(), self.limits[topic]);
-        let topic = Arc::new(Topic { name, limits, is_log: publish == Publish::Rejects });
-        TopicWriter { topic, batches: self.batches.clone() }
-    }
-}
-
-impl TopicWriter {
-    pub fn send(&self, records: Vec<Record>, receipt: Receipt) {
-        let batch = Batch { topic: Arc::clone(&self.topic), records, receipt };
-        self.batches.send(batch).expect("the thread runs while there are senders");
-    }
-}
-
 /// Connects the producer that the plan's topics need, if there is any, and creates missing topics.
-pub fn connect(
-    plan: &Plan,
-    process: usize,
-    failure: &Failure,
-) -> Result<Option<Topics>, SinkError> {
-    let topics: Vec<(&str, Publish)> = plan
+pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
+    let plan = opening.plan;
+    let topics: Vec<(usize, &str, Publish)> = plan
         .outputs
         .iter()
-        .filter_map(|output| match &output.target {
-            Target::Kafka { topic } => Some((topic.as_str(), output.publish)),
-            Target::File { .. } | Target::StandardOutput => None,
+        .enumerate()
+        .filter_map(|(index, output)| match &output.target {
+            Destination::Kafka { topic } => Some((index, topic.as_str(), output.publish)),
+            Destination::File { .. } | Destination::StandardOutput => None,
         })
         .collect();
     if topics.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let named = |message: String| SinkError::Kafka { brokers: plan.kafka.brokers.clone(), message };
     let mut config = ClientConfig::new();
@@ -120,7 +107,7 @@ pub fn connect(
         .set("message.timeout.ms", "0");
     let admin: AdminClient<Asking> =
         config.create_with_context(Asking).map_err(|error| named(error.to_string()))?;
-    if process == 0 {
+    if opening.process == 0 {
         create_missing(&plan.kafka.brokers, &admin, &topics).map_err(named)?;
     }
     let limits = limits(&config, &admin, &topics);
@@ -129,13 +116,18 @@ pub fn connect(
     let batch = number(&config, "batch.size").unwrap_or(BATCH).min(least.max(1));
     config.set("batch.size", batch.to_string());
     let producer: BaseProducer<Deliveries> = config
-        .create_with_context(Deliveries { failure: failure.clone() })
+        .create_with_context(Deliveries { failure: opening.failure.clone() })
         .map_err(|error| named(error.to_string()))?;
-    for (topic, _) in &topics {
+    for (_, topic, _) in &topics {
         find_leaders(&producer, topic).map_err(named)?;
     }
     let (sender, batches) = unbounded();
-    let failure = failure.clone();
+    let mut feeder = Feeder {
+        names: Arc::clone(&opening.names),
+        encoder: message_encoder(&opening.names),
+        message: EncodedMessage::default(),
+        failure: opening.failure.clone(),
+    };
     let producer = Arc::new(producer);
     let acknowledged = Arc::downgrade(&producer);
     let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -143,8 +135,14 @@ pub fn connect(
         thread.map_err(|error| named(error.to_string()))
     };
     start("acknowledgements", Box::new(move || take_acknowledgements(&acknowledged)))?;
-    start("write topics", Box::new(move || run(&producer, batches, failure)))?;
-    Ok(Some(Topics { batches: sender, limits }))
+    start("write topics", Box::new(move || feeder.run(&producer, batches)))?;
+    let writer = |(index, topic, publish): (usize, &str, Publish)| {
+        let (name, limits) = (topic.to_owned(), limits[topic]);
+        let topic = Arc::new(OutputTopic { name, limits, is_log: publish == Publish::Rejects });
+        let writer = TopicWriter { topic, batches: sender.clone() };
+        (index, Box::new(writer) as Box<dyn Target>)
+    };
+    Ok(topics.into_iter().map(writer).collect())
 }
 
 /// Changelogs are compacted, so that a topic holds every key's newest value and need hold no more;
@@ -152,7 +150,7 @@ pub fn connect(
 fn create_missing(
     addresses: &str,
     admin: &AdminClient<Asking>,
-    topics: &[(&str, Publish)],
+    topics: &[(usize, &str, Publish)],
 ) -> Result<(), String> {
     let metadata = admin
         .inner()
@@ -160,7 +158,7 @@ fn create_missing(
         .map_err(|error| format!("no broker answers: {}", brokers::silence(addresses, &error)))?;
     let known: Vec<&str> = metadata.topics().iter().map(|topic| topic.name()).collect();
     let missing =
-        topics.iter().filter(|(topic, _)| !known.contains(topic)).map(|(topic, publish)| {
+        topics.iter().filter(|(_, topic, _)| !known.contains(topic)).map(|(_, topic, publish)| {
             let cleanup = if *publish == Publish::Rejects { "delete" } else { "compact" };
             // -1: as many partitions and replicas as the broker gives a topic by default.
             NewTopic::new(topic, -1, TopicReplication::Fixed(-1)).set("cleanup.policy", cleanup)
@@ -187,20 +185,20 @@ fn create_missing(
 fn limits(
     config: &ClientConfig,
     admin: &AdminClient<Asking>,
-    topics: &[(&str, Publish)],
-) -> BTreeMap<String, Limits> {
+    topics: &[(usize, &str, Publish)],
+) -> BTreeMap<String, SizeLimits> {
     let producer = number(config, "message.max.bytes").unwrap_or(MESSAGE);
     let resources: Vec<_> =
-        topics.iter().map(|(topic, _)| ResourceSpecifier::Topic(topic)).collect();
+        topics.iter().map(|(_, topic, _)| ResourceSpecifier::Topic(topic)).collect();
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
     let described =
         wait_for(admin.describe_configs(&resources, &options)).unwrap_or_else(|error| {
             tracing::debug!("the settings of topics are not known: {error}");
             Vec::new()
         });
-    let mut limits: BTreeMap<String, Limits> = topics
+    let mut limits: BTreeMap<String, SizeLimits> = topics
         .iter()
-        .map(|(topic, _)| ((*topic).to_owned(), Limits { producer, topic: None }))
+        .map(|(_, topic, _)| ((*topic).to_owned(), SizeLimits { producer, topic: None }))
         .collect();
     for resource in described.into_iter().flatten() {
         if let OwnedResourceSpecifier::Topic(topic) = &resource.specifier
@@ -248,66 +246,80 @@ fn take_acknowledgements(producer: &Weak<BaseProducer<Deliveries>>) {
     }
 }
 
-fn run(producer: &BaseProducer<Deliveries>, batches: Receiver<Batch>, failure: Failure) {
-    let mut told = BTreeSet::new();
-    for Batch { topic, records, receipt } in batches {
-        for record in records {
-            let Some(refused) = send(producer, &topic, record, &receipt, &failure) else {
-                continue;
-            };
-            // A large one is likely to come again with every change.
-            match told.len() < TOLD && told.insert(refused.place(&topic.name)) {
-                true => tracing::warn!("{}", refused.why()),
-                false => tracing::debug!("{}", refused.why()),
-            }
-            if !topic.is_log {
-                receipt.refuse(refused);
-            }
-        }
-    }
-    // The workers waited for every receipt before they let go of the senders.
-    let _ = producer.flush(Duration::from_secs(1));
+/// What feeds the producer.
+struct Feeder {
+    names: Arc<Catalog>,
+    encoder: Box<dyn MessageEncoder>,
+    /// The record at hand; kept for the room that it has.
+    message: EncodedMessage,
+    failure: Failure,
 }
 
-/// Hands a record to the producer; returns what is to be told of one that is too large. A tombstone
-/// takes its place, unless it would stand for itself alone.
-fn send(
-    producer: &BaseProducer<Deliveries>,
-    topic: &Topic,
-    mut record: Record,
-    receipt: &Receipt,
-    failure: &Failure,
-) -> Option<Refused> {
-    let mut refused = None;
-    if !topic.limits.takes(Limits::bytes(&record)) {
-        refused = Some(Refused::new(&record, &topic.name, topic.limits));
-        if topic.is_log {
-            return refused;
-        }
-        record.value = None;
-    }
-    let mut message: BaseRecord<'_, str, str, Box<Receipt>> =
-        BaseRecord::with_opaque_to(&topic.name, Box::new(receipt.clone())).key(&record.key);
-    if let Some(value) = &record.value {
-        message = message.payload(value);
-    }
-    if let Some(into) = &record.merged_into {
-        let header = Header { key: "merged_into", value: Some(into) };
-        message = message.headers(OwnedHeaders::new().insert(header));
-    }
-    loop {
-        match producer.send(message) {
-            Ok(()) => return refused,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                message = back;
-                std::thread::sleep(Duration::from_millis(2));
+impl Feeder {
+    fn run(&mut self, producer: &BaseProducer<Deliveries>, batches: Receiver<TopicBatch>) {
+        let mut told = BTreeSet::new();
+        for TopicBatch { topic, records, receipt } in batches {
+            for record in records {
+                let Some(refused) = self.send(producer, &topic, &record, &receipt) else {
+                    continue;
+                };
+                // A large one is likely to come again with every change.
+                match told.len() < TOLD && told.insert(refused.position(&topic.name)) {
+                    true => tracing::warn!("{}", refused.why()),
+                    false => tracing::debug!("{}", refused.why()),
+                }
+                if !topic.is_log {
+                    receipt.refuse(refused);
+                }
             }
-            Err((error, back)) => {
-                let (topic, key) = (&topic.name, &record.key);
-                failure.set(format!("topic '{topic}' takes no record with key '{key}': {error}"));
-                // Never acknowledged: nothing may believe that this tick is complete.
-                std::mem::forget(back);
+        }
+        // The workers waited for every receipt before they let go of the senders.
+        let _ = producer.flush(Duration::from_secs(1));
+    }
+
+    /// Hands a record to the producer; returns what is to be told of one that is too large. A tombstone
+    /// takes its place, unless it would stand for itself alone.
+    fn send(
+        &mut self,
+        producer: &BaseProducer<Deliveries>,
+        topic: &OutputTopic,
+        record: &Record,
+        receipt: &Receipt,
+    ) -> Option<Refused> {
+        let message = &mut self.message;
+        self.encoder.encode(record, &self.names, message);
+        let mut refused = None;
+        if !topic.limits.takes(SizeLimits::bytes(message)) {
+            refused = Some(Refused::new(record, message, &topic.name, topic.limits));
+            if topic.is_log {
                 return refused;
+            }
+            message.value = None;
+        }
+        let mut sent: BaseRecord<'_, str, [u8], Box<Receipt>> =
+            BaseRecord::with_opaque_to(&topic.name, Box::new(receipt.clone())).key(&message.key);
+        if let Some(value) = &message.value {
+            sent = sent.payload(value.as_slice());
+        }
+        if let Some(into) = &message.merged_into {
+            let header = Header { key: "merged_into", value: Some(into) };
+            sent = sent.headers(OwnedHeaders::new().insert(header));
+        }
+        loop {
+            match producer.send(sent) {
+                Ok(()) => return refused,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    sent = back;
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err((error, back)) => {
+                    let (topic, key) = (&topic.name, &message.key);
+                    self.failure
+                        .set(format!("topic '{topic}' takes no record with key '{key}': {error}"));
+                    // Never acknowledged: nothing may believe that this tick is complete.
+                    std::mem::forget(back);
+                    return refused;
+                }
             }
         }
     }

@@ -1,26 +1,40 @@
 //! Changelogs to Kafka and files: what a tick changed, sent once the tick is complete.
 //!
 //! ```text
-//! evaluated people → rendered ┐
-//! belongings ─────────────────┼→ changes, by key → published records → written → acknowledged
-//! conflicts, rejects ─────────┘
+//! evaluated people, belongings, conflicts → (subject, (output, key, value)) ± ─→ consolidated → records ┬→ target → acknowledged
+//! rejects ────────────────────────────────────────────────────────────────────────────────────→ records ┘
 //! ```
 //!
 //! All changes of a key meet at one worker, so that a key's records leave in the order of their
 //! ticks and what ends a tick as it began is not sent. The probe behind this stage passes a tick when
 //! everything that it sent has been acknowledged.
+//!
+//! A target is added as a file beside `file` and a row in `target::KINDS`; a format as one beside `json` and a row
+//! in `encoder::FORMATS`.
 
+mod catalog;
 mod conflicts;
 mod csv;
-mod encode;
+mod encoder;
 mod file;
 pub mod json;
 mod kafka;
-mod message;
+mod memory;
+mod pack;
+mod people;
+mod profile;
 mod publish;
+mod receipt;
+mod record;
 mod refused;
-mod render;
-mod write;
+mod rejects;
+mod standard;
+mod start;
+mod stream;
+mod target;
+#[cfg(test)]
+mod tests;
+mod update;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -31,25 +45,40 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use crate::flow::{Collection, Concatenate, Exchange, Map, Pipeline, Stream, keeping, whole_ticks};
+use crate::flow::{
+    AsCollection, Collection, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keeping_whole,
+    keyed, whole_ticks,
+};
 use crate::identity::Conflict;
 use crate::metrics::SharedCounts;
-use crate::plan::{Plan, Target};
+use crate::plan::{Destination, Plan};
 use crate::profile::Belonging;
 use crate::row::Reject;
 use crate::segment::Evaluated;
 use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
-pub use message::Record;
-pub use write::{Failure, Receipt, SinkError, Writer, Writers};
+pub use catalog::Catalog;
+pub use encoder::{
+    EncodedMessage, Encoder, MessageEncoder, ReadBack, Unreadable, encoder, message_encoder,
+};
+pub use json::{Json, TextRecord};
+pub use memory::MemoryTarget;
+pub use profile::{Item, PackedProfile};
+pub use receipt::Receipt;
+pub use record::{
+    DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,
+    RejectedInput, SegmentChange, WithheldLink,
+};
+pub use target::{Failure, SinkError, Target, Writers};
 
 use conflicts::{Conflicts, SingleSources};
-use message::{Message, Router};
+use people::PublishedPeople;
 use publish::Publisher;
+use receipt::Awaited;
 use refused::Refused;
-use render::Renderer;
-use write::Awaited;
+use rejects::{Rejects, UndatedReject};
+use update::{OutputSubject, Router};
 
 /// What reaches this stage, tick by tick.
 pub struct Inputs<'scope> {
@@ -62,7 +91,7 @@ pub struct Inputs<'scope> {
 
 /// Publishes what a tick changed. The probe's frontier passes a tick when it is acknowledged.
 ///
-/// Files are written by the first process, whose workers are the first `local` ones.
+/// Local targets are written by the first process, whose workers are the first `local` ones.
 pub fn publish<'scope>(
     plan: &Arc<Plan>,
     inputs: Inputs<'scope>,
@@ -70,94 +99,123 @@ pub fn publish<'scope>(
     writers: Writers,
     counts: SharedCounts,
 ) -> Handle<Tick> {
-    let scope = inputs.now.scope();
-    let worker = scope.index() as u64;
-    let renderer = Renderer::new(Arc::clone(plan), local as u64, counts.clone());
     let router = Router::new(plan, local as u64);
-    let conflicts = Conflicts::new(plan, router.clone());
-    let router_of_refused = router.clone();
-    let single_sources = inputs.conflicts.is_some().then(|| {
-        keeping(
-            inputs.people.clone(),
-            Pipeline,
-            "Single sources",
-            &counts,
-            SingleSources::new(conflicts.clone()),
-            |single_sources, batch, messages| {
-                batch.iter().for_each(|evaluated| single_sources.apply(evaluated, messages));
-            },
-        )
-    });
-    let conflicts = inputs.conflicts.map(|changes| {
-        changes.inner.flat_map(move |(conflict, _, diff)| conflicts.messages(&conflict, diff))
-    });
-    let render = |renderer: &mut Renderer, batch: Batch<_>, messages: &mut Batch<Message>| {
-        batch.iter().for_each(|evaluated: &Rc<_>| renderer.render(evaluated, messages));
-    };
-    let people = keeping(inputs.people, Pipeline, "Render", &counts, renderer, render);
-    let belongings = {
-        let router = router.clone();
-        let belongings = inputs.belongings.inner;
-        belongings.flat_map(move |(belonging, _, diff)| {
-            message::belonging_messages(&router, belonging, diff)
-        })
-    };
-    let rejects = {
-        let plan = Arc::clone(plan);
-        inputs.rejects.flat_map(move |reject| message::reject_messages(&plan, &router, &reject))
-    };
-    let now = inputs.now.map(move |now| Message::Now(worker, now));
-    let messages = [people, belongings, rejects, now];
-    let messages = scope.concatenate(messages.into_iter().chain(conflicts).chain(single_sources));
-    let mut publisher = Publisher::new(Arc::clone(plan), counts.clone());
-    let records = whole_ticks(
-        messages,
-        Exchange::new(Message::route),
-        None,
-        "Publish",
-        move |whole, records| publisher.publish(whole.data, records),
-    );
-    let mut refused = write(records, writers.clone());
-    if plan.outputs.iter().any(|output| matches!(output.target, Target::Kafka { .. })) {
-        let told = tell(plan, refused, router_of_refused, counts);
-        refused = write(told, writers);
+    let mut statements = vec![people(plan, &inputs.people, &router, &counts)];
+    if let Some(conflicts) = inputs.conflicts {
+        let of = Conflicts::new(plan, router.clone());
+        statements.push(single_sources(&inputs.people, &of, &counts));
+        statements.push(conflicts.flat_map(move |conflict| of.statements(&conflict)));
+    }
+    let of_belongings = router.clone();
+    let belongings =
+        inputs.belongings.flat_map(move |belonging| of_belongings.belonging(&belonging));
+    let statements = belongings.concatenate(statements);
+    let (now, none) = (inputs.now, Due::default());
+    let publisher = Publisher::default();
+    let records = keyed(statements, Some(now.clone()), "Publish", &counts, none, publisher);
+    let rejects = Rejects::new(plan, router);
+    let records = records.concat(of_rejects(rejects.clone(), inputs.rejects, now));
+    let mut refused = write(records, writers.clone(), &counts);
+    if plan.outputs.iter().any(|output| matches!(output.target, Destination::Kafka { .. })) {
+        let told = tell(refused, rejects, &counts);
+        refused = write(told, writers, &counts);
     }
     let (probe, _) = refused.probe();
     probe
 }
 
+/// A subject's statements, as they change.
+type OutputStatements<'scope> = Collection<'scope, (OutputSubject, update::OutputStatement)>;
+
+fn people<'scope>(
+    plan: &Arc<Plan>,
+    people: &Stream<'scope, Rc<Evaluated>>,
+    router: &Router,
+    counts: &SharedCounts,
+) -> OutputStatements<'scope> {
+    let state = PublishedPeople::new(Arc::clone(plan), router.clone(), counts.clone());
+    let people = people.clone();
+    keeping_whole(
+        people,
+        Pipeline,
+        "Render",
+        counts,
+        state,
+        |state: &mut PublishedPeople, whole, changes| {
+            whole.data.iter().for_each(|evaluated| state.apply(whole.tick, evaluated, changes));
+        },
+    )
+    .as_collection()
+}
+
+fn single_sources<'scope>(
+    people: &Stream<'scope, Rc<Evaluated>>,
+    conflicts: &Conflicts,
+    counts: &SharedCounts,
+) -> OutputStatements<'scope> {
+    let (people, state) = (people.clone(), SingleSources::new(conflicts.clone()));
+    keeping_whole(people, Pipeline, "Single sources", counts, state, |state, whole, changes| {
+        whole.data.iter().for_each(|evaluated| state.apply(whole.tick, evaluated, changes));
+    })
+    .as_collection()
+}
+
+/// The records that tell of rows that were set aside, each dated by `now`.
+fn of_rejects<'scope>(
+    rejects: Rejects,
+    rows: Stream<'scope, Reject>,
+    now: Stream<'scope, Micros>,
+) -> Collection<'scope, Record> {
+    let told = rows.flat_map(move |reject| rejects.told_of_row(reject));
+    let by_subject = Exchange::new(|(subject, _): &UndatedReject| subject.route);
+    let mut at = 0;
+    whole_ticks(told, by_subject, Some(now), "Rejects", move |whole, records| {
+        at = whole.now.map_or(at, |now| at.max(now));
+        let mut emit = Emit::at(whole.tick);
+        for (_, (output, key, rejected)) in whole.data {
+            let value = RecordValue::Reject(Box::new(rejected));
+            emit.push(Record { output, key, body: RecordBody::Is { value, at } }, 1);
+        }
+        *records = emit.into_updates();
+    })
+    .as_collection()
+}
+
 /// Makes rejects of records that were refused.
 fn tell<'scope>(
-    plan: &Arc<Plan>,
     refused: Stream<'scope, Refused>,
-    router: Router,
-    counts: SharedCounts,
-) -> Stream<'scope, Record> {
-    let (plan, of_refused) = (Arc::clone(plan), counts.clone());
+    rejects: Rejects,
+    counts: &SharedCounts,
+) -> Collection<'scope, Record> {
+    let counts = SharedCounts::clone(counts);
     let told = refused.flat_map(move |refused| {
-        of_refused.borrow_mut().too_large += 1;
-        refused.told(&plan, &router)
+        counts.borrow_mut().too_large += 1;
+        refused.told(&rejects)
     });
-    let route = Exchange::new(|(route, _): &(u64, Record)| *route);
-    whole_ticks(told, route, None, "Refused", move |whole, records| {
-        for (_, record) in whole.data {
-            counts.borrow_mut().outputs[usize::from(record.output)] += 1;
-            records.push(record);
-        }
+    let by_subject = Exchange::new(|(subject, _): &(OutputSubject, Record)| subject.route);
+    whole_ticks(told, by_subject, None, "Refused", |whole, records| {
+        let mut emit = Emit::at(whole.tick);
+        whole.data.into_iter().for_each(|(_, record)| emit.push(record, 1));
+        *records = emit.into_updates();
     })
+    .as_collection()
 }
 
 /// Hands records to writers; what leaves is what they refused, and its frontier follows the receipts.
-fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'scope, Refused> {
-    let scope = records.scope();
-    records.unary::<CapacityContainerBuilder<Vec<Refused>>, _, _, _>(
+fn write<'scope>(
+    records: Collection<'scope, Record>,
+    writers: Writers,
+    counts: &SharedCounts,
+) -> Stream<'scope, Refused> {
+    let (scope, counts) = (records.inner.scope(), SharedCounts::clone(counts));
+    records.inner.unary::<CapacityContainerBuilder<Vec<Refused>>, _, _, _>(
         Pipeline,
         "Write",
         |_, info| {
             let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
             let activator = scope.worker().sync_activator_for(info.address.to_vec());
             move |input, output| {
-                let mut arrived: BTreeMap<Tick, (Capability<Tick>, Batch<Record>)> =
+                let mut arrived: BTreeMap<Tick, (Capability<Tick>, Batch<Update<Record>>)> =
                     BTreeMap::new();
                 input.for_each(|capability, data| {
                     if let Some(capability) = capability.retain_least(output.output_index()) {
@@ -171,6 +229,10 @@ fn write<'scope>(records: Stream<'scope, Record>, writers: Writers) -> Stream<'s
                     let (receipt, awaited) = Receipt::new(move || {
                         // The worker has ended when it can't be activated: then nobody waits for this.
                         let _ = activator.activate();
+                    });
+                    let records = records.into_iter().map(|(record, _, _)| record);
+                    let records = records.inspect(|record| {
+                        counts.borrow_mut().outputs[usize::from(record.output)] += 1;
                     });
                     writers.send(tick, records, &receipt);
                     under_way.push_back((capability, awaited));

@@ -7,9 +7,12 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::write_text;
-use super::message::{Record, Router};
-use crate::plan::{Plan, Publish, Target};
+use super::encoder::EncodedMessage;
+use super::record::{Record, RecordBody, RecordKey, RecordValue, RejectReason, RejectedInput};
+use super::rejects::Rejects;
+use super::update::OutputSubject;
+use crate::row::RawPosition;
+use crate::time::Micros;
 
 /// How much of a record is kept.
 const KEPT: usize = 1 << 10;
@@ -18,31 +21,31 @@ const KEPT: usize = 1 << 10;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Refused {
     output: u16,
+    topic: String,
     key: String,
     why: String,
     /// Its first bytes.
     raw: String,
-    /// What `now()` was, as records write it.
-    at: String,
+    at: Micros,
 }
 
 /// What a record may have, with the key and all that the protocol adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct SizeLimits {
     /// `message.max.bytes` of the producer.
     pub producer: usize,
     /// `max.message.bytes` of the topic, where the brokers say what it is.
     pub topic: Option<usize>,
 }
 
-impl Limits {
+impl SizeLimits {
     /// A batch's own, and at most what a record's lengths, offset and time take.
     const ADDED: usize = 61 + 36;
 
     /// A record's bytes, at most: the producer may compress them, but how far nobody knows before.
-    pub fn bytes(record: &Record) -> usize {
-        let header = record.merged_into.as_ref().map_or(0, |into| into.len() + 32);
-        record.key.len() + record.value.as_ref().map_or(0, String::len) + header + Self::ADDED
+    pub fn bytes(message: &EncodedMessage) -> usize {
+        let header = message.merged_into.as_ref().map_or(0, |into| into.len() + 32);
+        message.key.len() + message.value.as_ref().map_or(0, Vec::len) + header + Self::ADDED
     }
 
     pub fn takes(self, bytes: usize) -> bool {
@@ -51,8 +54,8 @@ impl Limits {
 }
 
 impl Refused {
-    pub fn new(record: &Record, topic: &str, limits: Limits) -> Self {
-        let (key, bytes) = (record.key.clone(), Limits::bytes(record));
+    pub fn new(record: &Record, message: &EncodedMessage, topic: &str, limits: SizeLimits) -> Self {
+        let (key, bytes) = (message.key.clone(), SizeLimits::bytes(message));
         let mut why = format!(
             "the record with the key {key} has {bytes} bytes, which topic {topic} does not take: "
         );
@@ -70,18 +73,20 @@ impl Refused {
         }
         write!(why, "set {}; until then it has a tombstone", wants.join(" and "))
             .expect("to a string");
-        let value = record.value.as_deref().unwrap_or_default();
-        let raw = value.chars().scan(0, |bytes, character| {
-            *bytes += character.len_utf8();
-            (*bytes <= KEPT).then_some(character)
-        });
-        // Every value ends with its instant.
-        let at = value.rfind(",\"at\":").map_or("}", |at| &value[at..]);
-        Refused { output: record.output, key, why, raw: raw.collect(), at: at.to_owned() }
+        let raw = message.value.as_deref().unwrap_or_default();
+        // Of bytes one more than is kept may be part of a character.
+        let raw = String::from_utf8_lossy(&raw[..raw.len().min(KEPT + 4)]);
+        let raw = raw[..raw.floor_char_boundary(KEPT)].to_owned();
+        let at = match record.body {
+            RecordBody::Is { at, .. } => at,
+            // Not for its size.
+            RecordBody::Gone { .. } => 0,
+        };
+        Refused { output: record.output, topic: topic.to_owned(), key, why, raw, at }
     }
 
     /// Which key of which topic it is.
-    pub fn place(&self, topic: &str) -> String {
+    pub fn position(&self, topic: &str) -> String {
         format!("{topic}/{}", self.key)
     }
 
@@ -90,30 +95,25 @@ impl Refused {
     }
 
     /// The records that tell it, one for each output of rejects, with who publishes them.
-    pub fn told(&self, plan: &Plan, router: &Router) -> Vec<(u64, Record)> {
-        let refusing = &plan.outputs[usize::from(self.output)];
-        let mut json = String::from("{\"output\":");
-        write_text(&refusing.name, &mut json);
-        json.push_str(",\"position\":{");
-        if let Target::Kafka { topic } = &refusing.target {
-            json.push_str("\"topic\":");
-            write_text(topic, &mut json);
-            json.push(',');
-        }
-        json.push_str("\"key\":");
-        write_text(&self.key, &mut json);
-        json.push_str("},\"reasons\":[{\"code\":\"too_large\",\"path\":\"\",\"message\":");
-        write_text(&self.why, &mut json);
-        json.push_str("}],\"raw\":");
-        write_text(&self.raw, &mut json);
-        json.push_str(&self.at);
-        let rejects = plan.outputs.iter().zip(0u16..);
-        let rejects = rejects.filter(|(output, _)| output.publish == Publish::Rejects);
-        let record = |(_, output): (_, u16)| {
-            let key = refusing.name.clone();
-            let record = Record { output, key, value: Some(json.clone()), merged_into: None };
-            (router.route(output, u128::from(self.output)), record)
+    pub fn told(self, rejects: &Rejects) -> Vec<(OutputSubject, Record)> {
+        let Refused { output, topic, key, why, raw, at } = self;
+        let rejected = RejectedInput {
+            position: RawPosition::Key { topic: Some(topic), key },
+            reasons: vec![RejectReason {
+                code: "too_large".into(),
+                path: String::new(),
+                message: why,
+            }],
+            raw,
         };
-        rejects.map(record).collect()
+        let told = rejects.told(&RecordKey::Output(output), &rejected).into_iter();
+        let record = |(subject, (output, key, rejected)): (
+            OutputSubject,
+            (u16, RecordKey, RejectedInput),
+        )| {
+            let value = RecordValue::Reject(Box::new(rejected));
+            (subject, Record { output, key, body: RecordBody::Is { value, at } })
+        };
+        told.map(record).collect()
     }
 }

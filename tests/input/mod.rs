@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use selfsame::decode::{Decoded, Decoder};
 use selfsame::plan::Plan;
-use selfsame::row::{Reject, Row};
+use selfsame::row::{RawPosition, Reject, Row};
 use selfsame::source::{self, Chunk, Feeds, Next, SourceOptions};
 use selfsame::time::Micros;
 
@@ -133,7 +133,10 @@ impl Read {
         let rejects = self.rejects.iter();
         rejects
             .flat_map(|reject| {
-                let line = &reject.position["line"];
+                let line = match &reject.position {
+                    RawPosition::Line { line: Some(line), .. } => line.to_string(),
+                    other => format!("{other:?}"),
+                };
                 reject.reasons.iter().map(move |reason| {
                     format!("{line} {} {}: {}", reason.code, reason.path, reason.message)
                 })

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Once};
 
 use selfsame::plan::{Plan, Publish};
 use selfsame::runtime::{Clock, Stepped, stepped};
-use selfsame::sink::Record;
+use selfsame::sink::TextRecord as Record;
 
 use super::script::{Delivery, Script, Told};
 use super::{Expected, Oracle, Sent, SetAside, State};

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use selfsame::plan::{Kind, Source};
-use selfsame::sink::Record;
+use selfsame::sink::TextRecord as Record;
 use selfsame::time::{DAY, Micros, rfc3339};
 use serde_json::{Value, json};
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use selfsame::plan::{Format, Plan, Target};
+use selfsame::plan::{Destination, Format, Plan};
 use selfsame::runtime::{self, Clock};
-use selfsame::sink::Record;
+use selfsame::sink::TextRecord as Record;
 use selfsame::source::Files;
 
 use crate::oracle::check::folded;
@@ -29,7 +29,7 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut plan = load();
         for output in &mut plan.outputs {
-            output.target = Target::File { path: folder.path().join(&output.name) };
+            output.target = Destination::File { path: folder.path().join(&output.name) };
         }
         let plan = Arc::new(plan);
         let options = runtime::RunOptions {
@@ -98,7 +98,7 @@ fn sent(plan: &Plan) -> Vec<Record> {
     }
     let mut records = Vec::new();
     for (output, of) in plan.outputs.iter().enumerate() {
-        let Target::File { path } = &of.target else { unreachable!("a file") };
+        let Destination::File { path } = &of.target else { unreachable!("a file") };
         for line in std::fs::read_to_string(path).expect("text").lines() {
             let Line { key, value, merged_into } = serde_json::from_str(line).expect("a record");
             let value = value.map(|value| value.get().to_owned());

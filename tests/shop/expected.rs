@@ -52,9 +52,9 @@ impl Expected {
         let of_plan = |Record { output, key, value, merged_into }: Record| {
             let output = self.plan.outputs.iter().position(|of| of.name == output);
             let output = output.expect("an output of the definition") as u16;
-            sink::Record { output, key, value, merged_into }
+            sink::TextRecord { output, key, value, merged_into }
         };
-        let records: Vec<sink::Record> = records.into_iter().map(of_plan).collect();
+        let records: Vec<sink::TextRecord> = records.into_iter().map(of_plan).collect();
         let (state, rejects) = folded(&self.plan, &records);
         self.state(state, rejects.into_iter().map(|(_, reject)| reject).collect())
     }

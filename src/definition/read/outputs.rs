@@ -8,7 +8,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::attribute_list::Attributes;
 use super::object::{Object, ReadContext};
 use crate::definition::file::fields;
-use crate::plan::{Aggregate, AggregateInput, Format, Function, Output, Publish, Source, Target};
+use crate::plan::{
+    Aggregate, AggregateInput, Destination, Format, Function, Output, Publish, Source,
+};
 
 pub fn read(
     context: &mut ReadContext,
@@ -46,7 +48,7 @@ pub fn read(
 }
 
 fn feeds(output: &Output, source: &Source) -> bool {
-    matches!(&output.target, Target::Kafka { topic } if source.connector.topic() == Some(topic))
+    matches!(&output.target, Destination::Kafka { topic } if source.connector.topic() == Some(topic))
 }
 
 fn output(
@@ -120,14 +122,14 @@ fn format(
     context: &mut ReadContext,
     object: &Object<'_>,
     publish: Publish,
-    target: Option<&Target>,
+    target: Option<&Destination>,
 ) -> Format {
     let format = object.choice(context, "format", &["json", "csv"]);
     if format.as_deref() != Some("csv") {
         return Format::Json;
     }
     let what = &object.what;
-    let wrong = if matches!(target, Some(Target::Kafka { .. })) {
+    let wrong = if matches!(target, Some(Destination::Kafka { .. })) {
         format!("topics take json, and {what} goes to one: leave 'format' out")
     } else if publish == Publish::Conflicts {
         format!(
@@ -140,13 +142,13 @@ fn format(
     Format::Json
 }
 
-fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Option<Target> {
+fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Option<Destination> {
     match (object.get("kafka"), object.get("files")) {
         (Some(node), None) => {
             let what = format!("'kafka' of {}", object.what);
             let kafka = Object::read(context, what, node, fields::OUTPUT_KAFKA)?;
             let (topic, _) = kafka.text(context, "topic")?;
-            Some(Target::Kafka { topic })
+            Some(Destination::Kafka { topic })
         }
         (None, Some(_)) => {
             let (path, place) = object.text(context, "files")?;
@@ -157,11 +159,11 @@ fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Opti
             }
             // `./-` is a file.
             if matches!(&*path, "-" | "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") {
-                return Some(Target::StandardOutput);
+                return Some(Destination::StandardOutput);
             }
             // `./out` is `out`, so that two ways to write one place are found.
             let path = Path::new(&path).components().filter(|part| *part != Component::CurDir);
-            Some(Target::File { path: folder.join(path.collect::<PathBuf>()) })
+            Some(Destination::File { path: folder.join(path.collect::<PathBuf>()) })
         }
         (both, _) => {
             let count = if both.is_some() { "two places to go" } else { "no place to go" };

@@ -1,8 +1,6 @@
 //! `at_most` of a type: a person has so many identifiers of it.
 
-use serde_json::{Value, json};
-
-use super::guard::{Guard, Refusal};
+use super::guard::{Detail, Guard, Refusal};
 use crate::plan::Plan;
 use crate::row::Identifier;
 
@@ -34,9 +32,12 @@ impl Guard for AtMost {
         self.most
     }
 
-    fn fields(&self, plan: &Plan, _: &Refusal) -> Vec<(&'static str, Value)> {
+    fn fields(&self, plan: &Plan, _: &Refusal) -> Vec<(&'static str, Detail)> {
         let of = &plan.identifiers[usize::from(self.kind)];
-        vec![("type", json!(of.name)), ("limit", json!(self.most))]
+        vec![
+            ("type", Detail::Text(of.name.as_str().into())),
+            ("limit", Detail::Number(self.most.into())),
+        ]
     }
 
     fn reason(&self, plan: &Plan, _: &Refusal, sides: [&[Identifier]; 2]) -> String {

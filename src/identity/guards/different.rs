@@ -1,8 +1,6 @@
 //! Decisions that say `different`: no person has both of two that someone decided to keep apart.
 
-use serde_json::{Value, json};
-
-use super::guard::{Guard, Refusal};
+use super::guard::{Detail, Guard, Refusal};
 use crate::identity::links::Bond;
 use crate::plan::Plan;
 use crate::row::Identifier;
@@ -33,8 +31,9 @@ impl Guard for Different {
         0
     }
 
-    fn fields(&self, plan: &Plan, refusal: &Refusal) -> Vec<(&'static str, Value)> {
-        vec![("decided", json!(decided(plan, refusal)))]
+    fn fields(&self, plan: &Plan, refusal: &Refusal) -> Vec<(&'static str, Detail)> {
+        let decided = decided(plan, refusal).map(Into::into);
+        vec![("decided", Detail::Texts(decided.into()))]
     }
 
     fn reason(&self, plan: &Plan, refusal: &Refusal, _: [&[Identifier]; 2]) -> String {

@@ -3,8 +3,8 @@
 
 use std::fmt::Debug;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::identity::links::Bond;
 use crate::plan::Plan;
@@ -32,10 +32,19 @@ pub trait Guard: Debug + Send + Sync {
     fn most(&self) -> u32;
 
     /// What is published of a link that it refused, beside the guard's name.
-    fn fields(&self, plan: &Plan, refusal: &Refusal) -> Vec<(&'static str, Value)>;
+    fn fields(&self, plan: &Plan, refusal: &Refusal) -> Vec<(&'static str, Detail)>;
 
     /// Why it refused a link, in words: `sides` are the identifiers of the two people it would make one.
     fn reason(&self, plan: &Plan, refusal: &Refusal, sides: [&[Identifier]; 2]) -> String;
+}
+
+/// Something that is published of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Detail {
+    None,
+    Number(u64),
+    Text(ArcStr),
+    Texts(Vec<ArcStr>),
 }
 
 /// Why a link does not count.

@@ -13,7 +13,7 @@ use super::links::Bond;
 use crate::plan::Plan;
 use crate::row::IdentifierHash;
 
-pub use guard::{Guard, Refusal};
+pub use guard::{Detail, Guard, Refusal};
 
 /// Every kind of guard: those that a definition has of it. Of several that a link would break the first
 /// is told.

@@ -1,9 +1,7 @@
 //! `at_most` of `identity` itself: a person has so many identifiers in all, so that a program that takes
 //! a new cookie with every visit does not make a person of all of them.
 
-use serde_json::{Value, json};
-
-use super::guard::{Guard, Refusal};
+use super::guard::{Detail, Guard, Refusal};
 use crate::plan::Plan;
 use crate::row::Identifier;
 
@@ -31,8 +29,8 @@ impl Guard for Size {
     }
 
     /// It is of no type.
-    fn fields(&self, _: &Plan, _: &Refusal) -> Vec<(&'static str, Value)> {
-        vec![("type", Value::Null), ("limit", json!(self.most))]
+    fn fields(&self, _: &Plan, _: &Refusal) -> Vec<(&'static str, Detail)> {
+        vec![("type", Detail::None), ("limit", Detail::Number(self.most.into()))]
     }
 
     fn reason(&self, _: &Plan, _: &Refusal, sides: [&[Identifier]; 2]) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 
 use differential_dataflow::Hashable;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use crate::profile::PersonRow;
 use crate::row::{Datum, IdentifierHash};
 use crate::runtime::Clock;
 use crate::runtime::dataflow::Dataflow;
-use crate::sink::{Record, Writers};
+use crate::sink::{MemoryTarget, TextRecord, Writers};
 use crate::source::{Chunk, Payload};
 use crate::time::{SECOND, Tick};
 
@@ -179,7 +179,7 @@ fn letter(plan: &Plan, row: PersonRow<'_>) -> Option<String> {
 }
 
 /// What is there by a tick, as records that were sent say.
-fn published(plan: &Plan, sent: &BTreeMap<Tick, Vec<Record>>, tick: Tick) -> (People, Whose) {
+fn published(plan: &Plan, sent: &BTreeMap<Tick, Vec<TextRecord>>, tick: Tick) -> (People, Whose) {
     let (mut people, mut whose) = (People::new(), Whose::new());
     let hash = |person: &str| IdentifierHash(u128::from_str_radix(&person[2..], 16).expect("hex"));
     for record in sent.range(..=tick).flat_map(|(_, records)| records) {
@@ -236,13 +236,13 @@ proptest! {
     ) {
         let plan = definition::parse(DEFINITION, Path::new("test.yaml"), &|_| None);
         let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
-        let sent: Arc<Mutex<BTreeMap<Tick, Vec<Record>>>> = Arc::default();
+        let sent = MemoryTarget::default();
         let late = attached_before.index(history.len());
-        let (of_workers, records) = (Arc::clone(&plan), Arc::clone(&sent));
+        let (of_workers, records) = (Arc::clone(&plan), sent.clone());
         let (steps, barrier) = (history.clone(), Barrier::new(workers));
         let guards = timely::execute(timely::Config::process(workers), move |worker| {
             let plan = &of_workers;
-            let writers = Writers::memory(plan, Arc::clone(&records));
+            let writers = Writers::all(plan, &records);
             let dataflow = Dataflow::build(worker, plan, Clock::Wall, writers, workers);
             let decoders = vec![Decoder::new(Arc::clone(plan), 0)];
             let mut run = Run { plan, dataflow, decoders, read: 0, seen: Seen::default() };
@@ -278,7 +278,7 @@ proptest! {
         });
         let seen: Vec<Seen> =
             guards.expect("threads start").join().into_iter().map(|of| of.expect("no panic")).collect();
-        let sent = sent.lock().expect("no worker panicked");
+        let sent = sent.take_texts(&plan);
         prop_assert!(seen.iter().all(|seen| !seen.readings.is_empty()));
         for (tick, worker, people, whose) in seen.iter().flat_map(|seen| &seen.readings) {
             let is_here = |id: &IdentifierHash| id.hashed() % workers as u64 == *worker as u64;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::definition;
 use crate::plan::{Kind, Plan};
 use crate::runtime::{Clock, Stepped, stepped};
-use crate::sink::Record;
+use crate::sink::TextRecord;
 use crate::source::{Chunk, Payload};
 use crate::time::{DAY, Micros, rfc3339};
 
@@ -84,7 +84,7 @@ fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records>
         value["attributes"].clone()
     };
     let Stepped { sent, counts } = stepped(Arc::clone(&plan), 2, Clock::Wall, steps);
-    let records = |sent: Vec<Record>| {
+    let records = |sent: Vec<TextRecord>| {
         sent.into_iter().map(|record| (record.key, record.value.map(attributes))).collect()
     };
     let mut sent: Vec<Records> = sent.into_iter().map(records).collect();

@@ -1,0 +1,284 @@
+//! Records as CSV: flat, a row each, with the names of the columns first.
+//!
+//! Text stands as it is, in quotes where RFC 4180 asks for them, and an empty text is `""`; a null is an empty
+//! cell; lists and structs are JSON. A tombstone is a row with its key and `deleted`, and all else empty: of all rows
+//! with one key the last one holds, as of records.
+
+mod cells;
+mod read;
+
+use std::borrow::Cow;
+
+use arrow::datatypes::DataType;
+use serde::de::IgnoredAny;
+
+use super::catalog::Catalog;
+use super::encoder::{Encoder, Holding, ReadBack, Unreadable};
+use super::json::{write_position, write_reasons, write_text, write_texts, write_value};
+use super::profile::{Bytes, Item};
+use super::record::{Record, RecordBody, RecordKey, RecordValue, SegmentChange};
+use crate::plan::Publish;
+use crate::row::IdentifierHash;
+use crate::time::write_rfc3339;
+
+use cells::{cells, write_cell};
+
+/// What a column holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cell {
+    Person,
+    /// Of a profile: the person's identifiers of a type, as a list.
+    Identifiers(u16),
+    /// Of a profile: the value of an attribute.
+    Attribute(u16),
+    /// Of a profile: the person's segments, as a list.
+    Segments,
+    /// Of a change: entered or left.
+    Segment,
+    Change,
+    /// Of an identity: the identifier.
+    Type,
+    Value,
+    /// Of a reject.
+    Source,
+    Output,
+    Position,
+    Reasons,
+    Raw,
+    At,
+    Deleted,
+    MergedInto,
+}
+
+/// The columns of an output, with their names.
+pub struct Csv {
+    output: u16,
+    publish: Publish,
+    columns: Vec<(String, Cell)>,
+    /// Of the file that is read back, in their order there; none before its header is read.
+    found: Option<Vec<Cell>>,
+    row: String,
+}
+
+impl Csv {
+    pub fn new(names: &Catalog, holding: &Holding) -> Self {
+        let columns = columns(names, holding);
+        let Holding { output, publish, .. } = *holding;
+        Csv { output, publish, columns, found: None, row: String::new() }
+    }
+}
+
+fn columns(names: &Catalog, holding: &Holding) -> Vec<(String, Cell)> {
+    let plain = |(name, cell): (&str, Cell)| (name.to_owned(), cell);
+    let columns: &[(&str, Cell)] = match holding.publish {
+        Publish::Profiles => return profiles(names, &holding.attributes),
+        Publish::Segments => &[
+            ("segment", Cell::Segment),
+            ("person", Cell::Person),
+            ("change", Cell::Change),
+            ("at", Cell::At),
+        ],
+        Publish::Identities => &[
+            ("type", Cell::Type),
+            ("value", Cell::Value),
+            ("person", Cell::Person),
+            ("at", Cell::At),
+            ("deleted", Cell::Deleted),
+        ],
+        // What an output's topic did not take names the output.
+        Publish::Rejects => &[
+            ("source", Cell::Source),
+            ("output", Cell::Output),
+            ("position", Cell::Position),
+            ("reasons", Cell::Reasons),
+            ("raw", Cell::Raw),
+            ("at", Cell::At),
+        ],
+        Publish::Conflicts => unreachable!("a definition whose conflicts are CSV is refused"),
+    };
+    columns.iter().cloned().map(plain).collect()
+}
+
+/// A name that two columns would have is written with where each comes from.
+fn profiles(names: &Catalog, attributes: &[u16]) -> Vec<(String, Cell)> {
+    const OWN: [&str; 5] = ["person", "segments", "at", "deleted", "merged_into"];
+    let identifiers: Vec<&str> = names.identifiers.iter().collect();
+    let of_attributes: Vec<&str> =
+        attributes.iter().map(|attribute| names.attributes.name(*attribute)).collect();
+    let shown = |of: &str, name: &str, others: &[&str]| {
+        let is_taken = OWN.contains(&name) || others.contains(&name);
+        if is_taken { format!("{of}.{name}") } else { name.to_owned() }
+    };
+    let mut columns = vec![("person".to_owned(), Cell::Person)];
+    columns.extend(
+        identifiers.iter().zip(0..).map(|(name, kind)| {
+            (shown("identifiers", name, &of_attributes), Cell::Identifiers(kind))
+        }),
+    );
+    columns.extend(of_attributes.iter().zip(attributes).map(|(name, attribute)| {
+        (shown("attributes", name, &identifiers), Cell::Attribute(*attribute))
+    }));
+    columns.push(("segments".to_owned(), Cell::Segments));
+    columns.push(("at".to_owned(), Cell::At));
+    columns.push(("deleted".to_owned(), Cell::Deleted));
+    columns.push(("merged_into".to_owned(), Cell::MergedInto));
+    columns
+}
+
+impl Encoder for Csv {
+    fn head(&self, _: &Catalog, into: &mut Vec<u8>) {
+        let mut row = String::new();
+        for (place, (name, _)) in self.columns.iter().enumerate() {
+            row.push_str(if place > 0 { "," } else { "" });
+            write_cell(name, &mut row);
+        }
+        row.push('\n');
+        into.extend_from_slice(row.as_bytes());
+    }
+
+    fn encode(&mut self, record: &Record, names: &Catalog, into: &mut Vec<u8>) {
+        let row = &mut self.row;
+        row.clear();
+        let values = values(record);
+        for (place, (_, cell)) in self.columns.iter().enumerate() {
+            row.push_str(if place > 0 { "," } else { "" });
+            write(cell, record, &values, names, row);
+        }
+        row.push('\n');
+        into.extend_from_slice(row.as_bytes());
+    }
+
+    fn decode(&mut self, bytes: &[u8], names: &mut Catalog) -> Result<ReadBack, Unreadable> {
+        let Some((row, length)) = cells(bytes)? else { return Ok(ReadBack::Unfinished) };
+        match &self.found {
+            Some(found) => {
+                let record = read::record(self.output, self.publish, found, &row, names)?;
+                Ok(ReadBack::Record(record, length))
+            }
+            None => {
+                self.found = Some(read::header(&self.columns, &row)?);
+                Ok(ReadBack::Nothing(length))
+            }
+        }
+    }
+}
+
+/// The values of a profile's attributes, and where each is.
+fn values(record: &Record) -> Vec<(u16, Bytes<'_>)> {
+    let Some(RecordValue::Profile(profile)) = record.value() else { return Vec::new() };
+    let (mut values, mut attributes) = (Vec::new(), profile.attributes());
+    while let Some((attribute, bytes)) = attributes.next() {
+        values.push((attribute, *bytes));
+        bytes.skip();
+    }
+    values
+}
+
+fn write(
+    cell: &Cell,
+    record: &Record,
+    values: &[(u16, Bytes<'_>)],
+    names: &Catalog,
+    row: &mut String,
+) {
+    let json = |write: &dyn Fn(&mut String), row: &mut String| {
+        let mut json = String::new();
+        write(&mut json);
+        write_cell(&json, row);
+    };
+    let person = |person: Option<IdentifierHash>, row: &mut String| {
+        person.inspect(|person| person.write_person_id(row));
+    };
+    let (key, value) = (&record.key, record.value());
+    match (cell, key, value) {
+        (Cell::Person, RecordKey::Identifier(_), Some(RecordValue::Identity(of))) => {
+            person(Some(*of), row)
+        }
+        (Cell::Person, key, _) => person(key.person(), row),
+        (Cell::Identifiers(kind), _, Some(RecordValue::Profile(profile))) => {
+            let of_kind = || profile.identifiers().filter(|(of, _)| of == kind);
+            if of_kind().next().is_some() {
+                json(&|out| write_texts(of_kind().map(|(_, text)| text), out), row);
+            }
+        }
+        (Cell::Attribute(wanted), _, _) => {
+            if let Some((_, bytes)) = values.iter().find(|(attribute, _)| attribute == wanted) {
+                write_attribute(*bytes, row);
+            }
+        }
+        (Cell::Segments, _, Some(RecordValue::Profile(profile))) => {
+            let segments = || profile.segments().map(|segment| names.segments.name(segment));
+            json(&|out| write_texts(segments(), out), row);
+        }
+        (Cell::Segment, RecordKey::Member { segment, .. }, _) => {
+            write_cell(names.segments.name(*segment), row);
+        }
+        (Cell::Change, _, Some(RecordValue::Segment(change))) => row.push_str(match change {
+            SegmentChange::Entered => "entered",
+            SegmentChange::Left => "left",
+        }),
+        (Cell::Type, RecordKey::Identifier(of), _) => {
+            write_cell(names.identifiers.name(of.kind), row);
+        }
+        (Cell::Value, RecordKey::Identifier(of), _) => write_cell(&of.text, row),
+        (Cell::Source, RecordKey::Source(source), _) => {
+            write_cell(names.sources.name(*source), row)
+        }
+        (Cell::Output, RecordKey::Output(output), _) => {
+            write_cell(names.outputs.name(*output), row)
+        }
+        (Cell::Position, _, Some(RecordValue::Reject(of))) => {
+            json(&|out| write_position(&of.position, out), row);
+        }
+        (Cell::Reasons, _, Some(RecordValue::Reject(of))) => {
+            json(&|out| write_reasons(of, out), row)
+        }
+        (Cell::Raw, _, Some(RecordValue::Reject(of))) => write_cell(&of.raw, row),
+        (Cell::At, _, _) => {
+            if let RecordBody::Is { at, .. } = record.body {
+                write_rfc3339(at, row);
+            }
+        }
+        (Cell::Deleted, _, value) => row.push_str(if value.is_none() { "true" } else { "false" }),
+        (Cell::MergedInto, _, _) => {
+            if let RecordBody::Gone { merged_into } = record.body {
+                person(merged_into, row);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A value: text as it is, a null as nothing, all else as JSON writes it.
+fn write_attribute(mut bytes: Bytes<'_>, row: &mut String) {
+    let mut again = bytes;
+    match again.item() {
+        Item::Null => {}
+        Item::Text(text) => write_cell(text, row),
+        Item::Timestamp(instant) => write_rfc3339(instant, row),
+        item => {
+            let mut json = String::new();
+            write_value(&mut bytes, &mut json);
+            let plain = match item {
+                Item::Date(_) => json.trim_matches('"'),
+                _ => &json,
+            };
+            write_cell(plain, row);
+        }
+    }
+}
+
+/// How a cell of an attribute stands in JSON: what is neither of a type that is written plainly nor JSON was
+/// written when the attribute had another type.
+fn as_json<'a>(cell: &'a str, data_type: Option<&DataType>) -> Cow<'a, str> {
+    let is_plain = matches!(
+        data_type,
+        None | Some(DataType::Utf8 | DataType::Timestamp(..) | DataType::Date32)
+    );
+    if !is_plain && serde_json::from_str::<IgnoredAny>(cell).is_ok() {
+        return Cow::Borrowed(cell);
+    }
+    let mut json = String::new();
+    write_text(cell, &mut json);
+    Cow::Owned(json)
+}

@@ -1,0 +1,146 @@
+//! What a changelog says, typed: what holds of a key of an output from an instant on.
+//!
+//! Catalog (of types, segments, sources, outputs) are numbers here; which, the changelog's
+//! [`Catalog`](super::Catalog) tell. No part of a record is text of a format: formats are [`Encoder`](super::Encoder)s.
+
+use arcstr::ArcStr;
+use serde::{Deserialize, Serialize};
+
+use super::profile::PackedProfile;
+use crate::identity::Detail;
+use crate::row::{IdentifierHash, RawPosition};
+use crate::time::Micros;
+
+/// One record of a changelog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub output: u16,
+    pub key: RecordKey,
+    pub body: RecordBody,
+}
+
+/// What is said of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordBody {
+    /// This holds; `at` is what `now()` was.
+    Is { value: RecordValue, at: Micros },
+    /// A tombstone: nothing holds any more.
+    Gone {
+        /// Of a profile: the person who has become of this one.
+        merged_into: Option<IdentifierHash>,
+    },
+}
+
+/// An identifier by its type and its normalised text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NamedIdentifier {
+    pub kind: u16,
+    pub text: ArcStr,
+}
+
+/// What a record is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RecordKey {
+    /// Of profiles.
+    Person(IdentifierHash),
+    /// Of segments.
+    Member { segment: u16, person: IdentifierHash },
+    /// Of identities.
+    Identifier(NamedIdentifier),
+    /// Of rejects: a source's row.
+    Source(u16),
+    /// Of rejects: another output's record.
+    Output(u16),
+    /// Of conflicts: a link that does not count.
+    Withheld(Box<[NamedIdentifier; 2]>),
+    /// Of conflicts: an identifier that links nobody.
+    Shared(NamedIdentifier),
+    /// Of conflicts: sources that name different identifiers.
+    Disagreement(Box<DisagreementKey>),
+    /// Of conflicts: a person whom one source alone knows.
+    SingleSource(IdentifierHash),
+}
+
+/// Which sources disagree, and about what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DisagreementKey {
+    pub identifier: NamedIdentifier,
+    /// The type of identifiers that they disagree about.
+    pub kind: u16,
+    pub source: u16,
+    pub other_source: u16,
+}
+
+/// What holds of a key. Which of these it is, the key decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordValue {
+    Profile(PackedProfile),
+    Segment(SegmentChange),
+    /// Whose the identifier is.
+    Identity(IdentifierHash),
+    Withheld(Box<WithheldLink>),
+    /// It is linked with so many of a more trusted type.
+    Shared {
+        by: u16,
+        count: u32,
+    },
+    /// What the one source says, and what the other one does, each sorted.
+    Disagreement(Box<[Vec<ArcStr>; 2]>),
+    /// The source that knows the person.
+    SingleSource(u16),
+    Reject(Box<RejectedInput>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SegmentChange {
+    Entered,
+    Left,
+}
+
+/// Why a link does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithheldLink {
+    /// The guard's name, such as `at_most`.
+    pub rule: ArcStr,
+    /// What the guard tells of it, by name.
+    pub details: Vec<(ArcStr, Detail)>,
+}
+
+/// What was set aside, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedInput {
+    /// Where it stood.
+    pub position: RawPosition,
+    pub reasons: Vec<RejectReason>,
+    /// Its first bytes.
+    pub raw: String,
+}
+
+/// One reason for it; see [`row::RejectReason`](crate::row::RejectReason).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectReason {
+    pub code: String,
+    pub path: String,
+    pub message: String,
+}
+
+impl RecordKey {
+    /// The person whom it is about, if it names one.
+    pub fn person(&self) -> Option<IdentifierHash> {
+        match self {
+            RecordKey::Person(person)
+            | RecordKey::Member { person, .. }
+            | RecordKey::SingleSource(person) => Some(*person),
+            _ => None,
+        }
+    }
+}
+
+impl Record {
+    pub fn value(&self) -> Option<&RecordValue> {
+        match &self.body {
+            RecordBody::Is { value, .. } => Some(value),
+            RecordBody::Gone { .. } => None,
+        }
+    }
+}

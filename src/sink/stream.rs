@@ -1,0 +1,152 @@
+//! A stream of records on a thread of its own: each batch is written as soon as it comes.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::catalog::Catalog;
+use super::encoder::{Encoder, encoder};
+use super::receipt::Receipt;
+use super::record::Record;
+use super::start::LocalStart;
+use super::target::{Opening, SinkError, Target};
+use crate::plan::Output;
+use crate::time::Tick;
+
+/// Hands records to the thread that writes them.
+pub struct StreamTarget {
+    batches: Sender<(Vec<Record>, Receipt)>,
+    beginning: LocalStart,
+}
+
+/// What a stream is written to.
+pub struct StreamSink {
+    /// For messages.
+    pub path: String,
+    pub file: File,
+    /// What is called when nobody reads it any more, of what can be left.
+    pub when_left: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl StreamTarget {
+    /// Starts the thread. `clear` is called, with what the format begins with to follow, when the run begins.
+    pub fn start(
+        opening: &Opening<'_>,
+        output: &Output,
+        sink: StreamSink,
+        clear: impl FnOnce(&StreamSink) + Send + 'static,
+    ) -> Result<Self, SinkError> {
+        let (names, beginning) = (Arc::clone(&opening.names), opening.beginning.clone());
+        let encoder = encoder(opening.plan, output, &names);
+        let mut head = Vec::new();
+        encoder.head(&names, &mut head);
+        let sink = Arc::new(sink);
+        let cleared = Arc::clone(&sink);
+        beginning.then(move || {
+            clear(&cleared);
+            // Whether anybody reads it, the first record tells.
+            let _ = cleared.write_all(&head);
+        });
+        let (sender, batches) = unbounded();
+        let of_thread = beginning.clone();
+        std::thread::Builder::new()
+            .name(format!("write {}", output.name))
+            .spawn(move || {
+                if run(&of_thread, &sink, encoder, &names, &batches) == Reader::Left {
+                    sink.when_left.iter().for_each(|when_left| when_left());
+                    // What comes yet is taken, so that nothing waits for it.
+                    batches.iter().for_each(drop);
+                }
+            })
+            .map_err(|source| SinkError::File { path: "thread".to_owned(), source })?;
+        Ok(StreamTarget { batches: sender, beginning })
+    }
+}
+
+impl Target for StreamTarget {
+    fn send(&self, _: Tick, records: Vec<Record>, receipt: Receipt) {
+        self.batches.send((records, receipt)).expect("the thread runs while there are senders");
+    }
+
+    /// Streams that were not spoken to hold nothing of an earlier run either.
+    fn close(&self) {
+        self.beginning.begin();
+    }
+}
+
+/// Bytes that are written at once, so many that they are still in the processor's cache.
+const CHUNK: usize = 1 << 17;
+
+/// Whether somebody reads what is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Stays,
+    /// Of a pipe: it is closed.
+    Left,
+}
+
+fn run(
+    beginning: &LocalStart,
+    sink: &StreamSink,
+    mut encoder: Box<dyn Encoder>,
+    names: &Catalog,
+    batches: &Receiver<(Vec<Record>, Receipt)>,
+) -> Reader {
+    let mut bytes = Vec::new();
+    for (records, receipt) in batches {
+        beginning.begin();
+        for record in &records {
+            encoder.encode(record, names, &mut bytes);
+            if bytes.len() >= CHUNK {
+                if sink.write_all(&bytes) == Reader::Left {
+                    return Reader::Left;
+                }
+                bytes.clear();
+            }
+        }
+        if sink.write_all(&bytes) == Reader::Left {
+            return Reader::Left;
+        }
+        bytes.clear();
+        drop(receipt);
+    }
+    Reader::Stays
+}
+
+impl StreamSink {
+    /// Writes everything, however long the disk refuses: the receipt is held meanwhile, and with it the
+    /// inflow.
+    fn write_all(&self, mut bytes: &[u8]) -> Reader {
+        while !bytes.is_empty() {
+            let written = self.until_it_works(|mut file| match file.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe && self.when_left.is_some() => {
+                    Ok(None)
+                }
+                written => written.map(Some),
+            });
+            match written {
+                Some(written) => bytes = &bytes[written..],
+                None => return Reader::Left,
+            }
+        }
+        Reader::Stays
+    }
+
+    pub fn until_it_works<T>(&self, mut work: impl FnMut(&File) -> std::io::Result<T>) -> T {
+        let mut pause = Duration::from_millis(10);
+        loop {
+            match work(&self.file) {
+                Ok(done) => return done,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::warn!("'{}' can't be written, trying again: {error}", self.path);
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+}
