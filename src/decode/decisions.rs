@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use smallvec::SmallVec;
 
-use super::evaluate::Failures;
+use super::evaluate::{Failures, Room};
 use super::identifiers;
 use super::raw_row::RawRow;
 use crate::plan::{Decisions, Plan};
@@ -16,7 +16,8 @@ pub(super) fn identifiers(
     decisions: &Decisions,
     batch: &RecordBatch,
     rows: &mut [SmallVec<[Identifier; 3]>],
-) -> Vec<(u8, Failures)> {
+    room: &mut Room,
+) -> Option<Vec<(u8, Failures)>> {
     let mut failures = Vec::new();
     for column in decisions.identifiers {
         let texts = batch.column(column).as_string::<i32>();
@@ -25,12 +26,12 @@ pub(super) fn identifiers(
             let values: StringArray = values.collect();
             if values.null_count() < values.len() {
                 let values: ArrayRef = std::sync::Arc::new(values);
-                let failed = identifiers::add(plan, kind as u8, &values, rows);
+                let failed = identifiers::add(plan, kind as u8, &values, rows, room)?;
                 failures.push((kind as u8, failed));
             }
         }
     }
-    failures
+    Some(failures)
 }
 
 /// The value of an identifier of this type.

@@ -4,22 +4,52 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null
 use arrow::compute::{cast, concat};
 use arrow::datatypes::DataType;
 
-use crate::definition::sql::limits::all_bytes;
+use crate::definition::sql::limits::{TOGETHER, all_bytes};
 use crate::plan::Expression;
 
 /// Rows that made an expression fail, with its message.
 pub type Failures = Vec<(usize, String)>;
 
-/// One value a row, null where the expression fails.
-pub fn evaluate(expression: &Expression, batch: &RecordBatch) -> (ArrayRef, Failures) {
-    evaluate_within(expression, batch, &mut u64::MAX.clone()).expect("there is room for all")
+/// What is left of the bytes that rows may make together. Rows that would make more are evaluated in parts, so
+/// that what a chunk takes meanwhile is bounded, whatever its expressions make of little.
+#[derive(Debug)]
+pub struct Room(u64);
+
+#[cfg(test)]
+thread_local! {
+    /// How often rows were evaluated together on this thread.
+    pub static ROOMS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// The same, if it takes no more bytes than `room`, which it is taken off. It stops soon where it does.
+impl Room {
+    /// For so many rows. One row alone makes no more than each of its calls may.
+    pub fn of(rows: usize) -> Self {
+        #[cfg(test)]
+        ROOMS.set(ROOMS.get() + 1);
+        Room(if rows > 1 { TOGETHER } else { u64::MAX })
+    }
+
+    fn unbounded() -> Self {
+        Room(u64::MAX)
+    }
+
+    /// Nothing, if there is not so much left.
+    fn take(&mut self, bytes: u64) -> Option<()> {
+        self.0 = self.0.checked_sub(bytes)?;
+        Some(())
+    }
+}
+
+/// One value a row, null where the expression fails.
+pub fn evaluate(expression: &Expression, batch: &RecordBatch) -> (ArrayRef, Failures) {
+    evaluate_within(expression, batch, &mut Room::unbounded()).expect("there is room for all")
+}
+
+/// The same, if there is room for it. It stops soon where there is none.
 pub fn evaluate_within(
     expression: &Expression,
     batch: &RecordBatch,
-    room: &mut u64,
+    room: &mut Room,
 ) -> Option<(ArrayRef, Failures)> {
     let mut failures = Failures::new();
     let evaluate = |batch: &RecordBatch| expression.evaluate(batch);
@@ -33,7 +63,7 @@ pub fn matches(expression: &Expression, batch: &RecordBatch) -> (BooleanArray, F
     let matches = |batch: &RecordBatch| {
         expression.matches(batch).map(|matches| std::sync::Arc::new(matches) as ArrayRef)
     };
-    let room = &mut u64::MAX.clone();
+    let room = &mut Room::unbounded();
     let column = split(&matches, &DataType::Boolean, batch, 0, &mut failures, room);
     let column = column.expect("there is room for all");
     (column.as_boolean().clone(), failures)
@@ -45,11 +75,12 @@ pub fn evaluate_where(
     expression: &Expression,
     batch: &RecordBatch,
     chosen: &BooleanArray,
-) -> (ArrayRef, Failures) {
+    room: &mut Room,
+) -> Option<(ArrayRef, Failures)> {
     // Rows that nobody asks about seldom fail, and leaving them out costs a copy of every column.
-    let (column, mut failures) = evaluate(expression, batch);
+    let (column, mut failures) = evaluate_within(expression, batch, room)?;
     failures.retain(|(row, _)| chosen.value(*row));
-    (column, failures)
+    Some((column, failures))
 }
 
 fn split(
@@ -58,12 +89,12 @@ fn split(
     batch: &RecordBatch,
     first: usize,
     failures: &mut Failures,
-    room: &mut u64,
+    room: &mut Room,
 ) -> Option<ArrayRef> {
     let rows = batch.num_rows();
     Some(match evaluate(batch) {
         Ok(column) => {
-            *room = room.checked_sub(all_bytes(&column))?;
+            room.take(all_bytes(&column))?;
             match column.data_type() == data_type {
                 true => column,
                 false => {
@@ -103,10 +134,10 @@ mod tests {
         let dialect = Dialect::new(&Arc::from("UTC"));
         let planned = dialect.plan("repeat('x', n)", &schema).expect("SQL");
         let repeated = dialect.compile(planned, &schema, None, "").expect("SQL");
-        assert!(evaluate_within(&repeated, &batch, &mut 150_000_000).is_none());
-        let mut room = 250_000_000;
+        assert!(evaluate_within(&repeated, &batch, &mut Room(150_000_000)).is_none());
+        let mut room = Room(250_000_000);
         let (made, failures) = evaluate_within(&repeated, &batch, &mut room).expect("room");
         assert_eq!((made.len(), made.null_count(), failures.len()), (200, 0, 0));
-        assert!((49_000_000..=50_000_000).contains(&room), "{room}");
+        assert!((49_000_000..=50_000_000).contains(&room.0), "{room:?}");
     }
 }

@@ -8,7 +8,7 @@ use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, Schema};
 use smallvec::SmallVec;
 
-use super::evaluate::{Failures, evaluate};
+use super::evaluate::{Failures, Room, evaluate_within};
 use super::placeholders::is_placeholder;
 use crate::definition::texts;
 use crate::plan::{IdentifierType, Placeholders, Plan};
@@ -21,17 +21,18 @@ pub(super) fn add(
     kind: u8,
     column: &ArrayRef,
     rows: &mut [SmallVec<[Identifier; 3]>],
-) -> Failures {
+    room: &mut Room,
+) -> Option<Failures> {
     let identifier_type = &plan.identifiers[usize::from(kind)];
     if !matches!(column.data_type(), DataType::List(_)) {
-        let (texts, failures) = normalise(identifier_type, column);
+        let (texts, failures) = normalise(identifier_type, column, room)?;
         for row in (0..rows.len()).filter(|row| texts.is_valid(*row)) {
             rows[row].extend(identifier(identifier_type, kind, texts.value(row)));
         }
-        return failures;
+        return Some(failures);
     }
     let lists = column.as_list::<i32>();
-    let (texts, failures) = normalise(identifier_type, lists.values());
+    let (texts, failures) = normalise(identifier_type, lists.values(), room)?;
     let item_range = |row: usize| {
         let offsets = lists.value_offsets();
         offsets[row] as usize..offsets[row + 1] as usize
@@ -42,13 +43,13 @@ pub(super) fn add(
             .extend(items.filter_map(|item| identifier(identifier_type, kind, texts.value(item))));
     }
     let row_of = |item: usize| (0..rows.len()).find(|row| item_range(*row).contains(&item));
-    failures.into_iter().filter_map(|(item, why)| Some((row_of(item)?, why))).collect()
+    Some(failures.into_iter().filter_map(|(item, why)| Some((row_of(item)?, why))).collect())
 }
 
 /// A value as it is known once it is normalised; none, where it is no identifier of the type.
 pub fn normalised(identifier_type: &IdentifierType, value: &str) -> Option<String> {
     let value: ArrayRef = Arc::new(StringArray::from(vec![value]));
-    let (texts, _) = normalise(identifier_type, &value);
+    let (texts, _) = normalise(identifier_type, &value, &mut Room::of(1))?;
     texts.is_valid(0).then(|| texts.value(0).to_owned())
 }
 
@@ -60,7 +61,11 @@ pub(super) fn sort_and_dedup(identifiers: &mut SmallVec<[Identifier; 3]>) {
 
 /// The values once normalised, null where they are no identifiers. A placeholder is none before it is
 /// normalised, whatever that would make of it, nor behind.
-fn normalise(identifier_type: &IdentifierType, values: &ArrayRef) -> (StringArray, Failures) {
+fn normalise(
+    identifier_type: &IdentifierType,
+    values: &ArrayRef,
+    room: &mut Room,
+) -> Option<(StringArray, Failures)> {
     let text = |column: &ArrayRef| texts(column).expect("identifiers are text");
     let ignores = identifier_type.placeholders == Placeholders::Ignore;
     let is_placeholder = |texts: &StringArray, row: usize| {
@@ -69,17 +74,17 @@ fn normalise(identifier_type: &IdentifierType, values: &ArrayRef) -> (StringArra
     let found = text(values);
     let Some(normalize) = &identifier_type.normalize else {
         let none = (0..found.len()).map(|row| is_placeholder(&found, row));
-        return (without(found.clone(), none.collect()), Failures::new());
+        return Some((without(found.clone(), none.collect()), Failures::new()));
     };
     let none: Vec<bool> = (0..found.len()).map(|row| is_placeholder(&found, row)).collect();
     let schema = Schema::new(vec![Field::new("value", DataType::Utf8, true)]);
     let found: ArrayRef = Arc::new(without(found, none.clone()));
     let batch = RecordBatch::try_new(Arc::new(schema), vec![found]).expect("one column of text");
-    let (normalised, failures) = evaluate(normalize, &batch);
+    let (normalised, failures) = evaluate_within(normalize, &batch, room)?;
     let normalised = text(&normalised);
     let none = none.into_iter().enumerate();
     let none = none.map(|(row, none)| none || is_placeholder(&normalised, row)).collect();
-    (without(normalised, none), failures)
+    Some((without(normalised, none), failures))
 }
 
 /// The texts but for some, which are null.

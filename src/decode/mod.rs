@@ -31,6 +31,8 @@ mod raw;
 mod raw_row;
 pub mod rows;
 mod scalar;
+#[cfg(test)]
+mod together;
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ pub struct RawRow {
 }
 
 /// What is wrong with a row.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Flaws {
     pub reasons: Vec<Reason>,
     /// Columns whose value is bad, and null in its place: that it is missing is no further reason.

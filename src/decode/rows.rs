@@ -13,21 +13,21 @@ use smallvec::SmallVec;
 
 use super::context::{DecodeContext, RowFate};
 use super::decoded::Decoded;
-use super::evaluate::{Failures, evaluate_where, evaluate_within, matches};
+use super::evaluate::{Failures, Room, evaluate_where, evaluate_within, matches};
 use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::Packed;
-use super::raw_row::{RawReading, RawRow};
+use super::raw_row::{Flaws, RawReading, RawRow};
 use super::{decisions, identifiers};
 use crate::columns;
-use crate::definition::sql::limits::TOGETHER;
 use crate::plan::{Decisions, Expression, Kind, Source};
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::Payload;
 use crate::time::Micros;
 
-/// Adds the rows that are accepted to `decoded`; the others get their reasons.
+/// Adds the rows that are accepted to `decoded`; the others get their reasons. Where what is evaluated for them
+/// would be too much together, they are taken in halves.
 pub(super) fn accept(
     context: &DecodeContext<'_>,
     raw: &mut [RawRow],
@@ -37,16 +37,29 @@ pub(super) fn accept(
     if raw.is_empty() {
         return;
     }
-    let source = context.source;
-    let Some(derived) = derive(context, raw, &fields) else {
-        let (one, other) = raw.split_at_mut(raw.len() / 2);
-        let part = |first: usize, rows: usize| {
-            fields.iter().map(|field| field.slice(first, rows)).collect::<Vec<_>>()
-        };
-        accept(context, one, part(0, one.len()), decoded);
-        accept(context, other, part(one.len(), other.len()), decoded);
+    let before: Vec<Flaws> = raw.iter().map(|row| row.flaws.clone()).collect();
+    if accept_within(context, raw, &fields, decoded, &mut Room::of(raw.len())).is_some() {
         return;
+    }
+    raw.iter_mut().zip(before).for_each(|(row, flaws)| row.flaws = flaws);
+    let (one, other) = raw.split_at_mut(raw.len() / 2);
+    let part = |first: usize, rows: usize| {
+        fields.iter().map(|field| field.slice(first, rows)).collect::<Vec<_>>()
     };
+    accept(context, one, part(0, one.len()), decoded);
+    accept(context, other, part(one.len(), other.len()), decoded);
+}
+
+/// Nothing, and `decoded` is as it was, where there is no room.
+fn accept_within(
+    context: &DecodeContext<'_>,
+    raw: &mut [RawRow],
+    fields: &[ArrayRef],
+    decoded: &mut Decoded,
+    room: &mut Room,
+) -> Option<()> {
+    let source = context.source;
+    let derived = derive(context, raw, fields, room)?;
     let times = times(context, raw, &derived);
     let batch = with_time(source, derived, &times);
     let fates = fates(context, raw, &batch);
@@ -55,8 +68,8 @@ pub(super) fn accept(
     check_time(context, raw, &fates, &times);
     check_key(context, raw, &fates, keys.as_ref());
     let verdicts = verdicts(context, raw, &fates, &batch);
-    let identifiers = carried(context, raw, &fates, &batch);
-    let inputs = inputs(context, raw, &fates, &batch);
+    let identifiers = carried(context, raw, &fates, &batch, room)?;
+    let inputs = inputs(context, raw, &fates, &batch, room)?;
     let packed = context.packing.map(|packing| Packed::new(packing, source, &batch));
 
     for (place, ((row, identifiers), inputs)) in raw.iter().zip(identifiers).zip(inputs).enumerate()
@@ -96,6 +109,7 @@ pub(super) fn accept(
             }),
         });
     }
+    Some(())
 }
 
 pub fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
@@ -105,19 +119,18 @@ pub fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Reco
         .expect("columns have the types that the plan says")
 }
 
-/// The fields and, behind them, the derived columns; nothing, and no row is set aside, where these would be
-/// too much of several rows together.
+/// The fields and, behind them, the derived columns.
 fn derive(
     context: &DecodeContext<'_>,
     raw: &mut [RawRow],
     fields: &[ArrayRef],
+    room: &mut Room,
 ) -> Option<RecordBatch> {
     let source = context.source;
-    let mut room = if raw.len() > 1 { TOGETHER } else { u64::MAX };
     let mut batch = batch_of(&context.prefixes[0], fields.to_vec(), raw.len());
     let mut failed = Vec::new();
     for ((_, expression), schema) in source.derived.iter().zip(&context.prefixes[1..]) {
-        let (column, failures) = evaluate_within(expression, &batch, &mut room)?;
+        let (column, failures) = evaluate_within(expression, &batch, room)?;
         failed.push(failures);
         let mut columns = batch.columns().to_vec();
         columns.push(column);
@@ -216,11 +229,13 @@ fn carried(
     raw: &mut [RawRow],
     fates: &[RowFate],
     batch: &RecordBatch,
-) -> Vec<SmallVec<[Identifier; 3]>> {
+    room: &mut Room,
+) -> Option<Vec<SmallVec<[Identifier; 3]>>> {
     let source = context.source;
     let mut carried = vec![SmallVec::new(); raw.len()];
     for (kind, column) in &source.identifiers {
-        let failures = identifiers::add(context.plan, *kind, batch.column(*column), &mut carried);
+        let failures =
+            identifiers::add(context.plan, *kind, batch.column(*column), &mut carried, room)?;
         let of = &context.plan.identifiers[usize::from(*kind)];
         if let Some(normalize) = &of.normalize {
             let place = format!("identity.{}.normalize", of.name);
@@ -230,8 +245,8 @@ fn carried(
         }
     }
     if let Some(decisions) = table(context) {
-        for (kind, failures) in decisions::identifiers(context.plan, decisions, batch, &mut carried)
-        {
+        let named = decisions::identifiers(context.plan, decisions, batch, &mut carried, room)?;
+        for (kind, failures) in named {
             let of = &context.plan.identifiers[usize::from(kind)];
             if let Some(normalize) = &of.normalize {
                 let place = format!("identity.{}.normalize", of.name);
@@ -266,7 +281,7 @@ fn carried(
             row.flaws.add("unidentified", "", message);
         }
     }
-    carried
+    Some(carried)
 }
 
 /// What each row that stands gives to aggregates, by aggregate.
@@ -275,7 +290,8 @@ fn inputs(
     raw: &mut [RawRow],
     fates: &[RowFate],
     batch: &RecordBatch,
-) -> Vec<Vec<Input>> {
+    room: &mut Room,
+) -> Option<Vec<Vec<Input>>> {
     let stands: BooleanArray = raw
         .iter()
         .zip(fates)
@@ -283,8 +299,8 @@ fn inputs(
         .collect();
     // Most rows give something to most aggregates of their source.
     let most = context.source.inputs.len();
-    let room = |stands: bool| Vec::with_capacity(if stands { most } else { 0 });
-    let mut inputs: Vec<Vec<Input>> = stands.values().iter().map(room).collect();
+    let list = |stands: bool| Vec::with_capacity(if stands { most } else { 0 });
+    let mut inputs: Vec<Vec<Input>> = stands.values().iter().map(list).collect();
     for input in &context.source.inputs {
         let chosen = match &input.condition {
             None => stands.clone(),
@@ -306,7 +322,7 @@ fn inputs(
         if chosen.true_count() == 0 {
             continue;
         }
-        let (column, failures) = evaluate_where(argument, batch, &chosen);
+        let (column, failures) = evaluate_where(argument, batch, &chosen, room)?;
         columns::for_each(&column, rows, |place, value| {
             inputs[place].push(Input { aggregate, value });
         });
@@ -316,7 +332,7 @@ fn inputs(
     if !sorted {
         inputs.iter_mut().for_each(|inputs| inputs.sort_by_key(|input| input.aggregate));
     }
-    inputs
+    Some(inputs)
 }
 
 /// Gives rows on which an expression failed their reason, those that it concerns.

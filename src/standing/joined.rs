@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, BooleanArray, new_null_array};
 
 use crate::columns;
 use crate::decode::TOGETHER;
-use crate::decode::evaluate::{evaluate, evaluate_where, matches};
+use crate::decode::evaluate::{Room, evaluate_where, evaluate_within, matches};
 use crate::decode::packed::Packing;
 use crate::decode::rows::batch_of;
 use crate::plan::{Joined, Plan};
@@ -66,20 +66,43 @@ impl Evaluation {
     pub fn evaluate(&self, rows: &[JoinCandidate<'_>]) -> (Vec<JoinedInputs>, u64) {
         let (mut said, mut failed) = (Vec::with_capacity(rows.len()), 0);
         for rows in rows.chunks(TOGETHER) {
-            let (more, also) = self.evaluate_together(rows);
-            said.extend(more);
-            failed += also;
+            self.evaluate_in_parts(rows, &mut said, &mut failed);
         }
         (said, failed)
     }
 
-    fn evaluate_together(&self, rows: &[JoinCandidate<'_>]) -> (Vec<JoinedInputs>, u64) {
+    /// In halves where what is evaluated would be too much together.
+    fn evaluate_in_parts(
+        &self,
+        rows: &[JoinCandidate<'_>],
+        said: &mut Vec<JoinedInputs>,
+        failed: &mut u64,
+    ) {
+        match self.evaluate_together(rows, &mut Room::of(rows.len())) {
+            Some((more, also)) => {
+                said.extend(more);
+                *failed += also;
+            }
+            None => {
+                let (one, other) = rows.split_at(rows.len() / 2);
+                self.evaluate_in_parts(one, said, failed);
+                self.evaluate_in_parts(other, said, failed);
+            }
+        }
+    }
+
+    /// Nothing where there is no room.
+    fn evaluate_together(
+        &self,
+        rows: &[JoinCandidate<'_>],
+        room: &mut Room,
+    ) -> Option<(Vec<JoinedInputs>, u64)> {
         let joined = self.joined();
         let mut failed = 0;
         let mut columns = self.columns(rows);
         for (column, expression) in &joined.derived {
             let batch = batch_of(&joined.schema, columns.clone(), rows.len());
-            let (values, failures) = evaluate(expression, &batch);
+            let (values, failures) = evaluate_within(expression, &batch, room)?;
             failed += failures.len();
             columns[*column] = values;
         }
@@ -111,13 +134,13 @@ impl Evaluation {
                     .for_each(|row| said[row].inputs.push(Input { aggregate, value: value() }));
                 continue;
             };
-            let (values, failures) = evaluate_where(argument, &batch, &chosen);
+            let (values, failures) = evaluate_where(argument, &batch, &chosen, room)?;
             failed += failures.len();
             columns::for_each(&values, chosen_rows, |row, value| {
                 said[row].inputs.push(Input { aggregate, value });
             });
         }
-        (said, failed as u64)
+        Some((said, failed as u64))
     }
 
     /// The columns of the joined schema. Those at which nobody looks, and those that are yet to be
