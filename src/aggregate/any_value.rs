@@ -1,6 +1,6 @@
 //! `any_value(x)`: of all values that it may be the one that is the same on every machine.
 
-use super::function::{AggregateFunction, Called, End, Extreme, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, End, Extreme, Kept, Typed};
 
 pub struct AnyValue;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for AnyValue {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["any_value"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "Some value: the least, so that it is the same on every machine.",
             types: Typed::same,
         })

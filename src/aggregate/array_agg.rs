@@ -1,7 +1,8 @@
 //! `array_agg(distinct x)`.
 
 use super::function::{
-    AggregateFunction, Called, Form, Gather, Kept, MOST_VALUES, Travels, Typed, Values, list_of,
+    AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, MOST_VALUES, Travels, Typed,
+    list_of,
 };
 use super::room::{NoRoom, Types};
 use crate::row::Datum;
@@ -14,14 +15,14 @@ impl AggregateFunction for ArrayAgg {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["array_agg"],
-            form: Form::Distinct,
+            form: CallForm::Distinct,
             meaning: "The different values, sorted: the first 1,000.",
             types: |argument| Typed::as_it_is(argument, list_of(argument.clone())),
         })
     }
 
     fn kept(&self) -> Kept {
-        Kept::Values(Values::new::<Sorted>(Travels::Presence))
+        Kept::Values(KeptValues::new::<Sorted>(Travels::Presence))
     }
 }
 

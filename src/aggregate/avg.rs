@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, i256};
 
 use super::digits::with_more_digits;
-use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
 use super::kept::partial::Added;
 use super::room::{NoRoom, Types, decimal, finite, more_digits, rounded_quotient};
 use crate::row::Datum;
@@ -14,7 +14,7 @@ impl AggregateFunction for Avg {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["avg", "mean"],
-            form: Form::Each,
+            form: CallForm::Each,
             meaning: "The mean: of decimals a decimal with four digits more behind the point, the last \
                       rounded half away from zero; else a number.",
             types: |argument| Typed::of_number(argument, with_more_digits(argument, 4)),

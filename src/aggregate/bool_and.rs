@@ -1,6 +1,6 @@
 //! `bool_and(x)`.
 
-use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
 
 pub struct BoolAnd;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for BoolAnd {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["bool_and"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "Whether all values are true.",
             types: Typed::of_boolean,
         })

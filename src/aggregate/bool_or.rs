@@ -1,6 +1,6 @@
 //! `bool_or(x)`.
 
-use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
 
 pub struct BoolOr;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for BoolOr {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["bool_or"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "Whether any value is true.",
             types: Typed::of_boolean,
         })

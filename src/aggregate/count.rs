@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 
-use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
 
 pub struct Count;
 
@@ -10,7 +10,7 @@ impl AggregateFunction for Count {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["count"],
-            form: Form::EachOrRows,
+            form: CallForm::EachOrRows,
             meaning: "How many rows there are, or how many that have a value; 0 for none.",
             types: |argument| Typed::as_it_is(argument, DataType::Int64),
         })

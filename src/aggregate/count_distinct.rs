@@ -2,7 +2,9 @@
 
 use arrow::datatypes::DataType;
 
-use super::function::{AggregateFunction, Called, Form, Gather, Kept, Travels, Typed, Values};
+use super::function::{
+    AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, Travels, Typed,
+};
 use super::room::{NoRoom, Types};
 use crate::row::Datum;
 use crate::state::few::FewMap;
@@ -14,7 +16,7 @@ impl AggregateFunction for CountDistinct {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["count"],
-            form: Form::Distinct,
+            form: CallForm::Distinct,
             meaning: "How many different values there are; 0 for none.",
             types: |argument| Typed::as_it_is(argument, DataType::Int64),
         })
@@ -22,7 +24,7 @@ impl AggregateFunction for CountDistinct {
 
     fn kept(&self) -> Kept {
         let of_nothing = Some(Datum::Integer(0));
-        Kept::Values(Values { of_nothing, ..Values::new::<Distinct>(Travels::Presence) })
+        Kept::Values(KeptValues { of_nothing, ..KeptValues::new::<Distinct>(Travels::Presence) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `first(x)`.
 
-use super::function::{AggregateFunction, Called, End, Extreme, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, End, Extreme, Kept, Typed};
 
 pub struct First;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for First {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["first"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "The oldest value by `time`, of equal times the least.",
             types: Typed::same,
         })

@@ -27,7 +27,7 @@ pub trait AggregateFunction {
 pub struct Called {
     /// Its own name, then others that mean the same.
     pub names: &'static [&'static str],
-    pub form: Form,
+    pub form: CallForm,
     /// A sentence for the reference.
     pub meaning: &'static str,
     /// What it gives of an argument, or in words what it takes instead.
@@ -42,10 +42,10 @@ impl Called {
     /// As it is written by each of its names, such as `count(distinct x)`.
     pub fn written(&self) -> Vec<String> {
         let by_name = |name: &&str| match self.form {
-            Form::Each | Form::Either => vec![format!("{name}(x)")],
-            Form::EachOrRows => vec![format!("{name}(*)"), format!("{name}(x)")],
-            Form::Distinct => vec![format!("{name}(distinct x)")],
-            Form::Number => vec![format!("{name}(x, n)")],
+            CallForm::Each | CallForm::Either => vec![format!("{name}(x)")],
+            CallForm::EachOrRows => vec![format!("{name}(*)"), format!("{name}(x)")],
+            CallForm::Distinct => vec![format!("{name}(distinct x)")],
+            CallForm::Number => vec![format!("{name}(x, n)")],
         };
         self.names.iter().flat_map(by_name).collect()
     }
@@ -53,7 +53,7 @@ impl Called {
 
 /// What a call looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum CallForm {
     /// `f(x)`.
     Each,
     /// `f(x)`, and of the rows themselves `f(*)`.
@@ -121,7 +121,7 @@ pub enum Kept {
     /// The newest so many: they are the value.
     Newest(u16),
     /// The values themselves, at the person.
-    Values(Values),
+    Values(KeptValues),
     /// Each row's value with its time, for what parts a person's rows: of these there is no value.
     Rows,
 }
@@ -153,15 +153,18 @@ impl End {
 
 /// How values are kept for a function that has to know them.
 #[derive(Clone)]
-pub struct Values {
+pub struct KeptValues {
     pub travels: Travels,
     /// Whether it looks at the times of rows.
     pub with_times: bool,
     /// The value over no rows at all; `None` is null.
     pub of_nothing: Option<Datum>,
     /// Where they are gathered for a person.
-    pub gather: Arc<dyn Fn(Types<'_>) -> Box<dyn Gather> + Send + Sync>,
+    pub gather: Arc<NewGather>,
 }
+
+/// Begins to gather values for a person.
+type NewGather = dyn Fn(Types<'_>) -> Box<dyn Gather> + Send + Sync;
 
 /// What of values an identifier brings to its person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,17 +175,17 @@ pub enum Travels {
     Rows,
 }
 
-impl Values {
+impl KeptValues {
     /// For a function of undated values that is null over none.
     pub fn new<G: Gather + Default + 'static>(travels: Travels) -> Self {
-        Values::gathered(travels, |_| Box::new(G::default()))
+        KeptValues::gathered(travels, |_| Box::new(G::default()))
     }
 
     pub fn gathered(
         travels: Travels,
         gather: impl Fn(Types<'_>) -> Box<dyn Gather> + Send + Sync + 'static,
     ) -> Self {
-        Values { travels, with_times: false, of_nothing: None, gather: Arc::new(gather) }
+        KeptValues { travels, with_times: false, of_nothing: None, gather: Arc::new(gather) }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::function::{AggregateFunction, Called, Gather, Kept, Travels, Values};
+use super::function::{AggregateFunction, Called, Gather, Kept, KeptValues, Travels};
 use super::room::{NoRoom, Types};
 use crate::row::Datum;
 use crate::time::Micros;
@@ -26,9 +26,9 @@ impl AggregateFunction for Funnel {
     fn kept(&self) -> Kept {
         let Funnel { within, steps } = *self;
         let gathered =
-            Values::gathered(Travels::Presence, move |_| Box::new(Chains::new(within, steps)));
+            KeptValues::gathered(Travels::Presence, move |_| Box::new(Chains::new(within, steps)));
         let of_nothing = Some(Datum::List([].into()));
-        Kept::Values(Values { with_times: true, of_nothing, ..gathered })
+        Kept::Values(KeptValues { with_times: true, of_nothing, ..gathered })
     }
 }
 

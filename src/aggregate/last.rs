@@ -1,6 +1,6 @@
 //! `last(x)`.
 
-use super::function::{AggregateFunction, Called, End, Extreme, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, End, Extreme, Kept, Typed};
 
 pub struct Last;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for Last {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["last"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "The newest value by `time`, of equal times the greatest.",
             types: Typed::same,
         })

@@ -1,6 +1,6 @@
 //! `max(x)`.
 
-use super::function::{AggregateFunction, Called, End, Extreme, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, End, Extreme, Kept, Typed};
 
 pub struct Max;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for Max {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["max"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "The greatest value.",
             types: Typed::same,
         })

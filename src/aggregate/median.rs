@@ -3,7 +3,9 @@
 use arrow::datatypes::i256;
 
 use super::digits::with_more_digits;
-use super::function::{AggregateFunction, Called, Form, Gather, Kept, Travels, Typed, Values};
+use super::function::{
+    AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, Travels, Typed,
+};
 use super::kept::halves::Halves;
 use super::room::{NoRoom, Types, decimal, more_digits, rounded_quotient};
 use crate::row::Datum;
@@ -15,7 +17,7 @@ impl AggregateFunction for Median {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["median"],
-            form: Form::Each,
+            form: CallForm::Each,
             meaning: "The value in the middle, or the mean of the two there: of decimals a decimal with \
                       one digit more behind the point, else a number.",
             types: |argument| Typed::of_number(argument, with_more_digits(argument, 1)),
@@ -23,7 +25,7 @@ impl AggregateFunction for Median {
     }
 
     fn kept(&self) -> Kept {
-        Kept::Values(Values::new::<Middle>(Travels::Rows))
+        Kept::Values(KeptValues::new::<Middle>(Travels::Rows))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `min(x)`.
 
-use super::function::{AggregateFunction, Called, End, Extreme, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, End, Extreme, Kept, Typed};
 
 pub struct Min;
 
@@ -8,7 +8,7 @@ impl AggregateFunction for Min {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["min"],
-            form: Form::Either,
+            form: CallForm::Either,
             meaning: "The least value.",
             types: Typed::same,
         })

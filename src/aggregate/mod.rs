@@ -33,8 +33,8 @@ mod variance;
 use crate::time::Micros;
 
 pub use function::{
-    AggregateFunction, Called, End, Extreme, Form, Gather, Kept, MOST_VALUES, Travels, Typed,
-    Values, list_of,
+    AggregateFunction, CallForm, Called, End, Extreme, Gather, Kept, KeptValues, MOST_VALUES,
+    Travels, Typed, list_of,
 };
 pub use room::{NoRoom, Types};
 
@@ -149,7 +149,7 @@ mod tests {
     fn no_two_functions_answer_to_one_call() {
         let mut calls = BTreeSet::new();
         for called in Function::all().into_iter().filter_map(Function::called) {
-            let is_distinct = called.form == Form::Distinct;
+            let is_distinct = called.form == CallForm::Distinct;
             let fresh = called.names.iter().all(|name| calls.insert((*name, is_distinct)));
             assert!(fresh, "{:?} is taken", called.names);
             assert!(called.meaning.ends_with('.'), "{}", called.meaning);

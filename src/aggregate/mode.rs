@@ -1,6 +1,8 @@
 //! `mode(x)`.
 
-use super::function::{AggregateFunction, Called, Form, Gather, Kept, Travels, Typed, Values};
+use super::function::{
+    AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, Travels, Typed,
+};
 use super::kept::tally::Tally;
 use super::room::{NoRoom, Types};
 use crate::row::Datum;
@@ -12,14 +14,14 @@ impl AggregateFunction for Mode {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["mode"],
-            form: Form::Each,
+            form: CallForm::Each,
             meaning: "The most frequent value, of equally frequent ones the least.",
             types: Typed::same,
         })
     }
 
     fn kept(&self) -> Kept {
-        Kept::Values(Values::new::<MostFrequent>(Travels::Rows))
+        Kept::Values(KeptValues::new::<MostFrequent>(Travels::Rows))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `stddev(x)`: the standard deviation of the sample.
 
-use super::function::{AggregateFunction, Called, Form, Kept};
+use super::function::{AggregateFunction, CallForm, Called, Kept};
 use super::room::finite;
 use super::variance::{types, variance};
 
@@ -10,7 +10,7 @@ impl AggregateFunction for Stddev {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["stddev", "stddev_samp"],
-            form: Form::Each,
+            form: CallForm::Each,
             meaning: "The standard deviation of the sample, as a number; null for fewer than two values.",
             types,
         })

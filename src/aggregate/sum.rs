@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 
 use super::digits::DIGITS;
-use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
 use super::kept::partial::Added;
 use super::room::{NoRoom, Types, finite, whole};
 use crate::row::Datum;
@@ -14,7 +14,7 @@ impl AggregateFunction for Sum {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["sum"],
-            form: Form::Each,
+            form: CallForm::Each,
             meaning: "The sum, of the values' type, a decimal with up to ten digits more; null where it \
                       has no room there.",
             types,

@@ -1,6 +1,6 @@
 //! `sum(distinct x)`: each different value once, however many rows have it.
 
-use super::function::{AggregateFunction, Called, Form, Gather, Kept, Travels, Values};
+use super::function::{AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, Travels};
 use super::kept::partial::Partial;
 use super::room::{NoRoom, Types};
 use super::sum;
@@ -14,14 +14,14 @@ impl AggregateFunction for SumDistinct {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["sum"],
-            form: Form::Distinct,
+            form: CallForm::Distinct,
             meaning: "The sum of the different values, each once; of the type of the sum.",
             types: sum::types,
         })
     }
 
     fn kept(&self) -> Kept {
-        Kept::Values(Values::gathered(Travels::Presence, |types| {
+        Kept::Values(KeptValues::gathered(Travels::Presence, |types| {
             let (values, sum) = (FewMap::default(), Partial::of_numbers(types.argument));
             Box::new(DistinctSum { values, sum })
         }))

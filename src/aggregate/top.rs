@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Field, Fields};
 
 use super::function::{
-    AggregateFunction, Called, Form, Gather, Kept, Travels, Typed, Values, list_of,
+    AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, Travels, Typed, list_of,
 };
 use super::kept::tally::Tally;
 use super::room::{NoRoom, Types};
@@ -16,7 +16,7 @@ impl AggregateFunction for Top {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["top"],
-            form: Form::Number,
+            form: CallForm::Number,
             meaning: "The n most frequent values, as a list of {value, count}, most frequent first; of \
                       equal counts the smaller value first.",
             types: |argument| Typed::as_it_is(argument, list_of(counted(argument.clone()))),
@@ -25,8 +25,8 @@ impl AggregateFunction for Top {
 
     fn kept(&self) -> Kept {
         let number = usize::from(self.0);
-        Kept::Values(Values::gathered(Travels::Rows, move |_| {
-            Box::new(MostFrequent { tally: Tally::default(), number })
+        Kept::Values(KeptValues::gathered(Travels::Rows, move |_| {
+            Box::new(TopValues { tally: Tally::default(), number })
         }))
     }
 }
@@ -40,12 +40,12 @@ fn counted(value: DataType) -> DataType {
 }
 
 #[derive(Debug)]
-struct MostFrequent {
+struct TopValues {
     tally: Tally,
     number: usize,
 }
 
-impl Gather for MostFrequent {
+impl Gather for TopValues {
     fn add(&mut self, _: Micros, value: &Datum, diff: i64) {
         self.tally.add(value, diff);
     }

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use num_bigint::BigInt;
 
-use super::function::{AggregateFunction, Called, Form, Kept, Typed};
+use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
 use super::kept::exact::{Total, nearest_quotient};
 use super::kept::partial::Moments;
 use super::room::finite;
@@ -14,7 +14,7 @@ impl AggregateFunction for Variance {
     fn called(&self) -> Option<Called> {
         Some(Called {
             names: &["var", "var_samp"],
-            form: Form::Each,
+            form: CallForm::Each,
             meaning: "The variance of the sample, as a number; null for fewer than two values.",
             types,
         })

@@ -73,25 +73,25 @@ struct Far {
 
 /// Of a link: the more trusted end, or the other.
 #[derive(Clone, Copy)]
-enum End {
+enum LinkEnd {
     One,
     Other,
 }
 
 /// Gates at one end of links: the changes of the one at hand, until it is known whether it turns.
 struct Gates {
-    end: End,
+    end: LinkEnd,
     changes: Vec<(Link, Diff)>,
 }
 
 impl Gates {
-    fn at(end: End) -> Self {
+    fn at(end: LinkEnd) -> Self {
         Gates { end, changes: Vec::new() }
     }
 
     /// Takes a change of a link in.
     fn apply(&mut self, gate: &mut Gate, link: &Link, diff: Diff) {
-        let far = if let End::One = self.end { &link.other } else { &link.one };
+        let far = if let LinkEnd::One = self.end { &link.other } else { &link.one };
         gate.change(far, link.bond, diff);
         self.changes.push((link.clone(), diff));
     }
@@ -101,7 +101,7 @@ impl Gates {
         &mut self,
         gate: &mut Gate,
         near: impl Fn() -> Identifier,
-        turn: Turn,
+        turn: GateTurn,
         emit: impl FnMut(Link, Diff),
     ) -> Keep {
         gate.closed = turn.is_closed;
@@ -112,7 +112,7 @@ impl Gates {
 }
 
 /// What a tick does to a gate.
-struct Turn {
+struct GateTurn {
     was_closed: bool,
     is_closed: bool,
 }
@@ -133,7 +133,7 @@ impl Gate {
     fn pass(
         &self,
         near: impl Fn() -> Identifier,
-        end: End,
+        end: LinkEnd,
         was_closed: bool,
         changes: &[(Link, Diff)],
         mut emit: impl FnMut(Link, Diff),
@@ -147,7 +147,8 @@ impl Gate {
         if self.closed == was_closed {
             return;
         }
-        let far = |link: &Link| if let End::One = end { link.other.hash } else { link.one.hash };
+        let far =
+            |link: &Link| if let LinkEnd::One = end { link.other.hash } else { link.one.hash };
         let came = changes.iter().filter(|(_, diff)| *diff > 0);
         let mut came: Vec<IdentifierHash> = came.map(|(link, _)| far(link)).collect();
         came.sort_unstable();
@@ -158,8 +159,8 @@ impl Gate {
             }
             let far = Identifier { hash: *hash, kind: far.kind, text: far.text.clone() };
             let (one, other) = match end {
-                End::One => (near(), far),
-                End::Other => (far, near()),
+                LinkEnd::One => (near(), far),
+                LinkEnd::Other => (far, near()),
             };
             for (bond, diff) in [(before, -1), (after, 1)] {
                 if let Some(bond) = bond {
@@ -199,7 +200,7 @@ pub(super) struct Counting {
 
 impl CountingGates {
     pub fn new(limits: Vec<Option<u32>>) -> Self {
-        CountingGates { limits, gates: Gates::at(End::Other) }
+        CountingGates { limits, gates: Gates::at(LinkEnd::Other) }
     }
 }
 
@@ -272,7 +273,7 @@ impl Keyed for CountingGates {
             }
             counting.shared = shared;
         }
-        let turn = Turn { was_closed, is_closed: shared.is_some() };
+        let turn = GateTurn { was_closed, is_closed: shared.is_some() };
         self.gates.flush(
             &mut counting.gate,
             || identifier.clone(),
@@ -293,7 +294,7 @@ pub(super) struct ToldGates {
 
 impl Default for ToldGates {
     fn default() -> Self {
-        ToldGates { gates: Gates::at(End::One), shared: None }
+        ToldGates { gates: Gates::at(LinkEnd::One), shared: None }
     }
 }
 
@@ -343,7 +344,7 @@ impl Keyed for ToldGates {
     ) -> Keep {
         let shared = self.shared.take();
         let near = || shared.clone().expect("it was said to be shared, or no longer");
-        let turn = Turn { was_closed, is_closed: told.shared > 0 };
+        let turn = GateTurn { was_closed, is_closed: told.shared > 0 };
         self.gates.flush(&mut told.gate, near, turn, |link, diff| out.push(link, diff))
     }
 }

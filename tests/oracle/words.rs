@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use selfsame::aggregate::{Form, Function};
+use selfsame::aggregate::{CallForm, Function};
 use selfsame::plan::{Attribute, Step, Unit};
 use serde_json::Value;
 
@@ -129,7 +129,7 @@ fn generated_histories_use_the_whole_language() {
     let called = Function::all().into_iter().filter_map(Function::called);
     // By their own names: what other names a function has does not change what it is.
     let called = called.map(|called| match called.form {
-        Form::Distinct => format!("{}(distinct ", called.name()),
+        CallForm::Distinct => format!("{}(distinct ", called.name()),
         _ => format!("{}(", called.name()),
     });
     let unused: Vec<String> = called.filter(|call| !said.contains(call)).collect();

@@ -18,7 +18,7 @@ use datafusion_expr::{
 use datafusion_functions_nested::expr_fn::array_element;
 
 use super::SqlError;
-use crate::aggregate::{Called, Form, Function, MOST_VALUES, Typed};
+use crate::aggregate::{CallForm, Called, Function, MOST_VALUES, Typed};
 
 /// An aggregate as it stands in an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,12 +141,12 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     }
     let (function, form) = meant(name, params.distinct)?;
     let (function, arguments) = match form {
-        Form::Number => (function.with_number(number(name, &params.args)?), &params.args[..1]),
-        Form::Each | Form::EachOrRows | Form::Distinct | Form::Either => {
+        CallForm::Number => (function.with_number(number(name, &params.args)?), &params.args[..1]),
+        CallForm::Each | CallForm::EachOrRows | CallForm::Distinct | CallForm::Either => {
             (function, params.args.as_slice())
         }
     };
-    let of_rows = form == Form::EachOrRows;
+    let of_rows = form == CallForm::EachOrRows;
     let argument = match arguments {
         [] if of_rows => None,
         [] => return Err(SqlError::new(format!("{name} takes an argument"))),
@@ -161,11 +161,11 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
 }
 
 /// The function that is called by a name, of all values or of each different one once.
-fn meant(name: &str, distinct: bool) -> Result<(Function, Form), SqlError> {
-    let takes = |form: Form| match form {
-        Form::Either => true,
-        Form::Distinct => distinct,
-        Form::Each | Form::EachOrRows | Form::Number => !distinct,
+fn meant(name: &str, distinct: bool) -> Result<(Function, CallForm), SqlError> {
+    let takes = |form: CallForm| match form {
+        CallForm::Either => true,
+        CallForm::Distinct => distinct,
+        CallForm::Each | CallForm::EachOrRows | CallForm::Number => !distinct,
     };
     let found = known_as(name).find(|(_, called)| takes(called.form));
     if let Some((function, called)) = found {
@@ -178,7 +178,7 @@ fn meant(name: &str, distinct: bool) -> Result<(Function, Form), SqlError> {
         )));
     }
     let all = Function::all().into_iter().filter_map(Function::called);
-    let distinct = all.filter(|called| called.form == Form::Distinct);
+    let distinct = all.filter(|called| called.form == CallForm::Distinct);
     let mut distinct: Vec<String> =
         distinct.map(|called| format!("{}(distinct …)", called.name())).collect();
     let last = distinct.pop().unwrap_or_default();
