@@ -9,9 +9,8 @@ use input::{Input, definition};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 use selfsame::plan::Kind;
-use selfsame::source::KafkaStart;
 use selfsame::source::records::{self, RecordEnd};
-use selfsame::source::{self, Chunk, Message, Next, Payload, SourceOptions};
+use selfsame::source::{self, Chunk, KafkaStart, Message, Next, Payload, SourceOptions};
 
 /// Bytes of any kind, and texts that begin like real ones and then go wrong.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

@@ -12,8 +12,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use selfsame::decode::key_hash;
 use selfsame::plan::Kind;
 use selfsame::row::RawPosition;
-use selfsame::source::KafkaStart;
-use selfsame::source::{Next, SourceOptions};
+use selfsame::source::{KafkaStart, Next, SourceOptions};
 
 struct Broker {
     cluster: MockCluster<'static, DefaultProducerContext>,

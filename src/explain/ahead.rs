@@ -5,7 +5,7 @@
 
 use arrow::array::RecordBatch;
 
-use super::segment::{TermTurn, is_in};
+use super::term_turn::{TermTurn, is_in};
 use super::watch::PersonWatch;
 use crate::definition::sql::terms::{self, Condition, Term};
 use crate::plan::Plan;

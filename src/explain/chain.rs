@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::inquiry::{Inquiry, WhyError};
 use super::person::{DecisionSaid, LinkSaid};
 use super::published::PublishedSaid;
-use super::{Inquiry, WhyError};
 use crate::identity::whole::Withheld;
 
 #[derive(Debug, Serialize)]

@@ -1,38 +1,14 @@
 //! The steps of a funnel: what each asks for, when it was reached, and the rows that carry it.
 
-use serde::Serialize;
-
-use super::Inquiry;
-use super::attribute::{AttributeSaid, Ground, carrier};
+use super::attribute_said::{AttributeSaid, Ground, StepRow, StepSaid, carrier};
 use super::history::HistoryRow;
-use super::person::RowSaid;
+use super::inquiry::Inquiry;
 use crate::plan::{Function, Plan};
 use crate::row::Datum;
 use crate::time::{Micros, rfc3339};
 
 /// How many of the rows that carry a step are told.
 const ROWS: usize = 3;
-
-#[derive(Debug, Serialize)]
-pub struct StepSaid {
-    /// From 1.
-    pub step: usize,
-    pub sql: String,
-    /// When the furthest chain takes it; null where that does not come so far.
-    pub at: Option<String>,
-    /// Those of that time that satisfy it.
-    pub rows: Vec<StepRow>,
-    /// How many rows satisfy it, whenever that was.
-    pub of_rows: usize,
-}
-
-#[derive(Debug, Serialize)]
-pub struct StepRow {
-    #[serde(flatten)]
-    pub row: RowSaid,
-    /// The identifier that brings it.
-    pub identifier: String,
-}
 
 /// Says the steps, if it is a funnel that an attribute is made from.
 pub fn steps(asking: &Inquiry, ground: &Ground, aggregates: &[u16], said: &mut AttributeSaid) {

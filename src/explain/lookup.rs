@@ -1,6 +1,6 @@
 //! Who is meant by an id.
 
-use super::{Inquiry, WhyError};
+use super::inquiry::{Inquiry, WhyError};
 use crate::decode::identifiers::normalised;
 use crate::identity::whole::{Member, name};
 use crate::plan::IdentifierType;

@@ -10,15 +10,18 @@
 mod ahead;
 mod alone;
 mod attribute;
+mod attribute_said;
 mod chain;
 mod funnel;
 mod given;
 mod history;
+mod inquiry;
 mod lookup;
 mod person;
 mod published;
 mod ranks;
 mod segment;
+mod term_turn;
 mod text;
 mod value;
 mod watch;
@@ -29,15 +32,14 @@ use serde::Serialize;
 
 use crate::identity::whole::{Gathering, Whole};
 use crate::plan::Plan;
-use crate::row::{Body, Identifier};
+
 use crate::runtime::Clock;
 use crate::source::SourceError;
 use crate::standing::RowChange;
 
 pub use crate::plan::RowPlace;
 
-use history::SourcesReading;
-use watch::PersonWatch;
+use inquiry::{Inquiry, WhyError, without_inputs};
 
 /// What is asked of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,31 +62,6 @@ pub enum Answer {
     Chain(chain::ChainAnswer),
     Segment(segment::SegmentAnswer),
     Attribute(attribute::AttributeAnswer),
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum WhyError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(
-        "source {name} is {connector}, which is gone when it has been read: keep it in a file, and \
-         name that by `files`"
-    )]
-    Gone { name: String, connector: String },
-    #[error("nobody is known as '{id}'{}", suggested(.near))]
-    Nobody { id: String, near: Vec<String> },
-    #[error("no {what} is named '{name}': {hint}")]
-    NoName { what: &'static str, name: String, hint: String },
-    #[error("the condition of segment '{name}': {why}")]
-    Condition { name: String, why: String },
-}
-
-fn suggested(near: &[String]) -> String {
-    match near {
-        [] => String::new(),
-        near => format!("; did you mean {}?", near.join(" or ")),
-    }
 }
 
 /// Answers a question about the person who is known by `id`: a person id, `type:value`, or a value of
@@ -146,38 +123,4 @@ fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError>
     )?;
     gathering.add(waiting);
     Ok(gathering.finish())
-}
-
-/// What a row says of identifiers alone.
-fn without_inputs(body: &Body) -> Arc<Body> {
-    let Body { identifiers, verdict, .. } = body;
-    let (identifiers, verdict) = (identifiers.clone(), *verdict);
-    Arc::new(Body { identifiers, inputs: Vec::new(), verdict, joining: None })
-}
-
-/// What is known once the first reading is done.
-struct Inquiry {
-    plan: Arc<Plan>,
-    clock: Clock,
-    whole: Whole,
-}
-
-impl Inquiry {
-    /// Everyone's rows run through the stages, with an eye on who holds an identifier.
-    fn everyone(&self, identifier: &Identifier) -> Result<PersonWatch, SourceError> {
-        let mut reading = SourcesReading::start(&self.plan, self.clock)?;
-        let mut watch = PersonWatch::among_all(&self.plan, self.clock, identifier);
-        while let Some((source, decoded)) = reading.next()? {
-            watch.arrive(source, decoded, reading.now);
-        }
-        Ok(watch)
-    }
-
-    fn clock_said(&self) -> &'static str {
-        match self.clock {
-            Clock::Wall => "wall",
-            Clock::Event => "event",
-            Clock::Fixed(_) => "fixed",
-        }
-    }
 }

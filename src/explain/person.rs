@@ -5,8 +5,8 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::history::{HistoryRow, standing};
+use super::inquiry::{Inquiry, WhyError, without_inputs};
 use super::published::PublishedSaid;
-use super::{Inquiry, WhyError, without_inputs};
 use crate::identity::Shared;
 use crate::identity::whole::{Link, Member, Withheld, name};
 use crate::plan::RowPlace;

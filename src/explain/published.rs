@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Inquiry;
+use super::inquiry::Inquiry;
 use super::lookup::AskedPerson;
 use super::value::ShownValue;
 use crate::changelog::{Changelog, LookupResult, changelogs_of, lookup};

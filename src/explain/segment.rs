@@ -3,19 +3,20 @@
 use std::cell::Ref;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::RecordBatch;
 use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::ahead::look_ahead;
 use super::alone::own_rows;
 use super::history::{HistoryRow, standing};
+use super::inquiry::{Inquiry, WhyError};
 use super::lookup::AskedPerson;
 use super::published::PublishedSaid;
 use super::ranks::{self, RankSaid, RankedPopulation};
+use super::term_turn::{TermTurn, is_in};
 use super::value::ShownValue;
 use super::watch::{PersonWatch, Watched};
-use super::{Inquiry, WhyError};
 use crate::definition::sql::terms::{self, Condition};
 use crate::plan::Plan;
 use crate::row::{Body, IdentifierHash};
@@ -77,12 +78,6 @@ pub struct AttributeValue {
     /// How the person stands among all, where that is what it says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<RankSaid>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct TermTurn {
-    pub at: String,
-    pub value: Option<bool>,
 }
 
 impl Inquiry {
@@ -199,10 +194,4 @@ impl TermSaid {
 
 pub fn members(subject: &AskedPerson) -> HashSet<IdentifierHash> {
     subject.members.iter().map(|member| member.identifier.hash).collect()
-}
-
-/// Null counts as not in.
-pub fn is_in(person: &RecordBatch, column: usize) -> bool {
-    let values = person.column(column).as_boolean();
-    values.is_valid(0) && values.value(0)
 }

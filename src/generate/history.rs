@@ -1,29 +1,10 @@
 //! Who there is and what happens, in the order in which it is told.
 
 use super::GenerateOptions;
+use super::generated_row::{Destination, GeneratedRow, RecordKind};
 use super::random::Draws;
 use super::row::{RowWriter, Subject};
 use crate::time::{DAY, Micros};
-
-/// Where a row belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    Web,
-    Orders,
-    Crm,
-    Products,
-}
-
-/// A row as its source would send it.
-#[derive(Debug)]
-pub struct GeneratedRow<'a> {
-    pub destination: Destination,
-    pub key: &'a str,
-    /// JSON, unless it is a bad row.
-    pub value: &'a str,
-    /// A customer record that says `erased`: to Kafka it goes as a null.
-    pub erased: bool,
-}
 
 /// Receives rows.
 pub trait RowReceiver {
@@ -222,14 +203,6 @@ impl History {
         let bad = !self.clean && self.one_in(&mut draws, 1_000);
         rows.row(writer.record(&person, at, kind, bad, &mut draws))
     }
-}
-
-/// A customer's records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordKind {
-    First,
-    Correction,
-    End,
 }
 
 fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {

@@ -4,6 +4,7 @@
 //! Every row is a function of the seed and its number, so that a million people and ten million
 //! events need no more memory than ten.
 
+mod generated_row;
 mod history;
 mod random;
 mod row;
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 
 use crate::time::Micros;
 
-pub use history::{Destination, GeneratedRow, History, RowReceiver};
+pub use generated_row::{Destination, GeneratedRow};
+pub use history::{History, RowReceiver};
 pub use target::{GenerateError, run};
 
 /// What to make.

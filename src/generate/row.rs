@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::history::{Destination, GeneratedRow, RecordKind};
+use super::generated_row::{Destination, GeneratedRow, RecordKind};
 use super::random::{Draws, mix};
 use crate::time::{Micros, rfc3339};
 

@@ -12,7 +12,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 
-use super::history::{Destination, GeneratedRow, History, RowReceiver};
+use super::generated_row::{Destination, GeneratedRow};
+use super::history::{History, RowReceiver};
 use super::{GenerateOptions, GenerateTarget};
 use crate::wait::wait_for;
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::guards::Refusal;
 use super::shared::Shared;
+use super::statement::Statement;
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::plan::{Kind, Plan};
 use crate::row::{Identifier, IdentifierHash};
@@ -27,15 +28,6 @@ pub enum Conflict {
         other_source: u16,
         other_says: Vec<Identifier>,
     },
-}
-
-/// What a source says of an identifier, that another one is the same person's: some row of it has the two,
-/// the first one as its most trusted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct Statement {
-    pub about: Identifier,
-    pub source: u16,
-    pub says: Identifier,
 }
 
 /// A type, a source, and an identifier of the type that its rows name.

@@ -12,8 +12,8 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::conflicts::Statement;
 use super::sighting::seen;
+use super::statement::Statement;
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
 use crate::state::few::FewWithin;

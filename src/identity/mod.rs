@@ -36,6 +36,7 @@ mod joins;
 mod links;
 mod shared;
 mod sighting;
+mod statement;
 pub mod whole;
 
 use std::cell::RefCell;

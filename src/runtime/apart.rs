@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run::{RunError, RunOptions};
+use super::options::{RunError, RunOptions};
 use crate::place::FilePlace;
 use crate::plan::{Destination, Plan};
 use crate::source::OpenedSources;

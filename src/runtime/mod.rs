@@ -7,12 +7,14 @@ mod embedded;
 mod inbox;
 mod latency;
 mod leader;
+mod options;
 mod processes;
 mod progress;
 mod report;
 mod requests;
 mod run;
 mod stepped;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -20,9 +22,11 @@ mod worker;
 pub use dataflow::Arrangements;
 pub use embedded::EmbeddedRun;
 pub use latency::LatencySummary;
+pub use options::{RunError, RunOptions};
 pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};
-pub use run::{Ended, RunEnd, RunError, RunOptions, Stop, run};
+pub use run::{Ended, run};
 pub use stepped::{Stepped, stepped};
+pub use stop::{RunEnd, Stop};
 
 pub use crate::standing::Clock;

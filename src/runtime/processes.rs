@@ -18,7 +18,8 @@ use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 
 use super::Clock;
-use super::run::{RunOptions, Stop};
+use super::options::RunOptions;
+use super::stop::Stop;
 use crate::plan::Plan;
 use crate::plan::stated::{Stated, differences};
 use crate::sink::Failure;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
-use super::run::RunEnd;
+use super::stop::RunEnd;
 use crate::metrics::Counts;
 use crate::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};

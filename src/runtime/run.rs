@@ -5,8 +5,6 @@
 //! is, and the connections break when the process ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -16,70 +14,19 @@ use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::beginnings::Beginnings;
+use super::options::{RunError, RunOptions};
 use super::processes::{self, ProcessWatch};
-use super::progress::{Amounts, Progress, tell};
+use super::progress::{Amounts, tell};
 use super::report::Report;
+use super::stop::{RunEnd, Stop};
 use super::worker::{Process, work};
 use super::{Clock, apart};
 use crate::plan::{Plan, Source};
-use crate::sink::{Failure, SinkError, Writers};
-use crate::source::{self, SourceError, said};
+use crate::sink::{Failure, Writers};
+use crate::source::{self, said};
 
 /// How often a process that waits for others' goodbye looks whether they are still there.
 const GOODBYE: Duration = Duration::from_millis(100);
-
-/// How to run a plan.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    pub clock: Clock,
-    /// In each process.
-    pub workers: usize,
-    /// This process's number, counted from 0.
-    pub process: usize,
-    /// One `host:port` a process; empty for a single one.
-    pub hosts: Vec<String>,
-    /// Stop when all that there is has been read and sent.
-    pub until_end: bool,
-    /// Keep reading what is appended to files.
-    pub follow: bool,
-    pub progress: Progress,
-    /// Go on with a topic that is deleted and created again while it is read.
-    pub from_start: bool,
-    /// Files that belong to the run beside those that the plan names: what each is, and its path.
-    pub reads: Vec<(&'static str, PathBuf)>,
-    /// Where the summary will be written.
-    pub summary: Option<PathBuf>,
-}
-
-/// Why a run could not start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    #[error(
-        "--clock event follows the times of rows, and the rows of no source have any: name the \
-         column that says when a row happened by `time`, or run with --clock wall"
-    )]
-    NoEventTimes,
-    /// Something would be written over.
-    #[error("{0}")]
-    Apart(String),
-    #[error("{0}")]
-    Workers(String),
-}
-
-/// How a run came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunEnd {
-    /// All that there was has been read and sent.
-    Reached,
-    /// A run without an end of its own was asked to stop, by this signal.
-    Stopped(i32),
-    /// This signal came before all that there was had been read.
-    Interrupted(i32),
-}
 
 /// What became of a run.
 #[derive(Debug)]
@@ -87,43 +34,6 @@ pub struct Ended {
     pub end: RunEnd,
     /// The first process has the report of all; the others have none, nor has a run that never began.
     pub report: Option<Report>,
-}
-
-/// Asks a run to stop, by the signal that a process, or another one of its run, was sent.
-#[derive(Clone)]
-pub struct Stop(Arc<StopRequest>);
-
-struct StopRequest {
-    /// 0: nobody asked.
-    signal: AtomicI32,
-    /// Wakes those who are to look.
-    wake: Arc<dyn Fn() + Send + Sync>,
-}
-
-impl Stop {
-    fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Stop(Arc::new(StopRequest { signal: AtomicI32::new(0), wake }))
-    }
-
-    pub fn asked(&self) -> Option<i32> {
-        Some(self.0.signal.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
-    }
-
-    /// Whether it is the first that asks.
-    pub fn ask(&self, signal: i32) -> bool {
-        let asked = &self.0.signal;
-        let first = asked.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        (self.0.wake)();
-        first
-    }
-}
-
-impl RunOptions {
-    /// Whether a run of the plan comes to an end by itself.
-    fn ends(&self, plan: &Plan) -> bool {
-        let ends = |source: &Source| source.connector.ends(self.follow);
-        self.until_end || plan.sources.iter().all(ends)
-    }
 }
 
 /// Runs a plan until its inputs end or somebody asks to stop. `stoppable` is given what to ask, once the
@@ -283,11 +193,4 @@ fn part(guards: WorkerGuards<()>, failure: &Failure) {
         let _ = sender.send(());
     });
     while failure.get().is_none() && parted.recv_timeout(GOODBYE).is_err() {}
-}
-
-impl RunEnd {
-    /// Whether it came because who reads standard output has left.
-    pub fn is_left(self) -> bool {
-        self == RunEnd::Interrupted(SIGPIPE)
-    }
 }

@@ -14,7 +14,7 @@ use super::leader::Leader;
 use super::progress::Amounts;
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
-use super::run::Stop;
+use super::stop::Stop;
 use crate::decode::Decoder;
 use crate::plan::Plan;
 use crate::sink::{Failure, Writers};

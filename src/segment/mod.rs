@@ -13,6 +13,7 @@
 mod borders;
 mod evaluate;
 mod order_statistics;
+mod rank_change;
 mod ranked;
 mod scores;
 mod sight;
@@ -38,7 +39,8 @@ use crate::time::Micros;
 use borders::{Border, Borders, RankedValue};
 pub use evaluate::value_or_null;
 use evaluate::{Evaluator, GROUP};
-use ranked::{Ranked, RankedValues};
+use rank_change::Ranked;
+use ranked::RankedValues;
 use scores::Scores;
 use sight::Sight;
 

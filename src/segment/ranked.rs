@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use smallvec::SmallVec;
 
-use super::borders::RankedValue;
 use super::evaluate::{Evaluator, GROUP};
+use super::rank_change::Ranked;
 use super::sight::Sight;
 use crate::columns;
 use crate::flow::Update;
@@ -17,25 +17,6 @@ use crate::row::Datum;
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::state::held::Holds;
 use crate::state::slots::{Slot, Slots};
-
-/// A person's value by which a rank goes has changed; `None` is null, or no such person.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ranked {
-    pub slot: Slot,
-    /// Index into `Plan::ranks`.
-    pub rank: u16,
-    pub before: Option<Datum>,
-    pub after: Option<Datum>,
-}
-
-impl Ranked {
-    /// What it does to the population of the rank.
-    pub fn held(self) -> impl Iterator<Item = RankedValue> {
-        let Ranked { rank, before, after, .. } = self;
-        let before = before.map(|value| RankedValue { rank, value, diff: -1 });
-        before.into_iter().chain(after.map(|value| RankedValue { rank, value, diff: 1 }))
-    }
-}
 
 /// One worker's share of the people, by what is ranked of them.
 pub struct RankedValues {

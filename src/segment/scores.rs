@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Included};
 
 use super::borders::Border;
-use super::ranked::Ranked;
+use super::rank_change::Ranked;
 use crate::plan::Plan;
 use crate::row::Datum;
 use crate::state::held::Holds;

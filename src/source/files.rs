@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SourceError;
-use super::connectors::{ConnectorType, Fault, Inflow, Said, Settings};
+use super::connector::{ConnectorType, Fault, Inflow, Said, Settings};
 use super::error::near_file;
-use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::file::{OpenFile, Patience};
+use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::paths::{FoundFile, Pattern, walk};
 use super::source_files::SourceFiles;
 use super::standard::{self, StandardInput};

@@ -17,9 +17,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use super::client::{self, TopicClient};
-use super::connectors::{ConnectorType, Fault, Inflow, Said, Settings};
+use super::connector::{ConnectorType, Fault, Inflow, Said, Settings};
 use super::error::nearest;
-use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
+use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::partition::Partition;
 use super::topic::{LOOK, Owner, PATIENCE, Share, TopicReader};
 use super::{SourceError, brokers};

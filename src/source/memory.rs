@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::connectors::{ConnectorType, Inflow};
-use super::feed::{Chunks, Handed, SharedState, SourceOptions, Ticket};
+use super::connector::{ConnectorType, Inflow};
+use super::outlet::{Chunks, Handed, SharedState, SourceOptions, Ticket};
 use super::{Chunk, SourceError};
 use crate::plan::{Connector, Format, Plan};
 

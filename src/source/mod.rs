@@ -7,6 +7,7 @@
 mod begin;
 pub mod brokers;
 pub mod client;
+mod connector;
 mod connectors;
 mod error;
 mod feed;
@@ -16,6 +17,7 @@ pub mod foreign;
 mod header;
 mod kafka;
 mod memory;
+mod outlet;
 mod parquet;
 mod partition;
 mod paths;
@@ -35,14 +37,14 @@ use arrow::array::RecordBatch;
 
 use crate::time::Micros;
 
-pub use connectors::{CONNECTORS, ConnectorType, Fault, Said, Settings};
+pub use connector::{ConnectorType, Fault, Said, Settings};
+pub use connectors::CONNECTORS;
 pub use error::{SourceError, WrongFile};
-pub use feed::{
-    Feed, Feeds, Next, OpenedSources, ReadingThreads, SourceOptions, Ticket, open, said, start,
-};
+pub use feed::{Feed, Feeds, Next, OpenedSources, ReadingThreads, open, start};
 pub use files::Files;
 pub use kafka::{KafkaStart, Topic};
 pub use memory::{Memory, Pushes};
+pub use outlet::{SourceOptions, Ticket, said};
 pub use standard::StandardInput;
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so

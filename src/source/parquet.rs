@@ -10,7 +10,7 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Fields};
 
 use super::error::{WrongFile, nearest};
-use super::feed::said;
+use super::outlet::said;
 use super::{Payload, SourceError};
 use crate::plan::{Source, Type};
 use crate::time::wall_clock;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rdkafka::message::{BorrowedMessage, Message as _, Timestamp};
 
-use super::feed::{Outlet, Stopped};
+use super::outlet::{Outlet, Stopped};
 use super::{Chunk, GENERATION, Message, Payload};
 use crate::time::wall_clock;
 

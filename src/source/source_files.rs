@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::feed::SourceOptions;
 use super::file::{Left, OpenFile, Patience, Piece};
+use super::outlet::SourceOptions;
 use super::paths::{FoundFile, Pattern, Stamp, Walk, walk};
 use super::text::TextEnd;
 use super::{Chunk, Payload, SourceError, Unread};

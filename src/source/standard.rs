@@ -14,8 +14,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 
 use super::begin::{Begun, begin, most};
-use super::connectors::{ConnectorType, Inflow};
-use super::feed::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions, Stopped};
+use super::connector::{ConnectorType, Inflow};
+use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions, Stopped};
 use super::text::{CutRows, Cutter, TextEnd};
 use super::{Chunk, Payload, SourceError};
 use crate::place;

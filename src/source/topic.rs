@@ -15,7 +15,7 @@ use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::TopicClient;
-use super::feed::{Outlet, ReadEnd};
+use super::outlet::{Outlet, ReadEnd};
 use super::partition::Partition;
 use super::{SourceError, brokers};
 

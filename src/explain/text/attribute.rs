@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{cells, counted, published, reading, table};
+use super::layout::{cells, counted, published, reading, table};
 use crate::console::shown;
-use crate::explain::attribute::{AttributeAnswer, AttributeSaid, MovingRow, PartSaid};
-use crate::explain::funnel::{StepRow, StepSaid};
+use crate::explain::attribute::AttributeAnswer;
+use crate::explain::attribute_said::{AttributeSaid, MovingRow, PartSaid, StepRow, StepSaid};
 use crate::explain::ranks::RankSaid;
 
 /// How many rows are printed of an attribute that another one is made from; JSON has more.

@@ -1,17 +1,19 @@
 //! Answers as people read them.
 
 mod attribute;
+mod layout;
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 
 use super::Answer;
 use super::chain::ChainAnswer;
-use super::person::{DecisionSaid, LinkSaid, PersonAnswer, RowSaid};
-use super::published::PublishedSaid;
+use super::person::{DecisionSaid, LinkSaid, PersonAnswer};
 use super::ranks::RankSaid;
-use super::segment::{SegmentAnswer, TermOf, TermSaid, TermTurn};
+use super::segment::{SegmentAnswer, TermOf, TermSaid};
+use super::term_turn::TermTurn;
 
 use crate::console::shown;
+use layout::{cells, counted, published, reading, table};
 
 /// How many links, and decisions, are printed; JSON has all.
 const LINKS: usize = 50;
@@ -25,30 +27,6 @@ impl Display for Answer {
             Answer::Attribute(answer) => attribute::attribute(f, answer),
         }
     }
-}
-
-/// Lines of cells, in columns as wide as their widest cell.
-fn table(f: &mut Formatter<'_>, indent: usize, lines: &[Vec<String>]) -> fmt::Result {
-    let lines: Vec<Vec<_>> =
-        lines.iter().map(|line| line.iter().map(|cell| shown(cell)).collect()).collect();
-    let width = |text: &str| text.chars().count();
-    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|c| width(c)).max())
-        .map(Option::unwrap_or_default)
-        .collect();
-    for line in &lines {
-        let mut text = " ".repeat(indent);
-        for (cell, widest) in line.iter().zip(&widths) {
-            write!(text, "{cell}{}  ", " ".repeat(widest - width(cell)))?;
-        }
-        writeln!(f, "{}", text.trim_end())?;
-    }
-    Ok(())
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
@@ -89,39 +67,6 @@ fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
     }
     decisions(f, &answer.decisions)?;
     published(f, answer.published.iter())
-}
-
-/// What outputs say, of one person or of two.
-fn published<'a>(
-    f: &mut Formatter<'_>,
-    said: impl Iterator<Item = &'a PublishedSaid>,
-) -> fmt::Result {
-    let said: Vec<&PublishedSaid> = said.collect();
-    if said.is_empty() {
-        return Ok(());
-    }
-    writeln!(f, "\npublished")?;
-    for PublishedSaid { at, differs, unread, .. } in &said {
-        if let Some(reason) = unread {
-            writeln!(f, "  not known: {}", shown(reason))?;
-            continue;
-        }
-        let at = at.as_ref().map(|at| format!(", at {at}")).unwrap_or_default();
-        match differs.as_slice() {
-            [] => writeln!(f, "  the same{at}")?,
-            differs => {
-                writeln!(f, "  otherwise{at}")?;
-                differs.iter().try_for_each(|differs| writeln!(f, "    {}", shown(differs)))?;
-            }
-        }
-    }
-    match said.iter().all(|said| said.differs.is_empty()) {
-        true => Ok(()),
-        false => writeln!(
-            f,
-            "  a run may not have come so far, have another clock, or have known rows that are gone"
-        ),
-    }
 }
 
 fn links(f: &mut Formatter<'_>, links: &[LinkSaid]) -> fmt::Result {
@@ -168,10 +113,6 @@ fn link(f: &mut Formatter<'_>, said: &LinkSaid, most_rows: usize) -> fmt::Result
         writeln!(f, "      it would make {one} and {other} one")?;
     }
     Ok(())
-}
-
-fn cells(row: &RowSaid) -> Vec<String> {
-    vec![row.source.clone(), row.position.to_string(), row.time.clone().unwrap_or_default()]
 }
 
 fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
@@ -228,14 +169,6 @@ fn segment(f: &mut Formatter<'_>, answer: &SegmentAnswer) -> fmt::Result {
         }
     }
     published(f, answer.published.iter())
-}
-
-/// What `now()` is; where it was not said, by which clock.
-fn reading(now: &str, clock: &str) -> String {
-    match clock {
-        "fixed" => now.to_owned(),
-        clock => format!("{now} (--clock {clock})"),
-    }
 }
 
 fn term(said: &TermSaid, depth: usize, lines: &mut Vec<Vec<String>>) {

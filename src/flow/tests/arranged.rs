@@ -7,8 +7,8 @@ use differential_dataflow::input::Input;
 use proptest::prelude::*;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use super::super::{Collection, Diff, Packed, PackedList, Shared, Unreadable, arranged};
 use super::{changes, see};
+use crate::flow::{Collection, Diff, Packed, PackedList, Shared, Unreadable, arranged};
 use crate::metrics::SharedCounts;
 use crate::time::Tick;
 

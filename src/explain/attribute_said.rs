@@ -1,0 +1,107 @@
+//! Where an attribute comes from, as it is told.
+
+use serde::Serialize;
+
+use super::given::SessionSaid;
+use super::history::{HistoryRow, Origins};
+use super::person::RowSaid;
+use super::ranks::RankSaid;
+use super::value::ShownValue;
+use super::watch::{PersonWatch, Watched};
+use crate::row::Identifier;
+use crate::time::Micros;
+
+#[derive(Debug, Serialize)]
+pub struct AttributeSaid {
+    pub attribute: String,
+    /// As it stands in the definition.
+    pub sql: String,
+    /// How it chooses rows, or ranks people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub value: ShownValue,
+    /// How the person stands among all, by what is ranked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<RankSaid>,
+    /// Of an attribute from others: these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<AttributeSaid>,
+    /// Of a funnel: its steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepSaid>,
+    /// What each identifier brings from each source, those with the most rows first.
+    pub parts: Vec<PartSaid>,
+    /// How many parts there are.
+    pub of_parts: usize,
+    /// The rows that moved it last, the newest first.
+    pub rows: Vec<MovingRow>,
+    /// How many rows there are.
+    pub of_rows: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub struct PartSaid {
+    pub identifier: String,
+    pub source: String,
+    /// That count now.
+    pub rows: usize,
+    /// From these rows alone.
+    pub value: ShownValue,
+}
+
+#[derive(Debug, Serialize)]
+pub struct MovingRow {
+    #[serde(flatten)]
+    pub row: RowSaid,
+    /// The identifier that brings it.
+    pub identifier: String,
+    /// What it gives to each aggregate of the attribute; nothing where rows are counted.
+    pub gives: Vec<ShownValue>,
+    /// Of an attribute over sessions: the one that the row is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionSaid>,
+    /// Of a window: when the row will count, until when it does, since when it does no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enters: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+}
+
+/// What an answer is made from.
+pub struct Ground {
+    pub now: Micros,
+    pub origins: Origins,
+    /// All of the person's own.
+    pub rows: Vec<HistoryRow>,
+    pub person: Watched,
+    /// Of an attribute that ranks: everyone.
+    pub everyone: Option<PersonWatch>,
+}
+
+/// The identifier to whose holder a row belongs.
+pub fn carrier(row: &HistoryRow) -> &Identifier {
+    &row.body.identifiers[0]
+}
+
+#[derive(Debug, Serialize)]
+pub struct StepSaid {
+    /// From 1.
+    pub step: usize,
+    pub sql: String,
+    /// When the furthest chain takes it; null where that does not come so far.
+    pub at: Option<String>,
+    /// Those of that time that satisfy it.
+    pub rows: Vec<StepRow>,
+    /// How many rows satisfy it, whenever that was.
+    pub of_rows: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub struct StepRow {
+    #[serde(flatten)]
+    pub row: RowSaid,
+    /// The identifier that brings it.
+    pub identifier: String,
+}

@@ -1,0 +1,59 @@
+//! How to run a plan, and why a run could not start or go on.
+
+use std::path::PathBuf;
+
+use super::Clock;
+use super::progress::Progress;
+use crate::plan::{Plan, Source};
+use crate::sink::SinkError;
+use crate::source::SourceError;
+
+/// How to run a plan.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    pub clock: Clock,
+    /// In each process.
+    pub workers: usize,
+    /// This process's number, counted from 0.
+    pub process: usize,
+    /// One `host:port` a process; empty for a single one.
+    pub hosts: Vec<String>,
+    /// Stop when all that there is has been read and sent.
+    pub until_end: bool,
+    /// Keep reading what is appended to files.
+    pub follow: bool,
+    pub progress: Progress,
+    /// Go on with a topic that is deleted and created again while it is read.
+    pub from_start: bool,
+    /// Files that belong to the run beside those that the plan names: what each is, and its path.
+    pub reads: Vec<(&'static str, PathBuf)>,
+    /// Where the summary will be written.
+    pub summary: Option<PathBuf>,
+}
+
+/// Why a run could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(
+        "--clock event follows the times of rows, and the rows of no source have any: name the \
+         column that says when a row happened by `time`, or run with --clock wall"
+    )]
+    NoEventTimes,
+    /// Something would be written over.
+    #[error("{0}")]
+    Apart(String),
+    #[error("{0}")]
+    Workers(String),
+}
+
+impl RunOptions {
+    /// Whether a run of the plan comes to an end by itself.
+    pub fn ends(&self, plan: &Plan) -> bool {
+        let ends = |source: &Source| source.connector.ends(self.follow);
+        self.until_end || plan.sources.iter().all(ends)
+    }
+}
