@@ -1,7 +1,7 @@
 //! The types of sources, in one list: how the definition's words become a connector of each, and how all
 //! sources of a type are opened.
 //!
-//! To add one: a file in this folder that implements [`Connector`] and [`Inflow`], a row in [`CONNECTORS`],
+//! To add one: a file in this folder that fills in a [`ConnectorType`] and implements [`Inflow`](super::connector::Inflow), a row in [`CONNECTORS`],
 //! and its fields in `definition/file/fields.rs`.
 
 use super::connector::ConnectorType;
