@@ -22,7 +22,7 @@ const GROUND: [&str; 11] = [
 ];
 
 /// In the order in which a record walks, then what runs and feeds it all.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 13] = [
     "source",
     "definition",
     "decode",
@@ -35,6 +35,7 @@ const STAGES: [&str; 12] = [
     "runtime",
     "explain",
     "generate",
+    "engine",
 ];
 
 /// What stands on top of everything.
@@ -66,7 +67,7 @@ impl SourceFile {
 
     /// Where dataflows are built.
     fn names_timely(&self) -> bool {
-        self.name.ends_with("/mod.rs") || ["flow", "runtime"].contains(&self.room())
+        self.name.ends_with("/mod.rs") || ["flow", "runtime", "engine"].contains(&self.room())
     }
 }
 

@@ -107,6 +107,10 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
                 let (topic, kafka) = (topic.clone(), plan.kafka.clone());
                 Changelog::Topic { output: defined, topic, kafka }
             }
+            Destination::Program => Changelog::Unread {
+                output: defined,
+                why: "it went to the program that ran the definition",
+            },
             Destination::StandardOutput => Changelog::Unread {
                 output: defined,
                 why: "it went to standard output: where that was kept in a file DIR/NAME.ndjson, read it \

@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| {
         match error.downcast_ref() {
             // Each line names its place, in the form that editors follow.
-            Some(wrong @ definition::SpecError::Wrong(_)) => {
+            Some(wrong @ definition::DefinitionError::Wrong(_)) => {
                 eprintln!("{}", console::shown_lines(&wrong.to_string()))
             }
             _ => eprintln!("error: {}", console::shown_lines(&error.to_string())),

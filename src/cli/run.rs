@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
+use selfsame::engine::CommandOptions;
 use selfsame::plan::{Destination, Output};
-use selfsame::runtime::{self, Clock, Ended, Progress, RunEnd};
-use selfsame::{changelog, console, definition};
+use selfsame::runtime::{Clock, Progress, RunEnd};
+use selfsame::{Definition, Engine, EngineError, Running, changelog, console};
 
 use super::print::{CommandResult, print};
 use super::signals;
@@ -54,7 +54,7 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> CommandResult {
-    let plan = Arc::new(definition::load(&args.spec)?);
+    let definition = Definition::load(&args.spec)?;
     let hosts = match &args.hosts {
         None => Vec::new(),
         Some(path) => read_hosts(path)?,
@@ -65,38 +65,47 @@ pub fn run(args: &RunArgs) -> CommandResult {
             format!("--process {process}: the hosts file names {hosts}, counted from 0").into()
         );
     }
-    let options = runtime::RunOptions {
-        clock: args.clock,
-        workers: args.workers,
+    let reads = [("the definition", Some(&args.spec)), ("the hosts file", args.hosts.as_ref())];
+    let reads = reads.into_iter().filter_map(|(what, path)| Some((what, path?.clone())));
+    let command = CommandOptions {
         process: args.process,
         hosts,
-        until_end: args.until_end,
-        follow: args.follow,
         progress: match (args.quiet, console::is_terminal()) {
             (true, _) => Progress::Quiet,
             (false, true) => Progress::Drawn,
             (false, false) => Progress::Logged,
         },
-        from_start: args.from_start,
-        reads: [("the definition", Some(&args.spec)), ("the hosts file", args.hosts.as_ref())]
-            .into_iter()
-            .filter_map(|(what, path)| Some((what, path?.clone())))
-            .collect(),
+        reads: reads.collect(),
         summary: args.summary.clone(),
+        // Its connections break when the process ends, and not before.
+        stay: || {
+            loop {
+                std::thread::park();
+            }
+        },
+        stoppable: signals::stop_on_signals,
     };
     changelog::remember_run(&args.spec);
-    let Ended { end, report } =
-        runtime::run(Arc::clone(&plan), &options, signals::stop_on_signals)?;
-    if let Some(report) = report {
+    let running = Engine::builder(&definition)
+        .workers(args.workers)
+        .clock(args.clock)
+        .until_end(args.until_end)
+        .follow(args.follow)
+        .from_start(args.from_start)
+        .as_command(command)
+        .start();
+    let summary = running.and_then(Running::wait_and_leave).map_err(of_command)?;
+    let end = summary.end();
+    if summary.is_known() {
         if let Some(path) = &args.summary {
-            let json = format!("{:#}\n", runtime::summary_json(&plan, end, &report));
+            let json = format!("{:#}\n", summary.to_json());
             std::fs::write(path, json).map_err(|error| {
                 format!("summary '{}' can't be written: {error}", path.display())
             })?;
         }
-        let text = console::shown_lines(&runtime::summary_text(&plan, end, &report));
+        let text = console::shown_lines(&summary.to_string());
         let is_standard = |output: &Output| output.target == Destination::StandardOutput;
-        match plan.outputs.iter().any(is_standard) {
+        match definition.plan().outputs.iter().any(is_standard) {
             // It has gone to who wanted no more of it, and so would the summary.
             true if end.is_left() => {}
             // Only records go there.
@@ -106,8 +115,20 @@ pub fn run(args: &RunArgs) -> CommandResult {
     }
     Ok(match end {
         RunEnd::Reached | RunEnd::Stopped(_) => ExitCode::SUCCESS,
-        RunEnd::Interrupted(signal) => ExitCode::from(signals::exit_code(signal)),
+        RunEnd::Interrupted(cause) => ExitCode::from(signals::exit_code_of(cause)),
     })
+}
+
+/// What is wrong, with the options that the command has for it.
+fn of_command(error: EngineError) -> Box<dyn std::error::Error> {
+    match error {
+        EngineError::NoEventTimes => {
+            "--clock event follows the times of rows, and the rows of no source have any: \
+             name the column that says when a row happened by `time`, or run with --clock wall"
+                .into()
+        }
+        error => error.into(),
+    }
 }
 
 fn parse_workers(text: &str) -> Result<usize, String> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use selfsame::runtime::Stop;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use selfsame::runtime::{Stop, StopCause};
+use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -23,7 +23,7 @@ pub fn stop_on_signals(stop: &Stop) -> Result<(), String> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            stop.ask(signal);
+            stop.ask(StopCause::Signal(signal));
             tracing::info!("stopping: what has been read is being sent; again to stop at once");
         }
     });
@@ -31,6 +31,15 @@ pub fn stop_on_signals(stop: &Stop) -> Result<(), String> {
 }
 
 /// What the shell says of a process that a signal ended.
-pub fn exit_code(signal: i32) -> u8 {
+fn exit_code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}
+
+/// How a process exits whose run was interrupted.
+pub fn exit_code_of(cause: StopCause) -> u8 {
+    match cause {
+        StopCause::Program => exit_code(SIGTERM),
+        StopCause::Signal(signal) => exit_code(signal),
+        StopCause::Left => exit_code(SIGPIPE),
+    }
 }

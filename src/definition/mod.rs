@@ -25,7 +25,7 @@ pub use summary::explain;
 
 /// Why a definition can't be run.
 #[derive(Debug, thiserror::Error)]
-pub enum SpecError {
+pub enum DefinitionError {
     #[error("'{path}' can't be read: {source}")]
     File { path: String, source: std::io::Error },
     #[error(transparent)]
@@ -33,13 +33,13 @@ pub enum SpecError {
 }
 
 /// Reads and checks a definition file. `${NAME}` is taken from the environment.
-pub fn load(path: &Path) -> Result<Plan, SpecError> {
+pub fn load(path: &Path) -> Result<Plan, DefinitionError> {
     Ok(parse(&read_text(path)?, path, &|name| std::env::var(name).ok())?)
 }
 
-fn read_text(path: &Path) -> Result<String, SpecError> {
+fn read_text(path: &Path) -> Result<String, DefinitionError> {
     let bytes = std::fs::read(path)
-        .map_err(|source| SpecError::File { path: path.display().to_string(), source })?;
+        .map_err(|source| DefinitionError::File { path: path.display().to_string(), source })?;
     Ok(String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?)
 }
 
@@ -55,10 +55,14 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
 }
 
 /// As [`load`], with what is legal in the definition but hardly meant.
-pub fn check(path: &Path) -> Result<(Plan, Diagnostics), SpecError> {
-    let text = read_text(path)?;
-    let (plan, document) = read_definition(&text, path, &|name| std::env::var(name).ok())?;
-    let warnings = Diagnostics::new(path, &text, lint::warnings(&document, &plan));
+pub fn check(path: &Path) -> Result<(Plan, Diagnostics), DefinitionError> {
+    Ok(check_text(&read_text(path)?, path)?)
+}
+
+/// As [`check`], of a definition's text. `path` gives it its name, and a folder to its files.
+pub fn check_text(text: &str, path: &Path) -> Result<(Plan, Diagnostics), Diagnostics> {
+    let (plan, document) = read_definition(text, path, &|name| std::env::var(name).ok())?;
+    let warnings = Diagnostics::new(path, text, lint::warnings(&document, &plan));
     Ok((plan, warnings))
 }
 

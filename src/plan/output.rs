@@ -55,6 +55,8 @@ pub enum Destination {
         path: std::path::PathBuf,
     },
     StandardOutput,
+    /// A function of the program that the engine runs in.
+    Program,
 }
 
 impl Destination {
@@ -67,7 +69,7 @@ impl Destination {
     pub fn file(&self) -> Option<&std::path::Path> {
         match self {
             Destination::File { path } => Some(path),
-            Destination::Kafka { .. } | Destination::StandardOutput => None,
+            Destination::Kafka { .. } | Destination::StandardOutput | Destination::Program => None,
         }
     }
 }
@@ -78,6 +80,7 @@ impl std::fmt::Display for Destination {
             Destination::Kafka { topic } => write!(f, "topic {topic}"),
             Destination::File { path } => write!(f, "{}", path.display()),
             Destination::StandardOutput => f.write_str("standard output"),
+            Destination::Program => f.write_str("the program"),
         }
     }
 }

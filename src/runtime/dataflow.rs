@@ -9,36 +9,67 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::InputHandle;
 use timely::dataflow::operators::Input;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::{InputHandle, Scope};
+use timely::progress::Antichain;
 use timely::worker::Worker;
 
 use super::Clock;
+use super::collections::Collections;
 use super::inbox::{Inbox, TickInput};
-use crate::flow::{PackedList, Pipeline, Shared, Stream};
+use crate::flow::{Collection, PackedList, Pipeline, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
-use crate::row::IdentifierHash;
+use crate::row::{IdentifierHash, Reject, Row, StandingRow};
 use crate::sink::{self, Writers};
 use crate::standing::{self, ArrivalTime, StandingRows};
 use crate::state::batch;
 use crate::time::{Micros, Tick};
 use crate::{identity, segment};
 
+/// A dataflow of somebody else's on what the stages come to: every worker builds it. The tick of a run is
+/// complete when it has passed the probe, too.
+pub type Attached = Arc<dyn for<'scope> Fn(Collections<'scope>) -> Handle<Tick> + Send + Sync>;
+
 /// One worker's handles on the dataflow.
 pub struct Dataflow {
     /// Each tick, with the wall clock's reading. Only the first worker, the leader, has it.
-    ticks: Option<InputHandle<Tick, CapacityContainerBuilder<Vec<Micros>>>>,
+    ticks: Option<Ticks>,
     pub inbox: Rc<RefCell<Inbox>>,
     /// Passes a tick when all that it sent is acknowledged.
-    pub complete: Handle<Tick>,
+    pub complete: Complete,
     pub counts: SharedCounts,
     pub arrangements: Arrangements,
     due: [Rc<Cell<Option<Micros>>>; 3],
+}
+
+/// Where each tick is put in, with the wall clock's reading.
+pub type Ticks = InputHandle<Tick, CapacityContainerBuilder<Vec<Micros>>>;
+
+/// The probes that a tick has to pass.
+pub struct Complete(Vec<Handle<Tick>>);
+
+impl Complete {
+    /// Whether something of a tick, or of one before, may be under way.
+    pub fn less_equal(&self, tick: &Tick) -> bool {
+        self.0.iter().any(|probe| probe.less_equal(tick))
+    }
+
+    /// Whether something of a tick before may be under way.
+    pub fn less_than(&self, tick: &Tick) -> bool {
+        self.0.iter().any(|probe| probe.less_than(tick))
+    }
+
+    /// The first tick of which something may be under way; none, where none will follow.
+    fn frontier(&self) -> Antichain<Tick> {
+        let firsts =
+            self.0.iter().filter_map(|probe| probe.with_frontier(|of| of.first().copied()));
+        firsts.min().map_or_else(Antichain::new, Antichain::from_elem)
+    }
 }
 
 /// This worker's share of what others on it may read at a tick, or bring into a dataflow of their own.
@@ -49,6 +80,99 @@ pub struct Arrangements {
     pub people: Shared<IdentifierHash, PackedList>,
 }
 
+/// What the stages take in.
+pub struct StageInputs<'scope> {
+    rows: Stream<'scope, Row>,
+    rejects: Stream<'scope, Reject>,
+    now: Stream<'scope, Micros>,
+}
+
+/// Reads an inbox of its own with each tick that is put in, with the reading of the clock. The probe passes a tick
+/// when the inbox has been read.
+pub fn fed<'scope>(
+    scope: Scope<'scope, Tick>,
+    plan: &Plan,
+) -> (Rc<RefCell<Inbox>>, Ticks, Handle<Tick>, StageInputs<'scope>) {
+    let (inbox, read) = (Rc::new(RefCell::new(Inbox::default())), Handle::new());
+    let (ticks, inputs) = inputs(scope, &inbox, Clock::Wall, &counts(plan), Some(&read));
+    (inbox, ticks, read, inputs)
+}
+
+/// What the stages make of what they are fed.
+pub fn collections_of<'scope>(
+    plan: &Arc<Plan>,
+    inputs: StageInputs<'scope>,
+) -> Collections<'scope> {
+    let (due, counts) = ([(); 3].map(|()| Rc::default()), counts(plan));
+    let StageResults { rows, results, .. } = stages(plan, ArrivalTime::Now, inputs, &due, &counts);
+    Collections::of(plan, rows, &results, &counts)
+}
+
+/// Reads the inbox with each tick that is put in. A probe that is given passes a tick when it has been read.
+fn inputs<'scope>(
+    scope: Scope<'scope, Tick>,
+    inbox: &Rc<RefCell<Inbox>>,
+    clock: Clock,
+    counts: &SharedCounts,
+    read: Option<&Handle<Tick>>,
+) -> (Ticks, StageInputs<'scope>) {
+    let (handle, ticks) = scope.new_input::<Vec<Micros>>();
+    let ticks = ticks.broadcast();
+    let rows = feed(ticks.clone(), inbox, |batch| std::mem::take(&mut batch.rows));
+    let rejects = feed(ticks.clone(), inbox, |batch| std::mem::take(&mut batch.rejects));
+    let latest = feed(ticks.clone(), inbox, |batch| batch.latest.take().into_iter().collect());
+    let (rows, rejects, latest) = match read {
+        Some(read) => (rows.probe_with(read), rejects.probe_with(read), latest.probe_with(read)),
+        None => (rows, rejects, latest),
+    };
+    let now = standing::read_clock(clock, ticks, latest, counts);
+    (handle, StageInputs { rows, rejects, now })
+}
+
+/// What the stages up to the last come to.
+struct StageResults<'scope> {
+    rows: Collection<'scope, StandingRow>,
+    results: sink::Inputs<'scope>,
+    arrangements: Arrangements,
+}
+
+/// All stages but the last. `due` are kept at the next instants at which time alone changes something.
+fn stages<'scope>(
+    plan: &Arc<Plan>,
+    arrival: ArrivalTime,
+    inputs: StageInputs<'scope>,
+    due: &[Rc<Cell<Option<Micros>>>; 3],
+    counts: &SharedCounts,
+) -> StageResults<'scope> {
+    let StageInputs { rows, rejects, now } = inputs;
+    let plan = &standing::under(plan, arrival);
+    let StandingRows { rows: standing_rows, seen_only } =
+        standing::stand(plan, arrival, rows, now.clone(), counts);
+    let identified = identity::identify(plan, standing_rows.clone(), seen_only.clone(), counts);
+    let [windows_due, sessions_due, segments_due] = due.each_ref().map(Rc::clone);
+    let Assembled { people, belongings, rows, whose } = profile::assemble(
+        plan,
+        standing_rows.clone(),
+        seen_only,
+        &identified,
+        now.clone(),
+        [windows_due, sessions_due],
+        counts,
+    );
+    let people = segment::evaluate(plan, people, now.clone(), segments_due, counts);
+    let conflicts = identified.conflicts;
+    let arrangements =
+        Arrangements { whose: Shared::new(whose.trace), people: Shared::new(rows.trace) };
+    let results = sink::Inputs { people, belongings, conflicts, rejects, now };
+    StageResults { rows: standing_rows, results, arrangements }
+}
+
+/// Counts of a plan, nothing counted yet.
+fn counts(plan: &Plan) -> SharedCounts {
+    let (sources, segments) = (plan.sources.len(), plan.segments.len());
+    Rc::new(RefCell::new(Counts::new(sources, segments, plan.outputs.len())))
+}
+
 impl Dataflow {
     /// Builds this worker's share. `local` workers are in each process.
     pub fn build(
@@ -57,11 +181,13 @@ impl Dataflow {
         clock: Clock,
         writers: Writers,
         local: usize,
+        attached: Option<&Attached>,
     ) -> Self {
         let plan_of_sink = Arc::clone(plan);
-        Dataflow::build_up_to(worker, plan, clock, clock.arrival(), move |inputs, counts| {
+        let end = move |inputs: sink::Inputs<'_>, counts: &SharedCounts| {
             sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
-        })
+        };
+        Dataflow::build_up_to(worker, plan, clock, clock.arrival(), attached, end)
     }
 
     /// Builds this worker's share of all stages but the last, whose place `end` takes.
@@ -70,44 +196,20 @@ impl Dataflow {
         plan: &Arc<Plan>,
         clock: Clock,
         arrival: ArrivalTime,
+        attached: Option<&Attached>,
         end: impl for<'scope> FnOnce(sink::Inputs<'scope>, &SharedCounts) -> Handle<Tick>,
     ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
-        let counts = Rc::new(RefCell::new(Counts::new(
-            plan.sources.len(),
-            plan.segments.len(),
-            plan.outputs.len(),
-        )));
+        let counts = counts(plan);
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
         let (ticks, complete, arrangements) = worker.dataflow_named("selfsame", |scope| {
-            let (handle, ticks) = scope.new_input::<Vec<Micros>>();
-            let ticks = ticks.broadcast();
-            let rows = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rows));
-            let rejects = feed(ticks.clone(), &inbox, |batch| std::mem::take(&mut batch.rejects));
-            let latest =
-                feed(ticks.clone(), &inbox, |batch| batch.latest.take().into_iter().collect());
-            let now = standing::read_clock(clock, ticks, latest, &counts);
-            let plan = &standing::under(plan, arrival);
-
-            let StandingRows { rows, seen_only } =
-                standing::stand(plan, arrival, rows, now.clone(), &counts);
-            let identified = identity::identify(plan, rows.clone(), seen_only.clone(), &counts);
-            let Assembled { people, belongings, rows, whose } = profile::assemble(
-                plan,
-                rows,
-                seen_only,
-                &identified,
-                now.clone(),
-                [Rc::clone(&due[0]), Rc::clone(&due[1])],
-                &counts,
-            );
-            let last_due = Rc::clone(&due[2]);
-            let people = segment::evaluate(plan, people, now.clone(), last_due, &counts);
-            let conflicts = identified.conflicts;
-            let inputs = sink::Inputs { people, belongings, conflicts, rejects, now };
-            let arrangements =
-                Arrangements { whose: Shared::new(whose.trace), people: Shared::new(rows.trace) };
-            (handle, end(inputs, &counts), arrangements)
+            let (ticks, inputs) = inputs(scope, &inbox, clock, &counts, None);
+            let StageResults { rows, results, arrangements } =
+                stages(plan, arrival, inputs, &due, &counts);
+            let attached =
+                attached.map(|attach| attach(Collections::of(plan, rows, &results, &counts)));
+            let complete = [end(results, &counts)].into_iter().chain(attached);
+            (ticks, Complete(complete.collect()), arrangements)
         });
         let ticks = (worker.index() == 0).then_some(ticks);
         Dataflow { ticks, inbox, complete, counts, arrangements, due }
@@ -116,19 +218,15 @@ impl Dataflow {
     /// Lets arrangements forget what nobody can ask for any more. Called after every step.
     pub fn follow(&mut self) {
         let Arrangements { whose, people } = &mut self.arrangements;
-        self.complete.with_frontier(|frontier| {
-            whose.follow(frontier);
-            people.follow(frontier);
-        });
+        let frontier = self.complete.frontier();
+        whose.follow(frontier.borrow());
+        people.follow(frontier.borrow());
     }
 
     /// Opens a tick, and closes it to whatever comes later. On all workers but the leader, nothing.
     pub fn open_tick(&mut self, tick: Tick, reading: Micros) {
         if let Some(ticks) = &mut self.ticks {
-            ticks.advance_to(tick);
-            ticks.send(reading);
-            ticks.advance_to(tick + 1);
-            ticks.flush();
+            put_in(ticks, tick, reading);
         }
     }
 
@@ -159,6 +257,14 @@ impl Dataflow {
     pub fn next_due(&self) -> Option<Micros> {
         self.due.iter().filter_map(|due| due.get()).min()
     }
+}
+
+/// Opens a tick, and closes it to whatever comes later.
+pub fn put_in(ticks: &mut Ticks, tick: Tick, reading: Micros) {
+    ticks.advance_to(tick);
+    ticks.send(reading);
+    ticks.advance_to(tick + 1);
+    ticks.flush();
 }
 
 /// Feeds a part of this worker's batch with each tick.

@@ -39,7 +39,7 @@ impl EmbeddedRun {
             let (probe, _) = inputs.people.inspect(move |evaluated| see(evaluated)).probe();
             probe
         };
-        let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, end);
+        let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, None, end);
         EmbeddedRun { worker, dataflow, tick: 0, now: Micros::MIN }
     }
 

@@ -55,12 +55,17 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    pub fn add(&mut self, source: usize, mut decoded: Decoded, counts: &SharedCounts) {
+    pub fn add(&mut self, source: usize, decoded: Decoded, counts: &SharedCounts) {
         let mut counts = counts.borrow_mut();
         let counts = &mut counts.sources[source];
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
         counts.dropped += decoded.dropped;
+        self.add_rows(decoded);
+    }
+
+    /// Adds rows that nobody counts.
+    pub fn add_rows(&mut self, mut decoded: Decoded) {
         if !decoded.latest.is_empty() {
             self.open.latest.get_or_insert_default().add_all(&decoded.latest);
         }

@@ -2,6 +2,7 @@
 
 mod apart;
 mod beginnings;
+mod collections;
 mod dataflow;
 mod embedded;
 mod inbox;
@@ -19,14 +20,17 @@ mod stop;
 mod tests;
 mod worker;
 
+pub use collections::{Collections, KnownConflict, KnownIdentifier, KnownRow, PersonId, Profile};
 pub use dataflow::Arrangements;
+pub use dataflow::{Attached, StageInputs, Ticks, collections_of, fed, put_in};
 pub use embedded::EmbeddedRun;
+pub use inbox::Inbox;
 pub use latency::LatencySummary;
 pub use options::{RunError, RunOptions};
 pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};
-pub use run::{Ended, run};
+pub use run::{Ended, Run};
 pub use stepped::{Stepped, stepped};
-pub use stop::{RunEnd, Stop};
+pub use stop::{RunEnd, Stop, StopCause};
 
 pub use crate::standing::Clock;

@@ -29,6 +29,28 @@ pub struct RunOptions {
     pub reads: Vec<(&'static str, PathBuf)>,
     /// Where the summary will be written.
     pub summary: Option<PathBuf>,
+    /// Called on a thread of a run with several processes that must not go on, since the others would take
+    /// that for an end: it stays until the process ends.
+    pub stay: fn() -> !,
+}
+
+impl Default for RunOptions {
+    /// One worker in one process, by the wall clock.
+    fn default() -> Self {
+        RunOptions {
+            clock: Clock::Wall,
+            workers: 1,
+            process: 0,
+            hosts: Vec::new(),
+            until_end: false,
+            follow: false,
+            progress: Progress::Quiet,
+            from_start: false,
+            reads: Vec::new(),
+            summary: None,
+            stay: || unreachable!("there is no other process"),
+        }
+    }
 }
 
 /// Why a run could not start or go on.

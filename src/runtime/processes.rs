@@ -46,6 +46,8 @@ pub struct ProcessWatch {
     pub failure: Failure,
     pub stop: Stop,
     pub wake: Arc<dyn Fn() + Send + Sync>,
+    /// See [`RunOptions::stay`].
+    pub stay: fn() -> !,
 }
 
 /// Prepares this process's workers, once all processes are there. `None` if a signal came first.
@@ -281,9 +283,7 @@ impl Connection {
             "process {process} at {host} is lost ({why}): this one stops, too; start all of them again"
         ));
         (self.watch.wake)();
-        loop {
-            std::thread::park();
-        }
+        (self.watch.stay)()
     }
 }
 

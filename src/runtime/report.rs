@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
-use super::stop::RunEnd;
+use super::stop::{RunEnd, StopCause};
 use crate::metrics::Counts;
 use crate::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};
@@ -59,7 +59,7 @@ pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Va
         },
         "signal": match end {
             RunEnd::Reached => None,
-            RunEnd::Stopped(signal) | RunEnd::Interrupted(signal) => Some(named(signal)),
+            RunEnd::Stopped(cause) | RunEnd::Interrupted(cause) => signal(cause).map(named),
         },
         "sources": sources
             .map(|(source, counts)| (source.name.clone(), serde_json::json!(counts)))
@@ -96,11 +96,11 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
         text.write_fmt(line).expect("to a string");
         text.push('\n');
     };
-    if let RunEnd::Interrupted(signal) = end {
+    if let RunEnd::Interrupted(cause) = end {
         line(format_args!(
             "{}: interrupted by {}, before all that there is was read\n",
             plan.name,
-            named(signal)
+            signal(cause).map_or("the program around it".to_owned(), named)
         ));
     }
     line(format_args!(
@@ -200,6 +200,15 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
         latency.target_ms
     ));
     text
+}
+
+/// The signal that stopped a run, as a shell tells it.
+fn signal(cause: StopCause) -> Option<i32> {
+    match cause {
+        StopCause::Program => None,
+        StopCause::Signal(signal) => Some(signal),
+        StopCause::Left => Some(signal_hook::consts::SIGPIPE),
+    }
 }
 
 /// A signal by its name.

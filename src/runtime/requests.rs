@@ -15,6 +15,7 @@ use timely::dataflow::operators::{Concat, Exchange, Input, Inspect};
 use timely::worker::Worker;
 
 use super::report::WorkerReport;
+use super::stop::StopCause;
 use crate::time::Tick;
 
 /// What a worker sends to the leader.
@@ -24,8 +25,8 @@ pub enum Request {
     Tick,
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
-    /// This signal asked this worker's process to stop: every process stops.
-    Stop(i32),
+    /// This worker's process was asked to stop: every process stops.
+    Stop(StopCause),
     /// This worker stopped before it had read all that it was to read.
     Cut,
     /// The last that a worker sends.
@@ -37,8 +38,8 @@ pub struct Requests {
     input: InputHandle<Tick, CapacityContainerBuilder<Vec<Request>>>,
     /// On the first worker, what was sent and not yet taken.
     received: Rc<RefCell<Vec<Request>>>,
-    /// On every worker, the signal by which some process was asked to stop.
-    stopped: Rc<Cell<Option<i32>>>,
+    /// On every worker, why some process was asked to stop.
+    stopped: Rc<Cell<Option<StopCause>>>,
     /// On every worker, whether some worker was cut short.
     cut: Rc<Cell<bool>>,
     pub silent: Handle<Tick>,
@@ -58,7 +59,7 @@ impl Requests {
             let for_all = |request: &Request| matches!(request, Request::Stop(_) | Request::Cut);
             let stops = requests.clone().filter(for_all).broadcast();
             let stops = stops.inspect(move |request| match request {
-                Request::Stop(signal) => stopped.set(stopped.get().or(Some(*signal))),
+                Request::Stop(cause) => stopped.set(stopped.get().or(Some(*cause))),
                 _ => cut.set(true),
             });
             let requests = requests
@@ -70,8 +71,8 @@ impl Requests {
         Requests { input, received, stopped, cut, silent }
     }
 
-    /// The signal by which some process was asked to stop.
-    pub fn stopped(&self) -> Option<i32> {
+    /// Why some process was asked to stop.
+    pub fn stopped(&self) -> Option<StopCause> {
         self.stopped.get()
     }
 
@@ -85,15 +86,13 @@ impl Requests {
         self.input.flush();
     }
 
-    /// Sends nothing more. Waits until all that was sent has been received; returns it, and whether some
-    /// worker was cut short.
-    pub fn close(self, wait: impl FnMut()) -> (Vec<Request>, bool) {
+    /// Sends nothing more. Waits until all that was sent has been received, or `wait` says that it never
+    /// will be; returns it, and whether some worker was cut short.
+    pub fn close(self, wait: impl FnMut() -> bool) -> (Vec<Request>, bool) {
         let Requests { input, received, cut, silent, .. } = self;
         let mut wait = wait;
         drop(input);
-        while !silent.done() {
-            wait();
-        }
+        while !silent.done() && wait() {}
         (received.take(), cut.get())
     }
 }

@@ -38,7 +38,7 @@ pub fn stepped(
     let of_plan = Arc::clone(&plan);
     let guards = timely::execute(config, move |worker| {
         let writers = Writers::all(&plan, &memory);
-        let mut dataflow = Dataflow::build(worker, &plan, clock, writers, workers);
+        let mut dataflow = Dataflow::build(worker, &plan, clock, writers, workers, None);
         let mut decoders: Vec<Decoder> =
             (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(&plan), source)).collect();
         for (step, (reading, chunks)) in steps.iter().enumerate() {

@@ -8,7 +8,7 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::beginnings::Beginnings;
-use super::dataflow::Dataflow;
+use super::dataflow::{Attached, Dataflow};
 use super::latency::Latencies;
 use super::leader::Leader;
 use super::progress::Amounts;
@@ -40,6 +40,7 @@ pub struct Process {
     pub failure: Failure,
     pub amounts: Arc<Amounts>,
     pub beginnings: Beginnings,
+    pub attached: Option<Attached>,
 }
 
 /// What a worker comes to.
@@ -59,7 +60,9 @@ pub fn work(
 ) -> Result<Worked, String> {
     let plan = &process.plan;
     let mut requests = Requests::build(worker);
-    let mut dataflow = Dataflow::build(worker, plan, process.clock, writers, process.workers);
+    let attached = process.attached.as_ref();
+    let mut dataflow =
+        Dataflow::build(worker, plan, process.clock, writers, process.workers, attached);
     let mut leader = (worker.index() == 0).then(|| Leader::new(worker.peers()));
     let mut decoders: Vec<Decoder> =
         (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
@@ -74,11 +77,11 @@ pub fn work(
             return Err(failure.to_owned());
         }
         match (requests.stopped(), process.stop.asked()) {
-            (Some(signal), None) if process.stop.ask(signal) => {
+            (Some(cause), None) if process.stop.ask(cause) => {
                 tracing::info!("stopping, as another process was asked to");
             }
-            (None, Some(signal)) if !stop_told => {
-                requests.send(Request::Stop(signal));
+            (None, Some(cause)) if !stop_told => {
+                requests.send(Request::Stop(cause));
                 stop_told = true;
             }
             _ => {}
@@ -139,6 +142,7 @@ pub fn work(
     requests.send(Request::Report(WorkerReport { counts, latencies: latencies.recorded() }));
     let (received, was_cut) = requests.close(|| {
         worker.step_or_park(Some(IDLE));
+        process.failure.get().is_none()
     });
     let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
     reports.extend(received.into_iter().filter_map(|request| match request {

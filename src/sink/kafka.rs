@@ -81,7 +81,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         .enumerate()
         .filter_map(|(index, output)| match &output.target {
             Destination::Kafka { topic } => Some((index, topic.as_str(), output.publish)),
-            Destination::File { .. } | Destination::StandardOutput => None,
+            _ => None,
         })
         .collect();
     if topics.is_empty() {

@@ -23,6 +23,7 @@ mod memory;
 mod pack;
 mod people;
 mod profile;
+mod program;
 mod publish;
 mod receipt;
 mod record;
@@ -65,6 +66,7 @@ pub use encoder::{
 pub use json::{Json, TextRecord};
 pub use memory::MemoryTarget;
 pub use profile::{Item, PackedProfile};
+pub use program::{ChangelogRecord, ProgramFunction};
 pub use receipt::Receipt;
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,

@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::catalog::Catalog;
+use super::program::{self, ProgramFunction};
 use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
@@ -31,7 +32,7 @@ type OpenKind = fn(&mut Opening<'_>) -> Result<Opened, SinkError>;
 pub type Opened = Vec<(usize, Box<dyn Target>)>;
 
 /// Every kind of targets. Of the local ones the files come first, as they can be held by another run.
-const KINDS: [OpenKind; 3] = [kafka::open, file::open, standard::open];
+const KINDS: [OpenKind; 4] = [kafka::open, file::open, standard::open, program::open];
 
 /// What a kind of targets has at hand to open its own.
 pub struct Opening<'a> {
@@ -41,6 +42,8 @@ pub struct Opening<'a> {
     pub failure: &'a Failure,
     /// To be called when who reads standard output has left.
     pub when_left: &'a Arc<dyn Fn() + Send + Sync>,
+    /// Functions that take records of outputs, by their numbers.
+    pub functions: Vec<(usize, ProgramFunction)>,
     /// What is done when the first record comes, of whichever local target.
     pub beginning: LocalStart,
 }
@@ -57,6 +60,8 @@ pub enum SinkError {
     Held { path: String },
     #[error("output files '{path}' and '{other}' are one file: give each output its own")]
     Same { path: String, other: String },
+    #[error("a thread for output {output} can't start: {source}")]
+    Thread { output: String, source: std::io::Error },
     #[error("Kafka at '{brokers}' can't be written to: {message}")]
     Kafka { brokers: String, message: String },
 }
@@ -89,16 +94,19 @@ pub struct Writers {
 impl Writers {
     /// Opens every output that this process writes: topics always, local targets if it is the first one.
     ///
-    /// `when_left` is called when who reads standard output has left.
+    /// `when_left` is called when who reads standard output has left; `functions` take the records of outputs,
+    /// by their numbers, that go to the program.
     pub fn open(
         plan: &Plan,
         process: usize,
         failure: &Failure,
         when_left: &Arc<dyn Fn() + Send + Sync>,
+        functions: Vec<(usize, ProgramFunction)>,
     ) -> Result<Self, SinkError> {
         let names = Catalog::shared(plan);
         let beginning = LocalStart::default();
-        let mut opening = Opening { plan, names, process, failure, when_left, beginning };
+        let mut opening =
+            Opening { plan, names, process, failure, when_left, functions, beginning };
         let mut by_output: Vec<Option<Box<dyn Target>>> = Vec::new();
         by_output.resize_with(plan.outputs.len(), || None);
         for open in KINDS {

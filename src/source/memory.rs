@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -19,7 +19,8 @@ pub(super) const TYPE: ConnectorType = ConnectorType { said: None, open };
 /// Rows that are pushed. All sources of a run that are fed so share one.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    pushed: Chunks,
+    /// Until it is opened: then the run alone has it, and who pushes notices when that has ended.
+    pushed: Arc<Mutex<Option<Chunks>>>,
 }
 
 /// Where rows are pushed into. The sources end when this is dropped.
@@ -32,7 +33,7 @@ impl Memory {
     pub fn new() -> (Self, Pushes) {
         // Who pushes waits for the tick, so there is one push at a time.
         let (sender, pushed) = bounded(1);
-        (Memory { pushed }, Pushes { sender })
+        (Memory { pushed: Arc::new(Mutex::new(Some(pushed))) }, Pushes { sender })
     }
 }
 
@@ -67,7 +68,7 @@ impl Display for Memory {
 }
 
 /// The first worker's, as pushed.
-struct Reading {
+struct PushedRows {
     pushed: Chunks,
     workers: usize,
 }
@@ -80,10 +81,11 @@ fn open(
     let mut sources = plan.sources.iter();
     let memory: &Memory =
         sources.find_map(|source| (&*source.connector as &dyn Any).downcast_ref())?;
-    Some(Box::new(Reading { pushed: memory.pushed.clone(), workers: options.workers }))
+    let pushed = memory.pushed.lock().expect("no one panics with it").take()?;
+    Some(Box::new(PushedRows { pushed, workers: options.workers }))
 }
 
-impl Inflow for Reading {
+impl Inflow for PushedRows {
     fn start(self: Box<Self>, _shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
         let mut feeds = vec![None; self.workers];
         feeds[0] = Some(self.pushed);

@@ -35,16 +35,11 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
         let options = runtime::RunOptions {
             clock: Clock::Fixed(END),
             workers,
-            process: 0,
-            hosts: Vec::new(),
             until_end: true,
-            follow: false,
-            progress: runtime::Progress::Quiet,
-            from_start: false,
-            reads: Vec::new(),
-            summary: None,
+            ..runtime::RunOptions::default()
         };
-        runtime::run(Arc::clone(&plan), &options, |_| Ok(())).expect("it runs");
+        let run = runtime::Run::start(Arc::clone(&plan), options, |_| Ok(()), None, Vec::new());
+        run.expect("it starts").wait().expect("it runs");
         let (state, rejects) = folded(&plan, &sent(&plan));
         let differing = state.iter().filter(|(key, value)| oracle.state().get(key) != Some(value));
         assert_eq!(differing.collect::<BTreeMap<_, _>>(), BTreeMap::new(), "{workers} workers");

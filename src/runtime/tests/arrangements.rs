@@ -243,7 +243,7 @@ proptest! {
         let guards = timely::execute(timely::Config::process(workers), move |worker| {
             let plan = &of_workers;
             let writers = Writers::all(plan, &records);
-            let dataflow = Dataflow::build(worker, plan, Clock::Wall, writers, workers);
+            let dataflow = Dataflow::build(worker, plan, Clock::Wall, writers, workers, None);
             let decoders = vec![Decoder::new(Arc::clone(plan), 0)];
             let mut run = Run { plan, dataflow, decoders, read: 0, seen: Seen::default() };
             let probe = Handle::new();

@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
         let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
         let records = MemoryTarget::default();
         let writers = Writers::all(&plan, &records);
-        let dataflow = Dataflow::build(worker, &plan, Clock::Wall, writers, 1);
+        let dataflow = Dataflow::build(worker, &plan, Clock::Wall, writers, 1, None);
         let decoders = (0..plan.sources.len()).map(|of| Decoder::new(Arc::clone(&plan), of));
         let decoders = decoders.collect();
         Run { worker, dataflow, decoders, records, tick: 0, now: START }

@@ -1,0 +1,216 @@
+//! An engine before it starts: what it reads and writes beside what its definition says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+use timely::dataflow::ProbeHandle;
+
+use super::definition::Definition;
+use super::error::{EngineError, unknown};
+use super::pushed::{PushedLines, source_named};
+use super::running::Running;
+use crate::plan::{Destination, Format, Plan};
+use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, Stop};
+use crate::sink::{ChangelogRecord, ProgramFunction};
+use crate::source::Memory;
+use crate::time::Tick;
+
+/// Runs definitions.
+///
+/// ```
+/// use selfsame::{Definition, Engine};
+/// use serde_json::json;
+///
+/// let definition = Definition::parse(
+///     "
+/// sources:
+///   orders: {files: unused, kind: events, fields: {email: text, amount: integer}}
+/// identity:
+///   email: {from: {orders: email}}
+/// attributes:
+///   spent: {from: orders, select: sum(amount)}
+/// outputs:
+///   profiles: {files: unused}
+/// ",
+///     "shop.yaml",
+/// )?;
+/// let (told, profiles) = std::sync::mpsc::channel();
+/// let mut running = Engine::builder(&definition)
+///     .source("orders", [json!({"email": "ada@example.com", "amount": 3})])
+///     .output("profiles", move |record| told.send(record).unwrap())
+///     .start()?;
+/// running.push("orders", [json!({"email": "ada@example.com", "amount": 4})])?;
+/// running.tick()?;
+/// assert_eq!(profiles.recv()?.json()["attributes"]["spent"], 7);
+/// running.stop()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Engine;
+
+impl Engine {
+    /// An engine for a definition: one worker that follows the wall clock, until it is told otherwise.
+    pub fn builder(definition: &Definition) -> EngineBuilder {
+        EngineBuilder {
+            plan: Plan::clone(definition.plan()),
+            options: RunOptions::default(),
+            attached: None,
+            functions: Vec::new(),
+            pushed: PushedLines::new(definition.plan()),
+            memory: Vec::new(),
+            wrong: None,
+            stoppable: None,
+        }
+    }
+}
+
+/// An engine that has not started: see [`Engine::builder`].
+///
+/// What is wrong with what it is told, [`EngineBuilder::start`] says.
+#[must_use = "nothing runs before `start`"]
+pub struct EngineBuilder {
+    plan: Plan,
+    options: RunOptions,
+    attached: Option<Attached>,
+    functions: Vec<(usize, ProgramFunction)>,
+    pushed: PushedLines,
+    /// Sources that are pushed into.
+    memory: Vec<usize>,
+    /// The first mistake.
+    wrong: Option<EngineError>,
+    stoppable: Option<Stoppable>,
+}
+
+/// Is given what to ask to stop.
+type Stoppable = Box<dyn FnOnce(&Stop) -> Result<(), String>>;
+
+/// What the command line says beside what everyone may say.
+#[doc(hidden)]
+pub struct CommandOptions {
+    pub process: usize,
+    pub hosts: Vec<String>,
+    pub progress: Progress,
+    pub reads: Vec<(&'static str, PathBuf)>,
+    pub summary: Option<PathBuf>,
+    pub stay: fn() -> !,
+    pub stoppable: fn(&Stop) -> Result<(), String>,
+}
+
+impl EngineBuilder {
+    /// How many workers there are, threads of this process: 1 unless it is said.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.options.workers = workers.max(1);
+        self
+    }
+
+    /// What `now()` follows: the wall clock unless it is said.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.options.clock = clock;
+        self
+    }
+
+    /// Stops when all files are read and all partitions of topics are at the end that they had at the start.
+    pub fn until_end(mut self, until_end: bool) -> Self {
+        self.options.until_end = until_end;
+        self
+    }
+
+    /// Keeps reading what is appended to files, and new files that match.
+    pub fn follow(mut self, follow: bool) -> Self {
+        self.options.follow = follow;
+        self
+    }
+
+    /// Goes on with a topic that is deleted and created again while it is read, from its start, instead of
+    /// failing.
+    pub fn from_start(mut self, from_start: bool) -> Self {
+        self.options.from_start = from_start;
+        self
+    }
+
+    /// Holds a source in memory, whatever the definition says of where its rows come from. It begins with these
+    /// rows, which happen with the first tick; further ones are pushed ([`Running::push`]).
+    ///
+    /// A row is whatever serialises as a JSON object: a `serde_json::Value`, or a struct whose fields are named as
+    /// the source's (by their `path`, where they have one).
+    pub fn source<R: Serialize>(mut self, name: &str, rows: impl IntoIterator<Item = R>) -> Self {
+        let held = source_named(&self.plan, name).and_then(|source| {
+            self.memory.push(source);
+            self.pushed.add(&self.plan, source, rows)
+        });
+        self.note(held)
+    }
+
+    /// As [`EngineBuilder::source`], without rows to begin with.
+    pub fn empty_source(self, name: &str) -> Self {
+        self.source(name, std::iter::empty::<serde_json::Value>())
+    }
+
+    /// Hands an output's records to a function, whatever the definition says of where they go.
+    ///
+    /// The function is called on a thread of its own, for each record in turn. The tick is complete when it has
+    /// returned from all of its records, and rows are read no faster than that.
+    pub fn output(
+        mut self,
+        name: &str,
+        function: impl FnMut(ChangelogRecord) + Send + 'static,
+    ) -> Self {
+        let outputs = || self.plan.outputs.iter().map(|output| output.name.as_str());
+        let Some(output) = outputs().position(|of| of == name) else {
+            let wrong = unknown("output", name, outputs());
+            return self.note(Err(wrong));
+        };
+        self.plan.outputs[output].target = Destination::Program;
+        self.plan.outputs[output].format = Format::Json;
+        self.functions.retain(|(of, _)| *of != output);
+        self.functions.push((output, Box::new(function)));
+        self
+    }
+
+    /// Attaches a dataflow of one's own to what the engine comes to. Each worker calls this once, within its
+    /// dataflow; a tick is complete when it has passed the probe that is returned, too.
+    pub fn attach(
+        mut self,
+        dataflow: impl for<'scope> Fn(Collections<'scope>) -> ProbeHandle<Tick> + Send + Sync + 'static,
+    ) -> Self {
+        self.attached = Some(Arc::new(dataflow));
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn as_command(mut self, options: CommandOptions) -> Self {
+        let CommandOptions { process, hosts, progress, reads, summary, stay, stoppable } = options;
+        let said = RunOptions { process, hosts, progress, reads, summary, stay, ..self.options };
+        self.options = said;
+        self.stoppable = Some(Box::new(stoppable));
+        self
+    }
+
+    fn note(mut self, result: Result<(), EngineError>) -> Self {
+        self.wrong = self.wrong.or(result.err());
+        self
+    }
+
+    /// Starts it. What does not exist, or can't be opened, is told before anything is read or written.
+    ///
+    /// # Errors
+    /// If something that was said of it is wrong, or a source or an output can't be opened.
+    pub fn start(self) -> Result<Running, EngineError> {
+        let EngineBuilder { mut plan, options, attached, functions, pushed, memory, .. } = self;
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
+        let pushes = (!memory.is_empty()).then(|| {
+            let (connector, pushes) = Memory::new();
+            for source in memory {
+                plan.sources[source].connector = Arc::new(connector.clone());
+                plan.sources[source].format = Format::Json;
+            }
+            pushes
+        });
+        let plan = Arc::new(plan);
+        let stoppable = self.stoppable.unwrap_or_else(|| Box::new(|_| Ok(())));
+        let run = Run::start(Arc::clone(&plan), options, stoppable, attached, functions)?;
+        Ok(Running::new(plan, run, pushes, pushed))
+    }
+}

@@ -1,0 +1,87 @@
+//! Why an engine could not start or go on.
+
+use crate::definition;
+use crate::runtime::RunError;
+use crate::sink::SinkError;
+use crate::source::SourceError;
+
+/// Why an engine could not start or go on. What it says names the place and, where there is one, the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A source can't be read.
+    #[error(transparent)]
+    Source(SourceError),
+    /// An output can't be written.
+    #[error(transparent)]
+    Output(SinkError),
+    /// Rows are pushed into a source, or a function is to take an output, that the definition has not.
+    #[error("the definition has no {what} '{name}': {hint}")]
+    Unknown {
+        /// `source` or `output`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        hint: String,
+    },
+    /// Rows are pushed into a source that reads something else.
+    #[error(
+        "nothing can be pushed into source '{name}', which reads {reads}: name it to `EngineBuilder::source`"
+    )]
+    NotPushed {
+        /// The source.
+        name: String,
+        /// What it reads.
+        reads: String,
+    },
+    /// A tick is asked for where no source is pushed into.
+    #[error(
+        "no source is pushed into, so there is nothing to wait for: name one to `EngineBuilder::source`"
+    )]
+    NothingPushed,
+    /// A row is no JSON object.
+    #[error("row {number} that was pushed into source '{name}' can't be a row: {why}")]
+    Row {
+        /// The source.
+        name: String,
+        /// Counted from 1 over all that was pushed into the source.
+        number: u64,
+        /// What keeps it from being one.
+        why: String,
+    },
+    /// The clock follows event times, and no source has any.
+    #[error(
+        "the clock follows the times of rows, and the rows of no source have any: name the column that says when \
+         a row happened by `time`, or follow another clock"
+    )]
+    NoEventTimes,
+    /// Something that the run reads, or another output of it, would be written over.
+    #[error("{0}")]
+    WouldOverwrite(String),
+    /// What fails anywhere ends the run everywhere.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<RunError> for EngineError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Source(error) => EngineError::Source(error),
+            RunError::Sink(error) => EngineError::Output(error),
+            RunError::NoEventTimes => EngineError::NoEventTimes,
+            RunError::Apart(why) => EngineError::WouldOverwrite(why),
+            RunError::Workers(why) => EngineError::Failed(why),
+        }
+    }
+}
+
+/// That a name is none of those there are.
+pub(super) fn unknown<'a>(
+    what: &'static str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> EngineError {
+    let known: Vec<&str> = known.collect();
+    EngineError::Unknown { what, name: name.to_owned(), hint: definition::suggest(name, &known) }
+}

@@ -1,0 +1,66 @@
+//! The library: a definition, the engine that runs it, and its collections for dataflows of one's own.
+//!
+//! Nothing here handles signals, ends the process or writes to the console: that is the command line's business.
+
+mod builder;
+mod definition;
+mod error;
+mod feeder;
+mod pushed;
+mod running;
+mod summary;
+
+use timely::dataflow::Scope;
+
+use crate::runtime::{Collections, StageInputs, collections_of};
+use crate::time::Tick;
+
+pub use builder::{CommandOptions, Engine, EngineBuilder};
+pub use definition::Definition;
+pub use error::EngineError;
+pub use feeder::Feeder;
+pub use running::Running;
+pub use summary::Summary;
+
+/// What a dataflow of one's own takes in: rows, and the clock. [`Feeder::new`] makes it.
+pub struct Inputs<'scope>(StageInputs<'scope>);
+
+/// Builds a definition's stages in a dataflow of one's own, up to what outputs would tell.
+///
+/// Every worker builds the same. Where an engine runs the definition anyhow, [`EngineBuilder::attach`] gives the
+/// same collections of that run.
+///
+/// ```
+/// use selfsame::{Definition, Feeder, build};
+/// use selfsame::timely::{self, dataflow::ProbeHandle};
+///
+/// let text = "
+/// sources:
+///   visits: {files: unused, kind: events, fields: {email: text}}
+/// identity:
+///   email: {from: {visits: email}}
+/// attributes:
+///   visits: {from: visits, select: count(*)}
+/// outputs:
+///   profiles: {files: unused}
+/// ";
+/// let definition = Definition::parse(text, "visits.yaml").unwrap();
+/// timely::execute_directly(move |worker| {
+///     let (mut feeder, probe) = worker.dataflow(|scope| {
+///         let (feeder, inputs) = Feeder::new(scope, &definition);
+///         let collections = selfsame::build(scope, &definition, inputs);
+///         let (probe, _) = collections.profiles.inspect(|(profile, _, _)| println!("{profile:?}")).probe();
+///         (feeder, probe)
+///     });
+///     feeder.push("visits", [serde_json::json!({"email": "ada@example.com"})]).unwrap();
+///     let tick = feeder.tick(0);
+///     worker.step_while(|| probe.less_equal(&tick));
+/// });
+/// ```
+pub fn build<'scope>(
+    _scope: Scope<'scope, Tick>,
+    definition: &Definition,
+    inputs: Inputs<'scope>,
+) -> Collections<'scope> {
+    collections_of(&definition.plan, inputs.0)
+}
