@@ -215,7 +215,7 @@ impl Changelog {
         match self {
             Changelog::File { path, .. } => scan_file(path, take),
             Changelog::Topic { output, topic, kafka } => {
-                let reader = TopicReader::new(topic, kafka, Offset::Beginning)?;
+                let reader = CommittedTopic::new(topic, kafka, Offset::Beginning)?;
                 reader.read_to_end(&output.name, &mut take)
             }
             Changelog::Unread { output, why } => {
@@ -246,7 +246,7 @@ fn scan_file(path: &Path, mut take: impl FnMut(ChangelogRecord<'_>)) -> Result<(
 }
 
 /// A topic read from all partitions, committed records only, without a group.
-pub struct TopicReader {
+pub struct CommittedTopic {
     consumer: BaseConsumer,
     topic: String,
     brokers: String,
@@ -255,7 +255,7 @@ pub struct TopicReader {
     open: RefCell<BTreeSet<i32>>,
 }
 
-impl TopicReader {
+impl CommittedTopic {
     pub fn new(topic: &str, kafka: &Kafka, from: Offset) -> Result<Self, ChangelogError> {
         let failed = |message: String| ChangelogError::Topic {
             topic: topic.to_owned(),
@@ -296,7 +296,7 @@ impl TopicReader {
         }
         consumer.assign(&assignment).map_err(|error| failed(error.to_string()))?;
         let (topic, brokers) = (topic.to_owned(), kafka.brokers.clone());
-        Ok(TopicReader { consumer, topic, brokers, open: RefCell::new(open) })
+        Ok(CommittedTopic { consumer, topic, brokers, open: RefCell::new(open) })
     }
 
     /// Reads until it has caught up with every partition.

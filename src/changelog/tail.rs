@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rdkafka::Offset;
 
-use super::reader::{Changelog, ChangelogError, ChangelogRecord, Line, TopicReader};
+use super::reader::{Changelog, ChangelogError, ChangelogRecord, CommittedTopic, Line};
 use crate::console::shown;
 
 /// Prints the last `records` of an output as lines, and with `follow` every later one.
@@ -44,7 +44,7 @@ pub fn tail(
             Changelog::Topic { topic, kafka, .. } => {
                 found = true;
                 let from = Offset::OffsetTail(records as i64);
-                let reader = TopicReader::new(topic, kafka, from)?;
+                let reader = CommittedTopic::new(topic, kafka, from)?;
                 reader.read_to_end(output, &mut keep)?;
                 topic_readers.push(reader);
             }

@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::instant;
-use super::scalar::{self, Fault, shown};
+use super::scalar::{self, ScalarFault, shown};
 use crate::plan::Type;
 use crate::row::Datum;
 
@@ -134,7 +134,7 @@ impl Column {
     }
 
     /// A value that JSON wrote as `raw`: one valid JSON value without whitespace around it.
-    pub fn push_json(&mut self, raw: &str) -> Result<(), Fault> {
+    pub fn push_json(&mut self, raw: &str) -> Result<(), ScalarFault> {
         let first = raw.as_bytes().first().copied().unwrap_or(b'n');
         if first == b'n' {
             self.push_null();
@@ -198,7 +198,7 @@ impl Column {
     }
 
     /// A value that stands as text of its own, such as a CSV cell. Lists are written in JSON.
-    pub fn push_text(&mut self, text: &str) -> Result<(), Fault> {
+    pub fn push_text(&mut self, text: &str) -> Result<(), ScalarFault> {
         let result = match self {
             Column::Text(builder) => {
                 builder.append_value(text);
@@ -209,7 +209,7 @@ impl Column {
                     builder.append_value(text);
                     Ok(())
                 }
-                Err(error) => Err(Fault::wrong_type(format!("expected JSON: {error}"))),
+                Err(error) => Err(ScalarFault::wrong_type(format!("expected JSON: {error}"))),
             },
             Column::Integer(builder) => {
                 scalar::integer(text).map(|value| builder.append_value(value))
@@ -225,7 +225,7 @@ impl Column {
                 "0" => Ok(false),
                 _ if text.eq_ignore_ascii_case("true") => Ok(true),
                 _ if text.eq_ignore_ascii_case("false") => Ok(false),
-                _ => Err(Fault::wrong_type(format!(
+                _ => Err(ScalarFault::wrong_type(format!(
                     "expected true or false (or 1 or 0), found {}",
                     shown(text)
                 ))),
@@ -243,7 +243,7 @@ impl Column {
             Column::Date(builder) => instant::date(text).map(|value| builder.append_value(value)),
             Column::List(list) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) if raw.get().starts_with('[') => return list.push_json(raw.get()),
-                _ => Err(Fault::wrong_type(format!(
+                _ => Err(ScalarFault::wrong_type(format!(
                     "expected a list in JSON such as [\"a\",\"b\"], found {}",
                     shown(text)
                 ))),
@@ -265,12 +265,12 @@ impl ListColumn {
         self.valid.push(valid);
     }
 
-    fn push_json(&mut self, raw: &str) -> Result<(), Fault> {
+    fn push_json(&mut self, raw: &str) -> Result<(), ScalarFault> {
         let items: Vec<&RawValue> = match serde_json::from_str(raw) {
             Ok(items) => items,
             Err(error) => {
                 self.close(false);
-                return Err(Fault::wrong_type(format!("expected a list: {error}")));
+                return Err(ScalarFault::wrong_type(format!("expected a list: {error}")));
             }
         };
         let mut result = Ok(());
@@ -303,17 +303,17 @@ impl Column {
 }
 
 /// A JSON string's text.
-fn unquoted(raw: &str) -> Result<std::borrow::Cow<'_, str>, Fault> {
+fn unquoted(raw: &str) -> Result<std::borrow::Cow<'_, str>, ScalarFault> {
     let inner = &raw[1..raw.len() - 1];
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Ok(inner.into());
     }
-    serde_json::from_str::<String>(raw)
-        .map(Into::into)
-        .map_err(|_| Fault::new("not_utf8", format!("{} escapes half a character", shown(raw))))
+    serde_json::from_str::<String>(raw).map(Into::into).map_err(|_| {
+        ScalarFault::new("not_utf8", format!("{} escapes half a character", shown(raw)))
+    })
 }
 
-fn unexpected(wanted: &str, raw: &str) -> Fault {
+fn unexpected(wanted: &str, raw: &str) -> ScalarFault {
     let kind = match raw.as_bytes().first() {
         Some(b'"') => "the text ",
         Some(b'{') => "the object ",
@@ -321,5 +321,5 @@ fn unexpected(wanted: &str, raw: &str) -> Fault {
         Some(b't' | b'f') => "the boolean ",
         _ => "the number ",
     };
-    Fault::wrong_type(format!("expected {wanted}, found {kind}{}", shown(raw)))
+    ScalarFault::wrong_type(format!("expected {wanted}, found {kind}{}", shown(raw)))
 }

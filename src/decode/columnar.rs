@@ -22,14 +22,14 @@ use super::column::Column;
 use super::found::find;
 use super::plain::plain;
 use super::raw_row::RawRow;
-use super::scalar::Fault;
+use super::scalar::ScalarFault;
 use super::{documents, moments};
 use crate::columns;
 use crate::plan::{Field, Source, Type};
 use crate::time::{day_in_years, in_years};
 
 /// Faults of a column, by row.
-type Faults = Vec<(usize, Fault)>;
+type Faults = Vec<(usize, ScalarFault)>;
 
 /// The columns of the source's fields; what is wrong with a row is added to its flaws.
 pub(super) fn decode(
@@ -71,7 +71,7 @@ pub(super) fn shown(batch: &RecordBatch, row: usize) -> Vec<u8> {
     serde_json::to_vec(&object).expect("texts")
 }
 
-fn or_default(column: ArrayRef, faults: &[(usize, Fault)], field: &Field) -> ArrayRef {
+fn or_default(column: ArrayRef, faults: &[(usize, ScalarFault)], field: &Field) -> ArrayRef {
     let Some(default) = &field.default else { return column };
     let mut absent: Vec<bool> = (0..column.len()).map(|row| column.is_null(row)).collect();
     faults.iter().for_each(|(row, _)| absent[*row] = false);
@@ -121,7 +121,7 @@ fn from_texts<'a>(
             Some(Err(error)) => {
                 column.push_null();
                 let message = format!("not UTF-8 at byte {}", error.valid_up_to() + 1);
-                Err(Fault::new("not_utf8", message))
+                Err(ScalarFault::new("not_utf8", message))
             }
         };
         faults.extend(pushed.err().map(|fault| (row, fault)));
@@ -166,7 +166,7 @@ fn without(column: ArrayRef, faults: &Faults) -> ArrayRef {
 }
 
 fn refuse(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>, what: &str) -> (ArrayRef, Faults) {
-    let fault = || Fault::wrong_type(format!("expected {}, found {what}", wanted.spoken()));
+    let fault = || ScalarFault::wrong_type(format!("expected {}, found {what}", wanted.spoken()));
     let faults = (0..found.len()).filter(|row| found.is_valid(*row)).map(|row| (row, fault()));
     (new_null_array(&wanted.arrow(time_zone), found.len()), faults.collect())
 }
@@ -216,7 +216,7 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         .filter(|row| bad.value(*row))
         .map(|row| {
             let value = array_value_to_string(found, row).unwrap_or_default();
-            (row, Fault::out_of_range(format!("{value} does not fit {}", wanted.spoken())))
+            (row, ScalarFault::out_of_range(format!("{value} does not fit {}", wanted.spoken())))
         })
         .collect();
     (without(column, &faults), faults)

@@ -1,23 +1,23 @@
 //! Text to instants and dates, exactly: no instant passes through a double.
 
-use super::scalar::{Fault, scaled, shown, written};
+use super::scalar::{ScalarFault, scaled, shown, written};
 use crate::time::{Micros, NoInstant, in_years, read_date, read_rfc3339};
 
 /// An instant in RFC 3339. What is finer than a microsecond is cut off.
-pub(super) fn rfc3339(text: &str) -> Result<Micros, Fault> {
+pub(super) fn rfc3339(text: &str) -> Result<Micros, ScalarFault> {
     read_rfc3339(text).map_err(|why| match why {
-        NoInstant::Shape => Fault::wrong_type(format!(
+        NoInstant::Shape => ScalarFault::wrong_type(format!(
             "expected a timestamp such as 2025-07-05T12:00:00Z, found {}",
             shown(text)
         )),
-        why => Fault::out_of_range(format!("{} is no timestamp: {why}", shown(text))),
+        why => ScalarFault::out_of_range(format!("{} is no timestamp: {why}", shown(text))),
     })
 }
 
 /// An instant in milliseconds since the epoch. What is finer than a microsecond is cut off.
-pub(super) fn epoch_millis(text: &str) -> Result<Micros, Fault> {
+pub(super) fn epoch_millis(text: &str) -> Result<Micros, ScalarFault> {
     let written = written(text).ok_or_else(|| {
-        Fault::wrong_type(format!(
+        ScalarFault::wrong_type(format!(
             "expected a timestamp (RFC 3339, or milliseconds since the epoch), found {}",
             shown(text)
         ))
@@ -36,7 +36,7 @@ pub(super) fn epoch_millis(text: &str) -> Result<Micros, Fault> {
         .and_then(|micros| Micros::try_from(micros).ok())
         .filter(|micros| in_years(*micros))
         .ok_or_else(|| {
-            Fault::out_of_range(format!(
+            ScalarFault::out_of_range(format!(
                 "{} milliseconds since the epoch lie outside of the years 1 to 9999",
                 shown(text)
             ))
@@ -44,12 +44,13 @@ pub(super) fn epoch_millis(text: &str) -> Result<Micros, Fault> {
 }
 
 /// `YYYY-MM-DD`, as days since the epoch.
-pub(super) fn date(text: &str) -> Result<i32, Fault> {
+pub(super) fn date(text: &str) -> Result<i32, ScalarFault> {
     read_date(text).map(|day| day as i32).map_err(|why| match why {
-        NoInstant::Shape => {
-            Fault::wrong_type(format!("expected a date such as 2025-07-05, found {}", shown(text)))
-        }
-        why => Fault::out_of_range(format!("{} is no date: {why}", shown(text))),
+        NoInstant::Shape => ScalarFault::wrong_type(format!(
+            "expected a date such as 2025-07-05, found {}",
+            shown(text)
+        )),
+        why => ScalarFault::out_of_range(format!("{} is no date: {why}", shown(text))),
     })
 }
 
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn code<T: std::fmt::Debug>(result: Result<T, Fault>) -> &'static str {
+    fn code<T: std::fmt::Debug>(result: Result<T, ScalarFault>) -> &'static str {
         result.expect_err("a fault").code
     }
 

@@ -68,18 +68,18 @@ impl Packing {
 }
 
 /// The rows of a batch, packed.
-pub struct Packed {
+pub struct PackedRows {
     values: Option<Rows>,
     /// For each joined table, the keys that the rows name.
     keys: Vec<StringArray>,
 }
 
-impl Packed {
+impl PackedRows {
     pub fn new(packing: &Packing, source: &Source, batch: &RecordBatch) -> Self {
         let tables = source.joined.iter().flat_map(|joined| &joined.tables);
         let keys = tables.map(|table| texts(batch.column(table.key))).collect();
         let columns = packing.columns.iter().map(|column| batch.column(*column).clone());
-        Packed { values: packing.pack(&columns.collect::<Vec<_>>()), keys }
+        PackedRows { values: packing.pack(&columns.collect::<Vec<_>>()), keys }
     }
 
     /// Of a row with this key of its own.

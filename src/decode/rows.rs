@@ -17,7 +17,7 @@ use super::evaluate::{Failures, Room, evaluate_where, evaluate_within, matches};
 use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
-use super::packed::Packed;
+use super::packed::PackedRows;
 use super::raw_row::{Flaws, RawReading, RawRow};
 use super::{decisions, identifiers};
 use crate::columns;
@@ -70,7 +70,7 @@ fn accept_within(
     let verdicts = verdicts(context, raw, &fates, &batch);
     let identifiers = carried(context, raw, &fates, &batch, room)?;
     let inputs = inputs(context, raw, &fates, &batch, room)?;
-    let packed = context.packing.map(|packing| Packed::new(packing, source, &batch));
+    let packed = context.packing.map(|packing| PackedRows::new(packing, source, &batch));
 
     for (place, ((row, identifiers), inputs)) in raw.iter().zip(identifiers).zip(inputs).enumerate()
     {

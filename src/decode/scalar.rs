@@ -4,24 +4,24 @@
 
 /// Why a text is no value of the wanted type.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ScalarFault {
     pub code: &'static str,
     pub message: String,
     /// Where within the value, after the field's path: `[2]` for a list's third item.
     pub within: String,
 }
 
-impl Fault {
+impl ScalarFault {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Fault { code, message: message.into(), within: String::new() }
+        ScalarFault { code, message: message.into(), within: String::new() }
     }
 
     pub fn wrong_type(message: impl Into<String>) -> Self {
-        Fault::new("wrong_type", message)
+        ScalarFault::new("wrong_type", message)
     }
 
     pub fn out_of_range(message: impl Into<String>) -> Self {
-        Fault::new("out_of_range", message)
+        ScalarFault::new("out_of_range", message)
     }
 }
 
@@ -115,26 +115,32 @@ pub(super) fn scaled(written: &Written, power: i64) -> Option<i128> {
 }
 
 /// A whole number of 64 bits; `12.0` and `1e3` are whole.
-pub(super) fn integer(text: &str) -> Result<i64, Fault> {
+pub(super) fn integer(text: &str) -> Result<i64, ScalarFault> {
     if let Ok(integer) = text.parse() {
         return Ok(integer);
     }
-    let written = written(text)
-        .ok_or_else(|| Fault::wrong_type(format!("expected an integer, found {}", shown(text))))?;
+    let written = written(text).ok_or_else(|| {
+        ScalarFault::wrong_type(format!("expected an integer, found {}", shown(text)))
+    })?;
     if written.exponent < 0 {
         let message = format!("expected an integer, found {}, which has a fraction", shown(text));
-        return Err(Fault::wrong_type(message));
+        return Err(ScalarFault::wrong_type(message));
     }
     scaled(&written, written.exponent).and_then(|whole| i64::try_from(whole).ok()).ok_or_else(
-        || Fault::out_of_range(format!("{} is beyond the range of 64-bit integers", shown(text))),
+        || {
+            ScalarFault::out_of_range(format!(
+                "{} is beyond the range of 64-bit integers",
+                shown(text)
+            ))
+        },
     )
 }
 
 /// A finite double; there is one zero.
-pub(super) fn number(text: &str) -> Result<f64, Fault> {
-    let number: f64 = text
-        .parse()
-        .map_err(|_| Fault::wrong_type(format!("expected a number, found {}", shown(text))))?;
+pub(super) fn number(text: &str) -> Result<f64, ScalarFault> {
+    let number: f64 = text.parse().map_err(|_| {
+        ScalarFault::wrong_type(format!("expected a number, found {}", shown(text)))
+    })?;
     if number.is_finite() {
         return Ok(number + 0.0);
     }
@@ -143,16 +149,16 @@ pub(super) fn number(text: &str) -> Result<f64, Fault> {
     } else {
         format!("{} is not a finite number", shown(text))
     };
-    Err(Fault::out_of_range(message))
+    Err(ScalarFault::out_of_range(message))
 }
 
 /// The unscaled value of a `decimal(precision, scale)`, with no digit lost.
-pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Fault> {
+pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, ScalarFault> {
     let written = written(text).ok_or_else(|| {
         let not_finite = text.parse::<f64>().is_ok();
         let message = if not_finite { "is not a finite number" } else { "is not a number" };
         let code = if not_finite { "out_of_range" } else { "wrong_type" };
-        Fault::new(
+        ScalarFault::new(
             code,
             format!("expected a decimal({precision},{scale}): {} {message}", shown(text)),
         )
@@ -163,7 +169,7 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Faul
     }
     if power < 0 {
         let places = -written.exponent;
-        return Err(Fault::out_of_range(format!(
+        return Err(ScalarFault::out_of_range(format!(
             "{} has {places} fraction digits, decimal({precision},{scale}) has room for {scale}",
             shown(text)
         )));
@@ -171,7 +177,7 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Faul
     let fits = written.count.saturating_add(power) <= i64::from(precision);
     scaled(&written, power).filter(|_| fits).ok_or_else(|| {
         let whole = i64::from(precision) - i64::from(scale);
-        Fault::out_of_range(format!(
+        ScalarFault::out_of_range(format!(
             "{} is too large: decimal({precision},{scale}) has room for {whole} digits before the point",
             shown(text)
         ))
@@ -183,7 +189,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn code<T: std::fmt::Debug>(result: Result<T, Fault>) -> &'static str {
+    fn code<T: std::fmt::Debug>(result: Result<T, ScalarFault>) -> &'static str {
         result.expect_err("a fault").code
     }
 

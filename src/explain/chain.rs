@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::inquiry::{Inquiry, WhyError};
 use super::person::{DecisionSaid, LinkSaid};
 use super::published::PublishedSaid;
-use crate::identity::whole::Withheld;
+use crate::identity::whole::WithheldReason;
 
 #[derive(Debug, Serialize)]
 pub struct ChainAnswer {
@@ -37,7 +37,8 @@ impl Inquiry {
         let mut bonds = links.clone();
         for link in &links {
             // What was decided between two refused it.
-            if matches!(&link.withheld, Some(Withheld::By(refusal)) if refusal.pair.is_some()) {
+            if matches!(&link.withheld, Some(WithheldReason::By(refusal)) if refusal.pair.is_some())
+            {
                 bonds.extend(self.apart(link.one.hash, link.other.hash));
             }
         }

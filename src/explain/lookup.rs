@@ -2,7 +2,7 @@
 
 use super::inquiry::{Inquiry, WhyError};
 use crate::decode::identifiers::normalised;
-use crate::identity::whole::{Member, name};
+use crate::identity::whole::{WholeMember, name};
 use crate::plan::IdentifierType;
 use crate::row::{Identifier, IdentifierHash};
 
@@ -13,7 +13,7 @@ const SUGGESTED: usize = 3;
 pub struct AskedPerson {
     /// The identifier by which they were found.
     pub identifier: Identifier,
-    pub members: Vec<Member>,
+    pub members: Vec<WholeMember>,
     pub id: IdentifierHash,
     /// The id that was asked for, where the person goes by another one now.
     pub formerly: Option<String>,

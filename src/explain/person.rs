@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::history::{HistoryRow, standing};
 use super::inquiry::{Inquiry, WhyError, without_inputs};
 use super::published::PublishedSaid;
-use crate::identity::Shared;
-use crate::identity::whole::{Link, Member, Withheld, name};
+use crate::identity::SharedIdentifier;
+use crate::identity::whole::{WholeLink, WholeMember, WithheldReason, name};
 use crate::plan::RowPlace;
 use crate::row::{Body, Identifier, IdentifierHash, Verdict};
 use crate::time::rfc3339;
@@ -96,7 +96,7 @@ impl Inquiry {
             let all = self.whole.links(member.identifier.hash).into_iter();
             bonds.extend(all.filter(|link| told.insert(pair(link))));
         }
-        let links: Vec<Link> = bonds.iter().filter(|link| link.bond.linked).cloned().collect();
+        let links: Vec<WholeLink> = bonds.iter().filter(|link| link.bond.linked).cloned().collect();
         let (withheld, links): (Vec<_>, Vec<_>) =
             links.into_iter().partition(|link| link.withheld.is_some());
         let (mut said, decisions) =
@@ -117,7 +117,7 @@ impl Inquiry {
         })
     }
 
-    fn member_said(&self, member: &Member) -> IdentifierSaid {
+    fn member_said(&self, member: &WholeMember) -> IdentifierSaid {
         let of = &self.plan.identifiers[usize::from(member.identifier.kind)];
         IdentifierSaid {
             r#type: of.name.clone(),
@@ -131,7 +131,11 @@ impl Inquiry {
     fn shared_reason(&self, identifier: &Identifier) -> String {
         let member = self.whole.member(identifier.hash);
         let shared = member.and_then(|member| member.shared);
-        let shared = shared.map(|(by, count)| Shared { identifier: identifier.clone(), by, count });
+        let shared = shared.map(|(by, count)| SharedIdentifier {
+            identifier: identifier.clone(),
+            by,
+            count,
+        });
         shared.map_or(String::new(), |shared| shared.reason(&self.plan))
     }
 
@@ -139,8 +143,8 @@ impl Inquiry {
     /// bonds.
     pub fn links_said(
         &mut self,
-        links: Vec<Link>,
-        bonds: &[Link],
+        links: Vec<WholeLink>,
+        bonds: &[WholeLink],
     ) -> Result<(Vec<LinkSaid>, Vec<DecisionSaid>), WhyError> {
         let pairs: HashSet<IdentifierPair> = links.iter().chain(bonds).map(pair).collect();
         if pairs.is_empty() {
@@ -187,13 +191,13 @@ impl Inquiry {
         Ok((said.collect(), decisions))
     }
 
-    fn withheld_said(&mut self, link: &Link, rule: &Withheld) -> WithheldSaid {
+    fn withheld_said(&mut self, link: &WholeLink, rule: &WithheldReason) -> WithheldSaid {
         let sides = [&link.one, &link.other].map(|end| self.whole.person(end.hash));
         let people =
             [0, 1].map(|side| name(&sides[side]).expect("the link's end is there").person_id());
         let (rule, reason) = match rule {
-            Withheld::Shared(end) => (Shared::RULE, self.shared_reason(end)),
-            Withheld::By(refusal) => {
+            WithheldReason::Shared(end) => (SharedIdentifier::RULE, self.shared_reason(end)),
+            WithheldReason::By(refusal) => {
                 let guard = self.whole.guards().refusing(refusal);
                 let sides = sides.map(|side| -> Vec<Identifier> {
                     side.into_iter().map(|member| member.identifier).collect()
@@ -206,13 +210,13 @@ impl Inquiry {
     }
 
     /// The pairs that decisions keep apart, of identifiers of the two people who hold these.
-    pub fn apart(&mut self, one: IdentifierHash, other: IdentifierHash) -> Vec<Link> {
+    pub fn apart(&mut self, one: IdentifierHash, other: IdentifierHash) -> Vec<WholeLink> {
         let [own, others] = [one, other].map(|of| self.whole.person(of));
         let others: HashSet<IdentifierHash> =
             others.iter().map(|member| member.identifier.hash).collect();
         let links = own.iter().flat_map(|member| self.whole.links(member.identifier.hash));
         let leads_over =
-            |link: &Link| others.contains(&link.one.hash) || others.contains(&link.other.hash);
+            |link: &WholeLink| others.contains(&link.one.hash) || others.contains(&link.other.hash);
         links.filter(|link| link.bond.apart && leads_over(link)).collect()
     }
 }
@@ -222,7 +226,7 @@ type IdentifierPair = (IdentifierHash, IdentifierHash);
 
 type CarryingRows = HashMap<IdentifierPair, Vec<HistoryRow>>;
 
-fn pair(link: &Link) -> IdentifierPair {
+fn pair(link: &WholeLink) -> IdentifierPair {
     (link.one.hash, link.other.hash)
 }
 

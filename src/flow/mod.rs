@@ -32,7 +32,7 @@ pub use during::During;
 pub use during::during;
 pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed};
 pub use packed::{Packed, PackedList};
-pub use shared::{Imported, Reading, Shared, Unreadable};
+pub use shared::{Imported, Reading, Shared, SnapshotError};
 pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;

@@ -35,7 +35,7 @@ pub type Imported<'scope, K, V> =
 
 /// Why there is nothing to read at a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum SnapshotError {
     /// Updates of it may still arrive.
     Open,
     /// It is no longer told apart from later ones.
@@ -64,14 +64,14 @@ impl<K: Key, V: BatchContainer> Shared<K, V> {
     }
 
     /// What is there at a tick. Whoever asks knows that all that caused its updates is complete.
-    pub fn at(&mut self, tick: Tick) -> Result<Reading<K, V>, Unreadable> {
+    pub fn at(&mut self, tick: Tick) -> Result<Reading<K, V>, SnapshotError> {
         if tick < self.since {
-            return Err(Unreadable::Forgotten);
+            return Err(SnapshotError::Forgotten);
         }
         let mut upper = Antichain::new();
         self.trace.read_upper(&mut upper);
         if upper.less_equal(&tick) {
-            return Err(Unreadable::Open);
+            return Err(SnapshotError::Open);
         }
         Ok(Reading::new(&self.trace, tick))
     }

@@ -2,7 +2,7 @@
 
 /// Where a row belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub enum RowDestination {
     Web,
     Orders,
     Crm,
@@ -12,7 +12,7 @@ pub enum Destination {
 /// A row as its source would send it.
 #[derive(Debug)]
 pub struct GeneratedRow<'a> {
-    pub destination: Destination,
+    pub destination: RowDestination,
     pub key: &'a str,
     /// JSON, unless it is a bad row.
     pub value: &'a str,

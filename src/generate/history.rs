@@ -1,7 +1,7 @@
 //! Who there is and what happens, in the order in which it is told.
 
 use super::GenerateOptions;
-use super::generated_row::{Destination, GeneratedRow, RecordKind};
+use super::generated_row::{GeneratedRow, RecordKind, RowDestination};
 use super::random::Draws;
 use super::row::{RowWriter, Subject};
 use crate::time::{DAY, Micros};
@@ -147,7 +147,7 @@ impl History {
         );
         rows.row(row)?;
         if twice {
-            rows.row(writer.again(Destination::Web))?;
+            rows.row(writer.again(RowDestination::Web))?;
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl History {
         let row = writer.order(number, &person, at, guest, product, bad, &mut draws);
         rows.row(row)?;
         if self.one_in(&mut draws, 200) {
-            rows.row(writer.again(Destination::Orders))?;
+            rows.row(writer.again(RowDestination::Orders))?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use crate::time::Micros;
 
-pub use generated_row::{Destination, GeneratedRow};
+pub use generated_row::{GeneratedRow, RowDestination};
 pub use history::{History, RowReceiver};
 pub use target::{GenerateError, run};
 

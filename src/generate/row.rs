@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::generated_row::{Destination, GeneratedRow, RecordKind};
+use super::generated_row::{GeneratedRow, RecordKind, RowDestination};
 use super::random::{Draws, mix};
 use crate::time::{Micros, rfc3339};
 
@@ -37,7 +37,7 @@ pub struct RowWriter {
 
 impl RowWriter {
     /// The row before, once more.
-    pub fn again(&mut self, destination: Destination) -> GeneratedRow<'_> {
+    pub fn again(&mut self, destination: RowDestination) -> GeneratedRow<'_> {
         GeneratedRow { destination, key: &self.key, value: &self.value, erased: false }
     }
 
@@ -58,7 +58,7 @@ impl RowWriter {
             ["Coat", "Shirt", "Dress", "Boots", "Scarf", "Jeans"][(mix(product) % 6) as usize],
         )
         .expect("to a string");
-        self.again(Destination::Products)
+        self.again(RowDestination::Products)
     }
 
     #[expect(clippy::too_many_arguments, reason = "an event, taken apart")]
@@ -135,7 +135,7 @@ impl RowWriter {
             }
             _ => {}
         }
-        self.again(Destination::Web)
+        self.again(RowDestination::Web)
     }
 
     #[expect(clippy::too_many_arguments, reason = "an order, taken apart")]
@@ -173,7 +173,7 @@ impl RowWriter {
             department(product)
         )
         .expect("to a string");
-        self.again(Destination::Orders)
+        self.again(RowDestination::Orders)
     }
 
     pub fn record(
@@ -206,7 +206,7 @@ impl RowWriter {
             false => write!(value, ",\"updated_at\":\"{}\"}}", rfc3339(at)).expect("to a string"),
         }
         let erased = kind == RecordKind::End && !bad;
-        GeneratedRow { erased, ..self.again(Destination::Crm) }
+        GeneratedRow { erased, ..self.again(RowDestination::Crm) }
     }
 }
 

@@ -12,7 +12,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 
-use super::generated_row::{Destination, GeneratedRow};
+use super::generated_row::{GeneratedRow, RowDestination};
 use super::history::{History, RowReceiver};
 use super::{GenerateOptions, GenerateTarget};
 use crate::wait::wait_for;
@@ -40,7 +40,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn count(&mut self, destination: Destination) {
+    fn count(&mut self, destination: RowDestination) {
         self.rows[destination as usize] += 1;
     }
 }
@@ -151,7 +151,7 @@ impl RowReceiver for FileTarget {
     fn row(&mut self, row: GeneratedRow<'_>) -> Result<(), GenerateError> {
         self.summary.count(row.destination);
         match row.destination {
-            Destination::Web => {
+            RowDestination::Web => {
                 if self.events > 0 && self.events.is_multiple_of(self.events_a_file) {
                     self.web.finish()?;
                     let next = self.events / self.events_a_file;
@@ -160,9 +160,9 @@ impl RowReceiver for FileTarget {
                 self.events += 1;
                 self.web.write(&[row.value, "\n"])
             }
-            Destination::Orders => self.orders.write(&[row.value, "\n"]),
-            Destination::Crm => self.crm.write(&[row.value, "\n"]),
-            Destination::Products => {
+            RowDestination::Orders => self.orders.write(&[row.value, "\n"]),
+            RowDestination::Crm => self.crm.write(&[row.value, "\n"]),
+            RowDestination::Products => {
                 let product: serde_json::Map<String, serde_json::Value> =
                     serde_json::from_str(row.value).expect("products are never bad");
                 let text = |name: &str| product[name].as_str().unwrap_or_default().to_owned();
@@ -200,12 +200,16 @@ impl TopicTarget {
                 crate::source::brokers::silence(brokers, &error)
             ))
         })?;
-        let topics =
-            [Destination::Web, Destination::Orders, Destination::Crm, Destination::Products];
+        let topics = [
+            RowDestination::Web,
+            RowDestination::Orders,
+            RowDestination::Crm,
+            RowDestination::Products,
+        ];
         let new = topics.map(|destination| {
             let policy = match destination {
-                Destination::Crm | Destination::Products => "compact",
-                Destination::Web | Destination::Orders => "delete",
+                RowDestination::Crm | RowDestination::Products => "compact",
+                RowDestination::Web | RowDestination::Orders => "delete",
             };
             NewTopic::new(topic(destination), partitions, TopicReplication::Fixed(-1))
                 .set("cleanup.policy", policy)
@@ -248,12 +252,12 @@ impl TopicTarget {
     }
 }
 
-fn topic(destination: Destination) -> &'static str {
+fn topic(destination: RowDestination) -> &'static str {
     match destination {
-        Destination::Web => "web.events",
-        Destination::Orders => "orders",
-        Destination::Crm => "crm.customers",
-        Destination::Products => "products",
+        RowDestination::Web => "web.events",
+        RowDestination::Orders => "orders",
+        RowDestination::Crm => "crm.customers",
+        RowDestination::Products => "products",
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
     let indexes: HashMap<IdentifierHash, usize> =
         nodes.iter().enumerate().map(|(index, node)| (node.identifier.hash, index)).collect();
     let mut links: Vec<(usize, usize, Bond)> = Vec::new();
-    let mut people = People::new(guards, nodes);
+    let mut people = DisjointPeople::new(guards, nodes);
     for (index, node) in nodes.iter().enumerate() {
         for (neighbour, bond) in node.neighbours() {
             let other = indexes[&neighbour];
@@ -63,7 +63,7 @@ fn own_order(identifier: &Identifier) -> (u8, &str) {
 }
 
 /// Disjoint sets that refuse to be joined where that would break a guard.
-struct People<'a> {
+struct DisjointPeople<'a> {
     guards: &'a Guards,
     nodes: &'a [&'a Node],
     parents: Vec<usize>,
@@ -74,10 +74,10 @@ struct People<'a> {
     bonds: Vec<Vec<(usize, usize, Bond)>>,
 }
 
-impl<'a> People<'a> {
+impl<'a> DisjointPeople<'a> {
     fn new(guards: &'a Guards, nodes: &'a [&'a Node]) -> Self {
         let sums = nodes.iter().map(|node| guards.of_identifier(node.identifier.kind).clone());
-        People {
+        DisjointPeople {
             guards,
             nodes,
             parents: (0..nodes.len()).collect(),

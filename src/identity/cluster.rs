@@ -46,7 +46,7 @@ impl Component {
 
 /// Where an identifier that has links is found.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct IdentifierPlace {
     pub cluster: Cluster,
     /// The binary logarithm of the cluster's size when this was last told: when clusters join, the
     /// one of the greatest rank stays.
@@ -55,19 +55,19 @@ pub(super) struct Place {
 
 /// Gives out names that no one else gives.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(super) struct FreshNames {
     next: u64,
 }
 
-impl Numbers {
+impl FreshNames {
     /// The names that the joining of clusters gives to new ones, wherever these are.
     pub fn of_joins() -> Self {
-        Numbers { next: 0 }
+        FreshNames { next: 0 }
     }
 
     /// The names that a worker gives to what comes apart there.
     pub fn of_splits() -> Self {
-        Numbers { next: 1 }
+        FreshNames { next: 1 }
     }
 
     pub fn next(&mut self, owner: u32) -> Cluster {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::admission::{Admitted, admit};
 use super::changes::LinkChange;
-use super::cluster::{Cluster, Component, Numbers, Place};
+use super::cluster::{Cluster, Component, FreshNames, IdentifierPlace};
 use super::conflicts::Conflict;
 use super::directory::Moved;
 use super::graph::{Graph, Node};
@@ -89,7 +89,7 @@ enum Names {
 pub(super) struct Components {
     guards: Guards,
     worker: u32,
-    numbers: Numbers,
+    numbers: FreshNames,
     graph: Graph,
     clusters: Table<Cluster, Content>,
     touched: HashMap<Cluster, Touched>,
@@ -100,7 +100,7 @@ impl Components {
         Components {
             guards,
             worker: worker as u32,
-            numbers: Numbers::of_splits(),
+            numbers: FreshNames::of_splits(),
             graph: Graph::default(),
             clusters: Table::default(),
             touched: HashMap::new(),
@@ -284,7 +284,7 @@ impl Components {
         let content = self.clusters.get_mut(&cluster).expect("told of");
         let moved = if rank > content.rank { &all } else { &arrived };
         content.rank = content.rank.max(rank);
-        let place = Some(Place { cluster, rank: content.rank });
+        let place = Some(IdentifierPlace { cluster, rank: content.rank });
         for identifier in moved.iter().copied() {
             outcomes.push(Outcome::Moved(Moved { identifier, place }), 1);
         }

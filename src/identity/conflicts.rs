@@ -4,7 +4,7 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use super::guards::Refusal;
-use super::shared::Shared;
+use super::shared::SharedIdentifier;
 use super::statement::Statement;
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::plan::{Kind, Plan};
@@ -17,7 +17,7 @@ pub enum Conflict {
     /// A link does not count.
     Withheld { one: Identifier, other: Identifier, refusal: Refusal },
     /// An identifier is linked with too many of a more trusted type.
-    Shared(Shared),
+    Shared(SharedIdentifier),
     /// Records of a source tie an identifier to some of a type, rows of another source to others.
     Disagreement {
         identifier: Identifier,
@@ -35,7 +35,7 @@ type Word = (u8, u16, IdentifierHash);
 
 /// What sources say of one identifier.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct SourceStatements {
     /// By type and source, the identifiers that its rows name.
     words: FewWithin<Word, ArcStr, 1>,
     /// How many identifiers of a type each source names.
@@ -64,7 +64,7 @@ impl Statements {
 impl Keyed for Statements {
     type Key = IdentifierHash;
     type Value = Statement;
-    type State = Said;
+    type State = SourceStatements;
     type Face = ();
     type Output = Conflict;
 
@@ -72,13 +72,19 @@ impl Keyed for Statements {
         key.0 as u64
     }
 
-    fn prefetch(said: &Said) -> usize {
+    fn prefetch(said: &SourceStatements) -> usize {
         said.words.len() + said.named.len()
     }
 
-    fn face(&self, _: &IdentifierHash, _: &Said) {}
+    fn face(&self, _: &IdentifierHash, _: &SourceStatements) {}
 
-    fn apply(&mut self, _: &IdentifierHash, said: &mut Said, statement: &Statement, diff: Diff) {
+    fn apply(
+        &mut self,
+        _: &IdentifierHash,
+        said: &mut SourceStatements,
+        statement: &Statement,
+        diff: Diff,
+    ) {
         let Statement { about, source, says } = statement;
         said.set(says, *source, self.records.len() as u16, diff > 0);
         self.about.get_or_insert_with(|| about.clone());
@@ -87,7 +93,7 @@ impl Keyed for Statements {
     fn flush(
         &mut self,
         _: &IdentifierHash,
-        said: &mut Said,
+        said: &mut SourceStatements,
         (): (),
         out: &mut Emit<Conflict>,
     ) -> Keep {
@@ -102,7 +108,7 @@ impl Keyed for Statements {
     }
 }
 
-impl Said {
+impl SourceStatements {
     /// Notes whether a source names an identifier.
     fn set(&mut self, identifier: &Identifier, source: u16, sources: u16, stands: bool) {
         let Identifier { hash, kind, text } = identifier;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::changes::LinkChange;
-use super::cluster::Place;
+use super::cluster::IdentifierPlace;
 use crate::row::IdentifierHash;
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::state::table::Table;
@@ -15,15 +15,15 @@ use crate::state::table::Table;
 #[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Moved {
     pub identifier: IdentifierHash,
-    pub place: Option<Place>,
+    pub place: Option<IdentifierPlace>,
 }
 
 /// A link that changed, with where its ends were found when the tick began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Found {
     pub change: LinkChange,
-    pub one: Option<Place>,
-    pub other: Option<Place>,
+    pub one: Option<IdentifierPlace>,
+    pub other: Option<IdentifierPlace>,
 }
 
 /// Shared by the operators that look the ends of links up and the one that learns.
@@ -32,7 +32,7 @@ pub(super) struct Directory {
     places: Rc<RefCell<Places>>,
 }
 
-type Places = Table<IdentifierHash, Place>;
+type Places = Table<IdentifierHash, IdentifierPlace>;
 
 impl Directory {
     /// Learns what a tick brought about.

@@ -120,9 +120,9 @@ impl Graph {
                 continue;
             }
             match searches.step(search) {
-                Step::On => index += 1,
-                Step::Joined => left -= 1,
-                Step::Ended => {
+                SearchStep::On => index += 1,
+                SearchStep::Joined => left -= 1,
+                SearchStep::Ended => {
                     parts.push(std::mem::take(&mut searches.searches[search].reached));
                     going.swap_remove(index);
                     left -= 1;
@@ -151,7 +151,7 @@ struct Search<'graph> {
     links: Vec<Box<dyn Iterator<Item = &'graph IdentifierHash> + 'graph>>,
 }
 
-enum Step {
+enum SearchStep {
     On,
     /// Another search is part of this one now.
     Joined,
@@ -169,7 +169,7 @@ impl Searches<'_> {
     }
 
     /// Follows one link.
-    fn step(&mut self, number: usize) -> Step {
+    fn step(&mut self, number: usize) -> SearchStep {
         let search = &mut self.searches[number];
         let hash = loop {
             if let Some(links) = search.links.last_mut() {
@@ -180,7 +180,7 @@ impl Searches<'_> {
             } else if let Some(next) = search.waiting.pop_front() {
                 search.links.push(Box::new(self.graph.node(next).neighbours.keys()));
             } else {
-                return Step::Ended;
+                return SearchStep::Ended;
             }
         };
         match self.of.get(&hash).copied() {
@@ -188,10 +188,10 @@ impl Searches<'_> {
                 self.of.insert(hash, number);
                 search.reached.push(hash);
                 search.waiting.push_back(hash);
-                Step::On
+                SearchStep::On
             }
             Some(other) => match self.root(other) {
-                other if other == number => Step::On,
+                other if other == number => SearchStep::On,
                 other => self.join(number, other),
             },
         }
@@ -208,7 +208,7 @@ impl Searches<'_> {
         search
     }
 
-    fn join(&mut self, number: usize, other: usize) -> Step {
+    fn join(&mut self, number: usize, other: usize) -> SearchStep {
         let mut theirs = std::mem::take(&mut self.searches[other]);
         self.searches[other].joined = Some(number);
         let search = &mut self.searches[number];
@@ -219,7 +219,7 @@ impl Searches<'_> {
         search.reached.append(&mut theirs.reached);
         search.waiting.append(&mut theirs.waiting);
         search.links.append(&mut theirs.links);
-        Step::Joined
+        SearchStep::Joined
     }
 }
 

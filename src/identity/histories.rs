@@ -133,23 +133,23 @@ type Links = BTreeMap<(u32, u32), Bond>;
 
 /// How many identifiers a person may have.
 #[derive(Debug)]
-struct Limits {
+struct PersonLimits {
     of_types: &'static [(u8, u32)],
     in_all: Option<u32>,
 }
 
-const LIMITS: [Limits; 5] = [
-    Limits { of_types: &[], in_all: None },
-    Limits { of_types: &[(0, 1)], in_all: None },
-    Limits { of_types: &[(0, 1), (1, 2)], in_all: None },
-    Limits { of_types: &[], in_all: Some(4) },
-    Limits { of_types: &[(1, 1)], in_all: Some(3) },
+const LIMITS: [PersonLimits; 5] = [
+    PersonLimits { of_types: &[], in_all: None },
+    PersonLimits { of_types: &[(0, 1)], in_all: None },
+    PersonLimits { of_types: &[(0, 1), (1, 2)], in_all: None },
+    PersonLimits { of_types: &[], in_all: Some(4) },
+    PersonLimits { of_types: &[(1, 1)], in_all: Some(3) },
 ];
 
 /// By limits, the guards of a definition that has them, and a table of decisions.
 static GUARDS: LazyLock<Vec<Guards>> = LazyLock::new(|| LIMITS.iter().map(guards).collect());
 
-fn guards(limits: &Limits) -> Guards {
+fn guards(limits: &PersonLimits) -> Guards {
     let mut definition = String::from(
         "sources:
   rows: {files: rows.ndjson, kind: events, fields: {a: text, b: text, c: text}}
@@ -176,7 +176,7 @@ identity:
 /// Admits all links there are, one by one, and knows nothing of clusters.
 fn admitted(
     links: &Links,
-    limits: &Limits,
+    limits: &PersonLimits,
 ) -> (BTreeSet<BTreeSet<IdentifierHash>>, BTreeSet<(IdentifierHash, IdentifierHash)>) {
     let mut people: Vec<BTreeSet<u32>> = Vec::new();
     let ends: BTreeSet<u32> = links.keys().flat_map(|(one, other)| [*one, *other]).collect();

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::changes::LinkChange;
-use super::cluster::{Cluster, Numbers, Place};
+use super::cluster::{Cluster, FreshNames, IdentifierPlace};
 use super::directory::Found;
 use crate::row::IdentifierHash;
 use crate::state::batch::Batch;
@@ -48,13 +48,13 @@ pub(super) fn within(found: Found) -> Result<Order, Found> {
 }
 
 pub(super) struct Joins {
-    numbers: Numbers,
+    numbers: FreshNames,
     peers: u32,
 }
 
 impl Joins {
     pub fn new(peers: usize) -> Self {
-        Joins { numbers: Numbers::of_joins(), peers: peers as u32 }
+        Joins { numbers: FreshNames::of_joins(), peers: peers as u32 }
     }
 
     /// Decides for all links of a tick whose ends are not in one cluster.
@@ -100,11 +100,11 @@ struct Sets {
     parts: Vec<Part>,
     parents: Vec<usize>,
     /// Of a root: the cluster of the greatest rank in its set.
-    greatest: Vec<Option<Place>>,
+    greatest: Vec<Option<IdentifierPlace>>,
 }
 
 impl Sets {
-    fn part(&mut self, identifier: IdentifierHash, place: Option<Place>) -> usize {
+    fn part(&mut self, identifier: IdentifierHash, place: Option<IdentifierPlace>) -> usize {
         let part = place.map_or(Part::Alone(identifier), |place| Part::Cluster(place.cluster));
         *self.indexes.entry(part).or_insert_with(|| {
             self.parts.push(part);
@@ -125,7 +125,7 @@ impl Sets {
 
     fn union(&mut self, one: usize, other: usize) -> usize {
         let (one, other) = (self.root(one), self.root(other));
-        let rank = |place: Option<Place>| place.map(|place| (place.rank, place.cluster));
+        let rank = |place: Option<IdentifierPlace>| place.map(|place| (place.rank, place.cluster));
         // The set that has the greater cluster is the root, so that paths stay short.
         let (root, child) = match rank(self.greatest[one]) >= rank(self.greatest[other]) {
             true => (one, other),

@@ -55,7 +55,7 @@ pub use cluster::Component;
 pub use conflicts::Conflict;
 pub use guards::{Detail, Guards, Refusal};
 pub use links::{Bond, Link};
-pub use shared::Shared;
+pub use shared::SharedIdentifier;
 pub use sighting::{Sighted, Sighting, seen};
 
 use components::{Arrival, Components, Outcome};
@@ -115,7 +115,7 @@ fn pass_gates<'scope>(
     plan: &Plan,
     links: Collection<'scope, Link>,
     counts: &SharedCounts,
-) -> (Collection<'scope, Link>, Option<Collection<'scope, Shared>>) {
+) -> (Collection<'scope, Link>, Option<Collection<'scope, SharedIdentifier>>) {
     let Some(limits) = shared::limits(plan) else { return (links, None) };
     let is_limited: Rc<[bool]> = limits.iter().map(Option::is_some).collect();
     let at_other = Rc::clone(&is_limited);

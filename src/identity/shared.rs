@@ -22,19 +22,19 @@ use crate::state::few::{FewMap, FewWithin};
 
 /// An identifier that is linked with too many of a more trusted type, and how many these are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Shared {
+pub struct SharedIdentifier {
     pub identifier: Identifier,
     pub by: u8,
     pub count: u32,
 }
 
-impl Shared {
+impl SharedIdentifier {
     /// What the guard is called in definitions, outputs and answers.
     pub const RULE: &str = "shared_after";
 
     /// Why none of its links count, in words.
     pub fn reason(&self, plan: &Plan) -> String {
-        let Shared { identifier, by, count } = self;
+        let SharedIdentifier { identifier, by, count } = self;
         let limit = plan.identifiers[usize::from(identifier.kind)].shared_after.unwrap_or_default();
         format!(
             "{} is linked with {count} identifiers of type {}, more than shared_after: {limit} lets it",
@@ -48,7 +48,7 @@ impl Shared {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Passed {
     Link(Link),
-    Shared(Shared),
+    Shared(SharedIdentifier),
 }
 
 /// By type: `shared_after`.
@@ -268,7 +268,7 @@ impl Keyed for CountingGates {
             for (shared, diff) in [(counting.shared, -1), (shared, 1)] {
                 if let Some((by, count)) = shared {
                     let identifier = identifier.clone();
-                    out.push(Passed::Shared(Shared { identifier, by, count }), diff);
+                    out.push(Passed::Shared(SharedIdentifier { identifier, by, count }), diff);
                 }
             }
             counting.shared = shared;

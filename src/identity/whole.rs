@@ -157,11 +157,11 @@ pub struct Whole {
     graph: Graph,
     shared: HashMap<IdentifierHash, (u8, u32)>,
     /// By member, those that were asked for.
-    clusters: HashMap<IdentifierHash, Rc<Cluster>>,
+    clusters: HashMap<IdentifierHash, Rc<WholeCluster>>,
 }
 
 /// The people among identifiers that links tie together.
-struct Cluster {
+struct WholeCluster {
     /// Which of them each member is.
     person: HashMap<IdentifierHash, usize>,
     withheld: HashMap<Pair, Refusal>,
@@ -169,7 +169,7 @@ struct Cluster {
 
 /// An identifier of a person.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub struct WholeMember {
     pub identifier: Identifier,
     pub first_seen: Micros,
     /// Whether that is an instant: not the order of a file, and not decisions alone that name it.
@@ -182,18 +182,18 @@ pub struct Member {
 
 /// What stands between two identifiers.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub struct WholeLink {
     /// The more trusted one.
     pub one: Identifier,
     pub other: Identifier,
     pub bond: Bond,
     /// Why it does not count, though something links the two.
-    pub withheld: Option<Withheld>,
+    pub withheld: Option<WithheldReason>,
 }
 
 /// Why a link does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Withheld {
+pub enum WithheldReason {
     By(Refusal),
     /// An end of it, this one, is shared.
     Shared(Identifier),
@@ -205,13 +205,13 @@ impl Whole {
     }
 
     /// An identifier that some row carries.
-    pub fn member(&self, hash: IdentifierHash) -> Option<Member> {
+    pub fn member(&self, hash: IdentifierHash) -> Option<WholeMember> {
         let (identifier, sighted) = self.known.get(&hash).filter(|(_, of)| of.is_known())?;
         let (identifier, first_seen) = (identifier.clone(), sighted.first_seen);
         let rows = i64::from(sighted.rows);
         let is_dated = first_seen != Micros::MAX && !self.undated.contains(&hash);
         let shared = self.shared.get(&hash).copied();
-        Some(Member { identifier, first_seen, is_dated, rows, shared })
+        Some(WholeMember { identifier, first_seen, is_dated, rows, shared })
     }
 
     /// All that are known, in no order.
@@ -221,11 +221,12 @@ impl Whole {
     }
 
     /// The identifiers of the person who holds this one: by type, then text.
-    pub fn person(&mut self, hash: IdentifierHash) -> Vec<Member> {
+    pub fn person(&mut self, hash: IdentifierHash) -> Vec<WholeMember> {
         let cluster = self.cluster(hash);
         let person = cluster.person[&hash];
         let same = cluster.person.iter().filter(|(_, of)| **of == person);
-        let mut members: Vec<Member> = same.filter_map(|(hash, _)| self.member(*hash)).collect();
+        let mut members: Vec<WholeMember> =
+            same.filter_map(|(hash, _)| self.member(*hash)).collect();
         members.sort_by(|a, b| own_order(&a.identifier).cmp(&own_order(&b.identifier)));
         members
     }
@@ -236,11 +237,11 @@ impl Whole {
     }
 
     /// What stands between an identifier and others, in the others' own order.
-    pub fn links(&mut self, hash: IdentifierHash) -> Vec<Link> {
+    pub fn links(&mut self, hash: IdentifierHash) -> Vec<WholeLink> {
         let others = self.neighbours.get(&hash).cloned().unwrap_or_default();
-        let mut links: Vec<Link> =
+        let mut links: Vec<WholeLink> =
             others.into_iter().map(|other| self.between(hash, other)).collect();
-        let far = |link: &Link| match link.one.hash == hash {
+        let far = |link: &WholeLink| match link.one.hash == hash {
             true => link.other.clone(),
             false => link.one.clone(),
         };
@@ -249,16 +250,16 @@ impl Whole {
     }
 
     /// Of two that something stands between.
-    fn between(&mut self, one: IdentifierHash, other: IdentifierHash) -> Link {
+    fn between(&mut self, one: IdentifierHash, other: IdentifierHash) -> WholeLink {
         let pair = if self.links.contains_key(&(one, other)) { (one, other) } else { (other, one) };
         let links::Link { one, other, bond } = self.links[&pair].clone();
         let shared = [&other, &one].into_iter().find(|end| self.shared.contains_key(&end.hash));
         let withheld = match shared {
             _ if !bond.linked => None,
-            Some(end) => Some(Withheld::Shared(end.clone())),
-            None => self.cluster(one.hash).withheld.get(&pair).cloned().map(Withheld::By),
+            Some(end) => Some(WithheldReason::Shared(end.clone())),
+            None => self.cluster(one.hash).withheld.get(&pair).cloned().map(WithheldReason::By),
         };
-        Link { one, other, bond, withheld }
+        WholeLink { one, other, bond, withheld }
     }
 
     /// The shortest chain of links from one to the other: of those that count, or of all that rows
@@ -268,8 +269,8 @@ impl Whole {
         from: IdentifierHash,
         to: IdentifierHash,
         all: bool,
-    ) -> Option<Vec<Link>> {
-        let mut came_by: HashMap<IdentifierHash, Option<Link>> = HashMap::from([(from, None)]);
+    ) -> Option<Vec<WholeLink>> {
+        let mut came_by: HashMap<IdentifierHash, Option<WholeLink>> = HashMap::from([(from, None)]);
         let mut waiting = VecDeque::from([from]);
         while let Some(near) = waiting.pop_front() {
             if near == to {
@@ -294,7 +295,7 @@ impl Whole {
         Some(chain)
     }
 
-    fn cluster(&mut self, hash: IdentifierHash) -> Rc<Cluster> {
+    fn cluster(&mut self, hash: IdentifierHash) -> Rc<WholeCluster> {
         if let Some(cluster) = self.clusters.get(&hash) {
             return Rc::clone(cluster);
         }
@@ -305,15 +306,15 @@ impl Whole {
         cluster
     }
 
-    fn admit(&self, hash: IdentifierHash) -> Cluster {
+    fn admit(&self, hash: IdentifierHash) -> WholeCluster {
         if !self.graph.contains(hash) {
-            return Cluster { person: HashMap::from([(hash, 0)]), withheld: HashMap::new() };
+            return WholeCluster { person: HashMap::from([(hash, 0)]), withheld: HashMap::new() };
         }
         let all = self.graph.walk(hash);
         let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
         let Admitted { person, withheld } = admit(&self.guards, &nodes);
         let pair = |(one, other): (usize, usize)| (all[one], all[other]);
-        Cluster {
+        WholeCluster {
             person: all.iter().copied().zip(person).collect(),
             withheld: withheld.into_iter().map(|(ends, refusal)| (pair(ends), refusal)).collect(),
         }
@@ -322,8 +323,8 @@ impl Whole {
 
 /// The identifier that a person goes by: of the most trusted type there is the one first seen, of
 /// those the least text.
-pub fn name(members: &[Member]) -> Option<IdentifierHash> {
-    let order = |member: &&Member| {
+pub fn name(members: &[WholeMember]) -> Option<IdentifierHash> {
+    let order = |member: &&WholeMember| {
         (member.identifier.kind, member.first_seen, member.identifier.text.clone())
     };
     members.iter().min_by_key(order).map(|member| member.identifier.hash)

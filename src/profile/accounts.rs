@@ -41,7 +41,7 @@ pub enum Posting {
 
 /// One is held for everyone: so its fields are few and short.
 #[derive(Default)]
-pub struct Identifier {
+pub struct IdentifierState {
     /// `None` until it is sighted.
     text: Option<ArcStr>,
     kind: u8,
@@ -54,7 +54,7 @@ pub struct Identifier {
 
 /// Whose a known identifier was when the tick began, and when it had first been seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Whose {
+pub struct Ownership {
     component: Component,
     first_seen: Micros,
 }
@@ -91,7 +91,7 @@ impl Accounts {
 
     fn sight(
         &mut self,
-        identifier: &mut Identifier,
+        identifier: &mut IdentifierState,
         of: &row::Identifier,
         seen: Micros,
         stands: bool,
@@ -107,7 +107,7 @@ impl Accounts {
         identifier.sighted.apply(seen, stands, diff);
     }
 
-    fn add(&mut self, identifier: &mut Identifier, input: &Input, time: Micros, diff: Diff) {
+    fn add(&mut self, identifier: &mut IdentifierState, input: &Input, time: Micros, diff: Diff) {
         let Input { aggregate: number, value } = input;
         let aggregate = &self.plan.aggregates[usize::from(*number)];
         self.changed.takes_back |= diff < 0;
@@ -144,7 +144,7 @@ impl Accounts {
     }
 
     /// What an identifier brings to an aggregate at present.
-    fn brings(&self, identifier: &Identifier, number: u16) -> Brought {
+    fn brings(&self, identifier: &IdentifierState, number: u16) -> Brought {
         let aggregate = &self.plan.aggregates[usize::from(number)];
         match self.layout.place(number) {
             place @ LanePlace::Extreme { .. } => {
@@ -162,7 +162,7 @@ impl Accounts {
     fn emit_all(
         &self,
         component: Component,
-        identifier: &Identifier,
+        identifier: &IdentifierState,
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
@@ -191,7 +191,7 @@ impl Accounts {
     fn emit_changed(
         &self,
         component: Component,
-        identifier: &Identifier,
+        identifier: &IdentifierState,
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
@@ -216,27 +216,27 @@ impl Accounts {
 impl Keyed for Accounts {
     type Key = IdentifierHash;
     type Value = Posting;
-    type State = Identifier;
-    type Face = Option<Whose>;
+    type State = IdentifierState;
+    type Face = Option<Ownership>;
     type Output = (Component, Contribution);
 
     fn route(key: &IdentifierHash) -> u64 {
         key.0 as u64
     }
 
-    fn prefetch(identifier: &Identifier) -> usize {
+    fn prefetch(identifier: &IdentifierState) -> usize {
         let word = identifier.sums.first().map_or(0, |word| *word as usize);
         word + identifier.accounts.first().map_or(0, |(number, _)| usize::from(*number))
     }
 
-    fn face(&self, key: &IdentifierHash, identifier: &Identifier) -> Option<Whose> {
+    fn face(&self, key: &IdentifierHash, identifier: &IdentifierState) -> Option<Ownership> {
         identifier.whose(*key)
     }
 
     fn apply(
         &mut self,
         _: &IdentifierHash,
-        identifier: &mut Identifier,
+        identifier: &mut IdentifierState,
         posting: &Posting,
         diff: Diff,
     ) {
@@ -266,8 +266,8 @@ impl Keyed for Accounts {
     fn flush(
         &mut self,
         key: &IdentifierHash,
-        identifier: &mut Identifier,
-        before: Option<Whose>,
+        identifier: &mut IdentifierState,
+        before: Option<Ownership>,
         out: &mut Emit<(Component, Contribution)>,
     ) -> Keep {
         self.layout.prune_summed(&mut self.changed.sums);
@@ -277,23 +277,23 @@ impl Keyed for Accounts {
         let stays = before.zip(after).is_some_and(|(one, other)| one.component == other.component);
         if before != after {
             for (whose, diff) in [(before, -1), (after, 1)] {
-                if let Some(Whose { component, first_seen }) = whose {
+                if let Some(Ownership { component, first_seen }) = whose {
                     let member = Box::new(identifier.member(*key, first_seen));
                     out.push((component, Contribution::Member(member)), diff);
                 }
             }
         }
         match (before, after) {
-            (Some(_), Some(Whose { component, .. })) if stays => {
+            (Some(_), Some(Ownership { component, .. })) if stays => {
                 self.emit_changed(component, identifier, 1, out);
             }
             _ => {
-                if let Some(Whose { component, .. }) = before {
+                if let Some(Ownership { component, .. }) = before {
                     // What it holds now, less what changed in the tick, is what it had brought.
                     self.emit_all(component, identifier, -1, out);
                     self.emit_changed(component, identifier, 1, out);
                 }
-                if let Some(Whose { component, .. }) = after {
+                if let Some(Ownership { component, .. }) = after {
                     self.emit_all(component, identifier, 1, out);
                 }
             }
@@ -316,7 +316,7 @@ impl Keyed for Accounts {
         self.remembered.len()
     }
 
-    fn end_tick(&mut self, _: &Table<IdentifierHash, Identifier>) {
+    fn end_tick(&mut self, _: &Table<IdentifierHash, IdentifierState>) {
         self.remembered.give_back();
     }
 }
@@ -337,11 +337,11 @@ impl Changed {
     }
 }
 
-impl Identifier {
-    fn whose(&self, hash: IdentifierHash) -> Option<Whose> {
+impl IdentifierState {
+    fn whose(&self, hash: IdentifierHash) -> Option<Ownership> {
         let component = self.belongs.unwrap_or(Component::alone(hash));
         let first_seen = self.sighted.first_seen;
-        self.sighted.is_known().then_some(Whose { component, first_seen })
+        self.sighted.is_known().then_some(Ownership { component, first_seen })
     }
 
     fn member(&self, hash: IdentifierHash, first_seen: Micros) -> Member {

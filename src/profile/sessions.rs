@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use super::contribution::Contribution;
-use super::timeline::{Alike, Looks, Timeline, TimelineChanges};
+use super::timeline::{Alike, Looks, PersonTimeline, TimelineChanges};
 use crate::aggregate::{End, Extreme, Kept};
 use crate::columns;
 use crate::decode::{evaluate, matches};
@@ -47,7 +47,7 @@ pub struct Parting {
 /// A person's rows, by index of `Plan::sessions`; those without any are left out.
 #[derive(Default)]
 pub struct Timelines {
-    timelines: FewMap<u16, Timeline>,
+    timelines: FewMap<u16, PersonTimeline>,
     /// When time alone changes something next; other entries of the queue are out of date.
     turn: Option<Micros>,
 }
@@ -68,7 +68,7 @@ impl Parting {
         let rows = rows.iter().map(|((_, time, row), diff)| (*time, row.clone(), *diff as i64));
         let rows: Vec<_> = rows.collect();
         let mut told = TimelineChanges::new();
-        let timeline = timelines.timelines.get_or_insert_with(index, Timeline::default);
+        let timeline = timelines.timelines.get_or_insert_with(index, PersonTimeline::default);
         timeline.change(&self.looks[usize::from(index)], &rows, self.now, &mut told);
         if timeline.is_empty() {
             timelines.timelines.remove(&index);

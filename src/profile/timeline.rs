@@ -52,7 +52,7 @@ pub struct Alike {
 pub type TimelineChanges = HashMap<Alike, i64>;
 
 #[derive(Debug)]
-pub struct Timeline {
+pub struct PersonTimeline {
     rows: BTreeMap<(Micros, Datum), u32>,
     sessions: Vec<TimelineSession>,
     /// The reading of `now()` at which its rows were last told of.
@@ -75,13 +75,13 @@ struct Stretch {
 /// Less than any value that a row brings.
 const LEAST: Datum = Datum::Boolean(false);
 
-impl Default for Timeline {
+impl Default for PersonTimeline {
     fn default() -> Self {
-        Timeline { rows: BTreeMap::new(), sessions: Vec::new(), told_at: Micros::MIN }
+        PersonTimeline { rows: BTreeMap::new(), sessions: Vec::new(), told_at: Micros::MIN }
     }
 }
 
-impl Timeline {
+impl PersonTimeline {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

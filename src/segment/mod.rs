@@ -57,18 +57,18 @@ pub struct Evaluated {
 
 /// What the operator takes in.
 #[derive(Clone)]
-enum Message {
+enum SegmentInput {
     Person(Update<(Slot, PersonState)>),
     Ranked(Ranked),
     Border(Border),
     Now(Micros),
 }
 
-impl Message {
+impl SegmentInput {
     fn slot(&self) -> Option<&Slot> {
         match self {
-            Message::Person(((slot, _), _, _)) => Some(slot),
-            Message::Ranked(_) | Message::Border(_) | Message::Now(_) => None,
+            SegmentInput::Person(((slot, _), _, _)) => Some(slot),
+            SegmentInput::Ranked(_) | SegmentInput::Border(_) | SegmentInput::Now(_) => None,
         }
     }
 }
@@ -82,11 +82,12 @@ pub fn evaluate<'scope>(
     due: Due,
     counts: &SharedCounts,
 ) -> Stream<'scope, Rc<Evaluated>> {
-    let changes = people.inner.clone().map(Message::Person);
-    let mut messages = changes.concat(now.map(Message::Now));
+    let changes = people.inner.clone().map(SegmentInput::Person);
+    let mut messages = changes.concat(now.map(SegmentInput::Now));
     if !plan.ranks.is_empty() {
         let (ranked, borders) = rank(plan, people, counts);
-        let (ranked, borders) = (ranked.map(Message::Ranked), borders.map(Message::Border));
+        let (ranked, borders) =
+            (ranked.map(SegmentInput::Ranked), borders.map(SegmentInput::Border));
         messages = messages.scope().concatenate([messages, ranked, borders]);
     }
     let standings = Standings::new(Arc::clone(plan), SharedCounts::clone(counts));
@@ -150,19 +151,19 @@ impl Standings {
         }
     }
 
-    fn apply(&mut self, batch: Batch<Message>) -> Vec<Evaluated> {
+    fn apply(&mut self, batch: Batch<SegmentInput>) -> Vec<Evaluated> {
         let mut touched: Vec<Slot> = Vec::new();
         let mut gone: Vec<Slot> = Vec::new();
         let (mut ranked, mut borders) = (Vec::new(), Vec::new());
-        let prefetches: [Prefetch<Self, Message>; 2] = [
+        let prefetches: [Prefetch<Self, SegmentInput>; 2] = [
             |standings, message| message.slot().map_or(0, |slot| standings.find(slot)),
             |standings, message| message.slot().map_or(0, |slot| standings.read(slot)),
         ];
         apply_prefetched(batch, self, &prefetches, |standings, message| match message {
-            Message::Now(now) => standings.now = standings.now.max(now),
-            Message::Ranked(of_person) => ranked.push(of_person),
-            Message::Border(border) => borders.push(border),
-            Message::Person(((slot, state), _, ..0)) => {
+            SegmentInput::Now(now) => standings.now = standings.now.max(now),
+            SegmentInput::Ranked(of_person) => ranked.push(of_person),
+            SegmentInput::Border(border) => borders.push(border),
+            SegmentInput::Person(((slot, state), _, ..0)) => {
                 let known = standings.people.get_mut(slot);
                 // Unless it has been said already what is there now.
                 if let Some(known) = known.filter(|known| known.state == state) {
@@ -170,7 +171,7 @@ impl Standings {
                     gone.push(slot);
                 }
             }
-            Message::Person(((slot, state), _, _)) => {
+            SegmentInput::Person(((slot, state), _, _)) => {
                 match standings.people.get_mut(slot) {
                     Some(known) => (known.state, known.is_gone) = (state, false),
                     None => {

@@ -11,12 +11,12 @@ const LARGEST: usize = 512;
 #[derive(Debug, Default)]
 pub struct OrderStatistics {
     /// In order, none empty.
-    chunks: Vec<Chunk>,
+    chunks: Vec<ValueChunk>,
     number: u64,
 }
 
 #[derive(Debug)]
-struct Chunk {
+struct ValueChunk {
     /// Rising, with how often each is held: at least once.
     values: Vec<(Datum, u64)>,
     number: u64,
@@ -35,7 +35,7 @@ impl OrderStatistics {
         let at = after.min(self.chunks.len().saturating_sub(1));
         let Some(chunk) = self.chunks.get_mut(at) else {
             let number = diff as u64;
-            self.chunks.push(Chunk { values: vec![(value, number)], number });
+            self.chunks.push(ValueChunk { values: vec![(value, number)], number });
             self.number = number;
             return;
         };
@@ -88,10 +88,10 @@ impl OrderStatistics {
             let values = chunk.values.split_off(length / 2);
             let number = values.iter().map(|(_, held)| held).sum();
             chunk.number -= number;
-            self.chunks.insert(at + 1, Chunk { values, number });
+            self.chunks.insert(at + 1, ValueChunk { values, number });
         } else {
             // Only where one has become small: so the merged one is far from being split again.
-            let fits = |chunks: &[Chunk]| {
+            let fits = |chunks: &[ValueChunk]| {
                 chunks.iter().map(|chunk| chunk.values.len()).sum::<usize>() <= LARGEST / 2
             };
             let first = at.saturating_sub(1);
@@ -104,7 +104,7 @@ impl OrderStatistics {
     }
 }
 
-impl Chunk {
+impl ValueChunk {
     fn last(&self) -> &Datum {
         &self.values.last().expect("no chunk is empty").0
     }

@@ -14,7 +14,7 @@ use arcstr::ArcStr;
 use super::record::{DisagreementKey, NamedIdentifier, RecordKey, RecordValue, WithheldLink};
 use super::update::{OutputStatement, OutputSubject, Router, StatedValue, StatementChange};
 use crate::flow::Diff;
-use crate::identity::{Conflict, Guards, Shared};
+use crate::identity::{Conflict, Guards, SharedIdentifier};
 use crate::plan::{Plan, Publish};
 use crate::profile::PersonState;
 use crate::row::{Datum, Identifier, IdentifierHash};
@@ -62,7 +62,7 @@ impl Conflicts {
                 let ends = Box::new([named(one), named(other)]);
                 (one.hash, RecordKey::Withheld(ends), RecordValue::Withheld(Box::new(why)))
             }
-            Conflict::Shared(Shared { identifier, by, count }) => {
+            Conflict::Shared(SharedIdentifier { identifier, by, count }) => {
                 let value = RecordValue::Shared { by: u16::from(*by), count: *count };
                 (identifier.hash, RecordKey::Shared(named(identifier)), value)
             }

@@ -12,20 +12,20 @@ use crate::plan::{Connector, Plan};
 /// A type of source.
 pub struct ConnectorType {
     /// How a definition names it; `None` where another type's words may mean it, or none.
-    pub said: Option<Said>,
+    pub said: Option<ConnectorWords>,
     /// Finds what the sources of this type read, and looks into it; `None` if there is no such source.
     /// Nothing is read yet. Whatever is wrong is noted.
     pub open: fn(&Arc<Plan>, &SourceOptions, &mut Vec<SourceError>) -> Option<Box<dyn Inflow>>,
 }
 
 /// The words of a definition that name a type of source.
-pub struct Said {
+pub struct ConnectorWords {
     /// The field of a source.
     pub field: &'static str,
     /// The field with its value.
     pub example: &'static str,
     /// Whatever is wrong is noted.
-    pub read: fn(&Settings<'_>, &mut Vec<Fault>) -> Option<Arc<dyn Connector>>,
+    pub read: fn(&Settings<'_>, &mut Vec<SettingsFault>) -> Option<Arc<dyn Connector>>,
 }
 
 /// What a definition says of a source's connector.
@@ -39,7 +39,7 @@ pub struct Settings<'a> {
 }
 
 /// What is wrong with settings.
-pub struct Fault {
+pub struct SettingsFault {
     /// Where in the value, as a JSON pointer: `/topic`; empty for the field itself.
     pub pointer: String,
     pub message: String,

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SourceError;
-use super::connector::{ConnectorType, Fault, Inflow, Said, Settings};
+use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::near_file;
 use super::file::{OpenFile, Patience};
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
-use super::paths::{FoundFile, Pattern, walk};
+use super::paths::{FoundFile, PathPattern, walk};
 use super::source_files::SourceFiles;
 use super::standard::{self, StandardInput};
 use super::text::TextEnd;
@@ -30,7 +30,7 @@ const PATIENCE: Patience =
     Patience { unready: Duration::from_secs(10), gone: Duration::from_secs(60) };
 
 pub(super) const TYPE: ConnectorType = ConnectorType {
-    said: Some(Said { field: "files", example: "files: \"data/*.ndjson\"", read }),
+    said: Some(ConnectorWords { field: "files", example: "files: \"data/*.ndjson\"", read }),
     open,
 };
 
@@ -58,7 +58,7 @@ impl Display for Files {
 }
 
 /// Reads patterns, of which `-` alone is standard input.
-fn read(settings: &Settings<'_>, faults: &mut Vec<Fault>) -> Option<Arc<dyn Connector>> {
+fn read(settings: &Settings<'_>, faults: &mut Vec<SettingsFault>) -> Option<Arc<dyn Connector>> {
     let what = settings.what;
     let texts = settings.value.as_array()?.iter();
     let texts: Vec<&str> = texts.filter_map(|text| text.as_str()).collect();
@@ -68,19 +68,19 @@ fn read(settings: &Settings<'_>, faults: &mut Vec<Fault>) -> Option<Arc<dyn Conn
                 "'{}' of {what} is standard input, which is no file among others: let it stand alone",
                 texts[at]
             );
-            faults.push(Fault { pointer: format!("/{at}"), message });
+            faults.push(SettingsFault { pointer: format!("/{at}"), message });
         }
         return Some(Arc::new(StandardInput));
     }
     if texts.is_empty() {
         let message = format!("'files' of {what} names no file: add one");
-        faults.push(Fault { pointer: String::new(), message });
+        faults.push(SettingsFault { pointer: String::new(), message });
     }
     let folder = glob::Pattern::escape(&settings.folder.to_string_lossy());
     for (at, text) in texts.iter().enumerate() {
         if let Err(error) = glob::Pattern::new(text) {
             let message = format!("'files' of {what}: '{text}' is no glob: {}", error.msg);
-            faults.push(Fault { pointer: format!("/{at}"), message });
+            faults.push(SettingsFault { pointer: format!("/{at}"), message });
         }
     }
     let joined = |text: &&str| Path::new(&folder).join(text).to_string_lossy().into_owned();
@@ -108,14 +108,14 @@ fn open(
     for (source, of) in plan.sources.iter().enumerate() {
         let Some(Files { globs }) = connected(of) else { continue };
         let patterns = globs.iter().filter_map(|glob| {
-            let pattern = Pattern::new(glob).map_err(|error| SourceError::Glob {
+            let pattern = PathPattern::new(glob).map_err(|error| SourceError::Glob {
                 name: of.name.clone(),
                 glob: glob.clone(),
                 why: error.to_string(),
             });
             pattern.map_err(|error| wrong.push(error)).ok()
         });
-        let patterns: Vec<Pattern> = patterns.collect();
+        let patterns: Vec<PathPattern> = patterns.collect();
         for pattern in &patterns {
             let alone = walk(std::slice::from_ref(pattern));
             let failed = alone.unreadable.iter();

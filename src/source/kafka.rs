@@ -17,7 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use super::client::{self, TopicClient};
-use super::connector::{ConnectorType, Fault, Inflow, Said, Settings};
+use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::nearest;
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::partition::Partition;
@@ -35,7 +35,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 pub(super) const TYPE: ConnectorType = ConnectorType {
-    said: Some(Said { field: "kafka", example: "kafka: {topic: name}", read }),
+    said: Some(ConnectorWords { field: "kafka", example: "kafka: {topic: name}", read }),
     open,
 };
 
@@ -87,7 +87,7 @@ impl Display for Topic {
     }
 }
 
-fn read(settings: &Settings<'_>, _faults: &mut Vec<Fault>) -> Option<Arc<dyn Connector>> {
+fn read(settings: &Settings<'_>, _faults: &mut Vec<SettingsFault>) -> Option<Arc<dyn Connector>> {
     let topic = settings.value["topic"].as_str()?.to_owned();
     let start = match settings.value["start"].as_str() {
         Some("latest") => KafkaStart::Latest,

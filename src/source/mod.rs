@@ -37,13 +37,13 @@ use arrow::array::RecordBatch;
 
 use crate::time::Micros;
 
-pub use connector::{ConnectorType, Fault, Said, Settings};
+pub use connector::{ConnectorType, ConnectorWords, Settings, SettingsFault};
 pub use connectors::CONNECTORS;
 pub use error::{SourceError, WrongFile};
 pub use feed::{Feed, Feeds, Next, OpenedSources, ReadingThreads, open, start};
 pub use files::Files;
 pub use kafka::{KafkaStart, Topic};
-pub use memory::{Memory, Pushes};
+pub use memory::{MemoryRows, Pushes};
 pub use outlet::{SourceOptions, Ticket, said};
 pub use standard::StandardInput;
 

@@ -23,7 +23,7 @@ const OPTIONS: MatchOptions = MatchOptions {
 
 /// A pattern, part by part.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
+pub(super) struct PathPattern {
     pub text: String,
     root: PathBuf,
     parts: Vec<PatternPart>,
@@ -78,7 +78,7 @@ pub(super) struct Walk {
     entered: HashMap<(FileId, usize, usize), PathBuf>,
 }
 
-impl Pattern {
+impl PathPattern {
     pub fn new(text: &str) -> Result<Self, PatternError> {
         // Looked at as a whole for where in it the mistake is.
         glob::Pattern::new(text)?;
@@ -94,7 +94,7 @@ impl Pattern {
         if matches!(parts.last(), Some(PatternPart::Folders)) {
             parts.push(PatternPart::Like(glob::Pattern::new("*")?));
         }
-        Ok(Pattern { text: text.to_owned(), root: root.into(), parts })
+        Ok(PathPattern { text: text.to_owned(), root: root.into(), parts })
     }
 
     /// Whether the names, one below the other, are what is sought from a part on.
@@ -140,7 +140,7 @@ fn literal(part: &str) -> Option<String> {
 }
 
 /// Walks all patterns of a source.
-pub(super) fn walk(patterns: &[Pattern]) -> Walk {
+pub(super) fn walk(patterns: &[PathPattern]) -> Walk {
     let mut walk = Walk::default();
     for (number, pattern) in patterns.iter().enumerate() {
         walk.enter(number, pattern, &pattern.root, 0);
@@ -159,7 +159,7 @@ pub(super) fn walk(patterns: &[Pattern]) -> Walk {
 }
 
 impl Walk {
-    fn enter(&mut self, number: usize, pattern: &Pattern, folder: &Path, part: usize) {
+    fn enter(&mut self, number: usize, pattern: &PathPattern, folder: &Path, part: usize) {
         let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let Ok(metadata) = std::fs::metadata(here) else { return };
         if !metadata.is_dir() {
@@ -213,7 +213,7 @@ impl Walk {
         }
     }
 
-    fn reach(&mut self, number: usize, pattern: &Pattern, path: PathBuf, part: usize) {
+    fn reach(&mut self, number: usize, pattern: &PathPattern, path: PathBuf, part: usize) {
         if part < pattern.parts.len() {
             self.enter(number, pattern, &path, part);
             return;
@@ -231,7 +231,11 @@ impl Walk {
     }
 
     /// The pattern that a file of this resolved path would match.
-    pub fn would_match<'a>(&self, patterns: &'a [Pattern], path: &Path) -> Option<&'a Pattern> {
+    pub fn would_match<'a>(
+        &self,
+        patterns: &'a [PathPattern],
+        path: &Path,
+    ) -> Option<&'a PathPattern> {
         for folder in path.ancestors().skip(1) {
             let Ok(metadata) = std::fs::metadata(folder) else { continue };
             let id = FileId::of(&metadata);
@@ -270,7 +274,7 @@ mod tests {
 
     fn names(folder: &Path, pattern: &str) -> Vec<String> {
         let folder_text = glob::Pattern::escape(&folder.to_string_lossy());
-        let pattern = Pattern::new(&format!("{folder_text}/{pattern}")).expect("a pattern");
+        let pattern = PathPattern::new(&format!("{folder_text}/{pattern}")).expect("a pattern");
         let name = |file: &FoundFile| {
             file.path.strip_prefix(folder).expect("below it").display().to_string()
         };
@@ -304,7 +308,7 @@ mod tests {
         std::fs::create_dir_all(at("out")).unwrap();
         symlink(at("out"), at("data/link")).unwrap();
         let would = |pattern: &str, name: &str| {
-            let patterns = [Pattern::new(&at(pattern).to_string_lossy()).unwrap()];
+            let patterns = [PathPattern::new(&at(pattern).to_string_lossy()).unwrap()];
             walk(&patterns).would_match(&patterns, &at(name)).is_some()
         };
         assert!(would("data/**/*.ndjson", "data/web/new/deeper/x.ndjson"));

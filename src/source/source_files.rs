@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::file::{Left, OpenFile, Patience, Piece};
 use super::outlet::SourceOptions;
-use super::paths::{FoundFile, Pattern, Stamp, Walk, walk};
+use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
 use super::text::TextEnd;
 use super::{Chunk, Payload, SourceError, Unread};
 use crate::place::FileId;
@@ -19,7 +19,7 @@ use crate::time::wall_clock;
 
 pub(super) struct SourceFiles {
     pub source: usize,
-    pub patterns: Vec<Pattern>,
+    pub patterns: Vec<PathPattern>,
     /// As it was at the start.
     pub first: Walk,
     pub options: SourceOptions,
@@ -60,7 +60,7 @@ const HELD: usize = 256;
 impl SourceFiles {
     pub fn new(
         source: usize,
-        patterns: Vec<Pattern>,
+        patterns: Vec<PathPattern>,
         options: &SourceOptions,
         patience: Patience,
     ) -> Self {

@@ -71,7 +71,7 @@ pub(super) fn is_named_by(text: &str) -> bool {
 }
 
 /// The source that is read from standard input.
-struct Reading {
+struct StandardReading {
     plan: Arc<Plan>,
     source: usize,
     workers: usize,
@@ -85,10 +85,10 @@ fn open(
 ) -> Option<Box<dyn Inflow>> {
     let reads = |source: &Source| (&*source.connector as &dyn Any).is::<StandardInput>();
     let source = plan.sources.iter().position(reads).filter(|_| options.process == 0)?;
-    Some(Box::new(Reading { plan: Arc::clone(plan), source, workers: options.workers }))
+    Some(Box::new(StandardReading { plan: Arc::clone(plan), source, workers: options.workers }))
 }
 
-impl Inflow for Reading {
+impl Inflow for StandardReading {
     /// Standard input, where it is a file.
     fn files(&self) -> Vec<(&str, &Path)> {
         let file = place::standard_input();
@@ -104,7 +104,7 @@ impl Inflow for Reading {
     }
 }
 
-impl Reading {
+impl StandardReading {
     fn run(self, outlet: &Outlet) -> Result<(), ReadEnd> {
         let source = &self.plan.sources[self.source];
         if io::stdin().is_terminal() {

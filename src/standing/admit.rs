@@ -26,10 +26,10 @@ pub enum ArrivalTime {
 
 /// The memory of one worker's share of ids and keys.
 pub struct Admission {
-    sources: Vec<Memory>,
+    sources: Vec<SourceMemory>,
 }
 
-enum Memory {
+enum SourceMemory {
     Everything,
     Ids { window: Micros, seen: Table<u128, Micros>, by_arrival: VecDeque<(Micros, u128)> },
     Repeats(Repeats),
@@ -57,12 +57,12 @@ pub enum EventFate {
 impl Admission {
     pub fn new(plan: &Plan, arrival: ArrivalTime) -> Self {
         let memory = |(index, source): (u16, &Source)| match (source.kind, source.key, arrival) {
-            (Kind::Records, ..) => Memory::Keys(Table::default()),
-            (Kind::Events, None, _) => Memory::Everything,
+            (Kind::Records, ..) => SourceMemory::Keys(Table::default()),
+            (Kind::Events, None, _) => SourceMemory::Everything,
             (Kind::Events, Some(_), ArrivalTime::OwnTime) => {
-                Memory::Repeats(Repeats::of(index, source))
+                SourceMemory::Repeats(Repeats::of(index, source))
             }
-            (Kind::Events, Some(_), ArrivalTime::Now) => Memory::Ids {
+            (Kind::Events, Some(_), ArrivalTime::Now) => SourceMemory::Ids {
                 window: source.id_window,
                 seen: Table::default(),
                 by_arrival: VecDeque::new(),
@@ -73,9 +73,9 @@ impl Admission {
 
     pub fn prefetch(&self, row: &Row) -> usize {
         match (&self.sources[row.source as usize], &row.key) {
-            (Memory::Ids { seen, .. }, Some(id)) => seen.prefetch(id),
-            (Memory::Repeats(repeats), Some(id)) => repeats.prefetch(id),
-            (Memory::Keys(records), Some(key)) => records.prefetch(key),
+            (SourceMemory::Ids { seen, .. }, Some(id)) => seen.prefetch(id),
+            (SourceMemory::Repeats(repeats), Some(id)) => repeats.prefetch(id),
+            (SourceMemory::Keys(records), Some(key)) => records.prefetch(key),
             _ => 0,
         }
     }
@@ -88,8 +88,8 @@ impl Admission {
         mut change: impl FnMut(Row, RowStatus),
     ) -> EventFate {
         match &mut self.sources[row.source as usize] {
-            Memory::Everything => stands(row, &mut change),
-            Memory::Ids { window, seen, by_arrival } => {
+            SourceMemory::Everything => stands(row, &mut change),
+            SourceMemory::Ids { window, seen, by_arrival } => {
                 while by_arrival.front().is_some_and(|(at, _)| now.saturating_sub(*at) > *window) {
                     let (_, id) = by_arrival.pop_front().expect("just looked at");
                     seen.remove(&id);
@@ -102,11 +102,11 @@ impl Admission {
                 by_arrival.push_back((now, id));
                 stands(row, &mut change);
             }
-            Memory::Repeats(repeats) => {
+            SourceMemory::Repeats(repeats) => {
                 repeats.add(row);
                 return EventFate::Waits;
             }
-            Memory::Keys(records) => upsert(records, row, &mut change),
+            SourceMemory::Keys(records) => upsert(records, row, &mut change),
         }
         EventFate::Counts
     }
@@ -114,7 +114,7 @@ impl Admission {
     /// Ends a tick in which rows were taken in: says what becomes of those that wait for it.
     pub fn end_tick(&mut self, now: Micros, mut change: impl FnMut(Row, RowStatus)) {
         for memory in &mut self.sources {
-            if let Memory::Repeats(repeats) = memory {
+            if let SourceMemory::Repeats(repeats) = memory {
                 repeats.flush(now, &mut change);
             }
         }
@@ -125,11 +125,11 @@ impl Holds for Admission {
     /// How many ids and keys are remembered: keys for ever, since of two rows that come late the
     /// newer one still has to stand.
     fn held(&self) -> usize {
-        let of_source = |memory: &Memory| match memory {
-            Memory::Everything => 0,
-            Memory::Ids { seen, .. } => seen.len(),
-            Memory::Repeats(repeats) => repeats.len(),
-            Memory::Keys(records) => records.len(),
+        let of_source = |memory: &SourceMemory| match memory {
+            SourceMemory::Everything => 0,
+            SourceMemory::Ids { seen, .. } => seen.len(),
+            SourceMemory::Repeats(repeats) => repeats.len(),
+            SourceMemory::Keys(records) => records.len(),
         };
         self.sources.iter().map(of_source).sum()
     }

@@ -241,31 +241,31 @@ fn find<K: Ord, V>(few: &[(K, V)], key: &K) -> Result<usize, usize> {
 }
 
 /// What counts.
-pub trait Count: Copy + Default + PartialEq {
+pub trait Countable: Copy + Default + PartialEq {
     /// What comes and what goes in a tick arrives in any order: below zero for a moment is well (of
     /// unsigned numbers: wrapped).
     fn plus(self, diff: i64) -> Self;
 }
 
-impl Count for i64 {
+impl Countable for i64 {
     fn plus(self, diff: i64) -> Self {
         self + diff
     }
 }
 
-impl Count for i32 {
+impl Countable for i32 {
     fn plus(self, diff: i64) -> Self {
         self + diff as i32
     }
 }
 
-impl Count for u32 {
+impl Countable for u32 {
     fn plus(self, diff: i64) -> Self {
         self.wrapping_add_signed(diff as i32)
     }
 }
 
-impl<K: Ord, V: Count, L: List<(K, V)>> FewMap<K, V, L> {
+impl<K: Ord, V: Countable, L: List<(K, V)>> FewMap<K, V, L> {
     /// Counts a key so many times more, or less; what comes to nothing is left out. Returns the count
     /// before and after.
     pub fn count(&mut self, key: K, diff: i64) -> (V, V) {

@@ -21,7 +21,7 @@ pub enum Partial {
     // Boxed, like the others: a partial is held for every identifier, and few are of these.
     /// Likewise, where the sum takes more than 64 bits.
     LongIntegers(Box<Long>),
-    Numbers(Box<Numbers>),
+    Numbers(Box<NumberSum>),
     Moments(Box<Moments>),
     Truths {
         yes: i64,
@@ -38,7 +38,7 @@ pub struct Long {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Numbers {
+pub struct NumberSum {
     count: i64,
     sum: ExactSum,
 }

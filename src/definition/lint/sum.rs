@@ -11,26 +11,26 @@ use crate::time::DAY;
 
 /// Values, less others, and microseconds.
 #[derive(Default)]
-pub struct Sum {
+pub struct SumTerms {
     pub plus: Vec<BoundedValue>,
     pub minus: Vec<BoundedValue>,
     pub by: i128,
 }
 
-impl Sum {
+impl SumTerms {
     fn of(value: BoundedValue) -> Self {
-        Sum { plus: vec![value], ..Sum::default() }
+        SumTerms { plus: vec![value], ..SumTerms::default() }
     }
 
-    fn and(mut self, other: Sum) -> Self {
+    fn and(mut self, other: SumTerms) -> Self {
         self.plus.extend(other.plus);
         self.minus.extend(other.minus);
         self.by += other.by;
         self
     }
 
-    pub fn less(self, Sum { plus, minus, by }: Sum) -> Self {
-        self.and(Sum { plus: minus, minus: plus, by: -by })
+    pub fn less(self, SumTerms { plus, minus, by }: SumTerms) -> Self {
+        self.and(SumTerms { plus: minus, minus: plus, by: -by })
     }
 
     /// Without what is added and taken off, but for the last of it.
@@ -46,7 +46,7 @@ impl Sum {
 }
 
 /// A side of a comparison; `None` for what has no order that is known here.
-pub fn sum(schema: &DFSchema, side: &Expr) -> Option<Sum> {
+pub fn sum(schema: &DFSchema, side: &Expr) -> Option<SumTerms> {
     let type_of = |expression: &Expr| expression.get_type(schema).ok();
     match side {
         Expr::Literal(value, _) => return constant(value),
@@ -75,7 +75,7 @@ pub fn sum(schema: &DFSchema, side: &Expr) -> Option<Sum> {
         }
     }
     let whole = is_whole(&type_of(side)?);
-    Some(Sum::of(BoundedValue::Term(side.clone(), whole)))
+    Some(SumTerms::of(BoundedValue::Term(side.clone(), whole)))
 }
 
 /// Whether a value, brought to another type, stays what it is, or has no room there and fails.
@@ -101,7 +101,7 @@ fn is_of_time(data_type: &DataType) -> bool {
     matches!(data_type, Timestamp(TimeUnit::Microsecond, _) | Duration(_) | Interval(_))
 }
 
-fn constant(value: &ScalarValue) -> Option<Sum> {
+fn constant(value: &ScalarValue) -> Option<SumTerms> {
     use ScalarValue::*;
     let constant = match value {
         Utf8(Some(text)) | LargeUtf8(Some(text)) | Utf8View(Some(text)) => {
@@ -119,16 +119,16 @@ fn constant(value: &ScalarValue) -> Option<Sum> {
         Date32(Some(day)) => Constant::Whole((*day).into()),
         TimestampMicrosecond(Some(at), _) => Constant::Whole((*at).into()),
         DurationMicrosecond(Some(length)) => {
-            return Some(Sum { by: (*length).into(), ..Sum::default() });
+            return Some(SumTerms { by: (*length).into(), ..SumTerms::default() });
         }
         IntervalMonthDayNano(Some(length))
             if length.months == 0 && length.nanoseconds % 1_000 == 0 =>
         {
             let by =
                 i128::from(length.days) * i128::from(DAY) + i128::from(length.nanoseconds / 1_000);
-            return Some(Sum { by, ..Sum::default() });
+            return Some(SumTerms { by, ..SumTerms::default() });
         }
         _ => return None,
     };
-    Some(Sum::of(BoundedValue::Constant(constant)))
+    Some(SumTerms::of(BoundedValue::Constant(constant)))
 }

@@ -14,7 +14,7 @@ use datafusion_expr::utils::split_binary_owned;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit};
 
 use super::bounds::{BoundedValue, Constant, DifferenceBounds, Gap};
-use super::sum::{Sum, sum};
+use super::sum::{SumTerms, sum};
 use super::texts::{begins, behind_all, is_no_outcome};
 use crate::definition::sql::instant::is_comparison;
 
@@ -296,7 +296,7 @@ impl Supposed {
         let (Some(left), Some(right)) = (sum(&self.schema, left), sum(&self.schema, right)) else {
             return Ok(());
         };
-        let Sum { plus, minus, by } = left.less(right).short();
+        let SumTerms { plus, minus, by } = left.less(right).short();
         let ([one], [other]) = (plus.as_slice(), minus.as_slice()) else { return Ok(()) };
         // one - other + by stands on the left, nothing on the right.
         let below = |one, other, most, open| (one, other, Gap { most, open });

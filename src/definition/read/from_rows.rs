@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion_expr::Expr;
 
 use super::object::{Object, ReadContext, SqlText};
-use super::sessions::{self, OverSessions};
+use super::sessions::{self, SessionAggregate};
 use super::windows;
 use crate::definition::sql::aggregate::{self, AggregateCall};
 use crate::definition::sql::{Dialect, SqlError};
@@ -17,7 +17,7 @@ use crate::plan::{Aggregate, AggregateInput, Source, Window};
 pub struct FiledAggregates {
     pub aggregates: Vec<Aggregate>,
     identities: Vec<String>,
-    pub over_sessions: Vec<OverSessions>,
+    pub over_sessions: Vec<SessionAggregate>,
 }
 
 /// Which rows an attribute is about.
@@ -154,7 +154,7 @@ impl FiledAggregates {
             }
         }
         if of_sessions {
-            self.over_sessions.push(OverSessions {
+            self.over_sessions.push(SessionAggregate {
                 source: from[0],
                 aggregate: index as u16,
                 condition,

@@ -95,7 +95,7 @@ pub fn looks_at_them(expression: &Expr) -> bool {
 }
 
 /// An aggregate over sessions, until all are known.
-pub struct OverSessions {
+pub struct SessionAggregate {
     pub source: usize,
     pub aggregate: u16,
     pub condition: Option<Expr>,
@@ -118,11 +118,11 @@ pub fn timelines(
     context: &mut ReadContext,
     sources: &mut [Source],
     aggregates: &mut Vec<Aggregate>,
-    over: Vec<OverSessions>,
+    over: Vec<SessionAggregate>,
 ) -> Vec<Sessions> {
     let mut timelines = Vec::new();
     for (index, source) in sources.iter_mut().enumerate() {
-        let of_source: Vec<&OverSessions> =
+        let of_source: Vec<&SessionAggregate> =
             over.iter().filter(|over| over.source == index).collect();
         let (Some(gap), Some(first)) = (source.sessions, of_source.first()) else { continue };
         let timeline = timeline(&context.dialect, source, gap, &of_source, aggregates);
@@ -141,7 +141,7 @@ fn timeline(
     dialect: &Dialect,
     source: &mut Source,
     gap: Micros,
-    over: &[&OverSessions],
+    over: &[&SessionAggregate],
     aggregates: &mut Vec<Aggregate>,
 ) -> Result<Sessions, SqlError> {
     let late = over.iter().any(|over| {

@@ -13,7 +13,7 @@ use super::object::{Object, ReadContext};
 use super::sessions;
 use crate::definition::file::fields;
 use crate::plan::{Connector, Format, Kind, Source};
-use crate::source::{CONNECTORS, Fault, Memory, Said, Settings};
+use crate::source::{CONNECTORS, ConnectorWords, MemoryRows, Settings, SettingsFault};
 use crate::time::{DAY, HOUR};
 
 /// What a source's time is called where it is broken.
@@ -132,7 +132,7 @@ fn source(
     }
     Source {
         name: name.to_owned(),
-        connector: connector.unwrap_or_else(|| Arc::new(Memory::new().0)),
+        connector: connector.unwrap_or_else(|| Arc::new(MemoryRows::new().0)),
         format: format.unwrap_or(Format::Json),
         kind: kind.unwrap_or(Kind::Events),
         fields,
@@ -179,7 +179,8 @@ fn connector(
     folder: &Path,
 ) -> Option<Arc<dyn Connector>> {
     let all = || CONNECTORS.iter().filter_map(|of| of.said.as_ref());
-    let named: Vec<&Said> = all().filter(|said| object.get(said.field).is_some()).collect();
+    let named: Vec<&ConnectorWords> =
+        all().filter(|said| object.get(said.field).is_some()).collect();
     match named[..] {
         [said] => {
             let of_field = fields::SOURCE.iter().find(|field| field.name == said.field);
@@ -190,7 +191,7 @@ fn connector(
             let mut faults = Vec::new();
             let settings = Settings { value: &value, what: &object.what, folder };
             let connector = (said.read)(&settings, &mut faults);
-            for Fault { pointer, message } in faults {
+            for SettingsFault { pointer, message } in faults {
                 let place = match pointer.as_str() {
                     "" => object.place_of(said.field),
                     pointer => place_at(node, pointer),

@@ -26,8 +26,8 @@ pub fn decimals(texts: &ArrayRef, output: &DataType, or_null: bool) -> Result<Ar
         match decimal(text.trim(), digits, behind) {
             Ok(value) => values.push(Some(value)),
             Err(_) if or_null => values.push(None),
-            Err(Fault::NoNumber) => return exec_err!("'{text}' is no decimal"),
-            Err(Fault::NoRoom) => {
+            Err(DecimalFault::NoNumber) => return exec_err!("'{text}' is no decimal"),
+            Err(DecimalFault::NoRoom) => {
                 return exec_err!("'{text}' has no room in decimal({digits},{behind})");
             }
         }
@@ -37,13 +37,13 @@ pub fn decimals(texts: &ArrayRef, output: &DataType, or_null: bool) -> Result<Ar
 }
 
 #[derive(Debug, PartialEq)]
-enum Fault {
+enum DecimalFault {
     NoNumber,
     NoRoom,
 }
 
 /// The unscaled value of a text.
-fn decimal(text: &str, digits: u8, behind: i8) -> Result<i128, Fault> {
+fn decimal(text: &str, digits: u8, behind: i8) -> Result<i128, DecimalFault> {
     let (negative, size) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),
         [b'+', ..] => (false, &text[1..]),
@@ -56,7 +56,7 @@ fn decimal(text: &str, digits: u8, behind: i8) -> Result<i128, Fault> {
     let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
     let all = [whole, fraction].concat();
     if all.is_empty() || !all.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(Fault::NoNumber);
+        return Err(DecimalFault::NoNumber);
     }
     let all = all.trim_start_matches('0');
     // Digits up to the last that counts, and those behind it.
@@ -67,29 +67,29 @@ fn decimal(text: &str, digits: u8, behind: i8) -> Result<i128, Fault> {
         return Ok(0);
     }
     if kept > i64::from(digits.min(DIGITS)) {
-        return Err(Fault::NoRoom);
+        return Err(DecimalFault::NoRoom);
     }
     let (kept, cut) = (kept as usize, all.as_bytes().get(kept as usize));
     let zeros = "0".repeat(kept.saturating_sub(all.len()));
     let kept = &all[..kept.min(all.len())];
     let mut value = BigInt::from(0);
     if !kept.is_empty() {
-        value = format!("{kept}{zeros}").parse().map_err(|_| Fault::NoNumber)?;
+        value = format!("{kept}{zeros}").parse().map_err(|_| DecimalFault::NoNumber)?;
     }
     if cut.is_some_and(|digit| *digit >= b'5') {
         value += 1;
     }
-    let value = i128::try_from(value).map_err(|_| Fault::NoRoom)?;
+    let value = i128::try_from(value).map_err(|_| DecimalFault::NoRoom)?;
     match value < 10i128.pow(u32::from(digits)) {
         true => Ok(if negative { -value } else { value }),
-        false => Err(Fault::NoRoom),
+        false => Err(DecimalFault::NoRoom),
     }
 }
 
-fn written_exponent(text: &str) -> Result<i64, Fault> {
+fn written_exponent(text: &str) -> Result<i64, DecimalFault> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(Fault::NoNumber);
+        return Err(DecimalFault::NoNumber);
     }
     // One that is longer leads beyond all digits, as these do.
     Ok(text.parse().unwrap_or(if text.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 }))
@@ -119,10 +119,10 @@ mod tests {
             assert_eq!(decimal(text, 12, 2), Ok(value), "{text}");
         }
         for text in ["", "-", ".", "e5", "1e", "1e+", "--1", "1,5", "NaN", "1_0", "0x1", "1e5.0"] {
-            assert_eq!(decimal(text, 12, 2), Err(Fault::NoNumber), "{text}");
+            assert_eq!(decimal(text, 12, 2), Err(DecimalFault::NoNumber), "{text}");
         }
         for text in ["1e10", "9999999999.995", "-1e99999999999999999999"] {
-            assert_eq!(decimal(text, 12, 2), Err(Fault::NoRoom), "{text}");
+            assert_eq!(decimal(text, 12, 2), Err(DecimalFault::NoRoom), "{text}");
         }
     }
 

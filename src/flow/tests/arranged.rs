@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use super::{changes, see};
-use crate::flow::{Collection, Diff, Packed, PackedList, Shared, Unreadable, arranged};
+use crate::flow::{Collection, Diff, Packed, PackedList, Shared, SnapshotError, arranged};
 use crate::metrics::SharedCounts;
 use crate::time::Tick;
 
@@ -109,9 +109,9 @@ proptest! {
                     assert_eq!(found.as_ref(), expected.get(&key));
                 }
                 if shared.since() > 0 {
-                    assert_eq!(shared.at(0).err(), Some(Unreadable::Forgotten));
+                    assert_eq!(shared.at(0).err(), Some(SnapshotError::Forgotten));
                 }
-assert_eq!(shared.at(Tick::MAX - 1).err(), Some(Unreadable::Open));
+assert_eq!(shared.at(Tick::MAX - 1).err(), Some(SnapshotError::Open));
             };
             let mut updates = told.updates.iter().peekable();
             for (tick, steps) in told.after.keys().zip(steps) {

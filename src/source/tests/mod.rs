@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use super::file::Patience;
 use super::files::Files;
-use super::paths::Pattern;
+use super::paths::PathPattern;
 use super::source_files::SourceFiles;
 use super::{Payload, SourceOptions, Unread};
 use crate::plan::{Field, Format, Kind, Source, Type};
@@ -75,7 +75,7 @@ struct Reading {
 impl Reading {
     fn start(folder: &Path, format: &str, patience: Patience) -> Self {
         let pattern = format!("{}/*.log", glob::Pattern::escape(&folder.to_string_lossy()));
-        let patterns = vec![Pattern::new(&pattern).expect("a pattern")];
+        let patterns = vec![PathPattern::new(&pattern).expect("a pattern")];
         let files = SourceFiles::new(0, patterns, &FOLLOW, patience);
         Reading { source: source(format), files, ids: Vec::new(), unread: Vec::new() }
     }

@@ -3,7 +3,9 @@
 //! What is read is the text of `src/`: every `crate::…` path and every `super::…` that leaves its
 //! stage, in tests too.
 
-use std::collections::BTreeSet;
+mod files;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
@@ -232,6 +234,42 @@ fn a_file_is_one_thought() {
 }
 
 #[test]
+fn files_do_not_import_each_other_in_circles() {
+    let files = files();
+    let circle = files::circle(&files::Modules::new(&files).imports());
+    let circle = circle.unwrap_or_default().join(" → src/");
+    assert!(circle.is_empty(), "src/{circle}: give what they share a file of its own");
+}
+
+/// The types that a file defines at its top, and those of its modules of tests not.
+fn types(file: &SourceFile) -> Vec<String> {
+    let defined = file.text.lines().filter_map(|line| {
+        let line = line.strip_prefix("pub").map_or(line, |rest| match rest.strip_prefix('(') {
+            Some(rest) => rest.split_once(") ").expect("how public it is").1,
+            None => rest.trim_start(),
+        });
+        let kinds = ["struct ", "enum ", "trait ", "type "];
+        let rest = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
+        Some(rest.chars().take_while(|c| is_name(*c)).collect())
+    });
+    defined.collect()
+}
+
+#[test]
+fn a_type_has_its_name_for_itself() {
+    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files().iter().filter(|file| !file.name.contains("/tests")) {
+        for name in types(file) {
+            by_name.entry(name).or_default().push(format!("src/{}", file.name));
+        }
+    }
+    by_name.retain(|_, files| files.len() > 1);
+    let shared = by_name.iter().map(|(name, files)| format!("{name}: {}", files.join(", ")));
+    let shared: Vec<String> = shared.collect();
+    assert!(shared.is_empty(), "one name, several types:\n{}", shared.join("\n"));
+}
+
+#[test]
 fn nothing_is_named_for_what_is_left_over() {
     for file in files() {
         for name in file.name.trim_end_matches(".rs").split('/') {
@@ -257,4 +295,27 @@ fn imports_are_read_as_the_compiler_reads_them() {
     let test = "mod tests { use super::super::Target; use super::super::super::sink; }";
     assert_eq!(found(&file("generate/history.rs", test)), ["sink"]);
     assert_eq!(found(&file("decode/json.rs", "// like crate::sink::json")), [""; 0]);
+}
+
+#[test]
+fn a_circle_is_found_through_what_is_handed_on() {
+    let file = |name: &str, text: &str| SourceFile { name: name.into(), text: text.into() };
+    let mut all = vec![
+        file("decode/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::{One, Two};\nuse c::three;"),
+        file(
+            "decode/a.rs",
+            "use super::b::{self, other};\n#[cfg(test)]\nmod tests { use super::super::c; }",
+        ),
+        file("decode/b.rs", "fn f(one: super::One) {}"),
+        file("decode/c.rs", "use crate::{decode::b::other, time};"),
+    ];
+    let circle = |files: &[SourceFile]| {
+        let modules = files::Modules::new(files);
+        files::circle(&modules.imports()).map(|files| files.join(" "))
+    };
+    assert_eq!(circle(&all).as_deref(), Some("decode/a.rs decode/b.rs decode/a.rs"));
+    all[2].text = "fn f(one: super::Own) {}".into();
+    assert_eq!(circle(&all).as_deref(), Some("decode/b.rs decode/mod.rs decode/c.rs decode/b.rs"));
+    all[2].text = "use std::rc::Rc;".into();
+    assert_eq!(circle(&all), None);
 }
