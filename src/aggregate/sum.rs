@@ -46,9 +46,9 @@ pub fn value(added: Added<'_>, types: Types<'_>) -> Result<Datum, NoRoom> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Function;
+    use super::super::kept::partial::Partial;
     use super::*;
-    use crate::aggregate::Function;
-    use crate::aggregate::kept::partial::Partial;
 
     /// Aggregates of this type, of so many decimals: taken in, put together, and taken back.
     fn of_decimals(

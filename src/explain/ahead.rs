@@ -7,7 +7,8 @@ use arrow::array::RecordBatch;
 
 use super::term_turn::{TermTurn, is_in};
 use super::watch::PersonWatch;
-use crate::definition::sql::terms::{self, Condition, Term};
+use crate::definition::sql::predicate_terms;
+use crate::definition::sql::predicate_terms::{Condition, Term};
 use crate::plan::Plan;
 use crate::time::{Micros, rfc3339};
 
@@ -81,7 +82,7 @@ fn add_terms<'a>(condition: &'a Condition, terms: &mut Vec<&'a Term>) {
 fn solved(plan: &Plan, term: &Term, person: &RecordBatch, after: Micros) -> Vec<TermTurn> {
     let mut before = term.value(person);
     let later = term.turns(person).into_iter().filter(|at| *at > after);
-    let turns = later.map(|at| (at, term.value(&terms::at(plan, person, at))));
+    let turns = later.map(|at| (at, term.value(&predicate_terms::at(plan, person, at))));
     let turns = turns.filter(|(_, value)| std::mem::replace(&mut before, *value) != *value);
     turns.map(|(at, value)| TermTurn { at: rfc3339(at), value }).collect()
 }

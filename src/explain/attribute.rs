@@ -17,7 +17,7 @@ use super::ranks::{self};
 use super::segment::members;
 use super::value::ShownValue;
 use super::watch::{PersonWatch, Watched};
-use crate::definition::sql::terms;
+use crate::definition::sql::predicate_terms;
 use crate::plan::{Plan, Step};
 use crate::row::{Identifier, Row};
 use crate::time::{Micros, rfc3339};
@@ -81,7 +81,7 @@ impl Inquiry {
         let attribute = plan.attributes.iter().find(|of| of.column == column);
         let mut said = AttributeSaid {
             attribute: plan.profile_schema.field(column).name().clone(),
-            sql: terms::expression(plan, column).text.to_string(),
+            sql: predicate_terms::expression(plan, column).text.to_string(),
             note: attribute.and_then(|of| of.note.clone()),
             value: ShownValue::of(&ground.person.columns, column),
             ranks: Vec::new(),
@@ -191,7 +191,7 @@ impl Inquiry {
 /// What a derived attribute is made from: attributes, and ranks.
 fn made_from(plan: &Plan, column: usize) -> (Vec<usize>, Vec<usize>) {
     let (mut from, mut ranks) = (Vec::new(), Vec::new());
-    let expression = terms::expression(plan, column);
+    let expression = predicate_terms::expression(plan, column);
     for used in (2..column).filter(|used| expression.uses(*used)) {
         match &plan.steps[used - 2] {
             Step::Rank(rank) => {

@@ -17,7 +17,8 @@ use super::ranks::{self, RankSaid, RankedPopulation};
 use super::term_turn::{TermTurn, is_in};
 use super::value::ShownValue;
 use super::watch::{PersonWatch, Watched};
-use crate::definition::sql::terms::{self, Condition};
+use crate::definition::sql::predicate_terms;
+use crate::definition::sql::predicate_terms::Condition;
 use crate::plan::Plan;
 use crate::row::{Body, IdentifierHash};
 use crate::time::{Micros, rfc3339};
@@ -86,7 +87,7 @@ impl Inquiry {
         let index = plan.segments.iter().position(|of| of.name == name).expect("checked before");
         let segment = &plan.segments[index];
         let subject = self.subject(id)?;
-        let condition = terms::terms(&plan, index)
+        let condition = predicate_terms::terms(&plan, index)
             .map_err(|error| WhyError::Condition { name: name.to_owned(), why: error.message })?;
         let mut watch = match ranks::within(&plan, segment.column).is_empty() {
             true => {
@@ -114,7 +115,7 @@ impl Inquiry {
             person: subject.id.person_id(),
             segment: name.to_owned(),
             description: segment.description.clone(),
-            condition: terms::expression(&plan, segment.column).text.to_string(),
+            condition: predicate_terms::expression(&plan, segment.column).text.to_string(),
             now: rfc3339(now),
             clock: self.clock_said(),
             is_in,

@@ -1,12 +1,13 @@
 //! What is legal in a definition but hardly meant: each with its place and what would be right.
 
-pub mod bounds;
+pub mod constant_folding;
+pub mod difference_bounds;
 pub mod ignored;
-pub mod known;
+pub mod missing_guards;
+pub mod operators;
+pub mod satisfiability;
 pub mod sum;
-pub mod suppose;
 pub mod texts;
-pub mod unguarded;
 
 use std::collections::BTreeSet;
 
@@ -16,13 +17,13 @@ use datafusion_expr::Expr;
 use super::file::diagnostic::Diagnostic;
 use super::file::fields;
 use super::file::yaml::{self, YamlKey, YamlNode, YamlValue};
+use super::lint::constant_folding::{KnownPeople, KnownRows, of_no_rows, simplified};
+use super::lint::missing_guards::missing_guards;
+use super::lint::satisfiability::{Constraint, Never};
 use super::read::object::{Object, ReadContext, SqlText, sql};
 use super::read::{funnel, rfm};
 use super::sql::ranks;
 use crate::plan::{Attribute, Plan, Publish, Source, Step};
-use known::{KnownPeople, KnownRows, of_no_rows, simplified};
-use suppose::{Constraint, Never};
-use unguarded::unguarded;
 
 /// How many parts a condition may have that stands in the place of its segment.
 const MOST_PARTS: usize = 1_000;
@@ -47,7 +48,7 @@ pub fn warnings(document: &yaml::YamlNode, plan: &Plan) -> Vec<Diagnostic> {
     for (kind, identifier) in plan.identifiers.iter().enumerate() {
         let entries = file.map(&mut context, "identity");
         if let Some((key, node)) = entries.iter().find(|(key, _)| key.name == identifier.name) {
-            unguarded(&mut context, plan, kind, key);
+            missing_guards(&mut context, plan, kind, key);
             let what = format!("identifier type '{}'", key.name);
             if let Some(object) = Object::read(&mut context, what, node, fields::IDENTIFIER) {
                 ignored::classes(&mut context, &object);
@@ -302,7 +303,7 @@ fn nobody(
 ) -> Option<Expr> {
     let condition = people.simplified(&context.dialect, text, &plan.profile_schema)?;
     let asked = vec![Constraint::True(condition.clone())];
-    if let Err(never) = people.supposed.clone().suppose(asked) {
+    if let Err(never) = people.supposed.clone().require(asked) {
         let (place, why) = match never {
             Never::Constant => {
                 let schema = &plan.profile_schema;

@@ -5,7 +5,7 @@ use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::expr::Cast;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
-use super::bounds::{BoundedValue, Constant};
+use super::difference_bounds::{BoundedValue, Constant};
 use crate::definition::sql::calendar;
 use crate::time::DAY;
 

@@ -8,22 +8,22 @@ pub mod aggregate;
 pub mod arithmetic;
 pub mod calendar;
 pub mod call;
+pub mod coercion;
 pub mod compile;
 pub mod cost;
 mod decimals;
 pub mod elsewhere;
 pub mod instant;
 pub mod limits;
-pub mod meeting;
 pub mod mistake;
 pub mod names;
 pub mod node;
 pub mod parse;
 mod pattern;
+pub mod predicate_terms;
 pub mod provider;
 pub mod ranks;
 mod syntax;
-pub mod terms;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -142,7 +142,7 @@ impl Dialect {
         let expression = self.rewrite(self.parse(text, schema)?)?;
         let expression =
             expression.transform_up(|part| calendar::multiplied(part, &df_schema, self.zone))?.data;
-        meeting::meet(expression, &df_schema, &self.timestamp())
+        coercion::coerced(expression, &df_schema, &self.timestamp())
     }
 
     /// As SQL has it, before anything of ours is done to it.

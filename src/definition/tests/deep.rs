@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::Plan;
-use crate::definition::sql::terms;
+use crate::definition::sql::predicate_terms;
 use crate::definition::{Diagnostics, lint, parse};
 
 fn definition(derived: &str, segments: &str) -> Result<Plan, Diagnostics> {
@@ -101,5 +101,5 @@ fn segments_that_build_on_each_other_do_not_double_with_each() {
         crate::definition::file::yaml::read(&text, &environment, &mut found).expect("YAML");
     let plan = parse(&text, Path::new("test.yaml"), &environment).expect("a definition");
     assert!(lint::warnings(&document, &plan).len() < 100);
-    terms::terms(&plan, 59).expect("it can be taken apart");
+    predicate_terms::terms(&plan, 59).expect("it can be taken apart");
 }

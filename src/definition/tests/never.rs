@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion_common::DFSchema;
 use proptest::prelude::*;
 
-use crate::definition::lint::suppose::{Constraint, Supposed};
+use crate::definition::lint::satisfiability::{Constraint, Supposed};
 use crate::definition::sql::Dialect;
 use crate::definition::sql::names::NOW;
 
@@ -47,7 +47,7 @@ fn is_never(condition: &str) -> bool {
     let simple = dialect.folded(planned, &schema);
     let simple = simple.unwrap_or_else(|error| panic!("{condition}: {error}"));
     let mut supposed = Supposed::new((*schema).clone());
-    supposed.suppose(vec![Constraint::True(simple)]).is_err()
+    supposed.require(vec![Constraint::True(simple)]).is_err()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whether a condition can ever be true: what it asks of values, taken in one by one.
+//! Satisfiability: whether a condition can ever be true, by what it asks of values, taken in one by one.
 //!
 //! Only what is certain is said: a condition that nothing here speaks against may still never be true.
 //! Where several ways lead to what is asked, each is tried by itself beside all that has to be.
@@ -13,10 +13,9 @@ use datafusion_expr::expr::{Between, Case, Cast, InList, Like};
 use datafusion_expr::utils::split_binary_owned;
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit};
 
-use super::bounds::{BoundedValue, Constant, DifferenceBounds, Gap};
+use super::difference_bounds::{BoundedValue, Constant, DifferenceBounds, Gap};
 use super::sum::{SumTerms, sum};
 use super::texts::{begins, behind_all, is_no_outcome};
-use crate::definition::sql::instant::is_comparison;
 
 /// How many parts of a condition are looked at, in all the ways there are to what is asked.
 const MOST_STEPS: u32 = 20_000;
@@ -51,6 +50,7 @@ pub enum Constraint {
     Null(Expr),
 }
 
+use super::operators::{is_ordering, is_strict};
 use Constraint::*;
 
 /// What something that is asked comes to.
@@ -91,7 +91,7 @@ impl Supposed {
     }
 
     /// Takes in what is asked, of folded expressions.
-    pub fn suppose(&mut self, asked: Vec<Constraint>) -> Result<(), Never> {
+    pub fn require(&mut self, asked: Vec<Constraint>) -> Result<(), Never> {
         self.follow(asked, &Cell::new(MOST_STEPS))
     }
 
@@ -390,15 +390,4 @@ fn is_not_true(condition: Expr) -> Result<Ways, Never> {
             Ways::Any(vec![vec![Null(other)], vec![is_false]])
         }
     })
-}
-
-fn is_ordering(operator: Operator) -> bool {
-    let of_nulls = matches!(operator, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom);
-    is_comparison(operator) && !of_nulls
-}
-
-/// Whether it is null where one of its sides is.
-fn is_strict(operator: Operator) -> bool {
-    use Operator::*;
-    is_ordering(operator) || matches!(operator, Plus | Minus | Multiply | Divide | Modulo)
 }

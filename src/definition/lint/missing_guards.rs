@@ -24,7 +24,7 @@ const OWN: [&str; 8] =
     ["customer", "client", "user", "account", "member", "person", "contact", "subscriber"];
 
 /// Notes an identifier type whose values tie strangers together where nothing guards it.
-pub fn unguarded(context: &mut ReadContext, plan: &Plan, kind: usize, key: &YamlKey) {
+pub fn missing_guards(context: &mut ReadContext, plan: &Plan, kind: usize, key: &YamlKey) {
     let of = &plan.identifiers[kind];
     if of.at_most.is_some() || of.shared_after.is_some() {
         return;

@@ -1,6 +1,6 @@
-//! What meets an instant is one: a day the midnight with which it begins, by the clocks of the time zone,
-//! and a text what it says, to the microsecond. And a decimal that meets a double is one,
-//! and numbers that are compared have room.
+//! Coercion of timestamps and numbers. What meets an instant is made one: a day the midnight with which it
+//! begins, by the clocks of the time zone, and a text the instant that it says, to the microsecond. A decimal
+//! that meets a double is made one, and numbers that are compared are given room.
 //!
 //! DataFusion brings days to timestamps without a zone, where the day begins by UTC: what is said of
 //! `now()` would be true at other instants than those for which a condition on it was solved. Beside a
@@ -24,7 +24,7 @@ const ALIKE: [&str; 7] = ["coalesce", "nvl", "nvl2", "nullif", "greatest", "leas
 /// Makes instants of the days and texts that are compared with instants, or chosen among them, and of
 /// the days that instants are taken off or that are taken off instants; and doubles of the decimals that
 /// are compared with doubles, chosen among them, or looked for in lists of them.
-pub fn meet(expression: Expr, schema: &DFSchema, timestamp: &DataType) -> Result<Expr, SqlError> {
+pub fn coerced(expression: Expr, schema: &DFSchema, timestamp: &DataType) -> Result<Expr, SqlError> {
     let meeting = Meeting { schema, timestamp };
     let met = expression.transform_up(|mut expression| {
         meeting.within(&mut expression);

@@ -1,5 +1,5 @@
-//! What is known of rows and people whatever comes: columns that are null in every row, attributes that
-//! are the same for everybody, and where others lie.
+//! Constant folding: what is known of rows and people whatever comes, such as columns that are null in every row, attributes
+//! that are the same for everybody, and the bounds between which others lie.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::{Expr, lit};
 
-use super::suppose::{Constraint, Supposed};
+use super::satisfiability::{Constraint, Supposed};
 use crate::definition::read::from_rows::columns;
 use crate::definition::read::object::SqlText;
 use crate::definition::read::sessions;
@@ -54,7 +54,7 @@ impl KnownRows {
         asked: fn(Expr) -> Constraint,
     ) -> bool {
         let simple = self.simplified(dialect, expression);
-        simple.is_some_and(|simple| self.supposed.clone().suppose(vec![asked(simple)]).is_err())
+        simple.is_some_and(|simple| self.supposed.clone().require(vec![asked(simple)]).is_err())
     }
 }
 
