@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::reader::{Changelog, ChangelogError, ChangelogRecord, readable};
+use super::reader::{Changelog, ChangelogError, ReadRecord, readable};
 use crate::decode::identifiers::normalised;
 use crate::plan::{Plan, Publish};
 
@@ -175,7 +175,7 @@ fn each_identity(
 fn each(
     changelogs: &[Changelog],
     publish: Publish,
-    mut take: impl FnMut(ChangelogRecord<'_>),
+    mut take: impl FnMut(ReadRecord<'_>),
 ) -> Result<(), ChangelogError> {
     // What identities do not say, profiles do; what these do not, nobody.
     let is_wanted = |of: &Changelog| publish == Publish::Profiles || !of.is_unread();

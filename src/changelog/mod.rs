@@ -10,6 +10,6 @@ mod tail;
 pub use indent::indented;
 pub use last::{last_run, remember_run};
 pub use lookup::{LookupResult, lookup};
-pub use reader::{Changelog, ChangelogError, ChangelogRecord, changelogs_in, changelogs_of};
+pub use reader::{Changelog, ChangelogError, ReadRecord, changelogs_in, changelogs_of};
 pub use report::report;
 pub use tail::tail;

@@ -59,7 +59,7 @@ impl Defined {
 
 /// One record.
 #[derive(Clone, Debug)]
-pub struct ChangelogRecord<'a> {
+pub struct ReadRecord<'a> {
     pub output: Cow<'a, str>,
     pub key: Cow<'a, str>,
     /// JSON; `None` is a tombstone.
@@ -162,9 +162,9 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub fn parse(line: &'a str) -> Result<ChangelogRecord<'a>, serde_json::Error> {
+    pub fn parse(line: &'a str) -> Result<ReadRecord<'a>, serde_json::Error> {
         let Line { output, key, value, merged_into } = serde_json::from_str(line)?;
-        Ok(ChangelogRecord { output, key, value: value.map(RawValue::get), merged_into })
+        Ok(ReadRecord { output, key, value: value.map(RawValue::get), merged_into })
     }
 }
 
@@ -211,7 +211,7 @@ impl Changelog {
     }
 
     /// Every record up to the present end, in order.
-    pub fn scan(&self, mut take: impl FnMut(ChangelogRecord<'_>)) -> Result<(), ChangelogError> {
+    pub fn scan(&self, mut take: impl FnMut(ReadRecord<'_>)) -> Result<(), ChangelogError> {
         match self {
             Changelog::File { path, .. } => scan_file(path, take),
             Changelog::Topic { output, topic, kafka } => {
@@ -225,7 +225,7 @@ impl Changelog {
     }
 }
 
-fn scan_file(path: &Path, mut take: impl FnMut(ChangelogRecord<'_>)) -> Result<(), ChangelogError> {
+fn scan_file(path: &Path, mut take: impl FnMut(ReadRecord<'_>)) -> Result<(), ChangelogError> {
     let named = |source| ChangelogError::File { path: path.to_owned(), source };
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(named)?);
     let mut text = String::new();
@@ -303,7 +303,7 @@ impl CommittedTopic {
     pub fn read_to_end(
         &self,
         output: &str,
-        take: &mut dyn FnMut(ChangelogRecord<'_>),
+        take: &mut dyn FnMut(ReadRecord<'_>),
     ) -> Result<(), ChangelogError> {
         let mut heard = Instant::now();
         while !self.open.borrow().is_empty() {
@@ -322,7 +322,7 @@ impl CommittedTopic {
         &self,
         output: &str,
         patience: Duration,
-        take: &mut dyn FnMut(ChangelogRecord<'_>),
+        take: &mut dyn FnMut(ReadRecord<'_>),
     ) -> Result<bool, ChangelogError> {
         let is_away = |error: &KafkaError| error.rdkafka_error_code().is_some_and(brokers::is_away);
         let message = match self.consumer.poll(patience) {
@@ -338,7 +338,7 @@ impl CommittedTopic {
         let merged_into = headers.and_then(|headers| {
             headers.iter().find(|header| header.key == "merged_into").and_then(|h| h.value)
         });
-        take(ChangelogRecord {
+        take(ReadRecord {
             output: Cow::Borrowed(output),
             key: String::from_utf8_lossy(message.key().unwrap_or_default()),
             value: message.payload().and_then(|payload| std::str::from_utf8(payload).ok()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rdkafka::Offset;
 
-use super::reader::{Changelog, ChangelogError, ChangelogRecord, CommittedTopic, Line};
+use super::reader::{Changelog, ChangelogError, CommittedTopic, Line, ReadRecord};
 use crate::console::shown;
 
 /// Prints the last `records` of an output as lines, and with `follow` every later one.
@@ -20,7 +20,7 @@ pub fn tail(
     print: &mut dyn Write,
 ) -> Result<(), ChangelogError> {
     let mut lines = VecDeque::new();
-    let mut keep = |entry: ChangelogRecord<'_>| {
+    let mut keep = |entry: ReadRecord<'_>| {
         if entry.output == output {
             lines.push_back(line(&entry));
             if lines.len() > records {
@@ -71,7 +71,7 @@ pub fn tail(
     }
     loop {
         let mut open = true;
-        let mut show = |entry: ChangelogRecord<'_>| {
+        let mut show = |entry: ReadRecord<'_>| {
             if entry.output == output {
                 open &= writeln!(print, "{}", line(&entry)).is_ok();
             }
@@ -109,7 +109,7 @@ impl FollowedFile {
         Ok(FollowedFile { path: path.to_owned(), reader, read, partial: String::new() })
     }
 
-    fn read(&mut self, show: &mut dyn FnMut(ChangelogRecord<'_>)) -> Result<bool, ChangelogError> {
+    fn read(&mut self, show: &mut dyn FnMut(ReadRecord<'_>)) -> Result<bool, ChangelogError> {
         let named = |source| ChangelogError::File { path: self.path.clone(), source };
         if std::fs::metadata(&self.path).map_err(named)?.len() < self.read {
             self.reader = BufReader::new(File::open(&self.path).map_err(named)?);
@@ -132,7 +132,7 @@ impl FollowedFile {
     }
 }
 
-fn line(entry: &ChangelogRecord<'_>) -> String {
+fn line(entry: &ReadRecord<'_>) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let mut line = format!(
         "{{\"output\":{},\"key\":{},\"value\":{}",

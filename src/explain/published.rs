@@ -31,7 +31,7 @@ pub struct PublishedSaid {
 
 /// A profile as the sink publishes it. A variant leaves attributes out.
 #[derive(Debug, Deserialize)]
-pub struct Profile {
+pub struct PublishedProfile {
     person: String,
     identifiers: BTreeMap<String, Vec<String>>,
     attributes: BTreeMap<String, Box<RawValue>>,
@@ -45,7 +45,7 @@ enum PublishedState {
     Nothing,
     /// They know no such person.
     Nobody,
-    Somebody(Profile),
+    Somebody(PublishedProfile),
     /// They can't be read, for this reason.
     Unread(String),
 }
@@ -87,7 +87,7 @@ impl Inquiry {
     pub fn compared_with_published(
         &self,
         subject: &AskedPerson,
-        more: impl FnOnce(&Profile, &mut Vec<String>),
+        more: impl FnOnce(&PublishedProfile, &mut Vec<String>),
     ) -> Option<PublishedSaid> {
         let id = subject.id.person_id();
         match self.published(&subject.identifier, &id) {
@@ -105,14 +105,14 @@ impl Inquiry {
                     differs.push(format!("the person is {}", profile.person));
                 }
                 more(&profile, &mut differs);
-                let Profile { person, at, .. } = profile;
+                let PublishedProfile { person, at, .. } = profile;
                 Some(PublishedSaid { person: Some(person), at: Some(at), differs, unread: None })
             }
         }
     }
 }
 
-impl Profile {
+impl PublishedProfile {
     /// Compares whom the identifiers are.
     pub fn compare_identifiers(
         &self,

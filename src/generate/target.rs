@@ -33,19 +33,19 @@ pub enum GenerateError {
 
 /// What was made.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
+pub struct GeneratedSummary {
     /// By destination.
     rows: [u64; 4],
     took: Duration,
 }
 
-impl Summary {
+impl GeneratedSummary {
     fn count(&mut self, destination: RowDestination) {
         self.rows[destination as usize] += 1;
     }
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for GeneratedSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [web, orders, crm, products] = self.rows;
         write!(
@@ -58,7 +58,7 @@ impl fmt::Display for Summary {
 }
 
 /// Makes a history.
-pub fn run(options: &GenerateOptions) -> Result<Summary, GenerateError> {
+pub fn run(options: &GenerateOptions) -> Result<GeneratedSummary, GenerateError> {
     let started = Instant::now();
     let history = History::new(options);
     let mut summary = match &options.to {
@@ -85,7 +85,7 @@ struct FileTarget {
     products: Open,
     events_a_file: u64,
     events: u64,
-    summary: Summary,
+    summary: GeneratedSummary,
 }
 
 struct Open {
@@ -133,11 +133,11 @@ impl FileTarget {
             folder: folder.to_owned(),
             events_a_file: events.div_ceil(WEB_FILES).max(10_000),
             events: 0,
-            summary: Summary::default(),
+            summary: GeneratedSummary::default(),
         })
     }
 
-    fn finish(mut self) -> Result<Summary, GenerateError> {
+    fn finish(mut self) -> Result<GeneratedSummary, GenerateError> {
         for open in [&mut self.web, &mut self.orders, &mut self.crm, &mut self.products] {
             open.finish()?;
         }
@@ -180,7 +180,7 @@ struct TopicTarget {
     rate: Option<f64>,
     started: Instant,
     sent: u64,
-    summary: Summary,
+    summary: GeneratedSummary,
 }
 
 impl TopicTarget {
@@ -237,7 +237,7 @@ impl TopicTarget {
             rate,
             started: Instant::now(),
             sent: 0,
-            summary: Summary::default(),
+            summary: GeneratedSummary::default(),
         })
     }
 
@@ -245,7 +245,7 @@ impl TopicTarget {
         GenerateError::Kafka { brokers: self.brokers.clone(), message }
     }
 
-    fn finish(self) -> Result<Summary, GenerateError> {
+    fn finish(self) -> Result<GeneratedSummary, GenerateError> {
         let flushed = self.producer.flush(Duration::from_secs(60));
         flushed.map_err(|error| self.failed(error.to_string()))?;
         Ok(self.summary)

@@ -133,7 +133,7 @@ enum KnownOfPerson {
     Membership(Arc<str>, PersonId),
 }
 
-type Evaluation<'scope> =
+type PeopleEvaluation<'scope> =
     (Collection<'scope, (PersonId, Profile)>, Collection<'scope, (Arc<str>, PersonId)>);
 
 fn evaluated<'scope>(
@@ -141,8 +141,8 @@ fn evaluated<'scope>(
     names: KnownNames,
     people: Stream<'scope, Rc<Evaluated>>,
     counts: &SharedCounts,
-) -> Evaluation<'scope> {
-    let known = KnownPeople { plan: Arc::clone(plan), names, people: Slots::default() };
+) -> PeopleEvaluation<'scope> {
+    let known = EvaluatedPeople { plan: Arc::clone(plan), names, people: Slots::default() };
     let updates =
         keeping_whole(people, Pipeline, "Profiles", counts, known, |known, whole, updates| {
             for evaluated in whole.data {
@@ -156,7 +156,7 @@ fn evaluated<'scope>(
 }
 
 /// One worker's share of the people, as last evaluated.
-struct KnownPeople {
+struct EvaluatedPeople {
     plan: Arc<Plan>,
     names: KnownNames,
     people: Slots<KnownPerson>,
@@ -170,13 +170,13 @@ struct KnownPerson {
     is_in: Vec<bool>,
 }
 
-impl Holds for KnownPeople {
+impl Holds for EvaluatedPeople {
     fn held(&self) -> usize {
         self.people.len()
     }
 }
 
-impl KnownPeople {
+impl EvaluatedPeople {
     fn apply(&mut self, evaluated: &Evaluated, tick: Tick) -> Vec<Update<KnownOfPerson>> {
         let mut updates = Vec::new();
         for slot in &evaluated.gone {

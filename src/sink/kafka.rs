@@ -122,7 +122,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         find_leaders(&producer, topic).map_err(named)?;
     }
     let (sender, batches) = unbounded();
-    let mut feeder = Feeder {
+    let mut feeder = ProducerFeeder {
         names: Arc::clone(&opening.names),
         encoder: message_encoder(&opening.names),
         message: EncodedMessage::default(),
@@ -247,7 +247,7 @@ fn take_acknowledgements(producer: &Weak<BaseProducer<Deliveries>>) {
 }
 
 /// What feeds the producer.
-struct Feeder {
+struct ProducerFeeder {
     names: Arc<Catalog>,
     encoder: Box<dyn MessageEncoder>,
     /// The record at hand; kept for the room that it has.
@@ -255,7 +255,7 @@ struct Feeder {
     failure: Failure,
 }
 
-impl Feeder {
+impl ProducerFeeder {
     fn run(&mut self, producer: &BaseProducer<Deliveries>, batches: Receiver<TopicBatch>) {
         let mut told = BTreeSet::new();
         for TopicBatch { topic, records, receipt } in batches {

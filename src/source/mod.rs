@@ -43,7 +43,7 @@ pub use error::{SourceError, WrongFile};
 pub use feed::{Feed, Feeds, Next, OpenedSources, ReadingThreads, open, start};
 pub use files::Files;
 pub use kafka::{KafkaStart, Topic};
-pub use memory::{MemoryRows, Pushes};
+pub use memory::{Memory, Pushes};
 pub use outlet::{SourceOptions, Ticket, said};
 pub use standard::StandardInput;
 

@@ -13,7 +13,7 @@ use super::object::{Object, ReadContext};
 use super::sessions;
 use crate::definition::file::fields;
 use crate::plan::{Connector, Format, Kind, Source};
-use crate::source::{CONNECTORS, ConnectorWords, MemoryRows, Settings, SettingsFault};
+use crate::source::{CONNECTORS, ConnectorWords, Memory, Settings, SettingsFault};
 use crate::time::{DAY, HOUR};
 
 /// What a source's time is called where it is broken.
@@ -132,7 +132,7 @@ fn source(
     }
     Source {
         name: name.to_owned(),
-        connector: connector.unwrap_or_else(|| Arc::new(MemoryRows::new().0)),
+        connector: connector.unwrap_or_else(|| Arc::new(Memory::new().0)),
         format: format.unwrap_or(Format::Json),
         kind: kind.unwrap_or(Kind::Events),
         fields,

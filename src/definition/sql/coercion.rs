@@ -24,7 +24,11 @@ const ALIKE: [&str; 7] = ["coalesce", "nvl", "nvl2", "nullif", "greatest", "leas
 /// Makes instants of the days and texts that are compared with instants, or chosen among them, and of
 /// the days that instants are taken off or that are taken off instants; and doubles of the decimals that
 /// are compared with doubles, chosen among them, or looked for in lists of them.
-pub fn coerced(expression: Expr, schema: &DFSchema, timestamp: &DataType) -> Result<Expr, SqlError> {
+pub fn coerced(
+    expression: Expr,
+    schema: &DFSchema,
+    timestamp: &DataType,
+) -> Result<Expr, SqlError> {
     let meeting = Meeting { schema, timestamp };
     let met = expression.transform_up(|mut expression| {
         meeting.within(&mut expression);
