@@ -102,7 +102,7 @@ impl<'scope> Collections<'scope> {
     pub(super) fn of(
         plan: &Arc<Plan>,
         rows: Collection<'scope, StandingRow>,
-        results: &sink::Inputs<'scope>,
+        results: &sink::SinkInputs<'scope>,
         counts: &SharedCounts,
     ) -> Self {
         let names = KnownNames::new(plan);

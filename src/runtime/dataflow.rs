@@ -132,7 +132,7 @@ fn inputs<'scope>(
 /// What the stages up to the last come to.
 struct StageResults<'scope> {
     rows: Collection<'scope, StandingRow>,
-    results: sink::Inputs<'scope>,
+    results: sink::SinkInputs<'scope>,
     arrangements: Arrangements,
 }
 
@@ -163,7 +163,7 @@ fn stages<'scope>(
     let conflicts = identified.conflicts;
     let arrangements =
         Arrangements { whose: Shared::new(whose.trace), people: Shared::new(rows.trace) };
-    let results = sink::Inputs { people, belongings, conflicts, rejects, now };
+    let results = sink::SinkInputs { people, belongings, conflicts, rejects, now };
     StageResults { rows: standing_rows, results, arrangements }
 }
 
@@ -184,7 +184,7 @@ impl Dataflow {
         attached: Option<&Attached>,
     ) -> Self {
         let plan_of_sink = Arc::clone(plan);
-        let end = move |inputs: sink::Inputs<'_>, counts: &SharedCounts| {
+        let end = move |inputs: sink::SinkInputs<'_>, counts: &SharedCounts| {
             sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
         };
         Dataflow::build_up_to(worker, plan, clock, clock.arrival(), attached, end)
@@ -197,7 +197,7 @@ impl Dataflow {
         clock: Clock,
         arrival: ArrivalTime,
         attached: Option<&Attached>,
-        end: impl for<'scope> FnOnce(sink::Inputs<'scope>, &SharedCounts) -> Handle<Tick>,
+        end: impl for<'scope> FnOnce(sink::SinkInputs<'scope>, &SharedCounts) -> Handle<Tick>,
     ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = counts(plan);

@@ -35,7 +35,7 @@ impl EmbeddedRun {
         let alone = Allocator::Thread(Thread::default());
         let mut worker = Worker::new(WorkerConfig::default(), alone, Some(Instant::now()));
         // Readings of the clock are given.
-        let end = move |inputs: sink::Inputs<'_>, _: &SharedCounts| {
+        let end = move |inputs: sink::SinkInputs<'_>, _: &SharedCounts| {
             let (probe, _) = inputs.people.inspect(move |evaluated| see(evaluated)).probe();
             probe
         };

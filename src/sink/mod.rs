@@ -83,7 +83,7 @@ use rejects::{Rejects, UndatedReject};
 use update::{OutputSubject, Router};
 
 /// What reaches this stage, tick by tick.
-pub struct Inputs<'scope> {
+pub struct SinkInputs<'scope> {
     pub people: Stream<'scope, Rc<Evaluated>>,
     pub belongings: Collection<'scope, Belonging>,
     pub conflicts: Option<Collection<'scope, Conflict>>,
@@ -96,7 +96,7 @@ pub struct Inputs<'scope> {
 /// Local targets are written by the first process, whose workers are the first `local` ones.
 pub fn publish<'scope>(
     plan: &Arc<Plan>,
-    inputs: Inputs<'scope>,
+    inputs: SinkInputs<'scope>,
     local: usize,
     writers: Writers,
     counts: SharedCounts,

@@ -40,7 +40,7 @@ impl<'a> Modules<'a> {
         for (module, file) in &self.files {
             let code = plain_code(file);
             let uses = uses(&code).into_iter().filter(|(is_public, _)| !is_public);
-            let paths = uses.map(|(_, path)| path).chain(paths(&code));
+            let paths = uses.map(|(_, path)| path).chain(paths(&without_uses(&code)));
             let found = paths.filter_map(|path| self.file_of(self.absolute(module, &path)?));
             let found = found.filter(|other| *other != file.name).collect();
             imports.insert(&file.name, found);
@@ -105,6 +105,19 @@ fn uses(code: &str) -> Vec<(bool, Path)> {
         }
     }
     found
+}
+
+fn without_uses(code: &str) -> String {
+    let (mut rest, mut is_use) = (String::new(), false);
+    for line in code.lines() {
+        is_use |= line.trim_start().trim_start_matches("pub ").starts_with("use ");
+        if !is_use {
+            rest.push_str(line);
+            rest.push('\n');
+        }
+        is_use &= !line.contains(';');
+    }
+    rest
 }
 
 /// `a::{b, c::d}` → `a::b` and `a::c::d`.
