@@ -189,7 +189,7 @@ impl Hash for Unscaled {
 pub struct IdentifierHash(pub u128);
 
 impl IdentifierHash {
-    /// Of an identifier type's name and a normalised text.
+    /// The hash of an identifier type's name and a normalised text.
     pub fn of(kind: &str, text: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(kind.as_bytes()).update(b":").update(text.as_bytes());
@@ -205,7 +205,7 @@ impl IdentifierHash {
         id
     }
 
-    /// Of a person's id.
+    /// The hash that a person's id is written from; `None` for what is no such id.
     pub fn of_person_id(id: &str) -> Option<Self> {
         let hex = id.strip_prefix("p_")?;
         let is_written = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -254,7 +254,7 @@ pub struct Position {
 pub struct Row {
     /// Index into `Plan::sources`.
     pub source: u16,
-    /// Of `events`: the id. Of `records`: the key. 128 bits of the BLAKE3 hash of its text; `None`
+    /// The id of an event, or the key of a record: 128 bits of the BLAKE3 hash of its text; `None`
     /// for events of a source without `id`.
     pub key: Option<u128>,
     pub time: Micros,
@@ -281,7 +281,7 @@ pub struct Body {
     /// By aggregate.
     pub inputs: Vec<Input>,
     pub verdict: Verdict,
-    /// Of a source that joins tables, and of a table that is joined.
+    /// What joins need of the row, if its source joins tables or is a table that is joined.
     pub joining: Option<Arc<Joining>>,
 }
 
@@ -291,7 +291,7 @@ pub struct Joining {
     /// Index into `Plan::sources`.
     pub source: u16,
     pub position: Position,
-    /// Of a table's record, its own key. Of a row that joins, for each table the key that it names;
+    /// The own key of a table's record; for a row that joins, the key that it names of each table,
     /// `None` for null.
     pub keys: SmallVec<[Option<u128>; 1]>,
     /// The values of the columns that the other side's expressions look at, or its own: packed.
@@ -337,7 +337,7 @@ pub enum RawPosition {
         partition: u32,
         offset: u64,
     },
-    /// Of a record that an output does not take: its key, as text.
+    /// The key, as text, of a record that an output does not take.
     Key {
         topic: Option<String>,
         key: String,

@@ -19,7 +19,7 @@ pub fn digits_behind(before: i16, own: i8, wanted: i8) -> i8 {
     least.max(room.clamp(0, i16::from(DIGITS)) as i8)
 }
 
-/// Of decimals the type with more digits behind the point, where there is room for them; else a number.
+/// The type with more digits behind the point, where the values are decimals and there is room; else a number.
 pub fn with_more_digits(of: &DataType, more: i8) -> DataType {
     let DataType::Decimal128(digits, behind) = *of else { return DataType::Float64 };
     let before = i16::from(digits) - i16::from(behind);

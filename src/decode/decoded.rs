@@ -21,6 +21,6 @@ pub struct Decoded {
     pub dropped: u64,
     /// The greatest event times of the rows, which are what `--clock event` follows.
     pub latest: Latest,
-    /// Of a source's first rows, how early their timestamps are.
+    /// How early the timestamps are, while these are a source's first rows.
     pub early: Early,
 }

@@ -4,7 +4,7 @@
 //! value is named by its path, numbers reach integers and decimals by their digits and never as
 //! doubles, and a timestamp may be RFC 3339 text or milliseconds since the epoch. What is not
 //! wanted is skipped without being copied, but all of a row must be JSON, else nothing of it counts.
-//! Of a key that an object has twice, the last one counts.
+//! Where an object has a key twice, the last one counts.
 
 use std::fmt;
 

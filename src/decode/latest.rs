@@ -1,6 +1,6 @@
 //! What `--clock event` follows: the greatest event time that does not stand alone.
 //!
-//! Of all rows the two latest are known. The clock follows the latest one unless it is dated more than
+//! The two latest of all rows are known. The clock follows the latest one unless it is dated more than
 //! `max_ahead` past the other: then it follows the other, until a third row confirms the latest. So one
 //! bad date moves nobody out of a window, and a gap in the data passes with the second row behind it.
 //! The same row again, with the same id or key and time, confirms nothing. All this is a function of the

@@ -46,8 +46,8 @@ pub(super) fn instants(found: &ArrayRef, time_zone: &str) -> Result<ArrayRef, Ar
     Ok(Arc::new(instants.with_timezone(time_zone)))
 }
 
-/// Of a timestamp with a zone the day by the clocks of the definition's time zone, of one without a zone
-/// the one that it shows.
+/// The day of a timestamp: by the clocks of the definition's time zone where it has a zone, and as it shows
+/// it where it has none.
 pub(super) fn days(found: &ArrayRef, time_zone: &str) -> Result<ArrayRef, ArrowError> {
     let DataType::Timestamp(_, zone) = found.data_type() else {
         return cast(found, &DataType::Date32);

@@ -82,7 +82,7 @@ impl PackedRows {
         PackedRows { values: packing.pack(&columns.collect::<Vec<_>>()), keys }
     }
 
-    /// Of a row with this key of its own.
+    /// What joins need of a row that has this key of its own.
     pub fn joining(
         &self,
         place: usize,

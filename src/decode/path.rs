@@ -5,7 +5,7 @@ use crate::plan::Field;
 /// The wanted paths of a source, as a tree of keys.
 pub(super) struct Paths {
     pub root: PathNode,
-    /// Of each field, as messages show it: `$.properties.email`.
+    /// Each field's path as messages show it: `$.properties.email`.
     pub shown: Vec<String>,
 }
 

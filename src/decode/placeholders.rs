@@ -32,7 +32,7 @@ const WORDS: [&str; 25] = [
     // A build of Android 5.1, which some devices told as their own id.
     "lmy47d",
 ];
-/// Of a word, in bytes.
+/// The length of the longest word, in bytes.
 const LONGEST: usize = 17;
 
 /// Whether a text is a placeholder.

@@ -24,7 +24,7 @@ pub struct Feeder {
     decoders: Vec<Decoder>,
     pushed: PushedLines,
     inbox: Rc<RefCell<Inbox>>,
-    /// Of the first worker.
+    /// The handle that opens ticks, on the first worker.
     ticks: Option<Ticks>,
     /// Passes a tick when the inbox has been read for it.
     read: ProbeHandle<Tick>,

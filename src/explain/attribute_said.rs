@@ -23,10 +23,10 @@ pub struct AttributeSaid {
     /// How the person stands among all, by what is ranked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<RankSaid>,
-    /// Of an attribute from others: these.
+    /// The attributes from which it is made, if it is made from others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<AttributeSaid>,
-    /// Of a funnel: its steps.
+    /// The steps, if it is a funnel.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepSaid>,
     /// What each identifier brings from each source, those with the most rows first.
@@ -57,10 +57,10 @@ pub struct MovingRow {
     pub identifier: String,
     /// What it gives to each aggregate of the attribute; nothing where rows are counted.
     pub gives: Vec<ShownValue>,
-    /// Of an attribute over sessions: the one that the row is in.
+    /// The session that the row is in, if the attribute is over sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionSaid>,
-    /// Of a window: when the row will count, until when it does, since when it does no longer.
+    /// When the row will count in the window, until when it does, or since when it does no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enters: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub struct Ground {
     /// All of the person's own.
     pub rows: Vec<HistoryRow>,
     pub person: Watched,
-    /// Of an attribute that ranks: everyone.
+    /// Everyone, if the attribute is a rank.
     pub everyone: Option<PersonWatch>,
 }
 

@@ -26,7 +26,7 @@ pub struct PersonAnswer {
     pub links: Vec<LinkSaid>,
     /// Links to others that do not count.
     pub withheld: Vec<LinkSaid>,
-    /// Of one of the identifiers and another one.
+    /// Decisions about one of the identifiers and another one.
     pub decisions: Vec<DecisionSaid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedSaid>,

@@ -15,7 +15,7 @@ use crate::sink::json::value_of_column;
 pub struct ShownValue(Box<RawValue>);
 
 impl ShownValue {
-    /// Of the person in a batch's only row.
+    /// The value of a column for the person in a batch's only row.
     pub fn of(person: &RecordBatch, column: usize) -> Self {
         ShownValue::of_column(person.column(column))
     }
@@ -24,7 +24,7 @@ impl ShownValue {
         ShownValue::of_column(&columns::array(data_type, [Some(datum)]))
     }
 
-    /// Of the first row.
+    /// The value of a column in its first row.
     pub fn of_column(column: &ArrayRef) -> Self {
         let json = value_of_column(column, 0);
         ShownValue(RawValue::from_string(json).expect("values are written as JSON"))

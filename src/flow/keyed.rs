@@ -79,7 +79,7 @@ pub trait Keyed: 'static {
         0
     }
 
-    /// Of how many keys that are gone something is remembered for ever.
+    /// How many keys that are gone have something that is remembered for ever.
     fn remembered(&self) -> usize {
         0
     }

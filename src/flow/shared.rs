@@ -99,7 +99,7 @@ pub struct Reading<K: Key, V: BatchContainer> {
 }
 
 impl<K: Key, V: BatchContainer> Reading<K, V> {
-    /// Of a trace that is complete up to the tick, and has not forgotten it.
+    /// Reads a trace that is complete up to the tick, and has not forgotten it.
     pub fn new(trace: &IndexTrace<K, V>, tick: Tick) -> Self {
         let mut batches = Vec::new();
         trace.map_spans(|span| batches.extend(span.inner.clone()));

@@ -212,7 +212,7 @@ fn greatest_common_divisor(mut one: u64, mut other: u64) -> u64 {
     one
 }
 
-/// Of a number modulo another, coprime one.
+/// The inverse of a number modulo another, coprime one.
 fn inverse(number: u64, modulus: u64) -> u64 {
     let (mut old, mut new) = ((number as i128, 1i128), (modulus as i128, 0i128));
     while new.0 != 0 {

@@ -68,9 +68,9 @@ struct DisjointPeople<'a> {
     nodes: &'a [&'a Node],
     parents: Vec<usize>,
     sizes: Vec<u32>,
-    /// Of a root.
+    /// For each root, what its set adds up to.
     sums: Vec<Sums>,
-    /// Of a root: what stands between nodes of its set and others, as far as guards look at it.
+    /// For each root, what stands between nodes of its set and others, as far as guards look at it.
     bonds: Vec<Vec<(usize, usize, Bond)>>,
 }
 

@@ -22,12 +22,12 @@ pub struct Cluster {
 pub struct Component(pub u128);
 
 impl Component {
-    /// Of an identifier that nothing ties to another.
+    /// The place of an identifier that nothing ties to another.
     pub fn alone(identifier: IdentifierHash) -> Self {
         Component(identifier.0)
     }
 
-    /// Of a cluster that no guard concerns. Its first 32 bits are zero, a hash's are not.
+    /// The component of a cluster that no guard concerns. Its first 32 bits are zero, a hash's are not.
     pub(super) fn of(cluster: Cluster) -> Self {
         Component(u128::from(cluster.owner) << 64 | u128::from(cluster.number))
     }

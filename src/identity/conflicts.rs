@@ -50,7 +50,7 @@ pub(super) struct SourceStatements {
 pub(super) struct Statements {
     /// By source: whether it holds records, which mean to be right.
     records: Vec<bool>,
-    /// Of those at hand.
+    /// The identifier that the statements at hand are about.
     about: Option<Identifier>,
 }
 

@@ -99,7 +99,7 @@ struct Sets {
     indexes: HashMap<Part, usize>,
     parts: Vec<Part>,
     parents: Vec<usize>,
-    /// Of a root: the cluster of the greatest rank in its set.
+    /// For each root, the cluster of the greatest rank in its set.
     greatest: Vec<Option<IdentifierPlace>>,
 }
 

@@ -142,7 +142,7 @@ pub(super) struct SupportedLinks {
     states: bool,
     /// When links that nothing carries any more were first seen, where that matters.
     remembered: Table<Pair, Micros>,
-    /// Of the link at hand.
+    /// The two ends of the link at hand.
     ends: Option<(Identifier, Identifier)>,
 }
 

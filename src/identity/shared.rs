@@ -71,7 +71,7 @@ struct Far {
     bond: Bond,
 }
 
-/// Of a link: the more trusted end, or the other.
+/// Which end of a link: the more trusted one, or the other.
 #[derive(Clone, Copy)]
 enum LinkEnd {
     One,

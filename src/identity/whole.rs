@@ -249,7 +249,7 @@ impl Whole {
         links
     }
 
-    /// Of two that something stands between.
+    /// The link between two identifiers that something stands between.
     fn between(&mut self, one: IdentifierHash, other: IdentifierHash) -> WholeLink {
         let pair = if self.links.contains_key(&(one, other)) { (one, other) } else { (other, one) };
         let links::Link { one, other, bond } = self.links[&pair].clone();

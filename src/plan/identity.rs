@@ -9,7 +9,7 @@ pub struct IdentifierType {
     pub normalize: Option<Expression>,
     /// What becomes of texts that stand for no value, before and behind `normalize`.
     pub placeholders: Placeholders,
-    /// Of normalised text: these are no identifiers at all.
+    /// Patterns of normalised texts that are no identifiers at all.
     pub ignore: globset::GlobSet,
     /// No person has more of this type.
     pub at_most: Option<u32>,

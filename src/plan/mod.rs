@@ -42,7 +42,7 @@ pub struct Plan {
     /// What `date_trunc('day', …)` means: an IANA name.
     pub time_zone: Arc<str>,
     pub target_latency: Duration,
-    /// Of calls in expressions.
+    /// What calls in expressions may make and do.
     pub limits: Limits,
     pub kafka: Kafka,
     pub sources: Vec<Source>,

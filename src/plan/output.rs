@@ -7,7 +7,7 @@ pub struct Output {
     pub name: String,
     pub publish: Publish,
     pub target: Destination,
-    /// Of files: `Json`, a record a line, or `Csv`. Messages of topics are JSON.
+    /// How files are written: `Json`, a record a line, or `Csv`. Messages of topics are JSON.
     pub format: Format,
     /// `profiles` only: who is in it, over `profile_schema` with every column.
     pub condition: Option<Expression>,

@@ -48,7 +48,7 @@ pub struct IdentifierState {
     sighted: Sighted,
     belongs: Option<Component>,
     sums: Words,
-    /// Of aggregates in no block, in their order; those without any row are left out.
+    /// What is kept for aggregates that are in no block, in their order; those without any row are left out.
     accounts: ThinVec<(u16, Account)>,
 }
 

@@ -10,12 +10,12 @@ use crate::time::Micros;
 pub enum Gathered {
     /// What the identifiers hold together, as the function keeps it.
     Values(Box<dyn Gather>),
-    /// Of rows that come with their sessions: they are nobody's but the person's.
+    /// What rows that come with their sessions add up to: they are nobody's but the person's.
     Account(Account),
 }
 
 impl Gathered {
-    /// Of an aggregate whose values travel, or whose rows come with their sessions.
+    /// The state for an aggregate whose values travel, or whose rows come with their sessions.
     pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
         match kept {
             Kept::Values(values) => Gathered::Values((values.gather)(aggregate.types())),

@@ -23,7 +23,7 @@ const DATE: u8 = 0x30;
 const DECIMAL: u8 = 0x40;
 const NUMBER: u8 = 0x60;
 const TEXT: u8 = 0x80;
-/// Of a text that is no shorter, the length comes behind.
+/// A text that is no shorter has its length behind this byte.
 const LONG_TEXT: usize = 0x7f;
 
 /// Appends a person's row.

@@ -65,8 +65,8 @@ pub struct Person {
     /// Sorted.
     members: Arc<[Member]>,
     sums: Words,
-    /// Of aggregates that are extremes, in order: what the identifiers bring, each value as often as it
-    /// is brought.
+    /// For each aggregate that is an extreme, what the identifiers bring, in order: each value as often as
+    /// it is brought.
     leading: FewMap<(u16, Micros, Datum), u32>,
     /// `None` while there is nothing of it, as with most people.
     rest: Option<Box<Rest>>,
@@ -87,7 +87,7 @@ pub struct People {
     layout: Arc<Layout>,
     free_slots: FreeSlots,
     counts: SharedCounts,
-    /// Of the person at hand, what a tick brings in no order and only its outcome can be taken in of.
+    /// What a tick brings to the person at hand, in no order: only its outcome can be taken in.
     members: Vec<(Member, Diff)>,
     values: Vec<((u16, Micros, Datum), Diff)>,
 }

@@ -40,7 +40,7 @@ pub struct Parting {
     /// People whose rows enter or leave a window over sessions by time alone.
     turns: BucketQueue<Component>,
     now: Micros,
-    /// Of the person at hand.
+    /// The rows in sessions of the person at hand.
     rows: Vec<(SessionRow, Diff)>,
 }
 
@@ -135,7 +135,7 @@ impl Keyed for Parting {
         self.turns.next()
     }
 
-    /// Of a person only the next turn waits: those that are out of date go before they are many.
+    /// Removes turns that are out of date before they are many: for each person only the next one counts.
     fn end_tick(&mut self, keys: &Table<Component, Timelines>) {
         if self.turns.len() > 2 * keys.len() {
             let keys = keys.iter();
@@ -173,7 +173,7 @@ pub struct OverSessions {
     counts: SharedCounts,
 }
 
-/// Of rows that are alike, the time that an aggregate looks at.
+/// Which time of rows that are alike an aggregate looks at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TimeOf {
     /// None at all.
@@ -297,7 +297,7 @@ pub struct InSession<'a> {
     /// The columns that it brings, as one value.
     pub brought: &'a Datum,
     pub time: Micros,
-    /// Of its session: the number from 1, and what there is of it.
+    /// The number of the row's session, from 1; the fields that follow are the session's too.
     pub number: i64,
     pub start: Micros,
     pub seconds: i64,

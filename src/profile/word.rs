@@ -14,7 +14,7 @@ pub fn fits_a_word(data_type: &DataType) -> bool {
     }
 }
 
-/// Of two values the greater has the greater word.
+/// The word of a value, in the order of values: the greater value has the greater word.
 pub fn to_word(value: &Datum) -> i64 {
     match value {
         Datum::Boolean(value) => i64::from(*value),

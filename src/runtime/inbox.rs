@@ -27,7 +27,7 @@ pub struct Inbox {
     /// To be used when the tick is complete that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
     sealed: BTreeMap<Tick, TickInput>,
-    /// Of ticks that are not complete.
+    /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
     ticks: u64,
 }

@@ -34,7 +34,7 @@ pub enum Progress {
 /// What the workers of a process count.
 pub struct Amounts {
     pub rows: AtomicU64,
-    /// Of files.
+    /// Bytes read of files.
     pub bytes: AtomicU64,
     /// Since they were last told.
     pub latencies: SharedLatencies,
@@ -126,7 +126,7 @@ impl ProgressLine {
         console::draw("");
     }
 
-    /// Of what was acknowledged since it was last asked for.
+    /// The latency of what was acknowledged since this was last called.
     fn latency(&self) -> String {
         let mut shared = self.amounts.latencies.lock().expect("no one panics with it");
         let recent = std::mem::replace(&mut *shared, new_histogram());

@@ -16,7 +16,7 @@ use crate::time::{Micros, Tick};
 pub struct Stepped {
     /// What each tick sent, sorted.
     pub sent: Vec<Vec<TextRecord>>,
-    /// Of all workers, in the end.
+    /// The counts of all workers, at the end of the run.
     pub counts: Counts,
 }
 

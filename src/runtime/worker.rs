@@ -45,7 +45,7 @@ pub struct Process {
 
 /// What a worker comes to.
 pub struct Worked {
-    /// Of all workers, where it is the first.
+    /// The reports of all workers, on the first one.
     pub reports: Vec<WorkerReport>,
     /// Whether some worker stopped before it had read all that it was to read.
     pub was_cut: bool,

@@ -34,7 +34,7 @@ pub struct Evaluator {
     sight: Sight,
     /// The first columns of the profile's schema, by how many.
     prefixes: Vec<SchemaRef>,
-    /// Of the aggregates in sight one in each line of the processor's cache.
+    /// One of the aggregates in sight for each line of the processor's cache.
     ahead: Vec<usize>,
     counts: SharedCounts,
 }

@@ -232,7 +232,7 @@ impl Standings {
         first.map_or(0, |value| usize::from(value.is_some()))
     }
 
-    /// Of a person only the next instant waits: those that are out of date go before they are many.
+    /// Removes instants that are out of date before they are many: for each person only the next one counts.
     fn forget_instants(&mut self) {
         if self.due.len() > 2 * self.people.len() {
             let people = self.people.iter();

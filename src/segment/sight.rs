@@ -4,14 +4,14 @@ use crate::plan::{Expression, Plan, Step};
 
 /// By column, whether it is made; the others are null.
 pub struct Sight {
-    /// Of `Plan::profile_schema`.
+    /// Which columns of `Plan::profile_schema` are looked at.
     pub profile: Vec<bool>,
-    /// Of `Plan::aggregate_schema`.
+    /// Which columns of `Plan::aggregate_schema` are looked at.
     pub aggregates: Vec<bool>,
 }
 
 impl Sight {
-    /// Of those who want attributes and segments. Identifiers are made where an expression names them.
+    /// The columns for whoever wants attributes and segments. Identifiers are made where an expression names them.
     pub fn of_all(plan: &Plan) -> Self {
         let mut profile = vec![true; plan.profile_schema.fields().len()];
         let derived = plan.steps.iter().filter_map(|step| match step {
@@ -25,7 +25,7 @@ impl Sight {
         Sight::through(plan, profile)
     }
 
-    /// Of ranks.
+    /// The columns that ranks look at.
     pub fn of_ranks(plan: &Plan) -> Self {
         let mut profile = vec![false; plan.profile_schema.fields().len()];
         for column in ranked(plan).flat_map(Expression::columns) {

@@ -344,7 +344,7 @@ impl ClientContext for Deliveries {
     }
 }
 
-/// Of a client that asks about topics and makes them.
+/// The context of a client that asks about topics and makes them.
 struct Asking;
 
 impl ClientContext for Asking {

@@ -24,7 +24,7 @@ pub struct ChangelogRecord {
     pub key: String,
     /// What holds of the key from now on, as JSON; `None` is a tombstone: nothing does any more.
     pub value: Option<String>,
-    /// Of the tombstone of a profile: the person who has become of this one.
+    /// In the tombstone of a profile, the person who has become of this one.
     pub merged_into: Option<String>,
 }
 

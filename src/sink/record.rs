@@ -26,7 +26,7 @@ pub enum RecordBody {
     Is { value: RecordValue, at: Micros },
     /// A tombstone: nothing holds any more.
     Gone {
-        /// Of a profile: the person who has become of this one.
+        /// In a profile's tombstone, the person who has become of this one.
         merged_into: Option<IdentifierHash>,
     },
 }
@@ -41,23 +41,23 @@ pub struct NamedIdentifier {
 /// What a record is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RecordKey {
-    /// Of profiles.
+    /// The person of a profile.
     Person(IdentifierHash),
-    /// Of segments.
+    /// A segment and the person who entered or left it.
     Member { segment: u16, person: IdentifierHash },
-    /// Of identities.
+    /// The identifier of an identity.
     Identifier(NamedIdentifier),
-    /// Of rejects: a source's row.
+    /// A row of this source, in rejects.
     Source(u16),
-    /// Of rejects: another output's record.
+    /// A record of another output, in rejects.
     Output(u16),
-    /// Of conflicts: a link that does not count.
+    /// A link that does not count, in conflicts.
     Withheld(Box<[NamedIdentifier; 2]>),
-    /// Of conflicts: an identifier that links nobody.
+    /// An identifier that links nobody, in conflicts.
     Shared(NamedIdentifier),
-    /// Of conflicts: sources that name different identifiers.
+    /// Sources that name different identifiers, in conflicts.
     Disagreement(Box<DisagreementKey>),
-    /// Of conflicts: a person whom one source alone knows.
+    /// A person whom one source alone knows, in conflicts.
     SingleSource(IdentifierHash),
 }
 

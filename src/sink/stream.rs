@@ -84,7 +84,7 @@ const CHUNK: usize = 1 << 17;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
     Stays,
-    /// Of a pipe: it is closed.
+    /// Whoever read the pipe has closed it.
     Left,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Begun {
     pub length: usize,
     /// The line of the first one.
     pub line: u64,
-    /// Of CSV: the names of the columns.
+    /// The names of a CSV file's columns.
     pub header: Option<Vec<String>>,
 }
 

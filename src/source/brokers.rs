@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 struct BrokerWatch {
     /// By `host:port`: since when it is away, and when somebody last complained.
     away: BTreeMap<String, (Instant, Instant)>,
-    /// Of other complaints, when each was told.
+    /// When each other complaint was last logged.
     told: BTreeMap<String, Instant>,
     is_kept: bool,
 }

@@ -49,7 +49,7 @@ pub fn error(error: &KafkaError, reason: &str) {
     brokers::complain(error.rdkafka_error_code(), &error.to_string(), reason);
 }
 
-/// Of a client that reads one topic, or asks about topics.
+/// The context of a client that reads one topic, or asks about topics.
 #[derive(Default)]
 pub(super) struct TopicClient {
     other_topic: AtomicBool,

@@ -30,7 +30,7 @@ pub struct ConnectorWords {
 
 /// What a definition says of a source's connector.
 pub struct Settings<'a> {
-    /// Of the shape that the fields' table says; what is absent is left out.
+    /// What the definition says, in the shape that the fields' table gives; what is absent is left out.
     pub value: &'a Value,
     /// Such as `source 'web'`.
     pub what: &'a str,

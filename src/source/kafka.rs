@@ -104,7 +104,7 @@ struct OwnPartitions {
 }
 
 struct FoundTopics {
-    /// Of whichever worker.
+    /// The share of whichever worker asks.
     share: Share,
     /// By worker of this process, those to be read at first.
     partitions: Vec<Vec<Partition>>,

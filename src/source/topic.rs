@@ -55,7 +55,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Of so many partitions, those that are the worker's.
+    /// Those of so many partitions that are the worker's.
     pub fn owned(self, partitions: i32) -> impl Iterator<Item = i32> {
         let is_owned =
             move |number: &i32| (*number as usize + self.place) % self.workers == self.worker;

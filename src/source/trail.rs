@@ -16,7 +16,7 @@ use super::paths::Stamp;
 /// First and last bytes that are kept as they are.
 const HEAD: usize = 1 << 10;
 const TAIL: usize = 1 << 10;
-/// Of the last bytes so many are kept if the last whole line is so long: lines often end all alike.
+/// So many of the last bytes are kept if the last whole line is so long: lines often end all alike.
 const LONG_TAIL: usize = 64 << 10;
 /// Marks that are kept, one a line in small files; of more, every other one goes.
 const MARKS: usize = 16 << 10;
@@ -33,7 +33,7 @@ pub(super) struct Trail {
     limit: Option<u64>,
     /// What was read does not stand in the file any more.
     broken: bool,
-    /// Of the file when it was compared last.
+    /// The file's stamp when it was compared last.
     compared: Option<Stamp>,
 }
 
@@ -251,7 +251,7 @@ impl Trail {
         holds(&self.file, at, bytes)
     }
 
-    /// Of a broken one: begins anew. Returns up to where the file holds what was read before.
+    /// Begins a broken trail anew. Returns up to where the file holds what was read before.
     pub fn begin_anew(&mut self) -> io::Result<u64> {
         let seen = self.seen.take().unwrap_or_default();
         let kept = seen.kept(&self.file)?;

@@ -24,7 +24,7 @@ pub enum RowStatus {
 }
 
 impl RowChange {
-    /// Of a row with a body.
+    /// The change of a row, which has a body.
     pub fn of(row: Row, status: RowStatus) -> Self {
         let body = row.body.expect("a row that says nothing changes nothing");
         RowChange { status, row: StandingRow { source: row.source, time: row.time, body } }

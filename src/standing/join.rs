@@ -65,7 +65,7 @@ pub struct Stage {
     /// By source: those for which it is the last stage.
     last: Vec<Option<Evaluation>>,
     groups: Table<JoinKey, Group>,
-    /// Of the tick at hand.
+    /// The keys that the tick at hand touches.
     touched: HashMap<JoinKey, TouchedKey>,
 }
 

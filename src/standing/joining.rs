@@ -24,7 +24,7 @@ pub struct JoiningRow {
     /// 1: it stands, with these records. -1: it does no longer.
     pub diff: i8,
     pub body: Arc<Body>,
-    /// Of the tables of the stages that it has passed.
+    /// The records of the tables whose stages it has passed.
     pub records: Records,
 }
 

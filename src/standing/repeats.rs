@@ -1,6 +1,6 @@
 //! Events that come again, where each arrives at its own time.
 //!
-//! Of the rows with one id, in the order of (time, position), the first stands; those no more than the
+//! Rows with one id are taken in the order of (time, position). The first stands; those no more than the
 //! window after it are dropped, and do not renew it; the next one beyond it stands again. That is a
 //! function of the rows: one that comes later than one that it stands before takes its place, and those
 //! behind it are judged anew.
@@ -74,7 +74,7 @@ struct RepeatedRow {
 }
 
 impl Repeats {
-    /// Of a source with this index in the plan.
+    /// The memory for a source with this index in the plan.
     pub fn of(index: u16, source: &Source) -> Self {
         Repeats {
             source: index,
@@ -277,7 +277,7 @@ mod tests {
         }
     }
 
-    /// Of rows with one id, as the rule says it.
+    /// The offsets of the rows that stand, as the rule says it.
     fn standing(rows: &[Row], window: Micros) -> Vec<u64> {
         let mut rows: Vec<&Row> = rows.iter().collect();
         rows.sort_by_key(|row| (row.key, row.time, row.position));

@@ -14,7 +14,7 @@ pub struct Slot(pub u32);
 pub struct FreeSlots {
     /// The least is given first, so that pages at the end become free.
     free: BinaryHeap<Reverse<u32>>,
-    /// Of people who are gone in the tick at hand.
+    /// Slots of people who are gone in the tick at hand.
     leaving: Vec<u32>,
     /// Slots that were ever given.
     all: u32,

@@ -13,7 +13,7 @@ use crate::row::Datum;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Partial {
     Count(i64),
-    /// Of integers and unscaled decimals.
+    /// The sum of integers or of unscaled decimals.
     Integers {
         count: i64,
         sum: i64,
@@ -65,7 +65,7 @@ impl Moments {
 
 /// A number of values, and their sum.
 pub enum Added<'a> {
-    /// Of integers, or of unscaled decimals.
+    /// The moments of integers, or of unscaled decimals.
     Whole {
         count: i64,
         sum: i256,

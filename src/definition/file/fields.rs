@@ -25,7 +25,7 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
     known.map_or("{name: value}", |(_, example)| example)
 }
 
-/// Of `limits`.
+/// The fields of `limits`.
 pub static LIMITS: &[FieldShape] = &[
     field(
         "bytes",

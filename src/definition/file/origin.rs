@@ -130,7 +130,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of blocks, quoted and plain texts over several lines, however they are indented.
+        /// Blocks, quoted and plain texts over several lines are tried, however they are indented.
         #[test]
         fn every_character_stands_where_it_was_written(
             words in prop::collection::vec("[a-z=<>(),.é]{1,6}", 1..12),

@@ -23,7 +23,7 @@ pub enum YamlValue {
         /// Where each of the text's characters stands in the file.
         places: Vec<Place>,
     },
-    /// Of a text with a variable that the environment has not: noted already.
+    /// A text with a variable that the environment does not have, which has been noted.
     Unset,
     Sequence(Vec<YamlNode>),
     /// Keys in the order of the file, each once.

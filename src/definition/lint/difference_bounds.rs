@@ -45,7 +45,7 @@ pub struct Contradiction;
 #[derive(Clone, Debug, Default)]
 pub struct DifferenceBounds {
     values: Vec<BoundedValue>,
-    /// Of the first value above the second, by their places; `None` where nothing bounds it.
+    /// How far the first value may lie above the second, by their places; `None` where nothing bounds it.
     gaps: Vec<Vec<Option<Gap>>>,
 }
 

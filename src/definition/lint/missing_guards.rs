@@ -19,7 +19,7 @@ const SHARED: [&str; 11] = [
     "ip",
     "household",
 ];
-/// Of these a person has one, as a rule.
+/// Words for identifiers of which a person has one, as a rule.
 const OWN: [&str; 8] =
     ["customer", "client", "user", "account", "member", "person", "contact", "subscriber"];
 

@@ -28,7 +28,7 @@ use crate::plan::{Attribute, Plan, Publish, Source, Step};
 /// How many parts a condition may have that stands in the place of its segment.
 const MOST_PARTS: usize = 1_000;
 
-/// Of a definition that has been found well.
+/// The warnings about a definition in which nothing is wrong.
 pub fn warnings(document: &yaml::YamlNode, plan: &Plan) -> Vec<Diagnostic> {
     let dialect = super::sql::Dialect::new(&plan.time_zone).with_limits(plan.limits);
     let mut context = ReadContext::new(Vec::new(), dialect);

@@ -3,7 +3,7 @@
 use datafusion_expr::Expr;
 use datafusion_expr::expr::Like;
 
-/// Of a condition that asks how a text begins: the text, its beginning, and whether that is all of it.
+/// Takes a condition that asks how a text begins apart: the text, its beginning, and whether that is all of it.
 pub fn begins(condition: &Expr) -> Option<(&Expr, String, bool)> {
     match condition {
         Expr::Like(Like { expr, pattern, case_insensitive: false, escape_char: None, .. }) => {

@@ -152,7 +152,7 @@ fn source(
     }
 }
 
-/// Of several sources that read what one alone can, each would get some of its bytes.
+/// Refuses several sources that read what one alone can: each would get some of its bytes.
 fn check_single(context: &mut ReadContext, known: &[DeclaredSource], objects: &[Object<'_>]) {
     let mut single: Vec<(String, &str)> = Vec::new();
     for (known, object) in known.iter().zip(objects) {

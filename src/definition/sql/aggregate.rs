@@ -26,7 +26,7 @@ pub struct AggregateCall {
     pub function: Function,
     /// `None` for `count(*)`.
     pub argument: Option<Expr>,
-    /// Of `filter (where …)`.
+    /// The condition of `filter (where …)`.
     pub filter: Option<Expr>,
 }
 

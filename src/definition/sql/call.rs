@@ -39,7 +39,7 @@ pub struct LimitedCall {
 }
 
 impl LimitedCall {
-    /// Of what DataFusion would evaluate over columns of a schema.
+    /// A call of what DataFusion would evaluate over columns of a schema.
     pub fn new(
         name: &str,
         node: Arc<dyn PhysicalExpr>,

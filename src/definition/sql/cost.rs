@@ -193,7 +193,7 @@ fn padded(given: &[Argument], row: usize) -> Cost {
     of_bytes((text.len() as u64).saturating_add(fills.saturating_mul(fill.len() as u64)))
 }
 
-/// Of whole numbers, days or instants: from, to, and by how much.
+/// The cost of a series of whole numbers, days or instants: from, to, and by how much.
 fn series(given: &[Argument], row: usize) -> Cost {
     let ends = match given {
         [end] => Some((0, end.number(row), 1)),

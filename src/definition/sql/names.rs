@@ -3,7 +3,8 @@
 /// The column that stands for `now()`.
 pub const NOW: &str = "now()";
 
-/// Of a column's metadata: another name that it has in expressions, as `products.price`.
+/// The key in a column's metadata under which another name stands that it has in expressions, such as
+/// `products.price`.
 pub const QUALIFIED: &str = "qualified";
 
 /// The columns that sessions give to a source.

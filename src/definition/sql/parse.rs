@@ -132,7 +132,8 @@ impl VisitorMut for Shallow {
     }
 }
 
-/// Of three values too: however these are bracketed, each term is looked at where it was before.
+/// Whether an operator is associative, for three-valued logic too: however its terms are bracketed, each is
+/// looked at where it was before.
 fn is_associative(op: &BinaryOperator) -> bool {
     matches!(op, BinaryOperator::And | BinaryOperator::Or | BinaryOperator::StringConcat)
 }

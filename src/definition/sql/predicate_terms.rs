@@ -156,7 +156,7 @@ impl Condition {
     }
 }
 
-/// Of parts of which one that has the `deciding` value decides.
+/// The outcome of parts, where one that has the `deciding` value decides.
 fn outcome(parts: &[Condition], person: &RecordBatch, deciding: bool) -> Option<bool> {
     let values: Vec<Option<bool>> = parts.iter().map(|part| part.value(person)).collect();
     if values.contains(&Some(deciding)) {

@@ -10,7 +10,7 @@ use crate::explain::ranks::RankSaid;
 
 /// How many rows are printed of an attribute that another one is made from; JSON has more.
 const ROWS_BELOW: usize = 3;
-/// Of more borders than these only those beside the person are printed.
+/// Where there are more borders than these, only those beside the person are printed.
 const BORDERS: usize = 10;
 
 pub fn attribute(f: &mut Formatter<'_>, answer: &AttributeAnswer) -> fmt::Result {

@@ -12,7 +12,7 @@ use crate::flow::{Collection, Diff, Packed, PackedList, Shared, SnapshotError, a
 use crate::metrics::SharedCounts;
 use crate::time::Tick;
 
-/// Of a key, one of few values, or none.
+/// A key, and one of few values that it gets, or none.
 type Change = (u8, Option<u8>);
 
 /// Ticks, each with what becomes of some keys in it.

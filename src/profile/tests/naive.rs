@@ -111,7 +111,7 @@ fn counts(window: Option<Window>, time: Micros, now: Micros) -> bool {
     }
 }
 
-/// Of values in the order of (time, value).
+/// The outcome of a function over values in the order of (time, value).
 fn of_values(function: Function, values: &[(Micros, Datum)]) -> Option<Datum> {
     let count = values.len();
     let all = || values.iter().map(|(_, value)| value.clone());

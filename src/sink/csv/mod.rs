@@ -27,19 +27,19 @@ use cells::{cells, write_cell};
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cell {
     Person,
-    /// Of a profile: the person's identifiers of a type, as a list.
+    /// In profiles, the person's identifiers of a type, as a list.
     Identifiers(u16),
-    /// Of a profile: the value of an attribute.
+    /// In profiles, the value of an attribute.
     Attribute(u16),
-    /// Of a profile: the person's segments, as a list.
+    /// In profiles, the person's segments, as a list.
     Segments,
-    /// Of a change: entered or left.
+    /// In segments, `entered` or `left`.
     Segment,
     Change,
-    /// Of an identity: the identifier.
+    /// In identities, the type of the identifier.
     Type,
     Value,
-    /// Of a reject.
+    /// In rejects, where the row comes from.
     Source,
     Output,
     Position,
@@ -55,7 +55,7 @@ pub struct Csv {
     output: u16,
     publish: Publish,
     columns: Vec<(String, Cell)>,
-    /// Of the file that is read back, in their order there; none before its header is read.
+    /// The cells of the file that is read back, in their order there; none before its header is read.
     found: Option<Vec<Cell>>,
     row: String,
 }

@@ -31,7 +31,7 @@ pub struct TextRecord {
     pub key: String,
     /// JSON; `None` is a tombstone.
     pub value: Option<String>,
-    /// Of a tombstone: the person who has become of this one.
+    /// In a tombstone, the person who has become of this one.
     pub merged_into: Option<String>,
 }
 
