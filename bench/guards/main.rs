@@ -64,6 +64,8 @@ fn main() {
         shared_at_the_limit(worker, accounts);
         println!("at_most: 1, {accounts} accounts on one device:");
         at_most_star(worker, accounts);
+        println!("at_most: 500, {accounts} devices of one account, one a tick:");
+        at_most_devices(worker, accounts);
         println!(
             "at_most: 1, {accounts} accounts in a chain, each linked to the next by a device:"
         );
@@ -139,6 +141,17 @@ fn at_most_star(worker: &mut Worker, accounts: u32) {
     told("the admitted link goes, and another is admitted", &gone);
     told("it comes back", &back);
     someone_else(&mut bench, accounts);
+}
+
+/// A program that takes a new cookie with every visit.
+fn at_most_devices(worker: &mut Worker, devices: u32) {
+    let mut bench = Bench::new(worker, "", ", at_most: 500");
+    let mut visits = Times::default();
+    for number in 0..devices {
+        visits.push(bench.tick(&[(account(0), device(number), 1)]));
+        assert_eq!(bench.together(), 1 + (number as usize + 1).min(500));
+    }
+    told("a visit with another device", &visits);
 }
 
 fn at_most_chain(worker: &mut Worker, accounts: u32) {

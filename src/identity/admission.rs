@@ -3,12 +3,35 @@
 //! Links are admitted one by one in a fixed order; one that would make a person who breaks a guard is
 //! withheld. The outcome is a function of the links and of when they were first seen.
 
+use arcstr::ArcStr;
 use hashbrown::HashMap;
 
 use super::graph::Node;
 use super::guards::{Guards, Refusal, Sums, add};
 use super::links::Bond;
 use crate::row::{Identifier, IdentifierHash};
+use crate::time::Micros;
+
+/// A link's place in the order of admission: decisions are the most trusted of all, then the types of its
+/// ends count, when it was first seen, and its ends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LinkOrder {
+    undecided: bool,
+    kinds: [u8; 2],
+    first_seen: Micros,
+    texts: [ArcStr; 2],
+}
+
+impl LinkOrder {
+    pub fn new(one: &Identifier, other: &Identifier, bond: Bond) -> Self {
+        LinkOrder {
+            undecided: !bond.same,
+            kinds: [one.kind, other.kind],
+            first_seen: bond.first_seen,
+            texts: [one.text.clone(), other.text.clone()],
+        }
+    }
+}
 
 /// What is admitted of a cluster.
 #[derive(Debug, Default)]
@@ -17,13 +40,17 @@ pub(super) struct Admitted {
     pub person: Vec<usize>,
     /// Links that do not count, by the indexes of their ends.
     pub withheld: Vec<((usize, usize), Refusal)>,
+    /// By node: what guards add up over its person, where the node stands for that.
+    pub sums: Vec<Sums>,
+    /// The last of the links.
+    pub last: Option<LinkOrder>,
 }
 
 /// Admits the links between the nodes of a cluster.
 pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
     let indexes: HashMap<IdentifierHash, usize> =
         nodes.iter().enumerate().map(|(index, node)| (node.identifier.hash, index)).collect();
-    let mut links: Vec<(usize, usize, Bond)> = Vec::new();
+    let mut links: Vec<(LinkOrder, usize, usize)> = Vec::new();
     let mut people = DisjointPeople::new(guards, nodes);
     for (index, node) in nodes.iter().enumerate() {
         for (neighbour, bond) in node.neighbours() {
@@ -33,29 +60,21 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
             }
             // Each link is told by both ends.
             if bond.linked && own_order(&node.identifier) < own_order(&nodes[other].identifier) {
-                links.push((index, other, bond));
+                let order = LinkOrder::new(&node.identifier, &nodes[other].identifier, bond);
+                links.push((order, index, other));
             }
         }
     }
-    links.sort_unstable_by(|a, b| {
-        let key = |(one, other, bond): &(usize, usize, Bond)| {
-            let (one, other) = (&nodes[*one].identifier, &nodes[*other].identifier);
-            // Decisions are the most trusted of all.
-            (!bond.same, one.kind, other.kind, bond.first_seen)
-        };
-        let ends = |(one, other, _): &(usize, usize, Bond)| {
-            (own_order(&nodes[*one].identifier), own_order(&nodes[*other].identifier))
-        };
-        key(a).cmp(&key(b)).then_with(|| ends(a).cmp(&ends(b)))
-    });
+    links.sort_unstable();
+    let last = links.last().map(|(order, _, _)| order.clone());
     let mut withheld = Vec::new();
-    for (one, other, _) in links {
+    for (_, one, other) in links {
         if let Err(refusal) = people.admit(one, other) {
             withheld.push(((one, other), refusal));
         }
     }
     let person = (0..nodes.len()).map(|index| people.root(index)).collect();
-    Admitted { person, withheld }
+    Admitted { person, withheld, sums: people.sums, last }
 }
 
 fn own_order(identifier: &Identifier) -> (u8, &str) {

@@ -3,22 +3,21 @@
 //! A cluster stays whole on one worker, so that what its links come to is found by walking them. Of
 //! clusters that join, the smaller moves; of a cluster that comes apart, the smaller part gets a new
 //! name: so a change costs what the smaller side holds. Guards are looked at only where a cluster
-//! breaks one: there the links are admitted anew at each change.
-
-use std::collections::BTreeMap;
+//! breaks one ([`super::guarded`]).
 
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::admission::{Admitted, admit};
+use super::admission::LinkOrder;
 use super::changes::LinkChange;
 use super::cluster::{Cluster, Component, FreshNames, IdentifierPlace};
-use super::conflicts::Conflict;
 use super::directory::Moved;
 use super::graph::{Graph, Node};
-use super::guards::{Guards, Refusal, Sums, add, subtract};
+use super::guarded::{Guarded, Leaf, Names, Withheld, belongs, tell_withheld};
+use super::guards::{Guards, Sums, add, subtract};
 use super::joins::Order;
 use super::links::Pair;
+use super::outcome::Outcome;
 use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::batch::{Batch, Prefetch, apply_prefetched};
@@ -42,20 +41,6 @@ impl Arrival {
     }
 }
 
-/// What a tick changed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Outcome {
-    /// Where an identifier is now.
-    Moved(Moved),
-    /// Whose an identifier is that is not alone.
-    Belongs(IdentifierHash, Component),
-    /// A link that is withheld.
-    Conflict(Conflict),
-}
-
-/// The links of a cluster that do not count.
-pub(super) type Withheld = BTreeMap<Pair, (Refusal, Identifier, Identifier)>;
-
 struct Content {
     /// Any of its identifiers.
     anchor: IdentifierHash,
@@ -65,7 +50,7 @@ struct Content {
     /// What guards add up over it.
     sums: Sums,
     /// `Some` while it breaks a guard.
-    withheld: Option<Withheld>,
+    guarded: Option<Guarded>,
 }
 
 /// What a tick did to a cluster, until its consequences are drawn.
@@ -77,14 +62,14 @@ struct Touched {
     arrived: Vec<IdentifierHash>,
     /// What was withheld in clusters that went into it.
     withheld: Withheld,
+    /// Links to identifiers that have no other.
+    leaves: Vec<Leaf>,
+    /// Whether anything else happened.
+    otherwise: bool,
 }
 
-/// What people of a cluster that breaks a guard are called.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Names {
-    Kept,
-    New,
-}
+/// Of more new links all are admitted anew.
+const FEW_LEAVES: usize = 64;
 
 pub(super) struct Components {
     guards: Guards,
@@ -122,7 +107,7 @@ impl Components {
                 self.clusters.remove(from).expect("an order names a cluster that is here");
             let nodes = self.graph.walk(content.anchor);
             let nodes = nodes.into_iter().map(|hash| self.graph.remove(hash)).collect();
-            let withheld = content.withheld.unwrap_or_default();
+            let withheld = content.guarded.unwrap_or_default().withheld;
             arrivals.push(Arrival::Content { to: *to, nodes, withheld });
         }
         arrivals.extend(links.into_iter().map(|(cluster, change)| {
@@ -161,7 +146,9 @@ impl Components {
     }
 
     fn take_in(&mut self, cluster: Cluster, nodes: Vec<Node>, withheld: Withheld) {
-        self.touched.entry(cluster).or_default().withheld.extend(withheld);
+        let touched = self.touched.entry(cluster).or_default();
+        touched.withheld.extend(withheld);
+        touched.otherwise = true;
         for node in nodes {
             self.arrive(cluster, &node.identifier);
             let content = self.clusters.get_mut(&cluster).expect("it just arrived there");
@@ -177,7 +164,7 @@ impl Components {
             size: 0,
             rank: 0,
             sums: self.guards.no_sums(),
-            withheld: None,
+            guarded: None,
         });
         content.size += 1;
         add(&mut content.sums, self.guards.of_identifier(identifier.kind));
@@ -185,6 +172,12 @@ impl Components {
     }
 
     fn link(&mut self, cluster: Cluster, change: &LinkChange) {
+        let leaf = self.leaf(cluster, change);
+        let touched = self.touched.entry(cluster).or_default();
+        match leaf {
+            Some(leaf) => touched.leaves.push(leaf),
+            None => touched.otherwise = true,
+        }
         for end in [&change.one, &change.other] {
             if !self.graph.contains(end.hash) {
                 self.graph.add(end);
@@ -203,11 +196,60 @@ impl Components {
         }
     }
 
-    fn flush(&mut self, cluster: Cluster, touched: Touched, outcomes: &mut Emit<Outcome>) {
-        let Touched { parted, arrived, withheld } = touched;
+    /// The link, if it ties an identifier that nobody knew to one of a cluster that breaks a guard.
+    fn leaf(&self, cluster: Cluster, LinkChange { one, other, bond }: &LinkChange) -> Option<Leaf> {
+        self.clusters.get(&cluster)?.guarded.as_ref()?;
+        let bond = bond.filter(|bond| bond.linked && !self.guards.look_at(*bond))?;
+        let near = match [one, other].map(|end| self.graph.contains(end.hash)) {
+            [true, false] => one.hash,
+            [false, true] => other.hash,
+            _ => return None,
+        };
+        let arrived = self.touched.get(&cluster).map_or(&[][..], |touched| &touched.arrived);
+        let is_known = arrived.len() < FEW_LEAVES && !arrived.contains(&near);
+        let link = LinkChange { one: one.clone(), other: other.clone(), bond: Some(bond) };
+        is_known.then(|| Leaf { link, order: LinkOrder::new(one, other, bond), near })
+    }
+
+    /// Admits links that come after all others, where nothing else happened to a cluster.
+    fn append(
+        &mut self,
+        cluster: Cluster,
+        touched: &mut Touched,
+        outcomes: &mut Emit<Outcome>,
+    ) -> bool {
+        let Touched { leaves, arrived, otherwise, .. } = touched;
+        let content = self.clusters.get_mut(&cluster).expect("touched");
+        let grows = content.size.ilog2() > content.rank.into();
+        let Some(guarded) = content.guarded.as_mut().filter(|_| !*otherwise && !grows) else {
+            return false;
+        };
+        if !guarded.precedes(leaves) {
+            return false;
+        }
+        leaves.sort_unstable_by(|one, other| one.order.cmp(&other.order));
+        for leaf in leaves.drain(..) {
+            let name = || Component::of(self.numbers.next(cluster.owner));
+            guarded.append(&self.guards, &mut self.graph, leaf, name, outcomes);
+        }
+        let place = Some(IdentifierPlace { cluster, rank: content.rank });
+        for identifier in arrived.iter().copied() {
+            outcomes.push(Outcome::Moved(Moved { identifier, place }), 1);
+        }
+        true
+    }
+
+    fn flush(&mut self, cluster: Cluster, mut touched: Touched, outcomes: &mut Emit<Outcome>) {
+        if self.append(cluster, &mut touched, outcomes) {
+            return;
+        }
+        let Touched { parted, arrived, withheld, .. } = touched;
         let ends = || parted.iter().flat_map(|(one, other)| [*one, *other]);
         let parts = self.graph.parts(ends());
-        let mut before = self.clusters[&cluster].withheld.clone().unwrap_or_default();
+        let content = self.clusters.get_mut(&cluster).expect("touched");
+        let guarded = content.guarded.as_mut();
+        let mut before =
+            guarded.map_or(Withheld::new(), |guarded| std::mem::take(&mut guarded.withheld));
         before.extend(withheld);
         let mut left: HashSet<IdentifierHash> = HashSet::new();
         for part in parts {
@@ -249,7 +291,7 @@ impl Components {
         }
         let anchor = part[0];
         let size = part.len();
-        let content = Content { anchor, size, rank: 0, sums, withheld: None };
+        let content = Content { anchor, size, rank: 0, sums, guarded: None };
         self.clusters.insert(to, content);
         self.tell(to, part, going, outcomes);
     }
@@ -277,9 +319,9 @@ impl Components {
         let rank = content.size.ilog2() as u8;
         // Of a cluster that came apart only what stays may keep names: both sides might hold one.
         let names = if content.rank == 0 { Names::New } else { Names::Kept };
-        let was_guarded = content.withheld.is_some() || !before.is_empty();
-        let guarded = self.guards.broken(&content.sums).is_some();
-        let everyone = rank > content.rank || guarded || was_guarded;
+        let was_guarded = content.guarded.is_some() || !before.is_empty();
+        let is_guarded = self.guards.broken(&content.sums).is_some();
+        let everyone = rank > content.rank || is_guarded || was_guarded;
         let all = if everyone { self.graph.walk(content.anchor) } else { Vec::new() };
         let content = self.clusters.get_mut(&cluster).expect("told of");
         let moved = if rank > content.rank { &all } else { &arrived };
@@ -288,76 +330,21 @@ impl Components {
         for identifier in moved.iter().copied() {
             outcomes.push(Outcome::Moved(Moved { identifier, place }), 1);
         }
-        let mut withheld = Withheld::new();
-        if guarded {
-            withheld = self.admit(cluster, &all, names, outcomes);
-        } else {
+        let guarded = is_guarded.then(|| {
+            let name = || Component::of(self.numbers.next(cluster.owner));
+            Guarded::admit(&self.guards, &mut self.graph, &all, names, name, outcomes)
+        });
+        if guarded.is_none() {
             let whose = if was_guarded { all } else { arrived };
             for hash in whose {
-                self.belongs(hash, Component::of(cluster), outcomes);
+                belongs(&mut self.graph, hash, Component::of(cluster), outcomes);
             }
         }
-        tell_withheld(before, &withheld, outcomes);
+        let none = Withheld::new();
+        let after = guarded.as_ref().map_or(&none, |guarded| &guarded.withheld);
+        tell_withheld(before, after, outcomes);
         let content = self.clusters.get_mut(&cluster).expect("told of");
-        content.withheld = guarded.then_some(withheld);
-    }
-
-    fn belongs(&mut self, hash: IdentifierHash, to: Component, outcomes: &mut Emit<Outcome>) {
-        let component = &mut self.graph.node_mut(hash).component;
-        let before = std::mem::replace(component, to);
-        if before == to {
-            return;
-        }
-        for (component, diff) in [(before, -1), (to, 1)] {
-            if !component.is_alone(hash) {
-                outcomes.push(Outcome::Belongs(hash, component), diff);
-            }
-        }
-    }
-
-    /// Finds the people of a cluster that breaks a guard. Where names are kept, whoever holds most of a
-    /// known person keeps its name.
-    fn admit(
-        &mut self,
-        cluster: Cluster,
-        all: &[IdentifierHash],
-        kept: Names,
-        outcomes: &mut Emit<Outcome>,
-    ) -> Withheld {
-        let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
-        let Admitted { person, withheld } = admit(&self.guards, &nodes);
-        let mut sizes: HashMap<usize, usize> = HashMap::new();
-        let mut shares: HashMap<(usize, Component), usize> = HashMap::new();
-        for (index, node) in nodes.iter().enumerate() {
-            *sizes.entry(person[index]).or_default() += 1;
-            if kept == Names::Kept && !node.component.is_alone(node.identifier.hash) {
-                *shares.entry((person[index], node.component)).or_default() += 1;
-            }
-        }
-        let withheld = withheld.into_iter().map(|((one, other), refusal)| {
-            let (one, other) = (&nodes[one].identifier, &nodes[other].identifier);
-            ((one.hash, other.hash), (refusal, one.clone(), other.clone()))
-        });
-        let withheld: Withheld = withheld.collect();
-        let mut names: HashMap<usize, Component> = HashMap::new();
-        let mut taken = HashSet::new();
-        let mut shares: Vec<_> = shares.into_iter().map(|(who, share)| (share, who)).collect();
-        shares.sort_unstable_by(|one, other| other.cmp(one));
-        for (_, (person, component)) in shares {
-            if sizes[&person] > 1 && !names.contains_key(&person) && taken.insert(component) {
-                names.insert(person, component);
-            }
-        }
-        for (hash, person) in all.iter().zip(&person) {
-            let component = match sizes[person] {
-                1 => Component::alone(*hash),
-                _ => *names
-                    .entry(*person)
-                    .or_insert_with(|| Component::of(self.numbers.next(cluster.owner))),
-            };
-            self.belongs(*hash, component, outcomes);
-        }
-        withheld
+        content.guarded = guarded;
     }
 }
 
@@ -370,23 +357,5 @@ impl Holds for Components {
     fn give_back(&mut self) {
         self.clusters.give_back();
         self.graph.give_back();
-    }
-}
-
-fn tell_withheld(before: Withheld, after: &Withheld, outcomes: &mut Emit<Outcome>) {
-    let mut tell = |(refusal, one, other): &(Refusal, Identifier, Identifier), diff| {
-        let (one, other, refusal) = (one.clone(), other.clone(), refusal.clone());
-        let conflict = Conflict::Withheld { one, other, refusal };
-        outcomes.push(Outcome::Conflict(conflict), diff);
-    };
-    for (pair, withheld) in &before {
-        if after.get(pair).is_none_or(|now| now.0 != withheld.0) {
-            tell(withheld, -1);
-        }
-    }
-    for (pair, withheld) in after {
-        if before.get(pair).is_none_or(|was| was.0 != withheld.0) {
-            tell(withheld, 1);
-        }
     }
 }

@@ -9,12 +9,13 @@ use proptest::prelude::*;
 
 use super::changes::LinkChange;
 use super::cluster::Component;
-use super::components::{Arrival, Components, Outcome};
+use super::components::{Arrival, Components};
 use super::conflicts::Conflict;
 use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
 use super::links::Bond;
+use super::outcome::Outcome;
 use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::batch::Batch;
@@ -267,5 +268,36 @@ proptest! {
         prop_assert!(workers.belongs.is_empty() && workers.withheld.is_empty());
         prop_assert!(workers.components.iter().all(|components| components.held() == 0));
         prop_assert!(workers.directories.iter().all(|directory| directory.held() == 0));
+    }
+
+    /// A program takes a new cookie with every visit, and each time only that one's link is looked at.
+    #[test]
+    fn identifiers_that_come_one_after_the_other_are_admitted_as_all_at_once(
+        number in 1..4usize,
+        limits in 0..LIMITS.len(),
+        visits in prop::collection::vec((0..4u32, 0..12u32, any::<bool>()), 1..40),
+    ) {
+        let mut workers = Workers::new(number, &GUARDS[limits]);
+        let mut links = Links::new();
+        let mut changes = Vec::new();
+        for (visit, (near, draw, ends_tick)) in (0..).zip(visits) {
+            // Mostly of the least trusted type, so that its link comes after all others.
+            let kind = if draw < 3 { draw } else { 2 };
+            let cookie = 3 * (visit + 2) + kind;
+            let pair = if (near % 3, near) < (kind, cookie) { (near, cookie) } else { (cookie, near) };
+            let first_seen = visit.into();
+            let bond = Bond { first_seen, linked: true, same: false, apart: false };
+            links.insert(pair, bond);
+            changes.push(link_change(pair, Some(bond)));
+            if ends_tick {
+                workers.tick(std::mem::take(&mut changes));
+                let (people, withheld) = admitted(&links, &LIMITS[limits]);
+                prop_assert_eq!(workers.people(), people);
+                prop_assert_eq!(&workers.withheld, &withheld);
+            }
+        }
+        workers.tick(changes);
+        workers.tick(links.keys().map(|pair| link_change(*pair, None)).collect());
+        prop_assert!(workers.belongs.is_empty() && workers.withheld.is_empty());
     }
 }

@@ -29,11 +29,13 @@ mod components;
 mod conflicts;
 mod directory;
 mod graph;
+mod guarded;
 mod guards;
 #[cfg(test)]
 mod histories;
 mod joins;
 mod links;
+mod outcome;
 mod shared;
 mod sighting;
 mod statement;
@@ -58,11 +60,12 @@ pub use links::{Bond, Link};
 pub use shared::SharedIdentifier;
 pub use sighting::{Sighted, Sighting, seen};
 
-use components::{Arrival, Components, Outcome};
+use components::{Arrival, Components};
 use conflicts::Statements;
 use directory::{Directory, Found, Moved};
 use joins::{Joins, Order};
 use links::{Supported, SupportedLinks};
+use outcome::Outcome;
 use shared::{CountingGates, Passed, ToldGates};
 
 /// What this stage finds out.

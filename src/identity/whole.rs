@@ -312,7 +312,7 @@ impl Whole {
         }
         let all = self.graph.walk(hash);
         let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
-        let Admitted { person, withheld } = admit(&self.guards, &nodes);
+        let Admitted { person, withheld, .. } = admit(&self.guards, &nodes);
         let pair = |(one, other): (usize, usize)| (all[one], all[other]);
         WholeCluster {
             person: all.iter().copied().zip(person).collect(),
