@@ -243,9 +243,11 @@ fn a_followed_output_is_printed_as_it_grows() {
     let (folder, _) = ran();
     let mut tail = Running::start(folder.path(), &["tail", "profiles", "-n", "2", "--follow"]);
     tail.until("the last two", |tail| tail.out().lines().count() == 2);
-    let line = r#"{"output":"profiles","key":"p_x","value":null,"merged_into":"p_y"}"#;
+    let [one, other] = ["0", "1"].map(|digit| format!("p_{}", digit.repeat(32)));
+    let line =
+        format!(r#"{{"output":"profiles","key":"{one}","value":null,"merged_into":"{other}"}}"#);
     append(&folder.path().join(OUT).join("profiles.ndjson"), &format!("{line}\n"));
-    tail.until("the new one", |tail| tail.out().lines().last() == Some(line));
+    tail.until("the new one", |tail| tail.out().lines().last() == Some(&*line));
 }
 
 #[test]

@@ -5,20 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
-use super::reader::{Changelog, ChangelogError, ReadRecord, readable};
+use super::defined::TakeRecord;
+use super::error::ChangelogError;
+use super::profile::ReadProfile;
+use super::reader::{Changelog, readable};
 use crate::decode::identifiers::normalised;
 use crate::plan::{Plan, Publish};
+use crate::row::IdentifierHash;
+use crate::sink::{Catalog, Record, RecordBody, RecordKey, RecordValue};
 
 /// How many identifiers are suggested in place of one that nobody has.
 const SUGGESTED: usize = 3;
 
 /// What a lookup came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum LookupResult {
-    /// The profile's JSON, and the ids that led to it, each merged into the next.
-    Profile { json: String, merged: Vec<String> },
+    /// The profile, and the ids that led to it, each merged into the next.
+    Profile { profile: Box<ReadProfile>, merged: Vec<String> },
     /// There was such a person, and nobody took their place.
     Gone { person: String },
     /// Nobody; the identifiers that are written nearly so.
@@ -36,21 +39,24 @@ pub fn lookup(
         return Err(ChangelogError::NoProfiles);
     }
     let wanted = Wanted::new(plan, id);
-    let person = match wanted.is_person {
-        true => Some(id.to_owned()),
-        false => person_of(changelogs, &wanted)?,
+    let person = match wanted.person {
+        Some(person) => Some(person),
+        None => person_of(changelogs, &wanted)?,
     };
     let nobody = || Ok(LookupResult::Nobody { near: near(changelogs, &wanted)? });
     let Some(mut person) = person else { return nobody() };
     let mut merged = Vec::new();
     loop {
-        match newest_profile(changelogs, &person)? {
+        match newest(changelogs, person)? {
             None => return nobody(),
-            Some((Some(json), _)) => return Ok(LookupResult::Profile { json, merged }),
-            Some((None, Some(into))) if !merged.contains(&into) => {
+            Some(Newest::Profile(profile)) => {
+                let merged = merged.into_iter().map(IdentifierHash::person_id).collect();
+                return Ok(LookupResult::Profile { profile, merged });
+            }
+            Some(Newest::Gone(Some(into))) if !merged.contains(&into) => {
                 merged.push(std::mem::replace(&mut person, into));
             }
-            Some((None, _)) => return Ok(LookupResult::Gone { person }),
+            Some(Newest::Gone(_)) => return Ok(LookupResult::Gone { person: person.person_id() }),
         }
     }
 }
@@ -58,7 +64,8 @@ pub fn lookup(
 /// What is asked for.
 struct Wanted<'a> {
     id: &'a str,
-    is_person: bool,
+    /// As a person's id.
+    person: Option<IdentifierHash>,
     /// As `type:value`, what it is once normalised.
     normalised: Vec<String>,
 }
@@ -73,8 +80,7 @@ impl<'a> Wanted<'a> {
         let all = named.into_iter().chain(types.iter().map(|of| (of, id)));
         let normalised =
             all.filter_map(|(of, value)| Some(format!("{}:{}", of.name, normalised(of, value)?)));
-        let is_person = id.strip_prefix("p_").is_some_and(|hex| hex.len() == 32);
-        Wanted { id, is_person, normalised: normalised.collect() }
+        Wanted { id, person: IdentifierHash::of_person_id(id), normalised: normalised.collect() }
     }
 
     /// How well an identifier, as `type:value`, answers; the least is the best.
@@ -89,13 +95,16 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The id of the person whom an identifier belongs to now.
-fn person_of(changelogs: &[Changelog], wanted: &Wanted) -> Result<Option<String>, ChangelogError> {
-    let mut found: BTreeMap<(u8, String), String> = BTreeMap::new();
+/// The person whom an identifier belongs to now.
+fn person_of(
+    changelogs: &[Changelog],
+    wanted: &Wanted,
+) -> Result<Option<IdentifierHash>, ChangelogError> {
+    let mut found: BTreeMap<(u8, String), IdentifierHash> = BTreeMap::new();
     each_identity(changelogs, |key, person| {
         let Some(rank) = wanted.rank(key) else { return };
         match person {
-            Some(person) => drop(found.insert((rank, key.to_owned()), person.to_owned())),
+            Some(person) => drop(found.insert((rank, key.to_owned()), person)),
             None => drop(found.remove(&(rank, key.to_owned()))),
         }
     })?;
@@ -133,41 +142,39 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
 /// Every change of whom an identifier (`type:value`) belongs to, in order; none: to nobody any more.
 fn each_identity(
     changelogs: &[Changelog],
-    mut take: impl FnMut(&str, Option<&str>),
+    mut take: impl FnMut(&str, Option<IdentifierHash>),
 ) -> Result<(), ChangelogError> {
-    #[derive(Deserialize)]
-    struct Identity {
-        person: String,
-    }
-    let mut is_told = false;
-    each(changelogs, Publish::Identities, |entry| {
+    let (mut is_told, mut text) = (false, String::new());
+    each(changelogs, Publish::Identities, &mut |record, catalog| {
         is_told = true;
-        let identity = entry.value.and_then(|value| serde_json::from_str::<Identity>(value).ok());
-        take(&entry.key, identity.as_ref().map(|identity| identity.person.as_str()));
+        text.clear();
+        catalog.write_key(&record.key, &mut text);
+        let person = match record.value() {
+            Some(RecordValue::Identity(person)) => Some(*person),
+            _ => None,
+        };
+        take(&text, person);
     })?;
     if is_told {
         return Ok(());
     }
-    #[derive(Deserialize)]
-    struct Profile {
-        identifiers: BTreeMap<String, Vec<String>>,
-    }
-    let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    each(changelogs, Publish::Profiles, |entry| {
-        let profile = entry.value.and_then(|value| serde_json::from_str::<Profile>(value).ok());
-        let identifiers = profile.into_iter().flat_map(|profile| profile.identifiers);
-        let keys = identifiers
-            .flat_map(|(kind, values)| values.into_iter().map(move |of| format!("{kind}:{of}")));
+    let mut held: BTreeMap<IdentifierHash, Vec<String>> = BTreeMap::new();
+    each(changelogs, Publish::Profiles, &mut |record, catalog| {
+        let RecordKey::Person(person) = record.key else { return };
+        let identifiers = match record.value() {
+            Some(RecordValue::Profile(profile)) => profile
+                .identifiers()
+                .map(|(kind, text)| [catalog.identifiers.name(kind), ":", text].concat())
+                .collect(),
+            _ => Vec::new(),
+        };
         // Of several outputs the one that knows more of a person says more of it.
-        let keys: Vec<String> = keys.collect();
-        let had = match keys.is_empty() {
-            true => held.remove(&*entry.key),
-            false => held.insert(entry.key.clone().into_owned(), keys),
+        let had = match identifiers.is_empty() {
+            true => held.remove(&person),
+            false => held.insert(person, identifiers),
         };
         had.iter().flatten().for_each(|key| take(key, None));
-        for key in held.get(&*entry.key).into_iter().flatten() {
-            take(key, Some(&entry.key));
-        }
+        held.get(&person).into_iter().flatten().for_each(|key| take(key, Some(person)));
     })
 }
 
@@ -175,29 +182,37 @@ fn each_identity(
 fn each(
     changelogs: &[Changelog],
     publish: Publish,
-    mut take: impl FnMut(ReadRecord<'_>),
+    take: &mut TakeRecord<'_>,
 ) -> Result<(), ChangelogError> {
     // What identities do not say, profiles do; what these do not, nobody.
     let is_wanted = |of: &Changelog| publish == Publish::Profiles || !of.is_unread();
     let holds = |of: &&Changelog| of.publishing(publish).is_some() && is_wanted(of);
     for changelog in readable(changelogs.iter().filter(holds)) {
         let Some(output) = changelog.publishing(publish) else { continue };
-        changelog.scan(|entry| {
-            if entry.output == output {
-                take(entry);
+        changelog.scan(&mut |record, catalog| {
+            if is_of(record, catalog, output) {
+                take(record, catalog);
             }
         })?;
     }
     Ok(())
 }
 
-type Newest = (Option<String>, Option<String>);
+fn is_of(record: &Record, catalog: &Catalog, output: &str) -> bool {
+    catalog.outputs.name(record.output) == output
+}
 
-/// The newest record of a person: value, and whom they were merged into. A variant is asked after those
-/// that leave nothing out.
-fn newest_profile(
+/// What was said last of a person.
+enum Newest {
+    Profile(Box<ReadProfile>),
+    /// With the person whom they were merged into.
+    Gone(Option<IdentifierHash>),
+}
+
+/// The newest record of a person. A variant is asked after those that leave nothing out.
+fn newest(
     changelogs: &[Changelog],
-    person: &str,
+    person: IdentifierHash,
 ) -> Result<Option<Newest>, ChangelogError> {
     let holds = |changelog: &&Changelog| changelog.publishing(Publish::Profiles).is_some();
     let mut holding: Vec<(&Changelog, &str)> = readable(changelogs.iter().filter(holds))
@@ -207,16 +222,21 @@ fn newest_profile(
     holding.sort_by_key(|(changelog, _)| changelog.is_variant());
     let mut gone = None;
     for (changelog, output) in holding {
-        let mut newest: Option<Newest> = None;
-        changelog.scan(|entry| {
-            if entry.output == output && entry.key == person {
-                let merged_into = entry.merged_into.map(|into| into.into_owned());
-                newest = Some((entry.value.map(str::to_owned), merged_into));
+        let mut newest: Option<Record> = None;
+        let catalog = changelog.scan(&mut |record, catalog| {
+            if record.key == RecordKey::Person(person) && is_of(record, catalog, output) {
+                newest = Some(record.clone());
             }
         })?;
-        match newest {
-            Some((Some(_), _)) => return Ok(newest),
-            newest => gone = gone.or(newest),
+        let Some(record) = newest else { continue };
+        match record.body {
+            RecordBody::Is { .. } => {
+                let profile = ReadProfile::new(record, catalog);
+                return Ok(profile.map(|profile| Newest::Profile(Box::new(profile))));
+            }
+            RecordBody::Gone { merged_into } => {
+                gone = gone.or(Some(Newest::Gone(merged_into)));
+            }
         }
     }
     Ok(gone)

@@ -1,15 +1,22 @@
 //! Reads what sink publishes: a person by any identifier, an output as it grows.
 
+mod defined;
+mod error;
+mod file;
 mod indent;
 mod last;
 mod lookup;
+mod profile;
 mod reader;
 mod report;
 mod tail;
+mod topic;
 
+pub use error::ChangelogError;
 pub use indent::indented;
 pub use last::{last_run, remember_run};
 pub use lookup::{LookupResult, lookup};
-pub use reader::{Changelog, ChangelogError, ReadRecord, changelogs_in, changelogs_of};
+pub use profile::ReadProfile;
+pub use reader::{Changelog, changelogs_in, changelogs_of};
 pub use report::report;
 pub use tail::tail;

@@ -3,93 +3,67 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde::Deserialize;
-
-use super::reader::{Changelog, ChangelogError};
+use super::error::ChangelogError;
+use super::reader::Changelog;
 use crate::console::shown;
+use crate::identity::Detail;
 use crate::plan::Publish;
+use crate::sink::{Catalog, Record, RecordKey, RecordValue};
 
-/// A conflict's value, as the sink publishes it.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "conflict", rename_all = "snake_case")]
-enum ReportedConflict {
-    Withheld {
-        rule: String,
-        r#type: Option<String>,
-        decided: Option<[String; 2]>,
-        one: String,
-        other: String,
-    },
-    Shared {
-        identifier: String,
-        by: String,
-        count: u64,
-    },
-    Disagreement {
-        identifier: String,
-        r#type: String,
-        source: String,
-        says: Vec<String>,
-        other_source: String,
-        other_says: Vec<String>,
-    },
-    SingleSource {
-        person: String,
-        source: String,
-    },
-}
-
-impl ReportedConflict {
-    /// The line that it is counted in.
-    fn rule(&self) -> String {
-        match self {
-            ReportedConflict::Withheld { rule, r#type: Some(kind), .. } => {
-                format!("link withheld: {rule} of {kind}")
-            }
-            ReportedConflict::Withheld { rule, .. } => format!("link withheld: {rule}"),
-            ReportedConflict::Shared { identifier, by, .. } => {
-                let kind = identifier.split_once(':').map_or("", |(kind, _)| kind);
-                format!("{kind} shared by {by}s")
-            }
-            ReportedConflict::Disagreement { r#type: kind, source, other_source, .. } => {
-                format!("{source} and {other_source} disagree about {kind}")
-            }
-            ReportedConflict::SingleSource { source, .. } => format!("known to {source} alone"),
+/// The line that a conflict is counted in, and how it is shown as an example.
+fn told(record: &Record, catalog: &Catalog) -> Option<(String, String)> {
+    let identifier = |of| catalog.identifier(of);
+    let kind = |kind: u16| catalog.identifiers.name(kind);
+    let source = |source: u16| catalog.sources.name(source);
+    Some(match (&record.key, record.value()?) {
+        (RecordKey::Withheld(ends), RecordValue::Withheld(why)) => {
+            let detail = |name: &str| why.details.iter().find(|(of, _)| of == name);
+            let rule = match detail("type") {
+                Some((_, Detail::Text(kind))) => format!("link withheld: {} of {kind}", why.rule),
+                _ => format!("link withheld: {}", why.rule),
+            };
+            let [one, other] = ends.each_ref().map(identifier);
+            let example = match detail("decided") {
+                Some((_, Detail::Texts(pair))) if *pair != [&*one, &*other] => {
+                    format!("{one} – {other} ({})", pair.join(" ≠ "))
+                }
+                _ => format!("{one} – {other}"),
+            };
+            (rule, example)
         }
-    }
-
-    fn example(&self) -> String {
-        match self {
-            ReportedConflict::Withheld { decided: Some([decided, upon]), one, other, .. }
-                if (decided, upon) != (one, other) =>
-            {
-                format!("{one} – {other} ({decided} ≠ {upon})")
-            }
-            ReportedConflict::Withheld { one, other, .. } => format!("{one} – {other}"),
-            ReportedConflict::Shared { identifier, count, .. } => format!("{identifier} ({count})"),
-            ReportedConflict::Disagreement { identifier, says, other_says, .. } => {
-                format!("{identifier}: {} / {}", says.join(", "), other_says.join(", "))
-            }
-            ReportedConflict::SingleSource { person, .. } => person.clone(),
+        (RecordKey::Shared(of), RecordValue::Shared { by, count }) => {
+            let rule = format!("{} shared by {}s", kind(of.kind), kind(*by));
+            (rule, format!("{} ({count})", identifier(of)))
         }
-    }
+        (RecordKey::Disagreement(of), RecordValue::Disagreement(says)) => {
+            let (one, other) = (source(of.source), source(of.other_source));
+            let rule = format!("{one} and {other} disagree about {}", kind(of.kind));
+            let [says, other_says] = says.each_ref().map(|says| says.join(", "));
+            (rule, format!("{}: {says} / {other_says}", identifier(&of.identifier)))
+        }
+        (RecordKey::SingleSource(person), RecordValue::SingleSource(of)) => {
+            (format!("known to {} alone", source(*of)), person.person_id())
+        }
+        _ => return None,
+    })
 }
 
 /// A table of the conflicts that stand, the most frequent rule first.
 pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, ChangelogError> {
-    let mut standing: BTreeMap<String, String> = BTreeMap::new();
+    let mut standing: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut known = false;
     for changelog in changelogs {
         let Some(output) = changelog.publishing(Publish::Conflicts) else { continue };
         known |= changelog.is_named_after(Publish::Conflicts);
-        changelog.scan(|entry| {
-            if entry.output != output {
+        changelog.scan(&mut |record, catalog| {
+            if catalog.outputs.name(record.output) != output {
                 return;
             }
             known = true;
-            match entry.value {
-                Some(value) => drop(standing.insert(entry.key.into_owned(), value.to_owned())),
-                None => drop(standing.remove(&*entry.key)),
+            let key = catalog.key(&record.key);
+            match told(record, catalog) {
+                Some(told) => drop(standing.insert(key, told)),
+                None => drop(standing.remove(&key)),
             }
         })?;
     }
@@ -100,12 +74,11 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
             .to_owned());
     }
     let mut by_rule: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
-    for value in standing.values() {
-        let Ok(conflict) = serde_json::from_str::<ReportedConflict>(value) else { continue };
-        let (count, examples_of) = by_rule.entry(shown(&conflict.rule()).into_owned()).or_default();
+    for (rule, example) in standing.values() {
+        let (count, examples_of) = by_rule.entry(shown(rule).into_owned()).or_default();
         *count += 1;
         if examples_of.len() < examples {
-            examples_of.push(shown(&conflict.example()).into_owned());
+            examples_of.push(shown(example).into_owned());
         }
     }
     let mut rules: Vec<_> = by_rule.into_iter().collect();

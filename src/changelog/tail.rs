@@ -1,15 +1,17 @@
 //! The last records of an output, and those that follow.
 
-use std::collections::VecDeque;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::collections::{BTreeSet, VecDeque};
+use std::io::Write;
 use std::time::Duration;
 
 use rdkafka::Offset;
 
-use super::reader::{Changelog, ChangelogError, CommittedTopic, Line, ReadRecord};
+use super::error::ChangelogError;
+use super::file::FileReader;
+use super::reader::Changelog;
+use super::topic::ChangelogTopic;
 use crate::console::shown;
+use crate::sink::{Catalog, Json, Record};
 
 /// Prints the last `records` of an output as lines, and with `follow` every later one.
 pub fn tail(
@@ -19,36 +21,41 @@ pub fn tail(
     follow: bool,
     print: &mut dyn Write,
 ) -> Result<(), ChangelogError> {
+    let mut shown = OutputLines { output, json: Json::new(&Catalog::default()) };
     let mut lines = VecDeque::new();
-    let mut keep = |entry: ReadRecord<'_>| {
-        if entry.output == output {
-            lines.push_back(line(&entry));
-            if lines.len() > records {
-                lines.pop_front();
-            }
+    let mut keep = |line: String| {
+        lines.push_back(line);
+        if lines.len() > records {
+            lines.pop_front();
         }
     };
     let holding: Vec<&Changelog> =
         changelogs.iter().filter(|changelog| changelog.may_hold(output)).collect();
-    let mut topic_readers = Vec::new();
+    let (mut files, mut topics) = (Vec::new(), Vec::new());
     let mut found = false;
     for changelog in &holding {
         match changelog {
-            Changelog::File { output: of, .. } => {
+            Changelog::File { output: of, path } => {
                 found |= of.is_some();
-                changelog.scan(|entry| {
-                    found |= entry.output == output;
-                    keep(entry);
+                let mut reader = FileReader::new(path, of.as_ref())?;
+                reader.read(&mut |record, catalog| {
+                    if let Some(line) = shown.line(record, catalog) {
+                        found = true;
+                        keep(line);
+                    }
                 })?;
+                files.push(reader);
             }
-            Changelog::Topic { topic, kafka, .. } => {
+            Changelog::Topic { output, topic, kafka } => {
                 found = true;
                 let from = Offset::OffsetTail(records as i64);
-                let reader = CommittedTopic::new(topic, kafka, from)?;
-                reader.read_to_end(output, &mut keep)?;
-                topic_readers.push(reader);
+                let mut reader = ChangelogTopic::new(output, topic, kafka, from)?;
+                reader.read_to_end(&mut |record, catalog| {
+                    shown.line(record, catalog).into_iter().for_each(&mut keep);
+                })?;
+                topics.push(reader);
             }
-            Changelog::Unread { .. } => changelog.scan(&mut keep)?,
+            Changelog::Unread { .. } => drop(changelog.scan(&mut |_, _| ())?),
         }
     }
     if !found {
@@ -63,92 +70,44 @@ pub fn tail(
     if !follow {
         return Ok(());
     }
-    let mut followed = Vec::new();
-    for changelog in &holding {
-        if let Changelog::File { path, .. } = changelog {
-            followed.push(FollowedFile::at_end(path)?);
-        }
-    }
     loop {
         let mut open = true;
-        let mut show = |entry: ReadRecord<'_>| {
-            if entry.output == output {
-                open &= writeln!(print, "{}", line(&entry)).is_ok();
+        let mut show = |record: &Record, catalog: &Catalog| {
+            if let Some(line) = shown.line(record, catalog) {
+                open &= writeln!(print, "{line}").is_ok();
             }
         };
-        for reader in &topic_readers {
-            reader.read(output, Duration::from_millis(100), &mut show)?;
+        for reader in &mut topics {
+            reader.read(Duration::from_millis(100), &mut show)?;
         }
         let mut moved = false;
-        for file in &mut followed {
-            moved |= file.read(&mut show)?;
+        for file in &mut files {
+            moved |= file.follow(&mut show)?;
         }
         if !open || print.flush().is_err() {
             return Ok(());
         }
-        if !moved && topic_readers.is_empty() {
+        if !moved && topics.is_empty() {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 }
 
-/// A file that grows; one that shrinks was begun anew.
-struct FollowedFile {
-    path: std::path::PathBuf,
-    reader: BufReader<File>,
-    read: u64,
-    partial: String,
+/// Records of one output as lines for people to read.
+struct OutputLines<'a> {
+    output: &'a str,
+    json: Json,
 }
 
-impl FollowedFile {
-    fn at_end(path: &std::path::Path) -> Result<Self, ChangelogError> {
-        use std::io::Seek;
-        let named = |source| ChangelogError::File { path: path.to_owned(), source };
-        let mut reader = BufReader::new(File::open(path).map_err(named)?);
-        let read = reader.seek(std::io::SeekFrom::End(0)).map_err(named)?;
-        Ok(FollowedFile { path: path.to_owned(), reader, read, partial: String::new() })
+impl OutputLines<'_> {
+    fn line(&mut self, record: &Record, catalog: &Catalog) -> Option<String> {
+        let is_wanted = catalog.outputs.name(record.output) == self.output;
+        is_wanted.then(|| shown(self.json.line(record, catalog)).into_owned())
     }
-
-    fn read(&mut self, show: &mut dyn FnMut(ReadRecord<'_>)) -> Result<bool, ChangelogError> {
-        let named = |source| ChangelogError::File { path: self.path.clone(), source };
-        if std::fs::metadata(&self.path).map_err(named)?.len() < self.read {
-            self.reader = BufReader::new(File::open(&self.path).map_err(named)?);
-            self.read = 0;
-            self.partial.clear();
-        }
-        let mut moved = false;
-        loop {
-            let bytes = self.reader.read_line(&mut self.partial).map_err(named)?;
-            self.read += bytes as u64;
-            if bytes == 0 || !self.partial.ends_with('\n') {
-                return Ok(moved);
-            }
-            if let Ok(entry) = Line::parse(&self.partial) {
-                show(entry);
-            }
-            moved = true;
-            self.partial.clear();
-        }
-    }
-}
-
-fn line(entry: &ReadRecord<'_>) -> String {
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let mut line = format!(
-        "{{\"output\":{},\"key\":{},\"value\":{}",
-        text(&entry.output),
-        text(&entry.key),
-        entry.value.unwrap_or("null")
-    );
-    if let Some(into) = &entry.merged_into {
-        write!(line, ",\"merged_into\":{}", text(into)).expect("to a string");
-    }
-    line.push('}');
-    shown(&line).into_owned()
 }
 
 fn no_output(changelogs: &[Changelog], found: &str) -> Result<ChangelogError, ChangelogError> {
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     for changelog in changelogs {
         match changelog {
             Changelog::File { output: Some(output), .. }
@@ -156,9 +115,11 @@ fn no_output(changelogs: &[Changelog], found: &str) -> Result<ChangelogError, Ch
             | Changelog::Unread { output, .. } => {
                 known.insert(output.name.clone());
             }
-            Changelog::File { output: None, .. } => changelog.scan(|entry| {
-                known.insert(entry.output.into_owned());
-            })?,
+            Changelog::File { output: None, .. } => {
+                changelog.scan(&mut |record, catalog| {
+                    known.insert(catalog.outputs.name(record.output).to_owned());
+                })?;
+            }
         }
     }
     let known = known.into_iter().collect::<Vec<_>>().join(", ");

@@ -20,12 +20,11 @@ pub struct GetArgs {
 pub fn get(args: &GetArgs) -> CommandResult {
     let (plan, changelogs) = outputs(&args.from)?;
     match changelog::lookup(&changelogs, plan.as_ref(), &args.id)? {
-        LookupResult::Profile { json, merged } => {
+        LookupResult::Profile { profile, merged } => {
             for person in merged {
                 eprintln!("{person} was merged into:");
             }
-            let profile: Box<serde_json::value::RawValue> = serde_json::from_str(&json)?;
-            print(&format!("{}\n", changelog::indented(profile.get())))
+            print(&format!("{}\n", changelog::indented(&profile.json())))
         }
         LookupResult::Gone { person } => {
             eprintln!("{person} is gone");

@@ -12,7 +12,7 @@ use super::given::{GivenRow, given};
 use super::history::{HistoryRow, Origins, place};
 use super::inquiry::{Inquiry, WhyError};
 use super::person::RowSaid;
-use super::published::PublishedSaid;
+use super::published::{PublishedSaid, compare_attribute};
 use super::ranks::{self};
 use super::segment::members;
 use super::value::ShownValue;
@@ -60,7 +60,7 @@ impl Inquiry {
         let ground = Ground { now, origins, rows, person, everyone };
         let attribute = self.attribute_said(&ground, column);
         let published = self.compared_with_published(&subject, |profile, differs| {
-            profile.compare_attribute(name, &attribute.value, differs);
+            compare_attribute(profile, name, &attribute.value, differs);
         });
         Ok(AttributeAnswer {
             person: subject.id.person_id(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::history::{HistoryRow, standing};
 use super::inquiry::{Inquiry, WhyError, without_inputs};
-use super::published::PublishedSaid;
+use super::published::{PublishedSaid, compare_identifiers};
 use crate::identity::SharedIdentifier;
 use crate::identity::whole::{WholeLink, WholeMember, WithheldReason, name};
 use crate::plan::RowPlace;
@@ -104,7 +104,7 @@ impl Inquiry {
         let withheld = said.split_off(links.len());
         let published = self.compared_with_published(&subject, |profile, differs| {
             let own = subject.members.iter().map(|member| self.spoken(&member.identifier));
-            profile.compare_identifiers(own, differs);
+            compare_identifiers(profile, own, differs);
         });
         Ok(PersonAnswer {
             person: subject.id.person_id(),

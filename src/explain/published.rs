@@ -3,15 +3,14 @@
 //! The two differ where the run has not come so far yet or has another clock, and where it knew rows that
 //! the sources hold no longer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::inquiry::Inquiry;
 use super::lookup::AskedPerson;
 use super::value::ShownValue;
-use crate::changelog::{Changelog, LookupResult, changelogs_of, lookup};
+use crate::changelog::{Changelog, LookupResult, ReadProfile, changelogs_of, lookup};
 use crate::plan::{Output, Publish};
 use crate::row::Identifier;
 
@@ -29,23 +28,13 @@ pub struct PublishedSaid {
     pub unread: Option<String>,
 }
 
-/// A profile as the sink publishes it. A variant leaves attributes out.
-#[derive(Debug, Deserialize)]
-pub struct PublishedProfile {
-    person: String,
-    identifiers: BTreeMap<String, Vec<String>>,
-    attributes: BTreeMap<String, Box<RawValue>>,
-    segments: Vec<String>,
-    at: String,
-}
-
 /// What the outputs hold of somebody.
 enum PublishedState {
     /// None of them holds everyone's profiles, or nothing was ever written.
     Nothing,
     /// They know no such person.
     Nobody,
-    Somebody(PublishedProfile),
+    Somebody(Box<ReadProfile>),
     /// They can't be read, for this reason.
     Unread(String),
 }
@@ -74,10 +63,7 @@ impl Inquiry {
             false => person.to_owned(),
         };
         match lookup(&changelogs, None, &id) {
-            Ok(LookupResult::Profile { json, .. }) => match serde_json::from_str(&json) {
-                Ok(profile) => PublishedState::Somebody(profile),
-                Err(error) => PublishedState::Unread(format!("the profile is no profile: {error}")),
-            },
+            Ok(LookupResult::Profile { profile, .. }) => PublishedState::Somebody(profile),
             Ok(LookupResult::Gone { .. } | LookupResult::Nobody { .. }) => PublishedState::Nobody,
             Err(error) => PublishedState::Unread(error.to_string()),
         }
@@ -87,7 +73,7 @@ impl Inquiry {
     pub fn compared_with_published(
         &self,
         subject: &AskedPerson,
-        more: impl FnOnce(&PublishedProfile, &mut Vec<String>),
+        more: impl FnOnce(&ReadProfile, &mut Vec<String>),
     ) -> Option<PublishedSaid> {
         let id = subject.id.person_id();
         match self.published(&subject.identifier, &id) {
@@ -101,47 +87,50 @@ impl Inquiry {
             }
             PublishedState::Somebody(profile) => {
                 let mut differs = Vec::new();
-                if profile.person != id {
-                    differs.push(format!("the person is {}", profile.person));
+                let (person, at) = (profile.person(), profile.at());
+                if person != id {
+                    differs.push(format!("the person is {person}"));
                 }
                 more(&profile, &mut differs);
-                let PublishedProfile { person, at, .. } = profile;
                 Some(PublishedSaid { person: Some(person), at: Some(at), differs, unread: None })
             }
         }
     }
 }
 
-impl PublishedProfile {
-    /// Compares whom the identifiers are.
-    pub fn compare_identifiers(
-        &self,
-        own: impl Iterator<Item = String>,
-        differs: &mut Vec<String>,
-    ) {
-        let own: BTreeSet<String> = own.collect();
-        let spoken = |(kind, texts): (&String, &Vec<String>)| -> Vec<String> {
-            texts.iter().map(|text| format!("{kind}:{text}")).collect()
-        };
-        let published: BTreeSet<String> = self.identifiers.iter().flat_map(spoken).collect();
-        differs.extend(own.difference(&published).map(|of| format!("without {of}")));
-        differs.extend(published.difference(&own).map(|of| format!("with {of}")));
-    }
+/// Compares whom the identifiers are.
+pub fn compare_identifiers(
+    profile: &ReadProfile,
+    own: impl Iterator<Item = String>,
+    differs: &mut Vec<String>,
+) {
+    let own: BTreeSet<String> = own.collect();
+    let published: BTreeSet<String> = profile.identifiers().collect();
+    differs.extend(own.difference(&published).map(|of| format!("without {of}")));
+    differs.extend(published.difference(&own).map(|of| format!("with {of}")));
+}
 
-    pub fn compare_segment(&self, segment: &str, is_in: bool, differs: &mut Vec<String>) {
-        match (self.segments.iter().any(|of| of == segment), is_in) {
-            (true, false) => differs.push(format!("they are in {segment}")),
-            (false, true) => differs.push(format!("they are not in {segment}")),
-            _ => {}
-        }
+pub fn compare_segment(
+    profile: &ReadProfile,
+    segment: &str,
+    is_in: bool,
+    differs: &mut Vec<String>,
+) {
+    match (profile.is_in(segment), is_in) {
+        (true, false) => differs.push(format!("they are in {segment}")),
+        (false, true) => differs.push(format!("they are not in {segment}")),
+        _ => {}
     }
+}
 
-    pub fn compare_attribute(&self, name: &str, own: &ShownValue, differs: &mut Vec<String>) {
-        match self.attributes.get(name) {
-            Some(value) if value.get() != own.to_string() => {
-                differs.push(format!("{name} is {value}"));
-            }
-            _ => {}
-        }
+pub fn compare_attribute(
+    profile: &ReadProfile,
+    name: &str,
+    own: &ShownValue,
+    differs: &mut Vec<String>,
+) {
+    match profile.attribute(name) {
+        Some(value) if value != own.to_string() => differs.push(format!("{name} is {value}")),
+        _ => {}
     }
 }

@@ -12,7 +12,7 @@ use super::alone::own_rows;
 use super::history::{HistoryRow, standing};
 use super::inquiry::{Inquiry, WhyError};
 use super::lookup::AskedPerson;
-use super::published::PublishedSaid;
+use super::published::{PublishedSaid, compare_segment};
 use super::ranks::{self, RankSaid, RankedPopulation};
 use super::term_turn::{TermTurn, is_in};
 use super::value::ShownValue;
@@ -109,7 +109,7 @@ impl Inquiry {
         terms.turn(&mut || turns.next().expect("one a term"));
         let is_in = is_in(&person, segment.column);
         let published = self.compared_with_published(&subject, |profile, differs| {
-            profile.compare_segment(name, is_in, differs);
+            compare_segment(profile, name, is_in, differs);
         });
         Ok(SegmentAnswer {
             person: subject.id.person_id(),

@@ -1,11 +1,9 @@
 //! How records become bytes and are read back from them: a format is an [`Encoder`], a file (or folder) of its
-//! own, and a row in [`FORMATS`].
+//! own, and a row in [`FORMATS`](super::formats::FORMATS).
 
 use super::catalog::Catalog;
-use super::csv::Csv;
-use super::json::Json;
 use super::record::Record;
-use crate::plan::{Format, Output, Plan, Publish};
+use crate::plan::{Output, Plan, Publish};
 
 /// A format of a stream of records, such as a file. Of one stream it is asked from the beginning on.
 pub trait Encoder: Send {
@@ -74,24 +72,4 @@ impl Holding {
             attributes: output.attributes.iter().map(|index| *index as u16).collect(),
         }
     }
-}
-
-type Make = fn(&Catalog, &Holding) -> Box<dyn Encoder>;
-
-/// Every format that an output can have.
-pub const FORMATS: [(Format, Make); 2] = [
-    (Format::Json, |names, _| Box::new(Json::new(names))),
-    (Format::Csv, |names, holding| Box::new(Csv::new(names, holding))),
-];
-
-/// The encoder of an output's format.
-pub fn encoder(plan: &Plan, output: &Output, names: &Catalog) -> Box<dyn Encoder> {
-    let format = FORMATS.iter().find(|(format, _)| *format == output.format);
-    let (_, make) = format.expect("a definition with another format is refused");
-    make(names, &Holding::of(plan, output))
-}
-
-/// The encoder of messages, which are JSON in all topics.
-pub fn message_encoder(names: &Catalog) -> Box<dyn MessageEncoder> {
-    Box::new(Json::new(names))
 }

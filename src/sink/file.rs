@@ -5,8 +5,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
+use super::failure::SinkError;
 use super::stream::{StreamSink, StreamTarget};
-use super::target::{Opened, Opening, SinkError, Target};
+use super::target::{Opened, Opening, Target};
 use crate::plan::Destination;
 
 /// Opens and locks the files, and creates those that are not there.

@@ -18,11 +18,13 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::catalog::Catalog;
-use super::encoder::{EncodedMessage, MessageEncoder, message_encoder};
+use super::encoder::{EncodedMessage, MessageEncoder};
+use super::failure::{Failure, SinkError};
+use super::formats::message_encoder;
 use super::receipt::Receipt;
 use super::record::Record;
 use super::refused::{Refused, SizeLimits};
-use super::target::{Failure, Opened, Opening, SinkError, Target};
+use super::target::{Opened, Opening, Target};
 use crate::plan::{Destination, Publish};
 use crate::source::{brokers, client};
 use crate::time::Tick;
@@ -87,7 +89,8 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
     if topics.is_empty() {
         return Ok(Vec::new());
     }
-    let named = |message: String| SinkError::Kafka { brokers: plan.kafka.brokers.clone(), message };
+    let target = format!("Kafka at '{}'", plan.kafka.brokers);
+    let named = |message: String| SinkError::Target { target: target.clone(), message };
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &plan.kafka.brokers)

@@ -9,14 +9,17 @@
 //! ticks and what ends a tick as it began is not sent. The probe behind this stage passes a tick when
 //! everything that it sent has been acknowledged.
 //!
-//! A target is added as a file beside `file` and a row in `target::KINDS`; a format as one beside `json` and a row
-//! in `encoder::FORMATS`.
+//! A target is added as a file beside `file` and a row in `writers::KINDS`; a format as one beside `json` and a row
+//! in `formats::FORMATS`.
 
 mod catalog;
 mod conflicts;
 mod csv;
 mod encoder;
+mod failure;
 mod file;
+mod formats;
+mod function;
 pub mod json;
 mod kafka;
 mod memory;
@@ -36,6 +39,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod update;
+mod writers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -60,19 +64,20 @@ use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 pub use catalog::Catalog;
-pub use encoder::{
-    EncodedMessage, Encoder, MessageEncoder, ReadBack, Unreadable, encoder, message_encoder,
-};
+pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Unreadable};
+pub use failure::{Failure, SinkError};
+pub use formats::{encoder, message_encoder};
+pub use function::{ChangelogRecord, ProgramFunction};
 pub use json::{Json, TextRecord};
 pub use memory::MemoryTarget;
 pub use profile::{Item, PackedProfile};
-pub use program::{ChangelogRecord, ProgramFunction};
 pub use receipt::Receipt;
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,
     RejectedInput, SegmentChange, WithheldLink,
 };
-pub use target::{Failure, SinkError, Target, Writers};
+pub use target::Target;
+pub use writers::Writers;
 
 use conflicts::{Conflicts, SingleSources};
 use people::PublishedPeople;

@@ -7,8 +7,9 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use super::failure::SinkError;
 use super::stream::{StreamSink, StreamTarget};
-use super::target::{Opened, Opening, SinkError, Target};
+use super::target::{Opened, Opening, Target};
 use crate::plan::Destination;
 
 pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {

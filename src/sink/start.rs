@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::target::SinkError;
+use super::failure::SinkError;
 use crate::place::FileId;
 
 /// What is done when the run begins to speak.

@@ -8,11 +8,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::catalog::Catalog;
-use super::encoder::{Encoder, encoder};
+use super::encoder::{Encoder, Holding};
+use super::failure::SinkError;
+use super::formats::encoder;
 use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
-use super::target::{Opening, SinkError, Target};
+use super::target::{Opening, Target};
 use crate::plan::Output;
 use crate::time::Tick;
 
@@ -40,7 +42,7 @@ impl StreamTarget {
         clear: impl FnOnce(&StreamSink) + Send + 'static,
     ) -> Result<Self, SinkError> {
         let (names, beginning) = (Arc::clone(&opening.names), opening.beginning.clone());
-        let encoder = encoder(opening.plan, output, &names);
+        let encoder = encoder(output.format, &Holding::of(opening.plan, output), &names);
         let mut head = Vec::new();
         encoder.head(&names, &mut head);
         let sink = Arc::new(sink);
@@ -61,7 +63,7 @@ impl StreamTarget {
                     batches.iter().for_each(drop);
                 }
             })
-            .map_err(|source| SinkError::File { path: "thread".to_owned(), source })?;
+            .map_err(|source| SinkError::Thread { output: output.name.clone(), source })?;
         Ok(StreamTarget { batches: sender, beginning })
     }
 }

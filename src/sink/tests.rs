@@ -7,7 +7,8 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use super::catalog::Catalog;
-use super::encoder::{EncodedMessage, Encoder, FORMATS, Holding, ReadBack, message_encoder};
+use super::encoder::{EncodedMessage, Encoder, Holding, ReadBack};
+use super::formats::{FORMATS, message_encoder};
 use super::profile::{Item, PackedProfile, Packer};
 use super::record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Unreadable;
+use crate::sink::encoder::Unreadable;
 
 pub fn write_cell(text: &str, row: &mut String) {
     if !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {

@@ -1,12 +1,17 @@
 //! Records read back from the rows of a CSV file. Which column is which, its header says.
 
+use std::borrow::Cow;
+
+use arrow::datatypes::DataType;
+use serde::de::IgnoredAny;
+
 use super::cells::CellText;
-use super::{Cell, as_json};
+use super::columns::Cell;
 use crate::plan::Publish;
 use crate::row::IdentifierHash;
 use crate::sink::catalog::Catalog;
 use crate::sink::encoder::Unreadable;
-use crate::sink::json::{instant, pack_json, person, read_position, read_reasons};
+use crate::sink::json::{instant, pack_json, person, read_position, read_reasons, write_text};
 use crate::sink::profile::{Item, PackedProfile, Packer};
 use crate::sink::record::{
     NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectedInput, SegmentChange,
@@ -146,4 +151,19 @@ impl CellRow<'_> {
         }
         Ok(Some(packer.profile()))
     }
+}
+
+/// How a cell of an attribute stands in JSON: what is neither of a type that is written plainly nor JSON was
+/// written when the attribute had another type.
+fn as_json<'a>(cell: &'a str, data_type: Option<&DataType>) -> Cow<'a, str> {
+    let is_plain = matches!(
+        data_type,
+        None | Some(DataType::Utf8 | DataType::Timestamp(..) | DataType::Date32)
+    );
+    if !is_plain && serde_json::from_str::<IgnoredAny>(cell).is_ok() {
+        return Cow::Borrowed(cell);
+    }
+    let mut json = String::new();
+    write_text(cell, &mut json);
+    Cow::Owned(json)
 }

@@ -1,0 +1,37 @@
+//! What keeps outputs from being written: before a run begins, and while it runs.
+
+use std::sync::{Arc, OnceLock};
+
+/// What keeps an output from being written.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    #[error("output file '{path}' can't be written: {source}")]
+    File { path: String, source: std::io::Error },
+    #[error(
+        "output file '{path}' is being written by another run: end that one first, or give this one \
+         another file"
+    )]
+    Held { path: String },
+    #[error("output files '{path}' and '{other}' are one file: give each output its own")]
+    Same { path: String, other: String },
+    #[error("a thread for output {output} can't start: {source}")]
+    Thread { output: String, source: std::io::Error },
+    /// Of a target that is no file.
+    #[error("{target} can't be written to: {message}")]
+    Target { target: String, message: String },
+}
+
+/// Set once, when something happened that no retry mends; every worker stops when it sees it.
+#[derive(Clone, Default)]
+pub struct Failure(Arc<OnceLock<String>>);
+
+impl Failure {
+    /// The first failure stands: others mostly follow from it.
+    pub fn set(&self, message: String) {
+        let _ = self.0.set(message);
+    }
+
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+}

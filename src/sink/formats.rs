@@ -1,0 +1,27 @@
+//! The formats that there are.
+
+use super::catalog::Catalog;
+use super::csv::Csv;
+use super::encoder::{Encoder, Holding, MessageEncoder};
+use super::json::Json;
+use crate::plan::Format;
+
+type Make = fn(&Catalog, &Holding) -> Box<dyn Encoder>;
+
+/// Every format that an output can have.
+pub const FORMATS: [(Format, Make); 2] = [
+    (Format::Json, |names, _| Box::new(Json::new(names))),
+    (Format::Csv, |names, holding| Box::new(Csv::new(names, holding))),
+];
+
+/// The encoder of an output's format.
+pub fn encoder(format: Format, holding: &Holding, names: &Catalog) -> Box<dyn Encoder> {
+    let known = FORMATS.iter().find(|(known, _)| *known == format);
+    let (_, make) = known.expect("a definition with another format is refused");
+    make(names, holding)
+}
+
+/// The encoder of messages, which are JSON in all topics.
+pub fn message_encoder(names: &Catalog) -> Box<dyn MessageEncoder> {
+    Box::new(Json::new(names))
+}

@@ -1,0 +1,95 @@
+//! The kinds of targets that there are, and the targets of a process.
+
+use std::sync::Arc;
+
+use super::catalog::Catalog;
+use super::failure::{Failure, SinkError};
+use super::function::ProgramFunction;
+use super::receipt::Receipt;
+use super::record::Record;
+use super::start::LocalStart;
+use super::target::{Opened, Opening, Target};
+use super::{file, kafka, program, standard};
+use crate::plan::Plan;
+use crate::time::Tick;
+
+/// A kind of targets: opens those outputs of a plan that are of it and that this process writes, each with its
+/// index. Whatever can fail later than at the first record fails here, and nothing of an earlier run is touched.
+type OpenKind = fn(&mut Opening<'_>) -> Result<Opened, SinkError>;
+
+/// Every kind of targets. Of the local ones the files come first, as they can be held by another run.
+const KINDS: [OpenKind; 4] = [kafka::open, file::open, standard::open, program::open];
+
+/// A tick's records go to their target by this many.
+const BATCH: usize = 1_024;
+
+/// The targets of one process, by output.
+#[derive(Clone)]
+pub struct Writers {
+    /// `None`: another process writes it.
+    by_output: Arc<[Option<Box<dyn Target>>]>,
+}
+
+impl Writers {
+    /// Opens every output that this process writes: topics always, local targets if it is the first one.
+    ///
+    /// `when_left` is called when who reads standard output has left; `functions` take the records of outputs,
+    /// by their numbers, that go to the program.
+    pub fn open(
+        plan: &Plan,
+        process: usize,
+        failure: &Failure,
+        when_left: &Arc<dyn Fn() + Send + Sync>,
+        functions: Vec<(usize, ProgramFunction)>,
+    ) -> Result<Self, SinkError> {
+        let names = Catalog::shared(plan);
+        let beginning = LocalStart::default();
+        let mut opening =
+            Opening { plan, names, process, failure, when_left, functions, beginning };
+        let mut by_output: Vec<Option<Box<dyn Target>>> = Vec::new();
+        by_output.resize_with(plan.outputs.len(), || None);
+        for open in KINDS {
+            for (output, target) in open(&mut opening)? {
+                by_output[output] = Some(target);
+            }
+        }
+        Ok(Writers { by_output: by_output.into() })
+    }
+
+    /// The same target for every output, such as one that keeps all in memory.
+    pub fn all<T: Target + Clone + 'static>(plan: &Plan, target: &T) -> Self {
+        let target = || Some(Box::new(target.clone()) as Box<dyn Target>);
+        Writers { by_output: plan.outputs.iter().map(|_| target()).collect() }
+    }
+
+    /// Nothing more will be said.
+    pub fn finish(&self) {
+        self.by_output.iter().flatten().for_each(|target| target.close());
+    }
+
+    /// Hands the records of a tick over, by output.
+    pub(super) fn send(
+        &self,
+        tick: Tick,
+        records: impl IntoIterator<Item = Record>,
+        receipt: &Receipt,
+    ) {
+        let mut batches: Vec<Vec<Record>> = vec![Vec::new(); self.by_output.len()];
+        let hand_over = |output: usize, batch: Vec<Record>| {
+            let target = self.by_output[output].as_ref();
+            let target = target.expect("records are routed to a process that writes the output");
+            target.send(tick, batch, receipt.clone());
+        };
+        for record in records {
+            let output = usize::from(record.output);
+            let batch = &mut batches[output];
+            batch.push(record);
+            if batch.len() == BATCH {
+                hand_over(output, std::mem::take(batch));
+            }
+        }
+        for (output, batch) in batches.into_iter().enumerate().filter(|(_, of)| !of.is_empty()) {
+            hand_over(output, batch);
+        }
+    }
+}
