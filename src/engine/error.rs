@@ -70,7 +70,7 @@ impl From<RunError> for EngineError {
             RunError::Source(error) => EngineError::Source(error),
             RunError::Sink(error) => EngineError::Output(error),
             RunError::NoEventTimes => EngineError::NoEventTimes,
-            RunError::Apart(why) => EngineError::WouldOverwrite(why),
+            RunError::Overlap(why) => EngineError::WouldOverwrite(why),
             RunError::Workers(why) => EngineError::Failed(why),
         }
     }

@@ -1,6 +1,6 @@
-//! Accounts: what the rows of one identifier come to, for one aggregate that is in no block of sums.
+//! What the rows of one identifier come to, for one aggregate that is in no block of sums.
 //!
-//! An [`Account`] takes rows in and back. What it *brings* is all that its person needs of it: a summand,
+//! An [`AggregateState`] takes rows in and back. What it *brings* is all that its person needs of it: a summand,
 //! or the leading values. Where the person needs all values they *travel*, as they come and go, because
 //! the same value may be held by several identifiers.
 
@@ -16,7 +16,7 @@ use crate::time::Micros;
 
 /// The rows of one identifier, for one aggregate.
 #[derive(Clone, Debug)]
-pub enum Account {
+pub enum AggregateState {
     /// Nothing but what values add up to is kept.
     Sum(Partial),
     /// The extreme of values that are never taken back.
@@ -37,17 +37,17 @@ pub enum Brought {
     Summand(Partial),
 }
 
-impl Account {
+impl AggregateState {
     pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
         match kept {
-            Kept::Count => Account::Sum(Partial::Count(0)),
-            Kept::Sum(_) => Account::Sum(Partial::of_numbers(aggregate.argument.as_ref())),
-            Kept::Moments(_) => Account::Sum(Partial::Moments(Box::default())),
-            Kept::Truths(_) => Account::Sum(Partial::Truths { yes: 0, no: 0 }),
-            Kept::Extreme(_) if !aggregate.retracts => Account::Leading(None),
-            Kept::Extreme(_) | Kept::Newest(_) => Account::Ordered(Ordered::default()),
-            Kept::Values(values) if !values.with_times => Account::Values(FewMap::default()),
-            Kept::Values(_) | Kept::Rows => Account::Dated(FewMap::default()),
+            Kept::Count => AggregateState::Sum(Partial::Count(0)),
+            Kept::Sum(_) => AggregateState::Sum(Partial::of_numbers(aggregate.argument.as_ref())),
+            Kept::Moments(_) => AggregateState::Sum(Partial::Moments(Box::default())),
+            Kept::Truths(_) => AggregateState::Sum(Partial::Truths { yes: 0, no: 0 }),
+            Kept::Extreme(_) if !aggregate.retracts => AggregateState::Leading(None),
+            Kept::Extreme(_) | Kept::Newest(_) => AggregateState::Ordered(Ordered::default()),
+            Kept::Values(values) if !values.with_times => AggregateState::Values(FewMap::default()),
+            Kept::Values(_) | Kept::Rows => AggregateState::Dated(FewMap::default()),
         }
     }
 
@@ -62,15 +62,15 @@ impl Account {
         diff: i64,
     ) -> i64 {
         let came = match self {
-            Account::Sum(sum) => {
+            AggregateState::Sum(sum) => {
                 sum.add(value, diff);
                 return 0;
             }
-            Account::Leading(leading) => {
+            AggregateState::Leading(leading) => {
                 lead(kept, leading, time, value);
                 return 0;
             }
-            Account::Ordered(values) => {
+            AggregateState::Ordered(values) => {
                 values.add(if kept.is_by_time() { time } else { 0 }, value.clone(), diff);
                 if let Kept::Newest(number) = kept
                     && !aggregate.retracts
@@ -79,8 +79,8 @@ impl Account {
                 }
                 return 0;
             }
-            Account::Values(values) => presence(values.count(value.clone(), diff)),
-            Account::Dated(values) => presence(values.count((time, value.clone()), diff)),
+            AggregateState::Values(values) => presence(values.count(value.clone(), diff)),
+            AggregateState::Dated(values) => presence(values.count((time, value.clone()), diff)),
         };
         if kept.travels() == Some(Travels::Rows) { diff } else { came }
     }
@@ -88,20 +88,22 @@ impl Account {
     /// Whether no row is left in it.
     pub fn is_empty(&self) -> bool {
         match self {
-            Account::Sum(partial) => partial.is_nothing(),
-            Account::Leading(leading) => leading.is_none(),
-            Account::Ordered(values) => values.is_empty(),
-            Account::Values(values) => values.is_empty(),
-            Account::Dated(values) => values.is_empty(),
+            AggregateState::Sum(partial) => partial.is_nothing(),
+            AggregateState::Leading(leading) => leading.is_none(),
+            AggregateState::Ordered(values) => values.is_empty(),
+            AggregateState::Values(values) => values.is_empty(),
+            AggregateState::Dated(values) => values.is_empty(),
         }
     }
 
     pub fn brings(&self, kept: &Kept) -> Brought {
         match self {
-            Account::Sum(partial) if !partial.is_nothing() => Brought::Summand(partial.clone()),
-            Account::Leading(leading) => Brought::Values(leading.iter().cloned().collect()),
-            Account::Ordered(values) => Brought::Values(values.leading(kept)),
-            Account::Sum(_) | Account::Values(_) | Account::Dated(_) => {
+            AggregateState::Sum(partial) if !partial.is_nothing() => {
+                Brought::Summand(partial.clone())
+            }
+            AggregateState::Leading(leading) => Brought::Values(leading.iter().cloned().collect()),
+            AggregateState::Ordered(values) => Brought::Values(values.leading(kept)),
+            AggregateState::Sum(_) | AggregateState::Values(_) | AggregateState::Dated(_) => {
                 Brought::Values(SmallVec::new())
             }
         }
@@ -127,11 +129,11 @@ impl Account {
         let rows = kept.travels() == Some(Travels::Rows);
         let times = |count: u32| if rows { count as i64 } else { 1 };
         match self {
-            Account::Sum(_) | Account::Leading(_) | Account::Ordered(_) => {}
-            Account::Values(values) => {
+            AggregateState::Sum(_) | AggregateState::Leading(_) | AggregateState::Ordered(_) => {}
+            AggregateState::Values(values) => {
                 values.iter().for_each(|(value, count)| each(0, value, times(*count)));
             }
-            Account::Dated(values) => {
+            AggregateState::Dated(values) => {
                 values.iter().for_each(|((time, value), count)| each(*time, value, times(*count)));
             }
         }

@@ -1,6 +1,6 @@
 //! What a person holds where the values themselves have to be known, or where rows come with their sessions.
 
-use super::aggregate::Account;
+use super::aggregate::AggregateState;
 use crate::aggregate::{Gather, Kept, NoRoom};
 use crate::plan::Aggregate;
 use crate::row::Datum;
@@ -11,7 +11,7 @@ pub enum Gathered {
     /// What the identifiers hold together, as the function keeps it.
     Values(Box<dyn Gather>),
     /// What rows that come with their sessions add up to: they are nobody's but the person's.
-    Account(Account),
+    State(AggregateState),
 }
 
 impl Gathered {
@@ -19,7 +19,7 @@ impl Gathered {
     pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
         match kept {
             Kept::Values(values) => Gathered::Values((values.gather)(aggregate.types())),
-            _ => Gathered::Account(Account::new(aggregate, kept)),
+            _ => Gathered::State(AggregateState::new(aggregate, kept)),
         }
     }
 
@@ -34,8 +34,8 @@ impl Gathered {
     ) {
         match self {
             Gathered::Values(values) => values.add(time, value, diff),
-            Gathered::Account(account) => {
-                account.add(aggregate, kept, value, time, diff);
+            Gathered::State(aggregate_state) => {
+                aggregate_state.add(aggregate, kept, value, time, diff);
             }
         }
     }
@@ -43,7 +43,7 @@ impl Gathered {
     pub fn is_empty(&self) -> bool {
         match self {
             Gathered::Values(values) => values.is_empty(),
-            Gathered::Account(account) => account.is_empty(),
+            Gathered::State(aggregate_state) => aggregate_state.is_empty(),
         }
     }
 
@@ -51,7 +51,7 @@ impl Gathered {
     pub fn value(&self, aggregate: &Aggregate, kept: &Kept) -> Result<Option<Datum>, NoRoom> {
         match self {
             Gathered::Values(values) => values.value(aggregate.types()),
-            Gathered::Account(account) => account.value(aggregate, kept),
+            Gathered::State(aggregate_state) => aggregate_state.value(aggregate, kept),
         }
     }
 }

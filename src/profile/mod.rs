@@ -2,17 +2,17 @@
 //!
 //! ```text
 //! rows ─┬────────────────────────┐
-//!       └→ in window (now) ──────┼→ accounts, by identifier ─→ contributions, by component ─┬→ people
+//!       └→ in window (now) ──────┼→ sums, by identifier ─→ contributions, by component ─┬→ people
 //! belongs ───────────────────────┘                          └→ rows in sessions (now) ───────┘
 //! ```
 //!
-//! Sums are kept in [`accounts`] for each identifier and in [`people`] for each person, in blocks of words
+//! Sums are kept in [`identifiers`] for each identifier and in [`people`] for each person, in blocks of words
 //! whose meaning is [`sums`]'.
 
-mod accounts;
 mod aggregate;
 mod contribution;
 mod gathered;
+mod identifiers;
 mod ordered;
 mod packed;
 mod people;
@@ -38,8 +38,8 @@ use crate::row::{IdentifierHash, StandingRow};
 use crate::state::slots::Slot;
 use crate::time::Micros;
 
-use accounts::{Accounts, Posting};
 use contribution::Contribution;
+use identifiers::{IdentifierInput, Identifiers};
 use people::{Known, People};
 use sessions::{OverSessions, Parting};
 use sums::Layout;
@@ -81,15 +81,16 @@ pub fn assemble<'scope>(
     let [windows_due, sessions_due] = due;
     let layout = Arc::new(Layout::new(plan));
     let belongs = identified.belongs.clone();
-    let mut postings = vec![belongs.map(|(identifier, of)| (identifier, Posting::Belongs(of)))];
-    postings.push(seen_only.flat_map(|row| sightings(row, false)));
+    let mut inputs =
+        vec![belongs.map(|(identifier, of)| (identifier, IdentifierInput::Belongs(of)))];
+    inputs.push(seen_only.flat_map(|row| sightings(row, false)));
     if plan.aggregates.iter().any(|aggregate| aggregate.window.is_some()) {
         let in_window = in_window(plan, rows.clone());
-        postings.push(during(in_window, now.clone(), "Windows", counts, windows_due));
+        inputs.push(during(in_window, now.clone(), "Windows", counts, windows_due));
     }
-    let postings = rows.flat_map(|row| sightings(row, true)).concatenate(postings);
-    let accounts = Accounts::new(Arc::clone(plan), Arc::clone(&layout));
-    let contributions = keyed(postings, None, "Accounts", counts, Due::default(), accounts);
+    let inputs = rows.flat_map(|row| sightings(row, true)).concatenate(inputs);
+    let identifiers = Identifiers::new(Arc::clone(plan), Arc::clone(&layout));
+    let contributions = keyed(inputs, None, "Identifiers", counts, Due::default(), identifiers);
     let contributions = over_sessions(plan, contributions, now, sessions_due, counts);
     let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
     let known = keyed(contributions, None, "People", counts, Due::default(), people);
@@ -105,17 +106,20 @@ pub fn assemble<'scope>(
 }
 
 /// What a row says of the identifiers that it carries; with its most trusted one goes the row itself.
-fn sightings(row: StandingRow, stands: bool) -> impl Iterator<Item = (IdentifierHash, Posting)> {
+fn sightings(
+    row: StandingRow,
+    stands: bool,
+) -> impl Iterator<Item = (IdentifierHash, IdentifierInput)> {
     let StandingRow { time, body, .. } = row;
     (0..body.identifiers.len()).map(move |index| {
         let identifier = &body.identifiers[index];
-        let posting = if index == 0 && stands {
-            Posting::Row { time, body: Arc::clone(&body) }
+        let input = if index == 0 && stands {
+            IdentifierInput::Row { time, body: Arc::clone(&body) }
         } else {
             let identifier = identifier.clone();
-            Posting::Sighting(Sighting { identifier, seen: seen(&body, time), stands })
+            IdentifierInput::Sighting(Sighting { identifier, seen: seen(&body, time), stands })
         };
-        (identifier.hash, posting)
+        (identifier.hash, input)
     })
 }
 
@@ -123,13 +127,13 @@ fn sightings(row: StandingRow, stands: bool) -> impl Iterator<Item = (Identifier
 fn in_window<'scope>(
     plan: &Arc<Plan>,
     rows: Collection<'scope, StandingRow>,
-) -> Collection<'scope, ((IdentifierHash, Posting), std::ops::Range<Micros>)> {
+) -> Collection<'scope, ((IdentifierHash, IdentifierInput), std::ops::Range<Micros>)> {
     let mut windows = Windows::new(plan);
     rows.flat_map(move |row| {
         let identifier = row.body.identifiers.first().map(|identifier| identifier.hash);
-        let of_windows = identifier.map(|of| (of, windows.postings(&row)));
-        of_windows.into_iter().flat_map(|(of, postings)| {
-            postings.into_iter().map(move |(posting, readings)| ((of, posting), readings))
+        let of_windows = identifier.map(|of| (of, windows.inputs(&row)));
+        of_windows.into_iter().flat_map(|(of, inputs)| {
+            inputs.into_iter().map(move |(input, readings)| ((of, input), readings))
         })
     })
 }

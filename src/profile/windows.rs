@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::accounts::Posting;
+use super::identifiers::IdentifierInput;
 use crate::plan::{Plan, Window};
 use crate::row::{Input, StandingRow};
 use crate::time::Micros;
@@ -38,18 +38,18 @@ impl Windows {
     }
 
     /// What a row gives to the aggregates of each window, with the readings of `now()` at which it is in it.
-    pub fn postings(&mut self, row: &StandingRow) -> Vec<(Posting, Range<Micros>)> {
+    pub fn inputs(&mut self, row: &StandingRow) -> Vec<(IdentifierInput, Range<Micros>)> {
         let StandingRow { time, body, .. } = row;
-        let mut postings = Vec::new();
+        let mut in_windows = Vec::new();
         for window in 0..self.windows.len() as u16 {
             let inside = |input: &&Input| self.of[usize::from(input.aggregate)] == Some(window);
             let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
             if !inputs.is_empty() {
-                let posting = Posting::InWindow { time: *time, inputs };
-                postings.push((posting, self.readings(window, *time)));
+                let input = IdentifierInput::InWindow { time: *time, inputs };
+                in_windows.push((input, self.readings(window, *time)));
             }
         }
-        postings
+        in_windows
     }
 
     /// The readings of `now()` at which a row of this time counts, as [`Window::readings`].

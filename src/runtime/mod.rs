@@ -1,6 +1,5 @@
 //! Workers, processes, clock, start and stop.
 
-mod apart;
 mod beginnings;
 mod collections;
 mod dataflow;
@@ -9,6 +8,7 @@ mod inbox;
 mod latency;
 mod leader;
 mod options;
+mod overlap;
 mod processes;
 mod progress;
 mod report;

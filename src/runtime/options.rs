@@ -67,7 +67,7 @@ pub enum RunError {
     NoEventTimes,
     /// Something would be written over.
     #[error("{0}")]
-    Apart(String),
+    Overlap(String),
     #[error("{0}")]
     Workers(String),
 }

@@ -21,7 +21,7 @@ use super::progress::{Amounts, Telling, tell};
 use super::report::Report;
 use super::stop::{RunEnd, Stop, StopCause};
 use super::worker::{Process, Worked, work};
-use super::{Clock, apart};
+use super::{Clock, overlap};
 use crate::plan::{Plan, Source};
 use crate::sink::{Failure, ProgramFunction, Writers};
 use crate::source::{self, ReadingThreads, said};
@@ -89,7 +89,7 @@ impl Run {
         };
         let sources = source::open(&plan, &source_options)?;
         if options.process == 0 {
-            apart::check(&plan, &options, &sources)?;
+            overlap::check(&plan, &options, &sources)?;
         }
         let failure = Failure::default();
         let stop = Stop::new(Arc::clone(&wake));

@@ -158,7 +158,7 @@ impl Oracle {
                 keys.collect::<BTreeSet<_>>().len()
             }
             // A decision does not say when anything was seen.
-            "Accounts, remembered" => {
+            "Identifiers, remembered" => {
                 self.first_seen.identifiers.values().filter(|seen| **seen < Micros::MAX).count()
             }
             "Supported links, remembered" if in_order => {

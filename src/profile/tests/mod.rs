@@ -1,5 +1,5 @@
-//! Accounts and people together, against a second evaluation that keeps nothing: it looks at all rows
-//! of a person at each tick.
+//! The operators of identifiers and people together, against a second evaluation that keeps nothing: it looks
+//! at all rows of a person at each tick.
 
 mod naive;
 mod world;

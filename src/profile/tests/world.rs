@@ -1,4 +1,4 @@
-//! A few identifiers, their rows and whose they are, fed to accounts and people tick by tick.
+//! A few identifiers, their rows and whose they are, fed to the operators of identifiers and people tick by tick.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,8 +13,8 @@ use crate::flow::{Diff, During, Emit, KeyedState, Update};
 use crate::identity::{Component, Sighting};
 use crate::metrics::Counts;
 use crate::plan::{Expression, Plan};
-use crate::profile::accounts::{Accounts, Posting};
 use crate::profile::contribution::Contribution;
+use crate::profile::identifiers::{IdentifierInput, Identifiers};
 use crate::profile::people::{Belonging, Known, People, PersonState};
 use crate::profile::sessions::{self, OverSessions, Parting};
 use crate::profile::sums::Layout;
@@ -83,8 +83,8 @@ pub struct World {
     /// Whether rows of `web` may be taken back too.
     pub all_go: bool,
     windows: Windows,
-    during: During<(IdentifierHash, Posting)>,
-    accounts: KeyedState<Accounts>,
+    during: During<(IdentifierHash, IdentifierInput)>,
+    identifiers: KeyedState<Identifiers>,
     parting: KeyedState<Parting>,
     over_sessions: Vec<OverSessions>,
     people: KeyedState<People>,
@@ -139,7 +139,7 @@ impl World {
         World {
             windows: Windows::new(&plan),
             during: During::default(),
-            accounts: KeyedState::new(Accounts::new(Arc::clone(&plan), Arc::clone(&layout))),
+            identifiers: KeyedState::new(Identifiers::new(Arc::clone(&plan), Arc::clone(&layout))),
             parting: KeyedState::new(Parting::new(looks)),
             over_sessions,
             people: KeyedState::new(People::new(Arc::clone(&plan), layout, counts.clone())),
@@ -162,18 +162,18 @@ impl World {
         for step in steps {
             self.take(step, &mut rows);
         }
-        let mut postings = Batch::default();
+        let mut inputs = Batch::default();
         for (of, (before, _)) in before.into_iter().enumerate() {
             let Member { identifier, component, first_seen, .. } = &self.members[of];
             let hash = identifier.hash;
-            let mut post = |posting, diff| postings.push(((hash, posting), TICK, diff));
+            let mut post = |input, diff| inputs.push(((hash, input), TICK, diff));
             if *component != before {
-                before.into_iter().for_each(|before| post(Posting::Belongs(before), -1));
-                component.iter().for_each(|after| post(Posting::Belongs(*after), 1));
+                before.into_iter().for_each(|before| post(IdentifierInput::Belongs(before), -1));
+                component.iter().for_each(|after| post(IdentifierInput::Belongs(*after), 1));
             }
             // Whoever is in a component is known, and nobody else, whatever rows there are.
             let sighting = |seen, stands| {
-                Posting::Sighting(Sighting { identifier: identifier.clone(), seen, stands })
+                IdentifierInput::Sighting(Sighting { identifier: identifier.clone(), seen, stands })
             };
             post(sighting(*first_seen, false), 1);
             match (before.is_some(), component.is_some()) {
@@ -186,7 +186,7 @@ impl World {
             }
         }
         self.has_begun = true;
-        self.post(rows, postings);
+        self.post(rows, inputs);
     }
 
     fn take(&mut self, step: &Step, rows: &mut Vec<(usize, Row, Diff)>) {
@@ -240,23 +240,23 @@ impl World {
     fn post(
         &mut self,
         rows: Vec<(usize, Row, Diff)>,
-        mut postings: Batch<Update<(IdentifierHash, Posting)>>,
+        mut inputs: Batch<Update<(IdentifierHash, IdentifierInput)>>,
     ) {
         let mut in_window = Batch::default();
         for (of, row, diff) in rows {
             let row = self.standing(of, &row);
             let hash = row.body.identifiers[0].hash;
-            for (posting, readings) in self.windows.postings(&row) {
-                in_window.push((((hash, posting), readings), TICK, diff));
+            for (input, readings) in self.windows.inputs(&row) {
+                in_window.push((((hash, input), readings), TICK, diff));
             }
             let StandingRow { time, body, .. } = row;
-            postings.push(((hash, Posting::Row { time, body }), TICK, diff));
+            inputs.push(((hash, IdentifierInput::Row { time, body }), TICK, diff));
         }
         let mut out = Emit::at(TICK);
         self.during.turn(Some(self.now), in_window, &mut out);
-        postings.extend(out.into_updates());
+        inputs.extend(out.into_updates());
         let mut out = Emit::at(TICK);
-        self.accounts.turn(None, postings, &mut out);
+        self.identifiers.turn(None, inputs, &mut out);
         let (mut contributions, mut of_sessions) = (Batch::default(), Batch::default());
         for ((component, contribution), tick, diff) in out.into_updates() {
             let timeline =

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
-use super::aggregate::{Account, Brought};
+use super::aggregate::{AggregateState, Brought};
 use super::contribution::{Contribution, Member};
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
@@ -28,7 +28,7 @@ use crate::time::Micros;
 
 /// What concerns an identifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Posting {
+pub enum IdentifierInput {
     /// A row that stands, whose most trusted identifier it is.
     Row { time: Micros, body: Arc<Body> },
     /// Another row's word for it.
@@ -49,7 +49,7 @@ pub struct IdentifierState {
     belongs: Option<Component>,
     sums: Words,
     /// What is kept for aggregates that are in no block, in their order; those without any row are left out.
-    accounts: ThinVec<(u16, Account)>,
+    aggregate_states: ThinVec<(u16, AggregateState)>,
 }
 
 /// Whose a known identifier was when the tick began, and when it had first been seen.
@@ -60,7 +60,7 @@ pub struct Ownership {
 }
 
 /// How the rows of identifiers are added up.
-pub struct Accounts {
+pub struct Identifiers {
     plan: Arc<Plan>,
     layout: Arc<Layout>,
     /// By aggregate.
@@ -82,11 +82,11 @@ struct Changed {
     takes_back: bool,
 }
 
-impl Accounts {
+impl Identifiers {
     pub fn new(plan: Arc<Plan>, layout: Arc<Layout>) -> Self {
         let in_window = plan.aggregates.iter().map(|of| of.window.is_some()).collect();
         let (remembered, changed) = (Table::default(), Changed::default());
-        Accounts { plan, layout, in_window, remembered, changed }
+        Identifiers { plan, layout, in_window, remembered, changed }
     }
 
     fn sight(
@@ -126,17 +126,17 @@ impl Accounts {
             }
         }
         let kept = self.layout.kept(*number);
-        let accounts = &mut identifier.accounts;
-        let index = accounts.binary_search_by_key(number, |(number, _)| *number);
+        let aggregate_states = &mut identifier.aggregate_states;
+        let index = aggregate_states.binary_search_by_key(number, |(number, _)| *number);
         let index = index.unwrap_or_else(|index| {
-            accounts.insert(index, (*number, Account::new(aggregate, kept)));
+            aggregate_states.insert(index, (*number, AggregateState::new(aggregate, kept)));
             index
         });
-        let account = &mut accounts[index].1;
+        let aggregate_state = &mut aggregate_states[index].1;
         if kept.travels().is_none() {
-            self.changed.note(*number, || account.brings(kept));
+            self.changed.note(*number, || aggregate_state.brings(kept));
         }
-        let travels = account.add(aggregate, kept, value, time, diff as i64);
+        let travels = aggregate_state.add(aggregate, kept, value, time, diff as i64);
         if travels != 0 {
             let time = if kept.travels_with_times() { time } else { 0 };
             self.changed.values.push(((*number, time, value.clone()), travels as Diff));
@@ -151,8 +151,11 @@ impl Accounts {
                 let leading = self.layout.leading(aggregate, place, &identifier.sums);
                 Brought::Values(leading.into_iter().collect())
             }
-            _ => match identifier.accounts.binary_search_by_key(&number, |(number, _)| *number) {
-                Ok(index) => identifier.accounts[index].1.brings(self.layout.kept(number)),
+            _ => match identifier
+                .aggregate_states
+                .binary_search_by_key(&number, |(number, _)| *number)
+            {
+                Ok(index) => identifier.aggregate_states[index].1.brings(self.layout.kept(number)),
                 Err(_) => Brought::Values(SmallVec::new()),
             },
         }
@@ -173,16 +176,16 @@ impl Accounts {
         for number in self.layout.extremes() {
             emit_brought(component, number, &self.brings(identifier, number), diff, out);
         }
-        for (number, account) in &identifier.accounts {
+        for (number, aggregate_state) in &identifier.aggregate_states {
             let kept = self.layout.kept(*number);
             if kept.travels().is_some() {
-                account.travelled(kept, |time, value, count| {
+                aggregate_state.travelled(kept, |time, value, count| {
                     let value = value.clone();
                     let value = Contribution::Value { aggregate: *number, time, value };
                     out.push((component, value), diff * count as Diff);
                 });
             } else {
-                emit_brought(component, *number, &account.brings(kept), diff, out);
+                emit_brought(component, *number, &aggregate_state.brings(kept), diff, out);
             }
         }
     }
@@ -213,9 +216,9 @@ impl Accounts {
     }
 }
 
-impl Keyed for Accounts {
+impl Keyed for Identifiers {
     type Key = IdentifierHash;
-    type Value = Posting;
+    type Value = IdentifierInput;
     type State = IdentifierState;
     type Face = Option<Ownership>;
     type Output = (Component, Contribution);
@@ -226,7 +229,7 @@ impl Keyed for Accounts {
 
     fn prefetch(identifier: &IdentifierState) -> usize {
         let word = identifier.sums.first().map_or(0, |word| *word as usize);
-        word + identifier.accounts.first().map_or(0, |(number, _)| usize::from(*number))
+        word + identifier.aggregate_states.first().map_or(0, |(number, _)| usize::from(*number))
     }
 
     fn face(&self, key: &IdentifierHash, identifier: &IdentifierState) -> Option<Ownership> {
@@ -237,11 +240,11 @@ impl Keyed for Accounts {
         &mut self,
         _: &IdentifierHash,
         identifier: &mut IdentifierState,
-        posting: &Posting,
+        input: &IdentifierInput,
         diff: Diff,
     ) {
-        match posting {
-            Posting::Row { time, body } => {
+        match input {
+            IdentifierInput::Row { time, body } => {
                 self.sight(identifier, &body.identifiers[0], seen(body, *time), true, diff);
                 for input in &body.inputs {
                     if !self.in_window[usize::from(input.aggregate)] {
@@ -249,15 +252,17 @@ impl Keyed for Accounts {
                     }
                 }
             }
-            Posting::Sighting(Sighting { identifier: of, seen, stands }) => {
+            IdentifierInput::Sighting(Sighting { identifier: of, seen, stands }) => {
                 self.sight(identifier, of, *seen, *stands, diff);
             }
-            Posting::InWindow { time, inputs } => {
+            IdentifierInput::InWindow { time, inputs } => {
                 inputs.iter().for_each(|input| self.add(identifier, input, *time, diff));
             }
-            Posting::Belongs(component) if diff > 0 => identifier.belongs = Some(*component),
+            IdentifierInput::Belongs(component) if diff > 0 => {
+                identifier.belongs = Some(*component)
+            }
             // Unless it has been said already whose it is now.
-            Posting::Belongs(component) => {
+            IdentifierInput::Belongs(component) => {
                 identifier.belongs.take_if(|belongs| belongs == component);
             }
         }
@@ -299,7 +304,7 @@ impl Keyed for Accounts {
             }
         }
         if self.changed.takes_back {
-            identifier.accounts.retain(|(_, account)| !account.is_empty());
+            identifier.aggregate_states.retain(|(_, aggregate_state)| !aggregate_state.is_empty());
             self.layout.prune_own(&mut identifier.sums);
         }
         self.changed.clear();
@@ -354,7 +359,7 @@ impl IdentifierState {
         self.sighted.rows == 0
             && self.belongs.is_none()
             && self.sums.is_empty()
-            && self.accounts.is_empty()
+            && self.aggregate_states.is_empty()
     }
 }
 

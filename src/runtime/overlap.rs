@@ -17,7 +17,7 @@ struct Named {
 impl Named {
     fn new(what: String, path: &Path) -> Result<Self, RunError> {
         let place = FilePlace::of(path).map_err(|why| {
-            RunError::Apart(format!("{what}: '{}' leads nowhere: {why}", path.display()))
+            RunError::Overlap(format!("{what}: '{}' leads nowhere: {why}", path.display()))
         })?;
         Ok(Named { what, place })
     }
@@ -47,20 +47,20 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
         let new = Named::new(what.clone(), path)?;
         let shown = path.display();
         if let Some(of) = read.iter().find(|of| of.place.is(&new.place)) {
-            return Err(RunError::Apart(format!(
+            return Err(RunError::Overlap(format!(
                 "{what} would write over {}: '{shown}' is the same file: give it another place",
                 of.what
             )));
         }
         if let Some((other, of)) = written.iter().find(|(other, _)| other.place.is(&new.place)) {
-            return Err(RunError::Apart(format!(
+            return Err(RunError::Overlap(format!(
                 "{what} and {} are one file, '{shown}' and '{}': give each a place of its own",
                 other.what,
                 of.display()
             )));
         }
         if let Some((source, glob)) = sources.would_read(&new.place.path) {
-            return Err(RunError::Apart(format!(
+            return Err(RunError::Overlap(format!(
                 "{what} goes to '{shown}', which source {source} would read ({glob}): give it a place \
                  that no source looks at"
             )));
