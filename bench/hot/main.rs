@@ -96,10 +96,11 @@ impl Bench {
         let said: Rc<RefCell<Said>> = Rc::default();
         let hears = Rc::clone(&said);
         let beside = EmbeddedRun::new(&plan, ArrivalTime::Now, move |evaluated: &Evaluated| {
-            let value = evaluated.columns.column_by_name("a").expect("the attribute");
+            let is = &evaluated.is;
+            let value = is.columns.column_by_name("a").expect("the attribute");
             let mut said = hears.borrow_mut();
-            said.people += evaluated.people.len();
-            let last = evaluated.people.len() - 1;
+            said.people += is.people.len();
+            let last = is.people.len() - 1;
             said.value = array_value_to_string(value, last).expect("it can be shown");
         });
         let decoders = (0..plan.sources.len()).map(|of| Decoder::new(Arc::clone(&plan), of));

@@ -17,7 +17,7 @@ pub fn steps(asking: &Inquiry, ground: &Ground, aggregates: &[u16], said: &mut A
         let Function::Funnel { .. } = plan.aggregates[usize::from(*aggregate)].function else {
             continue;
         };
-        let reached = times(ground.person.state.aggregates[usize::from(*aggregate)].as_ref());
+        let reached = times(ground.person.aggregates[usize::from(*aggregate)].as_ref());
         let conditions = conditions(plan, *aggregate);
         said.sql = format!("[{}]", conditions.join(", "));
         for (index, sql) in conditions.into_iter().enumerate() {

@@ -12,9 +12,8 @@ use super::value::ShownValue;
 use crate::columns;
 use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Step};
-use crate::row::Datum;
+use crate::row::{Datum, IdentifierHash};
 use crate::segment::{Evaluated, value_or_null};
-use crate::state::slots::Slot;
 
 /// How a person stands among all by one rank.
 #[derive(Debug, Serialize)]
@@ -38,7 +37,7 @@ pub struct RankSaid {
 /// The values by which people are ranked, as last evaluated.
 pub struct RankedPopulation {
     plan: Arc<Plan>,
-    people: HashMap<Slot, Box<[Option<Datum>]>>,
+    people: HashMap<IdentifierHash, Box<[Option<Datum>]>>,
 }
 
 impl RankedPopulation {
@@ -47,14 +46,15 @@ impl RankedPopulation {
     }
 
     pub fn see(&mut self, evaluated: &Evaluated) {
-        for gone in &evaluated.gone {
+        let Evaluated { was, is } = evaluated;
+        for gone in was.people.ids() {
             self.people.remove(gone);
         }
-        let value = |rank| ranked(&self.plan, rank, &evaluated.columns);
+        let value = |rank| ranked(&self.plan, rank, &is.columns);
         let values: Vec<_> = (0..self.plan.ranks.len()).map(value).collect();
-        for (row, (slot, _)) in evaluated.people.iter().enumerate() {
+        for (row, id) in is.people.ids().iter().enumerate() {
             let of_person = values.iter().map(|values| columns::datum(values, row)).collect();
-            self.people.insert(*slot, of_person);
+            self.people.insert(*id, of_person);
         }
     }
 

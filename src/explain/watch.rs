@@ -9,12 +9,10 @@ use arrow::array::RecordBatch;
 use super::ranks::RankedPopulation;
 use crate::decode::Decoded;
 use crate::plan::Plan;
-use crate::profile::{Member, PersonState};
-use crate::row::{Identifier, Row};
+use crate::row::{Datum, Identifier, IdentifierHash, Row};
 use crate::runtime::{Clock, EmbeddedRun};
 use crate::segment::Evaluated;
 use crate::standing::ArrivalTime;
-use crate::state::slots::Slot;
 use crate::time::Micros;
 
 /// Whoever holds an identifier.
@@ -26,7 +24,8 @@ pub struct PersonWatch {
 
 struct SeenPerson {
     identifier: Identifier,
-    slot: Slot,
+    /// The id of whoever has last held it.
+    id: Option<IdentifierHash>,
     person: Option<Watched>,
     /// Where all others are watched too: what of them is ranked.
     population: Option<RankedPopulation>,
@@ -35,7 +34,8 @@ struct SeenPerson {
 /// A person as last evaluated.
 #[derive(Clone)]
 pub struct Watched {
-    pub state: PersonState,
+    /// One value an aggregate, in the plan's order; `None` is null.
+    pub aggregates: Vec<Option<Datum>>,
     /// The columns of `Plan::profile_schema`, in one row.
     pub columns: RecordBatch,
 }
@@ -61,7 +61,7 @@ impl PersonWatch {
         population: Option<RankedPopulation>,
     ) -> Self {
         let identifier = identifier.clone();
-        let seen = SeenPerson { identifier, slot: Slot(0), person: None, population };
+        let seen = SeenPerson { identifier, id: None, person: None, population };
         let seen = Rc::new(RefCell::new(seen));
         let seeing = Rc::clone(&seen);
         let run =
@@ -95,17 +95,16 @@ impl SeenPerson {
         if let Some(population) = &mut self.population {
             population.see(evaluated);
         }
-        let is_ours = |(slot, _): &(Slot, PersonState)| *slot == self.slot;
-        if evaluated.gone.contains(&self.slot) || evaluated.people.iter().any(is_ours) {
+        let Evaluated { was, is } = evaluated;
+        if self.id.is_some_and(|id| was.people.contains(&id)) {
             self.person = None;
         }
         let Identifier { kind, text, .. } = &self.identifier;
-        for (row, (slot, state)) in evaluated.people.iter().enumerate() {
-            let by_order = |of: &Member| (of.kind, &*of.text).cmp(&(*kind, &**text));
-            if state.identifiers.binary_search_by(by_order).is_ok() {
-                self.slot = *slot;
-                let columns = evaluated.columns.slice(row, 1);
-                self.person = Some(Watched { state: state.clone(), columns });
+        for (row, (id, person)) in is.people.iter().enumerate() {
+            if person.identifiers().any(|held| held == (*kind, text)) {
+                self.id = Some(id);
+                let columns = is.columns.slice(row, 1);
+                self.person = Some(Watched { aggregates: person.aggregates().collect(), columns });
             }
         }
     }

@@ -23,7 +23,9 @@ use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::BatchContainer;
 use differential_dataflow::trace::implementations::ord_neu::{OrdValBatch, OrdValBuilder};
 use differential_dataflow::trace::implementations::spine_fueled::Spine;
-use differential_dataflow::trace::{Builder, Description, ExertionLogic, Span, Trace};
+use differential_dataflow::trace::{
+    Builder, Cursor, Description, ExertionLogic, Navigable, Span, Trace,
+};
 use timely::container::{CapacityContainerBuilder, PushInto};
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::Capability;
@@ -169,4 +171,22 @@ fn exertion(standing: Arc<AtomicUsize>) -> ExertionLogic {
         let most = 2 * standing.load(Ordering::Relaxed) + LITTLE;
         (updates > most && batches > 1).then_some(EFFORT)
     })
+}
+
+/// Visits the changes of a tick, key by key in order, each key's in the order of the values.
+pub fn each_change<K: Key, V: BatchContainer>(
+    span: &IndexSpan<K, V>,
+    mut visit: impl FnMut(&K, V::ReadItem<'_>, Diff),
+) {
+    let Some(batch) = &span.inner else { return };
+    let mut cursor = batch.cursor();
+    while let Some(key) = cursor.get_key(batch) {
+        while let Some(value) = cursor.get_val(batch) {
+            let mut sum = 0;
+            cursor.map_times(batch, |_, diff| sum += *diff);
+            visit(key, value, sum);
+            cursor.step_val(batch);
+        }
+        cursor.step_key(batch);
+    }
 }

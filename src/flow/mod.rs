@@ -24,7 +24,7 @@ use crate::state::batch::Batch;
 use crate::state::held::Holds;
 use crate::time::Tick;
 
-pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged};
+pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
 pub use differential_dataflow::AsCollection;
 pub use differential_dataflow::consolidation::consolidate;
 #[cfg(test)]

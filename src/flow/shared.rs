@@ -73,7 +73,19 @@ impl<K: Key, V: BatchContainer> Shared<K, V> {
         if upper.less_equal(&tick) {
             return Err(SnapshotError::Open);
         }
-        Ok(Reading::new(&self.trace, tick))
+        Ok(self.behind(tick))
+    }
+
+    /// What is there at a tick, for an operator that stands behind the arrangement and has been told by its
+    /// own frontier that the tick is complete.
+    pub fn behind(&self, tick: Tick) -> Reading<K, V> {
+        assert!(self.since <= tick, "ticks come in order");
+        Reading::new(&self.trace, tick)
+    }
+
+    /// Lets go of ticks before the one that an operator has just been through.
+    pub fn let_go(&mut self, tick: Tick) {
+        self.follow(AntichainRef::new(&[tick + 1]));
     }
 
     /// Brings the arrangement into another dataflow of this worker, which every worker has to build. It
@@ -100,7 +112,7 @@ pub struct Reading<K: Key, V: BatchContainer> {
 
 impl<K: Key, V: BatchContainer> Reading<K, V> {
     /// Reads a trace that is complete up to the tick, and has not forgotten it.
-    pub fn new(trace: &IndexTrace<K, V>, tick: Tick) -> Self {
+    fn new(trace: &IndexTrace<K, V>, tick: Tick) -> Self {
         let mut batches = Vec::new();
         trace.map_spans(|span| batches.extend(span.inner.clone()));
         let (cursor, batches) = cursor_list(batches);

@@ -35,7 +35,6 @@ use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
 use crate::plan::{Function, Plan};
 use crate::row::{IdentifierHash, StandingRow};
-use crate::state::slots::Slot;
 use crate::time::Micros;
 
 use contribution::Contribution;
@@ -47,18 +46,16 @@ use windows::Windows;
 
 pub use contribution::Member;
 pub use packed::PersonRow;
-pub use people::{Belonging, PersonState};
+pub use people::Belonging;
 pub use sessions::{InSession, session_columns};
 
 /// What this stage finds out.
 pub struct Assembled<'scope> {
-    /// People, each in a slot of the worker that has it.
-    pub people: Collection<'scope, (Slot, PersonState)>,
     /// Whose each identifier is.
     pub belongings: Collection<'scope, Belonging>,
-    /// The same people by id, each one's value a [`PersonRow`].
-    pub rows: PersonRows<'scope>,
-    /// The same by identifier: the id of the person whose it is.
+    /// People by id, each one's value a [`PersonRow`].
+    pub people: PersonRows<'scope>,
+    /// The same as `belongings`, by identifier: the id of the person whose it is.
     pub whose: Whose<'scope>,
 }
 
@@ -95,14 +92,13 @@ pub fn assemble<'scope>(
     let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
     let known = keyed(contributions, None, "People", counts, Due::default(), people);
     let (people, belongings) = parted(known, |known| match known {
-        Known::Person(slot, state) => Ok((slot, state)),
+        Known::Person(id, row) => Ok((id, row)),
         Known::Belonging(belonging) => Err(belonging),
     });
-    let packed = people.clone().map(|(_, state)| (state.id, state.pack()));
-    let rows = arranged(packed, "People by id", counts);
+    let people = arranged(people, "People by id", counts);
     let pairs = belongings.clone().map(|belonging| (belonging.identifier, belonging.person));
     let whose = arranged(pairs, "People by identifier", counts);
-    Assembled { people, belongings, rows, whose }
+    Assembled { belongings, people, whose }
 }
 
 /// What a row says of the identifiers that it carries; with its most trusted one goes the row itself.
@@ -152,7 +148,7 @@ fn over_sessions<'scope>(
     let timelines: Vec<u16> = plan.sessions.iter().map(|of| of.timeline).collect();
     let is_timeline =
         |aggregate: u16| plan.aggregates[usize::from(aggregate)].function == Function::Timeline;
-    debug_assert!(timelines.iter().all(|timeline| is_timeline(*timeline)));
+    assert!(timelines.iter().all(|timeline| is_timeline(*timeline)));
     let (contributions, rows) = parted(contributions, move |(component, contribution)| {
         if let Contribution::Value { aggregate, time, value } = &contribution
             && let Some(index) = timelines.iter().position(|timeline| timeline == aggregate)

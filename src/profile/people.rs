@@ -1,5 +1,6 @@
 //! People: what their identifiers bring, put together, and the id they go by.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arcstr::ArcStr;
@@ -18,28 +19,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::{Aggregate, Plan};
 use crate::row::{Datum, IdentifierHash};
 use crate::state::few::FewMap;
-use crate::state::slots::{FreeSlots, Slot};
-use crate::state::table::Table;
 use crate::time::Micros;
-
-/// What is known of a person: a row of attributes before they are derived.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PersonState {
-    pub id: IdentifierHash,
-    /// In their order: by type, then text.
-    pub identifiers: Arc<[Member]>,
-    /// One value an aggregate, in the plan's order; `None` is null.
-    pub aggregates: Arc<[Option<Datum>]>,
-}
-
-impl PersonState {
-    pub fn pack(&self) -> Packed {
-        let mut bytes = Vec::with_capacity(128);
-        let identifiers = self.identifiers.iter().map(|member| (member.kind, &*member.text));
-        pack(self.aggregates.iter().cloned(), identifiers, &mut bytes);
-        Packed::from(&bytes[..])
-    }
-}
 
 /// Whose an identifier is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,20 +30,18 @@ pub struct Belonging {
     pub person: IdentifierHash,
 }
 
-/// What this operator knows: people, each in a slot of this worker, and whom identifiers belong to.
+/// What this operator knows: people by id, each with a row for `PersonRow`, and whom identifiers belong to.
 #[derive(Clone, Debug)]
 pub enum Known {
-    Person(Slot, PersonState),
+    Person(IdentifierHash, Packed),
     Belonging(Belonging),
 }
 
-/// A person while its component is there.
+/// A person while its component is there. What was last emitted of it is not kept: it follows from the rest.
 #[derive(Default)]
 pub struct Person {
-    /// As last emitted.
-    emitted: Option<(Slot, PersonState)>,
-    /// Sorted.
-    members: Arc<[Member]>,
+    /// In their order: by type, then text.
+    members: Box<[Member]>,
     sums: Words,
     /// For each aggregate that is an extreme, what the identifiers bring, in order: each value as often as
     /// it is brought.
@@ -85,22 +63,29 @@ struct Rest {
 pub struct People {
     plan: Arc<Plan>,
     layout: Arc<Layout>,
-    free_slots: FreeSlots,
     counts: SharedCounts,
     /// What a tick brings to the person at hand, in no order: only its outcome can be taken in.
     members: Vec<(Member, Diff)>,
     values: Vec<((u16, Micros, Datum), Diff)>,
+    /// Whether something of the person at hand is taken back: only then can anything come to nothing.
+    takes_back: bool,
+    /// The room in which rows are put together.
+    room: Cell<Vec<u8>>,
 }
 
 impl People {
     pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, counts: SharedCounts) -> Self {
-        let (members, values) = (Vec::new(), Vec::new());
-        People { plan, layout, free_slots: FreeSlots::default(), counts, members, values }
+        let (members, values, room) = (Vec::new(), Vec::new(), Cell::default());
+        People { plan, layout, counts, members, values, takes_back: false, room }
     }
 
     /// Takes in who came and who went, and emits whose they are no longer. Returns who came.
-    fn change_members(&mut self, person: &mut Person, out: &mut Emit<Known>) -> Vec<Member> {
-        let before = person.id();
+    fn change_members(
+        &mut self,
+        person: &mut Person,
+        before: Option<IdentifierHash>,
+        out: &mut Emit<Known>,
+    ) -> Vec<Member> {
         // Of one that was only seen earlier than was known, both are in it.
         consolidate(&mut self.members);
         let (came, went): (Vec<_>, Vec<_>) =
@@ -139,17 +124,28 @@ impl People {
         }
     }
 
-    /// One value an aggregate, in the plan's order; `None` is null. What has no room is null, and counted.
-    fn aggregates(&self, person: &Person) -> Arc<[Option<Datum>]> {
+    /// One value an aggregate, null where it has no room, and the identifiers.
+    fn row(&self, person: &Person, mut has_no_room: impl FnMut(&Aggregate)) -> Packed {
         let value_or_null = |(number, aggregate): (usize, &Aggregate)| {
             self.value(person, number as u16, aggregate).unwrap_or_else(|NoRoom| {
-                let function = aggregate.function;
-                tracing::debug!("{function:?} of a person has no room in {}", aggregate.output);
-                self.counts.borrow_mut().failed_expressions += 1;
+                has_no_room(aggregate);
                 None
             })
         };
-        self.plan.aggregates.iter().enumerate().map(value_or_null).collect()
+        let aggregates = self.plan.aggregates.iter().enumerate().map(value_or_null);
+        let identifiers = person.members.iter().map(|member| (member.kind, &*member.text));
+        let mut bytes = self.room.take();
+        bytes.clear();
+        pack(aggregates, identifiers, &mut bytes);
+        let row = Packed::from(&bytes[..]);
+        self.room.set(bytes);
+        row
+    }
+
+    fn count_no_room(&self, aggregate: &Aggregate) {
+        let function = aggregate.function;
+        tracing::debug!("{function:?} of a person has no room in {}", aggregate.output);
+        self.counts.borrow_mut().failed_expressions += 1;
     }
 
     fn value(
@@ -192,7 +188,8 @@ impl Keyed for People {
     type Key = Component;
     type Value = Contribution;
     type State = Person;
-    type Face = ();
+    /// The id, and the row.
+    type Face = Option<(IdentifierHash, Packed)>;
     type Output = Known;
 
     fn route(key: &Component) -> u64 {
@@ -204,7 +201,11 @@ impl Keyed for People {
         word + person.members.first().map_or(0, |member| usize::from(member.kind))
     }
 
-    fn face(&self, _: &Component, _: &Person) {}
+    fn face(&self, _: &Component, person: &Person) -> Self::Face {
+        let is_there = !person.members.is_empty();
+        // What has no room was counted when it came to be so.
+        is_there.then(|| (person.name(), self.row(person, |_| {})))
+    }
 
     fn apply(
         &mut self,
@@ -213,6 +214,7 @@ impl Keyed for People {
         contribution: &Contribution,
         diff: Diff,
     ) {
+        self.takes_back |= diff < 0;
         match contribution {
             Contribution::Member(member) => self.members.push(((**member).clone(), diff)),
             Contribution::Sums(words) => self.layout.merge(&mut person.sums, words, diff),
@@ -232,55 +234,55 @@ impl Keyed for People {
         }
     }
 
-    fn flush(&mut self, _: &Component, person: &mut Person, (): (), out: &mut Emit<Known>) -> Keep {
+    fn flush(
+        &mut self,
+        _: &Component,
+        person: &mut Person,
+        before: Self::Face,
+        out: &mut Emit<Known>,
+    ) -> Keep {
+        let id_before = before.as_ref().map(|(id, _)| *id);
         let members_changed = !self.members.is_empty();
-        let came = self.change_members(person, out);
+        let came = self.change_members(person, id_before, out);
         self.take_in_values(person);
-        self.layout.prune_summed(&mut person.sums);
-        person.rest.take_if(|rest| rest.prune());
+        if std::mem::take(&mut self.takes_back) {
+            self.layout.prune_summed(&mut person.sums);
+            person.rest.take_if(|rest| rest.prune());
+        }
         if person.members.is_empty() {
-            debug_assert!(person.brings_nothing(), "whoever left took all along");
-            if let Some((slot, state)) = person.emitted.take() {
+            assert!(person.brings_nothing(), "whoever left took all along");
+            if let Some((id, row)) = before {
                 self.counts.borrow_mut().people -= 1;
-                self.free_slots.leave(slot);
-                out.push(Known::Person(slot, state), -1);
+                out.push(Known::Person(id, row), -1);
             }
             return Keep::No;
         }
-        let before = person.id();
-        let id = match before {
+        let id = match id_before {
             Some(id) if !members_changed => id,
             _ => person.name(),
         };
-        if before != Some(id) {
-            for member in person.members.iter() {
-                if came.binary_search(member).is_err() {
-                    out.push(Known::Belonging(belonging(member, before.expect("it stayed"))), -1);
+        match id_before {
+            Some(id_before) if id_before != id => {
+                for member in person.members.iter() {
+                    if came.binary_search(member).is_err() {
+                        out.push(Known::Belonging(belonging(member, id_before)), -1);
+                    }
+                    out.push(Known::Belonging(belonging(member, id)), 1);
                 }
-                out.push(Known::Belonging(belonging(member, id)), 1);
             }
-        } else {
-            came.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1));
-        }
-        let identifiers = Arc::clone(&person.members);
-        let state = PersonState { id, identifiers, aggregates: self.aggregates(person) };
-        let slot = match &person.emitted {
-            Some((_, emitted)) if *emitted == state => return Keep::Yes,
-            Some((slot, _)) => *slot,
-            None => {
-                self.counts.borrow_mut().people += 1;
-                self.free_slots.take()
+            _ => {
+                came.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1))
             }
-        };
-        if let Some((slot, emitted)) = person.emitted.replace((slot, state.clone())) {
-            out.push(Known::Person(slot, emitted), -1);
         }
-        out.push(Known::Person(slot, state), 1);
+        let now = (id, self.row(person, |aggregate| self.count_no_room(aggregate)));
+        if before.is_none() {
+            self.counts.borrow_mut().people += 1;
+        }
+        if before.as_ref() != Some(&now) {
+            before.into_iter().for_each(|(id, row)| out.push(Known::Person(id, row), -1));
+            out.push(Known::Person(now.0, now.1), 1);
+        }
         Keep::Yes
-    }
-
-    fn end_tick(&mut self, _: &Table<Component, Person>) {
-        self.free_slots.end_tick();
     }
 }
 
@@ -298,14 +300,13 @@ impl Rest {
 }
 
 impl Person {
-    fn id(&self) -> Option<IdentifierHash> {
-        self.emitted.as_ref().map(|(_, state)| state.id)
-    }
-
     /// The most trusted type it has, of that the one first seen, of those the least text.
     fn name(&self) -> IdentifierHash {
-        let order = |member: &&Member| (member.kind, member.first_seen, member.text.clone());
-        self.members.iter().min_by_key(order).expect("a person has an identifier").hash
+        fn order(member: &Member) -> (u8, Micros, &str) {
+            (member.kind, member.first_seen, &member.text)
+        }
+        let first = self.members.iter().min_by(|one, other| order(one).cmp(&order(other)));
+        first.expect("a person has an identifier").hash
     }
 
     /// What leads of what identifiers bring to an aggregate; `None` is null.

@@ -13,15 +13,13 @@ use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
 
 use crate::columns;
-use crate::flow::{AsCollection, Collection, Pipeline, Stream, Update, keeping_whole, parted};
+use crate::flow::{AsCollection, Collection, Pipeline, Stream, Update, parted, whole_ticks};
 use crate::identity::{Conflict, Guards};
-use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::row::{Datum, Identifier, IdentifierHash, StandingRow};
-use crate::segment::Evaluated;
+use crate::segment::{Evaluated, EvaluatedPeople};
 use crate::sink;
-use crate::state::held::Holds;
-use crate::state::slots::Slots;
+use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 /// What a definition comes to, from tick to tick.
@@ -103,7 +101,6 @@ impl<'scope> Collections<'scope> {
         plan: &Arc<Plan>,
         rows: Collection<'scope, StandingRow>,
         results: &sink::SinkInputs<'scope>,
-        counts: &SharedCounts,
     ) -> Self {
         let names = KnownNames::new(plan);
         let of_rows = names.clone();
@@ -121,7 +118,7 @@ impl<'scope> Collections<'scope> {
             }
             None => rows.clone().flat_map(|_| None),
         };
-        let (profiles, memberships) = evaluated(plan, names, results.people.clone(), counts);
+        let (profiles, memberships) = evaluated(plan, names, results.people.clone());
         Collections { rows, people, profiles, memberships, conflicts }
     }
 }
@@ -140,26 +137,21 @@ fn evaluated<'scope>(
     plan: &Arc<Plan>,
     names: KnownNames,
     people: Stream<'scope, Rc<Evaluated>>,
-    counts: &SharedCounts,
 ) -> PeopleEvaluation<'scope> {
-    let known = EvaluatedPeople { plan: Arc::clone(plan), names, people: Slots::default() };
-    let updates =
-        keeping_whole(people, Pipeline, "Profiles", counts, known, |known, whole, updates| {
-            for evaluated in whole.data {
-                updates.extend(known.apply(&evaluated, whole.tick));
-            }
-        });
+    let known = NamedPeople { plan: Arc::clone(plan), names };
+    let updates = whole_ticks(people, Pipeline, None, "Profiles", move |whole, updates| {
+        whole.data.iter().for_each(|evaluated| known.compare(evaluated, whole.tick, updates));
+    });
     parted(updates.as_collection(), |known| match known {
         KnownOfPerson::Profile(person, profile) => Ok((person, profile)),
         KnownOfPerson::Membership(segment, person) => Err((segment, person)),
     })
 }
 
-/// One worker's share of the people, as last evaluated.
-struct EvaluatedPeople {
+/// People by the names of the definition.
+struct NamedPeople {
     plan: Arc<Plan>,
     names: KnownNames,
-    people: Slots<KnownPerson>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -170,37 +162,32 @@ struct KnownPerson {
     is_in: Vec<bool>,
 }
 
-impl Holds for EvaluatedPeople {
-    fn held(&self) -> usize {
-        self.people.len()
+impl NamedPeople {
+    fn compare(
+        &self,
+        evaluated: &Evaluated,
+        tick: Tick,
+        updates: &mut Batch<Update<KnownOfPerson>>,
+    ) {
+        for (id, of_was, of_is) in evaluated.people() {
+            let before = of_was.map(|row| self.person(id, &evaluated.was, row));
+            let now = of_is.map(|row| self.person(id, &evaluated.is, row));
+            if before != now {
+                before.iter().for_each(|before| self.tell(before, tick, -1, updates));
+                now.iter().for_each(|now| self.tell(now, tick, 1, updates));
+            }
+        }
     }
-}
 
-impl EvaluatedPeople {
-    fn apply(&mut self, evaluated: &Evaluated, tick: Tick) -> Vec<Update<KnownOfPerson>> {
-        let mut updates = Vec::new();
-        for slot in &evaluated.gone {
-            if let Some(person) = self.people.remove(*slot) {
-                self.tell(&person, tick, -1, &mut updates);
-            }
+    fn person(&self, id: IdentifierHash, people: &EvaluatedPeople, row: usize) -> KnownPerson {
+        let value = |column: usize| columns::datum(people.columns.column(column), row);
+        let is_in = |column| value(column) == Some(Datum::Boolean(true));
+        let attributes = self.plan.attributes.iter();
+        KnownPerson {
+            id: PersonId(id),
+            profile: Profile(attributes.map(|attribute| value(attribute.column)).collect()),
+            is_in: self.plan.segments.iter().map(|segment| is_in(segment.column)).collect(),
         }
-        for (row, (slot, state)) in evaluated.people.iter().enumerate() {
-            let value = |column: usize| columns::datum(evaluated.columns.column(column), row);
-            let is_in = |column| value(column) == Some(Datum::Boolean(true));
-            let attributes = self.plan.attributes.iter();
-            let person = KnownPerson {
-                id: PersonId(state.id),
-                profile: Profile(attributes.map(|attribute| value(attribute.column)).collect()),
-                is_in: self.plan.segments.iter().map(|segment| is_in(segment.column)).collect(),
-            };
-            let before = self.people.remove(*slot);
-            if before.as_ref() != Some(&person) {
-                before.iter().for_each(|before| self.tell(before, tick, -1, &mut updates));
-                self.tell(&person, tick, 1, &mut updates);
-            }
-            self.people.insert(*slot, person);
-        }
-        updates
     }
 
     fn tell(
@@ -208,7 +195,7 @@ impl EvaluatedPeople {
         person: &KnownPerson,
         tick: Tick,
         diff: isize,
-        updates: &mut Vec<Update<KnownOfPerson>>,
+        updates: &mut Batch<Update<KnownOfPerson>>,
     ) {
         let profile = KnownOfPerson::Profile(person.id, person.profile.clone());
         updates.push((profile, tick, diff));

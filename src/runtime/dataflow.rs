@@ -105,7 +105,7 @@ pub fn collections_of<'scope>(
 ) -> Collections<'scope> {
     let (due, counts) = ([(); 3].map(|()| Rc::default()), counts(plan));
     let StageResults { rows, results, .. } = stages(plan, ArrivalTime::Now, inputs, &due, &counts);
-    Collections::of(plan, rows, &results, &counts)
+    Collections::of(plan, rows, &results)
 }
 
 /// Reads the inbox with each tick that is put in. A probe that is given passes a tick when it has been read.
@@ -150,7 +150,7 @@ fn stages<'scope>(
         standing::stand(plan, arrival, rows, now.clone(), counts);
     let identified = identity::identify(plan, standing_rows.clone(), seen_only.clone(), counts);
     let [windows_due, sessions_due, segments_due] = due.each_ref().map(Rc::clone);
-    let Assembled { people, belongings, rows, whose } = profile::assemble(
+    let Assembled { belongings, people, whose } = profile::assemble(
         plan,
         standing_rows.clone(),
         seen_only,
@@ -159,10 +159,10 @@ fn stages<'scope>(
         [windows_due, sessions_due],
         counts,
     );
+    let arrangements =
+        Arrangements { whose: Shared::new(whose.trace), people: Shared::new(people.trace.clone()) };
     let people = segment::evaluate(plan, people, now.clone(), segments_due, counts);
     let conflicts = identified.conflicts;
-    let arrangements =
-        Arrangements { whose: Shared::new(whose.trace), people: Shared::new(rows.trace) };
     let results = sink::SinkInputs { people, belongings, conflicts, rejects, now };
     StageResults { rows: standing_rows, results, arrangements }
 }
@@ -206,8 +206,7 @@ impl Dataflow {
             let (ticks, inputs) = inputs(scope, &inbox, clock, &counts, None);
             let StageResults { rows, results, arrangements } =
                 stages(plan, arrival, inputs, &due, &counts);
-            let attached =
-                attached.map(|attach| attach(Collections::of(plan, rows, &results, &counts)));
+            let attached = attached.map(|attach| attach(Collections::of(plan, rows, &results)));
             let complete = [end(results, &counts)].into_iter().chain(attached);
             (ticks, Complete(complete.collect()), arrangements)
         });

@@ -1,6 +1,5 @@
 //! The evaluation of attributes and segments over many people at once.
 
-use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,30 +11,19 @@ use arrow::datatypes::{
     DataType, Field, Fields, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 
-use super::scores::Scores;
+use super::changed::PeopleRows;
 use super::sight::Sight;
 use crate::columns;
 use crate::metrics::SharedCounts;
 use crate::plan::{Expression, Plan, Rank, Step};
-use crate::profile::PersonState;
-use crate::row::Datum;
-use crate::state::slots::Slot;
+use crate::row::IdentifierHash;
 use crate::time::Micros;
-
-/// How many people are evaluated at once: what is known of them stays in the processor's cache while
-/// columns are made of it.
-pub const GROUP: usize = 1_024;
-
-/// How many bytes the processor fetches at once.
-const LINE: usize = 64;
 
 pub struct Evaluator {
     plan: Arc<Plan>,
     sight: Sight,
     /// The first columns of the profile's schema, by how many.
     prefixes: Vec<SchemaRef>,
-    /// One of the aggregates in sight for each line of the processor's cache.
-    ahead: Vec<usize>,
     counts: SharedCounts,
 }
 
@@ -44,20 +32,17 @@ impl Evaluator {
         let fields = plan.profile_schema.fields();
         let prefix = |length| Arc::new(Schema::new(Fields::from(&fields[..length])));
         let prefixes = (0..=fields.len()).map(prefix).collect();
-        let in_sight = |index: &usize| sight.aggregates[*index];
-        let mut ahead: Vec<usize> = (0..sight.aggregates.len()).filter(in_sight).collect();
-        ahead.dedup_by_key(|index| *index * size_of::<Option<Datum>>() / LINE);
-        Evaluator { prefixes, plan, sight, ahead, counts }
+        Evaluator { prefixes, plan, sight, counts }
     }
 
-    /// One row a person, the columns those of the profile's schema.
-    pub fn columns(
+    /// One row a person, the columns those of the profile's schema. `scores` are told by id.
+    pub fn columns<'a>(
         &self,
-        people: &[(Slot, PersonState)],
-        scores: &Scores,
+        people: &PeopleRows,
+        scores: impl Fn(&IdentifierHash) -> Option<&'a [u16]>,
         now: Micros,
     ) -> RecordBatch {
-        let scores: Vec<_> = people.iter().map(|(slot, _)| scores.of(*slot)).collect();
+        let scores: Vec<_> = people.ids().iter().map(scores).collect();
         let score = |rank: usize| -> ArrayRef {
             let of = |scores: &Option<&[u16]>| Some(i64::from(scores.as_ref()?[rank]));
             let scores = scores.iter().map(of).map(|score| score.filter(|score| *score > 0));
@@ -68,7 +53,7 @@ impl Evaluator {
 
     /// What each rank looks at, a column a rank. What fails for a person in it is counted, what
     /// fails in the columns below will be when they are evaluated for themselves.
-    pub fn ranked(&self, people: &[(Slot, PersonState)], counts: &SharedCounts) -> Vec<ArrayRef> {
+    pub fn ranked(&self, people: &PeopleRows, counts: &SharedCounts) -> Vec<ArrayRef> {
         let number = self.plan.ranked_columns;
         let columns = self
             .first_columns(people, number, Micros::MIN, |_| unreachable!("ranks look at no rank"));
@@ -78,7 +63,7 @@ impl Evaluator {
 
     fn first_columns(
         &self,
-        people: &[(Slot, PersonState)],
+        people: &PeopleRows,
         number: usize,
         now: Micros,
         score: impl Fn(usize) -> ArrayRef,
@@ -138,23 +123,18 @@ impl Evaluator {
         RecordBatch::try_new(schema, columns).expect("columns are of the types of the plan")
     }
 
-    /// Reads what columns are about to be made of: see `state::batch::apply_prefetched`.
-    fn prefetch(&self, people: &[(Slot, PersonState)]) {
-        let read = |(_, state): &(Slot, PersonState)| {
-            self.ahead.iter().filter(|index| state.aggregates[**index].is_some()).count()
-        };
-        black_box(people.iter().map(read).sum::<usize>());
-    }
-
-    fn aggregates(&self, people: &[(Slot, PersonState)]) -> RecordBatch {
+    fn aggregates(&self, people: &PeopleRows) -> RecordBatch {
         let schema = &self.plan.aggregate_schema;
-        self.prefetch(people);
+        let mut values = Vec::with_capacity(people.len() * schema.fields().len());
+        for (_, row) in people.iter() {
+            row.read_aggregates(&self.sight.aggregates, &mut values);
+        }
         let column = |(index, field): (usize, &Arc<Field>)| {
             if !self.sight.aggregates[index] {
                 return null(field, people);
             }
-            let values = people.iter().map(|(_, state)| state.aggregates[index].as_ref());
-            columns::array(field.data_type(), values)
+            let values = values.iter().skip(index).step_by(schema.fields().len());
+            columns::array(field.data_type(), values.map(Option::as_ref))
         };
         let columns = schema.fields().iter().enumerate().map(column).collect();
         let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(people.len()));
@@ -163,7 +143,7 @@ impl Evaluator {
     }
 
     /// A struct with a list of text for each type of identifier.
-    fn identifiers(&self, people: &[(Slot, PersonState)]) -> ArrayRef {
+    fn identifiers(&self, people: &PeopleRows) -> ArrayRef {
         let DataType::Struct(fields) = self.plan.profile_schema.field(0).data_type() else {
             unreachable!("the plan makes identifiers a struct")
         };
@@ -175,9 +155,9 @@ impl Evaluator {
                 unreachable!("the plan makes identifiers of a type a list")
             };
             let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(item));
-            for (_, state) in people {
-                let members = state.identifiers.iter().filter(|of| usize::from(of.kind) == kind);
-                members.for_each(|member| lists.values().append_value(&member.text));
+            for (_, row) in people.iter() {
+                let texts = row.identifiers().filter(|(of, _)| usize::from(*of) == kind);
+                texts.for_each(|(_, text)| lists.values().append_value(text));
                 lists.append(true);
             }
             Arc::new(lists.finish()) as ArrayRef
@@ -208,7 +188,7 @@ pub fn value_or_null(
     }
 }
 
-fn null(field: &Field, people: &[(Slot, PersonState)]) -> ArrayRef {
+fn null(field: &Field, people: &PeopleRows) -> ArrayRef {
     new_null_array(field.data_type(), people.len())
 }
 

@@ -1,13 +1,12 @@
 //! Changes of what is ranked, on their way between the workers that have people and the one that has a rank.
 
 use super::borders::RankedValue;
-use crate::row::Datum;
-use crate::state::slots::Slot;
+use crate::row::{Datum, IdentifierHash};
 
 /// A person's value by which a rank goes has changed; `None` is null, or no such person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
-    pub slot: Slot,
+    pub person: IdentifierHash,
     /// Index into `Plan::ranks`.
     pub rank: u16,
     pub before: Option<Datum>,

@@ -2,28 +2,21 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-use smallvec::SmallVec;
-
-use super::evaluate::{Evaluator, GROUP};
+use super::changed::{ChangedRows, side_by_side};
+use super::evaluate::Evaluator;
 use super::rank_change::Ranked;
 use super::sight::Sight;
 use crate::columns;
-use crate::flow::Update;
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
-use crate::profile::PersonState;
-use crate::row::Datum;
-use crate::state::batch::{Batch, apply_prefetched};
-use crate::state::held::Holds;
-use crate::state::slots::{Slot, Slots};
+use crate::state::batch::Batch;
 
-/// One worker's share of the people, by what is ranked of them.
+/// What is ranked of people, worked out of their rows: nothing is kept of it.
 pub struct RankedValues {
     evaluator: Evaluator,
-    /// One value a rank, of those who have any.
-    people: Slots<Box<[Option<Datum>]>>,
     counts: SharedCounts,
+    /// What fails of a row that is taken back was counted when it came.
+    counted: SharedCounts,
 }
 
 impl RankedValues {
@@ -31,56 +24,22 @@ impl RankedValues {
         // What fails below the ranks is counted where all columns are evaluated.
         let evaluator =
             Evaluator::new(Arc::clone(&plan), Sight::of_ranks(&plan), SharedCounts::default());
-        RankedValues { evaluator, people: Slots::default(), counts }
+        RankedValues { evaluator, counts, counted: SharedCounts::default() }
     }
 
-    pub fn apply(&mut self, batch: Batch<Update<(Slot, PersonState)>>, ranked: &mut Batch<Ranked>) {
-        let mut present: Vec<(Slot, PersonState)> = Vec::new();
-        let mut gone: Vec<Slot> = Vec::new();
-        for (person, _, diff) in batch {
-            if diff > 0 { present.push(person) } else { gone.push(person.0) }
-        }
-        let stays: HashSet<Slot> = present.iter().map(|(slot, _)| *slot).collect();
-        for slot in gone.into_iter().filter(|slot| !stays.contains(slot)) {
-            if let Some(before) = self.people.remove(slot) {
-                tell(slot, &before, &[], ranked);
+    /// Tells whose values differ.
+    pub fn compare(&self, changed: &ChangedRows, ranked: &mut Batch<Ranked>) {
+        let ChangedRows { was, is, .. } = changed;
+        let before = self.evaluator.ranked(was, &self.counted);
+        let after = self.evaluator.ranked(is, &self.counts);
+        for (person, of_was, of_is) in side_by_side(was, is) {
+            for (rank, (before, after)) in (0..).zip(before.iter().zip(&after)) {
+                let value = |values, row: Option<usize>| columns::datum(values, row?);
+                let (before, after) = (value(before, of_was), value(after, of_is));
+                if before != after {
+                    ranked.push(Ranked { person, rank, before, after });
+                }
             }
-        }
-        present.chunks(GROUP).for_each(|people| self.rank(people, ranked));
-    }
-
-    fn rank(&mut self, people: &[(Slot, PersonState)], ranked: &mut Batch<Ranked>) {
-        let values = self.evaluator.ranked(people, &self.counts);
-        let prefetch = |ranked: &Self, (_, slot): &(usize, Slot)| {
-            ranked.people.get(*slot).map_or(0, |values| values.iter().flatten().count())
-        };
-        let rows: Batch<_> = people.iter().map(|(slot, _)| *slot).enumerate().collect();
-        apply_prefetched(rows, self, &[prefetch], |known, (row, slot)| {
-            let after: SmallVec<[Option<Datum>; 4]> =
-                values.iter().map(|values| columns::datum(values, row)).collect();
-            let before = match after.iter().any(Option::is_some) {
-                true => known.people.insert(slot, Box::from(&after[..])),
-                false => known.people.remove(slot),
-            };
-            tell(slot, before.as_deref().unwrap_or_default(), &after, ranked);
-        });
-    }
-}
-
-impl Holds for RankedValues {
-    /// People.
-    fn held(&self) -> usize {
-        self.people.len()
-    }
-}
-
-/// What is not there is null.
-fn tell(slot: Slot, before: &[Option<Datum>], after: &[Option<Datum>], ranked: &mut Batch<Ranked>) {
-    for rank in 0..before.len().max(after.len()) {
-        let of = |values: &[Option<Datum>]| values.get(rank).cloned().flatten();
-        let (before, after) = (of(before), of(after));
-        if before != after {
-            ranked.push(Ranked { slot, rank: rank as u16, before, after });
         }
     }
 }

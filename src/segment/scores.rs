@@ -3,25 +3,29 @@
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Included};
 
+use hashbrown::HashMap;
+
 use super::borders::Border;
 use super::rank_change::Ranked;
 use crate::plan::Plan;
-use crate::row::Datum;
-use crate::state::held::Holds;
-use crate::state::slots::{Slot, Slots};
+use crate::row::{Datum, IdentifierHash};
+use crate::state::held::{Holds, drained};
+use crate::state::table::Table;
 
 /// One worker's share of the people, by their places.
 pub struct Scores {
     ranks: Vec<RankBorders>,
     /// One score a rank; 0 is none.
-    people: Slots<Box<[u16]>>,
+    people: Table<IdentifierHash, Box<[u16]>>,
+    /// Of those whom the tick at hand scores anew, what their scores were.
+    before: HashMap<IdentifierHash, Option<Box<[u16]>>>,
 }
 
 struct RankBorders {
     /// Where all borders are; `None` while nobody has a value.
     borders: Vec<Option<Datum>>,
     /// The people who have a value, in the order of the values.
-    people: BTreeSet<(Datum, Slot)>,
+    people: BTreeSet<(Datum, IdentifierHash)>,
 }
 
 impl Scores {
@@ -34,17 +38,32 @@ impl Scores {
             borders: vec![None; usize::from(bins) - 1],
             people: BTreeSet::new(),
         };
-        Scores { ranks: bins.map(standing).collect(), people: Slots::default() }
+        let ranks = bins.map(standing).collect();
+        Scores { ranks, people: Table::default(), before: HashMap::new() }
     }
 
     /// A person's scores, one a rank; 0 is null, and so are all of a person who has none.
-    pub fn of(&self, slot: Slot) -> Option<&[u16]> {
-        self.people.get(slot).map(|scores| &**scores)
+    pub fn of(&self, person: &IdentifierHash) -> Option<&[u16]> {
+        self.people.get(person).map(|scores| &**scores)
+    }
+
+    /// What they were when the tick began.
+    pub fn before(&self, person: &IdentifierHash) -> Option<&[u16]> {
+        match self.before.get(person) {
+            Some(before) => before.as_deref(),
+            None => self.of(person),
+        }
+    }
+
+    /// A tick is over.
+    pub fn end_tick(&mut self) {
+        drained(&mut self.before).for_each(drop);
+        self.people.give_back();
     }
 
     /// Takes in a tick's changes; returns whose score they change. A person whose value changed is
     /// not told again, nor is one who is gone.
-    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<Slot> {
+    pub fn apply(&mut self, ranked: Vec<Ranked>, borders: Vec<Border>) -> Vec<IdentifierHash> {
         let mut passed = Vec::new();
         for Border { rank, number, value } in borders {
             let border = &mut self.ranks[usize::from(rank)].borders[usize::from(number)];
@@ -55,22 +74,22 @@ impl Scores {
             }
         }
         // Those who have a new value are scored by it, and the others where a border passes.
-        for Ranked { slot, rank, before, after } in ranked {
+        for Ranked { person, rank, before, after } in ranked {
             let standing = &mut self.ranks[usize::from(rank)];
-            before.map(|value| standing.people.remove(&(value, slot)));
+            before.map(|value| standing.people.remove(&(value, person)));
             let score = after.as_ref().map_or(0, |value| standing.score(value));
-            after.map(|value| standing.people.insert((value, slot)));
-            self.set(slot, rank, score);
+            after.map(|value| standing.people.insert((value, person)));
+            self.set(person, rank, score);
         }
         let mut changed = Vec::new();
         for (rank, least, most) in passed {
             let standing = &self.ranks[usize::from(rank)];
             let all = standing.between(&least, &most);
-            let new: Vec<(Slot, u16)> =
-                all.map(|(value, slot)| (*slot, standing.score(value))).collect();
-            for (slot, score) in new {
-                if self.set(slot, rank, score) {
-                    changed.push(slot);
+            let new: Vec<(IdentifierHash, u16)> =
+                all.map(|(value, person)| (*person, standing.score(value))).collect();
+            for (person, score) in new {
+                if self.set(person, rank, score) {
+                    changed.push(person);
                 }
             }
         }
@@ -78,20 +97,25 @@ impl Scores {
     }
 
     /// Whether that is another score than before.
-    fn set(&mut self, slot: Slot, rank: u16, score: u16) -> bool {
-        let Some(scores) = self.people.get_mut(slot) else {
+    fn set(&mut self, person: IdentifierHash, rank: u16, score: u16) -> bool {
+        let Some(scores) = self.people.get_mut(&person) else {
             if score > 0 {
                 let mut scores = vec![0; self.ranks.len()].into_boxed_slice();
                 scores[usize::from(rank)] = score;
-                self.people.insert(slot, scores);
+                self.people.insert(person, scores);
+                self.before.entry(person).or_insert(None);
             }
             return score > 0;
         };
-        let before = std::mem::replace(&mut scores[usize::from(rank)], score);
-        if scores.iter().all(|score| *score == 0) {
-            self.people.remove(slot);
+        if scores[usize::from(rank)] == score {
+            return false;
         }
-        before != score
+        self.before.entry(person).or_insert_with(|| Some(scores.clone()));
+        scores[usize::from(rank)] = score;
+        if scores.iter().all(|score| *score == 0) {
+            self.people.remove(&person);
+        }
+        true
     }
 }
 
@@ -105,9 +129,13 @@ impl RankBorders {
 
     /// The people with values above the one and up to the other: those a border between the two
     /// passes.
-    fn between(&self, least: &Datum, most: &Datum) -> impl Iterator<Item = &(Datum, Slot)> {
-        let above = Excluded((least.clone(), Slot(u32::MAX)));
-        self.people.range((above, Included((most.clone(), Slot(u32::MAX)))))
+    fn between(
+        &self,
+        least: &Datum,
+        most: &Datum,
+    ) -> impl Iterator<Item = &(Datum, IdentifierHash)> {
+        let last = IdentifierHash(u128::MAX);
+        self.people.range((Excluded((least.clone(), last)), Included((most.clone(), last))))
     }
 }
 
@@ -123,10 +151,13 @@ mod tests {
     use super::super::borders::{Borders, Population};
     use super::*;
     use crate::state::batch::Batch;
-    use hashbrown::HashMap;
     use proptest::prelude::*;
 
     const BINS: [u16; 3] = [2, 5, 40];
+
+    fn id(number: u32) -> IdentifierHash {
+        IdentifierHash(number.into())
+    }
 
     /// Sort what is there, and count.
     fn score(all: &[i64], value: i64, bins: u64) -> i64 {
@@ -164,8 +195,8 @@ mod tests {
                     for rank in (0..BINS.len() as u16).filter(|_| before != *after) {
                         let datum = |value: Option<i64>| value.map(Datum::Integer);
                         let (before, after) = (datum(before), datum(*after));
-                        let slot = Slot(*person);
-                        ranked.push(Ranked { slot, rank, before, after });
+                        let person = id(*person);
+                        ranked.push(Ranked { person, rank, before, after });
                     }
                 }
                 let mut moved = Batch::default();
@@ -176,17 +207,21 @@ mod tests {
                     for person in 0..30 {
                         let value = values.get(&person);
                         let expected = value.map(|value| score(&all, *value, bins.into()));
-                        let score = scores.of(Slot(person)).map(|scores| scores[rank]);
+                        let score = scores.of(&id(person)).map(|scores| scores[rank]);
                         let score = score.filter(|score| *score > 0).map(i64::from);
                         prop_assert_eq!(score, expected);
                         let before = known.get(&(person, rank)).copied();
+                        let told_before = scores.before(&id(person)).map(|scores| scores[rank]);
+                        let told_before = told_before.filter(|score| *score > 0).map(i64::from);
+                        prop_assert_eq!(told_before, before);
                         if before != expected && !tick.contains_key(&person) {
-                            prop_assert!(told.contains(&Slot(person)));
+                            prop_assert!(told.contains(&id(person)));
                         }
                         known.remove(&(person, rank));
                         expected.map(|score| known.insert((person, rank), score));
                     }
                 }
+                scores.end_tick();
             }
         }
     }

@@ -16,12 +16,10 @@ use super::update::{OutputStatement, OutputSubject, Router, StatedValue, Stateme
 use crate::flow::Diff;
 use crate::identity::{Conflict, Guards, SharedIdentifier};
 use crate::plan::{Plan, Publish};
-use crate::profile::PersonState;
+use crate::profile::PersonRow;
 use crate::row::{Datum, Identifier, IdentifierHash};
-use crate::segment::Evaluated;
-use crate::state::batch::{Batch, Prefetch, apply_prefetched};
-use crate::state::held::Holds;
-use crate::state::slots::{Slot, Slots};
+use crate::segment::{Evaluated, EvaluatedPeople};
+use crate::state::batch::Batch;
 use crate::time::Tick;
 
 /// The outputs of conflicts, and how their keys are routed.
@@ -95,57 +93,48 @@ fn texts(identifiers: &[Identifier]) -> Vec<ArcStr> {
 /// A person, and the source that knows them.
 type KnownTo = (IdentifierHash, u16);
 
-/// Which people one source alone knows: one worker's share.
+/// Which people one source alone knows.
 pub struct SingleSources {
     conflicts: Conflicts,
-    known: Slots<KnownTo>,
-}
-
-impl Holds for SingleSources {
-    /// PublishedPeople whom one source alone knows.
-    fn held(&self) -> usize {
-        self.known.len()
-    }
+    /// By aggregate, whether it tells that a source knows a person.
+    presence: Vec<bool>,
 }
 
 impl SingleSources {
     pub fn new(conflicts: Conflicts) -> Self {
-        SingleSources { conflicts, known: Slots::default() }
+        let plan = &conflicts.plan;
+        let mut presence = vec![false; plan.aggregates.len()];
+        plan.presence.iter().for_each(|(_, of)| presence[usize::from(*of)] = true);
+        SingleSources { conflicts, presence }
     }
 
-    pub fn apply(&mut self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<StatementChange>) {
-        let people: Batch<_> = evaluated.people.iter().collect();
-        let prefetch: Prefetch<Self, &(Slot, PersonState)> = |all, (slot, state)| {
-            let presence = all.conflicts.plan.presence.iter();
-            let read = presence.filter(|(_, of)| state.aggregates[usize::from(*of)].is_some());
-            all.known.prefetch(*slot) + read.count()
-        };
-        apply_prefetched(people, self, &[prefetch], |all, (slot, state)| {
-            let now = all.only_source(state).map(|source| (state.id, source));
-            let before = match now {
-                Some(now) => all.known.insert(*slot, now),
-                None => all.known.remove(*slot),
+    pub fn apply(&self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<StatementChange>) {
+        let mut room = Vec::new();
+        for (id, of_was, of_is) in evaluated.people() {
+            let mut known = |side: &EvaluatedPeople, row: Option<usize>| {
+                let source = self.only_source(side.people.row(row?), &mut room)?;
+                Some((id, source))
             };
-            all.say(tick, before, now, out);
-        });
-        for slot in &evaluated.gone {
-            let before = self.known.remove(*slot);
-            self.say(tick, before, None, out);
+            let before = known(&evaluated.was, of_was);
+            let now = known(&evaluated.is, of_is);
+            self.say(tick, before, now, out);
         }
     }
 
     /// The source that all of a person's rows are of, where there are several that it could be.
-    fn only_source(&self, state: &PersonState) -> Option<u16> {
+    fn only_source(&self, row: PersonRow<'_>, room: &mut Vec<Option<Datum>>) -> Option<u16> {
         let presence = &self.conflicts.plan.presence;
+        room.clear();
+        row.read_aggregates(&self.presence, room);
         let has_rows = |(_, aggregate): &&(u16, u16)| {
-            !matches!(state.aggregates[usize::from(*aggregate)], None | Some(Datum::Integer(0)))
+            !matches!(room[usize::from(*aggregate)], None | Some(Datum::Integer(0)))
         };
         let mut sources = presence.iter().filter(has_rows);
         let (source, _) = sources.next().filter(|_| presence.len() > 1)?;
         sources.next().is_none().then_some(*source)
     }
 
-    /// RecordBody whom one source alone knew and knows, where that differs.
+    /// Says whom one source alone knew and knows, where that differs.
     fn say(
         &self,
         tick: Tick,

@@ -51,8 +51,8 @@ use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{
-    AsCollection, Collection, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keeping_whole,
-    keyed, whole_ticks,
+    AsCollection, Collection, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keyed,
+    whole_ticks,
 };
 use crate::identity::Conflict;
 use crate::metrics::SharedCounts;
@@ -110,7 +110,7 @@ pub fn publish<'scope>(
     let mut statements = vec![people(plan, &inputs.people, &router, &counts)];
     if let Some(conflicts) = inputs.conflicts {
         let of = Conflicts::new(plan, router.clone());
-        statements.push(single_sources(&inputs.people, &of, &counts));
+        statements.push(single_sources(&inputs.people, &of));
         statements.push(conflicts.flat_map(move |conflict| of.statements(&conflict)));
     }
     let of_belongings = router.clone();
@@ -140,29 +140,23 @@ fn people<'scope>(
     router: &Router,
     counts: &SharedCounts,
 ) -> OutputStatements<'scope> {
-    let state = PublishedPeople::new(Arc::clone(plan), router.clone(), counts.clone());
-    let people = people.clone();
-    keeping_whole(
-        people,
-        Pipeline,
-        "Render",
-        counts,
-        state,
-        |state: &mut PublishedPeople, whole, changes| {
-            whole.data.iter().for_each(|evaluated| state.apply(whole.tick, evaluated, changes));
-        },
-    )
+    let mut published = PublishedPeople::new(Arc::clone(plan), router.clone(), counts.clone());
+    whole_ticks(people.clone(), Pipeline, None, "Render", move |whole, changes| {
+        whole.data.iter().for_each(|evaluated| published.apply(whole.tick, evaluated, changes));
+    })
     .as_collection()
 }
 
 fn single_sources<'scope>(
     people: &Stream<'scope, Rc<Evaluated>>,
     conflicts: &Conflicts,
-    counts: &SharedCounts,
 ) -> OutputStatements<'scope> {
-    let (people, state) = (people.clone(), SingleSources::new(conflicts.clone()));
-    keeping_whole(people, Pipeline, "Single sources", counts, state, |state, whole, changes| {
-        whole.data.iter().for_each(|evaluated| state.apply(whole.tick, evaluated, changes));
+    let single_sources = SingleSources::new(conflicts.clone());
+    whole_ticks(people.clone(), Pipeline, None, "Single sources", move |whole, changes| {
+        whole
+            .data
+            .iter()
+            .for_each(|evaluated| single_sources.apply(whole.tick, evaluated, changes));
     })
     .as_collection()
 }

@@ -1,11 +1,12 @@
-//! PublishedPeople as outputs have them: a profile for each output that they are in, the segments that they are in.
+//! People as outputs have them: a profile for each output that they are in, the segments that they are in.
 //!
-//! The profiles that were said last are not kept, but their digests; see [`update`](super::update). Only a
-//! profile with another digest is copied out of the room in which it was put together.
+//! Nothing is kept of what was said last: it follows from the people as they were. Of the profiles that they had
+//! then, digests are enough; see [`update`](super::update). Only a profile with another digest is copied out
+//! of the room in which it was put together.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray};
 use smallvec::SmallVec;
 
 use super::pack::pack_value;
@@ -14,19 +15,13 @@ use super::record::{self, RecordKey, RecordValue};
 use super::update::{Digest, OutputStatement, Router, StatedValue, StatementChange};
 use crate::flow::Diff;
 use crate::metrics::SharedCounts;
-use crate::plan::{Output, Plan, Publish};
-use crate::profile::{Member, PersonState};
+use crate::plan::{Plan, Publish};
 use crate::row::IdentifierHash;
-use crate::segment::{Evaluated, value_or_null};
-use crate::state::batch::{Batch, Prefetch, apply_prefetched};
-use crate::state::held::Holds;
-use crate::state::slots::{Slot, Slots};
+use crate::segment::{Evaluated, EvaluatedPeople, value_or_null};
+use crate::state::batch::Batch;
 use crate::time::Tick;
 
-/// Somebody in a row of the columns.
-type ColumnRow<'a> = (usize, &'a (Slot, PersonState));
-
-/// One worker's share of the people, as outputs have them.
+/// What outputs have of people.
 pub struct PublishedPeople {
     plan: Arc<Plan>,
     router: Router,
@@ -35,21 +30,23 @@ pub struct PublishedPeople {
     segments: Vec<u16>,
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
-    people: Slots<LastSaid>,
     packer: Packer,
     counts: SharedCounts,
+    /// What fails of people as they were has been counted.
+    counted: SharedCounts,
 }
 
-impl Holds for PublishedPeople {
-    /// PublishedPeople, as they were last told.
-    fn held(&self) -> usize {
-        self.people.len()
-    }
+/// Some people, and what decides on how outputs have them.
+struct EvaluatedSide<'a> {
+    evaluated: &'a EvaluatedPeople,
+    /// By segment, whether they are in it.
+    segments: Vec<&'a BooleanArray>,
+    /// By output of profiles, whether they are in it; all are where there is no condition.
+    members: Vec<Option<BooleanArray>>,
 }
 
-/// What was said of a person.
-#[derive(Clone)]
-struct LastSaid {
+/// What is said of a person.
+struct PersonSaid {
     id: IdentifierHash,
     /// By output of profiles; `None` where the person is not in it.
     digests: SmallVec<[Option<Digest>; 2]>,
@@ -79,84 +76,96 @@ impl PublishedPeople {
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
-            people: Slots::default(),
             packer: Packer::default(),
             counts,
+            counted: SharedCounts::default(),
             plan,
         }
     }
 
     pub fn apply(&mut self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<StatementChange>) {
-        let Evaluated { people, columns, gone } = evaluated;
         let mut changes = Changes { tick, out };
-        for slot in gone {
-            if let Some(before) = self.people.remove(*slot) {
+        let was = self.side(&evaluated.was, &self.counted);
+        let is = self.side(&evaluated.is, &self.counts);
+        for (id, of_was, of_is) in evaluated.people() {
+            let before = of_was.map(|row| {
+                let mut said = was.said(id, row);
                 for index in 0..self.profiles.len() {
-                    self.say_profile(index, Some(&before), None, &mut changes);
+                    let digest = self.put_together(index, &was, row, &said.segments);
+                    said.digests.push(digest);
                 }
-                self.say_segments(Some(&before), None, &mut changes);
+                said
+            });
+            let mut now = of_is.map(|row| (row, is.said(id, row)));
+            for index in 0..self.profiles.len() {
+                if let Some((row, said)) = &mut now {
+                    let digest = self.put_together(index, &is, *row, &said.segments);
+                    said.digests.push(digest);
+                }
+                let now = now.as_ref().map(|(_, said)| said);
+                self.say_profile(index, before.as_ref(), now, &mut changes);
             }
+            self.say_segments(before.as_ref(), now.as_ref().map(|(_, said)| said), &mut changes);
         }
-        let plan = Arc::clone(&self.plan);
-        let segments: Vec<&BooleanArray> = plan
-            .segments
-            .iter()
-            .map(|segment| columns.column(segment.column).as_boolean())
-            .collect();
-        let outputs: Vec<(&Output, Option<BooleanArray>)> = self
-            .profiles
-            .iter()
-            .map(|output| {
-                let output = &plan.outputs[usize::from(*output)];
-                let members = output.condition.as_ref().map(|condition| {
-                    value_or_null(condition, columns, &self.counts).as_boolean().clone()
-                });
-                (output, members)
-            })
-            .collect();
-        let rows: Batch<_> = people.iter().enumerate().collect();
-        let prefetches: [Prefetch<Self, ColumnRow>; 2] = [
-            |all, (_, (slot, state))| {
-                all.people.prefetch(*slot)
-                    + state.identifiers.first().map_or(0, |member| usize::from(member.kind))
-            },
-            |_, (_, (_, state))| state.identifiers.iter().map(|member| member.text.len()).sum(),
-        ];
-        apply_prefetched(rows, self, &prefetches, |all, (row, (slot, state))| {
-            let mut bits: Bits = SmallVec::from_elem(0, plan.segments.len().div_ceil(64));
-            for (index, segment) in segments.iter().enumerate() {
-                if segment.is_valid(row) && segment.value(row) {
-                    bits[index / 64] |= 1 << (index % 64);
-                }
-            }
-            let before = all.people.get(*slot).cloned();
-            let mut now = LastSaid { id: state.id, digests: SmallVec::new(), segments: bits };
-            for (index, (output, members)) in outputs.iter().enumerate() {
-                let is_in = members
-                    .as_ref()
-                    .is_none_or(|members| members.is_valid(row) && members.value(row));
-                let digest = is_in.then(|| {
-                    all.pack(output, state, columns, row, &now.segments);
-                    Digest::of(all.packer.bytes())
-                });
-                now.digests.push(digest);
-                all.say_profile(index, before.as_ref(), Some(&now), &mut changes);
-            }
-            all.say_segments(before.as_ref(), Some(&now), &mut changes);
-            all.people.insert(*slot, now);
-        });
     }
 
-    /// RecordBody how a person's profile in an output differs; what holds now has just been put together.
+    fn side<'a>(&self, evaluated: &'a EvaluatedPeople, counts: &SharedCounts) -> EvaluatedSide<'a> {
+        let columns = &evaluated.columns;
+        let segments = self.plan.segments.iter();
+        let segments = segments.map(|segment| columns.column(segment.column).as_boolean());
+        let members = self.profiles.iter().map(|output| {
+            let condition = self.plan.outputs[usize::from(*output)].condition.as_ref()?;
+            Some(value_or_null(condition, columns, counts).as_boolean().clone())
+        });
+        EvaluatedSide { evaluated, segments: segments.collect(), members: members.collect() }
+    }
+
+    /// Puts the profile together that a person has in an output; its digest, if they are in it.
+    fn put_together(
+        &mut self,
+        index: usize,
+        side: &EvaluatedSide<'_>,
+        row: usize,
+        segments: &Bits,
+    ) -> Option<Digest> {
+        let members = side.members[index].as_ref();
+        if members.is_some_and(|members| !(members.is_valid(row) && members.value(row))) {
+            return None;
+        }
+        let output = &self.plan.outputs[usize::from(self.profiles[index])];
+        let packer = &mut self.packer;
+        packer.clear();
+        let person = side.evaluated.people.row(row);
+        packer.length(person.identifiers().count());
+        for (kind, text) in person.identifiers() {
+            packer.name(u16::from(kind));
+            packer.text(text);
+        }
+        packer.length(output.attributes.len());
+        for attribute in &output.attributes {
+            packer.name(*attribute as u16);
+            let column = self.plan.attributes[*attribute].column;
+            pack_value(side.evaluated.columns.column(column), row, packer);
+        }
+        packer.length(segments.iter().map(|word| word.count_ones() as usize).sum());
+        for segment in &self.segments_by_name {
+            if segments[segment / 64] >> (segment % 64) & 1 == 1 {
+                packer.name(*segment as u16);
+            }
+        }
+        Some(Digest::of(packer.bytes()))
+    }
+
+    /// Says how a person's profile in an output differs; what holds now has just been put together.
     fn say_profile(
         &self,
         index: usize,
-        before: Option<&LastSaid>,
-        now: Option<&LastSaid>,
+        before: Option<&PersonSaid>,
+        now: Option<&PersonSaid>,
         changes: &mut Changes,
     ) {
         let of =
-            |said: Option<&LastSaid>| said.and_then(|said| Some((said.id, said.digests[index]?)));
+            |said: Option<&PersonSaid>| said.and_then(|said| Some((said.id, said.digests[index]?)));
         let (before, now) = (of(before), of(now));
         if before == now {
             return;
@@ -172,11 +181,11 @@ impl PublishedPeople {
 
     fn say_segments(
         &self,
-        before: Option<&LastSaid>,
-        now: Option<&LastSaid>,
+        before: Option<&PersonSaid>,
+        now: Option<&PersonSaid>,
         changes: &mut Changes,
     ) {
-        let of = |said: Option<&LastSaid>, segment: usize| {
+        let of = |said: Option<&PersonSaid>, segment: usize| {
             let said = said.filter(|said| {
                 said.segments.get(segment / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)
             });
@@ -201,34 +210,17 @@ impl PublishedPeople {
             }
         }
     }
+}
 
-    /// Puts a profile together.
-    fn pack(
-        &mut self,
-        output: &Output,
-        state: &PersonState,
-        columns: &RecordBatch,
-        row: usize,
-        segments: &Bits,
-    ) {
-        let packer = &mut self.packer;
-        packer.clear();
-        packer.length(state.identifiers.len());
-        for Member { kind, text, .. } in state.identifiers.iter() {
-            packer.name(u16::from(*kind));
-            packer.text(text);
-        }
-        packer.length(output.attributes.len());
-        for attribute in &output.attributes {
-            packer.name(*attribute as u16);
-            pack_value(columns.column(self.plan.attributes[*attribute].column), row, packer);
-        }
-        packer.length(segments.iter().map(|word| word.count_ones() as usize).sum());
-        for segment in &self.segments_by_name {
-            if segments[segment / 64] >> (segment % 64) & 1 == 1 {
-                packer.name(*segment as u16);
+impl EvaluatedSide<'_> {
+    fn said(&self, id: IdentifierHash, row: usize) -> PersonSaid {
+        let mut segments: Bits = SmallVec::from_elem(0, self.segments.len().div_ceil(64));
+        for (index, segment) in self.segments.iter().enumerate() {
+            if segment.is_valid(row) && segment.value(row) {
+                segments[index / 64] |= 1 << (index % 64);
             }
         }
+        PersonSaid { id, digests: SmallVec::new(), segments }
     }
 }
 

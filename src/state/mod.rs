@@ -4,5 +4,4 @@ pub mod batch;
 pub mod few;
 pub mod held;
 pub mod queue;
-pub mod slots;
 pub mod table;

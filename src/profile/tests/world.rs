@@ -9,19 +9,19 @@ use arrow::datatypes::{DataType, SchemaRef};
 use smallvec::smallvec;
 
 use super::naive;
-use crate::flow::{Diff, During, Emit, KeyedState, Update};
+use crate::flow::{Diff, During, Emit, KeyedState, Packed, Update};
 use crate::identity::{Component, Sighting};
 use crate::metrics::Counts;
 use crate::plan::{Expression, Plan};
+use crate::profile::PersonRow;
 use crate::profile::contribution::Contribution;
 use crate::profile::identifiers::{IdentifierInput, Identifiers};
-use crate::profile::people::{Belonging, Known, People, PersonState};
+use crate::profile::people::{Belonging, Known, People};
 use crate::profile::sessions::{self, OverSessions, Parting};
 use crate::profile::sums::Layout;
 use crate::profile::windows::Windows;
 use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, StandingRow, Verdict};
 use crate::state::batch::Batch;
-use crate::state::slots::Slot;
 use crate::time::{Micros, SECOND};
 use crate::{columns, definition};
 
@@ -91,7 +91,7 @@ pub struct World {
     counts: crate::metrics::SharedCounts,
     pub members: Vec<Member>,
     /// What the changes so far come to.
-    told: BTreeMap<Slot, PersonState>,
+    told: BTreeMap<IdentifierHash, Packed>,
     belongs: BTreeMap<IdentifierHash, IdentifierHash>,
     now: Micros,
     has_begun: bool,
@@ -277,13 +277,12 @@ impl World {
         let mut out = Emit::at(TICK);
         self.people.turn(None, contributions, &mut out);
         let mut joined = Vec::new();
+        let mut came = Vec::new();
         for (known, _, diff) in out.into_updates() {
             match (known, diff) {
-                (Known::Person(slot, state), 1) => {
-                    assert!(self.told.insert(slot, state).is_none(), "taken back before");
-                }
-                (Known::Person(slot, state), _) => {
-                    assert_eq!(self.told.remove(&slot), Some(state), "as it was told");
+                (Known::Person(id, row), 1) => came.push((id, row)),
+                (Known::Person(id, row), _) => {
+                    assert_eq!(self.told.remove(&id), Some(row), "as it was told");
                 }
                 (Known::Belonging(Belonging { identifier, person, .. }), 1) => {
                     joined.push((identifier, person));
@@ -292,6 +291,9 @@ impl World {
                     assert_eq!(self.belongs.remove(&identifier), Some(person));
                 }
             }
+        }
+        for (id, row) in came {
+            assert!(self.told.insert(id, row).is_none(), "taken back as well");
         }
         for (identifier, person) in joined {
             assert_eq!(self.belongs.insert(identifier, person), None);
@@ -302,11 +304,12 @@ impl World {
     pub fn check(&self) {
         let components: BTreeSet<_> = self.members.iter().filter_map(|m| m.component).collect();
         assert_eq!(self.told.len(), components.len());
-        for told in self.told.values() {
+        for (id, told) in &self.told {
+            let told = PersonRow::new(told.as_ref());
             let named = |member: &&Member| {
                 let Identifier { kind, text, .. } = &member.identifier;
-                let is_it = |of: &super::super::Member| (of.kind, &of.text) == (*kind, text);
-                member.component.is_some() && told.identifiers.iter().any(is_it)
+                let is_it = |of: (u8, &str)| of == (*kind, text.as_str());
+                member.component.is_some() && told.identifiers().any(is_it)
             };
             let component = self.members.iter().find(named).expect("someone is told of").component;
             let of = |member: &&Member| member.component == component;
@@ -315,20 +318,21 @@ impl World {
                 (member.identifier.kind, member.first_seen, &member.identifier.text)
             });
             let first = first.expect("a component has members").identifier.hash;
-            assert_eq!(told.id, first);
+            assert_eq!(*id, first);
             let mut identifiers: Vec<_> = members
                 .iter()
                 .map(|member| (member.identifier.kind, member.identifier.text.clone()))
                 .collect();
             identifiers.sort();
-            let told_of = told.identifiers.iter().map(|of| (of.kind, of.text.clone()));
+            let told_of = told.identifiers().map(|(kind, text)| (kind, text.into()));
             assert_eq!(told_of.collect::<Vec<_>>(), identifiers);
+            let told: Vec<Option<Datum>> = told.aggregates().collect();
             for member in &members {
                 assert_eq!(self.belongs[&member.identifier.hash], first);
             }
             for (number, aggregate) in self.plan.aggregates.iter().enumerate() {
                 let expected = naive::value(&self.plan, number as u16, &members, self.now);
-                assert_eq!(told.aggregates[number], expected, "{aggregate:?} of {members:?}");
+                assert_eq!(told[number], expected, "{aggregate:?} of {members:?}");
             }
         }
         let known = self.members.iter().filter(|member| member.component.is_some()).count();
