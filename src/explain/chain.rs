@@ -34,18 +34,18 @@ impl Inquiry {
         let same_person = self.whole.are_one(from, to);
         let chain = self.whole.chain(from, to, !same_person);
         let links = chain.clone().unwrap_or_default();
-        let mut bonds = links.clone();
+        let mut all_links = links.clone();
         for link in &links {
             // What was decided between two refused it.
             if matches!(&link.withheld, Some(WithheldReason::By(refusal)) if refusal.pair.is_some())
             {
-                bonds.extend(self.apart(link.one.hash, link.other.hash));
+                all_links.extend(self.apart(link.one.hash, link.other.hash));
             }
         }
         if !same_person {
-            bonds.extend(self.apart(from, to));
+            all_links.extend(self.apart(from, to));
         }
-        let (links, decisions) = self.links_said(links, &bonds)?;
+        let (links, decisions) = self.links_said(links, &all_links)?;
         let chain = chain.map(|_| links);
         let [one, other] = subjects.map(|subject| Side {
             published: self.compared_with_published(&subject, |_, _| {}),

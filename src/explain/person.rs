@@ -90,17 +90,18 @@ pub struct RowSaid {
 impl Inquiry {
     pub fn person(&mut self, id: &str) -> Result<PersonAnswer, WhyError> {
         let subject = self.subject(id)?;
-        let mut bonds = Vec::new();
+        let mut all_links = Vec::new();
         let mut told = HashSet::new();
         for member in &subject.members {
             let all = self.whole.links(member.identifier.hash).into_iter();
-            bonds.extend(all.filter(|link| told.insert(pair(link))));
+            all_links.extend(all.filter(|link| told.insert(pair(link))));
         }
-        let links: Vec<WholeLink> = bonds.iter().filter(|link| link.bond.linked).cloned().collect();
+        let links: Vec<WholeLink> =
+            all_links.iter().filter(|link| link.state.linked).cloned().collect();
         let (withheld, links): (Vec<_>, Vec<_>) =
             links.into_iter().partition(|link| link.withheld.is_some());
         let (mut said, decisions) =
-            self.links_said([links.as_slice(), &withheld].concat(), &bonds)?;
+            self.links_said([links.as_slice(), &withheld].concat(), &all_links)?;
         let withheld = said.split_off(links.len());
         let published = self.compared_with_published(&subject, |profile, differs| {
             let own = subject.members.iter().map(|member| self.spoken(&member.identifier));
@@ -139,14 +140,14 @@ impl Inquiry {
         shared.map_or(String::new(), |shared| shared.reason(&self.plan))
     }
 
-    /// Links, each with the first of the rows that carry it; and what someone decided of any of the
-    /// bonds.
+    /// Links, each with the first of the rows that carry it; and what someone decided of any of
+    /// `all_links`.
     pub fn links_said(
         &mut self,
         links: Vec<WholeLink>,
-        bonds: &[WholeLink],
+        all_links: &[WholeLink],
     ) -> Result<(Vec<LinkSaid>, Vec<DecisionSaid>), WhyError> {
-        let pairs: HashSet<IdentifierPair> = links.iter().chain(bonds).map(pair).collect();
+        let pairs: HashSet<IdentifierPair> = links.iter().chain(all_links).map(pair).collect();
         if pairs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -164,11 +165,11 @@ impl Inquiry {
                 of.entry(pair).or_default().push(row.clone());
             }
         }
-        let decisions = bonds.iter().flat_map(|bond| {
-            let rows = decided.remove(&pair(bond)).unwrap_or_default();
+        let decisions = all_links.iter().flat_map(|link| {
+            let rows = decided.remove(&pair(link)).unwrap_or_default();
             let said = |row: HistoryRow| DecisionSaid {
-                one: self.spoken(&bond.one),
-                other: self.spoken(&bond.other),
+                one: self.spoken(&link.one),
+                other: self.spoken(&link.other),
                 verdict: if row.body.verdict == Verdict::Same { "same" } else { "different" },
                 row: self.row_said(&reading.origins, &row),
             };
@@ -182,7 +183,7 @@ impl Inquiry {
             LinkSaid {
                 one: self.spoken(&link.one),
                 other: self.spoken(&link.other),
-                decided: link.bond.same,
+                decided: link.state.same,
                 rows: rows.collect(),
                 of,
                 withheld: link.withheld.as_ref().map(|rule| self.withheld_said(&link, rule)),
@@ -217,7 +218,7 @@ impl Inquiry {
         let links = own.iter().flat_map(|member| self.whole.links(member.identifier.hash));
         let leads_over =
             |link: &WholeLink| others.contains(&link.one.hash) || others.contains(&link.other.hash);
-        links.filter(|link| link.bond.apart && leads_over(link)).collect()
+        links.filter(|link| link.state.must_not_link && leads_over(link)).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::graph::Node;
 use super::guards::{Guards, Refusal, Sums, add};
-use super::links::Bond;
+use super::links::LinkState;
 use crate::row::{Identifier, IdentifierHash};
 use crate::time::Micros;
 
@@ -23,11 +23,11 @@ pub(super) struct LinkOrder {
 }
 
 impl LinkOrder {
-    pub fn new(one: &Identifier, other: &Identifier, bond: Bond) -> Self {
+    pub fn new(one: &Identifier, other: &Identifier, state: LinkState) -> Self {
         LinkOrder {
-            undecided: !bond.same,
+            undecided: !state.same,
             kinds: [one.kind, other.kind],
-            first_seen: bond.first_seen,
+            first_seen: state.first_seen,
             texts: [one.text.clone(), other.text.clone()],
         }
     }
@@ -53,14 +53,14 @@ pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
     let mut links: Vec<(LinkOrder, usize, usize)> = Vec::new();
     let mut people = DisjointPeople::new(guards, nodes);
     for (index, node) in nodes.iter().enumerate() {
-        for (neighbour, bond) in node.neighbours() {
+        for (neighbour, state) in node.neighbours() {
             let other = indexes[&neighbour];
-            if guards.look_at(bond) {
-                people.bonds[index].push((index, other, bond));
+            if guards.look_at(state) {
+                people.links[index].push((index, other, state));
             }
             // Each link is told by both ends.
-            if bond.linked && own_order(&node.identifier) < own_order(&nodes[other].identifier) {
-                let order = LinkOrder::new(&node.identifier, &nodes[other].identifier, bond);
+            if state.linked && own_order(&node.identifier) < own_order(&nodes[other].identifier) {
+                let order = LinkOrder::new(&node.identifier, &nodes[other].identifier, state);
                 links.push((order, index, other));
             }
         }
@@ -90,7 +90,7 @@ struct DisjointPeople<'a> {
     /// For each root, what its set adds up to.
     sums: Vec<Sums>,
     /// For each root, what stands between nodes of its set and others, as far as guards look at it.
-    bonds: Vec<Vec<(usize, usize, Bond)>>,
+    links: Vec<Vec<(usize, usize, LinkState)>>,
 }
 
 impl<'a> DisjointPeople<'a> {
@@ -102,7 +102,7 @@ impl<'a> DisjointPeople<'a> {
             parents: (0..nodes.len()).collect(),
             sizes: vec![1; nodes.len()],
             sums: sums.collect(),
-            bonds: vec![Vec::new(); nodes.len()],
+            links: vec![Vec::new(); nodes.len()],
         }
     }
 
@@ -123,8 +123,8 @@ impl<'a> DisjointPeople<'a> {
         let across = self.across(one, other);
         let mut sums = self.sums[one].clone();
         add(&mut sums, &self.sums[other]);
-        for (_, _, bond) in &across {
-            self.guards.add_bond(&mut sums, *bond);
+        for (_, _, state) in &across {
+            self.guards.add_link(&mut sums, *state);
         }
         if let Some(guard) = self.guards.broken(&sums) {
             return Err(self.refusal(guard, &across));
@@ -134,30 +134,30 @@ impl<'a> DisjointPeople<'a> {
         self.parents[child] = root;
         self.sizes[root] += self.sizes[child];
         self.sums[root] = sums;
-        let mut more = std::mem::take(&mut self.bonds[child]);
-        if more.len() > self.bonds[root].len() {
-            std::mem::swap(&mut more, &mut self.bonds[root]);
+        let mut more = std::mem::take(&mut self.links[child]);
+        if more.len() > self.links[root].len() {
+            std::mem::swap(&mut more, &mut self.links[root]);
         }
-        self.bonds[root].append(&mut more);
+        self.links[root].append(&mut more);
         Ok(())
     }
 
     /// What guards look at between two sets.
-    fn across(&mut self, one: usize, other: usize) -> Vec<(usize, usize, Bond)> {
+    fn across(&mut self, one: usize, other: usize) -> Vec<(usize, usize, LinkState)> {
         // Each side knows of the other: the one that knows of fewer is asked.
-        let (few, opposite) = match self.bonds[one].len() <= self.bonds[other].len() {
+        let (few, opposite) = match self.links[one].len() <= self.links[other].len() {
             true => (one, other),
             false => (other, one),
         };
-        let known = std::mem::take(&mut self.bonds[few]);
-        let leads_over = |(_, far, _): &&(usize, usize, Bond)| self.root(*far) == opposite;
+        let known = std::mem::take(&mut self.links[few]);
+        let leads_over = |(_, far, _): &&(usize, usize, LinkState)| self.root(*far) == opposite;
         let across = known.iter().filter(leads_over).copied().collect();
-        self.bonds[few] = known;
+        self.links[few] = known;
         across
     }
 
-    fn refusal(&self, guard: usize, across: &[(usize, usize, Bond)]) -> Refusal {
-        let across = across.iter().filter(|(_, _, bond)| self.guards.looks_at(guard, *bond));
+    fn refusal(&self, guard: usize, across: &[(usize, usize, LinkState)]) -> Refusal {
+        let across = across.iter().filter(|(_, _, state)| self.guards.looks_at(guard, *state));
         let pairs = across.map(|(near, far, _)| {
             let mut pair = [near, far].map(|end| &self.nodes[*end].identifier);
             pair.sort_unstable_by_key(|end| own_order(end));

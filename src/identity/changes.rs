@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::links::{Bond, Link, Pair};
+use super::links::{Link, LinkState, Pair};
 use crate::flow::Update;
 use crate::row::Identifier;
 use crate::state::batch::Batch;
@@ -13,7 +13,7 @@ use crate::state::batch::Batch;
 pub struct LinkChange {
     pub one: Identifier,
     pub other: Identifier,
-    pub bond: Option<Bond>,
+    pub state: Option<LinkState>,
 }
 
 /// A link that went and one that came in its place are one change; they arrive in any order.
@@ -23,8 +23,8 @@ pub(super) fn changes(links: Batch<Update<Link>>) -> Batch<LinkChange> {
     for (link, _, diff) in links {
         match diff > 0 {
             true => {
-                let Link { one, other, bond } = link;
-                changes.push(LinkChange { one, other, bond: Some(bond) });
+                let Link { one, other, state } = link;
+                changes.push(LinkChange { one, other, state: Some(state) });
             }
             false => gone.push(link),
         }
@@ -35,6 +35,6 @@ pub(super) fn changes(links: Batch<Update<Link>>) -> Batch<LinkChange> {
     let pair = |change: &LinkChange| (change.one.hash, change.other.hash);
     let came: HashMap<Pair, ()> = changes.iter().map(|change| (pair(change), ())).collect();
     let gone = gone.into_iter().filter(|link| !came.contains_key(&link.pair()));
-    changes.extend(gone.map(|Link { one, other, .. }| LinkChange { one, other, bond: None }));
+    changes.extend(gone.map(|Link { one, other, .. }| LinkChange { one, other, state: None }));
     changes
 }

@@ -185,21 +185,25 @@ impl Components {
             }
         }
         let before = self.graph.link(change);
-        if self.guards.look_at_bonds() {
+        if self.guards.look_at_states() {
             let content = self.clusters.get_mut(&cluster).expect("the link's ends are in it");
-            change.bond.inspect(|bond| self.guards.add_bond(&mut content.sums, *bond));
-            before.inspect(|bond| self.guards.subtract_bond(&mut content.sums, *bond));
+            change.state.inspect(|state| self.guards.add_link(&mut content.sums, *state));
+            before.inspect(|state| self.guards.subtract_link(&mut content.sums, *state));
         }
         let touched = self.touched.entry(cluster).or_default();
-        if change.bond.is_none() {
+        if change.state.is_none() {
             touched.parted.push((change.one.hash, change.other.hash));
         }
     }
 
     /// The link, if it ties an identifier that nobody knew to one of a cluster that breaks a guard.
-    fn leaf(&self, cluster: Cluster, LinkChange { one, other, bond }: &LinkChange) -> Option<Leaf> {
+    fn leaf(
+        &self,
+        cluster: Cluster,
+        LinkChange { one, other, state }: &LinkChange,
+    ) -> Option<Leaf> {
         self.clusters.get(&cluster)?.guarded.as_ref()?;
-        let bond = bond.filter(|bond| bond.linked && !self.guards.look_at(*bond))?;
+        let state = state.filter(|state| state.linked && !self.guards.look_at(*state))?;
         let near = match [one, other].map(|end| self.graph.contains(end.hash)) {
             [true, false] => one.hash,
             [false, true] => other.hash,
@@ -207,8 +211,8 @@ impl Components {
         };
         let arrived = self.touched.get(&cluster).map_or(&[][..], |touched| &touched.arrived);
         let is_known = arrived.len() < FEW_LEAVES && !arrived.contains(&near);
-        let link = LinkChange { one: one.clone(), other: other.clone(), bond: Some(bond) };
-        is_known.then(|| Leaf { link, order: LinkOrder::new(one, other, bond), near })
+        let link = LinkChange { one: one.clone(), other: other.clone(), state: Some(state) };
+        is_known.then(|| Leaf { link, order: LinkOrder::new(one, other, state), near })
     }
 
     /// Admits links that come after all others, where nothing else happened to a cluster.

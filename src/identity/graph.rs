@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::changes::LinkChange;
 use super::cluster::Component;
-use super::links::Bond;
+use super::links::LinkState;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::few::{FewMap, FewWithin};
 use crate::state::table::Table;
@@ -19,12 +19,12 @@ pub(super) struct Node {
     pub identifier: Identifier,
     /// The person as last told.
     pub component: Component,
-    neighbours: FewWithin<IdentifierHash, Bond, 1>,
+    neighbours: FewWithin<IdentifierHash, LinkState, 1>,
 }
 
 impl Node {
-    pub fn neighbours(&self) -> impl Iterator<Item = (IdentifierHash, Bond)> + '_ {
-        self.neighbours.iter().map(|(hash, bond)| (*hash, *bond))
+    pub fn neighbours(&self) -> impl Iterator<Item = (IdentifierHash, LinkState)> + '_ {
+        self.neighbours.iter().map(|(hash, state)| (*hash, *state))
     }
 
     pub fn is_lonely(&self) -> bool {
@@ -80,10 +80,10 @@ impl Graph {
     }
 
     /// Changes a link between identifiers that are here; returns what stood between them.
-    pub fn link(&mut self, change: &LinkChange) -> Option<Bond> {
+    pub fn link(&mut self, change: &LinkChange) -> Option<LinkState> {
         let (one, other) = (change.one.hash, change.other.hash);
-        self.node_mut(one).neighbours.set(other, change.bond);
-        self.node_mut(other).neighbours.set(one, change.bond)
+        self.node_mut(one).neighbours.set(other, change.state);
+        self.node_mut(other).neighbours.set(one, change.state)
     }
 
     /// All identifiers that links tie to one, itself first.
@@ -234,9 +234,9 @@ mod tests {
     }
 
     fn change((one, other): (u8, u8), linked: bool) -> LinkChange {
-        let bond = Bond { first_seen: 0, linked: true, same: false, apart: false };
+        let state = LinkState { first_seen: 0, linked: true, same: false, must_not_link: false };
         let (one, other) = (identifier(one), identifier(other));
-        LinkChange { one, other, bond: linked.then_some(bond) }
+        LinkChange { one, other, state: linked.then_some(state) }
     }
 
     proptest! {

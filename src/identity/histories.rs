@@ -14,7 +14,7 @@ use super::conflicts::Conflict;
 use super::directory::Directory;
 use super::guards::Guards;
 use super::joins::{Joins, Order, within};
-use super::links::Bond;
+use super::links::LinkState;
 use super::outcome::Outcome;
 use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
@@ -130,7 +130,7 @@ fn identifier(number: u32) -> Identifier {
     Identifier { hash: IdentifierHash::of(&kind.to_string(), &text), kind, text: text.into() }
 }
 
-type Links = BTreeMap<(u32, u32), Bond>;
+type Links = BTreeMap<(u32, u32), LinkState>;
 
 /// How many identifiers a person may have.
 #[derive(Debug)]
@@ -182,9 +182,9 @@ fn admitted(
     let mut people: Vec<BTreeSet<u32>> = Vec::new();
     let ends: BTreeSet<u32> = links.keys().flat_map(|(one, other)| [*one, *other]).collect();
     people.extend(ends.iter().map(|end| BTreeSet::from([*end])));
-    let mut order: Vec<_> = links.iter().filter(|(_, bond)| bond.linked).collect();
-    order.sort_by_key(|((one, other), bond)| {
-        (!bond.same, one % 3, other % 3, bond.first_seen, *one, *other)
+    let mut order: Vec<_> = links.iter().filter(|(_, state)| state.linked).collect();
+    order.sort_by_key(|((one, other), state)| {
+        (!state.same, one % 3, other % 3, state.first_seen, *one, *other)
     });
     let mut withheld = BTreeSet::new();
     for ((one, other), _) in order {
@@ -198,9 +198,9 @@ fn admitted(
             both.iter().filter(|end| (*end % 3) as u8 == *kind).count() > *limit as usize
         });
         let too_large = limits.in_all.is_some_and(|limit| both.len() > limit as usize);
-        let kept_apart = links
-            .iter()
-            .any(|((left, right), bond)| bond.apart && both.contains(left) && both.contains(right));
+        let kept_apart = links.iter().any(|((left, right), state)| {
+            state.must_not_link && both.contains(left) && both.contains(right)
+        });
         if too_many || too_large || kept_apart {
             withheld.insert((identifier(*one).hash, identifier(*other).hash));
             continue;
@@ -215,11 +215,11 @@ fn admitted(
 }
 
 /// What may happen between two of `identifiers`.
-fn change(identifiers: u32) -> impl Strategy<Value = ((u32, u32), Option<Bond>)> {
-    let bond = (0..6i64, 0..20u8).prop_map(|(first_seen, draw)| {
-        let (same, apart) = (draw == 19, draw == 18);
-        let bond = Bond { first_seen, linked: draw != 18, same, apart };
-        (draw >= 6).then_some(bond)
+fn change(identifiers: u32) -> impl Strategy<Value = ((u32, u32), Option<LinkState>)> {
+    let state = (0..6i64, 0..20u8).prop_map(|(first_seen, draw)| {
+        let (same, must_not_link) = (draw == 19, draw == 18);
+        let state = LinkState { first_seen, linked: draw != 18, same, must_not_link };
+        (draw >= 6).then_some(state)
     });
     let pair = (0..identifiers, 0..identifiers).prop_filter_map("two ends", |(one, other)| {
         let own_order = |end: u32| (end % 3, end);
@@ -228,11 +228,11 @@ fn change(identifiers: u32) -> impl Strategy<Value = ((u32, u32), Option<Bond>)>
             false => (other, one),
         })
     });
-    (pair, bond)
+    (pair, state)
 }
 
-fn link_change((one, other): (u32, u32), bond: Option<Bond>) -> LinkChange {
-    LinkChange { one: identifier(one), other: identifier(other), bond }
+fn link_change((one, other): (u32, u32), state: Option<LinkState>) -> LinkChange {
+    LinkChange { one: identifier(one), other: identifier(other), state }
 }
 
 proptest! {
@@ -249,13 +249,13 @@ proptest! {
         for tick in ticks {
             let tick: BTreeMap<_, _> = tick.into_iter().collect();
             let mut changes = Vec::new();
-            for (pair, bond) in tick {
-                let before = match bond {
-                    Some(bond) => links.insert(pair, bond),
+            for (pair, state) in tick {
+                let before = match state {
+                    Some(state) => links.insert(pair, state),
                     None => links.remove(&pair),
                 };
-                if before != bond {
-                    changes.push(link_change(pair, bond));
+                if before != state {
+                    changes.push(link_change(pair, state));
                 }
             }
             workers.tick(changes);
@@ -286,9 +286,9 @@ proptest! {
             let cookie = 3 * (visit + 2) + kind;
             let pair = if (near % 3, near) < (kind, cookie) { (near, cookie) } else { (cookie, near) };
             let first_seen = visit.into();
-            let bond = Bond { first_seen, linked: true, same: false, apart: false };
-            links.insert(pair, bond);
-            changes.push(link_change(pair, Some(bond)));
+            let state = LinkState { first_seen, linked: true, same: false, must_not_link: false };
+            links.insert(pair, state);
+            changes.push(link_change(pair, Some(state)));
             if ends_tick {
                 workers.tick(std::mem::take(&mut changes));
                 let (people, withheld) = admitted(&links, &LIMITS[limits]);

@@ -25,7 +25,7 @@ pub(super) type Pair = (IdentifierHash, IdentifierHash);
 
 /// What stands between two identifiers.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Bond {
+pub struct LinkState {
     /// The earliest time of any valid row that ever carried the link; of a link that only decisions
     /// carry, `Micros::MAX`.
     pub first_seen: Micros,
@@ -34,12 +34,12 @@ pub struct Bond {
     /// Someone decided so.
     pub same: bool,
     /// Someone decided that they are different people's.
-    pub apart: bool,
+    pub must_not_link: bool,
 }
 
-impl Bond {
+impl LinkState {
     pub fn is_nothing(&self) -> bool {
-        !self.linked && !self.apart
+        !self.linked && !self.must_not_link
     }
 }
 
@@ -48,7 +48,7 @@ impl Bond {
 pub struct Link {
     pub one: Identifier,
     pub other: Identifier,
-    pub bond: Bond,
+    pub state: LinkState,
 }
 
 impl Link {
@@ -112,14 +112,14 @@ impl Default for Support {
 }
 
 impl Support {
-    fn bond(&self) -> Option<Bond> {
-        let bond = Bond {
+    fn state(&self) -> Option<LinkState> {
+        let state = LinkState {
             first_seen: self.first_seen,
             linked: self.same > 0 || self.rows.values().sum::<i32>() > 0,
             same: self.same > 0,
-            apart: self.different > 0,
+            must_not_link: self.different > 0,
         };
-        (!bond.is_nothing()).then_some(bond)
+        (!state.is_nothing()).then_some(state)
     }
 
     fn is_forgotten(&self) -> bool {
@@ -160,7 +160,7 @@ impl Keyed for SupportedLinks {
     type Key = Pair;
     type Value = CarriedLink;
     type State = Support;
-    type Face = (Option<Bond>, Sources);
+    type Face = (Option<LinkState>, Sources);
     type Output = Supported;
 
     fn route((one, other): &Pair) -> u64 {
@@ -168,7 +168,7 @@ impl Keyed for SupportedLinks {
     }
 
     fn face(&self, _: &Pair, support: &Support) -> Self::Face {
-        (support.bond(), self.sources(support))
+        (support.state(), self.sources(support))
     }
 
     fn apply(&mut self, pair: &Pair, support: &mut Support, link: &CarriedLink, diff: Diff) {
@@ -200,16 +200,16 @@ impl Keyed for SupportedLinks {
         &mut self,
         pair: &Pair,
         support: &mut Support,
-        (bond_before, sources_before): Self::Face,
+        (state_before, sources_before): Self::Face,
         out: &mut Emit<Supported>,
     ) -> Keep {
         let (one, other) = self.ends.take().expect("a change names its ends");
-        let bond = support.bond();
-        if bond_before != bond {
-            for (bond, diff) in [(bond_before, -1), (bond, 1)] {
-                if let Some(bond) = bond {
+        let state = support.state();
+        if state_before != state {
+            for (state, diff) in [(state_before, -1), (state, 1)] {
+                if let Some(state) = state {
                     let (one, other) = (one.clone(), other.clone());
-                    out.push(Supported::Link(Link { one, other, bond }), diff);
+                    out.push(Supported::Link(Link { one, other, state }), diff);
                 }
             }
         }

@@ -56,7 +56,7 @@ pub use changes::LinkChange;
 pub use cluster::Component;
 pub use conflicts::Conflict;
 pub use guards::{Detail, Guards, Refusal};
-pub use links::{Bond, Link};
+pub use links::{Link, LinkState};
 pub use shared::SharedIdentifier;
 pub use sighting::{Sighted, Sighting, seen};
 

@@ -14,7 +14,7 @@
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use super::links::{Bond, Link};
+use super::links::{Link, LinkState};
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::plan::Plan;
 use crate::row::{Identifier, IdentifierHash};
@@ -68,7 +68,7 @@ pub(super) struct Gate {
 struct Far {
     kind: u8,
     text: ArcStr,
-    bond: Bond,
+    state: LinkState,
 }
 
 /// Which end of a link: the more trusted one, or the other.
@@ -92,7 +92,7 @@ impl Gates {
     /// Takes a change of a link in.
     fn apply(&mut self, gate: &mut Gate, link: &Link, diff: Diff) {
         let far = if let LinkEnd::One = self.end { &link.other } else { &link.one };
-        gate.change(far, link.bond, diff);
+        gate.change(far, link.state, diff);
         self.changes.push((link.clone(), diff));
     }
 
@@ -119,12 +119,12 @@ struct GateTurn {
 
 impl Gate {
     /// Takes a change of a link in: what went and what came in its place arrive in any order.
-    fn change(&mut self, far: &Identifier, bond: Bond, diff: Diff) {
-        let known = self.links.get(&far.hash).map(|known| known.bond);
+    fn change(&mut self, far: &Identifier, state: LinkState, diff: Diff) {
+        let known = self.links.get(&far.hash).map(|known| known.state);
         if diff > 0 {
             let Identifier { hash, kind, text } = far;
-            self.links.insert(*hash, Far { kind: *kind, text: text.clone(), bond });
-        } else if known == Some(bond) {
+            self.links.insert(*hash, Far { kind: *kind, text: text.clone(), state });
+        } else if known == Some(state) {
             self.links.remove(&far.hash);
         }
     }
@@ -140,8 +140,8 @@ impl Gate {
     ) {
         for (link, diff) in changes {
             let closed = if *diff > 0 { self.closed } else { was_closed };
-            if let Some(bond) = through(closed, link.bond) {
-                emit(Link { bond, ..link.clone() }, *diff);
+            if let Some(state) = through(closed, link.state) {
+                emit(Link { state, ..link.clone() }, *diff);
             }
         }
         if self.closed == was_closed {
@@ -153,7 +153,7 @@ impl Gate {
         let mut came: Vec<IdentifierHash> = came.map(|(link, _)| far(link)).collect();
         came.sort_unstable();
         for (hash, far) in self.links.iter() {
-            let (before, after) = (through(was_closed, far.bond), through(self.closed, far.bond));
+            let (before, after) = (through(was_closed, far.state), through(self.closed, far.state));
             if before == after || came.binary_search(hash).is_ok() {
                 continue;
             }
@@ -162,9 +162,9 @@ impl Gate {
                 LinkEnd::One => (near(), far),
                 LinkEnd::Other => (far, near()),
             };
-            for (bond, diff) in [(before, -1), (after, 1)] {
-                if let Some(bond) = bond {
-                    emit(Link { one: one.clone(), other: other.clone(), bond }, diff);
+            for (state, diff) in [(before, -1), (after, 1)] {
+                if let Some(state) = state {
+                    emit(Link { one: one.clone(), other: other.clone(), state }, diff);
                 }
             }
         }
@@ -176,9 +176,9 @@ impl Gate {
 }
 
 /// What a gate lets through.
-fn through(closed: bool, bond: Bond) -> Option<Bond> {
-    let bond = if closed { Bond { linked: false, same: false, ..bond } } else { bond };
-    (!bond.is_nothing()).then_some(bond)
+fn through(closed: bool, state: LinkState) -> Option<LinkState> {
+    let state = if closed { LinkState { linked: false, same: false, ..state } } else { state };
+    (!state.is_nothing()).then_some(state)
 }
 
 /// The gates at less trusted ends.
@@ -217,7 +217,8 @@ impl Counting {
         }
         let counts = self.counts.get_or_insert_with(|| {
             let mut counts = FewMap::default();
-            let counted = self.gate.links.values().filter(|far| far.bond.linked && far.kind < kind);
+            let counted =
+                self.gate.links.values().filter(|far| far.state.linked && far.kind < kind);
             counted.for_each(|far| {
                 counts.count(far.kind, 1);
             });
@@ -247,7 +248,7 @@ impl Keyed for CountingGates {
     }
 
     fn apply(&mut self, _: &IdentifierHash, counting: &mut Counting, link: &Link, diff: Diff) {
-        let counts = link.bond.linked && link.one.kind < link.other.kind;
+        let counts = link.state.linked && link.one.kind < link.other.kind;
         if let Some(known) = counting.counts.as_mut().filter(|_| counts) {
             known.count(link.one.kind, diff as i64);
         }

@@ -12,7 +12,7 @@ use super::admission::{Admitted, admit};
 use super::changes::LinkChange;
 use super::graph::{Graph, Node};
 use super::guards::{Guards, Refusal};
-use super::links::{self, Bond, Pair, Supported, SupportedLinks, carried_links};
+use super::links::{self, LinkState, Pair, Supported, SupportedLinks, carried_links};
 use super::shared::{CountingGates, Passed, ToldGates, limits};
 use super::sighting::{Sighted, seen};
 use crate::flow::{Emit, Keyed, KeyedState, Update};
@@ -108,13 +108,13 @@ impl Gathering {
             open = passed_all(KeyedState::new(ToldGates::default()), passed);
         }
         let mut graph = Graph::default();
-        for links::Link { one, other, bond } in open {
+        for links::Link { one, other, state } in open {
             for end in [&one, &other] {
                 if !graph.contains(end.hash) {
                     graph.add(end);
                 }
             }
-            graph.link(&LinkChange { one, other, bond: Some(bond) });
+            graph.link(&LinkChange { one, other, state: Some(state) });
         }
         let mut neighbours: HashMap<IdentifierHash, Vec<IdentifierHash>> = HashMap::new();
         for (one, other) in self.links.keys() {
@@ -186,7 +186,7 @@ pub struct WholeLink {
     /// The more trusted one.
     pub one: Identifier,
     pub other: Identifier,
-    pub bond: Bond,
+    pub state: LinkState,
     /// Why it does not count, though something links the two.
     pub withheld: Option<WithheldReason>,
 }
@@ -252,14 +252,14 @@ impl Whole {
     /// The link between two identifiers that something stands between.
     fn between(&mut self, one: IdentifierHash, other: IdentifierHash) -> WholeLink {
         let pair = if self.links.contains_key(&(one, other)) { (one, other) } else { (other, one) };
-        let links::Link { one, other, bond } = self.links[&pair].clone();
+        let links::Link { one, other, state } = self.links[&pair].clone();
         let shared = [&other, &one].into_iter().find(|end| self.shared.contains_key(&end.hash));
         let withheld = match shared {
-            _ if !bond.linked => None,
+            _ if !state.linked => None,
             Some(end) => Some(WithheldReason::Shared(end.clone())),
             None => self.cluster(one.hash).withheld.get(&pair).cloned().map(WithheldReason::By),
         };
-        WholeLink { one, other, bond, withheld }
+        WholeLink { one, other, state, withheld }
     }
 
     /// The shortest chain of links from one to the other: of those that count, or of all that rows
@@ -278,7 +278,7 @@ impl Whole {
             }
             for link in self.links(near) {
                 let far = if link.one.hash == near { link.other.hash } else { link.one.hash };
-                let counts = link.bond.linked && (all || link.withheld.is_none());
+                let counts = link.state.linked && (all || link.withheld.is_none());
                 if counts && !came_by.contains_key(&far) {
                     came_by.insert(far, Some(link));
                     waiting.push_back(far);

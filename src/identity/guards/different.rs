@@ -1,7 +1,7 @@
 //! Decisions that say `different`: no person has both of two that someone decided to keep apart.
 
 use super::guard::{Detail, Guard, Refusal};
-use crate::identity::links::Bond;
+use crate::identity::links::LinkState;
 use crate::plan::Plan;
 use crate::row::Identifier;
 
@@ -23,8 +23,8 @@ impl Guard for Different {
         "different"
     }
 
-    fn of_bonds(&self) -> Option<fn(Bond) -> u32> {
-        Some(|bond| u32::from(bond.apart))
+    fn of_link_states(&self) -> Option<fn(LinkState) -> u32> {
+        Some(|state| u32::from(state.must_not_link))
     }
 
     fn most(&self) -> u32 {

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
-use crate::identity::links::Bond;
+use crate::identity::links::LinkState;
 use crate::plan::Plan;
 use crate::row::Identifier;
 
@@ -24,7 +24,7 @@ pub trait Guard: Debug + Send + Sync {
     }
 
     /// What adds that which stands between two identifiers that one person has, if anything does.
-    fn of_bonds(&self) -> Option<fn(Bond) -> u32> {
+    fn of_link_states(&self) -> Option<fn(LinkState) -> u32> {
         None
     }
 

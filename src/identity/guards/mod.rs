@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::links::Bond;
+use super::links::LinkState;
 use crate::plan::Plan;
 use crate::row::IdentifierHash;
 
@@ -22,7 +22,7 @@ const ALL: [OfPlan; 3] = [at_most::of, size::of, different::of];
 type OfPlan = fn(&Plan) -> Vec<Box<dyn Guard>>;
 
 /// What adds that which stands between two identifiers.
-type OfBond = fn(Bond) -> u32;
+type OfLinkState = fn(LinkState) -> u32;
 
 /// What the definition lets a person have.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Guards {
     /// The greatest sums that a person may have.
     most: Sums,
     /// Guards to which what stands between two identifiers adds.
-    of_bonds: SmallVec<[(u16, OfBond); 1]>,
+    of_link_states: SmallVec<[(u16, OfLinkState); 1]>,
 }
 
 /// By guard, what a set of identifiers comes to.
@@ -43,14 +43,14 @@ impl Guards {
     pub fn new(plan: &Plan) -> Self {
         let all: Arc<[_]> = ALL.iter().flat_map(|of| of(plan)).collect();
         let kinds = 0..plan.identifiers.len() as u8;
-        let of_bonds =
-            (0..).zip(all.iter()).filter_map(|(index, of)| Some((index, of.of_bonds()?)));
+        let of_link_states =
+            (0..).zip(all.iter()).filter_map(|(index, of)| Some((index, of.of_link_states()?)));
         Guards {
             of_identifiers: kinds
                 .map(|kind| all.iter().map(|of| of.of_identifier(kind)).collect())
                 .collect(),
             most: all.iter().map(|of| of.most()).collect(),
-            of_bonds: of_bonds.collect(),
+            of_link_states: of_link_states.collect(),
             all,
         }
     }
@@ -75,14 +75,14 @@ impl Guards {
     }
 
     /// Whether what stands between two identifiers matters to any guard.
-    pub(super) fn look_at_bonds(&self) -> bool {
-        !self.of_bonds.is_empty()
+    pub(super) fn look_at_states(&self) -> bool {
+        !self.of_link_states.is_empty()
     }
 
     /// Adds what stands between two identifiers to the sums of a set that has both.
-    pub(super) fn add_bond(&self, sums: &mut Sums, bond: Bond) {
-        for (guard, of_bond) in &self.of_bonds {
-            sums[usize::from(*guard)] += of_bond(bond);
+    pub(super) fn add_link(&self, sums: &mut Sums, state: LinkState) {
+        for (guard, of_state) in &self.of_link_states {
+            sums[usize::from(*guard)] += of_state(state);
         }
     }
 
@@ -91,19 +91,19 @@ impl Guards {
         &self,
         sums: &mut Sums,
         near: IdentifierHash,
-        neighbours: impl Iterator<Item = (IdentifierHash, Bond)>,
+        neighbours: impl Iterator<Item = (IdentifierHash, LinkState)>,
     ) {
-        if self.look_at_bonds() {
-            // Each bond is met from both of its ends.
+        if self.look_at_states() {
+            // Each link is met from both of its ends.
             let once = neighbours.filter(|(far, _)| near < *far);
-            once.for_each(|(_, bond)| self.add_bond(sums, bond));
+            once.for_each(|(_, state)| self.add_link(sums, state));
         }
     }
 
     /// Takes out what stood between two identifiers of a set.
-    pub(super) fn subtract_bond(&self, sums: &mut Sums, bond: Bond) {
-        for (guard, of_bond) in &self.of_bonds {
-            sums[usize::from(*guard)] -= of_bond(bond);
+    pub(super) fn subtract_link(&self, sums: &mut Sums, state: LinkState) {
+        for (guard, of_state) in &self.of_link_states {
+            sums[usize::from(*guard)] -= of_state(state);
         }
     }
 
@@ -113,14 +113,14 @@ impl Guards {
     }
 
     /// Whether what stands between two identifiers adds to the sum of any guard.
-    pub(super) fn look_at(&self, bond: Bond) -> bool {
-        self.of_bonds.iter().any(|(_, of_bond)| of_bond(bond) > 0)
+    pub(super) fn look_at(&self, state: LinkState) -> bool {
+        self.of_link_states.iter().any(|(_, of_state)| of_state(state) > 0)
     }
 
     /// Whether it adds to the sum of this one.
-    pub(super) fn looks_at(&self, guard: usize, bond: Bond) -> bool {
-        let of = self.of_bonds.iter().find(|(of, _)| usize::from(*of) == guard);
-        of.is_some_and(|(_, of_bond)| of_bond(bond) > 0)
+    pub(super) fn looks_at(&self, guard: usize, state: LinkState) -> bool {
+        let of = self.of_link_states.iter().find(|(of, _)| usize::from(*of) == guard);
+        of.is_some_and(|(_, of_state)| of_state(state) > 0)
     }
 }
 
