@@ -3,6 +3,12 @@
 //!
 //! A function is a file here and a row in the list below. What reads definitions, keeps sums and writes the
 //! reference asks the list, and knows no function from another.
+//!
+//! To add one, write a file beside `min.rs` that implements `AggregateFunction`: how it is called, what it
+//! takes and gives, its sentence in the reference, what is kept of the values (`Kept`), and how its value is
+//! read from that. One that keeps values in a way of its own brings it along as a `Gather`, as
+//! `sum_distinct.rs` does. The oracle (`tests/oracle/aggregate.rs`) does not compile until it knows the
+//! function too.
 
 mod any_value;
 mod array_agg;

@@ -1,4 +1,9 @@
 //! The formats that there are.
+//!
+//! To add one, write a file beside `json` that implements [`Encoder`] (for topics, [`MessageEncoder`]): it
+//! writes a record and reads back what it wrote. Give it a row in [`FORMATS`], and `format` its word
+//! (`plan::Format`, `definition/file/fields.rs`). `get`, `tail`, `report` and `why` read it then, and the
+//! property tests of `sink/tests.rs` hold for it.
 
 use super::catalog::Catalog;
 use super::csv::Csv;

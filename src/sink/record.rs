@@ -1,7 +1,7 @@
 //! What a changelog says, typed: what holds of a key of an output from an instant on.
 //!
-//! Catalog (of types, segments, sources, outputs) are numbers here; which, the changelog's
-//! [`Catalog`](super::Catalog) tell. No part of a record is text of a format: formats are [`Encoder`](super::Encoder)s.
+//! Names (of types, segments, sources, outputs) are numbers here; the changelog's
+//! [`Catalog`](super::Catalog) tells which. No part of a record is text of a format: formats are [`Encoder`](super::Encoder)s.
 
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};

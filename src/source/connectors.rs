@@ -1,8 +1,8 @@
 //! The types of sources, in one list: how the definition's words become a connector of each, and how all
 //! sources of a type are opened.
 //!
-//! To add one: a file in this folder that fills in a [`ConnectorType`] and implements [`Inflow`](super::connector::Inflow), a row in [`CONNECTORS`],
-//! and its fields in `definition/file/fields.rs`.
+//! To add one: a file in this folder that fills in a [`ConnectorType`] and implements
+//! [`Inflow`](super::connector::Inflow), a row in [`CONNECTORS`], and its fields in `definition/file/fields.rs`.
 
 use super::connector::ConnectorType;
 use super::{files, kafka, memory, standard};

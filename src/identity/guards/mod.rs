@@ -1,4 +1,10 @@
 //! The guards of a definition, and what each adds up over a set of identifiers.
+//!
+//! To add a guard that bounds what a person may have, write one file beside `size.rs` that implements
+//! [`Guard`]: what an identifier, or what stands between two, adds to the sum, the greatest sum, and how a
+//! refusal is told. Then add its row to [`ALL`]; nothing else knows one guard from another. Its word in the
+//! definition is a row in `fields.rs` and its value a field of the plan. `shared_after` is no such guard: it
+//! looks at the links of one identifier, not at a person, and stands before clusters (`identity/shared.rs`).
 
 mod at_most;
 mod different;
