@@ -27,7 +27,7 @@ pub struct Counts {
     pub ahead: Option<(u16, i64)>,
     /// By operator, the entries that it holds: of what has been taken back, none are left, but for
     /// when identifiers and links were first seen and which keys there have been.
-    pub held: BTreeMap<String, u64>,
+    pub entries: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,10 +56,10 @@ impl Counts {
     }
 
     /// Says how many entries an operator holds now.
-    pub fn hold(&mut self, operator: &str, entries: usize) {
-        match self.held.get_mut(operator) {
+    pub fn note_entries(&mut self, operator: &str, entries: usize) {
+        match self.entries.get_mut(operator) {
             Some(held) => *held = entries as u64,
-            None => drop(self.held.insert(operator.to_owned(), entries as u64)),
+            None => drop(self.entries.insert(operator.to_owned(), entries as u64)),
         }
     }
 
@@ -89,8 +89,8 @@ impl Counts {
         self.too_large += other.too_large;
         self.failed_expressions += other.failed_expressions;
         self.ahead = self.ahead.max(other.ahead);
-        for (operator, held) in &other.held {
-            *self.held.entry(operator.clone()).or_default() += held;
+        for (operator, held) in &other.entries {
+            *self.entries.entry(operator.clone()).or_default() += held;
         }
     }
 }

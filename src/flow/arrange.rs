@@ -138,7 +138,7 @@ where
                     writer.insert(span.clone(), Stamp::from_elem(tick));
                     output.session(&capability).give(span);
                     upper = after;
-                    counts.borrow_mut().hold(&operator, stand);
+                    counts.borrow_mut().note_entries(&operator, stand);
                 }
                 if upper.borrow() != frontier.frontier() {
                     upper = frontier.frontier().to_owned();

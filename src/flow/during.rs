@@ -32,7 +32,7 @@ pub fn during<'scope, D: Clone + 'static>(
         let mut out = Emit::at(tick);
         state.turn(now, data, &mut out);
         due.set(state.turns.next());
-        counts.borrow_mut().hold(&operator, state.turns.len());
+        counts.borrow_mut().note_entries(&operator, state.turns.len());
         *updates = out.into_updates();
     })
     .as_collection()

@@ -75,7 +75,7 @@ pub trait Keyed: 'static {
     fn end_tick(&mut self, _keys: &Table<Self::Key, Self::State>) {}
 
     /// How many entries are held beside the keys.
-    fn held_beside(&self) -> usize {
+    fn entries_beside(&self) -> usize {
         0
     }
 
@@ -139,8 +139,8 @@ impl<L: Keyed> KeyedState<L> {
     }
 
     /// Entries held, from tick to tick.
-    pub fn held(&self) -> usize {
-        self.keys.len() + self.logic.held_beside()
+    pub fn entries(&self) -> usize {
+        self.keys.len() + self.logic.entries_beside()
     }
 
     /// Applies a complete tick.
@@ -271,9 +271,9 @@ where
         state.turn(now, data, &mut out);
         due.set(state.logic.next_due());
         let mut counts = counts.borrow_mut();
-        counts.hold(&operator, state.held());
+        counts.note_entries(&operator, state.entries());
         if state.logic.remembered() > 0 {
-            counts.hold(&remembering, state.logic.remembered());
+            counts.note_entries(&remembering, state.logic.remembered());
         }
         *updates = out.into_updates();
     })

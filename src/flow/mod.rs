@@ -21,7 +21,7 @@ use timely::dataflow::operators::core::OkErr;
 
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
-use crate::state::held::Holds;
+use crate::state::entries::StateSize;
 use crate::time::Tick;
 
 pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
@@ -93,14 +93,14 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    S: Holds + 'static,
+    S: StateSize + 'static,
     L: FnMut(&mut S, WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     whole_ticks(stream, pact, None, name, move |whole, results| {
         logic(&mut state, whole, results);
         state.give_back();
-        counts.borrow_mut().hold(&operator, state.held());
+        counts.borrow_mut().note_entries(&operator, state.entries());
     })
 }
 
@@ -117,7 +117,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    S: Holds + 'static,
+    S: StateSize + 'static,
     L: FnMut(&mut S, Batch<D>, &mut Batch<O>) + 'static,
 {
     keeping_whole(stream, pact, name, counts, state, move |state, whole, results| {

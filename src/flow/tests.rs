@@ -108,7 +108,7 @@ proptest! {
             }
             drop(input);
             while worker.step() {}
-            let held = counts.borrow().held.get("Greatest").copied();
+            let held = counts.borrow().entries.get("Greatest").copied();
             (changes(&ours), changes(&theirs), held)
         });
         prop_assert_eq!(ours, theirs);

@@ -21,7 +21,7 @@ use super::outcome::Outcome;
 use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::batch::{Batch, Prefetch, apply_prefetched};
-use crate::state::held::{Holds, drained};
+use crate::state::entries::{StateSize, drained};
 use crate::state::table::Table;
 
 /// What arrives at a cluster's owner once it is known which clusters join.
@@ -352,9 +352,9 @@ impl Components {
     }
 }
 
-impl Holds for Components {
+impl StateSize for Components {
     /// How many clusters there are, and identifiers in them.
-    fn held(&self) -> usize {
+    fn entries(&self) -> usize {
         self.clusters.len() + self.graph.len()
     }
 

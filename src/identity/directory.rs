@@ -64,7 +64,7 @@ impl Directory {
     }
 
     /// How many identifiers are in clusters.
-    pub fn held(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.places.borrow().len()
     }
 

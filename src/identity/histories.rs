@@ -19,7 +19,7 @@ use super::outcome::Outcome;
 use crate::flow::Emit;
 use crate::row::{Identifier, IdentifierHash};
 use crate::state::batch::Batch;
-use crate::state::held::Holds;
+use crate::state::entries::StateSize;
 
 /// The operators of some workers, less what timely does for them.
 struct Workers {
@@ -266,8 +266,8 @@ proptest! {
         let all = std::mem::take(&mut links);
         workers.tick(all.keys().map(|pair| link_change(*pair, None)).collect());
         prop_assert!(workers.belongs.is_empty() && workers.withheld.is_empty());
-        prop_assert!(workers.components.iter().all(|components| components.held() == 0));
-        prop_assert!(workers.directories.iter().all(|directory| directory.held() == 0));
+        prop_assert!(workers.components.iter().all(|components| components.entries() == 0));
+        prop_assert!(workers.directories.iter().all(|directory| directory.entries() == 0));
     }
 
     /// A program takes a new cookie with every visit, and each time only that one's link is looked at.

@@ -208,7 +208,7 @@ fn connect<'scope>(
     let counts = Rc::clone(counts);
     pass_barrier(moved.inner, by_identifier, "Directory", &barrier, move |moved| {
         directory.update(moved.map(|(moved, _, _)| moved));
-        counts.borrow_mut().hold("Directory", directory.held());
+        counts.borrow_mut().note_entries("Directory", directory.entries());
     });
     parted(told, |told| told)
 }

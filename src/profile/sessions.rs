@@ -144,7 +144,7 @@ impl Keyed for Parting {
         }
     }
 
-    fn held_beside(&self) -> usize {
+    fn entries_beside(&self) -> usize {
         self.turns.len()
     }
 }

@@ -7,7 +7,7 @@ use crate::flow::consolidate;
 use crate::plan::Plan;
 use crate::row::Datum;
 use crate::state::batch::Batch;
-use crate::state::held::Holds;
+use crate::state::entries::StateSize;
 
 /// A value that someone has, or no longer has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,9 +63,9 @@ impl Borders {
     }
 }
 
-impl Holds for Borders {
+impl StateSize for Borders {
     /// The values that people have.
-    fn held(&self) -> usize {
+    fn entries(&self) -> usize {
         self.0.iter().map(|population| population.values.number() as usize).sum()
     }
 }

@@ -38,7 +38,7 @@ use crate::plan::Plan;
 use crate::profile::PersonRows;
 use crate::row::IdentifierHash;
 use crate::state::batch::Batch;
-use crate::state::held::Holds;
+use crate::state::entries::StateSize;
 use crate::state::queue::BucketQueue;
 use crate::state::table::Table;
 use crate::time::{Micros, Tick};
@@ -127,10 +127,10 @@ struct Standings {
     now: Micros,
 }
 
-impl Holds for Standings {
+impl StateSize for Standings {
     /// Who waits for an instant, and people's scores.
-    fn held(&self) -> usize {
-        self.waiting.len() + self.scores.held() + self.due.len()
+    fn entries(&self) -> usize {
+        self.waiting.len() + self.scores.entries() + self.due.len()
     }
 
     fn give_back(&mut self) {

@@ -9,7 +9,7 @@ use super::borders::Border;
 use super::rank_change::Ranked;
 use crate::plan::Plan;
 use crate::row::{Datum, IdentifierHash};
-use crate::state::held::{Holds, drained};
+use crate::state::entries::{StateSize, drained};
 use crate::state::table::Table;
 
 /// One worker's share of the people, by their places.
@@ -139,9 +139,9 @@ impl RankBorders {
     }
 }
 
-impl Holds for Scores {
+impl StateSize for Scores {
     /// People with a score, and their places by each rank.
-    fn held(&self) -> usize {
+    fn entries(&self) -> usize {
         self.people.len() + self.ranks.iter().map(|rank| rank.people.len()).sum::<usize>()
     }
 }

@@ -15,8 +15,12 @@ pub struct ConnectorType {
     pub said: Option<ConnectorWords>,
     /// Finds what the sources of this type read, and looks into it; `None` if there is no such source.
     /// Nothing is read yet. Whatever is wrong is noted.
-    pub open: fn(&Arc<Plan>, &SourceOptions, &mut Vec<SourceError>) -> Option<Box<dyn Inflow>>,
+    pub open: OpenInflow,
 }
+
+type OpenInflow = fn(&Arc<Plan>, &SourceOptions, &mut Vec<SourceError>) -> Option<Box<dyn Inflow>>;
+
+type ReadSettings = fn(&Settings<'_>, &mut Vec<SettingsFault>) -> Option<Arc<dyn Connector>>;
 
 /// The words of a definition that name a type of source.
 pub struct ConnectorWords {
@@ -25,7 +29,7 @@ pub struct ConnectorWords {
     /// The field with its value.
     pub example: &'static str,
     /// Whatever is wrong is noted.
-    pub read: fn(&Settings<'_>, &mut Vec<SettingsFault>) -> Option<Arc<dyn Connector>>,
+    pub read: ReadSettings,
 }
 
 /// What a definition says of a source's connector.

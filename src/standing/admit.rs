@@ -11,7 +11,7 @@ use super::change::RowStatus;
 use super::repeats::Repeats;
 use crate::plan::{Kind, Plan, Source};
 use crate::row::{Body, Position, Row};
-use crate::state::held::Holds;
+use crate::state::entries::StateSize;
 use crate::state::table::{Entry, Table};
 use crate::time::Micros;
 
@@ -121,10 +121,10 @@ impl Admission {
     }
 }
 
-impl Holds for Admission {
+impl StateSize for Admission {
     /// How many ids and keys are remembered: keys for ever, since of two rows that come late the
     /// newer one still has to stand.
-    fn held(&self) -> usize {
+    fn entries(&self) -> usize {
         let of_source = |memory: &SourceMemory| match memory {
             SourceMemory::Everything => 0,
             SourceMemory::Ids { seen, .. } => seen.len(),

@@ -13,7 +13,7 @@ use super::joining::{JoiningRow, Records, RowId, StageInput, StageOutput, joinin
 use crate::plan::Plan;
 use crate::row::{Body, Joining, StandingRow};
 use crate::state::batch::Batch;
-use crate::state::held::{Holds, drained};
+use crate::state::entries::{StateSize, drained};
 use crate::state::table::Table;
 use crate::time::Micros;
 use hashbrown::HashMap;
@@ -254,9 +254,9 @@ impl Stage {
     }
 }
 
-impl Holds for Stage {
+impl StateSize for Stage {
     /// How many keys have a record or rows.
-    fn held(&self) -> usize {
+    fn entries(&self) -> usize {
         self.groups.len()
     }
 

@@ -45,6 +45,10 @@ impl<D> Batch<D> {
         self.pieces.iter().map(Vec::len).sum()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.pieces.iter().all(Vec::is_empty)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &D> {
         self.pieces.iter().flatten()
     }

@@ -10,7 +10,7 @@
 //! many reads take hardly longer than one.
 
 pub mod batch;
+pub mod entries;
 pub mod few;
-pub mod held;
 pub mod queue;
 pub mod table;

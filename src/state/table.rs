@@ -10,7 +10,7 @@ use std::ops::Index;
 use hashbrown::DefaultHashBuilder;
 use hashbrown::hash_table::{self, HashTable};
 
-use super::held::is_roomy;
+use super::entries::is_roomy;
 
 const PARTS: usize = 32;
 const SLOTS: usize = 1_024;

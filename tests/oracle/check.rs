@@ -93,7 +93,7 @@ impl Case {
     pub fn keeps(&self, workers: usize) -> Option<Failure> {
         let mut oracle = Oracle::new(&self.plan, self.clock);
         self.script.ticks.iter().for_each(|tick| drop(oracle.take_in(tick)));
-        let mut held = self.stepped(workers).counts.held;
+        let mut held = self.stepped(workers).counts.entries;
         held.retain(|operator, held| *held != oracle.remembered(operator, workers));
         (!held.is_empty()).then(|| format!("with {workers} workers still held: {held:#?}"))
     }

@@ -133,7 +133,7 @@ assert_eq!(shared.at(Tick::MAX - 1).err(), Some(SnapshotError::Open));
             read(&mut shared);
             drop(input);
             while worker.step() {}
-            let held = counts.borrow().held.get("Ours").copied();
+            let held = counts.borrow().entries.get("Ours").copied();
             (changes(&ours), changes(&theirs), held)
         });
         let there = expected_size(&history);

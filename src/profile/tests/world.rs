@@ -351,7 +351,7 @@ impl World {
         steps.push(Step::MoveAll { from: 0, until: IDENTIFIERS, to: None });
         self.tick(self.now, &steps);
         self.check();
-        assert_eq!(self.people.held() + self.parting.held(), 0);
+        assert_eq!(self.people.entries() + self.parting.entries(), 0);
     }
 }
 

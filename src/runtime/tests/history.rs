@@ -92,7 +92,7 @@ fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records>
     assert!(known.values().all(Option::is_none), "still published: {known:#?}");
     // Keys, when identifiers were first seen, and the events that a feed may bring back.
     let remember = ["Admit", "Identifiers, remembered", "Join 0", "Join 1"];
-    let mut held = counts.held;
+    let mut held = counts.entries;
     held.retain(|operator, held| *held > 0 && !remember.contains(&operator.as_str()));
     assert!(held.is_empty(), "still held: {held:#?}");
     sent.truncate(ticks.len());

@@ -296,7 +296,7 @@ outputs:
             let rows = [-step, step].map(|minutes| run.instant() + minutes * 60_000);
             run.step(0, rows.into_iter().map(|at| json!({"at": at, "user": "a"})));
         }
-        run.dataflow.counts.borrow().held.clone()
+        run.dataflow.counts.borrow().entries.clone()
     });
     assert!(held["People"] <= 3 && held["Segments"] <= 3, "{held:#?}");
 }

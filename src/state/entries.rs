@@ -1,4 +1,4 @@
-//! What operators hold from tick to tick, and that it takes no more memory than it needs.
+//! The size of the state that operators keep from tick to tick, and that it takes no more memory than it needs.
 //!
 //! When all that came has been taken back, an operator holds nothing but what it has to remember for
 //! ever, and has given back the room that everything took.
@@ -9,18 +9,18 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-/// The state of an operator.
-pub trait Holds {
-    /// Its entries.
-    fn held(&self) -> usize;
+/// The size of the state of an operator.
+pub trait StateSize {
+    /// How many entries the state has.
+    fn entries(&self) -> usize;
 
     /// Gives back the memory of entries that are gone, where that is not done as they go.
     fn give_back(&mut self) {}
 }
 
-impl<S: Holds> Holds for Rc<RefCell<S>> {
-    fn held(&self) -> usize {
-        self.borrow().held()
+impl<S: StateSize> StateSize for Rc<RefCell<S>> {
+    fn entries(&self) -> usize {
+        self.borrow().entries()
     }
 
     fn give_back(&mut self) {
