@@ -13,7 +13,7 @@ use super::changes::LinkChange;
 use super::cluster::{Cluster, Component, FreshNames, IdentifierPlace};
 use super::directory::Moved;
 use super::graph::{Graph, Node};
-use super::guarded::{Guarded, Leaf, Names, Withheld, belongs, tell_withheld};
+use super::guarded::{Guarded, Leaf, Names, Withheld, belongs, emit_withheld};
 use super::guards::{Guards, Sums, add, subtract};
 use super::joins::Order;
 use super::links::Pair;
@@ -266,7 +266,7 @@ impl Components {
                 ends().find(|end| !left.contains(end)).expect("one part stays, and it has an end");
         }
         let arrived = arrived.into_iter().filter(|hash| !left.contains(hash)).collect();
-        self.tell(cluster, arrived, before, outcomes);
+        self.emit(cluster, arrived, before, outcomes);
     }
 
     /// Makes a part that nothing ties to its cluster any more a cluster of its own.
@@ -297,11 +297,11 @@ impl Components {
         let size = part.len();
         let content = Content { anchor, size, rank: 0, sums, guarded: None };
         self.clusters.insert(to, content);
-        self.tell(to, part, going, outcomes);
+        self.emit(to, part, going, outcomes);
     }
 
     /// Tells where those who arrived are, whose all are, and what is withheld.
-    fn tell(
+    fn emit(
         &mut self,
         cluster: Cluster,
         arrived: Vec<IdentifierHash>,
@@ -318,7 +318,7 @@ impl Components {
             if !node.component.is_alone(identifier) {
                 outcomes.push(Outcome::Belongs(identifier, node.component), -1);
             }
-            return tell_withheld(before, &Withheld::new(), outcomes);
+            return emit_withheld(before, &Withheld::new(), outcomes);
         }
         let rank = content.size.ilog2() as u8;
         // Of a cluster that came apart only what stays may keep names: both sides might hold one.
@@ -346,7 +346,7 @@ impl Components {
         }
         let none = Withheld::new();
         let after = guarded.as_ref().map_or(&none, |guarded| &guarded.withheld);
-        tell_withheld(before, after, outcomes);
+        emit_withheld(before, after, outcomes);
         let content = self.clusters.get_mut(&cluster).expect("told of");
         content.guarded = guarded;
     }

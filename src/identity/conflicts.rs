@@ -72,8 +72,8 @@ impl Keyed for Statements {
         key.0 as u64
     }
 
-    fn prefetch(said: &SourceStatements) -> usize {
-        said.words.len() + said.named.len()
+    fn prefetch(statements: &SourceStatements) -> usize {
+        statements.words.len() + statements.named.len()
     }
 
     fn face(&self, _: &IdentifierHash, _: &SourceStatements) {}
@@ -81,30 +81,30 @@ impl Keyed for Statements {
     fn apply(
         &mut self,
         _: &IdentifierHash,
-        said: &mut SourceStatements,
+        statements: &mut SourceStatements,
         statement: &Statement,
         diff: Diff,
     ) {
         let Statement { about, source, says } = statement;
-        said.set(says, *source, self.records.len() as u16, diff > 0);
+        statements.set(says, *source, self.records.len() as u16, diff > 0);
         self.about.get_or_insert_with(|| about.clone());
     }
 
     fn flush(
         &mut self,
         _: &IdentifierHash,
-        said: &mut SourceStatements,
+        statements: &mut SourceStatements,
         (): (),
         out: &mut Emit<Conflict>,
     ) -> Keep {
         let about = self.about.take().expect("something was said about it");
-        let after = said.disagreements(&self.records, &about);
-        let before = std::mem::replace(&mut said.emitted, after);
-        let gone = before.iter().filter(|conflict| !said.emitted.contains(conflict));
+        let after = statements.disagreements(&self.records, &about);
+        let before = std::mem::replace(&mut statements.emitted, after);
+        let gone = before.iter().filter(|conflict| !statements.emitted.contains(conflict));
         gone.for_each(|conflict| out.push(conflict.clone(), -1));
-        let new = said.emitted.iter().filter(|conflict| !before.contains(conflict));
+        let new = statements.emitted.iter().filter(|conflict| !before.contains(conflict));
         new.for_each(|conflict| out.push(conflict.clone(), 1));
-        Keep::unless(said.words.is_empty())
+        Keep::unless(statements.words.is_empty())
     }
 }
 
@@ -134,9 +134,9 @@ impl SourceStatements {
         for (kind, source) in named.iter().filter(|(_, source)| records[usize::from(*source)]) {
             for (_, other) in named.iter().filter(|(of, other)| of == kind && other != source) {
                 // Of two sources of records the first tells.
-                let told = records[usize::from(*other)] && other < source;
+                let is_emitted = records[usize::from(*other)] && other < source;
                 let pair = (*kind, *source.min(other), *source.max(other));
-                if told || self.in_common.get(&pair).is_some() {
+                if is_emitted || self.in_common.get(&pair).is_some() {
                     continue;
                 }
                 found.push(Conflict::Disagreement {

@@ -151,20 +151,20 @@ pub(super) fn belongs(
 }
 
 /// Tells which links are withheld that were not, and which no longer are.
-pub(super) fn tell_withheld(before: Withheld, after: &Withheld, out: &mut Emit<Outcome>) {
-    let mut tell = |(refusal, one, other): &(Refusal, Identifier, Identifier), diff| {
+pub(super) fn emit_withheld(before: Withheld, after: &Withheld, out: &mut Emit<Outcome>) {
+    let mut emit = |(refusal, one, other): &(Refusal, Identifier, Identifier), diff| {
         let (one, other, refusal) = (one.clone(), other.clone(), refusal.clone());
         let conflict = Conflict::Withheld { one, other, refusal };
         out.push(Outcome::Conflict(conflict), diff);
     };
     for (pair, withheld) in &before {
         if after.get(pair).is_none_or(|now| now.0 != withheld.0) {
-            tell(withheld, -1);
+            emit(withheld, -1);
         }
     }
     for (pair, withheld) in after {
         if before.get(pair).is_none_or(|was| was.0 != withheld.0) {
-            tell(withheld, 1);
+            emit(withheld, 1);
         }
     }
 }

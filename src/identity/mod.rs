@@ -66,7 +66,7 @@ use directory::{Directory, Found, Moved};
 use joins::{Joins, Order};
 use links::{Supported, SupportedLinks};
 use outcome::Outcome;
-use shared::{CountingGates, Passed, ToldGates};
+use shared::{CountingGates, NotifiedGates, Passed};
 
 /// What this stage finds out.
 pub struct Identified<'scope> {
@@ -137,9 +137,10 @@ fn pass_gates<'scope>(
             true => Ok((link.one.hash, Passed::Link(link))),
             false => Err(link),
         });
-    let told = shared.clone().map(|shared| (shared.identifier.hash, Passed::Shared(shared)));
-    let gates = ToldGates::default();
-    let passed = keyed(gated.concat(told), None, "Told gates", counts, Due::default(), gates);
+    let notices = shared.clone().map(|shared| (shared.identifier.hash, Passed::Shared(shared)));
+    let gates = NotifiedGates::default();
+    let passed =
+        keyed(gated.concat(notices), None, "Notified gates", counts, Due::default(), gates);
     (passed.concat(free), Some(shared))
 }
 
@@ -199,7 +200,7 @@ fn connect<'scope>(
             *outcomes = out.into_updates();
         },
     );
-    let (moved, told) = parted(outcomes.as_collection(), |outcome| match outcome {
+    let (moved, outputs) = parted(outcomes.as_collection(), |outcome| match outcome {
         Outcome::Moved(moved) => Ok(moved),
         Outcome::Belongs(identifier, component) => Err(Ok((identifier, component))),
         Outcome::Conflict(conflict) => Err(Err(conflict)),
@@ -210,5 +211,5 @@ fn connect<'scope>(
         directory.update(moved.map(|(moved, _, _)| moved));
         counts.borrow_mut().note_entries("Directory", directory.entries());
     });
-    parted(told, |told| told)
+    parted(outputs, |outputs| outputs)
 }

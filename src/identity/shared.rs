@@ -287,30 +287,30 @@ impl Keyed for CountingGates {
 }
 
 /// The gates at more trusted ends.
-pub(super) struct ToldGates {
+pub(super) struct NotifiedGates {
     gates: Gates,
     /// The gate at hand, where something is said of it.
     shared: Option<Identifier>,
 }
 
-impl Default for ToldGates {
+impl Default for NotifiedGates {
     fn default() -> Self {
-        ToldGates { gates: Gates::at(LinkEnd::One), shared: None }
+        NotifiedGates { gates: Gates::at(LinkEnd::One), shared: None }
     }
 }
 
-/// A gate that is told.
+/// A gate that is notified when its identifier is shared.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct NotifiedGate {
     gate: Gate,
     /// How often it is said to be shared: within a tick twice, when only the number changes.
     shared: i32,
 }
 
-impl Keyed for ToldGates {
+impl Keyed for NotifiedGates {
     type Key = IdentifierHash;
     type Value = Passed;
-    type State = Told;
+    type State = NotifiedGate;
     type Face = bool;
     type Output = Link;
 
@@ -318,19 +318,25 @@ impl Keyed for ToldGates {
         key.0 as u64
     }
 
-    fn prefetch(told: &Told) -> usize {
-        told.gate.links.len()
+    fn prefetch(notified: &NotifiedGate) -> usize {
+        notified.gate.links.len()
     }
 
-    fn face(&self, _: &IdentifierHash, told: &Told) -> bool {
-        told.gate.closed
+    fn face(&self, _: &IdentifierHash, notified: &NotifiedGate) -> bool {
+        notified.gate.closed
     }
 
-    fn apply(&mut self, _: &IdentifierHash, told: &mut Told, passed: &Passed, diff: Diff) {
+    fn apply(
+        &mut self,
+        _: &IdentifierHash,
+        notified: &mut NotifiedGate,
+        passed: &Passed,
+        diff: Diff,
+    ) {
         match passed {
-            Passed::Link(link) => self.gates.apply(&mut told.gate, link, diff),
+            Passed::Link(link) => self.gates.apply(&mut notified.gate, link, diff),
             Passed::Shared(shared) => {
-                told.shared += diff as i32;
+                notified.shared += diff as i32;
                 self.shared.get_or_insert_with(|| shared.identifier.clone());
             }
         }
@@ -339,13 +345,13 @@ impl Keyed for ToldGates {
     fn flush(
         &mut self,
         _: &IdentifierHash,
-        told: &mut Told,
+        notified: &mut NotifiedGate,
         was_closed: bool,
         out: &mut Emit<Link>,
     ) -> Keep {
         let shared = self.shared.take();
         let near = || shared.clone().expect("it was said to be shared, or no longer");
-        let turn = GateTurn { was_closed, is_closed: told.shared > 0 };
-        self.gates.flush(&mut told.gate, near, turn, |link, diff| out.push(link, diff))
+        let turn = GateTurn { was_closed, is_closed: notified.shared > 0 };
+        self.gates.flush(&mut notified.gate, near, turn, |link, diff| out.push(link, diff))
     }
 }

@@ -13,7 +13,7 @@ use super::changes::LinkChange;
 use super::graph::{Graph, Node};
 use super::guards::{Guards, Refusal};
 use super::links::{self, LinkState, Pair, Supported, SupportedLinks, carried_links};
-use super::shared::{CountingGates, Passed, ToldGates, limits};
+use super::shared::{CountingGates, NotifiedGates, Passed, limits};
 use super::sighting::{Sighted, seen};
 use crate::flow::{Emit, Keyed, KeyedState, Update};
 use crate::plan::{Plan, Source};
@@ -105,7 +105,7 @@ impl Gathering {
                 .collect();
             let passed = passed.into_iter().chain(free.into_iter().map(Passed::Link));
             let passed = passed.map(|passed| (of_shared(&passed), passed));
-            open = passed_all(KeyedState::new(ToldGates::default()), passed);
+            open = passed_all(KeyedState::new(NotifiedGates::default()), passed);
         }
         let mut graph = Graph::default();
         for links::Link { one, other, state } in open {

@@ -67,13 +67,13 @@ impl Parting {
     ) {
         let rows = rows.iter().map(|((_, time, row), diff)| (*time, row.clone(), *diff as i64));
         let rows: Vec<_> = rows.collect();
-        let mut told = TimelineChanges::new();
+        let mut changes = TimelineChanges::new();
         let timeline = timelines.timelines.get_or_insert_with(index, PersonTimeline::default);
-        timeline.change(&self.looks[usize::from(index)], &rows, self.now, &mut told);
+        timeline.change(&self.looks[usize::from(index)], &rows, self.now, &mut changes);
         if timeline.is_empty() {
             timelines.timelines.remove(&index);
         }
-        told.into_iter().for_each(|(alike, rows)| out.push((key, index, alike), rows as Diff));
+        changes.into_iter().for_each(|(alike, rows)| out.push((key, index, alike), rows as Diff));
     }
 }
 
@@ -240,16 +240,16 @@ impl OverSessions {
     ///
     /// An expression that fails gives null, which is counted: its row stands, since what fails is
     /// not its own.
-    fn values(&self, told: &[InSessions], out: &mut Emit<(Component, Contribution)>) {
+    fn values(&self, changes: &[InSessions], out: &mut Emit<(Component, Contribution)>) {
         let of = &self.plan.sessions[self.index];
-        let rows = told.iter().map(|((_, _, alike), _)| {
+        let rows = changes.iter().map(|((_, _, alike), _)| {
             let Alike { brought, time, number, start, seconds, events, .. } = alike;
             let (time, number, start) = (*time, *number, *start);
             InSession { brought, time, number, start, seconds: *seconds, events: *events }
         });
         let batch = session_columns(of, &rows.collect::<Vec<_>>());
         for (input, looks) in of.inputs.iter().zip(&self.looks_of) {
-            self.input(input, *looks, &batch, told, out);
+            self.input(input, *looks, &batch, changes, out);
         }
     }
 
@@ -258,24 +258,24 @@ impl OverSessions {
         input: &AggregateInput,
         (window, time_of): (Option<usize>, TimeOf),
         batch: &RecordBatch,
-        told: &[InSessions],
+        changes: &[InSessions],
         out: &mut Emit<(Component, Contribution)>,
     ) {
         let inside = |alike: &Alike| window.is_none_or(|bit| alike.windows >> bit & 1 == 1);
         let mut failed = 0;
         let chosen: BooleanArray = match &input.condition {
-            None => told.iter().map(|((_, _, alike), _)| Some(inside(alike))).collect(),
+            None => changes.iter().map(|((_, _, alike), _)| Some(inside(alike))).collect(),
             Some(condition) => {
                 let (chosen, failures) = matches(condition, batch);
                 failed += failures.len();
-                let rows = told.iter().zip(&chosen);
+                let rows = changes.iter().zip(&chosen);
                 rows.map(|(((_, _, alike), _), holds)| Some(inside(alike) && holds == Some(true)))
                     .collect()
             }
         };
-        let rows = (0..told.len()).filter(|row| chosen.value(*row));
+        let rows = (0..changes.len()).filter(|row| chosen.value(*row));
         let mut give = |row: usize, value: Datum| {
-            let ((component, _, alike), rows) = &told[row];
+            let ((component, _, alike), rows) = &changes[row];
             let time = time_of.of(alike);
             let aggregate = input.aggregate;
             out.push((*component, Contribution::Value { aggregate, time, value }), *rows);

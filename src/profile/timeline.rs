@@ -56,7 +56,7 @@ pub struct PersonTimeline {
     rows: BTreeMap<(Micros, Datum), u32>,
     sessions: Vec<TimelineSession>,
     /// The reading of `now()` at which its rows were last told of.
-    told_at: Micros,
+    emitted_at: Micros,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ const LEAST: Datum = Datum::Boolean(false);
 
 impl Default for PersonTimeline {
     fn default() -> Self {
-        PersonTimeline { rows: BTreeMap::new(), sessions: Vec::new(), told_at: Micros::MIN }
+        PersonTimeline { rows: BTreeMap::new(), sessions: Vec::new(), emitted_at: Micros::MIN }
     }
 }
 
@@ -93,16 +93,16 @@ impl PersonTimeline {
         looks: &Looks,
         rows: &[(Micros, Datum, i64)],
         now: Micros,
-        told: &mut TimelineChanges,
+        changes: &mut TimelineChanges,
     ) {
         let times = |reading| looks.windows.iter().map(move |window| window.times(reading));
-        let before: Vec<_> = times(self.told_at).collect();
+        let before: Vec<_> = times(self.emitted_at).collect();
         let after: Vec<_> = times(now).collect();
-        self.told_at = now;
+        self.emitted_at = now;
         let mut stretches = self.stretches(looks.gap, rows, &before, &after);
         for stretch in &stretches {
             for index in stretch.sessions.clone() {
-                self.tell(looks, index, index, &before, -1, told);
+                self.emit(looks, index, index, &before, -1, changes);
             }
         }
         for (time, row, diff) in rows {
@@ -121,7 +121,7 @@ impl PersonTimeline {
         }
         for stretch in &stretches {
             for index in stretch.sessions.clone() {
-                self.tell(looks, index, index, &after, 1, told);
+                self.emit(looks, index, index, &after, 1, changes);
             }
         }
         if !looks.number {
@@ -132,8 +132,8 @@ impl PersonTimeline {
         for ((first, shift), next) in behind.into_iter().zip(next).filter(|((_, s), _)| *s != 0) {
             for index in first..next {
                 let number_before = index.wrapping_add_signed(-shift);
-                self.tell(looks, index, number_before, &after, -1, told);
-                self.tell(looks, index, index, &after, 1, told);
+                self.emit(looks, index, number_before, &after, -1, changes);
+                self.emit(looks, index, index, &after, 1, changes);
             }
         }
     }
@@ -229,14 +229,14 @@ impl PersonTimeline {
     }
 
     /// Tells of a session's rows, once (`sign` 1) or of what was told before (-1).
-    fn tell(
+    fn emit(
         &self,
         looks: &Looks,
         index: usize,
         number: usize,
         windows: &[RangeInclusive<Micros>],
         sign: i64,
-        told: &mut TimelineChanges,
+        changes: &mut TimelineChanges,
     ) {
         let TimelineSession { start, end, events } = self.sessions[index];
         let mut groups: HashMap<(&Datum, Micros, u64), (i64, Micros, Micros)> = HashMap::new();
@@ -263,10 +263,10 @@ impl PersonTimeline {
                 first: if looks.ends { first } else { 0 },
                 last: if looks.ends { last } else { 0 },
             };
-            let count_before = told.entry(alike.clone()).or_insert(0);
+            let count_before = changes.entry(alike.clone()).or_insert(0);
             *count_before += sign * count;
             if *count_before == 0 {
-                told.remove(&alike);
+                changes.remove(&alike);
             }
         }
     }

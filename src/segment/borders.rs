@@ -58,7 +58,7 @@ impl Borders {
         }
         touched.dedup();
         for rank in touched {
-            self.0[usize::from(rank)].tell(rank, moved);
+            self.0[usize::from(rank)].emit(rank, moved);
         }
     }
 }
@@ -76,7 +76,7 @@ impl Population {
         Population { bins, values: OrderStatistics::default(), borders }
     }
 
-    fn tell(&mut self, rank: u16, moved: &mut Batch<Border>) {
+    fn emit(&mut self, rank: u16, moved: &mut Batch<Border>) {
         let (people, bins) = (self.values.number(), u64::from(self.bins));
         let places = (1..bins).map(|border| (border * people).div_ceil(bins));
         let now: Vec<Option<Datum>> = match people {

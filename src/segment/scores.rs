@@ -201,7 +201,7 @@ mod tests {
                 }
                 let mut moved = Batch::default();
                 borders.apply(ranked.iter().cloned().flat_map(Ranked::held), &mut moved);
-                let told = scores.apply(ranked, moved.into_iter().collect());
+                let changed = scores.apply(ranked, moved.into_iter().collect());
                 let all: Vec<i64> = values.values().copied().collect();
                 for (rank, bins) in BINS.into_iter().enumerate() {
                     for person in 0..30 {
@@ -211,11 +211,11 @@ mod tests {
                         let score = score.filter(|score| *score > 0).map(i64::from);
                         prop_assert_eq!(score, expected);
                         let before = known.get(&(person, rank)).copied();
-                        let told_before = scores.before(&id(person)).map(|scores| scores[rank]);
-                        let told_before = told_before.filter(|score| *score > 0).map(i64::from);
-                        prop_assert_eq!(told_before, before);
+                        let scored_before = scores.before(&id(person)).map(|scores| scores[rank]);
+                        let scored_before = scored_before.filter(|score| *score > 0).map(i64::from);
+                        prop_assert_eq!(scored_before, before);
                         if before != expected && !tick.contains_key(&person) {
-                            prop_assert!(told.contains(&id(person)));
+                            prop_assert!(changed.contains(&id(person)));
                         }
                         known.remove(&(person, rank));
                         expected.map(|score| known.insert((person, rank), score));

@@ -116,7 +116,7 @@ pub struct RejectedInput {
     pub raw: String,
 }
 
-/// One reason for it; see [`row::RejectReason`](crate::row::RejectReason).
+/// One reason for it; see [`row::RejectReason`](crate::row::Reason).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectReason {
     pub code: String,

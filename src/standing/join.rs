@@ -33,10 +33,10 @@ struct Group {
 /// A row that stands.
 struct JoinedRow {
     time: Micros,
-    /// As it was last told; as it came where it never was.
+    /// The body as it was last emitted, or as it came where it never was.
     body: Arc<Body>,
     records: Records,
-    told: Emitted,
+    emitted: Emitted,
     /// How many times more it came: what is read twice from one position is one row.
     again: u32,
 }
@@ -124,7 +124,7 @@ impl Stage {
             match self.last[source].take() {
                 None => self.pass_on(&standing, outcomes),
                 Some(evaluation) => {
-                    failed += self.tell(&evaluation, &standing, outcomes);
+                    failed += self.emit(&evaluation, &standing, outcomes);
                     self.last[source] = Some(evaluation);
                 }
             }
@@ -171,7 +171,8 @@ impl Stage {
                     held.records = records;
                 }
                 None => {
-                    let held = JoinedRow { time, body, records, told: Emitted::Nothing, again: 0 };
+                    let held =
+                        JoinedRow { time, body, records, emitted: Emitted::Nothing, again: 0 };
                     group.rows.insert(id, held);
                 }
             }
@@ -184,7 +185,7 @@ impl Stage {
         }
         let held = group.rows.remove(&id).expect("just found");
         let is_last = self.last[usize::from(id.0)].is_some();
-        match held.told {
+        match held.emitted {
             // It came and went: what it says of when something was first seen stands.
             Emitted::Nothing => {
                 outcomes.push(StageOutput::Change(held.change(RowStatus::SeenOnly)))
@@ -224,7 +225,7 @@ impl Stage {
         for (key, id) in standing {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
-            held.told = Emitted::Standing;
+            held.emitted = Emitted::Standing;
             let mut records = held.records.clone();
             records.push(group.record.clone());
             let (time, body) = (held.time, Arc::clone(&held.body));
@@ -232,8 +233,8 @@ impl Stage {
         }
     }
 
-    /// Tells what rows say now where that is not what was told; how many expressions failed.
-    fn tell(
+    /// Emits what rows say now where that is not what was emitted; returns how many expressions failed.
+    fn emit(
         &mut self,
         evaluation: &Evaluation,
         standing: &[(JoinKey, RowId)],
@@ -244,11 +245,11 @@ impl Stage {
             let held = &group.rows[id];
             asking(&held.body, &held.records, group.record.as_ref())
         });
-        let (said, failed) = evaluation.evaluate(&rows.collect::<Vec<_>>());
-        for ((key, id), said) in standing.iter().zip(said) {
+        let (output, failed) = evaluation.evaluate(&rows.collect::<Vec<_>>());
+        for ((key, id), output) in standing.iter().zip(output) {
             let group = self.groups.get_mut(key).expect("it has rows");
             let held = group.rows.get_mut(id).expect("it stands");
-            held.flush(evaluation, said, outcomes);
+            held.flush(evaluation, output, outcomes);
         }
         failed
     }
@@ -296,18 +297,18 @@ impl JoinedRow {
     fn flush(
         &mut self,
         evaluation: &Evaluation,
-        said: JoinedInputs,
+        output: JoinedInputs,
         outcomes: &mut Batch<StageOutput>,
     ) {
-        let stood = self.told == Emitted::Standing;
-        self.told = if said.counts { Emitted::Standing } else { Emitted::Withheld };
-        if !said.counts {
+        let stood = self.emitted == Emitted::Standing;
+        self.emitted = if output.counts { Emitted::Standing } else { Emitted::Withheld };
+        if !output.counts {
             if stood {
                 outcomes.push(StageOutput::Change(self.change(RowStatus::Gone)));
             }
             return;
         }
-        let body = evaluation.body(&self.body, said.inputs);
+        let body = evaluation.body(&self.body, output.inputs);
         if stood && Arc::ptr_eq(&body, &self.body) {
             return;
         }

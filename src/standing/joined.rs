@@ -64,29 +64,29 @@ impl Evaluation {
 
     /// What each row says, and how many expressions failed.
     pub fn evaluate(&self, rows: &[JoinCandidate<'_>]) -> (Vec<JoinedInputs>, u64) {
-        let (mut said, mut failed) = (Vec::with_capacity(rows.len()), 0);
+        let (mut outputs, mut failed) = (Vec::with_capacity(rows.len()), 0);
         for rows in rows.chunks(TOGETHER) {
-            self.evaluate_in_parts(rows, &mut said, &mut failed);
+            self.evaluate_in_parts(rows, &mut outputs, &mut failed);
         }
-        (said, failed)
+        (outputs, failed)
     }
 
     /// In halves where what is evaluated would be too much together.
     fn evaluate_in_parts(
         &self,
         rows: &[JoinCandidate<'_>],
-        said: &mut Vec<JoinedInputs>,
+        outputs: &mut Vec<JoinedInputs>,
         failed: &mut u64,
     ) {
         match self.evaluate_together(rows, &mut Room::of(rows.len())) {
             Some((more, also)) => {
-                said.extend(more);
+                outputs.extend(more);
                 *failed += also;
             }
             None => {
                 let (one, other) = rows.split_at(rows.len() / 2);
-                self.evaluate_in_parts(one, said, failed);
-                self.evaluate_in_parts(other, said, failed);
+                self.evaluate_in_parts(one, outputs, failed);
+                self.evaluate_in_parts(other, outputs, failed);
             }
         }
     }
@@ -115,8 +115,9 @@ impl Evaluation {
                 counts
             }
         };
-        let said = counts.values().iter().map(|counts| JoinedInputs { counts, inputs: Vec::new() });
-        let mut said: Vec<JoinedInputs> = said.collect();
+        let outputs =
+            counts.values().iter().map(|counts| JoinedInputs { counts, inputs: Vec::new() });
+        let mut outputs: Vec<JoinedInputs> = outputs.collect();
         for input in &joined.inputs {
             let aggregate = input.aggregate;
             let chosen = match &input.condition {
@@ -131,16 +132,16 @@ impl Evaluation {
             let Some(argument) = &input.argument else {
                 let value = || Datum::Boolean(true);
                 chosen_rows
-                    .for_each(|row| said[row].inputs.push(Input { aggregate, value: value() }));
+                    .for_each(|row| outputs[row].inputs.push(Input { aggregate, value: value() }));
                 continue;
             };
             let (values, failures) = evaluate_where(argument, &batch, &chosen, room)?;
             failed += failures.len();
             columns::for_each(&values, chosen_rows, |row, value| {
-                said[row].inputs.push(Input { aggregate, value });
+                outputs[row].inputs.push(Input { aggregate, value });
             });
         }
-        Some((said, failed as u64))
+        Some((outputs, failed as u64))
     }
 
     /// The columns of the joined schema. Those at which nobody looks, and those that are yet to be
@@ -164,14 +165,14 @@ impl Evaluation {
     }
 
     /// A row's body with what it says now, instead of what it said before.
-    pub fn body(&self, before: &Arc<Body>, mut said: Vec<Input>) -> Arc<Body> {
-        said.sort_by_key(|input| input.aggregate);
+    pub fn body(&self, before: &Arc<Body>, mut outputs: Vec<Input>) -> Arc<Body> {
+        outputs.sort_by_key(|input| input.aggregate);
         let gives = |input: &&Input| self.gives[usize::from(input.aggregate)];
-        if before.inputs.iter().filter(gives).eq(&said) {
+        if before.inputs.iter().filter(gives).eq(&outputs) {
             return Arc::clone(before);
         }
         let kept = before.inputs.iter().filter(|input| !gives(input));
-        let mut inputs: Vec<Input> = kept.cloned().chain(said).collect();
+        let mut inputs: Vec<Input> = kept.cloned().chain(outputs).collect();
         inputs.sort_by_key(|input| input.aggregate);
         Arc::new(Body { inputs, ..Body::clone(before) })
     }

@@ -307,13 +307,13 @@ mod tests {
         ) {
             let window = if dated { WINDOW } else { Micros::MAX };
             let mut repeats = repeats(dated.then_some(WINDOW), HELD, REMEMBERED);
-            let mut told = Standing::default();
+            let mut standing_rows = Standing::default();
             for rows in rows.chunks(rows.len().div_ceil(ticks)) {
-                told.flush(&mut repeats, rows, 1_000);
+                standing_rows.flush(&mut repeats, rows, 1_000);
             }
             let of_order: Vec<Row> = rows.iter().map(|row| Row { time: 0, ..row.clone() }).collect();
             let expected = standing(if dated { &rows } else { &of_order }, window);
-            prop_assert_eq!(told.offsets(), expected);
+            prop_assert_eq!(standing_rows.offsets(), expected);
         }
 
         /// In the order of their times, as the clock passes, nothing is missed that is forgotten.
@@ -322,16 +322,16 @@ mod tests {
             rows in prop::collection::vec((0u128..5, 0i64..6), 1..80),
         ) {
             let mut repeats = repeats(Some(WINDOW), 0, 0);
-            let (mut told, mut time, mut all) = (Standing::default(), 0, Vec::new());
+            let (mut standing_rows, mut time, mut all) = (Standing::default(), 0, Vec::new());
             for ((id, step), offset) in rows.into_iter().zip(1..) {
                 time += step;
                 all.push(row(id, time, offset));
-                told.flush(&mut repeats, &all[all.len() - 1..], time);
+                standing_rows.flush(&mut repeats, &all[all.len() - 1..], time);
                 let lately = all.iter().filter(|row| row.time >= time - 2 * WINDOW).count();
                 prop_assert!(repeats.held <= lately, "{} of {lately}", repeats.held);
             }
-            prop_assert_eq!(told.offsets(), standing(&all, WINDOW));
-            told.flush(&mut repeats, &[row(9, time + 1_000, 0)], time + 1_000);
+            prop_assert_eq!(standing_rows.offsets(), standing(&all, WINDOW));
+            standing_rows.flush(&mut repeats, &[row(9, time + 1_000, 0)], time + 1_000);
             prop_assert_eq!((repeats.held, repeats.len()), (1, 1));
         }
     }
@@ -339,25 +339,25 @@ mod tests {
     #[test]
     fn what_is_remembered_bare_stands_for_good() {
         let mut repeats = repeats(Some(WINDOW), 0, REMEMBERED);
-        let mut told = Standing::default();
-        told.flush(&mut repeats, &[row(1, 100, 1), row(1, 105, 2), row(2, 100, 3)], 500);
+        let mut standing_rows = Standing::default();
+        standing_rows.flush(&mut repeats, &[row(1, 100, 1), row(1, 105, 2), row(2, 100, 3)], 500);
         assert_eq!((repeats.held, repeats.len()), (0, 2));
         // Before it and within its window, within it, and beyond it.
-        told.flush(&mut repeats, &[row(1, 95, 4), row(1, 110, 5), row(1, 111, 6)], 500);
-        assert_eq!(told.offsets(), [1, 3, 6]);
+        standing_rows.flush(&mut repeats, &[row(1, 95, 4), row(1, 110, 5), row(1, 111, 6)], 500);
+        assert_eq!(standing_rows.offsets(), [1, 3, 6]);
     }
 
     #[test]
     fn of_one_id_that_comes_all_the_time_little_is_held() {
         let mut repeats = repeats(Some(Micros::MAX), HELD, REMEMBERED);
-        let mut told = Standing::default();
+        let mut standing_rows = Standing::default();
         for tick in 0..20 {
             let rows: Vec<Row> =
                 (0..500).map(|at| row(1, tick * 500 + at, at as u64 + 1)).collect();
-            told.flush(&mut repeats, &rows, 0);
+            standing_rows.flush(&mut repeats, &rows, 0);
             assert!(repeats.held <= 2 * OF_ONE_ID);
         }
-        told.flush(&mut repeats, &vec![row(2, 7, 7_000); 5_000], 0);
+        standing_rows.flush(&mut repeats, &vec![row(2, 7, 7_000); 5_000], 0);
         assert!(repeats.held <= 2 * OF_ONE_ID + 1, "those of one instant are not held at all");
     }
 }

@@ -91,7 +91,7 @@ pub struct World {
     counts: crate::metrics::SharedCounts,
     pub members: Vec<Member>,
     /// What the changes so far come to.
-    told: BTreeMap<IdentifierHash, Packed>,
+    emitted: BTreeMap<IdentifierHash, Packed>,
     belongs: BTreeMap<IdentifierHash, IdentifierHash>,
     now: Micros,
     has_begun: bool,
@@ -145,7 +145,7 @@ impl World {
             people: KeyedState::new(People::new(Arc::clone(&plan), layout, counts.clone())),
             counts,
             members: members.collect(),
-            told: BTreeMap::new(),
+            emitted: BTreeMap::new(),
             belongs: BTreeMap::new(),
             plan,
             all_go: false,
@@ -282,7 +282,7 @@ impl World {
             match (known, diff) {
                 (Known::Person(id, row), 1) => came.push((id, row)),
                 (Known::Person(id, row), _) => {
-                    assert_eq!(self.told.remove(&id), Some(row), "as it was told");
+                    assert_eq!(self.emitted.remove(&id), Some(row), "as it was told");
                 }
                 (Known::Belonging(Belonging { identifier, person, .. }), 1) => {
                     joined.push((identifier, person));
@@ -293,7 +293,7 @@ impl World {
             }
         }
         for (id, row) in came {
-            assert!(self.told.insert(id, row).is_none(), "taken back as well");
+            assert!(self.emitted.insert(id, row).is_none(), "taken back as well");
         }
         for (identifier, person) in joined {
             assert_eq!(self.belongs.insert(identifier, person), None);
@@ -303,13 +303,13 @@ impl World {
     /// What was told is what there is.
     pub fn check(&self) {
         let components: BTreeSet<_> = self.members.iter().filter_map(|m| m.component).collect();
-        assert_eq!(self.told.len(), components.len());
-        for (id, told) in &self.told {
-            let told = PersonRow::new(told.as_ref());
+        assert_eq!(self.emitted.len(), components.len());
+        for (id, emitted) in &self.emitted {
+            let emitted = PersonRow::new(emitted.as_ref());
             let named = |member: &&Member| {
                 let Identifier { kind, text, .. } = &member.identifier;
                 let is_it = |of: (u8, &str)| of == (*kind, text.as_str());
-                member.component.is_some() && told.identifiers().any(is_it)
+                member.component.is_some() && emitted.identifiers().any(is_it)
             };
             let component = self.members.iter().find(named).expect("someone is told of").component;
             let of = |member: &&Member| member.component == component;
@@ -324,15 +324,15 @@ impl World {
                 .map(|member| (member.identifier.kind, member.identifier.text.clone()))
                 .collect();
             identifiers.sort();
-            let told_of = told.identifiers().map(|(kind, text)| (kind, text.into()));
-            assert_eq!(told_of.collect::<Vec<_>>(), identifiers);
-            let told: Vec<Option<Datum>> = told.aggregates().collect();
+            let emitted_of = emitted.identifiers().map(|(kind, text)| (kind, text.into()));
+            assert_eq!(emitted_of.collect::<Vec<_>>(), identifiers);
+            let emitted: Vec<Option<Datum>> = emitted.aggregates().collect();
             for member in &members {
                 assert_eq!(self.belongs[&member.identifier.hash], first);
             }
             for (number, aggregate) in self.plan.aggregates.iter().enumerate() {
                 let expected = naive::value(&self.plan, number as u16, &members, self.now);
-                assert_eq!(told[number], expected, "{aggregate:?} of {members:?}");
+                assert_eq!(emitted[number], expected, "{aggregate:?} of {members:?}");
             }
         }
         let known = self.members.iter().filter(|member| member.component.is_some()).count();
