@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use selfsame::decode::Decoder;
-use selfsame::source::{Chunk, Payload};
 use selfsame::plan::Plan;
+use selfsame::source::{Chunk, Payload};
 
 /// Decodes the payload of a definition's first source.
 pub fn account(definition: impl FnOnce(&Path) -> Plan, payload: Payload) {

@@ -2,6 +2,8 @@
 //! and fail together.
 
 mod program;
+#[path = "input/written.rs"]
+mod written;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use parquet::arrow::ArrowWriter;
 use program::{Running, State, free_addresses, records_in, selfsame};
+use written::parquet;
 
 const CLOCK: &str = "fixed:2025-08-20T00:00:00Z";
 
@@ -148,10 +150,7 @@ fn a_process_that_fails_takes_the_others_with_it() {
     let users: Vec<String> = (0..20_000).map(|number| format!("user {number}")).collect();
     let users: ArrayRef = Arc::new(StringArray::from(users));
     let batch = RecordBatch::try_from_iter([("user", users)]).expect("a batch");
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
-    writer.write(&batch).expect("it writes");
-    writer.close().expect("it closes");
+    let mut bytes = parquet(&[batch]);
     std::fs::write(folder.join("data/1.parquet"), &bytes).expect("room on the disk");
     // Its end, which says what is in it, is as it was.
     let half = bytes.len() / 2;

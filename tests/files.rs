@@ -11,18 +11,10 @@ use arrow::array::{
     TimestampMillisecondArray,
 };
 use arrow::datatypes::{DataType, Field, Fields};
+use input::written::parquet;
 use input::{Input, definition};
-use parquet::arrow::ArrowWriter;
 use selfsame::decode::key_hash;
 use selfsame::source::{Feeds, Next, SourceOptions};
-
-fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batches[0].schema(), None).expect("a writer");
-    batches.iter().for_each(|batch| writer.write(batch).expect("it writes"));
-    writer.close().expect("it closes");
-    bytes
-}
 
 fn orders(ids: &[Option<&str>], amounts: &[i128], emails: &[Option<&str>]) -> RecordBatch {
     let emails: ArrayRef = Arc::new(StringArray::from(emails.to_vec()));

@@ -5,8 +5,8 @@ mod input;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray};
+use input::written::parquet;
 use input::{Input, definition};
-use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 use selfsame::plan::Kind;
 use selfsame::source::records::{self, RecordEnd};
@@ -126,10 +126,7 @@ proptest! {
             ("customer", texts("x")),
         ];
         let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
-        let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
-        writer.write(&batch).expect("it writes");
-        writer.close().expect("it closes");
+        let mut bytes = parquet(&[batch]);
         for (place, byte) in damage {
             let place = place.index(bytes.len());
             bytes[place] = byte;

@@ -10,7 +10,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, i256};
 use input::Input;
-use parquet::arrow::ArrowWriter;
+use input::written::parquet;
 use selfsame::decode::Decoder;
 use selfsame::plan::Plan;
 use selfsame::source::{self, Next, SourceOptions};
@@ -44,10 +44,7 @@ fn read(column: ArrayRef, of: &str) -> Result<Vec<String>, String> {
     let batch =
         RecordBatch::try_from_iter_with_nullable([("user", users, true), ("c", column, true)])
             .expect("columns of one length");
-    let file = std::fs::File::create(folder.path().join("t.parquet")).expect("room");
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
-    writer.write(&batch).expect("it writes");
-    writer.close().expect("it closes");
+    std::fs::write(folder.path().join("t.parquet"), parquet(&[batch])).expect("room");
     let plan = Arc::new(definition(folder.path(), of));
     let options = SourceOptions {
         process: 0,
@@ -277,10 +274,7 @@ fn two_columns_of_one_name_are_told() {
     let text = || Arc::new(StringArray::from(vec!["u"])) as ArrayRef;
     let schema = Arc::new(arrow::datatypes::Schema::new(fields));
     let batch = RecordBatch::try_new(schema, vec![text(), text(), text()]).expect("columns");
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("a writer");
-    writer.write(&batch).expect("it writes");
-    writer.close().expect("it closes");
+    let bytes = parquet(&[batch]);
     let input = Input::new(|folder| definition(folder, "text"), &[("t.parquet", &bytes)]);
     assert_eq!(input.fails(), "source t: <folder>/t.parquet: two columns are named c");
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod definition;
+pub mod written;
 
 use std::sync::Arc;
 
