@@ -26,7 +26,7 @@ pub struct Forecast {
     pub until: Option<Micros>,
 }
 
-pub fn look_ahead(
+pub fn forecast(
     plan: &Plan,
     watch: &mut PersonWatch,
     condition: &Condition,

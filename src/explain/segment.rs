@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use hashbrown::HashSet;
 use serde::Serialize;
 
-use super::ahead::look_ahead;
+use super::ahead::forecast;
 use super::alone::own_rows;
 use super::history::{HistoryRow, standing};
 use super::inquiry::{Inquiry, WhyError};
@@ -104,7 +104,7 @@ impl Inquiry {
         let said = ConditionState { plan: &plan, person: &person, population: watch.population() };
         let mut terms = said.condition(&condition);
         drop(said);
-        let ahead = look_ahead(&plan, &mut watch, &condition, segment.column);
+        let ahead = forecast(&plan, &mut watch, &condition, segment.column);
         let mut turns = ahead.terms.into_iter();
         terms.turn(&mut || turns.next().expect("one a term"));
         let is_in = is_in(&person, segment.column);

@@ -30,7 +30,7 @@ pub fn during<'scope, D: Clone + 'static>(
     whole_ticks(data.inner, Pipeline, Some(now), name, move |whole, updates| {
         let WholeTick { tick, now, data } = whole;
         let mut out = Emit::at(tick);
-        state.turn(now, data, &mut out);
+        state.apply_tick(now, data, &mut out);
         due.set(state.turns.next());
         counts.borrow_mut().note_entries(&operator, state.turns.len());
         *updates = out.into_updates();
@@ -59,7 +59,7 @@ impl<D> Default for During<D> {
 
 impl<D: Clone> During<D> {
     /// Applies a complete tick.
-    pub fn turn(
+    pub fn apply_tick(
         &mut self,
         now: Option<Micros>,
         data: Batch<Update<(D, Range<Micros>)>>,

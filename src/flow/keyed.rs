@@ -144,7 +144,7 @@ impl<L: Keyed> KeyedState<L> {
     }
 
     /// Applies a complete tick.
-    pub fn turn(
+    pub fn apply_tick(
         &mut self,
         now: Option<Micros>,
         changes: Batch<Update<(L::Key, L::Value)>>,
@@ -268,7 +268,7 @@ where
     let by_key = Exchange::new(|((key, _), _, _): &Update<(L::Key, L::Value)>| L::route(key));
     whole_ticks(changes.inner, by_key, now, name, move |WholeTick { tick, now, data }, updates| {
         let mut out = Emit::at(tick);
-        state.turn(now, data, &mut out);
+        state.apply_tick(now, data, &mut out);
         due.set(state.logic.next_due());
         let mut counts = counts.borrow_mut();
         counts.note_entries(&operator, state.entries());

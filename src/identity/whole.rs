@@ -72,7 +72,7 @@ impl Gathering {
             carried.extend(carried_links(row, stands).map(|link| (link, NOW, diff)));
         }
         let mut out = Emit::at(NOW);
-        self.supported.turn(None, carried, &mut out);
+        self.supported.apply_tick(None, carried, &mut out);
         // What went comes before what came in its place.
         for (supported, _, diff) in out.into_updates() {
             let Supported::Link(link) = supported else { continue };
@@ -141,7 +141,7 @@ fn passed_all<L: Keyed>(
 ) -> Vec<L::Output> {
     let mut out = Emit::at(NOW);
     let all: Batch<Update<(L::Key, L::Value)>> = all.map(|data| (data, NOW, 1)).collect();
-    state.turn(None, all, &mut out);
+    state.apply_tick(None, all, &mut out);
     out.into_updates().into_iter().map(|(output, _, _)| output).collect()
 }
 

@@ -145,9 +145,9 @@ fn stages<'scope>(
     counts: &SharedCounts,
 ) -> StageResults<'scope> {
     let StageInputs { rows, rejects, now } = inputs;
-    let plan = &standing::under(plan, arrival);
+    let plan = &standing::plan_for(plan, arrival);
     let StandingRows { rows: standing_rows, seen_only } =
-        standing::stand(plan, arrival, rows, now.clone(), counts);
+        standing::standing_rows(plan, arrival, rows, now.clone(), counts);
     let identified = identity::identify(plan, standing_rows.clone(), seen_only.clone(), counts);
     let [windows_due, sessions_due, segments_due] = due.each_ref().map(Rc::clone);
     let Assembled { belongings, people, whose } = profile::assemble(

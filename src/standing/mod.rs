@@ -49,7 +49,7 @@ pub struct StandingRows<'scope> {
 }
 
 /// Which of the rows stand, and what they say beside the records of joined tables.
-pub fn stand<'scope>(
+pub fn standing_rows<'scope>(
     plan: &Arc<Plan>,
     arrival: ArrivalTime,
     rows: Stream<'scope, Row>,
@@ -87,8 +87,9 @@ pub fn read_clock<'scope>(
     }
 }
 
-/// The plan where events arrive so: at their own times, one may give way to an earlier one of its id.
-pub fn under(plan: &Arc<Plan>, arrival: ArrivalTime) -> Arc<Plan> {
+/// The plan for events that arrive so: where they arrive at their own times, one may give way to an earlier one of
+/// its id.
+pub fn plan_for(plan: &Arc<Plan>, arrival: ArrivalTime) -> Arc<Plan> {
     match arrival {
         ArrivalTime::OwnTime => Arc::new(plan.with_repeats_taken_back()),
         ArrivalTime::Now => Arc::clone(plan),

@@ -253,10 +253,10 @@ impl World {
             inputs.push(((hash, IdentifierInput::Row { time, body }), TICK, diff));
         }
         let mut out = Emit::at(TICK);
-        self.during.turn(Some(self.now), in_window, &mut out);
+        self.during.apply_tick(Some(self.now), in_window, &mut out);
         inputs.extend(out.into_updates());
         let mut out = Emit::at(TICK);
-        self.identifiers.turn(None, inputs, &mut out);
+        self.identifiers.apply_tick(None, inputs, &mut out);
         let (mut contributions, mut of_sessions) = (Batch::default(), Batch::default());
         for ((component, contribution), tick, diff) in out.into_updates() {
             let timeline =
@@ -270,12 +270,12 @@ impl World {
             }
         }
         let mut parted = Emit::at(TICK);
-        self.parting.turn(Some(self.now), of_sessions, &mut parted);
+        self.parting.apply_tick(Some(self.now), of_sessions, &mut parted);
         let mut out = Emit::at(TICK);
         sessions::contributions(&self.over_sessions, parted.into_updates(), &mut out);
         contributions.extend(out.into_updates());
         let mut out = Emit::at(TICK);
-        self.people.turn(None, contributions, &mut out);
+        self.people.apply_tick(None, contributions, &mut out);
         let mut joined = Vec::new();
         let mut came = Vec::new();
         for (known, _, diff) in out.into_updates() {
