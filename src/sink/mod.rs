@@ -70,7 +70,8 @@ pub use formats::{encoder, message_encoder};
 pub use function::{ChangelogRecord, ProgramFunction};
 pub use json::{Json, TextRecord};
 pub use memory::MemoryTarget;
-pub use profile::{Item, PackedProfile};
+pub use pack::pack_value;
+pub use profile::{Item, PackedProfile, Packer};
 pub use receipt::Receipt;
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,

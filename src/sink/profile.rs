@@ -149,7 +149,8 @@ impl<'a> Bytes<'a> {
         str::from_utf8(self.take(length)).expect("a text was packed")
     }
 
-    fn name(&mut self) -> u16 {
+    /// The number of a type, an attribute or a segment.
+    pub fn name(&mut self) -> u16 {
         self.length() as u16
     }
 
