@@ -23,7 +23,7 @@ const ROUNDS: usize = 60;
 /// 30 attributes, as many of each type as a shop's profile has.
 fn columns() -> Vec<ArrayRef> {
     let mut columns: Vec<ArrayRef> = Vec::new();
-    let some = |index: usize| index % 7 != 0;
+    let some = |index: usize| !index.is_multiple_of(7);
     for number in 0..30usize {
         let values = 0..PEOPLE;
         let column: ArrayRef = match number % 6 {
