@@ -27,7 +27,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         if is_file {
             lock(&file, &shown)?;
         }
-        sinks.push((index, is_file, StreamSink { path: shown, file, when_left: None }));
+        sinks.push((index, is_file, StreamSink::new(shown, file, None)));
     }
     // No thread has started when one of them can't be opened.
     let start = |(index, is_file, sink): (usize, bool, StreamSink)| {

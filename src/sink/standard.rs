@@ -23,7 +23,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         let file = File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(named)?);
         opening.beginning.claim(&file, &path)?;
         let when_left = Some(Arc::clone(opening.when_left));
-        let sink = StreamSink { path, file, when_left };
+        let sink = StreamSink::new(path, file, when_left);
         let stream = StreamTarget::start(opening, output, sink, |_| ())?;
         opened.push((index, Box::new(stream) as Box<dyn Target>));
     }

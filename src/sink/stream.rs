@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -18,10 +20,22 @@ use super::target::{Opening, Target};
 use crate::plan::Output;
 use crate::time::Tick;
 
-/// Hands records to the thread that writes them.
+/// Hands records to the thread that writes them, which has ended when this is dropped.
 pub struct StreamTarget {
-    batches: Sender<(Vec<Record>, Receipt)>,
+    /// `None`: no more will come.
+    batches: Option<Sender<(Vec<Record>, Receipt)>>,
     beginning: LocalStart,
+    sink: Arc<StreamSink>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for StreamTarget {
+    /// All that was sent has been acknowledged, or the run failed: then a disk that is full holds up nobody.
+    fn drop(&mut self) {
+        self.batches = None;
+        self.sink.abandoned.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// What a stream is written to.
@@ -31,6 +45,8 @@ pub struct StreamSink {
     pub file: File,
     /// What is called when nobody reads it any more, of what can be left.
     pub when_left: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Whether what can't be written is not tried again.
+    abandoned: AtomicBool,
 }
 
 impl StreamTarget {
@@ -53,24 +69,25 @@ impl StreamTarget {
             let _ = cleared.write_all(&head);
         });
         let (sender, batches) = unbounded();
-        let of_thread = beginning.clone();
-        std::thread::Builder::new()
+        let (of_thread, written) = (beginning.clone(), Arc::clone(&sink));
+        let thread = std::thread::Builder::new()
             .name(format!("write {}", output.name))
             .spawn(move || {
-                if run(&of_thread, &sink, encoder, &names, &batches) == Reader::Left {
-                    sink.when_left.iter().for_each(|when_left| when_left());
+                if run(&of_thread, &written, encoder, &names, &batches) == Reader::Left {
+                    written.when_left.iter().for_each(|when_left| when_left());
                     // What comes yet is taken, so that nothing waits for it.
                     batches.iter().for_each(drop);
                 }
             })
             .map_err(|source| SinkError::Thread { output: output.name.clone(), source })?;
-        Ok(StreamTarget { batches: sender, beginning })
+        Ok(StreamTarget { batches: Some(sender), beginning, sink, thread: Some(thread) })
     }
 }
 
 impl Target for StreamTarget {
     fn send(&self, _: Tick, records: Vec<Record>, receipt: Receipt) {
-        self.batches.send((records, receipt)).expect("the thread runs while there are senders");
+        let batches = self.batches.as_ref().expect("it is not dropped");
+        batches.send((records, receipt)).expect("the thread runs while there are senders");
     }
 
     /// Streams that were not spoken to hold nothing of an earlier run either.
@@ -86,7 +103,7 @@ const CHUNK: usize = 1 << 17;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
     Stays,
-    /// Whoever read the pipe has closed it.
+    /// Whoever read the pipe has closed it, or what can't be written is abandoned.
     Left,
 }
 
@@ -119,6 +136,10 @@ fn run(
 }
 
 impl StreamSink {
+    pub fn new(path: String, file: File, when_left: Option<Arc<dyn Fn() + Send + Sync>>) -> Self {
+        StreamSink { path, file, when_left, abandoned: AtomicBool::new(false) }
+    }
+
     /// Writes everything, however long the disk refuses: the receipt is held meanwhile, and with it the
     /// inflow.
     fn write_all(&self, mut bytes: &[u8]) -> Reader {
@@ -129,7 +150,7 @@ impl StreamSink {
                 }
                 written => written.map(Some),
             });
-            match written {
+            match written.flatten() {
                 Some(written) => bytes = &bytes[written..],
                 None => return Reader::Left,
             }
@@ -137,12 +158,17 @@ impl StreamSink {
         Reader::Stays
     }
 
-    pub fn until_it_works<T>(&self, mut work: impl FnMut(&File) -> std::io::Result<T>) -> T {
+    /// What the work gives in the end; `None` if that is not waited for.
+    pub fn until_it_works<T>(
+        &self,
+        mut work: impl FnMut(&File) -> std::io::Result<T>,
+    ) -> Option<T> {
         let mut pause = Duration::from_millis(10);
         loop {
             match work(&self.file) {
-                Ok(done) => return done,
+                Ok(done) => return Some(done),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) if self.abandoned.load(Ordering::Relaxed) => return None,
                 Err(error) => {
                     tracing::warn!("'{}' can't be written, trying again: {error}", self.path);
                     std::thread::sleep(pause);
