@@ -1,8 +1,8 @@
 //! What outputs hold, as a collection: that a value holds of a key of an output, +1, or held, −1.
 //!
 //! It is consolidated by tick where all that concerns a subject meets (`publish`); what differs then is a record.
-//! A value is known by equality alone. Of a profile a digest is enough for that: whoever said it last keeps the
-//! digest, 16 bytes instead of some hundred for everyone, so that what is taken back comes without its content.
+//! A value is known by equality alone. Of a profile a digest is enough for that: what is taken back comes without
+//! its content.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -57,9 +57,7 @@ impl StatedValue {
 
 /// 128 bits of XXH3, which takes a tenth of a cryptographic hash's time. It tells a profile from the one before:
 /// whoever made the two collide would keep back a change of what they themselves said.
-/// Aligned to 8 bytes, as one is kept for everyone.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[repr(C, packed(8))]
 pub struct Digest(u128);
 
 impl Digest {
