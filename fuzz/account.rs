@@ -7,9 +7,9 @@ pub mod definition;
 use std::path::Path;
 use std::sync::Arc;
 
-use selfsame::decode::Decoder;
-use selfsame::plan::Plan;
-use selfsame::source::{Chunk, Payload};
+use selfsame::internals::decode::Decoder;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::source::{Chunk, Payload};
 
 /// Decodes the payload of a definition's first source.
 pub fn account(definition: impl FnOnce(&Path) -> Plan, payload: Payload) {

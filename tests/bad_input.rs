@@ -3,7 +3,7 @@
 mod input;
 
 use input::{Input, definition};
-use selfsame::source::SourceOptions;
+use selfsame::internals::source::SourceOptions;
 
 const NOON: &str = "2025-07-05T12:00:00Z";
 
@@ -23,7 +23,11 @@ fn events(lines: &[&[u8]]) -> Vec<String> {
     bytes.extend(event("last").into_bytes());
     let input = Input::new(definition::EVENTS, &[("events.ndjson", &bytes)]);
     let read = input.read();
-    assert_eq!(read.keys(), ["first", "last"].map(selfsame::decode::key_hash), "neighbours");
+    assert_eq!(
+        read.keys(),
+        ["first", "last"].map(selfsame::internals::decode::key_hash),
+        "neighbours"
+    );
     assert_eq!(read.rows_in, 2 + lines.len() as u64);
     read.reasons()
 }
@@ -169,7 +173,7 @@ fn csv_rows_stand_or_fall_alone() {
             "10 out_of_range price: 1.005 has 3 fraction digits, decimal(12,2) has room for 2",
         ]
     );
-    assert_eq!(read.keys(), ["a", "e", "g"].map(selfsame::decode::key_hash));
+    assert_eq!(read.keys(), ["a", "e", "g"].map(selfsame::internals::decode::key_hash));
     let lines: Vec<_> = read.rows.iter().map(|row| row.position.offset).collect();
     assert_eq!(lines, [2, 9, 11]);
     assert_eq!(read.rejects[1].raw, b"c,few");

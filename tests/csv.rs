@@ -3,7 +3,7 @@
 mod input;
 
 use input::{Input, Read, definition};
-use selfsame::decode::key_hash;
+use selfsame::internals::decode::key_hash;
 
 fn products(bytes: &[u8]) -> Input {
     Input::new(definition::PRODUCTS, &[("products.csv", bytes)])

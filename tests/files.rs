@@ -13,8 +13,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Fields};
 use input::written::parquet;
 use input::{Input, definition};
-use selfsame::decode::key_hash;
-use selfsame::source::{Feeds, Next, SourceOptions};
+use selfsame::internals::decode::key_hash;
+use selfsame::internals::source::{Feeds, Next, SourceOptions};
 
 fn orders(ids: &[Option<&str>], amounts: &[i128], emails: &[Option<&str>]) -> RecordBatch {
     let emails: ArrayRef = Arc::new(StringArray::from(emails.to_vec()));

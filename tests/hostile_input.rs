@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray
 use input::written::parquet;
 use input::{Input, definition};
 use proptest::prelude::*;
-use selfsame::plan::Kind;
-use selfsame::source::records::{self, RecordEnd};
-use selfsame::source::{self, Chunk, KafkaStart, Message, Next, Payload, SourceOptions};
+use selfsame::internals::plan::Kind;
+use selfsame::internals::source::records::{self, RecordEnd};
+use selfsame::internals::source::{self, Chunk, KafkaStart, Message, Next, Payload, SourceOptions};
 
 /// Bytes of any kind, and texts that begin like real ones and then go wrong.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

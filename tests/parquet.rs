@@ -11,9 +11,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, i256};
 use input::Input;
 use input::written::parquet;
-use selfsame::decode::Decoder;
-use selfsame::plan::Plan;
-use selfsame::source::{self, Next, SourceOptions};
+use selfsame::internals::decode::Decoder;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::source::{self, Next, SourceOptions};
 
 /// A definition that reads one column as a type, and counts what `where` lets pass.
 fn definition(folder: &Path, of: &str) -> Plan {
@@ -33,7 +33,7 @@ outputs:
   profiles: {{files: out.ndjson}}
 "
     );
-    let plan = selfsame::definition::parse(&yaml, &folder.join("t.yaml"), &|_| None);
+    let plan = selfsame::internals::definition::parse(&yaml, &folder.join("t.yaml"), &|_| None);
     plan.unwrap_or_else(|wrong| panic!("{wrong}\n{yaml}"))
 }
 

@@ -21,7 +21,7 @@ use oracle::histories::{Settings, histories};
 use oracle::minimal::minimal;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use selfsame::runtime::Clock;
+use selfsame::internals::runtime::Clock;
 
 /// `PROPTEST_CASES`, or a number that is soon done. What fails is made small by `minimal`.
 fn config() -> ProptestConfig {

@@ -9,10 +9,10 @@ use input::{Input, definition};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
-use selfsame::decode::key_hash;
-use selfsame::plan::Kind;
-use selfsame::row::RawPosition;
-use selfsame::source::{KafkaStart, Next, SourceOptions};
+use selfsame::internals::decode::key_hash;
+use selfsame::internals::plan::Kind;
+use selfsame::internals::row::RawPosition;
+use selfsame::internals::source::{KafkaStart, Next, SourceOptions};
 
 struct Broker {
     cluster: MockCluster<'static, DefaultProducerContext>,

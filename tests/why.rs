@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use selfsame::definition;
-use selfsame::explain::{Question, why};
-use selfsame::runtime::Clock;
+use selfsame::internals::definition;
+use selfsame::internals::explain::{Question, why};
+use selfsame::internals::runtime::Clock;
 use serde_json::{Value, json};
 
 const NOW: &str = "fixed:2025-07-01T00:00:00Z";
@@ -18,7 +18,7 @@ const NOW: &str = "fixed:2025-07-01T00:00:00Z";
 /// Identifiers as people know them, by type: people's ids are the hashes of these.
 fn person(identifier: &str) -> String {
     let (kind, value) = identifier.split_once(':').expect("type:value");
-    selfsame::row::IdentifierHash::of(kind, value).person_id()
+    selfsame::internals::row::IdentifierHash::of(kind, value).person_id()
 }
 
 fn given() -> PathBuf {

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::util::display::array_value_to_string;
-use selfsame::decode::Decoder;
-use selfsame::plan::Plan;
-use selfsame::runtime::EmbeddedRun;
-use selfsame::segment::Evaluated;
-use selfsame::source::{Chunk, Payload};
-use selfsame::standing::ArrivalTime;
-use selfsame::time::Micros;
+use selfsame::internals::decode::Decoder;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::runtime::EmbeddedRun;
+use selfsame::internals::segment::Evaluated;
+use selfsame::internals::source::{Chunk, Payload};
+use selfsame::internals::standing::ArrivalTime;
+use selfsame::internals::time::Micros;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -90,8 +90,9 @@ struct Said {
 
 impl Bench {
     fn new(definition: &str) -> Self {
-        let plan = selfsame::definition::parse(definition, Path::new("hot.yaml"), &|_| None)
-            .unwrap_or_else(|wrong| panic!("{wrong}"));
+        let plan =
+            selfsame::internals::definition::parse(definition, Path::new("hot.yaml"), &|_| None)
+                .unwrap_or_else(|wrong| panic!("{wrong}"));
         let plan = Arc::new(plan);
         let said: Rc<RefCell<Said>> = Rc::default();
         let hears = Rc::clone(&said);

@@ -8,8 +8,8 @@ use differential_dataflow::algorithms::graphs::propagate::propagate;
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::input::{Input as _, InputSession};
 use differential_dataflow::operators::ThresholdTotal;
-use selfsame::row::IdentifierHash;
-use selfsame::time::Tick;
+use selfsame::internals::row::IdentifierHash;
+use selfsame::internals::time::Tick;
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
 

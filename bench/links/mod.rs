@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use differential_dataflow::input::{Input, InputSession};
-use selfsame::identity::{Component, identify};
-use selfsame::metrics::SharedCounts;
-use selfsame::plan::Plan;
-use selfsame::row::{Body, Identifier, IdentifierHash, StandingRow, Verdict};
-use selfsame::time::Tick;
+use selfsame::internals::identity::{Component, identify};
+use selfsame::internals::metrics::SharedCounts;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::row::{Body, Identifier, IdentifierHash, StandingRow, Verdict};
+use selfsame::internals::time::Tick;
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
 
@@ -125,7 +125,7 @@ pub fn plan(first: &str, second: &str) -> Plan {
          identity:\n  k0: {{from: {{rows: a}}{first}}}\n  k1: {{from: {{rows: b}}{second}}}\n\
          outputs:\n  identities: {{files: identities.ndjson}}\n"
     );
-    selfsame::definition::parse(&text, Path::new("links.yaml"), &|_| None)
+    selfsame::internals::definition::parse(&text, Path::new("links.yaml"), &|_| None)
         .unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 

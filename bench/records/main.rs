@@ -11,10 +11,10 @@ use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
-use selfsame::columns::datum;
-use selfsame::row::Datum;
-use selfsame::sink::json::write_value;
-use selfsame::sink::{Packer, pack_value};
+use selfsame::internals::columns::datum;
+use selfsame::internals::row::Datum;
+use selfsame::internals::sink::json::write_value;
+use selfsame::internals::sink::{Packer, pack_value};
 use xxhash_rust::xxh3::xxh3_128;
 
 const PEOPLE: usize = 4_096;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use selfsame::definition;
+use selfsame::internals::definition;
 
 fuzz_target!(|text: &str| {
     let environment = |name: &str| (!name.is_empty()).then(|| name.to_lowercase());

@@ -6,7 +6,7 @@ mod account;
 
 use account::{account, definition};
 use libfuzzer_sys::fuzz_target;
-use selfsame::source::Payload;
+use selfsame::internals::source::Payload;
 
 fuzz_target!(|bytes: &[u8]| {
     let payload = Payload::Lines { bytes: bytes.to_vec(), first_line: 1, header: None, arrived: 0 };

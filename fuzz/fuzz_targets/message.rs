@@ -6,8 +6,8 @@ mod account;
 
 use account::{account, definition};
 use libfuzzer_sys::fuzz_target;
-use selfsame::plan::Kind;
-use selfsame::source::{KafkaStart, Message, Payload};
+use selfsame::internals::plan::Kind;
+use selfsame::internals::source::{KafkaStart, Message, Payload};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((shape, bytes)) = bytes.split_first() else { return };

@@ -6,7 +6,7 @@ mod account;
 
 use account::{check, definition};
 use libfuzzer_sys::fuzz_target;
-use selfsame::source::{self, Next, SourceOptions};
+use selfsame::internals::source::{self, Next, SourceOptions};
 use std::sync::Arc;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use selfsame::definition;
+use selfsame::internals::definition;
 
 use super::print::{CommandResult, print};
 

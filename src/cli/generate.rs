@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use selfsame::generate::{self, GenerateError, GenerateOptions, GenerateTarget};
-use selfsame::time::{DAY, Micros};
+use selfsame::internals::generate::{self, GenerateError, GenerateOptions, GenerateTarget};
+use selfsame::internals::time::{DAY, Micros};
 
 use super::print::{CommandResult, print};
 

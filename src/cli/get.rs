@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use selfsame::changelog::{self, LookupResult};
-use selfsame::console;
+use selfsame::internals::changelog::{self, LookupResult};
+use selfsame::internals::console;
 
 use super::outputs::{WhereArgs, outputs};
 use super::print::{CommandResult, print};

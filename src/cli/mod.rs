@@ -14,7 +14,7 @@ mod why;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use selfsame::{console, definition};
+use selfsame::internals::{console, definition};
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format;
 

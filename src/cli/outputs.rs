@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use selfsame::plan::Plan;
-use selfsame::{changelog, definition};
+use selfsame::internals::plan::Plan;
+use selfsame::internals::{changelog, definition};
 
 #[derive(Args)]
 pub struct WhereArgs {

@@ -1,7 +1,7 @@
 //! `selfsame report`: what does not fit, by rule with examples.
 
 use clap::Args;
-use selfsame::changelog;
+use selfsame::internals::changelog;
 
 use super::outputs::{WhereArgs, outputs};
 use super::print::{CommandResult, print};

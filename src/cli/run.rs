@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use selfsame::engine::CommandOptions;
-use selfsame::plan::{Destination, Output};
-use selfsame::runtime::{Clock, Progress, RunEnd};
-use selfsame::{Definition, Engine, EngineError, Running, changelog, console};
+use selfsame::internals::engine::CommandOptions;
+use selfsame::internals::plan::{Destination, Output};
+use selfsame::internals::runtime::{Clock, Progress, RunEnd};
+use selfsame::internals::{changelog, console};
+use selfsame::{Definition, Engine, EngineError, Running};
 
 use super::print::{CommandResult, print};
 use super::signals;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use selfsame::changelog;
+use selfsame::internals::changelog;
 
 use super::outputs::{WhereArgs, outputs};
 use super::print::CommandResult;

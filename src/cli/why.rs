@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use selfsame::explain::{self, Question};
-use selfsame::runtime::Clock;
-use selfsame::{changelog, definition};
+use selfsame::internals::explain::{self, Question};
+use selfsame::internals::runtime::Clock;
+use selfsame::internals::{changelog, definition};
 
 use super::print::{CommandResult, print};
 

@@ -17,7 +17,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use selfsame::wait::wait_for;
+use selfsame::internals::wait::wait_for;
 
 use super::brokers;
 

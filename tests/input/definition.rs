@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
-use selfsame::plan::{
+use selfsame::internals::plan::{
     Field, Format, IdentifierType, Kafka, Kind, Placeholders, Plan, Source, Type,
 };
-use selfsame::row::Datum;
-use selfsame::source::{Files, KafkaStart, Topic};
-use selfsame::time::{DAY, HOUR};
+use selfsame::internals::row::Datum;
+use selfsame::internals::source::{Files, KafkaStart, Topic};
+use selfsame::internals::time::{DAY, HOUR};
 
 pub type Make = fn(&Path) -> Plan;
 
@@ -46,7 +46,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         name: "test".into(),
         time_zone: "UTC".into(),
         target_latency: std::time::Duration::from_millis(200),
-        limits: selfsame::plan::Limits::default(),
+        limits: selfsame::internals::plan::Limits::default(),
         kafka: Kafka::default(),
         sources,
         identifiers: vec![IdentifierType {

@@ -8,11 +8,11 @@ pub mod written;
 
 use std::sync::Arc;
 
-use selfsame::decode::{Decoded, Decoder};
-use selfsame::plan::Plan;
-use selfsame::row::{RawPosition, Reject, Row};
-use selfsame::source::{self, Chunk, Feeds, Next, SourceOptions};
-use selfsame::time::Micros;
+use selfsame::internals::decode::{Decoded, Decoder};
+use selfsame::internals::plan::Plan;
+use selfsame::internals::row::{RawPosition, Reject, Row};
+use selfsame::internals::source::{self, Chunk, Feeds, Next, SourceOptions};
+use selfsame::internals::time::Micros;
 
 /// 2025-07-06T00:00:00Z.
 pub const WALL: Micros = 1_751_760_000_000_000;

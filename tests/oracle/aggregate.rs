@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::DataType;
 use num_bigint::BigInt;
-use selfsame::plan::{Aggregate, Function};
-use selfsame::row::Datum;
-use selfsame::time::Micros;
+use selfsame::internals::plan::{Aggregate, Function};
+use selfsame::internals::row::Datum;
+use selfsame::internals::time::Micros;
 
 use super::exact;
 

@@ -1,8 +1,8 @@
 //! Where a calendar window begins, by the clocks of its zone.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeZone};
-use selfsame::plan::{Since, Unit};
-use selfsame::time::{HOUR, MINUTE, Micros, SECOND};
+use selfsame::internals::plan::{Since, Unit};
+use selfsame::internals::time::{HOUR, MINUTE, Micros, SECOND};
 
 /// `date_trunc(unit, now())` and an interval: months and days by the calendar, then what passes.
 ///

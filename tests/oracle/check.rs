@@ -5,9 +5,9 @@ use std::fmt::{Display, Formatter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 
-use selfsame::plan::{Plan, Publish};
-use selfsame::runtime::{Clock, Stepped, stepped};
-use selfsame::sink::TextRecord as Record;
+use selfsame::internals::plan::{Plan, Publish};
+use selfsame::internals::runtime::{Clock, Stepped, stepped};
+use selfsame::internals::sink::TextRecord as Record;
 
 use super::script::{Delivery, Script, Told};
 use super::{Expected, Oracle, Sent, SetAside, State};
@@ -16,7 +16,7 @@ const PATH: &str = "generated.yaml";
 
 /// The plan of a definition's text.
 pub fn plan(yaml: &str) -> Arc<Plan> {
-    match selfsame::definition::parse(yaml, Path::new(PATH), &|_| None) {
+    match selfsame::internals::definition::parse(yaml, Path::new(PATH), &|_| None) {
         Ok(plan) => Arc::new(plan),
         Err(wrong) => panic!("the definition is refused:\n{wrong}\n{yaml}"),
     }
@@ -54,7 +54,9 @@ impl Case {
 
     /// The same with another definition, if that is one of the script's sources.
     pub fn with_yaml(&self, yaml: &str) -> Option<Self> {
-        let plan = Arc::new(selfsame::definition::parse(yaml, Path::new(PATH), &|_| None).ok()?);
+        let plan = Arc::new(
+            selfsame::internals::definition::parse(yaml, Path::new(PATH), &|_| None).ok()?,
+        );
         let script = Script::parse(&self.script_text(), &plan)?;
         Some(Case { yaml: yaml.to_owned(), plan, clock: self.clock, script })
     }
@@ -203,7 +205,7 @@ fn difference(plan: &Plan, expected: &Expected, records: Vec<Record>) -> Option<
             by_output.insert(index as u16, Vec::new());
         }
     }
-    let at = format!(",\"at\":\"{}\"}}", selfsame::time::rfc3339(expected.now));
+    let at = format!(",\"at\":\"{}\"}}", selfsame::internals::time::rfc3339(expected.now));
     for reject in &rejects {
         let value = reject.value.as_deref().unwrap_or_default();
         if !value.ends_with(&at) {

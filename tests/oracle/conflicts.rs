@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selfsame::plan::{Kind, Plan};
+use selfsame::internals::plan::{Kind, Plan};
 
 use super::guards::Rule;
 use super::people::{Identified, Person};

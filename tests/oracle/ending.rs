@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use selfsame::plan::{Kind, Source};
-use selfsame::sink::TextRecord as Record;
-use selfsame::time::{DAY, Micros, rfc3339};
+use selfsame::internals::plan::{Kind, Source};
+use selfsame::internals::sink::TextRecord as Record;
+use selfsame::internals::time::{DAY, Micros, rfc3339};
 use serde_json::{Value, json};
 
 use super::check::{Case, folded};

@@ -1,6 +1,6 @@
 //! What generated histories have found, each made small and kept under its name.
 
-use selfsame::runtime::Clock;
+use selfsame::internals::runtime::Clock;
 
 use crate::oracle::check::{Case, folded};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selfsame::plan::Plan;
+use selfsame::internals::plan::Plan;
 
 use super::people::{FirstSeen, Link, join};
 use super::rows::{Identifier, Said, Saying};

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use selfsame::columns;
-use selfsame::plan::{Expression, Plan};
-use selfsame::row::Datum;
+use selfsame::internals::columns;
+use selfsame::internals::plan::{Expression, Plan};
+use selfsame::internals::row::Datum;
 
 use super::rows::{Row, Said, row_of, text};
 use super::values;

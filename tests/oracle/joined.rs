@@ -1,6 +1,6 @@
 //! Joined tables: what a change of a record does to the rows that name it.
 
-use selfsame::runtime::Clock;
+use selfsame::internals::runtime::Clock;
 
 use crate::oracle::State;
 use crate::oracle::check::{Case, folded};

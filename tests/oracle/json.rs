@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use selfsame::plan::Type;
-use selfsame::row::Datum;
+use selfsame::internals::plan::Type;
+use selfsame::internals::row::Datum;
 use serde_json::value::RawValue;
 
 use super::values::{self, Code, Value};

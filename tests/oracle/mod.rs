@@ -30,9 +30,9 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use selfsame::plan::{Kind, Plan, Publish};
-use selfsame::runtime::Clock;
-use selfsame::time::{Micros, rfc3339};
+use selfsame::internals::plan::{Kind, Plan, Publish};
+use selfsame::internals::runtime::Clock;
+use selfsame::internals::time::{Micros, rfc3339};
 
 use people::{FirstSeen, Identified, Person};
 use profile::Profile;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selfsame::plan::Plan;
-use selfsame::time::Micros;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::time::Micros;
 
 use super::guards::{Links, Rule, admit, broken};
 use super::rows::{Identifier, Said, Saying};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use selfsame::runtime::Clock;
+use selfsame::internals::runtime::Clock;
 
 use crate::oracle::check::{Case, plan};
 use crate::oracle::script::{Delivery, Script, Tick};

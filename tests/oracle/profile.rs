@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::DataType;
-use selfsame::columns;
-use selfsame::plan::{Expression, Output, Plan, Rank, Step, Window};
-use selfsame::row::Datum;
-use selfsame::time::{DAY, Micros, rfc3339};
+use selfsame::internals::columns;
+use selfsame::internals::plan::{Expression, Output, Plan, Rank, Step, Window};
+use selfsame::internals::row::Datum;
+use selfsame::internals::time::{DAY, Micros, rfc3339};
 
 use super::aggregate::aggregate;
 use super::people::Person;

@@ -1,7 +1,7 @@
 //! Ranks over all people: sort what is there, and count.
 
-use selfsame::plan::Plan;
-use selfsame::row::Datum;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::row::Datum;
 
 /// By person and rank, of what is ranked of each person.
 pub fn scores(plan: &Plan, people: &[Vec<Option<Datum>>]) -> Vec<Vec<Option<Datum>>> {

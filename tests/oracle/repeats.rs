@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selfsame::plan::{Kind, Plan};
-use selfsame::time::Micros;
+use selfsame::internals::plan::{Kind, Plan};
+use selfsame::internals::time::Micros;
 
 use super::rows::Row;
 

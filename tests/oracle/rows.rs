@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use selfsame::columns;
-use selfsame::plan::{
+use selfsame::internals::columns;
+use selfsame::internals::plan::{
     Decisions, Expression, Field, Format, IdentifierType, Kind, Placeholders, Plan, Source, Type,
 };
-use selfsame::row::Datum;
-use selfsame::time::Micros;
+use selfsame::internals::row::Datum;
+use selfsame::internals::time::Micros;
 
 use super::script::Delivery;
 use super::values::{self, Code, Value};

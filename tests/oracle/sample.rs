@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use selfsame::plan::{Destination, Format, Plan};
-use selfsame::runtime::{self, Clock};
-use selfsame::sink::TextRecord as Record;
-use selfsame::source::Files;
+use selfsame::internals::plan::{Destination, Format, Plan};
+use selfsame::internals::runtime::{self, Clock};
+use selfsame::internals::sink::TextRecord as Record;
+use selfsame::internals::source::Files;
 
 use crate::oracle::check::folded;
 use crate::oracle::script::{Delivery, Tick};
@@ -19,7 +19,9 @@ const END: i64 = 1_756_598_400_000_000;
 #[test]
 fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() {
     let definition = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows/retail/retail.yaml");
-    let load = || selfsame::definition::load(&definition).expect("the sample definition is right");
+    let load = || {
+        selfsame::internals::definition::load(&definition).expect("the sample definition is right")
+    };
     let plan = Arc::new(load());
     let mut oracle = Oracle::new(&plan, Clock::Fixed(END));
     let rows = rows(&plan);

@@ -14,9 +14,9 @@
 use std::fmt::{Display, Formatter, Result};
 use std::sync::Arc;
 
-use selfsame::plan::{Format, Plan};
-use selfsame::source::{Chunk, Message, Payload};
-use selfsame::time::{Micros, rfc3339};
+use selfsame::internals::plan::{Format, Plan};
+use selfsame::internals::source::{Chunk, Message, Payload};
+use selfsame::internals::time::{Micros, rfc3339};
 
 use super::columnar;
 

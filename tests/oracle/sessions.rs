@@ -1,10 +1,10 @@
 //! Sessions: a person's rows of a source, parted where they pause.
 
 use arrow::array::ArrayRef;
-use selfsame::columns;
-use selfsame::plan::{Expression, Sessions};
-use selfsame::row::Datum;
-use selfsame::time::{Micros, SECOND};
+use selfsame::internals::columns;
+use selfsame::internals::plan::{Expression, Sessions};
+use selfsame::internals::row::Datum;
+use selfsame::internals::time::{Micros, SECOND};
 
 use super::rows::{Row, row_of};
 

@@ -9,10 +9,10 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use chrono::{DateTime, Datelike, NaiveDate};
 use num_bigint::BigInt;
-use selfsame::columns;
-use selfsame::plan::{Field, Type};
-use selfsame::row::Datum;
-use selfsame::time::Micros;
+use selfsame::internals::columns;
+use selfsame::internals::plan::{Field, Type};
+use selfsame::internals::row::Datum;
+use selfsame::internals::time::Micros;
 
 /// A reason's code.
 pub type Code = &'static str;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use selfsame::aggregate::{CallForm, Function};
-use selfsame::plan::{Attribute, Step, Unit};
+use selfsame::internals::aggregate::{CallForm, Function};
+use selfsame::internals::plan::{Attribute, Step, Unit};
 use serde_json::Value;
 
 use crate::oracle::Oracle;
@@ -116,7 +116,7 @@ fn generated_histories_use_the_whole_language() {
         said.push_str(&case.yaml);
     }
     let mut all = BTreeSet::new();
-    words(&selfsame::definition::schema(), &mut all);
+    words(&selfsame::internals::definition::schema(), &mut all);
     all.retain(|word| !OUTSIDE.contains(&word.as_str()));
     let is_said = |word: &String| {
         let (field, choice) = (format!("{word}: "), format!(": {word}"));

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use selfsame::plan::Plan;
-use selfsame::runtime::Clock;
-use selfsame::sink;
+use selfsame::internals::plan::Plan;
+use selfsame::internals::runtime::Clock;
+use selfsame::internals::sink;
 
 use super::{CLOCK, History};
 use crate::broker::client::Message;
@@ -27,7 +27,8 @@ pub struct Expected {
 impl Expected {
     /// Of a definition whose topics are empty.
     pub fn of(definition: &Path) -> Self {
-        let plan = Arc::new(selfsame::definition::load(definition).expect("a definition"));
+        let plan =
+            Arc::new(selfsame::internals::definition::load(definition).expect("a definition"));
         let clock: Clock = CLOCK.parse().expect("a clock");
         let Clock::Fixed(now) = clock else { panic!("{CLOCK} is held") };
         let oracle = Oracle::new(&plan, clock);
@@ -95,7 +96,7 @@ impl Expected {
 
     /// By the outputs' names, and values with their end.
     fn state(&self, state: OfPlan, rejects: Vec<SetAside>) -> State {
-        let at = selfsame::time::rfc3339(self.now);
+        let at = selfsame::internals::time::rfc3339(self.now);
         let named = |((output, key), value): ((usize, String), String)| {
             let output = self.plan.outputs[output].name.clone();
             ((output, key), format!("{value},\"at\":\"{at}\"}}"))

@@ -14,9 +14,9 @@ mod sql;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use selfsame::plan::Plan;
-use selfsame::runtime::Clock;
-use selfsame::time::{DAY, HOUR, MINUTE, Micros, SECOND};
+use selfsame::internals::plan::Plan;
+use selfsame::internals::runtime::Clock;
+use selfsame::internals::time::{DAY, HOUR, MINUTE, Micros, SECOND};
 
 use super::check::{Case, plan};
 use super::script::{Delivery, Script, Tick};

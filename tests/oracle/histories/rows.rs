@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use selfsame::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
+use selfsame::internals::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
 
 use super::START;
 use super::choices::Choices;
