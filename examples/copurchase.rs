@@ -51,7 +51,7 @@ fn also_bought(collections: Collections<'_>, also: &Also) -> ProbeHandle<u64> {
     let counted = pairs.count().inspect(move |(((one, other), people), _, diff)| {
         let mut also = also.lock().expect("nobody panics with it");
         let count = also.entry((text(one), text(other))).or_default();
-        *count += *people as isize * diff;
+        *count += *people * diff;
     });
     counted.probe().0
 }
