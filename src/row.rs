@@ -17,14 +17,21 @@ use crate::time::Micros;
 /// NaN, text byte by byte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Datum {
+    /// True or false.
     Boolean(bool),
+    /// A whole number.
     Integer(i64),
+    /// A double.
     Number(f64),
+    /// A decimal, less its point.
     Decimal(Unscaled),
+    /// A text.
     Text(ArcStr),
+    /// Microseconds since the epoch.
     Timestamp(Micros),
     /// Days since the epoch.
     Date(i32),
+    /// A list, whose items are not null.
     List(Items<Datum>),
     /// One value a field, in the order of the type's fields; `None` is null, and the least.
     Struct(Items<Option<Datum>>),

@@ -26,8 +26,10 @@ pub use summary::explain;
 /// Why a definition can't be run.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
+    /// The file can't be read.
     #[error("'{path}' can't be read: {source}")]
     File { path: String, source: std::io::Error },
+    /// Every mistake in it.
     #[error(transparent)]
     Wrong(#[from] Diagnostics),
 }

@@ -5,15 +5,19 @@ use std::sync::{Arc, OnceLock};
 /// What keeps an output from being written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
+    /// A file can't be opened, or written to.
     #[error("output file '{path}' can't be written: {source}")]
     File { path: String, source: std::io::Error },
+    /// Another run writes the file.
     #[error(
         "output file '{path}' is being written by another run: end that one first, or give this one \
          another file"
     )]
     Held { path: String },
+    /// Two outputs are one file.
     #[error("output files '{path}' and '{other}' are one file: give each output its own")]
     Same { path: String, other: String },
+    /// The operating system gives no thread.
     #[error("a thread for output {output} can't start: {source}")]
     Thread { output: String, source: std::io::Error },
     /// Of a target that is no file.

@@ -9,16 +9,19 @@ pub enum SourceError {
     #[error("source {name}: no file matches {glob}{but}")]
     NoFile { name: String, glob: String, but: String },
 
+    /// A pattern of paths is none.
     #[error("source {name}: {glob} is no pattern of paths: {why}")]
     Glob { name: String, glob: String, why: String },
 
-    /// Boxed, so that what goes well does not carry the room for it.
+    /// A file can't be read, or has other columns than the source. Boxed, so that what goes well does not carry the room for it.
     #[error("source {name}: {}: {wrong}", path.display())]
     File { name: String, path: PathBuf, wrong: Box<WrongFile> },
 
+    /// The brokers have no such topic.
     #[error("source {name}: the brokers at {brokers} have no topic {topic}{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
     NoTopic { name: String, brokers: String, topic: String, near: Option<String> },
 
+    /// A topic was deleted while it was read.
     #[error(
         "topic {topic} was deleted {}while it was read{}",
         if *again { "and created again " } else { "" },
@@ -31,9 +34,11 @@ pub enum SourceError {
     )]
     TopicGone { topic: String, again: bool },
 
+    /// No broker answers.
     #[error("no broker answers at {brokers}: {why}")]
     NoBroker { brokers: String, why: String },
 
+    /// A client of Kafka fails.
     #[error("kafka: {why}")]
     Kafka { why: String },
 
@@ -49,12 +54,15 @@ pub enum SourceError {
 /// What is wrong with a file.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WrongFile {
+    /// It can't be read, or is no text, or no file of its format.
     #[error("{0}")]
     Unreadable(String),
 
+    /// It lacks a column that the source wants.
     #[error("no column {column}{}", found(near, columns))]
     NoColumn { column: String, near: Option<String>, columns: Vec<String> },
 
+    /// A column has another type.
     #[error("column {column} is {found}, which is no {wanted}: {remedy}")]
     ColumnType { column: String, found: String, wanted: String, remedy: String },
 }

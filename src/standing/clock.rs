@@ -11,6 +11,7 @@ pub enum Clock {
     /// The greatest event time of the rows that have been read, unless it stands alone (see
     /// `decode::latest`); before the first, the epoch.
     Event,
+    /// This instant, in microseconds since the epoch.
     Fixed(Micros),
 }
 

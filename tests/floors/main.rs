@@ -69,7 +69,8 @@ impl SourceFile {
 
     /// Where dataflows are built.
     fn names_timely(&self) -> bool {
-        self.name.ends_with("/mod.rs") || ["flow", "runtime", "engine", "lib"].contains(&self.room())
+        self.name.ends_with("/mod.rs")
+            || ["flow", "runtime", "engine", "lib"].contains(&self.room())
     }
 }
 

@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 /// A place in the definition file, counted from 1.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// The line.
     pub line: usize,
+    /// The column, in characters.
     pub column: usize,
 }
 
+/// Something that is wrong, or hardly meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
+    /// Where it stands.
     pub place: Place,
+    /// What is wrong, and what would be right.
     pub message: String,
 }
 
