@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 
 use super::record::{DisagreementKey, NamedIdentifier, RecordKey, RecordValue, WithheldLink};
-use super::update::{OutputStatement, OutputSubject, Router, StatedValue, StatementChange};
+use super::update::{OutputStatement, OutputSubject, Router, StatementChange};
 use crate::flow::Diff;
 use crate::identity::{Conflict, Guards, SharedIdentifier};
 use crate::plan::{Plan, Publish};
@@ -44,7 +44,7 @@ impl Conflicts {
         let (subject, key, value) = self.describe(conflict);
         let statement = |output: &u16| {
             let subject = self.router.subject(*output, subject);
-            let (key, value) = (key.clone(), StatedValue::Value(value.clone()));
+            let (key, value) = (key.clone(), value.clone());
             (subject, OutputStatement { output: Some(*output), key, value })
         };
         self.outputs.iter().map(statement).collect()
@@ -149,7 +149,7 @@ impl SingleSources {
         for output in outputs {
             let mut say = |(person, source): KnownTo, diff: Diff| {
                 let key = RecordKey::SingleSource(person);
-                let value = StatedValue::Value(RecordValue::SingleSource(source));
+                let value = RecordValue::SingleSource(source);
                 let statement = OutputStatement { output: Some(*output), key, value };
                 out.push(((router.subject(*output, person), statement), tick, diff));
             };

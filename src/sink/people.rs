@@ -1,8 +1,7 @@
 //! People as outputs have them: a profile for each output that they are in, the segments that they are in.
 //!
-//! Nothing is kept of what was said last: it follows from the people as they were. Of the profiles that they had
-//! then, digests are enough; see [`update`](super::update). Only a profile with another digest is copied out
-//! of the room in which it was put together.
+//! Nothing is kept of what was said last: it follows from the people as they were. Only profiles that differ are
+//! copied out of the room in which they are put together.
 
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use smallvec::SmallVec;
 
 use super::pack::pack_value;
 use super::profile::Packer;
-use super::record::{self, RecordKey, RecordValue};
-use super::update::{Digest, OutputStatement, Router, StatedValue, StatementChange};
+use super::record::{RecordKey, RecordValue, SegmentChange};
+use super::update::{OutputStatement, Router, StatementChange};
 use crate::flow::Diff;
 use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Publish};
@@ -30,7 +29,8 @@ pub struct PublishedPeople {
     segments: Vec<u16>,
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
-    packer: Packer,
+    /// Where the profile that a person had, and the one that they have, are put together.
+    packers: [Packer; 2],
     counts: SharedCounts,
     /// What fails of people as they were has been counted.
     counted: SharedCounts,
@@ -43,14 +43,6 @@ struct EvaluatedSide<'a> {
     segments: Vec<&'a BooleanArray>,
     /// By output of profiles, whether they are in it; all are where there is no condition.
     members: Vec<Option<BooleanArray>>,
-}
-
-/// What is said of a person.
-struct PersonSaid {
-    id: IdentifierHash,
-    /// By output of profiles; `None` where the person is not in it.
-    digests: SmallVec<[Option<Digest>; 2]>,
-    segments: Bits,
 }
 
 /// Which segments a person is in, by 64.
@@ -76,7 +68,7 @@ impl PublishedPeople {
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
-            packer: Packer::default(),
+            packers: Default::default(),
             counts,
             counted: SharedCounts::default(),
             plan,
@@ -87,26 +79,27 @@ impl PublishedPeople {
         let mut changes = Changes { tick, out };
         let was = self.side(&evaluated.was, &self.counted);
         let is = self.side(&evaluated.is, &self.counts);
+        let [mut had, mut has] = std::mem::take(&mut self.packers);
         for (id, of_was, of_is) in evaluated.people() {
-            let before = of_was.map(|row| {
-                let mut said = was.said(id, row);
-                for index in 0..self.profiles.len() {
-                    let digest = self.put_together(index, &was, row, &said.segments);
-                    said.digests.push(digest);
+            let before = of_was.map(|row| (row, was.segments(row)));
+            let now = of_is.map(|row| (row, is.segments(row)));
+            for (index, output) in self.profiles.iter().enumerate() {
+                let had = self.put_together(index, &was, before.as_ref(), &mut had);
+                let has = self.put_together(index, &is, now.as_ref(), &mut has);
+                if had.map(Packer::bytes) == has.map(Packer::bytes) {
+                    continue;
                 }
-                said
-            });
-            let mut now = of_is.map(|row| (row, is.said(id, row)));
-            for index in 0..self.profiles.len() {
-                if let Some((row, said)) = &mut now {
-                    let digest = self.put_together(index, &is, *row, &said.segments);
-                    said.digests.push(digest);
-                }
-                let now = now.as_ref().map(|(_, said)| said);
-                self.say_profile(index, before.as_ref(), now, &mut changes);
+                let mut say = |profile: &Packer, diff| {
+                    let value = RecordValue::Profile(profile.profile());
+                    changes.say(&self.router, *output, id, RecordKey::Person(id), value, diff);
+                };
+                had.inspect(|profile| say(profile, -1));
+                has.inspect(|profile| say(profile, 1));
             }
-            self.say_segments(before.as_ref(), now.as_ref().map(|(_, said)| said), &mut changes);
+            let segments = |side: Option<(usize, Bits)>| side.map(|(_, segments)| segments);
+            self.say_segments(id, segments(before), segments(now), &mut changes);
         }
+        self.packers = [had, has];
     }
 
     fn side<'a>(&self, evaluated: &'a EvaluatedPeople, counts: &SharedCounts) -> EvaluatedSide<'a> {
@@ -120,20 +113,21 @@ impl PublishedPeople {
         EvaluatedSide { evaluated, segments: segments.collect(), members: members.collect() }
     }
 
-    /// Puts the profile together that a person has in an output; its digest, if they are in it.
-    fn put_together(
-        &mut self,
+    /// Puts the profile together that a person has in an output, if they are there and in it.
+    fn put_together<'p>(
+        &self,
         index: usize,
         side: &EvaluatedSide<'_>,
-        row: usize,
-        segments: &Bits,
-    ) -> Option<Digest> {
+        person: Option<&(usize, Bits)>,
+        packer: &'p mut Packer,
+    ) -> Option<&'p Packer> {
+        let (row, segments) = person?;
+        let row = *row;
         let members = side.members[index].as_ref();
         if members.is_some_and(|members| !(members.is_valid(row) && members.value(row))) {
             return None;
         }
         let output = &self.plan.outputs[usize::from(self.profiles[index])];
-        let packer = &mut self.packer;
         packer.clear();
         let person = side.evaluated.people.row(row);
         packer.length(person.identifiers().count());
@@ -153,74 +147,44 @@ impl PublishedPeople {
                 packer.name(*segment as u16);
             }
         }
-        Some(Digest::of(packer.bytes()))
-    }
-
-    /// Says how a person's profile in an output differs; what holds now has just been put together.
-    fn say_profile(
-        &self,
-        index: usize,
-        before: Option<&PersonSaid>,
-        now: Option<&PersonSaid>,
-        changes: &mut Changes,
-    ) {
-        let of =
-            |said: Option<&PersonSaid>| said.and_then(|said| Some((said.id, said.digests[index]?)));
-        let (before, now) = (of(before), of(now));
-        if before == now {
-            return;
-        }
-        let output = self.profiles[index];
-        let mut say = |(id, digest), profile, diff| {
-            let value = StatedValue::Profile { digest, profile };
-            changes.say(&self.router, output, id, RecordKey::Person(id), value, diff);
-        };
-        before.inspect(|before| say(*before, None, -1));
-        now.inspect(|now| say(*now, Some(self.packer.profile()), 1));
+        Some(packer)
     }
 
     fn say_segments(
         &self,
-        before: Option<&PersonSaid>,
-        now: Option<&PersonSaid>,
+        person: IdentifierHash,
+        before: Option<Bits>,
+        now: Option<Bits>,
         changes: &mut Changes,
     ) {
-        let of = |said: Option<&PersonSaid>, segment: usize| {
-            let said = said.filter(|said| {
-                said.segments.get(segment / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)
-            });
-            said.map(|said| said.id)
+        let is_in = |bits: &Option<Bits>, segment: usize| {
+            bits.as_ref().is_some_and(|bits| bits[segment / 64] >> (segment % 64) & 1 == 1)
         };
         for segment in 0..self.plan.segments.len() {
-            let (before, now) = (of(before, segment), of(now, segment));
-            if before == now {
-                continue;
-            }
-            self.counts.borrow_mut().segments[segment] +=
-                i64::from(now.is_some()) - i64::from(before.is_some());
+            let diff = match (is_in(&before, segment), is_in(&now, segment)) {
+                (false, true) => 1,
+                (true, false) => -1,
+                _ => continue,
+            };
+            self.counts.borrow_mut().segments[segment] += diff as i64;
             for output in &self.segments {
-                let mut say = |person, diff| {
-                    let key = RecordKey::Member { segment: segment as u16, person };
-                    let value =
-                        StatedValue::Value(RecordValue::Segment(record::SegmentChange::Entered));
-                    changes.say(&self.router, *output, person, key, value, diff);
-                };
-                before.inspect(|person| say(*person, -1));
-                now.inspect(|person| say(*person, 1));
+                let key = RecordKey::Member { segment: segment as u16, person };
+                let value = RecordValue::Segment(SegmentChange::Entered);
+                changes.say(&self.router, *output, person, key, value, diff);
             }
         }
     }
 }
 
 impl EvaluatedSide<'_> {
-    fn said(&self, id: IdentifierHash, row: usize) -> PersonSaid {
-        let mut segments: Bits = SmallVec::from_elem(0, self.segments.len().div_ceil(64));
+    fn segments(&self, row: usize) -> Bits {
+        let mut bits: Bits = SmallVec::from_elem(0, self.segments.len().div_ceil(64));
         for (index, segment) in self.segments.iter().enumerate() {
             if segment.is_valid(row) && segment.value(row) {
-                segments[index / 64] |= 1 << (index % 64);
+                bits[index / 64] |= 1 << (index % 64);
             }
         }
-        PersonSaid { id, digests: SmallVec::new(), segments }
+        bits
     }
 }
 
@@ -231,7 +195,7 @@ impl Changes<'_> {
         output: u16,
         subject: IdentifierHash,
         key: RecordKey,
-        value: StatedValue,
+        value: RecordValue,
         diff: Diff,
     ) {
         let statement = OutputStatement { output: Some(output), key, value };

@@ -2,7 +2,7 @@
 //!
 //! A profile is made for everyone who changed, looked at once more to see whether it is another one, and mostly
 //! thrown away or sent on at once. As boxed values it would be dozens of allocations; as one run of bytes it
-//! is one, its digest is that of the bytes, and it travels as it lies. Each value carries its type, so that a
+//! is one, which is compared and travels as it lies. Each value carries its type, so that a
 //! changelog can be read back without the definition that wrote it. How long it takes beside text and
 //! boxed values: `bench/records`.
 

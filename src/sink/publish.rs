@@ -64,7 +64,7 @@ impl Keyed for Publisher {
                 continue;
             }
             let now = of_key.iter().find(|(_, diff)| *diff > 0);
-            let now = now.map(|(statement, _)| statement.value.value().expect("it holds now"));
+            let now = now.map(|(statement, _)| statement.value.clone());
             let body = match now {
                 Some(value) => RecordBody::Is { value, at: self.now },
                 None => self.gone(&key, namesake),
@@ -99,8 +99,8 @@ impl Publisher {
 /// Whose the identifier is, from this tick on, that a person of the same bits was named after.
 fn holder(said: &[(OutputStatement, Diff)]) -> Option<IdentifierHash> {
     let holder = |(statement, diff): &(OutputStatement, Diff)| match (&statement.key, diff) {
-        (RecordKey::Identifier(_), 1..) => match statement.value.value() {
-            Some(RecordValue::Identity(person)) => Some(person),
+        (RecordKey::Identifier(_), 1..) => match &statement.value {
+            RecordValue::Identity(person) => Some(*person),
             _ => None,
         },
         _ => None,
@@ -108,15 +108,12 @@ fn holder(said: &[(OutputStatement, Diff)]) -> Option<IdentifierHash> {
     said.iter().find_map(holder)
 }
 
-/// Adds up the differences of equal values of one key, of which there are few, at the first that has all of its
-/// content.
+/// Adds up the differences of equal values of one key, of which there are few.
 fn consolidate(said: &mut [(OutputStatement, Diff)]) {
-    // Who says that something holds says all of it.
-    said.sort_by_key(|(_, diff)| -*diff);
     for index in 1..said.len() {
         let (before, rest) = said.split_at_mut(index);
         let (statement, diff) = &mut rest[0];
-        if let Some((_, sum)) = before.iter_mut().find(|(of, _)| of.value.is(&statement.value)) {
+        if let Some((_, sum)) = before.iter_mut().find(|(of, _)| of.value == statement.value) {
             *sum += std::mem::take(diff);
         }
     }

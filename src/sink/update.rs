@@ -1,14 +1,10 @@
 //! What outputs hold, as a collection: that a value holds of a key of an output, +1, or held, −1.
 //!
 //! It is consolidated by tick where all that concerns a subject meets (`publish`); what differs then is a record.
-//! A value is known by equality alone. Of a profile a digest is enough for that: what is taken back comes without
-//! its content.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_128;
 
-use super::profile::PackedProfile;
 use super::record::{NamedIdentifier, RecordKey, RecordValue};
 use crate::flow::Update;
 use crate::plan::{Plan, Publish};
@@ -21,49 +17,7 @@ pub struct OutputStatement {
     /// Index into `Plan::outputs`. `None`: it is for no output, but tombstones of the subject look at it.
     pub output: Option<u16>,
     pub key: RecordKey,
-    pub value: StatedValue,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum StatedValue {
-    Profile {
-        digest: Digest,
-        /// None where it is taken back.
-        profile: Option<PackedProfile>,
-    },
-    Value(RecordValue),
-}
-
-impl StatedValue {
-    pub fn is(&self, other: &StatedValue) -> bool {
-        match (self, other) {
-            (
-                StatedValue::Profile { digest: one, .. },
-                StatedValue::Profile { digest: other, .. },
-            ) => one == other,
-            (StatedValue::Value(one), StatedValue::Value(other)) => one == other,
-            _ => false,
-        }
-    }
-
-    /// What holds, where that is known.
-    pub fn value(&self) -> Option<RecordValue> {
-        match self {
-            StatedValue::Profile { profile, .. } => profile.clone().map(RecordValue::Profile),
-            StatedValue::Value(value) => Some(value.clone()),
-        }
-    }
-}
-
-/// 128 bits of XXH3, which takes a tenth of a cryptographic hash's time. It tells a profile from the one before:
-/// whoever made the two collide would keep back a change of what they themselves said.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Digest(u128);
-
-impl Digest {
-    pub fn of(bytes: &[u8]) -> Self {
-        Digest(xxh3_128(bytes))
-    }
+    pub value: RecordValue,
 }
 
 /// Whose statements are consolidated together, on the worker that publishes them.
@@ -125,7 +79,7 @@ impl Router {
         let statement = move |output| OutputStatement {
             output,
             key: RecordKey::Identifier(named.clone()),
-            value: StatedValue::Value(RecordValue::Identity(person)),
+            value: RecordValue::Identity(person),
         };
         let kinds = [true, false].map(|local| {
             let outputs = self.identities[usize::from(!local)].clone();
