@@ -188,6 +188,51 @@ fn outputs_are_found_by_what_they_publish_whatever_their_names() {
     assert_eq!(selfsame(path, &["report", "--out", "out"]).well(), "0 conflicts\n");
 }
 
+const MOVED: &str = "
+sources:
+  web: {files: rows.ndjson, kind: events, fields: {email: text, device: text}}
+identity:
+  email: {from: {web: email}}
+  device: {from: {web: device}}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+";
+
+/// Records of one tick stand in no order: the tombstone of whom an identifier belonged to may come last.
+#[test]
+fn an_identifier_that_moved_is_found_in_whatever_order_the_records_of_a_tick_stand() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    std::fs::write(path.join("moved.yaml"), MOVED).expect("room on the disk");
+    let ran = |rows: &str| {
+        std::fs::write(path.join("rows.ndjson"), rows).expect("room on the disk");
+        selfsame(path, &["run", "moved.yaml", "--until-end"]).well();
+        std::fs::read_to_string(path.join("out/profiles.ndjson")).expect("it was written")
+    };
+    let two =
+        "{\"email\":\"a@x.org\",\"device\":\"d1\"}\n{\"email\":\"b@x.org\",\"device\":\"d2\"}\n";
+    let parted = ran(two);
+    let one = ran(&format!("{two}{{\"email\":\"a@x.org\",\"device\":\"d2\"}}\n"));
+    let key = |line: &str| {
+        let record: Value = serde_json::from_str(line).expect("JSON");
+        record["key"].as_str().expect("a person's id").to_owned()
+    };
+    let (into, profile) = one.lines().map(|line| (key(line), line)).next_back().expect("a record");
+    let from = parted.lines().map(key).find(|person| *person != into).expect("another person");
+    let gone = format!(
+        "{{\"output\":\"profiles\",\"key\":\"{from}\",\"value\":null,\"merged_into\":\"{into}\"}}"
+    );
+    for last in [[profile, &gone], [&gone, profile]] {
+        let text = format!("{parted}{}\n", last.join("\n"));
+        std::fs::write(path.join("out/profiles.ndjson"), text).expect("room on the disk");
+        for id in ["d1", "d2", "b@x.org", &from] {
+            let found = selfsame(path, &["get", id, "--spec", "moved.yaml"]).well();
+            let found: Value = serde_json::from_str(&found).expect("JSON");
+            assert_eq!(found["person"], into.as_str(), "{id}");
+        }
+    }
+}
+
 /// Whatever folder a definition is run from, its files lie where it says.
 #[test]
 fn paths_mean_the_same_wherever_a_run_is_started() {

@@ -101,11 +101,17 @@ fn person_of(
     wanted: &Wanted,
 ) -> Result<Option<IdentifierHash>, ChangelogError> {
     let mut found: BTreeMap<(u8, String), IdentifierHash> = BTreeMap::new();
-    each_identity(changelogs, |key, person| {
+    each_identity(changelogs, |key, owner| {
         let Some(rank) = wanted.rank(key) else { return };
-        match person {
-            Some(person) => drop(found.insert((rank, key.to_owned()), person)),
-            None => drop(found.remove(&(rank, key.to_owned()))),
+        let key = (rank, key.to_owned());
+        match owner {
+            Owner::Is(person) => drop(found.insert(key, person)),
+            Owner::IsNoLonger(person) => {
+                if found.get(&key).is_some_and(|found| person.is_none_or(|person| person == *found))
+                {
+                    found.remove(&key);
+                }
+            }
         }
     })?;
     Ok(found.into_values().next())
@@ -116,12 +122,19 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
     let value = wanted.id.trim().to_lowercase();
     let length = value.chars().count();
     let most = 1 + length / 8;
-    let mut near: BTreeMap<String, usize> = BTreeMap::new();
-    each_identity(changelogs, |key, person| {
-        if person.is_none() {
-            near.remove(key);
-            return;
-        }
+    let mut near: BTreeMap<String, (usize, IdentifierHash)> = BTreeMap::new();
+    each_identity(changelogs, |key, owner| {
+        let owner = match owner {
+            Owner::Is(person) => person,
+            Owner::IsNoLonger(person) => {
+                let is_theirs =
+                    |(_, owner): &(usize, IdentifierHash)| person.is_none_or(|of| of == *owner);
+                if near.get(key).is_some_and(is_theirs) {
+                    near.remove(key);
+                }
+                return;
+            }
+        };
         let distance = |text: &str| {
             let may_be = text.chars().count().abs_diff(length) <= most;
             may_be.then(|| strsim::damerau_levenshtein(&value, &text.to_lowercase()))
@@ -129,31 +142,41 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
         let of_value = key.split_once(':').and_then(|(_, value)| distance(value));
         let least = distance(key).into_iter().chain(of_value).min();
         if let Some(distance) = least.filter(|distance| *distance <= most) {
-            near.insert(key.to_owned(), distance);
+            near.insert(key.to_owned(), (distance, owner));
         }
     })?;
-    let mut near: Vec<(usize, String)> = near.into_iter().map(|(key, of)| (of, key)).collect();
+    let mut near: Vec<(usize, String)> = near.into_iter().map(|(key, (of, _))| (of, key)).collect();
     near.sort_unstable();
     let least = near.first().map(|(of, _)| *of);
     near.retain(|(of, _)| Some(*of) == least);
     Ok(near.into_iter().take(SUGGESTED).map(|(_, key)| key).collect())
 }
 
-/// Every change of whom an identifier (`type:value`) belongs to, in order; none: to nobody any more.
+/// Whom an identifier belongs to, as a record says.
+enum Owner {
+    Is(IdentifierHash),
+    /// Nobody, or where a person is named, not that one: of records that one tick wrote, the new owner's may
+    /// stand before the old one's.
+    IsNoLonger(Option<IdentifierHash>),
+}
+
+/// Every change of whom an identifier (`type:value`) belongs to, in order.
 fn each_identity(
     changelogs: &[Changelog],
-    mut take: impl FnMut(&str, Option<IdentifierHash>),
+    mut take: impl FnMut(&str, Owner),
 ) -> Result<(), ChangelogError> {
     let (mut is_told, mut text) = (false, String::new());
     each(changelogs, Publish::Identities, &mut |record, catalog| {
         is_told = true;
         text.clear();
         catalog.write_key(&record.key, &mut text);
-        let person = match record.value() {
-            Some(RecordValue::Identity(person)) => Some(*person),
-            _ => None,
-        };
-        take(&text, person);
+        take(
+            &text,
+            match record.value() {
+                Some(RecordValue::Identity(person)) => Owner::Is(*person),
+                _ => Owner::IsNoLonger(None),
+            },
+        );
     })?;
     if is_told {
         return Ok(());
@@ -173,8 +196,8 @@ fn each_identity(
             true => held.remove(&person),
             false => held.insert(person, identifiers),
         };
-        had.iter().flatten().for_each(|key| take(key, None));
-        held.get(&person).into_iter().flatten().for_each(|key| take(key, Some(person)));
+        had.iter().flatten().for_each(|key| take(key, Owner::IsNoLonger(Some(person))));
+        held.get(&person).into_iter().flatten().for_each(|key| take(key, Owner::Is(person)));
     })
 }
 
