@@ -5,11 +5,17 @@
 //! After each read the first and last are compared with what stands in the file: if they do not stand any
 //! more, then neither does what was just read follow on what was read before. The hashes tell up to where
 //! the file is still the same: what follows there is new.
+//!
+//! A file that has changed and is no longer than before was not appended to, so all of it is compared. Of one
+//! that has grown nothing tells what else was done to it: there all is compared where that costs little (see
+//! [`CHEAP`]), so that in all no more is read again than a few times what was written.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use xxhash_rust::xxh3::Xxh3;
 
 use super::paths::Stamp;
 
@@ -23,6 +29,11 @@ const MARKS: usize = 16 << 10;
 /// A file that was written so lately may be written again without a later time of change.
 const GRAIN: Duration = Duration::from_secs(2);
 
+/// What was read of a file that has grown is compared as a whole if it has no more bytes than this, or no more
+/// than so many times what was read since the last time.
+const CHEAP: u64 = 1 << 20;
+const TIMES: u64 = 4;
+
 /// Reads a file on from where it was read to.
 pub(super) struct Trail {
     file: File,
@@ -35,6 +46,11 @@ pub(super) struct Trail {
     broken: bool,
     /// The file's stamp when it was compared last.
     compared: Option<Stamp>,
+    /// Of the file when its end was reached last, and whether it was read on since.
+    at_end: Option<Stamp>,
+    read_on: bool,
+    /// How much was read when all of it was compared last.
+    verified: u64,
 }
 
 /// What is known of the bytes that were read.
@@ -43,7 +59,7 @@ pub(super) struct Seen {
     head: Vec<u8>,
     tail: Vec<u8>,
     length: u64,
-    hasher: blake3::Hasher,
+    hasher: Xxh3,
     marks: Vec<Mark>,
     /// How far marks lie apart, at least.
     spacing: u64,
@@ -62,7 +78,7 @@ impl Default for Seen {
             head: Vec::new(),
             tail: Vec::new(),
             length: 0,
-            hasher: blake3::Hasher::new(),
+            hasher: Xxh3::new(),
             marks: Vec::new(),
             spacing: 1,
         }
@@ -99,7 +115,7 @@ impl Seen {
     }
 
     fn mark(&mut self) {
-        self.marks.push(Mark { at: self.length, hash: hash(&self.hasher) });
+        self.marks.push(Mark { at: self.length, hash: self.hasher.digest() });
         if self.marks.len() > MARKS {
             let mut number = 0;
             self.marks.retain(|_| {
@@ -117,9 +133,26 @@ impl Seen {
         Ok(holds(file, 0, &self.head)? && holds(file, behind, &self.tail)?)
     }
 
+    /// Whether the file holds all that was read.
+    fn is_whole(&self, file: &File) -> io::Result<bool> {
+        let (mut hasher, mut at) = (Xxh3::new(), 0);
+        let mut buffer = vec![0; 64 << 10];
+        while at < self.length {
+            let room = buffer.len().min((self.length - at) as usize);
+            match read_at(file, &mut buffer[..room], at)? {
+                0 => return Ok(false),
+                read => {
+                    hasher.update(&buffer[..read]);
+                    at += read as u64;
+                }
+            }
+        }
+        Ok(hasher.digest() == self.hasher.digest())
+    }
+
     /// Up to where the file holds what was read: all of it, or up to a line's end.
     pub fn kept(&self, file: &File) -> io::Result<u64> {
-        let (mut hasher, mut kept) = (blake3::Hasher::new(), 0);
+        let (mut hasher, mut kept) = (Xxh3::new(), 0);
         let mut buffer = vec![0; 64 << 10];
         for mark in &self.marks {
             let mut at = kept;
@@ -133,17 +166,13 @@ impl Seen {
                     }
                 }
             }
-            if hash(&hasher) != mark.hash {
+            if hasher.digest() != mark.hash {
                 return Ok(kept);
             }
             kept = mark.at;
         }
         Ok(if self.stands(file)? { self.length } else { kept })
     }
-}
-
-fn hash(hasher: &blake3::Hasher) -> u64 {
-    u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().expect("eight bytes"))
 }
 
 /// What tells a file that is read as a whole from another one: its length, its beginning and its end.
@@ -185,7 +214,17 @@ impl Trail {
     /// From the file's beginning on; `grows` if others may write to it meanwhile.
     pub fn new(file: File, grows: bool) -> Self {
         let seen = grows.then(Seen::default);
-        Trail { file, at: 0, seen, limit: None, broken: false, compared: None }
+        Trail {
+            file,
+            at: 0,
+            seen,
+            limit: None,
+            broken: false,
+            compared: None,
+            at_end: None,
+            read_on: false,
+            verified: 0,
+        }
     }
 
     /// Whether others may write to it.
@@ -256,7 +295,26 @@ impl Trail {
         let seen = self.seen.take().unwrap_or_default();
         let kept = seen.kept(&self.file)?;
         (self.at, self.seen, self.broken, self.compared) = (0, Some(Seen::default()), false, None);
+        (self.at_end, self.read_on, self.verified) = (None, false, 0);
         Ok(kept)
+    }
+
+    /// Compares all that was read.
+    fn verify(&mut self) -> io::Result<()> {
+        if let Some(seen) = &self.seen {
+            self.broken |= !seen.is_whole(&self.file)?;
+            self.verified = self.at;
+        }
+        Ok(())
+    }
+
+    /// What is to be read on, where the end was reached before: whether it follows on what was read.
+    fn verify_where_cheap(&mut self) -> io::Result<()> {
+        let grew = self.at - self.verified;
+        match self.at <= CHEAP || self.at / TIMES <= grew {
+            true => self.verify(),
+            false => Ok(()),
+        }
     }
 
     /// At the end of the file: whether it is still the end of what was read.
@@ -267,6 +325,12 @@ impl Trail {
             return Ok(());
         }
         self.broken = stamp.length < self.at || !seen.stands(&self.file)?;
+        // What was read since explains a change.
+        let changed = !self.read_on && self.at_end.is_some_and(|before| before != stamp);
+        if !self.broken && changed {
+            self.verify()?;
+        }
+        (self.at_end, self.read_on) = (Some(stamp), false);
         let (seconds, nanoseconds) = stamp.modified;
         let modified = Duration::new(seconds.max(0) as u64, nanoseconds as u32);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -292,13 +356,17 @@ impl Read for Trail {
             self.compare_at_end()?;
             return Ok(0);
         }
-        if let Some(seen) = &mut self.seen {
+        if let Some(seen) = &self.seen {
             // After the read: if what came before stands now, it stood when this was read.
-            if !seen.stands(&self.file)? {
-                self.broken = true;
+            self.broken = !seen.stands(&self.file)?;
+            if !self.broken && self.at_end.is_some() && !self.read_on {
+                self.verify_where_cheap()?;
+            }
+            if self.broken {
                 return Ok(0);
             }
-            seen.add(&into[..read]);
+            self.read_on = true;
+            self.seen.as_mut().expect("it is followed").add(&into[..read]);
         }
         self.at += read as u64;
         Ok(read)

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
@@ -30,6 +31,8 @@ pub enum Step {
     Rewrite(usize, usize),
     /// Cuts the file off at so many per cent.
     Cut(usize, u64),
+    /// Writes another row of the same length in the place of one, at so many per cent of the file.
+    Edit(usize, usize),
     Look,
 }
 
@@ -46,7 +49,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => writer.clone().prop_map(Step::Delete),
         1 => writer.clone().prop_map(Step::CopyAndTruncate),
         1 => (writer.clone(), 1..40usize).prop_map(|(w, n)| Step::Rewrite(w, n)),
-        1 => (writer, 0..100u64).prop_map(|(w, per_cent)| Step::Cut(w, per_cent)),
+        1 => (writer.clone(), 0..100u64).prop_map(|(w, per_cent)| Step::Cut(w, per_cent)),
+        1 => (writer, 0..100usize).prop_map(|(w, per_cent)| Step::Edit(w, per_cent)),
         6 => Just(Step::Look),
     ]
 }
@@ -54,6 +58,7 @@ pub fn step() -> impl Strategy<Value = Step> {
 /// The folder as the writers know it.
 pub struct World<'a> {
     folder: &'a Path,
+    format: &'static str,
     /// Every file there ever was.
     files: Vec<File>,
     /// Which of them has which name.
@@ -65,28 +70,95 @@ pub struct World<'a> {
     followed: BTreeSet<usize>,
     /// Rows that stood in a file whole when it was looked at.
     pub must: BTreeSet<String>,
+    /// How often a row may be read more than once: what follows on an edited row is new.
+    pub again: BTreeMap<String, usize>,
 }
+
+/// The first line of CSV.
+const HEADER: &str = "a,id\n";
+/// Of longer files what was done to them beside growing is not seen at once.
+const LONGEST: u64 = 1 << 20;
 
 fn name(writer: usize) -> String {
     format!("{writer}.log")
 }
 
 impl<'a> World<'a> {
-    pub fn new(folder: &'a Path) -> Self {
+    pub fn new(folder: &'a Path, format: &'static str) -> Self {
         World {
             folder,
+            format,
             files: Vec::new(),
             names: BTreeMap::new(),
             writers: Default::default(),
             rows: 0,
             followed: BTreeSet::new(),
             must: BTreeSet::new(),
+            again: BTreeMap::new(),
         }
     }
 
     fn row(&mut self, size: usize) -> String {
         self.rows += 1;
-        format!("{{\"id\":\"{}-{}\"}}\n", self.rows, "x".repeat(size))
+        let id = format!("{}-{}", self.rows, "x".repeat(size));
+        match self.format {
+            "csv" => format!("a,{id}\n"),
+            _ => format!("{{\"id\":\"{id}\"}}\n"),
+        }
+    }
+
+    /// What a file begins with.
+    fn beginning(&self) -> &'static str {
+        if self.format == "csv" { HEADER } else { "" }
+    }
+
+    fn text(&self, file: usize) -> String {
+        let file = &self.files[file];
+        let mut bytes = vec![0; file.metadata().expect("open").len() as usize];
+        file.read_exact_at(&mut bytes, 0).expect("it is there");
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    /// The whole rows of a file, each with its id and where that begins; none where its header is broken.
+    fn whole_rows(&self, file: usize) -> Vec<(String, usize)> {
+        let text = self.text(file);
+        let Some(rows) = text.strip_prefix(self.beginning()) else { return Vec::new() };
+        let mut at = text.len() - rows.len();
+        let mut whole = Vec::new();
+        let column = (self.format == "csv").then_some(1);
+        for line in rows.split_inclusive('\n') {
+            if let Some(id) = id(line, column).filter(|_| line.ends_with('\n')) {
+                let place = at + line.find(&id).expect("it is in it");
+                whole.push((id, place));
+            }
+            at += line.len();
+        }
+        whole
+    }
+
+    fn edit(&mut self, writer: usize, per_cent: usize) {
+        let Some(file) = self.names.get(&name(writer)).copied() else { return };
+        let rows = self.whole_rows(file);
+        if rows.is_empty() || self.files[file].metadata().expect("open").len() > LONGEST {
+            return;
+        }
+        let (before, place) = &rows[rows.len() * per_cent / 100];
+        self.rows += 1;
+        let id = format!("{}-", self.rows);
+        if id.len() > before.len() {
+            return;
+        }
+        let id = format!("{id:y<width$}", width = before.len());
+        // By another handle: this one appends, wherever it is told to write.
+        let path = self.folder.join(name(writer));
+        let file = OpenOptions::new().write(true).open(path).expect("it is there");
+        file.write_all_at(id.as_bytes(), *place as u64).expect("room");
+        // Clocks of file systems are slower than these steps.
+        let when = UNIX_EPOCH + Duration::from_secs(self.rows as u64);
+        file.set_modified(when).expect("it is ours");
+        for (id, _) in &rows[rows.len() * per_cent / 100..] {
+            *self.again.entry(id.clone()).or_default() += 1;
+        }
     }
 
     fn write(&mut self, writer: usize, text: &str) {
@@ -102,6 +174,8 @@ impl<'a> World<'a> {
             }
         };
         self.writers[writer].0 = Some(file);
+        let is_empty = self.files[file].metadata().expect("open").len() == 0;
+        let text = if is_empty { self.beginning().to_owned() + text } else { text.to_owned() };
         (&self.files[file]).write_all(text.as_bytes()).expect("room");
     }
 
@@ -167,21 +241,19 @@ impl<'a> World<'a> {
             }
             Step::Rewrite(writer, rows) => {
                 if let Some(file) = self.cut(writer, 0) {
-                    let text: String = (0..rows).map(|_| self.row(20)).collect();
+                    let rows: String = (0..rows).map(|_| self.row(20)).collect();
+                    let text = self.beginning().to_owned() + &rows;
                     (&self.files[file]).write_all(text.as_bytes()).expect("room");
                 }
             }
             Step::Cut(writer, per_cent) => drop(self.cut(writer, per_cent)),
+            Step::Edit(writer, per_cent) => self.edit(writer, per_cent),
             Step::Look => {
                 let seen = self.names.iter().filter(|(name, _)| name.ends_with(".log"));
                 self.followed.extend(seen.map(|(_, file)| *file));
-                for file in &self.followed {
-                    let file = &self.files[*file];
-                    let mut bytes = vec![0; file.metadata().expect("open").len() as usize];
-                    file.read_exact_at(&mut bytes, 0).expect("it is there");
-                    let text = String::from_utf8(bytes).expect("UTF-8");
-                    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-                    self.must.extend(lines.filter_map(id));
+                for file in self.followed.clone() {
+                    let rows = self.whole_rows(file);
+                    self.must.extend(rows.into_iter().map(|(id, _)| id));
                 }
             }
         }
