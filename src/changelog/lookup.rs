@@ -105,8 +105,8 @@ fn person_of(
         let Some(rank) = wanted.rank(key) else { return };
         let key = (rank, key.to_owned());
         match owner {
-            Owner::Is(person) => drop(found.insert(key, person)),
-            Owner::IsNoLonger(person) => {
+            IdentifierOwner::Is(person) => drop(found.insert(key, person)),
+            IdentifierOwner::IsNoLonger(person) => {
                 if found.get(&key).is_some_and(|found| person.is_none_or(|person| person == *found))
                 {
                     found.remove(&key);
@@ -125,8 +125,8 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
     let mut near: BTreeMap<String, (usize, IdentifierHash)> = BTreeMap::new();
     each_identity(changelogs, |key, owner| {
         let owner = match owner {
-            Owner::Is(person) => person,
-            Owner::IsNoLonger(person) => {
+            IdentifierOwner::Is(person) => person,
+            IdentifierOwner::IsNoLonger(person) => {
                 let is_theirs =
                     |(_, owner): &(usize, IdentifierHash)| person.is_none_or(|of| of == *owner);
                 if near.get(key).is_some_and(is_theirs) {
@@ -153,7 +153,7 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
 }
 
 /// Whom an identifier belongs to, as a record says.
-enum Owner {
+enum IdentifierOwner {
     Is(IdentifierHash),
     /// Nobody, or where a person is named, not that one: of records that one tick wrote, the new owner's may
     /// stand before the old one's.
@@ -163,7 +163,7 @@ enum Owner {
 /// Every change of whom an identifier (`type:value`) belongs to, in order.
 fn each_identity(
     changelogs: &[Changelog],
-    mut take: impl FnMut(&str, Owner),
+    mut take: impl FnMut(&str, IdentifierOwner),
 ) -> Result<(), ChangelogError> {
     let (mut is_told, mut text) = (false, String::new());
     each(changelogs, Publish::Identities, &mut |record, catalog| {
@@ -173,8 +173,8 @@ fn each_identity(
         take(
             &text,
             match record.value() {
-                Some(RecordValue::Identity(person)) => Owner::Is(*person),
-                _ => Owner::IsNoLonger(None),
+                Some(RecordValue::Identity(person)) => IdentifierOwner::Is(*person),
+                _ => IdentifierOwner::IsNoLonger(None),
             },
         );
     })?;
@@ -196,8 +196,11 @@ fn each_identity(
             true => held.remove(&person),
             false => held.insert(person, identifiers),
         };
-        had.iter().flatten().for_each(|key| take(key, Owner::IsNoLonger(Some(person))));
-        held.get(&person).into_iter().flatten().for_each(|key| take(key, Owner::Is(person)));
+        had.iter().flatten().for_each(|key| take(key, IdentifierOwner::IsNoLonger(Some(person))));
+        held.get(&person)
+            .into_iter()
+            .flatten()
+            .for_each(|key| take(key, IdentifierOwner::Is(person)));
     })
 }
 
