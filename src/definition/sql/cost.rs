@@ -135,30 +135,11 @@ fn costs(name: &str) -> Option<Costs> {
         "~*" => {
             |given, row, limits| matched(given, row, limits, Look { any_case: true, ..Look::ONCE })
         }
-        "regexp_like" | "regexp_match" => |given, row, limits| {
-            matched(
-                given,
-                row,
-                limits,
-                Look { any_case: has_flag(given, 2, row, 'i'), again: false },
-            )
-        },
-        "regexp_count" => |given, row, limits| {
-            matched(
-                given,
-                row,
-                limits,
-                Look { any_case: has_flag(given, 3, row, 'i'), again: true },
-            )
-        },
-        "regexp_instr" => |given, row, limits| {
-            matched(
-                given,
-                row,
-                limits,
-                Look { any_case: has_flag(given, 4, row, 'i'), again: true },
-            )
-        },
+        "regexp_like" | "regexp_match" => {
+            |given, row, limits| flagged(given, row, limits, 2, false)
+        }
+        "regexp_count" => |given, row, limits| flagged(given, row, limits, 3, true),
+        "regexp_instr" => |given, row, limits| flagged(given, row, limits, 4, true),
         "regexp_replace" => regexp_replaced,
         _ => return None,
     })
@@ -268,6 +249,11 @@ impl Look {
 /// Whether the argument at this place, which is one of letters, has one.
 fn has_flag(given: &[Argument], place: usize, row: usize, flag: char) -> bool {
     given.get(place).and_then(|flags| flags.text(row)).is_some_and(|flags| flags.contains(flag))
+}
+
+/// As [`matched`], where the argument at a place holds flags.
+fn flagged(given: &[Argument], row: usize, limits: Limits, flags: usize, again: bool) -> Cost {
+    matched(given, row, limits, Look { any_case: has_flag(given, flags, row, 'i'), again })
 }
 
 fn matched(given: &[Argument], row: usize, limits: Limits, look: Look) -> Cost {
