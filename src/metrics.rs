@@ -32,14 +32,20 @@ pub struct Counts {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceCounts {
-    /// Raw rows read: the sum of the others.
+    /// Raw rows read.
     pub rows: u64,
-    pub accepted: u64,
     pub rejected: u64,
-    /// Events whose id had been seen.
+    /// Events whose id had been seen: by the worker that remembers ids, which may not have read them.
     pub duplicates: u64,
-    /// Rows that the source's `where` does not count.
+    /// Rows that the source's `where` does not count: events, and records that it leaves out of their table.
     pub dropped: u64,
+}
+
+impl SourceCounts {
+    /// All other rows, of the counts of all workers together: so that each raw row is exactly one of the four.
+    pub fn accepted(&self) -> u64 {
+        self.rows.saturating_sub(self.rejected + self.duplicates + self.dropped)
+    }
 }
 
 /// A worker's counts, shared by its operators.
@@ -73,7 +79,6 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         for (sum, source) in self.sources.iter_mut().zip(&other.sources) {
             sum.rows += source.rows;
-            sum.accepted += source.accepted;
             sum.rejected += source.rejected;
             sum.duplicates += source.duplicates;
             sum.dropped += source.dropped;

@@ -14,10 +14,10 @@ pub struct Decoded {
     /// became of them.
     pub arrived: Vec<(Micros, u32)>,
     pub rejects: Vec<Reject>,
-    /// Raw rows seen. Of events each is a row, a reject or dropped.
+    /// Raw rows seen. Each is accepted, a reject or dropped.
     pub rows_in: u64,
-    /// By the source's `where`. A record that is dropped stands in `rows` too, as gone: it takes
-    /// the place of what its key held.
+    /// By the source's `where`. A record that is dropped is in `rows` too, as one that is gone: it takes the place
+    /// of what its key held.
     pub dropped: u64,
     /// The greatest event times of the rows, which are what `--clock event` follows.
     pub latest: Latest,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
 use super::stop::{RunEnd, StopCause};
-use crate::metrics::Counts;
+use crate::metrics::{Counts, SourceCounts};
 use crate::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};
 
@@ -62,7 +62,7 @@ pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Va
             RunEnd::Stopped(cause) | RunEnd::Interrupted(cause) => signal(cause).map(named),
         },
         "sources": sources
-            .map(|(source, counts)| (source.name.clone(), serde_json::json!(counts)))
+            .map(|(source, counts)| (source.name.clone(), counts_json(counts)))
             .collect::<serde_json::Map<_, _>>(),
         "identifiers": counts.identifiers,
         "people": counts.people,
@@ -81,6 +81,17 @@ pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Va
         }),
         "seconds": took.as_secs_f64(),
         "latency": latency,
+    })
+}
+
+fn counts_json(counts: &SourceCounts) -> serde_json::Value {
+    let SourceCounts { rows, rejected, duplicates, dropped } = *counts;
+    serde_json::json!({
+        "rows": rows,
+        "accepted": counts.accepted(),
+        "rejected": rejected,
+        "duplicates": duplicates,
+        "dropped": dropped,
     })
 }
 
@@ -115,8 +126,8 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
         "source", "rows", "accepted", "rejected", "duplicate", "dropped"
     ));
     for (source, counts) in plan.sources.iter().zip(&counts.sources) {
-        let columns =
-            [counts.rows, counts.accepted, counts.rejected, counts.duplicates, counts.dropped];
+        let SourceCounts { rows, rejected, duplicates, dropped } = *counts;
+        let columns = [rows, counts.accepted(), rejected, duplicates, dropped];
         let columns = columns.map(|count| format!("{:>12}", grouped(count as i64))).concat();
         line(format_args!("  {:<20}{columns}", source.name));
     }

@@ -134,7 +134,7 @@ fn admit<'scope>(
             let counts = &mut counts.sources[row.source as usize];
             let change = |row, status| changes.push(RowChange::of(row, status));
             match admission.admit(row, reading, change) {
-                EventFate::Counts => counts.accepted += 1,
+                EventFate::Counts => {}
                 EventFate::Repeats | EventFate::Waits => counts.duplicates += 1,
             }
         });
@@ -142,14 +142,8 @@ fn admit<'scope>(
             let counts = &mut counts.sources[row.source as usize];
             // All rows that wait for the end of the tick were counted as duplicates.
             match status {
-                RowStatus::Stands => {
-                    counts.accepted += 1;
-                    counts.duplicates -= 1;
-                }
-                RowStatus::Gone => {
-                    counts.accepted -= 1;
-                    counts.duplicates += 1;
-                }
+                RowStatus::Stands => counts.duplicates -= 1,
+                RowStatus::Gone => counts.duplicates += 1,
                 RowStatus::SeenOnly => {}
             }
             changes.push(RowChange::of(row, status));

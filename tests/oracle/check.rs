@@ -9,6 +9,7 @@ use selfsame::internals::plan::{Plan, Publish};
 use selfsame::internals::runtime::{Clock, Stepped, stepped};
 use selfsame::internals::sink::TextRecord as Record;
 
+use super::became::Became;
 use super::script::{Delivery, Script, Told};
 use super::{Expected, Oracle, Sent, SetAside, State};
 
@@ -75,8 +76,8 @@ impl Case {
 
     /// Where the engine differs from the oracle, if it does.
     pub fn differs(&self, workers: usize) -> Option<Failure> {
-        let run = std::panic::AssertUnwindSafe(|| self.run(workers));
-        let Ok(sent) = std::panic::catch_unwind(run) else {
+        let run = std::panic::AssertUnwindSafe(|| self.stepped(workers));
+        let Ok(Stepped { sent, counts }) = std::panic::catch_unwind(run) else {
             return Some("the engine panics".to_owned());
         };
         let mut oracle = Oracle::new(&self.plan, self.clock);
@@ -87,7 +88,9 @@ impl Case {
                 return Some(format!("{place}:\n{difference}"));
             }
         }
-        None
+        let counted: Vec<Became> = counts.sources.iter().map(Became::from).collect();
+        (counted != oracle.became())
+            .then(|| format!("rows became {counted:?}, and should {:?}", oracle.became()))
     }
 
     /// What operators still hold once the script has taken everything back and no window is left

@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 mod aggregate;
+pub mod became;
 mod calendar;
 pub mod check;
 mod columnar;
@@ -34,6 +35,7 @@ use selfsame::internals::plan::{Kind, Plan, Publish};
 use selfsame::internals::runtime::Clock;
 use selfsame::internals::time::{Micros, rfc3339};
 
+use became::Became;
 use people::{FirstSeen, Identified, Person};
 use profile::Profile;
 use repeats::Dated;
@@ -86,6 +88,8 @@ pub struct Oracle {
     dated: Vec<Dated>,
     first_seen: FirstSeen,
     state: State,
+    /// By source, what became of the rows that are not in the log.
+    became: Vec<Became>,
 }
 
 impl Oracle {
@@ -99,6 +103,7 @@ impl Oracle {
             dated: Vec::new(),
             first_seen: FirstSeen::default(),
             state: State::new(),
+            became: vec![Became::default(); plan.sources.len()],
         }
     }
 
@@ -116,8 +121,9 @@ impl Oracle {
         for delivery in &tick.rows {
             match judge(&self.plan, delivery, tick.reading) {
                 Verdict::Valid(row) => valid.push(row),
-                Verdict::Dropped => {}
+                Verdict::Dropped => self.became[delivery.source].dropped += 1,
                 Verdict::Rejected(codes) => {
+                    self.became[delivery.source].rejected += 1;
                     let codes = codes.into_iter().map(str::to_owned).collect();
                     set_aside.push(self.set_aside(delivery, codes));
                 }
@@ -230,6 +236,7 @@ impl Oracle {
         {
             let key = (row.source, id.clone());
             if self.arrived.get(&key).is_some_and(|first| self.now - first <= source.id_window) {
+                self.became[row.source].duplicates += 1;
                 return;
             }
             self.arrived.insert(key, self.now);
@@ -237,14 +244,19 @@ impl Oracle {
         self.log.push(row);
     }
 
+    /// The places in the log of events that are another one again, where the rows alone say it.
+    fn repeated(&self) -> BTreeSet<usize> {
+        match self.clock {
+            Clock::Event => repeats::repeated(&self.plan, &self.log),
+            Clock::Wall | Clock::Fixed(_) => BTreeSet::new(),
+        }
+    }
+
     /// The rows that stand: every event, and of records the newest of a key.
     fn standing(&self) -> Vec<Row> {
         let mut records: BTreeMap<(usize, &str), &Row> = BTreeMap::new();
         let mut standing = Vec::new();
-        let repeated = match self.clock {
-            Clock::Event => repeats::repeated(&self.plan, &self.log),
-            Clock::Wall | Clock::Fixed(_) => BTreeSet::new(),
-        };
+        let repeated = self.repeated();
         for (place, row) in self.log.iter().enumerate() {
             match (self.plan.sources[row.source].kind, &row.key) {
                 (Kind::Events, _) if repeated.contains(&place) => {}

@@ -54,6 +54,8 @@ pub struct Row {
     pub columns: Vec<ArrayRef>,
     /// What it says by itself. `None`: its record is gone.
     pub said: Option<Said>,
+    /// It is a record that `where` leaves out, and is gone for that.
+    pub dropped: bool,
 }
 
 impl Row {
@@ -97,8 +99,8 @@ pub fn judge(plan: &Plan, delivery: &Delivery, wall: Micros) -> Verdict {
     let row = row_of(&source.schema, &columns);
     let gone = judged.holds(source.deleted.as_ref(), &row).unwrap_or(false);
     let counts = judged.holds(source.condition.as_ref(), &row).unwrap_or(true);
-    let stands = counts && !gone;
-    if !counts && !gone && source.kind == Kind::Events {
+    let (stands, dropped) = (counts && !gone, !counts && !gone);
+    if dropped && source.kind == Kind::Events {
         return if judged.reasons.is_empty() {
             Verdict::Dropped
         } else {
@@ -120,7 +122,7 @@ pub fn judge(plan: &Plan, delivery: &Delivery, wall: Micros) -> Verdict {
         return Verdict::Rejected(judged.reasons);
     }
     let (time, position) = (time.expect("checked"), (delivery.part, delivery.offset));
-    Verdict::Valid(Row { source: delivery.source, key, time, position, columns, said })
+    Verdict::Valid(Row { source: delivery.source, key, time, position, columns, said, dropped })
 }
 
 /// The values of the source's fields, or why the row has none at all.
@@ -168,6 +170,7 @@ fn without_payload(source: &Source, delivery: &Delivery, wall: Micros) -> Verdic
             position: (delivery.part, delivery.offset),
             columns: Vec::new(),
             said: None,
+            dropped: false,
         }),
         _ => Verdict::Rejected(reasons),
     }
