@@ -25,7 +25,7 @@ use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
 use crate::row::{IdentifierHash, Reject, Row, StandingRow};
-use crate::sink::{self, Writers};
+use crate::sink::{self, SinkProbes, Writers};
 use crate::standing::{self, ArrivalTime, StandingRows};
 use crate::state::batch;
 use crate::time::{Micros, Tick};
@@ -40,6 +40,8 @@ pub struct Dataflow {
     /// Each tick, with the wall clock's reading. Only the first worker, the leader, has it.
     ticks: Option<Ticks>,
     pub inbox: Rc<RefCell<Inbox>>,
+    /// Passes a tick when all its records are handed over, on all workers.
+    pub handed: Handle<Tick>,
     /// Passes a tick when all that it sent is acknowledged.
     pub complete: Complete,
     pub counts: SharedCounts,
@@ -197,21 +199,22 @@ impl Dataflow {
         clock: Clock,
         arrival: ArrivalTime,
         attached: Option<&Attached>,
-        end: impl for<'scope> FnOnce(sink::SinkInputs<'scope>, &SharedCounts) -> Handle<Tick>,
+        end: impl for<'scope> FnOnce(sink::SinkInputs<'scope>, &SharedCounts) -> SinkProbes,
     ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = counts(plan);
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
-        let (ticks, complete, arrangements) = worker.dataflow_named("selfsame", |scope| {
+        let (ticks, handed, complete, arrangements) = worker.dataflow_named("selfsame", |scope| {
             let (ticks, inputs) = inputs(scope, &inbox, clock, &counts, None);
             let StageResults { rows, results, arrangements } =
                 stages(plan, arrival, inputs, &due, &counts);
             let attached = attached.map(|attach| attach(Collections::of(plan, rows, &results)));
-            let complete = [end(results, &counts)].into_iter().chain(attached);
-            (ticks, Complete(complete.collect()), arrangements)
+            let SinkProbes { handed, complete } = end(results, &counts);
+            let complete = [complete].into_iter().chain(attached);
+            (ticks, handed, Complete(complete.collect()), arrangements)
         });
         let ticks = (worker.index() == 0).then_some(ticks);
-        Dataflow { ticks, inbox, complete, counts, arrangements, due }
+        Dataflow { ticks, inbox, handed, complete, counts, arrangements, due }
     }
 
     /// Lets arrangements forget what nobody can ask for any more. Called after every step.
@@ -245,6 +248,11 @@ impl Dataflow {
         if let Some(ticks) = &mut self.ticks {
             ticks.advance_to(Tick::MAX);
         }
+    }
+
+    /// The first tick of which a record may yet have to be handed over, on whichever worker.
+    pub fn handed_before(&self) -> Tick {
+        self.handed.with_frontier(|frontier| frontier.first().copied().unwrap_or(Tick::MAX))
     }
 
     /// Whether every tick is complete, and none will follow.

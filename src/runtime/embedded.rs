@@ -37,7 +37,7 @@ impl EmbeddedRun {
         // Readings of the clock are given.
         let end = move |inputs: sink::SinkInputs<'_>, _: &SharedCounts| {
             let (probe, _) = inputs.people.inspect(move |evaluated| see(evaluated)).probe();
-            probe
+            sink::SinkProbes { handed: probe.clone(), complete: probe }
         };
         let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, None, end);
         EmbeddedRun { worker, dataflow, tick: 0, now: Micros::MIN }

@@ -8,9 +8,12 @@ use super::report::WorkerReport;
 use super::requests::{Request, Requests};
 use crate::time::{Tick, wall_clock};
 
-/// Ticks that may be open at once: one goes through the stages, another waits for its receipts. With more
+/// Ticks that may be open at once: one goes through the stages, another is taken by the targets. With more
 /// each holds less, and who changes in several of them is put together, evaluated and sent in each.
 const OPEN_TICKS: usize = 2;
+/// Ticks that may wait for their commit, which takes many of them at once. What their records may hold is for the
+/// targets to bound.
+const UNCOMMITTED_TICKS: usize = 64;
 /// Ticks are no closer than this, so that what arrives together happens together.
 const INTERVAL: Duration = Duration::from_millis(2);
 
@@ -19,7 +22,12 @@ pub struct Leader {
     peers: usize,
     wanted: bool,
     ended: usize,
+    /// Ticks whose records are not all handed over.
     open: VecDeque<Tick>,
+    /// Ticks whose records are not all acknowledged.
+    incomplete: VecDeque<Tick>,
+    /// How many of these there may be.
+    most_incomplete: usize,
     last: Tick,
     opened: Instant,
     /// Reports that came before the leader's own end.
@@ -27,13 +35,17 @@ pub struct Leader {
 }
 
 impl Leader {
-    pub fn new(peers: usize) -> Self {
+    /// Where targets commit ticks, these may wait for it.
+    pub fn new(peers: usize, is_durable: bool) -> Self {
         let opened = Instant::now();
+        let most_incomplete = if is_durable { UNCOMMITTED_TICKS } else { OPEN_TICKS };
         Leader {
             peers,
             wanted: false,
             ended: 0,
             open: VecDeque::new(),
+            incomplete: VecDeque::new(),
+            most_incomplete,
             last: 0,
             opened,
             reports: Vec::new(),
@@ -53,10 +65,15 @@ impl Leader {
 
     /// Opens a tick if one is wanted and may be. Otherwise says how long it may not, if that is why.
     pub fn lead(&mut self, dataflow: &mut Dataflow) -> Option<Duration> {
-        while self.open.front().is_some_and(|tick| !dataflow.complete.less_equal(tick)) {
+        while self.open.front().is_some_and(|tick| !dataflow.handed.less_equal(tick)) {
             self.open.pop_front();
         }
-        if !self.wanted || self.open.len() >= OPEN_TICKS {
+        while self.incomplete.front().is_some_and(|tick| !dataflow.complete.less_equal(tick)) {
+            self.incomplete.pop_front();
+        }
+        let are_too_many =
+            self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete;
+        if !self.wanted || are_too_many {
             return None;
         }
         let rest = INTERVAL.saturating_sub(self.opened.elapsed());
@@ -70,11 +87,12 @@ impl Leader {
         self.last = tick;
         dataflow.open_tick(tick, reading);
         self.open.push_back(tick);
+        self.incomplete.push_back(tick);
         None
     }
 
     /// Whether every worker has read all and every tick is complete.
     pub fn is_done(&self) -> bool {
-        self.ended == self.peers && !self.wanted && self.open.is_empty()
+        self.ended == self.peers && !self.wanted && self.incomplete.is_empty()
     }
 }

@@ -111,7 +111,8 @@ impl Run {
                 stop.ask(StopCause::Left);
             })
         };
-        let writers = Writers::open(plan, options.process, &run.failure, &when_left, functions)?;
+        let writers =
+            Writers::open(plan, options.process, &run.failure, &when_left, functions, None)?;
         let feeds = sources.start(Arc::clone(&wake))?;
 
         tracing::info!("{}", announcement(plan, options));

@@ -62,8 +62,9 @@ pub fn work(
     let mut requests = Requests::build(worker);
     let attached = process.attached.as_ref();
     let mut dataflow =
-        Dataflow::build(worker, plan, process.clock, writers, process.workers, attached);
-    let mut leader = (worker.index() == 0).then(|| Leader::new(worker.peers()));
+        Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, attached);
+    let is_durable = writers.are_durable();
+    let mut leader = (worker.index() == 0).then(|| Leader::new(worker.peers(), is_durable));
     let mut decoders: Vec<Decoder> =
         (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
     let mut latencies = Latencies::default();
@@ -128,6 +129,7 @@ pub fn work(
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
         dataflow.follow();
+        writers.allow(dataflow.handed_before());
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
             latencies.record(&arrivals.runs, wall_clock());

@@ -21,7 +21,7 @@ use super::catalog::Catalog;
 use super::encoder::{EncodedMessage, MessageEncoder};
 use super::failure::{Failure, SinkError};
 use super::formats::message_encoder;
-use super::receipt::Receipt;
+use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::refused::{Refused, SizeLimits};
 use super::target::{Opened, Opening, Target};
@@ -299,8 +299,9 @@ impl ProducerFeeder {
             }
             message.value = None;
         }
-        let mut sent: BaseRecord<'_, str, [u8], Box<Receipt>> =
-            BaseRecord::with_opaque_to(&topic.name, Box::new(receipt.clone())).key(&message.key);
+        let mut sent: BaseRecord<'_, str, [u8], Box<Acknowledgement>> =
+            BaseRecord::with_opaque_to(&topic.name, Box::new(receipt.acknowledgement()))
+                .key(&message.key);
         if let Some(value) = &message.value {
             sent = sent.payload(value.as_slice());
         }
@@ -361,9 +362,9 @@ impl ClientContext for Asking {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Receipt>;
+    type DeliveryOpaque = Box<Acknowledgement>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Receipt>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Box<Acknowledgement>) {
         if let Err((error, message)) = result {
             use rdkafka::Message;
             let topic = message.topic();

@@ -7,12 +7,13 @@
 //!
 //! All changes of a key meet at one worker, so that a key's records leave in the order of their
 //! ticks and what ends a tick as it began is not sent. The probe behind this stage passes a tick when
-//! everything that it sent has been acknowledged.
+//! everything that it sent has been acknowledged; another one before it, when all of it has been handed over.
 //!
 //! A target is added as a file beside `file` and a row in `writers::KINDS`; a format as one beside `json` and a row
 //! in `formats::FORMATS`.
 
 mod catalog;
+mod commit;
 mod conflicts;
 mod csv;
 mod encoder;
@@ -47,11 +48,12 @@ use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
-use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{
-    AsCollection, Collection, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keyed,
+    AsCollection, Collection, Concat, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keyed,
     whole_ticks,
 };
 use crate::identity::Conflict;
@@ -64,6 +66,7 @@ use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
 pub use catalog::Catalog;
+pub use commit::{Committable, DurableOutputs};
 pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Unreadable};
 pub use failure::{Failure, SinkError};
 pub use formats::{encoder, message_encoder};
@@ -72,7 +75,7 @@ pub use json::{Json, TextRecord};
 pub use memory::MemoryTarget;
 pub use pack::pack_value;
 pub use profile::{Item, PackedProfile, Packer};
-pub use receipt::Receipt;
+pub use receipt::{Acknowledgement, Receipt, Taking};
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,
     RejectedInput, SegmentChange, WithheldLink,
@@ -83,7 +86,7 @@ pub use writers::Writers;
 use conflicts::{Conflicts, SingleSources};
 use people::PublishedPeople;
 use publish::Publisher;
-use receipt::Awaited;
+use receipt::{AwaitedAcknowledgement, AwaitedTaking};
 use refused::Refused;
 use rejects::{Rejects, UndatedReject};
 use update::{OutputSubject, Router};
@@ -97,7 +100,7 @@ pub struct SinkInputs<'scope> {
     pub now: Stream<'scope, Micros>,
 }
 
-/// Publishes what a tick changed. The probe's frontier passes a tick when it is acknowledged.
+/// Publishes what a tick changed.
 ///
 /// Local targets are written by the first process, whose workers are the first `local` ones.
 pub fn publish<'scope>(
@@ -106,7 +109,7 @@ pub fn publish<'scope>(
     local: usize,
     writers: Writers,
     counts: SharedCounts,
-) -> Handle<Tick> {
+) -> SinkProbes {
     let router = Router::new(plan, local as u64);
     let mut statements = vec![people(plan, &inputs.people, &router, &counts)];
     if let Some(conflicts) = inputs.conflicts {
@@ -123,13 +126,22 @@ pub fn publish<'scope>(
     let records = keyed(statements, Some(now.clone()), "Publish", &counts, none, publisher);
     let rejects = Rejects::new(plan, router);
     let records = records.concat(of_rejects(rejects.clone(), inputs.rejects, now));
-    let mut refused = write(records, writers.clone(), &counts);
+    let (mut refused, mut acknowledged) = write(records, writers.clone(), &counts);
     if plan.outputs.iter().any(|output| matches!(output.target, Destination::Kafka { .. })) {
         let told = tell(refused, rejects, &counts);
-        refused = write(told, writers, &counts);
+        let (refused_too, acknowledged_too) = write(told, writers, &counts);
+        (refused, acknowledged) = (refused_too, acknowledged.concat(acknowledged_too));
     }
-    let (probe, _) = refused.probe();
-    probe
+    let ((handed, _), (complete, _)) = (refused.probe(), acknowledged.probe());
+    SinkProbes { handed, complete }
+}
+
+/// How far the records of ticks are.
+pub struct SinkProbes {
+    /// Passes a tick when every worker has handed over all of its records: no more will come of it.
+    pub handed: Handle<Tick>,
+    /// Passes a tick when all of its records are acknowledged.
+    pub complete: Handle<Tick>,
 }
 
 /// A subject's statements, as they change.
@@ -203,53 +215,75 @@ fn tell<'scope>(
     .as_collection()
 }
 
-/// Hands records to writers; what leaves is what they refused, and its frontier follows the receipts.
+/// What leaves the last operator: what writers refused, whose frontier passes a tick when all of it is taken, and
+/// nothing, whose frontier passes a tick when all of it is acknowledged.
+type WrittenRecords<'scope> = (Stream<'scope, Refused>, Stream<'scope, ()>);
+
+/// Hands records to writers.
 fn write<'scope>(
     records: Collection<'scope, Record>,
     writers: Writers,
     counts: &SharedCounts,
-) -> Stream<'scope, Refused> {
+) -> WrittenRecords<'scope> {
     let (scope, counts) = (records.inner.scope(), SharedCounts::clone(counts));
-    records.inner.unary::<CapacityContainerBuilder<Vec<Refused>>, _, _, _>(
-        Pipeline,
-        "Write",
-        |_, info| {
-            let mut under_way: VecDeque<(Capability<Tick>, Awaited)> = VecDeque::new();
-            let activator = scope.worker().sync_activator_for(info.address.to_vec());
-            move |input, output| {
-                let mut arrived: BTreeMap<Tick, (Capability<Tick>, Batch<Update<Record>>)> =
-                    BTreeMap::new();
-                input.for_each(|capability, data| {
-                    if let Some(capability) = capability.retain_least(output.output_index()) {
-                        let tick = arrived.entry(*capability.time());
-                        let (_, records) = tick.or_insert_with(|| (capability, Batch::default()));
-                        records.append(data);
-                    }
-                });
-                for (tick, (capability, records)) in arrived {
-                    let activator = activator.clone();
-                    let (receipt, awaited) = Receipt::new(move || {
-                        // The worker has ended when it can't be activated: then nobody waits for this.
-                        let _ = activator.activate();
+    let mut builder = OperatorBuilder::new("Write".to_owned(), scope);
+    let activator = scope.worker().sync_activator_for(builder.operator_info().address.to_vec());
+    let activator = Arc::new(activator);
+    let mut input = builder.new_input(records.inner, Pipeline);
+    let (refused, of_refused) = builder.new_output::<Vec<Refused>>();
+    let (acknowledged, of_acknowledged) = builder.new_output::<Vec<()>>();
+    let mut refused = OutputBuilder::<_, CapacityContainerBuilder<Vec<Refused>>>::from(refused);
+    builder.build(move |_| {
+        // Nothing is sent there.
+        let _acknowledged = acknowledged;
+        let mut taking: VecDeque<(Capability<Tick>, AwaitedTaking)> = VecDeque::new();
+        let mut under_way: VecDeque<(Capability<Tick>, AwaitedAcknowledgement)> = VecDeque::new();
+        move |_| {
+            let mut arrived: BTreeMap<Tick, ArrivedRecords> = BTreeMap::new();
+            input.for_each(|capability, data| {
+                if let Some(tick) = capability.least().copied() {
+                    let arrived = arrived.entry(tick).or_insert_with(|| ArrivedRecords {
+                        until_taken: capability.delayed(&tick, 0),
+                        until_acknowledged: capability.delayed(&tick, 1),
+                        records: Batch::default(),
                     });
-                    let records = records.into_iter().map(|(record, _, _)| record);
-                    let records = records.inspect(|record| {
-                        counts.borrow_mut().outputs[usize::from(record.output)] += 1;
-                    });
-                    writers.send(tick, records, &receipt);
-                    under_way.push_back((capability, awaited));
+                    arrived.records.append(data);
                 }
-                under_way.retain(|(capability, awaited)| {
-                    if awaited.is_held() {
-                        return true;
-                    }
-                    let mut refused = awaited.take_refused();
-                    if !refused.is_empty() {
-                        output.session(capability).give_container(&mut refused);
-                    }
-                    false
+            });
+            for (tick, arrived) in arrived {
+                let activator = Arc::clone(&activator);
+                let (receipt, awaited_taking, awaited) = Receipt::new(move || {
+                    // The worker has ended when it can't be activated: then nobody waits for this.
+                    let _ = activator.activate();
                 });
+                let records = arrived.records.into_iter().map(|(record, _, _)| record);
+                let records = records.inspect(|record| {
+                    counts.borrow_mut().outputs[usize::from(record.output)] += 1;
+                });
+                writers.send(tick, records, &receipt);
+                taking.push_back((arrived.until_taken, awaited_taking));
+                under_way.push_back((arrived.until_acknowledged, awaited));
             }
-        },
-    )
+            let mut output = refused.activate();
+            taking.retain(|(capability, awaited)| {
+                if awaited.is_held() {
+                    return true;
+                }
+                let mut refused = awaited.take_refused();
+                if !refused.is_empty() {
+                    output.session(capability).give_container(&mut refused);
+                }
+                false
+            });
+            under_way.retain(|(_, awaited)| awaited.is_held());
+        }
+    });
+    (of_refused, of_acknowledged)
+}
+
+/// The records of a tick that have come to be written.
+struct ArrivedRecords {
+    until_taken: Capability<Tick>,
+    until_acknowledged: Capability<Tick>,
+    records: Batch<Update<Record>>,
 }

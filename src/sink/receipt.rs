@@ -1,19 +1,41 @@
-//! Receipts: held by whoever writes a record until it is acknowledged.
+//! Receipts: held by whoever writes a record, until it is taken and until it is acknowledged.
+//!
+//! A record is *taken* when it is known whether its target refuses it: what is told of a refusal belongs to the same
+//! tick. It is *acknowledged* when it can't be lost any more.
 
 use std::sync::{Arc, Mutex, Weak};
 
 use super::refused::Refused;
 
-/// Held by a target for as long as what came with it is not acknowledged.
+/// Held by a target for as long as what came with it is neither taken nor acknowledged.
 #[derive(Clone)]
 pub struct Receipt {
-    signal: Arc<Signal>,
+    taking: Taking,
+    acknowledgement: Acknowledgement,
 }
 
-/// Calls when the last receipt is gone.
+/// Held for as long as it is not known of every record whether it is refused.
+#[derive(Clone)]
+pub struct Taking {
+    _signal: Arc<Signal>,
+    refused: Arc<Mutex<Vec<Refused>>>,
+}
+
+/// Held for as long as something that was taken is not acknowledged.
+#[derive(Clone)]
+pub struct Acknowledgement {
+    _signal: Arc<Signal>,
+}
+
+/// Calls when the last holder is gone.
 struct Signal {
     when_gone: Box<dyn Fn() + Send + Sync>,
-    refused: Arc<Mutex<Vec<Refused>>>,
+}
+
+impl Signal {
+    fn new(when_gone: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Signal { when_gone: Box::new(when_gone) })
+    }
 }
 
 impl Drop for Signal {
@@ -22,34 +44,60 @@ impl Drop for Signal {
     }
 }
 
-/// Whether anyone still holds a receipt, and what was refused of what came with it.
-pub struct Awaited {
-    signal: Weak<Signal>,
-    refused: Arc<Mutex<Vec<Refused>>>,
-}
-
 impl Receipt {
-    /// `when_gone` is called once nobody holds the receipt or a clone of it.
-    pub fn new(when_gone: impl Fn() + Send + Sync + 'static) -> (Self, Awaited) {
+    /// `when_gone` is called once nobody holds the receipt, or one part of it, any more.
+    pub fn new(
+        when_gone: impl Fn() + Send + Sync + Clone + 'static,
+    ) -> (Self, AwaitedTaking, AwaitedAcknowledgement) {
+        let (taking, acknowledged) = (Signal::new(when_gone.clone()), Signal::new(when_gone));
         let refused: Arc<Mutex<Vec<Refused>>> = Arc::default();
-        let signal = Signal { when_gone: Box::new(when_gone), refused: Arc::clone(&refused) };
-        let signal = Arc::new(signal);
-        let awaited = Awaited { signal: Arc::downgrade(&signal), refused };
-        (Receipt { signal }, awaited)
+        let awaited_taking =
+            AwaitedTaking { signal: Arc::downgrade(&taking), refused: Arc::clone(&refused) };
+        let awaited = AwaitedAcknowledgement { signal: Arc::downgrade(&acknowledged) };
+        let taking = Taking { _signal: taking, refused };
+        let acknowledgement = Acknowledgement { _signal: acknowledged };
+        (Receipt { taking, acknowledgement }, awaited_taking, awaited)
     }
 
     /// A record that came with it is not taken.
     pub fn refuse(&self, refused: Refused) {
-        self.signal.refused.lock().expect("no one panics with it").push(refused);
+        self.taking.refused.lock().expect("no one panics with it").push(refused);
+    }
+
+    /// To be held with a record that has been looked at.
+    pub fn acknowledgement(&self) -> Acknowledgement {
+        self.acknowledgement.clone()
+    }
+
+    /// All that came with it has been looked at: who holds back what comes next keeps the first part for a while.
+    pub fn taken(self) -> (Taking, Acknowledgement) {
+        (self.taking, self.acknowledgement)
     }
 }
 
-impl Awaited {
+/// Whether anyone has yet to look at a record, and what was refused.
+pub struct AwaitedTaking {
+    signal: Weak<Signal>,
+    refused: Arc<Mutex<Vec<Refused>>>,
+}
+
+impl AwaitedTaking {
     pub fn is_held(&self) -> bool {
         self.signal.strong_count() > 0
     }
 
     pub fn take_refused(&self) -> Vec<Refused> {
         std::mem::take(&mut *self.refused.lock().expect("no one panics with it"))
+    }
+}
+
+/// Whether anything is not acknowledged.
+pub struct AwaitedAcknowledgement {
+    signal: Weak<Signal>,
+}
+
+impl AwaitedAcknowledgement {
+    pub fn is_held(&self) -> bool {
+        self.signal.strong_count() > 0
     }
 }

@@ -3,9 +3,11 @@
 //! Nothing here blocks a worker: targets write on threads beside timely's, and what is under way is bounded
 //! by the number of ticks that the runtime lets be open.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::catalog::Catalog;
+use super::commit::DurableOutputs;
 use super::failure::Failure;
 use super::function::ProgramFunction;
 use super::receipt::Receipt;
@@ -40,4 +42,9 @@ pub struct Opening<'a> {
     pub functions: Vec<(usize, ProgramFunction)>,
     /// What is done when the first record comes, of whichever local target.
     pub beginning: LocalStart,
+    /// `None`: nothing outlives the run.
+    #[allow(dead_code)] // Kinds that commit ticks are about to read it.
+    pub durable: Option<DurableOutputs>,
+    /// Filled in by who opens: the last ticks that its outputs have committed.
+    pub committed: BTreeSet<Tick>,
 }

@@ -7,9 +7,11 @@
 //! a row in `KINDS`, and the definition its way of saying it (`plan::Destination`,
 //! `definition/read/outputs.rs`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::catalog::Catalog;
+use super::commit::{Committable, DurableOutputs};
 use super::failure::{Failure, SinkError};
 use super::function::ProgramFunction;
 use super::receipt::Receipt;
@@ -35,24 +37,41 @@ const BATCH: usize = 1_024;
 pub struct Writers {
     /// `None`: another process writes it.
     by_output: Arc<[Option<Box<dyn Target>>]>,
+    /// The last ticks that outputs have committed, where it is known.
+    committed: Arc<BTreeSet<Tick>>,
+    /// Which ticks may be committed, where anything outlives the run.
+    committable: Option<Committable>,
 }
 
 impl Writers {
     /// Opens every output that this process writes: topics always, local targets if it is the first one.
     ///
     /// `when_left` is called when who reads standard output has left; `functions` take the records of outputs,
-    /// by their numbers, that go to the program.
+    /// by their numbers, that go to the program. Without `durable`, nothing outlives the run: a record is
+    /// acknowledged by itself, and nothing is known of what an earlier run sent.
     pub fn open(
         plan: &Plan,
         process: usize,
         failure: &Failure,
         when_left: &Arc<dyn Fn() + Send + Sync>,
         functions: Vec<(usize, ProgramFunction)>,
+        durable: Option<DurableOutputs>,
     ) -> Result<Self, SinkError> {
         let names = Catalog::shared(plan);
         let beginning = LocalStart::default();
-        let mut opening =
-            Opening { plan, names, process, failure, when_left, functions, beginning };
+        let committable = durable.as_ref().map(|durable| durable.committable.clone());
+        let committed = BTreeSet::new();
+        let mut opening = Opening {
+            plan,
+            names,
+            process,
+            failure,
+            when_left,
+            functions,
+            beginning,
+            durable,
+            committed,
+        };
         let mut by_output: Vec<Option<Box<dyn Target>>> = Vec::new();
         by_output.resize_with(plan.outputs.len(), || None);
         for open in KINDS {
@@ -60,13 +79,30 @@ impl Writers {
                 by_output[output] = Some(target);
             }
         }
-        Ok(Writers { by_output: by_output.into() })
+        let committed = Arc::new(opening.committed);
+        Ok(Writers { by_output: by_output.into(), committed, committable })
+    }
+
+    /// Ticks at which the replay has to end a step: the last committed ticks of the outputs, the earliest first.
+    pub fn committed(&self) -> Vec<Tick> {
+        self.committed.iter().copied().filter(|tick| *tick > 0).collect()
+    }
+
+    /// Ticks before this one may be committed, since they are durable and handed over whole.
+    pub fn allow(&self, before: Tick) {
+        self.committable.iter().for_each(|committable| committable.allow(before));
+    }
+
+    /// Whether records are committed by whole ticks.
+    pub fn are_durable(&self) -> bool {
+        self.committable.is_some()
     }
 
     /// The same target for every output, such as one that keeps all in memory.
     pub fn all<T: Target + Clone + 'static>(plan: &Plan, target: &T) -> Self {
         let target = || Some(Box::new(target.clone()) as Box<dyn Target>);
-        Writers { by_output: plan.outputs.iter().map(|_| target()).collect() }
+        let by_output = plan.outputs.iter().map(|_| target()).collect();
+        Writers { by_output, committed: Arc::default(), committable: None }
     }
 
     /// Nothing more will be said.

@@ -1,0 +1,70 @@
+//! What lets an output be committed: that a tick is durable, and that its records are handed over whole.
+//!
+//! An output of a run that outlives its process is committed by whole ticks: what a commit holds is told with it,
+//! as a tick, in one step (`kafka::transactional`, `durable_stream`). A tick is committed after its rows
+//! are durable: so a restart, which computes the same ticks of the same rows, knows by the number alone what was sent.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::time::Tick;
+
+/// What the targets of a process know of durability.
+#[derive(Clone)]
+pub struct DurableOutputs {
+    /// The data folder; the progress of local targets lies in its folder `outputs`.
+    pub folder: PathBuf,
+    /// The store's id: progress of another store's run counts for nothing.
+    pub store: String,
+    /// What the whole checked definition comes to: progress under another one does not say what was sent.
+    pub definition: String,
+    /// The last tick whose rows were durable when the run began; 0 if none was.
+    pub replayed: Tick,
+    pub process: usize,
+    pub processes: usize,
+    /// Of each process.
+    pub workers: usize,
+    pub committable: Committable,
+}
+
+/// Which ticks may be committed: those that are durable, and handed over whole by all workers.
+#[derive(Clone, Default)]
+pub struct Committable(Arc<Allowed>);
+
+#[derive(Default)]
+struct Allowed {
+    before: AtomicU64,
+    waiting: Mutex<Vec<Sender<()>>>,
+}
+
+impl Committable {
+    pub fn new() -> Self {
+        Committable::default()
+    }
+
+    /// Ticks before this one may be committed from now on. It never falls.
+    pub fn allow(&self, before: Tick) {
+        if self.0.before.fetch_max(before, Ordering::AcqRel) < before {
+            let waiting = self.0.waiting.lock().expect("no one panics with it");
+            // Who has not yet looked since the last time will see this one, too.
+            for waiting in &*waiting {
+                let _ = waiting.try_send(());
+            }
+        }
+    }
+
+    /// Ticks before this one may be committed.
+    pub fn before(&self) -> Tick {
+        self.0.before.load(Ordering::Acquire)
+    }
+
+    /// Tells whenever more may be committed.
+    pub fn told(&self) -> Receiver<()> {
+        let (sender, receiver) = bounded(1);
+        self.0.waiting.lock().expect("no one panics with it").push(sender);
+        receiver
+    }
+}
