@@ -19,6 +19,8 @@ pub struct Decoded {
     /// By the source's `where`. A record that is dropped is in `rows` too, as one that is gone: it takes the place
     /// of what its key held.
     pub dropped: u64,
+    /// What rows and rejects hold, in bytes, as far as its size is a row's: what was evaluated, and raw rows.
+    pub held: u64,
     /// The greatest event times of the rows, which are what `--clock event` follows.
     pub latest: Latest,
     /// How early the timestamps are, while these are a source's first rows.

@@ -1,4 +1,7 @@
-//! A batch on which an expression fails is split until the rows that make it fail stand alone.
+//! A batch on which an expression fails is split until the rows that make it fail stand alone, and rows whose
+//! expressions would make too much together are evaluated in parts.
+
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{cast, concat};
@@ -13,7 +16,10 @@ pub type Failures = Vec<(usize, String)>;
 /// What is left of the bytes that rows may make together. Rows that would make more are evaluated in parts, so
 /// that what a chunk takes meanwhile is bounded, whatever its expressions make of little.
 #[derive(Debug)]
-pub struct Room(u64);
+pub struct Room {
+    left: u64,
+    taken: u64,
+}
 
 #[cfg(test)]
 thread_local! {
@@ -26,18 +32,48 @@ impl Room {
     pub fn of(rows: usize) -> Self {
         #[cfg(test)]
         ROOMS.set(ROOMS.get() + 1);
-        Room(if rows > 1 { TOGETHER } else { u64::MAX })
+        if rows > 1 { Room::with(TOGETHER) } else { Room::unbounded() }
+    }
+
+    fn with(left: u64) -> Self {
+        Room { left, taken: 0 }
     }
 
     fn unbounded() -> Self {
-        Room(u64::MAX)
+        Room::with(u64::MAX)
     }
 
     /// Nothing, if there is not so much left.
-    fn take(&mut self, bytes: u64) -> Option<()> {
-        self.0 = self.0.checked_sub(bytes)?;
+    pub fn take(&mut self, bytes: u64) -> Option<()> {
+        self.left = self.left.checked_sub(bytes)?;
+        self.taken += bytes;
         Some(())
     }
+
+    /// What was taken of it.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+}
+
+/// How many rows are evaluated at once: what is made of each is held, and so what is made of all.
+const AT_ONCE: usize = 1_000;
+
+/// Evaluates so many rows, in their order and in parts: in halves, where `together` says that there is no room for
+/// a part, in which case it has left nothing behind.
+pub fn in_parts(rows: usize, together: &mut impl FnMut(Range<usize>, &mut Room) -> Option<()>) {
+    for first in (0..rows).step_by(AT_ONCE) {
+        in_halves(first..rows.min(first + AT_ONCE), together);
+    }
+}
+
+fn in_halves(rows: Range<usize>, together: &mut impl FnMut(Range<usize>, &mut Room) -> Option<()>) {
+    if rows.is_empty() || together(rows.clone(), &mut Room::of(rows.len())).is_some() {
+        return;
+    }
+    let half = rows.start + rows.len() / 2;
+    in_halves(rows.start..half, together);
+    in_halves(half..rows.end, together);
 }
 
 /// One value a row, null where the expression fails.
@@ -122,6 +158,7 @@ mod tests {
 
     use arrow::array::Int64Array;
     use arrow::datatypes::{Field, Schema};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::definition::sql::Dialect;
@@ -134,10 +171,30 @@ mod tests {
         let dialect = Dialect::new(&Arc::from("UTC"));
         let planned = dialect.plan("repeat('x', n)", &schema).expect("SQL");
         let repeated = dialect.compile(planned, &schema, None, "").expect("SQL");
-        assert!(evaluate_within(&repeated, &batch, &mut Room(150_000_000)).is_none());
-        let mut room = Room(250_000_000);
+        assert!(evaluate_within(&repeated, &batch, &mut Room::with(150_000_000)).is_none());
+        let mut room = Room::with(250_000_000);
         let (made, failures) = evaluate_within(&repeated, &batch, &mut room).expect("room");
         assert_eq!((made.len(), made.null_count(), failures.len()), (200, 0, 0));
-        assert!((49_000_000..=50_000_000).contains(&room.0), "{room:?}");
+        assert!((49_000_000..=50_000_000).contains(&room.left), "{room:?}");
+        assert_eq!(room.left + room.taken(), 250_000_000);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_evaluated_in_order_each_once_and_no_more_together_than_there_is_room_for(
+            sizes in prop::collection::vec(prop_oneof![0u64..10, 0..TOGETHER / 2, 0..TOGETHER * 2], 0..2_500),
+        ) {
+            let mut seen = Vec::new();
+            in_parts(sizes.len(), &mut |rows, room| {
+                let alone = rows.len() == 1;
+                rows.clone().try_for_each(|row| room.take(sizes[row]))?;
+                let made: u64 = sizes[rows.clone()].iter().sum();
+                assert!(rows.len() <= AT_ONCE && (alone || made <= TOGETHER));
+                assert_eq!(room.taken(), made);
+                seen.extend(rows);
+                Some(())
+            });
+            prop_assert_eq!(seen, (0..sizes.len()).collect::<Vec<_>>());
+        }
     }
 }

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::evaluate::{Failures, Room, evaluate_within};
 use super::placeholders::is_placeholder;
+use crate::definition::sql::limits::all_bytes;
 use crate::definition::texts;
 use crate::plan::{IdentifierType, Placeholders, Plan};
 use crate::row::{Identifier, IdentifierHash};
@@ -73,6 +74,7 @@ fn normalise(
     };
     let found = text(values);
     let Some(normalize) = &identifier_type.normalize else {
+        room.take(all_bytes(values))?;
         let none = (0..found.len()).map(|row| is_placeholder(&found, row));
         return Some((without(found.clone(), none.collect()), Failures::new()));
     };

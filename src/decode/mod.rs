@@ -54,9 +54,6 @@ pub use keys::key_hash;
 /// What `Reject::raw` keeps of a row.
 const RAW_KEPT: usize = 64 << 10;
 
-/// How many rows are evaluated at once: what is made of each is held, and so what is made of all.
-pub const TOGETHER: usize = 1_000;
-
 /// Decodes the chunks of one source.
 pub struct Decoder {
     plan: Arc<Plan>,
@@ -109,12 +106,10 @@ impl Decoder {
             chunk,
             wall,
         };
-        for (part, raw) in raw.chunks_mut(TOGETHER).enumerate() {
-            let of_part = |field: &ArrayRef| field.slice(part * TOGETHER, raw.len());
-            rows::accept(&context, raw, fields.iter().map(of_part).collect(), &mut decoded);
-        }
+        rows::accept(&context, &mut raw, &fields, &mut decoded);
         let rejected = raw.iter_mut().filter(|row| !row.flaws.reasons.is_empty());
         decoded.rejects.extend(rejected.map(|row| reject(source, chunk, row)));
+        decoded.held += decoded.rejects.iter().map(|reject| reject.raw.len() as u64).sum::<u64>();
         decoded
     }
 

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::context::{DecodeContext, RowFate};
 use super::decoded::Decoded;
-use super::evaluate::{Failures, Room, evaluate_where, evaluate_within, matches};
+use super::evaluate::{Failures, Room, evaluate_where, evaluate_within, in_parts, matches};
 use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
@@ -27,27 +27,25 @@ use crate::source::Payload;
 use crate::time::Micros;
 
 /// Adds the rows that are accepted to `decoded`; the others get their reasons. Where what is evaluated for them
-/// would be too much together, they are taken in halves.
+/// would be too much together, they are taken in parts.
 pub(super) fn accept(
     context: &DecodeContext<'_>,
     raw: &mut [RawRow],
-    fields: Vec<ArrayRef>,
+    fields: &[ArrayRef],
     decoded: &mut Decoded,
 ) {
-    if raw.is_empty() {
-        return;
-    }
-    let before: Vec<Flaws> = raw.iter().map(|row| row.flaws.clone()).collect();
-    if accept_within(context, raw, &fields, decoded, &mut Room::of(raw.len())).is_some() {
-        return;
-    }
-    raw.iter_mut().zip(before).for_each(|(row, flaws)| row.flaws = flaws);
-    let (one, other) = raw.split_at_mut(raw.len() / 2);
-    let part = |first: usize, rows: usize| {
-        fields.iter().map(|field| field.slice(first, rows)).collect::<Vec<_>>()
-    };
-    accept(context, one, part(0, one.len()), decoded);
-    accept(context, other, part(one.len(), other.len()), decoded);
+    in_parts(raw.len(), &mut |rows, room| {
+        let fields: Vec<ArrayRef> =
+            fields.iter().map(|field| field.slice(rows.start, rows.len())).collect();
+        let raw = &mut raw[rows];
+        let before: Vec<Flaws> = raw.iter().map(|row| row.flaws.clone()).collect();
+        let accepted = accept_within(context, raw, &fields, decoded, room);
+        if accepted.is_none() {
+            raw.iter_mut().zip(before).for_each(|(row, flaws)| row.flaws = flaws);
+        }
+        decoded.held += accepted.map_or(0, |()| room.taken());
+        accepted
+    });
 }
 
 /// Nothing, and `decoded` is as it was, where there is no room.

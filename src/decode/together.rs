@@ -42,6 +42,7 @@ fn rows_that_make_too_much_together_come_out_as_they_do_one_by_one() {
     // All that they make is counted, and each part of it has room.
     let made: usize = (0..ROWS).map(|row| 5 * 3 * (60_000 + row)).sum();
     assert!(ROOMS.get() > 2 * (made / TOGETHER as usize), "{} rooms", ROOMS.get());
+    assert!(together.held >= made as u64, "{} bytes are held", together.held);
     let (mut rows, mut rejects) = (together.rows.iter(), together.rejects.iter());
     for (place, line) in lines.iter().enumerate() {
         let alone = decode(std::slice::from_ref(line), place as u64 + 1, &mut decoder);

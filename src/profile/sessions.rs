@@ -11,7 +11,7 @@ use super::contribution::Contribution;
 use super::timeline::{Alike, Looks, PersonTimeline, TimelineChanges};
 use crate::aggregate::{End, Extreme, Kept};
 use crate::columns;
-use crate::decode::{evaluate, matches};
+use crate::decode::evaluate::{Room, evaluate_within, in_parts, matches};
 use crate::flow::{Diff, Emit, Keep, Keyed, Update, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
@@ -22,9 +22,6 @@ use crate::state::few::FewMap;
 use crate::state::queue::BucketQueue;
 use crate::state::table::Table;
 use crate::time::Micros;
-
-/// How many rows are evaluated at once.
-const TOGETHER: usize = 1_000;
 
 /// Rows of a person that are alike in all that the aggregates of these sessions (an index into
 /// `Plan::sessions`) look at, and how many more, or less, they are.
@@ -159,7 +156,13 @@ pub fn contributions(
     rows.sort_unstable_by_key(|((_, index, _), _)| *index);
     for rows in rows.chunk_by(|((_, one, _), _), ((_, other, _), _)| one == other) {
         let ((_, index, _), _) = rows[0];
-        rows.chunks(TOGETHER).for_each(|rows| over[usize::from(index)].values(rows, out));
+        in_parts(rows.len(), &mut |part, room| {
+            let mut values = Vec::new();
+            let failed = over[usize::from(index)].values(&rows[part], room, &mut values)?;
+            over[usize::from(index)].counts.borrow_mut().failed_expressions += failed;
+            values.into_iter().for_each(|(value, diff)| out.push(value, diff));
+            Some(())
+        });
     }
 }
 
@@ -239,8 +242,13 @@ impl OverSessions {
     /// Turns rows in sessions into values for aggregates, of as many rows more or less.
     ///
     /// An expression that fails gives null, which is counted: its row stands, since what fails is
-    /// not its own.
-    fn values(&self, changes: &[InSessions], out: &mut Emit<(Component, Contribution)>) {
+    /// not its own. How many fail is returned; nothing, where there is no room.
+    fn values(
+        &self,
+        changes: &[InSessions],
+        room: &mut Room,
+        values: &mut Vec<((Component, Contribution), Diff)>,
+    ) -> Option<u64> {
         let of = &self.plan.sessions[self.index];
         let rows = changes.iter().map(|((_, _, alike), _)| {
             let Alike { brought, time, number, start, seconds, events, .. } = alike;
@@ -248,9 +256,11 @@ impl OverSessions {
             InSession { brought, time, number, start, seconds: *seconds, events: *events }
         });
         let batch = session_columns(of, &rows.collect::<Vec<_>>());
+        let mut failed = 0;
         for (input, looks) in of.inputs.iter().zip(&self.looks_of) {
-            self.input(input, *looks, &batch, changes, out);
+            failed += self.input(input, *looks, &batch, changes, room, values)?;
         }
+        Some(failed)
     }
 
     fn input(
@@ -259,8 +269,9 @@ impl OverSessions {
         (window, time_of): (Option<usize>, TimeOf),
         batch: &RecordBatch,
         changes: &[InSessions],
-        out: &mut Emit<(Component, Contribution)>,
-    ) {
+        room: &mut Room,
+        values: &mut Vec<((Component, Contribution), Diff)>,
+    ) -> Option<u64> {
         let inside = |alike: &Alike| window.is_none_or(|bit| alike.windows >> bit & 1 == 1);
         let mut failed = 0;
         let chosen: BooleanArray = match &input.condition {
@@ -278,17 +289,17 @@ impl OverSessions {
             let ((component, _, alike), rows) = &changes[row];
             let time = time_of.of(alike);
             let aggregate = input.aggregate;
-            out.push((*component, Contribution::Value { aggregate, time, value }), *rows);
+            values.push(((*component, Contribution::Value { aggregate, time, value }), *rows));
         };
         match &input.argument {
             None => rows.for_each(|row| give(row, Datum::Boolean(true))),
             Some(argument) => {
-                let (column, failures) = evaluate(argument, batch);
+                let (column, failures) = evaluate_within(argument, batch, room)?;
                 failed += failures.iter().filter(|(row, _)| chosen.value(*row)).count();
                 columns::for_each(&column, rows, give);
             }
         }
-        self.counts.borrow_mut().failed_expressions += failed as u64;
+        Some(failed as u64)
     }
 }
 

@@ -10,6 +10,12 @@ use crate::source::Ticket;
 use crate::state::batch;
 use crate::time::{Micros, Tick};
 
+/// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they
+/// pass, larger ticks cost less a row (`bench/throughput.py`), and smaller ones less memory.
+const WAITING_ROWS: usize = 65_536;
+/// What they may hold, in bytes: few rows may be much, as they are or by what is made of them.
+const WAITING_BYTES: u64 = 64 << 20;
+
 /// What goes into one tick on one worker.
 #[derive(Default)]
 pub struct TickInput {
@@ -24,6 +30,8 @@ pub struct Inbox {
     open: TickInput,
     /// When the open batch's rows arrived: runs of instants with numbers of rows.
     open_arrivals: Vec<(Micros, u32)>,
+    /// What waits in the open batch holds, in bytes.
+    open_held: u64,
     /// To be used when the tick is complete that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
     sealed: BTreeMap<Tick, TickInput>,
@@ -46,6 +54,7 @@ impl Default for Inbox {
         Inbox {
             open,
             open_arrivals: Vec::new(),
+            open_held: 0,
             tickets: Vec::new(),
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
@@ -69,6 +78,7 @@ impl Inbox {
         if !decoded.latest.is_empty() {
             self.open.latest.get_or_insert_default().add_all(&decoded.latest);
         }
+        self.open_held += decoded.held;
         self.open.rows.append(&mut decoded.rows);
         self.open.rejects.append(&mut decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);
@@ -80,6 +90,11 @@ impl Inbox {
         self.open_arrivals.len().max(rows).max(self.tickets.len())
     }
 
+    /// Whether no more may be added before a tick takes what waits.
+    pub fn is_full(&self) -> bool {
+        self.waiting() >= WAITING_ROWS || self.open_held >= WAITING_BYTES
+    }
+
     /// How many ticks have taken what waited for them.
     pub fn ticks(&self) -> u64 {
         self.ticks
@@ -89,6 +104,7 @@ impl Inbox {
     pub fn batch(&mut self, tick: Tick) -> &mut TickInput {
         self.sealed.entry(tick).or_insert_with(|| {
             self.ticks += 1;
+            self.open_held = 0;
             let runs = std::mem::take(&mut self.open_arrivals);
             let tickets = std::mem::take(&mut self.tickets);
             self.arrivals.insert(tick, Arrivals { runs, tickets });
@@ -102,5 +118,26 @@ impl Inbox {
         let (tick, arrivals) = entry.remove_entry();
         self.sealed.remove(&tick);
         Some(arrivals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_rows_that_hold_much_hold_the_inflow_back_until_a_tick_takes_them() {
+        let mut inbox = Inbox::default();
+        for _ in 0..2 {
+            assert!(!inbox.is_full());
+            let held = WAITING_BYTES / 2;
+            let decoded = || Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() };
+            inbox.add_rows(decoded());
+            assert!(!inbox.is_full());
+            inbox.add_rows(decoded());
+            assert!(inbox.is_full());
+            let tick = inbox.ticks() + 1;
+            inbox.batch(tick);
+        }
     }
 }

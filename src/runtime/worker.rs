@@ -21,9 +21,6 @@ use crate::sink::{Failure, Writers};
 use crate::source::{Feed, Next, Ticket};
 use crate::time::wall_clock;
 
-/// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they
-/// pass, larger ticks cost less a row (`bench/throughput.py`), and smaller ones less memory.
-const WAITING_ROWS: usize = 65_536;
 /// How long a worker may decode before it steps the dataflow.
 const DECODING: Duration = Duration::from_millis(3);
 /// How long an idle worker parks at most; it is woken when something arrives.
@@ -170,7 +167,7 @@ fn take_in(
     dataflow: &Dataflow,
 ) -> (InputState, bool) {
     let started = Instant::now();
-    while dataflow.inbox.borrow().waiting() < WAITING_ROWS {
+    while !dataflow.inbox.borrow().is_full() {
         let (chunks, ticket) = match feed.try_next() {
             Next::Chunk(chunk) => (vec![chunk], None),
             Next::Together(chunks, ticket) => (chunks, Some(ticket)),

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, new_null_array};
 
 use crate::columns;
-use crate::decode::TOGETHER;
-use crate::decode::evaluate::{Room, evaluate_where, evaluate_within, matches};
+use crate::decode::evaluate::{Room, evaluate_where, evaluate_within, in_parts, matches};
 use crate::decode::packed::Packing;
 use crate::decode::rows::batch_of;
 use crate::plan::{Joined, Plan};
@@ -65,30 +64,13 @@ impl Evaluation {
     /// What each row says, and how many expressions failed.
     pub fn evaluate(&self, rows: &[JoinCandidate<'_>]) -> (Vec<JoinedInputs>, u64) {
         let (mut outputs, mut failed) = (Vec::with_capacity(rows.len()), 0);
-        for rows in rows.chunks(TOGETHER) {
-            self.evaluate_in_parts(rows, &mut outputs, &mut failed);
-        }
+        in_parts(rows.len(), &mut |part, room| {
+            let (more, also) = self.evaluate_together(&rows[part], room)?;
+            outputs.extend(more);
+            failed += also;
+            Some(())
+        });
         (outputs, failed)
-    }
-
-    /// In halves where what is evaluated would be too much together.
-    fn evaluate_in_parts(
-        &self,
-        rows: &[JoinCandidate<'_>],
-        outputs: &mut Vec<JoinedInputs>,
-        failed: &mut u64,
-    ) {
-        match self.evaluate_together(rows, &mut Room::of(rows.len())) {
-            Some((more, also)) => {
-                outputs.extend(more);
-                *failed += also;
-            }
-            None => {
-                let (one, other) = rows.split_at(rows.len() / 2);
-                self.evaluate_in_parts(one, outputs, failed);
-                self.evaluate_in_parts(other, outputs, failed);
-            }
-        }
     }
 
     /// Nothing where there is no room.

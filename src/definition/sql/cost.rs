@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUn
 use datafusion_common::Result;
 
 use super::limits::{all_bytes, bytes_of, items_of, together};
-use super::pattern::Pattern;
+use super::pattern::{self, Pattern};
 use crate::plan::Limits;
 
 /// An argument of a call.
@@ -89,8 +89,9 @@ pub fn hold(name: &str, given: &[Argument], rows: usize, limits: Limits) -> Resu
         limits.hold_steps(name, cost.steps)?;
         limits.hold_bytes(name, cost.bytes)?;
         made = made.saturating_add(cost.bytes).saturating_add(cost.held);
+        together(rows, made)?;
     }
-    together(rows, made)
+    Ok(())
 }
 
 /// What a call costs for a row of what it is given.
@@ -234,6 +235,10 @@ fn replaced(given: &[Argument], row: usize) -> Cost {
     of_bytes((text.len() as u64).saturating_add(times.saturating_mul(to)))
 }
 
+/// What compiling a pattern of a column counts for, in times of compiling one that is the same for all rows: each
+/// row may have another one, so that it is done again and again.
+const OF_A_COLUMN: u64 = 50;
+
 /// How a text is looked through for a pattern.
 #[derive(Clone, Copy)]
 struct Look {
@@ -260,16 +265,17 @@ fn matched(given: &[Argument], row: usize, limits: Limits, look: Look) -> Cost {
     let Some(pattern) = given[1].text(row) else { return Cost::default() };
     let pattern = Pattern::known(pattern, look.any_case, limits);
     let length = given[0].bytes(row);
-    let mut steps = length.saturating_mul(pattern.width).saturating_add(pattern.steps());
+    let (compiling, held) = match &given[1] {
+        Argument::One(_) => (pattern.steps(), 0),
+        // All patterns of a column are compiled before the first goes.
+        Argument::Many(_) => (pattern.steps().saturating_mul(OF_A_COLUMN), pattern.held()),
+    };
+    let mut steps = length.saturating_mul(pattern.width).saturating_add(compiling);
     if look.again {
         // A match may be looked for to the end and found to be short, each time anew.
         steps = steps.saturating_add(length.saturating_mul(pattern.reach.min(length)) / 32);
     }
-    match &given[1] {
-        Argument::One(_) => Cost { steps, ..Cost::default() },
-        // All patterns of a column are compiled before the first goes.
-        Argument::Many(_) => Cost { steps, bytes: pattern.bytes, held: pattern.held() },
-    }
+    Cost { steps, held, ..Cost::default() }
 }
 
 fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
@@ -284,18 +290,18 @@ fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
     let (length, by_length) = (text.len() as u64, by.len() as u64);
     // What was matched may be put in for each reference to it.
     let references = by.matches(['$', '\\']).count() as u64;
-    let times = match again {
-        false => 1,
-        // Each match is of a character at least, unless it is of none.
-        true if length.saturating_mul(by_length) <= 1_000 => length + 1,
-        true => {
-            let pattern = given[1].text(row).unwrap_or_default();
-            regex::Regex::new(pattern).map_or(0, |pattern| pattern.find_iter(text).count() as u64)
-        }
+    let made = |times: u64| {
+        let put_in = times.saturating_mul(by_length);
+        length.saturating_add(put_in).saturating_add(references.saturating_mul(length))
     };
-    let made = length
-        .saturating_add(times.saturating_mul(by_length))
-        .saturating_add(references.saturating_mul(length));
-    cost.bytes = cost.bytes.max(made);
+    // Each match is of a character at least, unless it is of none.
+    cost.bytes = made(if again { length + 1 } else { 1 });
+    if again && cost.bytes > limits.bytes {
+        let flags = given.get(3).and_then(|flags| flags.text(row)).unwrap_or_default();
+        let pattern = given[1].text(row).unwrap_or_default();
+        let matches = pattern::compiled(pattern, flags)
+            .map_or(0, |pattern| pattern.find_iter(text).count() as u64);
+        cost.bytes = made(matches);
+    }
     cost
 }

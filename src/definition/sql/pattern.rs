@@ -4,8 +4,10 @@
 //! them 500 times: what is written says little of it. So the automaton is made, as far as there is room for it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use datafusion_common::{Result, exec_err};
+use regex::Regex;
 use regex_automata::nfa::thompson::{Compiler, NFA};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -20,9 +22,55 @@ const AUTOMATA: u64 = 4;
 /// A range of a class, or a character, takes no fewer bytes.
 const BYTES_A_PART: u64 = 20;
 
+/// How many patterns are known at once, at most.
+const KNOWN: usize = 4_096;
+
 thread_local! {
-    /// The pattern that was looked at last: mostly it is the same for all rows.
-    static LAST: RefCell<Option<(String, bool, Limits, Pattern)>> = const { RefCell::new(None) };
+    static KNOWN_PATTERNS: RefCell<KnownPatterns> = RefCell::default();
+}
+
+/// Patterns that were looked at, so that each is looked at once: rows that are evaluated in parts come again.
+#[derive(Default)]
+struct KnownPatterns {
+    limits: Option<Limits>,
+    /// The one that was looked at last: mostly it is the same for all rows.
+    last: Option<(String, bool, Pattern)>,
+    /// By whether the case of letters counts.
+    by_text: [HashMap<String, Pattern>; 2],
+}
+
+impl KnownPatterns {
+    fn of(&mut self, text: &str, any_case: bool, limits: Limits) -> Pattern {
+        if self.limits != Some(limits) {
+            *self = KnownPatterns { limits: Some(limits), ..KnownPatterns::default() };
+        }
+        if let Some((known, case, pattern)) = &self.last
+            && known == text
+            && *case == any_case
+        {
+            return *pattern;
+        }
+        let by_text = &mut self.by_text[usize::from(any_case)];
+        let pattern = by_text.get(text).copied().unwrap_or_else(|| {
+            let parsed = ParserBuilder::new().case_insensitive(any_case).build().parse(text);
+            let pattern = parsed.map_or(Pattern::default(), |it| Pattern::of(&it, limits));
+            if by_text.len() >= KNOWN {
+                by_text.clear();
+            }
+            by_text.insert(text.to_owned(), pattern);
+            pattern
+        });
+        self.last = Some((text.to_owned(), any_case, pattern));
+        pattern
+    }
+}
+
+/// A pattern with the letters that a call has beside it, ready to be looked for.
+pub fn compiled(pattern: &str, flags: &str) -> Option<Regex> {
+    let flags: String = flags.chars().filter(|flag| *flag != 'g').collect();
+    let pattern =
+        if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+    Regex::new(&pattern).ok()
 }
 
 /// What is known of a pattern; of what is none it is nothing, and an error soon.
@@ -38,19 +86,7 @@ pub struct Pattern {
 
 impl Pattern {
     pub fn known(text: &str, any_case: bool, limits: Limits) -> Self {
-        LAST.with_borrow_mut(|last| match last {
-            Some((known, case, of, pattern))
-                if known == text && *case == any_case && *of == limits =>
-            {
-                *pattern
-            }
-            _ => {
-                let parsed = ParserBuilder::new().case_insensitive(any_case).build().parse(text);
-                let pattern = parsed.map_or(Pattern::default(), |it| Pattern::of(&it, limits));
-                *last = Some((text.to_owned(), any_case, limits, pattern));
-                pattern
-            }
-        })
+        KNOWN_PATTERNS.with_borrow_mut(|known| known.of(text, any_case, limits))
     }
 
     fn of(pattern: &Hir, limits: Limits) -> Self {
