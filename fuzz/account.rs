@@ -14,7 +14,7 @@ use selfsame::internals::source::{Chunk, Payload};
 /// Decodes the payload of a definition's first source.
 pub fn account(definition: impl FnOnce(&Path) -> Plan, payload: Payload) {
     let plan = Arc::new(definition(Path::new("")));
-    check(&plan, &Chunk { source: 0, part: 0, origin: "fuzz".into(), payload });
+    check(&plan, &Chunk { source: 0, part: 0, origin: "fuzz".into(), payload, reached: None });
 }
 
 /// Every raw row is a row, a reject, or dropped.

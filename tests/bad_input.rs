@@ -211,8 +211,7 @@ fn every_worker_takes_from_the_same_files_and_every_process_has_its_own() {
             processes: 2,
             workers: 2,
             until_end: true,
-            follow: false,
-            from_start: false,
+            ..SourceOptions::default()
         };
         let read = input.read_with(&options);
         assert!(read.rows.iter().all(|row| row.position.part % 2 == process as u32));

@@ -105,14 +105,9 @@ fn rows(input: &Input, feeds: &mut Feeds, wanted: usize) -> Vec<(String, u64)> {
     found
 }
 
-const FOLLOW: SourceOptions = SourceOptions {
-    process: 0,
-    processes: 1,
-    workers: 1,
-    until_end: false,
-    follow: true,
-    from_start: false,
-};
+fn follow() -> SourceOptions {
+    SourceOptions { follow: true, ..SourceOptions::default() }
+}
 
 const LINE: &str = r#"{"id":"a","at":"2025-07-05T00:00:00Z","email":"a@x.org"}"#;
 
@@ -120,7 +115,7 @@ const LINE: &str = r#"{"id":"a","at":"2025-07-05T00:00:00Z","email":"a@x.org"}"#
 fn files_that_grow_and_new_ones_are_followed() {
     let first = format!("{LINE}\n{}", &LINE[..20]);
     let input = Input::new(definition::EVENTS, &[("events1.ndjson", first.as_bytes())]);
-    let mut feeds = input.start(&FOLLOW);
+    let mut feeds = input.start(&follow());
     let at = |file: &str, line| (file.to_owned(), line);
     assert_eq!(rows(&input, &mut feeds, 1), [at("events1.ndjson", 1)]);
 
@@ -146,7 +141,7 @@ fn files_that_grow_and_new_ones_are_followed() {
 #[test]
 fn a_followed_csv_file_may_get_its_header_later() {
     let input = Input::new(definition::PRODUCTS, &[("products.csv", b"sku,ti")]);
-    let mut feeds = input.start(&FOLLOW);
+    let mut feeds = input.start(&follow());
     let mut file = std::fs::OpenOptions::new()
         .append(true)
         .open(input.path("products.csv"))
@@ -160,7 +155,7 @@ fn a_followed_csv_file_may_get_its_header_later() {
 #[test]
 fn reading_stops_when_nobody_wants_it_any_more() {
     let input = Input::new(definition::EVENTS, &[("events.ndjson", LINE.as_bytes())]);
-    let options = SourceOptions { ..FOLLOW };
+    let options = follow();
     let woken = Arc::new(());
     let alive = Arc::downgrade(&woken);
     let feeds = input.start_with(&options, Arc::new(move || drop(Arc::clone(&woken))));
@@ -179,7 +174,7 @@ fn sources_take_turns() {
     let products = "sku,title,price\n".to_owned() + &"a,b,1\n".repeat(200_000);
     let files = [("events.ndjson", events.as_bytes()), ("products.csv", products.as_bytes())];
     let input = Input::new(definition::BOTH, &files);
-    let mut feeds = input.start(&SourceOptions { follow: false, ..FOLLOW });
+    let mut feeds = input.start(&SourceOptions { follow: false, ..follow() });
     let mut order = Vec::new();
     while order.len() < 6 {
         match feeds.workers[0].try_next() {

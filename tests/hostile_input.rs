@@ -38,7 +38,7 @@ fn account(input: &Input, chunk: &Chunk) {
 
 fn lines(source: u16, bytes: Vec<u8>, header: Option<Arc<[String]>>) -> Chunk {
     let payload = Payload::Lines { bytes, first_line: 1, header, arrived: 7 };
-    Chunk { source, part: 0, origin: "file".into(), payload }
+    Chunk { source, part: 0, origin: "file".into(), payload, reached: None }
 }
 
 proptest! {
@@ -65,7 +65,7 @@ proptest! {
             let bytes = bytes.to_vec();
             let payload =
                 Payload::Lines { bytes, first_line, header: Some(Arc::clone(&header)), arrived: 7 };
-            let chunk = Chunk { source: 0, part: 0, origin: "file".into(), payload };
+            let chunk = Chunk { source: 0, part: 0, origin: "file".into(), payload, reached: None };
             let decoded = input.decode(&chunk);
             let rows = decoded.rows.iter().map(|row| (row.position, row.key, row.time));
             let rejects = decoded.rejects.into_iter();
@@ -112,7 +112,7 @@ proptest! {
         let kind = if kind { Kind::Records } else { Kind::Events };
         let input = Input::of(definition::topics("", &[("t", kind, KafkaStart::Earliest)]));
         let payload = Payload::Messages { bytes: all, messages };
-        account(&input, &Chunk { source: 0, part: 0, origin: "t".into(), payload });
+        account(&input, &Chunk { source: 0, part: 0, origin: "t".into(), payload, reached: None });
     }
 
     /// Either it is no Parquet file, or its rows are accounted for.
@@ -132,7 +132,7 @@ proptest! {
             bytes[place] = byte;
         }
         let input = Input::new(definition::FLAT_ORDERS, &[("orders.parquet", &bytes)]);
-        let options = SourceOptions { process: 0, processes: 1, workers: 1, until_end: true, follow: false, from_start: false };
+        let options = SourceOptions { until_end: true, ..SourceOptions::default() };
         let Ok(mut feeds) = source::start(input.plan(), &options, Arc::new(|| ())) else { return Ok(()) };
         loop {
             match feeds.workers[0].try_next() {

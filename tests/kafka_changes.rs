@@ -174,7 +174,7 @@ fn what_retention_deletes_before_it_is_read_is_told_and_nothing_is_read_twice() 
     running.until("what is left is read", |_| counted(path).get("late") == Some(&3));
     assert_eq!(counted(path).get("early"), Some(&5));
     assert_eq!(counted(path).get("deleted"), None);
-    let told = "to 25 were deleted before they were read (retention)";
+    let told = " in all, were deleted before they were read (retention)";
     running.until("it is told", |running| running.err().contains(told));
     send(&topic, 0, &["late"]);
     running.until("it is read on", |_| counted(path).get("late") == Some(&4));

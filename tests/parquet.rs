@@ -46,14 +46,7 @@ fn read(column: ArrayRef, of: &str) -> Result<Vec<String>, String> {
             .expect("columns of one length");
     std::fs::write(folder.path().join("t.parquet"), parquet(&[batch])).expect("room");
     let plan = Arc::new(definition(folder.path(), of));
-    let options = SourceOptions {
-        process: 0,
-        processes: 1,
-        workers: 1,
-        until_end: true,
-        follow: false,
-        from_start: false,
-    };
+    let options = SourceOptions { until_end: true, ..SourceOptions::default() };
     let mut feeds = source::start(&plan, &options, Arc::new(|| ())).map_err(|error| {
         error.to_string().replace(&*folder.path().to_string_lossy(), "<folder>")
     })?;

@@ -40,14 +40,9 @@ impl Broker {
     }
 }
 
-const ALONE: SourceOptions = SourceOptions {
-    process: 0,
-    processes: 1,
-    workers: 1,
-    until_end: true,
-    follow: false,
-    from_start: false,
-};
+fn alone() -> SourceOptions {
+    SourceOptions { until_end: true, ..SourceOptions::default() }
+}
 
 fn event(id: &str) -> Vec<u8> {
     format!(r#"{{"id":"{id}","email":"{id}@x.org"}}"#).into_bytes()
@@ -64,7 +59,7 @@ fn a_topic_is_read_to_the_end_that_it_had_by_all_workers_once() {
     let mut seen = BTreeSet::new();
     let mut total = 0;
     for process in 0..2 {
-        let read = input.read_with(&SourceOptions { process, processes: 2, workers: 2, ..ALONE });
+        let read = input.read_with(&SourceOptions { process, processes: 2, workers: 2, ..alone() });
         total += read.rows.len();
         seen.extend(read.keys());
         // Three partitions over four workers: the second process has one, the third.
@@ -114,7 +109,7 @@ fn what_comes_later_is_read_soon_and_a_latest_start_passes_over_what_was_there()
         ("events", Kind::Events, KafkaStart::Latest),
         ("events", Kind::Records, KafkaStart::Earliest),
     ]);
-    let mut feeds = input.start(&SourceOptions { until_end: false, ..ALONE });
+    let mut feeds = input.start(&SourceOptions { until_end: false, ..alone() });
     let mut rows = |wanted: usize| {
         let mut found = Vec::new();
         let start = Instant::now();

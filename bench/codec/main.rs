@@ -95,7 +95,7 @@ fn rows(events: usize) -> Vec<Row> {
             arrived: NOW,
         };
         let origin = file.display().to_string().into();
-        let chunk = Chunk { source: source as u16, part: 0, origin, payload };
+        let chunk = Chunk { source: source as u16, part: 0, origin, payload, reached: None };
         rows.extend(decoder.decode(&chunk, NOW).rows);
     }
     assert!(rows.len() > events / 2, "most of them are rows: {}", rows.len());

@@ -116,7 +116,7 @@ impl Bench {
         self.next_line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         let payload = Payload::Lines { bytes, first_line, header: None, arrived: NOW };
         let (part, origin) = (0, "rows".into());
-        let chunk = Chunk { source: source as u16, part, origin, payload };
+        let chunk = Chunk { source: source as u16, part, origin, payload, reached: None };
         let decoded = self.decoders[source].decode(&chunk, NOW);
         assert!(decoded.rejects.is_empty(), "{:?}", decoded.rejects[0].reasons);
         self.said.borrow_mut().people = 0;

@@ -13,14 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("orders.parquet"), bytes).expect("room on the disk");
     let plan = Arc::new(definition::FLAT_ORDERS(folder.path()));
-    let options = SourceOptions {
-        process: 0,
-        processes: 1,
-        workers: 1,
-        until_end: true,
-        follow: false,
-        from_start: false,
-    };
+    let options = SourceOptions { until_end: true, ..SourceOptions::default() };
     let Ok(mut feeds) = source::start(&plan, &options, Arc::new(|| ())) else { return };
     loop {
         match feeds.workers[0].try_next() {

@@ -29,7 +29,7 @@ outputs: {profiles: {files: out.ndjson}}
 fn decode(lines: &[String], first_line: u64, decoder: &mut Decoder) -> Decoded {
     let bytes = lines.concat().into_bytes();
     let payload = Payload::Lines { bytes, first_line, header: None, arrived: 0 };
-    decoder.decode(&Chunk { source: 0, part: 0, origin: "web".into(), payload }, 0)
+    decoder.decode(&Chunk { source: 0, part: 0, origin: "web".into(), payload, reached: None }, 0)
 }
 
 #[test]

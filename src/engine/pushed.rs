@@ -71,7 +71,7 @@ impl PushedLines {
             let (bytes, first_line) = (std::mem::take(&mut of.lines), of.handed + 1);
             of.handed += std::mem::take(&mut of.waiting);
             let payload = Payload::Lines { bytes, first_line, header: None, arrived };
-            Chunk { source: source as u16, part: 0, origin: ORIGIN.into(), payload }
+            Chunk { source: source as u16, part: 0, origin: ORIGIN.into(), payload, reached: None }
         });
         chunks.collect()
     }

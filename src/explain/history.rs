@@ -42,14 +42,7 @@ pub struct SourcesReading {
 impl SourcesReading {
     pub fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Self, SourceError> {
         let reader = thread::current();
-        let options = source::SourceOptions {
-            process: 0,
-            processes: 1,
-            workers: 1,
-            until_end: true,
-            follow: false,
-            from_start: false,
-        };
+        let options = source::SourceOptions { until_end: true, ..source::SourceOptions::default() };
         let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
         let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
         let (decoders, origins, latest) = (decoders.collect(), Origins::new(), Latest::default());

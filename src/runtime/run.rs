@@ -86,6 +86,7 @@ impl Run {
             until_end: options.until_end,
             follow: options.follow,
             from_start: options.from_start,
+            positions: Arc::default(),
         };
         let sources = source::open(&plan, &source_options)?;
         if options.process == 0 {

@@ -2,6 +2,7 @@
 //! accord.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -52,10 +53,24 @@ pub fn error(error: &KafkaError, reason: &str) {
 /// The context of a client that reads one topic, or asks about topics.
 #[derive(Default)]
 pub(super) struct TopicClient {
+    /// The id of the topic that was read before, where it is known.
+    expected: Option<Arc<str>>,
+    id: OnceLock<Arc<str>>,
     other_topic: AtomicBool,
 }
 
 impl TopicClient {
+    /// Of one that goes on with a topic of this id.
+    pub fn expecting(expected: Option<Arc<str>>) -> Self {
+        TopicClient { expected, ..TopicClient::default() }
+    }
+
+    /// What the brokers call the topic. It is known before the first of its messages comes; brokers before
+    /// version 2.8 do not say it.
+    pub fn id(&self) -> Option<&Arc<str>> {
+        self.id.get()
+    }
+
     /// Sets up what lets it know that its topic became another one.
     pub fn watch_topic(config: &mut ClientConfig) {
         let debug = config.get("debug").map_or("topic".into(), |debug| format!("{debug},topic"));
@@ -74,8 +89,15 @@ impl TopicClient {
 
 impl ClientContext for TopicClient {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        if tells_another_topic(message) {
-            self.other_topic.store(true, Ordering::Relaxed);
+        if let Some((old, new)) = told_ids(message) {
+            let is_other = match old {
+                Some(_) => true,
+                None => {
+                    let id = self.id.get_or_init(|| new.into());
+                    self.expected.as_ref().is_some_and(|expected| expected != id)
+                }
+            };
+            self.other_topic.fetch_or(is_other, Ordering::Relaxed);
         }
         log(level, facility, message);
     }
@@ -93,9 +115,11 @@ impl ClientContext for TopicClient {
 
 impl ConsumerContext for TopicClient {}
 
-/// `Topic NAME changed id from ID to ID`; the first id comes in place of one of zeros, which is written
-/// with the letter A alone.
-fn tells_another_topic(message: &str) -> bool {
-    let ids = message.split_once(" changed id from ").and_then(|(_, ids)| ids.split_once(" to "));
-    ids.is_some_and(|(old, _)| old.trim_end_matches('=').bytes().any(|byte| byte != b'A'))
+/// The old and the new id of `Topic NAME changed id from ID to ID`; at first there is no old one, which is
+/// written as one of zeros: with the letter A alone.
+fn told_ids(message: &str) -> Option<(Option<&str>, &str)> {
+    let (_, ids) = message.split_once(" changed id from ")?;
+    let (old, new) = ids.split_once(" to ")?;
+    let is_some = old.trim_end_matches('=').bytes().any(|byte| byte != b'A');
+    Some((is_some.then_some(old), new.trim()))
 }

@@ -21,18 +21,20 @@ pub enum SourceError {
     #[error("source {name}: the brokers at {brokers} have no topic {topic}{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
     NoTopic { name: String, brokers: String, topic: String, near: Option<String> },
 
-    /// A topic was deleted while it was read.
+    /// A topic was deleted while it was read, or since it was read by a run before this one.
     #[error(
-        "topic {topic} was deleted {}while it was read{}",
+        "topic {topic} was deleted {}{} it was read{}",
         if *again { "and created again " } else { "" },
-        if *again {
-            ": what it holds now is another history. Start the run again to read it alone, or run \
-             with --from-start, which goes on with it from its start and keeps what was read before"
-        } else {
-            ""
+        if *since { "since" } else { "while" },
+        match (again, since) {
+            (false, _) => "",
+            (true, false) => ": what it holds now is another history. Start the run again to read it alone, or run \
+             with --from-start, which goes on with it from its start and keeps what was read before",
+            (true, true) => ": what it holds now is another history. Run with --from-start, which goes on with it \
+             from its start and keeps what was read before",
         }
     )]
-    TopicGone { topic: String, again: bool },
+    TopicGone { topic: String, again: bool, since: bool },
 
     /// No broker answers.
     #[error("no broker answers at {brokers}: {why}")]

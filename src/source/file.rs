@@ -1,15 +1,20 @@
 //! A file that is being read, from its first row to its last, while it may grow, move and be written anew.
 
+use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::begin::{self, Begun};
+use super::marking::Marking;
 use super::paths::Stamp;
+use super::positions::{FilePosition, RangeEnd};
+use super::reached::{FileOffset, Print, Span};
 use super::text::{CutRows, Cutter, TextEnd};
-use super::trail::{Seen, Trail, print};
-use super::{Payload, SourceError, Unread, parquet};
+use super::trail::{Seen, Trail};
+use super::{Payload, SourceError, Unread, parquet, recognized};
 use crate::place::FileId;
 use crate::plan::{Format, Source};
 use crate::time::wall_clock;
@@ -35,6 +40,10 @@ pub(super) struct OpenFile {
     end: TextEnd,
     /// Rows before here were read under another part.
     passing: Option<u64>,
+    /// What another run has read of it, until it is begun; then what lies of that behind gaps.
+    known: Option<FilePosition>,
+    later: VecDeque<(u64, RangeEnd)>,
+    marking: Marking,
     unready: Option<Unready>,
 }
 
@@ -54,7 +63,7 @@ pub(super) enum Left {
     Nothing,
     Text(Box<Seen>),
     /// A columnar file, which does not grow.
-    Whole(blake3::Hash),
+    Whole(Print),
 }
 
 /// A row whose end was not read, and its line.
@@ -69,7 +78,7 @@ struct Unready {
 
 /// What a file gives.
 pub(super) enum Piece {
-    Rows(Payload),
+    Rows(Payload, Span),
     Waiting,
     /// It was cut off or written anew: what follows is of a new part.
     Anew(Option<Unread>),
@@ -94,8 +103,17 @@ impl OpenFile {
             rows: FileRows::Unbegun,
             end,
             passing: None,
+            known: None,
+            later: VecDeque::new(),
+            marking: Marking::new(id, FileOffset::FIRST, FileOffset::FIRST),
             unready: None,
         })
+    }
+
+    /// Reads what another run has left of it.
+    pub fn go_on_from(&mut self, position: FilePosition) {
+        self.marking = Marking::new(self.id, position.start(), position.read_to());
+        self.known = Some(position);
     }
 
     /// Goes on where a reading ended that saw these bytes, as far as they stand in the file.
@@ -119,6 +137,7 @@ impl OpenFile {
             tracing::info!("'{}' is '{}' now", self.path.display(), path.display());
             self.path = path.to_owned();
             self.origin = path.display().to_string().into();
+            self.marking.forget();
         }
     }
 
@@ -133,14 +152,17 @@ impl OpenFile {
             FileRows::Text { .. } => {
                 self.trail.into_seen().map_or(Left::Nothing, |seen| Left::Text(Box::new(seen)))
             }
-            FileRows::Columns(_) => print(self.trail.file()).map_or(Left::Nothing, Left::Whole),
+            FileRows::Columns(_) => {
+                Print::of_whole(self.trail.file()).map_or(Left::Nothing, Left::Whole)
+            }
             FileRows::Unbegun => Left::Nothing,
         }
     }
 
     /// Whether it is what was left, read as a whole.
     pub fn is_whole(&self, left: &Left) -> bool {
-        matches!(left, Left::Whole(before) if print(self.trail.file()).is_ok_and(|now| now == *before))
+        let Left::Whole(before) = left else { return false };
+        Print::of_whole(self.trail.file()).is_ok_and(|now| now == *before)
     }
 
     pub fn stamp(&self) -> Option<Stamp> {
@@ -194,6 +216,9 @@ impl OpenFile {
             {
                 return Err(unready.why.clone());
             }
+            if self.is_another(source)? {
+                return Ok(Piece::Anew(None));
+            }
             if !self.begin(source)? {
                 return Ok(Piece::Waiting);
             }
@@ -201,28 +226,46 @@ impl OpenFile {
         let name = &source.name;
         match &mut self.rows {
             FileRows::Unbegun => unreachable!("it was begun just now"),
-            FileRows::Columns(rows) => {
-                Ok(rows.next(name, &self.path)?.map_or(Piece::Ended, Piece::Rows))
+            FileRows::Columns(columns) => {
+                let Some(payload) = columns.next(name, &self.path)? else {
+                    return Ok(Piece::Ended);
+                };
+                let span = self.marking.columns(self.trail.file(), &self.origin, columns);
+                let unreadable = |why| SourceError::unreadable(name, &self.path, why);
+                Ok(Piece::Rows(payload, span.map_err(unreadable)?))
             }
             FileRows::Text { cutter, header } => loop {
                 let passing = self.passing.is_some();
-                let end = if passing { TextEnd::Open } else { self.end };
+                let is_open = passing || !self.later.is_empty();
+                let end = if is_open { TextEnd::Open } else { self.end };
                 let cut = cutter.next(&mut self.trail, end);
-                let unreadable = |why| SourceError::unreadable(name, &self.path, why);
+                let unreadable = |why: io::Error| SourceError::unreadable(name, &self.path, why);
                 match cut.map_err(unreadable)? {
                     CutRows::Rows { .. } if passing => {}
                     CutRows::Rows { bytes, first_line } => {
+                        let (file, to) = (self.trail.file(), cutter.place());
+                        let span = self.marking.text(file, &self.origin, &bytes, first_line, to);
                         let (header, arrived) = (header.clone(), wall_clock());
                         let lines = Payload::Lines { bytes, first_line, header, arrived };
-                        return Ok(Piece::Rows(lines));
+                        return Ok(Piece::Rows(lines, span.map_err(unreadable)?));
                     }
                     _ if self.trail.is_broken() => return self.anew(name),
                     CutRows::Ended => return Ok(Piece::Ended),
                     CutRows::Waiting if passing => {
                         self.passing = None;
                         self.trail.limit(None);
+                        let begun = cutter.place();
+                        self.marking = Marking::new(self.id, begun, begun);
                     }
-                    CutRows::Waiting => return Ok(Piece::Waiting),
+                    CutRows::Waiting => match self.later.pop_front() {
+                        None => return Ok(Piece::Waiting),
+                        Some((_, read)) => {
+                            let csv = header.as_ref().map(|names| names.len());
+                            *cutter = pass_read(&mut self.trail, csv, read).map_err(unreadable)?;
+                            self.trail.limit(self.later.front().map(|(from, _)| *from));
+                            self.marking.go_on(read.place());
+                        }
+                    },
                 }
             },
         }
@@ -244,8 +287,7 @@ impl OpenFile {
              in it, and what follows these is read. If more was written to it before, it is lost",
             self.path.display()
         );
-        self.passing = None;
-        self.trail.limit(None);
+        self.begin_part();
         if kept > 0 {
             self.pass_over(kept);
         }
@@ -253,6 +295,27 @@ impl OpenFile {
             let why = "the file was cut off, or written anew, before the row was complete";
             Unread { line: Some(line), code: "cut_off", why: why.to_owned(), raw }
         })))
+    }
+
+    fn begin_part(&mut self) {
+        self.passing = None;
+        self.later.clear();
+        self.trail.limit(None);
+        self.marking = Marking::new(self.id, FileOffset::FIRST, FileOffset::FIRST);
+    }
+
+    /// Whether what another run has read does not stand in it any more: then nothing is known of it.
+    fn is_another(&mut self, source: &Source) -> Result<bool, SourceError> {
+        let Some(known) = &self.known else { return Ok(false) };
+        let stands = known
+            .stands(self.trail.file())
+            .map_err(|why| SourceError::unreadable(&source.name, &self.path, why))?;
+        if !stands {
+            recognized::tell_another(&source.name, &self.origin);
+            self.known = None;
+            self.begin_part();
+        }
+        Ok(!stands)
     }
 
     /// Up to where the file is what was read, and the row that was incomplete unless it is there still:
@@ -279,7 +342,10 @@ impl OpenFile {
         let io = |why: std::io::Error| SourceError::unreadable(&source.name, &self.path, why);
         if source.format == Format::Parquet {
             let file = self.trail.file().try_clone().map_err(io)?;
-            let rows = parquet::ParquetRows::open(source, &self.path, file)?;
+            let mut rows = parquet::ParquetRows::open(source, &self.path, file)?;
+            if let Some(known) = self.known.take() {
+                rows.only(known.rows_left());
+            }
             self.rows = FileRows::Columns(Box::new(rows));
             return Ok(true);
         }
@@ -291,8 +357,34 @@ impl OpenFile {
             self.trail.limit(None);
         }
         self.trail.pass(length).map_err(io)?;
-        let cutter = Cutter::new(header.as_ref().map(Vec::len), line);
+        let csv = header.as_ref().map(Vec::len);
+        let mut cutter = Cutter::new(csv, FileOffset { byte: length as u64, row: line });
+        if let Some(known) = self.known.take() {
+            let read_to = known.read_to();
+            if read_to.byte > length as u64 {
+                self.trail.jump(read_to.byte).map_err(io)?;
+                cutter = cutter_at(&self.trail, csv, read_to).map_err(io)?;
+            }
+            self.later = known.later().collect();
+            self.trail.limit(self.later.front().map(|(from, _)| *from));
+        }
         self.rows = FileRows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
+    }
+}
+
+/// Goes on over rows that another run has read.
+fn pass_read(trail: &mut Trail, csv: Option<usize>, read: RangeEnd) -> io::Result<Cutter> {
+    trail.limit(None);
+    trail.pass(read.at.saturating_sub(trail.at()) as usize)?;
+    cutter_at(trail, csv, read.place())
+}
+
+/// Cuts on from a place that another run has read up to. Where the last row has no end there, it was taken
+/// as it was (the file ended with it, or it was too long), so what follows of it is no row.
+fn cutter_at(trail: &Trail, csv: Option<usize>, at: FileOffset) -> io::Result<Cutter> {
+    match trail.holds(at.byte - 1, b"\n")? {
+        true => Ok(Cutter::new(csv, at)),
+        false => Ok(Cutter::within_row(csv, at)),
     }
 }

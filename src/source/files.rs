@@ -17,7 +17,7 @@ use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, Settings
 use super::error::near_file;
 use super::file::{OpenFile, Patience};
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
-use super::paths::{FoundFile, PathPattern, walk};
+use super::paths::{PathPattern, walk};
 use super::source_files::SourceFiles;
 use super::standard::{self, StandardInput};
 use super::text::TextEnd;
@@ -132,14 +132,14 @@ fn open(
                 wrong.push(SourceError::NoFile { name, glob, but: but.unwrap_or_default() });
             }
         }
-        let files = SourceFiles::new(source, patterns, options, PATIENCE);
+        let files = SourceFiles::new(source, of, patterns, options, PATIENCE);
         // While files are followed, what can't be read yet may be unfinished.
         if !options.follow {
-            let of_file = |found: &FoundFile| {
-                let mut file = OpenFile::new(of, 0, &found.path, TextEnd::of(options.follow))?;
+            let look = |path: &Path| {
+                let mut file = OpenFile::new(of, 0, path, TextEnd::of(options.follow))?;
                 file.begin(of).map(drop)
             };
-            wrong.extend(files.first.files.iter().filter_map(|found| of_file(found).err()));
+            wrong.extend(files.paths_ahead().filter_map(|path| look(path).err()));
         }
         for (path, first) in &files.first.again {
             tracing::info!(

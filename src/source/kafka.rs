@@ -10,7 +10,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -20,8 +20,9 @@ use super::client::{self, TopicClient};
 use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::nearest;
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
-use super::partition::Partition;
-use super::topic::{LOOK, Owner, PATIENCE, Share, TopicReader};
+use super::partition::{FirstOffset, Partition, TopicSource};
+use super::positions::TopicPosition;
+use super::topic::{LOOK, Owner, PATIENCE, Share, TopicIdentity, TopicReader};
 use super::{SourceError, brokers};
 use crate::plan::{Connector, Format, Plan, RowPlace};
 use crate::row::Position;
@@ -113,6 +114,53 @@ struct FoundTopics {
 /// Sources that read a topic, and where they start.
 type TopicReaders<'a> = Vec<(u16, KafkaStart)>;
 
+/// What other runs have read of a topic, by each source that reads it.
+struct KnownTopic<'a> {
+    generation: u32,
+    sources: Vec<(KafkaStart, Option<&'a TopicPosition>)>,
+}
+
+impl<'a> KnownTopic<'a> {
+    fn of(plan: &Plan, options: &'a SourceOptions, topic: &str, readers: &TopicReaders) -> Self {
+        let of_source = |(source, start): &(u16, KafkaStart)| {
+            let name = &plan.sources[usize::from(*source)].name;
+            (*start, options.positions.topic(name, topic))
+        };
+        let sources: Vec<_> = readers.iter().map(of_source).collect();
+        let generations = sources.iter().filter_map(|(_, known)| Some(known.as_ref()?.generation));
+        KnownTopic { generation: generations.max().unwrap_or_default(), sources }
+    }
+
+    fn identity(&self) -> TopicIdentity {
+        let generation = self.generation;
+        let mut known = self.sources.iter().filter_map(|(_, known)| *known);
+        let id = known.find_map(|of| of.id.clone().filter(|_| of.generation == generation));
+        TopicIdentity { generation, id }
+    }
+
+    /// Whether a source passes over what is there.
+    fn passes_over(&self) -> bool {
+        let passes_over = |(start, known): &(KafkaStart, Option<_>)| {
+            *start == KafkaStart::Latest && known.is_none()
+        };
+        self.sources.iter().any(passes_over)
+    }
+
+    /// Where each source begins to read a partition, which ends there now. Where others of the topic's
+    /// partitions are known, one that is not was added since, and all that is in it came later.
+    fn first(&self, partition: i32, end: Option<u64>) -> Vec<FirstOffset> {
+        let first = |(start, known): &(KafkaStart, Option<&TopicPosition>)| match (start, known) {
+            (_, Some(known)) => match known.next.get(&partition) {
+                Some(next) if known.generation == self.generation => FirstOffset::Known(*next),
+                _ => FirstOffset::Beginning,
+            },
+            (KafkaStart::Latest, None) => end.map_or(FirstOffset::Beginning, FirstOffset::Latest),
+            (KafkaStart::Earliest, None) => FirstOffset::Beginning,
+        };
+        self.sources.iter().map(first).collect()
+    }
+}
+
 /// Finds the partitions of all topics; `None` if no source is a topic.
 fn open(
     plan: &Arc<Plan>,
@@ -167,29 +215,32 @@ fn find(
             continue;
         };
         let workers = options.processes * options.workers;
+        let known = KnownTopic::of(plan, options, name, sources);
         let share = Share {
             name: (*name).into(),
-            sources: sources.iter().map(|(source, _)| *source).collect(),
+            sources: sources
+                .iter()
+                .map(|(source, _)| {
+                    let name = plan.sources[usize::from(*source)].name.as_str().into();
+                    TopicSource { source: *source, name }
+                })
+                .collect(),
+            identity: Arc::new(Mutex::new(known.identity())),
             owner: Owner { worker: 0, workers, place },
             config: config.clone(),
             until_end: options.until_end,
             from_start: options.from_start,
         };
-        let is_latest = sources.iter().any(|(_, start)| *start == KafkaStart::Latest);
         let mut partitions = Vec::new();
         for worker in 0..options.workers {
             let mut of_worker = Vec::new();
             for number in share.of(options, worker).owner.owned(found.partitions().len() as i32) {
-                let marks = if options.until_end || is_latest {
+                let marks = if options.until_end || known.passes_over() {
                     Some(looking.fetch_watermarks(name, number, PATIENCE).map_err(silent)?)
                 } else {
                     None
                 };
-                let first = |(_, start): &(u16, KafkaStart)| match (start, marks) {
-                    (KafkaStart::Latest, Some((_, high))) => high.max(0) as u64,
-                    _ => 0,
-                };
-                let first = sources.iter().map(first).collect();
+                let first = known.first(number, marks.map(|(_, high)| high.max(0) as u64));
                 let until = marks.filter(|_| options.until_end);
                 of_worker.push(Partition::new(number, first, until));
             }
@@ -233,7 +284,10 @@ impl Inflow for OwnPartitions {
         let mut shares = Vec::new();
         for (topic, FoundTopics { share, partitions }) in topics.into_iter().enumerate() {
             for (worker, partitions) in partitions.into_iter().enumerate() {
-                if partitions.iter().any(|partition| !partition.ended) {
+                let is_known = share.identity.lock().expect("no one panics").id.is_some();
+                // Also of one that is read to its end it is seen whether it is the one that was read.
+                let is_to_be_read = is_known && !partitions.is_empty();
+                if is_to_be_read || partitions.iter().any(Partition::has_more) {
                     begin(shared, &outlets[worker], share.of(&options, worker), partitions)?;
                     is_read.insert((topic, worker));
                 }
@@ -257,7 +311,7 @@ impl Inflow for OwnPartitions {
                             found.topics().first().map_or(0, |t| t.partitions().len()) as i32;
                         for (worker, outlet) in outlets.iter().enumerate() {
                             let share = share.of(&options, worker);
-                            let first = || vec![0; share.sources.len()];
+                            let first = || vec![FirstOffset::Beginning; share.sources.len()];
                             let owned = share.owner.owned(count);
                             let owned: Vec<_> =
                                 owned.map(|number| Partition::new(number, first(), None)).collect();

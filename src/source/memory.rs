@@ -2,6 +2,9 @@
 //!
 //! What is pushed together happens in one tick: it goes to one worker as a whole, which decodes all of it
 //! before any of it counts.
+//!
+//! Nothing of it can be read again, so its chunks do not say how far it is read: the program pushes again what
+//! did not become durable.
 
 use std::any::Any;
 use std::fmt::Display;

@@ -16,11 +16,15 @@ mod files;
 pub mod foreign;
 mod header;
 mod kafka;
+mod marking;
 mod memory;
 mod outlet;
 mod parquet;
 mod partition;
 mod paths;
+mod positions;
+mod reached;
+mod recognized;
 pub mod records;
 mod source_files;
 mod standard;
@@ -45,6 +49,8 @@ pub use files::Files;
 pub use kafka::{KafkaStart, Topic};
 pub use memory::{Memory, Pushes};
 pub use outlet::{SourceOptions, Ticket, said};
+pub use positions::Positions;
+pub use reached::{FileMark, FileOffset, Print, Reached, Span};
 pub use standard::StandardInput;
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
@@ -70,6 +76,8 @@ pub struct Chunk {
     /// The file's path as shown to users, or the topic's name.
     pub origin: Arc<str>,
     pub payload: Payload,
+    /// What of its origin it holds; `None` where that can't be read again.
+    pub reached: Option<Reached>,
 }
 
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 
-use super::{Chunk, SourceError};
+use super::{Chunk, Positions, SourceError};
 
 /// Chunks that wait for a worker: enough to keep it busy while the next one is read.
 pub const WAITING: usize = 4;
@@ -30,6 +30,23 @@ pub struct SourceOptions {
     pub follow: bool,
     /// A topic that is deleted and created again while it is read is read on from its start.
     pub from_start: bool,
+    /// Where sources are read on; empty: from where their definitions say.
+    pub positions: Arc<Positions>,
+}
+
+impl Default for SourceOptions {
+    /// All of the input, by one worker alone.
+    fn default() -> Self {
+        SourceOptions {
+            process: 0,
+            processes: 1,
+            workers: 1,
+            until_end: false,
+            follow: false,
+            from_start: false,
+            positions: Arc::default(),
+        }
+    }
 }
 
 /// What a worker takes chunks from.

@@ -1,11 +1,17 @@
 //! The rows of a Parquet file, by the wanted columns.
 
+use std::collections::VecDeque;
 use std::fs::File;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
-use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use ::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use ::parquet::errors::ParquetError;
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Fields};
 
@@ -19,11 +25,17 @@ use crate::time::wall_clock;
 const ROWS: usize = 1_024;
 
 pub(super) struct ParquetRows {
-    reader: ParquetRecordBatchReader,
-    next_row: u64,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    wanted: ProjectionMask,
+    /// Rows that are to be read, by their numbers from 1, and those of them that are being read.
+    ranges: VecDeque<Range<u64>>,
+    reader: Option<ParquetRecordBatchReader>,
+    /// By their numbers, those that were taken last.
+    taken: Range<u64>,
     /// The file's, and the rows in it.
     bytes: u64,
-    rows: u64,
+    pub rows: u64,
 }
 
 impl ParquetRows {
@@ -33,37 +45,84 @@ impl ParquetRows {
     }
 
     fn open_unguarded(source: &Source, path: &Path, file: File) -> Result<Self, SourceError> {
-        let unreadable = |why: ::parquet::errors::ParquetError| {
-            let why = format!("not readable as Parquet: {why}");
-            SourceError::unreadable(&source.name, path, why)
-        };
         let bytes = file.metadata().map_or(0, |file| file.len());
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
-        let schema = std::sync::Arc::clone(builder.schema());
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
+            .map_err(|why| unreadable(&source.name, path, why))?;
+        let schema = metadata.schema();
         check(source, path, schema.fields())?;
-        let wanted = |name: &String| source.fields.iter().any(|field| field.path[0] == *name);
+        let is_wanted = |name: &String| source.fields.iter().any(|field| field.path[0] == *name);
         let roots = schema.fields().iter().enumerate();
-        let roots = roots.filter(|(_, root)| wanted(root.name())).map(|(index, _)| index);
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
-        let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
-        Ok(ParquetRows { reader: reader.map_err(unreadable)?, next_row: 1, bytes, rows })
+        let roots = roots.filter(|(_, root)| is_wanted(root.name())).map(|(index, _)| index);
+        let wanted = ProjectionMask::roots(metadata.parquet_schema(), roots);
+        let rows = metadata.metadata().file_metadata().num_rows().max(0) as u64;
+        let ranges = VecDeque::from([1..rows + 1]);
+        Ok(ParquetRows { file, metadata, wanted, ranges, reader: None, taken: 1..1, bytes, rows })
+    }
+
+    /// Reads these rows alone, by their numbers from 1.
+    pub fn only(&mut self, ranges: Vec<Range<u64>>) {
+        self.ranges = ranges.into();
+    }
+
+    /// The byte that a row begins with, if all took as many.
+    pub fn byte(&self, row: u64) -> u64 {
+        let share = u128::from(self.bytes) * u128::from(row - 1) / u128::from(self.rows.max(1));
+        u64::try_from(share).unwrap_or(self.bytes)
+    }
+
+    pub fn taken(&self) -> Range<u64> {
+        self.taken.clone()
     }
 
     pub fn next(&mut self, name: &str, path: &Path) -> Result<Option<Payload>, SourceError> {
-        let batch = guarded(name, path, || Ok(self.reader.next()))?;
-        let Some(batch) = batch else { return Ok(None) };
-        let batch = batch.map_err(|why| {
-            let why = format!("not readable as Parquet from row {} on: {why}", self.next_row);
-            SourceError::unreadable(name, path, why)
-        })?;
-        let first_row = self.next_row;
-        let rows = batch.num_rows() as u64;
-        self.next_row += rows;
-        let share = u128::from(self.bytes) * u128::from(rows) / u128::from(self.rows.max(1));
-        let bytes = u64::try_from(share).unwrap_or(self.bytes);
-        Ok(Some(Payload::Rows { batch, first_row, arrived: wall_clock(), bytes }))
+        loop {
+            let Some(reader) = &mut self.reader else {
+                let Some(range) = self.ranges.pop_front() else { return Ok(None) };
+                self.taken = range.start..range.start;
+                let reader = guarded(name, path, || self.begin(range, name, path))?;
+                self.reader = Some(reader);
+                continue;
+            };
+            let Some(batch) = guarded(name, path, || Ok(reader.next()))? else {
+                self.reader = None;
+                continue;
+            };
+            let batch = batch.map_err(|why| {
+                let why = format!("not readable as Parquet from row {} on: {why}", self.taken.end);
+                SourceError::unreadable(name, path, why)
+            })?;
+            let first_row = self.taken.end;
+            self.taken = first_row..first_row + batch.num_rows() as u64;
+            let bytes = self.byte(self.taken.end) - self.byte(first_row);
+            return Ok(Some(Payload::Rows { batch, first_row, arrived: wall_clock(), bytes }));
+        }
     }
+
+    fn begin(
+        &self,
+        range: Range<u64>,
+        name: &str,
+        path: &Path,
+    ) -> Result<ParquetRecordBatchReader, SourceError> {
+        let unreadable_here = |why| unreadable(name, path, why);
+        let file = self.file.try_clone().map_err(|why| SourceError::unreadable(name, path, why))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let builder = builder.with_projection(self.wanted.clone()).with_batch_size(ROWS);
+        if range == (1..self.rows + 1) {
+            return builder.build().map_err(unreadable_here);
+        }
+        let count = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
+        let selection = RowSelection::from(vec![
+            RowSelector::skip(count(range.start - 1)),
+            RowSelector::select(count(range.end - range.start)),
+        ]);
+        builder.with_row_selection(selection).build().map_err(unreadable_here)
+    }
+}
+
+fn unreadable(name: &str, path: &Path, why: ParquetError) -> SourceError {
+    SourceError::unreadable(name, path, format!("not readable as Parquet: {why}"))
 }
 
 /// The library checks much, but a damaged file can still make it panic; to the user that is a file

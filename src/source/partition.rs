@@ -1,19 +1,59 @@
 //! A partition that is read: where it is read next, and what was taken of it since the last chunk.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rdkafka::message::{BorrowedMessage, Message as _, Timestamp};
 
 use super::outlet::{Outlet, Stopped};
-use super::{Chunk, GENERATION, Message, Payload};
+use super::{Chunk, GENERATION, Message, Payload, Reached, Span};
 use crate::time::wall_clock;
+
+/// A source that reads a topic.
+#[derive(Clone)]
+pub(super) struct TopicSource {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    pub name: Arc<str>,
+}
+
+/// What is read of a topic, and for whom.
+pub(super) struct ReadTopic<'a> {
+    pub name: &'a Arc<str>,
+    pub id: Option<Arc<str>>,
+    pub generation: u32,
+    pub sources: &'a [TopicSource],
+}
+
+/// Where a source begins to read a partition.
+#[derive(Clone, Copy)]
+pub(super) enum FirstOffset {
+    Beginning,
+    /// What is there is passed over.
+    Latest(u64),
+    /// Another run has read what comes before.
+    Known(u64),
+}
+
+impl FirstOffset {
+    pub fn offset(self) -> u64 {
+        match self {
+            FirstOffset::Beginning => 0,
+            FirstOffset::Latest(offset) | FirstOffset::Known(offset) => offset,
+        }
+    }
+}
 
 pub(super) struct Partition {
     pub number: i32,
     /// Where each source begins, in the order of the share's.
-    pub first: Vec<u64>,
+    pub first: Vec<FirstOffset>,
     /// The offset that is read next, once that is known.
     pub next: Option<u64>,
+    /// The one behind what was handed over.
+    handed: u64,
+    /// Whether it was said where the sources begin.
+    begun: bool,
     /// Where it ends for `until_end`, and whether that is reached.
     pub end: Option<u64>,
     pub ended: bool,
@@ -24,13 +64,24 @@ pub(super) struct Partition {
 impl Partition {
     /// `first`: where each source begins. `until`: its first offset and the one behind its last, where
     /// that is the end.
-    pub fn new(number: i32, first: Vec<u64>, until: Option<(i64, i64)>) -> Self {
+    pub fn new(number: i32, first: Vec<FirstOffset>, until: Option<(i64, i64)>) -> Self {
         let end = until.map(|(_, high)| high.max(0) as u64);
+        let least = first.iter().map(|first| first.offset()).min().unwrap_or_default();
         let ended = until.zip(end).is_some_and(|((low, _), end)| {
-            end <= low.max(0) as u64 || first.iter().all(|first| *first >= end)
+            // One that ends before what was read of it is another one, which is for the reader to find.
+            let is_shorter = first.iter().any(|first| first.offset() > end);
+            (end <= low.max(0) as u64 || least >= end) && !is_shorter
         });
+        let is_known = first.iter().all(|first| !matches!(first, FirstOffset::Beginning));
         let (bytes, messages) = (Vec::new(), Vec::new());
-        Partition { number, first, next: None, end, ended, bytes, messages }
+        let (next, handed) = (is_known.then_some(least), least);
+        Partition { number, first, next, handed, begun: false, end, ended, bytes, messages }
+    }
+
+    /// Whether something of it is to be handed over.
+    pub fn has_more(&self) -> bool {
+        let passes_over = |first: &FirstOffset| matches!(first, FirstOffset::Latest(_));
+        !self.ended || (!self.begun && self.first.iter().any(passes_over))
     }
 
     pub fn take(&mut self, message: &BorrowedMessage<'_>) {
@@ -38,13 +89,13 @@ impl Partition {
         if self.next.is_some_and(|next| offset < next) {
             return;
         }
-        self.next = Some(offset + 1);
         if let Some(end) = self.end {
             self.ended |= offset + 1 >= end;
             if offset >= end {
                 return;
             }
         }
+        self.next = Some(offset + 1);
         let receipt = wall_clock();
         let timestamp = message.timestamp().to_millis().filter(|millis| *millis >= 0);
         let timestamp = timestamp.map(|millis| millis.saturating_mul(1_000));
@@ -62,44 +113,68 @@ impl Partition {
         self.messages.push(Message { offset, timestamp, arrived, key, payload });
     }
 
-    pub fn send(
-        &mut self,
-        topic: &Arc<str>,
-        sources: &[u16],
-        generation: u32,
-        outlet: &Outlet,
-    ) -> Result<(), Stopped> {
-        if self.messages.is_empty() {
-            return Ok(());
-        }
-        let (bytes, messages) =
-            (std::mem::take(&mut self.bytes), std::mem::take(&mut self.messages));
-        let part = generation * GENERATION + self.number as u32;
-        let chunk = |source: u16, bytes: Vec<u8>, messages: Vec<Message>| Chunk {
-            source,
-            part,
-            origin: Arc::clone(topic),
-            payload: Payload::Messages { bytes, messages },
-        };
-        // Nearly always one source alone reads a topic, and it gets the bytes themselves.
-        let sources = sources.iter().copied().zip(self.first.iter().copied());
-        let mut sources: Vec<(u16, u64)> = sources.collect();
-        let (source, first) = sources.pop().expect("a partition is read for a source");
-        for (source, first) in sources {
-            let messages: Vec<_> = since(&messages, first).cloned().collect();
-            if !messages.is_empty() {
-                outlet.send(Ok(chunk(source, bytes.clone(), messages)))?;
+    /// Hands over what was taken, and at first where sources begin that pass over what was there: if nothing
+    /// comes before the run ends, the next one begins there, too.
+    pub fn send(&mut self, topic: &ReadTopic<'_>, outlet: &Outlet) -> Result<(), Stopped> {
+        if !std::mem::replace(&mut self.begun, true) {
+            for (of, first) in topic.sources.iter().zip(&self.first) {
+                if let FirstOffset::Latest(first) = *first {
+                    let nothing = self.chunk(topic, of, first..first, Vec::new(), Vec::new());
+                    outlet.send(Ok(nothing))?;
+                }
             }
         }
-        let messages = if first <= messages[0].offset {
-            messages
-        } else {
-            since(&messages, first).cloned().collect()
-        };
-        if messages.is_empty() { Ok(()) } else { outlet.send(Ok(chunk(source, bytes, messages))) }
+        let next = self.next.unwrap_or_default();
+        if next <= self.handed {
+            return Ok(());
+        }
+        let from = std::mem::replace(&mut self.handed, next);
+        let (mut bytes, mut messages) =
+            (std::mem::take(&mut self.bytes), std::mem::take(&mut self.messages));
+        let last = topic.sources.len() - 1;
+        for (place, (of, first)) in topic.sources.iter().zip(&self.first).enumerate() {
+            let first = first.offset();
+            if next <= first {
+                continue;
+            }
+            // Nearly always one source alone reads a topic, and it gets the bytes themselves.
+            let (bytes, mut messages) = match place == last {
+                true => (std::mem::take(&mut bytes), std::mem::take(&mut messages)),
+                false => (bytes.clone(), messages.clone()),
+            };
+            if from < first {
+                messages.retain(|message| message.offset >= first);
+            }
+            let chunk = self.chunk(topic, of, from.max(first)..next, bytes, messages);
+            outlet.send(Ok(chunk))?;
+        }
+        Ok(())
     }
-}
 
-fn since(messages: &[Message], first: u64) -> impl Iterator<Item = &Message> {
-    messages.iter().filter(move |message| message.offset >= first)
+    fn chunk(
+        &self,
+        topic: &ReadTopic<'_>,
+        of: &TopicSource,
+        offsets: Range<u64>,
+        bytes: Vec<u8>,
+        messages: Vec<Message>,
+    ) -> Chunk {
+        let generation = topic.generation;
+        let part = generation * GENERATION + self.number as u32;
+        let span = Span::Topic {
+            topic: Arc::clone(topic.name),
+            id: topic.id.clone(),
+            partition: self.number,
+            generation,
+            from: offsets.start,
+            next: offsets.end,
+        };
+        Chunk {
+            source: of.source,
+            part,
+            origin: Arc::clone(topic.name),
+            payload: Payload::Messages { bytes, messages },
+            reached: Some(Reached { source: Arc::clone(&of.name), part, span }),
+        }
+    }
 }

@@ -2,29 +2,33 @@
 //! followed.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::file::{Left, OpenFile, Patience, Piece};
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
+use super::positions::{FilePosition, SourcePositions};
+use super::recognized::recognize;
 use super::text::TextEnd;
-use super::{Chunk, Payload, SourceError, Unread};
+use super::{Chunk, Payload, Reached, SourceError, Unread};
 use crate::place::FileId;
-use crate::plan::Source;
+use crate::plan::{Format, Source};
 use crate::time::wall_clock;
 
 pub(super) struct SourceFiles {
     pub source: usize,
+    name: Arc<str>,
     pub patterns: Vec<PathPattern>,
     /// As it was at the start.
     pub first: Walk,
     pub options: SourceOptions,
     patience: Patience,
-    /// Parts given out so far, of this source.
+    /// How many parts each process may have given out so far, of this source.
     parts: u32,
     /// Files of this process that were not begun.
     ahead: VecDeque<WaitingFile>,
@@ -44,6 +48,8 @@ struct WaitingFile {
     part: u32,
     path: PathBuf,
     id: FileId,
+    /// How far another run has read it.
+    known: Option<FilePosition>,
     /// Held while it may be moved or deleted before its turn comes.
     held: Option<OpenFile>,
 }
@@ -60,40 +66,85 @@ const HELD: usize = 256;
 impl SourceFiles {
     pub fn new(
         source: usize,
+        of: &Source,
         patterns: Vec<PathPattern>,
         options: &SourceOptions,
         patience: Patience,
     ) -> Self {
         let first = walk(&patterns);
         let (mut ahead, mut of_others) = (VecDeque::new(), HashMap::new());
-        for (part, FoundFile { path, id, .. }) in (0u32..).zip(&first.files) {
-            if part as usize % options.processes == options.process {
-                ahead.push_back(WaitingFile { part, path: path.clone(), id: *id, held: None });
-            } else if options.follow && options.process == 0 {
+        let (mut aside, mut counts) = (HashMap::new(), FoundCounts::default());
+        let none = SourcePositions::default();
+        let before = options.positions.of(&of.name).unwrap_or(&none);
+        let columnar = of.format == Format::Parquet;
+        let recognized = recognize(&of.name, &first.files, &before.files, columnar);
+        let mut next_part = before.next_part;
+        for (FoundFile { path, id, stamp }, known) in first.files.iter().zip(recognized) {
+            let (part, known) = match known {
+                Some((part, position)) => (part, Some(position)),
+                None => {
+                    next_part += 1;
+                    (next_part - 1, None)
+                }
+            };
+            let left = known.as_ref().map(|known| known.bytes_left(stamp.length));
+            match left {
+                None => counts.new += 1,
+                Some(0) => counts.done += 1,
+                Some(_) => counts.read_on += 1,
+            }
+            let is_own = part as usize % options.processes == options.process;
+            match known {
+                // A text may still grow.
+                Some(known) if left == Some(0) && (!options.follow || columnar) => {
+                    if is_own {
+                        let left = Left::Whole(known.file.print);
+                        aside.insert(*id, Aside { stamp: Some(*stamp), left });
+                    }
+                }
+                known if is_own => {
+                    let (path, id) = (path.clone(), *id);
+                    ahead.push_back(WaitingFile { part, path, id, known, held: None });
+                }
+                _ => {}
+            }
+            if !is_own && options.follow && options.process == 0 {
                 of_others
                     .insert(*id, (of_others.len() < HELD).then(|| File::open(path).ok()).flatten());
             }
         }
+        if !before.files.is_empty() && options.process == 0 {
+            tracing::info!("source {}: {counts}", of.name);
+        }
         SourceFiles {
             source,
+            name: of.name.as_str().into(),
             patterns,
-            parts: first.files.len() as u32,
+            parts: next_part.div_ceil(options.processes as u32),
             first,
             options: options.clone(),
             patience,
             ahead,
             open: Vec::new(),
             turn: 0,
-            aside: HashMap::new(),
+            aside,
             of_others,
             complained: HashSet::new(),
         }
     }
 
-    /// How many bytes the files have that were not begun.
+    /// How many bytes there are to read in the files that were not begun.
     pub fn bytes_ahead(&self) -> u64 {
-        let files = self.ahead.iter().filter_map(|ahead| std::fs::metadata(&ahead.path).ok());
-        files.map(|file| file.len()).sum()
+        let left = |ahead: &WaitingFile| {
+            let length = std::fs::metadata(&ahead.path).ok()?.len();
+            Some(ahead.known.as_ref().map_or(length, |known| known.bytes_left(length)))
+        };
+        self.ahead.iter().filter_map(left).sum()
+    }
+
+    /// The files that are to be read.
+    pub fn paths_ahead(&self) -> impl Iterator<Item = &Path> {
+        self.ahead.iter().map(|ahead| ahead.path.as_path())
     }
 
     /// The source's next chunk, if there is one now. Files are read one after the other.
@@ -102,11 +153,11 @@ impl SourceFiles {
             while self.turn < self.open.len() {
                 let file = &mut self.open[self.turn];
                 let (part, origin) = (file.part, Arc::clone(&file.origin));
-                let payload = match file.next(source, self.patience)? {
-                    Piece::Rows(payload) => {
+                let (payload, span) = match file.next(source, self.patience)? {
+                    Piece::Rows(payload, span) => {
                         // It still grows.
                         file.gone = file.gone.map(|_| Instant::now());
-                        payload
+                        (payload, Some(span))
                     }
                     Piece::Waiting => {
                         self.turn += 1;
@@ -115,7 +166,7 @@ impl SourceFiles {
                     Piece::Anew(half) => {
                         file.part = new_part(&mut self.parts, &self.options);
                         let Some(half) = half else { continue };
-                        unread(half)
+                        (unread(half), None)
                     }
                     Piece::Ended => {
                         self.put_aside();
@@ -123,13 +174,16 @@ impl SourceFiles {
                     }
                     Piece::Rejected(why) => {
                         self.put_aside();
-                        unread(why)
+                        (unread(why), None)
                     }
                 };
+                let reached =
+                    span.map(|span| Reached { source: Arc::clone(&self.name), part, span });
                 let source = self.source as u16;
-                return Ok(Some(Chunk { source, part, origin, payload }));
+                return Ok(Some(Chunk { source, part, origin, payload, reached }));
             }
-            let Some(WaitingFile { part, path, held, id: _ }) = self.ahead.pop_front() else {
+            let Some(WaitingFile { part, path, known, held, id: _ }) = self.ahead.pop_front()
+            else {
                 self.turn = 0;
                 return Ok(None);
             };
@@ -138,12 +192,17 @@ impl SourceFiles {
                 None => OpenFile::new(source, part, &path, TextEnd::of(self.options.follow)),
             };
             match file {
-                Ok(file) => self.open.push(file),
+                Ok(mut file) => {
+                    if let Some(known) = known {
+                        file.go_on_from(known);
+                    }
+                    self.open.push(file);
+                }
                 Err(why) if self.options.follow => {
                     tracing::warn!("{why}");
                     let payload = unread(Unread::file(why.about_file()));
                     let (source, origin) = (self.source as u16, path.display().to_string().into());
-                    return Ok(Some(Chunk { source, part, origin, payload }));
+                    return Ok(Some(Chunk { source, part, origin, payload, reached: None }));
                 }
                 Err(why) => return Err(why),
             }
@@ -242,7 +301,30 @@ impl SourceFiles {
             };
         }
         let FoundFile { path, id, .. } = found.clone();
-        self.ahead.push_back(WaitingFile { part, path, id, held });
+        self.ahead.push_back(WaitingFile { part, path, id, known: None, held });
+    }
+}
+
+/// What is found of a source that was read before.
+#[derive(Default)]
+struct FoundCounts {
+    done: usize,
+    read_on: usize,
+    new: usize,
+}
+
+impl Display for FoundCounts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let FoundCounts { done, read_on, new } = self;
+        match (done, read_on + new) {
+            (1, 0) => write!(f, "all of its file was read before; nothing new"),
+            (_, 0) => write!(f, "all of its {done} files was read before; nothing new"),
+            (_, more) => write!(
+                f,
+                "of {} files, {done} were read before as they are, {read_on} are read on, and {new} are new",
+                done + more
+            ),
+        }
     }
 }
 
@@ -250,7 +332,7 @@ fn unread(unread: Unread) -> Payload {
     Payload::Unread { unread, arrived: wall_clock() }
 }
 
-/// Behind all parts that any process has given out.
+/// Behind all parts that any process gave out at the start, and none that another one gives out.
 fn new_part(parts: &mut u32, options: &SourceOptions) -> u32 {
     let part = *parts * options.processes as u32 + options.process as u32;
     *parts += 1;

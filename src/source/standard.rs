@@ -1,5 +1,8 @@
 //! Standard input, as one text.
 //!
+//! Nothing of it can be read again, so its chunks do not say how far it is read: a run that is started again
+//! takes what it is given then.
+//!
 //! One thread waits for bytes and another cuts them into rows, so that rows that come singly are handed on
 //! as they come. What is read ahead is bounded: a run that is held back holds back who writes the pipe. Only
 //! the first process reads.
@@ -16,6 +19,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
 use super::begin::{Begun, begin, most};
 use super::connector::{ConnectorType, Inflow};
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions, Stopped};
+use super::reached::FileOffset;
 use super::text::{CutRows, Cutter, TextEnd};
 use super::{Chunk, Payload, SourceError};
 use crate::place;
@@ -118,7 +122,8 @@ impl StandardReading {
         let Some((begun, head)) = self.begin(source, &mut blocks, outlet)? else { return Ok(()) };
         let Begun { length, line, header } = begun;
         let header: Option<Arc<[String]>> = header.map(Arc::from);
-        let mut cutter = Cutter::new(header.as_ref().map(|names| names.len()), line);
+        let at = FileOffset { byte: length as u64, row: line };
+        let mut cutter = Cutter::new(header.as_ref().map(|names| names.len()), at);
         blocks.put_back(head, length);
         let origin: Arc<str> = NAME.into();
         loop {
@@ -128,7 +133,7 @@ impl StandardReading {
                     let (header, arrived) = (header.clone(), wall_clock());
                     let payload = Payload::Lines { bytes, first_line, header, arrived };
                     let (source, origin) = (self.source as u16, Arc::clone(&origin));
-                    outlet.send(Ok(Chunk { source, part: 0, origin, payload }))?;
+                    outlet.send(Ok(Chunk { source, part: 0, origin, payload, reached: None }))?;
                 }
                 CutRows::Waiting => blocks.wait(&outlet.shared)?,
                 CutRows::Ended => return Ok(()),

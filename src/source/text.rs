@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 
 use super::ROW_LIMIT;
+use super::reached::FileOffset;
 use super::records::{self, RecordEnd};
 
 /// What is read at once, and about what a chunk holds: large enough for work by column, small
@@ -21,8 +22,8 @@ pub(super) struct Cutter {
     whole: usize,
     /// The buffer's bytes that were searched for the end of a row.
     searched: usize,
-    /// The line on which the buffer begins, counted from 1.
-    line: u64,
+    /// Where in the file the buffer begins, and on which line, counted from 1.
+    at: FileOffset,
     /// The buffer begins within a row that was too long.
     skipping: bool,
 }
@@ -55,9 +56,19 @@ impl TextEnd {
 }
 
 impl Cutter {
-    /// From the given line on.
-    pub fn new(csv: Option<usize>, line: u64) -> Self {
-        Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, line, skipping: false }
+    /// From the given place on.
+    pub fn new(csv: Option<usize>, at: FileOffset) -> Self {
+        Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, at, skipping: false }
+    }
+
+    /// From within a row on, whose rest is passed over.
+    pub fn within_row(csv: Option<usize>, at: FileOffset) -> Self {
+        Cutter { skipping: true, ..Cutter::new(csv, at) }
+    }
+
+    /// Up to where rows were taken.
+    pub fn place(&self) -> FileOffset {
+        self.at
     }
 
     pub fn next(&mut self, input: &mut impl Read, end: TextEnd) -> io::Result<CutRows> {
@@ -94,7 +105,7 @@ impl Cutter {
     pub fn incomplete(self) -> Option<(Vec<u8>, u64)> {
         let bytes = &self.buffer[self.whole..];
         let line =
-            self.line + memchr::memchr_iter(b'\n', &self.buffer[..self.whole]).count() as u64;
+            self.at.row + memchr::memchr_iter(b'\n', &self.buffer[..self.whole]).count() as u64;
         (!bytes.is_empty() && !self.skipping).then(|| (bytes.to_vec(), line))
     }
 
@@ -127,21 +138,22 @@ impl Cutter {
     fn take(&mut self, length: usize) -> CutRows {
         let rest = self.buffer.split_off(length);
         let bytes = std::mem::replace(&mut self.buffer, rest);
-        let first_line = self.line;
-        self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        let first_line = self.at.row;
+        self.at.row += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        self.at.byte += length as u64;
         (self.whole, self.searched) = (0, 0);
         self.search();
         CutRows::Rows { bytes, first_line }
     }
 
     fn skip(&mut self) {
-        match memchr::memchr(b'\n', &self.buffer) {
-            Some(end) => {
-                self.buffer.drain(..=end);
-                self.line += 1;
-                self.skipping = false;
-            }
-            None => self.buffer.clear(),
+        let end = memchr::memchr(b'\n', &self.buffer);
+        let passed = end.map_or(self.buffer.len(), |end| end + 1);
+        self.buffer.drain(..passed);
+        self.at.byte += passed as u64;
+        if end.is_some() {
+            self.at.row += 1;
+            self.skipping = false;
         }
         (self.whole, self.searched) = (0, 0);
         self.search();
@@ -158,7 +170,7 @@ mod tests {
     }
 
     fn all(csv: Option<usize>, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
-        let mut cutter = Cutter::new(csv, 1);
+        let mut cutter = Cutter::new(csv, FileOffset::FIRST);
         let mut cuts = Vec::new();
         loop {
             match cutter.next(&mut input, TextEnd::Final).expect("reads") {
@@ -171,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_incomplete_last_line_waits_for_its_end_while_a_file_grows() {
-        let mut cutter = Cutter::new(None, 1);
+        let mut cutter = Cutter::new(None, FileOffset::FIRST);
         assert_eq!(cutter.next(&mut &b"a\nb"[..], TextEnd::Open).unwrap(), rows("a\n", 1));
         assert_eq!(cutter.next(&mut &b""[..], TextEnd::Open).unwrap(), CutRows::Waiting);
         assert_eq!(cutter.next(&mut &b"c\nd"[..], TextEnd::Open).unwrap(), rows("bc\n", 2));
@@ -181,7 +193,7 @@ mod tests {
 
     #[test]
     fn quotes_keep_a_csv_record_together() {
-        let mut cutter = Cutter::new(Some(2), 2);
+        let mut cutter = Cutter::new(Some(2), FileOffset { byte: 0, row: 2 });
         assert_eq!(cutter.next(&mut &b"a,\"b\nc"[..], TextEnd::Open).unwrap(), CutRows::Waiting);
         assert_eq!(
             cutter.next(&mut &b"\"\nd"[..], TextEnd::Open).unwrap(),
@@ -231,7 +243,7 @@ mod tests {
             text in "([a-c,\"]{0,6}\r?\n?){0,40}", drip in 1usize..9,
             csv in prop::option::of(1usize..4),
         ) {
-            let (mut cutter, mut input) = (Cutter::new(csv, 1), Drip(text.as_bytes(), drip, false));
+            let (mut cutter, mut input) = (Cutter::new(csv, FileOffset::FIRST), Drip(text.as_bytes(), drip, false));
             let mut ends = std::collections::BTreeSet::from([0]);
             let mut at = 0;
             while csv.is_some() && at < text.len() {
@@ -251,6 +263,7 @@ mod tests {
                         let newlines = seen.iter().filter(|byte| **byte == b'\n').count() as u64;
                         prop_assert_eq!(first_line, newlines + 1);
                         seen.extend(bytes);
+                        prop_assert_eq!(cutter.place().byte, seen.len() as u64);
                         let ends_row = csv.is_none() || ends.contains(&seen.len());
                         // At the end of a file a record that is not whole is cut by who reads it.
                         prop_assert!(ends_row || seen.len() == text.len(), "at {}", seen.len());

@@ -5,7 +5,7 @@
 //! librdkafka's bounded queue stops the fetching. Where each partition is read next is known here, and
 //! only here: whatever else happens, no message is taken twice or passed over without a word.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::TopicClient;
 use super::outlet::{Outlet, ReadEnd};
-use super::partition::Partition;
+use super::partition::{FirstOffset, Partition, ReadTopic, TopicSource};
 use super::{SourceError, brokers};
 
 /// How long a broker may take to answer.
@@ -25,6 +25,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const LOOK: Duration = Duration::from_secs(10);
 /// How long a thread waits for a message before it looks whether it is to stop.
 const POLL: Duration = Duration::from_millis(500);
+/// The same while it is not known whether the topic is the one that was read before.
+const SOON: Duration = Duration::from_millis(20);
 /// How long a topic that was deleted may take to be there again before it counts as deleted alone.
 const ABSENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(500);
@@ -38,11 +40,21 @@ const BYTES: usize = 256 << 10;
 pub(super) struct Share {
     pub name: Arc<str>,
     /// The sources that read the topic.
-    pub sources: Vec<u16>,
+    pub sources: Arc<[TopicSource]>,
+    pub identity: Arc<Mutex<TopicIdentity>>,
     pub owner: Owner,
     pub config: ClientConfig,
     pub until_end: bool,
     pub from_start: bool,
+}
+
+/// Which of the topics that have had this name is read: what all of a process that read it go by.
+#[derive(Clone, Default)]
+pub(super) struct TopicIdentity {
+    /// How many topics of this name were read before this one.
+    pub generation: u32,
+    /// What the brokers call it, as far as that is known.
+    pub id: Option<Arc<str>>,
 }
 
 /// A worker among all, and a topic's place among all topics: who owns a partition follows from these
@@ -67,8 +79,9 @@ pub(super) struct TopicReader {
     share: Share,
     consumer: BaseConsumer<TopicClient>,
     partitions: Vec<Partition>,
-    /// How many topics of this name were read before this one.
-    generation: u32,
+    identity: TopicIdentity,
+    /// Whether anything of it was read by this run.
+    has_read: bool,
 }
 
 /// Why a topic is not read on.
@@ -81,8 +94,10 @@ enum Gone {
 
 impl TopicReader {
     pub fn new(share: Share, partitions: Vec<Partition>) -> Result<Self, KafkaError> {
-        let consumer = share.config.create_with_context(TopicClient::default())?;
-        Ok(TopicReader { share, consumer, partitions, generation: 0 })
+        let identity = share.identity.lock().expect("no one panics with it").clone();
+        let client = TopicClient::expecting(identity.id.clone());
+        let consumer = share.config.create_with_context(client)?;
+        Ok(TopicReader { share, consumer, partitions, identity, has_read: false })
     }
 
     pub fn run(mut self, outlet: &Outlet) -> Result<(), ReadEnd> {
@@ -90,7 +105,8 @@ impl TopicReader {
             let again = matches!(gone, Gone::Replaced) || self.is_back(outlet, Some(ABSENCE))?;
             let topic = self.share.name.to_string();
             if !self.share.from_start {
-                return Err(ReadEnd::Failed(SourceError::TopicGone { topic, again }));
+                let since = !self.has_read;
+                return Err(ReadEnd::Failed(SourceError::TopicGone { topic, again, since }));
             }
             tracing::warn!("topic {topic} was deleted: it is read from its start once it is there");
             self.is_back(outlet, None)?;
@@ -104,7 +120,11 @@ impl TopicReader {
         self.assign()?;
         let mut looked = Instant::now();
         let until_end = self.share.until_end;
-        while !until_end || self.partitions.iter().any(|partition| !partition.ended) {
+        let started = Instant::now();
+        while !until_end
+            || self.partitions.iter().any(Partition::has_more)
+            || (!self.is_identified() && started.elapsed() < PATIENCE)
+        {
             if outlet.shared.stopped() {
                 return Ok(None);
             }
@@ -113,8 +133,15 @@ impl TopicReader {
                 looked = Instant::now();
             }
             let gone = self.poll(outlet)?;
+            self.learn_id();
+            let topic = ReadTopic {
+                name: &self.share.name,
+                id: self.identity.id.clone(),
+                generation: self.identity.generation,
+                sources: &self.share.sources,
+            };
             for partition in &mut self.partitions {
-                partition.send(&self.share.name, &self.share.sources, self.generation, outlet)?;
+                partition.send(&topic, outlet)?;
             }
             if gone.is_some() {
                 return Ok(gone);
@@ -123,9 +150,26 @@ impl TopicReader {
         Ok(None)
     }
 
+    /// Whether the topic is known to be the one that was read before, or there was none.
+    fn is_identified(&self) -> bool {
+        self.identity.id.is_none() || self.consumer.context().id().is_some()
+    }
+
+    fn learn_id(&mut self) {
+        if self.identity.id.is_none()
+            && let Some(id) = self.consumer.context().id()
+        {
+            self.identity.id = Some(Arc::clone(id));
+            let mut shared = self.share.identity.lock().expect("no one panics with it");
+            if shared.generation == self.identity.generation {
+                shared.id.get_or_insert_with(|| Arc::clone(id));
+            }
+        }
+    }
+
     /// Takes what is there, at most a chunk.
     fn poll(&mut self, outlet: &Outlet) -> Result<Option<Gone>, ReadEnd> {
-        let mut wait = POLL;
+        let mut wait = if self.is_identified() { POLL } else { SOON };
         let (mut messages, mut bytes) = (0, 0);
         while messages < MESSAGES && bytes < BYTES {
             let polled = self.consumer.poll(wait);
@@ -137,6 +181,7 @@ impl TopicReader {
             let mut partitions = self.partitions.iter_mut();
             match polled {
                 Ok(message) => {
+                    self.has_read = true;
                     messages += 1;
                     bytes += message.payload_len() + message.key_len();
                     partitions
@@ -182,10 +227,11 @@ impl TopicReader {
             }
             if next < low {
                 tracing::warn!(
-                    "topic {}, partition {number}: the messages from offset {next} to {} were deleted \
-                     before they were read (retention): reading goes on behind them",
+                    "topic {}, partition {number}: the messages from offset {next} to {}, {} in all, were \
+                     deleted before they were read (retention): reading goes on behind them",
                     self.share.name,
                     low - 1,
+                    low - next,
                 );
                 partition.next = Some(low);
             }
@@ -208,7 +254,7 @@ impl TopicReader {
             if self.partitions.iter().all(|partition| partition.number != number) {
                 let topic = &self.share.name;
                 tracing::info!("topic {topic} has partition {number} now: it is read, too");
-                let first = vec![0; self.share.sources.len()];
+                let first = vec![FirstOffset::Beginning; self.share.sources.len()];
                 self.partitions.push(Partition::new(number, first, None));
             }
         }
@@ -244,7 +290,12 @@ impl TopicReader {
 
     /// Turns to the topic that has taken the place of the one that was read.
     fn begin_anew(&mut self) -> Result<(), ReadEnd> {
-        self.generation += 1;
+        self.identity = TopicIdentity { generation: self.identity.generation + 1, id: None };
+        let mut shared = self.share.identity.lock().expect("no one panics with it");
+        if shared.generation < self.identity.generation {
+            *shared = self.identity.clone();
+        }
+        drop(shared);
         let (name, consumer) = (&self.share.name, &mut self.consumer);
         let failed = |error: KafkaError| failed(name, &error);
         *consumer =
@@ -257,7 +308,7 @@ impl TopicReader {
                 true => Some(consumer.fetch_watermarks(name, number, PATIENCE).map_err(failed)?),
                 false => None,
             };
-            let first = vec![0; self.share.sources.len()];
+            let first = vec![FirstOffset::Beginning; self.share.sources.len()];
             self.partitions.push(Partition::new(number, first, end));
         }
         Ok(())
@@ -267,9 +318,10 @@ impl TopicReader {
     fn assign(&self) -> Result<(), ReadEnd> {
         let failed = |error: KafkaError| failed(&self.share.name, &error);
         let mut list = TopicPartitionList::new();
-        for partition in self.partitions.iter().filter(|partition| !partition.ended) {
-            let first = partition.first.iter().min().copied().filter(|first| *first > 0);
-            let offset = match partition.next.or(first) {
+        // Of a topic that is not assigned its id is not learned.
+        let is_read = |partition: &&Partition| !partition.ended || !self.is_identified();
+        for partition in self.partitions.iter().filter(is_read) {
+            let offset = match partition.next {
                 None => Offset::Beginning,
                 Some(next) => Offset::Offset(next as i64),
             };

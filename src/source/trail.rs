@@ -63,6 +63,9 @@ pub(super) struct Seen {
     marks: Vec<Mark>,
     /// How far marks lie apart, at least.
     spacing: u64,
+    /// What comes before this was not read, but known from another run: `before` are the last bytes of it.
+    base: u64,
+    before: Vec<u8>,
 }
 
 /// A line's end, and the hash of all bytes before it.
@@ -81,11 +84,26 @@ impl Default for Seen {
             hasher: Xxh3::new(),
             marks: Vec::new(),
             spacing: 1,
+            base: 0,
+            before: Vec::new(),
         }
     }
 }
 
 impl Seen {
+    /// As if a file had been read up to there.
+    fn up_to(file: &File, base: u64) -> io::Result<Self> {
+        let bytes = |from: u64, most: u64| {
+            let mut bytes = vec![0; most.min(base) as usize];
+            file.read_exact_at(&mut bytes, from).map(|()| bytes)
+        };
+        let mut seen = Seen { head: bytes(0, HEAD as u64)?, length: base, base, ..Seen::default() };
+        seen.keep_tail(&bytes(base.saturating_sub(LONG_TAIL as u64), LONG_TAIL as u64)?);
+        seen.before.clone_from(&seen.tail);
+        seen.marks.push(Mark { at: base, hash: seen.hasher.digest() });
+        Ok(seen)
+    }
+
     fn add(&mut self, mut bytes: &[u8]) {
         let missing = HEAD - self.head.len();
         self.head.extend(&bytes[..bytes.len().min(missing)]);
@@ -133,9 +151,19 @@ impl Seen {
         Ok(holds(file, 0, &self.head)? && holds(file, behind, &self.tail)?)
     }
 
+    /// Whether what comes before the base stands in the file, as far as its first and last bytes tell.
+    fn has_base(&self, file: &File) -> io::Result<bool> {
+        let head = &self.head[..self.head.len().min(self.base as usize)];
+        let behind = self.base - self.before.len() as u64;
+        Ok(holds(file, 0, head)? && holds(file, behind, &self.before)?)
+    }
+
     /// Whether the file holds all that was read.
     fn is_whole(&self, file: &File) -> io::Result<bool> {
-        let (mut hasher, mut at) = (Xxh3::new(), 0);
+        if !self.has_base(file)? {
+            return Ok(false);
+        }
+        let (mut hasher, mut at) = (Xxh3::new(), self.base);
         let mut buffer = vec![0; 64 << 10];
         while at < self.length {
             let room = buffer.len().min((self.length - at) as usize);
@@ -152,7 +180,10 @@ impl Seen {
 
     /// Up to where the file holds what was read: all of it, or up to a line's end.
     pub fn kept(&self, file: &File) -> io::Result<u64> {
-        let (mut hasher, mut kept) = (Xxh3::new(), 0);
+        if !self.has_base(file)? {
+            return Ok(0);
+        }
+        let (mut hasher, mut kept) = (Xxh3::new(), self.base);
         let mut buffer = vec![0; 64 << 10];
         for mark in &self.marks {
             let mut at = kept;
@@ -173,20 +204,6 @@ impl Seen {
         }
         Ok(if self.stands(file)? { self.length } else { kept })
     }
-}
-
-/// What tells a file that is read as a whole from another one: its length, its beginning and its end.
-pub(super) fn print(file: &File) -> io::Result<blake3::Hash> {
-    const ENDS: u64 = 64 << 10;
-    let length = file.metadata()?.len();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&length.to_le_bytes());
-    for from in [0, length.saturating_sub(ENDS)] {
-        let mut bytes = vec![0; ENDS.min(length) as usize];
-        file.read_exact_at(&mut bytes, from)?;
-        hasher.update(&bytes);
-    }
-    Ok(hasher.finalize())
 }
 
 fn holds(file: &File, at: u64, expected: &[u8]) -> io::Result<bool> {
@@ -277,6 +294,15 @@ impl Trail {
                 read => length -= read,
             }
         }
+        Ok(())
+    }
+
+    /// Goes on to a place up to which another run has read the file, which is the one that it was then.
+    pub fn jump(&mut self, to: u64) -> io::Result<()> {
+        if self.seen.is_some() {
+            self.seen = Some(Seen::up_to(&self.file, to)?);
+        }
+        (self.at, self.verified) = (to, to);
         Ok(())
     }
 

@@ -67,15 +67,7 @@ impl Input {
     }
 
     pub fn read(&self) -> Read {
-        let workers = 1;
-        self.read_with(&SourceOptions {
-            process: 0,
-            processes: 1,
-            workers,
-            until_end: true,
-            follow: false,
-            from_start: false,
-        })
+        self.read_with(&SourceOptions { until_end: true, ..SourceOptions::default() })
     }
 
     pub fn read_with(&self, options: &SourceOptions) -> Read {
@@ -111,14 +103,7 @@ impl Input {
 
     /// Why it does not start, with the folder's name left out.
     pub fn fails(&self) -> String {
-        let options = SourceOptions {
-            process: 0,
-            processes: 1,
-            workers: 1,
-            until_end: true,
-            follow: false,
-            from_start: false,
-        };
+        let options = SourceOptions { until_end: true, ..SourceOptions::default() };
         let error = source::start(&self.plan, &options, Arc::new(|| ())).expect_err("an error");
         error.to_string().replace(&*self.folder.path().to_string_lossy(), "<folder>")
     }

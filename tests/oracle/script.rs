@@ -134,6 +134,7 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
         part: first.part,
         origin: Arc::from(first.origin(plan)),
         payload,
+        reached: None,
     }
 }
 

@@ -100,7 +100,7 @@ impl Run<'_> {
         let first_line = 100 * number as u64 + 1;
         let (bytes, arrived) = (bytes.into_bytes(), number as i64 * SECOND);
         let payload = Payload::Lines { bytes, first_line, header: None, arrived };
-        let chunk = Chunk { source: 0, part: 0, origin: "test".into(), payload };
+        let chunk = Chunk { source: 0, part: 0, origin: "test".into(), payload, reached: None };
         let decoded = self.decoders[0].decode(&chunk, arrived);
         self.dataflow.inbox.borrow_mut().add(0, decoded, &self.dataflow.counts);
     }

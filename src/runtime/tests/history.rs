@@ -74,6 +74,7 @@ fn records(definition: &str, ticks: &[(&str, &[(&str, Value)])]) -> Vec<Records>
                     header: None,
                     arrived: now,
                 },
+                reached: None,
             }
         });
         (now, chunks.collect())

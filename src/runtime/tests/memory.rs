@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         let bytes: String = rows.map(|row| format!("{row}\n")).collect();
         let (bytes, first_line) = (bytes.into_bytes(), self.tick * 1_000_000);
         let payload = Payload::Lines { bytes, first_line, header: None, arrived: self.now };
-        let chunk = Chunk { source, part: 0, origin: "test".into(), payload };
+        let chunk = Chunk { source, part: 0, origin: "test".into(), payload, reached: None };
         let decoded = self.decoders[usize::from(source)].decode(&chunk, self.now);
         self.dataflow.inbox.borrow_mut().add(source.into(), decoded, &self.dataflow.counts);
         self.dataflow.run_tick(self.worker, self.tick, self.now);

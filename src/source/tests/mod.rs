@@ -22,14 +22,9 @@ use super::{Payload, SourceOptions, Unread};
 use crate::plan::{Field, Format, Kind, Source, Type};
 use world::{Step, World, step};
 
-const FOLLOW: SourceOptions = SourceOptions {
-    process: 0,
-    processes: 1,
-    workers: 1,
-    until_end: false,
-    follow: true,
-    from_start: false,
-};
+fn follow() -> SourceOptions {
+    SourceOptions { follow: true, ..SourceOptions::default() }
+}
 
 const FOREVER: Patience =
     Patience { unready: Duration::from_secs(9_999), gone: Duration::from_secs(9_999) };
@@ -77,8 +72,9 @@ impl Reading {
     fn start(folder: &Path, format: &str, patience: Patience) -> Self {
         let pattern = format!("{}/*.log", glob::Pattern::escape(&folder.to_string_lossy()));
         let patterns = vec![PathPattern::new(&pattern).expect("a pattern")];
-        let files = SourceFiles::new(0, patterns, &FOLLOW, patience);
-        Reading { source: source(format), files, ids: Vec::new(), unread: Vec::new() }
+        let source = source(format);
+        let files = SourceFiles::new(0, &source, patterns, &follow(), patience);
+        Reading { source, files, ids: Vec::new(), unread: Vec::new() }
     }
 
     fn read(&mut self) {

@@ -1,0 +1,107 @@
+//! What is said of a file with each of its chunks: which file it is, and what of it the chunk holds.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::parquet::ParquetRows;
+use super::reached::{BEFORE, FileMark, FileOffset, HEAD, Print, Span};
+use crate::place::FileId;
+
+/// A file of which rows are handed over, in order.
+pub(super) struct Marking {
+    id: FileId,
+    mark: Option<Arc<FileMark>>,
+    /// Where the part begins.
+    start: FileOffset,
+    /// Up to where its rows were handed over.
+    end: FileOffset,
+    /// The last bytes before that.
+    last: Vec<u8>,
+    last_end: u64,
+}
+
+impl Marking {
+    /// Of a part that begins there, and was read up to another place.
+    pub fn new(id: FileId, start: FileOffset, end: FileOffset) -> Self {
+        Marking { id, mark: None, start, end, last: Vec::new(), last_end: 0 }
+    }
+
+    /// The file has another name, or is another one.
+    pub fn forget(&mut self) {
+        self.mark = None;
+    }
+
+    /// What was read lies there.
+    pub fn go_on(&mut self, to: FileOffset) {
+        self.end = to;
+    }
+
+    /// Rows of a text that begin on a line, and where they end.
+    pub fn text(
+        &mut self,
+        file: &File,
+        path: &Arc<str>,
+        bytes: &[u8],
+        first_line: u64,
+        end: FileOffset,
+    ) -> io::Result<Span> {
+        let before = self.before(bytes, end.byte);
+        // Once there are enough bytes, the beginning is what it is.
+        let most = (HEAD as u64).min(end.byte);
+        let file = match &self.mark {
+            Some(mark) if mark.print.length >= most => Arc::clone(mark),
+            _ => {
+                let mut head = vec![0; most as usize];
+                let print = match file.read_exact_at(&mut head, 0) {
+                    Ok(()) => Print::of(&head),
+                    // It was cut off meanwhile: then it is not what was read.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Print::of(bytes),
+                    Err(error) => return Err(error),
+                };
+                self.marked(path, print, None)
+            }
+        };
+        let from = std::mem::replace(&mut self.end, end);
+        let (bytes, rows) = (from.byte..end.byte, first_line..end.row);
+        Ok(Span::File { file, start: self.start, bytes, rows, before })
+    }
+
+    /// The rows of a columnar file that were taken last, and their share of its bytes.
+    pub fn columns(
+        &mut self,
+        file: &File,
+        path: &Arc<str>,
+        columns: &ParquetRows,
+    ) -> io::Result<Span> {
+        let rows = columns.taken();
+        let file = match &self.mark {
+            Some(mark) => Arc::clone(mark),
+            None => {
+                let print = Print::of_whole(file)?;
+                self.marked(path, print, Some(columns.rows))
+            }
+        };
+        let bytes = columns.byte(rows.start)..columns.byte(rows.end);
+        Ok(Span::File { file, start: self.start, bytes, rows, before: Print::default() })
+    }
+
+    fn marked(&mut self, path: &Arc<str>, print: Print, rows: Option<u64>) -> Arc<FileMark> {
+        let mark = Arc::new(FileMark { id: self.id, path: Arc::clone(path), print, rows });
+        self.mark = Some(Arc::clone(&mark));
+        mark
+    }
+
+    /// Of the last bytes of a chunk, and of those before it where they were read just before.
+    fn before(&mut self, bytes: &[u8], end: u64) -> Print {
+        if self.last_end + bytes.len() as u64 != end {
+            self.last.clear();
+        }
+        self.last.extend_from_slice(&bytes[bytes.len().saturating_sub(BEFORE)..]);
+        let most = self.last.len().saturating_sub(BEFORE);
+        self.last.drain(..most);
+        self.last_end = end;
+        Print::of(&self.last)
+    }
+}

@@ -1,0 +1,207 @@
+//! Where sources are read on: what all that was read comes to.
+//!
+//! Chunks of a partition are taken in order, so its position is one offset. Chunks of a file go to whichever
+//! worker is free, so of a file that was being read there may be gaps at the end: what was read of it is a
+//! set of ranges.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::reached::{FileMark, FileOffset, Print, Reached, Span};
+
+/// Where sources are read on. In which order it is added to, and how often, does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Positions {
+    /// By name.
+    sources: BTreeMap<Arc<str>, SourcePositions>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SourcePositions {
+    /// By name.
+    pub topics: BTreeMap<Arc<str>, TopicPosition>,
+    /// By part.
+    pub files: BTreeMap<u32, FilePosition>,
+    /// Behind all parts that are known.
+    pub next_part: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TopicPosition {
+    pub generation: u32,
+    /// Of the topic of this generation.
+    pub id: Option<Arc<str>>,
+    /// Which offset is read next, by partition.
+    pub next: BTreeMap<i32, u64>,
+}
+
+/// How far a part of a file is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FilePosition {
+    pub file: Arc<FileMark>,
+    start: FileOffset,
+    /// What was read, by its first byte, or its first row where the file is columnar. No two touch.
+    ranges: BTreeMap<u64, RangeEnd>,
+}
+
+/// Where something that was read ends: as the key of its range, and as a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RangeEnd {
+    pub at: u64,
+    pub row: u64,
+    before: Print,
+}
+
+impl RangeEnd {
+    /// In a text.
+    pub fn place(self) -> FileOffset {
+        FileOffset { byte: self.at, row: self.row }
+    }
+}
+
+impl Positions {
+    /// Takes in that something was read.
+    pub fn add(&mut self, reached: &Reached) {
+        let of = self.sources.entry(Arc::clone(&reached.source)).or_default();
+        of.next_part = of.next_part.max(reached.part + 1);
+        match &reached.span {
+            Span::Topic { topic, id, partition, generation, from: _, next } => {
+                let of = of.topics.entry(Arc::clone(topic)).or_default();
+                if of.generation < *generation {
+                    *of = TopicPosition { generation: *generation, ..TopicPosition::default() };
+                }
+                if of.generation == *generation {
+                    of.id = of.id.take().or_else(|| id.clone());
+                    let known = of.next.entry(*partition).or_default();
+                    *known = (*known).max(*next);
+                }
+            }
+            Span::File { file, start, bytes, rows, before } => {
+                let range = if file.rows.is_some() { rows } else { bytes };
+                let end = RangeEnd { at: range.end, row: rows.end, before: *before };
+                let position = of.files.entry(reached.part).or_insert_with(|| FilePosition {
+                    file: Arc::clone(file),
+                    start: *start,
+                    ranges: BTreeMap::new(),
+                });
+                position.add(file, range.start, end);
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    pub(super) fn of(&self, source: &str) -> Option<&SourcePositions> {
+        self.sources.get(source)
+    }
+
+    pub(super) fn topic(&self, source: &str, topic: &str) -> Option<&TopicPosition> {
+        self.of(source)?.topics.get(topic)
+    }
+}
+
+impl FilePosition {
+    fn add(&mut self, file: &Arc<FileMark>, from: u64, end: RangeEnd) {
+        let newer = self.end().map_or(0, |end| end.at);
+        // The newest reading knows best what the file is called, and most of how it begins.
+        if end.at > newer || (end.at == newer && *file > self.file) {
+            self.file = Arc::clone(file);
+        }
+        let (mut from, mut end) = (from, end);
+        let touching: Vec<u64> = self.ranges.range(..=end.at).map(|(from, _)| *from).collect();
+        for start in touching.into_iter().rev() {
+            let range = self.ranges[&start];
+            if range.at < from {
+                break;
+            }
+            self.ranges.remove(&start);
+            from = from.min(start);
+            if range.at > end.at {
+                end = range;
+            }
+        }
+        self.ranges.insert(from, end);
+    }
+
+    fn end(&self) -> Option<&RangeEnd> {
+        self.ranges.last_key_value().map(|(_, end)| end)
+    }
+
+    pub fn is_columnar(&self) -> bool {
+        self.file.rows.is_some()
+    }
+
+    /// Where the part begins, in what its ranges are measured in.
+    fn first(&self) -> u64 {
+        if self.is_columnar() { self.start.row } else { self.start.byte }
+    }
+
+    pub fn start(&self) -> FileOffset {
+        self.start
+    }
+
+    /// Up to where all was read.
+    pub fn read_to(&self) -> FileOffset {
+        match self.ranges.first_key_value() {
+            Some((from, end)) if *from <= self.first() => end.place(),
+            _ => self.start,
+        }
+    }
+
+    /// What was read behind the first gap.
+    pub fn later(&self) -> impl Iterator<Item = (u64, RangeEnd)> {
+        let first = self.first();
+        self.ranges.iter().map(|(from, end)| (*from, *end)).filter(move |(from, _)| *from > first)
+    }
+
+    /// The rows of a columnar file that were not read.
+    pub fn rows_left(&self) -> Vec<Range<u64>> {
+        let (mut at, mut left) = (self.first(), Vec::new());
+        for (from, end) in &self.ranges {
+            if at < *from {
+                left.push(at..*from);
+            }
+            at = end.at;
+        }
+        let behind = self.file.rows.unwrap_or_default() + 1;
+        if at < behind {
+            left.push(at..behind);
+        }
+        left
+    }
+
+    /// How many bytes of a file of this length were not read.
+    pub fn bytes_left(&self, length: u64) -> u64 {
+        let Some(rows) = self.file.rows else {
+            let read = self.ranges.iter().map(|(from, end)| end.at - from).sum::<u64>();
+            return length.saturating_sub(self.start.byte + read);
+        };
+        let left: u64 = self.rows_left().iter().map(|range| range.end - range.start).sum();
+        let share = u128::from(length) * u128::from(left) / u128::from(rows.max(1));
+        u64::try_from(share).unwrap_or(length)
+    }
+
+    /// Whether a file is the one that was read, as it was when it was read or longer.
+    pub fn stands(&self, file: &File) -> io::Result<bool> {
+        let print = self.file.print;
+        if self.is_columnar() {
+            return Ok(file.metadata()?.len() == print.length && Print::of_whole(file)? == print);
+        }
+        if !print.stands_before(file, print.length)? {
+            return Ok(false);
+        }
+        for end in self.ranges.values() {
+            if !end.before.stands_before(file, end.at)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

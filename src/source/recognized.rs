@@ -1,0 +1,89 @@
+//! Which of the files that are found were read before, and how far.
+//!
+//! A file is the one that it was if it begins as that did and has, before the place up to which it was read,
+//! the bytes that stood there. It is looked for by its device and inode first, so that one that was renamed
+//! goes on under its new name; then by its path, where it was copied or restored; then by its name alone,
+//! where nothing is at the path any more: its folder was moved, or lies elsewhere on another machine.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::path::Path;
+
+use super::paths::FoundFile;
+use super::positions::FilePosition;
+
+/// By file, the part that it is and how far that was read; `None` for a new one.
+pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
+
+/// Looks for files among all parts that are known of a source, and says which were replaced.
+pub(super) fn recognize(
+    source: &str,
+    files: &[FoundFile],
+    known: &BTreeMap<u32, FilePosition>,
+    columnar: bool,
+) -> Recognized {
+    let mut recognized: Recognized = vec![None; files.len()];
+    let mut free: BTreeSet<u32> = known
+        .iter()
+        .filter(|(_, position)| position.is_columnar() == columnar)
+        .map(|(part, _)| *part)
+        .collect();
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let is_gone = |position: &FilePosition| !Path::new(&*position.file.path).exists();
+    let shown = |file: &FoundFile| file.path.display().to_string();
+    seek(files, known, &mut free, &mut recognized, |p| Some(p.file.id), |file| Some(file.id));
+    let path = |position: &FilePosition| Some(position.file.path.to_string());
+    seek(files, known, &mut free, &mut recognized, path, |file| Some(shown(file)));
+    let old_name = |position: &FilePosition| {
+        name(Path::new(&*position.file.path)).filter(|_| is_gone(position))
+    };
+    seek(files, known, &mut free, &mut recognized, old_name, |file| name(&file.path));
+    let old: BTreeSet<&str> = free.iter().map(|part| &*known[part].file.path).collect();
+    for (file, _) in files.iter().zip(&recognized).filter(|(_, of)| of.is_none()) {
+        if old.contains(&*shown(file)) {
+            tell_another(source, &shown(file));
+        }
+    }
+    recognized
+}
+
+/// Gives each file that has none the newest part that is free, goes by the same key, and stands in it.
+fn seek<K: std::hash::Hash + Eq>(
+    files: &[FoundFile],
+    known: &BTreeMap<u32, FilePosition>,
+    free: &mut BTreeSet<u32>,
+    recognized: &mut Recognized,
+    of_part: impl Fn(&FilePosition) -> Option<K>,
+    of_file: impl Fn(&FoundFile) -> Option<K>,
+) {
+    if free.is_empty() || recognized.iter().all(Option::is_some) {
+        return;
+    }
+    let mut parts: HashMap<K, Vec<u32>> = HashMap::new();
+    for part in free.iter().rev() {
+        if let Some(key) = of_part(&known[part]) {
+            parts.entry(key).or_default().push(*part);
+        }
+    }
+    for (file, known_as) in files.iter().zip(recognized).filter(|(_, known_as)| known_as.is_none())
+    {
+        let Some(parts) = of_file(file).and_then(|key| parts.get(&key)) else { continue };
+        // What can't be opened is told when it is to be read.
+        let Ok(open) = File::open(&file.path) else { continue };
+        let stands = |part: &&u32| {
+            free.contains(part) && known[part].stands(&open).is_ok_and(|stands| stands)
+        };
+        if let Some(part) = parts.iter().find(stands) {
+            free.remove(part);
+            *known_as = Some((*part, known[part].clone()));
+        }
+    }
+}
+
+/// Says that a file is not what it was.
+pub(super) fn tell_another(source: &str, path: &str) {
+    tracing::warn!(
+        "source {source}: '{path}' was cut off or replaced since it was read: it is read as a new file, and \
+         the rows of the old one stand. If more was written to that before, it is lost"
+    );
+}
