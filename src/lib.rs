@@ -54,6 +54,8 @@ mod engine;
 #[allow(missing_docs)]
 mod explain;
 #[allow(missing_docs)]
+mod fault;
+#[allow(missing_docs)]
 mod flow;
 #[allow(missing_docs)]
 mod generate;
@@ -81,6 +83,8 @@ mod source;
 mod standing;
 #[allow(missing_docs)]
 mod state;
+#[allow(missing_docs)]
+mod store;
 #[allow(missing_docs)]
 mod time;
 #[allow(missing_docs)]
@@ -128,6 +132,9 @@ pub mod internals {
     pub mod explain {
         pub use crate::explain::*;
     }
+    pub mod fault {
+        pub use crate::fault::*;
+    }
     pub mod flow {
         pub use crate::flow::*;
     }
@@ -169,6 +176,9 @@ pub mod internals {
     }
     pub mod state {
         pub use crate::state::*;
+    }
+    pub mod store {
+        pub use crate::store::*;
     }
     pub mod time {
         pub use crate::time::*;

@@ -266,9 +266,15 @@ pub struct Row {
     pub key: Option<u128>,
     pub time: Micros,
     pub position: Position,
+    /// When it arrived by the run's clock, or [`WITH_ITS_TICK`].
+    pub arrived: Micros,
     /// `None` where the row says that the record is gone.
     pub body: Option<Arc<Body>>,
 }
+
+/// A row's arrival is the reading of the clock that its tick carries. A stored row that is read back has one of its own,
+/// since it shares a tick with rows that came before it and after.
+pub const WITH_ITS_TICK: Micros = Micros::MIN;
 
 /// A row that stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

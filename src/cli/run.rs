@@ -37,6 +37,10 @@ pub struct RunArgs {
     /// ending with an error
     #[arg(long)]
     from_start: bool,
+    /// Store accepted rows in this folder, and go on where the last run with it ended, however that was;
+    /// in place of the definition's `data`
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
     /// Say nothing while it runs but what is wrong: no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -87,7 +91,12 @@ pub fn run(args: &RunArgs) -> CommandResult {
         stoppable: signals::stop_on_signals,
     };
     changelog::remember_run(&args.spec);
-    let running = Engine::builder(&definition)
+    let builder = Engine::builder(&definition);
+    let builder = match &args.data {
+        Some(data) => builder.data(data),
+        None => builder,
+    };
+    let running = builder
         .workers(args.workers)
         .clock(args.clock)
         .until_end(args.until_end)

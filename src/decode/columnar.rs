@@ -71,7 +71,11 @@ pub(super) fn shown(batch: &RecordBatch, row: usize) -> Vec<u8> {
     serde_json::to_vec(&object).expect("texts")
 }
 
-fn or_default(column: ArrayRef, faults: &[(usize, ScalarFault)], field: &Field) -> ArrayRef {
+pub(super) fn or_default(
+    column: ArrayRef,
+    faults: &[(usize, ScalarFault)],
+    field: &Field,
+) -> ArrayRef {
     let Some(default) = &field.default else { return column };
     let mut absent: Vec<bool> = (0..column.len()).map(|row| column.is_null(row)).collect();
     faults.iter().for_each(|(row, _)| absent[*row] = false);

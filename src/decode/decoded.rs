@@ -1,5 +1,7 @@
 //! What became of a chunk.
 
+use arrow::array::RecordBatch;
+
 use super::early::Early;
 use super::latest::Latest;
 
@@ -14,6 +16,8 @@ pub struct Decoded {
     /// became of them.
     pub arrived: Vec<(Micros, u32)>,
     pub rejects: Vec<Reject>,
+    /// The accepted rows as they are stored, where they are.
+    pub stored: Option<RecordBatch>,
     /// Raw rows seen. Each is accepted, a reject or dropped.
     pub rows_in: u64,
     /// By the source's `where`. A record that is dropped is in `rows` too, as one that is gone: it takes the place

@@ -31,6 +31,7 @@ mod raw;
 mod raw_row;
 pub mod rows;
 mod scalar;
+pub mod stored;
 #[cfg(test)]
 mod together;
 
@@ -65,6 +66,10 @@ pub struct Decoder {
     packing: Option<Packing>,
     /// Raw rows so far.
     seen: u64,
+    /// The columns of accepted rows, where these are to be stored.
+    stored: Option<SchemaRef>,
+    /// Whether stored rows arrived when their ticks say.
+    by_wall_clock: bool,
 }
 
 impl Decoder {
@@ -77,7 +82,20 @@ impl Decoder {
             .map(|columns| Arc::new(Schema::new(of.schema.fields()[..columns].to_vec())))
             .collect();
         let packing = Packing::of(of);
-        Decoder { plan, source, reader, prefixes, packing, seen: 0 }
+        let (stored, by_wall_clock) = (None, true);
+        Decoder { plan, source, reader, prefixes, packing, seen: 0, stored, by_wall_clock }
+    }
+
+    /// Accepted rows are handed on to be stored, too.
+    pub fn storing(mut self) -> Self {
+        self.stored = Some(stored::schema(&self.plan.sources[self.source]));
+        self
+    }
+
+    /// Stored rows arrive with the tick that they are read in, as by a clock that stands still.
+    pub fn arriving_with_ticks(mut self) -> Self {
+        self.by_wall_clock = false;
+        self
     }
 
     /// Decodes a chunk of this decoder's source; `wall` is the wall clock's reading.
@@ -107,6 +125,9 @@ impl Decoder {
             wall,
         };
         rows::accept(&context, &mut raw, &fields, &mut decoded);
+        if let Some(schema) = self.stored.as_ref().filter(|_| !chunk.is_stored()) {
+            decoded.stored = stored::accepted(schema, chunk, &raw, &fields, &decoded.rows);
+        }
         let rejected = raw.iter_mut().filter(|row| !row.flaws.reasons.is_empty());
         decoded.rejects.extend(rejected.map(|row| reject(source, chunk, row)));
         decoded.held += decoded.rejects.iter().map(|reject| reject.raw.len() as u64).sum::<u64>();
@@ -128,6 +149,9 @@ impl Decoder {
             (Payload::Messages { bytes, messages }, _) => {
                 reader.json_messages(source, bytes, messages)
             }
+            (Payload::Stored { batch }, _) => {
+                return stored::read(source, batch, self.by_wall_clock);
+            }
             (Payload::Unread { .. }, _) => Vec::new(),
         };
         (raw, reader.finish())
@@ -142,7 +166,7 @@ fn arrivals(chunk: &Chunk, rows: usize, runs: &mut Vec<(Micros, u32)>) {
                 runs.push((*arrived, rows as u32));
             }
         }
-        Payload::Unread { .. } => {}
+        Payload::Unread { .. } | Payload::Stored { .. } => {}
         Payload::Messages { messages, .. } => {
             for message in messages {
                 match runs.last_mut() {
@@ -175,6 +199,7 @@ fn reject(source: &Source, chunk: &Chunk, row: &mut RawRow) -> Reject {
         Payload::Rows { batch, first_row, .. } => {
             columnar::shown(batch, (offset - first_row) as usize)
         }
+        Payload::Stored { batch } => columnar::shown(batch, row.bytes.start),
         Payload::Unread { .. } => Vec::new(),
     };
     raw.truncate(RAW_KEPT);

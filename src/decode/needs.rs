@@ -4,6 +4,7 @@ use arrow::array::{Array, StringArray};
 
 use super::context::{DecodeContext, RowFate};
 use super::raw_row::{RawReading, RawRow};
+use super::stored::deleted_keys;
 use crate::plan::{Format, Kind, Source};
 use crate::source::{Chunk, Payload};
 use crate::time::{Micros, in_years, rfc3339, spoken};
@@ -86,8 +87,10 @@ pub(super) fn message_key<'chunk>(
     chunk: &'chunk Chunk,
     key: Option<&std::ops::Range<usize>>,
 ) -> Result<&'chunk str, (&'static str, &'static str)> {
-    let Payload::Messages { bytes, .. } = &chunk.payload else {
-        unreachable!("only messages have null payloads")
+    let bytes = match &chunk.payload {
+        Payload::Messages { bytes, .. } => bytes,
+        Payload::Stored { batch } => deleted_keys(batch),
+        _ => unreachable!("only messages have null payloads"),
     };
     let key = key.ok_or(("missing_key", "a null payload without a key deletes nothing"))?;
     std::str::from_utf8(&bytes[key.clone()])

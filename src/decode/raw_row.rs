@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::row::Reason;
+use crate::row::{Reason, WITH_ITS_TICK};
 use crate::source::ROW_LIMIT;
 use crate::time::Micros;
 
@@ -14,6 +14,8 @@ pub struct RawRow {
     pub bytes: Range<usize>,
     /// The broker's.
     pub timestamp: Option<Micros>,
+    /// As in `Row`.
+    pub arrived: Micros,
     /// What could be read of it.
     pub reading: RawReading,
     pub flaws: Flaws,
@@ -49,6 +51,7 @@ impl RawRow {
             offset,
             bytes,
             timestamp: None,
+            arrived: WITH_ITS_TICK,
             reading: RawReading::Fields,
             flaws: Flaws::default(),
         }

@@ -98,6 +98,7 @@ fn accept_within(
             key,
             time,
             position,
+            arrived: row.arrived,
             body: (fate == RowFate::Stands).then(|| {
                 let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
                 let joining = packed.as_ref().map(|packed| {
@@ -157,7 +158,11 @@ fn times(context: &DecodeContext<'_>, raw: &[RawRow], batch: &RecordBatch) -> Ve
             Some(column) => column.is_valid(place).then(|| column.value(place)),
             None if broker => row.timestamp,
             // The file's order, as an instant.
-            None => Some(Micros::from(context.chunk.part) << 32 | row.offset as Micros),
+            None => {
+                let place = Micros::from(context.chunk.part) << 32 | row.offset as Micros;
+                // A stored row may be a message's.
+                Some(row.timestamp.unwrap_or(place))
+            }
         })
         .collect()
 }

@@ -128,6 +128,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Stores accepted rows in this folder, and goes on where the last run with it ended, however that was: in place
+    /// of the definition's `data`. Without either nothing outlives the run.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.options.data = Some(folder.into());
+        self
+    }
+
     /// Holds a source in memory, whatever the definition says of where its rows come from. It begins with these
     /// rows, which happen with the first tick; further ones are pushed ([`Running::push`]).
     ///

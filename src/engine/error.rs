@@ -56,6 +56,9 @@ pub enum EngineError {
          a row happened by `time`, or follow another clock"
     )]
     NoEventTimes,
+    /// The data folder can't be used.
+    #[error(transparent)]
+    Store(crate::store::StoreError),
     /// Something that the run reads, or another output of it, would be written over.
     #[error("{0}")]
     WouldOverwrite(String),
@@ -69,6 +72,7 @@ impl From<RunError> for EngineError {
         match error {
             RunError::Source(error) => EngineError::Source(error),
             RunError::Sink(error) => EngineError::Output(error),
+            RunError::Store(error) => EngineError::Store(error),
             RunError::NoEventTimes => EngineError::NoEventTimes,
             RunError::Overlap(why) => EngineError::WouldOverwrite(why),
             RunError::Workers(why) => EngineError::Failed(why),

@@ -74,7 +74,7 @@ impl Feeder {
         for chunk in self.pushed.take() {
             let source = usize::from(chunk.source);
             let decoded = self.decoders[source].decode(&chunk, now);
-            self.inbox.borrow_mut().add_rows(decoded);
+            self.inbox.borrow_mut().add_rows(source, decoded);
         }
         let is_read = |tick| !self.read.less_equal(&tick);
         while self.inbox.borrow_mut().take_complete(is_read).is_some() {}

@@ -14,6 +14,7 @@ pub mod stated;
 mod types;
 mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Plan {
     /// What calls in expressions may make and do.
     pub limits: Limits,
     pub kafka: Kafka,
+    /// The folder in which accepted rows are stored.
+    pub data: Option<PathBuf>,
     pub sources: Vec<Source>,
     /// Most trusted first.
     pub identifiers: Vec<IdentifierType>,

@@ -19,6 +19,7 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::collections::Collections;
+use super::durable::{ProcessStore, store_ticks};
 use super::inbox::{Inbox, TickInput};
 use crate::flow::{Collection, PackedList, Pipeline, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
@@ -35,6 +36,14 @@ use crate::{identity, segment};
 /// complete when it has passed the probe, too.
 pub type Attached = Arc<dyn for<'scope> Fn(Collections<'scope>) -> Handle<Tick> + Send + Sync>;
 
+/// What there is in a run beside its stages.
+#[derive(Clone, Copy, Default)]
+pub struct Beside<'a> {
+    pub attached: Option<&'a Attached>,
+    /// Where the rows are stored.
+    pub store: Option<&'a ProcessStore>,
+}
+
 /// One worker's handles on the dataflow.
 pub struct Dataflow {
     /// Each tick, with the wall clock's reading. Only the first worker, the leader, has it.
@@ -44,6 +53,8 @@ pub struct Dataflow {
     pub handed: Handle<Tick>,
     /// Passes a tick when all that it sent is acknowledged.
     pub complete: Complete,
+    /// Passes a tick when all workers have stored it, where they do.
+    pub durable: Option<Handle<Tick>>,
     pub counts: SharedCounts,
     pub arrangements: Arrangements,
     due: [Rc<Cell<Option<Micros>>>; 3],
@@ -96,8 +107,9 @@ pub fn fed<'scope>(
     plan: &Plan,
 ) -> (Rc<RefCell<Inbox>>, Ticks, Handle<Tick>, StageInputs<'scope>) {
     let (inbox, read) = (Rc::new(RefCell::new(Inbox::default())), Handle::new());
-    let (ticks, inputs) = inputs(scope, &inbox, Clock::Wall, &counts(plan), Some(&read));
-    (inbox, ticks, read, inputs)
+    let (handle, ticks) = ticks(scope);
+    let inputs = inputs(ticks, &inbox, Clock::Wall, &counts(plan), Some(&read));
+    (inbox, handle, read, inputs)
 }
 
 /// What the stages make of what they are fed.
@@ -110,25 +122,30 @@ pub fn collections_of<'scope>(
     Collections::of(plan, rows, &results)
 }
 
+/// Where ticks are put in, and each of them on every worker.
+fn ticks(scope: Scope<'_, Tick>) -> (Ticks, Stream<'_, Micros>) {
+    let (handle, ticks) = scope.new_input::<Vec<Micros>>();
+    (handle, ticks.broadcast())
+}
+
 /// Reads the inbox with each tick that is put in. A probe that is given passes a tick when it has been read.
 fn inputs<'scope>(
-    scope: Scope<'scope, Tick>,
+    ticks: Stream<'scope, Micros>,
     inbox: &Rc<RefCell<Inbox>>,
     clock: Clock,
     counts: &SharedCounts,
     read: Option<&Handle<Tick>>,
-) -> (Ticks, StageInputs<'scope>) {
-    let (handle, ticks) = scope.new_input::<Vec<Micros>>();
-    let ticks = ticks.broadcast();
-    let rows = feed(ticks.clone(), inbox, |batch| std::mem::take(&mut batch.rows));
-    let rejects = feed(ticks.clone(), inbox, |batch| std::mem::take(&mut batch.rejects));
-    let latest = feed(ticks.clone(), inbox, |batch| batch.latest.take().into_iter().collect());
+) -> StageInputs<'scope> {
+    let rows = feed(ticks.clone(), inbox, counts, |batch| std::mem::take(&mut batch.rows));
+    let rejects = feed(ticks.clone(), inbox, counts, |batch| std::mem::take(&mut batch.rejects));
+    let latest =
+        feed(ticks.clone(), inbox, counts, |batch| batch.latest.take().into_iter().collect());
     let (rows, rejects, latest) = match read {
         Some(read) => (rows.probe_with(read), rejects.probe_with(read), latest.probe_with(read)),
         None => (rows, rejects, latest),
     };
     let now = standing::read_clock(clock, ticks, latest, counts);
-    (handle, StageInputs { rows, rejects, now })
+    StageInputs { rows, rejects, now }
 }
 
 /// What the stages up to the last come to.
@@ -183,13 +200,13 @@ impl Dataflow {
         clock: Clock,
         writers: Writers,
         local: usize,
-        attached: Option<&Attached>,
+        beside: Beside<'_>,
     ) -> Self {
         let plan_of_sink = Arc::clone(plan);
         let end = move |inputs: sink::SinkInputs<'_>, counts: &SharedCounts| {
             sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
         };
-        Dataflow::build_up_to(worker, plan, clock, clock.arrival(), attached, end)
+        Dataflow::build_up_to(worker, plan, clock, clock.arrival(), beside, end)
     }
 
     /// Builds this worker's share of all stages but the last, whose place `end` takes.
@@ -198,23 +215,28 @@ impl Dataflow {
         plan: &Arc<Plan>,
         clock: Clock,
         arrival: ArrivalTime,
-        attached: Option<&Attached>,
+        beside: Beside<'_>,
         end: impl for<'scope> FnOnce(sink::SinkInputs<'scope>, &SharedCounts) -> SinkProbes,
     ) -> Self {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = counts(plan);
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
-        let (ticks, handed, complete, arrangements) = worker.dataflow_named("selfsame", |scope| {
-            let (ticks, inputs) = inputs(scope, &inbox, clock, &counts, None);
-            let StageResults { rows, results, arrangements } =
-                stages(plan, arrival, inputs, &due, &counts);
-            let attached = attached.map(|attach| attach(Collections::of(plan, rows, &results)));
-            let SinkProbes { handed, complete } = end(results, &counts);
-            let complete = [complete].into_iter().chain(attached);
-            (ticks, handed, Complete(complete.collect()), arrangements)
-        });
+        let Beside { attached, store } = beside;
+        let (ticks, durable, handed, complete, arrangements) =
+            worker.dataflow_named("selfsame", |scope| {
+                let (handle, ticks) = ticks(scope);
+                let durable =
+                    store.map(|store| store_ticks(ticks.clone(), &inbox, plan, store, &counts));
+                let inputs = inputs(ticks, &inbox, clock, &counts, None);
+                let StageResults { rows, results, arrangements } =
+                    stages(plan, arrival, inputs, &due, &counts);
+                let attached = attached.map(|attach| attach(Collections::of(plan, rows, &results)));
+                let SinkProbes { handed, complete } = end(results, &counts);
+                let complete = [complete].into_iter().chain(attached).chain(durable.clone());
+                (handle, durable, handed, Complete(complete.collect()), arrangements)
+            });
         let ticks = (worker.index() == 0).then_some(ticks);
-        Dataflow { ticks, inbox, handed, complete, counts, arrangements, due }
+        Dataflow { ticks, inbox, handed, complete, durable, counts, arrangements, due }
     }
 
     /// Lets arrangements forget what nobody can ask for any more. Called after every step.
@@ -278,14 +300,15 @@ pub fn put_in(ticks: &mut Ticks, tick: Tick, reading: Micros) {
 fn feed<'scope, D: Clone + 'static>(
     ticks: Stream<'scope, Micros>,
     inbox: &Rc<RefCell<Inbox>>,
+    counts: &SharedCounts,
     part: impl Fn(&mut TickInput) -> batch::Batch<D> + 'static,
 ) -> Stream<'scope, D> {
-    let inbox = Rc::clone(inbox);
+    let (inbox, counts) = (Rc::clone(inbox), Rc::clone(counts));
     ticks.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(Pipeline, "Feed", |_, _| {
         move |input, output| {
             input.for_each_stamp(|capability, _| {
                 let Some(tick) = capability.least() else { return };
-                let data = part(inbox.borrow_mut().batch(*tick));
+                let data = part(inbox.borrow_mut().batch(*tick, &counts));
                 let mut session = output.session(&capability);
                 data.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
             });

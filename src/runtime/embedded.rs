@@ -12,7 +12,7 @@ use timely::dataflow::operators::probe::Probe;
 use timely::worker::Worker;
 
 use super::Clock;
-use super::dataflow::Dataflow;
+use super::dataflow::{Beside, Dataflow};
 use crate::decode::Decoded;
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
@@ -39,7 +39,8 @@ impl EmbeddedRun {
             let (probe, _) = inputs.people.inspect(move |evaluated| see(evaluated)).probe();
             sink::SinkProbes { handed: probe.clone(), complete: probe }
         };
-        let dataflow = Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, None, end);
+        let dataflow =
+            Dataflow::build_up_to(&mut worker, plan, Clock::Wall, arrival, Beside::default(), end);
         EmbeddedRun { worker, dataflow, tick: 0, now: Micros::MIN }
     }
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
+
+use super::replay::Replay;
 use crate::decode::Decoded;
 use crate::decode::latest::Latest;
 use crate::metrics::SharedCounts;
 use crate::row::{Reject, Row};
-use crate::source::Ticket;
+use crate::source::{Reached, Ticket};
 use crate::state::batch;
 use crate::time::{Micros, Tick};
 
@@ -23,6 +26,10 @@ pub struct TickInput {
     pub rejects: batch::Batch<Reject>,
     /// The greatest event times of rows; once at the beginning even if there are none.
     pub latest: Option<Latest>,
+    /// By source, accepted rows to be stored.
+    pub stored: BTreeMap<usize, Vec<RecordBatch>>,
+    /// How far the sources were read.
+    pub reached: Vec<Reached>,
 }
 
 /// The batch that is being filled, and those that have been given to ticks but not yet taken.
@@ -38,6 +45,8 @@ pub struct Inbox {
     /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
     ticks: u64,
+    /// While stored rows are read back: each tick takes those that are its own.
+    pub replay: Option<Replay>,
 }
 
 /// What arrived with a tick.
@@ -59,6 +68,7 @@ impl Default for Inbox {
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             ticks: 0,
+            replay: None,
         }
     }
 }
@@ -70,11 +80,16 @@ impl Inbox {
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
         counts.dropped += decoded.dropped;
-        self.add_rows(decoded);
+        self.add_rows(source, decoded);
+    }
+
+    /// Notes how far a source is read with what was added.
+    pub fn reached(&mut self, reached: Option<Reached>) {
+        self.open.reached.extend(reached);
     }
 
     /// Adds rows that nobody counts.
-    pub fn add_rows(&mut self, mut decoded: Decoded) {
+    pub fn add_rows(&mut self, source: usize, mut decoded: Decoded) {
         if !decoded.latest.is_empty() {
             self.open.latest.get_or_insert_default().add_all(&decoded.latest);
         }
@@ -82,6 +97,9 @@ impl Inbox {
         self.open.rows.append(&mut decoded.rows);
         self.open.rejects.append(&mut decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);
+        if let Some(stored) = decoded.stored {
+            self.open.stored.entry(source).or_default().push(stored);
+        }
     }
 
     /// Rows that wait for a tick, or tickets.
@@ -100,8 +118,16 @@ impl Inbox {
         self.ticks
     }
 
-    /// The batch of a tick; whatever waits becomes it when the tick is first asked for.
-    pub fn batch(&mut self, tick: Tick) -> &mut TickInput {
+    /// The batch of a tick; whatever waits becomes it when the tick is first asked for, and what is stored of it.
+    pub fn batch(&mut self, tick: Tick, counts: &SharedCounts) -> &mut TickInput {
+        if !self.sealed.contains_key(&tick)
+            && let Some(mut replay) = self.replay.take()
+        {
+            for (source, decoded) in replay.take(tick) {
+                self.add(source, decoded, counts);
+            }
+            self.replay = Some(replay).filter(|replay| !replay.is_over());
+        }
         self.sealed.entry(tick).or_insert_with(|| {
             self.ticks += 1;
             self.open_held = 0;
@@ -132,12 +158,12 @@ mod tests {
             assert!(!inbox.is_full());
             let held = WAITING_BYTES / 2;
             let decoded = || Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() };
-            inbox.add_rows(decoded());
+            inbox.add_rows(0, decoded());
             assert!(!inbox.is_full());
-            inbox.add_rows(decoded());
+            inbox.add_rows(0, decoded());
             assert!(inbox.is_full());
             let tick = inbox.ticks() + 1;
-            inbox.batch(tick);
+            inbox.batch(tick, &SharedCounts::default());
         }
     }
 }

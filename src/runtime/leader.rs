@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::dataflow::Dataflow;
+use super::replay::ReplayLead;
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
-use crate::time::{Tick, wall_clock};
+use crate::fault;
+use crate::store::StoreError;
+use crate::time::{Micros, Tick, wall_clock};
 
 /// Ticks that may be open at once: one goes through the stages, another is taken by the targets. With more
 /// each holds less, and who changes in several of them is put together, evaluated and sent in each.
@@ -30,13 +33,16 @@ pub struct Leader {
     most_incomplete: usize,
     last: Tick,
     opened: Instant,
+    /// While stored rows are read back.
+    replay: Option<ReplayLead>,
     /// Reports that came before the leader's own end.
     pub reports: Vec<WorkerReport>,
 }
 
 impl Leader {
-    /// Where targets commit ticks, these may wait for it.
-    pub fn new(peers: usize, is_durable: bool) -> Self {
+    /// Where targets commit ticks, these may wait for it. What is read back comes first; new ticks follow `last`.
+    pub fn new(peers: usize, is_durable: bool, last: Tick, replay: Option<ReplayLead>) -> Self {
+        let last = if replay.is_some() { 0 } else { last };
         let opened = Instant::now();
         let most_incomplete = if is_durable { UNCOMMITTED_TICKS } else { OPEN_TICKS };
         Leader {
@@ -46,8 +52,9 @@ impl Leader {
             open: VecDeque::new(),
             incomplete: VecDeque::new(),
             most_incomplete,
-            last: 0,
+            last,
             opened,
+            replay,
             reports: Vec::new(),
         }
     }
@@ -56,6 +63,9 @@ impl Leader {
         for request in requests.take() {
             match request {
                 Request::Tick => self.wanted = true,
+                Request::Loaded(worker, tick) => {
+                    self.replay.iter_mut().for_each(|replay| replay.loaded(worker, tick));
+                }
                 Request::Ended => self.ended += 1,
                 Request::Stop(_) | Request::Cut => {}
                 Request::Report(report) => self.reports.push(report),
@@ -64,31 +74,48 @@ impl Leader {
     }
 
     /// Opens a tick if one is wanted and may be. Otherwise says how long it may not, if that is why.
-    pub fn lead(&mut self, dataflow: &mut Dataflow) -> Option<Duration> {
+    ///
+    /// # Errors
+    /// If the history can't be read back.
+    pub fn lead(&mut self, dataflow: &mut Dataflow) -> Result<Option<Duration>, StoreError> {
         while self.open.front().is_some_and(|tick| !dataflow.handed.less_equal(tick)) {
             self.open.pop_front();
         }
         while self.incomplete.front().is_some_and(|tick| !dataflow.complete.less_equal(tick)) {
             self.incomplete.pop_front();
         }
-        let are_too_many =
-            self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete;
-        if !self.wanted || are_too_many {
-            return None;
+        if self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete {
+            return Ok(None);
+        }
+        if let Some(replay) = &mut self.replay {
+            if let Some((tick, reading)) = replay.next(self.last)? {
+                let is_over = replay.is_over(tick);
+                self.open(dataflow, tick, reading);
+                fault::point("replay step");
+                self.replay = self.replay.take().filter(|_| !is_over);
+            }
+            return Ok(None);
+        }
+        if !self.wanted {
+            return Ok(None);
         }
         let rest = INTERVAL.saturating_sub(self.opened.elapsed());
         if !rest.is_zero() {
-            return Some(rest);
+            return Ok(Some(rest));
         }
         self.wanted = false;
         self.opened = Instant::now();
         let reading = wall_clock();
         let tick = (reading as Tick / 1_000).max(self.last + 1);
+        self.open(dataflow, tick, reading);
+        Ok(None)
+    }
+
+    fn open(&mut self, dataflow: &mut Dataflow, tick: Tick, reading: Micros) {
         self.last = tick;
         dataflow.open_tick(tick, reading);
         self.open.push_back(tick);
         self.incomplete.push_back(tick);
-        None
     }
 
     /// Whether every worker has read all and every tick is complete.

@@ -7,6 +7,7 @@ use super::progress::Progress;
 use crate::plan::{Plan, Source};
 use crate::sink::SinkError;
 use crate::source::SourceError;
+use crate::store::StoreError;
 
 /// How to run a plan.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct RunOptions {
     pub progress: Progress,
     /// Go on with a topic that is deleted and created again while it is read.
     pub from_start: bool,
+    /// The folder in which accepted rows are stored, if it is not the definition's.
+    pub data: Option<PathBuf>,
     /// Files that belong to the run beside those that the plan names: what each is, and its path.
     pub reads: Vec<(&'static str, PathBuf)>,
     /// Where the summary will be written.
@@ -46,6 +49,7 @@ impl Default for RunOptions {
             follow: false,
             progress: Progress::Quiet,
             from_start: false,
+            data: None,
             reads: Vec::new(),
             summary: None,
             stay: || unreachable!("there is no other process"),
@@ -60,6 +64,8 @@ pub enum RunError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(
         "--clock event follows the times of rows, and the rows of no source have any: name the \
          column that says when a row happened by `time`, or run with --clock wall"

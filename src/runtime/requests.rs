@@ -23,6 +23,8 @@ use crate::time::Tick;
 pub enum Request {
     /// A tick is wanted: rows wait, or an instant has come.
     Tick,
+    /// Stored rows are loaded by this worker up to this tick.
+    Loaded(usize, Tick),
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
     /// This worker's process was asked to stop: every process stops.

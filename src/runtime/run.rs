@@ -15,16 +15,18 @@ use timely::worker::Worker;
 
 use super::beginnings::Beginnings;
 use super::dataflow::Attached;
+use super::durable::{ProcessStore, StoreThreads};
 use super::options::{RunError, RunOptions};
 use super::processes::{self, ProcessWatch};
 use super::progress::{Amounts, Telling, tell};
 use super::report::Report;
 use super::stop::{RunEnd, Stop, StopCause};
 use super::worker::{Process, Worked, work};
-use super::{Clock, overlap};
+use super::{Clock, overlap, recovery};
 use crate::plan::{Plan, Source};
 use crate::sink::{Failure, ProgramFunction, Writers};
 use crate::source::{self, ReadingThreads, said};
+use crate::store::Recovered;
 
 /// How often a process that waits for others' goodbye looks whether they are still there.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -55,6 +57,7 @@ struct RunningThreads {
     _reading: ReadingThreads,
     telling: Telling,
     writers: Writers,
+    store: Option<StoreThreads>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -79,6 +82,7 @@ impl Run {
             let threads = Arc::clone(&threads);
             Arc::new(move || threads.iter().filter_map(OnceLock::get).for_each(Thread::unpark))
         };
+        let recovered = recovery::recover(&plan, &options)?;
         let source_options = source::SourceOptions {
             process: options.process,
             processes: options.hosts.len().max(1),
@@ -86,7 +90,10 @@ impl Run {
             until_end: options.until_end,
             follow: options.follow,
             from_start: options.from_start,
-            positions: Arc::default(),
+            positions: recovered
+                .as_ref()
+                .map(|of| Arc::new(of.positions.clone()))
+                .unwrap_or_default(),
         };
         let sources = source::open(&plan, &source_options)?;
         if options.process == 0 {
@@ -112,9 +119,13 @@ impl Run {
                 stop.ask(StopCause::Left);
             })
         };
+        let durable = recovered.as_ref().map(|of| recovery::outputs(plan, options, of));
         let writers =
-            Writers::open(plan, options.process, &run.failure, &when_left, functions, None)?;
+            Writers::open(plan, options.process, &run.failure, &when_left, functions, durable)?;
         let feeds = sources.start(Arc::clone(&wake))?;
+        let header = |of: &Recovered| recovery::header(plan, options, of);
+        let started = recovered.map(|of| ProcessStore::start(header(&of), of)).transpose()?;
+        let (store, store_threads) = started.unzip();
 
         tracing::info!("{}", announcement(plan, options));
 
@@ -128,6 +139,8 @@ impl Run {
             amounts: Arc::clone(&amounts),
             beginnings: Beginnings::new(plan, options.workers),
             attached,
+            store,
+            committed: writers.committed(),
         };
         let handed = feeds.workers.into_iter().map(|feed| Some((feed, writers.clone())));
         let handed: Mutex<Vec<_>> = Mutex::new(handed.collect());
@@ -164,7 +177,15 @@ impl Run {
         let guards = timely::execute::execute_from(builders, others, config, work)
             .map_err(RunError::Workers)?;
         let _reading = feeds.readers;
-        run.running = Some(RunningThreads { ended, guards, _reading, telling, writers, wake });
+        run.running = Some(RunningThreads {
+            ended,
+            guards,
+            _reading,
+            telling,
+            writers,
+            store: store_threads,
+            wake,
+        });
         Ok(run)
     }
 
@@ -217,6 +238,9 @@ impl Run {
         let end = end_of(was_cut);
         if end == RunEnd::Reached {
             running.writers.finish();
+        }
+        if let Some(store) = running.store {
+            store.close();
         }
         let first = options.process == 0;
         let report = first.then(|| Report::of(&plan, &reports, started.elapsed()));

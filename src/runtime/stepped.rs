@@ -4,7 +4,7 @@
 use std::sync::{Arc, Barrier};
 
 use super::Clock;
-use super::dataflow::Dataflow;
+use super::dataflow::{Beside, Dataflow};
 use crate::decode::Decoder;
 use crate::metrics::Counts;
 use crate::plan::Plan;
@@ -38,7 +38,8 @@ pub fn stepped(
     let of_plan = Arc::clone(&plan);
     let guards = timely::execute(config, move |worker| {
         let writers = Writers::all(&plan, &memory);
-        let mut dataflow = Dataflow::build(worker, &plan, clock, writers, workers, None);
+        let mut dataflow =
+            Dataflow::build(worker, &plan, clock, writers, workers, Beside::default());
         let mut decoders: Vec<Decoder> =
             (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(&plan), source)).collect();
         for (step, (reading, chunks)) in steps.iter().enumerate() {

@@ -8,10 +8,12 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::beginnings::Beginnings;
-use super::dataflow::{Attached, Dataflow};
+use super::dataflow::{Attached, Beside, Dataflow};
+use super::durable::ProcessStore;
 use super::latency::Latencies;
 use super::leader::Leader;
 use super::progress::Amounts;
+use super::replay::{Replay, ReplayLead};
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
 use super::stop::Stop;
@@ -19,7 +21,7 @@ use crate::decode::Decoder;
 use crate::plan::Plan;
 use crate::sink::{Failure, Writers};
 use crate::source::{Feed, Next, Ticket};
-use crate::time::wall_clock;
+use crate::time::{Tick, wall_clock};
 
 /// How long a worker may decode before it steps the dataflow.
 const DECODING: Duration = Duration::from_millis(3);
@@ -38,6 +40,9 @@ pub struct Process {
     pub amounts: Arc<Amounts>,
     pub beginnings: Beginnings,
     pub attached: Option<Attached>,
+    pub store: Option<ProcessStore>,
+    /// Ticks of the history that outputs were committed at.
+    pub committed: Vec<Tick>,
 }
 
 /// What a worker comes to.
@@ -57,13 +62,27 @@ pub fn work(
 ) -> Result<Worked, String> {
     let plan = &process.plan;
     let mut requests = Requests::build(worker);
-    let attached = process.attached.as_ref();
+    let beside = Beside { attached: process.attached.as_ref(), store: process.store.as_ref() };
     let mut dataflow =
-        Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, attached);
-    let is_durable = writers.are_durable();
-    let mut leader = (worker.index() == 0).then(|| Leader::new(worker.peers(), is_durable));
-    let mut decoders: Vec<Decoder> =
-        (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect();
+        Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, beside);
+    let (index, peers) = (worker.index(), worker.peers());
+    let recovered = process.store.as_ref().map(|store| &*store.recovered);
+    let mut leader = (index == 0).then(|| {
+        let replay = recovered.and_then(|of| ReplayLead::new(of, peers, process.committed.clone()));
+        Leader::new(
+            peers,
+            writers.are_durable(),
+            recovered.map_or(0, |recovered| recovered.until),
+            replay,
+        )
+    });
+    dataflow.inbox.borrow_mut().replay =
+        recovered.and_then(|of| Replay::new(plan, process.clock, of, index, peers));
+    let decoder = |source| {
+        let decoder = Decoder::new(Arc::clone(plan), source);
+        if process.store.is_some() { decoder.storing() } else { decoder }
+    };
+    let mut decoders: Vec<Decoder> = (0..plan.sources.len()).map(decoder).collect();
     let mut latencies = Latencies::default();
     let mut shared = Instant::now();
     let mut state = InputState::Open;
@@ -85,7 +104,14 @@ pub fn work(
             _ => {}
         }
         let mut more = false;
-        if state == InputState::Open {
+        let replaying = dataflow.inbox.borrow().replay.is_some();
+        if replaying {
+            let mut inbox = dataflow.inbox.borrow_mut();
+            let loaded = inbox.replay.as_mut().map(Replay::load).transpose();
+            if let Some(tick) = loaded.map_err(|error| error.to_string())?.flatten() {
+                requests.send(Request::Loaded(index, tick));
+            }
+        } else if state == InputState::Open {
             if process.stop.asked().is_some() {
                 state = InputState::Ended;
                 if !matches!(feed.try_next(), Next::Ended) {
@@ -95,8 +121,8 @@ pub fn work(
                 (state, more) = take_in(process, &mut feed, &mut decoders, &dataflow);
             }
         }
-        let waiting = dataflow.inbox.borrow().waiting() > 0;
-        let due = dataflow.next_due().filter(|_| process.clock == Clock::Wall);
+        let waiting = !replaying && dataflow.inbox.borrow().waiting() > 0;
+        let due = dataflow.next_due().filter(|_| process.clock == Clock::Wall && !replaying);
         let until_due = due.map(|due| due.saturating_sub(wall_clock()));
         let ticks = dataflow.inbox.borrow().ticks();
         let wanted = waiting || until_due.is_some_and(|until| until <= 0);
@@ -116,7 +142,8 @@ pub fn work(
         };
         if let Some(leader) = &mut leader {
             leader.receive(&requests);
-            if let Some(rest) = leader.lead(&mut dataflow) {
+            let rest = leader.lead(&mut dataflow).map_err(|error| error.to_string())?;
+            if let Some(rest) = rest {
                 timeout = timeout.min(rest);
             }
             if leader.is_done() {
@@ -126,7 +153,14 @@ pub fn work(
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
         dataflow.follow();
-        writers.allow(dataflow.handed_before());
+        let mut committable = dataflow.handed_before();
+        if let (Some(store), Some(durable)) = (&process.store, &dataflow.durable) {
+            let first = durable.with_frontier(|frontier| frontier.first().copied());
+            let first = first.unwrap_or(Tick::MAX);
+            store.durable(first);
+            committable = committable.min(first);
+        }
+        writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
             latencies.record(&arrivals.runs, wall_clock());
@@ -184,7 +218,9 @@ fn take_in(
             process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
             process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
             process.beginnings.look(&process.plan, source, &decoded);
-            dataflow.inbox.borrow_mut().add(source, decoded, &dataflow.counts);
+            let mut inbox = dataflow.inbox.borrow_mut();
+            inbox.add(source, decoded, &dataflow.counts);
+            inbox.reached(chunk.reached);
         }
         dataflow.inbox.borrow_mut().tickets.extend(ticket);
         if started.elapsed() > DECODING {

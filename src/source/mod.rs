@@ -90,6 +90,15 @@ pub enum Payload {
     Unread { unread: Unread, arrived: Micros },
     /// Messages of one partition (`Chunk::part`).
     Messages { bytes: Vec<u8>, messages: Vec<Message> },
+    /// Rows that were accepted by an earlier run, as the store kept them.
+    Stored { batch: RecordBatch },
+}
+
+impl Chunk {
+    /// Whether its rows were read by an earlier run.
+    pub fn is_stored(&self) -> bool {
+        matches!(self.payload, Payload::Stored { .. })
+    }
 }
 
 impl Payload {
@@ -98,7 +107,7 @@ impl Payload {
         match self {
             Payload::Lines { bytes, .. } => bytes.len() as u64,
             Payload::Rows { bytes, .. } => *bytes,
-            Payload::Unread { .. } | Payload::Messages { .. } => 0,
+            Payload::Unread { .. } | Payload::Messages { .. } | Payload::Stored { .. } => 0,
         }
     }
 }

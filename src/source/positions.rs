@@ -94,6 +94,38 @@ impl Positions {
         }
     }
 
+    /// Takes in all that others come to.
+    pub fn merge(&mut self, others: &Positions) {
+        for (source, others) in &others.sources {
+            let of = self.sources.entry(Arc::clone(source)).or_default();
+            of.next_part = of.next_part.max(others.next_part);
+            for (topic, other) in &others.topics {
+                let of = of.topics.entry(Arc::clone(topic)).or_default();
+                if of.generation < other.generation {
+                    *of =
+                        TopicPosition { generation: other.generation, ..TopicPosition::default() };
+                }
+                if of.generation == other.generation {
+                    of.id = of.id.take().or_else(|| other.id.clone());
+                    for (partition, next) in &other.next {
+                        let known = of.next.entry(*partition).or_default();
+                        *known = (*known).max(*next);
+                    }
+                }
+            }
+            for (part, other) in &others.files {
+                let position = of.files.entry(*part).or_insert_with(|| FilePosition {
+                    file: Arc::clone(&other.file),
+                    start: other.start,
+                    ranges: BTreeMap::new(),
+                });
+                for (from, end) in &other.ranges {
+                    position.add(&other.file, *from, *end);
+                }
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }

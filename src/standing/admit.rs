@@ -146,7 +146,7 @@ fn upsert(
     row: Row,
     change: &mut impl FnMut(Row, RowStatus),
 ) {
-    let (source, key) = (row.source, row.key);
+    let (source, key, arrived) = (row.source, row.key, row.arrived);
     let body = row.body.clone();
     let next = NewestRecord { time: row.time, position: row.position, body };
     match records.entry(key.expect("a record has a key")) {
@@ -165,7 +165,7 @@ fn upsert(
             stands(row, change);
             let NewestRecord { time, position, body } = std::mem::replace(standing, next);
             if body.is_some() {
-                change(Row { source, key, time, position, body }, RowStatus::Gone);
+                change(Row { source, key, time, position, arrived, body }, RowStatus::Gone);
             }
         }
     }

@@ -29,7 +29,7 @@ use crate::flow::{
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
-use crate::row::{Row, StandingRow};
+use crate::row::{Row, StandingRow, WITH_ITS_TICK};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use join::Stage;
@@ -126,14 +126,18 @@ fn admit<'scope>(
                 Arriving::Row(row) => rows.push(row),
             }
         }
+        for row in rows.iter_mut().filter(|row| row.arrived == WITH_ITS_TICK) {
+            row.arrived = reading;
+        }
         // What arrives with a tick arrives at once, whichever worker read it: the first of several
         // events with one id is then the one that stands first.
-        rows.sort_by_key(|row| (row.source, row.position));
+        rows.sort_by_key(|row| (row.arrived, row.source, row.position));
         let mut counts = of_sources.borrow_mut();
         apply_prefetched(rows, admission, &[Admission::prefetch], |admission, row| {
             let counts = &mut counts.sources[row.source as usize];
             let change = |row, status| changes.push(RowChange::of(row, status));
-            match admission.admit(row, reading, change) {
+            let arrived = row.arrived;
+            match admission.admit(row, arrived, change) {
                 EventFate::Counts => {}
                 EventFate::Repeats | EventFate::Waits => counts.duplicates += 1,
             }

@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 
 use super::change::RowStatus;
 use crate::plan::Source;
-use crate::row::{Body, Position, Row};
+use crate::row::{Body, Position, Row, WITH_ITS_TICK};
 use crate::state::table::Table;
 use crate::time::Micros;
 
@@ -124,7 +124,14 @@ impl Repeats {
                 let RepeatedRow { time, position, ref body, .. } = *held;
                 if body.is_some() {
                     change(
-                        Row { source, key: Some(key), time, position, body: body.clone() },
+                        Row {
+                            source,
+                            key: Some(key),
+                            time,
+                            position,
+                            arrived: WITH_ITS_TICK,
+                            body: body.clone(),
+                        },
                         status,
                     );
                 }
@@ -252,7 +259,7 @@ mod tests {
         let verdict = Verdict::Together;
         let body = Body { identifiers: smallvec![], inputs: Vec::new(), verdict, joining: None };
         let (position, body) = (Position { part: 0, offset }, Some(Arc::new(body)));
-        Row { source: 0, key: Some(id), time, position, body }
+        Row { source: 0, key: Some(id), time, position, arrived: WITH_ITS_TICK, body }
     }
 
     /// The rows that stand, by their offsets, as far as changes have told.

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 11] = [
+const GROUND: [&str; 12] = [
     "time",
     "place",
     "metrics",
+    "fault",
     "row",
     "columns",
     "console",
@@ -24,10 +25,11 @@ const GROUND: [&str; 11] = [
 ];
 
 /// In the order in which a record walks, then what runs and feeds it all.
-const STAGES: [&str; 13] = [
+const STAGES: [&str; 14] = [
     "source",
     "definition",
     "decode",
+    "store",
     "standing",
     "identity",
     "profile",

@@ -47,6 +47,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         time_zone: "UTC".into(),
         target_latency: std::time::Duration::from_millis(200),
         limits: selfsame::internals::plan::Limits::default(),
+        data: None,
         kafka: Kafka::default(),
         sources,
         identifiers: vec![IdentifierType {

@@ -69,6 +69,14 @@ pub static DEFINITION: &[FieldShape] = &[
         "The brokers shared by every topic.",
         "{brokers: \"localhost:9092\"}",
     ),
+    field(
+        "data",
+        Shape::Text,
+        "The folder in which accepted rows are stored, so that a run goes on where the last one ended, however that \
+         was; relative to the definition's folder. The command's --data takes its place. Default: none, and nothing \
+         outlives a run.",
+        "data/shop",
+    ),
     required(
         "sources",
         Shape::MapOf(&Shape::Object(SOURCE)),

@@ -45,6 +45,7 @@ pub fn definition(
     let target_latency = file.duration(context, "target_latency");
     let kafka = kafka(context, &file);
     let folder = path.parent().unwrap_or(Path::new(""));
+    let data = file.text(context, "data").map(|(data, _)| folder.join(data));
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
     let identifiers = identity::read(context, &file, &mut sources);
@@ -73,6 +74,7 @@ pub fn definition(
         limits,
         target_latency: target_latency.unwrap_or(Duration::from_millis(200)),
         kafka,
+        data,
         sources,
         identifiers,
         at_most,

@@ -18,7 +18,7 @@ use crate::plan::{Function, Plan};
 use crate::profile::PersonRow;
 use crate::row::{Datum, IdentifierHash};
 use crate::runtime::Clock;
-use crate::runtime::dataflow::Dataflow;
+use crate::runtime::dataflow::{Beside, Dataflow};
 use crate::sink::{MemoryTarget, TextRecord, Writers};
 use crate::source::{Chunk, Payload};
 use crate::time::{SECOND, Tick};
@@ -243,7 +243,7 @@ proptest! {
         let guards = timely::execute(timely::Config::process(workers), move |worker| {
             let plan = &of_workers;
             let writers = Writers::all(plan, &records);
-            let dataflow = Dataflow::build(worker, plan, Clock::Wall, writers, workers, None);
+            let dataflow = Dataflow::build(worker, plan, Clock::Wall, writers, workers, Beside::default());
             let decoders = vec![Decoder::new(Arc::clone(plan), 0)];
             let mut run = Run { plan, dataflow, decoders, read: 0, seen: Seen::default() };
             let probe = Handle::new();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::decode::Decoder;
 use crate::definition;
 use crate::runtime::Clock;
-use crate::runtime::dataflow::Dataflow;
+use crate::runtime::dataflow::{Beside, Dataflow};
 use crate::sink::{MemoryTarget, Writers};
 use crate::source::{Chunk, Payload};
 use crate::time::{DAY, Micros, Tick};
@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
         let plan = Arc::new(plan.unwrap_or_else(|wrong| panic!("{wrong}")));
         let records = MemoryTarget::default();
         let writers = Writers::all(&plan, &records);
-        let dataflow = Dataflow::build(worker, &plan, Clock::Wall, writers, 1, None);
+        let dataflow = Dataflow::build(worker, &plan, Clock::Wall, writers, 1, Beside::default());
         let decoders = (0..plan.sources.len()).map(|of| Decoder::new(Arc::clone(&plan), of));
         let decoders = decoders.collect();
         Run { worker, dataflow, decoders, records, tick: 0, now: START }

@@ -93,7 +93,9 @@ impl Reading {
                     let ids = (0..batch.num_rows()).map(|row| (row.to_string(), chunk.part));
                     self.ids.extend(ids);
                 }
-                Payload::Messages { .. } => unreachable!("there is no topic"),
+                Payload::Messages { .. } | Payload::Stored { .. } => {
+                    unreachable!("there is no topic")
+                }
             }
         }
     }

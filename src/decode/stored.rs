@@ -1,0 +1,164 @@
+//! Accepted rows as the store keeps them: a source's fields, and beside them what else makes a row the row that it is.
+//! Read back, they go the way of all rows from there on, by whatever the definition says by then.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt32Array, UInt64Array, new_null_array,
+};
+use arrow::compute::{cast, filter_record_batch, take_record_batch};
+use arrow::datatypes::{
+    DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
+};
+
+use super::columnar::or_default;
+use super::raw_row::{RawReading, RawRow};
+use crate::plan::Source;
+use crate::row::Row;
+use crate::source::{Chunk, Payload};
+use crate::time::Micros;
+
+/// The tick in which a row came, and that tick's reading of the clock.
+pub const TICK: &str = "__tick";
+pub const AT: &str = "__at";
+/// Where it stood: `Position`, and the file's path or the topic's name.
+pub const PART: &str = "__part";
+pub const OFFSET: &str = "__offset";
+pub const ORIGIN: &str = "__origin";
+/// The broker's timestamp.
+pub const SENT: &str = "__sent";
+/// The key of a message without a payload, which deletes the record of that key.
+pub const DELETED: &str = "__deleted";
+
+/// Names that no field of a source may have whose rows are stored.
+pub const NAMES: [&str; 7] = [TICK, AT, PART, OFFSET, ORIGIN, SENT, DELETED];
+
+/// The type of the columns that hold instants.
+pub fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The columns of a source's accepted rows, but for their ticks.
+pub(super) fn schema(source: &Source) -> SchemaRef {
+    let own =
+        source.schema.fields()[..source.fields.len()].iter().map(|field| field.as_ref().clone());
+    let beside = [
+        Field::new(PART, DataType::UInt32, false),
+        Field::new(OFFSET, DataType::UInt64, false),
+        Field::new(ORIGIN, DataType::Utf8, false),
+        Field::new(SENT, instant(), true),
+        Field::new(DELETED, DataType::Utf8, true),
+    ];
+    Arc::new(Schema::new(own.chain(beside).collect::<Vec<_>>()))
+}
+
+/// Those of a chunk's rows that were accepted; `None` if none was. `rows` are what became of them, in their order.
+pub(super) fn accepted(
+    schema: &SchemaRef,
+    chunk: &Chunk,
+    raw: &[RawRow],
+    fields: &[ArrayRef],
+    rows: &[Row],
+) -> Option<RecordBatch> {
+    if rows.is_empty() {
+        return None;
+    }
+    let mut accepted = rows.iter().map(|row| row.position.offset).peekable();
+    let is_accepted: BooleanArray =
+        raw.iter().map(|row| Some(accepted.next_if_eq(&row.offset).is_some())).collect();
+    let mut columns = fields.to_vec();
+    columns.push(Arc::new(UInt32Array::from_value(chunk.part, raw.len())));
+    columns.push(Arc::new(UInt64Array::from_iter_values(raw.iter().map(|row| row.offset))));
+    columns.push(Arc::new(StringArray::from_iter_values(raw.iter().map(|_| &*chunk.origin))));
+    let sent = TimestampMicrosecondArray::from_iter(raw.iter().map(|row| row.timestamp));
+    columns.push(Arc::new(sent.with_timezone("UTC")));
+    columns.push(Arc::new(StringArray::from_iter(raw.iter().map(|row| deleted(chunk, row)))));
+    let batch = RecordBatch::try_new(Arc::clone(schema), columns).expect("columns of these types");
+    match rows.len() == raw.len() {
+        true => Some(batch),
+        false => Some(filter_record_batch(&batch, &is_accepted).expect("a mark for each row")),
+    }
+}
+
+fn deleted<'chunk>(chunk: &'chunk Chunk, row: &RawRow) -> Option<&'chunk str> {
+    match (&row.reading, &chunk.payload) {
+        (RawReading::Tombstone { key: Some(key) }, Payload::Messages { bytes, .. }) => {
+            std::str::from_utf8(&bytes[key.clone()]).ok()
+        }
+        (RawReading::Tombstone { key: Some(key) }, Payload::Stored { batch }) => {
+            std::str::from_utf8(&deleted_keys(batch)[key.clone()]).ok()
+        }
+        _ => None,
+    }
+}
+
+/// The texts of the keys that rows delete, one behind the other.
+pub(super) fn deleted_keys(batch: &RecordBatch) -> &[u8] {
+    batch.column_by_name(DELETED).map_or(&[], |keys| keys.as_string::<i32>().value_data())
+}
+
+/// The rows of a batch and the columns of the source's fields. What the source did not have when they were stored is
+/// its default, or null. `by_wall_clock`: they arrived when their ticks say, of which the run has others.
+pub(super) fn read(
+    source: &Source,
+    batch: &RecordBatch,
+    by_wall_clock: bool,
+) -> (Vec<RawRow>, Vec<ArrayRef>) {
+    let offsets = batch.column_by_name(OFFSET).expect("the store gives it");
+    let offsets = offsets.as_primitive::<UInt64Type>();
+    let instants = |name: &str| {
+        let column = batch.column_by_name(name)?;
+        Some(column.as_primitive::<TimestampMicrosecondType>())
+    };
+    let (sent, at) = (instants(SENT), instants(AT));
+    let deleted = batch.column_by_name(DELETED).map(|keys| keys.as_string::<i32>());
+    let value = |column: Option<&TimestampMicrosecondArray>, row: usize| -> Option<Micros> {
+        column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+    };
+    let rows = (0..batch.num_rows()).map(|place| {
+        let mut row = RawRow::at(offsets.value(place), place..place);
+        row.timestamp = value(sent, place);
+        if let Some(at) = value(at, place).filter(|_| by_wall_clock) {
+            row.arrived = at;
+        }
+        if let Some(keys) = deleted.filter(|keys| keys.is_valid(place)) {
+            let ends = keys.value_offsets();
+            let key = ends[place] as usize..ends[place + 1] as usize;
+            row.reading = RawReading::Tombstone { key: Some(key) };
+        }
+        row
+    });
+    let columns = source.fields.iter().zip(source.schema.fields()).map(|(field, of)| {
+        let wanted = of.data_type();
+        let column = match batch.column_by_name(&field.name) {
+            Some(column) => {
+                cast(column, wanted).unwrap_or_else(|_| new_null_array(wanted, batch.num_rows()))
+            }
+            None => new_null_array(wanted, batch.num_rows()),
+        };
+        or_default(column, &[], field)
+    });
+    (rows.collect(), columns.collect())
+}
+
+/// The rows of a batch by where they stood, each with the part and its name.
+pub fn by_part(batch: &RecordBatch) -> Vec<(u32, Arc<str>, RecordBatch)> {
+    let parts =
+        batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
+    let origins = batch.column_by_name(ORIGIN).expect("the store gives it").as_string::<i32>();
+    let mut places: BTreeMap<(u32, &str), Vec<u32>> = BTreeMap::new();
+    for (place, part) in (0u32..).zip(parts.values()) {
+        places.entry((*part, origins.value(place as usize))).or_default().push(place);
+    }
+    if let (1, Some((part, origin))) = (places.len(), places.keys().next()) {
+        return vec![(*part, (*origin).into(), batch.clone())];
+    }
+    let taken = places.into_iter().map(|((part, origin), places)| {
+        let rows =
+            take_record_batch(batch, &UInt32Array::from(places)).expect("places of its rows");
+        (part, origin.into(), rows)
+    });
+    taken.collect()
+}

@@ -1,0 +1,53 @@
+//! Where tests let the process end at once, as a crash would: before and after each step that a restart must not trip
+//! over. In what is released, nothing of it is left.
+
+/// Every place, by name.
+pub const POINTS: &[&str] = &[
+    "log made",
+    "frames written",
+    "frames synced",
+    "log closed",
+    "rows written",
+    "rows in place",
+    "ticks in place",
+    "manifest written",
+    "manifest in place",
+    "log deleted",
+    "replay step",
+];
+
+/// Ends the process here, if a test wants it: `SELFSAME_FAULT=frames synced:3` ends it the third time.
+#[cfg(debug_assertions)]
+pub fn point(name: &'static str) {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static WANTED: LazyLock<Option<(String, AtomicU64)>> = LazyLock::new(|| {
+        let wanted = std::env::var("SELFSAME_FAULT").ok()?;
+        let (name, time) = wanted.rsplit_once(':')?;
+        Some((name.to_owned(), AtomicU64::new(time.parse().ok()?)))
+    });
+    debug_assert!(POINTS.contains(&name), "{name} is not listed");
+    if let Some((wanted, left)) = &*WANTED
+        && wanted == name
+        && left.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        std::process::abort();
+    }
+}
+
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn point(_: &'static str) {}
+
+/// A number that tests set smaller than it is in earnest: `SELFSAME_LOG_BYTES=1000`.
+#[cfg(debug_assertions)]
+pub fn number(name: &str, in_earnest: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(in_earnest)
+}
+
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn number(_: &str, in_earnest: u64) -> u64 {
+    in_earnest
+}

@@ -1,0 +1,179 @@
+//! What a process stores of its workers' ticks, and how a tick is known to be durable.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::probe::{Handle, Probe};
+
+use super::inbox::Inbox;
+use crate::flow::{Pipeline, Stream};
+use crate::metrics::SharedCounts;
+use crate::plan::Plan;
+use crate::store::{self, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredTick};
+use crate::time::{Micros, Tick};
+
+/// How often it is looked whether a closed log is durable everywhere.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The store of a process.
+#[derive(Clone)]
+pub struct ProcessStore {
+    pub recovered: Arc<Recovered>,
+    writer: StoreWriter,
+    /// The first tick that may not be durable.
+    frontier: Arc<AtomicU64>,
+}
+
+/// The threads behind it.
+pub struct StoreThreads {
+    writer: StoreWriter,
+    threads: [JoinHandle<()>; 2],
+    is_ending: Arc<AtomicBool>,
+}
+
+impl ProcessStore {
+    /// Starts to write the log of a run.
+    pub fn start(
+        header: LogHeader,
+        recovered: Recovered,
+    ) -> Result<(Self, StoreThreads), StoreError> {
+        let (sender, closed) = unbounded();
+        let left = recovered.logs_of(header.process, header.processes);
+        let process = header.process;
+        let (writer, thread) = store::start(recovered.folder.clone(), header, sender)?;
+        let (frontier, is_ending) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let recovered = Arc::new(recovered);
+        let making = {
+            let (recovered, frontier) = (Arc::clone(&recovered), Arc::clone(&frontier));
+            let is_ending = Arc::clone(&is_ending);
+            let root = recovered.folder.root.clone();
+            std::thread::Builder::new()
+                .name("columnar files".to_owned())
+                .spawn(move || {
+                    make_columnar(&recovered, process, left, &closed, &frontier, &is_ending)
+                })
+                .map_err(StoreError::io(&root, "written"))?
+        };
+        let threads = StoreThreads { writer: writer.clone(), threads: [thread, making], is_ending };
+        Ok((ProcessStore { recovered, writer, frontier }, threads))
+    }
+
+    /// All ticks before this one are durable on all workers.
+    pub fn durable(&self, frontier: Tick) {
+        self.frontier.fetch_max(frontier, Ordering::Relaxed);
+    }
+}
+
+impl StoreThreads {
+    /// All is durable, and nothing follows: what was written becomes columnar files.
+    pub fn close(self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+        self.writer.close();
+        for thread in self.threads {
+            // What went wrong there was told there.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Makes logs columnar files, once they are durable as far as they go: those that earlier runs left once they have been
+/// read, which is when a tick of this run is durable.
+fn make_columnar(
+    recovered: &Recovered,
+    process: usize,
+    left: Vec<(PathBuf, Tick)>,
+    closed: &Receiver<ClosedLog>,
+    frontier: &AtomicU64,
+    is_ending: &AtomicBool,
+) {
+    let left = left.into_iter().map(|(path, last)| (path, last, recovered.until, true));
+    let mut waiting: VecDeque<(PathBuf, Tick, Tick, bool)> = left.collect();
+    let mut more = true;
+    while more || !waiting.is_empty() {
+        match closed.recv_timeout(LOOK) {
+            Ok(ClosedLog { path, last }) => waiting.push_back((path, last, last, false)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => more = false,
+        }
+        let durable = match more || !is_ending.load(Ordering::Relaxed) {
+            true => frontier.load(Ordering::Relaxed),
+            false => Tick::MAX,
+        };
+        while let Some((path, last, _, may_be_torn)) =
+            waiting.pop_front_if(|(_, _, after, _)| *after < durable)
+        {
+            if let Err(error) = store::make(&recovered.folder, process, &path, last, may_be_torn) {
+                tracing::warn!("'{}' stays a log: {error}", path.display());
+            }
+        }
+    }
+}
+
+/// Stores what this worker takes in with each tick that is not one of the history. The probe passes a tick when it
+/// is durable.
+pub fn store_ticks<'scope>(
+    ticks: Stream<'scope, Micros>,
+    inbox: &Rc<RefCell<Inbox>>,
+    plan: &Arc<Plan>,
+    store: &ProcessStore,
+    counts: &SharedCounts,
+) -> Handle<Tick> {
+    let (scope, inbox) = (ticks.scope(), Rc::clone(inbox));
+    let (plan, store, counts) = (Arc::clone(plan), store.clone(), Rc::clone(counts));
+    let worker = scope.index();
+    let stored =
+        ticks.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Store", |_, info| {
+            let mut under_way: VecDeque<(Capability<Tick>, Arc<AtomicBool>)> = VecDeque::new();
+            let activator = scope.worker().sync_activator_for(info.address.to_vec());
+            move |input, output| {
+                let mut arrived: BTreeMap<Tick, (Capability<Tick>, Micros)> = BTreeMap::new();
+                input.for_each(|capability, readings| {
+                    if let Some(capability) = capability.retain_least(output.output_index()) {
+                        let at = readings.drain(..).max().unwrap_or_default();
+                        arrived.insert(*capability.time(), (capability, at));
+                    }
+                });
+                for (tick, (capability, at)) in arrived {
+                    if tick <= store.recovered.until {
+                        continue;
+                    }
+                    let mut inbox = inbox.borrow_mut();
+                    let batch = inbox.batch(tick, &counts);
+                    let rows = std::mem::take(&mut batch.stored).into_iter();
+                    let is_durable = Arc::new(AtomicBool::new(false));
+                    let (durable, activator) = (Arc::clone(&is_durable), activator.clone());
+                    store.writer.write(StoredTick {
+                        tick,
+                        at,
+                        worker,
+                        reached: std::mem::take(&mut batch.reached),
+                        rows: rows
+                            .map(|(of, rows)| (plan.sources[of].name.clone(), rows))
+                            .collect(),
+                        durable: Box::new(move || {
+                            durable.store(true, Ordering::Release);
+                            // A worker that has ended waits for nothing.
+                            let _ = activator.activate();
+                        }),
+                    });
+                    under_way.push_back((capability, is_durable));
+                }
+                while under_way
+                    .pop_front_if(|(_, durable)| durable.load(Ordering::Acquire))
+                    .is_some()
+                {}
+            }
+        });
+    let (probe, _) = stored.probe();
+    probe
+}

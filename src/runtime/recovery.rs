@@ -1,0 +1,113 @@
+//! What a run has of the runs before it: stored rows, where its sources are read on, what its outputs were told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::options::{RunError, RunOptions};
+use crate::decode::stored;
+use crate::plan::{Field, Plan, Source};
+use crate::sink::{Committable, DurableOutputs};
+use crate::store::{self, LogHeader, Recovered, StoreError};
+
+/// Where nothing is stored, nothing outlives the run.
+const FLEETING: &str = "nothing outlives this run: say where its rows are stored by --data FOLDER, or by `data` in \
+                        the definition, and the next one goes on where it ends";
+
+/// Opens the data folder, if there is one, and says what it has.
+pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, RunError> {
+    let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else {
+        if !options.ends(plan) {
+            tracing::info!("{FLEETING}");
+        }
+        return Ok(None);
+    };
+    for source in &plan.sources {
+        let is_taken = |field: &&Field| stored::NAMES.contains(&field.name.as_str());
+        if let Some(field) = source.fields.iter().find(is_taken) {
+            let (source_name, field) = (source.name.clone(), field.name.clone());
+            return Err(StoreError::FieldName { source_name, field }.into());
+        }
+    }
+    let recovered = store::open(data, options.process)?;
+    if recovered.until > 0 && options.process == 0 {
+        announce(plan, data, &recovered);
+    }
+    Ok(Some(recovered))
+}
+
+fn announce(plan: &Plan, data: &Path, recovered: &Recovered) {
+    let rows: u64 = recovered.rows.values().sum();
+    tracing::info!("{rows} stored rows of earlier runs are read back from '{}'", data.display());
+    for (source, rows) in &recovered.rows {
+        if plan.sources.iter().all(|of| of.name != *source) {
+            tracing::warn!(
+                "{rows} stored rows are of source {source}, which the definition does not have: they stay stored"
+            );
+        }
+    }
+    let made = fields(plan);
+    for (source, field, was) in recovered.changed_fields(&made) {
+        match was {
+            None => tracing::warn!(
+                "source {source}: rows that were stored before its field {field} was defined have its default, or null, in \
+                 its place. To have it of them too, let the source be read from its start with a data folder that is new"
+            ),
+            Some(was) => tracing::warn!(
+                "source {source}: field {field} of rows that are stored was {was}, and is now {}: they keep what they have. \
+                 To read it anew, let the source be read from its start with a data folder that is new",
+                made[source][field]
+            ),
+        }
+    }
+}
+
+/// By source, what each field is made of.
+fn fields(plan: &Plan) -> BTreeMap<String, BTreeMap<String, String>> {
+    let fields = |source: &Source| {
+        let made =
+            |field: &Field| format!("{} from {}", field.data_type.spoken(), field.path.join("."));
+        source.fields.iter().map(|field| (field.name.clone(), made(field))).collect()
+    };
+    plan.sources.iter().map(|source| (source.name.clone(), fields(source))).collect()
+}
+
+/// What the log of this run begins with.
+pub fn header(plan: &Plan, options: &RunOptions, recovered: &Recovered) -> LogHeader {
+    LogHeader {
+        run: recovered.next_run,
+        process: options.process,
+        processes: options.hosts.len().max(1),
+        workers: options.workers,
+        number: 0,
+        fields: fields(plan),
+    }
+}
+
+/// What outputs know of durability.
+pub fn outputs(plan: &Plan, options: &RunOptions, recovered: &Recovered) -> DurableOutputs {
+    DurableOutputs {
+        folder: recovered.folder.root.clone(),
+        store: recovered.store.clone(),
+        definition: meaning(plan, options),
+        replayed: recovered.until,
+        process: options.process,
+        processes: options.hosts.len().max(1),
+        workers: options.workers,
+        committable: Committable::new(),
+    }
+}
+
+/// A hash of all that decides what outputs are told of the same rows: under another one, what was told says nothing.
+fn meaning(plan: &Plan, options: &RunOptions) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.update(format!("{:?}", options.clock).as_bytes());
+    for stated in &plan.stated {
+        let beside = ["kafka", "data", "target_latency", "name"];
+        if !beside.contains(&stated.path.first().map_or("", String::as_str)) {
+            hasher.update(stated.path.join("\u{0}").as_bytes()).update(b"\n");
+            hasher.update(stated.value.as_bytes()).update(b"\n");
+        }
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}

@@ -1,0 +1,151 @@
+//! Reading stored rows back, before the sources are read on.
+//!
+//! 1. Every worker loads some of its share of the rows, and tells the leader up to which tick all of it is loaded.
+//! 2. The leader opens a tick of the history that all have loaded, the last such one: all rows up to it happen in it,
+//!    with the clock as it read then. It stops at ticks that outputs were committed at, since what comes behind is sent.
+//! 3. With the tick, each worker decodes and feeds what it has loaded of the ticks up to it, and loads more.
+//!
+//! When the last durable tick has been opened, everything is as it was, and the sources follow.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Clock;
+use crate::decode::{Decoded, Decoder};
+use crate::plan::Plan;
+use crate::source::{Chunk, Payload};
+use crate::store::{Readings, Recovered, StoreError, StoredHistory, StoredRows};
+use crate::time::{Micros, Tick, wall_clock};
+
+/// Rows that a worker has loaded at least before a tick takes them, if there are so many.
+const LOADED: usize = 65_536;
+
+/// One worker's share of the history.
+pub struct Replay {
+    plan: Arc<Plan>,
+    history: StoredHistory,
+    decoders: Vec<Decoder>,
+    /// The last durable tick.
+    until: Tick,
+    loaded: Option<Tick>,
+    /// The last tick whose rows were taken.
+    taken: Tick,
+}
+
+impl Replay {
+    /// `None` if nothing is stored.
+    pub fn new(
+        plan: &Arc<Plan>,
+        clock: Clock,
+        recovered: &Recovered,
+        worker: usize,
+        workers: usize,
+    ) -> Option<Self> {
+        if recovered.until == 0 {
+            return None;
+        }
+        let columns = plan.sources.iter().map(|source| {
+            let fields = source.fields.iter().map(|field| field.name.clone());
+            (source.name.clone(), fields.collect())
+        });
+        let history = StoredHistory::new(recovered, worker, workers, columns.collect());
+        let decoder = |source| {
+            let decoder = Decoder::new(Arc::clone(plan), source);
+            if clock == Clock::Wall { decoder } else { decoder.arriving_with_ticks() }
+        };
+        let decoders = (0..plan.sources.len()).map(decoder).collect();
+        let (until, plan) = (recovered.until, Arc::clone(plan));
+        Some(Replay { plan, history, decoders, until, loaded: None, taken: 0 })
+    }
+
+    /// Whether all rows up to a tick are loaded.
+    pub fn has_loaded(&self, tick: Tick) -> bool {
+        self.loaded.is_some_and(|loaded| loaded >= tick)
+    }
+
+    /// Loads some rows, if more are wanted. Returns the tick up to which all are loaded, when that has changed.
+    pub fn load(&mut self) -> Result<Option<Tick>, StoreError> {
+        let is_enough = |replay: &Replay| {
+            replay.loaded.is_some_and(|loaded| {
+                loaded >= replay.until
+                    || (loaded > replay.taken && replay.history.loaded() >= LOADED)
+            })
+        };
+        let before = self.loaded;
+        while !is_enough(self) {
+            self.loaded = Some(self.history.load()?);
+        }
+        Ok(self.loaded.filter(|_| self.loaded != before))
+    }
+
+    /// The rows of the ticks up to this one that are not taken.
+    pub fn take(&mut self, tick: Tick) -> Vec<(usize, Decoded)> {
+        self.taken = tick;
+        let mut decoded = Vec::new();
+        for StoredRows { source, batch } in self.history.take(tick) {
+            let known = self.plan.sources.iter().position(|of| of.name == source);
+            let Some(source) = known else { continue };
+            for (part, origin, batch) in crate::decode::stored::by_part(&batch) {
+                let chunk = Chunk {
+                    source: source as u16,
+                    part,
+                    origin,
+                    payload: Payload::Stored { batch },
+                    reached: None,
+                };
+                decoded.push((source, self.decoders[source].decode(&chunk, wall_clock())));
+            }
+        }
+        decoded
+    }
+
+    /// Whether all was taken.
+    pub fn is_over(&self) -> bool {
+        self.taken >= self.until
+    }
+}
+
+/// The leader's part in it.
+pub struct ReplayLead {
+    readings: Readings,
+    /// By worker, the tick up to which it has loaded all.
+    loaded: Vec<Option<Tick>>,
+    /// Ticks at which a step has to end, ascending.
+    stops: VecDeque<Tick>,
+    until: Tick,
+}
+
+impl ReplayLead {
+    /// `None` if nothing is stored.
+    pub fn new(recovered: &Recovered, peers: usize, stops: Vec<Tick>) -> Option<Self> {
+        let until = recovered.until;
+        let mut stops: Vec<Tick> = stops.into_iter().filter(|stop| *stop < until).collect();
+        stops.sort_unstable();
+        let readings = Readings::new(recovered);
+        (until > 0).then(|| ReplayLead {
+            readings,
+            loaded: vec![None; peers],
+            stops: stops.into(),
+            until,
+        })
+    }
+
+    pub fn loaded(&mut self, worker: usize, tick: Tick) {
+        self.loaded[worker] = Some(tick);
+    }
+
+    /// The next tick to be opened behind the last one, with its reading; `None` if it is not loaded yet.
+    pub fn next(&mut self, last: Tick) -> Result<Option<(Tick, Micros)>, StoreError> {
+        while self.stops.pop_front_if(|stop| *stop <= last).is_some() {}
+        let loaded = self.loaded.iter().map(|loaded| loaded.unwrap_or(0)).min().unwrap_or(0);
+        let tick = loaded.min(self.until).min(self.stops.front().copied().unwrap_or(Tick::MAX));
+        if tick <= last {
+            return Ok(None);
+        }
+        Ok(Some((tick, self.readings.at(tick)?)))
+    }
+
+    pub fn is_over(&self, last: Tick) -> bool {
+        last >= self.until
+    }
+}

@@ -1,0 +1,44 @@
+//! Why a store can't be used.
+
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the data folder '{}' can't be {what}: {source}", path.display())]
+    Io { path: PathBuf, what: &'static str, source: std::io::Error },
+    #[error(
+        "'{}' is not what was written: {why}. Put back the file from a copy; or, to begin anew, take the data \
+         folder away and let the sources be read from their start",
+        path.display()
+    )]
+    Altered { path: PathBuf, why: String },
+    #[error(
+        "the data folder '{}' is in use by another run: end that one, or give this one a folder of its own",
+        path.display()
+    )]
+    Held { path: PathBuf },
+    #[error(
+        "the data folder '{}' was written by a later version of selfsame (layout {found}, this one knows {known})",
+        path.display()
+    )]
+    Later { path: PathBuf, found: u32, known: u32 },
+    #[error(
+        "source {source_name}: no field of a source whose rows are stored can be named '{field}'"
+    )]
+    FieldName { source_name: String, field: String },
+}
+
+impl StoreError {
+    /// Says of an error that it came when something was done to a path.
+    pub fn io(
+        path: &Path,
+        what: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
+        let path = path.to_owned();
+        move |source| StoreError::Io { path, what, source }
+    }
+
+    pub fn altered(path: &Path, why: impl Into<String>) -> StoreError {
+        StoreError::Altered { path: path.to_owned(), why: why.into() }
+    }
+}

@@ -1,0 +1,174 @@
+//! Where what lies in a data folder.
+//!
+//! ```text
+//! store.json                 the store's id and the number of its layout
+//! manifest-0.json            by process: the columnar files that count, and what they hold
+//! lock-0                     by process: held by the run that uses the folder
+//! log/RUN-p0-000001.log      what has not become columnar yet
+//! rows/SOURCE/RUN-p0-….parquet   accepted rows
+//! ticks/RUN-p0-….parquet     each tick and its reading of the clock
+//! outputs/                   how far outputs are committed (`sink`)
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::frame::LogHeader;
+use crate::fault;
+
+/// The number of the layout that this version writes, and the latest that it reads.
+const LAYOUT: u32 = 1;
+
+/// A data folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    pub root: PathBuf,
+}
+
+/// What a data folder is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreFile {
+    pub layout: u32,
+    /// Made with the folder, so that what is said of one store is never taken for another's.
+    pub store: String,
+}
+
+impl Folder {
+    /// Makes the folder, or finds it as it is.
+    pub fn open(root: &Path) -> Result<(Self, StoreFile), StoreError> {
+        let folder = Folder { root: root.to_owned() };
+        for part in ["log", "rows", "ticks", "outputs"] {
+            let path = root.join(part);
+            fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;
+        }
+        let path = root.join("store.json");
+        if !path.exists() {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).map_err(|error| {
+                StoreError::io(&path, "written")(io::Error::other(error.to_string()))
+            })?;
+            let store = StoreFile { layout: LAYOUT, store: const_hex::encode(random) };
+            let json = serde_json::to_vec_pretty(&store).expect("JSON");
+            // Of several processes that begin at once, the first one's counts.
+            create(&path, &json).map_err(StoreError::io(&path, "written"))?;
+        }
+        let json = fs::read(&path).map_err(StoreError::io(&path, "read"))?;
+        let store: StoreFile = serde_json::from_slice(&json)
+            .map_err(|error| StoreError::altered(&path, error.to_string()))?;
+        if store.layout > LAYOUT {
+            return Err(StoreError::Later {
+                path: root.to_owned(),
+                found: store.layout,
+                known: LAYOUT,
+            });
+        }
+        Ok((folder, store))
+    }
+
+    /// Holds the folder for a process, until the file is dropped.
+    pub fn lock(&self, process: usize) -> Result<File, StoreError> {
+        let path = self.root.join(format!("lock-{process}"));
+        let file = File::create(&path).map_err(StoreError::io(&path, "written"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Held { path: self.root.clone() });
+            }
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(
+                    "'{}' can't be locked, so nothing keeps another run out: {error}",
+                    path.display()
+                );
+            }
+        }
+        Ok(file)
+    }
+
+    pub fn log(&self, header: &LogHeader) -> PathBuf {
+        self.root.join("log").join(format!("{}.log", name(header)))
+    }
+
+    pub fn logs(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let path = self.root.join("log");
+        let entries = fs::read_dir(&path).map_err(StoreError::io(&path, "read"))?;
+        let mut logs = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(StoreError::io(&path, "read"))?.path();
+            if path.extension().is_some_and(|end| end == "log") {
+                logs.push(path);
+            }
+        }
+        logs.sort();
+        Ok(logs)
+    }
+
+    /// The path, below the folder, of the columnar file of a source's rows.
+    pub fn rows(header: &LogHeader, source: &str) -> String {
+        let source = percent(source);
+        format!("rows/{source}/{}.parquet", name(header))
+    }
+
+    pub fn ticks(header: &LogHeader) -> String {
+        format!("ticks/{}.parquet", name(header))
+    }
+}
+
+fn name(header: &LogHeader) -> String {
+    format!("{}-p{}-{:06}", header.run, header.process, header.number)
+}
+
+/// A name as a folder: what no path may have in it is written as `%2F`.
+fn percent(name: &str) -> String {
+    let mut path = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => path.push(byte as char),
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+/// Writes a file that is not there yet, whole or not at all; one that is there stays.
+fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    write(&beside, bytes)?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        linked => linked?,
+    }
+    sync_folder(path.parent().expect("it lies in a folder"))
+}
+
+/// Replaces a file in one step.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    write(&beside, bytes)?;
+    fault::point("manifest written");
+    fs::rename(&beside, path)?;
+    sync_folder(path.parent().expect("it lies in a folder"))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Where what will be a file is written before.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().expect("a file").to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Makes durable which files a folder has.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}

@@ -1,0 +1,112 @@
+//! The frames of a log: a length, a checksum, and what is said, as JSON and as Arrow's IPC streams.
+//!
+//! ```text
+//! log   = magic, frame (a LogHeader), frame (a TickHeader with its rows) …
+//! frame = length of the body (u32), XXH3 of the body (u64), body
+//! body  = length of the JSON (u32), JSON, the streams that it lists, one behind the other
+//! ```
+//! Numbers are little-endian. One stream holds the rows of one source.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::error::ArrowError;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::StreamWriter;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::source::Reached;
+use crate::time::{Micros, Tick};
+
+/// What a log begins with; its number is that of the layout.
+pub const MAGIC: &[u8] = b"selfsame log 1\n";
+
+/// What comes before a body.
+pub const PREFIX: usize = 12;
+
+/// No body is longer; what says so is damaged.
+const LONGEST: usize = 1 << 30;
+
+/// Whose log it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogHeader {
+    pub run: u64,
+    pub process: usize,
+    pub processes: usize,
+    /// In each process.
+    pub workers: usize,
+    /// The log's place among those of the process in this run.
+    pub number: u64,
+    /// By source, its fields: the name of each, and what it was made of.
+    pub fields: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a worker took in with a tick.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TickHeader {
+    pub tick: Tick,
+    /// The reading of the clock that the tick carries.
+    pub at: Micros,
+    /// Among all workers of all processes.
+    pub worker: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<Reached>,
+    /// For each source with rows, its name, their number and the length of its stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<(String, u64, u64)>,
+}
+
+/// Appends a frame.
+pub fn append(out: &mut Vec<u8>, header: &impl Serialize, streams: &[Vec<u8>]) {
+    let json = serde_json::to_vec(header).expect("a header is JSON");
+    let length = 4 + json.len() + streams.iter().map(Vec::len).sum::<usize>();
+    let start = out.len();
+    out.extend_from_slice(&(length as u32).to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&(json.len() as u32).to_le_bytes());
+    out.extend_from_slice(&json);
+    streams.iter().for_each(|stream| out.extend_from_slice(stream));
+    let sum = xxh3_64(&out[start + PREFIX..]);
+    out[start + 4..start + PREFIX].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// The length of the body and its checksum; `None` if that is no beginning of a frame.
+pub fn prefix(bytes: &[u8; PREFIX]) -> Option<(usize, u64)> {
+    let length = u32::from_le_bytes(bytes[..4].try_into().expect("4 bytes")) as usize;
+    let sum = u64::from_le_bytes(bytes[4..].try_into().expect("8 bytes"));
+    (4..=LONGEST).contains(&length).then_some((length, sum))
+}
+
+pub fn is_whole(body: &[u8], sum: u64) -> bool {
+    xxh3_64(body) == sum
+}
+
+/// The header of a body, and the bytes behind it.
+pub fn header<H: DeserializeOwned>(body: &[u8]) -> Result<(H, &[u8]), String> {
+    let (length, rest) = body.split_at_checked(4).ok_or("it is too short")?;
+    let length = u32::from_le_bytes(length.try_into().expect("4 bytes")) as usize;
+    let (json, rest) = rest.split_at_checked(length).ok_or("its header is too short")?;
+    let header = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    Ok((header, rest))
+}
+
+/// Batches of one source as one stream.
+pub fn stream(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
+    let schema = batches[0].schema();
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
+    // Small ones together: each has headers of its own.
+    match batches {
+        [batch] => writer.write(batch)?,
+        batches => writer.write(&concat_batches(&schema, batches)?)?,
+    }
+    writer.into_inner()
+}
+
+/// The rows of a stream.
+pub fn rows(stream: &[u8]) -> Result<Vec<RecordBatch>, ArrowError> {
+    StreamReader::try_new(Cursor::new(stream), None)?.collect()
+}

@@ -1,0 +1,334 @@
+//! One worker's share of the stored rows, in the order of their ticks.
+//!
+//! Frames of logs and groups of columnar files are dealt out to the workers that there are now, however many there
+//! were: rows go to whoever has their key in any case.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{TimestampMicrosecondType, UInt64Type};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::columnar::{checksum, dated};
+use super::error::StoreError;
+use super::folder::Folder;
+use super::frame;
+use super::log::LogReader;
+use super::manifest::{ColumnarFile, RowsFile};
+use super::recovery::{HistoryPart, PartFiles, Recovered};
+use crate::decode::stored::{AT, TICK};
+use crate::time::{Micros, Tick};
+
+/// Rows that are read from a file at once.
+const ROWS: usize = 8_192;
+
+/// Rows of one source, in the order of their ticks.
+pub struct StoredRows {
+    pub source: String,
+    pub batch: RecordBatch,
+}
+
+/// A worker's share.
+pub struct StoredHistory {
+    folder: Folder,
+    worker: usize,
+    workers: usize,
+    /// Not begun, in the order of their first ticks.
+    ahead: VecDeque<HistoryPart>,
+    /// Begun, each with what it gives next.
+    open: Vec<OpenPart>,
+    /// Only these sources' columns are read, by name.
+    columns: Vec<(String, Vec<String>)>,
+    loaded: VecDeque<StoredRows>,
+    rows: usize,
+}
+
+struct OpenPart {
+    reader: PartReader,
+    next: StoredRows,
+    first: Tick,
+}
+
+enum PartReader {
+    Log { log: LogReader, last: Tick, frames: usize, read: VecDeque<StoredRows> },
+    File { source: String, reader: ParquetRecordBatchReader, path: std::path::PathBuf },
+}
+
+impl StoredHistory {
+    /// The share of a worker among all. `columns` are those that are wanted of each source; of others nothing is.
+    pub fn new(
+        recovered: &Recovered,
+        worker: usize,
+        workers: usize,
+        columns: Vec<(String, Vec<String>)>,
+    ) -> Self {
+        StoredHistory {
+            folder: recovered.folder.clone(),
+            worker,
+            workers,
+            ahead: recovered
+                .pieces
+                .iter()
+                .filter(|piece| piece.first <= piece.last)
+                .cloned()
+                .collect(),
+            open: Vec::new(),
+            columns,
+            loaded: VecDeque::new(),
+            rows: 0,
+        }
+    }
+
+    /// Rows that are loaded and not taken.
+    pub fn loaded(&self) -> usize {
+        self.rows
+    }
+
+    /// Loads the next rows. Returns up to which tick all are loaded; [`Tick::MAX`] if there are no more.
+    pub fn load(&mut self) -> Result<Tick, StoreError> {
+        loop {
+            let first = self.open.iter().map(|piece| piece.first).min();
+            match (self.ahead.front(), first) {
+                (Some(piece), first) if first.is_none_or(|first| piece.first <= first) => {
+                    let piece = self.ahead.pop_front().expect("just looked at");
+                    self.begin(&piece)?;
+                }
+                (_, None) => return Ok(Tick::MAX),
+                (_, Some(first)) => {
+                    let place = self.open.iter().position(|piece| piece.first == first);
+                    let mut piece = self.open.swap_remove(place.expect("it is the least"));
+                    let next = std::mem::replace(
+                        &mut piece.next,
+                        StoredRows { source: String::new(), batch: empty() },
+                    );
+                    self.rows += next.batch.num_rows();
+                    self.loaded.push_back(next);
+                    self.go_on(piece.reader)?;
+                    return Ok(self.loaded_to());
+                }
+            }
+        }
+    }
+
+    fn loaded_to(&self) -> Tick {
+        let open = self.open.iter().map(|piece| piece.first);
+        let ahead = self.ahead.iter().map(|piece| piece.first);
+        open.chain(ahead).min().map_or(Tick::MAX, |next| next - 1)
+    }
+
+    /// Takes what is loaded of the ticks up to this one.
+    pub fn take(&mut self, until: Tick) -> Vec<StoredRows> {
+        let mut taken = Vec::new();
+        for rows in std::mem::take(&mut self.loaded) {
+            let ticks = rows.batch.column_by_name(TICK).expect("the store gives it");
+            let ticks = ticks.as_primitive::<UInt64Type>().values();
+            let number = ticks.partition_point(|tick| *tick <= until);
+            let source = rows.source.clone();
+            if number > 0 {
+                self.rows -= number;
+                taken.push(StoredRows {
+                    source: source.clone(),
+                    batch: rows.batch.slice(0, number),
+                });
+            }
+            if number < ticks.len() {
+                let batch = rows.batch.slice(number, ticks.len() - number);
+                self.loaded.push_back(StoredRows { source, batch });
+            }
+        }
+        taken
+    }
+
+    fn begin(&mut self, piece: &HistoryPart) -> Result<(), StoreError> {
+        match &piece.held {
+            PartFiles::Log { path, may_be_torn } => {
+                if let Some(log) = LogReader::open(path, *may_be_torn)? {
+                    self.go_on(PartReader::Log {
+                        log,
+                        last: piece.last,
+                        frames: 0,
+                        read: VecDeque::new(),
+                    })?;
+                }
+            }
+            PartFiles::Columnar(segment) => {
+                for file in &segment.rows {
+                    if let Some(reader) = self.file(file)? {
+                        self.go_on(reader)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What this worker reads of a file.
+    fn file(&self, rows: &RowsFile) -> Result<Option<PartReader>, StoreError> {
+        let Some((_, columns)) = self.columns.iter().find(|(source, _)| *source == rows.source)
+        else {
+            return Ok(None);
+        };
+        let (path, file) = verified(&self.folder, &rows.file)?;
+        let altered = |error: String| StoreError::altered(&path, error);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+            .map_err(|error| altered(error.to_string()))?;
+        let groups = 0..builder.metadata().num_row_groups();
+        let groups: Vec<usize> =
+            groups.filter(|group| group % self.workers == self.worker).collect();
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let names = builder.schema().fields().iter().map(|field| field.name().clone());
+        let wanted = |name: &String| {
+            crate::decode::stored::NAMES.contains(&name.as_str()) || columns.contains(name)
+        };
+        let wanted: Vec<usize> =
+            names.enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let reader =
+            builder.with_row_groups(groups).with_projection(mask).with_batch_size(ROWS).build();
+        let reader = reader.map_err(|error| altered(error.to_string()))?;
+        Ok(Some(PartReader::File { source: rows.source.clone(), reader, path }))
+    }
+
+    /// Reads on what was begun, until it gives something for this worker.
+    fn go_on(&mut self, mut reader: PartReader) -> Result<(), StoreError> {
+        let next = match &mut reader {
+            PartReader::File { source, reader, path } => match reader.next() {
+                None => None,
+                Some(batch) => {
+                    let batch =
+                        batch.map_err(|error| StoreError::altered(path, error.to_string()))?;
+                    Some(StoredRows { source: source.clone(), batch })
+                }
+            },
+            PartReader::Log { log, last, frames, read } => loop {
+                if let Some(rows) = read.pop_front() {
+                    break Some(rows);
+                }
+                let Some(of) = log.next()? else { break None };
+                *frames += 1;
+                if *frames % self.workers != self.worker || of.header.tick > *last {
+                    continue;
+                }
+                let mut rest = of.streams;
+                for (source, _, length) in &of.header.rows {
+                    let split = rest.split_at_checked(*length as usize);
+                    let (stream, behind) = split.ok_or_else(|| short(&self.folder))?;
+                    rest = behind;
+                    if self.columns.iter().all(|(wanted, _)| wanted != source) {
+                        continue;
+                    }
+                    let batches = frame::rows(stream).map_err(|error| {
+                        StoreError::altered(&self.folder.root, error.to_string())
+                    })?;
+                    read.extend(batches.iter().map(|batch| StoredRows {
+                        source: source.clone(),
+                        batch: dated(batch, of.header.tick, of.header.at),
+                    }));
+                }
+            },
+        };
+        if let Some(next) = next {
+            let ticks = next.batch.column_by_name(TICK).expect("the store gives it");
+            let first = ticks.as_primitive::<UInt64Type>().value(0);
+            self.open.push(OpenPart { reader, next, first });
+        }
+        Ok(())
+    }
+}
+
+fn short(folder: &Folder) -> StoreError {
+    StoreError::altered(&folder.root, "the rows of a log are too short")
+}
+
+fn empty() -> RecordBatch {
+    RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()))
+}
+
+/// Opens a file that is what was written.
+fn verified(folder: &Folder, of: &ColumnarFile) -> Result<(std::path::PathBuf, File), StoreError> {
+    let path = folder.root.join(&of.path);
+    let (bytes, sum) = checksum(&path)?;
+    if (bytes, &sum) != (of.bytes, &of.checksum) {
+        return Err(StoreError::altered(&path, "its checksum differs"));
+    }
+    let file = File::open(&path).map_err(StoreError::io(&path, "read"))?;
+    Ok((path, file))
+}
+
+/// What the clock read at each tick of the history.
+pub struct Readings {
+    folder: Folder,
+    ahead: VecDeque<HistoryPart>,
+    ticks: VecDeque<(Tick, Micros)>,
+    last: Micros,
+}
+
+impl Readings {
+    pub fn new(recovered: &Recovered) -> Self {
+        // Each process wrote down every tick.
+        let pieces = recovered
+            .pieces
+            .iter()
+            .filter(|piece| piece.log.process == 0 && piece.first <= piece.last);
+        let ahead = pieces.cloned().collect();
+        Readings {
+            folder: recovered.folder.clone(),
+            ahead,
+            ticks: VecDeque::new(),
+            last: Micros::MIN,
+        }
+    }
+
+    /// The reading at a tick, or at the last one before it. Ticks that are asked for do not fall.
+    pub fn at(&mut self, tick: Tick) -> Result<Micros, StoreError> {
+        loop {
+            while let Some((_, at)) = self.ticks.pop_front_if(|(of, _)| *of <= tick) {
+                self.last = at;
+            }
+            if !self.ticks.is_empty() {
+                return Ok(self.last);
+            }
+            match self.ahead.pop_front_if(|piece| piece.first <= tick) {
+                Some(piece) => self.read(&piece)?,
+                None => return Ok(self.last),
+            }
+        }
+    }
+
+    fn read(&mut self, piece: &HistoryPart) -> Result<(), StoreError> {
+        match &piece.held {
+            PartFiles::Log { path, may_be_torn } => {
+                let Some(mut log) = LogReader::open(path, *may_be_torn)? else { return Ok(()) };
+                while let Some(frame) = log.next()? {
+                    if frame.header.tick <= piece.last {
+                        self.ticks.push_back((frame.header.tick, frame.header.at));
+                    }
+                }
+            }
+            PartFiles::Columnar(segment) => {
+                let (path, file) = verified(&self.folder, &segment.ticks)?;
+                let altered = |error: String| StoreError::altered(&path, error);
+                let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+                    .and_then(|builder| builder.build());
+                for batch in reader.map_err(|error| altered(error.to_string()))? {
+                    let batch = batch.map_err(|error| altered(error.to_string()))?;
+                    let column = |name| {
+                        batch
+                            .column_by_name(name)
+                            .ok_or_else(|| altered("a column is missing".into()))
+                    };
+                    let (ticks, at) = (column(TICK)?, column(AT)?);
+                    let ticks = ticks.as_primitive::<UInt64Type>().values();
+                    let at = at.as_primitive::<TimestampMicrosecondType>().values();
+                    self.ticks.extend(ticks.iter().copied().zip(at.iter().copied()));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Reading logs back: frame by frame, up to where the last run was cut off.
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::frame::{self, LogHeader, MAGIC, PREFIX, TickHeader};
+
+/// A log that is read from its first frame on.
+pub struct LogReader {
+    path: PathBuf,
+    file: BufReader<File>,
+    pub header: LogHeader,
+    /// Whether what is damaged at its end is what a crash leaves, and not an error.
+    may_be_torn: bool,
+    at: u64,
+    body: Vec<u8>,
+}
+
+/// A worker's tick, and the streams of its rows.
+pub struct TickFrame<'a> {
+    pub header: TickHeader,
+    pub streams: &'a [u8],
+}
+
+impl LogReader {
+    /// `None` if it does not even have its header, which a crash may leave so.
+    pub fn open(path: &Path, may_be_torn: bool) -> Result<Option<Self>, StoreError> {
+        let file = File::open(path).map_err(StoreError::io(path, "read"))?;
+        let mut file = BufReader::with_capacity(1 << 20, file);
+        let mut magic = vec![0; MAGIC.len()];
+        let read = read_all(&mut file, &mut magic).map_err(StoreError::io(path, "read"))?;
+        if magic != MAGIC {
+            return match MAGIC.starts_with(&magic[..read]) && may_be_torn {
+                true => Ok(None),
+                false => Err(StoreError::altered(
+                    path,
+                    "it does not begin as a log of this version does",
+                )),
+            };
+        }
+        let none = LogHeader::default();
+        let (path, at) = (path.to_owned(), MAGIC.len() as u64);
+        let mut log = LogReader { path, file, header: none, may_be_torn, at, body: Vec::new() };
+        if !log.advance()? {
+            return Ok(None);
+        }
+        log.header = frame::header(&log.body).map_err(|why| log.altered(&why))?.0;
+        Ok(Some(log))
+    }
+
+    /// The next frame; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<TickFrame<'_>>, StoreError> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let read = frame::header(&self.body);
+        let (header, streams) = read.map_err(|why| self.altered(&why))?;
+        Ok(Some(TickFrame { header, streams }))
+    }
+
+    fn advance(&mut self) -> Result<bool, StoreError> {
+        let mut prefix = [0; PREFIX];
+        let read =
+            read_all(&mut self.file, &mut prefix).map_err(StoreError::io(&self.path, "read"))?;
+        if read == 0 {
+            return Ok(false);
+        }
+        let told = frame::prefix(&prefix).filter(|_| read == PREFIX);
+        let Some((length, sum)) = told else { return self.torn() };
+        self.body.resize(length, 0);
+        let read =
+            read_all(&mut self.file, &mut self.body).map_err(StoreError::io(&self.path, "read"))?;
+        if read < length || !frame::is_whole(&self.body, sum) {
+            return self.torn();
+        }
+        self.at += (PREFIX + length) as u64;
+        Ok(true)
+    }
+
+    fn torn(&self) -> Result<bool, StoreError> {
+        if !self.may_be_torn {
+            return Err(self.altered("its checksum differs"));
+        }
+        tracing::info!(
+            "'{}' ends in the middle of a frame at byte {}, as a crash leaves it: what it would hold is read \
+             from the sources again",
+            self.path.display(),
+            self.at
+        );
+        Ok(false)
+    }
+
+    fn altered(&self, why: &str) -> StoreError {
+        StoreError::altered(&self.path, format!("at byte {}, {why}", self.at))
+    }
+}
+
+/// Fills the buffer as far as there is anything.
+fn read_all(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read(&mut buffer[read..]) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}

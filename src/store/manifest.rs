@@ -1,0 +1,90 @@
+//! Which columnar files count: by process a list, which is replaced in one step.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::folder::{Folder, replace};
+use super::frame::LogHeader;
+use crate::source::Positions;
+use crate::time::Tick;
+
+/// What a process's logs became.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Manifest {
+    pub segments: Vec<StoredSegment>,
+}
+
+/// What one log became.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredSegment {
+    pub log: LogHeader,
+    pub first: Tick,
+    pub last: Tick,
+    /// By worker among all, the last tick of which it is known that it has all.
+    pub complete: BTreeMap<usize, Tick>,
+    pub positions: Positions,
+    pub rows: Vec<RowsFile>,
+    pub ticks: ColumnarFile,
+}
+
+/// A source's rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RowsFile {
+    pub source: String,
+    pub rows: u64,
+    #[serde(flatten)]
+    pub file: ColumnarFile,
+}
+
+/// A file by its path below the folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ColumnarFile {
+    pub path: String,
+    pub bytes: u64,
+    /// XXH3 of all of it, in hex digits.
+    pub checksum: String,
+}
+
+impl Manifest {
+    fn path(folder: &Folder, process: usize) -> PathBuf {
+        folder.root.join(format!("manifest-{process}.json"))
+    }
+
+    /// That of a process; an empty one if it has none yet.
+    pub fn read(folder: &Folder, process: usize) -> Result<Self, StoreError> {
+        let path = Self::path(folder, process);
+        let json = match std::fs::read(&path) {
+            Ok(json) => json,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Manifest::default());
+            }
+            Err(error) => return Err(StoreError::io(&path, "read")(error)),
+        };
+        serde_json::from_slice(&json).map_err(|error| StoreError::altered(&path, error.to_string()))
+    }
+
+    /// Those of all processes that there ever were.
+    pub fn all(folder: &Folder) -> Result<Vec<Self>, StoreError> {
+        let entries =
+            std::fs::read_dir(&folder.root).map_err(StoreError::io(&folder.root, "read"))?;
+        let mut processes = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(StoreError::io(&folder.root, "read"))?.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("manifest-")?.strip_suffix(".json"));
+            processes.extend(number.and_then(|number| number.parse::<usize>().ok()));
+        }
+        processes.sort_unstable();
+        processes.into_iter().map(|process| Self::read(folder, process)).collect()
+    }
+
+    pub fn write(&self, folder: &Folder, process: usize) -> Result<(), StoreError> {
+        let path = Self::path(folder, process);
+        let json = serde_json::to_vec_pretty(self).expect("JSON");
+        replace(&path, &json).map_err(StoreError::io(&path, "written"))
+    }
+}

@@ -1,0 +1,30 @@
+//! The store: accepted rows by tick, durable, from which everything else is computed again.
+//!
+//! Each process writes a log of what its workers took in with each tick: the accepted rows, after decoding, how far
+//! the sources were read, and what the clock read. A tick is durable when every worker's part of it is; outputs are
+//! committed only for durable ticks. Closed logs become columnar files, one a source, that anything reads which
+//! knows Parquet: the repository of all rows. A run begins by reading them back (`StoredHistory`), whatever number of
+//! workers and processes there are now, and reads its sources on from where the durable ticks end (`Positions`).
+//!
+//! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
+//! newest rows are in a log, whose frames are appended and checked one by one.
+
+mod columnar;
+mod error;
+mod folder;
+mod frame;
+mod history;
+mod log;
+mod manifest;
+mod recovery;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use columnar::make;
+pub use error::StoreError;
+pub use folder::Folder;
+pub use frame::LogHeader;
+pub use history::{Readings, StoredHistory, StoredRows};
+pub use recovery::{Recovered, open};
+pub use writer::{ClosedLog, StoreWriter, StoredTick, start};

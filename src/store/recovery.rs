@@ -1,0 +1,228 @@
+//! What a folder holds when a run begins: up to which tick all is there, and how far the sources were read by then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::StoreError;
+use super::folder::{Folder, StoreFile};
+use super::frame::LogHeader;
+use super::log::LogReader;
+use super::manifest::{Manifest, StoredSegment};
+use crate::source::{Positions, Reached};
+use crate::time::Tick;
+
+/// What earlier runs left.
+pub struct Recovered {
+    pub folder: Folder,
+    pub store: String,
+    /// The last tick of which every worker's part is there; 0 if there is none.
+    pub until: Tick,
+    /// How far sources are read by then.
+    pub positions: Positions,
+    /// Rows up to then, by the names of their sources.
+    pub rows: BTreeMap<String, u64>,
+    pub(super) pieces: Vec<HistoryPart>,
+    /// A number for the run that begins, greater than those of all before.
+    pub next_run: u64,
+    /// Holds the folder.
+    _lock: File,
+}
+
+/// A part of the history: ticks of one process.
+#[derive(Clone)]
+pub(super) struct HistoryPart {
+    pub log: LogHeader,
+    pub first: Tick,
+    /// The last one that counts.
+    pub last: Tick,
+    pub held: PartFiles,
+}
+
+#[derive(Clone)]
+pub(super) enum PartFiles {
+    Log { path: PathBuf, may_be_torn: bool },
+    Columnar(Arc<StoredSegment>),
+}
+
+/// A log, as far as it is whole.
+struct ScannedLog {
+    path: PathBuf,
+    header: LogHeader,
+    ticks: Vec<ScannedTick>,
+    may_be_torn: bool,
+}
+
+struct ScannedTick {
+    tick: Tick,
+    worker: usize,
+    reached: Vec<Reached>,
+    rows: Vec<(String, u64)>,
+}
+
+/// The ticks of one run, as far as each worker's are there.
+#[derive(Default)]
+struct RunExtent {
+    workers: usize,
+    last: BTreeMap<usize, Tick>,
+    /// By process, the numbers of the logs that there are.
+    numbers: BTreeMap<usize, BTreeSet<u64>>,
+}
+
+impl RunExtent {
+    fn add(&mut self, header: &LogHeader, last: impl IntoIterator<Item = (usize, Tick)>) {
+        self.workers = header.processes * header.workers;
+        self.numbers.entry(header.process).or_default().insert(header.number);
+        for (worker, tick) in last {
+            let known = self.last.entry(worker).or_default();
+            *known = tick.max(*known);
+        }
+    }
+
+    /// The last tick that all workers have; 0 if there is none.
+    fn until(&self) -> Tick {
+        match self.last.len() == self.workers {
+            true => self.last.values().copied().min().unwrap_or_default(),
+            false => 0,
+        }
+    }
+}
+
+/// Opens the folder for a process, which holds it from now on.
+pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
+    let (folder, StoreFile { store, .. }) = Folder::open(root)?;
+    let lock = folder.lock(process)?;
+    let segments: Vec<StoredSegment> =
+        Manifest::all(&folder)?.into_iter().flat_map(|of| of.segments).collect();
+    let logs = scan(&folder, process, &segments)?;
+    let mut runs: BTreeMap<u64, RunExtent> = BTreeMap::new();
+    for StoredSegment { log, complete, .. } in &segments {
+        runs.entry(log.run)
+            .or_default()
+            .add(log, complete.iter().map(|(worker, tick)| (*worker, *tick)));
+    }
+    for ScannedLog { header, ticks, .. } in &logs {
+        let last = ticks.iter().map(|tick| (tick.worker, tick.tick));
+        runs.entry(header.run).or_default().add(header, last);
+    }
+    for (run, end) in &runs {
+        for (process, numbers) in &end.numbers {
+            if let Some(missing) = (0..).zip(numbers).find(|(place, number)| place != *number) {
+                let name = format!("{run}-p{process}-{:06}", missing.0);
+                return Err(StoreError::altered(
+                    root,
+                    format!("the log or the files '{name}' are missing"),
+                ));
+            }
+        }
+    }
+    let until = |run: u64| runs[&run].until();
+    let (mut positions, mut rows, mut pieces) = (Positions::default(), BTreeMap::new(), Vec::new());
+    for segment in segments {
+        positions.merge(&segment.positions);
+        for file in &segment.rows {
+            *rows.entry(file.source.clone()).or_default() += file.rows;
+        }
+        let StoredSegment { ref log, first, last, .. } = segment;
+        pieces.push(HistoryPart {
+            log: log.clone(),
+            first,
+            last,
+            held: PartFiles::Columnar(Arc::new(segment)),
+        });
+    }
+    for ScannedLog { path, header, ticks, may_be_torn } in logs {
+        let last = until(header.run);
+        let counting = || ticks.iter().filter(|of| of.tick <= last);
+        for of in counting() {
+            of.reached.iter().for_each(|reached| positions.add(reached));
+            for (source, number) in &of.rows {
+                *rows.entry(source.clone()).or_default() += number;
+            }
+        }
+        let first = counting().map(|of| of.tick).min().unwrap_or(Tick::MAX);
+        let held = PartFiles::Log { path, may_be_torn };
+        pieces.push(HistoryPart { log: header, first, last, held });
+    }
+    pieces.sort_by_key(|piece| (piece.first, piece.log.process));
+    Ok(Recovered {
+        until: runs.values().map(RunExtent::until).max().unwrap_or_default(),
+        next_run: runs.keys().max().map_or(1, |last| last + 1),
+        folder,
+        store,
+        positions,
+        rows,
+        pieces,
+        _lock: lock,
+    })
+}
+
+/// Looks through the logs. Those that became columnar files, or have nothing in them, go.
+fn scan(
+    folder: &Folder,
+    process: usize,
+    segments: &[StoredSegment],
+) -> Result<Vec<ScannedLog>, StoreError> {
+    let paths = folder.logs()?;
+    let mut scanned = Vec::new();
+    for (place, path) in paths.iter().enumerate() {
+        // Their names sort by run, process and number: a process's last one alone may end in the middle.
+        let stem = |path: &PathBuf| {
+            let name = path.file_stem()?.to_str()?;
+            Some(name.rsplit_once('-')?.0.to_owned())
+        };
+        let may_be_torn = paths.get(place + 1).is_none_or(|next| stem(next) != stem(path));
+        let Some(mut log) = LogReader::open(path, may_be_torn)? else {
+            continue;
+        };
+        let header = log.header.clone();
+        if segments.iter().any(|segment| segment.log == header) {
+            if header.process == process {
+                fs::remove_file(path).map_err(StoreError::io(path, "deleted"))?;
+            }
+            continue;
+        }
+        let mut ticks = Vec::new();
+        while let Some(frame) = log.next()? {
+            let of = frame.header;
+            let rows = of.rows.into_iter().map(|(source, rows, _)| (source, rows)).collect();
+            ticks.push(ScannedTick { tick: of.tick, worker: of.worker, reached: of.reached, rows });
+        }
+        scanned.push(ScannedLog { path: path.clone(), header, ticks, may_be_torn });
+    }
+    Ok(scanned)
+}
+
+impl Recovered {
+    /// The logs that a process is to make columnar files of, each with the last tick in it that counts: its own, and
+    /// the first process's those of processes that are no more.
+    pub fn logs_of(&self, process: usize, processes: usize) -> Vec<(PathBuf, Tick)> {
+        let is_own = |of: usize| of == process || (process == 0 && of >= processes);
+        let logs = self.pieces.iter().filter(|piece| is_own(piece.log.process));
+        let logs = logs.filter_map(|piece| match &piece.held {
+            PartFiles::Log { path, .. } => Some((path.clone(), piece.last)),
+            PartFiles::Columnar(_) => None,
+        });
+        logs.collect()
+    }
+
+    /// Of the sources that there are still, the fields that some stored row has otherwise, with what it was made of;
+    /// `None` if it has none.
+    pub fn changed_fields<'a>(
+        &self,
+        made: &'a BTreeMap<String, BTreeMap<String, String>>,
+    ) -> Vec<(&'a str, &'a str, Option<String>)> {
+        let mut changed = BTreeMap::new();
+        for piece in &self.pieces {
+            for (source, fields) in made {
+                let Some(before) = piece.log.fields.get(source) else { continue };
+                let other = fields.iter().filter(|(field, made)| before.get(*field) != Some(made));
+                for (field, _) in other {
+                    changed.insert((source.as_str(), field.as_str()), before.get(field).cloned());
+                }
+            }
+        }
+        changed.into_iter().map(|((source, field), was)| (source, field, was)).collect()
+    }
+}

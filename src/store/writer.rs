@@ -1,0 +1,216 @@
+//! The thread that writes a process's log: ticks as they come, and one sync for all that wait for it.
+//!
+//! A tick's frames are durable when they are synced, and then its workers hear of it. A disk that refuses is
+//! tried again, for however long: ticks that are not durable hold the inflow back, and what was taken stays in
+//! memory until it is written.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::error::StoreError;
+use super::folder::{Folder, sync_folder};
+use super::frame::{self, LogHeader, MAGIC, TickHeader};
+use crate::fault;
+use crate::source::Reached;
+use crate::time::{Micros, Tick};
+
+/// A log is closed when it has so many bytes, or is so old: then it becomes columnar files.
+const LARGE: u64 = 64 << 20;
+const OLD: Duration = Duration::from_secs(60);
+
+/// Bytes that are encoded before they are written.
+const TOGETHER: usize = 8 << 20;
+
+/// What a worker took in with a tick.
+pub struct StoredTick {
+    pub tick: Tick,
+    pub at: Micros,
+    pub worker: usize,
+    pub reached: Vec<Reached>,
+    /// By source: its name, and accepted rows.
+    pub rows: Vec<(String, Vec<RecordBatch>)>,
+    /// Called when it is durable.
+    pub durable: Box<dyn FnOnce() + Send>,
+}
+
+enum ForStore {
+    Tick(StoredTick),
+    /// No tick will follow.
+    Close,
+}
+
+/// Where a worker hands its ticks over.
+#[derive(Clone)]
+pub struct StoreWriter {
+    messages: Sender<ForStore>,
+}
+
+impl StoreWriter {
+    pub fn write(&self, tick: StoredTick) {
+        self.messages.send(ForStore::Tick(tick)).expect("the thread runs until it is closed");
+    }
+
+    /// No tick will follow: the log is closed.
+    pub fn close(&self) {
+        // It may have been closed already.
+        let _ = self.messages.send(ForStore::Close);
+    }
+}
+
+/// A log that is complete, and the last tick in it.
+pub struct ClosedLog {
+    pub path: PathBuf,
+    pub last: Tick,
+}
+
+/// Starts the thread, which hands over each log that it has closed. It ends when it is closed.
+pub fn start(
+    folder: Folder,
+    header: LogHeader,
+    closed: Sender<ClosedLog>,
+) -> Result<(StoreWriter, JoinHandle<()>), StoreError> {
+    let (messages, waiting) = unbounded();
+    let path = folder.root.clone();
+    // A folder that can't be written is told before anything starts.
+    let log = OpenLog::create(&folder, &header)?;
+    let thread = std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || run(&folder, log, &waiting, &closed))
+        .map_err(StoreError::io(&path, "written"))?;
+    Ok((StoreWriter { messages }, thread))
+}
+
+fn run(
+    folder: &Folder,
+    mut log: OpenLog,
+    waiting: &Receiver<ForStore>,
+    closed: &Sender<ClosedLog>,
+) {
+    let mut is_closed = false;
+    let large = fault::number("SELFSAME_LOG_BYTES", LARGE);
+    while !is_closed && let Ok(first) = waiting.recv() {
+        let mut bytes = Vec::new();
+        let (mut done, mut last) = (Vec::new(), 0);
+        for message in std::iter::once(first).chain(waiting.try_iter()) {
+            let ForStore::Tick(tick) = message else {
+                is_closed = true;
+                break;
+            };
+            last = last.max(tick.tick);
+            encode(&mut bytes, &tick);
+            done.push(tick.durable);
+            if bytes.len() >= TOGETHER {
+                break;
+            }
+        }
+        if !bytes.is_empty() {
+            log.append(&bytes, last);
+        }
+        done.into_iter().for_each(|durable| durable());
+        if log.length >= large || log.since.elapsed() >= OLD {
+            let header = LogHeader { number: log.header.number + 1, ..log.header.clone() };
+            let next = until_it_works(&folder.root, || OpenLog::create(folder, &header));
+            let OpenLog { path, last, .. } = std::mem::replace(&mut log, next);
+            fault::point("log closed");
+            // Whoever makes files of them may have gone.
+            let _ = closed.send(ClosedLog { path, last });
+        }
+    }
+    let _ = closed.send(ClosedLog { path: log.path, last: log.last });
+}
+
+fn encode(out: &mut Vec<u8>, tick: &StoredTick) {
+    let mut streams = Vec::new();
+    let mut rows = Vec::new();
+    for (source, batches) in &tick.rows {
+        let stream = frame::stream(batches).expect("Arrow writes every type of the language");
+        let number: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        rows.push((source.clone(), number as u64, stream.len() as u64));
+        streams.push(stream);
+    }
+    let header = TickHeader {
+        tick: tick.tick,
+        at: tick.at,
+        worker: tick.worker,
+        reached: tick.reached.clone(),
+        rows,
+    };
+    frame::append(out, &header, &streams);
+}
+
+struct OpenLog {
+    path: PathBuf,
+    file: File,
+    header: LogHeader,
+    /// Bytes that are durable.
+    length: u64,
+    last: Tick,
+    since: Instant,
+}
+
+impl OpenLog {
+    fn create(folder: &Folder, header: &LogHeader) -> Result<Self, StoreError> {
+        let path = folder.log(header);
+        let io = || StoreError::io(&path, "written");
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).open(&path).map_err(io())?;
+        let mut bytes = MAGIC.to_vec();
+        frame::append(&mut bytes, header, &[]);
+        file.write_all(&bytes).map_err(io())?;
+        file.sync_all().map_err(io())?;
+        sync_folder(path.parent().expect("a log lies in a folder")).map_err(io())?;
+        fault::point("log made");
+        Ok(OpenLog {
+            file,
+            header: header.clone(),
+            length: bytes.len() as u64,
+            last: 0,
+            since: Instant::now(),
+            path,
+        })
+    }
+
+    /// Makes the bytes durable behind what is. After a sync that failed nothing is known of what was written since the
+    /// last one that did not: all of it is written again.
+    fn append(&mut self, bytes: &[u8], last: Tick) {
+        until_it_works(&self.path, || {
+            self.file.write_all_at(bytes, self.length)?;
+            fault::point("frames written");
+            self.file.sync_data()
+        });
+        fault::point("frames synced");
+        self.length += bytes.len() as u64;
+        self.last = self.last.max(last);
+    }
+}
+
+/// What the work gives in the end.
+fn until_it_works<T, E: std::fmt::Display>(
+    path: &Path,
+    mut work: impl FnMut() -> Result<T, E>,
+) -> T {
+    let (mut pause, mut failed) = (Duration::from_millis(10), false);
+    loop {
+        match work() {
+            Ok(done) => {
+                if failed {
+                    tracing::info!("'{}' can be written again", path.display());
+                }
+                return done;
+            }
+            Err(error) => {
+                failed = true;
+                tracing::warn!("'{}' can't be written, trying again: {error}", path.display());
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+        }
+    }
+}

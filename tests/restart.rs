@@ -1,0 +1,84 @@
+//! A run that is cut off anywhere and begun again from its store sends, from then on, exactly what it would have sent:
+//! on generated histories, whatever number of workers there are and into whatever ticks the history is put together.
+
+mod oracle;
+
+use std::sync::Arc;
+
+use oracle::check::Case;
+use oracle::histories::{Settings, histories};
+use oracle::minimal::minimal;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use selfsame::internals::runtime::{GivenTick, restarted};
+
+/// Where a run is cut off, with how many workers it goes on, and where the history is put together.
+#[derive(Clone, Debug)]
+struct Cut {
+    /// So many steps, as a share of all.
+    after: f64,
+    workers: usize,
+    stops: Vec<u64>,
+}
+
+fn cuts() -> impl Strategy<Value = Vec<Cut>> {
+    let workers = prop::sample::select(vec![1usize, 2, 3]);
+    let stops = prop::collection::vec(1u64..12, 0..3);
+    let cut = (0.0..1.0, workers, stops).prop_map(|(after, workers, mut stops)| {
+        stops.sort_unstable();
+        stops.dedup();
+        Cut { after, workers, stops }
+    });
+    prop::collection::vec(cut, 1..4)
+}
+
+/// How the run that is cut off differs from the one that is not, if it does.
+fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
+    let whole = case.run(1);
+    let data = tempfile::tempdir().expect("a folder");
+    let all: Vec<GivenTick> =
+        case.script.ticks.iter().map(|tick| (tick.reading, tick.chunks(&case.plan))).collect();
+    let mut places: Vec<usize> =
+        cuts.iter().map(|cut| (cut.after * all.len() as f64) as usize).collect();
+    places.sort_unstable();
+    let (mut sent, mut from) = (Vec::new(), 0);
+    for (part, to) in places.iter().copied().chain([all.len()]).enumerate() {
+        let steps = Arc::new(all[from..to].to_vec());
+        let before = part.checked_sub(1).map(|before| &cuts[before]);
+        let workers = before.map_or(1, |cut| cut.workers);
+        let stops = before.map_or(&[][..], |cut| &cut.stops);
+        sent.extend(restarted(&case.plan, workers, case.clock, data.path(), stops, &steps));
+        from = to;
+    }
+    let place = (0..all.len()).find(|step| sent[*step] != whole[*step])?;
+    let (sent, whole) = (&sent[place], &whole[place]);
+    Some(format!(
+        "cut at {places:?} {cuts:#?}\nin step {place} (from 0) sent\n{sent:#?}\nand not\n{whole:#?}"
+    ))
+}
+
+fn config() -> ProptestConfig {
+    let own = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if own { ProptestConfig::default().cases } else { 32 };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_run_that_is_cut_off_goes_on_as_if_nothing_had_happened(
+        history in histories(Settings::default()), cuts in cuts(),
+    ) {
+        let fails = |case: &Case| differs(case, &cuts);
+        if let Some(failure) = fails(&history.case) {
+            let (case, failure) = minimal(history.case.clone(), failure, &fails);
+            return Err(TestCaseError::fail(format!("{case}\n{failure}")));
+        }
+    }
+}
