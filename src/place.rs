@@ -47,6 +47,15 @@ impl FilePlace {
     }
 }
 
+/// What is wrong with a path of a definition that begins as only a shell understands it.
+pub fn of_a_shell(path: &str) -> Option<String> {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    Some(format!(
+        "'~' is no home here, which only a shell makes of it: write ${{HOME}}{rest}, or ./{path} if the folder has \
+         that name"
+    ))
+}
+
 /// The path of standard input where that is a file, which has other names too.
 pub fn standard_input() -> Option<&'static Path> {
     let path = Path::new("/dev/stdin");

@@ -230,3 +230,38 @@ fn texts_from_data_do_nothing_to_a_terminal() {
     }
     assert!(said.iter().any(|text| text.contains("\\u001b[2J")), "it is shown");
 }
+
+#[test]
+fn what_can_not_be_written_at_the_end_is_told_before_the_run_and_only_a_run_is_remembered() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    write(path, "crm.ndjson", "{\"customer\":\"1\",\"email\":\"ada@home.org\",\"name\":\"Ada\"}\n");
+    write(path, "shop.yaml", SHOP);
+    write(path, "file", "");
+    for (summary, why) in [("file/summary.json", "file/summary.json"), (".", "directory")] {
+        let told = selfsame(path, &["run", "shop.yaml", "--summary", summary]).badly();
+        assert!(told.contains("can't be written") && told.contains(why), "{told}");
+        assert!(!path.join("out").exists(), "nothing ran");
+    }
+    selfsame(path, &["run", "shop.yaml", "--summary", "new/folder/summary.json"]).well();
+    assert!(path.join("new/folder/summary.json").is_file());
+    // One that can't start is not the last one that ran.
+    write(path, "other.yaml", &SHOP.replace("crm.ndjson", "nothing.ndjson"));
+    selfsame(path, &["run", "other.yaml"]).badly();
+    assert!(selfsame(path, &["get", "ada@home.org"]).well().contains("\"Ada\""));
+}
+
+#[test]
+fn an_empty_file_of_csv_is_told_by_its_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    write(path, "crm1.csv", "");
+    write(path, "crm2.csv", "customer,email,name\n1,ada@home.org,Ada\n");
+    write(path, "crm3.csv", "\u{feff}");
+    let csv = SHOP.replace("files: crm.ndjson", "files: \"crm*.csv\", format: csv");
+    write(path, "shop.yaml", &csv);
+    let log = selfsame(path, &["run", "shop.yaml"]).err;
+    for (name, is_told) in [("crm1.csv", true), ("crm2.csv", false), ("crm3.csv", true)] {
+        assert_eq!(log.contains(&format!("'{name}' is empty")), is_told, "{log}");
+    }
+}

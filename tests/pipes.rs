@@ -375,3 +375,21 @@ fn csv_leaves_by_standard_output_with_one_header() {
     // Of nobody there is the header alone.
     assert_eq!(well(shell(folder.path(), "selfsame run lite.yaml < /dev/null")), header);
 }
+
+#[test]
+fn who_leaves_a_named_pipe_ends_the_run_as_who_leaves_standard_output_does() {
+    let definition = format!("{DEFINITION}  also: {{publish: identities, files: named}}\n");
+    let folder = folder(&definition);
+    let endless =
+        r#"awk 'BEGIN { while (1) { n++; print "{\"email\":\"" n "@x.org\",\"amount\":1}" } }'"#;
+    let line = format!(
+        "mkfifo named; (head -1 named > first 2>&1 &); \
+         {endless} | selfsame run lite.yaml > profiles; echo ${{PIPESTATUS[1]}}; cat first"
+    );
+    let output = shell(folder.path(), &line);
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(out.starts_with("141\n{\"output\":\"also\""), "{out}\n{err}");
+    assert!(err.contains("who read 'named' has left"), "{err}");
+    assert!(!err.contains("trying again"), "{err}");
+}

@@ -8,7 +8,7 @@ use selfsame::internals::engine::CommandOptions;
 use selfsame::internals::plan::{Destination, Output};
 use selfsame::internals::runtime::{Clock, Progress, RunEnd};
 use selfsame::internals::{changelog, console};
-use selfsame::{Definition, Engine, EngineError, Running};
+use selfsame::{Definition, Engine, EngineError};
 
 use super::print::{CommandResult, print};
 use super::signals;
@@ -90,7 +90,9 @@ pub fn run(args: &RunArgs) -> CommandResult {
         },
         stoppable: signals::stop_on_signals,
     };
-    changelog::remember_run(&args.spec);
+    if let Some(path) = &args.summary {
+        make_way(path).map_err(|error| unwritten(path, &error))?;
+    }
     let builder = Engine::builder(&definition);
     let builder = match &args.data {
         Some(data) => builder.data(data),
@@ -103,15 +105,15 @@ pub fn run(args: &RunArgs) -> CommandResult {
         .follow(args.follow)
         .from_start(args.from_start)
         .as_command(command)
-        .start();
-    let summary = running.and_then(Running::wait_and_leave).map_err(of_command)?;
+        .start()
+        .map_err(of_command)?;
+    changelog::remember_run(&args.spec);
+    let summary = running.wait_and_leave().map_err(of_command)?;
     let end = summary.end();
     if summary.is_known() {
         if let Some(path) = &args.summary {
             let json = format!("{:#}\n", summary.to_json());
-            std::fs::write(path, json).map_err(|error| {
-                format!("summary '{}' can't be written: {error}", path.display())
-            })?;
+            std::fs::write(path, json).map_err(|error| unwritten(path, &error))?;
         }
         let text = console::shown_lines(&summary.to_string());
         let is_standard = |output: &Output| output.target == Destination::StandardOutput;
@@ -127,6 +129,22 @@ pub fn run(args: &RunArgs) -> CommandResult {
         RunEnd::Reached | RunEnd::Stopped(_) => ExitCode::SUCCESS,
         RunEnd::Interrupted(cause) => ExitCode::from(signals::exit_code_of(cause)),
     })
+}
+
+/// Makes the folder of a file that is to be written when all is done, and sees whether it can be, before anything
+/// else is.
+fn make_way(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> String {
+    format!("summary '{}' can't be written: {error}", path.display())
 }
 
 /// What is wrong, with the options that the command has for it.

@@ -65,6 +65,18 @@ fn spoken(message: &str) -> String {
             _ => "make texts of them, as in cast(x as text)",
         };
         format!("{sides} has no result: '||' puts texts together, and {hint}")
+    } else if message == "get_field function requires all field_name arguments to be scalars" {
+        "of a map a key is asked for that is the same for all rows, as in m['key']".to_owned()
+    } else if let Some(found) =
+        between("Cannot access field at argument 1: type ", " is not Struct, Map, or Null")
+    {
+        format!(
+            "{found} has no fields: ['name'] stands behind a struct or a map, [1] behind a list"
+        )
+    } else if let Some(found) = between("array_element does not support type ", "") {
+        format!(
+            "{found} has no places: [1] stands behind a list, ['name'] behind a struct or a map"
+        )
     } else if message == "Divide by zero error" {
         "division by zero".to_owned()
     } else if let Some(overflow) = between("Overflow happened on: ", "") {

@@ -3,7 +3,9 @@
 //! A run holds its files by a lock, which the system lets go of however the run ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::failure::SinkError;
 use super::stream::{StreamSink, StreamTarget};
@@ -20,6 +22,10 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         }
         let shown = output.target.to_string();
         let named = |source| SinkError::File { path: shown.clone(), source };
+        let is_pipe = std::fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo());
+        if is_pipe {
+            tracing::info!("output {}: waiting for who reads '{shown}'", output.name);
+        }
         let file = create(path).map_err(named)?;
         opening.beginning.claim(&file, &shown)?;
         // What is no file, as /dev/null, holds nothing that two could spoil.
@@ -27,7 +33,15 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         if is_file {
             lock(&file, &shown)?;
         }
-        sinks.push((index, is_file, StreamSink::new(shown, file, None)));
+        let when_left = is_pipe.then(|| {
+            let (path, when_left) = (shown.clone(), Arc::clone(opening.when_left));
+            let told = move || {
+                tracing::warn!("who read '{path}' has left, so the run ends");
+                when_left();
+            };
+            Arc::new(told) as Arc<dyn Fn() + Send + Sync>
+        });
+        sinks.push((index, is_file, StreamSink::new(shown, file, when_left)));
     }
     // No thread has started when one of them can't be opened.
     let start = |(index, is_file, sink): (usize, bool, StreamSink)| {

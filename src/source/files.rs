@@ -21,7 +21,8 @@ use super::paths::{PathPattern, walk};
 use super::source_files::SourceFiles;
 use super::standard::{self, StandardInput};
 use super::text::TextEnd;
-use crate::plan::{Connector, Plan, Source};
+use crate::place::of_a_shell;
+use crate::plan::{Connector, Format, Plan, Source};
 
 /// How often growing files, and folders, are looked at.
 const POLL: Duration = Duration::from_millis(150);
@@ -78,6 +79,10 @@ fn read(settings: &Settings<'_>, faults: &mut Vec<SettingsFault>) -> Option<Arc<
     }
     let folder = glob::Pattern::escape(&settings.folder.to_string_lossy());
     for (at, text) in texts.iter().enumerate() {
+        if let Some(why) = of_a_shell(text) {
+            let message = format!("'files' of {what}: {why}");
+            faults.push(SettingsFault { pointer: format!("/{at}"), message });
+        }
         if let Err(error) = glob::Pattern::new(text) {
             let message = format!("'files' of {what}: '{text}' is no glob: {}", error.msg);
             faults.push(SettingsFault { pointer: format!("/{at}"), message });
@@ -137,7 +142,14 @@ fn open(
         if !options.follow {
             let look = |path: &Path| {
                 let mut file = OpenFile::new(of, 0, path, TextEnd::of(options.follow))?;
-                file.begin(of).map(drop)
+                if !file.begin(of)? && of.format == Format::Csv {
+                    let path = path.display();
+                    tracing::warn!(
+                        "source {}: '{path}' is empty: no header names its columns, and no row comes of it",
+                        of.name
+                    );
+                }
+                Ok(())
             };
             wrong.extend(files.paths_ahead().filter_map(|path| look(path).err()));
         }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use super::file::{diagnostic, fields, stated, yaml};
 use super::sql::Dialect;
+use crate::place::of_a_shell;
 use crate::plan::{Kafka, Limits, Plan, Publish};
 use crate::time::zone::Zone;
 use object::{Object, ReadContext};
@@ -45,7 +46,10 @@ pub fn definition(
     let target_latency = file.duration(context, "target_latency");
     let kafka = kafka(context, &file);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let data = file.text(context, "data").map(|(data, _)| folder.join(data));
+    let data = file.text(context, "data").map(|(data, place)| {
+        of_a_shell(&data).iter().for_each(|why| context.complain(place, format!("'data': {why}")));
+        folder.join(data)
+    });
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
     let identifiers = identity::read(context, &file, &mut sources);

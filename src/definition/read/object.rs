@@ -164,6 +164,32 @@ pub struct Object<'a> {
     entries: &'a [(YamlKey, YamlNode)],
 }
 
+/// What other tools call a field, and what it is called here.
+const ELSEWHERE: [(&str, &str); 16] = [
+    ("type", "kind"),
+    ("schema", "fields"),
+    ("columns", "fields"),
+    ("path", "files"),
+    ("file", "files"),
+    ("topic", "kafka"),
+    ("primary_key", "key"),
+    ("filter", "where"),
+    ("condition", "where"),
+    ("timestamp", "time"),
+    ("sources", "from"),
+    ("source", "from"),
+    ("expression", "sql"),
+    ("aggregate", "select"),
+    ("window", "within"),
+    ("ttl", "within"),
+];
+
+/// The known field that goes by another name elsewhere.
+fn elsewhere<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let mut ours = ELSEWHERE.iter().filter(|(theirs, _)| *theirs == name).map(|(_, ours)| ours);
+    ours.find_map(|ours| known.iter().copied().find(|known| known == ours))
+}
+
 impl<'a> Object<'a> {
     pub fn read(
         context: &mut ReadContext,
@@ -182,10 +208,14 @@ impl<'a> Object<'a> {
         let mut meant = Vec::new();
         for (key, _) in entries {
             if !known.contains(&key.name.as_str()) {
-                let hint = suggest(&key.name, &known);
+                let other = elsewhere(&key.name, &known);
+                let hint = match other {
+                    Some(name) => format!("did you mean '{name}'?"),
+                    None => suggest(&key.name, &known),
+                };
                 let message = format!("unknown field '{}' in {what}: {hint}", key.name);
                 context.complain(key.place, message);
-                meant.extend(nearest(&key.name, &known));
+                meant.extend(other.or_else(|| nearest(&key.name, &known)));
             }
         }
         let object = Object { what, place: node.place, entries };

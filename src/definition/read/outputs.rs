@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::attribute_list::Attributes;
 use super::object::{Object, ReadContext};
 use crate::definition::file::fields;
+use crate::place::of_a_shell;
 use crate::plan::{
     Aggregate, AggregateInput, Destination, Format, Function, Output, Publish, Source,
 };
@@ -155,6 +156,10 @@ fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Opti
             if path.contains(['*', '?']) {
                 let message = format!("'files' of {} is one file, found '{path}'", object.what);
                 context.complain(place, message);
+                return None;
+            }
+            if let Some(why) = of_a_shell(&path) {
+                context.complain(place, format!("'files' of {}: {why}", object.what));
                 return None;
             }
             // `./-` is a file.

@@ -326,6 +326,11 @@ impl Dialect {
                      as in extract(epoch from a) - extract(epoch from b)",
                 ));
             }
+            DataType::Map(..) => {
+                return Err(SqlError::new(
+                    "a map is no value to keep: take what it has of a key, as in m['key']",
+                ));
+            }
             other => return Err(SqlError::new(format!("{other} is no type of the language"))),
         })
     }

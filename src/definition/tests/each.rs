@@ -99,8 +99,11 @@ fn differs(dialect: &Dialect, call: &str, zone: &str) -> Result<(), String> {
             match (&from_columns, &from_constants) {
                 (Ok(one), Ok(other)) if one == other => {}
                 (Err(_), Err(_)) => {}
-                // That a constant divides by zero is told once, whatever the row is.
-                (Ok(_), Err(why)) if why.ends_with("always fails: division by zero") => {}
+                // That a constant makes all other rows fail is told once, whatever the row is.
+                (Ok(_), Err(why))
+                    if why.ends_with("always fails: division by zero")
+                        || why.starts_with("date_bin counts in")
+                        || why.ends_with("leads nowhere") => {}
                 _ => {
                     return Err(format!(
                         "{zone}: {text} is {from_constants:?}, of columns {from_columns:?}, row {row:?}"

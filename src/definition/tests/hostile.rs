@@ -185,7 +185,7 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
         ("range(n)", "make more than 1,048,576 bytes"),
         ("generate_series(-n, n)", "make more than 1,048,576 bytes"),
         (
-            "range(date '2000-01-01', date '9999-01-01', interval '1 minute')",
+            "range(timestamp '2000-01-01', timestamp '9999-01-01', interval '1 minute')",
             "make more than 1,048,576 bytes",
         ),
         ("array_repeat(s, n)", "make more than 1,048,576 bytes"),

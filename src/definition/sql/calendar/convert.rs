@@ -209,7 +209,7 @@ fn instants(from: &ArrayRef) -> Result<Instants> {
     Ok(micros.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
-/// What the clocks of a zone show.
+/// What the clocks of a zone show, which may lie outside of the years where the instant does not.
 pub fn shown(instants: &Instants, zone: &'static Zone) -> Result<Instants> {
     let mut clocks = zone.clocks();
     each::<_, TimestampMicrosecondType>(instants, |at| Ok(clocks.shown(at)))

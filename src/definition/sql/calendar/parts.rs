@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, PrimitiveArray, Strin
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, TimestampMicrosecondType};
 use chrono::format::{Item, StrftimeItems};
-use chrono::{DateTime, TimeZone};
+use chrono::{DateTime, TimeZone, Utc};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::planner::{ExprPlanner, PlannerResult};
@@ -15,7 +15,8 @@ use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF};
 
 use super::convert::shown;
 use super::function::{
-    CalendarCall, CalendarFunction, LOCAL, Meaning, each, failed, is_day, is_instant, is_local,
+    CalendarCall, CalendarFunction, LOCAL, Meaning, each, failed, in_the_years, is_day, is_instant,
+    is_local,
 };
 use crate::time::zone::{Zone, ZoneClock};
 use crate::time::{Micros, SECOND};
@@ -113,25 +114,29 @@ fn written(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef>
     let of = call.type_of(0);
     if is_instant(&of) {
         let clock = ZoneClock(function.zone);
+        let mut clocks = function.zone.clocks();
         return formatted(&call.instants(0)?, call, |at| {
-            Some(clock.from_utc_datetime(&DateTime::from_timestamp_micros(at)?.naive_utc()))
+            in_the_years(clocks.shown(at))?;
+            Ok(clock.from_utc_datetime(&utc(at)?.naive_utc()))
         });
     }
     if is_day(&of) || is_local(&of) {
         let times = cast(&call.column(0)?, &LOCAL)?;
         let times = times.as_primitive::<TimestampMicrosecondType>();
-        return formatted(times, call, |shown| {
-            // No offset is known: as UTC's.
-            DateTime::from_timestamp_micros(shown)
-        });
+        // No offset is known: as UTC's.
+        return formatted(times, call, |shown| utc(in_the_years(shown)?));
     }
     call.of_datafusion(function, None)
+}
+
+fn utc(at: Micros) -> Result<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(at).ok_or_else(|| failed("it lies beyond all years"))
 }
 
 fn formatted<Zone: TimeZone<Offset: std::fmt::Display>>(
     times: &PrimitiveArray<TimestampMicrosecondType>,
     call: &CalendarCall,
-    time: impl Fn(Micros) -> Option<DateTime<Zone>>,
+    mut time: impl FnMut(Micros) -> Result<DateTime<Zone>>,
 ) -> Result<ArrayRef> {
     let constant: Option<Vec<Item<'_>>> =
         call.constant(1).map(|of| StrftimeItems::new(of).collect());
@@ -156,7 +161,7 @@ fn formatted<Zone: TimeZone<Offset: std::fmt::Display>>(
             }
         };
         text.clear();
-        let time = time(at).ok_or_else(|| failed("it lies beyond all years"))?;
+        let time = time(at)?;
         write!(text, "{}", time.format_with_items(items.iter()))
             .map_err(|_| failed("its format is none: one is as in '%Y-%m-%d'"))?;
         texts.append_value(&text);

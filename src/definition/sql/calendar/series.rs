@@ -7,7 +7,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     DataType, Date32Type, Field, IntervalMonthDayNanoType, TimestampMicrosecondType,
 };
-use datafusion_common::{Result, exec_err};
+use datafusion_common::{Result, ScalarValue, exec_err};
 
 use super::convert::INTERVAL;
 use super::function::{CalendarCall, CalendarFunction, LOCAL, Meaning, is_instant, is_local};
@@ -29,13 +29,27 @@ pub fn function(name: &str, zone: &'static Zone) -> Option<CalendarFunction> {
             };
             Ok(vec![of.clone(), of, INTERVAL])
         },
-        gives: |_, args| {
+        gives: |function, args| {
+            if let Some(ScalarValue::IntervalMonthDayNano(Some(step))) = args.scalar_arguments[2] {
+                let step = Length::of(*step);
+                let to = match args.arg_fields[0].data_type() {
+                    DataType::Date32 => step.of_day(0),
+                    _ => step.of_time(0, &mut None),
+                };
+                if to == Some(0) {
+                    return leads_nowhere(function);
+                }
+            }
             let item = args.arg_fields[0].data_type().clone();
             Ok(DataType::List(Arc::new(Field::new("item", item, true))))
         },
         does: lists,
     };
     Some(CalendarFunction::new(name, zone, meaning, None))
+}
+
+fn leads_nowhere<T>(function: &CalendarFunction) -> Result<T> {
+    exec_err!("{} goes by a step that leads nowhere", function.called())
 }
 
 fn lists(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
@@ -65,7 +79,7 @@ fn lists(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
             // Which way it goes; beyond the years lies nothing.
             let forward = match next(first) {
                 Some(second) if second == first => {
-                    return exec_err!("{} goes by a step that leads nowhere", function.called());
+                    return leads_nowhere(function);
                 }
                 second => second.map_or(first <= last, |second| second > first),
             };

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, IntervalMonthDayNanoType, TimestampMicrosecondType};
-use datafusion_common::{Result, exec_err, plan_err};
+use arrow::datatypes::{
+    DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType,
+};
+use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::ScalarUDF;
 
 use super::convert::{INTERVAL, NANOS_A_DAY};
@@ -131,15 +133,44 @@ pub fn date_bin(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarF
             takes.resize(types.len(), of);
             Ok(takes)
         },
-        gives: |_, args| Ok(args.arg_fields[1].data_type().clone()),
+        gives: |_, args| {
+            if let Some(ScalarValue::IntervalMonthDayNano(Some(stride))) = args.scalar_arguments[0]
+                && !is_time(args.arg_fields[1].data_type())
+            {
+                Stride::of(*stride)?;
+            }
+            Ok(args.arg_fields[1].data_type().clone())
+        },
         does: binned,
     };
     CalendarFunction::new("date_bin", zone, meaning, Some(of_datafusion))
 }
 
-/// A stride without months is a length of time, counted from the origin, or from 1970-01-01T00:00:00Z.
-/// One of months goes by the calendar, from what the clocks showed at the origin, or from the beginning
-/// of a month.
+/// What is counted from the origin.
+enum Stride {
+    /// A length of time, from 1970-01-01T00:00:00Z where there is no other origin.
+    Length(Micros),
+    /// By the calendar, from what the clocks showed at the origin, or from the beginning of a month.
+    Months(i64),
+}
+
+impl Stride {
+    fn of(interval: IntervalMonthDayNano) -> Result<Self> {
+        let IntervalMonthDayNano { months, days, nanoseconds } = interval;
+        let nanos = i128::from(days) * i128::from(NANOS_A_DAY) + i128::from(nanoseconds);
+        match (months, i64::try_from(nanos / 1_000)) {
+            (0, Ok(length @ 1..)) => Ok(Stride::Length(length)),
+            (0, _) => exec_err!(
+                "date_bin counts in an interval of a microsecond or more, and of the years"
+            ),
+            (1.., Ok(0)) if nanos == 0 => Ok(Stride::Months(months.into())),
+            _ => {
+                exec_err!("date_bin counts in months, or in days and less: greater than nothing")
+            }
+        }
+    }
+}
+
 fn binned(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> {
     if is_time(&call.type_of(1)) {
         return call.of_datafusion(function, None);
@@ -158,31 +189,15 @@ fn binned(function: &CalendarFunction, call: &CalendarCall) -> Result<ArrayRef> 
         if strides.is_null(row) || times.is_null(row) {
             return Ok(None);
         }
-        let (stride, at) = (strides.value(row), times.value(row));
-        let nanos =
-            i128::from(stride.days) * i128::from(NANOS_A_DAY) + i128::from(stride.nanoseconds);
-        let made = match stride.months {
-            0 => in_lengths(at, nanos / 1_000, origin.unwrap_or(0))?,
-            1.. if nanos == 0 => in_months(at, stride.months.into(), origin, zone)?,
-            _ => {
-                return exec_err!(
-                    "date_bin counts in months, or in days and less: greater than nothing"
-                );
-            }
+        let at = times.value(row);
+        let made = match Stride::of(strides.value(row))? {
+            Stride::Length(stride) => at - (at - origin.unwrap_or(0)).rem_euclid(stride),
+            Stride::Months(stride) => in_months(at, stride, origin, zone)?,
         };
         in_the_years(made).map(Some)
     };
     let made = (0..times.len()).map(bin).collect::<Result<Instants>>()?;
     Ok(Arc::new(made.with_timezone_opt(zone.map(|zone| Arc::<str>::from(zone.name())))))
-}
-
-fn in_lengths(at: Micros, stride: i128, origin: Micros) -> Result<Micros> {
-    let Some(stride) = i64::try_from(stride).ok().filter(|stride| *stride > 0) else {
-        return exec_err!(
-            "date_bin counts in an interval of a microsecond or more, and of the years"
-        );
-    };
-    Ok(at - (at - origin).rem_euclid(stride))
 }
 
 fn in_months(
