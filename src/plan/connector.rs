@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -79,11 +80,26 @@ impl Display for RowPlace {
 }
 
 /// Brokers and properties shared by every topic.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Kafka {
     pub brokers: String,
     /// librdkafka's own, in order.
     pub properties: Vec<(String, String)>,
+    /// How often outputs of a run that outlives its process are committed.
+    pub commit_every: Duration,
+    /// Whether they are committed in transactions.
+    pub transactions: bool,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Kafka {
+            brokers: String::new(),
+            properties: Vec::new(),
+            commit_every: Duration::from_millis(50),
+            transactions: true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,10 @@
 //! A target is added as a file beside `file` and a row in `writers::KINDS`; a format as one beside `json` and a row
 //! in `formats::FORMATS`.
 
+mod backlog;
 mod catalog;
 mod commit;
+mod compare;
 mod conflicts;
 mod csv;
 mod encoder;
@@ -33,6 +35,7 @@ mod receipt;
 mod record;
 mod refused;
 mod rejects;
+mod shares;
 mod standard;
 mod start;
 mod stream;

@@ -43,7 +43,6 @@ pub struct Opening<'a> {
     /// What is done when the first record comes, of whichever local target.
     pub beginning: LocalStart,
     /// `None`: nothing outlives the run.
-    #[allow(dead_code)] // Kinds that commit ticks are about to read it.
     pub durable: Option<DurableOutputs>,
     /// Filled in by who opens: the last ticks that its outputs have committed.
     pub committed: BTreeSet<Tick>,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::catalog::Catalog;
 use super::record::{NamedIdentifier, RecordKey, RecordValue};
 use crate::flow::Update;
 use crate::plan::{Plan, Publish};
@@ -61,6 +62,25 @@ impl Router {
 
     pub fn subject(&self, output: u16, hash: IdentifierHash) -> OutputSubject {
         self.of_kind(self.is_local[usize::from(output)], hash)
+    }
+
+    /// How the records of a key are routed, which its subject decided.
+    pub fn route(&self, output: u16, key: &RecordKey, names: &Catalog) -> u64 {
+        let of = |NamedIdentifier { kind, text }: &NamedIdentifier| {
+            IdentifierHash::of(names.identifiers.name(*kind), text)
+        };
+        let hash = match key {
+            RecordKey::Person(person)
+            | RecordKey::Member { person, .. }
+            | RecordKey::SingleSource(person) => *person,
+            RecordKey::Identifier(identifier) | RecordKey::Shared(identifier) => of(identifier),
+            RecordKey::Withheld(ends) => of(&ends[0]),
+            RecordKey::Disagreement(of_sources) => of(&of_sources.identifier),
+            RecordKey::Source(number) | RecordKey::Output(number) => {
+                IdentifierHash(u128::from(*number))
+            }
+        };
+        self.subject(output, hash).route
     }
 
     fn of_kind(&self, is_local: bool, hash: IdentifierHash) -> OutputSubject {

@@ -111,12 +111,7 @@ impl Writers {
     }
 
     /// Hands the records of a tick over, by output.
-    pub(super) fn send(
-        &self,
-        tick: Tick,
-        records: impl IntoIterator<Item = Record>,
-        receipt: &Receipt,
-    ) {
+    pub fn send(&self, tick: Tick, records: impl IntoIterator<Item = Record>, receipt: &Receipt) {
         let mut batches: Vec<Vec<Record>> = vec![Vec::new(); self.by_output.len()];
         let hand_over = |output: usize, batch: Vec<Record>| {
             let target = self.by_output[output].as_ref();

@@ -38,7 +38,7 @@ pub fn topics(brokers: &str, topics: &[(&str, Kind, KafkaStart)]) -> Plan {
         Source { connector, identifiers: vec![(0, 1)], ..of }
     });
     let plan = plan(sources.collect());
-    Plan { kafka: Kafka { brokers: brokers.into(), properties: Vec::new() }, ..plan }
+    Plan { kafka: Kafka { brokers: brokers.into(), ..Kafka::default() }, ..plan }
 }
 
 fn plan(sources: Vec<Source>) -> Plan {

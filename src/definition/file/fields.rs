@@ -121,6 +121,19 @@ pub static KAFKA: &[FieldShape] = &[
         "Any properties of librdkafka.",
         "{security.protocol: plaintext}",
     ),
+    field(
+        "commit_every",
+        Shape::Duration,
+        "How often the outputs of a run that outlives its process are committed; 50 ms unless set.",
+        "50 ms",
+    ),
+    field(
+        "transactions",
+        Shape::Choice(&["on", "off"]),
+        "Whether these commits are transactions. `off` is for brokers without them: then a kill may send \
+         records twice.",
+        "on",
+    ),
 ];
 
 pub static SOURCE: &[FieldShape] = &[

@@ -138,6 +138,9 @@ fn limits(context: &mut ReadContext, file: &Object<'_>) -> Limits {
     limits
 }
 
+/// How long outputs may wait for their commit.
+const LONGEST_COMMIT: Duration = Duration::from_secs(30);
+
 fn kafka(context: &mut ReadContext, file: &Object<'_>) -> Kafka {
     let mut kafka = Kafka::default();
     let Some(node) = file.get("kafka") else { return kafka };
@@ -150,6 +153,19 @@ fn kafka(context: &mut ReadContext, file: &Object<'_>) -> Kafka {
         if let Some(value) = object::text(context, &what, node) {
             kafka.properties.push((key.name.clone(), value));
         }
+    }
+    if let Some(every) = object.duration(context, "commit_every") {
+        kafka.commit_every = every;
+        // Brokers end a transaction that stays open for a minute.
+        if every > LONGEST_COMMIT {
+            let place = object.get("commit_every").map(|node| node.place).expect("it was read");
+            let message = "'commit_every' of 'kafka' is too long: 30 seconds at most, as brokers end transactions \
+                 that take a minute";
+            context.complain(place, message.to_owned());
+        }
+    }
+    if let Some(transactions) = object.choice(context, "transactions", &["on", "off"]) {
+        kafka.transactions = transactions == "on";
     }
     kafka
 }

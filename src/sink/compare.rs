@@ -1,0 +1,198 @@
+//! What an output holds, compared with what is to hold: where it is not known what was sent, the difference is.
+//!
+//! The output is read back once. The records of the ticks that are replayed are not sent: of each key the last one
+//! counts. When the last of these ticks is reached, what is left is sent: values that differ, keys that are missing,
+//! and tombstones of keys that are there though nothing holds of them. Two values are equal if they are but for their
+//! instant `at`, which tells when something began to hold. That somebody left a segment says of a key that nothing
+//! holds, as a tombstone does.
+//!
+//! In a log each record stands for itself: a record that is not in it as often as it is replayed is added, and none
+//! is taken back. Of a log whose beginning was deleted, what is older than the rest is taken for told.
+//!
+//! In memory, for each key, are the key, 16 bytes of what the output holds of it, and its record, where that differs
+//! as yet.
+
+use std::collections::HashMap;
+
+use super::catalog::Catalog;
+use super::encoder::{EncodedMessage, MessageEncoder};
+use super::formats::message_encoder;
+use super::record::{Record, RecordBody, RecordKey, RecordValue, SegmentChange};
+use crate::time::Micros;
+
+/// What tells one value from all others.
+type ValueHash = [u8; 16];
+
+/// The comparison of one output.
+pub struct Comparison {
+    output: u16,
+    is_log: bool,
+    hasher: ValueHasher,
+    /// Names of the definition, and those that were found besides.
+    catalog: Catalog,
+    keys: HashMap<RecordKey, ComparedKey>,
+    /// How often a log has a record.
+    log: HashMap<ValueHash, u64>,
+    /// Records that a log has not.
+    missing: Vec<Record>,
+    /// What is older is not in the log any more.
+    since: Option<Micros>,
+    oldest: Micros,
+    latest: Micros,
+}
+
+#[derive(Default)]
+struct ComparedKey {
+    /// What the output holds.
+    held: Option<ValueHash>,
+    said: Said,
+}
+
+/// What the replay said of a key last.
+#[derive(Default)]
+enum Said {
+    /// Nothing, or that nothing holds.
+    #[default]
+    Nothing,
+    /// What the output holds.
+    Same,
+    Other(Box<Record>),
+    /// That nothing holds, with a record of its own.
+    Gone(Box<Record>),
+}
+
+impl Comparison {
+    pub fn new(output: u16, is_log: bool, catalog: &Catalog) -> Self {
+        Comparison {
+            output,
+            is_log,
+            hasher: ValueHasher::new(catalog),
+            catalog: catalog.clone(),
+            keys: HashMap::new(),
+            log: HashMap::new(),
+            missing: Vec::new(),
+            since: None,
+            oldest: Micros::MAX,
+            latest: Micros::MIN,
+        }
+    }
+
+    /// The output holds a record; they come in order.
+    pub fn hold(&mut self, mut record: Record, catalog: &Catalog) {
+        if let RecordBody::Is { at, .. } = record.body {
+            (self.oldest, self.latest) = (self.oldest.min(at), self.latest.max(at));
+        }
+        let holds = is_something(&record);
+        let hash = self.hasher.hash(&mut record, catalog, self.is_log);
+        if self.is_log {
+            *self.log.entry(hash).or_default() += 1;
+        } else if holds {
+            self.keys.entry(record.key).or_default().held = Some(hash);
+        } else {
+            self.keys.remove(&record.key);
+        }
+    }
+
+    /// All that it holds was told. What was deleted from a log's beginning was told before.
+    pub fn end(&mut self, catalog: Catalog, has_lost_its_beginning: bool) {
+        self.catalog = catalog;
+        self.since = has_lost_its_beginning.then_some(self.oldest);
+    }
+
+    /// A record that is to be compared, where no later one of its key comes.
+    pub fn replay(&mut self, mut record: Record) {
+        let at = match record.body {
+            RecordBody::Is { at, .. } => Some(at),
+            RecordBody::Gone { .. } => None,
+        };
+        self.latest = at.map_or(self.latest, |at| self.latest.max(at));
+        if self.is_log {
+            self.replay_in_log(record, at);
+            return;
+        }
+        if !is_something(&record) {
+            match self.keys.get_mut(&record.key) {
+                Some(key) if key.held.is_some() => key.said = Said::Gone(Box::new(record)),
+                Some(_) => drop(self.keys.remove(&record.key)),
+                None => {}
+            }
+            return;
+        }
+        let hash = self.hasher.hash(&mut record, &self.catalog, self.is_log);
+        let key = self.keys.entry(record.key.clone()).or_default();
+        key.said = match key.held == Some(hash) {
+            true => Said::Same,
+            false => Said::Other(Box::new(record)),
+        };
+    }
+
+    fn replay_in_log(&mut self, mut record: Record, at: Option<Micros>) {
+        if at.is_some_and(|at| self.since.is_some_and(|since| at < since)) {
+            return;
+        }
+        let hash = self.hasher.hash(&mut record, &self.catalog, self.is_log);
+        match self.log.get_mut(&hash) {
+            Some(times @ 1..) => *times -= 1,
+            _ => self.missing.push(record),
+        }
+    }
+
+    /// What is to be sent, with the names that it speaks of.
+    pub fn difference(self) -> (Vec<Record>, Catalog) {
+        let Comparison { output, catalog, keys, missing, latest, .. } = self;
+        let mut records = missing;
+        for (key, compared) in keys {
+            match compared.said {
+                Said::Same => {}
+                Said::Other(record) | Said::Gone(record) => records.push(*record),
+                Said::Nothing if compared.held.is_some() => {
+                    let body = match &key {
+                        RecordKey::Member { .. } => {
+                            let value = RecordValue::Segment(SegmentChange::Left);
+                            RecordBody::Is { value, at: latest }
+                        }
+                        _ => RecordBody::Gone { merged_into: None },
+                    };
+                    records.push(Record { output, key, body });
+                }
+                Said::Nothing => {}
+            }
+        }
+        (records, catalog)
+    }
+}
+
+/// Tells values apart.
+struct ValueHasher {
+    encoder: Box<dyn MessageEncoder>,
+    message: EncodedMessage,
+}
+
+impl ValueHasher {
+    fn new(catalog: &Catalog) -> Self {
+        ValueHasher { encoder: message_encoder(catalog), message: EncodedMessage::default() }
+    }
+
+    /// What a record says but for its instant; with its key, where records of all keys are compared.
+    fn hash(&mut self, record: &mut Record, catalog: &Catalog, with_key: bool) -> ValueHash {
+        let told = match &mut record.body {
+            RecordBody::Is { at, .. } => std::mem::take(at),
+            RecordBody::Gone { .. } => 0,
+        };
+        self.encoder.encode(record, catalog, &mut self.message);
+        if let RecordBody::Is { at, .. } = &mut record.body {
+            *at = told;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.message.value.as_deref().unwrap_or_default());
+        if with_key {
+            hasher.update(self.message.key.as_bytes());
+        }
+        hasher.finalize().as_bytes()[..16].try_into().expect("16 of 32 bytes")
+    }
+}
+
+/// Whether something holds of the key.
+fn is_something(record: &Record) -> bool {
+    record.value().is_some_and(|value| *value != RecordValue::Segment(SegmentChange::Left))
+}

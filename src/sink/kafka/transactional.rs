@@ -1,0 +1,308 @@
+//! Topics of a run that outlives its process: whole ticks in transactions, with the progress that tells of them.
+//!
+//! One thread encodes records as they come (`ticks`). This one holds what is encoded, by tick, sends what may be
+//! committed and commits it every so often. What is sent is kept until it is committed: a producer that fails is
+//! replaced, and what the topics do not hold yet is sent again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, after, never, select};
+use rdkafka::ClientConfig;
+
+use super::super::backlog::Backlog;
+use super::super::commit::DurableOutputs;
+use super::super::encoder::{EncodedMessage, MessageEncoder};
+use super::super::failure::Failure;
+use super::super::formats::message_encoder;
+use super::super::receipt::Acknowledgement;
+use super::super::shares::{CommittedShare, CommittedShares};
+use super::committed::{CommittedTopics, Isolation};
+use super::producer::{Broken, Committing, CommittingProducer};
+use super::progress::{PartitionEnds, ProgressRecord, TopicProgress};
+use super::ticks::{EncodedBatch, SharedComparison, TopicComparisons};
+use super::topics::OutputTopic;
+use crate::plan::Kafka;
+use crate::time::Tick;
+
+/// How long until a producer that failed is replaced, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+
+/// Ticks that are not committed.
+#[derive(Default)]
+struct PendingTick {
+    /// By topic's number.
+    batches: Vec<(usize, Vec<EncodedMessage>)>,
+    acknowledgements: Vec<Acknowledgement>,
+}
+
+/// What commits, on a thread of its own.
+pub struct TickCommitter {
+    pub kafka: Kafka,
+    pub config: ClientConfig,
+    pub committing: Committing,
+    /// The `transactional.id`.
+    pub id: String,
+    pub producer: CommittingProducer,
+    pub topics: Vec<Arc<OutputTopic>>,
+    pub progress_topic: String,
+    /// What is told with each commit.
+    pub progress: ProgressRecord,
+    /// What was known to be committed when this run began.
+    pub before: CommittedShares,
+    /// `None` once the difference has been made, or there is none.
+    pub comparison: Option<SharedComparison>,
+    pub durable: DurableOutputs,
+    pub backlog: Arc<Backlog>,
+    pub failure: Failure,
+    pub is_over: Arc<AtomicBool>,
+    pub pending: PendingTicks,
+    /// Dropped when it is known what the topics hold.
+    pub known: Option<Sender<()>>,
+}
+
+/// What waits to be committed, and what of it has been sent.
+#[derive(Default)]
+pub struct PendingTicks {
+    ticks: BTreeMap<Tick, PendingTick>,
+    /// The last tick that has been sent, if any is sent that is not committed.
+    sent: Option<Tick>,
+}
+
+impl TickCommitter {
+    pub fn run(mut self, encoded: &Receiver<EncodedBatch>) {
+        let allowed = self.durable.committable.told();
+        let mut last = Instant::now().checked_sub(self.kafka.commit_every);
+        loop {
+            let rest = last.map_or(Duration::ZERO, |last| {
+                self.kafka.commit_every.saturating_sub(last.elapsed())
+            });
+            let due = if self.pending.sent.is_some() { after(rest) } else { never() };
+            select! {
+                recv(encoded) -> batch => match batch {
+                    Ok(batch) => self.pending.add(batch),
+                    Err(_) => break,
+                },
+                recv(allowed) -> _ => {},
+                recv(due) -> _ => {},
+            }
+            // Asked first: whatever is of a tick before this is in the channel by now.
+            let before = self.durable.committable.before();
+            encoded.try_iter().for_each(|batch| self.pending.add(batch));
+            if before > self.durable.replayed
+                && let Some(comparison) = self.comparison.take()
+            {
+                self.take_difference(&comparison);
+            }
+            let is_due = last.is_none_or(|last| last.elapsed() >= self.kafka.commit_every);
+            let now = Instant::now();
+            match self.advance(before, is_due) {
+                Ok(true) => last = Some(now),
+                Ok(false) => {}
+                Err(broken) => match self.recover(broken) {
+                    Ok(()) => {}
+                    Err(why) => {
+                        self.failure.set(why);
+                        return;
+                    }
+                },
+            }
+        }
+        self.producer.abort();
+    }
+
+    /// Sends what may be committed, and commits it if it is due. Says whether something was committed.
+    fn advance(&mut self, before: Tick, is_due: bool) -> Result<bool, Broken> {
+        let after = self.pending.sent.map_or(0, |sent| sent + 1);
+        if after < before {
+            for (tick, pending) in self.pending.ticks.range(after..before) {
+                for (topic, messages) in &pending.batches {
+                    let name = &self.topics[*topic].name;
+                    messages
+                        .iter()
+                        .try_for_each(|message| self.producer.send(*topic, name, message))?;
+                }
+                self.pending.sent = Some(*tick);
+            }
+        }
+        let Some(tick) = self.pending.sent.filter(|_| is_due) else { return Ok(false) };
+        self.settle()?;
+        for (topic, ends) in self.producer.ends() {
+            // The progress topic has the number behind all others.
+            if let Some(topic) = self.topics.get(topic) {
+                let known = self.progress.ends.entry(topic.name.clone()).or_default();
+                for (partition, end) in ends {
+                    let known = known.entry(partition).or_default();
+                    *known = (*known).max(end);
+                }
+            }
+        }
+        let told = ProgressRecord {
+            tick: Some(tick),
+            before: self.before.beyond(tick),
+            ..self.progress.clone()
+        };
+        self.tell(&told)?;
+        self.producer.commit()?;
+        self.committed(told);
+        Ok(true)
+    }
+
+    fn settle(&self) -> Result<(), Broken> {
+        self.producer.settle(|| !self.is_over.load(Ordering::Acquire))
+    }
+
+    /// Tells a progress, in the transaction that is open.
+    fn tell(&mut self, progress: &ProgressRecord) -> Result<(), Broken> {
+        let message = EncodedMessage {
+            key: progress.process.to_string(),
+            value: Some(serde_json::to_vec(progress).expect("it is plain")),
+            merged_into: None,
+        };
+        self.producer.send(self.topics.len(), &self.progress_topic, &message)?;
+        self.settle()
+    }
+
+    /// A progress has been committed, and all that it tells of with it.
+    fn committed(&mut self, told: ProgressRecord) {
+        let tick = told.tick.expect("something was committed");
+        let later = self.pending.ticks.split_off(&(tick + 1));
+        // With them go the acknowledgements.
+        drop(std::mem::replace(&mut self.pending.ticks, later));
+        self.pending.sent = None;
+        self.backlog.release(tick);
+        self.progress = told;
+        if self.comparison.is_none() {
+            self.known = None;
+        }
+    }
+
+    /// What the topics lack, or have too much, is sent as of the last tick that is replayed.
+    fn take_difference(&mut self, comparison: &SharedComparison) {
+        let comparisons = comparison.lock().expect("no one panics with it").take();
+        let TopicComparisons { by_topic, acknowledgements } = comparisons.expect("taken once");
+        let mut pending = PendingTick { batches: Vec::new(), acknowledgements };
+        for (topic, comparison) in by_topic {
+            let (records, catalog) = comparison.difference();
+            let mut encoder: Box<dyn MessageEncoder> = message_encoder(&catalog);
+            let encode = |record| {
+                let mut message = EncodedMessage::default();
+                encoder.encode(record, &catalog, &mut message);
+                message
+            };
+            let messages: Vec<EncodedMessage> = records.iter().map(encode).collect();
+            let name = &self.topics[topic].name;
+            tracing::info!("topic '{name}' was compared: {} records differ", messages.len());
+            pending.batches.push((topic, messages));
+        }
+        self.pending.ticks.insert(self.durable.replayed, pending);
+    }
+
+    /// Replaces the producer, unless another run has taken the place of this one. What the topics do not hold is sent
+    /// again.
+    fn recover(&mut self, mut broken: Broken) -> Result<(), String> {
+        tracing::warn!("the Kafka producer is replaced: {broken}");
+        let [mut pause, most] = PAUSES;
+        while !self.is_over.load(Ordering::Acquire) && self.failure.get().is_none() {
+            match self.replace() {
+                Ok(()) => return Ok(()),
+                Err(ReplaceError::Replaced) => return Err(self.replaced()),
+                Err(ReplaceError::Failed(why)) => broken = Broken(why),
+            }
+            tracing::warn!("the Kafka producer can't be replaced yet: {broken}");
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(most);
+        }
+        Ok(())
+    }
+
+    fn replaced(&self) -> String {
+        format!(
+            "another run of '{}' has taken the place of this one, process {}: only one may write into its \
+             topics (transactional.id {}); end one of them for good",
+            self.id.trim_start_matches("selfsame-"),
+            self.progress.process,
+            self.id
+        )
+    }
+
+    fn replace(&mut self) -> Result<(), ReplaceError> {
+        let reader = CommittedTopics::new(&self.kafka).map_err(ReplaceError::Failed)?;
+        // Whoever came after us has told so, though perhaps in a transaction that is open.
+        self.newest(&reader, Isolation::Uncommitted)?;
+        self.producer.abort();
+        let opened =
+            CommittingProducer::open(&self.config, &self.id, self.committing, &self.failure);
+        self.producer = opened.map_err(|error| ReplaceError::Failed(error.to_string()))?;
+        let told = self.newest(&reader, Isolation::Committed)?;
+        self.pending.sent = None;
+        if told.tick > self.progress.tick {
+            self.committed(told);
+        }
+        Ok(())
+    }
+
+    /// What this run told last.
+    fn newest(
+        &self,
+        reader: &CommittedTopics<'_>,
+        isolation: Isolation,
+    ) -> Result<ProgressRecord, ReplaceError> {
+        let progress = TopicProgress::read(reader, &self.progress_topic, isolation);
+        let progress = progress.map_err(ReplaceError::Failed)?;
+        match progress.by_process.get(&self.progress.process) {
+            Some(newest) if newest.run != self.progress.run => Err(ReplaceError::Replaced),
+            Some(newest) => Ok(newest.clone()),
+            None => Err(ReplaceError::Failed("the progress is gone".to_owned())),
+        }
+    }
+
+    /// Tells that this run has come, with what it knows: before anything else is sent.
+    pub fn claim(&mut self, gone: &[usize]) -> Result<(), Broken> {
+        for process in gone {
+            let message = EncodedMessage { key: process.to_string(), ..EncodedMessage::default() };
+            self.producer.send(self.topics.len(), &self.progress_topic, &message)?;
+        }
+        self.tell(&self.progress.clone())?;
+        self.producer.commit()
+    }
+}
+
+/// Why a producer was not replaced.
+enum ReplaceError {
+    /// Another run has taken the place of this one.
+    Replaced,
+    Failed(String),
+}
+
+impl PendingTicks {
+    fn add(&mut self, batch: EncodedBatch) {
+        let EncodedBatch { tick, topic, messages, acknowledgement } = batch;
+        let pending = self.ticks.entry(tick).or_default();
+        pending.batches.push((topic, messages));
+        pending.acknowledgements.push(acknowledgement);
+    }
+}
+
+/// What this process says at its start.
+pub fn first_progress(
+    durable: &DurableOutputs,
+    run: String,
+    tick: Option<Tick>,
+    before: Vec<CommittedShare>,
+    ends: BTreeMap<String, PartitionEnds>,
+) -> ProgressRecord {
+    ProgressRecord {
+        store: durable.store.clone(),
+        definition: durable.definition.clone(),
+        run,
+        process: durable.process,
+        processes: durable.processes,
+        workers: durable.workers,
+        tick,
+        before,
+        ends,
+    }
+}

@@ -1,0 +1,228 @@
+//! How a run that outlives its process takes over the topics: who had them is fenced, what they hold is found out, and
+//! that this run has come is told before anything else is sent.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use rdkafka::ClientConfig;
+use rdkafka::Message;
+use rdkafka::admin::AdminClient;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+
+use super::super::backlog::Backlog;
+use super::super::catalog::Catalog;
+use super::super::commit::DurableOutputs;
+use super::super::compare::Comparison;
+use super::super::encoder::EncodedMessage;
+use super::super::failure::Failure;
+use super::super::formats::message_encoder;
+use super::super::shares::{CommittedShares, Distribution};
+use super::super::target::Opening;
+use super::super::update::Router;
+use super::batch::{TopicBatch, spawn};
+use super::committed::{CommittedTopics, Isolation};
+use super::messages::Examiner;
+use super::producer::{Committing, CommittingProducer};
+use super::progress::{self, TopicProgress};
+use super::standing::{self, TopicsStanding};
+use super::ticks::{Replayed, TickEncoder, TopicComparisons};
+use super::topics::{self, Asking, OutputTopic};
+use super::transactional::{PendingTicks, TickCommitter, first_progress};
+
+/// Starts the threads. What is returned is disconnected when it is known what the topics hold.
+pub fn start(
+    opening: &mut Opening<'_>,
+    durable: DurableOutputs,
+    config: &ClientConfig,
+    admin: &AdminClient<Asking>,
+    topics: &[Arc<OutputTopic>],
+    batches: Receiver<TopicBatch>,
+) -> Result<Option<Receiver<()>>, String> {
+    let (plan, kafka) = (opening.plan, opening.plan.kafka.clone());
+    let committing = match kafka.transactions {
+        true => Committing::Transactions,
+        false => {
+            tracing::warn!(
+                "transactions are off: after a kill, records may be in the topics twice (at least once)"
+            );
+            Committing::AtLeastOnce
+        }
+    };
+    let progress_topic = progress::topic_of(&plan.name);
+    let names = topics.iter().map(|topic| topic.name.as_str()).chain([progress_topic.as_str()]);
+    names.into_iter().try_for_each(|topic| topics::find_leaders(admin.inner(), topic))?;
+
+    let id = |process: usize| format!("selfsame-{}-{process}", plan.name);
+    let open = |process, failure: &Failure| {
+        let opened = CommittingProducer::open(config, &id(process), committing, failure);
+        opened.map_err(|error| why_closed(&id(process), &error))
+    };
+    let reader = CommittedTopics::new(&kafka)?;
+    let producer = open(durable.process, opening.failure)?;
+    let known = TopicProgress::read(&reader, &progress_topic, Isolation::Uncommitted)?;
+    let beyond: Vec<usize> = known.by_process.into_keys().collect();
+    let beyond: Vec<usize> =
+        beyond.into_iter().filter(|process| *process >= durable.processes).collect();
+    if durable.process == 0 && committing == Committing::Transactions {
+        // Processes that there are no more may have left transactions open, for which readers wait.
+        for process in &beyond {
+            drop(open(*process, &Failure::default())?);
+        }
+    }
+    let progress = TopicProgress::read(&reader, &progress_topic, Isolation::Committed)?;
+    if progress.has_unreadable {
+        return Err(format!(
+            "topic '{progress_topic}' holds what this version does not understand: it is for the \
+             progress of '{}' alone",
+            plan.name
+        ));
+    }
+    let all: Vec<&OutputTopic> = topics.iter().map(Arc::as_ref).collect();
+    let are_exact = committing == Committing::Transactions;
+    let (standing, ends) = standing::found(&progress, &durable, &reader, &all, are_exact)?;
+    // Progress of a former definition would be taken for true when that one comes back.
+    let is_foreign = |process: &usize| {
+        progress.by_process.get(process).is_some_and(|record| !record.is_of(&durable))
+    };
+    let gone: Vec<usize> = match durable.process {
+        0 => beyond.into_iter().filter(is_foreign).collect(),
+        _ => Vec::new(),
+    };
+    topics.iter().try_for_each(|topic| topics::find_leaders(producer.client(), &topic.name))?;
+
+    let router = Router::new(plan, durable.workers as u64);
+    let mut before = CommittedShares::default();
+    let (mut comparison, mut tick) = (None, Some(0));
+    let replayed = match standing {
+        TopicsStanding::Fresh => Replayed::Sent,
+        TopicsStanding::Known(shares) => {
+            opening.committed.extend(shares.ticks());
+            before = shares.clone();
+            Replayed::Withheld(shares)
+        }
+        TopicsStanding::Unknown(why) => {
+            tracing::warn!(
+                "it is not known of which ticks the topics hold records ({why}): they are read back once, \
+                 and only what differs is sent"
+            );
+            let topics = topics.iter().enumerate();
+            let compared = topics.map(|(number, topic)| {
+                Ok((number, read_back(&reader, topic, &opening.names, &router, &durable)?))
+            });
+            let compared = compared.collect::<Result<BTreeMap<_, _>, String>>()?;
+            let shared = Arc::new(Mutex::new(Some(TopicComparisons::new(compared))));
+            (comparison, tick) = (Some(Arc::clone(&shared)), None);
+            Replayed::Compared(shared)
+        }
+    };
+    let progress = first_progress(&durable, random_text()?, tick, before.all().to_vec(), ends);
+    let (known, is_known): (Sender<()>, Receiver<()>) = unbounded();
+    let is_known = comparison.is_some().then_some(is_known);
+    let (backlog, is_over): (Arc<Backlog>, Arc<AtomicBool>) = Default::default();
+    let encoder = TickEncoder {
+        examiner: Examiner::new(&opening.names),
+        replayed,
+        until: durable.replayed,
+        router,
+        backlog: Arc::clone(&backlog),
+        is_over: Arc::clone(&is_over),
+    };
+    let mut committer = TickCommitter {
+        kafka,
+        config: config.clone(),
+        committing,
+        id: id(durable.process),
+        producer,
+        topics: topics.to_vec(),
+        progress_topic,
+        progress,
+        before,
+        comparison,
+        durable,
+        backlog,
+        failure: opening.failure.clone(),
+        is_over,
+        pending: PendingTicks::default(),
+        known: Some(known),
+    };
+    committer.claim(&gone).map_err(|broken| broken.to_string())?;
+    let (sender, encoded) = unbounded();
+    spawn("encode topics", move || encoder.run(batches, sender))?;
+    spawn("commit topics", move || committer.run(&encoded))?;
+    Ok(is_known)
+}
+
+fn why_closed(id: &str, error: &KafkaError) -> String {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => {
+            format!(
+                "the brokers know no transactions ({error}): write kafka: {{transactions: off}}, then records are \
+             sent at least once"
+            )
+        }
+        _ => format!("no transactions under the transactional.id {id}: {error}"),
+    }
+}
+
+/// What a topic holds of the keys that are this process's.
+fn read_back(
+    reader: &CommittedTopics<'_>,
+    topic: &OutputTopic,
+    names: &Catalog,
+    router: &Router,
+    durable: &DurableOutputs,
+) -> Result<Comparison, String> {
+    let DurableOutputs { process, processes, workers, .. } = *durable;
+    let of = Distribution { processes, workers };
+    let mut comparison = Comparison::new(topic.output, topic.is_log, names);
+    let (mut encoder, mut catalog) = (message_encoder(names), names.clone());
+    let mut foreign = 0;
+    let take = |message: &BorrowedMessage<'_>| {
+        match encoder.decode(topic.output, &encoded(message), &mut catalog) {
+            Ok(record) => {
+                let route = router.route(topic.output, &record.key, &catalog);
+                if topic.is_log || of.process(route) == process {
+                    comparison.hold(record, &catalog);
+                }
+            }
+            Err(why) => {
+                let (partition, offset) = (message.partition(), message.offset());
+                tracing::debug!("{}[{partition}]@{offset} is no record: {why}", topic.name);
+                foreign += 1;
+            }
+        }
+        Ok(true)
+    };
+    let read = reader.read(&topic.name, Isolation::Committed, |_| 0, take);
+    let bounds = read.map_err(|why| format!("topic '{}' can't be read: {why}", topic.name))?;
+    if foreign > 0 {
+        tracing::warn!(
+            "topic '{}' holds {foreign} messages that are no records of its output: they stay",
+            topic.name
+        );
+    }
+    comparison.end(catalog, bounds.0.values().any(|(begin, _)| *begin > 0));
+    Ok(comparison)
+}
+
+fn encoded(message: &BorrowedMessage<'_>) -> EncodedMessage {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let merged_into = message.headers().and_then(|headers| {
+        headers.iter().find(|header| header.key == "merged_into").and_then(|header| header.value)
+    });
+    EncodedMessage {
+        key: text(message.key().unwrap_or_default()),
+        value: message.payload().map(<[u8]>::to_vec),
+        merged_into: merged_into.map(text),
+    }
+}
+
+/// A text that no other run has.
+fn random_text() -> Result<String, String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(const_hex::encode(bytes))
+}
