@@ -1,0 +1,198 @@
+//! A run that is killed anywhere, and started again by the same command, comes to what one comes to that is not:
+//! at each step of the store, by its name, and at instants that a seed chooses.
+//!
+//! `SELFSAME_CHAOS_SEED` repeats the instants of a run that failed, and `SELFSAME_CHAOS_ROUNDS` says how often it is
+//! killed: 6 unless it is said.
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use program::{Running, selfsame};
+use serde_json::{Value, json};
+
+const DEFINITION: &str = "
+name: shop
+sources:
+  web:
+    files: in/web*.ndjson
+    kind: events
+    id: id
+    time: at
+    fields: {id: text, at: timestamp, user: text, cookie: text, amount: integer}
+  crm:
+    files: in/crm*.ndjson
+    kind: records
+    key: user
+    time: at
+    fields: {user: text, at: timestamp, name: text}
+identity:
+  user: {from: {crm: user, web: user}, at_most: 1}
+  cookie: {from: {web: cookie}}
+attributes:
+  name: {from: crm, select: last(name)}
+  spent: {from: web, select: sum(amount)}
+  visits: {from: web, select: count(*)}
+  largest: {from: web, select: max(amount)}
+segments:
+  big: spent > 400
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+  identities: {files: out/identities.ndjson}
+";
+
+/// Numbers that follow from a seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Rows of both sources, from the number `first` on.
+fn rows(chance: &mut Chance, first: u64, number: u64) -> (String, String) {
+    let (mut web, mut crm) = (String::new(), String::new());
+    for row in first..first + number {
+        let at = format!("2026-03-01T{:02}:{:02}:{:02}Z", row / 3600 % 24, row / 60 % 60, row % 60);
+        let user = (chance.below(3) == 0).then(|| format!("u{}", chance.below(60)));
+        let cookie = format!("c{}", chance.below(150));
+        // Some come twice.
+        let id = row - u64::from(chance.below(10) == 0 && row > first);
+        let event = json!({"id": id.to_string(), "at": at, "user": user, "cookie": cookie, "amount": chance.below(50)});
+        web.push_str(&format!("{event}\n"));
+        if chance.below(5) == 0 {
+            let user = format!("u{}", chance.below(60));
+            let record = json!({"user": user, "at": at, "name": format!("n{}", chance.below(9))});
+            crm.push_str(&format!("{record}\n"));
+        }
+    }
+    (web, crm)
+}
+
+fn append(path: &Path, text: &str) {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).expect("it is written");
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("in")).expect("a folder");
+    fs::write(folder.path().join("shop.yaml"), DEFINITION).expect("it is written");
+    folder
+}
+
+/// What the outputs hold, less the instants.
+fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
+    let mut state = BTreeMap::new();
+    for output in ["profiles", "segments", "identities"] {
+        let text = fs::read_to_string(folder.join("out").join(format!("{output}.ndjson")))
+            .expect("an output");
+        for line in text.lines() {
+            let mut record: Value = serde_json::from_str(line).expect("a record");
+            let key = record["key"].as_str().expect("a key").to_owned();
+            let mut value = record["value"].take();
+            value.as_object_mut().map(|value| value.remove("at"));
+            let left = value["change"] == "left";
+            match value.is_null() || left {
+                true => state.remove(&(output.to_owned(), key)),
+                false => state.insert((output.to_owned(), key), value),
+            };
+        }
+    }
+    state
+}
+
+const RUN: [&str; 6] = ["run", "shop.yaml", "--data", "data", "--until-end", "--quiet"];
+
+/// What a run without a store comes to.
+fn undisturbed(folder: &Path) -> BTreeMap<(String, String), Value> {
+    let out = folder.join("out");
+    let kept = folder.join("kept");
+    if out.exists() {
+        fs::rename(&out, &kept).expect("it is moved");
+    }
+    selfsame(folder, &["run", "shop.yaml", "--until-end", "--quiet"]).well();
+    let whole = state(folder);
+    fs::remove_dir_all(&out).expect("it is deleted");
+    if kept.exists() {
+        fs::rename(&kept, &out).expect("it is moved back");
+    }
+    whole
+}
+
+#[test]
+fn a_run_that_ends_at_any_step_of_the_store_is_gone_on_with() {
+    let folder = folder();
+    let (web, crm) = rows(&mut Chance(1), 0, 900);
+    fs::write(folder.path().join("in/web.ndjson"), web).expect("it is written");
+    fs::write(folder.path().join("in/crm.ndjson"), crm).expect("it is written");
+    let whole = undisturbed(folder.path());
+    let mut ended = BTreeMap::new();
+    for point in selfsame::internals::fault::POINTS {
+        for time in [1, 2] {
+            let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+            for left in [&data, &out] {
+                let _ = fs::remove_dir_all(left);
+            }
+            let fault = format!("{point}:{time}");
+            let environment = [("SELFSAME_FAULT", fault.as_str()), ("SELFSAME_LOG_BYTES", "20000")];
+            for workers in ["2", "1"] {
+                let arguments = [&RUN[..], &["--workers", workers]].concat();
+                let run = Running::start_with(folder.path(), &arguments, &environment).end();
+                *ended.entry(*point).or_insert(0) += u32::from(!run.status.success());
+            }
+            selfsame(folder.path(), &[&RUN[..], &["--workers", "3"]].concat()).well();
+            assert_eq!(state(folder.path()), whole, "{fault}");
+        }
+    }
+    let never: Vec<_> = ended.iter().filter(|(_, times)| **times == 0).collect();
+    assert!(never.is_empty(), "no run came to {never:?}");
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
+    let said = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let seed = said("SELFSAME_CHAOS_SEED").unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.expect("after 1970").as_nanos() as u64
+    });
+    let rounds = said("SELFSAME_CHAOS_ROUNDS").unwrap_or(6);
+    println!("SELFSAME_CHAOS_SEED={seed}");
+    let mut chance = Chance(seed);
+    let folder = folder();
+    let mut written = 0;
+    let mut grow = |chance: &mut Chance, number: u64| {
+        let (web, crm) = rows(chance, written, number);
+        // Mostly what is there grows; sometimes there is a new file.
+        let place = chance.below(3).saturating_sub(1);
+        append(&folder.path().join(format!("in/web{place}.ndjson")), &web);
+        append(&folder.path().join("in/crm.ndjson"), &crm);
+        written += number;
+    };
+    grow(&mut chance, 500);
+    for _ in 0..rounds {
+        let workers = (1 + chance.below(3)).to_string();
+        let arguments =
+            ["run", "shop.yaml", "--data", "data", "--follow", "--quiet", "--workers", &workers];
+        let mut run =
+            Running::start_with(folder.path(), &arguments, &[("SELFSAME_LOG_BYTES", "100000")]);
+        for _ in 0..chance.below(4) {
+            let number = chance.below(300);
+            grow(&mut chance, number);
+            std::thread::sleep(Duration::from_millis(chance.below(150)));
+        }
+        std::thread::sleep(Duration::from_millis(chance.below(400)));
+        run.until("it runs", |_| true);
+        run.signal("KILL");
+        run.end();
+    }
+    selfsame(folder.path(), &[&RUN[..], &["--workers", "2"]].concat()).well();
+    assert_eq!(state(folder.path()), undisturbed(folder.path()), "SELFSAME_CHAOS_SEED={seed}");
+}
