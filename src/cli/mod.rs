@@ -8,6 +8,7 @@ mod print;
 mod report;
 mod run;
 mod signals;
+mod supervisor;
 mod tail;
 mod why;
 

@@ -11,7 +11,7 @@ use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Engine, EngineError};
 
 use super::print::{CommandResult, print};
-use super::signals;
+use super::{signals, supervisor};
 
 const AFTER_RUN_HELP: &str = "\
 The first Ctrl-C (SIGINT, or SIGTERM) ends the reading, and the run once all is sent; the second ends \
@@ -47,6 +47,10 @@ pub struct RunArgs {
     /// Worker threads in this process
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = parse_workers)]
     workers: usize,
+    /// Start this many processes on this machine, each with the workers that --workers says. They end together; where
+    /// rows are stored, all are started again when one is lost
+    #[arg(long, value_name = "N", value_parser = parse_workers, conflicts_with_all = ["process", "hosts"])]
+    processes: Option<usize>,
     /// This process's number, from 0, of those in --hosts
     #[arg(long, default_value_t = 0, value_name = "I", requires = "hosts")]
     process: usize,
@@ -60,6 +64,10 @@ pub struct RunArgs {
 
 pub fn run(args: &RunArgs) -> CommandResult {
     let definition = Definition::load(&args.spec)?;
+    if let Some(processes) = args.processes.filter(|processes| *processes > 1) {
+        let is_durable = args.data.is_some() || definition.plan().data.is_some();
+        return supervisor::supervise(processes, is_durable);
+    }
     let hosts = match &args.hosts {
         None => Vec::new(),
         Some(path) => read_hosts(path)?,

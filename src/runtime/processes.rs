@@ -23,7 +23,8 @@ use super::stop::Stop;
 use crate::plan::Plan;
 use crate::plan::stated::{Stated, differences};
 use crate::sink::Failure;
-use crate::time::rfc3339;
+use crate::store::Recovered;
+use crate::time::{Tick, rfc3339};
 
 /// How often another process is looked for, and how often that is logged.
 const RETRY: Duration = Duration::from_millis(100);
@@ -54,6 +55,7 @@ pub struct ProcessWatch {
 pub fn connect(
     plan: &Plan,
     options: &RunOptions,
+    recovered: Option<&Recovered>,
     watch: &ProcessWatch,
 ) -> Result<Option<TimelyWorkers>, String> {
     if options.hosts.len() < 2 {
@@ -63,7 +65,8 @@ pub fn connect(
         };
         return config.try_build().map(Some);
     }
-    let Some(sockets) = meet(plan, options, watch)? else { return Ok(None) };
+    let greeting = Greeting::new(plan, options, recovered);
+    let Some(sockets) = meet(&greeting, options, watch)? else { return Ok(None) };
     let hooks = Hooks::default();
     let workers = ProcessBuilder::new_typed_vector(options.workers, hooks.refill.clone(), None);
     initialize_networking_from_sockets(workers, sockets, options.process, options.workers, hooks)
@@ -76,11 +79,10 @@ pub fn connect(
 
 /// By process, the connection to it; none to this one.
 fn meet(
-    plan: &Plan,
+    own: &Greeting,
     options: &RunOptions,
     watch: &ProcessWatch,
 ) -> Result<Option<Vec<Option<Connection>>>, String> {
-    let own = Greeting::new(plan, options);
     let address = &options.hosts[own.process];
     let cannot =
         |error: io::Error| format!("process {} can't listen at {address}: {error}", own.process);
@@ -168,10 +170,20 @@ struct Greeting {
     /// What was said on the command line of when the run begins and ends and of what `now()` follows.
     said: Vec<String>,
     definition: Vec<Stated>,
+    /// What is stored, where anything is.
+    stored: Option<Storing>,
+}
+
+/// Which store a run goes on with, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Storing {
+    store: String,
+    run: u64,
+    until: Tick,
 }
 
 impl Greeting {
-    fn new(plan: &Plan, options: &RunOptions) -> Self {
+    fn new(plan: &Plan, options: &RunOptions, recovered: Option<&Recovered>) -> Self {
         Greeting {
             selfsame: env!("CARGO_PKG_VERSION").to_owned(),
             process: options.process,
@@ -179,6 +191,11 @@ impl Greeting {
             workers: options.workers,
             said: said(options),
             definition: plan.stated.clone(),
+            stored: recovered.map(|recovered| Storing {
+                store: recovered.store.clone(),
+                run: recovered.next_run,
+                until: recovered.until,
+            }),
         }
     }
 
@@ -231,6 +248,20 @@ impl Greeting {
             let (found, own) = (other.said.join(" "), self.said.join(" "));
             return Err(format!(
                 "{who} was started with {found}, this one with {own}: give all the same"
+            ));
+        }
+        if other.stored != self.stored {
+            let why = match (&other.stored, &self.stored) {
+                (None, _) => "has no data folder, and this one has".to_owned(),
+                (_, None) => "has a data folder, and this one has none".to_owned(),
+                (Some(found), Some(own)) if found.store != own.store => {
+                    "has another data folder".to_owned()
+                }
+                _ => "sees other rows in the data folder".to_owned(),
+            };
+            return Err(format!(
+                "{who} {why}: give all processes one data folder that all of them see, and start them when no \
+                 process of an earlier run is left"
             ));
         }
         let differences = differences(&other.definition, &self.definition);

@@ -110,7 +110,8 @@ impl Run {
             wake: Arc::clone(&wake),
             stay: options.stay,
         };
-        let connected = processes::connect(plan, options, &watch).map_err(RunError::Workers)?;
+        let connected = processes::connect(plan, options, recovered.as_ref(), &watch)
+            .map_err(RunError::Workers)?;
         let Some((builders, others)) = connected else { return Ok(run) };
         // Last of all: whatever fails before leaves them as they are.
         let when_left: Arc<dyn Fn() + Send + Sync> = {

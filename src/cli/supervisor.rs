@@ -1,0 +1,156 @@
+//! `selfsame run --processes N`: the processes of a run on one machine, started together and ended together.
+//!
+//! Each is this program again, with the same arguments and a place in a hosts file. Signals are passed on. A process that
+//! is lost ends the others, by their own doing; where rows are stored all are then started again, at growing intervals.
+
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::print::CommandResult;
+
+/// How often it is looked whether a process has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long the others may take to notice that one is lost.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The first pause before all are started again, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// A run that lasted so long had begun well.
+const BEGUN: Duration = Duration::from_secs(10);
+
+/// Runs the processes to their common end.
+pub fn supervise(processes: usize, is_durable: bool) -> CommandResult {
+    let running: Arc<Mutex<Vec<u32>>> = Arc::default();
+    let stopped = pass_signals_on(&running)?;
+    let mut pause = PAUSES[0];
+    loop {
+        let hosts = hosts_file(processes)?;
+        let started = Instant::now();
+        let ended = run_all(processes, &hosts, &running);
+        let _ = std::fs::remove_file(&hosts);
+        let ended = ended?;
+        let is_stopped = stopped.load(Ordering::Relaxed) != 0;
+        let Some((process, status)) = first_failure(&ended) else { return Ok(ExitCode::SUCCESS) };
+        let was_killed = ended.iter().any(|status| status.signal().is_some());
+        let may_heal = was_killed || started.elapsed() >= BEGUN;
+        if is_stopped || !is_durable || !may_heal {
+            if was_killed && !is_durable && !is_stopped {
+                tracing::error!(
+                    "process {process} is lost ({status}): nothing was stored to go on from (see --data)"
+                );
+            }
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            return Ok(ExitCode::from(code.unwrap_or(1)));
+        }
+        if started.elapsed() >= PAUSES[1] {
+            pause = PAUSES[0];
+        }
+        tracing::warn!(
+            "process {process} is lost ({status}): all are started again in {} s",
+            pause.as_secs()
+        );
+        let until = Instant::now() + pause;
+        while Instant::now() < until && stopped.load(Ordering::Relaxed) == 0 {
+            std::thread::sleep(LOOK);
+        }
+        if stopped.load(Ordering::Relaxed) != 0 {
+            return Ok(ExitCode::from(1));
+        }
+        pause = (pause * 2).min(PAUSES[1]);
+    }
+}
+
+/// Which process failed first, as far as that is known: one that a signal ended is the cause of the others' end.
+fn first_failure(ended: &[ExitStatus]) -> Option<(usize, ExitStatus)> {
+    let failed = || ended.iter().copied().enumerate().filter(|(_, status)| !status.success());
+    failed().find(|(_, status)| status.signal().is_some()).or_else(|| failed().next())
+}
+
+/// Starts all, and waits until none is left.
+fn run_all(
+    processes: usize,
+    hosts: &Path,
+    running: &Mutex<Vec<u32>>,
+) -> Result<Vec<ExitStatus>, Box<dyn std::error::Error>> {
+    let mut children: Vec<Child> = Vec::new();
+    for process in 0..processes {
+        children.push(start(process, hosts)?);
+    }
+    *running.lock().expect("no one panics with it") = children.iter().map(Child::id).collect();
+    let mut ended: Vec<Option<ExitStatus>> = vec![None; processes];
+    let mut lost: Option<Instant> = None;
+    while ended.iter().any(Option::is_none) {
+        for (child, ended) in children.iter_mut().zip(&mut ended) {
+            *ended = child.try_wait()?;
+        }
+        let failed = ended.iter().flatten().any(|status| !status.success());
+        if failed && lost.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            for (child, _) in children.iter_mut().zip(&ended).filter(|(_, ended)| ended.is_none()) {
+                let _ = child.kill();
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+    running.lock().expect("no one panics with it").clear();
+    Ok(ended.into_iter().flatten().collect())
+}
+
+/// This program again, as one process of several.
+fn start(process: usize, hosts: &Path) -> std::io::Result<Child> {
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let is_count =
+        |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--processes"));
+    if let Some(at) = arguments.iter().position(is_count) {
+        let alone = arguments[at] == "--processes";
+        arguments.drain(at..at + 1 + usize::from(alone));
+    }
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments).arg("--process").arg(process.to_string()).arg("--hosts").arg(hosts);
+    if process > 0 {
+        // The first one says it for all.
+        command.arg("--quiet");
+    }
+    // Signals of the terminal are passed on once, and only by this one.
+    command.process_group(0);
+    command.spawn()
+}
+
+/// A hosts file with a port of this machine for each.
+fn hosts_file(processes: usize) -> std::io::Result<PathBuf> {
+    let listeners = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0"));
+    let listeners: Vec<TcpListener> = listeners.collect::<Result<_, _>>()?;
+    let mut hosts = String::new();
+    for listener in &listeners {
+        hosts.push_str(&format!("{}\n", listener.local_addr()?));
+    }
+    let path = std::env::temp_dir().join(format!("selfsame-hosts-{}", std::process::id()));
+    std::fs::write(&path, hosts)?;
+    Ok(path)
+}
+
+/// Passes signals on to whatever runs; says which came last, 0 before any.
+fn pass_signals_on(running: &Arc<Mutex<Vec<u32>>>) -> Result<Arc<AtomicI32>, String> {
+    let failed = |error: std::io::Error| format!("signals can't be handled: {error}");
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let stopped = Arc::new(AtomicI32::new(0));
+    let (of_thread, running) = (Arc::clone(&stopped), Arc::clone(running));
+    let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            of_thread.store(signal, Ordering::Relaxed);
+            for id in &*running.lock().expect("no one panics with it") {
+                // SAFETY: it takes two numbers. The process may have ended; its number is not given again before
+                // it was waited for.
+                unsafe { libc::kill(*id as libc::pid_t, signal) };
+            }
+        }
+    });
+    spawned.map(|_| stopped).map_err(|error| format!("a thread can't start: {error}"))
+}
