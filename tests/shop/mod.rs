@@ -4,6 +4,9 @@
 //! corrected, deleted (by a null payload) and come back, devices that turn out to be somebody's, rows
 //! that are no rows. The same seed tells the same history.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 pub mod expected;
 
 use std::path::Path;
