@@ -32,11 +32,16 @@ impl HeldTicks {
 }
 
 impl Backlog {
-    /// So many more bytes of a tick are held, and are taken now or when there is room.
-    pub fn add(&self, tick: Tick, bytes: usize, taking: Taking) {
+    /// So many more bytes of a tick are about to be held.
+    pub fn add(&self, tick: Tick, bytes: usize) {
         let mut held = self.0.lock().expect("no one panics with it");
         *held.bytes.entry(tick).or_default() += bytes;
         held.total += bytes;
+    }
+
+    /// They are held: they are taken now, or when there is room.
+    pub fn take(&self, tick: Tick, taking: Taking) {
+        let mut held = self.0.lock().expect("no one panics with it");
         if held.holds_back(tick) {
             held.takings.push((tick, taking));
         }
@@ -65,7 +70,8 @@ mod tests {
         let add = |tick, bytes| {
             let (receipt, awaited, _) = Receipt::new(|| ());
             let (taking, _) = receipt.taken();
-            backlog.add(tick, bytes, taking);
+            backlog.add(tick, bytes);
+            backlog.take(tick, taking);
             awaited
         };
         let first = [add(5, MOST), add(5, MOST)];

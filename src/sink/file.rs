@@ -7,6 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::durable_file;
 use super::failure::SinkError;
 use super::stream::{StreamSink, StreamTarget};
 use super::target::{Opened, Opening, Target};
@@ -26,7 +27,9 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         if is_pipe {
             tracing::info!("output {}: waiting for who reads '{shown}'", output.name);
         }
-        let file = create(path).map_err(named)?;
+        // A pipe that is open for reading, too, would never have lost who reads it.
+        let is_read = opening.durable.is_some() && !is_pipe;
+        let file = create(path, is_read).map_err(named)?;
         opening.beginning.claim(&file, &shown)?;
         // What is no file, as /dev/null, holds nothing that two could spoil.
         let is_file = file.metadata().map_err(named)?.is_file();
@@ -43,6 +46,11 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         });
         sinks.push((index, is_file, StreamSink::new(shown, file, when_left)));
     }
+    if let Some(durable) = opening.durable.clone() {
+        let start =
+            |(index, is_file, sink)| durable_file::start(opening, &durable, index, is_file, sink);
+        return sinks.into_iter().map(start).collect();
+    }
     // No thread has started when one of them can't be opened.
     let start = |(index, is_file, sink): (usize, bool, StreamSink)| {
         let clear = move |sink: &StreamSink| {
@@ -56,11 +64,11 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
     sinks.into_iter().map(start).collect()
 }
 
-fn create(path: &Path) -> std::io::Result<File> {
+fn create(path: &Path, is_read: bool) -> std::io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    OpenOptions::new().append(true).create(true).open(path)
+    OpenOptions::new().read(is_read).append(true).create(true).open(path)
 }
 
 fn lock(file: &File, path: &str) -> Result<(), SinkError> {

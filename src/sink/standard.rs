@@ -7,6 +7,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use super::durable_file;
 use super::failure::SinkError;
 use super::stream::{StreamSink, StreamTarget};
 use super::target::{Opened, Opening, Target};
@@ -24,6 +25,10 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         opening.beginning.claim(&file, &path)?;
         let when_left = Some(Arc::clone(opening.when_left));
         let sink = StreamSink::new(path, file, when_left);
+        if let Some(durable) = opening.durable.clone() {
+            opened.push(durable_file::start(opening, &durable, index, false, sink)?);
+            continue;
+        }
         let stream = StreamTarget::start(opening, output, sink, |_| ())?;
         opened.push((index, Box::new(stream) as Box<dyn Target>));
     }

@@ -5,14 +5,15 @@ use std::io::{ErrorKind, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::catalog::Catalog;
+use super::durable::{Medium, Readership, until_it_works};
 use super::encoder::{Encoder, Holding};
 use super::failure::SinkError;
 use super::formats::encoder;
+use super::local_progress::FilePart;
 use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
@@ -33,7 +34,7 @@ impl Drop for StreamTarget {
     /// All that was sent has been acknowledged, or the run failed: then a disk that is full holds up nobody.
     fn drop(&mut self) {
         self.batches = None;
-        self.sink.abandoned.store(true, Ordering::Relaxed);
+        self.sink.abandon();
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
@@ -73,7 +74,7 @@ impl StreamTarget {
         let thread = std::thread::Builder::new()
             .name(format!("write {}", output.name))
             .spawn(move || {
-                if run(&of_thread, &written, encoder, &names, &batches) == Reader::Left {
+                if run(&of_thread, &written, encoder, &names, &batches) == Readership::Left {
                     written.when_left.iter().for_each(|when_left| when_left());
                     // What comes yet is taken, so that nothing waits for it.
                     batches.iter().for_each(drop);
@@ -99,50 +100,94 @@ impl Target for StreamTarget {
 /// Bytes that are written at once, so many that they are still in the processor's cache.
 const CHUNK: usize = 1 << 17;
 
-/// Whether somebody reads what is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reader {
-    Stays,
-    /// Whoever read the pipe has closed it, or what can't be written is abandoned.
-    Left,
-}
-
 fn run(
     beginning: &LocalStart,
     sink: &StreamSink,
     mut encoder: Box<dyn Encoder>,
     names: &Catalog,
     batches: &Receiver<(Vec<Record>, Receipt)>,
-) -> Reader {
+) -> Readership {
     let mut bytes = Vec::new();
     for (records, receipt) in batches {
         beginning.begin();
-        for record in &records {
-            encoder.encode(record, names, &mut bytes);
-            if bytes.len() >= CHUNK {
-                if sink.write_all(&bytes) == Reader::Left {
-                    return Reader::Left;
-                }
-                bytes.clear();
-            }
+        if encode(sink, &mut *encoder, &records, names, &mut bytes) == Readership::Left {
+            return Readership::Left;
         }
-        if sink.write_all(&bytes) == Reader::Left {
-            return Reader::Left;
-        }
-        bytes.clear();
         drop(receipt);
     }
-    Reader::Stays
+    Readership::Stays
+}
+
+/// What a run that outlives its process writes to.
+pub struct StreamMedium {
+    pub sink: Arc<StreamSink>,
+    pub encoder: Box<dyn Encoder>,
+    pub beginning: LocalStart,
+    /// Whether it is a file, which can be read back and cut.
+    pub is_file: bool,
+}
+
+impl Medium for StreamMedium {
+    fn write(&mut self, records: &[Record], names: &Catalog) -> Readership {
+        self.beginning.begin();
+        let reading = encode(&self.sink, &mut *self.encoder, records, names, &mut Vec::new());
+        if let (Readership::Left, Some(when_left)) = (reading, &self.sink.when_left) {
+            when_left();
+        }
+        reading
+    }
+
+    fn settle(&mut self) -> (Readership, Option<FilePart>) {
+        if !self.is_file {
+            return (Readership::Stays, None);
+        }
+        let part = self.sink.until_it_works(|file| {
+            file.sync_data()?;
+            FilePart::of(file, file.metadata()?.len())
+        });
+        (if part.is_some() { Readership::Stays } else { Readership::Left }, part)
+    }
+
+    fn until_it_works(&self, what: &str, work: &dyn Fn() -> std::io::Result<()>) -> bool {
+        until_it_works(what, &self.sink.abandoned, work).is_some()
+    }
+}
+
+/// Encodes records and writes them.
+fn encode(
+    sink: &StreamSink,
+    encoder: &mut dyn Encoder,
+    records: &[Record],
+    names: &Catalog,
+    bytes: &mut Vec<u8>,
+) -> Readership {
+    for record in records {
+        encoder.encode(record, names, bytes);
+        if bytes.len() >= CHUNK {
+            if sink.write_all(bytes) == Readership::Left {
+                return Readership::Left;
+            }
+            bytes.clear();
+        }
+    }
+    let reading = sink.write_all(bytes);
+    bytes.clear();
+    reading
 }
 
 impl StreamSink {
+    /// Lets go of what can't be written.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
     pub fn new(path: String, file: File, when_left: Option<Arc<dyn Fn() + Send + Sync>>) -> Self {
         StreamSink { path, file, when_left, abandoned: AtomicBool::new(false) }
     }
 
     /// Writes everything, however long the disk refuses: the receipt is held meanwhile, and with it the
     /// inflow.
-    fn write_all(&self, mut bytes: &[u8]) -> Reader {
+    pub fn write_all(&self, mut bytes: &[u8]) -> Readership {
         while !bytes.is_empty() {
             let written = self.until_it_works(|mut file| match file.write(bytes) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe && self.when_left.is_some() => {
@@ -152,10 +197,10 @@ impl StreamSink {
             });
             match written.flatten() {
                 Some(written) => bytes = &bytes[written..],
-                None => return Reader::Left,
+                None => return Readership::Left,
             }
         }
-        Reader::Stays
+        Readership::Stays
     }
 
     /// What the work gives in the end; `None` if that is not waited for.
@@ -163,18 +208,6 @@ impl StreamSink {
         &self,
         mut work: impl FnMut(&File) -> std::io::Result<T>,
     ) -> Option<T> {
-        let mut pause = Duration::from_millis(10);
-        loop {
-            match work(&self.file) {
-                Ok(done) => return Some(done),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) if self.abandoned.load(Ordering::Relaxed) => return None,
-                Err(error) => {
-                    tracing::warn!("'{}' can't be written, trying again: {error}", self.path);
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(5));
-                }
-            }
-        }
+        until_it_works(&self.path, &self.abandoned, || work(&self.file))
     }
 }

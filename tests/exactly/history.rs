@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use selfsame::internals::plan::Plan;
 use selfsame::internals::row::{IdentifierHash, RawPosition};
 use selfsame::internals::sink::{
-    Committable, DurableOutputs, Failure, NamedIdentifier, Receipt, Record, RecordBody, RecordKey,
-    RecordValue, RejectReason, RejectedInput, SegmentChange, Writers,
+    Committable, DurableOutputs, Failure, NamedIdentifier, ProgramFunction, Receipt, Record,
+    RecordBody, RecordKey, RecordValue, RejectReason, RejectedInput, SegmentChange, Writers,
 };
 use selfsame::internals::time::Tick;
 
@@ -111,6 +111,15 @@ pub struct Start<'a> {
 
 impl Cluster {
     pub fn start(plan: &Plan, start: Start<'_>) -> Self {
+        Cluster::with(plan, start, Vec::new())
+    }
+
+    /// With functions for outputs of the first process.
+    pub fn with(
+        plan: &Plan,
+        start: Start<'_>,
+        mut functions: Vec<(usize, ProgramFunction)>,
+    ) -> Self {
         let mut cluster = Cluster {
             workers: start.workers,
             writers: Vec::new(),
@@ -131,8 +140,14 @@ impl Cluster {
                 committable: committable.clone(),
             };
             let nobody: Arc<dyn Fn() + Send + Sync> = Arc::new(|| ());
-            let writers =
-                Writers::open(plan, process, &failure, &nobody, Vec::new(), Some(durable));
+            let writers = Writers::open(
+                plan,
+                process,
+                &failure,
+                &nobody,
+                std::mem::take(&mut functions),
+                Some(durable),
+            );
             cluster.writers.push(writers.unwrap_or_else(|error| panic!("{error}")));
             cluster.failures.push(failure);
             cluster.committable.push(committable);
@@ -218,4 +233,15 @@ pub fn said(plan: &Plan, seed: u64, output: u16, ticks: impl Iterator<Item = Tic
         }
     }
     said
+}
+
+/// What holds of each key, as texts less their instants.
+pub fn holding(said: &Said) -> BTreeMap<String, String> {
+    let last = said.iter().filter_map(|(key, said)| Some((key, said.last()?.as_ref()?)));
+    let holds = last.filter_map(|(key, value)| {
+        let mut value: serde_json::Value = serde_json::from_str(value).expect("JSON");
+        value.as_object_mut().expect("an object").remove("at");
+        (value["change"] != "left").then(|| (key.clone(), value.to_string()))
+    });
+    holds.collect()
 }

@@ -5,6 +5,7 @@
 
 #[path = "../broker/mod.rs"]
 mod broker;
+mod files;
 mod history;
 #[path = "../program/mod.rs"]
 mod program;

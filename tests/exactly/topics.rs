@@ -10,7 +10,7 @@ use selfsame::internals::time::Tick;
 
 use crate::broker::brokers;
 use crate::broker::client::{Message, Read, Reader, produce, unique};
-use crate::history::{self, Cluster, Said, Start, chance, records, said};
+use crate::history::{self, Cluster, Said, Start, chance, holding, records, said};
 
 /// Topics of a test's own, and the definition over them.
 struct Shop {
@@ -181,17 +181,6 @@ fn a_second_run_fences_the_first_which_ends_with_a_clear_message() {
     second.tell(&shop.plan, 3, 1..=8);
     second.finish();
     must_be(&shop, 3, 8);
-}
-
-/// What holds of each key, as texts less their instants.
-fn holding(said: &Said) -> BTreeMap<String, String> {
-    let last = said.iter().filter_map(|(key, said)| Some((key, said.last()?.as_ref()?)));
-    let holds = last.filter_map(|(key, value)| {
-        let mut value: serde_json::Value = serde_json::from_str(value).expect("JSON");
-        value.as_object_mut().expect("an object").remove("at");
-        (value["change"] != "left").then(|| (key.clone(), value.to_string()))
-    });
-    holds.collect()
 }
 
 #[test]

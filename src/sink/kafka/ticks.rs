@@ -106,9 +106,10 @@ impl TickEncoder {
             return;
         }
         let batch = EncodedBatch { tick, topic: number, messages, acknowledgement };
+        self.backlog.add(tick, bytes);
         // Before it is taken: when a tick may be committed, all of it is there.
         if encoded.send(batch).is_ok() {
-            self.backlog.add(tick, bytes, taking);
+            self.backlog.take(tick, taking);
         }
     }
 

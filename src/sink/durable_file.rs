@@ -1,0 +1,175 @@
+//! Files and other streams of a run that outlives its process: what they hold is found out when it begins.
+//!
+//! A file that is as its progress says is cut back to what was committed, and appended to. Any other one is read
+//! back and compared, or, where nothing is known that it could be compared with, begun anew with the first record.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use super::commit::DurableOutputs;
+use super::compare::Comparison;
+use super::durable::{self, LocalStanding};
+use super::encoder::{Encoder, Holding, ReadBack};
+use super::failure::SinkError;
+use super::formats::encoder;
+use super::local_progress::{LocalProgress, ProgressFile};
+use super::stream::{StreamMedium, StreamSink};
+use super::target::{Opening, Target};
+use crate::plan::{Output, Publish};
+
+/// So many bytes are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// Starts the thread of a stream, which may be a file.
+pub fn start(
+    opening: &mut Opening<'_>,
+    durable: &DurableOutputs,
+    index: usize,
+    is_file: bool,
+    sink: StreamSink,
+) -> Result<(usize, Box<dyn Target>), SinkError> {
+    let output = &opening.plan.outputs[index];
+    let named = |source| SinkError::File { path: sink.path.clone(), source };
+    let (standing, begins) = match is_file {
+        true => of_file(opening, durable, output, &sink).map_err(named)?,
+        false => (of_stream(durable, &output.name).map_err(named)?, true),
+    };
+    if let LocalStanding::Withheld(tick) = standing {
+        opening.committed.insert(tick);
+    }
+    let encoder = encoder(output.format, &Holding::of(opening.plan, output), &opening.names);
+    let (sink, beginning) = (Arc::new(sink), opening.beginning.clone());
+    if begins {
+        let (mut head, cleared) = (Vec::new(), Arc::clone(&sink));
+        encoder.head(&opening.names, &mut head);
+        beginning.then(move || {
+            if is_file {
+                cleared.until_it_works(|file| file.set_len(0));
+            }
+            let _ = cleared.write_all(&head);
+        });
+    }
+    let (abandoned, closed) = (Arc::clone(&sink), beginning.clone());
+    let medium = StreamMedium { sink, encoder, beginning, is_file };
+    let abandon = move || abandoned.abandon();
+    let target = durable::start(
+        opening,
+        (durable, &output.name),
+        standing,
+        medium,
+        abandon,
+        // Files that were not spoken to hold nothing of an earlier run either.
+        move || closed.begin(),
+    )?;
+    Ok((index, Box::new(target)))
+}
+
+/// What cannot be read back has what was told of it. Where nothing was, what is replayed counts as told.
+pub fn of_stream(durable: &DurableOutputs, output: &str) -> io::Result<LocalStanding> {
+    let file = ProgressFile::new(durable, output);
+    let told = file.read()?.filter(|told| told.is_of(durable));
+    // Ticks that the data folder does not know were not replayed either.
+    let tick = told.map_or(durable.replayed, |told| told.tick.min(durable.replayed));
+    file.write(&LocalProgress::of(durable, tick, None))?;
+    Ok(LocalStanding::Withheld(tick))
+}
+
+/// What a file holds, and whether it is begun anew with the first record.
+fn of_file(
+    opening: &Opening<'_>,
+    durable: &DurableOutputs,
+    output: &Output,
+    sink: &StreamSink,
+) -> io::Result<(LocalStanding, bool)> {
+    let (file, path) = (&sink.file, &sink.path);
+    let told = ProgressFile::new(durable, &output.name).read()?;
+    let ours = told.as_ref().filter(|told| told.is_of(durable));
+    if let Some(told) = ours.filter(|told| told.tick <= durable.replayed)
+        && let Some(part) = told.file.as_ref().filter(|part| part.is_in(file))
+    {
+        let bytes = file.metadata()?.len();
+        if bytes > part.bytes {
+            let (cut, stay) = (bytes - part.bytes, part.bytes);
+            tracing::info!(
+                "'{path}' is cut back by {cut} bytes, to the {stay} that were committed"
+            );
+            file.set_len(stay)?;
+        }
+        return Ok((LocalStanding::Withheld(told.tick), false));
+    }
+    if durable.replayed == 0 || file.metadata()?.len() == 0 {
+        return Ok((LocalStanding::Withheld(0), true));
+    }
+    let why = match (&told, ours) {
+        (_, Some(_)) => "it is not what was committed there",
+        (Some(told), _) if told.store == durable.store => {
+            "it was written by another state of the definition"
+        }
+        (Some(_), _) => "it was written from another data folder",
+        (None, _) => "nothing tells of which ticks it holds records",
+    };
+    let encoder = encoder(output.format, &Holding::of(opening.plan, output), &opening.names);
+    match read_back(opening, output, sink, encoder)? {
+        Ok(comparison) => {
+            tracing::warn!("'{path}' is read back once, and only what differs is added: {why}");
+            Ok((LocalStanding::Compared(Box::new(comparison)), false))
+        }
+        Err(unreadable) => {
+            tracing::warn!(
+                "'{path}' is begun anew: {why}, and it can't be read back: {unreadable}"
+            );
+            Ok((LocalStanding::Withheld(0), true))
+        }
+    }
+}
+
+/// What a file holds; a last record without its end is cut off.
+fn read_back(
+    opening: &Opening<'_>,
+    output: &Output,
+    sink: &StreamSink,
+    mut encoder: Box<dyn Encoder>,
+) -> io::Result<Result<Comparison, String>> {
+    let number = Holding::of(opening.plan, output).output;
+    let is_log = output.publish == Publish::Rejects;
+    let mut comparison = Comparison::new(number, is_log, &opening.names);
+    let mut catalog = opening.names.as_ref().clone();
+    let mut head = Vec::new();
+    encoder.head(&opening.names, &mut head);
+    let (mut bytes, mut place, mut line) = (Vec::new(), 0, 1);
+    let mut file = &sink.file;
+    file.seek(SeekFrom::Start(0))?;
+    let mut whole = 0;
+    loop {
+        let left = bytes.len() - place;
+        bytes.copy_within(place.., 0);
+        bytes.truncate(left);
+        place = 0;
+        if file.take(CHUNK as u64).read_to_end(&mut bytes)? == 0 {
+            break;
+        }
+        if whole == 0 && !bytes.starts_with(&head) {
+            return Ok(Err("its columns are others".to_owned()));
+        }
+        loop {
+            let length = match encoder.decode(&bytes[place..], &mut catalog) {
+                Ok(ReadBack::Record(record, length)) => {
+                    if record.output != number {
+                        return Ok(Err(format!("line {line} is a record of another output")));
+                    }
+                    comparison.hold(record, &catalog);
+                    length
+                }
+                Ok(ReadBack::Nothing(length)) => length,
+                Ok(ReadBack::Unfinished) => break,
+                Err(why) => return Ok(Err(format!("line {line}: {why}"))),
+            };
+            line += 1;
+            place += length;
+            whole += length as u64;
+        }
+    }
+    file.set_len(whole)?;
+    comparison.end(catalog, false);
+    Ok(Ok(comparison))
+}

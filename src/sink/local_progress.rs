@@ -1,0 +1,110 @@
+//! The progress of a local output: a small file in the data folder, which is replaced in one step.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::commit::DurableOutputs;
+use crate::time::Tick;
+
+/// So many bytes at a file's beginning and before its committed end tell it from another one.
+const LOOKED_AT: u64 = 4_096;
+
+/// What a local output has committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalProgress {
+    pub store: String,
+    pub definition: String,
+    /// All of ticks up to this one is committed, and of no later one.
+    pub tick: Tick,
+    /// Of a file, what is committed.
+    pub file: Option<FilePart>,
+}
+
+/// So much of a file, and what tells it from other files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePart {
+    pub bytes: u64,
+    /// A hash of how it begins and how this part ends.
+    pub print: String,
+}
+
+impl LocalProgress {
+    pub fn of(durable: &DurableOutputs, tick: Tick, file: Option<FilePart>) -> Self {
+        let (store, definition) = (durable.store.clone(), durable.definition.clone());
+        LocalProgress { store, definition, tick, file }
+    }
+
+    pub fn is_of(&self, durable: &DurableOutputs) -> bool {
+        self.store == durable.store && self.definition == durable.definition
+    }
+}
+
+impl FilePart {
+    /// The part of a file up to this byte.
+    pub fn of(file: &File, bytes: u64) -> io::Result<Self> {
+        let looked_at = LOOKED_AT.min(bytes);
+        let mut hasher = blake3::Hasher::new();
+        let mut seen = vec![0; looked_at as usize];
+        for from in [0, bytes - looked_at] {
+            file.read_exact_at(&mut seen, from)?;
+            hasher.update(&seen);
+        }
+        Ok(FilePart { bytes, print: hasher.finalize().to_hex()[..32].to_owned() })
+    }
+
+    /// Whether a file still begins with it.
+    pub fn is_in(&self, file: &File) -> bool {
+        let is_long = file.metadata().is_ok_and(|found| found.len() >= self.bytes);
+        is_long && FilePart::of(file, self.bytes).is_ok_and(|found| found == *self)
+    }
+}
+
+/// Where the progress of an output is kept.
+#[derive(Clone, Debug)]
+pub struct ProgressFile {
+    folder: PathBuf,
+    name: String,
+}
+
+impl ProgressFile {
+    pub fn new(durable: &DurableOutputs, output: &str) -> Self {
+        // Whatever the name may be, it names a file in this folder.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let mut name = String::new();
+        for byte in output.bytes() {
+            match plain(byte) {
+                true => name.push(char::from(byte)),
+                false => name.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        ProgressFile { folder: durable.folder.join("outputs"), name: name + ".json" }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    /// What was told last; nothing where that is none, or can't be understood.
+    pub fn read(&self) -> io::Result<Option<LocalProgress>> {
+        match std::fs::read(self.path()) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces it: after a crash either the old one is there or this one.
+    pub fn write(&self, progress: &LocalProgress) -> io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let fresh = self.folder.join(format!("{}.new", self.name));
+        let mut file = File::create(&fresh)?;
+        file.write_all(&serde_json::to_vec(progress).expect("it is plain"))?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, self.path())?;
+        File::open(&self.folder)?.sync_all()
+    }
+}
