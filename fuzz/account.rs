@@ -21,6 +21,5 @@ pub fn account(definition: impl FnOnce(&Path) -> Plan, payload: Payload) {
 pub fn check(plan: &Arc<Plan>, chunk: &Chunk) {
     let mut decoder = Decoder::new(Arc::clone(plan), usize::from(chunk.source));
     let decoded = decoder.decode(chunk, 0);
-    let known = decoded.rows.len() as u64 + decoded.rejects.len() as u64 + decoded.dropped;
-    assert_eq!(known, decoded.rows_in);
+    definition::account_for(plan, chunk.source, &decoded);
 }

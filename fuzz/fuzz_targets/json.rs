@@ -9,6 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use selfsame::internals::source::Payload;
 
 fuzz_target!(|bytes: &[u8]| {
-    let payload = Payload::Lines { bytes: bytes.to_vec(), first_line: 1, header: None, arrived: 0 };
-    account(definition::EVENTS, payload);
+    let lines =
+        || Payload::Lines { bytes: bytes.to_vec(), first_line: 1, header: None, arrived: 0 };
+    account(definition::EVENTS, lines());
+    account(definition::GUARDED_EVENTS, lines());
 });

@@ -172,7 +172,9 @@ fn padded(given: &[Argument], row: usize) -> Cost {
     let missing = length.saturating_sub(text.chars().count() as u64);
     let characters = (fill.chars().count() as u64).max(1);
     let fills = missing / characters + 1;
-    of_bytes((text.len() as u64).saturating_add(fills.saturating_mul(fill.len() as u64)))
+    let made = (text.len() as u64).saturating_add(fills.saturating_mul(fill.len() as u64));
+    // The length is reserved, also where nothing fills it.
+    of_bytes(made.max(length))
 }
 
 /// The cost of a series of whole numbers, days or instants: from, to, and by how much.
