@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use input::written::parquet;
 use input::{Input, definition};
 use selfsame::internals::decode::key_hash;
-use selfsame::internals::source::{Feeds, Next, SourceOptions};
+use selfsame::internals::source::{Chunk, Feeds, Next, Positions, SourceOptions};
 
 fn orders(ids: &[Option<&str>], amounts: &[i128], emails: &[Option<&str>]) -> RecordBatch {
     let emails: ArrayRef = Arc::new(StringArray::from(emails.to_vec()));
@@ -184,4 +184,55 @@ fn sources_take_turns() {
         }
     }
     assert_eq!(order, [0, 1, 0, 1, 0, 1]);
+}
+
+/// The chunks of a run that ends, and how much it was to read.
+fn all(input: &Input, options: &SourceOptions) -> (Vec<Chunk>, Option<u64>) {
+    let mut feeds = input.start(options);
+    let mut chunks = Vec::new();
+    loop {
+        match feeds.workers[0].try_next() {
+            Next::Chunk(chunk) => chunks.push(chunk),
+            Next::Empty => std::thread::yield_now(),
+            Next::Ended => return (chunks, feeds.bytes),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_started_again_reads_what_is_new_and_nothing_where_nothing_is() {
+    let events = format!("{LINE}\n").repeat(3);
+    let products = "sku,title,price\na,b,1\n";
+    let files = [("events.ndjson", events.as_bytes()), ("products.csv", products.as_bytes())];
+    let input = Input::new(definition::BOTH, &files);
+    let (chunks, bytes) = all(&input, &SourceOptions::default());
+    assert_eq!(bytes, Some((events.len() + products.len()) as u64));
+    let mut positions = Positions::default();
+    let mut add = |chunks: &[Chunk]| {
+        let reached = chunks.iter().map(|chunk| chunk.reached.as_ref().expect("of a file"));
+        reached.for_each(|reached| positions.add(reached));
+        // As they are kept from run to run.
+        let kept = bincode::serialize(&positions).expect("they are plain");
+        let positions = Arc::new(bincode::deserialize(&kept).expect("they come back"));
+        SourceOptions { positions, ..SourceOptions::default() }
+    };
+    let options = add(&chunks);
+    let (nothing, bytes) = all(&input, &options);
+    assert_eq!((nothing.len(), bytes), (0, Some(0)));
+
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(input.path("products.csv"))
+        .expect("the file is there");
+    file.write_all(b"c,d,2\n").expect("it writes");
+    let (more, bytes) = all(&input, &options);
+    assert_eq!((more.len(), bytes), (1, Some(6)));
+    let rows = input.decode(&more[0]).rows;
+    assert_eq!((more[0].part, rows[0].position.offset), (chunks[1].part, 3));
+
+    // What is gone was read.
+    std::fs::remove_file(input.path("events.ndjson")).expect("it was there");
+    let (nothing, bytes) = all(&input, &add(&more));
+    assert_eq!((nothing.len(), bytes), (0, Some(0)));
 }

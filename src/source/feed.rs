@@ -1,16 +1,20 @@
 //! What workers take chunks from.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crossbeam_channel::TryRecvError;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 
 use super::connector::Inflow;
 use super::connectors::CONNECTORS;
-use super::outlet::{Chunks, Handed, SharedState, SourceOptions, Ticket};
-use super::{Chunk, SourceError};
+use super::outlet::{Chunks, Durable, Handed, SharedState, SourceOptions, Ticket};
+use super::{Chunk, Reached, SourceError, Span};
 use crate::plan::Plan;
+
+/// How long the end waits until what is durable is known elsewhere, too.
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// The running input of a process.
 #[derive(Debug)]
@@ -27,11 +31,28 @@ pub struct Feeds {
 #[derive(Debug)]
 pub struct ReadingThreads {
     stop: Arc<AtomicBool>,
+    /// `None` only while this is dropped.
+    durable: Option<Sender<Reached>>,
+    /// Disconnected once whoever listens to that has come to its end.
+    listening: Receiver<()>,
+}
+
+impl ReadingThreads {
+    /// Says that what a chunk holds is durable: it is never read again. Topics' positions go on to their
+    /// brokers, now and then, so that others see how far they are read.
+    pub fn durable(&self, reached: &Reached) {
+        if let (Some(durable), Span::Topic { .. }) = (&self.durable, &reached.span) {
+            // Nobody listens where no topic is read.
+            let _ = durable.send(reached.clone());
+        }
+    }
 }
 
 impl Drop for ReadingThreads {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.durable = None;
+        let _ = self.listening.recv_timeout(GOODBYE);
     }
 }
 
@@ -110,7 +131,9 @@ impl OpenedSources {
 
     /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.
     pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
-        let shared = SharedState { stop: Arc::default(), wake };
+        let ((durable, reached), (listens, listening)) = (unbounded(), bounded(0));
+        let listener = Arc::new(Mutex::new(Some(Durable { reached, _listening: listens })));
+        let shared = SharedState { stop: Arc::default(), wake, durable: listener };
         let bytes = self.inflows.iter().map(|inflow| inflow.bytes()).sum();
         let mut workers: Vec<Feed> = (0..self.workers).map(|_| Feed::default()).collect();
         for inflow in self.inflows {
@@ -118,7 +141,10 @@ impl OpenedSources {
                 feed.channels.extend(chunks);
             }
         }
-        Ok(Feeds { workers, bytes, readers: ReadingThreads { stop: shared.stop } })
+        // If nobody has taken it, nobody listens.
+        drop(shared.take_durable());
+        let readers = ReadingThreads { stop: shared.stop, durable: Some(durable), listening };
+        Ok(Feeds { workers, bytes, readers })
     }
 }
 

@@ -1,6 +1,5 @@
 //! A file that is being read, from its first row to its last, while it may grow, move and be written anew.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +9,9 @@ use std::time::{Duration, Instant};
 use super::begin::{self, Begun};
 use super::marking::Marking;
 use super::paths::Stamp;
-use super::positions::{FilePosition, RangeEnd};
-use super::reached::{FileOffset, Print, Span};
+use super::positions::FilePosition;
+use super::reached::{FileOffset, PartStart, Print, Span};
+use super::read_on::ReadRanges;
 use super::text::{CutRows, Cutter, TextEnd};
 use super::trail::{Seen, Trail};
 use super::{Payload, SourceError, Unread, parquet, recognized};
@@ -38,11 +38,11 @@ pub(super) struct OpenFile {
     trail: Trail,
     rows: FileRows,
     end: TextEnd,
-    /// Rows before here were read under another part.
-    passing: Option<u64>,
+    /// Rows before here were read under this other part.
+    passing: Option<(u64, u32)>,
     /// What another run has read of it, until it is begun; then what lies of that behind gaps.
     known: Option<FilePosition>,
-    later: VecDeque<(u64, RangeEnd)>,
+    later: ReadRanges,
     marking: Marking,
     unready: Option<Unready>,
 }
@@ -104,8 +104,8 @@ impl OpenFile {
             end,
             passing: None,
             known: None,
-            later: VecDeque::new(),
-            marking: Marking::new(id, FileOffset::FIRST, FileOffset::FIRST),
+            later: ReadRanges::default(),
+            marking: Marking::new(id, PartStart::FIRST, FileOffset::FIRST),
             unready: None,
         })
     }
@@ -116,18 +116,19 @@ impl OpenFile {
         self.known = Some(position);
     }
 
-    /// Goes on where a reading ended that saw these bytes, as far as they stand in the file.
-    pub fn resume(&mut self, seen: &Seen) -> std::io::Result<()> {
+    /// Goes on where a reading ended, under another part, that saw these bytes, as far as they stand in the
+    /// file.
+    pub fn resume(&mut self, seen: &Seen, part: u32) -> std::io::Result<()> {
         let kept = seen.kept(self.trail.file())?;
         if kept > 0 {
-            self.pass_over(kept);
+            self.pass_over(kept, part);
         }
         Ok(())
     }
 
-    fn pass_over(&mut self, length: u64) {
-        self.passing = Some(length);
-        self.trail.limit(self.passing);
+    fn pass_over(&mut self, length: u64, part: u32) {
+        self.passing = Some((length, part));
+        self.trail.limit(Some(length));
     }
 
     /// It has another name now.
@@ -235,13 +236,13 @@ impl OpenFile {
                 Ok(Piece::Rows(payload, span.map_err(unreadable)?))
             }
             FileRows::Text { cutter, header } => loop {
-                let passing = self.passing.is_some();
-                let is_open = passing || !self.later.is_empty();
+                let passing = self.passing;
+                let is_open = passing.is_some() || !self.later.is_empty();
                 let end = if is_open { TextEnd::Open } else { self.end };
                 let cut = cutter.next(&mut self.trail, end);
                 let unreadable = |why: io::Error| SourceError::unreadable(name, &self.path, why);
                 match cut.map_err(unreadable)? {
-                    CutRows::Rows { .. } if passing => {}
+                    CutRows::Rows { .. } if passing.is_some() => {}
                     CutRows::Rows { bytes, first_line } => {
                         let (file, to) = (self.trail.file(), cutter.place());
                         let span = self.marking.text(file, &self.origin, &bytes, first_line, to);
@@ -251,21 +252,21 @@ impl OpenFile {
                     }
                     _ if self.trail.is_broken() => return self.anew(name),
                     CutRows::Ended => return Ok(Piece::Ended),
-                    CutRows::Waiting if passing => {
+                    CutRows::Waiting if let Some((_, after)) = passing => {
                         self.passing = None;
                         self.trail.limit(None);
-                        let begun = cutter.place();
-                        self.marking = Marking::new(self.id, begun, begun);
+                        let (at, after) = (cutter.place(), Some(after));
+                        self.marking = Marking::new(self.id, PartStart { at, after }, at);
                     }
-                    CutRows::Waiting => match self.later.pop_front() {
-                        None => return Ok(Piece::Waiting),
-                        Some((_, read)) => {
-                            let csv = header.as_ref().map(|names| names.len());
-                            *cutter = pass_read(&mut self.trail, csv, read).map_err(unreadable)?;
-                            self.trail.limit(self.later.front().map(|(from, _)| *from));
-                            self.marking.go_on(read.place());
-                        }
-                    },
+                    CutRows::Waiting => {
+                        let csv = header.as_ref().map(|names| names.len());
+                        let behind = self.later.pass(&mut self.trail, csv, &self.origin);
+                        let Some(behind) = behind.map_err(unreadable)? else {
+                            return Ok(Piece::Waiting);
+                        };
+                        self.marking.go_on(behind.place());
+                        *cutter = behind;
+                    }
                 }
             },
         }
@@ -289,7 +290,7 @@ impl OpenFile {
         );
         self.begin_part();
         if kept > 0 {
-            self.pass_over(kept);
+            self.pass_over(kept, self.part);
         }
         Ok(Piece::Anew(half.map(|(raw, line)| {
             let why = "the file was cut off, or written anew, before the row was complete";
@@ -301,7 +302,7 @@ impl OpenFile {
         self.passing = None;
         self.later.clear();
         self.trail.limit(None);
-        self.marking = Marking::new(self.id, FileOffset::FIRST, FileOffset::FIRST);
+        self.marking = Marking::new(self.id, PartStart::FIRST, FileOffset::FIRST);
     }
 
     /// Whether what another run has read does not stand in it any more: then nothing is known of it.
@@ -352,39 +353,21 @@ impl OpenFile {
         let peeked = self.trail.peek(begin::most(source.format)).map_err(io)?;
         let begun = begin::begin(source, &self.path, &peeked, self.end)?;
         let Some(Begun { length, line, header }) = begun else { return Ok(false) };
-        if self.passing.is_some_and(|until| until < length as u64) {
+        if self.passing.is_some_and(|(until, _)| until < length as u64) {
             self.passing = None;
             self.trail.limit(None);
         }
         self.trail.pass(length).map_err(io)?;
         let csv = header.as_ref().map(Vec::len);
-        let mut cutter = Cutter::new(csv, FileOffset { byte: length as u64, row: line });
-        if let Some(known) = self.known.take() {
-            let read_to = known.read_to();
-            if read_to.byte > length as u64 {
-                self.trail.jump(read_to.byte).map_err(io)?;
-                cutter = cutter_at(&self.trail, csv, read_to).map_err(io)?;
+        let rows = FileOffset { byte: length as u64, row: line };
+        let cutter = match self.known.take() {
+            None => Cutter::new(csv, rows),
+            Some(known) => {
+                let (trail, path) = (&mut self.trail, &self.origin);
+                self.later.begin(trail, &known, csv, rows, path).map_err(io)?
             }
-            self.later = known.later().collect();
-            self.trail.limit(self.later.front().map(|(from, _)| *from));
-        }
+        };
         self.rows = FileRows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
-    }
-}
-
-/// Goes on over rows that another run has read.
-fn pass_read(trail: &mut Trail, csv: Option<usize>, read: RangeEnd) -> io::Result<Cutter> {
-    trail.limit(None);
-    trail.pass(read.at.saturating_sub(trail.at()) as usize)?;
-    cutter_at(trail, csv, read.place())
-}
-
-/// Cuts on from a place that another run has read up to. Where the last row has no end there, it was taken
-/// as it was (the file ended with it, or it was too long), so what follows of it is no row.
-fn cutter_at(trail: &Trail, csv: Option<usize>, at: FileOffset) -> io::Result<Cutter> {
-    match trail.holds(at.byte - 1, b"\n")? {
-        true => Ok(Cutter::new(csv, at)),
-        false => Ok(Cutter::within_row(csv, at)),
     }
 }

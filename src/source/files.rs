@@ -125,7 +125,14 @@ fn open(
             let alone = walk(std::slice::from_ref(pattern));
             let failed = alone.unreadable.iter();
             wrong.extend(failed.map(|(path, why)| SourceError::unreadable(&of.name, path, why)));
-            if alone.files.is_empty() && alone.unreadable.is_empty() {
+            let was_read = options.positions.of(&of.name).is_some_and(|of| !of.files.is_empty());
+            if alone.files.is_empty() && alone.unreadable.is_empty() && was_read {
+                tracing::warn!(
+                    "source {}: no file matches {} any more; the rows that were read before stand",
+                    of.name,
+                    pattern.text
+                );
+            } else if alone.files.is_empty() && alone.unreadable.is_empty() {
                 let but = alone
                     .others
                     .first()

@@ -17,6 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use super::client::{self, TopicClient};
+use super::committed;
 use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::nearest;
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
@@ -246,6 +247,10 @@ fn find(
             }
             partitions.push(of_worker);
         }
+        let mut own = partitions.iter().flatten().peekable();
+        if options.until_end && own.peek().is_some() && own.all(Partition::was_read) {
+            tracing::info!("topic {name}: all of it was read before; nothing new");
+        }
         topics.push(FoundTopics { share, partitions });
     }
     Ok(OwnPartitions { options: options.clone(), looking, topics })
@@ -276,6 +281,9 @@ impl Inflow for OwnPartitions {
     /// Starts the threads that read; gives each worker that has partitions, or may get some, its chunks.
     fn start(self: Box<Self>, shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
         let OwnPartitions { options, looking, topics } = *self;
+        if let (Some(durable), Some(topic)) = (shared.take_durable(), topics.first()) {
+            committed::commit(topic.share.config.clone(), &options.positions, durable);
+        }
         let (outlets, mut receivers): (Vec<Outlet>, Vec<_>) = (0..options.workers)
             .map(|_| shared.channel())
             .map(|(outlet, receiver)| (outlet, Some(receiver)))

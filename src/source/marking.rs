@@ -6,15 +6,20 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::parquet::ParquetRows;
-use super::reached::{BEFORE, FileMark, FileOffset, HEAD, Print, Span};
+use super::reached::{FileMark, FileOffset, PartStart, Print, Span};
 use crate::place::FileId;
+
+/// First bytes of a file that tell it from others.
+const HEAD: usize = 1 << 10;
+/// Bytes before a place in a file that tell whether it is that place; more if the last line is longer.
+const BEFORE: usize = 4 << 10;
+const LONG_BEFORE: usize = 64 << 10;
 
 /// A file of which rows are handed over, in order.
 pub(super) struct Marking {
     id: FileId,
     mark: Option<Arc<FileMark>>,
-    /// Where the part begins.
-    start: FileOffset,
+    start: PartStart,
     /// Up to where its rows were handed over.
     end: FileOffset,
     /// The last bytes before that.
@@ -23,8 +28,8 @@ pub(super) struct Marking {
 }
 
 impl Marking {
-    /// Of a part that begins there, and was read up to another place.
-    pub fn new(id: FileId, start: FileOffset, end: FileOffset) -> Self {
+    /// Of a part that begins there, and was read up to a place.
+    pub fn new(id: FileId, start: PartStart, end: FileOffset) -> Self {
         Marking { id, mark: None, start, end, last: Vec::new(), last_end: 0 }
     }
 
@@ -93,14 +98,18 @@ impl Marking {
         mark
     }
 
-    /// Of the last bytes of a chunk, and of those before it where they were read just before.
+    /// Of the last bytes of a chunk, and of those before it where they were read just before: of the last
+    /// line at least, as far as that is not too long, since lines often end all alike.
     fn before(&mut self, bytes: &[u8], end: u64) -> Print {
-        if self.last_end + bytes.len() as u64 != end {
+        if self.last_end + bytes.len() as u64 != end || bytes.len() >= LONG_BEFORE {
             self.last.clear();
         }
-        self.last.extend_from_slice(&bytes[bytes.len().saturating_sub(BEFORE)..]);
-        let most = self.last.len().saturating_sub(BEFORE);
-        self.last.drain(..most);
+        self.last.extend_from_slice(&bytes[bytes.len().saturating_sub(LONG_BEFORE)..]);
+        let newline = |within: &[u8]| memchr::memrchr(b'\n', within);
+        let line = newline(&self.last).and_then(|end| newline(&self.last[..end]));
+        let most = self.last.len().saturating_sub(LONG_BEFORE);
+        let least = self.last.len().saturating_sub(BEFORE);
+        self.last.drain(..line.map_or(0, |before| before + 1).clamp(most, least));
         self.last_end = end;
         Print::of(&self.last)
     }

@@ -7,6 +7,7 @@
 mod begin;
 pub mod brokers;
 pub mod client;
+mod committed;
 mod connector;
 mod connectors;
 mod error;
@@ -24,6 +25,7 @@ mod partition;
 mod paths;
 mod positions;
 mod reached;
+mod read_on;
 mod recognized;
 pub mod records;
 mod source_files;
@@ -50,7 +52,7 @@ pub use kafka::{KafkaStart, Topic};
 pub use memory::{Memory, Pushes};
 pub use outlet::{SourceOptions, Ticket, said};
 pub use positions::Positions;
-pub use reached::{FileMark, FileOffset, Print, Reached, Span};
+pub use reached::{FileMark, FileOffset, PartStart, Print, Reached, Span};
 pub use standard::StandardInput;
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so

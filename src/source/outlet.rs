@@ -2,13 +2,13 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 
-use super::{Chunk, Positions, SourceError};
+use super::{Chunk, Positions, Reached, SourceError};
 
 /// Chunks that wait for a worker: enough to keep it busy while the next one is read.
 pub const WAITING: usize = 4;
@@ -89,6 +89,16 @@ pub struct Outlet {
 pub struct SharedState {
     pub stop: Arc<AtomicBool>,
     pub wake: Arc<dyn Fn() + Send + Sync>,
+    /// What has become durable, until somebody listens.
+    pub durable: Arc<Mutex<Option<Durable>>>,
+}
+
+/// What the run says has become durable, for who wants to know of it; whoever listens drops this once it has
+/// seen the end.
+pub struct Durable {
+    pub reached: Receiver<Reached>,
+    /// Who ends the reading waits, for a while, until this is dropped.
+    pub _listening: Sender<()>,
 }
 
 /// Nobody wants more.
@@ -116,6 +126,11 @@ impl From<SourceError> for ReadEnd {
 impl SharedState {
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// For the one who listens to what is durable.
+    pub(super) fn take_durable(&self) -> Option<Durable> {
+        self.durable.lock().expect("no one panics with it").take()
     }
 
     /// A bounded channel to a worker, or to all of them.

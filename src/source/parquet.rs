@@ -55,7 +55,7 @@ impl ParquetRows {
         let roots = roots.filter(|(_, root)| is_wanted(root.name())).map(|(index, _)| index);
         let wanted = ProjectionMask::roots(metadata.parquet_schema(), roots);
         let rows = metadata.metadata().file_metadata().num_rows().max(0) as u64;
-        let ranges = VecDeque::from([1..rows + 1]);
+        let ranges = std::iter::once(1..rows + 1).collect();
         Ok(ParquetRows { file, metadata, wanted, ranges, reader: None, taken: 1..1, bytes, rows })
     }
 

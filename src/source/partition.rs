@@ -78,6 +78,11 @@ impl Partition {
         Partition { number, first, next, handed, begun: false, end, ended, bytes, messages }
     }
 
+    /// Whether another run has read it to its end.
+    pub fn was_read(&self) -> bool {
+        self.ended && self.first.iter().all(|first| matches!(first, FirstOffset::Known(_)))
+    }
+
     /// Whether something of it is to be handed over.
     pub fn has_more(&self) -> bool {
         let passes_over = |first: &FirstOffset| matches!(first, FirstOffset::Latest(_));

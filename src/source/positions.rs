@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::reached::{FileMark, FileOffset, Print, Reached, Span};
+use super::reached::{FileMark, FileOffset, PartStart, Print, Reached, Span};
 
 /// Where sources are read on. In which order it is added to, and how often, does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub(super) struct TopicPosition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FilePosition {
     pub file: Arc<FileMark>,
-    start: FileOffset,
+    start: PartStart,
     /// What was read, by its first byte, or its first row where the file is columnar. No two touch.
     ranges: BTreeMap<u64, RangeEnd>,
 }
@@ -134,8 +134,46 @@ impl Positions {
         self.sources.get(source)
     }
 
+    /// Those of topics alone.
+    pub(super) fn of_topics(&self) -> Self {
+        let of_source = |(name, of): (&Arc<str>, &SourcePositions)| {
+            let topics = of.topics.clone();
+            (Arc::clone(name), SourcePositions { topics, ..SourcePositions::default() })
+        };
+        Positions { sources: self.sources.iter().map(of_source).collect() }
+    }
+
+    /// Up to where all sources that read a topic have read a partition of it, as far as they are known.
+    pub(super) fn read_by_all(&self, topic: &str, partition: i32) -> Option<u64> {
+        let of_topic = || self.sources.values().filter_map(|source| source.topics.get(topic));
+        let generation = of_topic().map(|of| of.generation).max()?;
+        let newest = of_topic().filter(|of| of.generation == generation);
+        newest.filter_map(|of| of.next.get(&partition)).min().copied()
+    }
+
     pub(super) fn topic(&self, source: &str, topic: &str) -> Option<&TopicPosition> {
         self.of(source)?.topics.get(topic)
+    }
+}
+
+impl SourcePositions {
+    /// How far a file is read under one of its parts, and under those before it whose bytes still stand in it.
+    pub fn file(&self, part: u32) -> Option<FilePosition> {
+        let mut position = self.files.get(&part)?.clone();
+        // Parts go up, whatever was written into a damaged log.
+        let after = position.start.after.filter(|after| *after < part);
+        let before = after.and_then(|after| self.file(after));
+        let kept = position.start.at;
+        for (from, end) in before.iter().flat_map(|before| &before.ranges) {
+            let end = match end.at < kept.byte {
+                true => *end,
+                false => RangeEnd { at: kept.byte, row: kept.row, before: Print::default() },
+            };
+            if *from < end.at {
+                position.add_range(*from, end);
+            }
+        }
+        Some(position)
     }
 }
 
@@ -146,7 +184,10 @@ impl FilePosition {
         if end.at > newer || (end.at == newer && *file > self.file) {
             self.file = Arc::clone(file);
         }
-        let (mut from, mut end) = (from, end);
+        self.add_range(from, end);
+    }
+
+    fn add_range(&mut self, mut from: u64, mut end: RangeEnd) {
         let touching: Vec<u64> = self.ranges.range(..=end.at).map(|(from, _)| *from).collect();
         for start in touching.into_iter().rev() {
             let range = self.ranges[&start];
@@ -170,12 +211,12 @@ impl FilePosition {
         self.file.rows.is_some()
     }
 
-    /// Where the part begins, in what its ranges are measured in.
+    /// Where the file begins, in what its ranges are measured in.
     fn first(&self) -> u64 {
-        if self.is_columnar() { self.start.row } else { self.start.byte }
+        u64::from(self.is_columnar())
     }
 
-    pub fn start(&self) -> FileOffset {
+    pub fn start(&self) -> PartStart {
         self.start
     }
 
@@ -183,7 +224,7 @@ impl FilePosition {
     pub fn read_to(&self) -> FileOffset {
         match self.ranges.first_key_value() {
             Some((from, end)) if *from <= self.first() => end.place(),
-            _ => self.start,
+            _ => FileOffset::FIRST,
         }
     }
 
@@ -213,7 +254,7 @@ impl FilePosition {
     pub fn bytes_left(&self, length: u64) -> u64 {
         let Some(rows) = self.file.rows else {
             let read = self.ranges.iter().map(|(from, end)| end.at - from).sum::<u64>();
-            return length.saturating_sub(self.start.byte + read);
+            return length.saturating_sub(read);
         };
         let left: u64 = self.rows_left().iter().map(|range| range.end - range.start).sum();
         let share = u128::from(length) * u128::from(left) / u128::from(rows.max(1));

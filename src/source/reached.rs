@@ -11,10 +11,6 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::place::FileId;
 
-/// First bytes of a file that tell it from others.
-pub(super) const HEAD: usize = 1 << 10;
-/// Bytes before a place in a file that tell whether it is that place.
-pub(super) const BEFORE: usize = 4 << 10;
 /// First and last bytes that tell a file from others that is read as a whole.
 const ENDS: u64 = 64 << 10;
 
@@ -47,8 +43,7 @@ pub enum Span {
     /// its rows' share of them.
     File {
         file: Arc<FileMark>,
-        /// Where the part's rows begin.
-        start: FileOffset,
+        start: PartStart,
         bytes: Range<u64>,
         /// Lines, or the numbers of rows, from 1.
         rows: Range<u64>,
@@ -67,6 +62,19 @@ pub struct FileOffset {
 impl FileOffset {
     /// A file's beginning.
     pub const FIRST: FileOffset = FileOffset { byte: 0, row: 1 };
+}
+
+/// Where a part's rows begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartStart {
+    pub at: FileOffset,
+    /// The part under which the bytes before that were read: then the file was cut off or written anew from
+    /// there on, or was gone for a while.
+    pub after: Option<u32>,
+}
+
+impl PartStart {
+    pub(super) const FIRST: PartStart = PartStart { at: FileOffset::FIRST, after: None };
 }
 
 /// What tells a file from others.

@@ -2,15 +2,16 @@
 //!
 //! A file is the one that it was if it begins as that did and has, before the place up to which it was read,
 //! the bytes that stood there. It is looked for by its device and inode first, so that one that was renamed
-//! goes on under its new name; then by its path, where it was copied or restored; then by its name alone,
-//! where nothing is at the path any more: its folder was moved, or lies elsewhere on another machine.
+//! goes on under its new name; then by its path, where it was copied or restored. Where nothing is at any of a
+//! source's paths any more, its folder was moved, or lies elsewhere on another machine: then its name alone
+//! has to be the same.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
 
 use super::paths::FoundFile;
-use super::positions::FilePosition;
+use super::positions::{FilePosition, SourcePositions};
 
 /// By file, the part that it is and how far that was read; `None` for a new one.
 pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
@@ -19,25 +20,28 @@ pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
 pub(super) fn recognize(
     source: &str,
     files: &[FoundFile],
-    known: &BTreeMap<u32, FilePosition>,
+    before: &SourcePositions,
     columnar: bool,
 ) -> Recognized {
+    let positions = before.files.keys().map(|part| (*part, before.file(*part)));
+    let known: BTreeMap<u32, FilePosition> =
+        positions.filter_map(|(part, position)| Some((part, position?))).collect();
+    let known = &known;
     let mut recognized: Recognized = vec![None; files.len()];
     let mut free: BTreeSet<u32> = known
         .iter()
         .filter(|(_, position)| position.is_columnar() == columnar)
         .map(|(part, _)| *part)
         .collect();
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let is_gone = |position: &FilePosition| !Path::new(&*position.file.path).exists();
     let shown = |file: &FoundFile| file.path.display().to_string();
     seek(files, known, &mut free, &mut recognized, |p| Some(p.file.id), |file| Some(file.id));
     let path = |position: &FilePosition| Some(position.file.path.to_string());
     seek(files, known, &mut free, &mut recognized, path, |file| Some(shown(file)));
-    let old_name = |position: &FilePosition| {
-        name(Path::new(&*position.file.path)).filter(|_| is_gone(position))
-    };
-    seek(files, known, &mut free, &mut recognized, old_name, |file| name(&file.path));
+    if !known.values().any(|position| Path::new(&*position.file.path).exists()) {
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
+        seek(files, known, &mut free, &mut recognized, old_name, |file| name(&file.path));
+    }
     let old: BTreeSet<&str> = free.iter().map(|part| &*known[part].file.path).collect();
     for (file, _) in files.iter().zip(&recognized).filter(|(_, of)| of.is_none()) {
         if old.contains(&*shown(file)) {

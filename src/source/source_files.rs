@@ -56,6 +56,7 @@ struct WaitingFile {
 
 /// A file that was read, or rejected.
 struct Aside {
+    part: u32,
     stamp: Option<Stamp>,
     left: Left,
 }
@@ -77,7 +78,7 @@ impl SourceFiles {
         let none = SourcePositions::default();
         let before = options.positions.of(&of.name).unwrap_or(&none);
         let columnar = of.format == Format::Parquet;
-        let recognized = recognize(&of.name, &first.files, &before.files, columnar);
+        let recognized = recognize(&of.name, &first.files, before, columnar);
         let mut next_part = before.next_part;
         for (FoundFile { path, id, stamp }, known) in first.files.iter().zip(recognized) {
             let (part, known) = match known {
@@ -94,19 +95,14 @@ impl SourceFiles {
                 Some(_) => counts.read_on += 1,
             }
             let is_own = part as usize % options.processes == options.process;
-            match known {
-                // A text may still grow.
-                Some(known) if left == Some(0) && (!options.follow || columnar) => {
-                    if is_own {
-                        let left = Left::Whole(known.file.print);
-                        aside.insert(*id, Aside { stamp: Some(*stamp), left });
-                    }
-                }
-                known if is_own => {
-                    let (path, id) = (path.clone(), *id);
-                    ahead.push_back(WaitingFile { part, path, id, known, held: None });
-                }
-                _ => {}
+            // A text may still grow.
+            let is_done = left == Some(0) && (!options.follow || columnar);
+            if is_own && is_done {
+                let left = known.map_or(Left::Nothing, |known| Left::Whole(known.file.print));
+                aside.insert(*id, Aside { part, stamp: Some(*stamp), left });
+            } else if is_own {
+                let (path, id) = (path.clone(), *id);
+                ahead.push_back(WaitingFile { part, path, id, known, held: None });
             }
             if !is_own && options.follow && options.process == 0 {
                 of_others
@@ -213,8 +209,8 @@ impl SourceFiles {
     fn put_aside(&mut self) {
         let file = self.open.remove(self.turn);
         if self.options.follow {
-            let (id, stamp) = (file.id, file.stamp());
-            self.aside.insert(id, Aside { stamp, left: file.into_left() });
+            let (part, id, stamp) = (file.part, file.id, file.stamp());
+            self.aside.insert(id, Aside { part, stamp, left: file.into_left() });
         }
     }
 
@@ -288,15 +284,15 @@ impl SourceFiles {
         };
         let part = new_part(&mut self.parts, &self.options);
         let mut held = None;
-        if let Some(Aside { left, .. }) = aside
+        if let Some(Aside { part: before, left, .. }) = aside
             && let Ok(mut file) = OpenFile::new(source, part, &found.path, TextEnd::Open)
         {
             if file.is_whole(&left) {
-                self.aside.insert(found.id, Aside { stamp: Some(found.stamp), left });
+                self.aside.insert(found.id, Aside { part: before, stamp: Some(found.stamp), left });
                 return;
             }
             held = match &left {
-                Left::Text(seen) => file.resume(seen).ok().map(|()| file),
+                Left::Text(seen) => file.resume(seen, before).ok().map(|()| file),
                 _ => Some(file),
             };
         }
@@ -307,22 +303,29 @@ impl SourceFiles {
 
 /// What is found of a source that was read before.
 #[derive(Default)]
-struct FoundCounts {
-    done: usize,
-    read_on: usize,
-    new: usize,
+pub(super) struct FoundCounts {
+    pub done: usize,
+    pub read_on: usize,
+    pub new: usize,
 }
 
 impl Display for FoundCounts {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let FoundCounts { done, read_on, new } = self;
-        match (done, read_on + new) {
-            (1, 0) => write!(f, "all of its file was read before; nothing new"),
-            (_, 0) => write!(f, "all of its {done} files was read before; nothing new"),
-            (_, more) => write!(
+        let FoundCounts { done, read_on, new } = *self;
+        let files = |count: usize| format!("{count} file{}", if count == 1 { "" } else { "s" });
+        let are = |count: usize| if count == 1 { "is" } else { "are" };
+        match done + read_on + new {
+            all if all == done => {
+                write!(f, "all of its {} was read before; nothing new", files(done))
+            }
+            all => write!(
                 f,
-                "of {} files, {done} were read before as they are, {read_on} are read on, and {new} are new",
-                done + more
+                "of its {} {done} {} read before and {} not changed; {read_on} {} read on and {new} {} new",
+                files(all),
+                if done == 1 { "was" } else { "were" },
+                if done == 1 { "has" } else { "have" },
+                are(read_on),
+                are(new)
             ),
         }
     }

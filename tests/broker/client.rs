@@ -220,3 +220,16 @@ impl Reader {
         }))
     }
 }
+
+/// The offset that a consumer group has committed for a partition.
+pub fn committed(group: &str, topic: &str, partition: i32) -> Option<i64> {
+    let mut config = config();
+    let consumer: BaseConsumer = config.set("group.id", group).create().expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    let found = consumer.committed_offsets(list, PATIENCE).expect("the broker answers");
+    match found.find_partition(topic, partition).expect("it was asked for").offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}

@@ -1,6 +1,8 @@
 //! Files that others write, move, cut off and delete while they are read: held against what stood in
 //! them whenever they were looked at.
 
+mod folder;
+mod resumed;
 mod world;
 
 use std::collections::BTreeMap;
@@ -139,7 +141,8 @@ proptest! {
                 let lost = world.must.iter().filter(|id| !read.contains_key(id.as_str()));
                 let lost: Vec<_> = lost.collect();
                 prop_assert!(lost.is_empty(), "lost {lost:?}");
-                for (id, times) in read {
+                // A row that another one was written into the middle of may have any id.
+                for (id, times) in read.into_iter().filter(|(id, _)| id.contains('-')) {
                     let again = world.again.get(id).copied().unwrap_or_default();
                     prop_assert!(times <= 1 + again, "{id} was read {times} times");
                 }
