@@ -93,7 +93,8 @@ mod wait;
 pub use definition::{DefinitionError, Diagnostic, Diagnostics, Place};
 pub use differential_dataflow;
 pub use engine::{
-    Definition, Engine, EngineBuilder, EngineError, Feeder, Inputs, Running, Summary, build,
+    Definition, Engine, EngineBuilder, EngineError, Feeder, Forgetting, Forgotten, Inputs, Running,
+    Summary, build,
 };
 pub use row::Datum;
 pub use runtime::{

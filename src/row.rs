@@ -1,6 +1,7 @@
 //! The few types that every stage speaks: data, identifiers, rows, records of a changelog.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -275,6 +276,14 @@ pub struct Row {
 /// A row's arrival is the reading of the clock that its tick carries. A stored row that is read back has one of its own,
 /// since it shares a tick with rows that came before it and after.
 pub const WITH_ITS_TICK: Micros = Micros::MIN;
+
+impl Row {
+    /// Whether it carries one of some identifiers.
+    pub fn carries(&self, hashes: &BTreeSet<IdentifierHash>) -> bool {
+        let carried = self.body.iter().flat_map(|body| &body.identifiers);
+        carried.into_iter().any(|identifier| hashes.contains(&identifier.hash))
+    }
+}
 
 /// A row that stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The command line: commands, each in a file of its own, what they log and how they end.
 
 mod check;
+mod forget;
 mod generate;
 mod get;
 mod outputs;
@@ -20,6 +21,7 @@ use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format;
 
 use check::CheckArgs;
+use forget::ForgetArgs;
 use generate::GenerateArgs;
 use get::GetArgs;
 use print::print;
@@ -80,6 +82,8 @@ enum Command {
     /// Print what does not fit, by rule with examples: links withheld, identifiers shared, sources that
     /// disagree, people whom one source alone knows (of the output `conflicts`)
     Report(ReportArgs),
+    /// Forget a person: the stored rows that carry their identifiers leave the data folder
+    Forget(ForgetArgs),
 }
 
 pub fn main() -> ExitCode {
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Why(args) => why::why(&args),
         Command::Tail(args) => tail::tail(&args),
         Command::Report(args) => report::report(&args),
+        Command::Forget(args) => forget::forget(&args),
     };
     outcome.unwrap_or_else(|error| {
         match error.downcast_ref() {

@@ -35,13 +35,14 @@ pub mod stored;
 #[cfg(test)]
 mod together;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::plan::{Format, Plan, Source};
-use crate::row::{Position, RawPosition, Reason, Reject};
+use crate::row::{IdentifierHash, Position, RawPosition, Reason, Reject};
 use crate::source::{Chunk, Payload, Unread};
 use crate::time::Micros;
 use packed::Packing;
@@ -70,6 +71,8 @@ pub struct Decoder {
     stored: Option<SchemaRef>,
     /// Whether stored rows arrived when their ticks say.
     by_wall_clock: bool,
+    /// Rows that carry one of these identifiers are dropped.
+    suppressed: Arc<BTreeSet<IdentifierHash>>,
 }
 
 impl Decoder {
@@ -83,12 +86,29 @@ impl Decoder {
             .collect();
         let packing = Packing::of(of);
         let (stored, by_wall_clock) = (None, true);
-        Decoder { plan, source, reader, prefixes, packing, seen: 0, stored, by_wall_clock }
+        let suppressed = Arc::default();
+        Decoder {
+            plan,
+            source,
+            reader,
+            prefixes,
+            packing,
+            seen: 0,
+            stored,
+            by_wall_clock,
+            suppressed,
+        }
     }
 
     /// Accepted rows are handed on to be stored, too.
     pub fn storing(mut self) -> Self {
         self.stored = Some(stored::schema(&self.plan.sources[self.source]));
+        self
+    }
+
+    /// Rows that carry one of these identifiers are dropped.
+    pub fn without(mut self, suppressed: &Arc<BTreeSet<IdentifierHash>>) -> Self {
+        self.suppressed = Arc::clone(suppressed);
         self
     }
 
@@ -125,6 +145,11 @@ impl Decoder {
             wall,
         };
         rows::accept(&context, &mut raw, &fields, &mut decoded);
+        if !self.suppressed.is_empty() {
+            let before = decoded.rows.len();
+            decoded.rows.retain(|row| !row.carries(&self.suppressed));
+            decoded.dropped += (before - decoded.rows.len()) as u64;
+        }
         if let Some(schema) = self.stored.as_ref().filter(|_| !chunk.is_stored()) {
             decoded.stored = stored::accepted(schema, chunk, &raw, &fields, &decoded.rows);
         }

@@ -6,6 +6,7 @@ mod builder;
 mod definition;
 mod error;
 mod feeder;
+mod forget;
 mod pushed;
 mod running;
 mod summary;
@@ -19,6 +20,7 @@ pub use builder::{CommandOptions, Engine, EngineBuilder};
 pub use definition::Definition;
 pub use error::EngineError;
 pub use feeder::Feeder;
+pub use forget::{Forgetting, Forgotten};
 pub use running::Running;
 pub use summary::Summary;
 

@@ -20,6 +20,7 @@ mod restarted;
 mod run;
 mod stepped;
 mod stop;
+mod stored_people;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -37,5 +38,6 @@ pub use restarted::{GivenTick, restarted};
 pub use run::{Ended, Run};
 pub use stepped::{Stepped, stepped};
 pub use stop::{RunEnd, Stop, StopCause};
+pub use stored_people::StoredPeople;
 
 pub use crate::standing::Clock;

@@ -46,7 +46,7 @@ impl Replay {
         }
         let columns = plan.sources.iter().map(|source| {
             let fields = source.fields.iter().map(|field| field.name.clone());
-            (source.name.clone(), fields.collect())
+            (source.name.clone(), Some(fields.collect()))
         });
         let history = StoredHistory::new(recovered, worker, workers, columns.collect());
         let decoder = |source| {

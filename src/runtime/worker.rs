@@ -80,7 +80,10 @@ pub fn work(
         recovered.and_then(|of| Replay::new(plan, process.clock, of, index, peers));
     let decoder = |source| {
         let decoder = Decoder::new(Arc::clone(plan), source);
-        if process.store.is_some() { decoder.storing() } else { decoder }
+        match recovered {
+            Some(recovered) => decoder.storing().without(&recovered.suppressed),
+            None => decoder,
+        }
     };
     let mut decoders: Vec<Decoder> = (0..plan.sources.len()).map(decoder).collect();
     let mut latencies = Latencies::default();

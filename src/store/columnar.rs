@@ -190,7 +190,7 @@ pub fn dated(batch: &RecordBatch, tick: Tick, at: Micros) -> RecordBatch {
 }
 
 /// Writes a Parquet file beside its place, and puts it there when it is whole and durable.
-struct FileWriter {
+pub struct FileWriter {
     /// Below the folder.
     path: String,
     whole: PathBuf,
@@ -199,7 +199,7 @@ struct FileWriter {
 }
 
 impl FileWriter {
-    fn create(folder: &Folder, path: String, schema: &SchemaRef) -> Result<Self, StoreError> {
+    pub fn create(folder: &Folder, path: String, schema: &SchemaRef) -> Result<Self, StoreError> {
         let whole = folder.root.join(&path);
         let parent = whole.parent().expect("it lies in a folder");
         fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
@@ -215,13 +215,13 @@ impl FileWriter {
         Ok(FileWriter { path, whole, beside, writer })
     }
 
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let written = self.writer.write(batch);
         written
             .map_err(|error| StoreError::io(&self.beside, "written")(std::io::Error::other(error)))
     }
 
-    fn finish(self) -> Result<ColumnarFile, StoreError> {
+    pub fn finish(self) -> Result<ColumnarFile, StoreError> {
         let io = |what| StoreError::io(&self.beside, what);
         let file = self
             .writer

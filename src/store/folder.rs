@@ -47,14 +47,8 @@ impl Folder {
         }
         let path = root.join("store.json");
         if !path.exists() {
-            let mut random = [0; 16];
-            getrandom::fill(&mut random).map_err(|error| {
-                StoreError::io(&path, "written")(io::Error::other(error.to_string()))
-            })?;
-            let store = StoreFile { layout: LAYOUT, store: const_hex::encode(random) };
-            let json = serde_json::to_vec_pretty(&store).expect("JSON");
             // Of several processes that begin at once, the first one's counts.
-            create(&path, &json).map_err(StoreError::io(&path, "written"))?;
+            create(&path, &new_store(&path)?).map_err(StoreError::io(&path, "written"))?;
         }
         let json = fs::read(&path).map_err(StoreError::io(&path, "read"))?;
         let store: StoreFile = serde_json::from_slice(&json)
@@ -67,6 +61,12 @@ impl Folder {
             });
         }
         Ok((folder, store))
+    }
+
+    /// Makes it another store: what was said of the one that it was says nothing of what it holds now.
+    pub fn renew(&self) -> Result<(), StoreError> {
+        let path = self.root.join("store.json");
+        replace(&path, &new_store(&path)?).map_err(StoreError::io(&path, "written"))
     }
 
     /// Holds the folder for a process, until the file is dropped.
@@ -86,6 +86,20 @@ impl Folder {
             }
         }
         Ok(file)
+    }
+
+    /// The numbers of files with such names.
+    pub fn numbered(&self, before: &str, after: &str) -> Result<Vec<usize>, StoreError> {
+        let entries = fs::read_dir(&self.root).map_err(StoreError::io(&self.root, "read"))?;
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(StoreError::io(&self.root, "read"))?.file_name();
+            let number =
+                name.to_str().and_then(|name| name.strip_prefix(before)?.strip_suffix(after));
+            numbers.extend(number.and_then(|number| number.parse::<usize>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     pub fn log(&self, header: &LogHeader) -> PathBuf {
@@ -115,6 +129,15 @@ impl Folder {
     pub fn ticks(header: &LogHeader) -> String {
         format!("ticks/{}.parquet", name(header))
     }
+}
+
+/// What says which store it is, of a new one.
+fn new_store(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let mut random = [0; 16];
+    let failed = |error: getrandom::Error| io::Error::other(error.to_string());
+    getrandom::fill(&mut random).map_err(failed).map_err(StoreError::io(path, "written"))?;
+    let store = StoreFile { layout: LAYOUT, store: const_hex::encode(random) };
+    Ok(serde_json::to_vec_pretty(&store).expect("JSON"))
 }
 
 fn name(header: &LogHeader) -> String {

@@ -31,6 +31,9 @@ pub struct StoredRows {
     pub batch: RecordBatch,
 }
 
+/// A source's columns, by name; none are all of them.
+pub type WantedColumns = (String, Option<Vec<String>>);
+
 /// A worker's share.
 pub struct StoredHistory {
     folder: Folder,
@@ -41,7 +44,7 @@ pub struct StoredHistory {
     /// Begun, each with what it gives next.
     open: Vec<OpenPart>,
     /// Only these sources' columns are read, by name.
-    columns: Vec<(String, Vec<String>)>,
+    columns: Vec<WantedColumns>,
     loaded: VecDeque<StoredRows>,
     rows: usize,
 }
@@ -63,7 +66,7 @@ impl StoredHistory {
         recovered: &Recovered,
         worker: usize,
         workers: usize,
-        columns: Vec<(String, Vec<String>)>,
+        columns: Vec<WantedColumns>,
     ) -> Self {
         StoredHistory {
             folder: recovered.folder.clone(),
@@ -183,7 +186,8 @@ impl StoredHistory {
         }
         let names = builder.schema().fields().iter().map(|field| field.name().clone());
         let wanted = |name: &String| {
-            crate::decode::stored::NAMES.contains(&name.as_str()) || columns.contains(name)
+            crate::decode::stored::NAMES.contains(&name.as_str())
+                || columns.as_ref().is_none_or(|columns| columns.contains(name))
         };
         let wanted: Vec<usize> =
             names.enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
@@ -250,7 +254,10 @@ fn empty() -> RecordBatch {
 }
 
 /// Opens a file that is what was written.
-fn verified(folder: &Folder, of: &ColumnarFile) -> Result<(std::path::PathBuf, File), StoreError> {
+pub fn verified(
+    folder: &Folder,
+    of: &ColumnarFile,
+) -> Result<(std::path::PathBuf, File), StoreError> {
     let path = folder.root.join(&of.path);
     let (bytes, sum) = checksum(&path)?;
     if (bytes, &sum) != (of.bytes, &of.checksum) {

@@ -66,19 +66,14 @@ impl Manifest {
         serde_json::from_slice(&json).map_err(|error| StoreError::altered(&path, error.to_string()))
     }
 
+    /// The numbers of all processes that ever had one.
+    pub fn processes(folder: &Folder) -> Result<Vec<usize>, StoreError> {
+        folder.numbered("manifest-", ".json")
+    }
+
     /// Those of all processes that there ever were.
     pub fn all(folder: &Folder) -> Result<Vec<Self>, StoreError> {
-        let entries =
-            std::fs::read_dir(&folder.root).map_err(StoreError::io(&folder.root, "read"))?;
-        let mut processes = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(StoreError::io(&folder.root, "read"))?.file_name();
-            let number = name
-                .to_str()
-                .and_then(|name| name.strip_prefix("manifest-")?.strip_suffix(".json"));
-            processes.extend(number.and_then(|number| number.parse::<usize>().ok()));
-        }
-        processes.sort_unstable();
+        let processes = Self::processes(folder)?;
         processes.into_iter().map(|process| Self::read(folder, process)).collect()
     }
 

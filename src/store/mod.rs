@@ -17,6 +17,8 @@ mod history;
 mod log;
 mod manifest;
 mod recovery;
+mod removal;
+mod suppressed;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,4 +29,5 @@ pub use folder::Folder;
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use recovery::{Recovered, open};
+pub use suppressed::suppress;
 pub use writer::{ClosedLog, StoreWriter, StoredTick, start};

@@ -10,6 +10,8 @@ use super::folder::{Folder, StoreFile};
 use super::frame::LogHeader;
 use super::log::LogReader;
 use super::manifest::{Manifest, StoredSegment};
+use super::suppressed::suppressed;
+use crate::row::IdentifierHash;
 use crate::source::{Positions, Reached};
 use crate::time::Tick;
 
@@ -24,6 +26,8 @@ pub struct Recovered {
     /// Rows up to then, by the names of their sources.
     pub rows: BTreeMap<String, u64>,
     pub(super) pieces: Vec<HistoryPart>,
+    /// Identifiers whose rows are dropped.
+    pub suppressed: Arc<BTreeSet<IdentifierHash>>,
     /// A number for the run that begins, greater than those of all before.
     pub next_run: u64,
     /// Holds the folder.
@@ -149,6 +153,7 @@ pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
     Ok(Recovered {
         until: runs.values().map(RunExtent::until).max().unwrap_or_default(),
         next_run: runs.keys().max().map_or(1, |last| last + 1),
+        suppressed: Arc::new(suppressed(&folder)?),
         folder,
         store,
         positions,

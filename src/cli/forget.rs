@@ -1,0 +1,91 @@
+//! `selfsame forget`: a person's rows leave the store.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use selfsame::internals::runtime::Clock;
+use selfsame::internals::{changelog, console};
+use selfsame::{Definition, Forgetting};
+
+use super::print::{CommandResult, print};
+
+const FORGET_HELP: &str = "\
+The run that uses the data folder has to be ended before, and started again after. It then tells its outputs the
+difference: tombstones of the person's profile and identifiers, and that they left their segments. Until then, and
+until a topic is compacted, outputs hold what they were told.
+
+Rows that carry any of the person's identifiers leave, also those that do not stand. What a source still has (a
+topic, a file) is not touched, and not read again; rejects that outputs were told stay there.";
+
+#[derive(Args)]
+#[command(after_help = FORGET_HELP)]
+pub struct ForgetArgs {
+    /// A person id (p_…), an identifier as type:value, or a value of whatever type
+    id: String,
+    /// The data folder [default: the definition's `data`]
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// The definition file [default: the one that was last run from this folder]
+    #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// What now() follows in the run
+    #[arg(long, default_value = "wall")]
+    clock: Clock,
+    /// Also drop rows that come later and carry one of the person's identifiers, of which only hashes are kept
+    #[arg(long)]
+    suppress: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn forget(args: &ForgetArgs) -> CommandResult {
+    let spec = args.spec.clone().or_else(changelog::last_run).ok_or(
+        "no definition was run from this folder: name the one that is meant with --spec FILE",
+    )?;
+    let definition = Definition::load(&spec)?;
+    let data = args
+        .data
+        .clone()
+        .or_else(|| definition.plan().data.clone())
+        .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;
+    let how = Forgetting { suppress: args.suppress, dry_run: args.dry_run };
+    let forgotten = definition.forget(&data, args.clock, &args.id, how)?;
+    let Some(forgotten) = forgotten else {
+        let (id, data) = (&args.id, data.display());
+        return Err(format!("no row in '{data}' carries '{id}', and nobody is known by it").into());
+    };
+    if args.json {
+        let told = serde_json::json!({
+            "person": forgotten.person,
+            "identifiers": forgotten.identifiers,
+            "rows": forgotten.rows,
+            "suppressed": args.suppress && !args.dry_run,
+            "done": !args.dry_run,
+        });
+        return print(&format!("{told:#}\n"));
+    }
+    let what = if args.dry_run { "would be" } else { "are" };
+    let mut text = match &forgotten.person {
+        Some(person) => format!("{person}: {}\n", forgotten.identifiers.join(", ")),
+        None => format!("nobody is known by '{}' any more\n", args.id),
+    };
+    let all: u64 = forgotten.rows.values().sum();
+    text.push_str(&format!("{all} stored rows {what} removed"));
+    for (source, rows) in &forgotten.rows {
+        text.push_str(&format!("\n  {source}: {rows}"));
+    }
+    text.push('\n');
+    if args.suppress {
+        text.push_str(&format!(
+            "rows that come with these identifiers {what} dropped from now on\n"
+        ));
+    }
+    if !args.dry_run {
+        text.push_str("start the run again: it tells its outputs\n");
+    }
+    print(&console::shown_lines(&text))
+}

@@ -1,0 +1,126 @@
+//! Rows that leave the store for good: whatever holds one is written anew without it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::columnar::{FileWriter, make};
+use super::error::StoreError;
+use super::folder::Folder;
+use super::history::{StoredHistory, StoredRows, verified};
+use super::manifest::{Manifest, RowsFile};
+use super::recovery::{PartFiles, Recovered};
+use crate::time::Tick;
+
+impl Recovered {
+    /// Holds the folder against the runs of all processes, for as long as what is returned is kept.
+    pub fn hold_all(&self) -> Result<Vec<File>, StoreError> {
+        let processes = self.folder.numbered("lock-", "")?.into_iter();
+        processes.filter(|process| *process > 0).map(|process| self.folder.lock(process)).collect()
+    }
+
+    /// How many rows would leave, by source: see [`Recovered::remove`].
+    pub fn count(
+        &self,
+        mut leaves: impl FnMut(&str, &RecordBatch) -> BooleanArray,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let mut counted = BTreeMap::new();
+        let all = self.rows.keys().map(|source| (source.clone(), None)).collect();
+        let mut history = StoredHistory::new(self, 0, 1, all);
+        loop {
+            let loaded = history.load()?;
+            for StoredRows { source, batch } in history.take(loaded) {
+                let number = leaves(&source, &batch).true_count() as u64;
+                if number > 0 {
+                    *counted.entry(source).or_default() += number;
+                }
+            }
+            if loaded == Tick::MAX {
+                return Ok(counted);
+            }
+        }
+    }
+
+    /// Takes rows away: those that `leaves` marks, of a source's batch of them. Returns how many they were, by source.
+    ///
+    /// The store is another one from then on, so that outputs are compared with what it comes to. If this fails
+    /// halfway, some rows are gone and others are not: it is to be done again.
+    pub fn remove(
+        &self,
+        mut leaves: impl FnMut(&str, &RecordBatch) -> BooleanArray,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let folder = &self.folder;
+        folder.renew()?;
+        for part in &self.pieces {
+            if let PartFiles::Log { path, may_be_torn } = &part.held {
+                make(folder, part.log.process, path, part.last, *may_be_torn)?;
+            }
+        }
+        let mut removed = BTreeMap::new();
+        for process in Manifest::processes(folder)? {
+            let mut manifest = Manifest::read(folder, process)?;
+            let mut old = Vec::new();
+            for file in manifest.segments.iter_mut().flat_map(|segment| &mut segment.rows) {
+                let Some((without, number)) = rewrite(folder, file, &mut leaves)? else { continue };
+                *removed.entry(file.source.clone()).or_default() += number;
+                old.push(std::mem::replace(file, without).file.path);
+            }
+            if old.is_empty() {
+                continue;
+            }
+            manifest.write(folder, process)?;
+            for path in old {
+                let path = folder.root.join(path);
+                fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Writes a file without some of its rows; `None` if none of them is in it.
+fn rewrite(
+    folder: &Folder,
+    file: &RowsFile,
+    leaves: &mut impl FnMut(&str, &RecordBatch) -> BooleanArray,
+) -> Result<Option<(RowsFile, u64)>, StoreError> {
+    let (path, open) = verified(folder, &file.file)?;
+    let batches = batches(&path, open)?;
+    let marks: Vec<BooleanArray> =
+        batches.iter().map(|batch| leaves(&file.source, batch)).collect();
+    let number: usize = marks.iter().map(BooleanArray::true_count).sum();
+    if number == 0 {
+        return Ok(None);
+    }
+    let mut writer =
+        FileWriter::create(folder, next(folder, &file.file.path), &batches[0].schema())?;
+    for (batch, leaves) in batches.iter().zip(marks) {
+        let stays: BooleanArray = (0..leaves.len()).map(|row| Some(!leaves.value(row))).collect();
+        writer.write(&filter_record_batch(batch, &stays).expect("a mark for each row"))?;
+    }
+    let without = RowsFile {
+        source: file.source.clone(),
+        rows: file.rows - number as u64,
+        file: writer.finish()?,
+    };
+    Ok(Some((without, number as u64)))
+}
+
+fn batches(path: &Path, file: File) -> Result<Vec<RecordBatch>, StoreError> {
+    let altered = |error: String| StoreError::altered(path, error);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
+    let reader = reader.map_err(|error| altered(error.to_string()))?;
+    reader.map(|batch| batch.map_err(|error| altered(error.to_string()))).collect()
+}
+
+/// The path of what takes a file's place: the first that is free.
+fn next(folder: &Folder, path: &str) -> String {
+    let stem = path.trim_end_matches(".parquet");
+    let stem = stem.rsplit_once('~').map_or(stem, |(stem, _)| stem);
+    let mut paths = (1..).map(|number| format!("{stem}~{number}.parquet"));
+    paths.find(|path| !folder.root.join(path).exists()).expect("a number is free")
+}

@@ -1,0 +1,150 @@
+//! Who is forgotten is in no file of the data folder any more, and in no output but as gone.
+
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use arrow::util::display::array_value_to_string;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use program::{Running, records, selfsame};
+
+const DEFINITION: &str = "
+data: data
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    id: id
+    fields: {id: text, user: text, email: text, cookie: text}
+  crm:
+    files: crm.csv
+    format: csv
+    kind: records
+    key: user
+    fields: {user: text, email: text, name: text}
+identity:
+  user: {from: {crm: user, web: user}, at_most: 1}
+  email: {from: {crm: email, web: email}, normalize: lower(trim(value))}
+  cookie: {from: {web: cookie}}
+attributes:
+  visits: {from: web, select: count(*)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  identities: {files: out/identities.ndjson}
+";
+
+const RUN: [&str; 4] = ["run", "shop.yaml", "--until-end", "--quiet"];
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("shop.yaml"), DEFINITION).expect("it is written");
+    let mut web = String::new();
+    for row in 0..400 {
+        let user = row % 40;
+        web.push_str(&format!(
+            "{{\"id\":\"e{row}\",\"user\":\"user-{user:03}\",\"email\":\" Mail{user:03}@Example.com\",\"cookie\":\"cookie-{:03}\"}}\n",
+            row % 80
+        ));
+    }
+    fs::write(folder.path().join("web.ndjson"), web).expect("it is written");
+    let crm: String =
+        (0..40).map(|user| format!("user-{user:03},mail{user:03}@example.com,Name\n")).collect();
+    fs::write(folder.path().join("crm.csv"), format!("user,email,name\n{crm}"))
+        .expect("it is written");
+    folder
+}
+
+/// All that files hold, as text: Parquet's values as they are read, and every file's bytes.
+fn texts(folder: &Path) -> String {
+    let mut texts = String::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            texts.push_str(&texts_of(&path));
+            continue;
+        }
+        texts.push_str(&texts_of(&path));
+    }
+    texts
+}
+
+fn texts_of(path: &Path) -> String {
+    if path.is_dir() {
+        return texts(path);
+    }
+    let mut text = String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned();
+    if path.extension().is_some_and(|end| end == "parquet") {
+        let file = fs::File::open(path).expect("a file");
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
+        for batch in reader.expect("Parquet") {
+            let batch = batch.expect("rows");
+            for column in batch.columns() {
+                for row in 0..batch.num_rows() {
+                    text.push_str(&array_value_to_string(column, row).expect("a value"));
+                    text.push('\n');
+                }
+            }
+        }
+    }
+    text.to_lowercase()
+}
+
+#[test]
+fn nothing_of_who_is_forgotten_is_left() {
+    let folder = folder();
+    let folder = folder.path();
+    selfsame(folder, &RUN).well();
+    // One run's rows are still in a log, as a kill leaves them.
+    let more = "{\"id\":\"later\",\"user\":\"user-007\",\"email\":\"mail007@example.com\",\"cookie\":\"cookie-new\"}\n";
+    let web = folder.join("web.ndjson");
+    fs::write(&web, fs::read_to_string(&web).expect("a file") + more).expect("it is written");
+    let mut run = Running::start(folder, &["run", "shop.yaml", "--follow", "--quiet"]);
+    let identities = folder.join("out/identities.ndjson");
+    run.until("it has read on", |_| {
+        fs::read_to_string(&identities).is_ok_and(|text| text.contains("cookie-new"))
+    });
+    let held = selfsame(folder, &["forget", "user:user-007", "--spec", "shop.yaml"]).badly();
+    assert!(held.contains("in use by another run"), "{held}");
+    run.signal("KILL");
+    run.end();
+    let before = texts(&folder.join("data"));
+    let marks = ["user-007", "mail007@example.com", "cookie-007", "cookie-047", "cookie-new"];
+    marks.iter().for_each(|mark| assert!(before.contains(mark), "{mark} is there"));
+
+    let dry =
+        selfsame(folder, &["forget", "cookie-new", "--spec", "shop.yaml", "--dry-run"]).well();
+    assert!(dry.contains("12 stored rows would be removed\n  crm: 1\n  web: 11\n"), "{dry}");
+    assert!(dry.contains("user:user-007, email:mail007@example.com, cookie:cookie-007"), "{dry}");
+    let told =
+        selfsame(folder, &["forget", "cookie-new", "--spec", "shop.yaml", "--suppress"]).well();
+    assert!(told.contains("12 stored rows are removed"), "{told}");
+    let after = texts(&folder.join("data"));
+    marks.iter().for_each(|mark| assert!(!after.contains(mark), "{mark} is left"));
+    assert!(
+        after.contains("user-008") && after.contains("cookie-088") == before.contains("cookie-088")
+    );
+
+    // What comes with one of the identifiers again is dropped, and outputs have the person as gone.
+    let again = "{\"id\":\"again\",\"user\":\"user-007\",\"email\":\"other@example.com\",\"cookie\":\"c\"}\n";
+    fs::write(&web, fs::read_to_string(&web).expect("a file") + again).expect("it is written");
+    let summary = selfsame(folder, &["run", "shop.yaml", "--until-end"]).well();
+    assert!(summary.contains("39"), "{summary}");
+    let mut last = std::collections::BTreeMap::new();
+    for record in
+        records(&identities).into_iter().chain(records(&folder.join("out/profiles.ndjson")))
+    {
+        last.insert((record.output, record.key), record.value);
+    }
+    let held: Vec<_> = last.iter().filter(|(_, value)| value.is_some()).collect();
+    assert_eq!(held.iter().filter(|((output, _), _)| output == "profiles").count(), 39);
+    for mark in marks {
+        assert!(held.iter().all(|((_, key), value)| {
+            !key.contains(mark) && !value.as_ref().is_some_and(|value| value.contains(mark))
+        }));
+    }
+    assert!(!texts(&folder.join("data")).contains("user-007"));
+    let nobody = selfsame(folder, &["forget", "user:user-007", "--spec", "shop.yaml"]).badly();
+    assert!(nobody.contains("nobody is known by it"), "{nobody}");
+}
