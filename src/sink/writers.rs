@@ -1,6 +1,6 @@
 //! The kinds of targets that there are, and the targets of a process.
 //!
-//! To add a kind, write a file beside `kafka.rs` with a function that opens the outputs of a plan that are
+//! To add a kind, write a file beside `file.rs` with a function that opens the outputs of a plan that are
 //! its own, and a type that implements [`Target`]: it takes a tick's records with their receipt, and closes.
 //! [`Opening`] gives it what it needs, such as what is to be done when the run begins to speak, since no
 //! target touches what an earlier run left before. What it can't take it tells by `Receipt::refuse`. Give it

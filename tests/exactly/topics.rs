@@ -242,6 +242,21 @@ fn what_is_not_known_is_compared_and_only_what_differs_is_sent() {
 }
 
 #[test]
+fn a_producer_whose_transaction_the_broker_has_ended_is_replaced_and_nothing_is_missing_or_twice() {
+    // Brokers look for transactions that have timed out every 10 seconds.
+    let kafka = ", commit_every: 13 s, properties: {transaction.timeout.ms: 1000}";
+    let (shop, folder) = (Shop::new(kafka), tempfile::tempdir().expect("a temporary folder"));
+    let start = Shop::start(folder.path(), [1, 2], 0);
+    let mut cluster = Cluster::start(&shop.plan, start);
+    // The first commit is at once; the second transaction stays open until it is due.
+    cluster.tell(&shop.plan, 21, 1..=3);
+    cluster.settle();
+    cluster.tell(&shop.plan, 21, 4..=9);
+    cluster.finish();
+    must_be(&shop, 21, 9);
+}
+
+#[test]
 fn without_transactions_records_are_sent_at_least_once() {
     let (shop, folder) =
         (Shop::new(", transactions: off"), tempfile::tempdir().expect("a temporary folder"));

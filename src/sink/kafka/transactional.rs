@@ -98,19 +98,30 @@ impl TickCommitter {
             }
             let is_due = last.is_none_or(|last| last.elapsed() >= self.kafka.commit_every);
             let now = Instant::now();
-            match self.advance(before, is_due) {
+            match self.advance_with(before, is_due) {
                 Ok(true) => last = Some(now),
                 Ok(false) => {}
-                Err(broken) => match self.recover(broken) {
-                    Ok(()) => {}
-                    Err(why) => {
-                        self.failure.set(why);
-                        return;
-                    }
-                },
+                Err(why) => {
+                    self.failure.set(why);
+                    return;
+                }
             }
         }
         self.producer.abort();
+    }
+
+    /// Advances, with as many producers as it takes.
+    fn advance_with(&mut self, before: Tick, is_due: bool) -> Result<bool, String> {
+        loop {
+            match self.advance(before, is_due) {
+                Ok(is_committed) => return Ok(is_committed),
+                Err(broken) => self.recover(broken)?,
+            }
+            // Nobody waits for it any more.
+            if self.is_over.load(Ordering::Acquire) || self.failure.get().is_some() {
+                return Ok(false);
+            }
+        }
     }
 
     /// Sends what may be committed, and commits it if it is due. Says whether something was committed.
