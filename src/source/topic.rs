@@ -80,7 +80,7 @@ pub(super) struct TopicReader {
     consumer: BaseConsumer<TopicClient>,
     partitions: Vec<Partition>,
     identity: TopicIdentity,
-    /// Whether anything of it was read by this run.
+    /// Whether this thread has read anything of it.
     has_read: bool,
 }
 
@@ -105,7 +105,8 @@ impl TopicReader {
             let again = matches!(gone, Gone::Replaced) || self.is_back(outlet, Some(ABSENCE))?;
             let topic = self.share.name.to_string();
             if !self.share.from_start {
-                let since = !self.has_read;
+                let was_read = self.partitions.iter().any(Partition::is_known);
+                let since = was_read && !self.has_read;
                 return Err(ReadEnd::Failed(SourceError::TopicGone { topic, again, since }));
             }
             tracing::warn!("topic {topic} was deleted: it is read from its start once it is there");
