@@ -259,7 +259,7 @@ fn positions_are_committed_to_the_consumer_group_once_they_are_durable() {
         let reached = chunk.reached.as_ref().expect("a topic says how far it is read");
         let Span::Topic { partition, .. } = reached.span else { panic!("{reached:?}") };
         if partition == 0 || chunk.source == 0 {
-            feeds.readers.durable(reached);
+            feeds.readers.durable().tell(reached);
         }
     }
     drop(feeds);
@@ -275,9 +275,40 @@ fn positions_are_committed_to_the_consumer_group_once_they_are_durable() {
     for sources in [1, 2] {
         let feeds = source::start(input.plan(), &options, Arc::new(|| ())).expect("it starts");
         for chunk in more.iter().filter(|chunk| chunk.source < sources) {
-            feeds.readers.durable(chunk.reached.as_ref().unwrap());
+            feeds.readers.durable().tell(chunk.reached.as_ref().unwrap());
         }
         drop(feeds);
         assert_eq!(committed(&group, &topic, 0), Some(if sources == 1 { 5 } else { 9 }));
+    }
+}
+
+#[test]
+fn a_durable_run_commits_how_far_it_has_stored_and_says_when_nothing_is_new() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let topic = unique("stored");
+    make_topic(&topic, 1, &[]);
+    let definition = format!(
+        "kafka: {{brokers: '{}'}}\n\
+         sources:\n  web: {{kafka: {{topic: {topic}}}, kind: events, fields: {{email: text}}}}\n  \
+           old: {{files: old.ndjson, kind: events, fields: {{email: text}}}}\n\
+         identity:\n  email: {{from: {{web: email, old: email}}}}\n\
+         outputs:\n  profiles: {{files: profiles.ndjson}}\n",
+        brokers()
+    );
+    let (file, group) = (format!("{topic}.yaml"), format!("selfsame-{topic}"));
+    std::fs::write(folder.path().join(&file), definition).expect("room on the disk");
+    let row = "{\"email\":\"old@x.org\"}\n";
+    std::fs::write(folder.path().join("old.ndjson"), row).expect("room on the disk");
+    for stored in [3, 5, 5] {
+        let before = committed(&group, &topic, 0).unwrap_or_default();
+        send_rows(&topic, 0, stored - before as usize);
+        let run = ["run", &file, "--until-end", "--data", "data"];
+        let ended = program::selfsame(folder.path(), &run);
+        let said = ended.err.clone();
+        ended.well();
+        assert_eq!(committed(&group, &topic, 0), Some(stored as i64), "{said}");
+        let nothing = |of: &str| said.contains(&format!("{of} was read before; nothing new"));
+        assert_eq!(nothing("source old: all of its 1 file"), before > 0, "{said}");
+        assert_eq!(nothing(&format!("topic {topic}: all of it")), before == 5, "{said}");
     }
 }

@@ -19,6 +19,7 @@ use super::inbox::Inbox;
 use crate::flow::{Pipeline, Stream};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
+use crate::source::DurableNews;
 use crate::store::{self, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredTick};
 use crate::time::{Micros, Tick};
 
@@ -30,6 +31,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub struct ProcessStore {
     pub recovered: Arc<Recovered>,
     writer: StoreWriter,
+    news: DurableNews,
     /// The first tick that may not be durable.
     frontier: Arc<AtomicU64>,
 }
@@ -46,6 +48,7 @@ impl ProcessStore {
     pub fn start(
         header: LogHeader,
         recovered: Recovered,
+        news: DurableNews,
     ) -> Result<(Self, StoreThreads), StoreError> {
         let (sender, closed) = unbounded();
         let left = recovered.logs_of(header.process, header.processes);
@@ -65,7 +68,7 @@ impl ProcessStore {
                 .map_err(StoreError::io(&root, "written"))?
         };
         let threads = StoreThreads { writer: writer.clone(), threads: [thread, making], is_ending };
-        Ok((ProcessStore { recovered, writer, frontier }, threads))
+        Ok((ProcessStore { recovered, writer, news, frontier }, threads))
     }
 
     /// All ticks before this one are durable on all workers.
@@ -152,16 +155,19 @@ pub fn store_ticks<'scope>(
                     let rows = std::mem::take(&mut batch.stored).into_iter();
                     let is_durable = Arc::new(AtomicBool::new(false));
                     let (durable, activator) = (Arc::clone(&is_durable), activator.clone());
+                    let (news, reached) = (store.news.clone(), std::mem::take(&mut batch.reached));
+                    let told = reached.clone();
                     store.writer.write(StoredTick {
                         tick,
                         at,
                         worker,
-                        reached: std::mem::take(&mut batch.reached),
+                        reached,
                         rows: rows
                             .map(|(of, rows)| (plan.sources[of].name.clone(), rows))
                             .collect(),
                         durable: Box::new(move || {
                             durable.store(true, Ordering::Release);
+                            told.iter().for_each(|reached| news.tell(reached));
                             // A worker that has ended waits for nothing.
                             let _ = activator.activate();
                         }),

@@ -10,7 +10,7 @@ use super::replay::Replay;
 use crate::decode::Decoder;
 use crate::plan::Plan;
 use crate::sink::{MemoryTarget, TextRecord, Writers};
-use crate::source::Chunk;
+use crate::source::{Chunk, DurableNews};
 use crate::store::{self, LogHeader, Readings};
 use crate::time::{Micros, Tick};
 
@@ -38,7 +38,8 @@ pub fn restarted(
     let run = recovered.next_run;
     let header =
         LogHeader { run, process: 0, processes: 1, workers, number: 0, fields: Default::default() };
-    let (store, threads) = ProcessStore::start(header, recovered).expect("it can be written");
+    let (store, threads) =
+        ProcessStore::start(header, recovered, DurableNews::default()).expect("it can be written");
     let memory = MemoryTarget::default();
     let sent = memory.clone();
     let (of_plan, steps, number) = (Arc::clone(plan), Arc::clone(steps), steps.len() as Tick);

@@ -125,7 +125,8 @@ impl Run {
             Writers::open(plan, options.process, &run.failure, &when_left, functions, durable)?;
         let feeds = sources.start(Arc::clone(&wake))?;
         let header = |of: &Recovered| recovery::header(plan, options, of);
-        let started = recovered.map(|of| ProcessStore::start(header(&of), of)).transpose()?;
+        let start = |of| ProcessStore::start(header(&of), of, feeds.readers.durable());
+        let started = recovered.map(start).transpose()?;
         let (store, store_threads) = started.unzip();
 
         tracing::info!("{}", announcement(plan, options));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
@@ -32,19 +32,29 @@ pub struct Feeds {
 pub struct ReadingThreads {
     stop: Arc<AtomicBool>,
     /// `None` only while this is dropped.
-    durable: Option<Sender<Reached>>,
+    durable: Option<Arc<Sender<Reached>>>,
     /// Disconnected once whoever listens to that has come to its end.
     listening: Receiver<()>,
 }
 
-impl ReadingThreads {
+/// Where is said what has become durable, for as long as sources are read.
+#[derive(Clone, Debug, Default)]
+pub struct DurableNews(Weak<Sender<Reached>>);
+
+impl DurableNews {
     /// Says that what a chunk holds is durable: it is never read again. Topics' positions go on to their
     /// brokers, now and then, so that others see how far they are read.
-    pub fn durable(&self, reached: &Reached) {
-        if let (Some(durable), Span::Topic { .. }) = (&self.durable, &reached.span) {
+    pub fn tell(&self, reached: &Reached) {
+        if let (Some(durable), Span::Topic { .. }) = (self.0.upgrade(), &reached.span) {
             // Nobody listens where no topic is read.
             let _ = durable.send(reached.clone());
         }
+    }
+}
+
+impl ReadingThreads {
+    pub fn durable(&self) -> DurableNews {
+        DurableNews(self.durable.as_ref().map(Arc::downgrade).unwrap_or_default())
     }
 }
 
@@ -143,7 +153,8 @@ impl OpenedSources {
         }
         // If nobody has taken it, nobody listens.
         drop(shared.take_durable());
-        let readers = ReadingThreads { stop: shared.stop, durable: Some(durable), listening };
+        let readers =
+            ReadingThreads { stop: shared.stop, durable: Some(Arc::new(durable)), listening };
         Ok(Feeds { workers, bytes, readers })
     }
 }

@@ -227,6 +227,7 @@ fn find(
                 })
                 .collect(),
             identity: Arc::new(Mutex::new(known.identity())),
+            was_read: known.sources.iter().any(|(_, known)| known.is_some()),
             owner: Owner { worker: 0, workers, place },
             config: config.clone(),
             until_end: options.until_end,

@@ -46,7 +46,7 @@ use crate::time::Micros;
 pub use connector::{ConnectorType, ConnectorWords, Settings, SettingsFault};
 pub use connectors::CONNECTORS;
 pub use error::{SourceError, WrongFile};
-pub use feed::{Feed, Feeds, Next, OpenedSources, ReadingThreads, open, start};
+pub use feed::{DurableNews, Feed, Feeds, Next, OpenedSources, ReadingThreads, open, start};
 pub use files::Files;
 pub use kafka::{KafkaStart, Topic};
 pub use memory::{Memory, Pushes};

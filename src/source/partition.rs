@@ -83,11 +83,6 @@ impl Partition {
         self.ended && self.first.iter().all(|first| matches!(first, FirstOffset::Known(_)))
     }
 
-    /// Whether another run has read of it.
-    pub fn is_known(&self) -> bool {
-        self.first.iter().any(|first| matches!(first, FirstOffset::Known(_)))
-    }
-
     /// Whether something of it is to be handed over.
     pub fn has_more(&self) -> bool {
         let passes_over = |first: &FirstOffset| matches!(first, FirstOffset::Latest(_));

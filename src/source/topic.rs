@@ -42,6 +42,8 @@ pub(super) struct Share {
     /// The sources that read the topic.
     pub sources: Arc<[TopicSource]>,
     pub identity: Arc<Mutex<TopicIdentity>>,
+    /// Whether another run has read of it.
+    pub was_read: bool,
     pub owner: Owner,
     pub config: ClientConfig,
     pub until_end: bool,
@@ -105,8 +107,7 @@ impl TopicReader {
             let again = matches!(gone, Gone::Replaced) || self.is_back(outlet, Some(ABSENCE))?;
             let topic = self.share.name.to_string();
             if !self.share.from_start {
-                let was_read = self.partitions.iter().any(Partition::is_known);
-                let since = was_read && !self.has_read;
+                let since = self.share.was_read && !self.has_read;
                 return Err(ReadEnd::Failed(SourceError::TopicGone { topic, again, since }));
             }
             tracing::warn!("topic {topic} was deleted: it is read from its start once it is there");
