@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Headers;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::defined::{Defined, TakeRecord};
 use super::error::ChangelogError;
 use crate::plan::Kafka;
-use crate::sink::{Catalog, EncodedMessage, MessageEncoder, message_encoder};
+use crate::sink::{Catalog, MessageEncoder, message_encoder, read_message};
 use crate::source::brokers;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +25,6 @@ pub struct ChangelogTopic {
     open: BTreeSet<i32>,
     output: u16,
     encoder: Box<dyn MessageEncoder>,
-    message: EncodedMessage,
     catalog: Catalog,
 }
 
@@ -78,8 +76,8 @@ impl ChangelogTopic {
         let (topic, brokers) = (topic.to_owned(), kafka.brokers.clone());
         let catalog = Catalog::clone(&output.catalog);
         let encoder = message_encoder(&catalog);
-        let (output, message) = (output.holding.output, EncodedMessage::default());
-        Ok(ChangelogTopic { consumer, topic, brokers, open, output, encoder, message, catalog })
+        let output = output.holding.output;
+        Ok(ChangelogTopic { consumer, topic, brokers, open, output, encoder, catalog })
     }
 
     /// Reads until it has caught up with every partition.
@@ -112,15 +110,7 @@ impl ChangelogTopic {
             }
             Some(message) => message.map_err(|error| self.failed(error.to_string()))?,
         };
-        let headers = message.headers();
-        let merged_into = headers.and_then(|headers| {
-            headers.iter().find(|header| header.key == "merged_into").and_then(|h| h.value)
-        });
-        self.message.key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-        self.message.value = message.payload().map(<[u8]>::to_vec);
-        self.message.merged_into =
-            merged_into.map(|into| String::from_utf8_lossy(into).into_owned());
-        let record = self.encoder.decode(self.output, &self.message, &mut self.catalog);
+        let record = self.encoder.decode(self.output, &read_message(&message), &mut self.catalog);
         let record = record.map_err(|source| ChangelogError::Message {
             topic: self.topic.clone(),
             partition: message.partition(),

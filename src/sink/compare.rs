@@ -196,3 +196,109 @@ impl ValueHasher {
 fn is_something(record: &Record) -> bool {
     record.value().is_some_and(|value| *value != RecordValue::Segment(SegmentChange::Left))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::row::IdentifierHash;
+    use crate::sink::record::{NamedIdentifier, RejectReason, RejectedInput};
+
+    fn catalog() -> Catalog {
+        let mut catalog = Catalog::default();
+        catalog.outputs.learn("out");
+        catalog.identifiers.learn("user");
+        catalog.segments.learn("some");
+        catalog.sources.learn("web");
+        catalog
+    }
+
+    /// A record of one of a few keys, with one of a few values, or that nothing holds.
+    fn changes() -> impl Strategy<Value = Vec<Record>> {
+        let record = (any::<bool>(), 0..6u128, 0..4u128, 0..1_000i64).prop_map(
+            |(is_member, key, value, at)| match (is_member, value) {
+                (true, _) => {
+                    let change = [SegmentChange::Entered, SegmentChange::Left][value as usize % 2];
+                    let person = IdentifierHash(key);
+                    let body = RecordBody::Is { value: RecordValue::Segment(change), at };
+                    Record { output: 0, key: RecordKey::Member { segment: 0, person }, body }
+                }
+                (false, value) => {
+                    let named = NamedIdentifier { kind: 0, text: format!("u{key}").into() };
+                    let body = match value {
+                        0 => RecordBody::Gone { merged_into: None },
+                        _ => {
+                            let value = RecordValue::Identity(IdentifierHash(value));
+                            RecordBody::Is { value, at }
+                        }
+                    };
+                    Record { output: 0, key: RecordKey::Identifier(named), body }
+                }
+            },
+        );
+        prop::collection::vec(record, 0..40)
+    }
+
+    /// What holds in the end, less instants.
+    fn holding(records: &[Record]) -> BTreeMap<RecordKey, RecordValue> {
+        let mut holding = BTreeMap::new();
+        for record in records {
+            match record.value().filter(|_| is_something(record)) {
+                Some(value) => drop(holding.insert(record.key.clone(), value.clone())),
+                None => drop(holding.remove(&record.key)),
+            }
+        }
+        holding
+    }
+
+    fn compared(is_log: bool, held: &[Record], replayed: &[Record]) -> Vec<Record> {
+        let catalog = catalog();
+        let mut comparison = Comparison::new(0, is_log, &catalog);
+        held.iter().for_each(|record| comparison.hold(record.clone(), &catalog));
+        comparison.end(catalog, false);
+        replayed.iter().for_each(|record| comparison.replay(record.clone()));
+        comparison.difference().0
+    }
+
+    proptest! {
+        #[test]
+        fn the_difference_makes_of_what_is_held_what_holds_and_says_nothing_else(
+            held in changes(), replayed in changes(),
+        ) {
+            let difference = compared(false, &held, &replayed);
+            let (before, expected) = (holding(&held), holding(&replayed));
+            prop_assert_eq!(holding(&[&held[..], &difference].concat()), expected.clone());
+            let differ = before.keys().chain(expected.keys());
+            let differ: std::collections::BTreeSet<&RecordKey> =
+                differ.filter(|key| before.get(key) != expected.get(key)).collect();
+            prop_assert_eq!(difference.len(), differ.len());
+        }
+
+        #[test]
+        fn a_log_gets_what_it_lacks_as_often_as_it_lacks_it(
+            held in prop::collection::vec(0..5u8, 0..20), replayed in prop::collection::vec(0..5u8, 0..20),
+        ) {
+            let rejects = |of: &[u8]| of.iter().map(|of| reject(*of)).collect::<Vec<_>>();
+            let difference = compared(true, &rejects(&held), &rejects(&replayed));
+            for of in 0..5 {
+                let count = |of_all: &[u8]| of_all.iter().filter(|other| **other == of).count();
+                let lacking = count(&replayed).saturating_sub(count(&held));
+                let found = difference.iter().filter(|record| **record == reject(of)).count();
+                prop_assert_eq!(found, lacking);
+            }
+        }
+    }
+
+    fn reject(of: u8) -> Record {
+        let key = of.to_string();
+        let position = crate::row::RawPosition::Key { topic: None, key };
+        let (code, message) = ("malformed".to_owned(), String::new());
+        let reasons = vec![RejectReason { code, path: String::new(), message }];
+        let rejected = RejectedInput { position, reasons, raw: String::new() };
+        let value = RecordValue::Reject(Box::new(rejected));
+        Record { output: 0, key: RecordKey::Source(0), body: RecordBody::Is { value, at: 1 } }
+    }
+}

@@ -78,6 +78,7 @@ pub use failure::{Failure, SinkError};
 pub use formats::{encoder, message_encoder};
 pub use function::{ChangelogRecord, ProgramFunction};
 pub use json::{Json, TextRecord};
+pub use kafka::read_message;
 pub use memory::MemoryTarget;
 pub use pack::pack_value;
 pub use profile::{Item, PackedProfile, Packer};

@@ -5,11 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use selfsame::internals::plan::Plan;
-use selfsame::internals::sink::Record;
+use selfsame::internals::row::IdentifierHash;
+use selfsame::internals::sink::{
+    NamedIdentifier, Receipt, Record, RecordBody, RecordKey, RecordValue,
+};
 use selfsame::internals::time::Tick;
 
 use crate::broker::brokers;
-use crate::broker::client::{Message, Read, Reader, produce, unique};
+use crate::broker::client::{Message, Read, Reader, make_topic, produce, unique};
 use crate::history::{self, Cluster, Said, Start, chance, holding, records, said};
 
 /// Topics of a test's own, and the definition over them.
@@ -254,6 +257,42 @@ fn a_producer_whose_transaction_the_broker_has_ended_is_replaced_and_nothing_is_
     cluster.tell(&shop.plan, 21, 4..=9);
     cluster.finish();
     must_be(&shop, 21, 9);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_refused_in_its_tick_and_a_tombstone_is_committed() {
+    let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));
+    make_topic(&shop.topics[0], 1, &[("cleanup.policy", "compact"), ("max.message.bytes", "2000")]);
+    let start = Shop::start(folder.path(), [1, 1], 0);
+    let cluster = Cluster::start(&shop.plan, start);
+    let text: String = "x".repeat(5_000);
+    let named = |text: &str| NamedIdentifier { kind: 0, text: text.into() };
+    let record = |text: &str| Record {
+        output: 0,
+        key: RecordKey::Identifier(named(text)),
+        body: RecordBody::Is { value: RecordValue::Identity(IdentifierHash(1)), at: 1 },
+    };
+    let (receipt, taking, acknowledged) = Receipt::new(|| ());
+    // The key fits, and the value, which has it again, does not.
+    let (small, large) = (record("small"), record(&text[..950]));
+    cluster.writers[0].send(1, [small, large], &receipt);
+    drop(receipt);
+    let begun = std::time::Instant::now();
+    while taking.is_held() {
+        assert!(begun.elapsed() < history::PATIENCE, "it is not taken");
+        std::thread::yield_now();
+    }
+    assert_eq!(taking.take_refused().len(), 1, "before anything is committed");
+    assert!(acknowledged.is_held());
+    cluster.allow(2);
+    while acknowledged.is_held() {
+        assert!(begun.elapsed() < history::PATIENCE, "it is not acknowledged");
+        std::thread::yield_now();
+    }
+    let read = Reader::new(&[&shop.topics[0]]).to_end();
+    let found: Vec<(usize, bool)> =
+        read.iter().map(|of| (of.key.len(), of.payload.is_some())).collect();
+    assert_eq!(found, [("user:small".len(), true), ("user:".len() + 950, false)]);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rdkafka::message::{Header, OwnedHeaders, ToBytes};
+use rdkafka::Message;
+use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders, ToBytes};
 use rdkafka::producer::BaseRecord;
 
 use super::super::catalog::Catalog;
@@ -82,4 +83,17 @@ pub fn produced<'a, O: rdkafka::util::IntoOpaque>(
         sent = sent.headers(OwnedHeaders::new().insert(header));
     }
     sent
+}
+
+/// A message as it was sent.
+pub fn read_message(message: &BorrowedMessage<'_>) -> EncodedMessage {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let merged_into = message.headers().and_then(|headers| {
+        headers.iter().find(|header| header.key == "merged_into").and_then(|header| header.value)
+    });
+    EncodedMessage {
+        key: text(message.key().unwrap_or_default()),
+        value: message.payload().map(<[u8]>::to_vec),
+        merged_into: merged_into.map(text),
+    }
 }

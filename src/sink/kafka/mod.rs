@@ -33,6 +33,7 @@ use crate::time::Tick;
 use acknowledged::{Acknowledging, ProducerFeeder, take_acknowledgements};
 use batch::{TopicBatch, spawn};
 use messages::Examiner;
+pub use messages::read_message;
 use topics::{Asking, OutputTopic, WantedTopic};
 
 /// How often somebody who waits looks whether the run has failed.

@@ -10,13 +10,12 @@ use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::admin::AdminClient;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::message::BorrowedMessage;
 
 use super::super::backlog::Backlog;
 use super::super::catalog::Catalog;
 use super::super::commit::DurableOutputs;
 use super::super::compare::Comparison;
-use super::super::encoder::EncodedMessage;
 use super::super::failure::Failure;
 use super::super::formats::message_encoder;
 use super::super::shares::{CommittedShares, Distribution};
@@ -24,7 +23,7 @@ use super::super::target::Opening;
 use super::super::update::Router;
 use super::batch::{TopicBatch, spawn};
 use super::committed::{CommittedTopics, Isolation};
-use super::messages::Examiner;
+use super::messages::{Examiner, read_message};
 use super::producer::{Committing, CommittingProducer};
 use super::progress::{self, TopicProgress};
 use super::standing::{self, TopicsStanding};
@@ -181,7 +180,7 @@ fn read_back(
     let (mut encoder, mut catalog) = (message_encoder(names), names.clone());
     let mut foreign = 0;
     let take = |message: &BorrowedMessage<'_>| {
-        match encoder.decode(topic.output, &encoded(message), &mut catalog) {
+        match encoder.decode(topic.output, &read_message(message), &mut catalog) {
             Ok(record) => {
                 let route = router.route(topic.output, &record.key, &catalog);
                 if topic.is_log || of.process(route) == process {
@@ -206,18 +205,6 @@ fn read_back(
     }
     comparison.end(catalog, bounds.0.values().any(|(begin, _)| *begin > 0));
     Ok(comparison)
-}
-
-fn encoded(message: &BorrowedMessage<'_>) -> EncodedMessage {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let merged_into = message.headers().and_then(|headers| {
-        headers.iter().find(|header| header.key == "merged_into").and_then(|header| header.value)
-    });
-    EncodedMessage {
-        key: text(message.key().unwrap_or_default()),
-        value: message.payload().map(<[u8]>::to_vec),
-        merged_into: merged_into.map(text),
-    }
 }
 
 /// A text that no other run has.
