@@ -1,7 +1,7 @@
 //! Arrangements: collections by key, indexed once, for whoever on the worker reads them.
 //!
 //! An [`Index`] is an arrangement in differential's own `OrdVal` batches; only the containers that a batch
-//! keeps its values and offsets in are ours ([`Packed`](super::Packed) values, [`Strides`]). Whatever
+//! keeps its keys, values and offsets in are ours ([`Pieces`], [`Packed`](super::Packed) values, [`Strides`]). Whatever
 //! differential has for arrangements works on it: `join_core`, `reduce_abelian`, `as_collection`, an import
 //! into another dataflow. Keys are routed as differential's `arrange_by_key` routes them, so that it joins
 //! with arrangements made by that.
@@ -32,13 +32,15 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::progress::{Antichain, Stamp};
 
+use super::pieces::Pieces;
 use super::strides::Strides;
 use super::{Collection, Diff, Update};
 use crate::metrics::SharedCounts;
+use crate::state::batch::Batch;
 use crate::time::Tick;
 
 /// How a batch lies in memory: keys of type `K`, values in a container `V`.
-pub type IndexLayout<K, V> = (Vec<K>, V, Vec<Tick>, Vec<Diff>, Strides);
+pub type IndexLayout<K, V> = (Pieces<K>, V, Vec<Tick>, Vec<Diff>, Strides);
 
 /// The changes of a stretch of time, by key.
 pub type IndexBatch<K, V> = Rc<OrdValBatch<IndexLayout<K, V>>>;
@@ -57,6 +59,11 @@ pub trait Key: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData {}
 
 impl<K: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData> Key for K {}
 
+/// Which worker has a key of an arrangement: keys of one number are held together.
+pub fn arranged_route<K: Key>(key: &K) -> u64 {
+    key.hashed()
+}
+
 /// A container that keeps values of type `D`.
 pub trait Values<D>:
     BatchContainer<Owned = D> + PushInto<D> + for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>
@@ -71,7 +78,7 @@ where
 }
 
 /// Updates of a tick that is still open.
-type Waiting<K, D> = (Capability<Tick>, Vec<Update<(K, D)>>);
+type Waiting<K, D> = (Capability<Tick>, Batch<Update<(K, D)>>);
 
 /// Updates that may wait to be merged where hardly anything stands.
 const LITTLE: usize = 128;
@@ -94,7 +101,7 @@ where
     D: timely::ExchangeData + Ord + Clone,
     V: Values<D>,
 {
-    let by_key = Exchange::new(|((key, _), _, _): &Update<(K, D)>| key.hashed());
+    let by_key = Exchange::new(|((key, _), _, _): &Update<(K, D)>| arranged_route(key));
     let scope = changes.inner.scope();
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     let mut reader = None;
@@ -117,7 +124,8 @@ where
                 input.for_each(|capability, data| {
                     if let Some(capability) = capability.retain_least(output.output_index()) {
                         let waiting = waiting.entry(*capability.time());
-                        let (_, updates) = waiting.or_insert_with(|| (capability, Vec::new()));
+                        let (_, updates) =
+                            waiting.or_insert_with(|| (capability, Batch::default()));
                         updates.append(data);
                     }
                 });
@@ -126,7 +134,8 @@ where
                     if frontier.frontier().less_equal(&tick) {
                         break;
                     }
-                    let (capability, mut updates) = earliest.remove();
+                    let (capability, changes) = earliest.remove();
+                    let mut updates = changes.into_vec();
                     consolidate_updates(&mut updates);
                     let sum: Diff = updates.iter().map(|(_, _, diff)| diff).sum();
                     let stand = standing.load(Ordering::Relaxed).wrapping_add_signed(sum);

@@ -8,6 +8,7 @@ mod arrange;
 mod during;
 mod keyed;
 mod packed;
+mod pieces;
 mod shared;
 mod strides;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use crate::state::batch::Batch;
 use crate::state::entries::StateSize;
 use crate::time::Tick;
 
-pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
+pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, arranged_route, each_change};
 pub use differential_dataflow::AsCollection;
 pub use differential_dataflow::consolidation::consolidate;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use during::During;
 pub use during::during;
 pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed};
 pub use packed::{Packed, PackedList};
+pub use pieces::Pieces;
 pub use shared::{Imported, Reading, Shared, SnapshotError};
 pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};

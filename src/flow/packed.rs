@@ -38,12 +38,19 @@ impl fmt::Debug for Packed {
     }
 }
 
-/// Many values, one behind the other.
+/// Many values, one behind the other: in blocks of bytes, for the reasons that [`Pieces`](super::Pieces) has.
+///
+/// A value lies in one block. One that has no room in the last block begins the next one; one that is longer than
+/// a block has one of its own, and as many empty ones behind it as it would have filled. So where a value ends
+/// tells where it begins: behind the one before, if that ended in the same block.
 #[derive(Default, Serialize, Deserialize)]
 pub struct PackedList {
-    bytes: Vec<u8>,
+    blocks: Vec<Vec<u8>>,
     ends: Ends,
 }
+
+/// How many bytes a block has.
+const BLOCK: usize = 1 << 16;
 
 /// Where values end: in 32 bits as long as that is enough.
 #[derive(Serialize, Deserialize)]
@@ -57,13 +64,43 @@ impl Default for Ends {
 
 impl PackedList {
     pub fn push(&mut self, value: &[u8]) {
-        self.bytes.extend_from_slice(value);
-        self.ends.0.push(self.bytes.len());
+        let filled = self.end_before(self.len());
+        let all = self.blocks.len() * BLOCK;
+        let is_open = |last: &Vec<u8>| last.len() + all == filled + BLOCK;
+        let start = match self.blocks.last_mut().filter(|last| is_open(last)) {
+            _ if value.is_empty() => filled,
+            Some(last) if last.len() + value.len() <= BLOCK => {
+                last.extend_from_slice(value);
+                filled
+            }
+            _ => {
+                // The first one grows: many batches are short.
+                let room = if all == 0 { value.len() } else { value.len().max(BLOCK) };
+                let mut block = Vec::with_capacity(room);
+                block.extend_from_slice(value);
+                self.blocks.push(block);
+                let would_fill = value.len().div_ceil(BLOCK);
+                self.blocks.extend((1..would_fill).map(|_| Vec::new()));
+                all
+            }
+        };
+        self.ends.0.push(start + value.len());
+    }
+
+    /// Where the value before ends.
+    fn end_before(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.ends.0.index(before))
     }
 
     pub fn get(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends.0.index(before));
-        &self.bytes[start..self.ends.0.index(index)]
+        let (before, end) = (self.end_before(index), self.ends.0.index(index));
+        if before == end {
+            return &[];
+        }
+        let is_same_block = before / BLOCK == (end - 1) / BLOCK;
+        let start = if is_same_block { before } else { before.next_multiple_of(BLOCK) };
+        let place = start % BLOCK;
+        &self.blocks[start / BLOCK][place..place + end - start]
     }
 
     pub fn len(&self) -> usize {
@@ -96,17 +133,16 @@ impl BatchContainer for PackedList {
     }
 
     fn clear(&mut self) {
-        self.bytes.clear();
+        self.blocks.clear();
         self.ends.0.clear();
     }
 
     fn with_capacity(size: usize) -> Self {
-        PackedList { bytes: Vec::new(), ends: Ends(OffsetList::with_capacity(size)) }
+        PackedList { blocks: Vec::new(), ends: Ends(OffsetList::with_capacity(size)) }
     }
 
     fn merge_capacity(one: &Self, other: &Self) -> Self {
-        let bytes = Vec::with_capacity(one.bytes.len() + other.bytes.len());
-        PackedList { bytes, ends: Ends(OffsetList::with_capacity(one.len() + other.len())) }
+        Self::with_capacity(one.len() + other.len())
     }
 
     fn reborrow<'b, 'a: 'b>(item: &'a [u8]) -> &'b [u8] {
@@ -136,7 +172,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_list_gives_back_what_was_pushed(
-            values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50),
+            values in prop::collection::vec(
+                prop_oneof![
+                    4 => prop::collection::vec(any::<u8>(), 0..40),
+                    2 => (any::<u8>(), BLOCK / 3..BLOCK + 2).prop_map(|(of, number)| vec![of; number]),
+                    1 => (any::<u8>(), BLOCK - 1..3 * BLOCK + 2).prop_map(|(of, number)| vec![of; number]),
+                ],
+                0..50,
+            ),
         ) {
             let mut list = PackedList::with_capacity(0);
             for value in &values {

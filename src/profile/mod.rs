@@ -28,8 +28,8 @@ mod word;
 use std::sync::Arc;
 
 use crate::flow::{
-    AsCollection, Collection, Due, Emit, Index, PackedList, Pipeline, Stream, WholeTick, arranged,
-    during, keyed, parted, whole_ticks,
+    AsCollection, Collection, Due, Emit, Index, PackedList, Pieces, Pipeline, Stream, WholeTick,
+    arranged, during, keyed, parted, whole_ticks,
 };
 use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
@@ -63,7 +63,7 @@ pub struct Assembled<'scope> {
 pub type PersonRows<'scope> = Index<'scope, IdentifierHash, PackedList>;
 
 /// Identifier → person.
-pub type Whose<'scope> = Index<'scope, IdentifierHash, Vec<IdentifierHash>>;
+pub type Whose<'scope> = Index<'scope, IdentifierHash, Pieces<IdentifierHash>>;
 
 /// `due` are kept at the next instants at which time alone changes something here.
 pub fn assemble<'scope>(

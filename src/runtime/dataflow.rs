@@ -21,7 +21,7 @@ use super::Clock;
 use super::collections::Collections;
 use super::durable::{ProcessStore, store_ticks};
 use super::inbox::{Inbox, TickInput};
-use crate::flow::{Collection, PackedList, Pipeline, Shared, Stream};
+use crate::flow::{Collection, PackedList, Pieces, Pipeline, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
@@ -88,7 +88,7 @@ impl Complete {
 /// This worker's share of what others on it may read at a tick, or bring into a dataflow of their own.
 pub struct Arrangements {
     /// The id of the person whose an identifier is.
-    pub whose: Shared<IdentifierHash, Vec<IdentifierHash>>,
+    pub whose: Shared<IdentifierHash, Pieces<IdentifierHash>>,
     /// By person id, a `profile::PersonRow`.
     pub people: Shared<IdentifierHash, PackedList>,
 }

@@ -119,7 +119,7 @@ fn admit<'scope>(
         Arriving::Now(worker, _) => *worker,
     };
     let admit = move |admission: &mut Admission, batch: Batch<Arriving>, changes: &mut Batch<_>| {
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(batch.len());
         for arriving in batch {
             match arriving {
                 Arriving::Now(_, now) => reading = reading.max(now),

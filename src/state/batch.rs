@@ -37,6 +37,13 @@ impl<D> Batch<D> {
         }
     }
 
+    /// All of it in one run of memory, which is made once.
+    pub fn into_vec(self) -> Vec<D> {
+        let mut all = Vec::with_capacity(self.len());
+        self.pieces.into_iter().for_each(|mut piece| all.append(&mut piece));
+        all
+    }
+
     pub fn into_pieces(self) -> impl Iterator<Item = Vec<D>> {
         self.pieces.into_iter()
     }
