@@ -8,7 +8,7 @@
 //! In differential's terms it is `reduce` over values that a [`Keyed`] folds into a state of its own
 //! instead of an arrangement of them all: since ticks are totally ordered and arrive complete, only the
 //! present state is kept. The operator owns what all such stages share: it waits until a tick is complete,
-//! puts the tick's changes in the order of their keys, prefetches what the next keys need from memory,
+//! puts the tick's changes in the order in which their keys lie in memory, prefetches what the next keys need,
 //! visits each key once, forgets keys with nothing left, gives memory back, and tells the metrics how many
 //! keys there are. A stage says what a change does to a key's state, and what follows from it.
 
@@ -44,8 +44,14 @@ pub trait Keyed: 'static {
     fn face(&self, key: &Self::Key, state: &Self::State) -> Self::Face;
 
     /// Takes one change in. Within a tick changes come in any order: a count may fall below zero before
-    /// it rises.
-    fn apply(&mut self, key: &Self::Key, state: &mut Self::State, value: &Self::Value, diff: Diff);
+    /// it rises. Nobody looks at the value behind this, so whatever is wanted of it may be taken out.
+    fn apply(
+        &mut self,
+        key: &Self::Key,
+        state: &mut Self::State,
+        value: &mut Self::Value,
+        diff: Diff,
+    );
 
     /// Tells what follows from all of a tick's changes of the key.
     fn flush(
@@ -59,6 +65,11 @@ pub trait Keyed: 'static {
     /// Reads what `apply` and `flush` will need beyond the state itself, and returns anything that
     /// depends on it: several keys wait for memory at once then.
     fn prefetch(_state: &Self::State) -> usize {
+        0
+    }
+
+    /// Likewise, what lies behind a value.
+    fn prefetch_value(_value: &Self::Value) -> usize {
         0
     }
 
@@ -150,22 +161,15 @@ impl<L: Keyed> KeyedState<L> {
         changes: Batch<Update<(L::Key, L::Value)>>,
         out: &mut Emit<L::Output>,
     ) {
-        let changes: Vec<KeyChanges<L>> = changes.into_pieces().collect();
+        let mut changes: Vec<KeyChanges<L>> = changes.into_pieces().collect();
         let mut due = Vec::new();
         now.inspect(|now| self.logic.pass_time(*now, &mut due));
         let mut order = self.visits(&changes, &due);
-        order.sort_unstable_by_key(|visit| visit.hash);
-        let key = |visit: &Visit| *visit.key(&changes, &due);
+        order.sort_unstable_by_key(|visit| visit.place);
         for group in groups(&mut order) {
             self.prefetch(group, &changes, &due);
-            for visits in group.chunk_by_mut(|one, other| one.hash == other.hash) {
-                // Two keys hardly ever share a hash.
-                if visits.iter().any(|visit| key(visit) != key(&visits[0])) {
-                    visits.sort_unstable_by_key(key);
-                }
-                for visits in visits.chunk_by(|one, other| key(one) == key(other)) {
-                    self.visit(visits, &changes, &due, out);
-                }
+            for visits in group.chunk_by_mut(|one, other| one.place == other.place) {
+                self.visit_place(visits, &mut changes, &due, out);
             }
         }
         self.logic.end_tick(&self.keys);
@@ -178,37 +182,64 @@ impl<L: Keyed> KeyedState<L> {
         let mut visits = Vec::with_capacity(number);
         for (piece, changes) in changes.iter().enumerate() {
             for (index, ((key, _), _, _)) in changes.iter().enumerate() {
-                let (piece, index) = (piece as u32, index as u32);
-                visits.push(Visit { hash: self.keys.hash(key), piece, index });
+                visits.push(self.visit_of(key, piece as u32, index as u32));
             }
         }
         for (index, key) in due.iter().enumerate() {
-            let (piece, index) = (Visit::DUE, index as u32);
-            visits.push(Visit { hash: self.keys.hash(key), piece, index });
+            visits.push(self.visit_of(key, Visit::DUE, index as u32));
         }
         visits
     }
 
+    fn visit_of(&self, key: &L::Key, piece: u32, index: u32) -> Visit {
+        let hash = self.keys.hash(key);
+        Visit { place: self.keys.place(hash), hash, piece, index }
+    }
+
     fn prefetch(&self, visits: &[Visit], changes: &[KeyChanges<L>], due: &[L::Key]) {
         let find = |visit: &Visit| self.keys.get_hashed(visit.hash, visit.key(changes, due));
+        let changed = visits.iter().filter(|visit| visit.piece != Visit::DUE);
+        let value = |visit: &Visit| &changes[visit.piece as usize][visit.index as usize].0.1;
+        black_box(changed.map(value).map(L::prefetch_value).sum::<usize>());
         black_box(visits.iter().filter(|visit| find(visit).is_some()).count());
         black_box(visits.iter().filter_map(find).map(L::prefetch).sum::<usize>());
+    }
+
+    /// Visits the keys of one place, mostly one key.
+    fn visit_place(
+        &mut self,
+        visits: &mut [Visit],
+        changes: &mut [KeyChanges<L>],
+        due: &[L::Key],
+        out: &mut Emit<L::Output>,
+    ) {
+        let first = *visits[0].key(changes, due);
+        if visits.iter().any(|visit| *visit.key(changes, due) != first) {
+            visits.sort_unstable_by_key(|visit| *visit.key(changes, due));
+        }
+        let mut rest = &*visits;
+        while let Some(visit) = rest.first() {
+            let key = *visit.key(changes, due);
+            let number = rest.partition_point(|visit| *visit.key(changes, due) == key);
+            let of_key;
+            (of_key, rest) = rest.split_at(number);
+            self.visit(key, of_key, changes, out);
+        }
     }
 
     /// Visits one key.
     fn visit(
         &mut self,
+        key: L::Key,
         visits: &[Visit],
-        changes: &[KeyChanges<L>],
-        due: &[L::Key],
+        changes: &mut [KeyChanges<L>],
         out: &mut Emit<L::Output>,
     ) {
-        let key = *visits[0].key(changes, due);
         let mut entry = self.keys.entry_hashed(visits[0].hash, key).occupied_or_default();
         let state = entry.get_mut();
         let before = self.logic.face(&key, state);
         for visit in visits.iter().filter(|visit| visit.piece != Visit::DUE) {
-            let ((_, value), _, diff) = &changes[visit.piece as usize][visit.index as usize];
+            let ((_, value), _, diff) = &mut changes[visit.piece as usize][visit.index as usize];
             self.logic.apply(&key, state, value, *diff);
         }
         if self.logic.flush(&key, state, before, out) == Keep::No {
@@ -217,8 +248,9 @@ impl<L: Keyed> KeyedState<L> {
     }
 }
 
-/// Where a change of a tick is, with the hash of its key.
+/// Where a change of a tick is, with the hash of its key and where that lies.
 struct Visit {
+    place: u64,
     hash: u64,
     piece: u32,
     index: u32,
@@ -236,11 +268,11 @@ impl Visit {
     }
 }
 
-/// Stretches of about [`GROUP`] visits, none of which ends within a hash.
+/// Stretches of about [`GROUP`] visits, none of which ends within a place.
 fn groups(mut rest: &mut [Visit]) -> impl Iterator<Item = &mut [Visit]> {
     std::iter::from_fn(move || {
         let mut end = GROUP.min(rest.len());
-        while end > 0 && end < rest.len() && rest[end].hash == rest[end - 1].hash {
+        while end > 0 && end < rest.len() && rest[end].place == rest[end - 1].place {
             end += 1;
         }
         let (group, others) = std::mem::take(&mut rest).split_at_mut(end);

@@ -32,7 +32,7 @@ impl Keyed for Greatest {
         values.last_key_value().map(|(greatest, _)| (*greatest, values.len()))
     }
 
-    fn apply(&mut self, _: &u8, values: &mut Self::State, value: &u8, diff: Diff) {
+    fn apply(&mut self, _: &u8, values: &mut Self::State, value: &mut u8, diff: Diff) {
         let count = values.entry(*value).or_default();
         *count += diff;
         if *count == 0 {

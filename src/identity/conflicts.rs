@@ -82,7 +82,7 @@ impl Keyed for Statements {
         &mut self,
         _: &IdentifierHash,
         statements: &mut SourceStatements,
-        statement: &Statement,
+        statement: &mut Statement,
         diff: Diff,
     ) {
         let Statement { about, source, says } = statement;

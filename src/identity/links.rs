@@ -171,7 +171,7 @@ impl Keyed for SupportedLinks {
         (support.state(), self.sources(support))
     }
 
-    fn apply(&mut self, pair: &Pair, support: &mut Support, link: &CarriedLink, diff: Diff) {
+    fn apply(&mut self, pair: &Pair, support: &mut Support, link: &mut CarriedLink, diff: Diff) {
         let CarriedLink { kinds, texts, source, verdict, seen, stands } = link;
         if self.ends.is_none()
             && let Some(first_seen) = self.remembered.remove(pair)
@@ -190,8 +190,10 @@ impl Keyed for SupportedLinks {
             }
         }
         self.ends.get_or_insert_with(|| {
-            let end =
-                |hash, of: usize| Identifier { hash, kind: kinds[of], text: texts[of].clone() };
+            let mut end = |hash, of: usize| {
+                let text = std::mem::take(&mut texts[of]);
+                Identifier { hash, kind: kinds[of], text }
+            };
             (end(pair.0, 0), end(pair.1, 1))
         });
     }

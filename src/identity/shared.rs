@@ -247,7 +247,7 @@ impl Keyed for CountingGates {
         counting.gate.closed
     }
 
-    fn apply(&mut self, _: &IdentifierHash, counting: &mut Counting, link: &Link, diff: Diff) {
+    fn apply(&mut self, _: &IdentifierHash, counting: &mut Counting, link: &mut Link, diff: Diff) {
         let counts = link.state.linked && link.one.kind < link.other.kind;
         if let Some(known) = counting.counts.as_mut().filter(|_| counts) {
             known.count(link.one.kind, diff as i64);
@@ -330,7 +330,7 @@ impl Keyed for NotifiedGates {
         &mut self,
         _: &IdentifierHash,
         notified: &mut NotifiedGate,
-        passed: &Passed,
+        passed: &mut Passed,
         diff: Diff,
     ) {
         match passed {

@@ -232,6 +232,14 @@ impl Keyed for Identifiers {
         word + identifier.aggregate_states.first().map_or(0, |(number, _)| usize::from(*number))
     }
 
+    fn prefetch_value(input: &IdentifierInput) -> usize {
+        match input {
+            IdentifierInput::Row { body, .. } => body.inputs.len() + body.identifiers.len(),
+            IdentifierInput::InWindow { inputs, .. } => inputs.len(),
+            IdentifierInput::Sighting(_) | IdentifierInput::Belongs(_) => 0,
+        }
+    }
+
     fn face(&self, key: &IdentifierHash, identifier: &IdentifierState) -> Option<Ownership> {
         identifier.whose(*key)
     }
@@ -240,7 +248,7 @@ impl Keyed for Identifiers {
         &mut self,
         _: &IdentifierHash,
         identifier: &mut IdentifierState,
-        input: &IdentifierInput,
+        input: &mut IdentifierInput,
         diff: Diff,
     ) {
         match input {

@@ -201,6 +201,14 @@ impl Keyed for People {
         word + person.members.first().map_or(0, |member| usize::from(member.kind))
     }
 
+    fn prefetch_value(contribution: &Contribution) -> usize {
+        match contribution {
+            Contribution::Member(member) => member.kind.into(),
+            Contribution::Sums(words) => words.len(),
+            Contribution::Partial { .. } | Contribution::Value { .. } => 0,
+        }
+    }
+
     fn face(&self, _: &Component, person: &Person) -> Self::Face {
         let is_there = !person.members.is_empty();
         // What has no room was counted when it came to be so.
@@ -211,7 +219,7 @@ impl Keyed for People {
         &mut self,
         _: &Component,
         person: &mut Person,
-        contribution: &Contribution,
+        contribution: &mut Contribution,
         diff: Diff,
     ) {
         self.takes_back |= diff < 0;
@@ -224,7 +232,7 @@ impl Keyed for People {
                 sum.merge(partial, diff as i64);
             }
             Contribution::Value { aggregate, time, value } => {
-                let value = (*aggregate, *time, value.clone());
+                let value = (*aggregate, *time, std::mem::replace(value, Datum::Boolean(false)));
                 if self.leads(*aggregate) {
                     person.leading.count(value, diff as i64);
                 } else {

@@ -87,7 +87,7 @@ impl Keyed for Parting {
 
     fn face(&self, _: &Component, _: &Timelines) {}
 
-    fn apply(&mut self, _: &Component, _: &mut Timelines, row: &SessionRow, diff: Diff) {
+    fn apply(&mut self, _: &Component, _: &mut Timelines, row: &mut SessionRow, diff: Diff) {
         self.rows.push((row.clone(), diff));
     }
 

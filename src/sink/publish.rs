@@ -15,13 +15,14 @@ use crate::time::Micros;
 #[derive(Default)]
 pub struct Publisher {
     now: Micros,
+    /// The tick's statements about the subject at hand.
+    said: Vec<(OutputStatement, Diff)>,
 }
 
 impl Keyed for Publisher {
     type Key = OutputSubject;
     type Value = OutputStatement;
-    /// The statements of the tick at hand.
-    type State = Vec<(OutputStatement, Diff)>;
+    type State = ();
     type Face = ();
     type Output = Record;
 
@@ -29,26 +30,27 @@ impl Keyed for Publisher {
         subject.route
     }
 
-    fn face(&self, _: &OutputSubject, _: &Self::State) {}
+    fn face(&self, _: &OutputSubject, (): &()) {}
 
     fn apply(
         &mut self,
         _: &OutputSubject,
-        said: &mut Self::State,
-        statement: &OutputStatement,
+        (): &mut (),
+        statement: &mut OutputStatement,
         diff: Diff,
     ) {
-        said.push((statement.clone(), diff));
+        self.said.push((statement.take(), diff));
     }
 
     fn flush(
         &mut self,
         _: &OutputSubject,
-        said: &mut Self::State,
+        (): &mut (),
         (): (),
         records: &mut Emit<Record>,
     ) -> Keep {
-        let namesake = holder(said);
+        let mut said = std::mem::take(&mut self.said);
+        let namesake = holder(&said);
         said.sort_unstable_by(|(one, _), (other, _)| {
             (one.output, &one.key).cmp(&(other.output, &other.key))
         });
@@ -56,21 +58,19 @@ impl Keyed for Publisher {
             one.0.output == other.0.output && one.0.key == other.0.key
         };
         for of_key in said.chunk_by_mut(is_same) {
-            let (Some(output), key) = (of_key[0].0.output, of_key[0].0.key.clone()) else {
-                continue;
-            };
+            let Some(output) = of_key[0].0.output else { continue };
             consolidate(of_key);
-            if of_key.iter().all(|(_, diff)| *diff == 0) {
-                continue;
-            }
-            let now = of_key.iter().find(|(_, diff)| *diff > 0);
-            let now = now.map(|(statement, _)| statement.value.clone());
+            let Some(left) = of_key.iter().position(|(_, diff)| *diff != 0) else { continue };
+            let now = of_key.iter().position(|(_, diff)| *diff > 0);
+            let OutputStatement { key, value, .. } = of_key[now.unwrap_or(left)].0.take();
             let body = match now {
-                Some(value) => RecordBody::Is { value, at: self.now },
+                Some(_) => RecordBody::Is { value, at: self.now },
                 None => self.gone(&key, namesake),
             };
             records.push(Record { output, key, body }, 1);
         }
+        said.clear();
+        self.said = said;
         Keep::No
     }
 

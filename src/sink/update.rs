@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::catalog::Catalog;
-use super::record::{NamedIdentifier, RecordKey, RecordValue};
-use crate::flow::Update;
+use super::record::{NamedIdentifier, RecordKey, RecordValue, SegmentChange};
+use crate::flow::{Update, arranged_route};
 use crate::plan::{Plan, Publish};
 use crate::profile::Belonging;
 use crate::row::IdentifierHash;
@@ -19,6 +19,18 @@ pub struct OutputStatement {
     pub output: Option<u16>,
     pub key: RecordKey,
     pub value: RecordValue,
+}
+
+impl OutputStatement {
+    /// Takes it out of where it is, and leaves one that is meant for nobody.
+    pub fn take(&mut self) -> Self {
+        let nobodys = OutputStatement {
+            output: None,
+            key: RecordKey::Source(0),
+            value: RecordValue::Segment(SegmentChange::Left),
+        };
+        std::mem::replace(self, nobodys)
+    }
 }
 
 /// Whose statements are consolidated together, on the worker that publishes them.
@@ -84,8 +96,9 @@ impl Router {
     }
 
     fn of_kind(&self, is_local: bool, hash: IdentifierHash) -> OutputSubject {
-        let bits = hash.0 as u64;
-        OutputSubject { route: if is_local { bits % self.local } else { bits }, hash }
+        // Where the person's row is arranged, so that what is said of it need not go far.
+        let route = arranged_route(&hash);
+        OutputSubject { route: if is_local { route % self.local } else { route }, hash }
     }
 
     /// That an identifier belongs to a person, to all whom it concerns.

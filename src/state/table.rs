@@ -74,6 +74,14 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.hasher.hash_one(key)
     }
 
+    /// About where in memory a key of this hash lies: whoever takes many keys in this order goes through the
+    /// table from one end to the other.
+    pub fn place(&self, hash: u64) -> u64 {
+        let part = part(hash);
+        let slots = self.parts[part].num_buckets() as u64;
+        (part as u64) << 48 | hash & slots.saturating_sub(1)
+    }
+
     /// As [`Table::get`], of a key whose hash is known.
     pub fn get_hashed(&self, hash: u64, key: &K) -> Option<&V> {
         let entry = self.parts[part(hash)].find(hash, |(known, _)| known == key)?;
