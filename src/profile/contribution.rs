@@ -14,7 +14,8 @@ use crate::time::Micros;
 pub enum Contribution {
     /// The identifier itself.
     Member(Box<Member>),
-    /// A summand of the person's sums: two of them are as good as their sum.
+    /// A summand of the person's sums, and the identifier's extremes that come or go: two of them are as good as
+    /// their sum.
     Sums(Words),
     /// A summand of an aggregate that is a sum, but not one of words.
     Partial { aggregate: u16, partial: Box<Partial> },

@@ -17,6 +17,7 @@ use thin_vec::ThinVec;
 
 use super::aggregate::{AggregateState, Brought};
 use super::contribution::{Contribution, Member};
+use super::extremes::{ExtremeChanges, Led, travelling};
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
@@ -76,6 +77,8 @@ struct Changed {
     sums: Words,
     /// Values that travel.
     values: Vec<((u16, Micros, Datum), Diff)>,
+    /// What led in these aggregates before, of those that are extremes in blocks.
+    led: SmallVec<[(u16, Option<Led>); 8]>,
     /// What was brought to these aggregates before.
     brought: SmallVec<[(u16, Brought); 8]>,
     /// Whether something was taken back: else nothing can have come to nothing.
@@ -114,11 +117,9 @@ impl Identifiers {
         match self.layout.place(*number) {
             LanePlace::Apart => {}
             place @ LanePlace::Extreme { .. } => {
-                let led = || {
-                    let leading = self.layout.leading(aggregate, place, &identifier.sums);
-                    Brought::Values(leading.into_iter().collect())
-                };
-                self.changed.note(*number, led);
+                if !self.changed.led.iter().any(|(noted, _)| noted == number) {
+                    self.changed.led.push((*number, self.led(identifier, *number)));
+                }
                 return self.layout.lead(place, time, value, &mut identifier.sums);
             }
             place => {
@@ -145,20 +146,17 @@ impl Identifiers {
 
     /// What an identifier brings to an aggregate at present.
     fn brings(&self, identifier: &IdentifierState, number: u16) -> Brought {
-        let aggregate = &self.plan.aggregates[usize::from(number)];
-        match self.layout.place(number) {
-            place @ LanePlace::Extreme { .. } => {
-                let leading = self.layout.leading(aggregate, place, &identifier.sums);
-                Brought::Values(leading.into_iter().collect())
-            }
-            _ => match identifier
-                .aggregate_states
-                .binary_search_by_key(&number, |(number, _)| *number)
-            {
-                Ok(index) => identifier.aggregate_states[index].1.brings(self.layout.kept(number)),
-                Err(_) => Brought::Values(SmallVec::new()),
-            },
+        match identifier.aggregate_states.binary_search_by_key(&number, |(number, _)| *number) {
+            Ok(index) => identifier.aggregate_states[index].1.brings(self.layout.kept(number)),
+            Err(_) => Brought::Values(SmallVec::new()),
         }
+    }
+
+    /// What leads of an identifier in an aggregate that is an extreme in blocks.
+    fn led(&self, identifier: &IdentifierState, aggregate: u16) -> Option<Led> {
+        let place = self.layout.place(aggregate);
+        let (time, word) = self.layout.leading(place, &identifier.sums)?;
+        Some(Led { aggregate, time, word })
     }
 
     /// Emits what an identifier holds, or takes it back.
@@ -169,12 +167,11 @@ impl Identifiers {
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
-        let sums = self.layout.summed(&identifier.sums);
+        let led = self.layout.extremes().filter_map(|number| self.led(identifier, number));
+        let led: ExtremeChanges = led.map(|led| (led, 1)).collect();
+        let sums = travelling(&self.layout.summed(&identifier.sums), &led);
         if !sums.is_empty() {
             out.push((component, Contribution::Sums(sums)), diff);
-        }
-        for number in self.layout.extremes() {
-            emit_brought(component, number, &self.brings(identifier, number), diff, out);
         }
         for (number, aggregate_state) in &identifier.aggregate_states {
             let kept = self.layout.kept(*number);
@@ -198,9 +195,17 @@ impl Identifiers {
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
-        let Changed { sums, values, brought, .. } = &self.changed;
-        if !sums.is_empty() {
-            out.push((component, Contribution::Sums(sums.clone())), diff);
+        let Changed { sums, led, values, brought, .. } = &self.changed;
+        let mut moved = ExtremeChanges::new();
+        for (number, before) in led {
+            let after = self.led(identifier, *number);
+            if *before != after {
+                moved.extend(before.map(|before| (before, -1)));
+                moved.extend(after.map(|after| (after, 1)));
+            }
+        }
+        if !sums.is_empty() || !moved.is_empty() {
+            out.push((component, Contribution::Sums(travelling(sums, &moved))), diff);
         }
         for ((aggregate, time, value), times) in values {
             let (aggregate, time, value) = (*aggregate, *time, value.clone());
@@ -344,6 +349,7 @@ impl Changed {
 
     fn clear(&mut self) {
         self.sums.clear();
+        self.led.clear();
         self.values.clear();
         self.brought.clear();
         self.takes_back = false;

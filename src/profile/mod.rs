@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod contribution;
+mod extremes;
 mod gathered;
 mod identifiers;
 mod ordered;

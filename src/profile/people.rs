@@ -7,10 +7,12 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use super::contribution::{Contribution, Member};
+use super::extremes::{self, LedByIdentifiers};
 use super::gathered::Gathered;
 use super::packed::pack;
-use super::place::LanePlace;
+use super::place::{LanePlace, argument};
 use super::sums::{Layout, Words};
+use super::word::of_word;
 use crate::aggregate::kept::partial::Partial;
 use crate::aggregate::{End, Extreme, Kept, NoRoom};
 use crate::flow::{Diff, Emit, Keep, Keyed, Packed, consolidate};
@@ -43,9 +45,8 @@ pub struct Person {
     /// In their order: by type, then text.
     members: Box<[Member]>,
     sums: Words,
-    /// For each aggregate that is an extreme, what the identifiers bring, in order: each value as often as
-    /// it is brought.
-    leading: FewMap<(u16, Micros, Datum), u32>,
+    /// Of aggregates that are extremes in blocks.
+    led: LedByIdentifiers,
     /// `None` while there is nothing of it, as with most people.
     rest: Option<Box<Rest>>,
 }
@@ -55,6 +56,9 @@ pub struct Person {
 struct Rest {
     /// By aggregate: sums that are not of words.
     partials: FewMap<u16, Partial>,
+    /// For each other aggregate of which values lead, what the identifiers bring, in order: each value as often as
+    /// it is brought.
+    leading: FewMap<(u16, Micros, Datum), u32>,
     /// By aggregate: those that have to know all values.
     gathered: FewMap<u16, Gathered>,
 }
@@ -155,11 +159,15 @@ impl People {
         aggregate: &Aggregate,
     ) -> Result<Option<Datum>, NoRoom> {
         let kept = self.layout.kept(number);
-        if self.leads(number) {
-            return Ok(person.leading(number, kept));
-        }
         let place = self.layout.place(number);
         let rest = person.rest.as_deref();
+        if let LanePlace::Extreme { of, .. } = place {
+            let word = extremes::leading(&person.led, number, of);
+            return Ok(word.map(|word| of_word(argument(aggregate), word)));
+        }
+        if self.leads(number) {
+            return Ok(rest.and_then(|rest| rest.leading(number, kept)));
+        }
         let partial = match place {
             LanePlace::Count { .. } | LanePlace::Sum { .. } | LanePlace::Truths { .. } => {
                 self.layout.partial(place, &person.sums)
@@ -225,7 +233,13 @@ impl Keyed for People {
         self.takes_back |= diff < 0;
         match contribution {
             Contribution::Member(member) => self.members.push(((**member).clone(), diff)),
-            Contribution::Sums(words) => self.layout.merge(&mut person.sums, words, diff),
+            Contribution::Sums(words) => {
+                let (blocks, extremes) = self.layout.parts(words);
+                self.layout.merge(&mut person.sums, blocks, diff);
+                for (led, times) in extremes::each(extremes) {
+                    person.led.count(led, times as i64 * diff as i64);
+                }
+            }
             Contribution::Partial { aggregate: number, partial } => {
                 let partials = &mut person.rest.get_or_insert_default().partials;
                 let sum = partials.get_or_insert_with(*number, || partial.nothing());
@@ -234,7 +248,7 @@ impl Keyed for People {
             Contribution::Value { aggregate, time, value } => {
                 let value = (*aggregate, *time, std::mem::replace(value, Datum::Boolean(false)));
                 if self.leads(*aggregate) {
-                    person.leading.count(value, diff as i64);
+                    person.rest.get_or_insert_default().leading.count(value, diff as i64);
                 } else {
                     self.values.push((value, diff));
                 }
@@ -303,18 +317,7 @@ impl Rest {
     /// Leaves out what comes to nothing; whether nothing is left.
     fn prune(&mut self) -> bool {
         self.partials.retain(|_, partial| !partial.is_nothing());
-        self.partials.is_empty() && self.gathered.is_empty()
-    }
-}
-
-impl Person {
-    /// The most trusted type it has, of that the one first seen, of those the least text.
-    fn name(&self) -> IdentifierHash {
-        fn order(member: &Member) -> (u8, Micros, &str) {
-            (member.kind, member.first_seen, &member.text)
-        }
-        let first = self.members.iter().min_by(|one, other| order(one).cmp(&order(other)));
-        first.expect("a person has an identifier").hash
+        self.partials.is_empty() && self.gathered.is_empty() && self.leading.is_empty()
     }
 
     /// What leads of what identifiers bring to an aggregate; `None` is null.
@@ -341,8 +344,19 @@ impl Person {
             other => unreachable!("{other:?} have no leading value"),
         }
     }
+}
+
+impl Person {
+    /// The most trusted type it has, of that the one first seen, of those the least text.
+    fn name(&self) -> IdentifierHash {
+        fn order(member: &Member) -> (u8, Micros, &str) {
+            (member.kind, member.first_seen, &member.text)
+        }
+        let first = self.members.iter().min_by(|one, other| order(one).cmp(&order(other)));
+        first.expect("a person has an identifier").hash
+    }
 
     fn brings_nothing(&self) -> bool {
-        self.sums.is_empty() && self.leading.is_empty() && self.rest.is_none()
+        self.sums.is_empty() && self.led.is_empty() && self.rest.is_none()
     }
 }

@@ -4,7 +4,8 @@
 //! Aggregates over the same sources share a *block*, since a row that brings something to one of them
 //! mostly does to the others. A block is a run of words whose meaning is the plan's: its number, its
 //! narrow lanes (counts, 64 bits), its wide lanes (sums, 128 bits in two words). Blocks without any row
-//! are left out. An identifier's own blocks go on with its extremes, which are no sums and stay with it.
+//! are left out. An identifier's own blocks go on with its extremes, which are no sums; they travel behind all
+//! blocks (`extremes`).
 //!
 //! Two lists of blocks add up lane by lane, wrapping, so that what is taken back leaves what was there: in
 //! differential's terms they are an abelian group.
@@ -14,17 +15,20 @@ use std::ops::Range;
 use arrow::datatypes::i256;
 use thin_vec::ThinVec;
 
-use super::place::{Block, LanePlace, argument, sources_of};
-use super::word::{of_word, to_word};
+use super::place::{Block, LanePlace, sources_of};
+use super::word::to_word;
 use crate::aggregate::kept::partial::Partial;
 use crate::aggregate::{Extreme, Kept};
 use crate::flow::Diff;
-use crate::plan::{Aggregate, Plan};
+use crate::plan::Plan;
 use crate::row::Datum;
 use crate::time::Micros;
 
 /// Blocks in the order of their numbers.
 pub type Words = ThinVec<u64>;
+
+/// In what travels, stands behind the last block where extremes follow: no block has this number.
+pub const EXTREMES: u64 = u64::MAX;
 
 /// What the blocks of a plan look like.
 #[derive(Debug)]
@@ -174,20 +178,15 @@ impl Layout {
         words[word] = next.1 as u64;
     }
 
-    /// The leading value of an identifier, with its time where that decides and 0 elsewhere.
-    pub fn leading(
-        &self,
-        aggregate: &Aggregate,
-        place: LanePlace,
-        own: &Words,
-    ) -> Option<(Micros, Datum)> {
+    /// The leading value of an identifier as a word, with its time where that decides and 0 elsewhere.
+    pub fn leading(&self, place: LanePlace, own: &[u64]) -> Option<(Micros, i64)> {
         let LanePlace::Extreme { block, bit, word, of } = place else { unreachable!("no extreme") };
         let at = self.find(own, block, Form::Own).ok()?;
         let words = &own[at + self.blocks[usize::from(block)].summed()..];
         let word = usize::from(word);
         (words[0] >> bit & 1 == 1).then(|| {
             let time = if of.by_time { words[word - 1] as i64 } else { 0 };
-            (time, of_word(argument(aggregate), words[word] as i64))
+            (time, words[word] as i64)
         })
     }
 
@@ -255,10 +254,16 @@ impl Layout {
         }
     }
 
+    /// What travels: the blocks, and the extremes behind them.
+    pub fn parts<'a>(&self, words: &'a [u64]) -> (&'a [u64], &'a [u64]) {
+        let end = self.blocks_of(words, Form::Summed).last().map_or(0, |last| last.end);
+        (&words[..end], words.get(end + 1..).unwrap_or_default())
+    }
+
     fn blocks_of<'a>(&'a self, words: &'a [u64], form: Form) -> impl Iterator<Item = Range<usize>> {
         let mut at = 0;
         std::iter::from_fn(move || {
-            let number = *words.get(at)?;
+            let number = *words.get(at).filter(|number| **number != EXTREMES)?;
             let range = at..at + self.words(number, form);
             at = range.end;
             Some(range)
