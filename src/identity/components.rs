@@ -49,8 +49,8 @@ struct Content {
     rank: u8,
     /// What guards add up over it.
     sums: Sums,
-    /// `Some` while it breaks a guard.
-    guarded: Option<Guarded>,
+    /// `Some` while it breaks a guard. Few do, so it is apart.
+    guarded: Option<Box<Guarded>>,
 }
 
 /// What a tick did to a cluster, until its consequences are drawn.
@@ -336,7 +336,7 @@ impl Components {
         }
         let guarded = is_guarded.then(|| {
             let name = || Component::of(self.numbers.next(cluster.owner));
-            Guarded::admit(&self.guards, &mut self.graph, &all, names, name, outcomes)
+            Box::new(Guarded::admit(&self.guards, &mut self.graph, &all, names, name, outcomes))
         });
         if guarded.is_none() {
             let whose = if was_guarded { all } else { arrived };
