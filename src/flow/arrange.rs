@@ -59,11 +59,6 @@ pub trait Key: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData {}
 
 impl<K: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData> Key for K {}
 
-/// Which worker has a key of an arrangement: keys of one number are held together.
-pub fn arranged_route<K: Key>(key: &K) -> u64 {
-    key.hashed()
-}
-
 /// A container that keeps values of type `D`.
 pub trait Values<D>:
     BatchContainer<Owned = D> + PushInto<D> + for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>
@@ -101,7 +96,7 @@ where
     D: timely::ExchangeData + Ord + Clone,
     V: Values<D>,
 {
-    let by_key = Exchange::new(|((key, _), _, _): &Update<(K, D)>| arranged_route(key));
+    let by_key = Exchange::new(|((key, _), _, _): &Update<(K, D)>| key.hashed());
     let scope = changes.inner.scope();
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     let mut reader = None;

@@ -25,7 +25,7 @@ use crate::state::batch::Batch;
 use crate::state::entries::StateSize;
 use crate::time::Tick;
 
-pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, arranged_route, each_change};
+pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
 pub use differential_dataflow::AsCollection;
 pub use differential_dataflow::consolidation::consolidate;
 #[cfg(test)]

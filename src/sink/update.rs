@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::catalog::Catalog;
 use super::record::{NamedIdentifier, RecordKey, RecordValue, SegmentChange};
-use crate::flow::{Update, arranged_route};
+use crate::flow::Update;
 use crate::plan::{Plan, Publish};
 use crate::profile::Belonging;
 use crate::row::IdentifierHash;
@@ -96,9 +96,8 @@ impl Router {
     }
 
     fn of_kind(&self, is_local: bool, hash: IdentifierHash) -> OutputSubject {
-        // Where the person's row is arranged, so that what is said of it need not go far.
-        let route = arranged_route(&hash);
-        OutputSubject { route: if is_local { route % self.local } else { route }, hash }
+        let bits = hash.0 as u64;
+        OutputSubject { route: if is_local { bits % self.local } else { bits }, hash }
     }
 
     /// That an identifier belongs to a person, to all whom it concerns.

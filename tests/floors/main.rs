@@ -184,8 +184,7 @@ fn a_stage_imports_the_ground_and_the_stages_to_its_left() {
 }
 
 /// What of `flow` is plain data and plain functions on it.
-const PLAIN: [&str; 11] = [
-    "arranged_route",
+const PLAIN: [&str; 10] = [
     "consolidate",
     "Diff",
     "Emit",
