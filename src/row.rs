@@ -10,7 +10,7 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::time::Micros;
+use crate::time::{Micros, Tick};
 
 /// A value of one of the language's types. Which type, and a decimal's scale, is known by the plan.
 ///
@@ -267,15 +267,23 @@ pub struct Row {
     pub key: Option<u128>,
     pub time: Micros,
     pub position: Position,
-    /// When it arrived by the run's clock, or [`WITH_ITS_TICK`].
-    pub arrived: Micros,
+    pub arrived: Arrival,
     /// `None` where the row says that the record is gone.
     pub body: Option<Arc<Body>>,
 }
 
-/// A row's arrival is the reading of the clock that its tick carries. A stored row that is read back has one of its own,
-/// since it shares a tick with rows that came before it and after.
-pub const WITH_ITS_TICK: Micros = Micros::MIN;
+/// When a row came: in the order of ticks, and by the clock that a tick carries.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Arrival {
+    pub tick: Tick,
+    pub at: Micros,
+}
+
+impl Arrival {
+    /// With the tick in which it is, as most do. A stored row that is read back has an arrival of its own, since it shares
+    /// its tick with rows that came before it and after.
+    pub const WITH_ITS_TICK: Arrival = Arrival { tick: Tick::MAX, at: Micros::MIN };
+}
 
 impl Row {
     /// Whether it carries one of some identifiers.

@@ -69,8 +69,6 @@ pub struct Decoder {
     seen: u64,
     /// The columns of accepted rows, where these are to be stored.
     stored: Option<SchemaRef>,
-    /// Whether stored rows arrived when their ticks say.
-    by_wall_clock: bool,
     /// Rows that carry one of these identifiers are dropped.
     suppressed: Arc<BTreeSet<IdentifierHash>>,
 }
@@ -85,19 +83,9 @@ impl Decoder {
             .map(|columns| Arc::new(Schema::new(of.schema.fields()[..columns].to_vec())))
             .collect();
         let packing = Packing::of(of);
-        let (stored, by_wall_clock) = (None, true);
+        let stored = None;
         let suppressed = Arc::default();
-        Decoder {
-            plan,
-            source,
-            reader,
-            prefixes,
-            packing,
-            seen: 0,
-            stored,
-            by_wall_clock,
-            suppressed,
-        }
+        Decoder { plan, source, reader, prefixes, packing, seen: 0, stored, suppressed }
     }
 
     /// Accepted rows are handed on to be stored, too.
@@ -109,12 +97,6 @@ impl Decoder {
     /// Rows that carry one of these identifiers are dropped.
     pub fn without(mut self, suppressed: &Arc<BTreeSet<IdentifierHash>>) -> Self {
         self.suppressed = Arc::clone(suppressed);
-        self
-    }
-
-    /// Stored rows arrive with the tick that they are read in, as by a clock that stands still.
-    pub fn arriving_with_ticks(mut self) -> Self {
-        self.by_wall_clock = false;
         self
     }
 
@@ -175,7 +157,7 @@ impl Decoder {
                 reader.json_messages(source, bytes, messages)
             }
             (Payload::Stored { batch }, _) => {
-                return stored::read(source, batch, self.by_wall_clock);
+                return stored::read(source, batch);
             }
             (Payload::Unread { .. }, _) => Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::row::{Reason, WITH_ITS_TICK};
+use crate::row::{Arrival, Reason};
 use crate::source::ROW_LIMIT;
 use crate::time::Micros;
 
@@ -14,8 +14,7 @@ pub struct RawRow {
     pub bytes: Range<usize>,
     /// The broker's.
     pub timestamp: Option<Micros>,
-    /// As in `Row`.
-    pub arrived: Micros,
+    pub arrived: Arrival,
     /// What could be read of it.
     pub reading: RawReading,
     pub flaws: Flaws,
@@ -51,7 +50,7 @@ impl RawRow {
             offset,
             bytes,
             timestamp: None,
-            arrived: WITH_ITS_TICK,
+            arrived: Arrival::WITH_ITS_TICK,
             reading: RawReading::Fields,
             flaws: Flaws::default(),
         }

@@ -16,7 +16,7 @@ use arrow::datatypes::{
 use super::columnar::or_default;
 use super::raw_row::{RawReading, RawRow};
 use crate::plan::Source;
-use crate::row::Row;
+use crate::row::{Arrival, Row};
 use crate::source::{Chunk, Payload};
 use crate::time::Micros;
 
@@ -100,12 +100,8 @@ pub(super) fn deleted_keys(batch: &RecordBatch) -> &[u8] {
 }
 
 /// The rows of a batch and the columns of the source's fields. What the source did not have when they were stored is
-/// its default, or null. `by_wall_clock`: they arrived when their ticks say, of which the run has others.
-pub(super) fn read(
-    source: &Source,
-    batch: &RecordBatch,
-    by_wall_clock: bool,
-) -> (Vec<RawRow>, Vec<ArrayRef>) {
+/// its default, or null.
+pub(super) fn read(source: &Source, batch: &RecordBatch) -> (Vec<RawRow>, Vec<ArrayRef>) {
     let offsets = batch.column_by_name(OFFSET).expect("the store gives it");
     let offsets = offsets.as_primitive::<UInt64Type>();
     let instants = |name: &str| {
@@ -113,6 +109,7 @@ pub(super) fn read(
         Some(column.as_primitive::<TimestampMicrosecondType>())
     };
     let (sent, at) = (instants(SENT), instants(AT));
+    let ticks = batch.column_by_name(TICK).map(|column| column.as_primitive::<UInt64Type>());
     let deleted = batch.column_by_name(DELETED).map(|keys| keys.as_string::<i32>());
     let value = |column: Option<&TimestampMicrosecondArray>, row: usize| -> Option<Micros> {
         column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
@@ -120,8 +117,8 @@ pub(super) fn read(
     let rows = (0..batch.num_rows()).map(|place| {
         let mut row = RawRow::at(offsets.value(place), place..place);
         row.timestamp = value(sent, place);
-        if let Some(at) = value(at, place).filter(|_| by_wall_clock) {
-            row.arrived = at;
+        if let (Some(ticks), Some(at)) = (ticks, value(at, place)) {
+            row.arrived = Arrival { tick: ticks.value(place), at };
         }
         if let Some(keys) = deleted.filter(|keys| keys.is_valid(place)) {
             let ends = keys.value_offsets();

@@ -52,8 +52,7 @@ pub fn restarted(
         let writers = Writers::all(plan, &memory);
         let beside = Beside { store: Some(&store), ..Beside::default() };
         let mut dataflow = Dataflow::build(worker, plan, clock, writers, workers, beside);
-        dataflow.inbox.borrow_mut().replay =
-            Replay::new(plan, clock, &store.recovered, index, peers);
+        dataflow.inbox.borrow_mut().replay = Replay::new(plan, &store.recovered, index, peers);
         for (stop, reading) in &stops {
             if let Some(replay) = &mut dataflow.inbox.borrow_mut().replay {
                 while !replay.has_loaded(*stop) {

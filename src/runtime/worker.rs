@@ -77,7 +77,7 @@ pub fn work(
         )
     });
     dataflow.inbox.borrow_mut().replay =
-        recovered.and_then(|of| Replay::new(plan, process.clock, of, index, peers));
+        recovered.and_then(|of| Replay::new(plan, of, index, peers));
     let decoder = |source| {
         let decoder = Decoder::new(Arc::clone(plan), source);
         match recovered {

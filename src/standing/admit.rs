@@ -18,8 +18,10 @@ use crate::time::Micros;
 /// What an event's `id_window` counts from: when it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrivalTime {
-    /// By the run's clock.
+    /// By the run's clock, which moves on.
     Now,
+    /// By the run's clock, which stands still.
+    Held,
     /// By the event's own time, so that a replay is a function of its rows.
     OwnTime,
 }
@@ -62,7 +64,7 @@ impl Admission {
             (Kind::Events, Some(_), ArrivalTime::OwnTime) => {
                 SourceMemory::Repeats(Repeats::of(index, source))
             }
-            (Kind::Events, Some(_), ArrivalTime::Now) => SourceMemory::Ids {
+            (Kind::Events, Some(_), ArrivalTime::Now | ArrivalTime::Held) => SourceMemory::Ids {
                 window: source.id_window,
                 seen: Table::default(),
                 by_arrival: VecDeque::new(),

@@ -20,7 +20,8 @@ impl Clock {
     pub fn arrival(self) -> ArrivalTime {
         match self {
             Clock::Event => ArrivalTime::OwnTime,
-            Clock::Wall | Clock::Fixed(_) => ArrivalTime::Now,
+            Clock::Wall => ArrivalTime::Now,
+            Clock::Fixed(_) => ArrivalTime::Held,
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::flow::{
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
-use crate::row::{Row, StandingRow, WITH_ITS_TICK};
+use crate::row::{Arrival, Row, StandingRow};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use join::Stage;
@@ -92,7 +92,7 @@ pub fn read_clock<'scope>(
 pub fn plan_for(plan: &Arc<Plan>, arrival: ArrivalTime) -> Arc<Plan> {
     match arrival {
         ArrivalTime::OwnTime => Arc::new(plan.with_repeats_taken_back()),
-        ArrivalTime::Now => Arc::clone(plan),
+        ArrivalTime::Now | ArrivalTime::Held => Arc::clone(plan),
     }
 }
 
@@ -111,7 +111,7 @@ fn admit<'scope>(
     counts: &SharedCounts,
 ) -> Stream<'scope, RowChange> {
     let worker = rows.scope().index() as u64;
-    let mut reading = Micros::MIN;
+    let (mut reading, mut read_back) = (Micros::MIN, Micros::MIN);
     let of_sources = Rc::clone(counts);
     let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
     let route = |arriving: &Arriving| match arriving {
@@ -126,9 +126,6 @@ fn admit<'scope>(
                 Arriving::Row(row) => rows.push(row),
             }
         }
-        for row in rows.iter_mut().filter(|row| row.arrived == WITH_ITS_TICK) {
-            row.arrived = reading;
-        }
         // What arrives with a tick arrives at once, whichever worker read it: the first of several
         // events with one id is then the one that stands first.
         rows.sort_by_key(|row| (row.arrived, row.source, row.position));
@@ -136,7 +133,14 @@ fn admit<'scope>(
         apply_prefetched(rows, admission, &[Admission::prefetch], |admission, row| {
             let counts = &mut counts.sources[row.source as usize];
             let change = |row, status| changes.push(RowChange::of(row, status));
-            let arrived = row.arrived;
+            let arrived = match (arrival, row.arrived) {
+                // A row that is read back arrives when it did; the clock does not go back.
+                (ArrivalTime::Now, Arrival { at, .. }) if row.arrived != Arrival::WITH_ITS_TICK => {
+                    read_back = read_back.max(at);
+                    read_back
+                }
+                _ => reading,
+            };
             match admission.admit(row, arrived, change) {
                 EventFate::Counts => {}
                 EventFate::Repeats | EventFate::Waits => counts.duplicates += 1,
