@@ -267,22 +267,22 @@ pub struct Row {
     pub key: Option<u128>,
     pub time: Micros,
     pub position: Position,
-    pub arrived: Arrival,
+    pub arrived: RowArrival,
     /// `None` where the row says that the record is gone.
     pub body: Option<Arc<Body>>,
 }
 
 /// When a row came: in the order of ticks, and by the clock that a tick carries.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Arrival {
+pub struct RowArrival {
     pub tick: Tick,
     pub at: Micros,
 }
 
-impl Arrival {
+impl RowArrival {
     /// With the tick in which it is, as most do. A stored row that is read back has an arrival of its own, since it shares
     /// its tick with rows that came before it and after.
-    pub const WITH_ITS_TICK: Arrival = Arrival { tick: Tick::MAX, at: Micros::MIN };
+    pub const WITH_ITS_TICK: RowArrival = RowArrival { tick: Tick::MAX, at: Micros::MIN };
 }
 
 impl Row {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::row::{Arrival, Reason};
+use crate::row::{Reason, RowArrival};
 use crate::source::ROW_LIMIT;
 use crate::time::Micros;
 
@@ -14,7 +14,7 @@ pub struct RawRow {
     pub bytes: Range<usize>,
     /// The broker's.
     pub timestamp: Option<Micros>,
-    pub arrived: Arrival,
+    pub arrived: RowArrival,
     /// What could be read of it.
     pub reading: RawReading,
     pub flaws: Flaws,
@@ -50,7 +50,7 @@ impl RawRow {
             offset,
             bytes,
             timestamp: None,
-            arrived: Arrival::WITH_ITS_TICK,
+            arrived: RowArrival::WITH_ITS_TICK,
             reading: RawReading::Fields,
             flaws: Flaws::default(),
         }

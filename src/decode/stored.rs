@@ -16,7 +16,7 @@ use arrow::datatypes::{
 use super::columnar::or_default;
 use super::raw_row::{RawReading, RawRow};
 use crate::plan::Source;
-use crate::row::{Arrival, Row};
+use crate::row::{Row, RowArrival};
 use crate::source::{Chunk, Payload};
 use crate::time::Micros;
 
@@ -118,7 +118,7 @@ pub(super) fn read(source: &Source, batch: &RecordBatch) -> (Vec<RawRow>, Vec<Ar
         let mut row = RawRow::at(offsets.value(place), place..place);
         row.timestamp = value(sent, place);
         if let (Some(ticks), Some(at)) = (ticks, value(at, place)) {
-            row.arrived = Arrival { tick: ticks.value(place), at };
+            row.arrived = RowArrival { tick: ticks.value(place), at };
         }
         if let Some(keys) = deleted.filter(|keys| keys.is_valid(place)) {
             let ends = keys.value_offsets();

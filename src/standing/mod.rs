@@ -29,7 +29,7 @@ use crate::flow::{
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
-use crate::row::{Arrival, Row, StandingRow};
+use crate::row::{Row, RowArrival, StandingRow};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use join::Stage;
@@ -135,7 +135,9 @@ fn admit<'scope>(
             let change = |row, status| changes.push(RowChange::of(row, status));
             let arrived = match (arrival, row.arrived) {
                 // A row that is read back arrives when it did; the clock does not go back.
-                (ArrivalTime::Now, Arrival { at, .. }) if row.arrived != Arrival::WITH_ITS_TICK => {
+                (ArrivalTime::Now, RowArrival { at, .. })
+                    if row.arrived != RowArrival::WITH_ITS_TICK =>
+                {
                     read_back = read_back.max(at);
                     read_back
                 }

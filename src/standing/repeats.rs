@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 
 use super::change::RowStatus;
 use crate::plan::Source;
-use crate::row::{Arrival, Body, Position, Row};
+use crate::row::{Body, Position, Row, RowArrival};
 use crate::state::table::Table;
 use crate::time::Micros;
 
@@ -129,7 +129,7 @@ impl Repeats {
                             key: Some(key),
                             time,
                             position,
-                            arrived: Arrival::WITH_ITS_TICK,
+                            arrived: RowArrival::WITH_ITS_TICK,
                             body: body.clone(),
                         },
                         status,
@@ -259,7 +259,7 @@ mod tests {
         let verdict = Verdict::Together;
         let body = Body { identifiers: smallvec![], inputs: Vec::new(), verdict, joining: None };
         let (position, body) = (Position { part: 0, offset }, Some(Arc::new(body)));
-        Row { source: 0, key: Some(id), time, position, arrived: Arrival::WITH_ITS_TICK, body }
+        Row { source: 0, key: Some(id), time, position, arrived: RowArrival::WITH_ITS_TICK, body }
     }
 
     /// The rows that stand, by their offsets, as far as changes have told.
