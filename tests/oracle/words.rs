@@ -14,8 +14,10 @@ use crate::oracle::histories::{Settings, histories};
 
 const HISTORIES: usize = 600;
 
-/// What no definition may say yet, and what calls may make, which is tried with rows that make much.
-const OUTSIDE: [&str; 4] = ["http", "limits", "bytes", "steps"];
+/// What no definition may say yet; what calls may make, which is tried with rows that make much; and where and how runs
+/// are stored and committed, which is tried by runs that are cut off (tests/restart.rs, durable, chaos, exactly).
+const OUTSIDE: [&str; 8] =
+    ["http", "limits", "bytes", "steps", "data", "commit_every", "transactions", "off"];
 
 /// What a definition may say in SQL, and how sources hand over their rows.
 const SAID: [&str; 29] = [
