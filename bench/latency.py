@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,6 +136,9 @@ def through(args, folder, address, logs, prefix, people, events):
     spec, summary = folder / f"{prefix}.yaml", folder / f"{prefix}.json"
     definition(spec, address, args.properties, prefix)
     run = [args.selfsame, "run", spec, "--clock", CLOCK, "--workers", str(args.workers)]
+    if args.data:
+        shutil.rmtree(folder / f"{prefix}.data", ignore_errors=True)
+        run += ["--data", folder / f"{prefix}.data"]
     engine = subprocess.Popen([*run, "--summary", summary])
     # Outputs are opened after the ends of the topics were asked for.
     until(lambda: (logs / f"{prefix}.vips-0").exists(), "the engine runs", engine)
@@ -159,6 +163,7 @@ def main():
     parser.add_argument("--warm-up", default=40, type=int, help="seconds")
     parser.add_argument("--workers", default=1, type=int)
     parser.add_argument("--partitions", default=2, type=int)
+    parser.add_argument("--data", action="store_true", help="rows are stored, and topics written in transactions")
     parser.add_argument("--properties", default="", help="librdkafka's, for the engine")
     args = parser.parse_args()
     folder = args.folder.resolve()

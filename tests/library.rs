@@ -331,3 +331,26 @@ proptest! {
         running.stop().expect("it ends");
     }
 }
+
+#[test]
+fn rows_that_are_pushed_in_a_later_run_come_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let definition = shop(folder.path());
+    let start = || {
+        let (builder, profiles) = told(in_memory(&definition), "profiles");
+        (builder.data(folder.path().join("data")).start().expect("it starts"), profiles)
+    };
+    let record = |user: &str, name: &str| json!({"user": user, "name": name, "gone": false});
+    let (mut running, profiles) = start();
+    let names = ["ada", "bob", "eve"].map(|user| record(user, "the first"));
+    running.push("crm", names).expect("rows");
+    running.tick().expect("a tick");
+    assert_eq!(profiles.iter().take(3).count(), 3);
+    running.stop().expect("it stops");
+    let (mut running, profiles) = start();
+    running.push("crm", [record("eve", "another")]).expect("a row");
+    running.tick().expect("a tick");
+    let told = profiles.try_recv().expect("a profile").json();
+    assert_eq!(told["attributes"]["name"], "another", "{told}");
+    assert_eq!(running.stop().expect("it stops").people(), 3);
+}

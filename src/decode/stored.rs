@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt32Array, UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array, UInt64Array, new_null_array,
 };
 use arrow::compute::{cast, filter_record_batch, take_record_batch};
 use arrow::datatypes::{
@@ -40,6 +40,11 @@ pub fn instant() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
+/// The type of columns of few texts.
+fn names() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
 /// The columns of a source's accepted rows, but for their ticks.
 pub(super) fn schema(source: &Source) -> SchemaRef {
     let own =
@@ -47,7 +52,7 @@ pub(super) fn schema(source: &Source) -> SchemaRef {
     let beside = [
         Field::new(PART, DataType::UInt32, false),
         Field::new(OFFSET, DataType::UInt64, false),
-        Field::new(ORIGIN, DataType::Utf8, false),
+        Field::new(ORIGIN, names(), false),
         Field::new(SENT, instant(), true),
         Field::new(DELETED, DataType::Utf8, true),
     ];
@@ -71,10 +76,22 @@ pub(super) fn accepted(
     let mut columns = fields.to_vec();
     columns.push(Arc::new(UInt32Array::from_value(chunk.part, raw.len())));
     columns.push(Arc::new(UInt64Array::from_iter_values(raw.iter().map(|row| row.offset))));
-    columns.push(Arc::new(StringArray::from_iter_values(raw.iter().map(|_| &*chunk.origin))));
-    let sent = TimestampMicrosecondArray::from_iter(raw.iter().map(|row| row.timestamp));
-    columns.push(Arc::new(sent.with_timezone("UTC")));
-    columns.push(Arc::new(StringArray::from_iter(raw.iter().map(|row| deleted(chunk, row)))));
+    let origin: ArrayRef = Arc::new(StringArray::from(vec![&*chunk.origin]));
+    let origins = DictionaryArray::new(Int32Array::from_value(0, raw.len()), origin);
+    columns.push(Arc::new(origins));
+    // Of files nothing is sent, and nothing deleted by its key.
+    let is_sent = matches!(chunk.payload, Payload::Messages { .. });
+    columns.push(match is_sent {
+        false => new_null_array(&instant(), raw.len()),
+        true => {
+            let sent = TimestampMicrosecondArray::from_iter(raw.iter().map(|row| row.timestamp));
+            Arc::new(sent.with_timezone("UTC"))
+        }
+    });
+    columns.push(match is_sent {
+        false => new_null_array(&DataType::Utf8, raw.len()),
+        true => Arc::new(StringArray::from_iter(raw.iter().map(|row| deleted(chunk, row)))),
+    });
     let batch = RecordBatch::try_new(Arc::clone(schema), columns).expect("columns of these types");
     match rows.len() == raw.len() {
         true => Some(batch),
@@ -86,9 +103,6 @@ fn deleted<'chunk>(chunk: &'chunk Chunk, row: &RawRow) -> Option<&'chunk str> {
     match (&row.reading, &chunk.payload) {
         (RawReading::Tombstone { key: Some(key) }, Payload::Messages { bytes, .. }) => {
             std::str::from_utf8(&bytes[key.clone()]).ok()
-        }
-        (RawReading::Tombstone { key: Some(key) }, Payload::Stored { batch }) => {
-            std::str::from_utf8(&deleted_keys(batch)[key.clone()]).ok()
         }
         _ => None,
     }
@@ -144,7 +158,9 @@ pub(super) fn read(source: &Source, batch: &RecordBatch) -> (Vec<RawRow>, Vec<Ar
 pub fn by_part(batch: &RecordBatch) -> Vec<(u32, Arc<str>, RecordBatch)> {
     let parts =
         batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
-    let origins = batch.column_by_name(ORIGIN).expect("the store gives it").as_string::<i32>();
+    let origins = batch.column_by_name(ORIGIN).expect("the store gives it");
+    let origins = cast(origins, &DataType::Utf8).expect("texts");
+    let origins = origins.as_string::<i32>();
     let mut places: BTreeMap<(u32, &str), Vec<u32>> = BTreeMap::new();
     for (place, part) in (0u32..).zip(parts.values()) {
         places.entry((*part, origins.value(place as usize))).or_default().push(place);

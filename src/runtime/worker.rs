@@ -45,6 +45,15 @@ pub struct Process {
     pub committed: Vec<Tick>,
 }
 
+impl Process {
+    /// What can't be read again (standard input, rows that a program pushes) is counted anew in each run: its rows come
+    /// behind those that earlier runs took.
+    fn part_of_run(&self) -> u32 {
+        let run = self.store.as_ref().map_or(1, |store| store.recovered.next_run);
+        u32::try_from(run - 1).unwrap_or(u32::MAX)
+    }
+}
+
 /// What a worker comes to.
 pub struct Worked {
     /// The reports of all workers, on the first one.
@@ -215,7 +224,10 @@ fn take_in(
                 return (InputState::Ended, false);
             }
         };
-        for chunk in chunks {
+        for mut chunk in chunks {
+            if chunk.reached.is_none() {
+                chunk.part += process.part_of_run();
+            }
             let source = chunk.source as usize;
             let decoded = decoders[source].decode(&chunk, wall_clock());
             process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);

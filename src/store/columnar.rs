@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt64Array
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::StoreError;
@@ -208,6 +208,7 @@ impl FileWriter {
         let level = ZstdLevel::try_new(1).expect("a level that there is");
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(Some(GROUP))
             .build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""What it costs that a run outlives its process: the lite load with a data folder and without, in turn, and started again.
+
+The answers are checked before any time is told: of the run with a folder, and of the one that goes on with it.
+"""
+
+import argparse
+import shutil
+import statistics
+import sys
+from pathlib import Path
+
+import lite
+
+LEAST = 0.85
+
+
+def bytes_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+class Durable(lite.Engine):
+    """The engine with a data folder: `run` goes on with it, and its outputs, which are gone, are told all again."""
+
+    def __init__(self, selfsame, workers, folder, data):
+        super().__init__("durable", selfsame, workers, folder, data)
+        self.data = self.folder / "data"
+        self.command += ["--data", self.data]
+
+    def anew(self):
+        shutil.rmtree(self.data, ignore_errors=True)
+        return self.run()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--selfsame", default=lite.ROOT / "target/release/selfsame", type=Path)
+    parser.add_argument("--folder", default=lite.ROOT / "target/bench", type=Path)
+    parser.add_argument("--people", default=200_000, type=int)
+    parser.add_argument("--events", default=2_000_000, type=int)
+    parser.add_argument("--workers", default=2, type=int)
+    parser.add_argument("--runs", default=3, type=int)
+    args = parser.parse_args()
+    args.folder = args.folder.resolve()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    data = lite.generate(args.folder, args.people, args.events)
+    known = lite.answers_of(data)
+    fleeting = lite.Engine("fleeting", args.selfsame, args.workers, args.folder, data)
+    durable = Durable(args.selfsame, args.workers, args.folder, data)
+    told = {"without": [], "with": [], "again": []}
+    for _ in range(args.runs):
+        for name, run in [("without", fleeting.run), ("with", durable.anew), ("again", durable.run)]:
+            said, took, usage, _ = run()
+            wrong = {key: (value, known[key]) for key, value in said.items() if known[key] != value}
+            if wrong:
+                sys.exit(f"{name}: {wrong}")
+            told[name].append((took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
+    print("answers: right\n")
+    print(f"{'':<10}{'seconds':>9}{'cpu s':>9}{'MiB':>9}{'rows/s':>11}")
+    medians = {}
+    for name, runs in told.items():
+        took, cpu, peak = (statistics.median(column) for column in zip(*runs))
+        medians[name] = took, cpu
+        print(f"{name:<10}{took:>9.2f}{cpu:>9.2f}{peak:>9.0f}{args.events / took:>11,.0f}")
+    stored = bytes_of(durable.data / "rows")
+    ratio = medians["without"][1] / medians["with"][1]
+    print(f"\non disk {stored / args.events:.1f} bytes a row")
+    print(f"rows per second of processor, with a folder: {ratio:.2f} of those without (at least {LEAST})")
+    shutil.rmtree(durable.data)
+    sys.exit(0 if ratio >= LEAST else 1)
+
+
+if __name__ == "__main__":
+    main()
