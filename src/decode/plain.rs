@@ -24,11 +24,25 @@ pub fn plain(column: &ArrayRef) -> ArrayRef {
             };
             Arc::new(LargeStringArray::from_iter(uuids.iter().map(|bytes| bytes.map(uuid))))
         }
+        DataType::Date64 => as_type(&DataType::Date32),
         DataType::FixedSizeBinary(_) => as_type(&DataType::LargeBinary),
         DataType::LargeList(item)
         | DataType::FixedSizeList(item, _)
         | DataType::ListView(item)
         | DataType::LargeListView(item) => as_type(&DataType::List(Arc::clone(item))),
         _ => Arc::clone(column),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Date64Array;
+
+    #[test]
+    fn a_day_has_one_text_however_it_is_stored() {
+        let days: ArrayRef = Arc::new(Date64Array::from(vec![86_400_000]));
+        let texts = cast(&plain(&days), &DataType::Utf8).expect("text");
+        assert_eq!(texts.as_string::<i32>().value(0), "1970-01-02");
     }
 }

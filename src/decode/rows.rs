@@ -264,7 +264,8 @@ fn carried(
         let stands = fates[place] == RowFate::Stands && row.reading == RawReading::Fields;
         if table(context).is_some() {
             if stands && carried.len() < 2 && row.flaws.reasons.is_empty() {
-                let message = "a decision is about two identifiers, each as type:value";
+                let message = "a decision is about two identifiers that differ, each as type:value; a \
+                               placeholder or what is ignored is none";
                 row.flaws.add("unidentified", "", message);
             }
             continue;

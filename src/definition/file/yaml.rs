@@ -249,6 +249,12 @@ impl YamlReader<'_> {
                 self.complain(key_place, "a name that is empty".to_owned());
                 continue;
             }
+            if name == "<<" {
+                let wrong = "'<<' merges nothing here: write out what it stands for, or let an alias stand for \
+                             a whole value, as in fields: *common";
+                self.complain(key_place, wrong.to_owned());
+                continue;
+            }
             if entries.iter().any(|(key, _)| key.name == name) {
                 self.complain(key_place, format!("'{name}' stands here twice: leave one"));
                 continue;
