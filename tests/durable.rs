@@ -44,6 +44,7 @@ outputs:
   profiles: {files: out/profiles.ndjson}
   segments: {files: out/segments.ndjson}
   identities: {files: out/identities.ndjson}
+  rejects: {files: out/rejects.ndjson}
 ";
 
 /// Numbers that follow from a seed.
@@ -67,6 +68,9 @@ fn rows(chance: &mut Chance, first: u64, number: u64) -> (String, String) {
         let id = row - u64::from(chance.below(10) == 0 && row > first);
         let event = json!({"id": id.to_string(), "at": at, "user": user, "cookie": cookie, "amount": chance.below(50)});
         web.push_str(&format!("{event}\n"));
+        if chance.below(15) == 0 {
+            web.push_str(&format!("row {row} is none\n"));
+        }
         if chance.below(5) == 0 {
             let user = format!("u{}", chance.below(60));
             let record = json!({"user": user, "at": at, "name": format!("n{}", chance.below(9))});
@@ -88,16 +92,21 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// What the outputs hold, less the instants.
+/// What the outputs hold, less the instants. Each reject is there once.
 fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
     let mut state = BTreeMap::new();
-    for output in ["profiles", "segments", "identities"] {
+    for output in ["profiles", "segments", "identities", "rejects"] {
         let text = fs::read_to_string(folder.join("out").join(format!("{output}.ndjson")))
             .expect("an output");
         for line in text.lines() {
             let mut record: Value = serde_json::from_str(line).expect("a record");
-            let key = record["key"].as_str().expect("a key").to_owned();
+            let mut key = record["key"].as_str().expect("a key").to_owned();
             let mut value = record["value"].take();
+            if output == "rejects" {
+                key = value["position"].to_string();
+                let again = state.contains_key(&(output.to_owned(), key.clone()));
+                assert!(!again, "{key} is told twice");
+            }
             value.as_object_mut().map(|value| value.remove("at"));
             let left = value["change"] == "left";
             match value.is_null() || left {

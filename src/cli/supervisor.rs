@@ -120,6 +120,16 @@ fn start(process: usize, hosts: &Path) -> std::io::Result<Child> {
     }
     // Signals of the terminal are passed on once, and only by this one.
     command.process_group(0);
+    #[cfg(target_os = "linux")]
+    {
+        let ends_with_us = || {
+            // SAFETY: it takes two numbers, and may be called between fork and exec.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
+            Ok(())
+        };
+        // SAFETY: it does nothing else. Whoever is killed can't end the others: the system does.
+        unsafe { command.pre_exec(ends_with_us) };
+    }
     command.spawn()
 }
 

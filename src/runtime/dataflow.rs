@@ -272,6 +272,11 @@ impl Dataflow {
         }
     }
 
+    /// The first tick of which something may be under way, on whichever worker.
+    pub fn complete_before(&self) -> Tick {
+        self.complete.frontier().as_option().copied().unwrap_or(Tick::MAX)
+    }
+
     /// The first tick of which a record may yet have to be handed over, on whichever worker.
     pub fn handed_before(&self) -> Tick {
         self.handed.with_frontier(|frontier| frontier.first().copied().unwrap_or(Tick::MAX))

@@ -20,7 +20,9 @@ use crate::flow::{Pipeline, Stream};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::source::DurableNews;
-use crate::store::{self, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredTick};
+use crate::store::{
+    self, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredReject, StoredTick,
+};
 use crate::time::{Micros, Tick};
 
 /// How often it is looked whether a closed log is durable everywhere.
@@ -32,7 +34,7 @@ pub struct ProcessStore {
     pub recovered: Arc<Recovered>,
     writer: StoreWriter,
     news: DurableNews,
-    /// The first tick that may not be durable.
+    /// The first tick that may not be durable, or of which an output may not have committed all.
     frontier: Arc<AtomicU64>,
 }
 
@@ -71,8 +73,8 @@ impl ProcessStore {
         Ok((ProcessStore { recovered, writer, news, frontier }, threads))
     }
 
-    /// All ticks before this one are durable on all workers.
-    pub fn durable(&self, frontier: Tick) {
+    /// All ticks before this one are durable, and outputs have committed them, on all workers.
+    pub fn complete(&self, frontier: Tick) {
         self.frontier.fetch_max(frontier, Ordering::Relaxed);
     }
 }
@@ -89,8 +91,8 @@ impl StoreThreads {
     }
 }
 
-/// Makes logs columnar files, once they are durable as far as they go: those that earlier runs left once they have been
-/// read, which is when a tick of this run is durable.
+/// Makes logs columnar files, once all in them is durable and committed: rejects stand in logs alone, and are told again
+/// until they are. Those that earlier runs left come when they have been read.
 fn make_columnar(
     recovered: &Recovered,
     process: usize,
@@ -153,6 +155,7 @@ pub fn store_ticks<'scope>(
                     let mut inbox = inbox.borrow_mut();
                     let batch = inbox.batch(tick, &counts);
                     let rows = std::mem::take(&mut batch.stored).into_iter();
+                    let rejects = std::mem::take(&mut batch.stored_rejects).into_iter();
                     let is_durable = Arc::new(AtomicBool::new(false));
                     let (durable, activator) = (Arc::clone(&is_durable), activator.clone());
                     let (news, reached) = (store.news.clone(), std::mem::take(&mut batch.reached));
@@ -162,6 +165,7 @@ pub fn store_ticks<'scope>(
                         at,
                         worker,
                         reached,
+                        rejects: rejects.map(|of| StoredReject::of(&plan, of)).collect(),
                         rows: rows
                             .map(|(of, rows)| (plan.sources[of].name.clone(), rows))
                             .collect(),

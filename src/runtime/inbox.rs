@@ -28,6 +28,8 @@ pub struct TickInput {
     pub latest: Option<Latest>,
     /// By source, accepted rows to be stored.
     pub stored: BTreeMap<usize, Vec<RecordBatch>>,
+    /// Rejects, to be stored until outputs have committed them.
+    pub stored_rejects: Vec<Reject>,
     /// How far the sources were read.
     pub reached: Vec<Reached>,
 }
@@ -45,6 +47,8 @@ pub struct Inbox {
     /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
     ticks: u64,
+    /// Whether what is taken in is stored.
+    pub is_stored: bool,
     /// While stored rows are read back: each tick takes those that are its own.
     pub replay: Option<Replay>,
 }
@@ -68,6 +72,7 @@ impl Default for Inbox {
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             ticks: 0,
+            is_stored: false,
             replay: None,
         }
     }
@@ -95,6 +100,9 @@ impl Inbox {
         }
         self.open_held += decoded.held;
         self.open.rows.append(&mut decoded.rows);
+        if self.is_stored {
+            self.open.stored_rejects.extend_from_slice(&decoded.rejects);
+        }
         self.open.rejects.append(&mut decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);
         if let Some(stored) = decoded.stored {

@@ -92,6 +92,12 @@ impl Replay {
                 decoded.push((source, self.decoders[source].decode(&chunk, Micros::MAX)));
             }
         }
+        for reject in self.history.take_rejects(tick) {
+            if let Some((source, reject)) = reject.again(&self.plan) {
+                let rejects = vec![reject];
+                decoded.push((source, Decoded { rejects, rows_in: 1, ..Decoded::default() }));
+            }
+        }
         decoded
     }
 

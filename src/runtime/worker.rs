@@ -85,6 +85,7 @@ pub fn work(
             replay,
         )
     });
+    dataflow.inbox.borrow_mut().is_stored = recovered.is_some();
     dataflow.inbox.borrow_mut().replay =
         recovered.and_then(|of| Replay::new(plan, of, index, peers));
     let decoder = |source| {
@@ -168,9 +169,8 @@ pub fn work(
         let mut committable = dataflow.handed_before();
         if let (Some(store), Some(durable)) = (&process.store, &dataflow.durable) {
             let first = durable.with_frontier(|frontier| frontier.first().copied());
-            let first = first.unwrap_or(Tick::MAX);
-            store.durable(first);
-            committable = committable.min(first);
+            committable = committable.min(first.unwrap_or(Tick::MAX));
+            store.complete(dataflow.complete_before());
         }
         writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);

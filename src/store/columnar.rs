@@ -98,7 +98,7 @@ impl<'a> StoredSegmentWriter<'a> {
     }
 
     fn add(&mut self, log: &Path, header: &TickHeader, streams: &[u8]) -> Result<(), StoreError> {
-        let TickHeader { tick, at, worker, reached, rows } = header;
+        let TickHeader { tick, at, worker, reached, rows, rejects: _ } = header;
         self.span = Some(
             self.span.map_or((*tick, *tick), |(first, last)| (first.min(*tick), last.max(*tick))),
         );

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::rejects::StoredReject;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};
 
@@ -55,6 +56,8 @@ pub struct TickHeader {
     pub worker: usize,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<Reached>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejects: Vec<StoredReject>,
     /// For each source with rows, its name, their number and the length of its stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<(String, u64, u64)>,

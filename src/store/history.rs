@@ -3,7 +3,7 @@
 //! Frames of logs and groups of columnar files are dealt out to the workers that there are now, however many there
 //! were: rows go to whoever has their key in any case.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use super::frame;
 use super::log::LogReader;
 use super::manifest::{ColumnarFile, RowsFile};
 use super::recovery::{HistoryPart, PartFiles, Recovered};
+use super::rejects::StoredReject;
 use crate::decode::stored::{AT, TICK};
 use crate::time::{Micros, Tick};
 
@@ -47,6 +48,8 @@ pub struct StoredHistory {
     columns: Vec<WantedColumns>,
     loaded: VecDeque<StoredRows>,
     rows: usize,
+    /// By tick, those of the frames that were read.
+    rejects: BTreeMap<Tick, Vec<StoredReject>>,
 }
 
 struct OpenPart {
@@ -82,6 +85,7 @@ impl StoredHistory {
             columns,
             loaded: VecDeque::new(),
             rows: 0,
+            rejects: BTreeMap::new(),
         }
     }
 
@@ -120,6 +124,12 @@ impl StoredHistory {
         let open = self.open.iter().map(|piece| piece.first);
         let ahead = self.ahead.iter().map(|piece| piece.first);
         open.chain(ahead).min().map_or(Tick::MAX, |next| next - 1)
+    }
+
+    /// Takes the rejects of the ticks up to this one that outputs may not have committed.
+    pub fn take_rejects(&mut self, until: Tick) -> Vec<StoredReject> {
+        let later = self.rejects.split_off(&until.saturating_add(1));
+        std::mem::replace(&mut self.rejects, later).into_values().flatten().collect()
     }
 
     /// Takes what is loaded of the ticks up to this one.
@@ -217,6 +227,10 @@ impl StoredHistory {
                 *frames += 1;
                 if *frames % self.workers != self.worker || of.header.tick > *last {
                     continue;
+                }
+                if !of.header.rejects.is_empty() {
+                    let rejects = self.rejects.entry(of.header.tick).or_default();
+                    rejects.extend_from_slice(&of.header.rejects);
                 }
                 let mut rest = of.streams;
                 for (source, _, length) in &of.header.rows {

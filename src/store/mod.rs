@@ -17,6 +17,7 @@ mod history;
 mod log;
 mod manifest;
 mod recovery;
+mod rejects;
 mod removal;
 mod suppressed;
 #[cfg(test)]
@@ -29,5 +30,6 @@ pub use folder::Folder;
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use recovery::{Recovered, open};
+pub use rejects::StoredReject;
 pub use suppressed::suppress;
 pub use writer::{ClosedLog, StoreWriter, StoredTick, start};

@@ -60,6 +60,7 @@ fn write(folder: &Path, header: LogHeader, frames: &[Frame]) -> ClosedLog {
             at: *tick as i64 * 10,
             worker: *worker,
             reached: Vec::new(),
+            rejects: Vec::new(),
             rows: rows.into_iter().collect(),
             durable: Box::new(move || {
                 of_tick.fetch_add(1, Ordering::SeqCst);

@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::error::StoreError;
 use super::folder::{Folder, sync_folder};
 use super::frame::{self, LogHeader, MAGIC, TickHeader};
+use super::rejects::StoredReject;
 use crate::fault;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};
@@ -34,6 +35,7 @@ pub struct StoredTick {
     pub at: Micros,
     pub worker: usize,
     pub reached: Vec<Reached>,
+    pub rejects: Vec<StoredReject>,
     /// By source: its name, and accepted rows.
     pub rows: Vec<(String, Vec<RecordBatch>)>,
     /// Called when it is durable.
@@ -140,6 +142,7 @@ fn encode(out: &mut Vec<u8>, tick: &StoredTick) {
         at: tick.at,
         worker: tick.worker,
         reached: tick.reached.clone(),
+        rejects: tick.rejects.clone(),
         rows,
     };
     frame::append(out, &header, &streams);
