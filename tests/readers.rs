@@ -73,7 +73,7 @@ fn duckdb_and_pandas_read_the_stored_rows_as_they_are() {
         format!(
             "{{\"id\":\"{number}\",\"placed\":\"2026-02-{day:02}T10:00:00Z\",\"email\":\"u{user}@example.com\",\
              \"amount\":{number}.25,\"tags\":[\"a\",\"b\"],\"day\":\"2026-02-{day:02}\",\"ok\":{}}}\n",
-            number % 2 == 0
+            number.is_multiple_of(2)
         )
     };
     let orders: String = (1..=500).map(order).collect();

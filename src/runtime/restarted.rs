@@ -17,7 +17,7 @@ use crate::time::{Micros, Tick};
 /// What a tick of a stepped run takes in.
 pub type GivenTick = (Micros, Vec<Chunk>);
 
-/// Runs some steps, each a tick, and stores what they take in, as [`super::stepped`] runs them. A run that was cut off
+/// Runs some steps, each a tick, and stores what they take in, as [`super::stepped()`] runs them. A run that was cut off
 /// before is read back first, in ticks that end with `stops` and with its last one. Returns what each step sent, sorted.
 pub fn restarted(
     plan: &Arc<Plan>,
