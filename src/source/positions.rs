@@ -257,7 +257,8 @@ impl FilePosition {
             return length.saturating_sub(read);
         };
         let left: u64 = self.rows_left().iter().map(|range| range.end - range.start).sum();
-        let share = u128::from(length) * u128::from(left) / u128::from(rows.max(1));
+        // A row that is left may be less than a byte, and is no nothing.
+        let share = (u128::from(length) * u128::from(left)).div_ceil(u128::from(rows.max(1)));
         u64::try_from(share).unwrap_or(length)
     }
 

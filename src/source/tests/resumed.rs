@@ -227,6 +227,18 @@ fn length(reached: &Reached) -> u64 {
 }
 
 #[test]
+fn a_last_row_that_takes_less_than_a_byte_of_its_file_is_taken() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("a.log"), parquet(4_097)).unwrap();
+    let start = |positions| Processes::start(folder.path(), "parquet", false, 1, positions);
+    let held = start(Positions::default()).read(usize::MAX);
+    let (positions, taken) = durable(held, &[true, true, true, true, false], false);
+    assert_eq!(taken.len(), 4_096);
+    let left = start(positions).read(usize::MAX);
+    assert_eq!(left.into_iter().flat_map(|(_, ids)| ids).count(), 1);
+}
+
+#[test]
 fn a_row_that_was_taken_without_its_end_is_taken_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let log = folder.path().join("a.log");
