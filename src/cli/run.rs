@@ -98,9 +98,6 @@ pub fn run(args: &RunArgs) -> CommandResult {
         },
         stoppable: signals::stop_on_signals,
     };
-    if let Some(path) = &args.summary {
-        make_way(path).map_err(|error| unwritten(path, &error))?;
-    }
     let builder = Engine::builder(&definition);
     let builder = match &args.data {
         Some(data) => builder.data(data),
@@ -137,18 +134,6 @@ pub fn run(args: &RunArgs) -> CommandResult {
         RunEnd::Reached | RunEnd::Stopped(_) => ExitCode::SUCCESS,
         RunEnd::Interrupted(cause) => ExitCode::from(signals::exit_code_of(cause)),
     })
-}
-
-/// Makes the folder of a file that is to be written when all is done, and sees whether it can be, before anything
-/// else is.
-fn make_way(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    match std::fs::OpenOptions::new().append(true).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {

@@ -67,5 +67,22 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
         }
         written.push((new, path));
     }
-    Ok(())
+    match &options.summary {
+        Some(path) => make_way(path).map_err(|error| {
+            RunError::Overlap(format!("summary '{}' can't be written: {error}", path.display()))
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Makes the folder of a file that is to be written when all is done, and sees whether it can be, before anything
+/// else is.
+fn make_way(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
