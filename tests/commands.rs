@@ -483,7 +483,9 @@ fn what_is_not_there_is_named_before_anything_starts() {
     );
     assert!(all.contains("source products: no file matches"), "{all}");
     assert!(!path.join(OUT).exists(), "nothing was begun");
-    assert!(complaint(&["get", "x"]).contains(&format!("'{OUT}/identities.ndjson'")));
+    assert!(
+        complaint(&["get", "x", "--spec", SPEC]).contains(&format!("'{OUT}/identities.ndjson'"))
+    );
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     assert!(selfsame(elsewhere.path(), &["get", "x"]).badly().contains("'out'"));
     let why = selfsame(elsewhere.path(), &["why", "x"]).badly();

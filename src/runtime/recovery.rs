@@ -1,7 +1,6 @@
 //! What a run has of the runs before it: stored rows, where its sources are read on, what its outputs were told.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::options::{RunError, RunOptions};
 use crate::decode::stored;
@@ -13,14 +12,9 @@ use crate::store::{self, LogHeader, Recovered, StoreError};
 const FLEETING: &str = "nothing outlives this run: say where its rows are stored by --data FOLDER, or by `data` in \
                         the definition, and the next one goes on where it ends";
 
-/// Opens the data folder, if there is one, and says what it has.
+/// Opens the data folder, if there is one.
 pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, RunError> {
-    let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else {
-        if !options.ends(plan) {
-            tracing::info!("{FLEETING}");
-        }
-        return Ok(None);
-    };
+    let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     for source in &plan.sources {
         let is_taken = |field: &&Field| stored::NAMES.contains(&field.name.as_str());
         if let Some(field) = source.fields.iter().find(is_taken) {
@@ -28,16 +22,26 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
             return Err(StoreError::FieldName { source_name, field }.into());
         }
     }
-    let recovered = store::open(data, options.process)?;
-    if recovered.until > 0 && options.process == 0 {
-        announce(plan, data, &recovered);
-    }
-    Ok(Some(recovered))
+    Ok(Some(store::open(data, options.process)?))
 }
 
-fn announce(plan: &Plan, data: &Path, recovered: &Recovered) {
+/// Says what there is of earlier runs, or that nothing will be of this one.
+pub fn announce(plan: &Plan, options: &RunOptions, recovered: Option<&Recovered>) {
+    match recovered {
+        None if !options.ends(plan) => tracing::info!("{FLEETING}"),
+        Some(recovered) if recovered.until > 0 && options.process == 0 => {
+            read_back(plan, recovered)
+        }
+        _ => {}
+    }
+}
+
+fn read_back(plan: &Plan, recovered: &Recovered) {
     let rows: u64 = recovered.rows.values().sum();
-    tracing::info!("{rows} stored rows of earlier runs are read back from '{}'", data.display());
+    tracing::info!(
+        "{rows} stored rows of earlier runs are read back from '{}'",
+        recovered.folder.root.display()
+    );
     for (source, rows) in &recovered.rows {
         if plan.sources.iter().all(|of| of.name != *source) {
             tracing::warn!(

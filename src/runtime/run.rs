@@ -124,6 +124,7 @@ impl Run {
         let writers =
             Writers::open(plan, options.process, &run.failure, &when_left, functions, durable)?;
         let feeds = sources.start(Arc::clone(&wake))?;
+        recovery::announce(plan, options, recovered.as_ref());
         let header = |of: &Recovered| recovery::header(plan, options, of);
         let start = |of| ProcessStore::start(header(&of), of, feeds.readers.durable());
         let started = recovered.map(start).transpose()?;
