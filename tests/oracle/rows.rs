@@ -364,7 +364,7 @@ fn normalised(of: &IdentifierType, text: Option<String>) -> Result<Option<String
 /// Of the texts that histories are made of, those that programs write where there is no value.
 fn stands_for_nothing(text: &str) -> bool {
     let text = text.trim().to_lowercase();
-    let is_zeros = text.bytes().all(|byte| byte == b'0' || byte == b'-');
+    let is_zeros = text.bytes().all(|byte| b"0-_.:+{}()".contains(&byte));
     let words = ["null", "none", "undefined", "nan", "anonymous", "guest", "true", "false", "-1"];
     is_zeros || words.contains(&text.as_str()) || text == "[object object]"
 }
