@@ -9,7 +9,7 @@ use crate::decode::Decoded;
 use crate::decode::latest::Latest;
 use crate::metrics::SharedCounts;
 use crate::row::{Reject, Row};
-use crate::source::{Reached, Ticket};
+use crate::source::{Awaited, Reached, Ticket};
 use crate::state::batch;
 use crate::time::{Micros, Tick};
 
@@ -41,8 +41,10 @@ pub struct Inbox {
     open_arrivals: Vec<(Micros, u32)>,
     /// What waits in the open batch holds, in bytes.
     open_held: u64,
-    /// To be used when the tick is complete that takes the open batch, which one waits for also without rows.
+    /// Of the tick that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
+    /// Tickets that wait until the rows of their ticks can't be lost.
+    kept: BTreeMap<Tick, Vec<Ticket>>,
     sealed: BTreeMap<Tick, TickInput>,
     /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
@@ -57,6 +59,7 @@ pub struct Inbox {
 pub struct Arrivals {
     /// Runs of instants with numbers of rows.
     pub runs: Vec<(Micros, u32)>,
+    /// Those that wait until the tick is complete.
     pub tickets: Vec<Ticket>,
 }
 
@@ -69,6 +72,7 @@ impl Default for Inbox {
             open_arrivals: Vec::new(),
             open_held: 0,
             tickets: Vec::new(),
+            kept: BTreeMap::new(),
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             ticks: 0,
@@ -140,10 +144,21 @@ impl Inbox {
             self.ticks += 1;
             self.open_held = 0;
             let runs = std::mem::take(&mut self.open_arrivals);
-            let tickets = std::mem::take(&mut self.tickets);
+            let tickets = std::mem::take(&mut self.tickets).into_iter();
+            let (tickets, kept): (Vec<_>, Vec<_>) =
+                tickets.partition(|ticket| ticket.awaits == Awaited::Complete);
+            if !kept.is_empty() {
+                self.kept.insert(tick, kept);
+            }
             self.arrivals.insert(tick, Arrivals { runs, tickets });
             std::mem::take(&mut self.open)
         })
+    }
+
+    /// Takes the tickets that wait until their rows can't be lost, of ticks before this one.
+    pub fn take_kept(&mut self, before: Tick) -> impl Iterator<Item = Ticket> {
+        let later = self.kept.split_off(&before);
+        std::mem::replace(&mut self.kept, later).into_values().flatten()
     }
 
     /// Takes the arrivals of a tick that `complete` says is complete, the earliest first.

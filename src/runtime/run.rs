@@ -25,7 +25,7 @@ use super::worker::{Process, Worked, work};
 use super::{Clock, overlap, recovery};
 use crate::plan::{Plan, Source};
 use crate::sink::{Failure, ProgramFunction, Writers};
-use crate::source::{self, ReadingThreads, said};
+use crate::source::{self, Posts, ReadingThreads, said};
 use crate::store::Recovered;
 
 /// How often a process that waits for others' goodbye looks whether they are still there.
@@ -46,6 +46,8 @@ pub struct Run {
     started: Instant,
     pub stop: Stop,
     pub failure: Failure,
+    /// Where rows are posted to, where some source takes any.
+    pub posts: Option<Posts>,
     /// `None`: it was asked to stop before all processes were there.
     running: Option<RunningThreads>,
 }
@@ -99,10 +101,10 @@ impl Run {
         if options.process == 0 {
             overlap::check(&plan, &options, &sources)?;
         }
-        let failure = Failure::default();
+        let (failure, posts) = (Failure::default(), sources.posts());
         let stop = Stop::new(Arc::clone(&wake));
         stoppable(&stop).map_err(RunError::Workers)?;
-        let mut run = Run { plan, options, started, stop, failure, running: None };
+        let mut run = Run { plan, options, started, stop, failure, posts, running: None };
         let (plan, options) = (&run.plan, &run.options);
         let watch = ProcessWatch {
             failure: run.failure.clone(),
@@ -218,7 +220,7 @@ impl Run {
     }
 
     fn end(self) -> (Result<Ended, RunError>, Option<WorkerGuards<()>>) {
-        let Run { plan, options, started, stop, failure, running } = self;
+        let Run { plan, options, started, stop, failure, posts: _, running } = self;
         let end_of = |was_cut| RunEnd::of(stop.asked(), options.ends(&plan), was_cut);
         let Some(running) = running else {
             return (Ok(Ended { end: end_of(true), report: None }), None);

@@ -166,12 +166,14 @@ pub fn work(
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
         dataflow.follow();
-        let mut committable = dataflow.handed_before();
+        let (mut committable, mut kept) = (dataflow.handed_before(), dataflow.complete_before());
         if let (Some(store), Some(durable)) = (&process.store, &dataflow.durable) {
+            store.complete(kept);
             let first = durable.with_frontier(|frontier| frontier.first().copied());
-            committable = committable.min(first.unwrap_or(Tick::MAX));
-            store.complete(dataflow.complete_before());
+            kept = first.unwrap_or(Tick::MAX);
+            committable = committable.min(kept);
         }
+        dataflow.inbox.borrow_mut().take_kept(kept).for_each(Ticket::used);
         writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
@@ -214,7 +216,7 @@ fn take_in(
 ) -> (InputState, bool) {
     let started = Instant::now();
     while !dataflow.inbox.borrow().is_full() {
-        let (chunks, ticket) = match feed.try_next() {
+        let (chunks, mut ticket) = match feed.try_next() {
             Next::Chunk(chunk) => (vec![chunk], None),
             Next::Together(chunks, ticket) => (chunks, Some(ticket)),
             Next::Empty => return (InputState::Open, false),
@@ -233,6 +235,7 @@ fn take_in(
             process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
             process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
             process.beginnings.look(&process.plan, source, &decoded);
+            ticket.iter_mut().for_each(|ticket| ticket.note(&decoded.rejects));
             let mut inbox = dataflow.inbox.borrow_mut();
             inbox.add(source, decoded, &dataflow.counts);
             inbox.reached(chunk.reached);

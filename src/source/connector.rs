@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::SourceError;
 use super::outlet::{Chunks, SharedState, SourceOptions};
+use super::posts::Posts;
 use crate::plan::{Connector, Plan};
 
 /// A type of source.
@@ -63,6 +64,11 @@ pub trait Inflow: Send {
     /// The source, and its glob, that would take a file of this path for one of its own. The path is
     /// resolved.
     fn would_read(&self, _path: &Path) -> Option<(&str, &str)> {
+        None
+    }
+
+    /// Where rows are posted to, of sources that are fed so.
+    fn posts(&self) -> Option<Posts> {
         None
     }
 

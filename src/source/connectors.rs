@@ -5,7 +5,8 @@
 //! [`Inflow`](super::connector::Inflow), a row in [`CONNECTORS`], and its fields in `definition/file/fields.rs`.
 
 use super::connector::ConnectorType;
-use super::{files, kafka, memory, standard};
+use super::{files, http, kafka, memory, standard};
 
 /// Every type of source, in the order in which they are opened.
-pub const CONNECTORS: &[ConnectorType] = &[files::TYPE, standard::TYPE, kafka::TYPE, memory::TYPE];
+pub const CONNECTORS: &[ConnectorType] =
+    &[files::TYPE, standard::TYPE, kafka::TYPE, http::TYPE, memory::TYPE];

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use super::connector::Inflow;
 use super::connectors::CONNECTORS;
 use super::outlet::{Chunks, Durable, Handed, SharedState, SourceOptions, Ticket};
+use super::posts::Posts;
 use super::{Chunk, Reached, SourceError, Span};
 use crate::plan::Plan;
 
@@ -76,7 +77,7 @@ pub struct Feed {
 #[derive(Debug)]
 pub enum Next {
     Chunk(Chunk),
-    /// Chunks that happen at once, and a ticket that is used when they have.
+    /// Chunks that happen at once, and a ticket that is used when they have, or are kept.
     Together(Vec<Chunk>, Ticket),
     /// Nothing for now.
     Empty,
@@ -137,6 +138,11 @@ impl OpenedSources {
     /// resolved.
     pub fn would_read(&self, path: &Path) -> Option<(&str, &str)> {
         self.inflows.iter().find_map(|inflow| inflow.would_read(path))
+    }
+
+    /// Where rows are posted to, where this process takes any.
+    pub fn posts(&self) -> Option<Posts> {
+        self.inflows.iter().find_map(|inflow| inflow.posts())
     }
 
     /// Starts reading. `wake` is called after each chunk and at the end, from the reading threads.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 
 use super::{Chunk, Positions, Reached, SourceError};
+use crate::row::{RawPosition, Reason, Reject};
 
 /// Chunks that wait for a worker: enough to keep it busy while the next one is read.
 pub const WAITING: usize = 4;
@@ -56,24 +57,73 @@ pub type Chunks = Receiver<Result<Handed, SourceError>>;
 #[derive(Debug)]
 pub enum Handed {
     Chunk(Chunk),
-    /// They happen in one tick, also if there are none, and the ticket is used when it is complete.
+    /// They happen in one tick, also if there are none, and the ticket is used when what it waits for holds.
     Together(Vec<Chunk>, Ticket),
 }
 
 /// Lets somebody know that what came with it is acknowledged. If it is lost, it never will be.
-#[derive(Debug)]
-pub struct Ticket(Sender<()>);
+pub struct Ticket {
+    pub awaits: Awaited,
+    rejected: Vec<RejectedRow>,
+    answer: Box<dyn FnOnce(Vec<RejectedRow>) + Send>,
+}
+
+/// What a ticket waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// That the tick is complete: all that follows from its rows is acknowledged.
+    Complete,
+    /// That the rows can't be lost any more: their tick is durable, or, where nothing is stored, complete.
+    Kept,
+}
+
+/// A row that was rejected, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRow {
+    pub source: u16,
+    /// Its `Position::offset`.
+    pub offset: u64,
+    pub reasons: Vec<Reason>,
+}
 
 impl Ticket {
-    /// A ticket, and what to wait for.
+    /// A ticket for who waits until the tick is complete, and what to wait for.
     pub fn new() -> (Self, Receiver<()>) {
         let (sender, used) = bounded(1);
-        (Ticket(sender), used)
+        let answer = move |_| {
+            // Who waited for it may have gone.
+            let _ = sender.send(());
+        };
+        let answer = Box::new(answer);
+        (Ticket { awaits: Awaited::Complete, rejected: Vec::new(), answer }, used)
+    }
+
+    /// A ticket that waits until its rows can't be lost; `answer` gets those that were rejected.
+    pub fn kept(answer: impl FnOnce(Vec<RejectedRow>) + Send + 'static) -> Self {
+        Ticket { awaits: Awaited::Kept, rejected: Vec::new(), answer: Box::new(answer) }
+    }
+
+    /// Notes rows that were rejected, for who is told of them.
+    pub fn note(&mut self, rejects: &[Reject]) {
+        if self.awaits == Awaited::Kept {
+            self.rejected.extend(rejects.iter().filter_map(|reject| {
+                let RawPosition::Line { line: Some(offset), .. } = reject.position else {
+                    return None;
+                };
+                let (source, reasons) = (reject.source, reject.reasons.clone());
+                Some(RejectedRow { source, offset, reasons })
+            }));
+        }
     }
 
     pub fn used(self) {
-        // Who waited for it may have gone.
-        let _ = self.0.send(());
+        (self.answer)(self.rejected);
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("awaits", &self.awaits).finish_non_exhaustive()
     }
 }
 
@@ -188,7 +238,15 @@ pub fn said(panic: &(dyn Any + Send)) -> String {
 impl Outlet {
     /// Waits for room.
     pub fn send(&self, result: Result<Chunk, SourceError>) -> Result<(), Stopped> {
-        let mut result = result.map(Handed::Chunk);
+        self.hand_over(result.map(Handed::Chunk))
+    }
+
+    /// Waits for room for chunks that happen in one tick.
+    pub fn send_together(&self, chunks: Vec<Chunk>, ticket: Ticket) -> Result<(), Stopped> {
+        self.hand_over(Ok(Handed::Together(chunks, ticket)))
+    }
+
+    fn hand_over(&self, mut result: Result<Handed, SourceError>) -> Result<(), Stopped> {
         loop {
             match self.sender.send_timeout(result, STOP_CHECK) {
                 Ok(()) => {

@@ -13,6 +13,7 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
         (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
         (SESSIONS, "{gap: 30 minutes}"),
         (SOURCE_KAFKA, "{topic: web.events}"),
+        (SOURCE_HTTP, "{collector: segment}"),
         (SOURCE_FIELD, "{type: text, path: properties.email}"),
         (IDENTIFIER, "{from: {crm: email}}"),
         (DECISIONS, "{from: decisions, one: left, other: right, verdict: verdict}"),
@@ -145,7 +146,12 @@ pub static SOURCE: &[FieldShape] = &[
          (or /dev/stdin) is standard input, which one source can read.",
         "data/web/*.ndjson",
     ),
-    field("http", Shape::Object(&[]), "Not available yet.", "{}"),
+    field(
+        "http",
+        Shape::Object(SOURCE_HTTP),
+        "Rows are posted over HTTP, as JSON or NDJSON, to `/v1/sources/NAME`.",
+        "{collector: segment}",
+    ),
     field(
         "format",
         Shape::Choice(&["json", "csv", "parquet"]),
@@ -256,6 +262,14 @@ pub static SOURCE_KAFKA: &[FieldShape] = &[
         "earliest",
     ),
 ];
+
+pub static SOURCE_HTTP: &[FieldShape] = &[field(
+    "collector",
+    Shape::Choice(&["segment"]),
+    "The API that it speaks beside: `segment` is that of Segment's and RudderStack's SDKs (`/v1/track`, \
+     `/v1/batch` and so on).",
+    "segment",
+)];
 
 pub static SOURCE_FIELD: &[FieldShape] = &[
     required("type", Shape::Type, "The type, as above.", "text"),

@@ -59,10 +59,6 @@ fn source(
     time_zone: &Arc<str>,
     known: &[DeclaredSource],
 ) -> Source {
-    if object.get("http").is_some() {
-        let message = format!("'http' in {} is not available yet", object.what);
-        context.complain(object.place_of("http"), message);
-    }
     let connector = connector(context, object, folder);
     let format = format(context, object, connector.as_deref());
     let kind = match object.choice(context, "kind", &["events", "records"]).as_deref() {
@@ -208,7 +204,6 @@ fn connector(
             context.complain(object.place_of(one.field), message);
             None
         }
-        [] if object.get("http").is_some() => None,
         [] => {
             let examples: Vec<&str> = all().map(|said| said.example).collect();
             let message = format!(
