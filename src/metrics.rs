@@ -11,10 +11,18 @@ use serde::{Deserialize, Serialize};
 pub struct Counts {
     /// By source, in the plan's order.
     pub sources: Vec<SourceCounts>,
+    /// Rejected rows, by source and by the first of their reasons.
+    pub rejects: BTreeMap<(u16, String), u64>,
     pub identifiers: i64,
     pub people: i64,
+    /// How often identifiers that links tie became one cluster, and came apart.
+    pub joined: u64,
+    pub parted: u64,
     /// People in each segment, in the plan's order.
     pub segments: Vec<i64>,
+    /// How many people have entered and left each.
+    pub entered: Vec<u64>,
+    pub left: Vec<u64>,
     /// Changelog records handed to each output, in the plan's order.
     pub outputs: Vec<u64>,
     /// Changelog records that were larger than their topic takes.
@@ -56,6 +64,8 @@ impl Counts {
         Counts {
             sources: vec![SourceCounts::default(); sources],
             segments: vec![0; segments],
+            entered: vec![0; segments],
+            left: vec![0; segments],
             outputs: vec![0; outputs],
             ..Counts::default()
         }
@@ -83,13 +93,23 @@ impl Counts {
             sum.duplicates += source.duplicates;
             sum.dropped += source.dropped;
         }
+        for (what, rejected) in &other.rejects {
+            *self.rejects.entry(what.clone()).or_default() += rejected;
+        }
         self.identifiers += other.identifiers;
         self.people += other.people;
+        self.joined += other.joined;
+        self.parted += other.parted;
         for (sum, size) in self.segments.iter_mut().zip(&other.segments) {
             *sum += size;
         }
-        for (sum, sent) in self.outputs.iter_mut().zip(&other.outputs) {
-            *sum += sent;
+        let flows = [
+            (&mut self.entered, &other.entered),
+            (&mut self.left, &other.left),
+            (&mut self.outputs, &other.outputs),
+        ];
+        for (sums, others) in flows {
+            sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
         }
         self.too_large += other.too_large;
         self.failed_expressions += other.failed_expressions;

@@ -27,6 +27,8 @@ pub struct Decoded {
     pub held: u64,
     /// The greatest event times of the rows, which are what `--clock event` follows.
     pub latest: Latest,
+    /// The time of the newest row, none later than now; of a source whose rows have none, when they came.
+    pub newest: Option<Micros>,
     /// How early the timestamps are, while these are a source's first rows.
     pub early: Early,
 }

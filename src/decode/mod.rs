@@ -127,6 +127,11 @@ impl Decoder {
             wall,
         };
         rows::accept(&context, &mut raw, &fields, &mut decoded);
+        decoded.newest = match (source.is_dated(), chunk.is_stored()) {
+            (true, _) => decoded.rows.iter().map(|row| row.time.min(wall)).max(),
+            (false, false) => decoded.arrived.iter().map(|(arrived, _)| *arrived).max(),
+            (false, true) => None,
+        };
         if !self.suppressed.is_empty() {
             let before = decoded.rows.len();
             decoded.rows.retain(|row| !row.carries(&self.suppressed));

@@ -78,6 +78,9 @@ pub(super) struct Components {
     graph: Graph,
     clusters: Table<Cluster, Content>,
     touched: HashMap<Cluster, Touched>,
+    /// How often what had been apart became one cluster here, and a part of one became a cluster of its own.
+    pub joined: u64,
+    pub parted: u64,
 }
 
 impl Components {
@@ -89,6 +92,8 @@ impl Components {
             graph: Graph::default(),
             clusters: Table::default(),
             touched: HashMap::new(),
+            joined: 0,
+            parted: 0,
         }
     }
 
@@ -102,6 +107,7 @@ impl Components {
                 Order::Link { cluster, change } => links.push((cluster, change)),
             }
         }
+        self.joined += moves.len() as u64;
         for (from, to) in &moves {
             let content =
                 self.clusters.remove(from).expect("an order names a cluster that is here");
@@ -180,6 +186,7 @@ impl Components {
         }
         for end in [&change.one, &change.other] {
             if !self.graph.contains(end.hash) {
+                self.joined += u64::from(self.clusters.get(&cluster).is_some());
                 self.graph.add(end);
                 self.arrive(cluster, end);
             }
@@ -277,6 +284,7 @@ impl Components {
         before: &mut Withheld,
         outcomes: &mut Emit<Outcome>,
     ) {
+        self.parted += 1;
         let to = self.numbers.next(self.worker);
         let mut sums = self.guards.no_sums();
         for hash in &part {

@@ -188,18 +188,18 @@ fn connect<'scope>(
         Rc::clone(&components),
         |components, WholeTick { data, .. }, arrivals| components.borrow_mut().send(data, arrivals),
     );
-    let outcomes = keeping_whole(
-        arrivals,
-        Exchange::new(Arrival::route),
-        "Clusters",
-        counts,
-        components,
-        |components, WholeTick { tick, data, .. }, outcomes| {
-            let mut out = Emit::at(tick);
-            components.borrow_mut().apply(data, &mut out);
-            *outcomes = out.into_updates();
-        },
-    );
+    let outcomes =
+        keeping_whole(arrivals, Exchange::new(Arrival::route), "Clusters", counts, components, {
+            let counts = Rc::clone(counts);
+            move |components, WholeTick { tick, data, .. }, outcomes| {
+                let mut out = Emit::at(tick);
+                let mut components = components.borrow_mut();
+                components.apply(data, &mut out);
+                let mut counts = counts.borrow_mut();
+                (counts.joined, counts.parted) = (components.joined, components.parted);
+                *outcomes = out.into_updates();
+            }
+        });
     let (moved, outputs) = parted(outcomes.as_collection(), |outcome| match outcome {
         Outcome::Moved(moved) => Ok(moved),
         Outcome::Belongs(identifier, component) => Err(Ok((identifier, component))),

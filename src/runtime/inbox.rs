@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
+use super::live::SharedLive;
 use super::replay::Replay;
 use crate::decode::Decoded;
 use crate::decode::latest::Latest;
@@ -43,6 +44,10 @@ pub struct Inbox {
     open_held: u64,
     /// Of the tick that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
+    /// By source, the newest row of chunks that wait.
+    newest: Vec<(u16, Micros)>,
+    /// Who is told what goes into which tick.
+    pub live: Option<SharedLive>,
     /// Tickets that wait until the rows of their ticks can't be lost.
     kept: BTreeMap<Tick, Vec<Ticket>>,
     sealed: BTreeMap<Tick, TickInput>,
@@ -72,6 +77,8 @@ impl Default for Inbox {
             open_arrivals: Vec::new(),
             open_held: 0,
             tickets: Vec::new(),
+            newest: Vec::new(),
+            live: None,
             kept: BTreeMap::new(),
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
@@ -85,6 +92,18 @@ impl Default for Inbox {
 impl Inbox {
     pub fn add(&mut self, source: usize, decoded: Decoded, counts: &SharedCounts) {
         let mut counts = counts.borrow_mut();
+        for reject in &decoded.rejects {
+            let reason = reject.reasons.first().map_or("", |reason| reason.code);
+            // Few reasons, and mostly none: no text is made for a known one.
+            match counts
+                .rejects
+                .iter_mut()
+                .find(|((of, code), _)| usize::from(*of) == source && code == reason)
+            {
+                Some((_, rejected)) => *rejected += 1,
+                None => drop(counts.rejects.insert((source as u16, reason.to_owned()), 1)),
+            }
+        }
         let counts = &mut counts.sources[source];
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
@@ -102,6 +121,7 @@ impl Inbox {
         if !decoded.latest.is_empty() {
             self.open.latest.get_or_insert_default().add_all(&decoded.latest);
         }
+        self.newest.extend(decoded.newest.map(|newest| (source as u16, newest)));
         self.open_held += decoded.held;
         self.open.rows.append(&mut decoded.rows);
         if self.is_stored {
@@ -143,6 +163,10 @@ impl Inbox {
         self.sealed.entry(tick).or_insert_with(|| {
             self.ticks += 1;
             self.open_held = 0;
+            let newest = std::mem::take(&mut self.newest);
+            if let Some(live) = &self.live {
+                live.add_times(tick, newest);
+            }
             let runs = std::mem::take(&mut self.open_arrivals);
             let tickets = std::mem::take(&mut self.tickets).into_iter();
             let (tickets, kept): (Vec<_>, Vec<_>) =

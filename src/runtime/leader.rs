@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::dataflow::Dataflow;
+use super::live::SharedLive;
 use super::replay::ReplayLead;
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
@@ -28,20 +29,27 @@ pub struct Leader {
     /// Ticks whose records are not all handed over.
     open: VecDeque<Tick>,
     /// Ticks whose records are not all acknowledged.
-    incomplete: VecDeque<Tick>,
+    incomplete: VecDeque<(Tick, Instant)>,
     /// How many of these there may be.
     most_incomplete: usize,
     last: Tick,
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
+    live: SharedLive,
     /// Reports that came before the leader's own end.
     pub reports: Vec<WorkerReport>,
 }
 
 impl Leader {
     /// Where targets commit ticks, these may wait for it. What is read back comes first; new ticks follow `last`.
-    pub fn new(peers: usize, is_durable: bool, last: Tick, replay: Option<ReplayLead>) -> Self {
+    pub fn new(
+        peers: usize,
+        is_durable: bool,
+        last: Tick,
+        replay: Option<ReplayLead>,
+        live: SharedLive,
+    ) -> Self {
         let last = if replay.is_some() { 0 } else { last };
         let opened = Instant::now();
         let most_incomplete = if is_durable { UNCOMMITTED_TICKS } else { OPEN_TICKS };
@@ -55,6 +63,7 @@ impl Leader {
             last,
             opened,
             replay,
+            live,
             reports: Vec::new(),
         }
     }
@@ -81,8 +90,12 @@ impl Leader {
         while self.open.front().is_some_and(|tick| !dataflow.handed.less_equal(tick)) {
             self.open.pop_front();
         }
-        while self.incomplete.front().is_some_and(|tick| !dataflow.complete.less_equal(tick)) {
-            self.incomplete.pop_front();
+        let complete = |(tick, _): &mut (Tick, Instant)| !dataflow.complete.less_equal(tick);
+        while let Some((_, opened)) = self.incomplete.pop_front_if(complete) {
+            // Those that read much of the history back at once are no measure of others.
+            if self.replay.is_none() {
+                self.live.tick_lengths.record(opened.elapsed(), 1);
+            }
         }
         if self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete {
             return Ok(None);
@@ -115,7 +128,7 @@ impl Leader {
         self.last = tick;
         dataflow.open_tick(tick, reading);
         self.open.push_back(tick);
-        self.incomplete.push_back(tick);
+        self.incomplete.push_back((tick, Instant::now()));
     }
 
     /// Whether every worker has read all and every tick is complete.

@@ -1,6 +1,7 @@
 //! Workers, processes, clock, start and stop.
 
 mod beginnings;
+mod buckets;
 mod collections;
 mod dataflow;
 mod durable;
@@ -8,6 +9,7 @@ mod embedded;
 mod inbox;
 mod latency;
 mod leader;
+mod live;
 mod options;
 mod overlap;
 mod processes;
@@ -17,6 +19,7 @@ mod replay;
 mod report;
 mod requests;
 mod restarted;
+mod row_times;
 mod run;
 mod stepped;
 mod stop;
@@ -25,16 +28,19 @@ mod stored_people;
 mod tests;
 mod worker;
 
+pub use buckets::{BucketCounts, Buckets};
 pub use collections::{Collections, KnownConflict, KnownIdentifier, KnownRow, PersonId, Profile};
 pub use dataflow::Arrangements;
 pub use dataflow::{Attached, Beside, StageInputs, Ticks, collections_of, fed, put_in};
 pub use embedded::EmbeddedRun;
 pub use inbox::Inbox;
 pub use latency::LatencySummary;
+pub use live::{Frontiers, Live, SharedLive};
 pub use options::{RunError, RunOptions};
 pub use progress::Progress;
 pub use report::{Report, summary_json, summary_text};
 pub use restarted::{GivenTick, restarted};
+pub use row_times::NewestRows;
 pub use run::{Ended, Run};
 pub use stepped::{Stepped, stepped};
 pub use stop::{RunEnd, Stop, StopCause};

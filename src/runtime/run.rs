@@ -5,6 +5,7 @@
 //! stays as it is, and the connections break when the process ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use timely::worker::Worker;
 use super::beginnings::Beginnings;
 use super::dataflow::Attached;
 use super::durable::{ProcessStore, StoreThreads};
+use super::live::{Live, SharedLive};
 use super::options::{RunError, RunOptions};
 use super::processes::{self, ProcessWatch};
 use super::progress::{Amounts, Telling, tell};
@@ -48,6 +50,8 @@ pub struct Run {
     pub failure: Failure,
     /// Where rows are posted to, where some source takes any.
     pub posts: Option<Posts>,
+    /// What it lets others see, once it runs.
+    pub live: Option<SharedLive>,
     /// `None`: it was asked to stop before all processes were there.
     running: Option<RunningThreads>,
 }
@@ -104,7 +108,8 @@ impl Run {
         let (failure, posts) = (Failure::default(), sources.posts());
         let stop = Stop::new(Arc::clone(&wake));
         stoppable(&stop).map_err(RunError::Workers)?;
-        let mut run = Run { plan, options, started, stop, failure, posts, running: None };
+        let mut run =
+            Run { plan, options, started, stop, failure, posts, live: None, running: None };
         let (plan, options) = (&run.plan, &run.options);
         let watch = ProcessWatch {
             failure: run.failure.clone(),
@@ -135,6 +140,9 @@ impl Run {
         tracing::info!("{}", announcement(plan, options));
 
         let amounts = Arc::new(Amounts::default());
+        let live = Arc::new(Live::new(plan, options.workers, Arc::clone(&writers.under_way)));
+        let history = store.as_ref().map_or(0, |store| store.recovered.until);
+        live.history.store(history, Ordering::Relaxed);
         let process = Process {
             plan: Arc::clone(plan),
             clock: options.clock,
@@ -142,6 +150,7 @@ impl Run {
             stop: run.stop.clone(),
             failure: run.failure.clone(),
             amounts: Arc::clone(&amounts),
+            live: Arc::clone(&live),
             beginnings: Beginnings::new(plan, options.workers),
             attached,
             store,
@@ -182,6 +191,7 @@ impl Run {
         let guards = timely::execute::execute_from(builders, others, config, work)
             .map_err(RunError::Workers)?;
         let _reading = feeds.readers;
+        run.live = Some(live);
         run.running = Some(RunningThreads {
             ended,
             guards,
@@ -220,7 +230,7 @@ impl Run {
     }
 
     fn end(self) -> (Result<Ended, RunError>, Option<WorkerGuards<()>>) {
-        let Run { plan, options, started, stop, failure, posts: _, running } = self;
+        let Run { plan, options, started, stop, failure, running, .. } = self;
         let end_of = |was_cut| RunEnd::of(stop.asked(), options.ends(&plan), was_cut);
         let Some(running) = running else {
             return (Ok(Ended { end: end_of(true), report: None }), None);

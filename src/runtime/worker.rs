@@ -12,6 +12,7 @@ use super::dataflow::{Attached, Beside, Dataflow};
 use super::durable::ProcessStore;
 use super::latency::Latencies;
 use super::leader::Leader;
+use super::live::{Frontiers, SharedLive};
 use super::progress::Amounts;
 use super::replay::{Replay, ReplayLead};
 use super::report::WorkerReport;
@@ -38,6 +39,7 @@ pub struct Process {
     pub stop: Stop,
     pub failure: Failure,
     pub amounts: Arc<Amounts>,
+    pub live: SharedLive,
     pub beginnings: Beginnings,
     pub attached: Option<Attached>,
     pub store: Option<ProcessStore>,
@@ -83,9 +85,11 @@ pub fn work(
             writers.are_durable(),
             recovered.map_or(0, |recovered| recovered.until),
             replay,
+            Arc::clone(&process.live),
         )
     });
     dataflow.inbox.borrow_mut().is_stored = recovered.is_some();
+    dataflow.inbox.borrow_mut().live = Some(Arc::clone(&process.live));
     dataflow.inbox.borrow_mut().replay =
         recovered.and_then(|of| Replay::new(plan, of, index, peers));
     let decoder = |source| {
@@ -166,23 +170,35 @@ pub fn work(
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
         dataflow.follow();
-        let (mut committable, mut kept) = (dataflow.handed_before(), dataflow.complete_before());
+        let (handed, complete) = (dataflow.handed_before(), dataflow.complete_before());
+        let (mut committable, mut kept) = (handed, complete);
         if let (Some(store), Some(durable)) = (&process.store, &dataflow.durable) {
             store.complete(kept);
             let first = durable.with_frontier(|frontier| frontier.first().copied());
             kept = first.unwrap_or(Tick::MAX);
             committable = committable.min(kept);
         }
+        process.live.advance(Frontiers {
+            handed,
+            complete,
+            durable: process.store.is_some().then_some(kept),
+        });
         dataflow.inbox.borrow_mut().take_kept(kept).for_each(Ticket::used);
         writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
-            latencies.record(&arrivals.runs, wall_clock());
+            let done = wall_clock();
+            latencies.record(&arrivals.runs, done);
+            for (arrived, rows) in &arrivals.runs {
+                let took = u64::try_from(done - arrived).unwrap_or(0);
+                process.live.latencies.record(Duration::from_micros(took), u64::from(*rows));
+            }
             arrivals.tickets.into_iter().for_each(Ticket::used);
         }
         if shared.elapsed() >= SHARING {
             shared = Instant::now();
             latencies.share(&process.amounts.latencies);
+            process.live.tell(index % process.workers, &dataflow.counts.borrow());
         }
     }
     let counts = dataflow.counts.borrow().clone();

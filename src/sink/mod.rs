@@ -45,6 +45,7 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
+mod under_way;
 mod update;
 mod writers;
 
@@ -88,6 +89,7 @@ pub use record::{
     RejectedInput, SegmentChange, WithheldLink,
 };
 pub use target::Target;
+pub use under_way::{OutputTicks, UnderWay};
 pub use writers::Writers;
 
 use conflicts::{Conflicts, SingleSources};

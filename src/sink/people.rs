@@ -166,7 +166,11 @@ impl PublishedPeople {
                 (true, false) => -1,
                 _ => continue,
             };
-            self.counts.borrow_mut().segments[segment] += diff as i64;
+            let mut counts = self.counts.borrow_mut();
+            counts.segments[segment] += diff as i64;
+            let flow = if diff > 0 { &mut counts.entered } else { &mut counts.left };
+            flow[segment] += 1;
+            drop(counts);
             for output in &self.segments {
                 let key = RecordKey::Member { segment: segment as u16, person };
                 let value = RecordValue::Segment(SegmentChange::Entered);

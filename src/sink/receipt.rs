@@ -64,6 +64,18 @@ impl Receipt {
         self.taking.refused.lock().expect("no one panics with it").push(refused);
     }
 
+    /// The same, for a part of what came with it: `when_acknowledged` is called once that is acknowledged.
+    pub fn part(&self, when_acknowledged: impl Fn() + Send + Sync + 'static) -> Self {
+        let whole = self.acknowledgement.clone();
+        let signal = Signal::new(move || {
+            when_acknowledged();
+            // It goes with the signal.
+            let _ = &whole;
+        });
+        let acknowledgement = Acknowledgement { _signal: signal };
+        Receipt { taking: self.taking.clone(), acknowledgement }
+    }
+
     /// To be held with a record that has been looked at.
     pub fn acknowledgement(&self) -> Acknowledgement {
         self.acknowledgement.clone()

@@ -18,6 +18,7 @@ use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
 use super::target::{Opened, Opening, Target};
+use super::under_way::{OutputTicks, UnderWay};
 use super::{file, kafka, program, standard};
 use crate::plan::Plan;
 use crate::time::Tick;
@@ -37,6 +38,8 @@ const BATCH: usize = 1_024;
 pub struct Writers {
     /// `None`: another process writes it.
     by_output: Arc<[Option<Box<dyn Target>>]>,
+    /// What has been handed over and is not acknowledged.
+    pub under_way: UnderWay,
     /// The last ticks that outputs have committed, where it is known.
     committed: Arc<BTreeSet<Tick>>,
     /// Which ticks may be committed, where anything outlives the run.
@@ -80,7 +83,8 @@ impl Writers {
             }
         }
         let committed = Arc::new(opening.committed);
-        Ok(Writers { by_output: by_output.into(), committed, committable })
+        let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
+        Ok(Writers { by_output: by_output.into(), under_way, committed, committable })
     }
 
     /// Ticks at which the replay has to end a step: the last committed ticks of the outputs, the earliest first.
@@ -102,7 +106,8 @@ impl Writers {
     pub fn all<T: Target + Clone + 'static>(plan: &Plan, target: &T) -> Self {
         let target = || Some(Box::new(target.clone()) as Box<dyn Target>);
         let by_output = plan.outputs.iter().map(|_| target()).collect();
-        Writers { by_output, committed: Arc::default(), committable: None }
+        let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
+        Writers { by_output, under_way, committed: Arc::default(), committable: None }
     }
 
     /// Nothing more will be said.
@@ -116,7 +121,10 @@ impl Writers {
         let hand_over = |output: usize, batch: Vec<Record>| {
             let target = self.by_output[output].as_ref();
             let target = target.expect("records are routed to a process that writes the output");
-            target.send(tick, batch, receipt.clone());
+            let (under_way, records) = (Arc::clone(&self.under_way), batch.len() as u64);
+            under_way[output].add(tick, records);
+            let receipt = receipt.part(move || under_way[output].release(tick, records));
+            target.send(tick, batch, receipt);
         };
         for record in records {
             let output = usize::from(record.output);

@@ -97,8 +97,8 @@ impl PostedRows {
         self.bytes.len() + self.rows.len() * size_of::<Range<usize>>()
     }
 
-    /// Its rows that are read, with their places, and those that are not, numbered from `first` on.
-    pub fn into_parts(self, first: u64) -> (Vec<u8>, Vec<(u64, Range<usize>)>, Vec<Unread>) {
+    /// Its rows, numbered from `first` on.
+    pub fn into_parts(self, first: u64) -> PostedParts {
         let PostedRows { bytes, rows, unread } = self;
         let (mut read, mut not_read) = (Vec::with_capacity(rows.len()), Vec::new());
         let mut unread = unread.into_iter().peekable();
@@ -115,6 +115,9 @@ impl PostedRows {
         (bytes, read, not_read)
     }
 }
+
+/// The bytes of all rows, where in them each row lies that is read, with its number, and those that are not read.
+pub type PostedParts = (Vec<u8>, Vec<(u64, Range<usize>)>, Vec<Unread>);
 
 impl Posts {
     /// Where rows are posted to, and where they come out.

@@ -1,0 +1,118 @@
+//! What the workers of a process let others see while they run: each lays down now and then what it has counted, and
+//! whoever wants to know reads that, so that nobody waits for a worker.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::buckets::Buckets;
+use super::row_times::{NewestRows, RowTimes};
+use crate::metrics::Counts;
+use crate::plan::Plan;
+use crate::sink::UnderWay;
+use crate::time::{Micros, Tick, wall_clock};
+
+/// What is known of a process's share of a run.
+pub struct Live {
+    pub started: Micros,
+    /// By worker of this process, as last told.
+    counts: Vec<Mutex<Counts>>,
+    empty: Counts,
+    /// From rows' arrival to the acknowledgement of what they caused.
+    pub latencies: Buckets,
+    /// From a tick's opening until it is complete: where the leader is.
+    pub tick_lengths: Buckets,
+    times: Mutex<RowTimes>,
+    pub under_way: UnderWay,
+    /// Ticks before these are handed over, complete, and durable, on all workers of all processes.
+    handed: AtomicU64,
+    complete: AtomicU64,
+    durable: AtomicU64,
+    /// The last tick that was opened or asked for, as far as this process knows.
+    opened: AtomicU64,
+    /// The last tick of the history that has been read back, and the last one there is; 0 if there is none.
+    pub replayed: AtomicU64,
+    pub history: AtomicU64,
+}
+
+/// How far ticks are, on all workers of all processes: the first of which something is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frontiers {
+    pub handed: Tick,
+    pub complete: Tick,
+    /// `None` where nothing is stored.
+    pub durable: Option<Tick>,
+}
+
+impl Live {
+    pub fn new(plan: &Plan, workers: usize, under_way: UnderWay) -> Self {
+        let (sources, segments) = (plan.sources.len(), plan.segments.len());
+        let outputs = plan.outputs.len();
+        let empty = Counts::new(sources, segments, outputs);
+        let never = || AtomicU64::new(0);
+        Live {
+            started: wall_clock(),
+            counts: (0..workers).map(|_| Mutex::new(empty.clone())).collect(),
+            empty,
+            latencies: Buckets::with(Some(plan.target_latency)),
+            tick_lengths: Buckets::with(None),
+            times: Mutex::new(RowTimes::new(sources, outputs)),
+            under_way,
+            handed: never(),
+            complete: never(),
+            durable: never(),
+            opened: never(),
+            replayed: never(),
+            history: never(),
+        }
+    }
+
+    /// A worker of this process tells what it has counted.
+    pub fn tell(&self, worker: usize, counts: &Counts) {
+        self.counts[worker].lock().expect("no one panics with it").clone_from(counts);
+    }
+
+    /// What all workers of this process have counted, as they last told it.
+    pub fn counts(&self) -> Counts {
+        let mut sum = self.empty.clone();
+        self.counts.iter().for_each(|of| sum.add(&of.lock().expect("no one panics with it")));
+        sum
+    }
+
+    /// Rows of a tick come, the newest of each source at these times.
+    pub fn add_times(&self, tick: Tick, newest: impl IntoIterator<Item = (u16, Micros)>) {
+        self.opened.fetch_max(tick, Ordering::Relaxed);
+        if tick <= self.history.load(Ordering::Relaxed) {
+            self.replayed.fetch_max(tick, Ordering::Relaxed);
+        }
+        self.times.lock().expect("no one panics with it").add(tick, newest);
+    }
+
+    /// How far the ticks are.
+    pub fn advance(&self, frontiers: Frontiers) {
+        self.handed.fetch_max(frontiers.handed, Ordering::Relaxed);
+        self.complete.fetch_max(frontiers.complete, Ordering::Relaxed);
+        self.durable.fetch_max(frontiers.durable.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The tick that has been under way for longest, where there is one.
+    pub fn oldest_tick(&self) -> Option<Tick> {
+        let complete = self.complete.load(Ordering::Relaxed);
+        let opened = self.opened.load(Ordering::Relaxed);
+        // A frontier stands behind the last tick, whenever that was, or else at one that is under way.
+        (complete <= opened && opened > 0).then_some(complete)
+    }
+
+    /// The times of the newest rows whose consequences can be read.
+    pub fn newest_rows(&self) -> NewestRows {
+        let handed = self.handed.load(Ordering::Relaxed);
+        let oldest =
+            |of: &crate::sink::OutputTicks| of.oldest().map_or(handed, |of| of.min(handed));
+        let acknowledged: Vec<Tick> = self.under_way.iter().map(oldest).collect();
+        let complete = self.complete.load(Ordering::Relaxed);
+        let mut times = self.times.lock().expect("no one panics with it");
+        times.settle(complete, &acknowledged)
+    }
+}
+
+/// Shared by the workers and whoever looks.
+pub type SharedLive = Arc<Live>;
