@@ -84,29 +84,26 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
     for (text, told) in [
         (
             "sku;title;price\na;x;1,50\n",
-            "its columns are separated by semicolons: write the file with commas, and what has a comma in \
-             it in quotes",
+            "its columns are separated by semicolons: say so in the source, `delimiter: \";\"`",
         ),
         (
             "\"sku\";\"title\";\"price\"\na;x;1\n",
-            "its columns are separated by semicolons: write the file with commas, and what has a comma in \
-             it in quotes",
+            "its columns are separated by semicolons: say so in the source, `delimiter: \";\"`",
         ),
         (
             "sku\ttitle\tprice, net\n",
-            "its columns are separated by tabs: write the file with commas, and what has a comma in \
-             it in quotes",
+            "its columns are separated by tabs: say so in the source, `delimiter: tab`",
         ),
         (
             "\u{feff}sep=;\r\nsku;title;price\r\na;x;1\r\n",
-            "its first line, sep=;, is one for spreadsheet programs: leave it out, and write the file \
-             with commas",
+            "its first line, sep=;, is one for spreadsheet programs: leave it out, and say what separates \
+             cells, as in `delimiter: \";\"`",
         ),
         ("sku,title,price,sku\n", "two columns are named sku"),
         (
             "4711,Hat,12.50\n4712,Coat,80.00\n",
             "its first line names none of the source's columns: it is 4711,Hat,12.50. Where the file \
-             has no header, add one: sku,title,price",
+             has no header, name its columns in the source: `columns: [sku, title, price]`",
         ),
         ("\nsku,title,price\n", "the first line is blank: it should name the columns"),
         ("sku,titles,price\n", "no column title; did you mean titles?"),
@@ -145,8 +142,8 @@ fn bytes_that_are_no_text_are_told_as_what_they_are() {
     let wide: Vec<u8> =
         "sku,title,price\r\na,x,1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (bytes, told) in [
-        (&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], "it is compressed with gzip"),
-        (b"\x28\xb5\x2f\xfd\x24\0", "it is compressed with zstd"),
+        (&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], "it is compressed with gzip and cut off"),
+        (b"\x28\xb5\x2f\xfd\x24\0", "it is compressed with zstd and cut off"),
         (b"PK\x03\x04\x14\0", "it is a ZIP archive, or a workbook of Excel"),
         (b"PAR1\x15\x04\x15\x20", "it is a Parquet file: say so: `format: parquet`"),
         (&[b"\xff\xfe", &wide[..]].concat(), "it is UTF-16"),

@@ -8,8 +8,8 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMillisecondArray
 use input::written::parquet;
 use input::{Input, definition};
 use proptest::prelude::*;
-use selfsame::internals::plan::Kind;
-use selfsame::internals::source::records::{self, RecordEnd};
+use selfsame::internals::plan::{CsvMarks, Kind};
+use selfsame::internals::source::records::{self, RecordEnd, RecordForm};
 use selfsame::internals::source::{self, Chunk, KafkaStart, Message, Next, Payload, SourceOptions};
 
 /// Bytes of any kind, and texts that begin like real ones and then go wrong.
@@ -80,11 +80,12 @@ proptest! {
             let rejects = rejects.map(|reject| (format!("{:?}", reject.position), reject.reasons, reject.raw));
             (rows.collect::<Vec<_>>(), rejects.collect::<Vec<_>>())
         };
+        let form = RecordForm { marks: CsvMarks::default(), columns: Some(header.len()) };
         let whole = read(1, &bytes);
         let (mut rows, mut rejects, mut start, mut at) = (Vec::new(), Vec::new(), 0, 0);
         let mut ends = ends.into_iter();
         while at < bytes.len() {
-            at += match records::first(&bytes[at..], Some(header.len())) {
+            at += match records::first(&bytes[at..], form) {
                 RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
                 open => panic!("{open:?}"),
             };

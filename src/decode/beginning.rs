@@ -137,7 +137,7 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
     let is_json = source.format == Format::Json;
     match code {
         "malformed" | "wrong_type" if is_json && text.starts_with('[') => {
-            "It seems to be one JSON array: write an object a line (jq -c '.[]')".to_owned()
+            "A row is an object, and this is a list: write an object a line (jq -c '.[]')".to_owned()
         }
         "malformed" if is_json && (text.starts_with(['{', '}', '"', ']'])) => {
             "Its objects seem to take several lines: write an object a line (jq -c .)".to_owned()
@@ -149,10 +149,17 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
         "malformed" => "A quote within a quoted cell is doubled".to_owned(),
         "not_utf8" => match foreign::told(raw) {
             Some(told) => format!("By its first bytes {told}"),
-            None => "Write it in UTF-8 (iconv -f LATIN1 -t UTF-8)".to_owned(),
+            None => match source.connector.topic().is_some() {
+                true => "Messages are read as UTF-8".to_owned(),
+                false => "Say how it is written, as in `encoding: windows-1252`".to_owned(),
+            },
         },
         "too_many_columns" | "too_few_columns" => {
-            "Cells are separated by commas, and one that has a comma stands in quotes".to_owned()
+            format!(
+                "Cells are separated by {}, and one that has such a character stands in quotes: \
+                 `delimiter` and `quote` say otherwise",
+                source.text.marks.separator()
+            )
         }
         "wrong_type" => match of_timestamp(source, path) {
             Some(name) => format!(

@@ -1,4 +1,4 @@
-//! CSV rows to columns: RFC 4180 with commas, cells found by the header's names.
+//! CSV rows to columns: RFC 4180 by the source's own marks, cells found by the header's names.
 //!
 //! An empty cell is null (or the field's default), quoted or not: most writers do not tell the two
 //! apart. A row with more or fewer cells than the header is set aside alone.
@@ -9,7 +9,7 @@ use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 
 use super::column::Column;
 use super::raw_row::Flaws;
-use crate::plan::Field;
+use crate::plan::{CsvMarks, Field};
 
 pub(super) struct Cells {
     reader: csv_core::Reader,
@@ -23,9 +23,15 @@ pub(super) struct Cells {
 type CellOfField = Vec<Option<usize>>;
 
 impl Cells {
-    pub fn new() -> Self {
+    pub fn new(marks: CsvMarks) -> Self {
         // Whole rows come in, without their newline: a lone carriage return is a part of its cell.
-        let reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
+        let mut reader = ReaderBuilder::new();
+        reader.terminator(Terminator::Any(b'\n')).delimiter(marks.delimiter);
+        match marks.quote {
+            Some(quote) => reader.quote(quote),
+            None => reader.quoting(false),
+        };
+        let reader = reader.build();
         Cells { reader, text: Vec::new(), ends: Vec::new(), header: None }
     }
 
@@ -127,7 +133,7 @@ mod tests {
         let zone: Arc<str> = "UTC".into();
         let mut columns: Vec<Column> =
             fields.iter().map(|field| Column::new(&field.data_type, &zone)).collect();
-        let mut cells = Cells::new();
+        let mut cells = Cells::new(CsvMarks::default());
         let wide = format!("{}z", ",".repeat(200));
         let rows = [
             r#"a,ignored,0.10,FALSE,"[""x"",""y""]",1000"#,

@@ -15,7 +15,7 @@ use super::path::Paths;
 use super::raw_row::{RawReading, RawRow, Text};
 use crate::plan::{Kind, Source};
 use crate::source::Message;
-use crate::source::records::{self, RecordEnd};
+use crate::source::records::{self, RecordEnd, RecordForm};
 
 /// Reads raw rows into columns, reusing its buffers from chunk to chunk.
 pub(super) struct RowReader {
@@ -28,7 +28,11 @@ impl RowReader {
     pub fn new(source: &Source, time_zone: &Arc<str>) -> Self {
         let columns =
             source.fields.iter().map(|field| Column::new(&field.data_type, time_zone)).collect();
-        RowReader { paths: Paths::new(&source.fields), cells: Cells::new(), columns }
+        RowReader {
+            paths: Paths::new(&source.fields),
+            cells: Cells::new(source.text.marks),
+            columns,
+        }
     }
 
     /// The columns of the rows read since the last call.
@@ -55,7 +59,7 @@ impl RowReader {
         rows
     }
 
-    /// Records of CSV; blank lines are no rows. One that breaks the rules spoils its own line only:
+    /// Records of CSV; blank lines and comments are no rows. One that breaks the rules spoils its own line only:
     /// what follows is read as if that line were not there.
     pub fn csv_lines(
         &mut self,
@@ -66,9 +70,10 @@ impl RowReader {
     ) -> Vec<RawRow> {
         let text = Text::of(bytes);
         let mut rows = Vec::new();
+        let form = RecordForm { marks: source.text.marks, columns: Some(header.len()) };
         let (mut start, mut line) = (0, first);
         while start < bytes.len() {
-            let (length, breach) = match records::first(&bytes[start..], Some(header.len())) {
+            let (length, breach) = match records::first(&bytes[start..], form) {
                 RecordEnd::Broken(length, breach) => (length, Some(breach)),
                 RecordEnd::At(length) => (length, None),
                 RecordEnd::Open | RecordEnd::Quoted => unreachable!("a chunk has whole records"),
@@ -76,7 +81,7 @@ impl RowReader {
             let end = start + length;
             let newline = usize::from(bytes[end - 1] == b'\n');
             let range = start..without_return(bytes, start, end - newline);
-            if !range.is_empty() {
+            if !range.is_empty() && !form.marks.is_comment(&bytes[range.clone()]) {
                 let mut row = RawRow::at(line, range.clone());
                 if let Some(raw) = row.text(&text) {
                     if let Some(breach) = breach {

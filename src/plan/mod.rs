@@ -11,6 +11,7 @@ mod limits;
 mod output;
 mod source;
 pub mod stated;
+mod text_form;
 mod types;
 mod window;
 
@@ -33,6 +34,7 @@ pub use limits::Limits;
 pub use output::{Destination, Output, Publish};
 pub use source::{Field, Joined, JoinedTable, Kind, Source};
 use stated::Stated;
+pub use text_form::{CsvMarks, TextForm};
 pub use types::Type;
 pub use window::Window;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 
-use super::{AggregateInput, Connector, Expression, Format, Type};
+use super::{AggregateInput, Connector, Expression, Format, TextForm, Type};
 use crate::row::Datum;
 use crate::time::Micros;
 
@@ -13,6 +13,7 @@ pub struct Source {
     pub name: String,
     pub connector: Arc<dyn Connector>,
     pub format: Format,
+    pub text: TextForm,
     pub kind: Kind,
     pub fields: Vec<Field>,
     /// Further columns, each over the columns before it.

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::records::{self, RecordEnd};
+use super::records::{self, RecordEnd, RecordForm};
 use super::text::TextEnd;
-use super::{ROW_LIMIT, SourceError, foreign, header};
+use super::{ROW_LIMIT, SourceError, encoding, foreign, header};
 use crate::plan::{Format, Source};
 
 /// Where the rows of a text begin.
@@ -50,12 +50,15 @@ pub(super) fn begin(
         return Ok(Some(Begun { length: marked, line: 1, header: None }));
     }
     let head = &bytes[marked..];
+    if let Some(columns) = &source.text.columns {
+        return Ok(Some(Begun { length: marked, line: 1, header: Some(columns.to_vec()) }));
+    }
     let Some((length, names)) = names(source, path, head, end)? else { return Ok(None) };
     let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
     Ok(Some(Begun { length: marked + length, line: 1 + lines, header: Some(names) }))
 }
 
-/// The header's length and names.
+/// The header's length, with that of the comments before it, and names.
 fn names(
     source: &Source,
     path: &Path,
@@ -63,17 +66,25 @@ fn names(
     end: TextEnd,
 ) -> Result<Option<(usize, Vec<String>)>, SourceError> {
     // A header may have any number of columns.
-    let length = match records::ending(head, None) {
-        RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
-        // No complete line, however its lines end.
-        _ if header::ends_otherwise(head) => head.len(),
-        _ if head.len() >= ROW_LIMIT => {
-            let why = format!("no header ends within {ROW_LIMIT} bytes");
-            return Err(SourceError::unreadable(&source.name, path, why));
+    let form = RecordForm { marks: source.text.marks, columns: None };
+    let mut from = 0;
+    let length = loop {
+        let rest = &head[from..];
+        let is_comment = form.marks.is_comment(rest);
+        match records::ending(rest, form) {
+            RecordEnd::At(length) if is_comment => from += length,
+            RecordEnd::At(length) | RecordEnd::Broken(length, _) => break length,
+            // No complete line, however its lines end.
+            _ if !is_comment && header::ends_otherwise(rest) => break rest.len(),
+            _ if head.len() >= ROW_LIMIT => {
+                let why = format!("no header ends within {ROW_LIMIT} bytes");
+                return Err(SourceError::unreadable(&source.name, path, why));
+            }
+            _ if rest.is_empty() || is_comment || end == TextEnd::Open => return Ok(None),
+            RecordEnd::Open | RecordEnd::Quoted => break rest.len(),
         }
-        _ if head.is_empty() || end == TextEnd::Open => return Ok(None),
-        RecordEnd::Open | RecordEnd::Quoted => head.len(),
     };
-    let names = header::names(source, path, &head[..length])?;
-    Ok(Some((length, names)))
+    let record = encoding::rows(&source.text, head[from..from + length].to_vec());
+    let names = header::names(source, path, &record)?;
+    Ok(Some((from + length, names)))
 }

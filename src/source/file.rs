@@ -4,29 +4,24 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::begin::{self, Begun};
 use super::marking::Marking;
 use super::paths::Stamp;
+use super::piece::{HalfRow, Left, Patience, Piece};
 use super::positions::FilePosition;
-use super::reached::{FileOffset, PartStart, Print, Span};
+use super::reached::{FileOffset, PartStart, Print};
 use super::read_on::ReadRanges;
+use super::records::RecordForm;
+use super::seen::Seen;
 use super::text::{CutRows, Cutter, TextEnd};
-use super::trail::{Seen, Trail};
-use super::{Payload, SourceError, Unread, parquet, recognized};
+use super::trail::Trail;
+use super::unfold::unfold;
+use super::{Payload, SourceError, Unread, encoding, parquet, recognized};
 use crate::place::FileId;
 use crate::plan::{Format, Source};
 use crate::time::wall_clock;
-
-/// How long what is being written may stand still.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// A file that can't be read as it is, before it is rejected.
-    pub unready: Duration,
-    /// A file that is gone from its folder, before no more of it is expected.
-    pub gone: Duration,
-}
 
 pub(super) struct OpenFile {
     pub part: u32,
@@ -38,6 +33,8 @@ pub(super) struct OpenFile {
     trail: Trail,
     rows: FileRows,
     end: TextEnd,
+    /// Others may write to it.
+    follows: bool,
     /// Rows before here were read under this other part.
     passing: Option<(u64, u32)>,
     /// What another run has read of it, until it is begun; then what lies of that behind gaps.
@@ -57,34 +54,11 @@ enum FileRows {
     Columns(Box<parquet::ParquetRows>),
 }
 
-/// What is known of a file that is let go.
-pub(super) enum Left {
-    /// None of it was read.
-    Nothing,
-    Text(Box<Seen>),
-    /// A columnar file, which does not grow.
-    Whole(Print),
-}
-
-/// A row whose end was not read, and its line.
-type HalfRow = (Vec<u8>, u64);
-
 /// Why a file can't be read yet.
 struct Unready {
     stamp: Option<Stamp>,
     since: Instant,
     why: SourceError,
-}
-
-/// What a file gives.
-pub(super) enum Piece {
-    Rows(Payload, Span),
-    Waiting,
-    /// It was cut off or written anew: what follows is of a new part.
-    Anew(Option<Unread>),
-    Ended,
-    /// It can't be read, or not further.
-    Rejected(Unread),
 }
 
 impl OpenFile {
@@ -102,6 +76,7 @@ impl OpenFile {
             trail: Trail::new(file, end == TextEnd::Open),
             rows: FileRows::Unbegun,
             end,
+            follows: end == TextEnd::Open,
             passing: None,
             known: None,
             later: ReadRanges::default(),
@@ -147,13 +122,23 @@ impl OpenFile {
         self.end = TextEnd::Final;
     }
 
+    /// What the end of its text means.
+    fn text_end(&self) -> TextEnd {
+        if self.trail.is_unfolded() { TextEnd::Final } else { self.end }
+    }
+
+    /// Whether its text is unfolded from its bytes, as far as it was begun.
+    pub fn is_unfolded(&self) -> bool {
+        self.trail.is_unfolded()
+    }
+
     /// What was read of it, for the case that it changes or comes again.
     pub fn into_left(self) -> Left {
         match self.rows {
-            FileRows::Text { .. } => {
+            FileRows::Text { .. } if !self.trail.is_unfolded() => {
                 self.trail.into_seen().map_or(Left::Nothing, |seen| Left::Text(Box::new(seen)))
             }
-            FileRows::Columns(_) => {
+            FileRows::Text { .. } | FileRows::Columns(_) => {
                 Print::of_whole(self.trail.file()).map_or(Left::Nothing, Left::Whole)
             }
             FileRows::Unbegun => Left::Nothing,
@@ -176,12 +161,12 @@ impl OpenFile {
     /// Only of a file that nobody writes to.
     pub fn next(&mut self, source: &Source, patience: Patience) -> Result<Piece, SourceError> {
         match self.read(source) {
-            Ok(Piece::Waiting) if self.end == TextEnd::Final => Ok(Piece::Ended),
+            Ok(Piece::Waiting) if self.text_end() == TextEnd::Final => Ok(Piece::Ended),
             Ok(piece) => {
                 self.unready = None;
                 Ok(piece)
             }
-            Err(why) if !self.trail.grows() => Err(why),
+            Err(why) if !self.follows => Err(why),
             Err(why) => Ok(self.wait(why, patience)),
         }
     }
@@ -197,8 +182,8 @@ impl OpenFile {
             (waiting.stamp, waiting.since) = (stamp, now);
         }
         waiting.why = why;
-        // A columnar file that could be begun has its end already.
-        let is_whole = matches!(self.rows, FileRows::Columns(_));
+        // One that does not grow and could be begun has its end already.
+        let is_whole = matches!(self.rows, FileRows::Columns(_)) || self.trail.is_unfolded();
         let ended = self.end == TextEnd::Final || self.gone.is_some() || is_whole;
         if now.duration_since(waiting.since) < patience.unready && !ended {
             return Piece::Waiting;
@@ -224,7 +209,7 @@ impl OpenFile {
                 return Ok(Piece::Waiting);
             }
         }
-        let name = &source.name;
+        let (name, own_end) = (&source.name, self.text_end());
         match &mut self.rows {
             FileRows::Unbegun => unreachable!("it was begun just now"),
             FileRows::Columns(columns) => {
@@ -238,14 +223,28 @@ impl OpenFile {
             FileRows::Text { cutter, header } => loop {
                 let passing = self.passing;
                 let is_open = passing.is_some() || !self.later.is_empty();
-                let end = if is_open { TextEnd::Open } else { self.end };
+                let end = if is_open { TextEnd::Open } else { own_end };
                 let cut = cutter.next(&mut self.trail, end);
-                let unreadable = |why: io::Error| SourceError::unreadable(name, &self.path, why);
+                let within = self.trail.is_unfolded().then(|| cutter.place().row);
+                let unreadable = |why: io::Error| {
+                    let why = match within {
+                        None => why.to_string(),
+                        Some(line) => format!("{why}; its rows before line {line} were taken"),
+                    };
+                    SourceError::unreadable(name, &self.path, why)
+                };
                 match cut.map_err(unreadable)? {
                     CutRows::Rows { .. } if passing.is_some() => {}
                     CutRows::Rows { bytes, first_line } => {
-                        let (file, to) = (self.trail.file(), cutter.place());
-                        let span = self.marking.text(file, &self.origin, &bytes, first_line, to);
+                        let to = cutter.place();
+                        let span = self.marking.rows(
+                            &mut self.trail,
+                            &self.origin,
+                            &bytes,
+                            first_line,
+                            (to, cutter.is_empty()),
+                        );
+                        let bytes = encoding::rows(&source.text, bytes);
                         let (header, arrived) = (header.clone(), wall_clock());
                         let lines = Payload::Lines { bytes, first_line, header, arrived };
                         return Ok(Piece::Rows(lines, span.map_err(unreadable)?));
@@ -259,7 +258,7 @@ impl OpenFile {
                         self.marking = Marking::new(self.id, PartStart { at, after }, at);
                     }
                     CutRows::Waiting => {
-                        let csv = header.as_ref().map(|names| names.len());
+                        let csv = record_form(source, header.as_deref());
                         let behind = self.later.pass(&mut self.trail, csv, &self.origin);
                         let Some(behind) = behind.map_err(unreadable)? else {
                             return Ok(Piece::Waiting);
@@ -350,15 +349,23 @@ impl OpenFile {
             self.rows = FileRows::Columns(Box::new(rows));
             return Ok(true);
         }
+        if !self.trail.is_unfolded()
+            && !unfold(source, &mut self.trail, self.end, self.follows).map_err(io)?
+        {
+            return Ok(false);
+        }
+        if self.trail.is_unfolded() {
+            self.passing = None;
+        }
         let peeked = self.trail.peek(begin::most(source.format)).map_err(io)?;
-        let begun = begin::begin(source, &self.path, &peeked, self.end)?;
+        let begun = begin::begin(source, &self.path, &peeked, self.text_end())?;
         let Some(Begun { length, line, header }) = begun else { return Ok(false) };
         if self.passing.is_some_and(|(until, _)| until < length as u64) {
             self.passing = None;
             self.trail.limit(None);
         }
         self.trail.pass(length).map_err(io)?;
-        let csv = header.as_ref().map(Vec::len);
+        let csv = record_form(source, header.as_deref());
         let rows = FileOffset { byte: length as u64, row: line };
         let cutter = match self.known.take() {
             None => Cutter::new(csv, rows),
@@ -370,4 +377,9 @@ impl OpenFile {
         self.rows = FileRows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
     }
+}
+
+/// How the records of a text with a header are written.
+fn record_form(source: &Source, header: Option<&[String]>) -> Option<RecordForm> {
+    header.map(|names| RecordForm { marks: source.text.marks, columns: Some(names.len()) })
 }

@@ -15,9 +15,10 @@ use std::time::Duration;
 use super::SourceError;
 use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::near_file;
-use super::file::{OpenFile, Patience};
+use super::file::OpenFile;
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::paths::{PathPattern, walk};
+use super::piece::Patience;
 use super::source_files::SourceFiles;
 use super::standard::{self, StandardInput};
 use super::text::TextEnd;
@@ -144,7 +145,7 @@ fn open(
                 wrong.push(SourceError::NoFile { name, glob, but: but.unwrap_or_default() });
             }
         }
-        let files = SourceFiles::new(source, of, patterns, options, PATIENCE);
+        let mut files = SourceFiles::new(source, of, patterns, options, PATIENCE);
         // While files are followed, what can't be read yet may be unfinished.
         if !options.follow {
             let look = |path: &Path| {
@@ -156,9 +157,11 @@ fn open(
                         of.name
                     );
                 }
-                Ok(())
+                Ok(file.is_unfolded())
             };
-            wrong.extend(files.paths_ahead().filter_map(|path| look(path).err()));
+            let looked: Vec<_> = files.paths_ahead().map(look).collect();
+            files.has_unfolded = looked.iter().any(|unfolded| matches!(unfolded, Ok(true)));
+            wrong.extend(looked.into_iter().filter_map(Result::err));
         }
         for (path, first) in &files.first.again {
             tracing::info!(
@@ -176,7 +179,8 @@ fn open(
 
 impl Inflow for AllFiles {
     fn bytes(&self) -> Option<u64> {
-        let grow = self.sources.iter().any(|files| files.options.follow);
+        // Of what is unfolded nobody knows how much it is.
+        let grow = self.sources.iter().any(|files| files.options.follow || files.has_unfolded);
         (!grow).then(|| self.sources.iter().map(SourceFiles::bytes_ahead).sum())
     }
 

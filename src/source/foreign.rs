@@ -1,13 +1,21 @@
 //! Files that are no text, told by how they begin: each of their lines would be a row that is no UTF-8.
 
+/// What to do with what is compressed though it was decompressed, or came as a message.
+const ONCE: &str = "decompress it before: a file is decompressed once, and a message not at all";
+
 /// What bytes begin with, what they are, and what makes text of them.
 const KINDS: [(&[u8], &str, &str); 13] = [
-    (b"\x1f\x8b", "compressed with gzip", "decompress it first: gunzip FILE"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first: unzstd FILE"),
-    (b"BZh91AY&SY", "compressed with bzip2", "decompress it first: bunzip2 FILE"),
-    (b"\xfd7zXZ\0", "compressed with xz", "decompress it first: unxz FILE"),
-    (b"\x04\x22\x4d\x18", "compressed with lz4", "decompress it first: unlz4 FILE"),
-    (b"\xff\x06\0\0sNaPpY", "compressed with snappy", "decompress it first"),
+    // What is compressed is decompressed before it is looked at here.
+    (b"\x1f\x8b\x08", "compressed with gzip", ONCE),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", ONCE),
+    (b"BZh91AY&SY", "compressed with bzip2", ONCE),
+    (
+        b"\xfd7zXZ\0",
+        "compressed with xz",
+        "decompress it first (unxz FILE), or compress it with zstd or gzip",
+    ),
+    (b"\x04\x22\x4d\x18", "compressed with lz4", ONCE),
+    (b"\xff\x06\0\0sNaPpY", "compressed with snappy", ONCE),
     (
         b"PK\x03\x04",
         "a ZIP archive, or a workbook of Excel",
@@ -17,8 +25,8 @@ const KINDS: [(&[u8], &str, &str); 13] = [
     (b"PAR1\x15", "a Parquet file", "say so: `format: parquet`"),
     (b"Obj\x01", "an Avro file", "write it as JSON, CSV or Parquet"),
     (b"SQLite format 3\0", "a database of SQLite", "write its table as JSON, CSV or Parquet"),
-    (b"\xff\xfe", "UTF-16", "write it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE"),
-    (b"\xfe\xff", "UTF-16", "write it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE"),
+    (b"\xff\xfe", "UTF-16", "say so: `encoding: utf-16`"),
+    (b"\xfe\xff", "UTF-16", "say so: `encoding: utf-16`"),
 ];
 
 /// How many of a file's first bytes are looked at.
@@ -26,6 +34,10 @@ pub(super) const LOOKED_AT: usize = 1 << 10;
 
 /// Why a file that begins with these bytes is no text, if that is certain, and what to do.
 pub fn told(head: &[u8]) -> Option<String> {
+    // So many bytes into its header a tar archive says what it is.
+    if head.get(257..262) == Some(b"ustar") {
+        return Some("it is a tar archive: unpack it, and name the files in it".to_owned());
+    }
     let (_, is, remedy) =
         KINDS.iter().find(|(first, ..)| head.starts_with(first)).or_else(|| {
             // Without its mark, too: every other byte of plain text is zero.
@@ -76,8 +88,8 @@ mod tests {
         let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         let told_of = |bytes: &[u8]| told(bytes).unwrap_or_default();
         assert_eq!(
-            told_of(b"\x1f\x8b\x08\0"),
-            "it is compressed with gzip: decompress it first: gunzip FILE"
+            told_of(b"\xfd7zXZ\0"),
+            "it is compressed with xz: decompress it first (unxz FILE), or compress it with zstd or gzip"
         );
         assert!(told_of(&wide("{\"id\":1}")).starts_with("it is UTF-16"));
         assert!(told_of(&[b"\xff\xfe", &wide("id,note")[..]].concat()).starts_with("it is UTF-16"));

@@ -1,24 +1,27 @@
 //! The first record of a CSV file: the names of its columns.
 //!
 //! A header that cannot be right is told with what would be: one that is separated by something else
-//! than commas, or whose lines end in another way, would make every row of the file a bad one, or a file of
+//! than the source says, or whose lines end in another way, would make every row of the file a bad one, or a file of
 //! nothing but defaults.
 
 use std::path::Path;
 
 use super::error::{WrongFile, nearest};
-use super::records::{self, Breach, RecordEnd};
+use super::records::{self, Breach, RecordEnd, RecordForm};
 use super::{SourceError, foreign};
-use crate::plan::Source;
+use crate::plan::{CsvMarks, Source};
 
-/// What separates cells elsewhere, as it is spoken of.
-const SEPARATORS: [(char, &str); 5] = [
-    (';', "semicolons"),
-    ('\t', "tabs"),
-    ('|', "vertical bars"),
-    ('\u{1}', "the character U+0001"),
-    (':', "colons"),
-];
+/// What separates cells elsewhere.
+const SEPARATORS: &[u8] = b",;\t|\x01:";
+
+/// How a definition names what separates cells.
+fn delimiter_word(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => "tab".to_owned(),
+        1 => "\"\\x01\"".to_owned(),
+        other => format!("\"{}\"", char::from(other)),
+    }
+}
 
 /// The names in a header, checked to be those of the source's fields.
 pub(super) fn names(
@@ -29,7 +32,10 @@ pub(super) fn names(
     let unreadable = |why: String| SourceError::unreadable(&source.name, path, why);
     let text = std::str::from_utf8(record).map_err(|error| {
         let byte = error.valid_up_to() + 1;
-        unreadable(format!("the header is not UTF-8 at its byte {byte}: write the file in UTF-8"))
+        unreadable(format!(
+            "the header is not UTF-8 at its byte {byte}: say how the file is written, as in \
+             `encoding: windows-1252`, or write it in UTF-8"
+        ))
     })?;
     let line = text.trim_end_matches('\n');
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -39,18 +45,20 @@ pub(super) fn names(
     let wanted: Vec<String> = source.fields.iter().map(|field| field.path.join(".")).collect();
     if line.trim_start_matches('\u{feff}').to_ascii_lowercase().starts_with("sep=") {
         return Err(unreadable(format!(
-            "its first line, {}, is one for spreadsheet programs: leave it out, and write the file with \
-             commas",
+            "its first line, {}, is one for spreadsheet programs: leave it out, and say what separates \
+             cells, as in `delimiter: \";\"`",
             shown(line)
         )));
     }
-    if let Some(said) = separated(&wanted, line) {
+    let form = RecordForm { marks: source.text.marks, columns: None };
+    if let Some(found) = separated(&wanted, line, form.marks) {
         return Err(unreadable(format!(
-            "its columns are separated by {said}: write the file with commas, and what has a comma in it \
-             in quotes"
+            "its columns are separated by {}: say so in the source, `delimiter: {}`",
+            CsvMarks { delimiter: found, ..form.marks }.separator(),
+            delimiter_word(found)
         )));
     }
-    match records::first(record, None) {
+    match records::first(record, form) {
         RecordEnd::Broken(_, Breach::NeverClosed) => {
             return Err(unreadable("a quote in the header is opened and never closed".to_owned()));
         }
@@ -59,7 +67,13 @@ pub(super) fn names(
         }
         _ => {}
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
+    let mut reader = csv::ReaderBuilder::new();
+    reader.has_headers(false).delimiter(form.marks.delimiter);
+    match form.marks.quote {
+        Some(quote) => reader.quote(quote),
+        None => reader.quoting(false),
+    };
+    let mut reader = reader.from_reader(record);
     let names: Vec<String> = match reader.records().next() {
         Some(Ok(names)) => names.iter().map(str::to_owned).collect(),
         Some(Err(error)) => return Err(unreadable(format!("the header is not readable: {error}"))),
@@ -94,10 +108,10 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
         let column = wanted().next().unwrap_or_default();
         let near = nearest(&column, names.iter().map(String::as_str));
         if near.is_none() {
-            let wanted = wanted().collect::<Vec<_>>().join(",");
+            let wanted = wanted().collect::<Vec<_>>().join(", ");
             return Err(unreadable(format!(
                 "its first line names none of the source's columns: it is {}. Where the file has no \
-                 header, add one: {wanted}",
+                 header, name its columns in the source: `columns: [{wanted}]`",
                 shown(line)
             )));
         }
@@ -118,19 +132,19 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
     }
 }
 
-/// What separates the header's names, where that is not commas: parted by it, it names more of the
-/// columns that are wanted.
-fn separated(wanted: &[String], line: &str) -> Option<&'static str> {
+/// What separates the header's names, where that is something else: parted by it, it names more of the columns
+/// that are wanted.
+fn separated(wanted: &[String], line: &str, marks: CsvMarks) -> Option<u8> {
     let plain = |name: &str| name.trim().trim_matches('"').to_owned();
-    let named = |separator: char| {
-        let names: Vec<String> = line.split(separator).map(plain).collect();
+    let named = |separator: u8| {
+        let names: Vec<String> = line.split(char::from(separator)).map(plain).collect();
         wanted.iter().filter(|column| names.contains(column)).count()
     };
-    let by_commas = named(',');
-    let better = SEPARATORS
-        .iter()
-        .find(|(separator, _)| line.contains(*separator) && named(*separator) > by_commas);
-    better.map(|(_, said)| *said)
+    let now = named(marks.delimiter);
+    let others = SEPARATORS.iter().copied().filter(|other| *other != marks.delimiter);
+    let mut better =
+        others.filter(|other| line.contains(char::from(*other)) && named(*other) > now);
+    better.next()
 }
 
 /// The beginning of a line.

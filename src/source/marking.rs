@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::parquet::ParquetRows;
-use super::reached::{FileMark, FileOffset, PartStart, Print, Span};
+use super::reached::{FileMark, FileOffset, PartStart, Print, Span, TextLength};
+use super::trail::Trail;
 use crate::place::FileId;
 
 /// First bytes of a file that tell it from others.
@@ -43,8 +44,23 @@ impl Marking {
         self.end = to;
     }
 
-    /// Rows of a text that begin on a line, and where they end.
-    pub fn text(
+    /// Rows of a text that begin on a line, where they end, and whether none that were read follow them.
+    pub fn rows(
+        &mut self,
+        trail: &mut Trail,
+        path: &Arc<str>,
+        bytes: &[u8],
+        first_line: u64,
+        (end, is_last_read): (FileOffset, bool),
+    ) -> io::Result<Span> {
+        if !trail.is_unfolded() {
+            return self.text(trail.file(), path, bytes, first_line, end);
+        }
+        let is_end = is_last_read && trail.peek(1).is_ok_and(|next| next.is_empty());
+        self.unfolded(trail.file(), path, first_line, end, is_end)
+    }
+
+    fn text(
         &mut self,
         file: &File,
         path: &Arc<str>,
@@ -65,7 +81,7 @@ impl Marking {
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Print::of(bytes),
                     Err(error) => return Err(error),
                 };
-                self.marked(path, print, None)
+                self.marked(path, print, None, None)
             }
         };
         let from = std::mem::replace(&mut self.end, end);
@@ -85,15 +101,48 @@ impl Marking {
             Some(mark) => Arc::clone(mark),
             None => {
                 let print = Print::of_whole(file)?;
-                self.marked(path, print, Some(columns.rows))
+                self.marked(path, print, Some(columns.rows), None)
             }
         };
         let bytes = columns.byte(rows.start)..columns.byte(rows.end);
         Ok(Span::File { file, start: self.start, bytes, rows, before: Print::default() })
     }
 
-    fn marked(&mut self, path: &Arc<str>, print: Print, rows: Option<u64>) -> Arc<FileMark> {
-        let mark = Arc::new(FileMark { id: self.id, path: Arc::clone(path), print, rows });
+    /// Rows of a text that is unfolded from the file's bytes, and where they end: where the text does, or before.
+    fn unfolded(
+        &mut self,
+        file: &File,
+        path: &Arc<str>,
+        first_line: u64,
+        end: FileOffset,
+        is_end: bool,
+    ) -> io::Result<Span> {
+        let length = if is_end { TextLength::Known(end.byte) } else { TextLength::Unknown };
+        let file = match &self.mark {
+            Some(mark) if mark.unfolded == Some(length) => Arc::clone(mark),
+            Some(mark) => {
+                let print = mark.print;
+                self.marked(path, print, None, Some(length))
+            }
+            None => {
+                let print = Print::of_whole(file)?;
+                self.marked(path, print, None, Some(length))
+            }
+        };
+        let from = std::mem::replace(&mut self.end, end);
+        let (bytes, rows) = (from.byte..end.byte, first_line..end.row);
+        Ok(Span::File { file, start: self.start, bytes, rows, before: Print::default() })
+    }
+
+    fn marked(
+        &mut self,
+        path: &Arc<str>,
+        print: Print,
+        rows: Option<u64>,
+        unfolded: Option<TextLength>,
+    ) -> Arc<FileMark> {
+        let mark =
+            Arc::new(FileMark { id: self.id, path: Arc::clone(path), print, rows, unfolded });
         self.mark = Some(Arc::clone(&mark));
         mark
     }

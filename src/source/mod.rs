@@ -4,12 +4,14 @@
 //! bounded channels: when the workers are busy, reading waits, and memory stays bounded. What does
 //! not exist is told before anything starts.
 
+mod ahead;
 mod begin;
 pub mod brokers;
 pub mod client;
 mod committed;
 mod connector;
 mod connectors;
+mod encoding;
 mod error;
 mod feed;
 mod file;
@@ -18,18 +20,22 @@ pub mod foreign;
 mod header;
 mod http;
 mod kafka;
+mod list;
 mod marking;
 mod memory;
 mod outlet;
+mod packed;
 mod parquet;
 mod partition;
 mod paths;
+mod piece;
 mod positions;
 mod posts;
 mod reached;
 mod read_on;
 mod recognized;
 pub mod records;
+mod seen;
 mod source_files;
 mod standard;
 #[cfg(test)]
@@ -37,6 +43,7 @@ mod tests;
 mod text;
 mod topic;
 mod trail;
+mod unfold;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -56,7 +63,7 @@ pub use memory::{Memory, Pushes};
 pub use outlet::{Awaited, RejectedRow, SourceOptions, Ticket, said};
 pub use positions::Positions;
 pub use posts::{AwaitedPost, PostRefused, PostedRows, Posts};
-pub use reached::{FileMark, FileOffset, PartStart, Print, Reached, Span};
+pub use reached::{FileMark, FileOffset, PartStart, Print, Reached, Span, TextLength};
 pub use standard::StandardInput;
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so

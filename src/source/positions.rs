@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::reached::{FileMark, FileOffset, PartStart, Print, Reached, Span};
+use super::reached::{FileMark, FileOffset, PartStart, Print, Reached, Span, TextLength};
 
 /// Where sources are read on. In which order it is added to, and how often, does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +211,11 @@ impl FilePosition {
         self.file.rows.is_some()
     }
 
+    /// Whether the file does not grow: then one that has changed is another file.
+    pub fn is_whole(&self) -> bool {
+        self.is_columnar() || self.file.unfolded.is_some()
+    }
+
     /// Where the file begins, in what its ranges are measured in.
     fn first(&self) -> u64 {
         u64::from(self.is_columnar())
@@ -254,7 +259,12 @@ impl FilePosition {
     pub fn bytes_left(&self, length: u64) -> u64 {
         let Some(rows) = self.file.rows else {
             let read = self.ranges.iter().map(|(from, end)| end.at - from).sum::<u64>();
-            return length.saturating_sub(read);
+            return match self.file.unfolded {
+                None => length.saturating_sub(read),
+                Some(TextLength::Known(text)) if self.read_to().byte == text => 0,
+                // It is unfolded from its beginning on.
+                Some(_) => length,
+            };
         };
         let left: u64 = self.rows_left().iter().map(|range| range.end - range.start).sum();
         // A row that is left may be less than a byte, and is no nothing.
@@ -265,7 +275,7 @@ impl FilePosition {
     /// Whether a file is the one that was read, as it was when it was read or longer.
     pub fn stands(&self, file: &File) -> io::Result<bool> {
         let print = self.file.print;
-        if self.is_columnar() {
+        if self.is_whole() {
             return Ok(file.metadata()?.len() == print.length && Print::of_whole(file)? == print);
         }
         if !print.stands_before(file, print.length)? {

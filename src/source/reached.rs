@@ -83,10 +83,21 @@ pub struct FileMark {
     pub id: FileId,
     /// As shown to users.
     pub path: Arc<str>,
-    /// Of the first bytes of a text; of a columnar file's length, its first bytes and its last.
+    /// Of the first bytes of a text; of a file that does not grow, its length, its first bytes and its last.
     pub print: Print,
     /// How many rows a columnar file has: it does not grow.
     pub rows: Option<u64>,
+    /// Of a file whose text is unfolded from its bytes: it does not grow either.
+    #[serde(default)]
+    pub unfolded: Option<TextLength>,
+}
+
+/// How many bytes a text has that is unfolded from a file's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TextLength {
+    /// It was not read to its end.
+    Unknown,
+    Known(u64),
 }
 
 /// So many bytes, and their hash.

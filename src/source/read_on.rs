@@ -6,6 +6,7 @@ use std::io;
 
 use super::positions::{FilePosition, RangeEnd};
 use super::reached::FileOffset;
+use super::records::RecordForm;
 use super::text::Cutter;
 use super::trail::Trail;
 
@@ -19,7 +20,7 @@ impl ReadRanges {
         &mut self,
         trail: &mut Trail,
         position: &FilePosition,
-        csv: Option<usize>,
+        csv: Option<RecordForm>,
         rows: FileOffset,
         path: &str,
     ) -> io::Result<Cutter> {
@@ -40,7 +41,7 @@ impl ReadRanges {
     pub fn pass(
         &mut self,
         trail: &mut Trail,
-        csv: Option<usize>,
+        csv: Option<RecordForm>,
         path: &str,
     ) -> io::Result<Option<Cutter>> {
         let Some((_, read)) = self.0.pop_front() else { return Ok(None) };
@@ -65,12 +66,17 @@ impl ReadRanges {
 
 /// Cuts on from a place up to which a text was read. Where the last row has no end there, it was taken as it
 /// was: the file ended with it, or it was too long. What follows in it is no row.
-fn cutter(trail: &Trail, csv: Option<usize>, at: FileOffset, path: &str) -> io::Result<Cutter> {
-    if trail.holds(at.byte - 1, b"\n")? {
+fn cutter(
+    trail: &mut Trail,
+    csv: Option<RecordForm>,
+    at: FileOffset,
+    path: &str,
+) -> io::Result<Cutter> {
+    if trail.is_behind_line()? {
         return Ok(Cutter::new(csv, at));
     }
-    let is_longer = trail.file().metadata()?.len() > at.byte;
-    if is_longer && !trail.holds(at.byte, b"\n")? && !trail.holds(at.byte, b"\r\n")? {
+    let next = trail.peek(2)?;
+    if !next.is_empty() && next[0] != b'\n' && next != b"\r\n" {
         tracing::warn!(
             "'{path}': line {} was taken before its end was written, or is too long: what follows in it is \
              passed over",

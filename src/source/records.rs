@@ -9,6 +9,15 @@
 use memchr::{memchr, memchr2};
 
 use super::ROW_LIMIT;
+use crate::plan::CsvMarks;
+
+/// How the records of a text are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordForm {
+    pub marks: CsvMarks,
+    /// How many cells each has; `None` for a header.
+    pub columns: Option<usize>,
+}
 
 /// How some bytes that begin with a record go on.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,16 +42,20 @@ pub enum Breach {
     NeverClosed,
 }
 
-/// Where the first record ends, in a file with this many columns; `None` for a header.
-pub fn ending(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
+/// Where the first record ends. A comment is one, too: its line.
+pub fn ending(bytes: &[u8], form: RecordForm) -> RecordEnd {
+    let RecordForm { marks: CsvMarks { delimiter, quote, comment }, columns } = form;
+    if comment.is_some() && comment == bytes.first().copied() {
+        return memchr(b'\n', bytes).map_or(RecordEnd::Open, |end| RecordEnd::At(end + 1));
+    }
     let (mut at, mut cell) = (0, 1);
     // Where the first line ends, of a record with a newline in its quotes.
     let mut line = None;
     let runaway = |line: usize| RecordEnd::Broken(line, Breach::NeverClosed);
     loop {
-        if bytes.get(at) == Some(&b'"') {
+        if let Some(quote) = quote.filter(|quote| bytes.get(at) == Some(quote)) {
             let opened = at + 1;
-            let closed = closing(bytes, opened);
+            let closed = closing(bytes, opened, quote);
             let inside = &bytes[opened..closed.unwrap_or(bytes.len())];
             line = line.or_else(|| memchr(b'\n', inside).map(|end| opened + end + 1));
             let Some(closed) = closed else {
@@ -53,7 +66,8 @@ pub fn ending(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
             };
             at = closed + 1;
             match bytes[at..] {
-                [] | [b'\r'] | [b',' | b'\n', ..] | [b'\r', b'\n', ..] => {}
+                [] | [b'\r'] | [b'\n', ..] | [b'\r', b'\n', ..] => {}
+                [next, ..] if next == delimiter => {}
                 _ => {
                     let end = || memchr(b'\n', &bytes[at..]).map(|end| at + end + 1);
                     return match (line, end()) {
@@ -64,14 +78,14 @@ pub fn ending(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
                 }
             }
         }
-        let next = memchr2(b',', b'\n', &bytes[at..]).map(|next| at + next);
+        let next = memchr2(delimiter, b'\n', &bytes[at..]).map(|next| at + next);
         let read = next.unwrap_or(bytes.len());
         if let Some(line) = line.filter(|_| read > ROW_LIMIT) {
             return runaway(line);
         }
         match (next, line) {
             (None, _) => return RecordEnd::Open,
-            (Some(comma), _) if bytes[comma] == b',' => (at, cell) = (comma + 1, cell + 1),
+            (Some(next), _) if bytes[next] == delimiter => (at, cell) = (next + 1, cell + 1),
             (Some(_), Some(line)) if columns.is_some_and(|columns| columns != cell) => {
                 return runaway(line);
             }
@@ -81,11 +95,11 @@ pub fn ending(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
 }
 
 /// Where a quoted cell's text ends: at its closing quote.
-fn closing(bytes: &[u8], opened: usize) -> Option<usize> {
+fn closing(bytes: &[u8], opened: usize, quote: u8) -> Option<usize> {
     let mut at = opened;
     loop {
-        at += memchr(b'"', &bytes[at..])?;
-        if bytes.get(at + 1) != Some(&b'"') {
+        at += memchr(quote, &bytes[at..])?;
+        if bytes.get(at + 1) != Some(&quote) {
             return Some(at);
         }
         at += 2;
@@ -93,12 +107,12 @@ fn closing(bytes: &[u8], opened: usize) -> Option<usize> {
 }
 
 /// The first of some whole records, of which the last may be a file's, without a newline.
-pub fn first(bytes: &[u8], columns: Option<usize>) -> RecordEnd {
+pub fn first(bytes: &[u8], form: RecordForm) -> RecordEnd {
     let first_line = || memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
-    match ending(bytes, columns) {
+    match ending(bytes, form) {
         RecordEnd::Quoted => RecordEnd::Broken(first_line(), Breach::NeverClosed),
         // With a newline at its end it would be told in full.
-        RecordEnd::Open => match ending(&[bytes, b"\n"].concat(), columns) {
+        RecordEnd::Open => match ending(&[bytes, b"\n"].concat(), form) {
             RecordEnd::Broken(line, breach) => RecordEnd::Broken(line.min(bytes.len()), breach),
             _ => RecordEnd::At(bytes.len()),
         },
@@ -125,6 +139,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn form(columns: usize) -> RecordForm {
+        RecordForm { marks: CsvMarks::default(), columns: Some(columns) }
+    }
+
     #[test]
     fn a_record_ends_at_the_first_newline_outside_of_quotes() {
         for (text, end) in [
@@ -141,7 +159,7 @@ mod tests {
             ("\"a\"", RecordEnd::Open),
             ("\"a\"\r", RecordEnd::Open),
         ] {
-            assert_eq!(ending(text.as_bytes(), Some(3)), end, "{text:?}");
+            assert_eq!(ending(text.as_bytes(), form(3)), end, "{text:?}");
         }
     }
 
@@ -156,7 +174,7 @@ mod tests {
             ("\"b\nc\"\n", 3, Breach::NeverClosed),
         ] {
             assert_eq!(
-                ending(text.as_bytes(), Some(3)),
+                ending(text.as_bytes(), form(3)),
                 RecordEnd::Broken(line, breach),
                 "{text:?}"
             );
@@ -169,7 +187,7 @@ mod tests {
             ("a,\"b\nc\",d", RecordEnd::At(9)),
             ("a,b", RecordEnd::At(3)),
         ] {
-            assert_eq!(first(text.as_bytes(), Some(3)), ending, "{text:?}");
+            assert_eq!(first(text.as_bytes(), form(3)), ending, "{text:?}");
         }
     }
 
@@ -179,13 +197,13 @@ mod tests {
         let broken = RecordEnd::Broken(3, Breach::NeverClosed);
         for text in [format!("a,\"\n{lines}"), format!("\"a\n{lines}\",d\n")] {
             assert!(matches!(
-                ending(text.as_bytes(), Some(2)),
+                ending(text.as_bytes(), form(2)),
                 RecordEnd::Broken(_, Breach::NeverClosed)
             ));
         }
         let long_end = format!("\"a\n\",{}\n", "x".repeat(ROW_LIMIT));
-        assert_eq!(ending(long_end.as_bytes(), Some(2)), broken);
-        assert_eq!(ending(&long_end.as_bytes()[..ROW_LIMIT + 1], Some(2)), broken);
+        assert_eq!(ending(long_end.as_bytes(), form(2)), broken);
+        assert_eq!(ending(&long_end.as_bytes()[..ROW_LIMIT + 1], form(2)), broken);
     }
 
     proptest! {
@@ -194,9 +212,10 @@ mod tests {
         fn an_ending_is_said_by_the_bytes_before_it(
             text in "([a-b,\"]{0,4}\r?\n?){0,12}", columns in prop::option::of(1usize..4),
         ) {
-            let whole = ending(text.as_bytes(), columns);
+            let form = RecordForm { marks: CsvMarks::default(), columns };
+            let whole = ending(text.as_bytes(), form);
             for known in 0..text.len() {
-                let part = ending(&text.as_bytes()[..known], columns);
+                let part = ending(&text.as_bytes()[..known], form);
                 if !matches!(part, RecordEnd::Open | RecordEnd::Quoted) {
                     prop_assert_eq!(&part, &whole, "{} of {:?}", known, text);
                 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::file::{Left, OpenFile, Patience, Piece};
+use super::file::OpenFile;
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
+use super::piece::{Left, Patience, Piece};
 use super::positions::{FilePosition, SourcePositions};
 use super::recognized::recognize;
 use super::text::TextEnd;
@@ -27,6 +28,8 @@ pub(super) struct SourceFiles {
     /// As it was at the start.
     pub first: Walk,
     pub options: SourceOptions,
+    /// Whether texts of it are unfolded from the bytes of their files, as far as was looked.
+    pub has_unfolded: bool,
     patience: Patience,
     /// How many parts each process may have given out so far, of this source.
     parts: u32,
@@ -96,7 +99,8 @@ impl SourceFiles {
             }
             let is_own = part as usize % options.processes == options.process;
             // A text may still grow.
-            let is_done = left == Some(0) && (!options.follow || columnar);
+            let is_whole = known.as_ref().is_some_and(FilePosition::is_whole);
+            let is_done = left == Some(0) && (!options.follow || is_whole);
             if is_own && is_done {
                 let left = known.map_or(Left::Nothing, |known| Left::Whole(known.file.print));
                 aside.insert(*id, Aside { part, stamp: Some(*stamp), left });
@@ -119,6 +123,7 @@ impl SourceFiles {
             parts: next_part.div_ceil(options.processes as u32),
             first,
             options: options.clone(),
+            has_unfolded: false,
             patience,
             ahead,
             open: Vec::new(),

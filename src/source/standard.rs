@@ -20,8 +20,10 @@ use super::begin::{Begun, begin, most};
 use super::connector::{ConnectorType, Inflow};
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions, Stopped};
 use super::reached::FileOffset;
+use super::records::RecordForm;
 use super::text::{CutRows, Cutter, TextEnd};
-use super::{Chunk, Payload, SourceError};
+use super::unfold::{Unfolding, unfolded};
+use super::{Chunk, Payload, SourceError, encoding};
 use crate::place;
 use crate::plan::{Connector, Format, Plan, Source};
 use crate::time::wall_clock;
@@ -118,18 +120,20 @@ impl StandardReading {
             );
         }
         let unreadable = |why| SourceError::unreadable(&source.name, Path::new(NAME), why);
-        let mut blocks = Blocks::start();
+        let mut blocks = Blocks::start(Arc::clone(&self.plan), self.source);
         let Some((begun, head)) = self.begin(source, &mut blocks, outlet)? else { return Ok(()) };
         let Begun { length, line, header } = begun;
         let header: Option<Arc<[String]>> = header.map(Arc::from);
         let at = FileOffset { byte: length as u64, row: line };
-        let mut cutter = Cutter::new(header.as_ref().map(|names| names.len()), at);
+        let form = |columns| RecordForm { marks: source.text.marks, columns: Some(columns) };
+        let mut cutter = Cutter::new(header.as_ref().map(|names| form(names.len())), at);
         blocks.put_back(head, length);
         let origin: Arc<str> = NAME.into();
         loop {
             let end = blocks.end();
             match cutter.next(&mut blocks, end).map_err(unreadable)? {
                 CutRows::Rows { bytes, first_line } => {
+                    let bytes = encoding::rows(&source.text, bytes);
                     let (header, arrived) = (header.clone(), wall_clock());
                     let payload = Payload::Lines { bytes, first_line, header, arrived };
                     let (source, origin) = (self.source as u16, Arc::clone(&origin));
@@ -179,10 +183,17 @@ struct Blocks {
 impl Blocks {
     /// Starts the thread that waits for bytes. It ends with them or with the process: nothing wakes it
     /// before.
-    fn start() -> Self {
+    fn start(plan: Arc<Plan>, source: usize) -> Self {
         let (sender, blocks) = bounded(WAITING);
         let pump = move || {
-            let mut input = io::stdin().lock();
+            let mut input = match unfolded(&plan.sources[source], io::stdin(), TextEnd::Final) {
+                Ok(Unfolding::Plain(text) | Unfolding::Unfolded(text)) => text,
+                Ok(Unfolding::Undecided) => unreachable!("the end is final"),
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            };
             loop {
                 let mut block = vec![0; READ];
                 let block = match input.read(&mut block) {

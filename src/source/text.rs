@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use super::ROW_LIMIT;
 use super::reached::FileOffset;
-use super::records::{self, RecordEnd};
+use super::records::{self, RecordEnd, RecordForm};
 
 /// What is read at once, and about what a chunk holds: large enough for work by column, small
 /// enough to stay in the cache from reading to decoding.
@@ -15,8 +15,8 @@ const READ: usize = 128 << 10;
 
 /// Cuts one file into chunks.
 pub(super) struct Cutter {
-    /// Records are CSV's, with this many columns: a newline in quotes ends none.
-    csv: Option<usize>,
+    /// Records are CSV's: a newline in quotes ends none.
+    csv: Option<RecordForm>,
     buffer: Vec<u8>,
     /// The buffer's first bytes that are whole rows.
     whole: usize,
@@ -26,6 +26,8 @@ pub(super) struct Cutter {
     at: FileOffset,
     /// The buffer begins within a row that was too long.
     skipping: bool,
+    /// What reading failed with, once the rows before it are handed over.
+    failed: Option<io::Error>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,12 +59,12 @@ impl TextEnd {
 
 impl Cutter {
     /// From the given place on.
-    pub fn new(csv: Option<usize>, at: FileOffset) -> Self {
-        Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, at, skipping: false }
+    pub fn new(csv: Option<RecordForm>, at: FileOffset) -> Self {
+        Cutter { csv, buffer: Vec::new(), whole: 0, searched: 0, at, skipping: false, failed: None }
     }
 
     /// From within a row on, whose rest is passed over.
-    pub fn within_row(csv: Option<usize>, at: FileOffset) -> Self {
+    pub fn within_row(csv: Option<RecordForm>, at: FileOffset) -> Self {
         Cutter { skipping: true, ..Cutter::new(csv, at) }
     }
 
@@ -85,9 +87,17 @@ impl Cutter {
                 self.skipping = true;
                 return Ok(self.take(ROW_LIMIT + 1));
             }
-            if self.fill(input)? > 0 {
-                self.search();
-                continue;
+            if let Some(failed) = self.failed.take() {
+                return Err(failed);
+            }
+            match self.fill(input) {
+                Ok(0) => {}
+                Ok(_) => {
+                    self.search();
+                    continue;
+                }
+                Err(failed) if self.whole > 0 => self.failed = Some(failed),
+                Err(failed) => return Err(failed),
             }
             return Ok(if self.whole > 0 {
                 self.take(self.whole)
@@ -99,6 +109,11 @@ impl Cutter {
                 self.take(self.buffer.len())
             });
         }
+    }
+
+    /// Whether it has handed over all that it has read.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
     }
 
     /// The row whose end was not read, and its line, if there is one.
@@ -123,9 +138,9 @@ impl Cutter {
     }
 
     fn search(&mut self) {
-        if let columns @ Some(_) = self.csv {
+        if let Some(form) = self.csv {
             while let RecordEnd::At(length) | RecordEnd::Broken(length, _) =
-                records::ending(&self.buffer[self.whole..], columns)
+                records::ending(&self.buffer[self.whole..], form)
             {
                 self.whole += length;
             }
@@ -163,13 +178,18 @@ impl Cutter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::CsvMarks;
     use proptest::prelude::*;
 
     fn rows(text: &str, first_line: u64) -> CutRows {
         CutRows::Rows { bytes: text.into(), first_line }
     }
 
-    fn all(csv: Option<usize>, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
+    fn csv(columns: usize) -> Option<RecordForm> {
+        Some(RecordForm { marks: CsvMarks::default(), columns: Some(columns) })
+    }
+
+    fn all(csv: Option<RecordForm>, mut input: impl Read) -> Vec<(u64, Vec<u8>)> {
         let mut cutter = Cutter::new(csv, FileOffset::FIRST);
         let mut cuts = Vec::new();
         loop {
@@ -193,7 +213,7 @@ mod tests {
 
     #[test]
     fn quotes_keep_a_csv_record_together() {
-        let mut cutter = Cutter::new(Some(2), FileOffset { byte: 0, row: 2 });
+        let mut cutter = Cutter::new(csv(2), FileOffset { byte: 0, row: 2 });
         assert_eq!(cutter.next(&mut &b"a,\"b\nc"[..], TextEnd::Open).unwrap(), CutRows::Waiting);
         assert_eq!(
             cutter.next(&mut &b"\"\nd"[..], TextEnd::Open).unwrap(),
@@ -205,8 +225,8 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_cut_off_and_its_neighbours_keep_their_lines() {
         let long = "x".repeat(10 << 20);
-        for csv in [None, Some(2)] {
-            let cuts = all(csv, format!("a\n{long}\nb\n{long}").as_bytes());
+        for form in [None, csv(2)] {
+            let cuts = all(form, format!("a\n{long}\nb\n{long}").as_bytes());
             let shape: Vec<_> = cuts.iter().map(|(line, bytes)| (*line, bytes.len())).collect();
             assert_eq!(shape, [(1, 2), (2, ROW_LIMIT + 1), (3, 2), (4, ROW_LIMIT + 1)]);
         }
@@ -215,7 +235,7 @@ mod tests {
     #[test]
     fn a_quote_that_nothing_closes_spoils_one_line() {
         let lines = "b,c\n".repeat(1 << 19);
-        let cuts = all(Some(2), format!("a\n\"{lines}").as_bytes());
+        let cuts = all(csv(2), format!("a\n\"{lines}").as_bytes());
         assert_eq!(cuts[0], (1, b"a\n".to_vec()));
         assert_eq!(cuts[1].0, 2);
         assert!(cuts[1].1.starts_with(b"\"b,c\nb,c\n"));
@@ -241,13 +261,14 @@ mod tests {
         #[test]
         fn cuts_put_together_are_the_text_and_end_where_rows_do(
             text in "([a-c,\"]{0,6}\r?\n?){0,40}", drip in 1usize..9,
-            csv in prop::option::of(1usize..4),
+            columns in prop::option::of(1usize..4),
         ) {
+            let csv = columns.and_then(csv);
             let (mut cutter, mut input) = (Cutter::new(csv, FileOffset::FIRST), Drip(text.as_bytes(), drip, false));
             let mut ends = std::collections::BTreeSet::from([0]);
             let mut at = 0;
-            while csv.is_some() && at < text.len() {
-                at += match records::first(&text.as_bytes()[at..], csv) {
+            while let Some(form) = csv.filter(|_| at < text.len()) {
+                at += match records::first(&text.as_bytes()[at..], form) {
                     RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
                     open => panic!("{open:?}"),
                 };

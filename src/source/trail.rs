@@ -12,20 +12,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use xxhash_rust::xxh3::Xxh3;
-
+use super::ahead::Ahead;
 use super::paths::Stamp;
+use super::seen::{HEAD, Seen, holds, read_at};
 
-/// First and last bytes that are kept as they are.
-const HEAD: usize = 1 << 10;
-const TAIL: usize = 1 << 10;
-/// So many of the last bytes are kept if the last whole line is so long: lines often end all alike.
-const LONG_TAIL: usize = 64 << 10;
-/// Marks that are kept, one a line in small files; of more, every other one goes.
-const MARKS: usize = 16 << 10;
 /// A file that was written so lately may be written again without a later time of change.
 const GRAIN: Duration = Duration::from_secs(2);
 
@@ -37,6 +29,8 @@ const TIMES: u64 = 4;
 /// Reads a file on from where it was read to.
 pub(super) struct Trail {
     file: File,
+    /// The text that is unfolded from its bytes: then that is what is read, and where.
+    unfolded: Option<UnfoldedText>,
     at: u64,
     /// `None`: nobody writes to it.
     seen: Option<Seen>,
@@ -53,177 +47,23 @@ pub(super) struct Trail {
     verified: u64,
 }
 
-/// What is known of the bytes that were read.
-#[derive(Clone)]
-pub(super) struct Seen {
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    length: u64,
-    hasher: Xxh3,
-    marks: Vec<Mark>,
-    /// How far marks lie apart, at least.
-    spacing: u64,
-    /// What comes before this was not read, but known from another run: `before` are the last bytes of it.
-    base: u64,
-    before: Vec<u8>,
+/// A text, and the last byte that was read of it.
+struct UnfoldedText {
+    text: Ahead,
+    last: u8,
 }
 
-/// A line's end, and the hash of all bytes before it.
-#[derive(Clone, Copy)]
-struct Mark {
+/// A file's bytes from the first one on.
+struct FileBytes {
+    file: File,
     at: u64,
-    hash: u64,
 }
 
-impl Default for Seen {
-    fn default() -> Self {
-        Seen {
-            head: Vec::new(),
-            tail: Vec::new(),
-            length: 0,
-            hasher: Xxh3::new(),
-            marks: Vec::new(),
-            spacing: 1,
-            base: 0,
-            before: Vec::new(),
-        }
-    }
-}
-
-impl Seen {
-    /// As if a file had been read up to there.
-    fn up_to(file: &File, base: u64) -> io::Result<Self> {
-        let bytes = |from: u64, most: u64| {
-            let mut bytes = vec![0; most.min(base) as usize];
-            file.read_exact_at(&mut bytes, from).map(|()| bytes)
-        };
-        let mut seen = Seen { head: bytes(0, HEAD as u64)?, length: base, base, ..Seen::default() };
-        seen.keep_tail(&bytes(base.saturating_sub(LONG_TAIL as u64), LONG_TAIL as u64)?);
-        seen.before.clone_from(&seen.tail);
-        seen.marks.push(Mark { at: base, hash: seen.hasher.digest() });
-        Ok(seen)
-    }
-
-    fn add(&mut self, mut bytes: &[u8]) {
-        let missing = HEAD - self.head.len();
-        self.head.extend(&bytes[..bytes.len().min(missing)]);
-        self.keep_tail(bytes);
-        while !bytes.is_empty() {
-            let next = self.marks.last().map_or(0, |mark| mark.at + self.spacing);
-            let before = (next.saturating_sub(self.length + 1) as usize).min(bytes.len());
-            let end = memchr::memchr(b'\n', &bytes[before..]).map(|end| before + end + 1);
-            let (now, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            self.hasher.update(now);
-            self.length += now.len() as u64;
-            bytes = rest;
-            if end.is_some() {
-                self.mark();
-            }
-        }
-    }
-
-    /// The last whole line and what follows it, so that what stands in its place is seen to be another.
-    fn keep_tail(&mut self, bytes: &[u8]) {
-        self.tail.extend(&bytes[bytes.len().saturating_sub(LONG_TAIL)..]);
-        let newline = |within: &[u8]| memchr::memrchr(b'\n', within);
-        let line = newline(&self.tail).and_then(|end| newline(&self.tail[..end]));
-        let most = self.tail.len().saturating_sub(LONG_TAIL);
-        let least = self.tail.len().saturating_sub(TAIL);
-        self.tail.drain(..line.map_or(0, |before| before + 1).clamp(most, least));
-    }
-
-    fn mark(&mut self) {
-        self.marks.push(Mark { at: self.length, hash: self.hasher.digest() });
-        if self.marks.len() > MARKS {
-            let mut number = 0;
-            self.marks.retain(|_| {
-                number += 1;
-                number % 2 == 0
-            });
-            // So that those to come lie as far apart as those that are left.
-            self.spacing = self.length / self.marks.len() as u64;
-        }
-    }
-
-    /// Whether the file stands as it was read, as far as its first and last bytes tell.
-    fn stands(&self, file: &File) -> io::Result<bool> {
-        let behind = self.length - self.tail.len() as u64;
-        Ok(holds(file, 0, &self.head)? && holds(file, behind, &self.tail)?)
-    }
-
-    /// Whether what comes before the base stands in the file, as far as its first and last bytes tell.
-    fn has_base(&self, file: &File) -> io::Result<bool> {
-        let head = &self.head[..self.head.len().min(self.base as usize)];
-        let behind = self.base - self.before.len() as u64;
-        Ok(holds(file, 0, head)? && holds(file, behind, &self.before)?)
-    }
-
-    /// Whether the file holds all that was read.
-    fn is_whole(&self, file: &File) -> io::Result<bool> {
-        if !self.has_base(file)? {
-            return Ok(false);
-        }
-        let (mut hasher, mut at) = (Xxh3::new(), self.base);
-        let mut buffer = vec![0; 64 << 10];
-        while at < self.length {
-            let room = buffer.len().min((self.length - at) as usize);
-            match read_at(file, &mut buffer[..room], at)? {
-                0 => return Ok(false),
-                read => {
-                    hasher.update(&buffer[..read]);
-                    at += read as u64;
-                }
-            }
-        }
-        Ok(hasher.digest() == self.hasher.digest())
-    }
-
-    /// Up to where the file holds what was read: all of it, or up to a line's end.
-    pub fn kept(&self, file: &File) -> io::Result<u64> {
-        if !self.has_base(file)? {
-            return Ok(0);
-        }
-        let (mut hasher, mut kept) = (Xxh3::new(), self.base);
-        let mut buffer = vec![0; 64 << 10];
-        for mark in &self.marks {
-            let mut at = kept;
-            while at < mark.at {
-                let room = buffer.len().min((mark.at - at) as usize);
-                match read_at(file, &mut buffer[..room], at)? {
-                    0 => return Ok(kept),
-                    read => {
-                        hasher.update(&buffer[..read]);
-                        at += read as u64;
-                    }
-                }
-            }
-            if hasher.digest() != mark.hash {
-                return Ok(kept);
-            }
-            kept = mark.at;
-        }
-        Ok(if self.stands(file)? { self.length } else { kept })
-    }
-}
-
-fn holds(file: &File, at: u64, expected: &[u8]) -> io::Result<bool> {
-    let mut found = vec![0; expected.len()];
-    let mut read = 0;
-    while read < found.len() {
-        match read_at(file, &mut found[read..], at + read as u64)? {
-            0 => return Ok(false),
-            more => read += more,
-        }
-    }
-    Ok(found == expected)
-}
-
-fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
-    loop {
-        match file.read_at(into, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => return read,
-        }
+impl Read for FileBytes {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = read_at(&self.file, into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 
@@ -233,6 +73,7 @@ impl Trail {
         let seen = grows.then(Seen::default);
         Trail {
             file,
+            unfolded: None,
             at: 0,
             seen,
             limit: None,
@@ -244,9 +85,19 @@ impl Trail {
         }
     }
 
-    /// Whether others may write to it.
-    pub fn grows(&self) -> bool {
-        self.seen.is_some()
+    /// The file's bytes, to be unfolded.
+    pub fn from_start(&self) -> io::Result<impl Read + Send + 'static> {
+        self.file.try_clone().map(|file| FileBytes { file, at: 0 })
+    }
+
+    /// From now on a text is read that is unfolded from the file's bytes, which nobody adds to.
+    pub fn unfold(&mut self, text: Ahead) {
+        self.unfolded = Some(UnfoldedText { text, last: 0 });
+        (self.at, self.seen, self.limit) = (0, None, None);
+    }
+
+    pub fn is_unfolded(&self) -> bool {
+        self.unfolded.is_some()
     }
 
     pub fn file(&self) -> &File {
@@ -268,7 +119,10 @@ impl Trail {
     }
 
     /// The bytes that come next, without going on to them: `most`, or as many as there are.
-    pub fn peek(&self, most: usize) -> io::Result<Vec<u8>> {
+    pub fn peek(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        if let Some(UnfoldedText { text, .. }) = &mut self.unfolded {
+            return text.peek(most).map(<[u8]>::to_vec);
+        }
         let mut bytes = vec![0; most.min(HEAD)];
         let mut length = 0;
         loop {
@@ -299,6 +153,9 @@ impl Trail {
 
     /// Goes on to a place up to which another run has read the file, which is the one that it was then.
     pub fn jump(&mut self, to: u64) -> io::Result<()> {
+        if self.is_unfolded() {
+            return self.pass(to.saturating_sub(self.at) as usize);
+        }
         if self.seen.is_some() {
             self.seen = Some(Seen::up_to(&self.file, to)?);
         }
@@ -309,6 +166,14 @@ impl Trail {
     /// Whether what was read stands in the file no more.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Whether a line ends with the byte that was read last.
+    pub fn is_behind_line(&self) -> io::Result<bool> {
+        match &self.unfolded {
+            Some(unfolded) => Ok(unfolded.last == b'\n'),
+            None => holds(&self.file, self.at - 1, b"\n"),
+        }
     }
 
     /// Whether these bytes stand in the file there.
@@ -376,6 +241,12 @@ impl Read for Trail {
         };
         if room == 0 {
             return Ok(0);
+        }
+        if let Some(UnfoldedText { text, last }) = &mut self.unfolded {
+            let read = text.read(&mut into[..room])?;
+            *last = into[..read].last().copied().unwrap_or(*last);
+            self.at += read as u64;
+            return Ok(read);
         }
         let read = read_at(&self.file, &mut into[..room], self.at)?;
         if read == 0 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use selfsame::internals::decode::Decoded;
 use selfsame::internals::plan::{
-    Field, Format, IdentifierType, Kafka, Kind, Placeholders, Plan, Source, Type,
+    Field, Format, IdentifierType, Kafka, Kind, Placeholders, Plan, Source, TextForm, Type,
 };
 use selfsame::internals::row::{Datum, Row};
 use selfsame::internals::source::{Files, KafkaStart, Topic};
@@ -149,6 +149,7 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
         name: name.into(),
         connector: Arc::new(Files { globs: vec![glob.into()] }),
         format,
+        text: TextForm::default(),
         kind,
         fields: fields
             .iter()

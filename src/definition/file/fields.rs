@@ -155,8 +155,39 @@ pub static SOURCE: &[FieldShape] = &[
     field(
         "format",
         Shape::Choice(&["json", "csv", "parquet"]),
-        "json (in files: a document a line), csv (with a header) or parquet. Default: json.",
+        "json (in files: a document a line, or one list), csv or parquet. Default: json.",
         "json",
+    ),
+    field(
+        "encoding",
+        Shape::Text,
+        "How the texts of files and of standard input are written, by a name of the WHATWG's encodings: utf-8, utf-16, \
+         utf-16le, utf-16be, latin1, windows-1252, shift_jis, gbk and others. Default: utf-8.",
+        "windows-1252",
+    ),
+    field(
+        "delimiter",
+        Shape::Text,
+        "Of csv: the character between cells, by itself or as comma, semicolon, tab, pipe or space. Default: comma.",
+        "tab",
+    ),
+    field(
+        "quote",
+        Shape::Text,
+        "Of csv: the character that cells may be enclosed in, or none. Default: \".",
+        "none",
+    ),
+    field(
+        "comment",
+        Shape::Text,
+        "Of csv: the character that lines begin with which are no rows. Default: none are.",
+        "\"#\"",
+    ),
+    field(
+        "columns",
+        Shape::Texts,
+        "Of csv: the names of the columns, in their order, of files without a header.",
+        "[sku, title, price]",
     ),
     required(
         "kind",

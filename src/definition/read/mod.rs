@@ -17,6 +17,7 @@ pub mod rfm;
 pub mod segments;
 pub mod sessions;
 pub mod sources;
+pub mod text_form;
 pub mod types;
 pub mod windows;
 

@@ -10,7 +10,7 @@ use super::columns::{columns, derive};
 use super::given::{given, place_at};
 use super::join::{DeclaredSource, Tables};
 use super::object::{Object, ReadContext};
-use super::sessions;
+use super::{sessions, text_form};
 use crate::definition::file::fields;
 use crate::plan::{Connector, Format, Kind, Source};
 use crate::source::{CONNECTORS, ConnectorWords, Memory, Settings, SettingsFault};
@@ -66,7 +66,9 @@ fn source(
         Some(_) => Some(Kind::Records),
         None => None,
     };
+    let text = text_form::read(context, object, format, connector.as_deref());
     let (fields, columns) = columns(context, object, format, time_zone);
+    text_form::check_columns(context, object, &text, &fields);
     let schema: SchemaRef = Arc::new(Schema::new(columns));
     let mut tables = Tables::read(context, object, &schema, known);
     let (schema, derived) = derive(context, object, schema, &mut tables);
@@ -130,6 +132,7 @@ fn source(
         name: name.to_owned(),
         connector: connector.unwrap_or_else(|| Arc::new(Memory::new().0)),
         format: format.unwrap_or(Format::Json),
+        text,
         kind: kind.unwrap_or(Kind::Events),
         fields,
         derived,
@@ -232,13 +235,18 @@ fn format(
             return None;
         }
         "ndjson" | "jsonl" => {
-            let why = "in files `json` is one document a line: write `format: json`";
+            let why = "in files `json` is one document a line, or one list: write `format: json`";
             context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
             return None;
         }
-        "tsv" | "psv" | "txt" | "excel" | "xlsx" | "xls" => {
-            let why = "its rows can't be read as they are: save them as csv, with commas between the \
-                       cells (Miller does it: `mlr --itsv --ocsv cat data.tsv > data.csv`)";
+        "tsv" | "psv" | "txt" => {
+            let why = "it is csv with another delimiter: write `format: csv` and `delimiter: tab`, or \
+                       what else separates its cells";
+            context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
+            return None;
+        }
+        "excel" | "xlsx" | "xls" => {
+            let why = "a workbook can't be read as it is: save its sheet as csv";
             context.complain(place, format!("unknown format '{text}' in {}: {why}", object.what));
             return None;
         }

@@ -16,12 +16,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use arrow::datatypes::Schema;
 use proptest::prelude::*;
 
-use super::file::Patience;
 use super::files::Files;
 use super::paths::PathPattern;
+use super::piece::Patience;
 use super::source_files::SourceFiles;
 use super::{Payload, SourceOptions, Unread};
-use crate::plan::{Field, Format, Kind, Source, Type};
+use crate::plan::{Field, Format, Kind, Source, TextForm, Type};
 use world::{Step, World, step};
 
 fn follow() -> SourceOptions {
@@ -43,6 +43,7 @@ fn source(format: &str) -> Source {
         name: "web".to_owned(),
         connector: Arc::new(Files { globs: Vec::new() }),
         format,
+        text: TextForm::default(),
         kind: Kind::Events,
         fields: vec![Field { name, data_type: Type::Text, path, default: None }],
         derived: Vec::new(),

@@ -187,14 +187,16 @@ proptest! {
     }
 
     #[test]
-    fn rows_of_columnar_files_are_taken_once_over_two_runs(
-        rows in 0..6_000usize, which in prop::collection::vec(any::<bool>(), 1..7),
+    fn rows_of_files_that_do_not_grow_are_taken_once_over_two_runs(
+        kind in 0..3usize, rows in 0..6_000usize, which in prop_oneof![1 => Just(vec![true]), 3 => prop::collection::vec(any::<bool>(), 1..7)],
         follow: bool, renamed: bool, replaced: bool,
     ) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (path, other) = (folder.path().join("a.log"), folder.path().join("b.log"));
-        std::fs::write(&path, parquet(rows)).unwrap();
-        let mut run = Processes::start(folder.path(), "parquet", follow, 1, Positions::default());
+        let format = ["parquet", "json", "json"][kind];
+        let written = |rows| [parquet, compressed, list][kind](rows);
+        std::fs::write(&path, written(rows)).unwrap();
+        let mut run = Processes::start(folder.path(), format, follow, 1, Positions::default());
         let held = run.read(usize::MAX);
         let (positions, mut taken) = durable(held, &which, false);
         let part = 0;
@@ -202,10 +204,13 @@ proptest! {
             std::fs::rename(&path, &other).unwrap();
         }
         if replaced {
-            std::fs::write(if renamed { &other } else { &path }, parquet(rows + 1)).unwrap();
+            std::fs::write(if renamed { &other } else { &path }, written(rows + 1)).unwrap();
             taken.clear();
         }
-        let mut run = Processes::start(folder.path(), "parquet", follow, 1, positions.clone());
+        let mut run = Processes::start(folder.path(), format, follow, 1, positions.clone());
+        if !replaced && which == [true] && rows > 0 {
+            prop_assert_eq!(run.bytes(), 0);
+        }
         let held = if follow { run.look(usize::MAX) } else { run.read(usize::MAX) };
         for (reached, _) in &held {
             let is_old = reached.as_ref().unwrap().part == part;
@@ -216,6 +221,18 @@ proptest! {
         prop_assert_eq!(taken.len(), rows + usize::from(replaced));
         prop_assert!(taken.values().all(|times| *times == 1));
     }
+}
+
+fn lines(rows: usize) -> impl Iterator<Item = String> {
+    (0..rows).map(|number| row(&format!("{number}-{}", "x".repeat(50))))
+}
+
+fn compressed(rows: usize) -> Vec<u8> {
+    zstd::encode_all(lines(rows).collect::<String>().as_bytes(), 1).expect("memory")
+}
+
+fn list(rows: usize) -> Vec<u8> {
+    format!("[{}]", lines(rows).collect::<Vec<_>>().join(",")).into_bytes()
 }
 
 /// In bytes.

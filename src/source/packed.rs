@@ -1,0 +1,384 @@
+//! Compressed bytes, told by how they begin, and decompressed as they are read.
+//!
+//! What is compressed may be several members, one behind the other, as `cat a.gz b.gz` makes them. However much
+//! comes of few bytes, no more is held than a decompressor's own window and blocks, at most some 130 MiB.
+
+use std::io::{self, Read};
+
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
+use lz4_flex::frame::FrameDecoder as Lz4Decoder;
+use snap::read::FrameDecoder as SnappyDecoder;
+use zstd::stream::read::Decoder as ZstdDecoder;
+
+use super::ahead::Ahead;
+
+/// Log of the largest window of zstd that is held: its own limit.
+const ZSTD_WINDOW: u32 = 27;
+
+/// So many first bytes tell.
+const LOOKED_AT: usize = 10;
+
+/// How bytes are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codec {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Lz4,
+    Snappy,
+    /// A frame of zstd or lz4 that holds none of the bytes.
+    Skipped,
+}
+
+const BEGINNINGS: [(&[u8], Codec); 4] = [
+    (b"\x1f\x8b\x08", Codec::Gzip),
+    (b"\x28\xb5\x2f\xfd", Codec::Zstd),
+    (b"\x04\x22\x4d\x18", Codec::Lz4),
+    (b"\xff\x06\0\0sNaPpY", Codec::Snappy),
+];
+
+/// Behind `BZh` and a digit: a first block, or the end of no bytes at all.
+const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
+
+impl Codec {
+    /// Of what begins so. `None` if more bytes are needed, `Some(None)` for what is not compressed.
+    pub fn of(head: &[u8]) -> Option<Option<Codec>> {
+        for (first, codec) in BEGINNINGS {
+            if head.starts_with(first) {
+                return Some(Some(codec));
+            }
+            if first.starts_with(head) {
+                return None;
+            }
+        }
+        if let [first, rest @ ..] = head
+            && first & 0xf0 == 0x50
+        {
+            let is_skipped = |rest: &[u8]| rest.starts_with(b"\x2a\x4d\x18");
+            if is_skipped(rest) || b"\x2a\x4d\x18".starts_with(rest) {
+                return is_skipped(rest).then_some(Some(Codec::Skipped));
+            }
+        }
+        if head.len() <= 3 {
+            return if b"BZh".starts_with(head) { None } else { Some(None) };
+        }
+        let is_bzip2 = head.starts_with(b"BZh") && (b'1'..=b'9').contains(&head[3]);
+        let block = &head[4..];
+        if is_bzip2 && BZIP2_BLOCKS.iter().any(|first| block.starts_with(first)) {
+            return Some(Some(Codec::Bzip2));
+        }
+        let may_be = is_bzip2 && BZIP2_BLOCKS.iter().any(|first| first.starts_with(block));
+        if may_be { None } else { Some(None) }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Codec::Gzip => "gzip",
+            Codec::Zstd => "zstd",
+            Codec::Bzip2 => "bzip2",
+            Codec::Lz4 => "lz4",
+            Codec::Snappy => "snappy",
+            Codec::Skipped => "zstd or lz4",
+        }
+    }
+}
+
+/// What is decompressed of some bytes.
+pub(super) struct Unpacked {
+    member: PackedMember,
+    /// How the bytes at hand are compressed, or those before them.
+    codec: Codec,
+    is_first: bool,
+}
+
+enum PackedMember {
+    Between(Ahead),
+    Gzip(Box<GzDecoder<Ahead>>),
+    Zstd(ZstdDecoder<'static, Ahead>),
+    Bzip2(BzDecoder<Ahead>),
+    Lz4(Box<Lz4Decoder<Ahead>>),
+    Snappy(Box<SnappyDecoder<Ahead>>),
+    /// It goes on no further, and why.
+    Failed(String),
+}
+
+impl Unpacked {
+    /// Of bytes that begin as one of the codecs'.
+    pub fn new(packed: Ahead) -> Self {
+        Unpacked { member: PackedMember::Between(packed), codec: Codec::Skipped, is_first: true }
+    }
+
+    /// Begins the next member; `false` if there is none.
+    fn begin(&mut self, mut packed: Ahead) -> io::Result<bool> {
+        // What is written to tapes and blocks is filled up with zeros.
+        while !self.is_first && packed.peek(1)? == [0] {
+            packed.read_exact(&mut [0])?;
+        }
+        self.is_first = false;
+        let head = packed.peek(LOOKED_AT)?;
+        if head.is_empty() {
+            self.member = PackedMember::Between(packed);
+            return Ok(false);
+        }
+        let Some(Some(codec)) = Codec::of(head) else {
+            let (at, name) = (packed.taken, self.codec.name());
+            let why = format!(
+                "other bytes follow the end of what is compressed with {name}, from its byte {} on",
+                at + 1
+            );
+            self.member = PackedMember::Failed(why);
+            return Ok(true);
+        };
+        if codec != Codec::Skipped {
+            self.codec = codec;
+        }
+        self.member = match codec {
+            Codec::Gzip => PackedMember::Gzip(Box::new(GzDecoder::new(packed))),
+            Codec::Zstd => {
+                let mut decoder = ZstdDecoder::with_buffer(packed)?.single_frame();
+                decoder.window_log_max(ZSTD_WINDOW)?;
+                PackedMember::Zstd(decoder)
+            }
+            Codec::Bzip2 => PackedMember::Bzip2(BzDecoder::new(packed)),
+            Codec::Lz4 => PackedMember::Lz4(Box::new(Lz4Decoder::new(packed))),
+            Codec::Snappy => PackedMember::Snappy(Box::new(SnappyDecoder::new(packed))),
+            Codec::Skipped => {
+                let mut frame = [0; 8];
+                packed.read_exact(&mut frame)?;
+                let length = u32::from_le_bytes([frame[4], frame[5], frame[6], frame[7]]);
+                let passed = io::copy(&mut packed.by_ref().take(length.into()), &mut io::sink())?;
+                if passed < u64::from(length) {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                PackedMember::Between(packed)
+            }
+        };
+        Ok(true)
+    }
+
+    /// What reading fails with, from now on.
+    fn fail(&mut self, why: &io::Error) -> io::Error {
+        let at = self.member.packed().map_or(0, |packed| packed.taken);
+        let name = self.codec.name();
+        let said = why.to_string();
+        let told = match why.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                format!(
+                    "it is compressed with {name} and cut off: it ends at its byte {at}, and more should follow"
+                )
+            }
+            // What zstd says of it.
+            _ if said.contains("too much memory") => format!(
+                "it is compressed with {name} by a window of more than {} MiB: compress it without --ultra and --long",
+                (1u64 << ZSTD_WINDOW) >> 20
+            ),
+            _ => format!(
+                "it is compressed with {name} and damaged before its byte {}: {said}",
+                at + 1
+            ),
+        };
+        self.member = PackedMember::Failed(told.clone());
+        io::Error::new(io::ErrorKind::InvalidData, told)
+    }
+}
+
+impl PackedMember {
+    fn packed(&self) -> Option<&Ahead> {
+        match self {
+            PackedMember::Between(packed) => Some(packed),
+            PackedMember::Gzip(decoder) => Some(decoder.get_ref()),
+            PackedMember::Zstd(decoder) => Some(decoder.get_ref()),
+            PackedMember::Bzip2(decoder) => Some(decoder.get_ref()),
+            PackedMember::Lz4(decoder) => Some(decoder.get_ref()),
+            PackedMember::Snappy(decoder) => Some(decoder.get_ref()),
+            PackedMember::Failed(_) => None,
+        }
+    }
+
+    fn into_packed(self) -> Option<Ahead> {
+        match self {
+            PackedMember::Between(packed) => Some(packed),
+            PackedMember::Gzip(decoder) => Some(decoder.into_inner()),
+            PackedMember::Zstd(decoder) => Some(decoder.finish()),
+            PackedMember::Bzip2(decoder) => Some(decoder.into_inner()),
+            PackedMember::Lz4(decoder) => Some(decoder.into_inner()),
+            PackedMember::Snappy(decoder) => Some(decoder.into_inner()),
+            PackedMember::Failed(_) => None,
+        }
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let read = match &mut self.member {
+                PackedMember::Between(_) => Ok(0),
+                PackedMember::Gzip(decoder) => decoder.read(into),
+                PackedMember::Zstd(decoder) => decoder.read(into),
+                PackedMember::Bzip2(decoder) => decoder.read(into),
+                PackedMember::Lz4(decoder) => decoder.read(into),
+                PackedMember::Snappy(decoder) => decoder.read(into),
+                PackedMember::Failed(why) => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, why.clone()));
+                }
+            };
+            match read {
+                Ok(0) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+                Err(error) => return Err(self.fail(&error)),
+                read => return read,
+            }
+            // The end of snappy's frames is that of the bytes; the others say where theirs is.
+            let is_within =
+                !matches!(self.member, PackedMember::Between(_) | PackedMember::Snappy(_));
+            if is_within && self.member.packed().is_some_and(|packed| packed.ended) {
+                return Err(self.fail(&io::ErrorKind::UnexpectedEof.into()));
+            }
+            let member = std::mem::replace(&mut self.member, PackedMember::Failed(String::new()));
+            let packed = member.into_packed().expect("it has not failed");
+            let taken = packed.taken;
+            match self.begin(packed) {
+                Ok(true) => {}
+                Ok(false) => return Ok(0),
+                Err(error) => {
+                    let told =
+                        self.fail(&error).to_string().replace("byte 0", &format!("byte {taken}"));
+                    self.member = PackedMember::Failed(told.clone());
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, told));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    const CODECS: [Codec; 5] = [Codec::Gzip, Codec::Zstd, Codec::Bzip2, Codec::Lz4, Codec::Snappy];
+
+    fn pack(codec: Codec, bytes: &[u8]) -> Vec<u8> {
+        match codec {
+            Codec::Gzip => {
+                let mut writer =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                writer.write_all(bytes).unwrap();
+                writer.finish().unwrap()
+            }
+            Codec::Zstd => zstd::encode_all(bytes, 1).unwrap(),
+            Codec::Bzip2 => {
+                let mut writer =
+                    bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                writer.write_all(bytes).unwrap();
+                writer.finish().unwrap()
+            }
+            Codec::Lz4 => {
+                let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                writer.write_all(bytes).unwrap();
+                writer.finish().unwrap()
+            }
+            Codec::Snappy => {
+                let mut writer = snap::write::FrameEncoder::new(Vec::new());
+                writer.write_all(bytes).unwrap();
+                writer.into_inner().unwrap()
+            }
+            Codec::Skipped => {
+                let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+                [&b"\x50\x2a\x4d\x18"[..], &length, bytes].concat()
+            }
+        }
+    }
+
+    fn unpack(packed: &[u8]) -> Result<Vec<u8>, (Vec<u8>, String)> {
+        let (mut unpacked, mut bytes) =
+            (Unpacked::new(Ahead::new(io::Cursor::new(packed.to_vec()))), Vec::new());
+        match unpacked.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => {
+                assert_eq!(unpacked.read(&mut [0]).unwrap_err().to_string(), error.to_string());
+                Err((bytes, error.to_string()))
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_followed_by_other_bytes_is_told_with_its_place() {
+        let text = b"{\"id\":1}\n".repeat(20_000);
+        for codec in CODECS {
+            let packed = pack(codec, &text);
+            assert_eq!(Codec::of(&packed), Some(Some(codec)));
+            for cut in [packed.len() / 2, packed.len() - 1] {
+                let (before, why) = unpack(&packed[..cut]).unwrap_err();
+                assert!(text.starts_with(&before) && before.len() <= text.len(), "{codec:?}");
+                let told = format!(
+                    "compressed with {} and cut off: it ends at its byte {cut}",
+                    codec.name()
+                );
+                assert!(why.contains(&told), "{why}");
+            }
+            let padded = [&packed[..], &[0; 700]].concat();
+            if codec != Codec::Snappy {
+                assert_eq!(unpack(&padded).unwrap(), text);
+                let (_, why) = unpack(&[&packed[..], b"more"].concat()).unwrap_err();
+                assert!(why.contains(&format!("from its byte {} on", packed.len() + 1)), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn much_of_few_bytes_is_read_piece_by_piece() {
+        for codec in CODECS {
+            let zeros = vec![0; 32 << 20];
+            let packed = pack(codec, &zeros);
+            let mut unpacked = Unpacked::new(Ahead::new(io::Cursor::new(packed)));
+            assert_eq!(io::copy(&mut unpacked, &mut io::sink()).unwrap(), 32 << 20);
+        }
+    }
+
+    #[test]
+    fn no_text_begins_as_what_is_compressed() {
+        for text in ["", "(", "B", "BZ", "BZh", "BZh9", "P*M", "Preis;"] {
+            assert!(!matches!(Codec::of(text.as_bytes()), Some(Some(_))), "{text}");
+        }
+        for text in ["{", "[1", "(a", "BZh9,b", "Prices", "id"] {
+            assert_eq!(Codec::of(text.as_bytes()), Some(None), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn members_of_any_kind_are_one_text_and_any_beginning_of_them_a_beginning_of_it(
+            parts in prop::collection::vec((0usize..6, "[a-c\n]{0,40}", 1usize..400), 1..5), cut in 0usize..100,
+            flipped in any::<prop::sample::Index>(),
+        ) {
+            let (mut packed, mut text) = (Vec::new(), Vec::new());
+            for (number, (codec, part, times)) in parts.iter().enumerate() {
+                // Frames of snappy end with the bytes.
+                let codec = match (*codec, number + 1 < parts.len()) {
+                    (5, _) => Codec::Skipped,
+                    (4, true) => Codec::Gzip,
+                    (codec, _) => CODECS[codec],
+                };
+                let part = part.repeat(*times).into_bytes();
+                packed.extend(pack(codec, &part));
+                if codec != Codec::Skipped {
+                    text.extend(part);
+                }
+            }
+            prop_assert_eq!(unpack(&packed).unwrap(), &text[..]);
+            let cut = &packed[..packed.len() * cut / 100];
+            let (Ok(before) | Err((before, _))) = unpack(cut);
+            prop_assert!(text.starts_with(&before));
+            // Whatever a damaged byte makes of it, it ends.
+            let flipped = flipped.index(packed.len());
+            packed[flipped] ^= 0x5a;
+            let _ = unpack(&packed);
+        }
+    }
+}

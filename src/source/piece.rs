@@ -1,0 +1,39 @@
+//! What comes of a file that is being read, and what is left of it.
+
+use std::time::Duration;
+
+use super::reached::{Print, Span};
+use super::seen::Seen;
+use super::{Payload, Unread};
+
+/// How long what is being written may stand still.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// A file that can't be read as it is, before it is rejected.
+    pub unready: Duration,
+    /// A file that is gone from its folder, before no more of it is expected.
+    pub gone: Duration,
+}
+
+/// What is known of a file that is let go.
+pub(super) enum Left {
+    /// None of it was read.
+    Nothing,
+    Text(Box<Seen>),
+    /// A file that does not grow.
+    Whole(Print),
+}
+
+/// A row whose end was not read, and its line.
+pub(super) type HalfRow = (Vec<u8>, u64);
+
+/// What a file gives.
+pub(super) enum Piece {
+    Rows(Payload, Span),
+    Waiting,
+    /// It was cut off or written anew: what follows is of a new part.
+    Anew(Option<Unread>),
+    Ended,
+    /// It can't be read, or not further.
+    Rejected(Unread),
+}

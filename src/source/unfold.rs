@@ -1,0 +1,82 @@
+//! Texts that are not written as they are read: compressed, in UTF-16, or as one list of JSON. What a file's bytes
+//! are is told by the bytes, never by its name.
+//!
+//! A text that has to be unfolded is read from its first byte on, and a file with such a text does not grow: it is
+//! known by its length, its beginning and its end, as columnar files are.
+
+use std::io::{self, Read};
+
+use super::ahead::Ahead;
+use super::encoding::Transcoded;
+use super::list::{ListLines, is_list, is_short_list};
+use super::packed::{Codec, Unpacked};
+use super::text::TextEnd;
+use super::trail::Trail;
+use crate::plan::{Format, Source};
+
+/// A text, as far as it is known how it is written.
+pub(super) enum Unfolding {
+    /// As it is read, or in an encoding in which lines end as in ASCII.
+    Plain(Ahead),
+    Unfolded(Ahead),
+    /// Too few bytes have been written.
+    Undecided,
+}
+
+/// Looks at how a text begins. `end` says whether more may be appended to it.
+pub(super) fn unfolded(
+    source: &Source,
+    bytes: impl Read + Send + 'static,
+    end: TextEnd,
+) -> io::Result<Unfolding> {
+    let mut text = Ahead::new(bytes);
+    let mut is_folded = false;
+    let codec = text.look(Codec::of)?;
+    if codec.is_none() && end == TextEnd::Open {
+        return Ok(Unfolding::Undecided);
+    }
+    if codec.flatten().is_some() {
+        text = Ahead::new(Unpacked::new(text));
+        is_folded = true;
+    }
+    if let Some(encoding) = source.text.encoding.filter(|of| !of.is_ascii_compatible()) {
+        text = Ahead::new(Transcoded::new(encoding, text));
+        is_folded = true;
+    }
+    if source.format == Format::Json {
+        let list = match text.look(is_list)? {
+            Some(list) => list,
+            None if end == TextEnd::Open && !is_folded => return Ok(Unfolding::Undecided),
+            None => is_short_list(text.peek(usize::MAX >> 1)?),
+        };
+        if list {
+            text = Ahead::new(ListLines::new(text));
+            is_folded = true;
+        }
+    }
+    Ok(if is_folded { Unfolding::Unfolded(text) } else { Unfolding::Plain(text) })
+}
+
+/// Has a file's text unfolded where it has to be; `false` if too few bytes of it have been written. Where others write
+/// to it (`follows`), it is read to its end first, so that none of it counts before all of it is there.
+pub(super) fn unfold(
+    source: &Source,
+    trail: &mut Trail,
+    end: TextEnd,
+    follows: bool,
+) -> io::Result<bool> {
+    match unfolded(source, trail.from_start()?, end)? {
+        Unfolding::Undecided => return Ok(false),
+        Unfolding::Plain(_) => {}
+        Unfolding::Unfolded(mut text) if follows => {
+            io::copy(&mut text, &mut io::sink())?;
+            if let Unfolding::Unfolded(text) =
+                unfolded(source, trail.from_start()?, TextEnd::Final)?
+            {
+                trail.unfold(text);
+            }
+        }
+        Unfolding::Unfolded(text) => trail.unfold(text),
+    }
+    Ok(true)
+}
