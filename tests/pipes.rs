@@ -393,3 +393,26 @@ fn who_leaves_a_named_pipe_ends_the_run_as_who_leaves_standard_output_does() {
     assert!(err.contains("who read 'named' has left"), "{err}");
     assert!(!err.contains("trying again"), "{err}");
 }
+
+#[test]
+fn a_pipe_that_nobody_reads_is_waited_for_until_the_run_is_to_stop() {
+    let definition = DEFINITION.replace("profiles: {files: \"-\"}", "profiles: {files: named}");
+    let folder = folder(&definition);
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("named")).status();
+    assert!(made.expect("there is mkfifo").success());
+    let definition = std::fs::read_to_string(folder.path().join("lite.yaml")).expect("it is there");
+    write(folder.path(), "lite.yaml", &definition.replace("files: \"-\"", "files: rows.ndjson"));
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let arguments = ["run", "lite.yaml", "--until-end"];
+        let mut run = program::Running::start(folder.path(), &arguments);
+        run.until("it waits", |run| run.err().contains("waiting for who reads 'named'"));
+        run.signal(signal);
+        let ended = run.end();
+        assert_eq!(ended.status.code(), Some(code), "{ended:?}");
+    }
+    // One that comes later reads all.
+    let line = "selfsame run lite.yaml --until-end & sleep 1; cat named > all; wait; wc -l < all";
+    let output = shell(folder.path(), line);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.trim_end().ends_with('2'), "{out} {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -15,7 +15,6 @@ use arrow::compute::{cast, nullif, or};
 use arrow::datatypes::{
     ArrowNativeType, DataType, Date32Type, Float64Type, TimestampMicrosecondType,
 };
-use arrow::util::display::array_value_to_string;
 use serde_json::value::RawValue;
 
 use super::column::Column;
@@ -181,6 +180,11 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
             let what = found.data_type().to_string();
             return refuse(found, wanted, time_zone, &what);
         }
+        // Arrow's cast gives up on all for one that it can't write.
+        Type::Text if found.data_type().is_temporal() => {
+            let text = |row| found.is_valid(row).then(|| documents::written(found, row)).flatten();
+            Ok(Arc::new((0..found.len()).map(text).collect::<StringArray>()) as ArrayRef)
+        }
         Type::Timestamp => moments::instants(found, time_zone),
         Type::Date => moments::days(found, time_zone),
         _ => cast(found, &wanted.arrow(time_zone)),
@@ -219,7 +223,7 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
     let faults: Faults = (0..found.len())
         .filter(|row| bad.value(*row))
         .map(|row| {
-            let value = array_value_to_string(found, row).unwrap_or_default();
+            let value = documents::text(found, row);
             (row, ScalarFault::out_of_range(format!("{value} does not fit {}", wanted.spoken())))
         })
         .collect();
@@ -346,6 +350,22 @@ mod tests {
         assert_eq!(faults.len(), 2);
         let (values, faults) = read(Date32Array::from(vec![-719_163, i32::MAX]), Type::Date);
         assert_eq!((values, faults.len()), (vec![None, None], 2));
+    }
+
+    #[test]
+    fn what_has_no_text_costs_its_row_alone() {
+        let text = |text: &str| Some(Datum::Text(text.into()));
+        let days = Date32Array::from(vec![Some(0), Some(i32::MAX), None]);
+        let (values, faults) = read(days.clone(), Type::Text);
+        assert_eq!(values, [text("1970-01-01"), None, None]);
+        assert_eq!(faults, ["1 out_of_range 2147483647 does not fit text"]);
+        // A json takes what is stored, never what went wrong.
+        let (values, faults) = read(days, Type::Json);
+        assert_eq!(values, [text("\"1970-01-01\""), text("\"2147483647\""), None]);
+        assert!(faults.is_empty());
+        let far = TimestampSecondArray::from(vec![i64::MAX, 0]);
+        assert_eq!(read(far.clone(), Type::Text).0, [None, text("1970-01-01T00:00:00")]);
+        assert_eq!(read(far, Type::Json).0[0], text("\"9223372036854775807\""));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, UInt64Array, new_null_array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
-use arrow::util::display::array_value_to_string;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Number;
 
 use super::moments;
@@ -112,8 +112,26 @@ pub(super) fn shown(column: &ArrayRef, row: usize) -> String {
 }
 
 /// A value's text.
-fn text(column: &ArrayRef, row: usize) -> String {
-    array_value_to_string(column, row).unwrap_or_default()
+pub(super) fn text(column: &ArrayRef, row: usize) -> String {
+    written(column, row).unwrap_or_else(|| count(column, row))
+}
+
+/// A value's text, if it can be written: a day of the year 5,000,000 can't.
+pub(super) fn written(column: &ArrayRef, row: usize) -> Option<String> {
+    // Otherwise Arrow writes what went wrong in place of the value.
+    let options = FormatOptions::new().with_display_error(false);
+    let formatter = ArrayFormatter::try_new(column, &options).ok()?;
+    formatter.value(row).try_to_string().ok()
+}
+
+/// What a day or an instant is stored as, where it has no other text.
+fn count(column: &ArrayRef, row: usize) -> String {
+    let as_number = |wanted: &DataType| cast(&column.slice(row, 1), wanted).ok();
+    let number = as_number(&DataType::Int64).or_else(|| {
+        as_number(&DataType::Int32).and_then(|days| cast(&days, &DataType::Int64).ok())
+    });
+    let number = number.map(|number| number.as_primitive::<Int64Type>().value(0));
+    number.map(|number| number.to_string()).unwrap_or_default()
 }
 
 /// What each row's map has under a key, as a column; null where it has nothing.

@@ -26,7 +26,7 @@ use super::stop::{RunEnd, Stop, StopCause};
 use super::worker::{Process, Worked, work};
 use super::{Clock, overlap, recovery};
 use crate::plan::{Plan, Source};
-use crate::sink::{Failure, ProgramFunction, Writers};
+use crate::sink::{Failure, ProgramFunction, SinkError, Writers};
 use crate::source::{self, Posts, ReadingThreads, said};
 use crate::store::Recovered;
 
@@ -128,8 +128,19 @@ impl Run {
             })
         };
         let durable = recovered.as_ref().map(|of| recovery::outputs(plan, options, of));
-        let writers =
-            Writers::open(plan, options.process, &run.failure, &when_left, functions, durable)?;
+        let opened = Writers::open(
+            plan,
+            options.process,
+            &run.failure,
+            &when_left,
+            &|| run.stop.asked().is_some(),
+            functions,
+            durable,
+        );
+        let writers = match opened {
+            Err(SinkError::Stopped) => return Ok(run),
+            opened => opened?,
+        };
         let feeds = sources.start(Arc::clone(&wake))?;
         recovery::announce(plan, options, recovered.as_ref());
         let header = |of: &Recovered| recovery::header(plan, options, of);

@@ -17,6 +17,9 @@ pub enum SinkError {
     /// Two outputs are one file.
     #[error("output files '{path}' and '{other}' are one file: give each output its own")]
     Same { path: String, other: String },
+    /// The run was asked to stop while an output waited for its reader.
+    #[error("the run was stopped before its outputs were open")]
+    Stopped,
     /// The operating system gives no thread.
     #[error("a thread for output {output} can't start: {source}")]
     Thread { output: String, source: std::io::Error },

@@ -3,9 +3,11 @@
 //! A run holds its files by a lock, which the system lets go of however the run ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::durable_file;
 use super::failure::SinkError;
@@ -29,7 +31,10 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         }
         // A pipe that is open for reading, too, would never have lost who reads it.
         let is_read = opening.durable.is_some() && !is_pipe;
-        let file = create(path, is_read).map_err(named)?;
+        let file = match is_pipe {
+            true => met(path, opening.stopped).map_err(named)?.ok_or(SinkError::Stopped)?,
+            false => create(path, is_read).map_err(named)?,
+        };
         opening.beginning.claim(&file, &shown)?;
         // What is no file, as /dev/null, holds nothing that two could spoil.
         let is_file = file.metadata().map_err(named)?.is_file();
@@ -69,6 +74,34 @@ fn create(path: &Path, is_read: bool) -> std::io::Result<File> {
         std::fs::create_dir_all(folder)?;
     }
     OpenOptions::new().read(is_read).append(true).create(true).open(path)
+}
+
+/// How often it is looked whether somebody reads a pipe.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A pipe that has a reader; nothing, where the run is to stop before one has come.
+fn met(path: &Path, stopped: &dyn Fn() -> bool) -> std::io::Result<Option<File>> {
+    while !stopped() {
+        // To open it as usual would wait within the system, where nobody hears that the run is to stop.
+        let opened = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+        match opened {
+            Ok(file) => return blocking(file).map(Some),
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => std::thread::sleep(LOOK),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// The same file, which is waited for when it has no room.
+fn blocking(file: File) -> std::io::Result<File> {
+    let descriptor = file.as_raw_fd();
+    // SAFETY: the descriptor is the file's, which is open; its flags are read and written, and no memory is.
+    let done = unsafe {
+        let flags = libc::fcntl(descriptor, libc::F_GETFL);
+        flags >= 0 && libc::fcntl(descriptor, libc::F_SETFL, flags & !libc::O_NONBLOCK) >= 0
+    };
+    if done { Ok(file) } else { Err(std::io::Error::last_os_error()) }
 }
 
 fn lock(file: &File, path: &str) -> Result<(), SinkError> {

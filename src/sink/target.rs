@@ -38,6 +38,8 @@ pub struct Opening<'a> {
     pub failure: &'a Failure,
     /// To be called when who reads standard output has left.
     pub when_left: &'a Arc<dyn Fn() + Send + Sync>,
+    /// Whether the run is to stop: what waits to be opened waits no longer.
+    pub stopped: &'a dyn Fn() -> bool,
     /// Functions that take records of outputs, by their numbers.
     pub functions: Vec<(usize, ProgramFunction)>,
     /// What is done when the first record comes, of whichever local target.

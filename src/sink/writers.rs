@@ -49,7 +49,8 @@ pub struct Writers {
 impl Writers {
     /// Opens every output that this process writes: topics always, local targets if it is the first one.
     ///
-    /// `when_left` is called when who reads standard output has left; `functions` take the records of outputs,
+    /// `when_left` is called when who reads standard output has left; a pipe waits for its reader until `stopped`
+    /// says that the run is to stop, which is [`SinkError::Stopped`]; `functions` take the records of outputs,
     /// by their numbers, that go to the program. Without `durable`, nothing outlives the run: a record is
     /// acknowledged by itself, and nothing is known of what an earlier run sent.
     pub fn open(
@@ -57,6 +58,7 @@ impl Writers {
         process: usize,
         failure: &Failure,
         when_left: &Arc<dyn Fn() + Send + Sync>,
+        stopped: &dyn Fn() -> bool,
         functions: Vec<(usize, ProgramFunction)>,
         durable: Option<DurableOutputs>,
     ) -> Result<Self, SinkError> {
@@ -70,6 +72,7 @@ impl Writers {
             process,
             failure,
             when_left,
+            stopped,
             functions,
             beginning,
             durable,

@@ -106,6 +106,7 @@ pub(super) fn nearest<'a>(
         |name: &str| strsim::damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase());
     names
         .into_iter()
+        .filter(|name| !name.is_empty())
         .map(|name| (distance(name), name))
         .min()
         .filter(|(distance, _)| *distance <= wanted.chars().count() / 3 + 1)
@@ -122,4 +123,15 @@ pub(super) fn near_file(path: &str) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let near = nearest(wanted, names.iter().map(String::as_str))?;
     Some(path.with_file_name(near).display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_without_a_name_is_never_meant() {
+        assert_eq!(nearest("v", ["", "id"]), None);
+        assert_eq!(nearest("v", ["", "w"]).as_deref(), Some("w"));
+    }
 }

@@ -145,6 +145,7 @@ impl Cluster {
                 process,
                 &failure,
                 &nobody,
+                &|| false,
                 std::mem::take(&mut functions),
                 Some(durable),
             );

@@ -65,14 +65,32 @@ impl fmt::Display for Diagnostics {
             write!(f, "{}:{line}:{column}: {message}", self.path.display())?;
             if let Some(text) = self.lines.get(line.saturating_sub(1)) {
                 let margin = " ".repeat(line.to_string().len());
+                let (text, before) = excerpt(text, column.saturating_sub(1));
                 // A tab is as wide as a tab.
-                let before = text.chars().take(column.saturating_sub(1));
+                let before = text.chars().take(before);
                 let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
                 write!(f, "\n {margin} |\n {line} | {text}\n {margin} | {indent}^")?;
             }
         }
         Ok(())
     }
+}
+
+/// Longer than the lines that people write.
+const WIDEST: usize = 200;
+
+/// What is shown of a line, and how many characters of it stand before the place that is so many into the line:
+/// of a line that is too long what is around it.
+fn excerpt(line: &str, before: usize) -> (String, usize) {
+    let characters = line.chars().count();
+    if characters <= WIDEST {
+        return (line.to_owned(), before);
+    }
+    let first = before.saturating_sub(WIDEST / 4);
+    let (head, more) = (if first > 0 { "…" } else { "" }, characters > first + WIDEST);
+    let shown: String = line.chars().skip(first).take(WIDEST).collect();
+    let tail = if more { "…" } else { "" };
+    (format!("{head}{shown}{tail}"), before - first + head.chars().count())
 }
 
 /// The lines of a text as YAML counts them: a carriage return alone ends one too.
@@ -102,4 +120,26 @@ pub fn suggest(found: &str, known: &[&str]) -> String {
 /// Names, separated by commas.
 pub fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn of_a_long_line_what_is_around_the_place_is_shown(
+            line in prop_oneof!["\\PC{0,30}", "[a-zä \t]{150,700}"],
+            at in 0usize..800,
+        ) {
+            let characters: Vec<char> = line.chars().collect();
+            let at = at.min(characters.len());
+            let (shown, before) = excerpt(&line, at);
+            let shown: Vec<char> = shown.chars().collect();
+            prop_assert!(shown.len() <= WIDEST + 2);
+            prop_assert_eq!(shown.get(before), characters.get(at));
+            prop_assert!(characters.len() > WIDEST || shown == characters);
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::diagnostic::{self, Diagnostic, Place};
 use super::origin;
@@ -161,7 +161,8 @@ impl YamlReader<'_> {
         self.values += 1;
         let (value, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, place),
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.untagged(tag.as_deref(), place, "str");
                 let places = origin::places(&self.lines, span, style, &text);
                 let quoted = style != ScalarStyle::Plain;
                 let found = self.found.len();
@@ -175,13 +176,15 @@ impl YamlReader<'_> {
                 self.complain(place, format!("nested deeper than {DEEPEST} levels"));
                 return None;
             }
-            Event::SequenceStart(anchor, _) => {
+            Event::SequenceStart(anchor, tag) => {
+                self.untagged(tag.as_deref(), place, "seq");
                 self.depth += 1;
                 let items = self.sequence(parser)?;
                 self.depth -= 1;
                 (YamlValue::Sequence(items), anchor)
             }
-            Event::MappingStart(anchor, _) => {
+            Event::MappingStart(anchor, tag) => {
+                self.untagged(tag.as_deref(), place, "map");
                 self.depth += 1;
                 let entries = self.mapping(parser)?;
                 self.depth -= 1;
@@ -195,6 +198,18 @@ impl YamlReader<'_> {
             self.anchors.insert(anchor, Anchor { node: node.clone(), values });
         }
         Some(node)
+    }
+
+    /// A tag would make something else of a value, as of `!include x`: but for YAML's own of what the value is
+    /// anyway, it is told, so that nobody believes that it does.
+    fn untagged(&mut self, tag: Option<&Tag>, place: Place, own: &str) {
+        let Some(tag) = tag else { return };
+        let of_yaml = tag.is_yaml_core_schema();
+        if !(of_yaml && tag.suffix == own) {
+            let tag = if of_yaml { format!("!!{}", tag.suffix) } else { tag.to_string() };
+            let wrong = format!("a tag such as '{tag}' means nothing here: leave it out");
+            self.complain(place, wrong);
+        }
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Option<YamlNode> {
@@ -318,6 +333,10 @@ impl YamlReader<'_> {
 /// What the parser says, and what to do.
 fn explained(info: &str) -> String {
     let hints = [
+        (
+            "unprintable",
+            "take the character out, or write it as an escape such as \"\\u0007\" between quotes",
+        ),
         ("tab", "indent with spaces"),
         ("did not find expected key", "this line begins at another column than those before"),
         ("did not find expected '-'", "this line begins at another column than those before"),

@@ -35,7 +35,19 @@ pub fn is_zero(value: &ScalarValue) -> bool {
         ScalarValue::Int64(value) => *value == Some(0),
         ScalarValue::Int32(value) => *value == Some(0),
         ScalarValue::Decimal128(value, ..) => *value == Some(0),
+        ScalarValue::Float64(value) => *value == Some(0.0),
         _ => false,
+    }
+}
+
+/// What an expression divides by, if it is a division.
+pub fn divisor(expression: &Expr) -> Option<&Expr> {
+    match expression {
+        Expr::BinaryExpr(BinaryExpr { op: Operator::Divide | Operator::Modulo, right, .. }) => {
+            Some(right)
+        }
+        Expr::ScalarFunction(function) if function.func.name() == QUOTIENT => function.args.get(1),
+        _ => None,
     }
 }
 
@@ -76,6 +88,9 @@ fn as_decimal(found: &DataType) -> Option<DataType> {
     }
 }
 
+/// The name of the function that divides decimals.
+pub const QUOTIENT: &str = "quotient";
+
 /// The quotient of two decimals; what is behind its digits is cut off.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Quotient {
@@ -90,7 +105,7 @@ impl Default for Quotient {
 
 impl ScalarUDFImpl for Quotient {
     fn name(&self) -> &str {
-        "quotient"
+        QUOTIENT
     }
 
     fn signature(&self) -> &Signature {

@@ -110,14 +110,7 @@ impl Compiler<'_> {
         let expression = folded.data;
         let is_zero =
             |of: &Expr| matches!(of, Expr::Literal(value, _) if arithmetic::is_zero(value));
-        if !may_be_left_out
-            && let Expr::BinaryExpr(BinaryExpr {
-                op: Operator::Divide | Operator::Modulo,
-                right,
-                ..
-            }) = &expression
-            && is_zero(right)
-        {
+        if !may_be_left_out && arithmetic::divisor(&expression).is_some_and(is_zero) {
             return Err(always_fails(&expression, ArrowError::DivideByZero.into()));
         }
         if !self.is_constant(&expression)? {
@@ -218,6 +211,10 @@ fn always_fails(expression: &Expr, error: DataFusionError) -> DataFusionError {
         _ => {
             let why = SqlError::from(error).message;
             let text = match expression {
+                Expr::ScalarFunction(function) if function.func.name() == arithmetic::QUOTIENT => {
+                    let sides = function.args.iter().map(|side| side.human_display().to_string());
+                    sides.collect::<Vec<_>>().join(" / ")
+                }
                 Expr::ScalarFunction(function) => format!("{}(…)", function.func.name()),
                 other => other.human_display().to_string(),
             };
