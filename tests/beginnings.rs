@@ -55,8 +55,7 @@ fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
     json(&good.replace("\"user\"", "\"u\""), "Say by `path` where the columns of `identity` stand");
     json(
         &good.replace("2025-07-05T00:00:00Z", "yesterday"),
-        "What is no RFC 3339 is text, of which an instant is derived under another name, as in derive: \
-         {at_time: cast(at as timestamp)}",
+        "Say in `fields` how at is written, as in at: {type: timestamp, format: '%d.%m.%Y %H:%M'}",
     );
     let latin: Vec<u8> = (0..20).flat_map(|_| b"{\"user\":\"zo\xeb\"}\n".to_vec()).collect();
     says(FIELDS, ("t.ndjson", &latin), "Say how it is written, as in `encoding: windows-1252`");

@@ -91,9 +91,7 @@ impl Beginning {
                 said.push(format!(
                     "source {}: {early} of the first {values} values of {name} are in January 1970: a \
                      number in a timestamp is milliseconds since the epoch, and these seem to be \
-                     seconds. Declare {name} as integer and derive the instant under another name, as in \
-                     derive: {{{name}_time: to_timestamp_seconds({name})}}; where 'time' names {name}, \
-                     let it name {name}_time",
+                     seconds. Say so in its field: {name}: {{type: timestamp, format: epoch_s}}",
                     source.name
                 ));
             }
@@ -163,9 +161,8 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
         }
         "wrong_type" => match of_timestamp(source, path) {
             Some(name) => format!(
-                "Declare {name} in `fields` as what it is. What is no RFC 3339 is text, of which an instant \
-                 is derived under another name, as in derive: {{{name}_time: cast({name} as timestamp)}} or \
-                 to_timestamp({name}, '%d.%m.%Y')"
+                "Say in `fields` how {name} is written, as in {name}: {{type: timestamp, format: '%d.%m.%Y %H:%M'}}, and by \
+                 whose clocks, where it has no offset: time_zone: Europe/Berlin"
             ),
             None => format!("Declare {path} in `fields` as what it is"),
         },

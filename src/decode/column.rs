@@ -16,7 +16,8 @@ use serde_json::value::RawValue;
 
 use super::instant;
 use super::scalar::{self, ScalarFault, shown};
-use crate::plan::Type;
+use super::written::WrittenTimes;
+use crate::plan::{Field, Type};
 use crate::row::Datum;
 
 pub(super) enum Column {
@@ -29,6 +30,8 @@ pub(super) enum Column {
     Timestamp(TimestampMicrosecondBuilder),
     Date(Date32Builder),
     List(Box<ListColumn>),
+    /// Timestamps or dates that the field says how to read.
+    Written(Box<WrittenTimes>),
 }
 
 pub(super) struct ListColumn {
@@ -41,6 +44,16 @@ pub(super) struct ListColumn {
 }
 
 impl Column {
+    /// Of a source's field.
+    pub fn of(field: &Field, time_zone: &Arc<str>) -> Self {
+        match &field.written {
+            Some(form) => {
+                Column::Written(Box::new(WrittenTimes::new(&field.data_type, time_zone, form)))
+            }
+            None => Column::new(&field.data_type, time_zone),
+        }
+    }
+
     pub fn new(data_type: &Type, time_zone: &Arc<str>) -> Self {
         match data_type {
             Type::Text => Column::Text(StringBuilder::new()),
@@ -81,6 +94,7 @@ impl Column {
             Column::Boolean(builder) => Arc::new(builder.finish()),
             Column::Timestamp(builder) => Arc::new(builder.finish()),
             Column::Date(builder) => Arc::new(builder.finish()),
+            Column::Written(times) => times.finish(),
             Column::List(list) => {
                 list.counted = 0;
                 Arc::new(ListArray::new(
@@ -103,6 +117,7 @@ impl Column {
             Column::Timestamp(builder) => builder.append_null(),
             Column::Date(builder) => builder.append_null(),
             Column::List(list) => list.close(false),
+            Column::Written(times) => times.column().push_null(),
         }
     }
 
@@ -110,6 +125,7 @@ impl Column {
     pub fn push_default(&mut self, default: Option<&Datum>) {
         match (self, default) {
             (column, None) => column.push_null(),
+            (Column::Written(times), default) => times.column().push_default(default),
             (Column::Text(builder) | Column::Json(builder), Some(Datum::Text(text))) => {
                 builder.append_value(text);
             }
@@ -188,6 +204,9 @@ impl Column {
                 .and_then(|text| instant::date(&text))
                 .map(|value| builder.append_value(value)),
             (Column::Date(_), _) => Err(unexpected("a date such as \"2025-07-05\"", raw)),
+            (Column::Written(times), b'"') => unquoted(raw).and_then(|text| times.push(&text)),
+            (Column::Written(times), b'-' | b'0'..=b'9') => times.push(raw),
+            (Column::Written(times), _) => Err(unexpected(times.spoken(), raw)),
             (Column::List(list), b'[') => return list.push_json(raw),
             (Column::List(_), _) => Err(unexpected("a list", raw)),
         };
@@ -240,6 +259,7 @@ impl Column {
                 }
                 .map(|value| builder.append_value(value))
             }
+            Column::Written(times) => times.push(text),
             Column::Date(builder) => instant::date(text).map(|value| builder.append_value(value)),
             Column::List(list) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) if raw.get().starts_with('[') => return list.push_json(raw.get()),
@@ -253,6 +273,24 @@ impl Column {
             self.push_null();
         }
         result
+    }
+}
+
+impl Column {
+    /// Which field names the zone by whose clocks the next value is read.
+    pub fn zone_of(&self) -> Option<usize> {
+        match self {
+            Column::Written(times) => times.zone_of(),
+            _ => None,
+        }
+    }
+
+    /// By whose clocks the next value is read.
+    pub fn set_zone(&mut self, name: Option<&str>) -> Result<(), ScalarFault> {
+        match self {
+            Column::Written(times) => times.set_zone(name),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -298,6 +336,7 @@ impl Column {
             Column::Timestamp(builder) => builder.len(),
             Column::Date(builder) => builder.len(),
             Column::List(list) => list.lengths.len(),
+            Column::Written(times) => times.len(),
         }
     }
 }

@@ -24,7 +24,9 @@ use super::raw_row::RawRow;
 use super::scalar::ScalarFault;
 use super::{documents, moments};
 use crate::columns;
-use crate::plan::{Field, Source, Type};
+use crate::plan::{Field, Source, TimeForm, Type};
+use crate::row::Datum;
+use crate::time::zone::Zone;
 use crate::time::{day_in_years, in_years};
 
 /// Faults of a column, by row.
@@ -45,7 +47,13 @@ pub(super) fn decode(
             let Some(found) = found else {
                 return or_default(new_null_array(&wanted, rows.len()), &[], field);
             };
-            let (column, faults) = convert(&found, &field.data_type, time_zone);
+            let (column, faults) = match &field.written {
+                Some(form) => {
+                    let zones = form.zone_of.and_then(|of| find(batch, &source.fields[of].path));
+                    written(&found, field, form, zones.as_ref(), time_zone)
+                }
+                None => convert(&found, &field.data_type, time_zone),
+            };
             let column = or_default(column, &faults, field);
             for (row, fault) in faults {
                 let path = format!("{}{}", field.path.join("."), fault.within);
@@ -105,6 +113,53 @@ fn convert(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         (DataType::List(_), Type::List(item)) => lists(found.as_list(), item, wanted, time_zone),
         _ => scalars(found, wanted, time_zone),
     }
+}
+
+/// Timestamps and dates that the field says how to read: texts and numbers as they are written, and what a clock
+/// without a zone shows by the clocks that the field names. What has a zone is the instant that it is.
+fn written(
+    found: &ArrayRef,
+    field: &Field,
+    form: &TimeForm,
+    zones: Option<&ArrayRef>,
+    time_zone: &Arc<str>,
+) -> (ArrayRef, Faults) {
+    let found = &plain(found);
+    let is_naive = matches!(found.data_type(), DataType::Timestamp(_, None));
+    let is_dated =
+        matches!(found.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+    if found.data_type() == &DataType::Null
+        || is_dated && !is_naive
+        || field.data_type == Type::Date && is_naive
+    {
+        return convert(found, &field.data_type, time_zone);
+    }
+    let as_read = if is_naive { Type::Timestamp } else { Type::Text };
+    let (values, mut faults) = convert(found, &as_read, time_zone);
+    let zones = zones.map(|zones| convert(zones, &Type::Text, time_zone).0);
+    let mut column = Column::of(field, time_zone);
+    for row in 0..found.len() {
+        if values.is_null(row) {
+            column.push_null();
+            continue;
+        }
+        let name = zones.as_ref().map(|zones| zones.as_string::<i32>());
+        let name = name.filter(|names| names.is_valid(row)).map(|names| names.value(row));
+        let pushed = column.set_zone(name).and_then(|()| {
+            if !is_naive {
+                return column.push_text(values.as_string::<i32>().value(row));
+            }
+            let shown = values.as_primitive::<TimestampMicrosecondType>().value(row);
+            let zone = name.and_then(Zone::named).unwrap_or(form.zone);
+            column.push_default(Some(&Datum::Timestamp(zone.instant(shown))));
+            Ok(())
+        });
+        if column.len() == row {
+            column.push_null();
+        }
+        faults.extend(pushed.err().map(|fault| (row, fault)));
+    }
+    (column.finish(), faults)
 }
 
 fn from_texts<'a>(
@@ -256,7 +311,6 @@ fn rounds(found: &DataType, wanted: &Type) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Datum;
     use arrow::array::{
         BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
         TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,

@@ -61,13 +61,26 @@ impl Cells {
         let places = seen.as_ref().map(|(_, places)| places.as_slice()).unwrap_or_default();
         for (index, (column, place)) in columns.iter_mut().zip(places).enumerate() {
             let field = &fields[index];
-            let cell = place.map_or("", |place| {
-                let from = if place == 0 { 0 } else { ends[place - 1] };
-                std::str::from_utf8(&text[from..ends[place]]).expect("cells of a text are text")
-            });
+            let cell_at = |place: &Option<usize>| {
+                place.map_or("", |place| {
+                    let from = if place == 0 { 0 } else { ends[place - 1] };
+                    std::str::from_utf8(&text[from..ends[place]]).expect("cells of a text are text")
+                })
+            };
+            let cell = cell_at(place);
             if cell.is_empty() {
                 column.push_default(field.default.as_ref());
-            } else if let Err(fault) = column.push_text(cell) {
+                continue;
+            }
+            let zone = column.zone_of().map(|of| cell_at(&places[of]));
+            let pushed = match column.set_zone(zone) {
+                Ok(()) => column.push_text(cell),
+                Err(fault) => {
+                    column.push_null();
+                    Err(fault)
+                }
+            };
+            if let Err(fault) = pushed {
                 let path = format!("{}{}", field.path[0], fault.within);
                 flaws.add(fault.code, path, fault.message);
                 flaws.columns.push(index);
@@ -120,6 +133,7 @@ mod tests {
             data_type,
             path: vec![name.to_owned()],
             default,
+            written: None,
         };
         let fields = [
             field("price", Type::Decimal(12, 2), None),
@@ -132,7 +146,7 @@ mod tests {
             ["sku", "x", "price", "on", "tags", "at"].map(str::to_owned).into();
         let zone: Arc<str> = "UTC".into();
         let mut columns: Vec<Column> =
-            fields.iter().map(|field| Column::new(&field.data_type, &zone)).collect();
+            fields.iter().map(|field| Column::of(field, &zone)).collect();
         let mut cells = Cells::new(CsvMarks::default());
         let wide = format!("{}z", ",".repeat(200));
         let rows = [

@@ -1,6 +1,7 @@
 //! Text to instants and dates, exactly: no instant passes through a double.
 
 use super::scalar::{ScalarFault, scaled, shown, written};
+use crate::plan::EpochUnit;
 use crate::time::{Micros, NoInstant, in_years, read_date, read_rfc3339};
 
 /// An instant in RFC 3339. What is finer than a microsecond is cut off.
@@ -16,13 +17,22 @@ pub(super) fn rfc3339(text: &str) -> Result<Micros, ScalarFault> {
 
 /// An instant in milliseconds since the epoch. What is finer than a microsecond is cut off.
 pub(super) fn epoch_millis(text: &str) -> Result<Micros, ScalarFault> {
-    let written = written(text).ok_or_else(|| {
-        ScalarFault::wrong_type(format!(
+    epoch(text, EpochUnit::Millis).map_err(|fault| match fault.code {
+        "wrong_type" => ScalarFault::wrong_type(format!(
             "expected a timestamp (RFC 3339, or milliseconds since the epoch), found {}",
             shown(text)
-        ))
+        )),
+        _ => fault,
+    })
+}
+
+/// An instant by what is counted since the epoch. What is finer than a microsecond is cut off.
+pub(super) fn epoch(text: &str, unit: EpochUnit) -> Result<Micros, ScalarFault> {
+    let written = written(text).ok_or_else(|| {
+        let unit = unit.spoken();
+        ScalarFault::wrong_type(format!("expected {unit} since the epoch, found {}", shown(text)))
     })?;
-    let power = written.exponent.saturating_add(3);
+    let power = written.exponent.saturating_add(unit.power());
     let micros = if power >= 0 {
         scaled(&written, power)
     } else {
@@ -37,8 +47,9 @@ pub(super) fn epoch_millis(text: &str) -> Result<Micros, ScalarFault> {
         .filter(|micros| in_years(*micros))
         .ok_or_else(|| {
             ScalarFault::out_of_range(format!(
-                "{} milliseconds since the epoch lie outside of the years 1 to 9999",
-                shown(text)
+                "{} {} since the epoch lie outside of the years 1 to 9999",
+                shown(text),
+                unit.spoken()
             ))
         })
 }

@@ -16,7 +16,7 @@ use smallvec::{SmallVec, smallvec};
 use super::column::Column;
 use super::path::{PathNode, Paths};
 use super::raw_row::Flaws;
-use super::scalar::shown;
+use super::scalar::{ScalarFault, shown};
 use crate::plan::Field;
 use crate::row::Reason;
 
@@ -42,7 +42,13 @@ impl Paths {
                     column.push_default(fields[index].default.as_ref());
                     continue;
                 }
-                Some(raw) => column.push_json(raw),
+                Some(raw) => match zone(column, &values) {
+                    Ok(()) => column.push_json(raw),
+                    Err(fault) => {
+                        column.push_null();
+                        Err(fault)
+                    }
+                },
             };
             if let Err(fault) = pushed {
                 let path = format!("{}{}", self.shown[index], fault.within);
@@ -76,6 +82,13 @@ impl Paths {
             }),
         }
     }
+}
+
+/// Tells a column by whose clocks its next value is read, where a field of the row names the zone.
+fn zone(column: &mut Column, values: &[Option<&str>]) -> Result<(), ScalarFault> {
+    let Some(of) = column.zone_of() else { return Ok(()) };
+    let name = values[of].filter(|raw| *raw != "null");
+    column.set_zone(name.map(|raw| raw.trim_matches('"')))
 }
 
 /// Down one object, noting the wanted values as they were written.
@@ -202,6 +215,7 @@ mod tests {
             data_type,
             path: path.split('.').map(str::to_owned).collect(),
             default: None,
+            written: None,
         }
     }
 
@@ -214,7 +228,7 @@ mod tests {
         let paths = Paths::new(fields);
         let zone: Arc<str> = "UTC".into();
         let mut columns: Vec<Column> =
-            fields.iter().map(|field| Column::new(&field.data_type, &zone)).collect();
+            fields.iter().map(|field| Column::of(field, &zone)).collect();
         let mut all = Vec::new();
         for row in rows {
             let mut flaws = Flaws::default();

@@ -34,6 +34,7 @@ mod scalar;
 pub mod stored;
 #[cfg(test)]
 mod together;
+mod written;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

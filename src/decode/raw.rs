@@ -26,8 +26,7 @@ pub(super) struct RowReader {
 
 impl RowReader {
     pub fn new(source: &Source, time_zone: &Arc<str>) -> Self {
-        let columns =
-            source.fields.iter().map(|field| Column::new(&field.data_type, time_zone)).collect();
+        let columns = source.fields.iter().map(|field| Column::of(field, time_zone)).collect();
         RowReader {
             paths: Paths::new(&source.fields),
             cells: Cells::new(source.text.marks),

@@ -12,6 +12,7 @@ mod output;
 mod source;
 pub mod stated;
 mod text_form;
+mod time_form;
 mod types;
 mod window;
 
@@ -35,6 +36,7 @@ pub use output::{Destination, Output, Publish};
 pub use source::{Field, Joined, JoinedTable, Kind, Source};
 use stated::Stated;
 pub use text_form::{CsvMarks, TextForm};
+pub use time_form::{EpochUnit, TimeForm, TimeWriting};
 pub use types::Type;
 pub use window::Window;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 
-use super::{AggregateInput, Connector, Expression, Format, TextForm, Type};
+use super::{AggregateInput, Connector, Expression, Format, TextForm, TimeForm, Type};
 use crate::row::Datum;
 use crate::time::Micros;
 
@@ -112,6 +112,8 @@ pub struct Field {
     pub path: Vec<String>,
     /// Stands in for a value that is absent or null.
     pub default: Option<Datum>,
+    /// Of a timestamp or a date: how it is written, where the definition says so.
+    pub written: Option<Arc<TimeForm>>,
 }
 
 /// Tables that are joined to a source's rows, and what is said over their columns.

@@ -68,8 +68,11 @@ fn read_back(plan: &Plan, recovered: &Recovered) {
 /// By source, what each field is made of.
 fn fields(plan: &Plan) -> BTreeMap<String, BTreeMap<String, String>> {
     let fields = |source: &Source| {
-        let made =
-            |field: &Field| format!("{} from {}", field.data_type.spoken(), field.path.join("."));
+        let made = |field: &Field| {
+            let written = field.written.as_ref().map(|form| format!(", written as {form}"));
+            let written = written.unwrap_or_default();
+            format!("{} from {}{written}", field.data_type.spoken(), field.path.join("."))
+        };
         source.fields.iter().map(|field| (field.name.clone(), made(field))).collect()
     };
     plan.sources.iter().map(|source| (source.name.clone(), fields(source))).collect()

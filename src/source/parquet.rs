@@ -175,6 +175,8 @@ fn check(source: &Source, file: &Path, roots: &Fields) -> Result<(), SourceError
             let last = depth + 1 == field.path.len();
             match column.data_type() {
                 found if last && readable(found, &field.data_type) => {}
+                // Its values are read as texts.
+                found if last && field.written.is_some() && found.is_numeric() => {}
                 DataType::Struct(fields) if !last => columns = fields,
                 // Nothing but nulls: so is all that might be below.
                 DataType::Null => break,

@@ -6,6 +6,7 @@
 //! RFC 3339 can write. What clocks show at an instant is a [`zone`]'s to say, and nobody else's.
 
 pub mod days;
+pub mod format;
 pub mod since;
 mod text;
 pub mod zone;

@@ -158,6 +158,7 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
                 data_type: data_type.clone(),
                 path: vec![(*name).into()],
                 default: None,
+                written: None,
             })
             .collect(),
         derived: Vec::new(),

@@ -229,6 +229,13 @@ pub static SOURCE: &[FieldShape] = &[
          does not follow one that is dated further past every other row. Default: 1 day.",
         "1 day",
     ),
+    field(
+        "time_zone",
+        Shape::Text,
+        "By whose clocks its timestamps are read that say neither an offset nor a zone. Without it such a timestamp is \
+         rejected, unless its field says otherwise.",
+        "Europe/Berlin",
+    ),
     required(
         "fields",
         Shape::MapOf(&Shape::Either(&[Shape::Type, Shape::Object(SOURCE_FIELD)])),
@@ -312,6 +319,28 @@ pub static SOURCE_FIELD: &[FieldShape] = &[
         "properties.email",
     ),
     field("default", Shape::Scalar, "Stands in for a value that is absent or null.", "none"),
+    field(
+        "format",
+        Shape::Texts,
+        "Of a timestamp or a date: how it is written, or several ways, of which the first that fits counts: \
+         epoch_s, epoch_ms, epoch_us, epoch_ns (what is counted since 1970), rfc3339, iso (as SQL reads it, without an \
+         offset too), or a pattern such as '%d.%m.%Y %H:%M:%S', as chrono has them. Default: rfc3339, and numbers as \
+         epoch_ms.",
+        "[epoch_s, '%d/%m/%Y %H:%M']",
+    ),
+    field(
+        "time_zone",
+        Shape::Text,
+        "Of a timestamp: by whose clocks it is read where it says neither an offset nor a zone. Default: the source's, \
+         or the definition's.",
+        "America/New_York",
+    ),
+    field(
+        "time_zone_from",
+        Shape::Text,
+        "Of a timestamp: the text field of the row that names the zone, where the row has it.",
+        "shop_zone",
+    ),
 ];
 
 pub static IDENTIFIER: &[FieldShape] = &[

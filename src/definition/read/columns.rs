@@ -7,10 +7,12 @@ use datafusion_expr::Expr;
 
 use super::join::{DerivedColumn, Tables};
 use super::object::{Object, ReadContext, SqlText, sql, text};
+use super::time_form::{self, StatedTimes};
 use super::types::{parse_default, parse_type};
 use crate::definition::file::fields;
 use crate::definition::file::yaml::{YamlNode, YamlValue};
 use crate::plan::{Field, Format, Type};
+use crate::time::zone::Zone;
 
 /// The fields that a source takes out of a row, and the columns that they become.
 pub fn columns(
@@ -19,16 +21,20 @@ pub fn columns(
     format: Option<Format>,
     time_zone: &Arc<str>,
 ) -> (Vec<Field>, Vec<Column>) {
-    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    let (mut fields, mut columns, mut times) = (Vec::new(), Vec::new(), Vec::new());
     for (key, node) in object.map(context, "fields") {
         let what = format!("field '{}' of {}", key.name, object.what);
-        let Some(field) = field(context, &what, &key.name, format, node) else {
+        let Some((field, stated)) = field(context, &what, &key.name, format, node) else {
             context.broken(&key.name);
             continue;
         };
         columns.push(Column::new(&field.name, field.data_type.arrow(time_zone), true));
         fields.push(field);
+        times.push(stated);
     }
+    let of_source = time_form::zone(context, &object.what, object);
+    let zone = Zone::named(time_zone).expect("the definition's is checked");
+    time_form::bring_together(context, &object.what, &mut fields, times, of_source, zone);
     (fields, columns)
 }
 
@@ -38,9 +44,9 @@ fn field(
     name: &str,
     format: Option<Format>,
     node: &YamlNode,
-) -> Option<Field> {
+) -> Option<(Field, Option<StatedTimes>)> {
     let mut path = vec![name.to_owned()];
-    let mut default = None;
+    let (mut default, mut said) = (None, None);
     let type_node = match &node.value {
         YamlValue::Mapping(_) => {
             let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
@@ -59,7 +65,9 @@ fn field(
                 }
             }
             default = object.get("default").filter(|node| !node.is_null());
-            object.get("type")?
+            let of = object.get("type");
+            said = Some(object);
+            of?
         }
         // `[text]` is a list of types to YAML, and a type of lists to us.
         _ => node,
@@ -78,6 +86,7 @@ fn field(
             return None;
         }
     };
+    let times = said.map(|object| time_form::of_field(context, what, &object, Some(&data_type)));
     let default = match default {
         None => None,
         Some(node) if matches!(data_type, Type::List(_)) => {
@@ -93,7 +102,7 @@ fn field(
                 .ok()
         }
     };
-    Some(Field { name: name.to_owned(), data_type, path, default })
+    Some((Field { name: name.to_owned(), data_type, path, default, written: None }, times))
 }
 
 /// Further columns, each over those before it; those that look at joined ones are left to `tables`.

@@ -18,6 +18,7 @@ pub mod segments;
 pub mod sessions;
 pub mod sources;
 pub mod text_form;
+pub mod time_form;
 pub mod types;
 pub mod windows;
 

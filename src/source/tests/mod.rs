@@ -45,7 +45,7 @@ fn source(format: &str) -> Source {
         format,
         text: TextForm::default(),
         kind: Kind::Events,
-        fields: vec![Field { name, data_type: Type::Text, path, default: None }],
+        fields: vec![Field { name, data_type: Type::Text, path, default: None, written: None }],
         derived: Vec::new(),
         schema: Arc::new(Schema::empty()),
         joined: None,

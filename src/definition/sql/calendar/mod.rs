@@ -36,6 +36,7 @@ pub use super::calendar::length::multiplied;
 pub use super::calendar::midnight::beginnings;
 pub use super::calendar::moved::operands;
 pub use super::calendar::parts::Extract;
+pub use super::calendar::read::{day as day_of_text, instant as instant_of_text};
 
 use crate::time::zone::Zone;
 

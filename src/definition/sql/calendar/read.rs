@@ -2,10 +2,10 @@
 
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::Date32Type;
-use chrono::format::{Parsed, StrftimeItems, parse};
 use datafusion_common::Result;
 
 use super::function::{day_in_the_years, failed, in_the_years};
+use crate::time::format::TimeFormat;
 use crate::time::zone::{Shown, Zone, ZoneClock};
 use crate::time::{DAY, Micros, in_years, read_date, read_rfc3339};
 
@@ -71,50 +71,12 @@ fn of_a_zone(text: &str) -> Option<(&str, &'static Zone)> {
 
 /// By a format of chrono's; what names neither an offset nor a zone, by the zone's clocks.
 pub fn formatted(text: &str, format: &str, zone: &'static Zone) -> Result<Micros> {
-    let (shown, offset) = parsed(text, format)?;
-    let zone_behind = offset.is_none() && format.trim_end().ends_with(" %Z");
-    let zone = if zone_behind { zone_at_the_end(text)? } else { zone };
-    in_the_years(match offset {
-        Some(offset) => shown - offset,
-        None => zone.instant(shown),
-    })
+    let format = TimeFormat::new(format).map_err(failed)?;
+    format.instant(text, zone).map_err(failed)
 }
 
 /// The day that a text names by a format, as it is written.
 pub fn formatted_day(text: &str, format: &str) -> Result<i32> {
-    day_in_the_years(parsed(text, format)?.0.div_euclid(DAY))
-}
-
-/// What a text shows, and by how much that is ahead of UTC if it says so.
-fn parsed(text: &str, format: &str) -> Result<(Shown, Option<Micros>)> {
-    let wrong = |error: chrono::ParseError| {
-        failed(format!("'{text}' is not written as '{format}': {error}"))
-    };
-    let (mut rest, mut items) = (text, format.trim_end());
-    if let Some(before) = items.strip_suffix(" %Z") {
-        items = before;
-        rest = text.trim_end().rsplit_once(' ').map_or(text, |(before, _)| before);
-    } else if items.contains("%Z") {
-        return Err(failed("%Z stands at the end of a format only, behind a space"));
-    }
-    let mut parsed = Parsed::new();
-    parse(&mut parsed, rest, StrftimeItems::new(items)).map_err(wrong)?;
-    // Seconds since the epoch are an instant.
-    let at = match parsed.timestamp() {
-        Some(_) => parsed.to_datetime_with_timezone(&chrono::Utc).map(|at| at.naive_utc()),
-        None => {
-            let at = parsed.to_naive_datetime_with_offset(0);
-            at.or_else(|_| parsed.to_naive_date().map(|date| date.and_time(chrono::NaiveTime::MIN)))
-        }
-    };
-    let shown = at.map_err(wrong)?.and_utc().timestamp_micros();
-    let offset = parsed.offset().map(|seconds| Micros::from(seconds) * crate::time::SECOND);
-    let is_instant = parsed.timestamp().is_some();
-    Ok((shown, if is_instant { Some(0) } else { offset }))
-}
-
-fn zone_at_the_end(text: &str) -> Result<&'static Zone> {
-    let name = text.trim_end().rsplit(' ').next().unwrap_or_default();
-    Zone::named(name)
-        .ok_or_else(|| failed(format!("'{name}' is no time zone of the IANA database")))
+    let format = TimeFormat::new(format).map_err(failed)?;
+    day_in_the_years(format.day(text).map_err(failed)?)
 }

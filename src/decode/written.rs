@@ -1,0 +1,148 @@
+//! Timestamps and dates that are written as their field says: by formats, as numbers since the epoch, by the
+//! clocks of a zone.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
+use super::column::Column;
+use super::instant;
+use super::scalar::{ScalarFault, shown};
+use crate::definition::sql::calendar::{day_of_text, instant_of_text};
+use crate::plan::{TimeForm, TimeWriting, Type};
+use crate::row::Datum;
+use crate::time::format::FormatFault;
+use crate::time::zone::Zone;
+use crate::time::{DAY, Micros};
+
+/// A column of timestamps or dates, of which each value is read from its text.
+pub(super) struct WrittenTimes {
+    column: Column,
+    is_date: bool,
+    form: Arc<TimeForm>,
+    /// Of the row whose value comes next.
+    zone: &'static Zone,
+}
+
+impl WrittenTimes {
+    pub fn new(data_type: &Type, time_zone: &Arc<str>, form: &Arc<TimeForm>) -> Self {
+        let column = Column::new(data_type, time_zone);
+        let is_date = *data_type == Type::Date;
+        WrittenTimes { column, is_date, form: Arc::clone(form), zone: form.zone }
+    }
+
+    /// The column itself, for values that are not read from texts.
+    pub fn column(&mut self) -> &mut Column {
+        &mut self.column
+    }
+
+    pub fn len(&self) -> usize {
+        self.column.len()
+    }
+
+    pub fn finish(&mut self) -> ArrayRef {
+        self.column.finish()
+    }
+
+    pub fn spoken(&self) -> &'static str {
+        if self.is_date { "a date" } else { "a timestamp" }
+    }
+
+    /// Which field names the zone of a row.
+    pub fn zone_of(&self) -> Option<usize> {
+        self.form.zone_of
+    }
+
+    /// By whose clocks the next value is read: by those of the named zone, if the row names one.
+    pub fn set_zone(&mut self, name: Option<&str>) -> Result<(), ScalarFault> {
+        self.zone = self.form.zone;
+        let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else { return Ok(()) };
+        if name != self.zone.name() {
+            let unknown = || {
+                let message = format!(
+                    "its zone is {}, which is no time zone of the IANA database",
+                    shown(name)
+                );
+                ScalarFault::wrong_type(message)
+            };
+            self.zone = Zone::named(name).ok_or_else(unknown)?;
+        }
+        Ok(())
+    }
+
+    /// What the first format that fits says; nothing is added where none does.
+    pub fn push(&mut self, text: &str) -> Result<(), ScalarFault> {
+        let text = text.trim();
+        let mut range = None;
+        for format in &self.form.formats {
+            match self.read(format, text) {
+                Ok(value) if self.is_date => {
+                    self.column.push_default(Some(&Datum::Date(value as i32)));
+                    return Ok(());
+                }
+                Ok(value) => {
+                    self.column.push_default(Some(&Datum::Timestamp(value)));
+                    return Ok(());
+                }
+                Err(fault) if fault.code == "out_of_range" => drop(range.get_or_insert(fault)),
+                Err(_) => {}
+            }
+        }
+        Err(range.unwrap_or_else(|| {
+            let formats: Vec<String> = self.form.formats.iter().map(spoken).collect();
+            let found = shown(text);
+            ScalarFault::wrong_type(format!(
+                "expected {} as {}, found {found}",
+                self.spoken(),
+                formats.join(" or ")
+            ))
+        }))
+    }
+
+    /// The instant, or the day.
+    fn read(&self, format: &TimeWriting, text: &str) -> Result<Micros, ScalarFault> {
+        match (format, self.is_date) {
+            (TimeWriting::Rfc3339, false) => instant::rfc3339(text),
+            (TimeWriting::Rfc3339, true) => instant::date(text).map(Micros::from),
+            (TimeWriting::Iso, false) => {
+                instant_of_text(text, self.zone).map_err(|error| loose(&error.to_string()))
+            }
+            (TimeWriting::Iso, true) => {
+                let day = day_of_text(text, self.zone).map_err(|error| loose(&error.to_string()));
+                day.map(Micros::from)
+            }
+            (TimeWriting::Epoch(unit), false) => instant::epoch(text, *unit),
+            (TimeWriting::Epoch(unit), true) => {
+                let at = instant::epoch(text, *unit)?;
+                Ok(self.zone.shown(at).div_euclid(DAY))
+            }
+            (TimeWriting::Format(format), false) => format.instant(text, self.zone).map_err(fault),
+            (TimeWriting::Format(format), true) => format.day(text).map_err(fault),
+        }
+    }
+}
+
+fn fault(why: FormatFault) -> ScalarFault {
+    match why {
+        FormatFault::Shape(why) => ScalarFault::wrong_type(why),
+        FormatFault::Range(why) => ScalarFault::out_of_range(why),
+    }
+}
+
+/// What SQL says of a text that it can't read.
+fn loose(why: &str) -> ScalarFault {
+    let is_range = ["outside of the years", "there is no such day", "out of range"]
+        .iter()
+        .any(|of| why.contains(of));
+    let code = if is_range { "out_of_range" } else { "wrong_type" };
+    ScalarFault::new(code, why)
+}
+
+fn spoken(format: &TimeWriting) -> String {
+    match format {
+        TimeWriting::Rfc3339 => "2025-07-05T12:00:00Z".to_owned(),
+        TimeWriting::Iso => "2025-07-05 12:00:00".to_owned(),
+        TimeWriting::Epoch(unit) => format!("{} since the epoch", unit.spoken()),
+        TimeWriting::Format(format) => format!("'{}'", format.text()),
+    }
+}

@@ -1,0 +1,141 @@
+//! Times as texts write them by a format of chrono's, such as `%d.%m.%Y %H:%M`.
+
+use std::fmt::{Display, Formatter};
+use std::sync::Arc;
+
+use chrono::format::{Item, ParseErrorKind, Parsed, StrftimeItems, parse};
+
+use super::zone::{Shown, Zone};
+use super::{DAY, Micros, SECOND, day_in_years, in_years};
+
+/// A format, ready to read by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimeFormat {
+    text: Arc<str>,
+    items: Vec<Item<'static>>,
+    /// The text ends with the name of a zone.
+    names_zone: bool,
+}
+
+/// Why a text is no time by a format.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FormatFault {
+    /// It is not written so.
+    Shape(String),
+    /// There is no such day, or time, or it lies outside of the years 1 to 9999.
+    Range(String),
+}
+
+impl Display for FormatFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (FormatFault::Shape(why) | FormatFault::Range(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl TimeFormat {
+    /// # Errors
+    /// What is wrong with the format.
+    pub fn new(format: &str) -> Result<Self, String> {
+        let mut items = format.trim_end();
+        let names_zone = items.ends_with(" %Z");
+        if let Some(before) = items.strip_suffix(" %Z") {
+            items = before;
+        } else if items.contains("%Z") {
+            return Err("%Z stands at the end of a format only, behind a space".to_owned());
+        }
+        let parsed = StrftimeItems::new(items).parse_to_owned();
+        let items = parsed.map_err(|_| format!("'{format}' is no format of times"))?;
+        Ok(TimeFormat { text: format.into(), items, names_zone })
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it says a day, or an instant; an hour; a minute.
+    pub fn says(&self) -> (bool, bool, bool) {
+        use chrono::format::{Fixed, Numeric};
+        let (mut day, mut hour, mut minute) = (false, false, false);
+        for item in &self.items {
+            match item {
+                Item::Numeric(Numeric::Timestamp, _)
+                | Item::Fixed(Fixed::RFC2822 | Fixed::RFC3339) => {
+                    (day, hour, minute) = (true, true, true);
+                }
+                Item::Numeric(
+                    Numeric::Day
+                    | Numeric::Ordinal
+                    | Numeric::WeekFromMon
+                    | Numeric::WeekFromSun
+                    | Numeric::IsoWeek,
+                    _,
+                ) => {
+                    day = true;
+                }
+                Item::Numeric(Numeric::Hour | Numeric::Hour12, _) => hour = true,
+                Item::Numeric(Numeric::Minute, _) => minute = true,
+                _ => {}
+            }
+        }
+        (day, hour, minute)
+    }
+
+    /// The instant that a text names; where it names neither an offset nor a zone, by the zone's clocks.
+    pub fn instant(&self, text: &str, zone: &'static Zone) -> Result<Micros, FormatFault> {
+        let (shown, offset) = self.read(text)?;
+        let zone = match self.names_zone && offset.is_none() {
+            true => zone_at_the_end(text)?,
+            false => zone,
+        };
+        let at = match offset {
+            Some(offset) => shown - offset,
+            None => zone.instant(shown),
+        };
+        let range = || FormatFault::Range(format!("'{text}' lies outside of the years 1 to 9999"));
+        Some(at).filter(|at| in_years(*at)).ok_or_else(range)
+    }
+
+    /// The day that a text names, as it is written.
+    pub fn day(&self, text: &str) -> Result<i64, FormatFault> {
+        let day = self.read(text)?.0.div_euclid(DAY);
+        let range = || FormatFault::Range(format!("'{text}' lies outside of the years 1 to 9999"));
+        Some(day).filter(|day| day_in_years(*day)).ok_or_else(range)
+    }
+
+    /// What a text shows, and by how much that is ahead of UTC if it says so.
+    fn read(&self, text: &str) -> Result<(Shown, Option<Micros>), FormatFault> {
+        let wrong = |error: chrono::ParseError| {
+            let why = format!("'{text}' is not written as '{}': {error}", self.text);
+            match error.kind() {
+                ParseErrorKind::OutOfRange | ParseErrorKind::Impossible => FormatFault::Range(why),
+                _ => FormatFault::Shape(why),
+            }
+        };
+        let mut rest = text;
+        if self.names_zone {
+            rest = text.trim_end().rsplit_once(' ').map_or(text, |(before, _)| before);
+        }
+        let mut parsed = Parsed::new();
+        parse(&mut parsed, rest, self.items.iter()).map_err(wrong)?;
+        // Seconds since the epoch are an instant.
+        let at = match parsed.timestamp() {
+            Some(_) => parsed.to_datetime_with_timezone(&chrono::Utc).map(|at| at.naive_utc()),
+            None => {
+                let at = parsed.to_naive_datetime_with_offset(0);
+                let midnight = chrono::NaiveTime::MIN;
+                at.or_else(|_| parsed.to_naive_date().map(|date| date.and_time(midnight)))
+            }
+        };
+        let shown = at.map_err(wrong)?.and_utc().timestamp_micros();
+        let offset = parsed.offset().map(|seconds| Micros::from(seconds) * SECOND);
+        let is_instant = parsed.timestamp().is_some();
+        Ok((shown, if is_instant { Some(0) } else { offset }))
+    }
+}
+
+fn zone_at_the_end(text: &str) -> Result<&'static Zone, FormatFault> {
+    let name = text.trim_end().rsplit(' ').next().unwrap_or_default();
+    let none = || FormatFault::Shape(format!("'{name}' is no time zone of the IANA database"));
+    Zone::named(name).ok_or_else(none)
+}
