@@ -117,7 +117,7 @@ impl Column {
             Column::Timestamp(builder) => builder.append_null(),
             Column::Date(builder) => builder.append_null(),
             Column::List(list) => list.close(false),
-            Column::Written(times) => times.column().push_null(),
+            Column::Written(times) => times.push_datum(None),
         }
     }
 
@@ -125,7 +125,7 @@ impl Column {
     pub fn push_default(&mut self, default: Option<&Datum>) {
         match (self, default) {
             (column, None) => column.push_null(),
-            (Column::Written(times), default) => times.column().push_default(default),
+            (Column::Written(times), default) => times.push_datum(default),
             (Column::Text(builder) | Column::Json(builder), Some(Datum::Text(text))) => {
                 builder.append_value(text);
             }

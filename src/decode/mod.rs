@@ -9,6 +9,7 @@ pub mod beginning;
 mod column;
 mod columnar;
 mod context;
+mod convert;
 mod csv;
 mod decisions;
 mod decoded;

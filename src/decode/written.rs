@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayBuilder, ArrayRef, Date32Builder, TimestampMicrosecondBuilder};
 
-use super::column::Column;
 use super::instant;
 use super::scalar::{ScalarFault, shown};
 use crate::definition::sql::calendar::{day_of_text, instant_of_text};
@@ -17,35 +16,58 @@ use crate::time::{DAY, Micros};
 
 /// A column of timestamps or dates, of which each value is read from its text.
 pub(super) struct WrittenTimes {
-    column: Column,
-    is_date: bool,
+    values: TimeValues,
     form: Arc<TimeForm>,
     /// Of the row whose value comes next.
     zone: &'static Zone,
 }
 
+enum TimeValues {
+    Instants(TimestampMicrosecondBuilder),
+    Days(Date32Builder),
+}
+
 impl WrittenTimes {
     pub fn new(data_type: &Type, time_zone: &Arc<str>, form: &Arc<TimeForm>) -> Self {
-        let column = Column::new(data_type, time_zone);
-        let is_date = *data_type == Type::Date;
-        WrittenTimes { column, is_date, form: Arc::clone(form), zone: form.zone }
+        let values = match data_type {
+            Type::Date => TimeValues::Days(Date32Builder::new()),
+            of => TimeValues::Instants(
+                TimestampMicrosecondBuilder::new().with_data_type(of.arrow(time_zone)),
+            ),
+        };
+        WrittenTimes { values, form: Arc::clone(form), zone: form.zone }
     }
 
-    /// The column itself, for values that are not read from texts.
-    pub fn column(&mut self) -> &mut Column {
-        &mut self.column
+    fn is_date(&self) -> bool {
+        matches!(self.values, TimeValues::Days(_))
+    }
+
+    /// A value that is known, or none.
+    pub fn push_datum(&mut self, datum: Option<&Datum>) {
+        match (&mut self.values, datum) {
+            (TimeValues::Instants(values), Some(Datum::Timestamp(at))) => values.append_value(*at),
+            (TimeValues::Days(values), Some(Datum::Date(day))) => values.append_value(*day),
+            (TimeValues::Instants(values), _) => values.append_null(),
+            (TimeValues::Days(values), _) => values.append_null(),
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.column.len()
+        match &self.values {
+            TimeValues::Instants(values) => values.len(),
+            TimeValues::Days(values) => values.len(),
+        }
     }
 
     pub fn finish(&mut self) -> ArrayRef {
-        self.column.finish()
+        match &mut self.values {
+            TimeValues::Instants(values) => Arc::new(values.finish()),
+            TimeValues::Days(values) => Arc::new(values.finish()),
+        }
     }
 
     pub fn spoken(&self) -> &'static str {
-        if self.is_date { "a date" } else { "a timestamp" }
+        if self.is_date() { "a date" } else { "a timestamp" }
     }
 
     /// Which field names the zone of a row.
@@ -74,14 +96,15 @@ impl WrittenTimes {
     pub fn push(&mut self, text: &str) -> Result<(), ScalarFault> {
         let text = text.trim();
         let mut range = None;
-        for format in &self.form.formats {
+        let form = Arc::clone(&self.form);
+        for format in &form.formats {
             match self.read(format, text) {
-                Ok(value) if self.is_date => {
-                    self.column.push_default(Some(&Datum::Date(value as i32)));
+                Ok(value) if self.is_date() => {
+                    self.push_datum(Some(&Datum::Date(value as i32)));
                     return Ok(());
                 }
                 Ok(value) => {
-                    self.column.push_default(Some(&Datum::Timestamp(value)));
+                    self.push_datum(Some(&Datum::Timestamp(value)));
                     return Ok(());
                 }
                 Err(fault) if fault.code == "out_of_range" => drop(range.get_or_insert(fault)),
@@ -101,7 +124,7 @@ impl WrittenTimes {
 
     /// The instant, or the day.
     fn read(&self, format: &TimeWriting, text: &str) -> Result<Micros, ScalarFault> {
-        match (format, self.is_date) {
+        match (format, self.is_date()) {
             (TimeWriting::Rfc3339, false) => instant::rfc3339(text),
             (TimeWriting::Rfc3339, true) => instant::date(text).map(Micros::from),
             (TimeWriting::Iso, false) => {
