@@ -73,6 +73,22 @@ fn spoken(message: &str) -> String {
         format!(
             "{found} has no fields: ['name'] stands behind a struct or a map, [1] behind a list"
         )
+    } else if let Some((found, name)) =
+        between("Failed to coerce arguments to satisfy a call to '", "")
+            .and_then(|it| it.split_once("' function: "))
+            .and_then(|(name, why)| {
+                let found = why.strip_prefix("coercion from ")?.split_once(" to the signature ")?.0;
+                Some((found, name))
+            })
+    {
+        match name {
+            "array_element" => {
+                format!(
+                    "({found}) has no such place: in a list it is a whole number, as in list[1]"
+                )
+            }
+            _ => format!("{name} does not take ({found})"),
+        }
     } else if let Some(found) = between("array_element does not support type ", "") {
         format!(
             "{found} has no places: [1] stands behind a list, ['name'] behind a struct or a map"

@@ -11,6 +11,7 @@ use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
+use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Fields};
@@ -50,6 +51,16 @@ impl ParquetRows {
             .map_err(|why| unreadable(&source.name, path, why))?;
         let schema = metadata.schema();
         check(source, path, schema.fields())?;
+        let groups = metadata.metadata().row_groups().iter();
+        let mut columns = groups.flat_map(|group| group.columns());
+        if let Some(column) = columns.find(|column| is_unread(column.compression())) {
+            let by = column.compression().to_string();
+            let by = by.split('(').next().unwrap_or_default().to_lowercase();
+            let why = format!(
+                "its columns are compressed by {by}, which is not read: write it with snappy, zstd, gzip or lz4"
+            );
+            return Err(SourceError::unreadable(&source.name, path, why));
+        }
         let is_wanted = |name: &String| source.fields.iter().any(|field| field.path[0] == *name);
         let roots = schema.fields().iter().enumerate();
         let roots = roots.filter(|(_, root)| is_wanted(root.name())).map(|(index, _)| index);
@@ -119,6 +130,11 @@ impl ParquetRows {
         ]);
         builder.with_row_selection(selection).build().map_err(unreadable_here)
     }
+}
+
+/// Whether the library is built without a way to read it.
+fn is_unread(compression: Compression) -> bool {
+    matches!(compression, Compression::BROTLI(_) | Compression::LZO)
 }
 
 fn unreadable(name: &str, path: &Path, why: ParquetError) -> SourceError {

@@ -244,7 +244,7 @@ pub fn memberships(attributes: &[Column], segments: &[String], types: &[String])
             Date => &["{a} < now() - interval '1 day'", "{a} is null"],
             Text => &["{a} = 'a'", "{a} > 'b'", "length({a}) = 1", "{a} in ('b', 'none')"],
             Integer => &["{a} > 1", "{a} = 0", "10 / {a} > 3", "{a} between 1 and 3"],
-            Number => &["{a} > 0.5", "{a} / 0 > 1", "{a} is null"],
+            Number => &["{a} > 0.5", "{a} / ({a} - {a}) > 1", "{a} is null"],
             Decimal => &["{a} > 2", "{a} >= 2.5", "100 / {a} < 20", "{a} < 0"],
             Boolean => &["{a}", "not {a}", "{a} is null"],
             Texts => &["cardinality({a}) > 1", "array_has({a}, 'a')"],
