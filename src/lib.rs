@@ -76,6 +76,8 @@ mod runtime;
 #[allow(missing_docs)]
 mod segment;
 #[allow(missing_docs)]
+mod serve;
+#[allow(missing_docs)]
 mod sink;
 #[allow(missing_docs)]
 mod source;
@@ -165,6 +167,9 @@ pub mod internals {
     }
     pub mod segment {
         pub use crate::segment::*;
+    }
+    pub mod serve {
+        pub use crate::serve::*;
     }
     pub mod sink {
         pub use crate::sink::*;

@@ -41,6 +41,9 @@ pub struct RunArgs {
     /// in place of the definition's `data`
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    /// Serve over HTTP at this address and port, as in 127.0.0.1:8080; in place of the definition's `http`
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<String>,
     /// Say nothing while it runs but what is wrong: no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -103,6 +106,10 @@ pub fn run(args: &RunArgs) -> CommandResult {
         Some(data) => builder.data(data),
         None => builder,
     };
+    let builder = match &args.http {
+        Some(listen) => builder.http(listen),
+        None => builder,
+    };
     let running = builder
         .workers(args.workers)
         .clock(args.clock)
@@ -112,6 +119,9 @@ pub fn run(args: &RunArgs) -> CommandResult {
         .as_command(command)
         .start()
         .map_err(of_command)?;
+    if let Some(address) = running.http() {
+        tracing::info!("listens at http://{address}");
+    }
     changelog::remember_run(&args.spec);
     let summary = running.wait_and_leave().map_err(of_command)?;
     let end = summary.end();

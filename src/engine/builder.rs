@@ -12,6 +12,7 @@ use super::pushed::{PushedLines, source_named};
 use super::running::Running;
 use crate::plan::{Destination, Format, Plan};
 use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, Stop};
+use crate::serve::{self, Served};
 use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
 use crate::time::Tick;
@@ -135,6 +136,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Serves over HTTP at this address and port, such as `127.0.0.1:8080`, in place of the definition's `http`. With
+    /// port 0 the operating system chooses one: [`Running::http`] tells it.
+    pub fn http(mut self, listen: impl Into<String>) -> Self {
+        self.plan.http.listen = Some(listen.into());
+        self
+    }
+
     /// Holds a source in memory, whatever the definition says of where its rows come from. It begins with these
     /// rows, which happen with the first tick; further ones are pushed ([`Running::push`]).
     ///
@@ -215,9 +223,14 @@ impl EngineBuilder {
             }
             pushes
         });
+        let bound = serve::bind(&plan, options.process, &options.hosts)?;
         let plan = Arc::new(plan);
         let stoppable = self.stoppable.unwrap_or_else(|| Box::new(|_| Ok(())));
         let run = Run::start(Arc::clone(&plan), options, stoppable, attached, functions)?;
-        Ok(Running::new(plan, run, pushes, pushed))
+        let server = bound.map(|bound| {
+            let served = Served { plan: Arc::clone(&plan), posts: run.posts.clone() };
+            bound.serve(serve::router(&served))
+        });
+        Ok(Running::new(plan, run, server.transpose()?, pushes, pushed))
     }
 }

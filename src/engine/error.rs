@@ -15,6 +15,9 @@ pub enum EngineError {
     /// An output can't be written.
     #[error(transparent)]
     Output(SinkError),
+    /// Nothing can be served over HTTP as it is asked for.
+    #[error("{0}")]
+    Serve(String),
     /// Rows are pushed into a source, or a function is to take an output, that the definition has not.
     #[error("the definition has no {what} '{name}': {hint}")]
     Unknown {
@@ -88,4 +91,10 @@ pub(super) fn unknown<'a>(
 ) -> EngineError {
     let known: Vec<&str> = known.collect();
     EngineError::Unknown { what, name: name.to_owned(), hint: definition::suggest(name, &known) }
+}
+
+impl From<crate::serve::ServeError> for EngineError {
+    fn from(error: crate::serve::ServeError) -> Self {
+        EngineError::Serve(error.to_string())
+    }
 }

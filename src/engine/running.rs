@@ -1,6 +1,7 @@
 //! An engine that runs.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::pushed::{PushedLines, source_named};
 use super::summary::Summary;
 use crate::plan::Plan;
 use crate::runtime::{Run, StopCause};
+use crate::serve::Server;
 use crate::source::{Memory, Pushes};
 
 /// An engine that runs: see [`Engine`](crate::Engine).
@@ -20,6 +22,8 @@ pub struct Running {
     plan: Arc<Plan>,
     /// Until it is waited for.
     run: Option<Run>,
+    /// Where something is served. It goes once the run has ended: whoever posted rows is told what became of them.
+    server: Option<Server>,
     /// Where some source is pushed into.
     pushes: Option<Pushes>,
     pushed: PushedLines,
@@ -29,10 +33,16 @@ impl Running {
     pub(super) fn new(
         plan: Arc<Plan>,
         run: Run,
+        server: Option<Server>,
         pushes: Option<Pushes>,
         pushed: PushedLines,
     ) -> Self {
-        Running { plan, run: Some(run), pushes, pushed }
+        Running { plan, run: Some(run), server, pushes, pushed }
+    }
+
+    /// The address and the port at which it is asked over HTTP, where it is.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(|server| server.address)
     }
 
     /// Pushes rows into a source that is held in memory. They wait there, and happen with the next

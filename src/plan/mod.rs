@@ -6,6 +6,7 @@ pub mod caught;
 mod connector;
 mod expression;
 pub mod failure;
+mod http;
 mod identity;
 mod limits;
 mod output;
@@ -30,6 +31,7 @@ pub use aggregate::{Aggregate, AggregateInput, Sessions};
 pub use attribute::{Attribute, Instant, Rank, Segment, Step};
 pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use expression::Expression;
+pub use http::HttpServing;
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
 pub use output::{Destination, Output, Publish};
@@ -50,6 +52,7 @@ pub struct Plan {
     /// What calls in expressions may make and do.
     pub limits: Limits,
     pub kafka: Kafka,
+    pub http: HttpServing,
     /// The folder in which accepted rows are stored.
     pub data: Option<PathBuf>,
     pub sources: Vec<Source>,

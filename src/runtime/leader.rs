@@ -77,7 +77,7 @@ impl Leader {
                 }
                 Request::Ended => self.ended += 1,
                 Request::Stop(_) | Request::Cut => {}
-                Request::Report(report) => self.reports.push(report),
+                Request::Report(report) => self.reports.push(*report),
             }
         }
     }

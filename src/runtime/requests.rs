@@ -32,7 +32,7 @@ pub enum Request {
     /// This worker stopped before it had read all that it was to read.
     Cut,
     /// The last that a worker sends.
-    Report(WorkerReport),
+    Report(Box<WorkerReport>),
 }
 
 /// One worker's end of the requests: it sends, and the first worker receives.

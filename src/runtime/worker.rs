@@ -202,14 +202,15 @@ pub fn work(
         }
     }
     let counts = dataflow.counts.borrow().clone();
-    requests.send(Request::Report(WorkerReport { counts, latencies: latencies.recorded() }));
+    let report = WorkerReport { counts, latencies: latencies.recorded() };
+    requests.send(Request::Report(Box::new(report)));
     let (received, was_cut) = requests.close(|| {
         worker.step_or_park(Some(IDLE));
         process.failure.get().is_none()
     });
     let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
     reports.extend(received.into_iter().filter_map(|request| match request {
-        Request::Report(report) => Some(report),
+        Request::Report(report) => Some(*report),
         _ => None,
     }));
     Ok(Worked { reports, was_cut })

@@ -62,7 +62,7 @@ pub use kafka::{KafkaStart, Topic};
 pub use memory::{Memory, Pushes};
 pub use outlet::{Awaited, RejectedRow, SourceOptions, Ticket, said};
 pub use positions::Positions;
-pub use posts::{AwaitedPost, PostRefused, PostedRows, Posts};
+pub use posts::{AwaitedPost, Post, PostRefused, PostedRows, Posts};
 pub use reached::{FileMark, FileOffset, PartStart, Print, Reached, Span, TextLength};
 pub use standard::StandardInput;
 

@@ -25,7 +25,7 @@ const GROUND: [&str; 12] = [
 ];
 
 /// In the order in which a record walks, then what runs and feeds it all.
-const STAGES: [&str; 14] = [
+const STAGES: [&str; 15] = [
     "source",
     "definition",
     "decode",
@@ -39,6 +39,7 @@ const STAGES: [&str; 14] = [
     "runtime",
     "explain",
     "generate",
+    "serve",
     "engine",
 ];
 

@@ -109,6 +109,7 @@ fn plan(sources: Vec<Source>) -> Plan {
         target_latency: std::time::Duration::from_millis(200),
         limits: selfsame::internals::plan::Limits::default(),
         data: None,
+        http: Default::default(),
         kafka: Kafka::default(),
         sources,
         identifiers: vec![IdentifierType {

@@ -10,6 +10,7 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
         (DEFINITION, "{sources: …, identity: …, outputs: …}"),
         (LIMITS, "{bytes: 100000}"),
         (KAFKA, "{brokers: \"localhost:9092\"}"),
+        (HTTP, "{listen: \"127.0.0.1:8080\"}"),
         (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
         (SESSIONS, "{gap: 30 minutes}"),
         (SOURCE_KAFKA, "{topic: web.events}"),
@@ -69,6 +70,12 @@ pub static DEFINITION: &[FieldShape] = &[
         Shape::Object(KAFKA),
         "The brokers shared by every topic.",
         "{brokers: \"localhost:9092\"}",
+    ),
+    field(
+        "http",
+        Shape::Object(HTTP),
+        "Where a run is posted to and asked, over HTTP.",
+        "{listen: \"127.0.0.1:8080\"}",
     ),
     field(
         "data",
@@ -136,6 +143,15 @@ pub static KAFKA: &[FieldShape] = &[
         "on",
     ),
 ];
+
+/// The fields of `http`.
+pub static HTTP: &[FieldShape] = &[field(
+    "listen",
+    Shape::Text,
+    "The address and the port. The command's --http takes its place. Of several processes on one machine each takes the \
+     port behind the one before. Default: none, and nothing is served.",
+    "127.0.0.1:8080",
+)];
 
 pub static SOURCE: &[FieldShape] = &[
     field("kafka", Shape::Object(SOURCE_KAFKA), "A topic to read.", "{topic: web.events}"),

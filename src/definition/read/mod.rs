@@ -29,7 +29,7 @@ use std::time::Duration;
 use super::file::{diagnostic, fields, stated, yaml};
 use super::sql::Dialect;
 use crate::place::of_a_shell;
-use crate::plan::{Kafka, Limits, Plan, Publish};
+use crate::plan::{HttpServing, Kafka, Limits, Plan, Publish};
 use crate::time::zone::Zone;
 use object::{Object, ReadContext};
 
@@ -47,6 +47,7 @@ pub fn definition(
     let name = file.text(context, "name").map(|(name, _)| name);
     let target_latency = file.duration(context, "target_latency");
     let kafka = kafka(context, &file);
+    let http = http(context, &file);
     let folder = path.parent().unwrap_or(Path::new(""));
     let data = file.text(context, "data").map(|(data, place)| {
         of_a_shell(&data).iter().for_each(|why| context.complain(place, format!("'data': {why}")));
@@ -80,6 +81,7 @@ pub fn definition(
         limits,
         target_latency: target_latency.unwrap_or(Duration::from_millis(200)),
         kafka,
+        http,
         data,
         sources,
         identifiers,
@@ -138,6 +140,13 @@ fn limits(context: &mut ReadContext, file: &Object<'_>) -> Limits {
         limits.steps = steps.into();
     }
     limits
+}
+
+fn http(context: &mut ReadContext, file: &Object<'_>) -> HttpServing {
+    let object =
+        file.get("http").and_then(|node| Object::read(context, "'http'", node, fields::HTTP));
+    let listen = object.and_then(|object| object.text(context, "listen"));
+    HttpServing { listen: listen.map(|(listen, _)| listen) }
 }
 
 /// How long outputs may wait for their commit.

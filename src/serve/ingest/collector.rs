@@ -1,0 +1,115 @@
+//! The collector: what the SDKs of Segment and RudderStack send, by the paths that they send it to.
+//!
+//! A row is the message as it came, under the names that the API gives to its fields, with its times made right
+//! (`clock`). Who it is about, and whether that is anybody, is for the definition to say. No parser is chosen by what a
+//! client calls its body: what it is, its bytes say (`unpack`).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tower_http::cors::{Any, CorsLayer};
+
+use super::fault::IngestFault;
+use super::messages::{BodyFault, Call, Collected, collect};
+use super::{Ingest, PostedSource, body, settings};
+use crate::time::wall_clock;
+
+/// What is posted to each path: browsers use the short ones.
+const CALLS: [(&str, Call); 15] = [
+    ("/v1/track", Call::One("track")),
+    ("/v1/t", Call::One("track")),
+    ("/v1/identify", Call::One("identify")),
+    ("/v1/i", Call::One("identify")),
+    ("/v1/page", Call::One("page")),
+    ("/v1/p", Call::One("page")),
+    ("/v1/screen", Call::One("screen")),
+    ("/v1/s", Call::One("screen")),
+    ("/v1/group", Call::One("group")),
+    ("/v1/g", Call::One("group")),
+    ("/v1/alias", Call::One("alias")),
+    ("/v1/a", Call::One("alias")),
+    ("/v1/batch", Call::Batch),
+    ("/v1/b", Call::Batch),
+    ("/v1/import", Call::Import),
+];
+
+pub fn router(ingest: &Arc<Ingest>) -> Router {
+    let mut router = Router::new();
+    for (path, call) in CALLS {
+        let take = move |State(ingest): State<Arc<Ingest>>, headers: HeaderMap, body: Body| async move {
+            take(&ingest, call, &headers, body).await
+        };
+        router = router.route(path, post(take));
+    }
+    // A shop's pages are served from elsewhere. What they send is no secret, and nothing is read here.
+    let pages = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_headers(Any)
+        .allow_methods([Method::POST, Method::GET]);
+    router
+        .route("/v1/projects/{key}/settings", get(settings::of_segment))
+        .route("/sourceConfig", get(settings::of_rudderstack))
+        .route("/sourceConfig/", get(settings::of_rudderstack))
+        .layer(pages)
+        .with_state(Arc::clone(ingest))
+}
+
+async fn take(ingest: &Ingest, call: Call, headers: &HeaderMap, body: Body) -> Response {
+    match taken(ingest, call, headers, body).await {
+        Ok(()) => Json(json!({"success": true})).into_response(),
+        Err(fault) => fault.of_collector(),
+    }
+}
+
+async fn taken(
+    ingest: &Ingest,
+    call: Call,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), IngestFault> {
+    let collectors: Vec<&PostedSource> =
+        ingest.sources.iter().filter(|source| source.collector).collect();
+    let stated = write_key(headers);
+    // A key that is wrong costs nobody the reading of what comes with it.
+    if stated.is_some() {
+        (ingest.writing)(stated.as_deref(), &collectors)?;
+    }
+    let received = wall_clock();
+    let read = body::read(ingest, headers, body, call.limit(), move |bytes| {
+        Ok(collect(call, bytes, received)?)
+    });
+    // A message that is too large is one, however that was found.
+    let (what, limit) = call.limit();
+    let Collected { rows, write_key } = read.await.map_err(|fault| match fault.code {
+        "too_large" => BodyFault::TooLarge { what, limit }.into(),
+        _ => fault,
+    })?;
+    let key = stated.or(write_key);
+    let source = (ingest.writing)(key.as_deref(), &collectors)?;
+    // Rows that are rejected are told where all rejects are: to send them again would not help.
+    ingest.post(source, rows).await.map(drop)
+}
+
+/// The key that a request brings: the user name of basic authentication, whose password is empty or counts for nothing,
+/// or a bearer token.
+pub fn write_key(headers: &HeaderMap) -> Option<String> {
+    let stated = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, stated) = stated.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(stated.trim().to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(STANDARD.decode(stated.trim()).ok()?).ok()?;
+    let key = pair.split_once(':').map_or(pair.as_str(), |(key, _)| key);
+    (!key.is_empty()).then(|| key.to_owned())
+}

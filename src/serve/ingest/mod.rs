@@ -1,0 +1,126 @@
+//! Rows that come in: those of a source as they are (`/v1/sources/NAME`), and what the SDKs of Segment and RudderStack
+//! send (the collector).
+//!
+//! A post is answered when its rows can't be lost any more; what is answered otherwise is to be sent again, unless it
+//! says that it never will be taken. Bodies are held in bounded memory, and whoever is slow with one is cut off.
+
+mod body;
+mod clock;
+mod collector;
+mod fault;
+mod messages;
+mod rows;
+mod rows_of;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use axum::Router;
+
+use crate::plan::Plan;
+use crate::source::{Http, PostRefused, PostedRows, Posts, RejectedRow};
+use fault::IngestFault;
+
+pub use fault::KeyFault;
+
+/// How long is waited for what.
+#[derive(Clone, Copy, Debug)]
+pub struct IngestPatience {
+    /// For a whole body.
+    pub body: Duration,
+    /// Until rows can't be lost: whoever waits longer sends them again.
+    pub kept: Duration,
+}
+
+impl Default for IngestPatience {
+    fn default() -> Self {
+        IngestPatience { body: Duration::from_secs(30), kept: Duration::from_secs(30) }
+    }
+}
+
+/// Who may write: given the key that came with a post, if one did, and the sources that it may go to by their places in
+/// the plan, says to which it goes.
+pub type Writing =
+    Arc<dyn Fn(Option<&str>, &[&PostedSource]) -> Result<u16, KeyFault> + Send + Sync>;
+
+/// A source that rows are posted into.
+#[derive(Clone, Debug)]
+pub struct PostedSource {
+    pub name: String,
+    /// Its place in the plan.
+    pub number: u16,
+    /// Whether it takes what SDKs send.
+    pub collector: bool,
+}
+
+/// What posts go through.
+pub struct Ingest {
+    sources: Vec<PostedSource>,
+    posts: Option<Posts>,
+    writing: Writing,
+    patience: IngestPatience,
+    /// Bytes of bodies that are being read.
+    bodies: AtomicUsize,
+}
+
+impl Ingest {
+    /// `posts` is where rows go, in the process that takes any.
+    pub fn new(
+        plan: &Plan,
+        posts: Option<Posts>,
+        writing: Writing,
+        patience: IngestPatience,
+    ) -> Arc<Self> {
+        let of = |(number, source): (usize, &crate::plan::Source)| {
+            let http = (&*source.connector as &dyn Any).downcast_ref::<Http>()?;
+            let (name, collector) = (source.name.clone(), http.collector);
+            Some(PostedSource { name, number: number as u16, collector })
+        };
+        let sources = plan.sources.iter().enumerate().filter_map(of).collect();
+        Arc::new(Ingest { sources, posts, writing, patience, bodies: AtomicUsize::new(0) })
+    }
+
+    /// Posts rows, and waits until they can't be lost; says which were rejected.
+    async fn post(&self, source: u16, rows: PostedRows) -> Result<Vec<RejectedRow>, IngestFault> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let posts = self.posts.as_ref().ok_or_else(IngestFault::elsewhere)?;
+        let kept = posts.post(source, rows).map_err(|refused| match refused {
+            PostRefused::Full => IngestFault::full(),
+            PostRefused::Over => IngestFault::stopping(),
+        })?;
+        match tokio::time::timeout(self.patience.kept, kept).await {
+            Ok(Ok(rejected)) => Ok(rejected),
+            Ok(Err(_)) => Err(IngestFault::stopping()),
+            Err(_) => Err(IngestFault::slow_store(self.patience.kept)),
+        }
+    }
+}
+
+/// What rows are posted to.
+pub fn router(ingest: &Arc<Ingest>) -> Router {
+    rows::router(ingest).merge(collector::router(ingest))
+}
+
+/// Where there are no keys, everyone may write: the key names the source, if it is one's name, and otherwise there has
+/// to be one alone.
+pub fn open_to_all() -> Writing {
+    Arc::new(|key, sources| {
+        let named = sources.iter().find(|source| Some(source.name.as_str()) == key);
+        match (named, sources) {
+            (Some(source), _) => Ok(source.number),
+            (None, [source]) => Ok(source.number),
+            (None, []) => Err(KeyFault::NoSource),
+            (None, sources) => {
+                Err(KeyFault::Unclear(sources.iter().map(|source| source.name.clone()).collect()))
+            }
+        }
+    })
+}

@@ -1,0 +1,50 @@
+//! What the SDKs of browsers ask for before they send anything: where to send it, which is here.
+
+use axum::Json;
+use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Of `@segment/analytics-next`, whose `cdnURL` is this host. Without settings of its own it sends where its
+/// `integrations` say: a page that is served over TLS sends over TLS.
+pub async fn of_segment(Path(key): Path<String>, headers: HeaderMap) -> Json<Value> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let protocol = match headers.get("x-forwarded-proto").map(|of| of.as_bytes()) {
+        Some(b"https") => "https",
+        _ => "http",
+    };
+    Json(json!({
+        "integrations": {
+            "Segment.io": {
+                "apiKey": key, "apiHost": format!("{host}/v1"), "protocol": protocol,
+                "unbundledIntegrations": [], "addBundledMetadata": true,
+            },
+        },
+        "plan": {"track": {"__default": {"enabled": true, "integrations": {}}}},
+        "edgeFunction": {}, "analyticsNextEnabled": true, "middlewareSettings": {},
+        "enabledMiddleware": {}, "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": false,
+        "remotePlugins": [],
+    }))
+}
+
+/// What a browser says of itself.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default, rename = "writeKey")]
+    write_key: String,
+}
+
+/// Of `@rudderstack/analytics-js`, whose `configUrl` is this host.
+pub async fn of_rudderstack(Query(asked): Query<Asked>) -> Json<Value> {
+    let key = asked.write_key;
+    Json(json!({
+        "source": {
+            "id": key, "name": key, "writeKey": key, "enabled": true, "workspaceId": "selfsame",
+            "config": {"statsCollection": {"errors": {"enabled": false}, "metrics": {"enabled": false}}},
+            "connections": [], "destinations": [],
+        },
+        "updatedAt": "2025-01-01T00:00:00.000Z",
+    }))
+}
