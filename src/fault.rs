@@ -13,6 +13,8 @@ pub const POINTS: &[&str] = &[
     "manifest written",
     "manifest in place",
     "log deleted",
+    "checkpoint written",
+    "checkpoint completed",
     "replay step",
 ];
 

@@ -71,6 +71,13 @@ impl Counts {
         }
     }
 
+    /// What was counted of rows: it does not follow from what operators keep.
+    pub fn of_rows(&self) -> Counts {
+        let Counts { sources, failed_expressions, .. } = self;
+        let (sources, failed_expressions) = (sources.clone(), *failed_expressions);
+        Counts { sources, failed_expressions, ..Counts::default() }
+    }
+
     /// Says how many entries an operator holds now.
     pub fn note_entries(&mut self, operator: &str, entries: usize) {
         match self.entries.get_mut(operator) {

@@ -19,15 +19,19 @@ struct Cut {
     after: f64,
     workers: usize,
     stops: Vec<u64>,
+    /// Of the run before it, after which of its steps checkpoints were made: from its last one backwards.
+    checkpoints: Vec<usize>,
 }
 
 fn cuts() -> impl Strategy<Value = Vec<Cut>> {
     let workers = prop::sample::select(vec![1usize, 2, 3]);
     let stops = prop::collection::vec(1u64..12, 0..3);
-    let cut = (0.0..1.0, workers, stops).prop_map(|(after, workers, mut stops)| {
+    let checkpoints = prop::collection::vec(0usize..5, 0..2);
+    let cut = (0.0..1.0, workers, stops, checkpoints);
+    let cut = cut.prop_map(|(after, workers, mut stops, checkpoints)| {
         stops.sort_unstable();
         stops.dedup();
-        Cut { after, workers, stops }
+        Cut { after, workers, stops, checkpoints }
     });
     prop::collection::vec(cut, 1..4)
 }
@@ -47,7 +51,12 @@ fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
         let before = part.checked_sub(1).map(|before| &cuts[before]);
         let workers = before.map_or(1, |cut| cut.workers);
         let stops = before.map_or(&[][..], |cut| &cut.stops);
-        sent.extend(restarted(&case.plan, workers, case.clock, data.path(), stops, &steps));
+        let backwards = cuts.get(part).map_or(&[][..], |cut| &cut.checkpoints);
+        let checkpoints: Vec<usize> =
+            backwards.iter().filter_map(|back| steps.len().checked_sub(back + 1)).collect();
+        let part =
+            restarted(&case.plan, workers, case.clock, data.path(), stops, &steps, &checkpoints);
+        sent.extend(part);
         from = to;
     }
     let place = (0..all.len()).find(|step| sent[*step] != whole[*step])?;

@@ -12,7 +12,7 @@
 //! visits each key once, forgets keys with nothing left, gives memory back, and tells the metrics how many
 //! keys there are. A stage says what a change does to a key's state, and what follows from it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::Hash;
 use std::hint::black_box;
 use std::rc::Rc;
@@ -147,6 +147,11 @@ const GROUP: usize = 32;
 impl<L: Keyed> KeyedState<L> {
     pub fn new(logic: L) -> Self {
         KeyedState { logic, keys: Table::default() }
+    }
+
+    /// Every key that is held, with its state.
+    pub fn keys(&self) -> impl Iterator<Item = (&L::Key, &L::State)> {
+        self.keys.iter()
     }
 
     /// Entries held, from tick to tick.
@@ -294,12 +299,29 @@ where
     L::Key: timely::ExchangeData,
     L::Value: timely::ExchangeData,
 {
+    let state = Rc::new(RefCell::new(KeyedState::new(logic)));
+    keyed_in(changes, now, name, counts, due, state)
+}
+
+/// As [`keyed`], with a state that others look at between ticks.
+pub fn keyed_in<'scope, L: Keyed>(
+    changes: Collection<'scope, (L::Key, L::Value)>,
+    now: Option<Stream<'scope, Micros>>,
+    name: &str,
+    counts: &SharedCounts,
+    due: Due,
+    state: Rc<RefCell<KeyedState<L>>>,
+) -> Collection<'scope, L::Output>
+where
+    L::Key: timely::ExchangeData,
+    L::Value: timely::ExchangeData,
+{
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     let remembering = format!("{name}, remembered");
-    let mut state = KeyedState::new(logic);
     let by_key = Exchange::new(|((key, _), _, _): &Update<(L::Key, L::Value)>| L::route(key));
     whole_ticks(changes.inner, by_key, now, name, move |WholeTick { tick, now, data }, updates| {
         let mut out = Emit::at(tick);
+        let mut state = state.borrow_mut();
         state.apply_tick(now, data, &mut out);
         due.set(state.logic.next_due());
         let mut counts = counts.borrow_mut();

@@ -9,6 +9,7 @@ mod during;
 mod keyed;
 mod packed;
 mod pieces;
+mod saved;
 mod shared;
 mod strides;
 #[cfg(test)]
@@ -31,9 +32,10 @@ pub use differential_dataflow::consolidation::consolidate;
 #[cfg(test)]
 pub use during::During;
 pub use during::during;
-pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed};
+pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed, keyed_in};
 pub use packed::{Packed, PackedList};
 pub use pieces::Pieces;
+pub use saved::{SavedChunk, SavedEntries, Savers, Saving, WriteChunk, put_entry, saved_entries};
 pub use shared::{Imported, Reading, Shared, SnapshotError};
 pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};

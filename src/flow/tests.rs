@@ -130,7 +130,14 @@ proptest! {
                 let (data, ranged) = scope.new_collection::<(u8, Micros, Micros), Diff>();
                 let ranged = ranged.map(|(datum, from, until)| (datum, from..until));
                 let (now, readings) = scope.new_input::<Vec<Micros>>();
-                let seen = see(during(ranged, readings, "During", &counts, Rc::clone(&due)));
+                let seen = see(during(
+                    ranged,
+                    readings,
+                    "During",
+                    &counts,
+                    Rc::clone(&due),
+                    &crate::flow::Saving::default(),
+                ));
                 (data, now, seen)
             });
             let mut reading = 0;

@@ -14,7 +14,9 @@ use smallvec::SmallVec;
 
 use super::sighting::seen;
 use super::statement::Statement;
-use crate::flow::{Diff, Emit, Keep, Keyed};
+use crate::flow::{
+    Diff, Emit, Keep, Keyed, KeyedState, SavedChunk, SavedEntries, put_entry, saved_entries,
+};
 use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
 use crate::state::few::FewWithin;
 use crate::state::table::Table;
@@ -134,6 +136,9 @@ impl Support {
 
 type Sources = SmallVec<[u16; 4]>;
 
+/// What the operator is called.
+pub const LINKS: &str = "Supported links";
+
 /// How links are counted.
 pub(super) struct SupportedLinks {
     /// Whether it matters when a link was first seen.
@@ -239,5 +244,85 @@ impl Keyed for SupportedLinks {
 
     fn end_tick(&mut self, _: &Table<Pair, Support>) {
         self.remembered.give_back();
+    }
+}
+
+/// What is kept of a link, as it is saved; where nothing carries it any more, when it was first seen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedLink {
+    ends: Pair,
+    rows: Vec<(u16, i32)>,
+    same: i32,
+    different: i32,
+    first_seen: Micros,
+}
+
+/// Saves what is kept of links.
+pub(super) fn save(state: &KeyedState<SupportedLinks>, entries: &mut SavedEntries<'_, '_>) {
+    for (ends, Support { rows, same, different, first_seen }) in state.keys() {
+        entries.put(&SavedLink {
+            ends: *ends,
+            rows: rows.iter().map(|(source, rows)| (*source, *rows)).collect(),
+            same: *same,
+            different: *different,
+            first_seen: *first_seen,
+        });
+    }
+    for (ends, first_seen) in state.logic.remembered.iter() {
+        let (rows, same, different) = (Vec::new(), 0, 0);
+        entries.put(&SavedLink { ends: *ends, rows, same, different, first_seen: *first_seen });
+    }
+}
+
+/// The ends of the links of a chunk in which some are saved.
+pub fn saved_ends(chunk: &[u8]) -> impl Iterator<Item = IdentifierHash> {
+    saved_entries::<Pair>(chunk).flat_map(|(one, other)| [one, other])
+}
+
+/// A link that was saved, with the types and texts of its ends: of what is saved only their hashes are told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct NamedLink {
+    link: SavedLink,
+    kinds: [u8; 2],
+    texts: [ArcStr; 2],
+}
+
+/// The chunk, with the type and text of each end. Of a link that no row carries any more nobody asks for them.
+pub fn named_links(
+    chunk: &[u8],
+    name: impl Fn(IdentifierHash) -> Option<(u8, ArcStr)>,
+) -> SavedChunk {
+    let mut named = SavedChunk::new();
+    for link in saved_entries::<SavedLink>(chunk) {
+        let (one, other) = link.ends;
+        let [(one_kind, one), (other_kind, other)] =
+            [one, other].map(|end| name(end).unwrap_or_default());
+        put_entry(
+            &mut named,
+            &NamedLink { link, kinds: [one_kind, other_kind], texts: [one, other] },
+        );
+    }
+    named
+}
+
+impl NamedLink {
+    /// Rows that come to the same.
+    pub fn carried(self) -> Vec<((Pair, CarriedLink), Diff)> {
+        let NamedLink { link, kinds, texts } = self;
+        let SavedLink { ends, rows, same, different, first_seen } = link;
+        let carried = |source, verdict, stands, rows: i32| {
+            let (texts, seen) = (texts.clone(), first_seen);
+            let carried = CarriedLink { kinds, texts, source, verdict, seen, stands };
+            ((ends, carried), rows as Diff)
+        };
+        let together = rows.iter().map(|(source, rows)| (*source, Verdict::Together, *rows));
+        let decided = [(0, Verdict::Same, same), (0, Verdict::Different, different)];
+        let standing = together.chain(decided).filter(|(.., rows)| *rows != 0);
+        let mut all: Vec<_> =
+            standing.map(|(source, verdict, rows)| carried(source, verdict, true, rows)).collect();
+        if all.is_empty() {
+            all.push(carried(0, Verdict::Together, false, 1));
+        }
+        all
     }
 }

@@ -45,8 +45,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::flow::{
-    AsCollection, Barrier, Collection, Concat, Due, Emit, Exchange, Update, WholeTick,
-    behind_barrier, keeping_whole, keyed, parted, pass_barrier, whole_ticks,
+    AsCollection, Barrier, Collection, Concat, Due, Emit, Exchange, KeyedState, Saving, Update,
+    WholeTick, behind_barrier, keeping_whole, keyed, keyed_in, parted, pass_barrier, whole_ticks,
 };
 use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Publish};
@@ -56,7 +56,7 @@ pub use changes::LinkChange;
 pub use cluster::Component;
 pub use conflicts::Conflict;
 pub use guards::{Detail, Guards, Refusal};
-pub use links::{Link, LinkState};
+pub use links::{LINKS, Link, LinkState, named_links, saved_ends};
 pub use shared::SharedIdentifier;
 pub use sighting::{Sighted, Sighting, seen};
 
@@ -64,7 +64,7 @@ use components::{Arrival, Components};
 use conflicts::Statements;
 use directory::{Directory, Found, Moved};
 use joins::{Joins, Order};
-use links::{Supported, SupportedLinks};
+use links::{NamedLink, Supported, SupportedLinks};
 use outcome::Outcome;
 use shared::{CountingGates, NotifiedGates, Passed};
 
@@ -82,6 +82,7 @@ pub fn identify<'scope>(
     rows: Collection<'scope, StandingRow>,
     seen_only: Collection<'scope, StandingRow>,
     counts: &SharedCounts,
+    saving: &Saving<'scope>,
 ) -> Identified<'scope> {
     let guards = Guards::new(plan);
     let publishes = plan.publishes(Publish::Conflicts);
@@ -90,14 +91,15 @@ pub fn identify<'scope>(
     if ordered {
         carried = carried.concat(seen_only.flat_map(|row| links::carried_links(row, false)));
     }
-    let supported = keyed(
-        carried,
-        None,
-        "Supported links",
-        counts,
-        Due::default(),
-        SupportedLinks::new(ordered, publishes),
-    );
+    let name = LINKS;
+    if let Some(saved) = saving.put_back(name, |link: NamedLink| link.carried()) {
+        carried = carried.concat(saved);
+    }
+    let links = SupportedLinks::new(ordered, publishes);
+    let links = Rc::new(RefCell::new(KeyedState::new(links)));
+    let kept = Rc::clone(&links);
+    saving.keep(name, move |entries| links::save(&kept.borrow(), entries));
+    let supported = keyed_in(carried, None, name, counts, Due::default(), links);
     let (links, statements) = parted(supported, |supported| match supported {
         Supported::Link(link) => Ok(link),
         Supported::Statement(statement) => Err((statement.about.hash, statement)),

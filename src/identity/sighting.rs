@@ -29,7 +29,7 @@ pub fn seen(body: &Body, time: Micros) -> Micros {
 /// First seen only ever falls and is kept when the identifier is forgotten, so that a correction renames
 /// nobody. Decisions do not count for it, since what they do has to go with them: an identifier that only
 /// decisions name comes after all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighted {
     /// Rows that stand and carry it.
     pub rows: i32,

@@ -4,6 +4,7 @@
 //! or the leading values. Where the person needs all values they *travel*, as they come and go, because
 //! the same value may be held by several identifiers.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::ordered::Ordered;
@@ -15,7 +16,7 @@ use crate::state::few::FewMap;
 use crate::time::Micros;
 
 /// The rows of one identifier, for one aggregate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AggregateState {
     /// Nothing but what values add up to is kept.
     Sum(Partial),

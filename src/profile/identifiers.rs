@@ -11,33 +11,36 @@
 use std::sync::Arc;
 
 use arcstr::ArcStr;
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use super::aggregate::{AggregateState, Brought};
 use super::contribution::{Contribution, Member};
 use super::extremes::{ExtremeChanges, Led, travelling};
+use super::input::{IdentifierInput, SavedIdentifier};
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
-use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
+use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, SavedEntries, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
 use crate::plan::Plan;
-use crate::row::{self, Body, Datum, IdentifierHash, Input};
+use crate::row::{self, Datum, IdentifierHash, Input};
 use crate::state::table::Table;
 use crate::time::Micros;
 
-/// What concerns an identifier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum IdentifierInput {
-    /// A row that stands, whose most trusted identifier it is.
-    Row { time: Micros, body: Arc<Body> },
-    /// Another row's word for it.
-    Sighting(Sighting),
-    /// What a row of its gives to the aggregates of a window while it is in it.
-    InWindow { time: Micros, inputs: Arc<[Input]> },
-    /// It is this component's. One of which that is not said is a component by itself.
-    Belongs(Component),
+/// Saves what is kept of identifiers.
+pub fn save(state: &KeyedState<Identifiers>, entries: &mut SavedEntries<'_, '_>) {
+    for (hash, identifier) in state.keys() {
+        let IdentifierState { text, kind, sighted, belongs: _, sums, aggregate_states } =
+            identifier;
+        // As `SavedIdentifier`, without a copy.
+        entries.put(&(hash, kind, text, sighted, sums, aggregate_states));
+    }
+    let nothing = IdentifierState::default();
+    for (hash, first_seen) in state.logic.remembered.iter() {
+        let sighted = Sighted { rows: 0, first_seen: *first_seen };
+        let IdentifierState { text, kind, sums, aggregate_states, .. } = &nothing;
+        entries.put(&(hash, kind, text, &sighted, sums, aggregate_states));
+    }
 }
 
 /// One is held for everyone: so its fields are few and short.
@@ -59,6 +62,9 @@ pub struct Ownership {
     component: Component,
     first_seen: Micros,
 }
+
+/// What the operator is called.
+pub const IDENTIFIERS: &str = "Identifiers";
 
 /// How the rows of identifiers are added up.
 pub struct Identifiers {
@@ -241,7 +247,9 @@ impl Keyed for Identifiers {
         match input {
             IdentifierInput::Row { body, .. } => body.inputs.len() + body.identifiers.len(),
             IdentifierInput::InWindow { inputs, .. } => inputs.len(),
-            IdentifierInput::Sighting(_) | IdentifierInput::Belongs(_) => 0,
+            IdentifierInput::Sighting(_)
+            | IdentifierInput::Belongs(_)
+            | IdentifierInput::Saved(_) => 0,
         }
     }
 
@@ -273,6 +281,15 @@ impl Keyed for Identifiers {
             }
             IdentifierInput::Belongs(component) if diff > 0 => {
                 identifier.belongs = Some(*component)
+            }
+            // It comes before any row, and says nothing of whose it is.
+            IdentifierInput::Saved(saved) => {
+                let SavedIdentifier { kind, text, sighted, sums, aggregate_states, .. } =
+                    &mut **saved;
+                (identifier.kind, identifier.text) = (*kind, text.take());
+                identifier.sighted = *sighted;
+                identifier.sums = std::mem::take(sums);
+                identifier.aggregate_states = std::mem::take(aggregate_states);
             }
             // Unless it has been said already whose it is now.
             IdentifierInput::Belongs(component) => {

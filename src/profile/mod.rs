@@ -14,6 +14,7 @@ mod contribution;
 mod extremes;
 mod gathered;
 mod identifiers;
+mod input;
 mod ordered;
 mod packed;
 mod people;
@@ -26,11 +27,13 @@ mod timeline;
 mod windows;
 mod word;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::flow::{
-    AsCollection, Collection, Due, Emit, Index, PackedList, Pieces, Pipeline, Stream, WholeTick,
-    arranged, during, keyed, parted, whole_ticks,
+    AsCollection, Collection, Due, Emit, Index, KeyedState, PackedList, Pieces, Pipeline, Saving,
+    Stream, WholeTick, arranged, during, keyed, keyed_in, parted, whole_ticks,
 };
 use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
@@ -39,13 +42,16 @@ use crate::row::{IdentifierHash, StandingRow};
 use crate::time::Micros;
 
 use contribution::Contribution;
-use identifiers::{IdentifierInput, Identifiers};
+use identifiers::Identifiers;
+use input::{IdentifierInput, SavedIdentifier};
 use people::{Known, People};
 use sessions::{OverSessions, Parting};
 use sums::Layout;
 use windows::Windows;
 
 pub use contribution::Member;
+pub use identifiers::IDENTIFIERS;
+pub use input::saved_names;
 pub use packed::PersonRow;
 pub use people::Belonging;
 pub use sessions::{InSession, session_columns};
@@ -75,6 +81,7 @@ pub fn assemble<'scope>(
     now: Stream<'scope, Micros>,
     due: [Due; 2],
     counts: &SharedCounts,
+    saving: &Saving<'scope>,
 ) -> Assembled<'scope> {
     let [windows_due, sessions_due] = due;
     let layout = Arc::new(Layout::new(plan));
@@ -84,11 +91,16 @@ pub fn assemble<'scope>(
     inputs.push(seen_only.flat_map(|row| sightings(row, false)));
     if plan.aggregates.iter().any(|aggregate| aggregate.window.is_some()) {
         let in_window = in_window(plan, rows.clone());
-        inputs.push(during(in_window, now.clone(), "Windows", counts, windows_due));
+        inputs.push(during(in_window, now.clone(), "Windows", counts, windows_due, saving));
     }
+    let name = IDENTIFIERS;
+    inputs.extend(saving.put_back(name, |saved: SavedIdentifier| vec![(saved.input(), 1)]));
     let inputs = rows.flat_map(|row| sightings(row, true)).concatenate(inputs);
     let identifiers = Identifiers::new(Arc::clone(plan), Arc::clone(&layout));
-    let contributions = keyed(inputs, None, "Identifiers", counts, Due::default(), identifiers);
+    let identifiers = Rc::new(RefCell::new(KeyedState::new(identifiers)));
+    let kept = Rc::clone(&identifiers);
+    saving.keep(name, move |entries| identifiers::save(&kept.borrow(), entries));
+    let contributions = keyed_in(inputs, None, name, counts, Due::default(), identifiers);
     let contributions = over_sessions(plan, contributions, now, sessions_due, counts);
     let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
     let known = keyed(contributions, None, "People", counts, Due::default(), people);

@@ -1,5 +1,6 @@
 //! Values in order, each as often as it is held: what extremes need where values can be taken back.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::aggregate::{End, Extreme, Kept};
@@ -8,7 +9,7 @@ use crate::state::few::FewMap;
 use crate::time::Micros;
 
 /// A multiset in the order of (time, value). Where time decides nothing it is 0.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ordered {
     items: FewMap<(Micros, Datum), u32>,
 }

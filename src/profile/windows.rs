@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::identifiers::IdentifierInput;
+use super::input::IdentifierInput;
 use crate::plan::{Plan, Window};
 use crate::row::{Input, StandingRow};
 use crate::time::Micros;

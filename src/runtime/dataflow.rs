@@ -20,8 +20,10 @@ use timely::worker::Worker;
 use super::Clock;
 use super::collections::Collections;
 use super::durable::{ProcessStore, store_ticks};
-use super::inbox::{Inbox, TickInput};
-use crate::flow::{Collection, PackedList, Pieces, Pipeline, Shared, Stream};
+use super::inbox::{COUNTS, Inbox, TickInput};
+use crate::flow::{
+    Collection, PackedList, Pieces, Pipeline, SavedChunk, Savers, Saving, Shared, Stream,
+};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
@@ -42,6 +44,8 @@ pub struct Beside<'a> {
     pub attached: Option<&'a Attached>,
     /// Where the rows are stored.
     pub store: Option<&'a ProcessStore>,
+    /// Whether it begins with a checkpoint.
+    pub is_restored: bool,
 }
 
 /// One worker's handles on the dataflow.
@@ -57,6 +61,8 @@ pub struct Dataflow {
     pub durable: Option<Handle<Tick>>,
     pub counts: SharedCounts,
     pub arrangements: Arrangements,
+    /// What a checkpoint saves, between two ticks.
+    pub savers: Savers,
     due: [Rc<Cell<Option<Micros>>>; 3],
 }
 
@@ -98,6 +104,7 @@ pub struct StageInputs<'scope> {
     rows: Stream<'scope, Row>,
     rejects: Stream<'scope, Reject>,
     now: Stream<'scope, Micros>,
+    saving: Saving<'scope>,
 }
 
 /// Reads an inbox of its own with each tick that is put in, with the reading of the clock. The probe passes a tick
@@ -108,7 +115,8 @@ pub fn fed<'scope>(
 ) -> (Rc<RefCell<Inbox>>, Ticks, Handle<Tick>, StageInputs<'scope>) {
     let (inbox, read) = (Rc::new(RefCell::new(Inbox::default())), Handle::new());
     let (handle, ticks) = ticks(scope);
-    let inputs = inputs(ticks, &inbox, Clock::Wall, &counts(plan), Some(&read));
+    let saving = Saving::default();
+    let inputs = inputs(ticks, &inbox, Clock::Wall, &counts(plan), Some(&read), saving);
     (inbox, handle, read, inputs)
 }
 
@@ -135,6 +143,7 @@ fn inputs<'scope>(
     clock: Clock,
     counts: &SharedCounts,
     read: Option<&Handle<Tick>>,
+    saving: Saving<'scope>,
 ) -> StageInputs<'scope> {
     let rows = feed(ticks.clone(), inbox, counts, |batch| std::mem::take(&mut batch.rows));
     let rejects = feed(ticks.clone(), inbox, counts, |batch| std::mem::take(&mut batch.rejects));
@@ -144,8 +153,8 @@ fn inputs<'scope>(
         Some(read) => (rows.probe_with(read), rejects.probe_with(read), latest.probe_with(read)),
         None => (rows, rejects, latest),
     };
-    let now = standing::read_clock(clock, ticks, latest, counts);
-    StageInputs { rows, rejects, now }
+    let now = standing::read_clock(clock, ticks, latest, counts, &saving);
+    StageInputs { rows, rejects, now, saving }
 }
 
 /// What the stages up to the last come to.
@@ -163,11 +172,12 @@ fn stages<'scope>(
     due: &[Rc<Cell<Option<Micros>>>; 3],
     counts: &SharedCounts,
 ) -> StageResults<'scope> {
-    let StageInputs { rows, rejects, now } = inputs;
+    let StageInputs { rows, rejects, now, saving } = inputs;
     let plan = &standing::plan_for(plan, arrival);
     let StandingRows { rows: standing_rows, seen_only } =
-        standing::standing_rows(plan, arrival, rows, now.clone(), counts);
-    let identified = identity::identify(plan, standing_rows.clone(), seen_only.clone(), counts);
+        standing::standing_rows(plan, arrival, rows, now.clone(), counts, &saving);
+    let (of_links, of_links_seen) = (standing_rows.clone(), seen_only.clone());
+    let identified = identity::identify(plan, of_links, of_links_seen, counts, &saving);
     let [windows_due, sessions_due, segments_due] = due.each_ref().map(Rc::clone);
     let Assembled { belongings, people, whose } = profile::assemble(
         plan,
@@ -177,6 +187,7 @@ fn stages<'scope>(
         now.clone(),
         [windows_due, sessions_due],
         counts,
+        &saving,
     );
     let arrangements =
         Arrangements { whose: Shared::new(whose.trace), people: Shared::new(people.trace.clone()) };
@@ -221,13 +232,18 @@ impl Dataflow {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = counts(plan);
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
-        let Beside { attached, store } = beside;
+        let Beside { attached, store, is_restored } = beside;
+        let savers = Savers::default();
         let (ticks, durable, handed, complete, arrangements) =
             worker.dataflow_named("selfsame", |scope| {
                 let (handle, ticks) = ticks(scope);
                 let durable =
                     store.map(|store| store_ticks(ticks.clone(), &inbox, plan, store, &counts));
-                let inputs = inputs(ticks, &inbox, clock, &counts, None);
+                let restore = is_restored.then(|| restore(ticks.clone(), &inbox, &counts));
+                let saving = Saving::new(store.map(|_| savers.clone()), restore);
+                let of_rows = SharedCounts::clone(&counts);
+                saving.keep(COUNTS, move |entries| entries.put(&of_rows.borrow().of_rows()));
+                let inputs = inputs(ticks, &inbox, clock, &counts, None, saving);
                 let StageResults { rows, results, arrangements } =
                     stages(plan, arrival, inputs, &due, &counts);
                 let attached = attached.map(|attach| attach(Collections::of(plan, rows, &results)));
@@ -236,7 +252,7 @@ impl Dataflow {
                 (handle, durable, handed, Complete(complete.collect()), arrangements)
             });
         let ticks = (worker.index() == 0).then_some(ticks);
-        Dataflow { ticks, inbox, handed, complete, durable, counts, arrangements, due }
+        Dataflow { ticks, inbox, handed, complete, durable, counts, arrangements, savers, due }
     }
 
     /// Lets arrangements forget what nobody can ask for any more. Called after every step.
@@ -299,6 +315,21 @@ pub fn put_in(ticks: &mut Ticks, tick: Tick, reading: Micros) {
     ticks.send(reading);
     ticks.advance_to(tick + 1);
     ticks.flush();
+}
+
+/// The chunks of a checkpoint's sections, with the ticks in which they are put back.
+fn restore<'scope>(
+    ticks: Stream<'scope, Micros>,
+    inbox: &Rc<RefCell<Inbox>>,
+    counts: &SharedCounts,
+) -> impl Fn(&str) -> Stream<'scope, SavedChunk> + 'scope {
+    let (inbox, counts) = (Rc::clone(inbox), Rc::clone(counts));
+    move |section| {
+        let section = section.to_owned();
+        let take =
+            move |batch: &mut TickInput| batch.saved.remove(&section).unwrap_or_default().into();
+        feed(ticks.clone(), &inbox, &counts, take)
+    }
 }
 
 /// Feeds a part of this worker's batch with each tick.

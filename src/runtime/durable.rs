@@ -15,13 +15,16 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
+use super::checkpoint::CheckpointWriter;
 use super::inbox::Inbox;
+use super::restored::Beginning;
 use crate::flow::{Pipeline, Stream};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::source::DurableNews;
 use crate::store::{
-    self, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredReject, StoredTick,
+    self, CheckpointOf, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredReject,
+    StoredTick,
 };
 use crate::time::{Micros, Tick};
 
@@ -36,22 +39,35 @@ pub struct ProcessStore {
     news: DurableNews,
     /// The first tick that may not be durable, or of which an output may not have committed all.
     frontier: Arc<AtomicU64>,
+    pub checkpoints: CheckpointWriter,
+    /// What the run begins with.
+    pub beginning: Option<Beginning>,
 }
 
 /// The threads behind it.
 pub struct StoreThreads {
     writer: StoreWriter,
-    threads: [JoinHandle<()>; 2],
+    threads: [JoinHandle<()>; 3],
     is_ending: Arc<AtomicBool>,
 }
 
 impl ProcessStore {
-    /// Starts to write the log of a run.
+    /// Starts to write the log of a run of a definition, of which this is a hash.
     pub fn start(
         header: LogHeader,
-        recovered: Recovered,
+        definition: String,
+        mut recovered: Recovered,
         news: DurableNews,
     ) -> Result<(Self, StoreThreads), StoreError> {
+        let beginning = recovered.checkpoint.take().map(Beginning::new);
+        let of = CheckpointOf {
+            store: recovered.store.clone(),
+            tick: 0,
+            at: 0,
+            definition,
+            processes: header.processes,
+        };
+        let which = (header.process, header.workers, header.run);
         let (sender, closed) = unbounded();
         let left = recovered.logs_of(header.process, header.processes);
         let process = header.process;
@@ -69,8 +85,20 @@ impl ProcessStore {
                 })
                 .map_err(StoreError::io(&root, "written"))?
         };
-        let threads = StoreThreads { writer: writer.clone(), threads: [thread, making], is_ending };
-        Ok((ProcessStore { recovered, writer, news, frontier }, threads))
+        let folder = recovered.folder.clone();
+        let root = folder.root.clone();
+        let (checkpoints, completing) = CheckpointWriter::start(
+            folder,
+            of,
+            which,
+            Arc::clone(&frontier),
+            Arc::clone(&is_ending),
+        )
+        .map_err(StoreError::io(&root, "written"))?;
+        let threads = [thread, making, completing];
+        let threads = StoreThreads { writer: writer.clone(), threads, is_ending };
+        let store = ProcessStore { recovered, writer, news, frontier, checkpoints, beginning };
+        Ok((store, threads))
     }
 
     /// All ticks before this one are durable, and outputs have committed them, on all workers.

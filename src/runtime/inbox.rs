@@ -8,7 +8,8 @@ use super::live::SharedLive;
 use super::replay::Replay;
 use crate::decode::Decoded;
 use crate::decode::latest::Latest;
-use crate::metrics::SharedCounts;
+use crate::flow::{SavedChunk, saved_entries};
+use crate::metrics::{Counts, SharedCounts};
 use crate::row::{Reject, Row};
 use crate::source::{Awaited, Reached, Ticket};
 use crate::state::batch;
@@ -19,6 +20,9 @@ use crate::time::{Micros, Tick};
 const WAITING_ROWS: usize = 65_536;
 /// What they may hold, in bytes: few rows may be much, as they are or by what is made of them.
 const WAITING_BYTES: u64 = 64 << 20;
+
+/// The section of a checkpoint in which what was counted of sources is.
+pub const COUNTS: &str = "Counts";
 
 /// What goes into one tick on one worker.
 #[derive(Default)]
@@ -33,6 +37,8 @@ pub struct TickInput {
     pub stored_rejects: Vec<Reject>,
     /// How far the sources were read.
     pub reached: Vec<Reached>,
+    /// By section, what a checkpoint puts back.
+    pub saved: BTreeMap<String, Vec<SavedChunk>>,
 }
 
 /// The batch that is being filled, and those that have been given to ticks but not yet taken.
@@ -54,6 +60,8 @@ pub struct Inbox {
     /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
     ticks: u64,
+    /// Rows that were added.
+    pub rows: u64,
     /// Whether what is taken in is stored.
     pub is_stored: bool,
     /// While stored rows are read back: each tick takes those that are its own.
@@ -83,6 +91,7 @@ impl Default for Inbox {
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             ticks: 0,
+            rows: 0,
             is_stored: false,
             replay: None,
         }
@@ -105,6 +114,7 @@ impl Inbox {
             }
         }
         let counts = &mut counts.sources[source];
+        self.rows += decoded.rows_in;
         counts.rows += decoded.rows_in;
         counts.rejected += decoded.rejects.len() as u64;
         counts.dropped += decoded.dropped;
@@ -157,6 +167,10 @@ impl Inbox {
         {
             for (source, decoded) in replay.take(tick) {
                 self.add(source, decoded, counts);
+            }
+            self.open.saved = replay.take_saved(tick);
+            for chunk in self.open.saved.remove(COUNTS).unwrap_or_default() {
+                saved_entries::<Counts>(&chunk).for_each(|saved| counts.borrow_mut().add(&saved));
             }
             self.replay = Some(replay).filter(|replay| !replay.is_over());
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::checkpoint::Pace;
 use super::dataflow::Dataflow;
 use super::live::SharedLive;
 use super::replay::ReplayLead;
@@ -36,6 +37,14 @@ pub struct Leader {
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
+    /// When checkpoints are made, if any are.
+    pace: Option<Pace>,
+    /// While one is made, how many workers have yet to save their part of it.
+    unsaved: usize,
+    /// What the clock read at the last tick.
+    reading: Micros,
+    /// To be sent to all workers.
+    pub announced: Option<Request>,
     live: SharedLive,
     /// Reports that came before the leader's own end.
     pub reports: Vec<WorkerReport>,
@@ -48,6 +57,7 @@ impl Leader {
         is_durable: bool,
         last: Tick,
         replay: Option<ReplayLead>,
+        pace: Option<Pace>,
         live: SharedLive,
     ) -> Self {
         let last = if replay.is_some() { 0 } else { last };
@@ -63,6 +73,10 @@ impl Leader {
             last,
             opened,
             replay,
+            pace,
+            unsaved: 0,
+            reading: Micros::MIN,
+            announced: None,
             live,
             reports: Vec::new(),
         }
@@ -76,7 +90,8 @@ impl Leader {
                     self.replay.iter_mut().for_each(|replay| replay.loaded(worker, tick));
                 }
                 Request::Ended => self.ended += 1,
-                Request::Stop(_) | Request::Cut => {}
+                Request::Saved => self.unsaved -= 1,
+                Request::Stop(_) | Request::Cut | Request::Checkpoint(..) => {}
                 Request::Report(report) => self.reports.push(*report),
             }
         }
@@ -97,6 +112,9 @@ impl Leader {
                 self.live.tick_lengths.record(opened.elapsed(), 1);
             }
         }
+        if self.unsaved > 0 {
+            return Ok(None);
+        }
         if self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete {
             return Ok(None);
         }
@@ -106,6 +124,9 @@ impl Leader {
                 self.open(dataflow, tick, reading);
                 fault::point("replay step");
                 self.replay = self.replay.take().filter(|_| !is_over);
+                if is_over {
+                    self.make_checkpoint(dataflow, false);
+                }
             }
             return Ok(None);
         }
@@ -121,11 +142,27 @@ impl Leader {
         let reading = wall_clock();
         let tick = (reading as Tick / 1_000).max(self.last + 1);
         self.open(dataflow, tick, reading);
+        self.make_checkpoint(dataflow, false);
         Ok(None)
     }
 
+    /// Has a checkpoint made at the end of the last tick, if one is due: no other is opened before all workers have saved
+    /// their part. `is_last`: the run was told to stop, and the next one is to begin soon.
+    pub fn make_checkpoint(&mut self, dataflow: &Dataflow, is_last: bool) -> bool {
+        let Some(pace) = self.pace.as_mut().filter(|_| self.unsaved == 0) else { return false };
+        // The other workers have about as many.
+        let rows = dataflow.inbox.borrow().rows * self.peers as u64;
+        let is_due = pace.is_due(rows, is_last);
+        if is_due {
+            pace.saved(rows);
+            self.unsaved = self.peers;
+            self.announced = Some(Request::Checkpoint(self.last, self.reading));
+        }
+        is_due
+    }
+
     fn open(&mut self, dataflow: &mut Dataflow, tick: Tick, reading: Micros) {
-        self.last = tick;
+        (self.last, self.reading) = (tick, reading);
         dataflow.open_tick(tick, reading);
         self.open.push_back(tick);
         self.incomplete.push_back((tick, Instant::now()));
@@ -133,6 +170,6 @@ impl Leader {
 
     /// Whether every worker has read all and every tick is complete.
     pub fn is_done(&self) -> bool {
-        self.ended == self.peers && !self.wanted && self.incomplete.is_empty()
+        self.ended == self.peers && !self.wanted && self.incomplete.is_empty() && self.unsaved == 0
     }
 }

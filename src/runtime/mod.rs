@@ -2,6 +2,7 @@
 
 mod beginnings;
 mod buckets;
+mod checkpoint;
 mod collections;
 mod dataflow;
 mod durable;
@@ -19,6 +20,7 @@ mod replay;
 mod report;
 mod requests;
 mod restarted;
+mod restored;
 mod row_times;
 mod run;
 mod stepped;

@@ -180,6 +180,8 @@ struct Storing {
     store: String,
     run: u64,
     until: Tick,
+    /// The tick of the checkpoint that it begins with.
+    checkpoint: Option<Tick>,
 }
 
 impl Greeting {
@@ -195,6 +197,7 @@ impl Greeting {
                 store: recovered.store.clone(),
                 run: recovered.next_run,
                 until: recovered.until,
+                checkpoint: recovered.checkpoint.as_ref().map(|checkpoint| checkpoint.of.tick),
             }),
         }
     }

@@ -7,6 +7,7 @@ use crate::decode::stored;
 use crate::plan::{Field, Plan, Source};
 use crate::sink::{Committable, DurableOutputs};
 use crate::store::{self, LogHeader, Recovered, StoreError};
+use crate::time::rfc3339;
 
 /// Where nothing is stored, nothing outlives the run.
 const FLEETING: &str = "nothing outlives this run: say where its rows are stored by --data FOLDER, or by `data` in \
@@ -22,7 +23,9 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
             return Err(StoreError::FieldName { source_name, field }.into());
         }
     }
-    Ok(Some(store::open(data, options.process)?))
+    let mut recovered = store::open(data, options.process)?;
+    recovered.begin_with_checkpoint(&meaning(plan, options));
+    Ok(Some(recovered))
 }
 
 /// Says what there is of earlier runs, or that nothing will be of this one.
@@ -38,10 +41,15 @@ pub fn announce(plan: &Plan, options: &RunOptions, recovered: Option<&Recovered>
 
 fn read_back(plan: &Plan, recovered: &Recovered) {
     let rows: u64 = recovered.rows.values().sum();
-    tracing::info!(
-        "{rows} stored rows of earlier runs are read back from '{}'",
-        recovered.folder.root.display()
-    );
+    let folder = recovered.folder.root.display();
+    match &recovered.checkpoint {
+        None => tracing::info!("{rows} stored rows of earlier runs are read back from '{folder}'"),
+        Some(checkpoint) => tracing::info!(
+            "a checkpoint of {} is put back, and what was stored after it of {rows} rows of earlier runs is read back \
+             from '{folder}'",
+            rfc3339(checkpoint.of.at)
+        ),
+    }
     for (source, rows) in &recovered.rows {
         if plan.sources.iter().all(|of| of.name != *source) {
             tracing::warn!(
@@ -105,7 +113,7 @@ pub fn outputs(plan: &Plan, options: &RunOptions, recovered: &Recovered) -> Dura
 }
 
 /// A hash of all that decides what outputs are told of the same rows: under another one, what was told says nothing.
-fn meaning(plan: &Plan, options: &RunOptions) -> String {
+pub fn meaning(plan: &Plan, options: &RunOptions) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(format!("{:?}", options.clock).as_bytes());

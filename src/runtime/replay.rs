@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::restored::{Beginning, Restored, SavedSections};
 use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
 use crate::source::{Chunk, Payload};
@@ -21,6 +22,8 @@ const LOADED: usize = 65_536;
 
 /// One worker's share of the history.
 pub struct Replay {
+    /// What comes first, where there is a checkpoint.
+    restored: Option<Restored>,
     plan: Arc<Plan>,
     history: StoredHistory,
     decoders: Vec<Decoder>,
@@ -36,6 +39,7 @@ impl Replay {
     pub fn new(
         plan: &Arc<Plan>,
         recovered: &Recovered,
+        beginning: Option<&Beginning>,
         worker: usize,
         workers: usize,
     ) -> Option<Self> {
@@ -46,11 +50,13 @@ impl Replay {
             let fields = source.fields.iter().map(|field| field.name.clone());
             (source.name.clone(), Some(fields.collect()))
         });
-        let history = StoredHistory::new(recovered, worker, workers, columns.collect());
+        let after = beginning.map_or(0, |beginning| beginning.checkpoint.of.tick);
+        let history = StoredHistory::new(recovered, after, worker, workers, columns.collect());
+        let restored = beginning.map(|beginning| Restored::new(beginning, worker, workers));
         let decoder = |source| Decoder::new(Arc::clone(plan), source);
         let decoders = (0..plan.sources.len()).map(decoder).collect();
         let (until, plan) = (recovered.until, Arc::clone(plan));
-        Some(Replay { plan, history, decoders, until, loaded: None, taken: 0 })
+        Some(Replay { restored, plan, history, decoders, until, loaded: None, taken: 0 })
     }
 
     /// Whether all rows up to a tick are loaded.
@@ -67,10 +73,31 @@ impl Replay {
             })
         };
         let before = self.loaded;
+        if self.restored.is_some() {
+            return self.load_restored();
+        }
         while !is_enough(self) {
             self.loaded = Some(self.history.load()?);
         }
         Ok(self.loaded.filter(|_| self.loaded != before))
+    }
+
+    /// Reads what is put back next, one tick ahead of what was taken.
+    fn load_restored(&mut self) -> Result<Option<Tick>, StoreError> {
+        let Some(restored) = &mut self.restored else { return Ok(None) };
+        if self.loaded.is_some_and(|loaded| loaded > self.taken) {
+            return Ok(None);
+        }
+        let loaded = restored.load().map_err(StoreError::Checkpoint)?;
+        self.loaded = loaded.or(self.loaded);
+        Ok(loaded)
+    }
+
+    /// What a checkpoint puts back with the ticks up to this one.
+    pub fn take_saved(&mut self, tick: Tick) -> SavedSections {
+        let taken = self.restored.as_mut().map(|restored| restored.take(tick));
+        self.restored.take_if(|restored| restored.is_over());
+        taken.unwrap_or_default()
     }
 
     /// The rows of the ticks up to this one that are not taken.
@@ -110,6 +137,8 @@ impl Replay {
 /// The leader's part in it.
 pub struct ReplayLead {
     readings: Readings,
+    /// The tick of the checkpoint, and what the clock read then.
+    checkpoint: Option<(Tick, Micros)>,
     /// By worker, the tick up to which it has loaded all.
     loaded: Vec<Option<Tick>>,
     /// Ticks at which a step has to end, ascending.
@@ -119,13 +148,24 @@ pub struct ReplayLead {
 
 impl ReplayLead {
     /// `None` if nothing is stored.
-    pub fn new(recovered: &Recovered, peers: usize, stops: Vec<Tick>) -> Option<Self> {
+    pub fn new(
+        recovered: &Recovered,
+        beginning: Option<&Beginning>,
+        peers: usize,
+        stops: Vec<Tick>,
+    ) -> Option<Self> {
         let until = recovered.until;
+        let checkpoint = beginning.map(|beginning| &beginning.checkpoint.of);
         let mut stops: Vec<Tick> = stops.into_iter().filter(|stop| *stop < until).collect();
+        if let Some(of) = checkpoint {
+            stops.retain(|stop| *stop > of.tick);
+            stops.push(of.tick);
+        }
         stops.sort_unstable();
         let readings = Readings::new(recovered);
         (until > 0).then(|| ReplayLead {
             readings,
+            checkpoint: checkpoint.map(|of| (of.tick, of.at)),
             loaded: vec![None; peers],
             stops: stops.into(),
             until,
@@ -144,7 +184,10 @@ impl ReplayLead {
         if tick <= last {
             return Ok(None);
         }
-        Ok(Some((tick, self.readings.at(tick)?)))
+        match self.checkpoint {
+            Some((of, at)) if tick <= of => Ok(Some((tick, at))),
+            _ => Ok(Some((tick, self.readings.at(tick)?))),
+        }
     }
 
     pub fn is_over(&self, last: Tick) -> bool {

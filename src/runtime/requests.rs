@@ -16,7 +16,7 @@ use timely::worker::Worker;
 
 use super::report::WorkerReport;
 use super::stop::StopCause;
-use crate::time::Tick;
+use crate::time::{Micros, Tick};
 
 /// What a worker sends to the leader.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub enum Request {
     Tick,
     /// Stored rows are loaded by this worker up to this tick.
     Loaded(usize, Tick),
+    /// Of the leader: what operators keep at the end of this tick is to be saved. With the clock's reading then.
+    Checkpoint(Tick, Micros),
+    /// A worker has done so.
+    Saved,
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
     /// This worker's process was asked to stop: every process stops.
@@ -44,6 +48,8 @@ pub struct Requests {
     stopped: Rc<Cell<Option<StopCause>>>,
     /// On every worker, whether some worker was cut short.
     cut: Rc<Cell<bool>>,
+    /// On every worker, the tick at whose end a checkpoint is wanted, until it is taken.
+    checkpoint: Rc<Cell<Option<(Tick, Micros)>>>,
     pub silent: Handle<Tick>,
 }
 
@@ -52,16 +58,21 @@ impl Requests {
         let received = Rc::new(RefCell::new(Vec::new()));
         let stopped = Rc::new(Cell::new(None));
         let cut = Rc::new(Cell::new(false));
+        let checkpoint = Rc::new(Cell::new(None));
+        let wanted = Rc::clone(&checkpoint);
         let (input, silent) = worker.dataflow_named("requests", |scope| {
             let (input, requests) = scope.new_input::<Vec<Request>>();
             let (received, stopped, cut) =
                 (Rc::clone(&received), Rc::clone(&stopped), Rc::clone(&cut));
             // An input's flush does not reach behind an exchange: what an operator sends does.
             let requests = requests.map(std::convert::identity);
-            let for_all = |request: &Request| matches!(request, Request::Stop(_) | Request::Cut);
+            let for_all = |request: &Request| {
+                matches!(request, Request::Stop(_) | Request::Cut | Request::Checkpoint(..))
+            };
             let stops = requests.clone().filter(for_all).broadcast();
             let stops = stops.inspect(move |request| match request {
                 Request::Stop(cause) => stopped.set(stopped.get().or(Some(*cause))),
+                Request::Checkpoint(tick, at) => wanted.set(Some((*tick, *at))),
                 _ => cut.set(true),
             });
             let requests = requests
@@ -70,12 +81,19 @@ impl Requests {
             let (silent, _) = requests.concat(stops).probe();
             (input, silent)
         });
-        Requests { input, received, stopped, cut, silent }
+        Requests { input, received, stopped, cut, checkpoint, silent }
     }
 
     /// Why some process was asked to stop.
     pub fn stopped(&self) -> Option<StopCause> {
         self.stopped.get()
+    }
+
+    /// The tick, with the clock's reading, at whose end a checkpoint is wanted, once it is one before this.
+    pub fn checkpoint(&self, handed_before: Tick) -> Option<(Tick, Micros)> {
+        let wanted = self.checkpoint.get().filter(|(tick, _)| *tick < handed_before)?;
+        self.checkpoint.set(None);
+        Some(wanted)
     }
 
     /// On the first worker, what has been received.

@@ -7,6 +7,7 @@ use super::Clock;
 use super::dataflow::{Beside, Dataflow};
 use super::durable::ProcessStore;
 use super::replay::Replay;
+use super::restored::Beginning;
 use crate::decode::Decoder;
 use crate::plan::Plan;
 use crate::sink::{MemoryTarget, TextRecord, Writers};
@@ -18,7 +19,8 @@ use crate::time::{Micros, Tick};
 pub type GivenTick = (Micros, Vec<Chunk>);
 
 /// Runs some steps, each a tick, and stores what they take in, as [`super::stepped()`] runs them. A run that was cut off
-/// before is read back first, in ticks that end with `stops` and with its last one. Returns what each step sent, sorted.
+/// before is put back first, from its latest checkpoint where there is one, in ticks that end with `stops` and with its last one.
+/// After some steps, by their places from 0, checkpoints are made. Returns what each step sent, sorted.
 pub fn restarted(
     plan: &Arc<Plan>,
     workers: usize,
@@ -26,22 +28,35 @@ pub fn restarted(
     data: &Path,
     stops: &[Tick],
     steps: &Arc<Vec<GivenTick>>,
+    checkpoints: &[usize],
 ) -> Vec<Vec<TextRecord>> {
-    let recovered = store::open(data, 0).expect("a data folder");
+    let mut recovered = store::open(data, 0).expect("a data folder");
+    let definition = "of the test".to_owned();
+    recovered.begin_with_checkpoint(&definition);
+    let beginning = recovered.checkpoint.clone().map(Beginning::new);
+    let put_back = beginning.map(|of| (of.ticks(workers).0, of.checkpoint.of.at));
+    let checkpoint = put_back.as_ref().map_or(0, |(ticks, _)| *ticks.end());
     let first = recovered.until + 1;
-    let mut stops: Vec<Tick> =
-        stops.iter().copied().filter(|stop| *stop < recovered.until).collect();
-    stops.extend((recovered.until > 0).then_some(recovered.until));
+    let mut stops: Vec<Tick> = stops
+        .iter()
+        .copied()
+        .filter(|stop| *stop > checkpoint && *stop < recovered.until)
+        .collect();
+    stops.extend((recovered.until > checkpoint).then_some(recovered.until));
     let mut readings = Readings::new(&recovered);
+    let put_back = put_back.into_iter().flat_map(|(ticks, at)| ticks.map(move |tick| (tick, at)));
+    let mut read_back = |stop| (stop, readings.at(stop).expect("a reading"));
     let stops: Vec<(Tick, Micros)> =
-        stops.into_iter().map(|stop| (stop, readings.at(stop).expect("a reading"))).collect();
+        put_back.chain(stops.into_iter().map(&mut read_back)).collect();
     let run = recovered.next_run;
     let header =
         LogHeader { run, process: 0, processes: 1, workers, number: 0, fields: Default::default() };
     let (store, threads) =
-        ProcessStore::start(header, recovered, DurableNews::default()).expect("it can be written");
+        ProcessStore::start(header, definition, recovered, DurableNews::default())
+            .expect("it can be written");
     let memory = MemoryTarget::default();
     let sent = memory.clone();
+    let checkpoints = checkpoints.to_vec();
     let (of_plan, steps, number) = (Arc::clone(plan), Arc::clone(steps), steps.len() as Tick);
     let barrier = Barrier::new(workers);
     let config =
@@ -50,9 +65,12 @@ pub fn restarted(
         let plan = &of_plan;
         let (index, peers) = (worker.index(), worker.peers());
         let writers = Writers::all(plan, &memory);
-        let beside = Beside { store: Some(&store), ..Beside::default() };
+        let beginning = store.beginning.as_ref();
+        let is_restored = beginning.is_some();
+        let beside = Beside { store: Some(&store), is_restored, ..Beside::default() };
         let mut dataflow = Dataflow::build(worker, plan, clock, writers, workers, beside);
-        dataflow.inbox.borrow_mut().replay = Replay::new(plan, &store.recovered, index, peers);
+        dataflow.inbox.borrow_mut().replay =
+            Replay::new(plan, &store.recovered, beginning, index, peers);
         for (stop, reading) in &stops {
             if let Some(replay) = &mut dataflow.inbox.borrow_mut().replay {
                 while !replay.has_loaded(*stop) {
@@ -72,6 +90,11 @@ pub fn restarted(
             }
             barrier.wait();
             dataflow.run_tick(worker, tick, *reading);
+            if checkpoints.contains(&((tick - first) as usize)) {
+                barrier.wait();
+                let of = store.checkpoints.of(tick, *reading);
+                store.checkpoints.save(of, index, &dataflow.savers);
+            }
         }
     });
     for ended in guards.expect("threads start").join() {

@@ -88,7 +88,11 @@ impl Run {
             let threads = Arc::clone(&threads);
             Arc::new(move || threads.iter().filter_map(OnceLock::get).for_each(Thread::unpark))
         };
-        let recovered = recovery::recover(&plan, &options)?;
+        let mut recovered = recovery::recover(&plan, &options)?;
+        if attached.is_some() {
+            // What is attached may look at rows.
+            recovered.iter_mut().for_each(|recovered| recovered.checkpoint = None);
+        }
         let source_options = source::SourceOptions {
             process: options.process,
             processes: options.hosts.len().max(1),
@@ -144,7 +148,10 @@ impl Run {
         let feeds = sources.start(Arc::clone(&wake))?;
         recovery::announce(plan, options, recovered.as_ref());
         let header = |of: &Recovered| recovery::header(plan, options, of);
-        let start = |of| ProcessStore::start(header(&of), of, feeds.readers.durable());
+        let start = |of| {
+            let definition = recovery::meaning(plan, options);
+            ProcessStore::start(header(&of), definition, of, feeds.readers.durable())
+        };
         let started = recovered.map(start).transpose()?;
         let (store, store_threads) = started.unzip();
 

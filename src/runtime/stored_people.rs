@@ -36,9 +36,9 @@ impl StoredPeople {
         };
         let (arrival, beside) = (clock.arrival(), Beside::default());
         let mut dataflow = Dataflow::build_up_to(&mut worker, plan, clock, arrival, beside, end);
-        dataflow.inbox.borrow_mut().replay = Replay::new(plan, recovered, 0, 1);
+        dataflow.inbox.borrow_mut().replay = Replay::new(plan, recovered, None, 0, 1);
         let mut last = 0;
-        if let Some(mut lead) = ReplayLead::new(recovered, 1, Vec::new()) {
+        if let Some(mut lead) = ReplayLead::new(recovered, None, 1, Vec::new()) {
             while !lead.is_over(last) {
                 if let Some(replay) = &mut dataflow.inbox.borrow_mut().replay
                     && let Some(loaded) = replay.load()?

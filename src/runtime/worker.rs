@@ -8,6 +8,7 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::beginnings::Beginnings;
+use super::checkpoint::Pace;
 use super::dataflow::{Attached, Beside, Dataflow};
 use super::durable::ProcessStore;
 use super::latency::Latencies;
@@ -73,25 +74,31 @@ pub fn work(
 ) -> Result<Worked, String> {
     let plan = &process.plan;
     let mut requests = Requests::build(worker);
-    let beside = Beside { attached: process.attached.as_ref(), store: process.store.as_ref() };
+    let store = process.store.as_ref();
+    let beginning = store.and_then(|store| store.beginning.as_ref());
+    let is_restored = beginning.is_some();
+    let beside = Beside { attached: process.attached.as_ref(), store, is_restored };
     let mut dataflow =
         Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, beside);
     let (index, peers) = (worker.index(), worker.peers());
-    let recovered = process.store.as_ref().map(|store| &*store.recovered);
+    let recovered = store.map(|store| &*store.recovered);
     let mut leader = (index == 0).then(|| {
-        let replay = recovered.and_then(|of| ReplayLead::new(of, peers, process.committed.clone()));
+        let stops = process.committed.clone();
+        let replay = recovered.and_then(|of| ReplayLead::new(of, beginning, peers, stops));
+        let pace = store.map(|store| Pace::new(Arc::clone(&store.checkpoints.took)));
         Leader::new(
             peers,
             writers.are_durable(),
             recovered.map_or(0, |recovered| recovered.until),
             replay,
+            pace,
             Arc::clone(&process.live),
         )
     });
     dataflow.inbox.borrow_mut().is_stored = recovered.is_some();
     dataflow.inbox.borrow_mut().live = Some(Arc::clone(&process.live));
     dataflow.inbox.borrow_mut().replay =
-        recovered.and_then(|of| Replay::new(plan, of, index, peers));
+        recovered.and_then(|of| Replay::new(plan, of, beginning, index, peers));
     let decoder = |source| {
         let decoder = Decoder::new(Arc::clone(plan), source);
         match recovered {
@@ -163,10 +170,12 @@ pub fn work(
             if let Some(rest) = rest {
                 timeout = timeout.min(rest);
             }
-            if leader.is_done() {
+            let was_stopped = process.stop.asked().is_some();
+            if leader.is_done() && !leader.make_checkpoint(&dataflow, was_stopped) {
                 dataflow.end();
                 timeout = Duration::ZERO;
             }
+            leader.announced.take().into_iter().for_each(|request| requests.send(request));
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
         dataflow.follow();
@@ -184,6 +193,12 @@ pub fn work(
             durable: process.store.is_some().then_some(kept),
         });
         dataflow.inbox.borrow_mut().take_kept(kept).for_each(Ticket::used);
+        if let (Some((tick, at)), Some(store)) =
+            (requests.checkpoint(dataflow.handed_before()), store)
+        {
+            store.checkpoints.save(store.checkpoints.of(tick, at), index, &dataflow.savers);
+            requests.send(Request::Saved);
+        }
         writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {

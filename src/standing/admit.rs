@@ -7,8 +7,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::change::RowStatus;
-use super::repeats::Repeats;
+use super::repeats::{RepeatedId, Repeats};
 use crate::plan::{Kind, Plan, Source};
 use crate::row::{Body, Position, Row};
 use crate::state::entries::StateSize;
@@ -38,11 +40,32 @@ enum SourceMemory {
     Keys(Table<u128, NewestRecord>),
 }
 
-struct NewestRecord {
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewestRecord {
     time: Micros,
     position: Position,
     /// `None`: the newest row says that the record is gone.
     body: Option<Arc<Body>>,
+}
+
+/// What is remembered of one id or key of a source.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Remembered {
+    /// When an event arrived.
+    Id(u16, u128, Micros),
+    Repeats(u16, u128, RepeatedId),
+    Key(u16, u128, NewestRecord),
+}
+
+impl Remembered {
+    /// The id or key.
+    pub fn key(&self) -> u128 {
+        match self {
+            Remembered::Id(_, key, _)
+            | Remembered::Repeats(_, key, _)
+            | Remembered::Key(_, key, _) => *key,
+        }
+    }
 }
 
 /// What became of a row.
@@ -111,6 +134,51 @@ impl Admission {
             SourceMemory::Keys(records) => upsert(records, row, &mut change),
         }
         EventFate::Counts
+    }
+
+    /// Everything that is remembered.
+    pub fn remembered(&self, mut each: impl FnMut(Remembered)) {
+        for (source, memory) in (0..).zip(&self.sources) {
+            match memory {
+                SourceMemory::Everything => {}
+                SourceMemory::Ids { by_arrival, .. } => {
+                    by_arrival.iter().for_each(|(at, id)| each(Remembered::Id(source, *id, *at)));
+                }
+                SourceMemory::Repeats(repeats) => repeats
+                    .ids()
+                    .for_each(|(id, of)| each(Remembered::Repeats(source, *id, of.clone()))),
+                SourceMemory::Keys(records) => records
+                    .iter()
+                    .for_each(|(key, of)| each(Remembered::Key(source, *key, of.clone()))),
+            }
+        }
+    }
+
+    /// Has back what was remembered, before any row is taken in.
+    pub fn put_back(&mut self, remembered: impl IntoIterator<Item = Remembered>) {
+        for of in remembered {
+            let (Remembered::Id(source, ..)
+            | Remembered::Repeats(source, ..)
+            | Remembered::Key(source, ..)) = &of;
+            match (&mut self.sources[usize::from(*source)], of) {
+                (SourceMemory::Ids { seen, by_arrival, .. }, Remembered::Id(_, id, at)) => {
+                    seen.insert(id, at);
+                    by_arrival.push_back((at, id));
+                }
+                (SourceMemory::Repeats(repeats), Remembered::Repeats(_, id, of)) => {
+                    repeats.put_back(id, of);
+                }
+                (SourceMemory::Keys(records), Remembered::Key(_, key, of)) => {
+                    records.insert(key, of);
+                }
+                _ => unreachable!("a checkpoint is of the definition that it is put back into"),
+            }
+        }
+        for memory in &mut self.sources {
+            if let SourceMemory::Ids { by_arrival, .. } = memory {
+                by_arrival.make_contiguous().sort_unstable();
+            }
+        }
     }
 
     /// Ends a tick in which rows were taken in: says what becomes of those that wait for it.

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use super::change::{RowChange, RowStatus};
+use super::held::{Emitted, HeldJoin, JoinKey, JoinedRow, Records, RowId};
 use super::joined::{Evaluation, JoinCandidate, JoinedInputs};
-use super::joining::{JoiningRow, Records, RowId, StageInput, StageOutput, joining};
+use super::joining::{JoiningRow, StageInput, StageOutput, joining};
 use crate::plan::Plan;
 use crate::row::{Body, Joining, StandingRow};
 use crate::state::batch::Batch;
@@ -18,9 +19,6 @@ use crate::state::table::Table;
 use crate::time::Micros;
 use hashbrown::HashMap;
 
-/// A record's table and key, or the null that a row has instead.
-type JoinKey = (u16, Option<u128>);
-
 /// What is held of a key.
 #[derive(Default)]
 struct Group {
@@ -28,27 +26,6 @@ struct Group {
     /// Changes of the record come one by one: the newest stands before the one before it goes.
     records: i32,
     rows: HashMap<RowId, JoinedRow>,
-}
-
-/// A row that stands.
-struct JoinedRow {
-    time: Micros,
-    /// The body as it was last emitted, or as it came where it never was.
-    body: Arc<Body>,
-    records: Records,
-    emitted: Emitted,
-    /// How many times more it came: what is read twice from one position is one row.
-    again: u32,
-}
-
-/// What the stages behind know of a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Emitted {
-    /// It came with the tick at hand.
-    Nothing,
-    /// It stands, but does not count.
-    Withheld,
-    Standing,
 }
 
 /// What a tick touches of a key.
@@ -104,6 +81,7 @@ impl Stage {
                 let joining = row.joining();
                 joining.keys[number].map_or(joining.position.offset, |key| key as u64)
             }
+            StageInput::Held(held) => held.route(),
         }
     }
 
@@ -117,6 +95,7 @@ impl Stage {
             match arrival {
                 StageInput::Record(record, diff) => self.apply_record(record, diff),
                 StageInput::Row(row) => self.apply_row(row, outcomes),
+                StageInput::Held(held) => self.put_back(*held),
             }
         }
         let mut failed = 0;
@@ -135,6 +114,30 @@ impl Stage {
             }
         }
         failed
+    }
+
+    /// Everything that is held.
+    pub fn held(&self, mut each: impl FnMut(HeldJoin)) {
+        for (key, group) in self.groups.iter() {
+            if key.1.is_some() {
+                each(HeldJoin::Record(*key, group.record.clone(), group.records));
+            }
+            let rows = group.rows.iter();
+            rows.for_each(|(id, row)| each(HeldJoin::Row(*key, *id, row.clone())));
+        }
+    }
+
+    /// Has back what was held, before anything is joined.
+    pub fn put_back(&mut self, held: HeldJoin) {
+        match held {
+            HeldJoin::Record(key, record, records) => {
+                let group = self.groups.entry(key).or_default();
+                (group.record, group.records) = (record, records);
+            }
+            HeldJoin::Row(key, id, row) => {
+                self.groups.entry(key).or_default().rows.insert(id, row);
+            }
+        }
     }
 
     fn touch(&mut self, key: JoinKey) -> (&mut Group, &mut TouchedKey) {

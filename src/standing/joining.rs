@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::change::{RowChange, RowStatus};
+use super::held::{HeldJoin, Records, RowId};
 use crate::plan::Plan;
-use crate::row::{Body, Joining, Position, StandingRow};
+use crate::row::{Body, Joining, StandingRow};
 use crate::time::Micros;
 
 /// What arrives at a stage.
@@ -15,6 +16,8 @@ pub enum StageInput {
     /// A table's record, which stands from now on (1) or no longer (-1).
     Record(Arc<Joining>, i8),
     Row(JoiningRow),
+    /// What a run before held.
+    Held(Box<HeldJoin>),
 }
 
 /// A row on its way through the stages.
@@ -27,8 +30,6 @@ pub struct JoiningRow {
     /// The records of the tables whose stages it has passed.
     pub records: Records,
 }
-
-pub type Records = Vec<Option<Arc<Joining>>>;
 
 /// What leaves a stage.
 #[derive(Clone, Debug)]
@@ -86,9 +87,6 @@ fn diff_of(status: RowStatus) -> Option<i8> {
         RowStatus::SeenOnly => None,
     }
 }
-
-/// A row's source and position.
-pub type RowId = (u16, Position);
 
 impl JoiningRow {
     pub fn joining(&self) -> &Joining {

@@ -9,12 +9,14 @@
 mod admit;
 mod change;
 mod clock;
+mod held;
 mod join;
 mod joined;
 mod joining;
 mod repeats;
 mod stages;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,8 +26,8 @@ use timely::dataflow::operators::vec::Broadcast;
 
 use crate::decode::latest::Latest;
 use crate::flow::{
-    AsCollection, Collection, Concat, Exchange, Map, Pipeline, Stream, keeping, parted_stream,
-    whole_ticks,
+    AsCollection, Collection, Concat, Exchange, Map, Pipeline, Saving, Stream, keeping,
+    parted_stream, whole_ticks,
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
@@ -35,6 +37,7 @@ use crate::time::Micros;
 use join::Stage;
 use joining::{StageInput, StageOutput};
 
+use admit::Remembered;
 pub use admit::{Admission, ArrivalTime, EventFate};
 pub use change::{RowChange, RowStatus};
 pub use clock::Clock;
@@ -55,8 +58,10 @@ pub fn standing_rows<'scope>(
     rows: Stream<'scope, Row>,
     now: Stream<'scope, Micros>,
     counts: &SharedCounts,
+    saving: &Saving<'scope>,
 ) -> StandingRows<'scope> {
-    parted_by_admission(join(plan, admit(plan, arrival, rows, now, counts), counts))
+    let admitted = admit(plan, arrival, rows, now, counts, saving);
+    parted_by_admission(join(plan, admitted, counts, saving))
 }
 
 /// `now()` on every worker, for ticks in which it may have changed.
@@ -65,14 +70,22 @@ pub fn read_clock<'scope>(
     ticks: Stream<'scope, Micros>,
     latest: Stream<'scope, Latest>,
     counts: &SharedCounts,
+    saving: &Saving<'scope>,
 ) -> Stream<'scope, Micros> {
     match clock {
         Clock::Wall => ticks,
         Clock::Fixed(instant) => ticks.map(move |_| instant),
         Clock::Event => {
-            let (mut known, mut now) = (Latest::default(), Micros::MIN);
+            let (known, mut now) = (Rc::new(RefCell::new(Latest::default())), Micros::MIN);
             let (counts, one) = (Rc::clone(counts), Exchange::new(|_| 0));
+            let saved = Rc::clone(&known);
+            saving.keep("Event clock", move |entries| entries.put(&*saved.borrow()));
+            let latest = match saving.restored("Event clock") {
+                Some(before) => latest.concat(before),
+                None => latest,
+            };
             let readings = whole_ticks(latest, one, None, "Event clock", move |whole, readings| {
+                let mut known = known.borrow_mut();
                 whole.data.iter().for_each(|latest| known.add_all(latest));
                 counts.borrow_mut().ahead = known.ahead().map(|row| (row.source, row.time));
                 // Before the first event time, it is the epoch.
@@ -100,6 +113,8 @@ pub fn plan_for(plan: &Arc<Plan>, arrival: ArrivalTime) -> Arc<Plan> {
 enum Arriving {
     Row(Row),
     Now(u64, Micros),
+    /// What a run before remembered.
+    Remembered(Box<Remembered>),
 }
 
 /// Which rows stand. An id or key is remembered by one worker.
@@ -109,6 +124,7 @@ fn admit<'scope>(
     rows: Stream<'scope, Row>,
     now: Stream<'scope, Micros>,
     counts: &SharedCounts,
+    saving: &Saving<'scope>,
 ) -> Stream<'scope, RowChange> {
     let worker = rows.scope().index() as u64;
     let (mut reading, mut read_back) = (Micros::MIN, Micros::MIN);
@@ -117,14 +133,27 @@ fn admit<'scope>(
     let route = |arriving: &Arriving| match arriving {
         Arriving::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
         Arriving::Now(worker, _) => *worker,
+        Arriving::Remembered(of) => of.key() as u64,
     };
-    let admit = move |admission: &mut Admission, batch: Batch<Arriving>, changes: &mut Batch<_>| {
+    let arrivals = match saving.restored("Admit") {
+        Some(before) => arrivals.concat(before.map(|of| Arriving::Remembered(Box::new(of)))),
+        None => arrivals,
+    };
+    let admit = move |admission: &mut Rc<RefCell<Admission>>,
+                      batch: Batch<Arriving>,
+                      changes: &mut Batch<_>| {
+        let admission = &mut *admission.borrow_mut();
+        let mut before = Vec::new();
         let mut rows = Vec::with_capacity(batch.len());
         for arriving in batch {
             match arriving {
                 Arriving::Now(_, now) => reading = reading.max(now),
                 Arriving::Row(row) => rows.push(row),
+                Arriving::Remembered(of) => before.push(*of),
             }
+        }
+        if !before.is_empty() {
+            admission.put_back(before);
         }
         // What arrives with a tick arrives at once, whichever worker read it: the first of several
         // events with one id is then the one that stands first.
@@ -159,7 +188,9 @@ fn admit<'scope>(
             changes.push(RowChange::of(row, status));
         });
     };
-    let admission = Admission::new(plan, arrival);
+    let admission = Rc::new(RefCell::new(Admission::new(plan, arrival)));
+    let saved = Rc::clone(&admission);
+    saving.keep("Admit", move |entries| saved.borrow().remembered(|of| entries.put(&of)));
     keeping(arrivals, Exchange::new(route), "Admit", counts, admission, admit)
 }
 
@@ -168,6 +199,7 @@ fn join<'scope>(
     plan: &Arc<Plan>,
     rows: Stream<'scope, RowChange>,
     counts: &SharedCounts,
+    saving: &Saving<'scope>,
 ) -> Stream<'scope, RowChange> {
     let stages = joining::stages(plan);
     if stages == 0 {
@@ -184,20 +216,29 @@ fn join<'scope>(
         (done, rows.flat_map(move |row| joining::joining_row(&of_joining, row)))
     };
     for number in 0..stages {
-        let stage = Stage::new(&plan, number);
+        let name = format!("Join {number}");
+        let stage = Rc::new(RefCell::new(Stage::new(&plan, number)));
+        let saved = Rc::clone(&stage);
+        saving.keep(&name, move |entries| saved.borrow().held(|held| entries.put(&held)));
         let of_stage = Arc::clone(&plan);
         let records = records
             .clone()
             .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
         let of_failures = Rc::clone(counts);
+        let arrivals = joining.map(StageInput::Row).concat(records);
+        let arrivals = match saving.restored(&name) {
+            Some(held) => arrivals.concat(held.map(|held| StageInput::Held(Box::new(held)))),
+            None => arrivals,
+        };
         let outcomes = keeping(
-            joining.map(StageInput::Row).concat(records),
+            arrivals,
             Exchange::new(move |arrival: &StageInput| Stage::route(number, arrival)),
-            &format!("Join {number}"),
+            &name,
             counts,
             stage,
             move |stage, batch, outcomes| {
-                of_failures.borrow_mut().failed_expressions += stage.apply(batch, outcomes);
+                let failed = stage.borrow_mut().apply(batch, outcomes);
+                of_failures.borrow_mut().failed_expressions += failed;
             },
         );
         let (changes, rows) = parted_stream(outcomes, |outcome| match outcome {

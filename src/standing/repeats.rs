@@ -15,6 +15,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::change::RowStatus;
@@ -55,14 +56,15 @@ struct MemoryLimits {
     remembered: usize,
 }
 
-#[derive(Default)]
-struct RepeatedId {
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct RepeatedId {
     /// When those stood that are no longer held, in order.
     bare: SmallVec<[Micros; 1]>,
     /// In order, but for those that came in the tick at hand.
     rows: Vec<RepeatedRow>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct RepeatedRow {
     /// When it arrived, by its own time.
     at: Micros,
@@ -95,6 +97,19 @@ impl Repeats {
 
     pub fn prefetch(&self, id: &u128) -> usize {
         self.ids.prefetch(id)
+    }
+
+    /// What is remembered, between two ticks.
+    pub fn ids(&self) -> impl Iterator<Item = (&u128, &RepeatedId)> {
+        self.ids.iter()
+    }
+
+    /// Has back what was remembered of an id.
+    pub fn put_back(&mut self, key: u128, id: RepeatedId) {
+        self.held += id.rows.len();
+        self.holding.extend(id.rows.first().map(|first| Reverse((first.at, key))));
+        self.bare.extend(id.bare.first().map(|first| Reverse((*first, key))));
+        self.ids.insert(key, id);
     }
 
     pub fn add(&mut self, row: Row) {

@@ -52,7 +52,7 @@ impl<T, const NUMBER: usize> List<T> for SmallVec<[T; NUMBER]> {
 }
 
 /// A map in the order of its keys.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "K: Ord + Serialize + serde::de::DeserializeOwned, \
                  V: Serialize + serde::de::DeserializeOwned, \
                  L: Serialize + serde::de::DeserializeOwned")]

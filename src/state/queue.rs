@@ -48,6 +48,13 @@ impl<E> BucketQueue<E> {
         self.number == 0
     }
 
+    /// All entries with their instants, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Micros, &E)> {
+        let near = self.near.iter().map(|due| (due.at, &due.entry));
+        let far = self.far.values().flat_map(|bucket| &bucket.entries);
+        near.chain(far.map(|(at, entry)| (*at, entry)))
+    }
+
     pub fn push(&mut self, at: Micros, entry: E) {
         self.number += 1;
         if at < self.horizon {

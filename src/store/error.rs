@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error(
+        "a checkpoint can't be read: {0}. Take the folder 'checkpoints' of the data folder away: all that is in it \
+         follows from the stored rows"
+    )]
+    Checkpoint(std::io::Error),
     #[error("the data folder '{}' can't be {what}: {source}", path.display())]
     Io { path: PathBuf, what: &'static str, source: std::io::Error },
     #[error(

@@ -40,6 +40,8 @@ pub struct StoredHistory {
     folder: Folder,
     worker: usize,
     workers: usize,
+    /// The last tick whose rows are not wanted.
+    after: Tick,
     /// Not begun, in the order of their first ticks.
     ahead: VecDeque<HistoryPart>,
     /// Begun, each with what it gives next.
@@ -64,9 +66,11 @@ enum PartReader {
 }
 
 impl StoredHistory {
-    /// The share of a worker among all. `columns` are those that are wanted of each source; of others nothing is.
+    /// The share of a worker among all, of the ticks after one. `columns` are those that are wanted of each source; of
+    /// others nothing is.
     pub fn new(
         recovered: &Recovered,
+        after: Tick,
         worker: usize,
         workers: usize,
         columns: Vec<WantedColumns>,
@@ -78,9 +82,10 @@ impl StoredHistory {
             ahead: recovered
                 .pieces
                 .iter()
-                .filter(|piece| piece.first <= piece.last)
+                .filter(|piece| piece.first <= piece.last && piece.last > after)
                 .cloned()
                 .collect(),
+            after,
             open: Vec::new(),
             columns,
             loaded: VecDeque::new(),
@@ -136,8 +141,7 @@ impl StoredHistory {
     pub fn take(&mut self, until: Tick) -> Vec<StoredRows> {
         let mut taken = Vec::new();
         for rows in std::mem::take(&mut self.loaded) {
-            let ticks = rows.batch.column_by_name(TICK).expect("the store gives it");
-            let ticks = ticks.as_primitive::<UInt64Type>().values();
+            let ticks = ticks(&rows.batch);
             let number = ticks.partition_point(|tick| *tick <= until);
             let source = rows.source.clone();
             if number > 0 {
@@ -211,12 +215,13 @@ impl StoredHistory {
     /// Reads on what was begun, until it gives something for this worker.
     fn go_on(&mut self, mut reader: PartReader) -> Result<(), StoreError> {
         let next = match &mut reader {
-            PartReader::File { source, reader, path } => match reader.next() {
-                None => None,
-                Some(batch) => {
-                    let batch =
-                        batch.map_err(|error| StoreError::altered(path, error.to_string()))?;
-                    Some(StoredRows { source: source.clone(), batch })
+            PartReader::File { source, reader, path } => loop {
+                let Some(batch) = reader.next() else { break None };
+                let batch = batch.map_err(|error| StoreError::altered(path, error.to_string()))?;
+                let passed = ticks(&batch).partition_point(|tick| *tick <= self.after);
+                if passed < batch.num_rows() {
+                    let batch = batch.slice(passed, batch.num_rows() - passed);
+                    break Some(StoredRows { source: source.clone(), batch });
                 }
             },
             PartReader::Log { log, last, frames, read } => loop {
@@ -225,7 +230,10 @@ impl StoredHistory {
                 }
                 let Some(of) = log.next()? else { break None };
                 *frames += 1;
-                if *frames % self.workers != self.worker || of.header.tick > *last {
+                if *frames % self.workers != self.worker
+                    || of.header.tick > *last
+                    || of.header.tick <= self.after
+                {
                     continue;
                 }
                 if !of.header.rejects.is_empty() {
@@ -251,8 +259,7 @@ impl StoredHistory {
             },
         };
         if let Some(next) = next {
-            let ticks = next.batch.column_by_name(TICK).expect("the store gives it");
-            let first = ticks.as_primitive::<UInt64Type>().value(0);
+            let first = ticks(&next.batch)[0];
             self.open.push(OpenPart { reader, next, first });
         }
         Ok(())
@@ -261,6 +268,12 @@ impl StoredHistory {
 
 fn short(folder: &Folder) -> StoreError {
     StoreError::altered(&folder.root, "the rows of a log are too short")
+}
+
+/// The tick of each row.
+fn ticks(batch: &RecordBatch) -> &[Tick] {
+    let ticks = batch.column_by_name(TICK).expect("the store gives it");
+    ticks.as_primitive::<UInt64Type>().values()
 }
 
 fn empty() -> RecordBatch {

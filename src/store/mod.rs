@@ -9,6 +9,7 @@
 //! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
+pub mod checkpoint;
 mod columnar;
 mod error;
 mod folder;
@@ -24,6 +25,7 @@ mod suppressed;
 mod tests;
 mod writer;
 
+pub use checkpoint::{Checkpoint, CheckpointOf};
 pub use columnar::make;
 pub use error::StoreError;
 pub use folder::Folder;

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checkpoint::{self, Checkpoint};
 use super::error::StoreError;
 use super::folder::{Folder, StoreFile};
 use super::frame::LogHeader;
@@ -28,6 +29,8 @@ pub struct Recovered {
     pub(super) pieces: Vec<HistoryPart>,
     /// Identifiers whose rows are dropped.
     pub suppressed: Arc<BTreeSet<IdentifierHash>>,
+    /// What the run begins with, so that only the rows behind it are read back.
+    pub checkpoint: Option<Checkpoint>,
     /// A number for the run that begins, greater than those of all before.
     pub next_run: u64,
     /// Holds the folder.
@@ -154,6 +157,7 @@ pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
         until: runs.values().map(RunExtent::until).max().unwrap_or_default(),
         next_run: runs.keys().max().map_or(1, |last| last + 1),
         suppressed: Arc::new(suppressed(&folder)?),
+        checkpoint: None,
         folder,
         store,
         positions,
@@ -200,6 +204,11 @@ fn scan(
 }
 
 impl Recovered {
+    /// Has the run begin with the latest checkpoint of a definition, if there is one.
+    pub fn begin_with_checkpoint(&mut self, definition: &str) {
+        self.checkpoint = checkpoint::latest(&self.folder, &self.store, definition, self.until);
+    }
+
     /// The logs that a process is to make columnar files of, each with the last tick in it that counts: its own, and
     /// the first process's those of processes that are no more.
     pub fn logs_of(&self, process: usize, processes: usize) -> Vec<(PathBuf, Tick)> {

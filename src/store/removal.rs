@@ -8,6 +8,7 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::checkpoint;
 use super::columnar::{FileWriter, make};
 use super::error::StoreError;
 use super::folder::Folder;
@@ -30,7 +31,7 @@ impl Recovered {
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let mut counted = BTreeMap::new();
         let all = self.rows.keys().map(|source| (source.clone(), None)).collect();
-        let mut history = StoredHistory::new(self, 0, 1, all);
+        let mut history = StoredHistory::new(self, 0, 0, 1, all);
         loop {
             let loaded = history.load()?;
             for StoredRows { source, batch } in history.take(loaded) {
@@ -55,6 +56,7 @@ impl Recovered {
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let folder = &self.folder;
         folder.renew()?;
+        checkpoint::discard_all(folder).map_err(StoreError::io(&folder.root, "written"))?;
         for part in &self.pieces {
             if let PartFiles::Log { path, may_be_torn } = &part.held {
                 make(folder, part.log.process, path, part.last, *may_be_torn)?;

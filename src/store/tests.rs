@@ -80,7 +80,7 @@ fn read(recovered: &Recovered, workers: usize) -> BTreeMap<Tick, Vec<i64>> {
     let mut all: BTreeMap<Tick, Vec<i64>> = BTreeMap::new();
     for worker in 0..workers {
         let columns = vec![("web".to_owned(), Some(vec!["number".to_owned()]))];
-        let mut history = StoredHistory::new(recovered, worker, workers, columns);
+        let mut history = StoredHistory::new(recovered, 0, worker, workers, columns);
         let mut before = 0;
         loop {
             let loaded = history.load().expect("what was written");
@@ -191,7 +191,7 @@ proptest! {
         bytes[at] ^= flip;
         fs::write(&rows, bytes).expect("it is written");
         let recovered = open(folder.path(), 0).expect("a store");
-        let mut history = StoredHistory::new(&recovered, 0, 1, vec![("web".to_owned(), Some(Vec::new()))]);
+        let mut history = StoredHistory::new(&recovered, 0, 0, 1, vec![("web".to_owned(), Some(Vec::new()))]);
         let error = history.load().expect_err("it is altered").to_string();
         prop_assert!(error.contains("1-p0-000000.parquet"), "{}", error);
     }

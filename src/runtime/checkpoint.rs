@@ -1,0 +1,278 @@
+//! When checkpoints are made, and how: beside the ticks, which go on.
+//!
+//! 1. The leader opens a tick and names it to all workers; no other is opened before all have answered.
+//! 2. A worker on which the tick has been applied splits its process in two (`fork`). The child has the worker's
+//!    memory as it was just then, writes what operators keep, and ends. The worker answers at once.
+//! 3. When all children of a process have ended well, and the tick is durable and committed everywhere, the process
+//!    says that its part is there.
+//!
+//! The child does nothing but serialise and write: other threads do not live on in it, so nothing of theirs is waited for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::fault;
+use crate::flow::Savers;
+use crate::store::{CheckpointOf, Folder, checkpoint};
+use crate::time::Tick;
+
+/// Rows since the last one before another is worth its while.
+const ROWS: u64 = 500_000;
+/// Of this part of them at the end of a run.
+const LAST: u64 = 10;
+/// One is made at most so often …
+const INTERVAL: Duration = Duration::from_secs(10);
+/// … and takes no more than about one part of so many of a worker's time.
+const SHARE: u32 = 20;
+/// How often it is looked whether all of a tick is durable and committed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// When the leader wants one.
+pub struct Pace {
+    rows: u64,
+    saved: Instant,
+    /// How long the last one took.
+    took: Arc<AtomicU64>,
+    every: u64,
+}
+
+impl Pace {
+    pub fn new(took: Arc<AtomicU64>) -> Self {
+        let every = fault::number("SELFSAME_CHECKPOINT_ROWS", ROWS);
+        Pace { rows: 0, saved: Instant::now(), took, every }
+    }
+
+    /// Whether another is due, of so many rows in all. The last one of a run may be soon after another.
+    pub fn is_due(&self, rows: u64, is_last: bool) -> bool {
+        let since = rows.saturating_sub(self.rows);
+        if is_last {
+            return since >= self.every / LAST;
+        }
+        let took = Duration::from_micros(self.took.load(Ordering::Relaxed));
+        let apart = INTERVAL.max(took.saturating_mul(SHARE));
+        let is_patient = self.every == ROWS;
+        since >= self.every && (!is_patient || self.saved.elapsed() >= apart)
+    }
+
+    pub fn saved(&mut self, rows: u64) {
+        (self.rows, self.saved) = (rows, Instant::now());
+    }
+}
+
+/// A worker's part that is being written.
+struct Part {
+    of: CheckpointOf,
+    path: PathBuf,
+    child: Child,
+    began: Instant,
+}
+
+/// What a process's workers give their parts to.
+#[derive(Clone)]
+pub struct CheckpointWriter {
+    folder: Folder,
+    /// What all of them are of, but for tick and reading.
+    of: CheckpointOf,
+    run: u64,
+    parts: Sender<Part>,
+    pub took: Arc<AtomicU64>,
+}
+
+impl CheckpointWriter {
+    /// Starts the thread that completes them. `frontier` is the first tick that may not be durable and committed.
+    pub fn start(
+        folder: Folder,
+        of: CheckpointOf,
+        (process, workers, run): (usize, usize, u64),
+        frontier: Arc<AtomicU64>,
+        is_ending: Arc<AtomicBool>,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (sender, parts) = crossbeam_channel::unbounded();
+        let took = Arc::new(AtomicU64::new(0));
+        let completing = Completing {
+            folder: folder.clone(),
+            process,
+            workers,
+            frontier,
+            is_ending,
+            took: Arc::clone(&took),
+        };
+        let thread = std::thread::Builder::new()
+            .name("checkpoints".to_owned())
+            .spawn(move || completing.run(&parts))?;
+        Ok((CheckpointWriter { folder, of, run, parts: sender, took }, thread))
+    }
+
+    /// Saves what a worker's operators keep at the end of a tick.
+    pub fn save(&self, of: CheckpointOf, worker: usize, savers: &Savers) {
+        let began = Instant::now();
+        let saved = checkpoint::prepare(&self.folder, of.tick, self.run, worker)
+            .and_then(|path| Ok((Child::write(&path, savers)?, path)));
+        match saved {
+            // Nobody is there any more who would complete it.
+            Ok((child, path)) => drop(self.parts.send(Part { of, path, child, began })),
+            Err(error) => tracing::warn!("there is no checkpoint of this moment: {error}"),
+        }
+    }
+
+    /// What one of this tick and reading is of.
+    pub fn of(&self, tick: Tick, at: i64) -> CheckpointOf {
+        CheckpointOf { tick, at, ..self.of.clone() }
+    }
+}
+
+/// Waits for children, and for ticks to be durable and committed.
+struct Completing {
+    folder: Folder,
+    process: usize,
+    workers: usize,
+    frontier: Arc<AtomicU64>,
+    is_ending: Arc<AtomicBool>,
+    took: Arc<AtomicU64>,
+}
+
+impl Completing {
+    fn run(&self, parts: &Receiver<Part>) {
+        let mut waiting: BTreeMap<Tick, Vec<Part>> = BTreeMap::new();
+        loop {
+            let more = match parts.recv_timeout(LOOK) {
+                Ok(part) => {
+                    waiting.entry(part.of.tick).or_default().push(part);
+                    true
+                }
+                // All workers have ended before.
+                Err(RecvTimeoutError::Timeout) => !self.is_ending.load(Ordering::Relaxed),
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+            let committed = match self.is_ending.load(Ordering::Relaxed) {
+                false => self.frontier.load(Ordering::Relaxed),
+                true => Tick::MAX,
+            };
+            let whole = waiting
+                .iter()
+                .find(|(tick, parts)| **tick < committed && parts.len() == self.workers);
+            if let Some(tick) = whole.map(|(tick, _)| *tick) {
+                let parts = waiting.remove(&tick).expect("just found");
+                self.complete(parts);
+            } else if !more {
+                for (tick, parts) in waiting {
+                    parts.into_iter().for_each(|part| drop(part.child.wait()));
+                    checkpoint::discard(&self.folder, tick);
+                }
+                return;
+            }
+        }
+    }
+
+    fn complete(&self, parts: Vec<Part>) {
+        let of = parts[0].of.clone();
+        let (mut files, mut failed) = (Vec::new(), None);
+        for Part { path, child, began, .. } in parts {
+            failed = child.wait().err().or(failed);
+            files.push(path);
+            let took = began.elapsed().as_micros() as u64;
+            self.took.store(took, Ordering::Relaxed);
+        }
+        fault::point("checkpoint written");
+        let completed = match failed {
+            None => checkpoint::complete(&self.folder, self.process, &of, &files),
+            Some(error) => Err(error),
+        };
+        fault::point("checkpoint completed");
+        if let Err(error) = completed {
+            tracing::warn!("there is no checkpoint of this moment: {error}");
+            checkpoint::discard(&self.folder, of.tick);
+        }
+    }
+}
+
+/// A process that writes what a worker kept when it was begun.
+struct Child {
+    #[cfg(unix)]
+    id: libc::pid_t,
+}
+
+#[cfg(unix)]
+impl Child {
+    fn write(path: &Path, savers: &Savers) -> io::Result<Self> {
+        let parent = std::process::id();
+        // SAFETY: what the child does is what this thread may do alone: it reads memory that no other thread of the child could
+        // change, since there is none, allocates by a heap of this thread's own, and ends without running anything else.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                // SAFETY: as above; none of these calls waits for a thread.
+                unsafe {
+                    apart();
+                    let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        checkpoint::write(path, savers, || {
+                            std::os::unix::process::parent_id() == parent
+                        })
+                    }));
+                    let code = match written {
+                        Ok(Ok(())) => 0,
+                        Ok(Err(error)) => error.raw_os_error().unwrap_or(libc::EIO),
+                        Err(_) => libc::EIO,
+                    };
+                    libc::_exit(code)
+                }
+            }
+            id => Ok(Child { id }),
+        }
+    }
+
+    /// Waits for its end.
+    fn wait(self) -> io::Result<()> {
+        let mut status = 0;
+        loop {
+            // SAFETY: it waits for a child of this process, which nobody else waits for.
+            let waited = unsafe { libc::waitpid(self.id, &mut status, 0) };
+            let error = io::Error::last_os_error();
+            if waited == self.id {
+                break;
+            } else if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+        match libc::WIFEXITED(status) {
+            true if libc::WEXITSTATUS(status) == 0 => Ok(()),
+            true => Err(io::Error::from_raw_os_error(libc::WEXITSTATUS(status))),
+            false => Err(io::Error::other("what wrote it was ended")),
+        }
+    }
+}
+
+/// Parts a child from what its parent holds: it ends at a signal, and keeps no connection or lock of it open.
+#[cfg(unix)]
+unsafe fn apart() {
+    // SAFETY: plain system calls.
+    unsafe {
+        #[cfg(target_os = "linux")]
+        {
+            libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
+            libc::nice(10);
+        }
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Child {
+    /// Here the worker waits.
+    fn write(path: &Path, savers: &Savers) -> io::Result<Self> {
+        checkpoint::write(path, savers, || true).map(|()| Child {})
+    }
+
+    fn wait(self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! Checkpoints: what operators kept at the end of a tick, so that a restart reads back only the rows behind it.
+//!
+//! ```text
+//! checkpoints/TICK/RUN-p0-w0         by worker: chunks of sections, each with its checksum
+//! checkpoints/TICK/complete-0.json   by process: written last, when all of the tick is durable and committed
+//! ```
+//!
+//! Whatever is amiss with one, it is passed over: everything in it follows from the rows. Deleting them is always
+//! right.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::folder::{Folder, replace, sync_folder};
+use crate::flow::{SavedChunk, Savers};
+use crate::time::{Micros, Tick};
+
+/// The number of what operators save: one of another number is passed over.
+const LAYOUT: u32 = 1;
+/// How many are kept, so that one that turns out to be damaged is not the last.
+const KEPT: usize = 2;
+/// The lengths of a chunk's section, of its content and of that as it is stored, and a checksum of what follows.
+const PREFIX: usize = 4 + 4 + 4 + 8;
+
+/// What a checkpoint is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointOf {
+    pub store: String,
+    pub tick: Tick,
+    /// The reading of the clock at the tick.
+    pub at: Micros,
+    /// A hash of the definition.
+    pub definition: String,
+    pub processes: usize,
+}
+
+/// Written when a process's part of a checkpoint is there.
+#[derive(Debug, Serialize, Deserialize)]
+struct Complete {
+    layout: u32,
+    selfsame: String,
+    #[serde(flatten)]
+    of: CheckpointOf,
+    /// By name, how long each worker's file is.
+    files: BTreeMap<String, u64>,
+}
+
+/// A checkpoint that a run may begin with.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    pub of: CheckpointOf,
+    pub bytes: u64,
+    chunks: Vec<ChunkPlace>,
+}
+
+/// Where a chunk lies.
+#[derive(Clone, Debug)]
+struct ChunkPlace {
+    path: PathBuf,
+    section: String,
+    /// Of the chunk's prefix.
+    at: u64,
+}
+
+fn root(folder: &Folder) -> PathBuf {
+    folder.root.join("checkpoints")
+}
+
+fn folder_of(folder: &Folder, tick: Tick) -> PathBuf {
+    // As many digits as any tick has, so that names sort.
+    root(folder).join(format!("{tick:020}"))
+}
+
+/// Makes the folder of a checkpoint, and names the file of a worker's part of it.
+pub fn prepare(folder: &Folder, tick: Tick, run: u64, worker: usize) -> io::Result<PathBuf> {
+    let path = folder_of(folder, tick);
+    fs::create_dir_all(&path)?;
+    Ok(path.join(format!("{run}-w{worker}")))
+}
+
+/// Writes a worker's part of a checkpoint, as long as that is wanted.
+pub fn write(path: &Path, savers: &Savers, is_wanted: impl Fn() -> bool) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    savers.save(&mut |section, chunk| {
+        if !is_wanted() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let stored = lz4_flex::block::compress(chunk);
+        let mut body = Vec::with_capacity(section.len() + stored.len());
+        body.extend_from_slice(section.as_bytes());
+        body.extend_from_slice(&stored);
+        for length in [section.len(), chunk.len(), stored.len()] {
+            file.write_all(&(length as u32).to_le_bytes())?;
+        }
+        file.write_all(&xxh3_64(&body).to_le_bytes())?;
+        file.write_all(&body)
+    })?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Says that a process's part is there. Those before the last few go.
+pub fn complete(
+    folder: &Folder,
+    process: usize,
+    of: &CheckpointOf,
+    files: &[PathBuf],
+) -> io::Result<()> {
+    let path = folder_of(folder, of.tick);
+    let mut lengths = BTreeMap::new();
+    for file in files {
+        let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+        lengths.insert(name, file.metadata()?.len());
+    }
+    let selfsame = env!("CARGO_PKG_VERSION").to_owned();
+    let complete = Complete { layout: LAYOUT, selfsame, of: of.clone(), files: lengths };
+    let json = serde_json::to_vec_pretty(&complete).expect("JSON");
+    replace(&path.join(format!("complete-{process}.json")), &json)?;
+    sync_folder(&root(folder))?;
+    if process == 0 {
+        let mut all = ticks(folder)?;
+        all.retain(|tick| *tick <= of.tick);
+        for tick in all.iter().rev().skip(KEPT) {
+            fs::remove_dir_all(folder_of(folder, *tick))?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes away one that could not be completed.
+pub fn discard(folder: &Folder, tick: Tick) {
+    let _ = fs::remove_dir_all(folder_of(folder, tick));
+}
+
+/// Takes all of them away.
+pub fn discard_all(folder: &Folder) -> io::Result<()> {
+    match fs::remove_dir_all(root(folder)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The ticks that there are checkpoints of, or beginnings of them.
+fn ticks(folder: &Folder) -> io::Result<Vec<Tick>> {
+    let entries = match fs::read_dir(root(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut ticks = Vec::new();
+    for entry in entries {
+        ticks.extend(entry?.file_name().to_str().and_then(|name| name.parse::<Tick>().ok()));
+    }
+    ticks.sort_unstable();
+    Ok(ticks)
+}
+
+/// The latest checkpoint of a store and a definition that is whole, up to a tick.
+pub fn latest(folder: &Folder, store: &str, definition: &str, until: Tick) -> Option<Checkpoint> {
+    let ticks = ticks(folder).unwrap_or_default();
+    let fits = ticks.into_iter().rev().filter(|tick| *tick <= until);
+    fits.filter_map(|tick| match open(folder, tick, store, definition) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            let path = folder_of(folder, tick);
+            tracing::warn!("the checkpoint '{}' is passed over: {error}", path.display());
+            None
+        }
+    })
+    .next()
+}
+
+/// A checkpoint, unless it is of something else or was never completed.
+fn open(
+    folder: &Folder,
+    tick: Tick,
+    store: &str,
+    definition: &str,
+) -> io::Result<Option<Checkpoint>> {
+    let path = folder_of(folder, tick);
+    let (mut found, mut chunks, mut bytes) = (None::<CheckpointOf>, Vec::new(), 0);
+    for process in 0.. {
+        let json = match fs::read(path.join(format!("complete-{process}.json"))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            json => json?,
+        };
+        let Complete { layout, selfsame, of, files } = serde_json::from_slice(&json)?;
+        let fits = layout == LAYOUT && selfsame == env!("CARGO_PKG_VERSION");
+        let is_same = found.as_ref().is_none_or(|found| *found == of);
+        if !fits || !is_same || of.store != store || of.definition != definition {
+            return Ok(None);
+        }
+        for (name, length) in files {
+            bytes += length;
+            index(&path.join(name), length, &mut chunks)?;
+        }
+        let processes = of.processes;
+        found = Some(of);
+        if process + 1 == processes {
+            break;
+        }
+    }
+    Ok(found.map(|of| Checkpoint { of, bytes, chunks }))
+}
+
+/// Finds the chunks of a file, and whether each is what was written.
+fn index(path: &Path, length: u64, chunks: &mut Vec<ChunkPlace>) -> io::Result<()> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    if file.get_ref().metadata()?.len() != length {
+        return Err(io::Error::other(format!("'{}' is not as long as it was", path.display())));
+    }
+    let (mut at, mut body) = (0, Vec::new());
+    while at < length {
+        let ([section, _, stored], sum) = prefix(&mut file)?;
+        body.clear();
+        if (&mut file).take((section + stored) as u64).read_to_end(&mut body)? < section + stored
+            || xxh3_64(&body) != sum
+        {
+            return Err(altered(path, "is not what was written: its checksum differs"));
+        }
+        let section = String::from_utf8(body[..section].to_vec()).map_err(io::Error::other)?;
+        chunks.push(ChunkPlace { path: path.to_owned(), section, at });
+        at += (PREFIX + body.len()) as u64;
+    }
+    Ok(())
+}
+
+fn altered(path: &Path, why: &str) -> io::Error {
+    io::Error::other(format!("'{}' {why}", path.display()))
+}
+
+/// The lengths of a chunk's section, of its content and of that as it is stored, and the checksum of what follows.
+fn prefix(file: &mut impl Read) -> io::Result<([usize; 3], u64)> {
+    let mut prefix = [0; PREFIX];
+    file.read_exact(&mut prefix)?;
+    let length = |at: usize| u32::from_le_bytes(prefix[at..at + 4].try_into().expect("4 of 20"));
+    let sum = u64::from_le_bytes(prefix[12..].try_into().expect("8 of 20"));
+    Ok(([0, 4, 8].map(|at| length(at) as usize), sum))
+}
+
+impl ChunkPlace {
+    fn read(&self) -> io::Result<SavedChunk> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.at))?;
+        let ([section, content, stored], sum) = prefix(&mut file)?;
+        let mut body = vec![0; section + stored];
+        file.read_exact(&mut body)?;
+        if xxh3_64(&body) != sum {
+            return Err(altered(&self.path, "is not what was written: its checksum differs"));
+        }
+        lz4_flex::block::decompress(&body[section..], content)
+            .map_err(|error| altered(&self.path, &format!("can't be read: {error}")))
+    }
+}
+
+impl Checkpoint {
+    /// The chunks of a section, each to be read when it is wanted.
+    pub fn chunks(
+        &self,
+        section: &str,
+    ) -> impl Iterator<Item = impl FnOnce() -> io::Result<SavedChunk>> {
+        let of_section = move |place: &&ChunkPlace| place.section == section;
+        self.chunks.iter().filter(of_section).map(|place| || place.read())
+    }
+
+    /// The names of its sections.
+    pub fn sections(&self) -> Vec<String> {
+        let mut sections: Vec<String> =
+            self.chunks.iter().map(|place| place.section.clone()).collect();
+        sections.sort_unstable();
+        sections.dedup();
+        sections
+    }
+}
