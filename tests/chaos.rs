@@ -131,8 +131,11 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
         if chance.below(3) == 0 {
             arguments.extend(["--processes", "2"]);
         }
-        let mut running =
-            Running::start_with(folder, &arguments, &[("SELFSAME_LOG_BYTES", "300000")]);
+        let mut running = Running::start_with(
+            folder,
+            &arguments,
+            &[("SELFSAME_LOG_BYTES", "300000"), ("SELFSAME_CHECKPOINT_ROWS", "500")],
+        );
         // Mostly while it reads back, reads on, or commits; seldom when all is done.
         std::thread::sleep(Duration::from_millis(chance.below(if round % 4 == 3 {
             6_000

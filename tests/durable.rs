@@ -151,7 +151,11 @@ fn a_run_that_ends_at_any_step_of_the_store_is_gone_on_with() {
                 let _ = fs::remove_dir_all(left);
             }
             let fault = format!("{point}:{time}");
-            let environment = [("SELFSAME_FAULT", fault.as_str()), ("SELFSAME_LOG_BYTES", "20000")];
+            let environment = [
+                ("SELFSAME_FAULT", fault.as_str()),
+                ("SELFSAME_LOG_BYTES", "20000"),
+                ("SELFSAME_CHECKPOINT_ROWS", "200"),
+            ];
             for workers in ["2", "1"] {
                 let arguments = [&RUN[..], &["--workers", workers]].concat();
                 let run = Running::start_with(folder.path(), &arguments, &environment).end();
@@ -190,8 +194,11 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
         let workers = (1 + chance.below(3)).to_string();
         let arguments =
             ["run", "shop.yaml", "--data", "data", "--follow", "--quiet", "--workers", &workers];
-        let mut run =
-            Running::start_with(folder.path(), &arguments, &[("SELFSAME_LOG_BYTES", "100000")]);
+        let mut run = Running::start_with(
+            folder.path(),
+            &arguments,
+            &[("SELFSAME_LOG_BYTES", "100000"), ("SELFSAME_CHECKPOINT_ROWS", "150")],
+        );
         for _ in 0..chance.below(4) {
             let number = chance.below(300);
             grow(&mut chance, number);

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use super::aggregate::{AggregateState, Brought};
+use super::changed::Changed;
 use super::contribution::{Contribution, Member};
 use super::extremes::{ExtremeChanges, Led, travelling};
 use super::input::{IdentifierInput, SavedIdentifier};
@@ -23,7 +24,7 @@ use super::sums::{Layout, Words};
 use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, SavedEntries, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
 use crate::plan::Plan;
-use crate::row::{self, Datum, IdentifierHash, Input};
+use crate::row::{self, IdentifierHash, Input};
 use crate::state::table::Table;
 use crate::time::Micros;
 
@@ -75,20 +76,6 @@ pub struct Identifiers {
     /// When identifiers that no row carries any more were first seen.
     remembered: Table<IdentifierHash, Micros>,
     changed: Changed,
-}
-
-/// What a tick changed of the identifier at hand.
-#[derive(Default)]
-struct Changed {
-    sums: Words,
-    /// Values that travel.
-    values: Vec<((u16, Micros, Datum), Diff)>,
-    /// What led in these aggregates before, of those that are extremes in blocks.
-    led: SmallVec<[(u16, Option<Led>); 8]>,
-    /// What was brought to these aggregates before.
-    brought: SmallVec<[(u16, Brought); 8]>,
-    /// Whether something was taken back: else nothing can have come to nothing.
-    takes_back: bool,
 }
 
 impl Identifiers {
@@ -353,23 +340,6 @@ impl Keyed for Identifiers {
 
     fn end_tick(&mut self, _: &Table<IdentifierHash, IdentifierState>) {
         self.remembered.give_back();
-    }
-}
-
-impl Changed {
-    /// Notes what was brought to an aggregate, before the tick's first change of it.
-    fn note(&mut self, number: u16, brought: impl FnOnce() -> Brought) {
-        if !self.brought.iter().any(|(noted, _)| *noted == number) {
-            self.brought.push((number, brought()));
-        }
-    }
-
-    fn clear(&mut self) {
-        self.sums.clear();
-        self.led.clear();
-        self.values.clear();
-        self.brought.clear();
-        self.takes_back = false;
     }
 }
 

@@ -10,6 +10,7 @@
 //! whose meaning is [`sums`]'.
 
 mod aggregate;
+mod changed;
 mod contribution;
 mod extremes;
 mod gathered;

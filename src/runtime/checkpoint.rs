@@ -142,16 +142,14 @@ impl Completing {
     fn run(&self, parts: &Receiver<Part>) {
         let mut waiting: BTreeMap<Tick, Vec<Part>> = BTreeMap::new();
         loop {
-            let more = match parts.recv_timeout(LOOK) {
-                Ok(part) => {
-                    waiting.entry(part.of.tick).or_default().push(part);
-                    true
-                }
-                // All workers have ended before.
-                Err(RecvTimeoutError::Timeout) => !self.is_ending.load(Ordering::Relaxed),
-                Err(RecvTimeoutError::Disconnected) => false,
-            };
-            let committed = match self.is_ending.load(Ordering::Relaxed) {
+            // Set when all workers have ended, and all is durable and committed.
+            let is_ending = self.is_ending.load(Ordering::Relaxed);
+            let came = parts.recv_timeout(LOOK);
+            if !is_ending && matches!(came, Err(RecvTimeoutError::Disconnected)) {
+                std::thread::sleep(LOOK);
+            }
+            let came = came.map(|part| waiting.entry(part.of.tick).or_default().push(part));
+            let committed = match is_ending {
                 false => self.frontier.load(Ordering::Relaxed),
                 true => Tick::MAX,
             };
@@ -161,7 +159,7 @@ impl Completing {
             if let Some(tick) = whole.map(|(tick, _)| *tick) {
                 let parts = waiting.remove(&tick).expect("just found");
                 self.complete(parts);
-            } else if !more {
+            } else if is_ending && came.is_err() {
                 for (tick, parts) in waiting {
                     parts.into_iter().for_each(|part| drop(part.child.wait()));
                     checkpoint::discard(&self.folder, tick);

@@ -180,7 +180,6 @@ struct Storing {
     store: String,
     run: u64,
     until: Tick,
-    /// The tick of the checkpoint that it begins with.
     checkpoint: Option<Tick>,
 }
 

@@ -1,0 +1,41 @@
+//! What a tick changes of one identifier, until what follows from it is told.
+
+use smallvec::SmallVec;
+
+use super::aggregate::Brought;
+use super::extremes::Led;
+use super::sums::Words;
+use crate::flow::Diff;
+use crate::row::Datum;
+use crate::time::Micros;
+
+/// What a tick changed of the identifier at hand.
+#[derive(Default)]
+pub struct Changed {
+    pub sums: Words,
+    /// Values that travel.
+    pub values: Vec<((u16, Micros, Datum), Diff)>,
+    /// What led in these aggregates before, of those that are extremes in blocks.
+    pub led: SmallVec<[(u16, Option<Led>); 8]>,
+    /// What was brought to these aggregates before.
+    pub brought: SmallVec<[(u16, Brought); 8]>,
+    /// Whether something was taken back: else nothing can have come to nothing.
+    pub takes_back: bool,
+}
+
+impl Changed {
+    /// Notes what was brought to an aggregate, before the tick's first change of it.
+    pub fn note(&mut self, number: u16, brought: impl FnOnce() -> Brought) {
+        if !self.brought.iter().any(|(noted, _)| *noted == number) {
+            self.brought.push((number, brought()));
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.sums.clear();
+        self.led.clear();
+        self.values.clear();
+        self.brought.clear();
+        self.takes_back = false;
+    }
+}
