@@ -35,7 +35,7 @@ pub use during::during;
 pub use keyed::{Due, Emit, Keep, Keyed, KeyedState, keyed, keyed_in};
 pub use packed::{Packed, PackedList};
 pub use pieces::Pieces;
-pub use saved::{SavedChunk, SavedEntries, Savers, Saving, WriteChunk, put_entry, saved_entries};
+pub use saved::Saving;
 pub use shared::{Imported, Reading, Shared, SnapshotError};
 pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};

@@ -14,11 +14,10 @@ use smallvec::SmallVec;
 
 use super::sighting::seen;
 use super::statement::Statement;
-use crate::flow::{
-    Diff, Emit, Keep, Keyed, KeyedState, SavedChunk, SavedEntries, put_entry, saved_entries,
-};
+use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState};
 use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
 use crate::state::few::FewWithin;
+use crate::state::saved::{SavedChunk, SavedEntries, put_entry, saved_entries};
 use crate::state::table::Table;
 use crate::time::Micros;
 

@@ -21,10 +21,11 @@ use super::extremes::{ExtremeChanges, Led, travelling};
 use super::input::{IdentifierInput, SavedIdentifier};
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
-use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, SavedEntries, consolidate};
+use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
 use crate::plan::Plan;
 use crate::row::{self, IdentifierHash, Input};
+use crate::state::saved::SavedEntries;
 use crate::state::table::Table;
 use crate::time::Micros;
 

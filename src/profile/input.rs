@@ -8,9 +8,9 @@ use thin_vec::ThinVec;
 
 use super::aggregate::AggregateState;
 use super::sums::Words;
-use crate::flow::saved_entries;
 use crate::identity::{Component, Sighted, Sighting};
 use crate::row::{Body, IdentifierHash, Input};
+use crate::state::saved::saved_entries;
 use crate::time::Micros;
 
 /// What concerns an identifier.

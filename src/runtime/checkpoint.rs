@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::fault;
-use crate::flow::Savers;
+use crate::state::saved::Savers;
 use crate::store::{CheckpointOf, Folder, checkpoint};
 use crate::time::Tick;
 
@@ -67,7 +67,7 @@ impl Pace {
 }
 
 /// A worker's part that is being written.
-struct Part {
+struct SavedPart {
     of: CheckpointOf,
     path: PathBuf,
     child: Child,
@@ -81,7 +81,7 @@ pub struct CheckpointWriter {
     /// What all of them are of, but for tick and reading.
     of: CheckpointOf,
     run: u64,
-    parts: Sender<Part>,
+    parts: Sender<SavedPart>,
     pub took: Arc<AtomicU64>,
 }
 
@@ -117,7 +117,7 @@ impl CheckpointWriter {
             .and_then(|path| Ok((Child::write(&path, savers)?, path)));
         match saved {
             // Nobody is there any more who would complete it.
-            Ok((child, path)) => drop(self.parts.send(Part { of, path, child, began })),
+            Ok((child, path)) => drop(self.parts.send(SavedPart { of, path, child, began })),
             Err(error) => tracing::warn!("there is no checkpoint of this moment: {error}"),
         }
     }
@@ -139,8 +139,8 @@ struct Completing {
 }
 
 impl Completing {
-    fn run(&self, parts: &Receiver<Part>) {
-        let mut waiting: BTreeMap<Tick, Vec<Part>> = BTreeMap::new();
+    fn run(&self, parts: &Receiver<SavedPart>) {
+        let mut waiting: BTreeMap<Tick, Vec<SavedPart>> = BTreeMap::new();
         loop {
             // Set when all workers have ended, and all is durable and committed.
             let is_ending = self.is_ending.load(Ordering::Relaxed);
@@ -169,10 +169,10 @@ impl Completing {
         }
     }
 
-    fn complete(&self, parts: Vec<Part>) {
+    fn complete(&self, parts: Vec<SavedPart>) {
         let of = parts[0].of.clone();
         let (mut files, mut failed) = (Vec::new(), None);
-        for Part { path, child, began, .. } in parts {
+        for SavedPart { path, child, began, .. } in parts {
             failed = child.wait().err().or(failed);
             files.push(path);
             let took = began.elapsed().as_micros() as u64;

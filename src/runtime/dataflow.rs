@@ -21,9 +21,7 @@ use super::Clock;
 use super::collections::Collections;
 use super::durable::{ProcessStore, store_ticks};
 use super::inbox::{COUNTS, Inbox, TickInput};
-use crate::flow::{
-    Collection, PackedList, Pieces, Pipeline, SavedChunk, Savers, Saving, Shared, Stream,
-};
+use crate::flow::{Collection, PackedList, Pieces, Pipeline, Saving, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
 use crate::profile::{self, Assembled};
@@ -31,6 +29,7 @@ use crate::row::{IdentifierHash, Reject, Row, StandingRow};
 use crate::sink::{self, SinkProbes, Writers};
 use crate::standing::{self, ArrivalTime, StandingRows};
 use crate::state::batch;
+use crate::state::saved::{SavedChunk, Savers};
 use crate::time::{Micros, Tick};
 use crate::{identity, segment};
 

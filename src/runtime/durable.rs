@@ -17,7 +17,7 @@ use timely::dataflow::operators::probe::{Handle, Probe};
 
 use super::checkpoint::CheckpointWriter;
 use super::inbox::Inbox;
-use super::restored::Beginning;
+use super::restored::StartingCheckpoint;
 use crate::flow::{Pipeline, Stream};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
@@ -41,7 +41,7 @@ pub struct ProcessStore {
     frontier: Arc<AtomicU64>,
     pub checkpoints: CheckpointWriter,
     /// What the run begins with.
-    pub beginning: Option<Beginning>,
+    pub beginning: Option<StartingCheckpoint>,
 }
 
 /// The threads behind it.
@@ -59,7 +59,7 @@ impl ProcessStore {
         mut recovered: Recovered,
         news: DurableNews,
     ) -> Result<(Self, StoreThreads), StoreError> {
-        let beginning = recovered.checkpoint.take().map(Beginning::new);
+        let beginning = recovered.checkpoint.take().map(StartingCheckpoint::new);
         let of = CheckpointOf {
             store: recovered.store.clone(),
             tick: 0,

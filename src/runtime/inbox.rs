@@ -8,11 +8,11 @@ use super::live::SharedLive;
 use super::replay::Replay;
 use crate::decode::Decoded;
 use crate::decode::latest::Latest;
-use crate::flow::{SavedChunk, saved_entries};
 use crate::metrics::{Counts, SharedCounts};
 use crate::row::{Reject, Row};
 use crate::source::{Awaited, Reached, Ticket};
 use crate::state::batch;
+use crate::state::saved::{SavedChunk, saved_entries};
 use crate::time::{Micros, Tick};
 
 /// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::restored::{Beginning, Restored, SavedSections};
+use super::restored::{Restored, SavedSections, StartingCheckpoint};
 use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
 use crate::source::{Chunk, Payload};
@@ -39,7 +39,7 @@ impl Replay {
     pub fn new(
         plan: &Arc<Plan>,
         recovered: &Recovered,
-        beginning: Option<&Beginning>,
+        beginning: Option<&StartingCheckpoint>,
         worker: usize,
         workers: usize,
     ) -> Option<Self> {
@@ -150,7 +150,7 @@ impl ReplayLead {
     /// `None` if nothing is stored.
     pub fn new(
         recovered: &Recovered,
-        beginning: Option<&Beginning>,
+        beginning: Option<&StartingCheckpoint>,
         peers: usize,
         stops: Vec<Tick>,
     ) -> Option<Self> {

@@ -7,7 +7,7 @@ use super::Clock;
 use super::dataflow::{Beside, Dataflow};
 use super::durable::ProcessStore;
 use super::replay::Replay;
-use super::restored::Beginning;
+use super::restored::StartingCheckpoint;
 use crate::decode::Decoder;
 use crate::plan::Plan;
 use crate::sink::{MemoryTarget, TextRecord, Writers};
@@ -33,7 +33,7 @@ pub fn restarted(
     let mut recovered = store::open(data, 0).expect("a data folder");
     let definition = "of the test".to_owned();
     recovered.begin_with_checkpoint(&definition);
-    let beginning = recovered.checkpoint.clone().map(Beginning::new);
+    let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);
     let put_back = beginning.map(|of| (of.ticks(workers).0, of.checkpoint.of.at));
     let checkpoint = put_back.as_ref().map_or(0, |(ticks, _)| *ticks.end());
     let first = recovered.until + 1;

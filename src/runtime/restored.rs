@@ -13,10 +13,10 @@ use hashbrown::{HashMap, HashSet};
 
 use arcstr::ArcStr;
 
-use crate::flow::SavedChunk;
 use crate::identity::{self, named_links};
 use crate::profile::{self, saved_names};
 use crate::row::IdentifierHash;
+use crate::state::saved::SavedChunk;
 use crate::store::Checkpoint;
 use crate::time::Tick;
 
@@ -24,19 +24,19 @@ use crate::time::Tick;
 const CHUNKS: usize = 40;
 
 /// The types and texts of identifiers that have links.
-type Names = HashMap<IdentifierHash, (u8, ArcStr)>;
+type LinkedNames = HashMap<IdentifierHash, (u8, ArcStr)>;
 
 /// The checkpoint that a process begins with.
 #[derive(Clone)]
-pub struct Beginning {
+pub struct StartingCheckpoint {
     pub checkpoint: Arc<Checkpoint>,
     /// What the workers of a process share while they need it.
-    names: Arc<Mutex<Weak<Names>>>,
+    names: Arc<Mutex<Weak<LinkedNames>>>,
 }
 
-impl Beginning {
+impl StartingCheckpoint {
     pub fn new(checkpoint: Checkpoint) -> Self {
-        Beginning { checkpoint: Arc::new(checkpoint), names: Arc::default() }
+        StartingCheckpoint { checkpoint: Arc::new(checkpoint), names: Arc::default() }
     }
 
     /// The ticks in which it is put back by so many workers, and how many of a worker's chunks of identifiers with each.
@@ -48,7 +48,7 @@ impl Beginning {
         (last - number..=last, all.div_ceil(number.max(1) as usize))
     }
 
-    fn names(&self) -> io::Result<Arc<Names>> {
+    fn names(&self) -> io::Result<Arc<LinkedNames>> {
         let mut shared = self.names.lock().expect("no one panics with it");
         if let Some(names) = shared.upgrade() {
             return Ok(names);
@@ -57,7 +57,7 @@ impl Beginning {
         for chunk in self.checkpoint.chunks(identity::LINKS) {
             linked.extend(identity::saved_ends(&chunk()?));
         }
-        let mut names = Names::new();
+        let mut names = LinkedNames::new();
         if !linked.is_empty() {
             for chunk in self.checkpoint.chunks(profile::IDENTIFIERS) {
                 let chunk = chunk()?;
@@ -73,7 +73,7 @@ impl Beginning {
 
 /// One worker's share.
 pub struct Restored {
-    beginning: Beginning,
+    beginning: StartingCheckpoint,
     worker: usize,
     workers: usize,
     /// The tick in which all but identifiers is put back.
@@ -90,7 +90,7 @@ pub struct Restored {
 pub type SavedSections = BTreeMap<String, Vec<SavedChunk>>;
 
 impl Restored {
-    pub fn new(beginning: &Beginning, worker: usize, workers: usize) -> Self {
+    pub fn new(beginning: &StartingCheckpoint, worker: usize, workers: usize) -> Self {
         let (ticks, chunks) = beginning.ticks(workers);
         let first = *ticks.start();
         let (beginning, read) = (beginning.clone(), BTreeMap::new());

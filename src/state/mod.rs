@@ -13,4 +13,5 @@ pub mod batch;
 pub mod entries;
 pub mod few;
 pub mod queue;
+pub mod saved;
 pub mod table;

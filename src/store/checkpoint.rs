@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::{Folder, replace, sync_folder};
-use crate::flow::{SavedChunk, Savers};
+use crate::state::saved::{SavedChunk, Savers};
 use crate::time::{Micros, Tick};
 
 /// The number of what operators save: one of another number is passed over.
@@ -41,7 +41,7 @@ pub struct CheckpointOf {
 
 /// Written when a process's part of a checkpoint is there.
 #[derive(Debug, Serialize, Deserialize)]
-struct Complete {
+struct CompleteFile {
     layout: u32,
     selfsame: String,
     #[serde(flatten)]
@@ -117,7 +117,7 @@ pub fn complete(
         lengths.insert(name, file.metadata()?.len());
     }
     let selfsame = env!("CARGO_PKG_VERSION").to_owned();
-    let complete = Complete { layout: LAYOUT, selfsame, of: of.clone(), files: lengths };
+    let complete = CompleteFile { layout: LAYOUT, selfsame, of: of.clone(), files: lengths };
     let json = serde_json::to_vec_pretty(&complete).expect("JSON");
     replace(&path.join(format!("complete-{process}.json")), &json)?;
     sync_folder(&root(folder))?;
@@ -187,7 +187,7 @@ fn open(
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             json => json?,
         };
-        let Complete { layout, selfsame, of, files } = serde_json::from_slice(&json)?;
+        let CompleteFile { layout, selfsame, of, files } = serde_json::from_slice(&json)?;
         let fits = layout == LAYOUT && selfsame == env!("CARGO_PKG_VERSION");
         let is_same = found.as_ref().is_none_or(|found| *found == of);
         if !fits || !is_same || of.store != store || of.definition != definition {
