@@ -212,3 +212,75 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
     selfsame(folder.path(), &[&RUN[..], &["--workers", "2"]].concat()).well();
     assert_eq!(state(folder.path()), undisturbed(folder.path()), "SELFSAME_CHAOS_SEED={seed}");
 }
+
+/// The checkpoints that there are.
+fn checkpoints(folder: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = fs::read_dir(folder.join("data/checkpoints")) else { return Vec::new() };
+    let mut found: Vec<_> = entries.map(|entry| entry.expect("a checkpoint").path()).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(3);
+    let run = |arguments: &[&str]| {
+        let arguments = [&RUN[..4], &["--until-end"], arguments].concat();
+        let environment = [("SELFSAME_CHECKPOINT_ROWS", "100")];
+        let ended = Running::start_with(path, &arguments, &environment).end();
+        let said = ended.err.clone();
+        ended.well();
+        said
+    };
+    let mut written = 0;
+    let mut grow = || {
+        let (web, crm) = rows(&mut chance, written, 300);
+        append(&path.join("in/web.ndjson"), &web);
+        append(&path.join("in/crm.ndjson"), &crm);
+        written += 300;
+    };
+    let is_whole = || assert_eq!(state(path), undisturbed(path));
+    let (begins, passed_over) = ("a checkpoint of", "is passed over");
+    grow();
+    assert!(!run(&[]).contains(begins));
+    for workers in ["3", "1", "2"] {
+        grow();
+        assert!(run(&["--workers", workers]).contains(begins));
+        is_whole();
+    }
+    assert_eq!(checkpoints(path).len(), 2, "the last two are kept");
+    // One that was altered is named, and the one before it taken.
+    let last = checkpoints(path).pop().expect("one");
+    let part = fs::read_dir(&last).expect("a folder").map(|entry| entry.expect("a file").path());
+    let part = part.filter(|path| path.extension().is_none()).max().expect("a worker's part");
+    let mut bytes = fs::read(&part).expect("it is read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&part, bytes).expect("it is written");
+    grow();
+    let said = run(&[]);
+    assert!(said.contains(passed_over) && said.contains(begins), "{said}");
+    is_whole();
+    // One that was never completed says nothing.
+    let altered = last;
+    fs::remove_dir_all(altered).expect("it is deleted");
+    let last = checkpoints(path).pop().expect("one");
+    fs::remove_file(last.join("complete-0.json")).expect("it is deleted");
+    grow();
+    assert!(!run(&[]).contains(passed_over));
+    is_whole();
+    // Of another definition there is none.
+    let other = DEFINITION.replace("spent > 400", "spent > 300");
+    fs::write(path.join("shop.yaml"), &other).expect("it is written");
+    grow();
+    let said = run(&[]);
+    assert!(!said.contains(begins) && !said.contains(passed_over), "{said}");
+    is_whole();
+    // They may be deleted.
+    fs::remove_dir_all(path.join("data/checkpoints")).expect("they are deleted");
+    grow();
+    assert!(!run(&[]).contains(begins));
+    is_whole();
+}

@@ -155,7 +155,9 @@ fn whatever_is_killed_and_however_many_there_are_each_record_is_committed_once_a
     }
     let start = Shop::start(folder.path(), [2, 2], durable);
     let mut cluster = Cluster::start(&shop.plan, start);
-    assert!(cluster.writers[0].committed().iter().all(|tick| (1..=durable).contains(tick)));
+    let committed = cluster.writers[0].committed();
+    let are_durable = committed.iter().all(|tick| (1..=durable).contains(tick));
+    assert!(are_durable, "{committed:?} of {durable} durable ticks");
     cluster.tell(&shop.plan, seed, 1..=durable + 10);
     cluster.finish();
     must_be(&shop, seed, durable + 10);
