@@ -1,7 +1,7 @@
 //! Names that functions have in other tools, and what stands for them here.
 
 /// Sorted by name.
-const ELSEWHERE: [(&str, &str); 34] = [
+const ELSEWHERE: [(&str, &str); 39] = [
     ("any_value", "first(x)"),
     ("approx_count_distinct", "count(distinct x)"),
     ("approx_distinct", "count(distinct x)"),
@@ -15,6 +15,7 @@ const ELSEWHERE: [(&str, &str); 34] = [
     ("countif", "count(*) filter (where x > 0)"),
     ("date_diff", "extract(epoch from a) - extract(epoch from b), in seconds"),
     ("datediff", "extract(epoch from a) - extract(epoch from b), in seconds"),
+    ("digest", "sha256(x), or md5(x)"),
     ("first_value", "first(x)"),
     ("getdate", "now(), in segments"),
     ("group_concat", "array_to_string(array_agg(distinct x), ', ')"),
@@ -27,9 +28,13 @@ const ELSEWHERE: [(&str, &str); 34] = [
     ("listagg", "array_to_string(array_agg(distinct x), ', ')"),
     ("max_by", "last(x), by the row's time"),
     ("min_by", "first(x), by the row's time"),
+    ("normalize", "nfc(x), or nfkc(x)"),
     ("percentile_cont", "median(x)"),
     ("safe_cast", "try_cast(x as bigint)"),
+    ("safe_divide", "ratio(x, y)"),
+    ("sha2", "sha256(x)"),
     ("size", "array_length(x)"),
+    ("squish", "clean(x)"),
     ("stdev", "stddev(x)"),
     ("string_agg", "array_to_string(array_agg(distinct x), ', ')"),
     ("sum_if", "sum(x) filter (where y > 0)"),

@@ -13,6 +13,7 @@ pub mod compile;
 pub mod cost;
 mod decimals;
 pub mod elsewhere;
+mod functions;
 pub mod instant;
 pub mod limits;
 pub mod mistake;
@@ -97,6 +98,7 @@ impl Dialect {
         }
         functions.insert(NTILE.to_owned(), ranks::function());
         calendar::replace(&mut functions, zone);
+        functions::add(&mut functions);
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
             Arc::new(aggregate::Subscripts),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),

@@ -3,6 +3,14 @@
 /// Calls by function. `{s}` is a text, `{n}` a whole number, `{x}` a double, `{m}` a decimal, `{f}` a truth
 /// value, `{t}` an instant, `{d}` a day, `{l}` a list of whole numbers, `{w}` one of texts, `{y}` one of doubles.
 pub const CALLS: &[(&str, &[&str])] = &[
+    ("clean", &["clean({s})"]),
+    ("e164", &["e164({s}, {s})", "e164({s}, 'DE')"]),
+    ("hashed_email", &["hashed_email({s})"]),
+    ("md5", &["md5({s})"]),
+    ("nfc", &["nfc({s})"]),
+    ("nfkc", &["nfkc({s})"]),
+    ("ratio", &["ratio({n}, {n})", "ratio({m}, {x})"]),
+    ("sha256", &["sha256({s})"]),
     ("array_add", &["array_add({y}, {y})"]),
     ("array_any_value", &["array_any_value({l})"]),
     ("array_append", &["array_append({l}, {n})", "array_append({w}, {s})"]),

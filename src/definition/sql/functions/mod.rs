@@ -1,0 +1,32 @@
+//! Scalar functions that DataFusion has not, or has otherwise: a function is a file here and a row in the list.
+//!
+//! `docs/reference.md` says what each does, and `definition/tests/each` tries it with nulls at each place.
+
+mod clean;
+mod digest;
+mod e164;
+mod hashed_email;
+mod own;
+mod ratio;
+mod unicode;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion_expr::ScalarUDF;
+
+/// Puts them beside DataFusion's.
+pub fn add(functions: &mut HashMap<String, Arc<ScalarUDF>>) {
+    for function in [
+        clean::function(),
+        digest::md5(),
+        digest::sha256(),
+        e164::function(),
+        hashed_email::function(),
+        ratio::function(),
+        unicode::nfc(),
+        unicode::nfkc(),
+    ] {
+        functions.insert(function.name().to_owned(), Arc::new(function));
+    }
+}
