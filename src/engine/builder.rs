@@ -228,7 +228,13 @@ impl EngineBuilder {
         let stoppable = self.stoppable.unwrap_or_else(|| Box::new(|_| Ok(())));
         let run = Run::start(Arc::clone(&plan), options, stoppable, attached, functions)?;
         let server = bound.map(|bound| {
-            let served = Served { plan: Arc::clone(&plan), posts: run.posts.clone() };
+            let served = Served {
+                plan: Arc::clone(&plan),
+                posts: run.posts.clone(),
+                live: run.live.clone(),
+                stop: run.stop.clone(),
+                failure: run.failure.clone(),
+            };
             bound.serve(serve::router(&served))
         });
         Ok(Running::new(plan, run, server.transpose()?, pushes, pushed))

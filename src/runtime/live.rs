@@ -1,6 +1,7 @@
 //! What the workers of a process let others see while they run: each lays down now and then what it has counted, and
 //! whoever wants to know reads that, so that nobody waits for a worker.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,7 @@ use super::row_times::{NewestRows, RowTimes};
 use crate::metrics::Counts;
 use crate::plan::Plan;
 use crate::sink::UnderWay;
+use crate::source::Lags;
 use crate::time::{Micros, Tick, wall_clock};
 
 /// What is known of a process's share of a run.
@@ -32,6 +34,9 @@ pub struct Live {
     /// The last tick of the history that has been read back, and the last one there is; 0 if there is none.
     pub replayed: AtomicU64,
     pub history: AtomicU64,
+    pub lags: Lags,
+    /// Where rows are stored.
+    pub data: Option<PathBuf>,
 }
 
 /// How far ticks are, on all workers of all processes: the first of which something is under way.
@@ -63,6 +68,8 @@ impl Live {
             opened: never(),
             replayed: never(),
             history: never(),
+            lags: Lags::default(),
+            data: None,
         }
     }
 
@@ -100,6 +107,17 @@ impl Live {
         let opened = self.opened.load(Ordering::Relaxed);
         // A frontier stands behind the last tick, whenever that was, or else at one that is under way.
         (complete <= opened && opened > 0).then_some(complete)
+    }
+
+    /// Whether stored rows are being read back.
+    pub fn is_replaying(&self) -> bool {
+        let history = self.history.load(Ordering::Relaxed);
+        history > 0 && self.complete.load(Ordering::Relaxed) <= history
+    }
+
+    /// Ticks before this one are durable everywhere; `None` where nothing is stored.
+    pub fn durable_before(&self) -> Option<Tick> {
+        self.data.as_ref().map(|_| self.durable.load(Ordering::Relaxed))
     }
 
     /// The times of the newest rows whose consequences can be read.

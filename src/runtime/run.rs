@@ -158,7 +158,10 @@ impl Run {
         tracing::info!("{}", announcement(plan, options));
 
         let amounts = Arc::new(Amounts::default());
-        let live = Arc::new(Live::new(plan, options.workers, Arc::clone(&writers.under_way)));
+        let mut live = Live::new(plan, options.workers, Arc::clone(&writers.under_way));
+        live.lags = feeds.lags.clone();
+        live.data = store.as_ref().map(|store| store.recovered.folder.root.clone());
+        let live = Arc::new(live);
         let history = store.as_ref().map_or(0, |store| store.recovered.until);
         live.history.store(history, Ordering::Relaxed);
         let process = Process {

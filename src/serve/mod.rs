@@ -3,7 +3,9 @@
 //! Each concern has a router of its own (`ingest`, …), merged in [`router`]. The port is taken before anything is read
 //! or written, and given back once the run has ended: until then whoever sent rows can be told what became of them.
 
+mod health;
 pub mod ingest;
+mod metrics;
 mod server;
 
 use std::any::Any;
@@ -12,7 +14,10 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::plan::{Plan, Source};
+use crate::runtime::{SharedLive, Stop};
+use crate::sink::Failure;
 use crate::source::{Http, Posts};
+use health::Health;
 use ingest::{Ingest, IngestPatience, open_to_all};
 
 pub use server::{Bound, ServeError, Server};
@@ -41,11 +46,18 @@ pub struct Served {
     pub plan: Arc<Plan>,
     /// Where rows go that are posted, in the process that takes any.
     pub posts: Option<Posts>,
+    /// What it lets others see; `None` where it was stopped before it began.
+    pub live: Option<SharedLive>,
+    pub stop: Stop,
+    pub failure: Failure,
 }
 
 /// All that is answered.
 pub fn router(served: &Served) -> Router {
-    let Served { plan, posts } = served;
+    let Served { plan, posts, live, stop, failure } = served;
     let ingest = Ingest::new(plan, posts.clone(), open_to_all(), IngestPatience::default());
-    Router::new().merge(ingest::router(&ingest))
+    let router = Router::new().merge(ingest::router(&ingest));
+    let Some(live) = live else { return router };
+    let health = Health { live: Arc::clone(live), stop: stop.clone(), failure: failure.clone() };
+    router.merge(metrics::router(plan, live)).merge(health::router(health))
 }

@@ -2,12 +2,13 @@
 //! accord.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::{Partition, Statistics};
 
 use super::{SourceError, brokers};
 use crate::plan::Kafka;
@@ -57,6 +58,8 @@ pub(super) struct TopicClient {
     expected: Option<Arc<str>>,
     id: OnceLock<Arc<str>>,
     other_topic: AtomicBool,
+    /// Where partitions end, as the library last told; taken by who reads.
+    ends: Mutex<Vec<(i32, u64)>>,
 }
 
 impl TopicClient {
@@ -69,6 +72,11 @@ impl TopicClient {
     /// version 2.8 do not say it.
     pub fn id(&self) -> Option<&Arc<str>> {
         self.id.get()
+    }
+
+    /// Where partitions end, if that was told since this was last called.
+    pub fn take_ends(&self) -> Vec<(i32, u64)> {
+        std::mem::take(&mut self.ends.lock().expect("no one panics with it"))
     }
 
     /// Sets up what lets it know that its topic became another one.
@@ -100,6 +108,13 @@ impl ClientContext for TopicClient {
             self.other_topic.fetch_or(is_other, Ordering::Relaxed);
         }
         log(level, facility, message);
+    }
+
+    fn stats(&self, told: Statistics) {
+        let partitions = told.topics.into_values().flat_map(|topic| topic.partitions);
+        let end =
+            |(number, of): (i32, Partition)| Some((number, u64::try_from(of.hi_offset).ok()?));
+        *self.ends.lock().expect("no one panics with it") = partitions.filter_map(end).collect();
     }
 
     fn error(&self, kafka: KafkaError, reason: &str) {

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 
 use super::connector::Inflow;
 use super::connectors::CONNECTORS;
+use super::lags::Lags;
 use super::outlet::{Chunks, Durable, Handed, SharedState, SourceOptions, Ticket};
 use super::posts::Posts;
 use super::{Chunk, Reached, SourceError, Span};
@@ -24,6 +25,7 @@ pub struct Feeds {
     pub workers: Vec<Feed>,
     /// What is to be read in all, where only files are read and they do not grow.
     pub bytes: Option<u64>,
+    pub lags: Lags,
     /// To be kept for as long as there is something to read.
     pub readers: ReadingThreads,
 }
@@ -149,7 +151,8 @@ impl OpenedSources {
     pub fn start(self, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Feeds, SourceError> {
         let ((durable, reached), (listens, listening)) = (unbounded(), bounded(0));
         let listener = Arc::new(Mutex::new(Some(Durable { reached, _listening: listens })));
-        let shared = SharedState { stop: Arc::default(), wake, durable: listener };
+        let shared =
+            SharedState { stop: Arc::default(), wake, durable: listener, lags: Lags::default() };
         let bytes = self.inflows.iter().map(|inflow| inflow.bytes()).sum();
         let mut workers: Vec<Feed> = (0..self.workers).map(|_| Feed::default()).collect();
         for inflow in self.inflows {
@@ -161,7 +164,7 @@ impl OpenedSources {
         drop(shared.take_durable());
         let readers =
             ReadingThreads { stop: shared.stop, durable: Some(Arc::new(durable)), listening };
-        Ok(Feeds { workers, bytes, readers })
+        Ok(Feeds { workers, bytes, lags: shared.lags, readers })
     }
 }
 

@@ -21,9 +21,10 @@ use super::committed;
 use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::nearest;
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
+use super::owner::Owner;
 use super::partition::{FirstOffset, Partition, TopicSource};
 use super::positions::TopicPosition;
-use super::topic::{LOOK, Owner, PATIENCE, Share, TopicIdentity, TopicReader};
+use super::topic::{LOOK, PATIENCE, Share, TopicIdentity, TopicReader};
 use super::{SourceError, brokers};
 use crate::plan::{Connector, Format, Plan, RowPlace};
 use crate::row::Position;
@@ -34,6 +35,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("queued.max.messages.kbytes", "16384"),
     ("fetch.queue.backoff.ms", "10"),
     ("reconnect.backoff.max.ms", "2000"),
+    // What tells how far a topic is ahead.
+    ("statistics.interval.ms", "1000"),
 ];
 
 pub(super) const TYPE: ConnectorType = ConnectorType {

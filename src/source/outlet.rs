@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 
+use super::lags::Lags;
 use super::{Chunk, Positions, Reached, SourceError};
 use crate::row::{RawPosition, Reason, Reject};
 
@@ -141,6 +142,8 @@ pub struct SharedState {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     /// What has become durable, until somebody listens.
     pub durable: Arc<Mutex<Option<Durable>>>,
+    /// How far topics are ahead.
+    pub lags: Lags,
 }
 
 /// What the run says has become durable, for who wants to know of it; whoever listens drops this once it has

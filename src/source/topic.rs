@@ -16,6 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::TopicClient;
 use super::outlet::{Outlet, ReadEnd};
+use super::owner::Owner;
 use super::partition::{FirstOffset, Partition, ReadTopic, TopicSource};
 use super::{SourceError, brokers};
 
@@ -57,24 +58,6 @@ pub(super) struct TopicIdentity {
     pub generation: u32,
     /// What the brokers call it, as far as that is known.
     pub id: Option<Arc<str>>,
-}
-
-/// A worker among all, and a topic's place among all topics: who owns a partition follows from these
-/// and its number alone, however many partitions there are or come to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub worker: usize,
-    pub workers: usize,
-    pub place: usize,
-}
-
-impl Owner {
-    /// Those of so many partitions that are the worker's.
-    pub fn owned(self, partitions: i32) -> impl Iterator<Item = i32> {
-        let is_owned =
-            move |number: &i32| (*number as usize + self.place) % self.workers == self.worker;
-        (0..partitions).filter(is_owned)
-    }
 }
 
 pub(super) struct TopicReader {
@@ -136,6 +119,7 @@ impl TopicReader {
             }
             let gone = self.poll(outlet)?;
             self.learn_id();
+            self.note_lags(outlet);
             let topic = ReadTopic {
                 name: &self.share.name,
                 id: self.identity.id.clone(),
@@ -150,6 +134,16 @@ impl TopicReader {
             }
         }
         Ok(None)
+    }
+
+    /// Tells how many messages there are behind those that were polled.
+    fn note_lags(&self, outlet: &Outlet) {
+        for (number, end) in self.consumer.context().take_ends() {
+            let known = self.partitions.iter().find(|partition| partition.number == number);
+            if let Some(next) = known.and_then(|partition| partition.next) {
+                outlet.shared.lags.note(&self.share.name, number, end.saturating_sub(next));
+            }
+        }
     }
 
     /// Whether the topic is known to be the one that was read before, or there was none.
@@ -366,28 +360,4 @@ fn is_gone(error: &KafkaError) -> bool {
     use Code::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
     let code = error.rdkafka_error_code();
     matches!(code, Some(UnknownTopic | UnknownPartition | UnknownTopicOrPartition))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_partition_has_one_owner_and_keeps_it_however_many_are_added(
-            workers in 1usize..9, place in 0usize..5, few in 0i32..40, added in 0i32..40,
-        ) {
-            let mut owned = Vec::new();
-            for worker in 0..workers {
-                let owner = Owner { worker, workers, place };
-                let all: Vec<i32> = owner.owned(few + added).collect();
-                let before = all.iter().copied().filter(|number| *number < few);
-                prop_assert_eq!(owner.owned(few).collect::<Vec<_>>(), before.collect::<Vec<_>>());
-                owned.extend(all);
-            }
-            owned.sort_unstable();
-            prop_assert_eq!(owned, (0..few + added).collect::<Vec<_>>());
-        }
-    }
 }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 /// What a message says of its times.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MessageTimes<'a> {
-    /// When it happened, by the device's clock: `originalTimestamp`, or else `timestamp`.
+    /// When it happened, by the device's clock: `timestamp`, or else `originalTimestamp`.
     pub original: Option<&'a RawValue>,
     /// When it was sent, by the same clock.
     pub sent: Option<&'a RawValue>,

@@ -134,7 +134,8 @@ impl<'a> CollectedMessage<'a> {
 
     /// The message with its times made right.
     fn row(&self, received: Micros, skew: Skew) -> String {
-        let original = self.field("originalTimestamp").or_else(|| self.field("timestamp"));
+        // Who gives a message a time of its own gives it `timestamp`; one SDK says beside it when it was called.
+        let original = self.field("timestamp").or_else(|| self.field("originalTimestamp"));
         let sent = self.field("sentAt").or_else(|| self.of_batch("sentAt"));
         let stated = MessageTimes { original, sent };
         let mut row = RowText::default();
@@ -249,7 +250,7 @@ mod tests {
         let body = json!({
             "batch": [
                 {"type": "identify", "userId": 7, "traits": {}, "messageId": "m1",
-                 "originalTimestamp": "2025-07-05T10:00:00Z", "timestamp": "2001-01-01T00:00:00Z",
+                 "timestamp": "2025-07-05T10:00:00Z", "originalTimestamp": "2025-07-05T10:59:59Z",
                  "context": {"app": "till"}},
                 {"type": "alias", "previousId": "a", "userId": "b", "messageId": "m2",
                  "timestamp": "soon", "sentAt": null},

@@ -1,0 +1,56 @@
+//! `/health/live` and `/health/ready`: whether the process should be started again, and whether it should be asked.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::runtime::{SharedLive, Stop};
+use crate::sink::Failure;
+
+/// What tells how a run is.
+pub struct Health {
+    pub live: SharedLive,
+    pub stop: Stop,
+    pub failure: Failure,
+}
+
+pub fn router(health: Health) -> Router {
+    let alive = |State(health): State<Arc<Health>>| async move { health.alive() };
+    let ready = |State(health): State<Arc<Health>>| async move { health.ready() };
+    let router = Router::new().route("/health/live", get(alive)).route("/health/ready", get(ready));
+    router.with_state(Arc::new(health))
+}
+
+impl Health {
+    fn failed(&self) -> Option<Value> {
+        let why = self.failure.get()?;
+        Some(json!({"code": "failed", "message": format!("the run has failed: {why}")}))
+    }
+
+    fn alive(&self) -> Response {
+        answer("alive", self.failed().into_iter().collect())
+    }
+
+    fn ready(&self) -> Response {
+        let mut reasons: Vec<Value> = self.failed().into_iter().collect();
+        if self.stop.asked().is_some() {
+            reasons.push(json!({"code": "stopping", "message": "the run was asked to stop"}));
+        }
+        if self.live.is_replaying() {
+            let why = "stored rows are being read back: what is known is that of an earlier time";
+            reasons.push(json!({"code": "replaying", "message": why}));
+        }
+        answer("ready", reasons)
+    }
+}
+
+fn answer(what: &str, reasons: Vec<Value>) -> Response {
+    let is_well = reasons.is_empty();
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({what: is_well, "reasons": reasons}))).into_response()
+}

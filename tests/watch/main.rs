@@ -1,0 +1,157 @@
+//! A run is watched: by what it tells Prometheus, and by whether it is well.
+
+#[path = "../http/mod.rs"]
+mod http;
+#[path = "../program/mod.rs"]
+mod program;
+mod tools;
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use http::{address, get, post};
+use program::Running;
+use serde_json::{Value, json};
+use tools::tools;
+
+pub const DEFINITION: &str = "
+name: shop
+sources:
+  web:
+    http: {collector: segment}
+    kind: events
+    id: messageId
+    time: timestamp
+    fields: {messageId: text, timestamp: timestamp, userId: text, anonymousId: text, event: text}
+  quiet: {files: \"none/*.ndjson\", kind: events, fields: {userId: text}}
+identity:
+  user: {from: {web: userId, quiet: userId}}
+  anonymous: {from: {web: anonymousId}}
+attributes:
+  orders: {from: web, select: count(*), where: \"event = 'Order'\"}
+segments:
+  customers: orders > 0
+  regulars: orders > 1
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+  rejects: {files: out/rejects.ndjson}
+";
+
+pub fn start(folder: &std::path::Path, arguments: &[&str]) -> (Running, String) {
+    fs::write(folder.join("shop.yaml"), DEFINITION).expect("room on the disk");
+    fs::create_dir_all(folder.join("none")).expect("room on the disk");
+    fs::write(folder.join("none/a.ndjson"), "").expect("room on the disk");
+    let all = [&["run", "shop.yaml", "--http", "127.0.0.1:0"], arguments].concat();
+    let mut running = Running::start(folder, &all);
+    let address = address(&mut running);
+    (running, address)
+}
+
+/// A sample's value.
+fn sample(metrics: &str, name: &str) -> Option<f64> {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    Some(line.parse().expect("a number"))
+}
+
+#[test]
+fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut running, address) = start(folder.path(), &["--data", "data"]);
+    let send = |messages: Value| {
+        let batch = json!({"batch": messages}).to_string();
+        assert_eq!(post(&address, "/v1/batch", &[], batch.as_bytes()).0, 200);
+    };
+    let order = |id: &str, user: Value, anonymous: Value| json!({"messageId": id, "event": "Order", "userId": user, "anonymousId": anonymous});
+    send(json!([order("1", json!("ada"), json!(null)), order("2", json!("bob"), json!("b"))]));
+    send(json!([
+        order("1", json!("ada"), json!(null)),
+        order("3", json!(null), json!("a")),
+        order("4", json!(null), json!(null))
+    ]));
+    send(
+        json!([order("5", json!("ada"), json!("a")), {"messageId": "6", "userId": "eve", "event": 5, "timestamp": "soon"}]),
+    );
+    running.until("it is told", |_| {
+        sample(&get(&address, "/metrics").1, "selfsame_source_rows_total{source=\"web\"}")
+            == Some(7.0)
+            && sample(
+                &get(&address, "/metrics").1,
+                "selfsame_segment_entered_total{segment=\"regulars\"}",
+            ) == Some(1.0)
+            && sample(&get(&address, "/metrics").1, "selfsame_latency_seconds_count") == Some(7.0)
+    });
+    let (status, metrics) = get(&address, "/metrics");
+    assert_eq!(status, 200);
+    for (name, expected) in [
+        ("selfsame_source_rows_total{source=\"quiet\"}", 0.0),
+        ("selfsame_source_rows_duplicate_total{source=\"web\"}", 1.0),
+        ("selfsame_source_rows_rejected_total{source=\"web\",reason=\"unidentified\"}", 1.0),
+        ("selfsame_source_rows_rejected_total{source=\"web\",reason=\"wrong_type\"}", 1.0),
+        ("selfsame_people", 2.0),
+        ("selfsame_identifiers", 4.0),
+        ("selfsame_identity_merges_total", 2.0),
+        ("selfsame_identity_splits_total", 0.0),
+        ("selfsame_segment_people{segment=\"customers\"}", 2.0),
+        ("selfsame_segment_people{segment=\"regulars\"}", 1.0),
+        ("selfsame_segment_entered_total{segment=\"customers\"}", 3.0),
+        ("selfsame_segment_left_total{segment=\"customers\"}", 1.0),
+        ("selfsame_output_records_total{output=\"rejects\"}", 2.0),
+        ("selfsame_output_pending_records{output=\"profiles\"}", 0.0),
+        ("selfsame_latency_seconds_bucket{le=\"+Inf\"}", 7.0),
+        ("selfsame_latency_target_seconds", 0.2),
+        ("selfsame_replay_active", 0.0),
+    ] {
+        assert_eq!(sample(&metrics, name), Some(expected), "{name} in {metrics}");
+    }
+    let new = |name: &str| {
+        let age = sample(&metrics, name).unwrap_or_else(|| panic!("{name} in {metrics}"));
+        assert!((0.0..60.0).contains(&age), "{name} {age}");
+    };
+    new("selfsame_source_freshness_seconds{source=\"web\"}");
+    new("selfsame_output_freshness_seconds{output=\"profiles\"}");
+    assert!(!metrics.contains("selfsame_source_freshness_seconds{source=\"quiet\"}"));
+    for name in [
+        "selfsame_store_bytes",
+        "selfsame_store_disk_free_bytes",
+        "process_resident_memory_bytes",
+        "selfsame_store_durable_timestamp_seconds",
+        "selfsame_tick_duration_seconds_count",
+        "selfsame_operator_entries{operator=\"Directory\"}",
+    ] {
+        assert!(sample(&metrics, name).is_some_and(|value| value > 0.0), "{name} in {metrics}");
+    }
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
+fn prometheus_finds_nothing_wrong_with_the_metrics() {
+    let Some(tools) = tools() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (running, address) = start(folder.path(), &["--data", "data"]);
+    let message = json!({"userId": "a \"quoted\" \\ name\n", "event": "Order"}).to_string();
+    assert_eq!(post(&address, "/v1/track", &[], message.as_bytes()).0, 200);
+    let (_, metrics) = get(&address, "/metrics");
+    let mut promtool = Command::new(tools.join("promtool"));
+    let promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.stdout(Stdio::piped()).spawn().expect("it starts");
+    promtool.stdin.take().expect("piped").write_all(metrics.as_bytes()).expect("it reads");
+    let ended = promtool.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let said = said + &String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.is_empty(), "{said}\n{metrics}");
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
+fn a_run_says_whether_it_is_well_and_ready() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (running, address) = start(folder.path(), &[]);
+    assert_eq!(get(&address, "/health/live"), (200, "{\"alive\":true,\"reasons\":[]}".to_owned()));
+    assert_eq!(get(&address, "/health/ready"), (200, "{\"ready\":true,\"reasons\":[]}".to_owned()));
+    running.signal("INT");
+    running.end().well();
+}

@@ -1,0 +1,48 @@
+//! Prometheus and Alertmanager as Debian has them, unpacked into the target folder: nothing is installed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of their programs, `usr/bin`.
+///
+/// # Panics
+/// Where this must not be left out: in continuous integration.
+pub fn tools() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus");
+    let programs = ["promtool", "prometheus", "prometheus-alertmanager"];
+    let works = || programs.iter().all(|name| folder.join("usr/bin").join(name).exists());
+    if !works() {
+        let got = unpack(&folder);
+        if !works() {
+            let why = format!("Prometheus can't be had: {got:?}");
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            eprintln!("SKIPPED: {why}");
+            return None;
+        }
+    }
+    Some(folder.join("usr/bin"))
+}
+
+fn unpack(folder: &Path) -> std::io::Result<()> {
+    // Whoever comes at the same time unpacks another copy.
+    let own = folder.with_extension(std::process::id().to_string());
+    fs::create_dir_all(&own)?;
+    for package in ["prometheus", "prometheus-alertmanager"] {
+        let download =
+            || Command::new("apt-get").args(["download", package]).current_dir(&own).status();
+        if !download()?.success() {
+            Command::new("apt-get").arg("update").status()?;
+            download()?;
+        }
+    }
+    for entry in fs::read_dir(&own)?.flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "deb") {
+            Command::new("dpkg").arg("-x").args([&entry.path(), &own]).status()?;
+        }
+    }
+    match fs::rename(&own, folder) {
+        Err(_) if folder.exists() => fs::remove_dir_all(&own),
+        renamed => renamed,
+    }
+}
