@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::time::{Micros, Tick};
 
@@ -288,7 +289,8 @@ impl RowArrival {
 impl Row {
     /// Whether it carries one of some identifiers.
     pub fn carries(&self, hashes: &BTreeSet<IdentifierHash>) -> bool {
-        let carried = self.body.iter().flat_map(|body| &body.identifiers);
+        let said = self.body.iter().flat_map(Body::said);
+        let carried = said.flat_map(|body| &body.identifiers);
         carried.into_iter().any(|identifier| hashes.contains(&identifier.hash))
     }
 }
@@ -313,6 +315,15 @@ pub struct Body {
     pub verdict: Verdict,
     /// What joins need of the row, if its source joins tables or is a table that is joined.
     pub joining: Option<Arc<Joining>>,
+    /// Of a row that was unnested into several: what each of these says. It says nothing else itself.
+    pub elements: ThinVec<Arc<Body>>,
+}
+
+impl Body {
+    /// All that is said: by itself, or by its elements.
+    pub fn said(self: &Arc<Body>) -> &[Arc<Body>] {
+        if self.elements.is_empty() { std::slice::from_ref(self) } else { &self.elements }
+    }
 }
 
 /// What a join needs of a row.
@@ -321,6 +332,8 @@ pub struct Joining {
     /// Index into `Plan::sources`.
     pub source: u16,
     pub position: Position,
+    /// Of a row that was unnested: which of its elements it is.
+    pub element: u32,
     /// The own key of a table's record; for a row that joins, the key that it names of each table,
     /// `None` for null.
     pub keys: SmallVec<[Option<u128>; 1]>,

@@ -81,7 +81,13 @@ impl Selfsame {
         for (one, other, diff) in changes {
             let identifiers = [one.identifier(), other.identifier()].into_iter().collect();
             let verdict = Verdict::Together;
-            let body = Body { identifiers, inputs: Vec::new(), verdict, joining: None };
+            let body = Body {
+                identifiers,
+                inputs: Vec::new(),
+                verdict,
+                joining: None,
+                elements: thin_vec::ThinVec::new(),
+            };
             let row = StandingRow { source: 0, time: 0, body: Arc::new(body) };
             self.rows.update(row, isize::from(*diff));
         }

@@ -124,7 +124,7 @@ impl Beginning {
 fn of_timestamp<'a>(source: &'a Source, path: &str) -> Option<&'a str> {
     let path = path.strip_prefix("$.").unwrap_or(path);
     let mut fields = source.fields.iter();
-    let field = fields.find(|field| field.path.join(".") == path)?;
+    let field = fields.find(|field| field.path.to_string() == path)?;
     (field.data_type == Type::Timestamp).then_some(field.name.as_str())
 }
 

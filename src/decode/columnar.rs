@@ -27,7 +27,7 @@ pub(super) fn decode(
     batch: &RecordBatch,
     rows: &mut [RawRow],
 ) -> Vec<ArrayRef> {
-    let fields = source.fields.iter().enumerate();
+    let fields = source.raw_fields().iter().enumerate();
     fields
         .map(|(index, field)| {
             let found = find(batch, &field.path);
@@ -37,14 +37,15 @@ pub(super) fn decode(
             };
             let (column, faults) = match &field.written {
                 Some(form) => {
-                    let zones = form.zone_of.and_then(|of| find(batch, &source.fields[of].path));
+                    let zones =
+                        form.zone_of.and_then(|of| find(batch, &source.raw_fields()[of].path));
                     written(&found, field, form, zones.as_ref(), time_zone)
                 }
                 None => convert(&found, &field.data_type, time_zone),
             };
             let column = or_default(column, &faults, field);
             for (row, fault) in faults {
-                let path = format!("{}{}", field.path.join("."), fault.within);
+                let path = format!("{}{}", field.path, fault.within);
                 rows[row].flaws.add(fault.code, path, fault.message);
                 rows[row].flaws.columns.push(index);
             }

@@ -81,7 +81,7 @@ impl Cells {
                 }
             };
             if let Err(fault) = pushed {
-                let path = format!("{}{}", field.path[0], fault.within);
+                let path = format!("{}{}", field.path.root(), fault.within);
                 flaws.add(fault.code, path, fault.message);
                 flaws.columns.push(index);
             }
@@ -115,7 +115,7 @@ impl Cells {
 }
 
 fn places(header: &[String], fields: &[Field]) -> Vec<Option<usize>> {
-    let place = |field: &Field| header.iter().position(|name| *name == field.path[0]);
+    let place = |field: &Field| header.iter().position(|name| *name == field.path.root());
     fields.iter().map(place).collect()
 }
 
@@ -123,6 +123,7 @@ fn places(header: &[String], fields: &[Field]) -> Vec<Option<usize>> {
 mod tests {
     use super::*;
     use crate::columns::datum;
+    use crate::plan::FieldPath;
     use crate::plan::Type;
     use crate::row::Datum;
 
@@ -131,7 +132,7 @@ mod tests {
         let field = |name: &str, data_type, default| Field {
             name: name.to_owned(),
             data_type,
-            path: vec![name.to_owned()],
+            path: FieldPath::key(name),
             default,
             written: None,
         };

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
@@ -36,13 +36,47 @@ impl Paths {
             *flaws = Flaws { reasons: vec![reason], columns: Vec::new() };
             return false;
         }
+        self.push(&values, fields, columns, flaws);
+        true
+    }
+
+    /// The same of an element of a list, which has this position there, from 1.
+    pub fn decode_element(
+        &self,
+        element: &str,
+        position: usize,
+        fields: &[Field],
+        columns: &mut [Column],
+        flaws: &mut Flaws,
+    ) {
+        let position = position.to_string();
+        let mut values: SmallVec<[Option<&str>; 32]> = smallvec![None; fields.len()];
+        // It is a part of a row that was read, and so JSON.
+        if let Err(error) = place_value(&self.root, element, &mut values, flaws) {
+            flaws.add("malformed", "$", format!("not JSON: {}", what(&error)));
+        }
+        for (value, field) in values.iter_mut().zip(fields) {
+            if field.path.is_position() {
+                *value = Some(&position);
+            }
+        }
+        self.push(&values, fields, columns, flaws);
+    }
+
+    fn push(
+        &self,
+        values: &[Option<&str>],
+        fields: &[Field],
+        columns: &mut [Column],
+        flaws: &mut Flaws,
+    ) {
         for (index, (value, column)) in values.iter().zip(columns).enumerate() {
             let pushed = match value {
                 None | Some("null") => {
                     column.push_default(fields[index].default.as_ref());
                     continue;
                 }
-                Some(raw) => match zone(column, &values) {
+                Some(raw) => match zone(column, values) {
                     Ok(()) => column.push_json(raw),
                     Err(fault) => {
                         column.push_null();
@@ -56,7 +90,6 @@ impl Paths {
                 flaws.columns.push(index);
             }
         }
-        true
     }
 
     fn find<'row>(
@@ -117,33 +150,68 @@ impl<'row> Visitor<'row> for ObjectWalk<'_, 'row> {
             next = place + 1;
             let child = &children[place].1;
             let value = object.next_value::<&'row RawValue>()?.get();
-            for field in &child.fields {
-                self.values[*field] = Some(value);
+            let (values, flaws) = (&mut *self.values, &mut *self.flaws);
+            place_value(child, value, values, flaws)
+                .map_err(|error| serde::de::Error::custom(what(&error)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Notes a value where a path ends with it, and goes down into it where paths go on.
+fn place_value<'row>(
+    node: &PathNode,
+    value: &'row str,
+    values: &mut [Option<&'row str>],
+    flaws: &mut Flaws,
+) -> Result<(), serde_json::Error> {
+    for field in &node.fields {
+        values[*field] = Some(value);
+    }
+    if node.is_leaf() {
+        return Ok(());
+    }
+    for field in &node.below {
+        values[*field] = None;
+    }
+    let mut parser = serde_json::Deserializer::from_str(value);
+    let (of_objects, of_lists) = (!node.children.is_empty(), !node.items.is_empty());
+    match value.as_bytes()[0] {
+        b'{' if of_objects => parser.deserialize_map(ObjectWalk { node, values, flaws })?,
+        b'[' if of_lists => parser.deserialize_seq(ListWalk { node, values, flaws })?,
+        b'n' => {}
+        _ => {
+            let wanted = if of_objects { "an object" } else { "a list" };
+            let message = format!("expected {wanted}, found {}", shown(value));
+            flaws.add("wrong_type", node.shown.as_str(), message);
+            flaws.columns.extend(&node.below);
+        }
+    }
+    Ok(())
+}
+
+/// Down one list, noting the wanted items.
+struct ListWalk<'walk, 'row> {
+    node: &'walk PathNode,
+    values: &'walk mut [Option<&'row str>],
+    flaws: &'walk mut Flaws,
+}
+
+impl<'row> Visitor<'row> for ListWalk<'_, 'row> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_seq<S: SeqAccess<'row>>(self, mut list: S) -> Result<(), S::Error> {
+        let mut at = 0;
+        while let Some(value) = list.next_element::<&'row RawValue>()? {
+            for (_, node) in self.node.items.iter().filter(|(item, _)| *item == at) {
+                place_value(node, value.get(), &mut *self.values, &mut *self.flaws)
+                    .map_err(|error| serde::de::Error::custom(what(&error)))?;
             }
-            if child.children.is_empty() {
-                continue;
-            }
-            for field in &child.below {
-                self.values[*field] = None;
-            }
-            match value.as_bytes()[0] {
-                b'{' => {
-                    let walk = ObjectWalk {
-                        node: child,
-                        values: &mut *self.values,
-                        flaws: &mut *self.flaws,
-                    };
-                    serde_json::Deserializer::from_str(value)
-                        .deserialize_map(walk)
-                        .map_err(|error| serde::de::Error::custom(what(&error)))?;
-                }
-                b'n' => {}
-                _ => {
-                    let message = format!("expected an object, found {}", shown(value));
-                    self.flaws.add("wrong_type", child.shown.as_str(), message);
-                    self.flaws.columns.extend(&child.below);
-                }
-            }
+            at += 1;
         }
         Ok(())
     }
@@ -201,195 +269,4 @@ fn what(error: &serde_json::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::columns;
-    use crate::plan::Type;
-    use crate::row::Datum;
-    use arrow::array::ArrayRef;
-    use std::sync::Arc;
-
-    fn field(path: &str, data_type: Type) -> Field {
-        Field {
-            name: path.to_owned(),
-            data_type,
-            path: path.split('.').map(str::to_owned).collect(),
-            default: None,
-            written: None,
-        }
-    }
-
-    fn text(value: &str) -> Option<Datum> {
-        Some(Datum::Text(value.into()))
-    }
-
-    /// The columns of some rows, and of each row its reasons as `code path: message`.
-    fn decode(fields: &[Field], rows: &[&str]) -> (Vec<ArrayRef>, Vec<Vec<String>>) {
-        let paths = Paths::new(fields);
-        let zone: Arc<str> = "UTC".into();
-        let mut columns: Vec<Column> =
-            fields.iter().map(|field| Column::of(field, &zone)).collect();
-        let mut all = Vec::new();
-        for row in rows {
-            let mut flaws = Flaws::default();
-            paths.decode(row, fields, &mut columns, &mut flaws);
-            all.push(
-                flaws
-                    .reasons
-                    .iter()
-                    .map(|reason| format!("{} {}: {}", reason.code, reason.path, reason.message))
-                    .collect(),
-            );
-        }
-        let columns: Vec<ArrayRef> = columns.iter_mut().map(Column::finish).collect();
-        assert!(columns.iter().all(|column| column.len() == rows.len()));
-        (columns, all)
-    }
-
-    /// What one value of a type is read as.
-    fn one(data_type: Type, raw: &str) -> Result<Option<Datum>, String> {
-        let (columns, reasons) = decode(&[field("v", data_type)], &[&format!("{{\"v\": {raw} }}")]);
-        match reasons[0].first() {
-            Some(reason) => Err(reason.clone()),
-            None => Ok(columns::datum(&columns[0], 0)),
-        }
-    }
-
-    #[test]
-    fn values_are_found_by_their_paths_and_the_rest_is_passed_over() {
-        let fields = [
-            field("id", Type::Text),
-            field("context.page.url", Type::Text),
-            field("context.page", Type::Json),
-            field("context.ip", Type::Text),
-        ];
-        let (columns, reasons) = decode(
-            &fields,
-            &[
-                r#"{"x":[{"id":1}],"context":{"page":{"url":"u","z":[1, 2]},"ip":"1.2.3.4"},"id":"a"}"#,
-                r#"{"id":"b\u00e9\n","context":null}"#,
-                r#"{"id":"c","context":{"page":{"url":"gone"}},"context":{"ip":7}}"#,
-            ],
-        );
-        assert_eq!(reasons, [[""; 0]; 3]);
-        let column = |column: usize| -> Vec<_> {
-            (0..3).map(|row| columns::datum(&columns[column], row)).collect()
-        };
-        assert_eq!(column(0), [text("a"), text("bé\n"), text("c")]);
-        assert_eq!(column(1), [text("u"), None, None]);
-        assert_eq!(column(2), [text(r#"{"url":"u","z":[1, 2]}"#), None, None]);
-        assert_eq!(column(3), [text("1.2.3.4"), None, text("7")]);
-    }
-
-    #[test]
-    fn a_row_tells_every_reason_with_its_path() {
-        let fields = [
-            field("n", Type::Integer),
-            field("p.email", Type::Text),
-            field("p.tags", Type::List(Box::new(Type::Integer))),
-            field("q.r", Type::Text),
-        ];
-        let (columns, reasons) = decode(
-            &fields,
-            &[r#"{"n":"12","p":{"email":{"a":1},"tags":[1,2,"x"]},"q":"flat"}"#, r#"{"n":1}"#],
-        );
-        assert_eq!(
-            reasons[0],
-            [
-                r#"wrong_type $.q: expected an object, found "flat""#,
-                r#"wrong_type $.n: expected an integer, found the text "12""#,
-                r#"wrong_type $.p.email: expected text, found the object {"a":1}"#,
-                r#"wrong_type $.p.tags[2]: expected an integer, found the text "x""#,
-            ]
-        );
-        assert!(reasons[1].is_empty());
-        assert_eq!(columns::datum(&columns[0], 1), Some(Datum::Integer(1)));
-        assert_eq!(columns::datum(&columns[2], 0), None);
-    }
-
-    #[test]
-    fn what_is_not_json_gives_nothing_but_its_reason() {
-        for (row, reason) in [
-            (r#"{"n":1"#, "malformed : not JSON: EOF while parsing an object at column 6"),
-            (r#"{"n":1}}"#, "malformed : not JSON: trailing characters at column 8"),
-            (r#"{"n":1} {"n":2}"#, "malformed : not JSON: trailing characters at column 9"),
-            (r#"{"n": NaN}"#, "malformed : NaN at column 7 is not JSON: numbers are finite"),
-            (
-                r#"{"n":-Infinity}"#,
-                "malformed : -Infinity at column 7 is not JSON: numbers are finite",
-            ),
-            (r#"{"z":tru}"#, "malformed : not JSON: expected ident at column 9"),
-            ("[1]", "wrong_type $: expected an object, found [1]"),
-            (" 17 ", "wrong_type $: expected an object, found 17"),
-            (r#"{"n":1,"p":{"a":"\ud800"}}"#, ""),
-        ] {
-            let (columns, reasons) = decode(&[field("n", Type::Integer)], &[row]);
-            assert_eq!(reasons[0].first().map_or("", |reason| reason.as_str()), reason, "{row}");
-            let value = columns::datum(&columns[0], 0);
-            assert_eq!(value, reason.is_empty().then_some(Datum::Integer(1)), "{row}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_no_danger() {
-        let deep = format!("{{\"v\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
-        let (_, reasons) = decode(&[field("v", Type::Json), field("w", Type::Text)], &[&deep]);
-        assert!(reasons[0].is_empty());
-        let (_, reasons) = decode(&[field("v", Type::List(Box::new(Type::Text)))], &[&deep]);
-        assert_eq!(reasons[0].len(), 1);
-    }
-
-    #[test]
-    fn types_take_what_their_users_expect() {
-        assert_eq!(one(Type::Text, "12.50"), Ok(text("12.50")));
-        assert_eq!(one(Type::Text, "true"), Ok(text("true")));
-        assert_eq!(one(Type::Text, r#""\"""#), Ok(text("\"")));
-        assert_eq!(one(Type::Integer, "12.0"), Ok(Some(Datum::Integer(12))));
-        assert_eq!(one(Type::Integer, "null"), Ok(None));
-        assert!(one(Type::Integer, "\"12\"").unwrap_err().starts_with("wrong_type"));
-        assert!(one(Type::Integer, "1e19").unwrap_err().starts_with("out_of_range"));
-        assert!(one(Type::Number, "1e999").unwrap_err().starts_with("out_of_range"));
-        assert!(one(Type::Number, "\"NaN\"").unwrap_err().starts_with("wrong_type"));
-        let money = || Type::Decimal(12, 2);
-        // As a double, 0.29 × 100 is 28.999….
-        assert_eq!(one(money(), "0.29"), Ok(Some(Datum::decimal(29))));
-        assert_eq!(one(money(), "\"1e3\""), Ok(Some(Datum::decimal(100_000))));
-        assert_eq!(
-            one(money(), "0.125").unwrap_err(),
-            "out_of_range $.v: 0.125 has 3 fraction digits, decimal(12,2) has room for 2"
-        );
-        assert_eq!(one(Type::Boolean, "false"), Ok(Some(Datum::Boolean(false))));
-        assert!(one(Type::Boolean, "0").unwrap_err().starts_with("wrong_type"));
-        let noon = Ok(Some(Datum::Timestamp(1_751_673_600_000_000)));
-        assert_eq!(one(Type::Timestamp, "1751673600000"), noon);
-        assert_eq!(one(Type::Timestamp, r#""2025-07-05T02:00:00+02:00""#), noon);
-        assert!(one(Type::Timestamp, r#""1751673600000""#).unwrap_err().starts_with("wrong_type"));
-        assert_eq!(one(Type::Date, r#""1970-01-03""#), Ok(Some(Datum::Date(2))));
-        assert_eq!(one(Type::Json, "[1,  2]"), Ok(text("[1,  2]")));
-        assert_eq!(
-            one(Type::List(Box::new(Type::Text)), r#"["a",null,3]"#),
-            Ok(Some(Datum::List([Datum::Text("a".into()), Datum::Text("3".into())].into())))
-        );
-        assert!(
-            one(Type::List(Box::new(Type::Text)), r#""a""#).unwrap_err().starts_with("wrong_type")
-        );
-        assert_eq!(
-            one(Type::Text, r#""\ud800""#).unwrap_err(),
-            r#"not_utf8 $.v: "\ud800" escapes half a character"#
-        );
-    }
-
-    #[test]
-    fn defaults_stand_for_what_is_absent_or_null() {
-        let mut fields = [field("a", Type::Text), field("b", Type::List(Box::new(Type::Integer)))];
-        fields[0].default = Some(Datum::Text("none".into()));
-        fields[1].default = Some(Datum::List([Datum::Integer(1)].into()));
-        let (columns, _) =
-            decode(&fields, &["{}", r#"{"a":null,"b":[]}"#, r#"{"a":"x","b":null}"#]);
-        let row = |row| (columns::datum(&columns[0], row), columns::datum(&columns[1], row));
-        let one = Some(Datum::List([Datum::Integer(1)].into()));
-        assert_eq!(row(0), (text("none"), one.clone()));
-        assert_eq!(row(1), (text("none"), Some(Datum::List([].into()))));
-        assert_eq!(row(2), (text("x"), one));
-    }
-}
+mod tests;

@@ -35,6 +35,7 @@ mod scalar;
 pub mod stored;
 #[cfg(test)]
 mod together;
+mod unnest;
 mod written;
 
 use std::collections::BTreeSet;
@@ -115,7 +116,7 @@ impl Decoder {
         }
         let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
-        if self.seen < beginning::FIRST_ROWS {
+        if self.seen < beginning::FIRST_ROWS && source.unnest.is_none() {
             decoded.early = early::early(&source.fields, &fields);
         }
         self.seen += decoded.rows_in;
@@ -128,7 +129,12 @@ impl Decoder {
             chunk,
             wall,
         };
-        rows::accept(&context, &mut raw, &fields, &mut decoded);
+        match &source.unnest {
+            None => rows::accept(&context, &mut raw, &fields, &mut decoded),
+            Some(unnest) => {
+                unnest::accept_elements(&context, unnest, &mut raw, &fields, &mut decoded)
+            }
+        }
         decoded.newest = match (source.is_dated(), chunk.is_stored()) {
             (true, _) => decoded.rows.iter().map(|row| row.time.min(wall)).max(),
             (false, false) => decoded.arrived.iter().map(|(arrived, _)| *arrived).max(),

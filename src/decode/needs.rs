@@ -101,7 +101,7 @@ pub(super) fn message_key<'chunk>(
 fn path_of(source: &Source, column: usize) -> String {
     match source.fields.get(column) {
         Some(field) if source.format == Format::Json => super::path::shown_path(&field.path),
-        Some(field) => field.path.join("."),
+        Some(field) => field.path.to_string(),
         None => format!("sources.{}.derive.{}", source.name, source.schema.field(column).name()),
     }
 }

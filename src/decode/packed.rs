@@ -87,7 +87,7 @@ impl PackedRows {
         &self,
         place: usize,
         source: u16,
-        position: Position,
+        (position, element): (Position, u32),
         own_key: Option<u128>,
     ) -> Joining {
         let named = |keys: &StringArray| keys.is_valid(place).then(|| key_hash(keys.value(place)));
@@ -96,6 +96,6 @@ impl PackedRows {
             false => self.keys.iter().map(named).collect(),
         };
         let values = self.values.as_ref().map(|rows| rows.row(place).data().into());
-        Joining { source, position, keys, values: values.unwrap_or_default() }
+        Joining { source, position, element, keys, values: values.unwrap_or_default() }
     }
 }

@@ -1,8 +1,8 @@
-//! Where a source's fields stand in a row: a tree of the wanted keys, and paths as messages show them.
+//! Where a source's fields stand in a row: a tree of the wanted steps, and paths as messages show them.
 
-use crate::plan::Field;
+use crate::plan::{Field, FieldPath, PathStep};
 
-/// The wanted paths of a source, as a tree of keys.
+/// The wanted paths of a source, as a tree of keys and items.
 pub(super) struct Paths {
     pub root: PathNode,
     /// Each field's path as messages show it: `$.properties.email`.
@@ -11,7 +11,10 @@ pub(super) struct Paths {
 
 #[derive(Default)]
 pub(super) struct PathNode {
+    /// By keys of objects.
     pub children: Vec<(String, PathNode)>,
+    /// By items of lists.
+    pub items: Vec<(usize, PathNode)>,
     /// Fields whose path ends here.
     pub fields: Vec<usize>,
     /// Fields whose path goes on from here.
@@ -24,34 +27,64 @@ impl Paths {
         let mut root = PathNode { shown: "$".to_owned(), ..PathNode::default() };
         let mut shown = Vec::with_capacity(fields.len());
         for (index, field) in fields.iter().enumerate() {
+            shown.push(shown_path(&field.path));
+            if field.path.is_position() {
+                continue;
+            }
             let mut node = &mut root;
-            for key in &field.path {
+            for step in field.path.steps() {
                 node.below.push(index);
-                let place = node.children.iter().position(|(name, _)| name == key);
-                let place = place.unwrap_or_else(|| {
-                    let shown = extended(&node.shown, key);
-                    node.children.push((key.clone(), PathNode { shown, ..PathNode::default() }));
-                    node.children.len() - 1
-                });
-                node = &mut node.children[place].1;
+                node = node.child(step);
             }
             node.fields.push(index);
-            shown.push(shown_path(&field.path));
         }
         Paths { root, shown }
     }
 }
 
-/// A field's path as messages show it: `$.properties.email`.
-pub(super) fn shown_path(keys: &[String]) -> String {
-    keys.iter().fold("$".to_owned(), |path, key| extended(&path, key))
+impl PathNode {
+    fn child(&mut self, step: &PathStep) -> &mut PathNode {
+        let node = || PathNode { shown: extended(&self.shown, step), ..PathNode::default() };
+        match step {
+            PathStep::Key(key) => {
+                let place = self.children.iter().position(|(name, _)| name == key);
+                let place = place.unwrap_or_else(|| {
+                    let node = node();
+                    self.children.push((key.clone(), node));
+                    self.children.len() - 1
+                });
+                &mut self.children[place].1
+            }
+            PathStep::Item(item) => {
+                let place = self.items.iter().position(|(number, _)| number == item);
+                let place = place.unwrap_or_else(|| {
+                    let node = node();
+                    self.items.push((*item, node));
+                    self.items.len() - 1
+                });
+                &mut self.items[place].1
+            }
+            PathStep::Position => unreachable!("a position is in no object"),
+        }
+    }
+
+    /// Whether no path goes on from here.
+    pub fn is_leaf(&self) -> bool {
+        self.below.is_empty()
+    }
 }
 
-fn extended(path: &str, key: &str) -> String {
+/// A field's path as messages show it: `$.properties.email`.
+pub(super) fn shown_path(path: &FieldPath) -> String {
+    path.steps().iter().fold("$".to_owned(), |path, step| extended(&path, step))
+}
+
+fn extended(path: &str, step: &PathStep) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if !key.is_empty() && key.bytes().all(plain) {
-        format!("{path}.{key}")
-    } else {
-        format!("{path}[{key:?}]")
+    match step {
+        PathStep::Item(item) => format!("{path}[{item}]"),
+        PathStep::Position => format!("{path}.#"),
+        PathStep::Key(key) if !key.is_empty() && key.bytes().all(plain) => format!("{path}.{key}"),
+        PathStep::Key(key) => format!("{path}[{key:?}]"),
     }
 }

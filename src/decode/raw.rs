@@ -26,9 +26,10 @@ pub(super) struct RowReader {
 
 impl RowReader {
     pub fn new(source: &Source, time_zone: &Arc<str>) -> Self {
-        let columns = source.fields.iter().map(|field| Column::of(field, time_zone)).collect();
+        let columns =
+            source.raw_fields().iter().map(|field| Column::of(field, time_zone)).collect();
         RowReader {
-            paths: Paths::new(&source.fields),
+            paths: Paths::new(source.raw_fields()),
             cells: Cells::new(source.text.marks),
             columns,
         }
@@ -88,7 +89,7 @@ impl RowReader {
                     } else if !self.cells.decode(
                         raw,
                         header,
-                        &source.fields,
+                        source.raw_fields(),
                         &mut self.columns,
                         &mut row.flaws,
                     ) {
@@ -153,7 +154,7 @@ impl RowReader {
         match row.text(text) {
             Some(raw) => {
                 let read =
-                    self.paths.decode(raw, &source.fields, &mut self.columns, &mut row.flaws);
+                    self.paths.decode(raw, source.raw_fields(), &mut self.columns, &mut row.flaws);
                 if !read {
                     row.reading = RawReading::Nothing;
                 }

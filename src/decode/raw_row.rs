@@ -15,6 +15,12 @@ pub struct RawRow {
     /// The broker's.
     pub timestamp: Option<Micros>,
     pub arrived: RowArrival,
+    /// Of a row that was unnested: which element it is, from 1; 0 where there is none.
+    pub element: u32,
+    /// It was to be unnested, and there is no element.
+    pub is_bare: bool,
+    /// It does not count.
+    pub is_dropped: bool,
     /// What could be read of it.
     pub reading: RawReading,
     pub flaws: Flaws,
@@ -34,7 +40,7 @@ impl Flaws {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RawReading {
     /// Its values are in the columns.
     Fields,
@@ -51,6 +57,9 @@ impl RawRow {
             bytes,
             timestamp: None,
             arrived: RowArrival::WITH_ITS_TICK,
+            element: 0,
+            is_bare: false,
+            is_dropped: false,
             reading: RawReading::Fields,
             flaws: Flaws::default(),
         }

@@ -10,6 +10,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use super::context::{DecodeContext, RowFate};
 use super::decoded::Decoded;
@@ -70,13 +71,15 @@ fn accept_within(
     let inputs = inputs(context, raw, &fates, &batch, room)?;
     let packed = context.packing.map(|packing| PackedRows::new(packing, source, &batch));
 
-    for (place, ((row, identifiers), inputs)) in raw.iter().zip(identifiers).zip(inputs).enumerate()
+    for (place, ((row, identifiers), inputs)) in
+        raw.iter_mut().zip(identifiers).zip(inputs).enumerate()
     {
         if !row.flaws.reasons.is_empty() {
             continue;
         }
         let fate = fates[place];
-        decoded.dropped += u64::from(fate == RowFate::Dropped);
+        row.is_dropped = fate == RowFate::Dropped;
+        decoded.dropped += u64::from(row.is_dropped);
         if fate == RowFate::Dropped && source.kind == Kind::Events {
             continue;
         }
@@ -102,9 +105,15 @@ fn accept_within(
             body: (fate == RowFate::Stands).then(|| {
                 let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
                 let joining = packed.as_ref().map(|packed| {
-                    Arc::new(packed.joining(place, context.chunk.source, position, key))
+                    Arc::new(packed.joining(
+                        place,
+                        context.chunk.source,
+                        (position, row.element),
+                        key,
+                    ))
                 });
-                Arc::new(Body { identifiers, inputs, verdict, joining })
+                let elements = ThinVec::new();
+                Arc::new(Body { identifiers, inputs, verdict, joining, elements })
             }),
         });
     }
@@ -198,7 +207,7 @@ fn fates(context: &DecodeContext<'_>, raw: &mut [RawRow], batch: &RecordBatch) -
         .map(|(place, row)| match row.reading {
             RawReading::Tombstone { .. } => RowFate::Gone,
             _ if is(&deleted, place) == Some(true) => RowFate::Gone,
-            _ if is(&counting, place) == Some(false) => RowFate::Dropped,
+            _ if row.is_bare || is(&counting, place) == Some(false) => RowFate::Dropped,
             _ => RowFate::Stands,
         })
         .collect()

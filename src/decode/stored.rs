@@ -47,8 +47,7 @@ fn names() -> DataType {
 
 /// The columns of a source's accepted rows, but for their ticks.
 pub(super) fn schema(source: &Source) -> SchemaRef {
-    let own =
-        source.schema.fields()[..source.fields.len()].iter().map(|field| field.as_ref().clone());
+    let own = source.raw_columns().iter().map(|field| field.as_ref().clone());
     let beside = [
         Field::new(PART, DataType::UInt32, false),
         Field::new(OFFSET, DataType::UInt64, false),
@@ -141,7 +140,7 @@ pub(super) fn read(source: &Source, batch: &RecordBatch) -> (Vec<RawRow>, Vec<Ar
         }
         row
     });
-    let columns = source.fields.iter().zip(source.schema.fields()).map(|(field, of)| {
+    let columns = source.raw_fields().iter().zip(source.raw_columns()).map(|(field, of)| {
         let wanted = of.data_type();
         let column = match batch.column_by_name(&field.name) {
             Some(column) => {

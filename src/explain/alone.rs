@@ -32,14 +32,32 @@ pub fn own_rows<'a>(
         let held = body.identifiers.iter().filter(|of| members.contains(&of.hash)).cloned();
         if is_own(members, body) && body.verdict != Verdict::Different {
             let (inputs, verdict) = (body.inputs.clone(), body.verdict);
-            add(row, Body { identifiers: held.collect(), inputs, verdict, joining: None });
+            add(
+                row,
+                Body {
+                    identifiers: held.collect(),
+                    inputs,
+                    verdict,
+                    joining: None,
+                    elements: thin_vec::ThinVec::new(),
+                },
+            );
             continue;
         }
         // Somebody else's row that mentions them, or one that says whom they are not.
         for identifier in held {
             let identifiers = smallvec![identifier];
             let verdict = Verdict::Together;
-            add(row, Body { identifiers, inputs: Vec::new(), verdict, joining: None });
+            add(
+                row,
+                Body {
+                    identifiers,
+                    inputs: Vec::new(),
+                    verdict,
+                    joining: None,
+                    elements: thin_vec::ThinVec::new(),
+                },
+            );
         }
     }
     own

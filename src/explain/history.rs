@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use hashbrown::HashMap;
+use thin_vec::ThinVec;
 
 use crate::decode::latest::Latest;
 use crate::decode::{Decoded, Decoder};
@@ -92,8 +93,8 @@ pub fn changes(
         let mut admitted = |row: Row, status| {
             let head = Row { body: None, ..row.clone() };
             match joins[usize::from(row.source)] {
-                true => to_join.push(RowChange::of(row, status)),
-                false => change(&head, RowChange::of(row, status)),
+                true => RowChange::each(row, status, |change| to_join.push(change)),
+                false => RowChange::each(row, status, |told| change(&head, told)),
             }
         };
         for row in decoded.rows {
@@ -101,7 +102,7 @@ pub fn changes(
                 joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
                 row
             } else {
-                Row { body: row.body.as_deref().and_then(&keep), ..row }
+                Row { body: row.body.as_ref().and_then(|body| kept(body, &keep)), ..row }
             };
             admission.admit(row, reading.now, &mut admitted);
         }
@@ -117,6 +118,15 @@ pub fn changes(
         }
     }
     Ok(reading)
+}
+
+/// What is wanted of a row, or of its elements.
+fn kept(body: &Arc<Body>, keep: impl Fn(&Body) -> Option<Arc<Body>>) -> Option<Arc<Body>> {
+    if body.elements.is_empty() {
+        return keep(body);
+    }
+    let elements: ThinVec<_> = body.elements.iter().filter_map(|element| keep(element)).collect();
+    (!elements.is_empty()).then(|| Arc::new(Body { elements, ..Body::clone(body) }))
 }
 
 /// A row's source and position.
@@ -137,15 +147,19 @@ pub fn standing(
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
 ) -> Result<(Vec<HistoryRow>, SourcesReading), SourceError> {
     let mut rows: Vec<Option<HistoryRow>> = Vec::new();
-    let mut known: HashMap<Id, usize> = HashMap::new();
+    let mut known: HashMap<(Id, u32), Vec<usize>> = HashMap::new();
     let reading = changes(plan, clock, keep, |row, change| {
-        let id = (row.source, row.position);
+        // Of those that join tables each element comes and goes by itself.
+        let element = change.row.body.joining.as_ref().map_or(0, |joining| joining.element);
+        let id = ((row.source, row.position), element);
         match change.status {
             RowStatus::Stands => {
-                known.insert(id, rows.len());
+                known.entry(id).or_default().push(rows.len());
                 rows.push(Some(HistoryRow { row: row.clone(), body: change.row.body }));
             }
-            RowStatus::Gone => drop(known.remove(&id).map(|index| rows[index] = None)),
+            RowStatus::Gone => {
+                known.remove(&id).unwrap_or_default().into_iter().for_each(|at| rows[at] = None);
+            }
             RowStatus::SeenOnly => {}
         }
     })?;

@@ -66,5 +66,11 @@ impl Inquiry {
 pub fn without_inputs(body: &Body) -> Arc<Body> {
     let Body { identifiers, verdict, .. } = body;
     let (identifiers, verdict) = (identifiers.clone(), *verdict);
-    Arc::new(Body { identifiers, inputs: Vec::new(), verdict, joining: None })
+    Arc::new(Body {
+        identifiers,
+        inputs: Vec::new(),
+        verdict,
+        joining: None,
+        elements: thin_vec::ThinVec::new(),
+    })
 }

@@ -6,15 +6,18 @@ pub mod caught;
 mod connector;
 mod expression;
 pub mod failure;
+mod field;
 mod http;
 mod identity;
 mod limits;
 mod output;
+mod path;
 mod source;
 pub mod stated;
 mod text_form;
 mod time_form;
 mod types;
+mod unnest;
 mod window;
 
 use std::path::PathBuf;
@@ -31,15 +34,18 @@ pub use aggregate::{Aggregate, AggregateInput, Sessions};
 pub use attribute::{Attribute, Instant, Rank, Segment, Step};
 pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use expression::Expression;
+pub use field::Field;
 pub use http::HttpServing;
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
 pub use output::{Destination, Output, Publish};
-pub use source::{Field, Joined, JoinedTable, Kind, Source};
+pub use path::{FieldPath, PathStep};
+pub use source::{Joined, JoinedTable, Kind, Source};
 use stated::Stated;
 pub use text_form::{CsvMarks, TextForm};
 pub use time_form::{EpochUnit, TimeForm, TimeWriting};
 pub use types::Type;
+pub use unnest::Unnest;
 pub use window::Window;
 
 /// Everything a definition file says, with names resolved to indexes and SQL to expressions.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 
-use super::{AggregateInput, Connector, Expression, Format, TextForm, TimeForm, Type};
-use crate::row::Datum;
+use super::{AggregateInput, Connector, Expression, Field, Format, TextForm, Unnest};
 use crate::time::Micros;
 
 #[derive(Clone, Debug)]
@@ -16,6 +15,8 @@ pub struct Source {
     pub text: TextForm,
     pub kind: Kind,
     pub fields: Vec<Field>,
+    /// The list whose elements are rows.
+    pub unnest: Option<Unnest>,
     /// Further columns, each over the columns before it.
     pub derived: Vec<(String, Expression)>,
     /// `fields`, then `derived`, then `time` unless a field has that name: the columns of the
@@ -61,6 +62,19 @@ impl Source {
 }
 
 impl Source {
+    /// What is read of a row, before its list is unnested.
+    pub fn raw_fields(&self) -> &[Field] {
+        self.unnest.as_ref().map_or(&self.fields, |unnest| &unnest.raw)
+    }
+
+    /// The columns that these become.
+    pub fn raw_columns(&self) -> &[FieldRef] {
+        match &self.unnest {
+            Some(unnest) => &unnest.raw_columns,
+            None => &self.schema.fields()[..self.fields.len()],
+        }
+    }
+
     /// All columns that attributes can be over: its own, then those that come by joins.
     pub fn columns(&self) -> &SchemaRef {
         self.joined.as_ref().map_or(&self.schema, |joined| &joined.schema)
@@ -101,19 +115,6 @@ impl Source {
 pub enum Kind {
     Events,
     Records,
-}
-
-/// What to take out of a raw row.
-#[derive(Clone, Debug)]
-pub struct Field {
-    pub name: String,
-    pub data_type: Type,
-    /// Keys from the row's root down; `[name]` unless the definition gives a path.
-    pub path: Vec<String>,
-    /// Stands in for a value that is absent or null.
-    pub default: Option<Datum>,
-    /// Of a timestamp or a date: how it is written, where the definition says so.
-    pub written: Option<Arc<TimeForm>>,
 }
 
 /// Tables that are joined to a source's rows, and what is said over their columns.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::options::{RunError, RunOptions};
 use crate::decode::stored;
-use crate::plan::{Field, Plan, Source};
+use crate::plan::{Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
 use crate::store::{self, LogHeader, Recovered, StoreError};
 use crate::time::rfc3339;
@@ -17,7 +17,9 @@ const FLEETING: &str = "nothing outlives this run: say where its rows are stored
 pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, RunError> {
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     for source in &plan.sources {
-        let is_taken = |field: &&Field| stored::NAMES.contains(&field.name.as_str());
+        let is_taken = |field: &&Field| {
+            stored::NAMES.contains(&field.name.as_str()) || field.name == Unnest::LIST
+        };
         if let Some(field) = source.fields.iter().find(is_taken) {
             let (source_name, field) = (source.name.clone(), field.name.clone());
             return Err(StoreError::FieldName { source_name, field }.into());
@@ -79,9 +81,9 @@ fn fields(plan: &Plan) -> BTreeMap<String, BTreeMap<String, String>> {
         let made = |field: &Field| {
             let written = field.written.as_ref().map(|form| format!(", written as {form}"));
             let written = written.unwrap_or_default();
-            format!("{} from {}{written}", field.data_type.spoken(), field.path.join("."))
+            format!("{} from {}{written}", field.data_type.spoken(), field.path)
         };
-        source.fields.iter().map(|field| (field.name.clone(), made(field))).collect()
+        source.raw_fields().iter().map(|field| (field.name.clone(), made(field))).collect()
     };
     plan.sources.iter().map(|source| (source.name.clone(), fields(source))).collect()
 }

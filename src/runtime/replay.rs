@@ -47,7 +47,7 @@ impl Replay {
             return None;
         }
         let columns = plan.sources.iter().map(|source| {
-            let fields = source.fields.iter().map(|field| field.name.clone());
+            let fields = source.raw_fields().iter().map(|field| field.name.clone());
             (source.name.clone(), Some(fields.collect()))
         });
         let after = beginning.map_or(0, |beginning| beginning.checkpoint.of.tick);

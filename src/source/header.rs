@@ -42,7 +42,8 @@ pub(super) fn names(
     if let Some(why) = foreign::line_ends(line, |_| true) {
         return Err(unreadable(why));
     }
-    let wanted: Vec<String> = source.fields.iter().map(|field| field.path.join(".")).collect();
+    let wanted: Vec<String> =
+        source.raw_fields().iter().map(|field| field.path.root().to_owned()).collect();
     if line.trim_start_matches('\u{feff}').to_ascii_lowercase().starts_with("sep=") {
         return Err(unreadable(format!(
             "its first line, {}, is one for spreadsheet programs: leave it out, and say what separates \
@@ -95,7 +96,7 @@ pub(super) fn ends_otherwise(head: &[u8]) -> bool {
 
 fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(), SourceError> {
     let unreadable = |why: String| SourceError::unreadable(&source.name, path, why);
-    let wanted = || source.fields.iter().map(|field| field.path.join("."));
+    let wanted = || source.raw_fields().iter().map(|field| field.path.root().to_owned());
     let is_named = |column: &String| names.contains(column);
     for column in wanted() {
         if names.iter().filter(|name| **name == column).count() > 1 {
@@ -104,7 +105,7 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
     }
     // A default says that a value may be absent, also from all of a file's rows; but not all values.
     let has_any = wanted().any(|column| is_named(&column));
-    if !has_any && !source.fields.is_empty() {
+    if !has_any && !source.raw_fields().is_empty() {
         let column = wanted().next().unwrap_or_default();
         let near = nearest(&column, names.iter().map(String::as_str));
         if near.is_none() {
@@ -116,7 +117,7 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
             )));
         }
     }
-    let absent = source.fields.iter().zip(wanted());
+    let absent = source.raw_fields().iter().zip(wanted());
     let absent =
         absent.filter(|(field, column)| !is_named(column) && (field.default.is_none() || !has_any));
     match absent.map(|(_, column)| column).next() {

@@ -19,7 +19,7 @@ use arrow::datatypes::{DataType, Fields};
 use super::error::{WrongFile, nearest};
 use super::outlet::said;
 use super::{Payload, SourceError};
-use crate::plan::{Source, Type};
+use crate::plan::{Field, PathStep, Source, Type};
 use crate::time::wall_clock;
 
 /// Rows of a chunk.
@@ -61,7 +61,8 @@ impl ParquetRows {
             );
             return Err(SourceError::unreadable(&source.name, path, why));
         }
-        let is_wanted = |name: &String| source.fields.iter().any(|field| field.path[0] == *name);
+        let is_wanted =
+            |name: &String| source.raw_fields().iter().any(|field| field.path.root() == name);
         let roots = schema.fields().iter().enumerate();
         let roots = roots.filter(|(_, root)| is_wanted(root.name())).map(|(index, _)| index);
         let wanted = ProjectionMask::roots(metadata.parquet_schema(), roots);
@@ -157,70 +158,69 @@ fn guarded<T>(
 /// A default stands in for a column, but not for all of them: then it is another file, whose rows are
 /// no more than a number that it states.
 fn check(source: &Source, file: &Path, roots: &Fields) -> Result<(), SourceError> {
-    let wrong_type = |path: &[String], found: &DataType, wanted: &Type| {
-        let wrong = WrongFile::ColumnType {
-            column: path.join("."),
-            found: spoken(found),
-            wanted: wanted.spoken(),
-            remedy: remedy(found),
-        };
-        SourceError::of_file(&source.name, file, wrong)
-    };
-    for field in &source.fields {
-        let named = roots.iter().filter(|root| root.name() == &field.path[0]).count();
-        if named > 1 {
-            let why = format!("two columns are named {}", field.path[0]);
+    for field in source.raw_fields() {
+        let root = field.path.root();
+        if roots.iter().filter(|column| column.name() == root).count() > 1 {
+            let why = format!("two columns are named {root}");
             return Err(SourceError::unreadable(&source.name, file, why));
         }
     }
-    let has_any = source.fields.iter().any(|field| roots.find(&field.path[0]).is_some());
-    for field in &source.fields {
-        let mut columns = roots;
-        for (depth, key) in field.path.iter().enumerate() {
-            let Some(column) = columns.iter().find(|column| column.name() == key) else {
-                if field.default.is_some() && has_any {
-                    break;
-                }
-                let wrong = WrongFile::NoColumn {
-                    column: field.path[..=depth].join("."),
-                    near: nearest(key, columns.iter().map(|column| column.name().as_str())),
-                    columns: columns.iter().map(|column| column.name().clone()).collect(),
-                };
-                return Err(SourceError::of_file(&source.name, file, wrong));
-            };
-            let last = depth + 1 == field.path.len();
-            match column.data_type() {
-                found if last && readable(found, &field.data_type) => {}
-                // Its values are read as texts.
-                found if last && field.written.is_some() && found.is_numeric() => {}
-                DataType::Struct(fields) if !last => columns = fields,
-                // Nothing but nulls: so is all that might be below.
-                DataType::Null => break,
-                DataType::Map(entries, _) if depth + 2 == field.path.len() => {
-                    let DataType::Struct(entry) = entries.data_type() else { break };
-                    if readable(entry[1].data_type(), &field.data_type) {
-                        break;
-                    }
-                    return Err(wrong_type(&field.path, entry[1].data_type(), &field.data_type));
-                }
-                found => {
-                    let path = &field.path[..=depth];
-                    return Err(if last {
-                        wrong_type(path, found, &field.data_type)
-                    } else {
-                        let wrong = WrongFile::ColumnType {
-                            column: path.join("."),
-                            found: spoken(found),
-                            wanted: "struct".to_owned(),
-                            remedy: remedy(found),
-                        };
-                        SourceError::of_file(&source.name, file, wrong)
-                    });
-                }
-            }
+    let has_any = source.raw_fields().iter().any(|field| roots.find(field.path.root()).is_some());
+    for field in source.raw_fields() {
+        let may_be_absent = field.default.is_some() && has_any;
+        match check_field(field, roots) {
+            Err(WrongFile::NoColumn { .. }) if may_be_absent => {}
+            Err(wrong) => return Err(SourceError::of_file(&source.name, file, wrong)),
+            Ok(()) => {}
         }
     }
     Ok(())
+}
+
+/// Goes down a field's path.
+fn check_field(field: &Field, roots: &Fields) -> Result<(), WrongFile> {
+    let wrong_type = |steps: usize, found: &DataType, wanted: String| WrongFile::ColumnType {
+        column: field.path.up_to(steps).to_string(),
+        found: spoken(found),
+        wanted,
+        remedy: remedy(found),
+    };
+    let mut at: Option<&DataType> = None;
+    for (depth, step) in field.path.steps().iter().enumerate() {
+        at = Some(match (step, at) {
+            // Nothing but nulls: so is all that might be below.
+            (_, Some(DataType::Null)) => return Ok(()),
+            (PathStep::Item(_), Some(found)) => {
+                items(found).ok_or_else(|| wrong_type(depth, found, "list".to_owned()))?
+            }
+            (PathStep::Key(_), Some(DataType::Map(entries, _))) => match entries.data_type() {
+                DataType::Struct(entry) => entry[1].data_type(),
+                _ => return Ok(()),
+            },
+            (PathStep::Key(key), found) => {
+                let columns = match found {
+                    None => roots,
+                    Some(DataType::Struct(fields)) => fields,
+                    Some(found) => return Err(wrong_type(depth, found, "struct".to_owned())),
+                };
+                let column = columns.iter().find(|column| column.name() == key);
+                let column = column.ok_or_else(|| WrongFile::NoColumn {
+                    column: field.path.up_to(depth + 1).to_string(),
+                    near: nearest(key, columns.iter().map(|column| column.name().as_str())),
+                    columns: columns.iter().map(|column| column.name().clone()).collect(),
+                })?;
+                column.data_type()
+            }
+            (PathStep::Item(_) | PathStep::Position, _) => unreachable!("a path begins with a key"),
+        });
+    }
+    let found = at.expect("a path has a step");
+    // What the field says how to read is read as texts.
+    let is_number = field.written.is_some() && found.is_numeric();
+    match readable(found, &field.data_type) || is_number {
+        true => Ok(()),
+        false => Err(wrong_type(field.path.steps().len(), found, field.data_type.spoken())),
+    }
 }
 
 /// Whether values of an Arrow type may be values of ours.

@@ -1,5 +1,7 @@
 //! What admission says of rows, and what joins make of that.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::row::{Row, StandingRow};
@@ -24,9 +26,13 @@ pub enum RowStatus {
 }
 
 impl RowChange {
-    /// The change of a row, which has a body.
-    pub fn of(row: Row, status: RowStatus) -> Self {
-        let body = row.body.expect("a row that says nothing changes nothing");
-        RowChange { status, row: StandingRow { source: row.source, time: row.time, body } }
+    /// The changes of a row, which has a body: one, or one for each of its elements.
+    pub fn each(row: Row, status: RowStatus, mut change: impl FnMut(RowChange)) {
+        let Row { source, time, body, .. } = row;
+        let body = body.expect("a row that says nothing changes nothing");
+        for said in body.said() {
+            let row = StandingRow { source, time, body: Arc::clone(said) };
+            change(RowChange { status, row });
+        }
     }
 }

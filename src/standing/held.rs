@@ -10,8 +10,8 @@ use crate::time::Micros;
 /// A record's table and key, or the null that a row has instead.
 pub type JoinKey = (u16, Option<u128>);
 
-/// A row's source and position.
-pub type RowId = (u16, Position);
+/// A row's source and position, and of one that was unnested the element.
+pub type RowId = (u16, Position, u32);
 
 /// The records of the tables whose stages a row has passed.
 pub type Records = Vec<Option<Arc<Joining>>>;
@@ -50,7 +50,7 @@ impl HeldJoin {
     pub fn route(&self) -> u64 {
         match self {
             HeldJoin::Record((_, key), ..) => key.expect("a record has a key") as u64,
-            HeldJoin::Row((_, key), (_, position), _) => {
+            HeldJoin::Row((_, key), (_, position, _), _) => {
                 key.map_or(position.offset, |key| key as u64)
             }
         }

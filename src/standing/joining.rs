@@ -94,8 +94,8 @@ impl JoiningRow {
     }
 
     pub fn id(&self) -> RowId {
-        let Joining { source, position, .. } = self.joining();
-        (*source, *position)
+        let Joining { source, position, element, .. } = self.joining();
+        (*source, *position, *element)
     }
 }
 

@@ -161,7 +161,7 @@ fn admit<'scope>(
         let mut counts = of_sources.borrow_mut();
         apply_prefetched(rows, admission, &[Admission::prefetch], |admission, row| {
             let counts = &mut counts.sources[row.source as usize];
-            let change = |row, status| changes.push(RowChange::of(row, status));
+            let change = |row, status| RowChange::each(row, status, |change| changes.push(change));
             let arrived = match (arrival, row.arrived) {
                 // A row that is read back arrives when it did; the clock does not go back.
                 (ArrivalTime::Now, RowArrival { at, .. })
@@ -185,7 +185,7 @@ fn admit<'scope>(
                 RowStatus::Gone => counts.duplicates += 1,
                 RowStatus::SeenOnly => {}
             }
-            changes.push(RowChange::of(row, status));
+            RowChange::each(row, status, |change| changes.push(change));
         });
     };
     let admission = Rc::new(RefCell::new(Admission::new(plan, arrival)));

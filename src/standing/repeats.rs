@@ -272,7 +272,13 @@ mod tests {
 
     fn row(id: u128, time: Micros, offset: u64) -> Row {
         let verdict = Verdict::Together;
-        let body = Body { identifiers: smallvec![], inputs: Vec::new(), verdict, joining: None };
+        let body = Body {
+            identifiers: smallvec![],
+            inputs: Vec::new(),
+            verdict,
+            joining: None,
+            elements: thin_vec::ThinVec::new(),
+        };
         let (position, body) = (Position { part: 0, offset }, Some(Arc::new(body)));
         Row { source: 0, key: Some(id), time, position, arrived: RowArrival::WITH_ITS_TICK, body }
     }

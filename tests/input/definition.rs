@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use selfsame::internals::decode::Decoded;
 use selfsame::internals::plan::{
-    Field, Format, IdentifierType, Kafka, Kind, Placeholders, Plan, Source, TextForm, Type,
+    Field, FieldPath, Format, IdentifierType, Kafka, Kind, Placeholders, Plan, Source, TextForm,
+    Type,
 };
 use selfsame::internals::row::{Datum, Row};
 use selfsame::internals::source::{Files, KafkaStart, Topic};
@@ -19,7 +20,7 @@ pub const PRODUCTS: Make = |folder| plan(vec![products(folder)]);
 pub const ORDERS: Make = |folder| plan(vec![orders(folder)]);
 pub const FLAT_ORDERS: Make = |folder| {
     let mut of = orders(folder);
-    of.fields[3].path.truncate(1);
+    of.fields[3].path = FieldPath::key("customer");
     plan(vec![of])
 };
 /// With a default for every field.
@@ -157,11 +158,12 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
             .map(|(name, data_type)| Field {
                 name: (*name).into(),
                 data_type: data_type.clone(),
-                path: vec![(*name).into()],
+                path: FieldPath::key(*name),
                 default: None,
                 written: None,
             })
             .collect(),
+        unnest: None,
         derived: Vec::new(),
         joined: None,
         looked_up: Vec::new(),
@@ -202,7 +204,7 @@ fn orders(folder: &Path) -> Source {
     let glob = folder.join("orders*.parquet");
     let of = source("orders", &glob.to_string_lossy(), Format::Parquet, Kind::Events, &fields);
     let mut of = Source { time: Some(1), identifiers: vec![(0, 3)], ..of };
-    of.fields[3].path = vec!["customer".into(), "email".into()];
+    of.fields[3].path = FieldPath::parse("customer.email").expect("a path");
     of
 }
 

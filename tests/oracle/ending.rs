@@ -51,7 +51,7 @@ impl Case {
             rows.filter(move |row| row.source == number)
         };
         let part = all().map(|row| row.part + 1).max().unwrap_or(0);
-        let name = |column: usize| source.fields[column].path.join(".");
+        let name = |column: usize| source.fields[column].path.to_string();
         let key_name = name(source.key.expect("a table has a key"));
         let is_topic = source.connector.topic().is_some();
         let key = |row: &Delivery| {

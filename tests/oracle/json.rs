@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selfsame::internals::plan::Type;
+use selfsame::internals::plan::{PathStep, Type};
 use selfsame::internals::row::Datum;
 use serde_json::value::RawValue;
 
@@ -20,11 +20,20 @@ pub fn object(payload: &str) -> Result<Object, Code> {
 }
 
 /// The value at a path; `None` if there is none, or null.
-pub fn at_path(row: &Object, path: &[String], data_type: &Type) -> Result<Option<Value>, Code> {
-    let Some(raw) = row.get(&path[0]).filter(|raw| raw.get() != "null") else { return Ok(None) };
-    match path.len() {
-        1 => value(data_type, raw.get()),
-        _ => at_path(&object(raw.get())?, &path[1..], data_type),
+pub fn at_path(row: &Object, path: &[PathStep], data_type: &Type) -> Result<Option<Value>, Code> {
+    let Some((PathStep::Key(key), path)) = path.split_first() else { unreachable!("a key") };
+    let mut raw = row.get(key).cloned();
+    let mut path = path;
+    while let Some((PathStep::Item(item), rest)) = path.split_first() {
+        let Some(list) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
+        let items: Vec<Box<RawValue>> =
+            serde_json::from_str(list.get()).map_err(|_| "wrong_type")?;
+        (raw, path) = (items.get(*item).cloned(), rest);
+    }
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    match path {
+        [] => value(data_type, raw.get()),
+        path => at_path(&object(raw.get())?, path, data_type),
     }
 }
 

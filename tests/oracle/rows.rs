@@ -135,7 +135,7 @@ fn values(
     if let Some(header) = &delivery.header {
         let cells = csv::cells(header, payload)?;
         let value = |field: &Field| {
-            let cell = cells.get(&field.path.join("."));
+            let cell = cells.get(&field.path.to_string());
             cell.map(|cell| values::of_text(&field.data_type, cell)).transpose()
         };
         return Ok(fields.map(value).collect());
@@ -143,13 +143,13 @@ fn values(
     if source.format == Format::Parquet {
         let texts = columnar::texts(payload);
         let value = |field: &Field| {
-            let text = texts.get(&field.path.join(".")).and_then(Option::as_ref);
+            let text = texts.get(&field.path.to_string()).and_then(Option::as_ref);
             text.map(|text| values::of_text(&field.data_type, text)).transpose()
         };
         return Ok(fields.map(value).collect());
     }
     let object = json::object(payload)?;
-    Ok(fields.map(|field| json::at_path(&object, &field.path, &field.data_type)).collect())
+    Ok(fields.map(|field| json::at_path(&object, field.path.steps(), &field.data_type)).collect())
 }
 
 /// A null payload deletes the record of the message's key.

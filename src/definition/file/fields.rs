@@ -260,6 +260,13 @@ pub static SOURCE: &[FieldShape] = &[
         "{user_id: text, amount: \"decimal(12,2)\"}",
     ),
     field(
+        "unnest",
+        Shape::Text,
+        "A list of which each element is a row, by its path: fields with a path below it are the element's, the others \
+         the row's own, and # is the element's position. A row that changes changes all that its elements said.",
+        "items",
+    ),
+    field(
         "derive",
         Shape::MapOf(&Shape::Sql),
         "Further columns, by SQL over the fields, the derived columns before and the columns of \
@@ -330,9 +337,9 @@ pub static SOURCE_FIELD: &[FieldShape] = &[
     field(
         "path",
         Shape::Text,
-        "Where it stands in the row: keys separated by dots; in CSV the column's name. Default: the \
-         field's name.",
-        "properties.email",
+        "Where it stands in the row: keys separated by dots, items of lists in brackets, from 0, keys with a dot in \
+         quotes; in CSV the column's name. Default: the field's name.",
+        "items[0].sku",
     ),
     field("default", Shape::Scalar, "Stands in for a value that is absent or null.", "none"),
     field(

@@ -9,9 +9,10 @@ use super::join::{DerivedColumn, Tables};
 use super::object::{Object, ReadContext, SqlText, sql, text};
 use super::time_form::{self, StatedTimes};
 use super::types::{parse_default, parse_type};
+use super::unnest::leads_into;
 use crate::definition::file::fields;
 use crate::definition::file::yaml::{YamlNode, YamlValue};
-use crate::plan::{Field, Format, Type};
+use crate::plan::{Field, FieldPath, Format, Type};
 use crate::time::zone::Zone;
 
 /// The fields that a source takes out of a row, and the columns that they become.
@@ -20,11 +21,12 @@ pub fn columns(
     object: &Object<'_>,
     format: Option<Format>,
     time_zone: &Arc<str>,
+    unnest: Option<&FieldPath>,
 ) -> (Vec<Field>, Vec<Column>) {
     let (mut fields, mut columns, mut times) = (Vec::new(), Vec::new(), Vec::new());
     for (key, node) in object.map(context, "fields") {
         let what = format!("field '{}' of {}", key.name, object.what);
-        let Some((field, stated)) = field(context, &what, &key.name, format, node) else {
+        let Some((field, stated)) = field(context, &what, &key.name, (format, unnest), node) else {
             context.broken(&key.name);
             continue;
         };
@@ -42,26 +44,24 @@ fn field(
     context: &mut ReadContext,
     what: &str,
     name: &str,
-    format: Option<Format>,
+    (format, unnest): (Option<Format>, Option<&FieldPath>),
     node: &YamlNode,
 ) -> Option<(Field, Option<StatedTimes>)> {
-    let mut path = vec![name.to_owned()];
+    let mut path = FieldPath::key(name);
     let (mut default, mut said) = (None, None);
     let type_node = match &node.value {
         YamlValue::Mapping(_) => {
             let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
             if let Some((text, place)) = object.text(context, "path") {
-                path = match format {
+                let is_column = format == Some(Format::Csv) && !leads_into(&text, unnest);
+                let parsed = match is_column {
                     // A column of CSV has nothing below it: a dot is a part of its name.
-                    Some(Format::Csv) => vec![text.clone()],
-                    _ => {
-                        let keys = text.strip_prefix("$.").unwrap_or(&text).split('.');
-                        keys.map(str::to_owned).collect()
-                    }
+                    true => Ok(FieldPath::key(text.as_str())),
+                    false => FieldPath::parse(&text),
                 };
-                if path.iter().any(String::is_empty) {
-                    let message = format!("path '{text}' of {what}: keys separated by dots");
-                    context.complain(place, message);
+                match parsed {
+                    Ok(parsed) => path = parsed,
+                    Err(why) => context.complain(place, format!("path '{text}' of {what}: {why}")),
                 }
             }
             default = object.get("default").filter(|node| !node.is_null());

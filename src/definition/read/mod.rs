@@ -20,6 +20,7 @@ pub mod sources;
 pub mod text_form;
 pub mod time_form;
 pub mod types;
+pub mod unnest;
 pub mod windows;
 
 use std::path::Path;

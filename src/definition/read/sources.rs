@@ -10,7 +10,7 @@ use super::columns::{columns, derive};
 use super::given::{given, place_at};
 use super::join::{DeclaredSource, Tables};
 use super::object::{Object, ReadContext};
-use super::{sessions, text_form};
+use super::{sessions, text_form, unnest};
 use crate::definition::file::fields;
 use crate::plan::{Connector, Format, Kind, Source};
 use crate::source::{CONNECTORS, ConnectorWords, Memory, Settings, SettingsFault};
@@ -67,7 +67,9 @@ fn source(
         None => None,
     };
     let text = text_form::read(context, object, format, connector.as_deref());
-    let (fields, columns) = columns(context, object, format, time_zone);
+    let list = unnest::path(context, object);
+    let (fields, columns) = columns(context, object, format, time_zone, list.as_ref());
+    let unnest = list.and_then(|list| unnest::unnest(context, object, list, &fields, &columns));
     text_form::check_columns(context, object, &text, &fields);
     let schema: SchemaRef = Arc::new(Schema::new(columns));
     let mut tables = Tables::read(context, object, &schema, known);
@@ -128,13 +130,14 @@ fn source(
         let message = format!("'id_window' needs 'id' in {}", object.what);
         context.complain(object.place_of("id_window"), message);
     }
-    Source {
+    let source = Source {
         name: name.to_owned(),
         connector: connector.unwrap_or_else(|| Arc::new(Memory::new().0)),
         format: format.unwrap_or(Format::Json),
         text,
         kind: kind.unwrap_or(Kind::Events),
         fields,
+        unnest,
         derived,
         schema,
         joined,
@@ -148,7 +151,9 @@ fn source(
         sessions,
         identifiers: Vec::new(),
         inputs: Vec::new(),
-    }
+    };
+    unnest::check(context, object, &source);
+    source
 }
 
 /// Refuses several sources that read what one alone can: each would get some of its bytes.

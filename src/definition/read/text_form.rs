@@ -156,8 +156,8 @@ pub fn check_columns(
 ) {
     let Some(columns) = &form.columns else { return };
     for field in fields {
-        let wanted = &field.path[0];
-        if !columns.contains(wanted) {
+        let wanted = field.path.root();
+        if !columns.iter().any(|column| column == wanted) {
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
             let message = format!(
                 "field '{}' of {} is column '{wanted}', which 'columns' does not name: {}",

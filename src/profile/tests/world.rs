@@ -234,7 +234,13 @@ impl World {
         });
         let identifiers = smallvec![self.members[of].identifier.clone()];
         let verdict = Verdict::Together;
-        let body = Body { identifiers, inputs: inputs.collect(), verdict, joining: None };
+        let body = Body {
+            identifiers,
+            inputs: inputs.collect(),
+            verdict,
+            joining: None,
+            elements: thin_vec::ThinVec::new(),
+        };
         StandingRow { source: row.source as u16, time: row.time, body: Arc::new(body) }
     }
 

@@ -21,7 +21,7 @@ use super::paths::PathPattern;
 use super::piece::Patience;
 use super::source_files::SourceFiles;
 use super::{Payload, SourceOptions, Unread};
-use crate::plan::{Field, Format, Kind, Source, TextForm, Type};
+use crate::plan::{Field, FieldPath, Format, Kind, Source, TextForm, Type};
 use world::{Step, World, step};
 
 fn follow() -> SourceOptions {
@@ -38,7 +38,7 @@ fn source(format: &str) -> Source {
         "parquet" => Format::Parquet,
         _ => Format::Json,
     };
-    let (name, path) = ("id".to_owned(), vec!["id".to_owned()]);
+    let (name, path) = ("id".to_owned(), FieldPath::key("id"));
     Source {
         name: "web".to_owned(),
         connector: Arc::new(Files { globs: Vec::new() }),
@@ -46,6 +46,7 @@ fn source(format: &str) -> Source {
         text: TextForm::default(),
         kind: Kind::Events,
         fields: vec![Field { name, data_type: Type::Text, path, default: None, written: None }],
+        unnest: None,
         derived: Vec::new(),
         schema: Arc::new(Schema::empty()),
         joined: None,

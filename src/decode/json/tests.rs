@@ -1,0 +1,185 @@
+//! What JSON is read as, by paths and types.
+
+use super::*;
+use crate::columns;
+use crate::plan::{FieldPath, Type};
+use crate::row::Datum;
+use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+fn field(path: &str, data_type: Type) -> Field {
+    Field {
+        name: path.to_owned(),
+        data_type,
+        path: FieldPath::parse(path).expect("a path"),
+        default: None,
+        written: None,
+    }
+}
+
+fn text(value: &str) -> Option<Datum> {
+    Some(Datum::Text(value.into()))
+}
+
+/// The columns of some rows, and of each row its reasons as `code path: message`.
+fn decode(fields: &[Field], rows: &[&str]) -> (Vec<ArrayRef>, Vec<Vec<String>>) {
+    let paths = Paths::new(fields);
+    let zone: Arc<str> = "UTC".into();
+    let mut columns: Vec<Column> = fields.iter().map(|field| Column::of(field, &zone)).collect();
+    let mut all = Vec::new();
+    for row in rows {
+        let mut flaws = Flaws::default();
+        paths.decode(row, fields, &mut columns, &mut flaws);
+        all.push(
+            flaws
+                .reasons
+                .iter()
+                .map(|reason| format!("{} {}: {}", reason.code, reason.path, reason.message))
+                .collect(),
+        );
+    }
+    let columns: Vec<ArrayRef> = columns.iter_mut().map(Column::finish).collect();
+    assert!(columns.iter().all(|column| column.len() == rows.len()));
+    (columns, all)
+}
+
+/// What one value of a type is read as.
+fn one(data_type: Type, raw: &str) -> Result<Option<Datum>, String> {
+    let (columns, reasons) = decode(&[field("v", data_type)], &[&format!("{{\"v\": {raw} }}")]);
+    match reasons[0].first() {
+        Some(reason) => Err(reason.clone()),
+        None => Ok(columns::datum(&columns[0], 0)),
+    }
+}
+
+#[test]
+fn values_are_found_by_their_paths_and_the_rest_is_passed_over() {
+    let fields = [
+        field("id", Type::Text),
+        field("context.page.url", Type::Text),
+        field("context.page", Type::Json),
+        field("context.ip", Type::Text),
+    ];
+    let (columns, reasons) = decode(
+        &fields,
+        &[
+            r#"{"x":[{"id":1}],"context":{"page":{"url":"u","z":[1, 2]},"ip":"1.2.3.4"},"id":"a"}"#,
+            r#"{"id":"b\u00e9\n","context":null}"#,
+            r#"{"id":"c","context":{"page":{"url":"gone"}},"context":{"ip":7}}"#,
+        ],
+    );
+    assert_eq!(reasons, [[""; 0]; 3]);
+    let column = |column: usize| -> Vec<_> {
+        (0..3).map(|row| columns::datum(&columns[column], row)).collect()
+    };
+    assert_eq!(column(0), [text("a"), text("bé\n"), text("c")]);
+    assert_eq!(column(1), [text("u"), None, None]);
+    assert_eq!(column(2), [text(r#"{"url":"u","z":[1, 2]}"#), None, None]);
+    assert_eq!(column(3), [text("1.2.3.4"), None, text("7")]);
+}
+
+#[test]
+fn a_row_tells_every_reason_with_its_path() {
+    let fields = [
+        field("n", Type::Integer),
+        field("p.email", Type::Text),
+        field("p.tags", Type::List(Box::new(Type::Integer))),
+        field("q.r", Type::Text),
+    ];
+    let (columns, reasons) = decode(
+        &fields,
+        &[r#"{"n":"12","p":{"email":{"a":1},"tags":[1,2,"x"]},"q":"flat"}"#, r#"{"n":1}"#],
+    );
+    assert_eq!(
+        reasons[0],
+        [
+            r#"wrong_type $.q: expected an object, found "flat""#,
+            r#"wrong_type $.n: expected an integer, found the text "12""#,
+            r#"wrong_type $.p.email: expected text, found the object {"a":1}"#,
+            r#"wrong_type $.p.tags[2]: expected an integer, found the text "x""#,
+        ]
+    );
+    assert!(reasons[1].is_empty());
+    assert_eq!(columns::datum(&columns[0], 1), Some(Datum::Integer(1)));
+    assert_eq!(columns::datum(&columns[2], 0), None);
+}
+
+#[test]
+fn what_is_not_json_gives_nothing_but_its_reason() {
+    for (row, reason) in [
+        (r#"{"n":1"#, "malformed : not JSON: EOF while parsing an object at column 6"),
+        (r#"{"n":1}}"#, "malformed : not JSON: trailing characters at column 8"),
+        (r#"{"n":1} {"n":2}"#, "malformed : not JSON: trailing characters at column 9"),
+        (r#"{"n": NaN}"#, "malformed : NaN at column 7 is not JSON: numbers are finite"),
+        (r#"{"n":-Infinity}"#, "malformed : -Infinity at column 7 is not JSON: numbers are finite"),
+        (r#"{"z":tru}"#, "malformed : not JSON: expected ident at column 9"),
+        ("[1]", "wrong_type $: expected an object, found [1]"),
+        (" 17 ", "wrong_type $: expected an object, found 17"),
+        (r#"{"n":1,"p":{"a":"\ud800"}}"#, ""),
+    ] {
+        let (columns, reasons) = decode(&[field("n", Type::Integer)], &[row]);
+        assert_eq!(reasons[0].first().map_or("", |reason| reason.as_str()), reason, "{row}");
+        let value = columns::datum(&columns[0], 0);
+        assert_eq!(value, reason.is_empty().then_some(Datum::Integer(1)), "{row}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_no_danger() {
+    let deep = format!("{{\"v\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+    let (_, reasons) = decode(&[field("v", Type::Json), field("w", Type::Text)], &[&deep]);
+    assert!(reasons[0].is_empty());
+    let (_, reasons) = decode(&[field("v", Type::List(Box::new(Type::Text)))], &[&deep]);
+    assert_eq!(reasons[0].len(), 1);
+}
+
+#[test]
+fn types_take_what_their_users_expect() {
+    assert_eq!(one(Type::Text, "12.50"), Ok(text("12.50")));
+    assert_eq!(one(Type::Text, "true"), Ok(text("true")));
+    assert_eq!(one(Type::Text, r#""\"""#), Ok(text("\"")));
+    assert_eq!(one(Type::Integer, "12.0"), Ok(Some(Datum::Integer(12))));
+    assert_eq!(one(Type::Integer, "null"), Ok(None));
+    assert!(one(Type::Integer, "\"12\"").unwrap_err().starts_with("wrong_type"));
+    assert!(one(Type::Integer, "1e19").unwrap_err().starts_with("out_of_range"));
+    assert!(one(Type::Number, "1e999").unwrap_err().starts_with("out_of_range"));
+    assert!(one(Type::Number, "\"NaN\"").unwrap_err().starts_with("wrong_type"));
+    let money = || Type::Decimal(12, 2);
+    // As a double, 0.29 × 100 is 28.999….
+    assert_eq!(one(money(), "0.29"), Ok(Some(Datum::decimal(29))));
+    assert_eq!(one(money(), "\"1e3\""), Ok(Some(Datum::decimal(100_000))));
+    assert_eq!(
+        one(money(), "0.125").unwrap_err(),
+        "out_of_range $.v: 0.125 has 3 fraction digits, decimal(12,2) has room for 2"
+    );
+    assert_eq!(one(Type::Boolean, "false"), Ok(Some(Datum::Boolean(false))));
+    assert!(one(Type::Boolean, "0").unwrap_err().starts_with("wrong_type"));
+    let noon = Ok(Some(Datum::Timestamp(1_751_673_600_000_000)));
+    assert_eq!(one(Type::Timestamp, "1751673600000"), noon);
+    assert_eq!(one(Type::Timestamp, r#""2025-07-05T02:00:00+02:00""#), noon);
+    assert!(one(Type::Timestamp, r#""1751673600000""#).unwrap_err().starts_with("wrong_type"));
+    assert_eq!(one(Type::Date, r#""1970-01-03""#), Ok(Some(Datum::Date(2))));
+    assert_eq!(one(Type::Json, "[1,  2]"), Ok(text("[1,  2]")));
+    assert_eq!(
+        one(Type::List(Box::new(Type::Text)), r#"["a",null,3]"#),
+        Ok(Some(Datum::List([Datum::Text("a".into()), Datum::Text("3".into())].into())))
+    );
+    assert!(one(Type::List(Box::new(Type::Text)), r#""a""#).unwrap_err().starts_with("wrong_type"));
+    assert_eq!(
+        one(Type::Text, r#""\ud800""#).unwrap_err(),
+        r#"not_utf8 $.v: "\ud800" escapes half a character"#
+    );
+}
+
+#[test]
+fn defaults_stand_for_what_is_absent_or_null() {
+    let mut fields = [field("a", Type::Text), field("b", Type::List(Box::new(Type::Integer)))];
+    fields[0].default = Some(Datum::Text("none".into()));
+    fields[1].default = Some(Datum::List([Datum::Integer(1)].into()));
+    let (columns, _) = decode(&fields, &["{}", r#"{"a":null,"b":[]}"#, r#"{"a":"x","b":null}"#]);
+    let row = |row| (columns::datum(&columns[0], row), columns::datum(&columns[1], row));
+    let one = Some(Datum::List([Datum::Integer(1)].into()));
+    assert_eq!(row(0), (text("none"), one.clone()));
+    assert_eq!(row(1), (text("none"), Some(Datum::List([].into()))));
+    assert_eq!(row(2), (text("x"), one));
+}

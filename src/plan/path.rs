@@ -1,0 +1,114 @@
+//! Where a value stands in a row: keys of objects and items of lists, from the row's root down.
+
+use std::fmt::{Display, Formatter};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath(Vec<PathStep>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathStep {
+    Key(String),
+    /// An item of a list, from 0.
+    Item(usize),
+    /// Of an element of a list: its position there, from 1.
+    Position,
+}
+
+impl FieldPath {
+    /// Of what stands at the row's root.
+    pub fn key(name: impl Into<String>) -> Self {
+        FieldPath(vec![PathStep::Key(name.into())])
+    }
+
+    /// Keys that dots part, items in brackets, and keys with a dot or a bracket in quotes: `items[0]."a.b"`.
+    ///
+    /// # Errors
+    /// What is wrong with the path.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut steps = Vec::new();
+        let mut rest = text.strip_prefix("$.").unwrap_or(text);
+        loop {
+            let (key, behind) = match rest.chars().next() {
+                Some(quote @ ('"' | '\'')) => {
+                    let inner = &rest[1..];
+                    let end = inner.find(quote).ok_or("a quote is not closed")?;
+                    (&inner[..end], &inner[end + 1..])
+                }
+                _ => {
+                    let end = rest.find(['.', '[']).unwrap_or(rest.len());
+                    (&rest[..end], &rest[end..])
+                }
+            };
+            if key.is_empty() {
+                return Err("keys are separated by dots".to_owned());
+            }
+            steps.push(PathStep::Key(key.to_owned()));
+            rest = behind;
+            while let Some(inner) = rest.strip_prefix('[') {
+                let (item, behind) = inner.split_once(']').ok_or("a bracket is not closed")?;
+                let item = item.parse().map_err(|_| {
+                    format!("[{item}] is no item of a list: these are counted from 0, as in items[0]; a key with a bracket stands in quotes")
+                })?;
+                steps.push(PathStep::Item(item));
+                rest = behind;
+            }
+            match rest.strip_prefix('.') {
+                Some(below) => rest = below,
+                None if rest.is_empty() => return Ok(FieldPath(steps)),
+                None => return Err("a dot stands behind a bracket and behind a quote".to_owned()),
+            }
+        }
+    }
+
+    pub fn steps(&self) -> &[PathStep] {
+        &self.0
+    }
+
+    /// The key at the row's root: of CSV and columnar files the column.
+    pub fn root(&self) -> &str {
+        match self.0.first() {
+            Some(PathStep::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// What is left of it below a list, from one of its elements down; `#` there is the element's position. `None` if it
+    /// leads elsewhere, or to an element that it names.
+    pub fn of_element(&self, list: &FieldPath) -> Option<FieldPath> {
+        let below = self.0.strip_prefix(&list.0[..])?;
+        match below {
+            [PathStep::Item(_), ..] => None,
+            [PathStep::Key(key)] if key == "#" => Some(FieldPath(vec![PathStep::Position])),
+            steps => Some(FieldPath(steps.to_vec())),
+        }
+    }
+
+    /// Whether it is the position of an element.
+    pub fn is_position(&self) -> bool {
+        self.0 == [PathStep::Position]
+    }
+
+    /// Up to so many steps.
+    pub fn up_to(&self, steps: usize) -> FieldPath {
+        FieldPath(self.0[..steps].to_vec())
+    }
+}
+
+impl Display for FieldPath {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                PathStep::Item(item) => write!(f, "[{item}]")?,
+                PathStep::Position => f.write_str("#")?,
+                PathStep::Key(key) => {
+                    f.write_str(if at > 0 { "." } else { "" })?;
+                    match key.contains(['.', '[']) && self.0.len() > 1 {
+                        true => write!(f, "\"{key}\"")?,
+                        false => f.write_str(key)?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

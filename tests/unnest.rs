@@ -1,0 +1,188 @@
+//! Lists: items by their place, and rows that are as many as their list has elements.
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use program::{State, records_in, selfsame};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn folder(source: &str, rest: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let definition = format!(
+        "sources:\n  orders:\n{source}  names:\n    files: names.ndjson\n    kind: records\n    key: sku\n    fields: {{sku: text, shelf: text}}\n{rest}outputs:\n  profiles: {{files: out/profiles.ndjson}}\n  rejects: {{files: out/rejects.ndjson}}\n"
+    );
+    std::fs::write(folder.path().join("d.yaml"), definition).unwrap();
+    std::fs::write(folder.path().join("names.ndjson"), "{\"sku\":\"a\",\"shelf\":\"top\"}\n")
+        .unwrap();
+    folder
+}
+
+const ORDERS: &str = "    files: orders*.ndjson\n    kind: KIND\n    KEY: id\n    time: at\n    unnest: items\n    fields:\n      id: text\n      at: timestamp\n      email: text\n      line: {type: integer, path: items.#}\n      sku: {type: text, path: items.sku}\n      amount: {type: \"decimal(12,2)\", path: items.price.net}\n    where: sku <> 'gift'\n    join: {names: sku}\n";
+
+const REST: &str = "identity:\n  email: {from: {orders: email}}\nattributes:\n  lines: {from: orders, select: count(*)}\n  spent: {from: orders, select: sum(amount)}\n  skus: {from: orders, select: array_agg(distinct sku)}\n  numbers: {from: orders, select: sum(line)}\n  top: {from: orders, select: count(*), where: shelf = 'top'}\n";
+
+fn orders(kind: &str) -> String {
+    let key = if kind == "records" { "key" } else { "id" };
+    ORDERS.replace("KIND", kind).replace("KEY", key)
+}
+
+/// The attributes of each person by e-mail.
+fn people(folder: &Path) -> BTreeMap<String, Value> {
+    let state = State::of(records_in(&folder.join("out")));
+    let people =
+        state.values.iter().filter(|((output, _), _)| output == "profiles").map(|(_, value)| {
+            let value: Value = serde_json::from_str(value).unwrap();
+            (
+                value["identifiers"]["email"][0].as_str().unwrap().to_owned(),
+                value["attributes"].clone(),
+            )
+        });
+    people.collect()
+}
+
+fn rejects(folder: &Path) -> Vec<Value> {
+    State::of(records_in(&folder.join("out")))
+        .rejects
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect()
+}
+
+#[test]
+fn items_are_found_by_their_place_and_keys_with_dots_in_quotes() {
+    let source = "    files: orders.ndjson\n    kind: events\n    fields:\n      email: {type: text, path: \"'a.b'[1].mail\"}\n      first: {type: text, path: 'items[0].sku'}\n      deep: {type: integer, path: 'm[1][0]'}\n";
+    let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  first: {from: orders, select: last(first)}\n  deep: {from: orders, select: sum(deep)}\n";
+    let folder = folder(source, rest);
+    let rows = [
+        r#"{"a.b":[0,{"mail":"a@x"}],"items":[{"sku":"s1"},{"sku":"s2"}],"m":[[1],[2,3]]}"#,
+        r#"{"a.b":[0,{"mail":"b@x"}],"items":[],"m":null}"#,
+        r#"{"a.b":[0,{"mail":"c@x"}],"items":{"sku":"s"},"m":[[1],7]}"#,
+    ];
+    std::fs::write(folder.path().join("orders.ndjson"), rows.join("\n")).unwrap();
+    selfsame(folder.path(), &["run", "d.yaml"]).well();
+    let people = people(folder.path());
+    assert_eq!(people["a@x"], json!({"first": "s1", "deep": 2}));
+    assert_eq!(people["b@x"], json!({"first": null, "deep": null}));
+    let told = &rejects(folder.path())[0]["reasons"];
+    assert_eq!(told[0]["message"], "expected a list, found {\"sku\":\"s\"}");
+    assert_eq!((&told[0]["path"], &told[1]["path"]), (&json!("$.items"), &json!("$.m[1]")));
+}
+
+#[test]
+fn a_row_is_accepted_rejected_or_dropped_with_all_of_its_elements() {
+    let folder = folder(&orders("events"), REST);
+    let row = |id: &str, items: Value| {
+        json!({"id": id, "at": 1, "email": format!("{id}@x"), "items": items}).to_string()
+    };
+    let item = |sku: &str, net: Value| json!({"sku": sku, "price": {"net": net}});
+    let rows = [
+        row(
+            "1",
+            json!([item("a", json!(1.5)), item("gift", json!(9)), null, item("b", json!("2.50"))]),
+        ),
+        row("2", json!([item("a", json!(1)), {"sku": "b", "price": 3}, item("c", json!(true))])),
+        row("3", json!([])),
+        row("4", json!([item("gift", json!(1))])),
+        row("5", Value::Null),
+        row("6", json!({"sku": "a"})),
+        row("7", json!(["a"])),
+        row("1", json!([item("z", json!(100)), item("y", json!(1))])),
+    ];
+    std::fs::write(folder.path().join("orders.ndjson"), rows.join("\n")).unwrap();
+    selfsame(folder.path(), &["run", "d.yaml", "--clock", "event", "--summary", "s.json"]).well();
+    let people = people(folder.path());
+    assert_eq!(people.len(), 1, "{people:?}");
+    assert_eq!(
+        people["1@x"],
+        json!({"lines": 2, "spent": 4.0, "skus": ["a", "b"], "numbers": 5, "top": 1})
+    );
+    let rejects = rejects(folder.path());
+    let told: Vec<Vec<&str>> = rejects
+        .iter()
+        .map(|of| {
+            of["reasons"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|reason| reason["path"].as_str().unwrap())
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [vec!["$.items[1].price", "$.items[2].price.net"], vec!["$.items"], vec!["$.items[0]"]]
+    );
+    let summary: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("s.json")).unwrap())
+            .unwrap();
+    let orders = &summary["sources"]["orders"];
+    let counted =
+        ["rows", "accepted", "rejected", "duplicates", "dropped"].map(|name| orders[name].as_u64());
+    assert_eq!(counted, [8, 1, 3, 1, 3].map(Some), "{summary}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// What stands is what the newest version of each order says, however often they were corrected, on however many
+    /// workers, in one run or in two.
+    #[test]
+    fn an_order_that_is_corrected_corrects_its_lines(
+        versions in prop::collection::vec(
+            (0usize..4, 0usize..3, prop::collection::vec((0usize..3, 1u32..9), 0..4), any::<bool>()), 1..25,
+        ),
+        parts in 1usize..3, durable: bool, workers in 1usize..3,
+    ) {
+        let folder = folder(&orders("records").replace("    where: sku <> 'gift'\n", "    where: sku <> 'gift'\n    deleted: email = 'gone'\n"), REST);
+        let skus = ["a", "b", "gift"];
+        let emails = ["x@x", "y@x", "gone"];
+        let mut newest: BTreeMap<usize, (usize, Vec<(usize, u32)>)> = BTreeMap::new();
+        let mut lines = vec![Vec::new(); parts];
+        for (number, (id, email, items, null)) in versions.iter().enumerate() {
+            let list: Vec<Value> = items.iter().map(|(sku, net)| json!({"sku": skus[*sku], "price": {"net": net}})).collect();
+            let list = if *null && items.is_empty() { Value::Null } else { list.into() };
+            let row = json!({"id": id.to_string(), "at": 1_000 + number, "email": emails[*email], "items": list});
+            lines[number * parts / versions.len()].push(row.to_string());
+            newest.insert(*id, (*email, items.clone()));
+        }
+        let workers = workers.to_string();
+        let mut arguments = vec!["run", "d.yaml", "--clock", "event", "--workers", &workers];
+        if durable {
+            arguments.extend(["--data", "kept"]);
+        }
+        for (part, lines) in lines.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("orders-{part}.ndjson")), lines.join("\n") + "\n").unwrap();
+            if durable {
+                selfsame(folder.path(), &arguments).well();
+            }
+        }
+        if !durable {
+            selfsame(folder.path(), &arguments).well();
+        }
+        let mut expected: BTreeMap<String, (u64, u64, Vec<&str>, u64, u64)> = BTreeMap::new();
+        for (email, items) in newest.values().filter(|(email, _)| *email < 2) {
+            for (number, (sku, net)) in items.iter().enumerate().filter(|(_, (sku, _))| *sku < 2) {
+                let of = expected.entry(emails[*email].to_owned()).or_default();
+                of.0 += 1;
+                of.1 += u64::from(*net);
+                of.2.push(skus[*sku]);
+                of.2.sort_unstable();
+                of.2.dedup();
+                of.3 += number as u64 + 1;
+                of.4 += u64::from(*sku == 0);
+            }
+        }
+        let found = people(folder.path());
+        let expected: BTreeMap<String, Value> = expected.into_iter().map(|(email, (lines, spent, skus, numbers, top))| {
+            (email, json!({"lines": lines, "spent": spent, "skus": skus, "numbers": numbers, "top": top}))
+        }).collect();
+        let found: BTreeMap<String, Value> = found.into_iter().map(|(email, mut of)| {
+            of["spent"] = json!(of["spent"].as_f64().unwrap_or(-1.0) as u64);
+            (email, of)
+        }).collect();
+        prop_assert_eq!(found, expected);
+    }
+}
