@@ -48,6 +48,10 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
                 output: defined,
                 why: "it went to the program that ran the definition",
             },
+            Destination::Http => Changelog::Unread {
+                output: defined,
+                why: "it is held in memory alone, for those who ask over HTTP",
+            },
             Destination::StandardOutput => Changelog::Unread {
                 output: defined,
                 why: "it went to standard output: where that was kept in a file DIR/NAME.ndjson, read it \

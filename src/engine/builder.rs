@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use timely::dataflow::ProbeHandle;
@@ -12,8 +13,8 @@ use super::pushed::{PushedLines, source_named};
 use super::running::Running;
 use crate::plan::{Destination, Format, Plan};
 use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, Stop};
-use crate::serve::{self, Served};
-use crate::sink::{ChangelogRecord, ProgramFunction};
+use crate::serve::{self, Handles, Published, PublishingObserver, ServeError, Served, plan_for};
+use crate::sink::{ChangelogRecord, Observer, ProgramFunction};
 use crate::source::Memory;
 use crate::time::Tick;
 
@@ -224,18 +225,34 @@ impl EngineBuilder {
             pushes
         });
         let bound = serve::bind(&plan, options.process, &options.hosts)?;
+        let mut feeding = None;
+        if bound.is_some() {
+            let output;
+            (plan, output) = plan_for(plan, options.hosts.len());
+            feeding = Some(output).filter(|_| options.process == 0);
+        }
         let plan = Arc::new(plan);
+        let feed = feeding.map(|output| {
+            let published = Arc::new(Published::new(&plan));
+            let feed = PublishingObserver::start(output, Arc::clone(&published))?;
+            Ok::<_, ServeError>((published, Arc::new(feed) as Arc<dyn Observer>))
+        });
+        let (published, observer) = feed.transpose()?.unzip();
         let stoppable = self.stoppable.unwrap_or_else(|| Box::new(|_| Ok(())));
-        let run = Run::start(Arc::clone(&plan), options, stoppable, attached, functions)?;
+        let run = Run::start(Arc::clone(&plan), options, stoppable, attached, functions, observer)?;
         let server = bound.map(|bound| {
+            let live = run.live.clone();
             let served = Served {
                 plan: Arc::clone(&plan),
+                published,
                 posts: run.posts.clone(),
-                live: run.live.clone(),
+                history: live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed)),
+                live,
                 stop: run.stop.clone(),
                 failure: run.failure.clone(),
+                closing: bound.closing(),
             };
-            bound.serve(serve::router(&served))
+            bound.serve(serve::router(&Handles::new(served)))
         });
         Ok(Running::new(plan, run, server.transpose()?, pushes, pushed))
     }

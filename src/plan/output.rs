@@ -57,6 +57,8 @@ pub enum Destination {
     StandardOutput,
     /// A function of the program that the engine runs in.
     Program,
+    /// Nowhere else than to those who ask over HTTP.
+    Http,
 }
 
 impl Destination {
@@ -69,7 +71,10 @@ impl Destination {
     pub fn file(&self) -> Option<&std::path::Path> {
         match self {
             Destination::File { path } => Some(path),
-            Destination::Kafka { .. } | Destination::StandardOutput | Destination::Program => None,
+            Destination::Kafka { .. }
+            | Destination::StandardOutput
+            | Destination::Program
+            | Destination::Http => None,
         }
     }
 }
@@ -81,6 +86,7 @@ impl std::fmt::Display for Destination {
             Destination::File { path } => write!(f, "{}", path.display()),
             Destination::StandardOutput => f.write_str("standard output"),
             Destination::Program => f.write_str("the program"),
+            Destination::Http => f.write_str("HTTP"),
         }
     }
 }

@@ -79,9 +79,9 @@ pub enum RunError {
 }
 
 impl RunOptions {
-    /// Whether a run of the plan comes to an end by itself.
+    /// Whether a run of the plan comes to an end by itself. One that is served goes on for those who ask.
     pub fn ends(&self, plan: &Plan) -> bool {
         let ends = |source: &Source| source.connector.ends(self.follow);
-        self.until_end || plan.sources.iter().all(ends)
+        self.until_end || plan.http.listen.is_none() && plan.sources.iter().all(ends)
     }
 }

@@ -26,7 +26,10 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
         }
     }
     let mut recovered = store::open(data, options.process)?;
-    recovered.begin_with_checkpoint(&meaning(plan, options));
+    // What is asked for over HTTP is told by records, and those before a checkpoint are not told again.
+    if plan.http.listen.is_none() {
+        recovered.begin_with_checkpoint(&meaning(plan, options));
+    }
     Ok(Some(recovered))
 }
 
@@ -120,7 +123,7 @@ pub fn meaning(plan: &Plan, options: &RunOptions) -> String {
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(format!("{:?}", options.clock).as_bytes());
     for stated in &plan.stated {
-        let beside = ["kafka", "data", "target_latency", "name"];
+        let beside = ["kafka", "data", "http", "target_latency", "name"];
         if !beside.contains(&stated.path.first().map_or("", String::as_str)) {
             hasher.update(stated.path.join("\u{0}").as_bytes()).update(b"\n");
             hasher.update(stated.value.as_bytes()).update(b"\n");

@@ -26,7 +26,7 @@ use super::stop::{RunEnd, Stop, StopCause};
 use super::worker::{Process, Worked, work};
 use super::{Clock, overlap, recovery};
 use crate::plan::{Plan, Source};
-use crate::sink::{Failure, ProgramFunction, SinkError, Writers};
+use crate::sink::{Failure, Observer, ProgramFunction, SinkError, Writers};
 use crate::source::{self, Posts, ReadingThreads, said};
 use crate::store::Recovered;
 
@@ -70,13 +70,14 @@ struct RunningThreads {
 impl Run {
     /// Starts a run. `stoppable` is given what to ask to stop, once the sources are open: before, there is
     /// nothing to bring to an end. `functions` take the records of outputs, by their numbers, that go to the
-    /// program.
+    /// program; the observer sees all records of this process.
     pub fn start(
         plan: Arc<Plan>,
         options: RunOptions,
         stoppable: impl FnOnce(&Stop) -> Result<(), String>,
         attached: Option<Attached>,
         functions: Vec<(usize, ProgramFunction)>,
+        observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, RunError> {
         let started = Instant::now();
         if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
@@ -143,7 +144,7 @@ impl Run {
         );
         let writers = match opened {
             Err(SinkError::Stopped) => return Ok(run),
-            opened => opened?,
+            opened => opened?.observed(observer),
         };
         let feeds = sources.start(Arc::clone(&wake))?;
         recovery::announce(plan, options, recovered.as_ref());
@@ -176,6 +177,7 @@ impl Run {
             attached,
             store,
             committed: writers.committed(),
+            stays: !options.ends(plan),
         };
         let handed = feeds.workers.into_iter().map(|feed| Some((feed, writers.clone())));
         let handed: Mutex<Vec<_>> = Mutex::new(handed.collect());

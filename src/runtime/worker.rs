@@ -46,6 +46,8 @@ pub struct Process {
     pub store: Option<ProcessStore>,
     /// Ticks of the history that outputs were committed at.
     pub committed: Vec<Tick>,
+    /// When all is read, it goes on until it is stopped.
+    pub stays: bool,
 }
 
 impl Process {
@@ -143,6 +145,9 @@ pub fn work(
                 }
             } else {
                 (state, more) = take_in(process, &mut feed, &mut decoders, &dataflow);
+                if state == InputState::Ended && process.stays {
+                    state = InputState::Open;
+                }
             }
         }
         let waiting = !replaying && dataflow.inbox.borrow().waiting() > 0;

@@ -1,25 +1,41 @@
 //! What a run answers over HTTP, on threads of its own: no worker waits for a client.
 //!
-//! Each concern has a router of its own (`ingest`, …), merged in [`router`]. The port is taken before anything is read
-//! or written, and given back once the run has ended: until then whoever sent rows can be told what became of them.
+//! Who is who and what is known is read, as of one tick, from what the sink has told ([`Published`]), which a thread
+//! keeps up to date tick by tick ([`PublishingObserver`]). Whatever clients do costs nothing but their own connection.
+//!
+//! Each concern has a router of its own (`ingest`, …), merged in [`router`]; what is not done is told as a [`Denial`].
+//! The port is taken before anything is read or written, and given back once the run has ended: until then whoever sent
+//! rows can be told what became of them.
 
+mod batch;
+mod body;
+mod denial;
+mod handles;
 mod health;
 pub mod ingest;
 mod metrics;
+mod patient;
+mod profile_json;
+mod profiles;
+mod published;
+mod publishing;
 mod server;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
 
 use crate::plan::{Plan, Source};
-use crate::runtime::{SharedLive, Stop};
-use crate::sink::Failure;
-use crate::source::{Http, Posts};
+use crate::source::Http;
 use health::Health;
 use ingest::{Ingest, IngestPatience, open_to_all};
 
+pub use denial::Denial;
+pub use handles::{Handles, Served, SharedHandles};
+pub use published::{ProfileChange, Published, PublishedProfile, PublishedView};
+pub use publishing::{PublishingObserver, plan_for};
 pub use server::{Bound, ServeError, Server};
 
 /// Takes the port that a process of a run answers at, where one is to be had. Processes on one machine take one behind
@@ -41,23 +57,29 @@ pub fn bind(plan: &Plan, process: usize, hosts: &[String]) -> Result<Option<Boun
     Bound::at(listen, before as u16).map(Some)
 }
 
-/// What a run has to answer with.
-pub struct Served {
-    pub plan: Arc<Plan>,
-    /// Where rows go that are posted, in the process that takes any.
-    pub posts: Option<Posts>,
-    /// What it lets others see; `None` where it was stopped before it began.
-    pub live: Option<SharedLive>,
-    pub stop: Stop,
-    pub failure: Failure,
+/// All that is answered.
+pub fn router(handles: &SharedHandles) -> Router {
+    let posts = handles.posts.clone();
+    let ingest = Ingest::new(&handles.plan, posts, open_to_all(), IngestPatience::default());
+    let reads = [profiles::routes(), batch::routes()];
+    let reads = reads.into_iter().fold(Router::new(), Router::merge);
+    let mut router = reads.with_state(handles.clone()).merge(ingest::router(&ingest));
+    if let Some(live) = &handles.live {
+        let (live, stop) = (Arc::clone(live), handles.stop.clone());
+        router = router.merge(metrics::router(&handles.plan, &live));
+        router =
+            router.merge(health::router(Health { live, stop, failure: handles.failure.clone() }));
+    }
+    router.fallback(unknown).method_not_allowed_fallback(not_allowed)
 }
 
-/// All that is answered.
-pub fn router(served: &Served) -> Router {
-    let Served { plan, posts, live, stop, failure } = served;
-    let ingest = Ingest::new(plan, posts.clone(), open_to_all(), IngestPatience::default());
-    let router = Router::new().merge(ingest::router(&ingest));
-    let Some(live) = live else { return router };
-    let health = Health { live: Arc::clone(live), stop: stop.clone(), failure: failure.clone() };
-    router.merge(metrics::router(plan, live)).merge(health::router(health))
+async fn unknown(uri: Uri) -> Denial {
+    let message = format!("there is nothing at {}", uri.path());
+    Denial::not_found("unknown_path", message, "the reference tells what there is")
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Denial {
+    let message = format!("{} takes no {method}", uri.path());
+    let remedy = "the header Allow names what it takes";
+    Denial::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, remedy)
 }

@@ -1,17 +1,36 @@
 //! A port, and the threads that answer there.
+//!
+//! 1. Connections are few enough: past a bound they wait with the system until others have gone.
+//! 2. A connection is closed that does not send a request's head in time, or takes nothing of its answer.
+//! 3. When the run ends, what is being answered is finished, for a while; then all connections are closed.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+
+use super::patient::PatientStream;
 
 /// Threads that answer. What takes long is done on others.
 const THREADS: usize = 2;
-
+/// Connections at once.
+const CONNECTIONS: usize = 1_024;
+/// How long a client may take to send a request's head, and be silent between two.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a request's head may be.
+const HEAD_BYTES: usize = 64 << 10;
 /// How long requests that are under way may take when the run has ended.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How often it is looked whether they are done.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long is waited when the system gives no connection.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Why nothing can be answered.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +47,8 @@ pub enum ServeError {
              \"127.0.0.1:8080\"}} to the definition, or --http 127.0.0.1:8080"
     )]
     NotListening { source_name: String },
+    #[error("nothing can be served: a thread can't be started: {0}")]
+    Thread(std::io::Error),
 }
 
 /// A port that has been taken.
@@ -35,6 +56,7 @@ pub enum ServeError {
 pub struct Bound {
     listener: TcpListener,
     pub address: SocketAddr,
+    closing: watch::Sender<bool>,
 }
 
 impl Bound {
@@ -58,7 +80,12 @@ impl Bound {
             TcpListener::bind(&addresses[..]).map_err(|error| failed(error.to_string()))?;
         listener.set_nonblocking(true).map_err(|error| failed(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        Ok(Bound { listener, address })
+        Ok(Bound { listener, address, closing: watch::channel(false).0 })
+    }
+
+    /// True once the server closes.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     /// Answers there, until what is returned is dropped.
@@ -66,7 +93,7 @@ impl Bound {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn serve(self, router: Router) -> Result<Server, ServeError> {
-        let address = self.address;
+        let Bound { listener, address, closing } = self;
         let failed = |error: std::io::Error| {
             let (listen, why) = (address.to_string(), error.to_string());
             ServeError::Address { listen, why }
@@ -76,17 +103,10 @@ impl Bound {
         let runtime = runtime.build().map_err(failed)?;
         let listener = {
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(self.listener).map_err(failed)?
+            tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
-        let (ending, mut ended) = watch::channel(false);
-        let (told, is_over) = std::sync::mpsc::channel();
-        runtime.spawn(async move {
-            let end = async move { drop(ended.wait_for(|is_ended| *is_ended).await) };
-            // It ends by being told to.
-            let _ = axum::serve(listener, router).with_graceful_shutdown(end).await;
-            let _ = told.send(());
-        });
-        Ok(Server { address, ending, is_over, runtime: Some(runtime) })
+        runtime.spawn(accept(listener, router, closing.subscribe()));
+        Ok(Server { address, closing, runtime: Some(runtime) })
     }
 }
 
@@ -94,18 +114,81 @@ impl Bound {
 #[derive(Debug)]
 pub struct Server {
     pub address: SocketAddr,
-    ending: watch::Sender<bool>,
-    is_over: std::sync::mpsc::Receiver<()>,
+    closing: watch::Sender<bool>,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.ending.send(true);
-        let _ = self.is_over.recv_timeout(GOODBYE);
+        self.closing.send_replace(true);
+        // Each connection, and whoever accepts them, holds a receiver.
+        let until = Instant::now() + GOODBYE;
+        while !self.closing.is_closed() && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Waits until the server closes.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Nobody is left to say so when that fails.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+async fn accept(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    mut closing: watch::Receiver<bool>,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let next = async {
+            let place = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            () = closed(&mut closing) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                let (router, closing) = (router.clone(), closing.clone());
+                tokio::spawn(async move {
+                    connection(PatientStream::new(stream), router, closing).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::debug!("no connection was had: {error}");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Answers what comes over one connection, until it ends.
+async fn connection<S>(stream: S, router: Router, mut closing: watch::Receiver<bool>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closed(&mut closing) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection has ended: {error}");
     }
 }

@@ -25,10 +25,12 @@ mod failure;
 mod file;
 mod formats;
 mod function;
+mod http;
 pub mod json;
 mod kafka;
 mod local_progress;
 mod memory;
+mod observer;
 mod pack;
 mod people;
 mod profile;
@@ -81,8 +83,9 @@ pub use function::{ChangelogRecord, ProgramFunction};
 pub use json::{Json, TextRecord};
 pub use kafka::read_message;
 pub use memory::MemoryTarget;
+pub use observer::Observer;
 pub use pack::pack_value;
-pub use profile::{Item, PackedProfile, Packer};
+pub use profile::{Bytes as ProfileBytes, Item, PackedProfile, Packer};
 pub use receipt::{Acknowledgement, Receipt, Taking};
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,

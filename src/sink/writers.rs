@@ -14,12 +14,13 @@ use super::catalog::Catalog;
 use super::commit::{Committable, DurableOutputs};
 use super::failure::{Failure, SinkError};
 use super::function::ProgramFunction;
+use super::observer::Observer;
 use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
 use super::target::{Opened, Opening, Target};
 use super::under_way::{OutputTicks, UnderWay};
-use super::{file, kafka, program, standard};
+use super::{file, http, kafka, program, standard};
 use crate::plan::Plan;
 use crate::time::Tick;
 
@@ -28,7 +29,7 @@ use crate::time::Tick;
 type OpenKind = fn(&mut Opening<'_>) -> Result<Opened, SinkError>;
 
 /// Every kind of targets. Of the local ones the files come first, as they can be held by another run.
-const KINDS: [OpenKind; 4] = [kafka::open, file::open, standard::open, program::open];
+const KINDS: [OpenKind; 5] = [kafka::open, file::open, standard::open, program::open, http::open];
 
 /// A tick's records go to their target by this many.
 const BATCH: usize = 1_024;
@@ -44,6 +45,8 @@ pub struct Writers {
     committed: Arc<BTreeSet<Tick>>,
     /// Which ticks may be committed, where anything outlives the run.
     committable: Option<Committable>,
+    /// Who sees all records, too.
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Writers {
@@ -87,7 +90,13 @@ impl Writers {
         }
         let committed = Arc::new(opening.committed);
         let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
-        Ok(Writers { by_output: by_output.into(), under_way, committed, committable })
+        let by_output = by_output.into();
+        Ok(Writers { by_output, under_way, committed, committable, observer: None })
+    }
+
+    /// Shows all records to an observer, too.
+    pub fn observed(self, observer: Option<Arc<dyn Observer>>) -> Self {
+        Writers { observer, ..self }
     }
 
     /// Ticks at which the replay has to end a step: the last committed ticks of the outputs, the earliest first.
@@ -98,6 +107,7 @@ impl Writers {
     /// Ticks before this one may be committed, since they are durable and handed over whole.
     pub fn allow(&self, before: Tick) {
         self.committable.iter().for_each(|committable| committable.allow(before));
+        self.observer.iter().for_each(|observer| observer.allow(before));
     }
 
     /// Whether records are committed by whole ticks.
@@ -110,7 +120,8 @@ impl Writers {
         let target = || Some(Box::new(target.clone()) as Box<dyn Target>);
         let by_output = plan.outputs.iter().map(|_| target()).collect();
         let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
-        Writers { by_output, under_way, committed: Arc::default(), committable: None }
+        let committed = Arc::default();
+        Writers { by_output, under_way, committed, committable: None, observer: None }
     }
 
     /// Nothing more will be said.
@@ -126,6 +137,9 @@ impl Writers {
             let target = target.expect("records are routed to a process that writes the output");
             let (under_way, records) = (Arc::clone(&self.under_way), batch.len() as u64);
             under_way[output].add(tick, records);
+            if let Some(observer) = &self.observer {
+                observer.observe(tick, &batch, receipt.clone());
+            }
             let receipt = receipt.part(move || under_way[output].release(tick, records));
             target.send(tick, batch, receipt);
         };

@@ -46,10 +46,10 @@ fn add(path: &mut Vec<String>, node: &YamlNode, all: &mut Vec<Stated>) {
     });
 }
 
-/// On each machine files may lie elsewhere.
+/// On each machine files may lie elsewhere, and another address be free.
 fn lies_somewhere(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    matches!(path[..], ["sources" | "outputs", _, "files"])
+    matches!(path[..], ["sources" | "outputs", _, "files"] | ["http", ..])
 }
 
 #[cfg(test)]

@@ -1,0 +1,100 @@
+//! What endpoints have at hand of the run that they answer for.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::StatusCode;
+use tokio::sync::watch;
+
+use super::denial::Denial;
+use super::published::{Published, PublishedView};
+use crate::plan::Plan;
+use crate::runtime::{SharedLive, Stop};
+use crate::sink::{Catalog, Failure, Json};
+use crate::source::Posts;
+use crate::time::Tick;
+
+/// What a run has to answer with.
+pub struct Served {
+    pub plan: Arc<Plan>,
+    /// What is known of people, in the first process.
+    pub published: Option<Arc<Published>>,
+    /// Where rows go that are posted, in the process that takes any.
+    pub posts: Option<Posts>,
+    /// What the workers have counted.
+    pub live: Option<SharedLive>,
+    /// The last tick that earlier runs have stored: what is published is of use once it is there.
+    pub history: Tick,
+    pub stop: Stop,
+    pub failure: Failure,
+    /// True once the server closes: whatever lasts ends then.
+    pub closing: watch::Receiver<bool>,
+}
+
+/// What endpoints have at hand.
+pub struct Handles {
+    served: Served,
+    pub catalog: Arc<Catalog>,
+    /// Writers of JSON that are not in use.
+    writers: Mutex<Vec<Json>>,
+}
+
+impl std::ops::Deref for Handles {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.served
+    }
+}
+
+/// As endpoints share them.
+pub type SharedHandles = Arc<Handles>;
+
+impl Handles {
+    pub fn new(served: Served) -> SharedHandles {
+        let catalog = Catalog::shared(&served.plan);
+        Arc::new(Handles { served, catalog, writers: Mutex::default() })
+    }
+
+    /// What is published, where it is.
+    pub fn source(&self) -> Result<&Arc<Published>, Denial> {
+        self.published.as_ref().ok_or_else(|| {
+            let message = "this process does not know all people: the first one of the run does";
+            let remedy = "ask at the first process's address";
+            Denial::new(StatusCode::MISDIRECTED_REQUEST, "other_process", message, remedy)
+        })
+    }
+
+    /// Reads what is published, as of one tick.
+    pub fn read<R>(&self, read: impl FnOnce(&PublishedView<'_>) -> R) -> Result<R, Denial> {
+        self.ready()?;
+        Ok(self.source()?.read(read))
+    }
+
+    /// Whether all of earlier runs has been read back.
+    pub fn ready(&self) -> Result<(), Denial> {
+        let (tick, history) = (self.source()?.tick(), self.history);
+        if tick >= history {
+            return Ok(());
+        }
+        let message = format!(
+            "the rows of earlier runs are being read back: tick {tick} of {history} is reached"
+        );
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Err(Denial::new(status, "catching_up", message, "ask again shortly").after(1))
+    }
+
+    /// Writes JSON.
+    pub fn write<R>(&self, write: impl FnOnce(&mut Json) -> R) -> R {
+        let held = self.writers.lock().expect("no one panics with it").pop();
+        let mut writer = held.unwrap_or_else(|| Json::new(&self.catalog));
+        let written = write(&mut writer);
+        self.writers.lock().expect("no one panics with it").push(writer);
+        written
+    }
+
+    /// Waits until the server closes.
+    pub async fn closed(&self) {
+        // Nobody is left to say so when that fails.
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+    }
+}

@@ -1,0 +1,221 @@
+//! `GET /v1/profiles/{type}:{value}` and `GET /v1/persons/{id}`: one profile, as of one tick.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::denial::Denial;
+use super::handles::{Handles, SharedHandles};
+use super::profile_json::{chosen, etag, json};
+use crate::decode::identifiers::normalised;
+use crate::row::IdentifierHash;
+use crate::time::Tick;
+
+/// Of which tick an answer is.
+pub const TICK: HeaderName = HeaderName::from_static("selfsame-tick");
+/// How long a tick is waited for, unless it is said, and at most.
+const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+
+pub fn routes() -> Router<SharedHandles> {
+    Router::new()
+        .route("/v1/profiles/{*identifier}", get(by_identifier))
+        .route("/v1/persons/{id}", get(by_id))
+}
+
+/// What may be asked for beside whom.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadQuery {
+    pub attributes: Option<String>,
+    /// A tick that the answer has to have reached.
+    pub after: Option<Tick>,
+    /// How long to wait for it, in milliseconds.
+    pub timeout: Option<u64>,
+}
+
+/// Parameters as they were sent, or what is wrong with them.
+pub fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Denial> {
+    let wrong = |rejection: QueryRejection| {
+        let remedy = "GET /v1/openapi.json tells which parameters there are";
+        Denial::bad_request("bad_parameter", rejection.body_text(), remedy)
+    };
+    query.map(|Query(parameters)| parameters).map_err(wrong)
+}
+
+/// A part of the path, or what is wrong with it.
+pub fn in_path(path: Result<Path<String>, PathRejection>) -> Result<String, Denial> {
+    let wrong = |rejection: PathRejection| {
+        Denial::bad_request("bad_path", rejection.body_text(), "write it percent-encoded, in UTF-8")
+    };
+    path.map(|Path(part)| part).map_err(wrong)
+}
+
+impl ReadQuery {
+    /// Waits until the tick is published that the answer has to have reached.
+    pub async fn wait(&self, handles: &Handles) -> Result<(), Denial> {
+        let Some(after) = self.after else { return Ok(()) };
+        let patience = self.timeout.map_or(PATIENCE[0], Duration::from_millis).min(PATIENCE[1]);
+        let published = handles.source()?;
+        let mut ticks = published.ticks();
+        let reached = async {
+            tokio::select! {
+                _ = ticks.wait_for(|tick| *tick >= after) => Ok(()),
+                () = handles.closed() => Err(Denial::shutting_down()),
+            }
+        };
+        let waited = tokio::time::timeout(patience, reached).await;
+        waited.unwrap_or_else(|_| {
+            let tick = published.tick();
+            let message = format!("tick {after} was not reached in time: the last one is {tick}");
+            let remedy = "ask again, with a longer timeout (in milliseconds, at most 30000)";
+            let status = StatusCode::GATEWAY_TIMEOUT;
+            Err(Denial::new(status, "not_reached", message, remedy).after(1))
+        })
+    }
+}
+
+/// An identifier as `type:value`, as the definition normalises it.
+pub fn identifier(handles: &Handles, written: &str) -> Result<IdentifierHash, Denial> {
+    let types = &handles.plan.identifiers;
+    let of = |name: &str| written.strip_prefix(name)?.strip_prefix(':');
+    let Some((kind, value)) = types.iter().find_map(|kind| Some((kind, of(&kind.name)?))) else {
+        let names: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
+        let remedy =
+            format!("write type:value; the types of identifiers are: {}", names.join(", "));
+        return Err(match written.split_once(':') {
+            Some((name, _)) => {
+                let message = format!("there are no identifiers of type '{name}'");
+                Denial::not_found("unknown_type", message, remedy)
+            }
+            None => {
+                let message = format!("'{written}' is no identifier");
+                Denial::bad_request("bad_identifier", message, remedy)
+            }
+        });
+    };
+    let Some(text) = normalised(kind, value) else {
+        let message = format!("'{value}' is no {} once it is normalised", kind.name);
+        let remedy = "the definition's normalize, placeholders and ignore say what is one";
+        return Err(Denial::bad_request("bad_identifier", message, remedy));
+    };
+    Ok(IdentifierHash::of(&kind.name, &text))
+}
+
+/// A person's id as it is written.
+pub fn person_id(written: &str) -> Result<IdentifierHash, Denial> {
+    IdentifierHash::of_person_id(written).ok_or_else(|| {
+        let message = format!("'{written}' is no person's id");
+        Denial::bad_request(
+            "bad_person",
+            message,
+            "an id is p_ and 32 hexadecimal digits, in small letters",
+        )
+    })
+}
+
+/// That nobody has an identifier.
+pub fn nobody(handles: &Handles, identifier: &str) -> Denial {
+    let types = handles.plan.identifiers.iter().map(|kind| kind.name.as_str());
+    let types: Vec<&str> = types.collect();
+    let message = format!("nobody has the identifier {identifier}");
+    let remedy = format!("the types of identifiers are: {}", types.join(", "));
+    Denial::not_found("nobody", message, remedy)
+}
+
+async fn by_identifier(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<ReadQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Denial> {
+    let (written, query) = (in_path(path)?, parameters(query)?);
+    let hash = identifier(&handles, &written)?;
+    let attributes = chosen(&handles, query.attributes.as_deref())?;
+    query.wait(&handles).await?;
+    let (tick, found) = handles.read(|view| {
+        let person = view.whose(hash);
+        (view.tick(), person.and_then(|person| Some((person, view.profile(person)?.clone()))))
+    })?;
+    let Some((person, profile)) = found else {
+        return Ok(at(tick, nobody(&handles, &written).into_response()));
+    };
+    let profile = json(&handles, person, &profile, attributes.as_deref());
+    Ok(at(tick, answer(tick, &profile, &headers)))
+}
+
+async fn by_id(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<ReadQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Denial> {
+    let (written, query) = (in_path(path)?, parameters(query)?);
+    let id = person_id(&written)?;
+    let attributes = chosen(&handles, query.attributes.as_deref())?;
+    query.wait(&handles).await?;
+    let (tick, known, now) =
+        handles.read(|view| (view.tick(), view.profile(id).cloned(), view.whose(id)))?;
+    let response = match (known, now) {
+        (Some(profile), _) => {
+            let profile = json(&handles, id, &profile, attributes.as_deref());
+            answer(tick, &profile, &headers)
+        }
+        (None, Some(now)) => redirect(&written, now, ""),
+        (None, None) => no_person(&written).into_response(),
+    };
+    Ok(at(tick, response))
+}
+
+/// That an id is nobody's.
+pub fn no_person(written: &str) -> Denial {
+    let message = format!("there is no person {written}");
+    let remedy = "GET /v1/profiles/{type}:{value} finds a person by an identifier";
+    Denial::not_found("no_person", message, remedy)
+}
+
+/// That a person is now another one.
+pub fn redirect(written: &str, now: IdentifierHash, rest: &str) -> Response {
+    let now = now.person_id();
+    let location = format!("/v1/persons/{now}{rest}");
+    let message = format!("{written} has become {now}");
+    let remedy = format!("GET {location}");
+    let moved = Denial::new(StatusCode::TEMPORARY_REDIRECT, "merged", message, remedy);
+    let mut response = moved.into_response();
+    let location = HeaderValue::from_str(&location).expect("it is plain");
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// An answer as of a tick.
+pub fn at(tick: Tick, mut response: Response) -> Response {
+    response.headers_mut().insert(TICK, HeaderValue::from(tick));
+    response
+}
+
+/// A profile with its tick, or that it is still the one that the client has.
+fn answer(tick: Tick, profile: &str, headers: &HeaderMap) -> Response {
+    let tag = etag(profile);
+    let is_known = headers.get_all(IF_NONE_MATCH).iter().any(|known| {
+        let known = known.to_str().unwrap_or_default();
+        known.split(',').map(str::trim).any(|known| known == "*" || is_same(known, &tag))
+    });
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+    }
+    let body = format!("{{\"tick\":{tick},\"profile\":{profile}}}");
+    let json = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, json), (ETAG, tag)], body).into_response()
+}
+
+/// Tags are compared as weak ones.
+fn is_same(known: &str, tag: &HeaderValue) -> bool {
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    tag.to_str().is_ok_and(|tag| opaque(tag) == opaque(known))
+}

@@ -1,0 +1,137 @@
+//! How what is told becomes what is published: an observer takes the records of profiles, and a thread publishes each
+//! tick once it is whole and, where anything is, durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::published::{ProfileChange, Published, PublishedProfile};
+use super::server::ServeError;
+use crate::plan::{Destination, Format, Output, Plan, Publish};
+use crate::sink::{
+    Acknowledgement, Committable, Observer, Receipt, Record, RecordBody, RecordKey, RecordValue,
+};
+use crate::time::Tick;
+
+/// The output that is added where no other tells all of everybody.
+const ADDED: &str = "served over HTTP";
+
+/// Sees what outputs are told, and hands it to the thread that publishes.
+pub struct PublishingObserver {
+    /// The output that tells all of everybody.
+    output: u16,
+    observed: Sender<ObservedRecords>,
+    whole: Committable,
+}
+
+struct ObservedRecords {
+    tick: Tick,
+    changes: Vec<ProfileChange>,
+    acknowledgement: Acknowledgement,
+}
+
+/// A plan of which some output tells all of everybody to the first process, and the number of that output.
+pub fn plan_for(mut plan: Plan, processes: usize) -> (Plan, u16) {
+    let tells_all = |output: &Output| {
+        let is_whole = output.attributes.iter().copied().eq(0..plan.attributes.len());
+        let comes_here = processes <= 1 || output.target.is_local();
+        output.publish == Publish::Profiles && output.condition.is_none() && is_whole && comes_here
+    };
+    let output = plan.outputs.iter().position(tells_all).unwrap_or_else(|| {
+        plan.outputs.push(Output {
+            name: ADDED.to_owned(),
+            publish: Publish::Profiles,
+            target: Destination::Http,
+            format: Format::Json,
+            condition: None,
+            attributes: (0..plan.attributes.len()).collect(),
+        });
+        plan.outputs.len() - 1
+    });
+    (plan, output as u16)
+}
+
+impl PublishingObserver {
+    /// Publishes what this output is told.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn start(output: u16, published: Arc<Published>) -> Result<Self, ServeError> {
+        let (sender, observed) = unbounded();
+        let whole = Committable::new();
+        let of_thread = whole.clone();
+        let run = move || publish(&observed, &of_thread, &published);
+        let thread = std::thread::Builder::new().name("published".to_owned());
+        thread.spawn(run).map_err(ServeError::Thread)?;
+        Ok(PublishingObserver { output, observed: sender, whole })
+    }
+}
+
+impl Observer for PublishingObserver {
+    fn observe(&self, tick: Tick, records: &[Record], receipt: Receipt) {
+        let of_profiles = records.iter().filter(|record| record.output == self.output);
+        let changes: Vec<ProfileChange> = of_profiles.filter_map(change).collect();
+        if !changes.is_empty() {
+            let (_, acknowledgement) = receipt.taken();
+            // The thread ends only when this is gone.
+            let _ = self.observed.send(ObservedRecords { tick, changes, acknowledgement });
+        }
+    }
+
+    fn allow(&self, before: Tick) {
+        self.whole.allow(before);
+    }
+}
+
+fn change(record: &Record) -> Option<ProfileChange> {
+    let RecordKey::Person(person) = record.key else { return None };
+    Some(match &record.body {
+        RecordBody::Is { value: RecordValue::Profile(profile), at } => {
+            (person, Some(PublishedProfile { profile: profile.clone(), at: *at }))
+        }
+        _ => (person, None),
+    })
+}
+
+/// The thread's life: until the last observer is gone, and all that was observed is published.
+fn publish(observed: &Receiver<ObservedRecords>, whole: &Committable, published: &Published) {
+    let told = whole.told();
+    let mut waiting: BTreeMap<Tick, (Vec<ProfileChange>, Vec<Acknowledgement>)> = BTreeMap::new();
+    let take = |waiting: &mut BTreeMap<_, (Vec<_>, Vec<_>)>, records: ObservedRecords| {
+        let (changes, held) = waiting.entry(records.tick).or_default();
+        changes.extend(records.changes);
+        held.push(records.acknowledgement);
+    };
+    let mut last = 0;
+    loop {
+        let is_over = crossbeam_channel::select! {
+            recv(observed) -> records => match records {
+                Ok(records) => {
+                    take(&mut waiting, records);
+                    false
+                }
+                Err(_) => true,
+            },
+            recv(told) -> _ => false,
+        };
+        // Read first: what is before it has been observed by then.
+        let before = whole.before();
+        observed.try_iter().for_each(|records| take(&mut waiting, records));
+        while let Some(next) = waiting.first_entry().filter(|next| *next.key() < before) {
+            let (tick, (changes, held)) = next.remove_entry();
+            published.publish(tick, changes);
+            last = tick;
+            drop(held);
+        }
+        // Ticks that tell nothing pass, too. Behind the last one no tick has a number.
+        let passed = before.saturating_sub(1);
+        if before != Tick::MAX && passed > last {
+            last = passed;
+            published.publish(passed, Vec::new());
+        }
+        if is_over {
+            return;
+        }
+    }
+}
