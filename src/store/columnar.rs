@@ -16,8 +16,8 @@ use xxhash_rust::xxh3::Xxh3;
 use super::error::StoreError;
 use super::folder::{Folder, beside, sync_folder};
 use super::frame::{self, LogHeader, TickHeader};
-use super::log::LogReader;
 use super::manifest::{ColumnarFile, Manifest, RowsFile, StoredSegment};
+use super::ordered::OrderedLog;
 use crate::decode::stored::{AT, TICK, instant};
 use crate::fault;
 use crate::source::Positions;
@@ -52,12 +52,12 @@ fn write(
     last: Tick,
     may_be_torn: bool,
 ) -> Result<Option<StoredSegment>, StoreError> {
-    let Some(mut frames) = LogReader::open(log, may_be_torn)? else { return Ok(None) };
-    let header = frames.header.clone();
+    let Some(mut frames) = OrderedLog::open(log, may_be_torn)? else { return Ok(None) };
+    let header = frames.header().clone();
     let mut segment = StoredSegmentWriter::new(folder, &header)?;
     while let Some(frame) = frames.next()? {
         if frame.header.tick <= last {
-            segment.add(log, &frame.header, frame.streams)?;
+            segment.add(log, &frame.header, &frame.streams)?;
         }
     }
     segment.finish()

@@ -16,8 +16,8 @@ use super::columnar::{checksum, dated};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame;
-use super::log::LogReader;
 use super::manifest::{ColumnarFile, RowsFile};
+use super::ordered::OrderedLog;
 use super::recovery::{HistoryPart, PartFiles, Recovered};
 use super::rejects::StoredReject;
 use crate::decode::stored::{AT, TICK};
@@ -61,7 +61,7 @@ struct OpenPart {
 }
 
 enum PartReader {
-    Log { log: LogReader, last: Tick, frames: usize, read: VecDeque<StoredRows> },
+    Log { log: OrderedLog, last: Tick, frames: usize, read: VecDeque<StoredRows> },
     File { source: String, reader: ParquetRecordBatchReader, path: std::path::PathBuf },
 }
 
@@ -162,7 +162,7 @@ impl StoredHistory {
     fn begin(&mut self, piece: &HistoryPart) -> Result<(), StoreError> {
         match &piece.held {
             PartFiles::Log { path, may_be_torn } => {
-                if let Some(log) = LogReader::open(path, *may_be_torn)? {
+                if let Some(log) = OrderedLog::open(path, *may_be_torn)? {
                     self.go_on(PartReader::Log {
                         log,
                         last: piece.last,
@@ -240,7 +240,7 @@ impl StoredHistory {
                     let rejects = self.rejects.entry(of.header.tick).or_default();
                     rejects.extend_from_slice(&of.header.rejects);
                 }
-                let mut rest = of.streams;
+                let mut rest = &of.streams[..];
                 for (source, _, length) in &of.header.rows {
                     let split = rest.split_at_checked(*length as usize);
                     let (stream, behind) = split.ok_or_else(|| short(&self.folder))?;
@@ -337,7 +337,7 @@ impl Readings {
     fn read(&mut self, piece: &HistoryPart) -> Result<(), StoreError> {
         match &piece.held {
             PartFiles::Log { path, may_be_torn } => {
-                let Some(mut log) = LogReader::open(path, *may_be_torn)? else { return Ok(()) };
+                let Some(mut log) = OrderedLog::open(path, *may_be_torn)? else { return Ok(()) };
                 while let Some(frame) = log.next()? {
                     if frame.header.tick <= piece.last {
                         self.ticks.push_back((frame.header.tick, frame.header.at));

@@ -17,6 +17,7 @@ mod frame;
 mod history;
 mod log;
 mod manifest;
+mod ordered;
 mod recovery;
 mod rejects;
 mod removal;

@@ -119,6 +119,23 @@ fn frames(ticks: &[Vec<Vec<i64>>], first: Tick) -> Vec<Frame> {
     (first..).zip(ticks).flat_map(of_tick).collect()
 }
 
+/// The same, as workers that are at different ticks write them: `turns` say who goes on.
+fn interleaved(frames: Vec<Frame>, turns: &[usize]) -> Vec<Frame> {
+    let mut by_worker: BTreeMap<usize, std::collections::VecDeque<Frame>> = BTreeMap::new();
+    frames.into_iter().for_each(|frame| by_worker.entry(frame.1).or_default().push_back(frame));
+    let (mut written, mut turns) = (Vec::new(), turns.iter().cycle());
+    while !by_worker.is_empty() {
+        let turn = turns.next().expect("endless") % by_worker.len();
+        let worker = *by_worker.keys().nth(turn).expect("fewer than there are");
+        let left = by_worker.get_mut(&worker).expect("just found");
+        written.extend(left.pop_front());
+        if left.is_empty() {
+            by_worker.remove(&worker);
+        }
+    }
+    written
+}
+
 fn whole(frames: &[Frame], until: Tick) -> BTreeMap<Tick, Vec<i64>> {
     let mut all: BTreeMap<Tick, Vec<i64>> = BTreeMap::new();
     for (tick, _, numbers) in
@@ -138,9 +155,10 @@ proptest! {
     #[test]
     fn a_log_that_is_cut_off_has_its_whole_ticks(
         ticks in ticks(2), cut in 0.0..1.1f64, workers in 1usize..4, more in ticks(3),
+        turns in prop::collection::vec(0usize..3, 1..9),
     ) {
         let folder = tempfile::tempdir().expect("a folder");
-        let written = frames(&ticks, 1);
+        let written = interleaved(frames(&ticks, 1), &turns);
         let log = write(folder.path(), header(1, 0, 1, 2), &written);
         let length = fs::metadata(&log.path).expect("a log").len();
         let kept = (length as f64 * cut) as u64;
@@ -160,7 +178,7 @@ proptest! {
         let run = recovered.next_run;
         let left = recovered.logs_of(0, 1);
         drop(recovered);
-        let next = frames(&more, until + 1);
+        let next = interleaved(frames(&more, until + 1), &turns);
         let log = write(folder.path(), header(run, 0, 1, 3), &next);
         let (place, _) = Folder::open(folder.path()).expect("a folder");
         for (path, last) in left {
