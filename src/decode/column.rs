@@ -15,6 +15,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::instant;
+use super::mapped::{LookedUp, Lookup};
 use super::scalar::{self, ScalarFault, shown};
 use super::written::WrittenTimes;
 use crate::plan::{Field, Type};
@@ -32,6 +33,8 @@ pub(super) enum Column {
     List(Box<ListColumn>),
     /// Timestamps or dates that the field says how to read.
     Written(Box<WrittenTimes>),
+    /// Values whose codes the field says the meaning of.
+    Mapped(Box<Column>, Lookup),
 }
 
 pub(super) struct ListColumn {
@@ -46,11 +49,15 @@ pub(super) struct ListColumn {
 impl Column {
     /// Of a source's field.
     pub fn of(field: &Field, time_zone: &Arc<str>) -> Self {
-        match &field.written {
+        let values = match &field.written {
             Some(form) => {
                 Column::Written(Box::new(WrittenTimes::new(&field.data_type, time_zone, form)))
             }
             None => Column::new(&field.data_type, time_zone),
+        };
+        match &field.map {
+            Some(map) => Column::Mapped(Box::new(values), Lookup::new(field, map)),
+            None => values,
         }
     }
 
@@ -95,6 +102,7 @@ impl Column {
             Column::Timestamp(builder) => Arc::new(builder.finish()),
             Column::Date(builder) => Arc::new(builder.finish()),
             Column::Written(times) => times.finish(),
+            Column::Mapped(values, _) => values.finish(),
             Column::List(list) => {
                 list.counted = 0;
                 Arc::new(ListArray::new(
@@ -118,6 +126,7 @@ impl Column {
             Column::Date(builder) => builder.append_null(),
             Column::List(list) => list.close(false),
             Column::Written(times) => times.push_datum(None),
+            Column::Mapped(values, _) => values.push_null(),
         }
     }
 
@@ -126,6 +135,7 @@ impl Column {
         match (self, default) {
             (column, None) => column.push_null(),
             (Column::Written(times), default) => times.push_datum(default),
+            (Column::Mapped(values, _), default) => values.push_default(default),
             (Column::Text(builder) | Column::Json(builder), Some(Datum::Text(text))) => {
                 builder.append_value(text);
             }
@@ -207,6 +217,9 @@ impl Column {
             (Column::Written(times), b'"') => unquoted(raw).and_then(|text| times.push(&text)),
             (Column::Written(times), b'-' | b'0'..=b'9') => times.push(raw),
             (Column::Written(times), _) => Err(unexpected(times.spoken(), raw)),
+            (Column::Mapped(values, map), _) => {
+                return values.push_looked_up(map.of_json(raw), |of| of.push_json(raw));
+            }
             (Column::List(list), b'[') => return list.push_json(raw),
             (Column::List(_), _) => Err(unexpected("a list", raw)),
         };
@@ -260,6 +273,9 @@ impl Column {
                 .map(|value| builder.append_value(value))
             }
             Column::Written(times) => times.push(text),
+            Column::Mapped(values, map) => {
+                return values.push_looked_up(map.of_text(text), |of| of.push_text(text));
+            }
             Column::Date(builder) => instant::date(text).map(|value| builder.append_value(value)),
             Column::List(list) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) if raw.get().starts_with('[') => return list.push_json(raw.get()),
@@ -277,10 +293,28 @@ impl Column {
 }
 
 impl Column {
+    /// What a value was looked up to be, or what it says itself.
+    fn push_looked_up(
+        &mut self,
+        found: Result<LookedUp<'_>, ScalarFault>,
+        itself: impl FnOnce(&mut Self) -> Result<(), ScalarFault>,
+    ) -> Result<(), ScalarFault> {
+        match found {
+            Ok(LookedUp::Itself) => return itself(self),
+            Ok(LookedUp::Other(value)) => self.push_default(value),
+            Err(fault) => {
+                self.push_null();
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
     /// Which field names the zone by whose clocks the next value is read.
     pub fn zone_of(&self) -> Option<usize> {
         match self {
             Column::Written(times) => times.zone_of(),
+            Column::Mapped(values, _) => values.zone_of(),
             _ => None,
         }
     }
@@ -289,6 +323,7 @@ impl Column {
     pub fn set_zone(&mut self, name: Option<&str>) -> Result<(), ScalarFault> {
         match self {
             Column::Written(times) => times.set_zone(name),
+            Column::Mapped(values, _) => values.set_zone(name),
             _ => Ok(()),
         }
     }
@@ -337,6 +372,7 @@ impl Column {
             Column::Date(builder) => builder.len(),
             Column::List(list) => list.lengths.len(),
             Column::Written(times) => times.len(),
+            Column::Mapped(values, _) => values.len(),
         }
     }
 }

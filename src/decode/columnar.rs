@@ -12,6 +12,7 @@ use super::column::Column;
 use super::convert::{Faults, convert};
 use super::documents;
 use super::found::find;
+use super::mapped::looked_up;
 use super::plain::plain;
 use super::raw_row::RawRow;
 use super::scalar::ScalarFault;
@@ -42,6 +43,10 @@ pub(super) fn decode(
                     written(&found, field, form, zones.as_ref(), time_zone)
                 }
                 None => convert(&found, &field.data_type, time_zone),
+            };
+            let (column, faults) = match &field.map {
+                Some(map) => looked_up(&found, map, column, faults),
+                None => (column, faults),
             };
             let column = or_default(column, &faults, field);
             for (row, fault) in faults {

@@ -135,6 +135,7 @@ mod tests {
             path: FieldPath::key(name),
             default,
             written: None,
+            map: None,
         };
         let fields = [
             field("price", Type::Decimal(12, 2), None),

@@ -22,6 +22,7 @@ mod instant;
 mod json;
 mod keys;
 pub mod latest;
+mod mapped;
 mod moments;
 mod needs;
 pub mod packed;

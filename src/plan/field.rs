@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FieldPath, TimeForm, Type};
+use super::{FieldPath, TimeForm, Type, ValueMap};
 use crate::row::Datum;
 
 /// What to take out of a raw row.
@@ -16,4 +16,6 @@ pub struct Field {
     pub default: Option<Datum>,
     /// Of a timestamp or a date: how it is written, where the definition says so.
     pub written: Option<Arc<TimeForm>>,
+    /// What its codes mean, where the definition says so.
+    pub map: Option<Arc<ValueMap>>,
 }

@@ -18,6 +18,7 @@ mod text_form;
 mod time_form;
 mod types;
 mod unnest;
+mod value_map;
 mod window;
 
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ pub use text_form::{CsvMarks, TextForm};
 pub use time_form::{EpochUnit, TimeForm, TimeWriting};
 pub use types::Type;
 pub use unnest::Unnest;
+pub use value_map::{Meant, Others, ValueMap};
 pub use window::Window;
 
 /// Everything a definition file says, with names resolved to indexes and SQL to expressions.

@@ -84,7 +84,9 @@ fn fields(plan: &Plan) -> BTreeMap<String, BTreeMap<String, String>> {
         let made = |field: &Field| {
             let written = field.written.as_ref().map(|form| format!(", written as {form}"));
             let written = written.unwrap_or_default();
-            format!("{} from {}{written}", field.data_type.spoken(), field.path)
+            let map = field.map.as_ref().map(|map| format!(", mapped by {map}"));
+            let map = map.unwrap_or_default();
+            format!("{} from {}{written}{map}", field.data_type.spoken(), field.path)
         };
         source.raw_fields().iter().map(|field| (field.name.clone(), made(field))).collect()
     };

@@ -217,7 +217,8 @@ fn check_field(field: &Field, roots: &Fields) -> Result<(), WrongFile> {
     let found = at.expect("a path has a step");
     // What the field says how to read is read as texts.
     let is_number = field.written.is_some() && found.is_numeric();
-    match readable(found, &field.data_type) || is_number {
+    let is_looked_up = field.map.is_some() && !found.is_nested();
+    match readable(found, &field.data_type) || is_number || is_looked_up {
         true => Ok(()),
         false => Err(wrong_type(field.path.steps().len(), found, field.data_type.spoken())),
     }

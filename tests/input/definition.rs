@@ -161,6 +161,7 @@ fn source(name: &str, glob: &str, format: Format, kind: Kind, fields: &[(&str, T
                 path: FieldPath::key(*name),
                 default: None,
                 written: None,
+                map: None,
             })
             .collect(),
         unnest: None,

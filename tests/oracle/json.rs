@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selfsame::internals::plan::{PathStep, Type};
+use selfsame::internals::plan::{Field, PathStep, Type};
 use selfsame::internals::row::Datum;
 use serde_json::value::RawValue;
 
@@ -19,8 +19,8 @@ pub fn object(payload: &str) -> Result<Object, Code> {
     }
 }
 
-/// The value at a path; `None` if there is none, or null.
-pub fn at_path(row: &Object, path: &[PathStep], data_type: &Type) -> Result<Option<Value>, Code> {
+/// What stands at a path; `None` if there is nothing, or null.
+pub fn at_path(row: &Object, path: &[PathStep]) -> Result<Option<Box<RawValue>>, Code> {
     let Some((PathStep::Key(key), path)) = path.split_first() else { unreachable!("a key") };
     let mut raw = row.get(key).cloned();
     let mut path = path;
@@ -32,9 +32,22 @@ pub fn at_path(row: &Object, path: &[PathStep], data_type: &Type) -> Result<Opti
     }
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
     match path {
-        [] => value(data_type, raw.get()),
-        path => at_path(&object(raw.get())?, path, data_type),
+        [] => Ok(Some(raw)),
+        path => at_path(&object(raw.get())?, path),
     }
+}
+
+/// The value of a field of a row; `None` if there is none, or null.
+pub fn field(row: &Object, field: &Field) -> Result<Option<Value>, Code> {
+    let Some(raw) = at_path(row, field.path.steps())? else { return Ok(None) };
+    let raw = raw.get();
+    let text = match raw.chars().next() {
+        Some('"') => serde_json::from_str::<String>(raw).ok(),
+        Some('{' | '[') => None,
+        _ => Some(raw.to_owned()),
+    };
+    let mapped = text.and_then(|text| values::mapped(field, &text));
+    mapped.unwrap_or_else(|| value(&field.data_type, raw))
 }
 
 /// A value of a type.

@@ -136,7 +136,7 @@ fn values(
         let cells = csv::cells(header, payload)?;
         let value = |field: &Field| {
             let cell = cells.get(&field.path.to_string());
-            cell.map(|cell| values::of_text(&field.data_type, cell)).transpose()
+            cell.map_or(Ok(None), |cell| of_text(field, cell))
         };
         return Ok(fields.map(value).collect());
     }
@@ -144,12 +144,18 @@ fn values(
         let texts = columnar::texts(payload);
         let value = |field: &Field| {
             let text = texts.get(&field.path.to_string()).and_then(Option::as_ref);
-            text.map(|text| values::of_text(&field.data_type, text)).transpose()
+            text.map_or(Ok(None), |text| of_text(field, text))
         };
         return Ok(fields.map(value).collect());
     }
     let object = json::object(payload)?;
-    Ok(fields.map(|field| json::at_path(&object, field.path.steps(), &field.data_type)).collect())
+    Ok(fields.map(|field| json::field(&object, field)).collect())
+}
+
+/// The value of a field whose text this is.
+fn of_text(field: &Field, text: &str) -> Result<Option<Value>, Code> {
+    let itself = || values::of_text(&field.data_type, text).map(Some);
+    values::mapped(field, text).unwrap_or_else(itself)
 }
 
 /// A null payload deletes the record of the message's key.

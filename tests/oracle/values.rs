@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use chrono::{DateTime, Datelike, NaiveDate};
 use num_bigint::BigInt;
 use selfsame::internals::columns;
-use selfsame::internals::plan::{Field, Type};
+use selfsame::internals::plan::{Field, Others, Type};
 use selfsame::internals::row::Datum;
 use selfsame::internals::time::Micros;
 
@@ -30,6 +30,18 @@ pub fn cell(field: &Field, value: Option<Value>, zone: &Arc<str>) -> ArrayRef {
         (Some(Value::Plain(datum)), _) => columns::array(&data_type, [Some(&datum)]),
         (Some(Value::List(items)), _) => list(&data_type, items.iter().map(Option::as_ref)),
         (None, default) => columns::array(&data_type, [default.as_ref()]),
+    }
+}
+
+/// What a field's map makes of a value by its text; `None` where the value says itself what it is.
+pub fn mapped(field: &Field, text: &str) -> Option<Result<Option<Value>, Code>> {
+    let map = field.map.as_ref()?;
+    let plain = |word: &Option<Datum>| Some(Ok(word.clone().map(Value::Plain)));
+    match (map.words.iter().find(|(code, _)| *code == text), &map.others) {
+        (Some((_, word)), _) => plain(word),
+        (None, Others::Become(word)) => plain(word),
+        (None, Others::Reject) => Some(Err("unmapped")),
+        (None, Others::Keep) => None,
     }
 }
 

@@ -71,12 +71,13 @@ const SAID: [&str; 29] = [
     "time_zone: Europe/Berlin",
 ];
 
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 12] = [
     "malformed",
     "too_many_columns",
     "too_few_columns",
     "wrong_type",
     "out_of_range",
+    "unmapped",
     "missing_id",
     "missing_key",
     "missing_time",

@@ -14,6 +14,7 @@ fn field(path: &str, data_type: Type) -> Field {
         path: FieldPath::parse(path).expect("a path"),
         default: None,
         written: None,
+        map: None,
     }
 }
 

@@ -343,6 +343,20 @@ pub static SOURCE_FIELD: &[FieldShape] = &[
     ),
     field("default", Shape::Scalar, "Stands in for a value that is absent or null.", "none"),
     field(
+        "map",
+        Shape::MapOf(&Shape::Value),
+        "What codes mean: values by their texts, as they are written in the row, to values of the field's type, or to \
+         null. Not of lists and json.",
+        "{D: DE, GER: DE, \"?\": null}",
+    ),
+    field(
+        "else",
+        Shape::Value,
+        "What becomes of a value that 'map' does not have: keep (it says itself what it is), reject (its row is set \
+         aside as unmapped), null, or another value for all of them. Default: keep.",
+        "reject",
+    ),
+    field(
         "format",
         Shape::Texts,
         "Of a timestamp or a date: how it is written, or several ways, of which the first that fits counts: \

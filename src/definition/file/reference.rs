@@ -75,6 +75,7 @@ fn spoken(shape: &Shape) -> String {
         Shape::Duration => "a duration".to_owned(),
         Shape::Count => "a whole number from 1".to_owned(),
         Shape::Scalar => "text, a number or a boolean".to_owned(),
+        Shape::Value => "text, a number, a boolean or null".to_owned(),
         Shape::Texts => "text, or a list of texts".to_owned(),
         Shape::ListOf(item, number) if number.start() == number.end() => {
             format!("a list of {}, each {}", number.start(), spoken(item))

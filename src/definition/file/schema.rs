@@ -48,6 +48,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Text | Shape::Sql | Shape::Scalar => {
             json!({"type": ["string", "number", "boolean"]})
         }
+        Shape::Value => json!({"type": ["string", "number", "boolean", "null"]}),
         Shape::Duration => {
             json!({"type": "string", "pattern": format!("{DURATION}|{VARIABLE}")})
         }
@@ -100,6 +101,7 @@ fn example(field: &FieldShape) -> Value {
 fn value(node: &super::yaml::YamlNode) -> Value {
     use super::yaml::YamlValue as Yaml;
     match &node.value {
+        _ if node.is_null() => Value::Null,
         Yaml::Scalar { text, quoted: false, .. } if text.parse::<i64>().is_ok() => {
             json!(text.parse::<i64>().expect("just parsed"))
         }

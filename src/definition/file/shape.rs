@@ -27,6 +27,8 @@ pub enum Shape {
     Either(&'static [Shape]),
     /// Any scalar.
     Scalar,
+    /// Any scalar, or null.
+    Value,
 }
 
 impl Shape {

@@ -10,6 +10,7 @@ use super::object::{Object, ReadContext, SqlText, sql, text};
 use super::time_form::{self, StatedTimes};
 use super::types::{parse_default, parse_type};
 use super::unnest::leads_into;
+use super::value_map;
 use crate::definition::file::fields;
 use crate::definition::file::yaml::{YamlNode, YamlValue};
 use crate::plan::{Field, FieldPath, Format, Type};
@@ -86,6 +87,7 @@ fn field(
             return None;
         }
     };
+    let map = said.as_ref().and_then(|said| value_map::of_field(context, what, said, &data_type));
     let times = said.map(|object| time_form::of_field(context, what, &object, Some(&data_type)));
     let default = match default {
         None => None,
@@ -102,7 +104,7 @@ fn field(
                 .ok()
         }
     };
-    Some((Field { name: name.to_owned(), data_type, path, default, written: None }, times))
+    Some((Field { name: name.to_owned(), data_type, path, default, written: None, map }, times))
 }
 
 /// Further columns, each over those before it; those that look at joined ones are left to `tables`.

@@ -21,6 +21,7 @@ pub mod text_form;
 pub mod time_form;
 pub mod types;
 pub mod unnest;
+mod value_map;
 pub mod windows;
 
 use std::path::Path;

@@ -81,6 +81,7 @@ pub fn unnest(
         path: path.clone(),
         default: None,
         written: None,
+        map: None,
     });
     let of_element = of_element.into_iter().map(|(column, _)| column).collect();
     Some(Unnest { path, raw, raw_columns, own, element, of_element })

@@ -263,7 +263,11 @@ impl Source {
             ahead => say(format!("max_ahead: {ahead}")),
         }
         let default = choices.one_in(4);
-        let fields = self.fields.iter().map(|field| field.yaml(default));
+        let is_mapped = choices.one_in(4);
+        let others =
+            choices.pick(&["", ", else: keep", ", else: reject", ", else: null", ", else: 3"]);
+        let others = is_mapped.then_some(others);
+        let fields = self.fields.iter().map(|field| field.yaml(default, others));
         say(format!("fields: {{{}}}", fields.collect::<Vec<_>>().join(", ")));
         if !self.joins.is_empty() {
             let joins = self.joins.iter().map(|(table, key)| format!("{table}: {key}"));
@@ -381,7 +385,8 @@ impl Field {
         self.path = path.unwrap_or(self.path);
     }
 
-    fn yaml(&self, default: bool) -> String {
+    /// How it is declared: with a default, and where `others` says what becomes of others with a map.
+    fn yaml(&self, default: bool, others: Option<&str>) -> String {
         let (name, path) = (self.name, self.path.join("."));
         let of = match self.of {
             Of::Text if name == EXTRA => "json",
@@ -407,9 +412,14 @@ impl Field {
             "born" if default => ", default: \"2025-07-04T00:00:00Z\"",
             _ => "",
         };
-        if path == name && default.is_empty() {
+        let map = match (name, others) {
+            ("kind", Some(others)) => format!(", map: {{a: c, b: null, c: d}}{others}"),
+            ("n", Some(others)) => format!(", map: {{1: 2, \"-1\": null, \"7\": 1}}{others}"),
+            _ => String::new(),
+        };
+        if path == name && default.is_empty() && map.is_empty() {
             return format!("{name}: {of}");
         }
-        format!("{name}: {{type: {of}, path: {path}{default}}}")
+        format!("{name}: {{type: {of}, path: {path}{default}{map}}}")
     }
 }
