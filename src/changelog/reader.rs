@@ -52,6 +52,13 @@ pub fn changelogs_of(plan: &Plan) -> Vec<Changelog> {
                 output: defined,
                 why: "it is held in memory alone, for those who ask over HTTP",
             },
+            Destination::Webhook(_) => {
+                Changelog::Unread { output: defined, why: "it was posted to a webhook" }
+            }
+            Destination::Postgres(_) => Changelog::Unread {
+                output: defined,
+                why: "it is in a table of PostgreSQL: ask there",
+            },
             Destination::StandardOutput => Changelog::Unread {
                 output: defined,
                 why: "it went to standard output: where that was kept in a file DIR/NAME.ndjson, read it \

@@ -39,7 +39,7 @@ pub use field::Field;
 pub use http::HttpServing;
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
-pub use output::{Destination, Output, Publish};
+pub use output::{Destination, Output, PostgresTable, Publish, Webhook};
 pub use path::{FieldPath, PathStep};
 pub use source::{Joined, JoinedTable, Kind, Source};
 use stated::Stated;

@@ -59,6 +59,44 @@ pub enum Destination {
     Program,
     /// Nowhere else than to those who ask over HTTP.
     Http,
+    Webhook(Webhook),
+    Postgres(PostgresTable),
+}
+
+/// Where changes are posted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webhook {
+    pub url: String,
+    /// What posts are signed with.
+    pub secret: Option<String>,
+    /// Records of a post, at most.
+    pub batch: usize,
+}
+
+/// A table, and how its database is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresTable {
+    pub connection: String,
+    pub table: String,
+}
+
+// Neither tells what it knows of passwords.
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook").field("batch", &self.batch).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for PostgresTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresTable").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for PostgresTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "table {} in PostgreSQL", self.table)
+    }
 }
 
 impl Destination {
@@ -67,14 +105,16 @@ impl Destination {
         !matches!(self, Destination::Kafka { .. })
     }
 
+    /// Whether it is somebody else's service, which takes records when it does.
+    pub fn is_service(&self) -> bool {
+        matches!(self, Destination::Webhook(_) | Destination::Postgres(_))
+    }
+
     /// The path, if it is a file.
     pub fn file(&self) -> Option<&std::path::Path> {
         match self {
             Destination::File { path } => Some(path),
-            Destination::Kafka { .. }
-            | Destination::StandardOutput
-            | Destination::Program
-            | Destination::Http => None,
+            _ => None,
         }
     }
 }
@@ -87,6 +127,12 @@ impl std::fmt::Display for Destination {
             Destination::StandardOutput => f.write_str("standard output"),
             Destination::Program => f.write_str("the program"),
             Destination::Http => f.write_str("HTTP"),
+            // What stands behind the host may be a secret.
+            Destination::Webhook(Webhook { url, .. }) => {
+                let host = url.splitn(4, '/').nth(2).unwrap_or_default();
+                write!(f, "the webhook at {}", host.rsplit('@').next().unwrap_or_default())
+            }
+            Destination::Postgres(table) => write!(f, "{table}"),
         }
     }
 }

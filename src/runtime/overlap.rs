@@ -37,7 +37,7 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
         let path = match &output.target {
             Destination::File { path } => path.clone(),
             Destination::StandardOutput => PathBuf::from("/dev/stdout"),
-            Destination::Kafka { .. } | Destination::Program | Destination::Http => return None,
+            _ => return None,
         };
         Some((format!("output {}", output.name), path))
     });

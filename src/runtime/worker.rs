@@ -90,7 +90,7 @@ pub fn work(
         let pace = store.map(|store| Pace::new(Arc::clone(&store.checkpoints.took)));
         Leader::new(
             peers,
-            writers.are_durable(),
+            writers.may_wait(),
             recovered.map_or(0, |recovered| recovered.until),
             replay,
             pace,

@@ -27,15 +27,15 @@ use crate::time::Tick;
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
 
 /// What a record is counted as while it waits.
-const RECORD_BYTES: usize = 512;
+pub const RECORD_BYTES: usize = 512;
 
 /// Where records end.
 pub trait Medium: Send + 'static {
     /// Writes records; says whether anybody reads them.
     fn write(&mut self, records: &[Record], names: &Catalog) -> Readership;
 
-    /// Makes sure that what was written stays. Of a file, what there is of it then.
-    fn settle(&mut self) -> (Readership, Option<FilePart>);
+    /// Makes sure that what was written stays, which is all of ticks up to this one. Of a file, what there is of it then.
+    fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>);
 
     /// Does something until it works; `false`: it is not waited for any more.
     fn until_it_works(&self, what: &str, work: &dyn Fn() -> std::io::Result<()>) -> bool;
@@ -264,7 +264,7 @@ impl<M: Medium> LocalCommitter<M> {
                 return Readership::Left;
             }
         }
-        let (reading, file) = self.medium.settle();
+        let (reading, file) = self.medium.settle(tick);
         if reading == Readership::Left {
             return Readership::Left;
         }

@@ -117,7 +117,7 @@ impl Medium for FunctionMedium {
         Readership::Stays
     }
 
-    fn settle(&mut self) -> (Readership, Option<FilePart>) {
+    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         (Readership::Stays, None)
     }
 

@@ -137,7 +137,7 @@ impl Medium for StreamMedium {
         reading
     }
 
-    fn settle(&mut self) -> (Readership, Option<FilePart>) {
+    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         if !self.is_file {
             return (Readership::Stays, None);
         }

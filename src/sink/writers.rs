@@ -20,7 +20,7 @@ use super::record::Record;
 use super::start::LocalStart;
 use super::target::{Opened, Opening, Target};
 use super::under_way::{OutputTicks, UnderWay};
-use super::{file, http, kafka, program, standard};
+use super::{file, http, kafka, postgres, program, standard, webhook};
 use crate::plan::Plan;
 use crate::time::Tick;
 
@@ -29,7 +29,15 @@ use crate::time::Tick;
 type OpenKind = fn(&mut Opening<'_>) -> Result<Opened, SinkError>;
 
 /// Every kind of targets. Of the local ones the files come first, as they can be held by another run.
-const KINDS: [OpenKind; 5] = [kafka::open, file::open, standard::open, program::open, http::open];
+const KINDS: [OpenKind; 7] = [
+    kafka::open,
+    file::open,
+    standard::open,
+    program::open,
+    http::open,
+    webhook::open,
+    postgres::open,
+];
 
 /// A tick's records go to their target by this many.
 const BATCH: usize = 1_024;
@@ -47,6 +55,8 @@ pub struct Writers {
     committable: Option<Committable>,
     /// Who sees all records, too.
     observer: Option<Arc<dyn Observer>>,
+    /// Whether some output is delivered to somebody else's service, which may be slow.
+    delivers: bool,
 }
 
 impl Writers {
@@ -90,8 +100,9 @@ impl Writers {
         }
         let committed = Arc::new(opening.committed);
         let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
-        let by_output = by_output.into();
-        Ok(Writers { by_output, under_way, committed, committable, observer: None })
+        let (by_output, observer) = (by_output.into(), None);
+        let delivers = plan.outputs.iter().any(|output| output.target.is_service());
+        Ok(Writers { by_output, under_way, committed, committable, observer, delivers })
     }
 
     /// Shows all records to an observer, too.
@@ -110,9 +121,9 @@ impl Writers {
         self.observer.iter().for_each(|observer| observer.allow(before));
     }
 
-    /// Whether records are committed by whole ticks.
-    pub fn are_durable(&self) -> bool {
-        self.committable.is_some()
+    /// Whether ticks may wait for outputs: those that are committed, or delivered to somebody else's service.
+    pub fn may_wait(&self) -> bool {
+        self.committable.is_some() || self.delivers
     }
 
     /// The same target for every output, such as one that keeps all in memory.
@@ -121,7 +132,8 @@ impl Writers {
         let by_output = plan.outputs.iter().map(|_| target()).collect();
         let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
         let committed = Arc::default();
-        Writers { by_output, under_way, committed, committable: None, observer: None }
+        let (observer, delivers) = (None, false);
+        Writers { by_output, under_way, committed, committable: None, observer, delivers }
     }
 
     /// Nothing more will be said.

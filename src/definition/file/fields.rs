@@ -22,6 +22,8 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
         (SEGMENT, "{where: lifetime_value > 500}"),
         (OUTPUT, "{files: out/profiles.ndjson}"),
         (OUTPUT_KAFKA, "{topic: profiles}"),
+        (OUTPUT_WEBHOOK, "{url: \"https://example.com/hooks\"}"),
+        (OUTPUT_POSTGRES, "{connection: \"host=localhost user=selfsame\", table: profiles}"),
     ];
     let known = examples.iter().find(|(known, _)| std::ptr::eq(*known, fields));
     known.map_or("{name: value}", |(_, example)| example)
@@ -543,6 +545,18 @@ pub static SEGMENT: &[FieldShape] = &[
 ];
 
 pub static OUTPUT: &[FieldShape] = &[
+    field(
+        "webhook",
+        Shape::Object(OUTPUT_WEBHOOK),
+        "Changes are posted, a few at a time, at least once each.",
+        "{url: \"https://example.com/hooks\", secret: \"whsec_c2VjcmV0\"}",
+    ),
+    field(
+        "postgres",
+        Shape::Object(OUTPUT_POSTGRES),
+        "A table of PostgreSQL that holds a row a key, as it is now; in a durable run each change once.",
+        "{connection: \"host=localhost user=selfsame\", table: profiles}",
+    ),
     field("kafka", Shape::Object(OUTPUT_KAFKA), "A topic to write.", "{topic: profiles}"),
     field(
         "files",
@@ -569,3 +583,25 @@ pub static OUTPUT: &[FieldShape] = &[
 
 pub static OUTPUT_KAFKA: &[FieldShape] =
     &[required("topic", Shape::Text, "The topic's name; created if missing.", "profiles")];
+
+pub static OUTPUT_WEBHOOK: &[FieldShape] = &[
+    required("url", Shape::Text, "Where to post to.", "https://example.com/hooks"),
+    field(
+        "secret",
+        Shape::Text,
+        "What posts are signed with, as Standard Webhooks are: of an HMAC-SHA256 over the id, the time and the body. \
+         Default: they are not signed.",
+        "whsec_c2VjcmV0",
+    ),
+    field("batch", Shape::Count, "How many records a post has, at most. Default: 100.", "1"),
+];
+
+pub static OUTPUT_POSTGRES: &[FieldShape] = &[
+    required(
+        "connection",
+        Shape::Text,
+        "How the database is reached, as libpq has it; without TLS.",
+        "host=localhost user=selfsame",
+    ),
+    required("table", Shape::Text, "The table; created if missing.", "profiles"),
+];

@@ -10,7 +10,8 @@ use super::object::{Object, ReadContext};
 use crate::definition::file::fields;
 use crate::place::of_a_shell;
 use crate::plan::{
-    Aggregate, AggregateInput, Destination, Format, Function, Output, Publish, Source,
+    Aggregate, AggregateInput, Destination, Format, Function, Output, PostgresTable, Publish,
+    Source, Webhook,
 };
 
 pub fn read(
@@ -130,7 +131,9 @@ fn format(
         return Format::Json;
     }
     let what = &object.what;
-    let wrong = if matches!(target, Some(Destination::Kafka { .. })) {
+    let wrong = if target.is_some_and(Destination::is_service) {
+        format!("{what} is sent as json: leave 'format' out")
+    } else if matches!(target, Some(Destination::Kafka { .. })) {
         format!("topics take json, and {what} goes to one: leave 'format' out")
     } else if publish == Publish::Conflicts {
         format!(
@@ -143,7 +146,49 @@ fn format(
     Format::Json
 }
 
+/// How many records a post to a webhook has, unless the definition says.
+const BATCH: u32 = 100;
+
+/// Somebody else's service, by what the definition says of it.
+fn service(context: &mut ReadContext, object: &Object<'_>, field: &str) -> Option<Destination> {
+    let (node, what) = (object.get(field)?, format!("'{field}' of {}", object.what));
+    if field == "postgres" {
+        let of = Object::read(context, what, node, fields::OUTPUT_POSTGRES)?;
+        let (connection, place) = of.text(context, "connection")?;
+        if let Err(error) = connection.parse::<tokio_postgres::Config>() {
+            let message = format!("'connection' of {} is none: {error}", of.what);
+            context.complain(place, message);
+        }
+        let (table, _) = of.text(context, "table")?;
+        return Some(Destination::Postgres(PostgresTable { connection, table }));
+    }
+    let of = Object::read(context, what, node, fields::OUTPUT_WEBHOOK)?;
+    let (url, place) = of.text(context, "url")?;
+    let is_url =
+        reqwest::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !is_url {
+        let message = format!("'url' of {} is none: one begins with https://", of.what);
+        context.complain(place, message);
+    }
+    let secret = of.text(context, "secret").map(|(secret, _)| secret);
+    let batch = of.count(context, "batch").unwrap_or(BATCH) as usize;
+    Some(Destination::Webhook(Webhook { url, secret, batch }))
+}
+
 fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Option<Destination> {
+    let named = ["kafka", "files", "webhook", "postgres"];
+    let said: Vec<&str> = named.into_iter().filter(|field| object.get(field).is_some()).collect();
+    if let [field @ ("webhook" | "postgres")] = said[..] {
+        return service(context, object, field);
+    }
+    if said.len() > 1 {
+        let message = format!(
+            "{} has two places to go: give either kafka: {{topic: name}} or files: out/name.ndjson",
+            object.what
+        );
+        context.complain(object.place, message);
+        return None;
+    }
     match (object.get("kafka"), object.get("files")) {
         (Some(node), None) => {
             let what = format!("'kafka' of {}", object.what);
@@ -170,10 +215,9 @@ fn target(context: &mut ReadContext, object: &Object<'_>, folder: &Path) -> Opti
             let path = Path::new(&path).components().filter(|part| *part != Component::CurDir);
             Some(Destination::File { path: folder.join(path.collect::<PathBuf>()) })
         }
-        (both, _) => {
-            let count = if both.is_some() { "two places to go" } else { "no place to go" };
+        _ => {
             let message = format!(
-                "{} has {count}: give either kafka: {{topic: name}} or files: out/name.ndjson",
+                "{} has no place to go: give either kafka: {{topic: name}} or files: out/name.ndjson",
                 object.what
             );
             context.complain(object.place, message);
