@@ -1,7 +1,9 @@
 //! Local outputs of a run that outlives its process: whole ticks, once they may be committed, and then their progress.
 //!
 //! A file holds each record once: after a kill it is cut back to what its progress tells. What can't be
-//! cut back, such as standard output or a function, gets what was not told of again (at least once).
+//! cut back, such as standard output or a function, gets what was not told of again (at least once): which ticks that
+//! may be is told before they are written, since a replay that passed over one of them would not know of what came and
+//! went with it.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -33,6 +35,11 @@ pub const RECORD_BYTES: usize = 512;
 pub trait Medium: Send + 'static {
     /// Writes records; says whether anybody reads them.
     fn write(&mut self, records: &[Record], names: &Catalog) -> Readership;
+
+    /// Whether what was written and is not told of can be taken back.
+    fn takes_back(&self) -> bool {
+        false
+    }
 
     /// Makes sure that what was written stays, which is all of ticks up to this one. Of a file, what there is of it then.
     fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>);
@@ -254,11 +261,24 @@ impl<M: Medium> LocalCommitter<M> {
         self.pending.insert(self.durable.replayed, (records, compared));
     }
 
+    /// Tells a progress, however long the disk refuses; `false`: that is not waited for.
+    fn told(&self, progress: &LocalProgress) -> bool {
+        let path = self.file.path().display().to_string();
+        self.medium.until_it_works(&path, &|| self.file.write(progress))
+    }
+
     /// Writes what may be committed, and tells its progress.
     fn commit(&mut self, before: Tick) -> Readership {
         let later = self.pending.split_off(&before);
         let ready = std::mem::replace(&mut self.pending, later);
         let Some((&tick, _)) = ready.last_key_value() else { return Readership::Stays };
+        if !self.medium.takes_back() {
+            let sending = ready.keys().copied().collect();
+            let begun = LocalProgress { sending, ..self.progress.clone() };
+            if !self.told(&begun) {
+                return Readership::Left;
+            }
+        }
         for (records, _) in ready.values() {
             if self.medium.write(records, &self.names) == Readership::Left {
                 return Readership::Left;
@@ -269,9 +289,7 @@ impl<M: Medium> LocalCommitter<M> {
             return Readership::Left;
         }
         let told = LocalProgress { tick, file, ..self.progress.clone() };
-        let path = self.file.path();
-        let path = path.display().to_string();
-        if !self.medium.until_it_works(&path, &|| self.file.write(&told)) {
+        if !self.told(&told) {
             return Readership::Left;
         }
         self.progress = told;

@@ -3,6 +3,7 @@
 //! A file that is as its progress says is cut back to what was committed, and appended to. Any other one is read
 //! back and compared, or, where nothing is known that it could be compared with, begun anew with the first record.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::local_progress::{LocalProgress, ProgressFile};
 use super::stream::{StreamMedium, StreamSink};
 use super::target::{Opening, Target};
 use crate::plan::{Output, Publish};
+use crate::time::Tick;
 
 /// So many bytes are read at once.
 const CHUNK: usize = 1 << 20;
@@ -32,7 +34,7 @@ pub fn start(
     let named = |source| SinkError::File { path: sink.path.clone(), source };
     let (standing, begins) = match is_file {
         true => of_file(opening, durable, output, &sink).map_err(named)?,
-        false => (of_stream(durable, &output.name).map_err(named)?, true),
+        false => (of_stream(durable, &output.name, &mut opening.committed).map_err(named)?, true),
     };
     if let LocalStanding::Withheld(tick) = standing {
         opening.committed.insert(tick);
@@ -64,13 +66,22 @@ pub fn start(
     Ok((index, Box::new(target)))
 }
 
-/// What cannot be read back has what was told of it. Where nothing was, what is replayed counts as told.
-pub fn of_stream(durable: &DurableOutputs, output: &str) -> io::Result<LocalStanding> {
+/// What cannot be read back has what was told of it. Where nothing was, what is replayed counts as told. Ticks of which
+/// something may have been sent are added to those at which the replay ends a step.
+pub fn of_stream(
+    durable: &DurableOutputs,
+    output: &str,
+    ends: &mut BTreeSet<Tick>,
+) -> io::Result<LocalStanding> {
     let file = ProgressFile::new(durable, output);
     let told = file.read()?.filter(|told| told.is_of(durable));
     // Ticks that the data folder does not know were not replayed either.
-    let tick = told.map_or(durable.replayed, |told| told.tick.min(durable.replayed));
-    file.write(&LocalProgress::of(durable, tick, None))?;
+    let tick = told.as_ref().map_or(durable.replayed, |told| told.tick.min(durable.replayed));
+    let mut sending = told.map_or(Vec::new(), |told| told.sending);
+    sending.retain(|sent| *sent > tick && *sent <= durable.replayed);
+    ends.extend(&sending);
+    // A run that is killed before they are sent again sends them again, too.
+    file.write(&LocalProgress { sending, ..LocalProgress::of(durable, tick, None) })?;
     Ok(LocalStanding::Withheld(tick))
 }
 

@@ -20,6 +20,10 @@ pub struct LocalProgress {
     pub definition: String,
     /// All of ticks up to this one is committed, and of no later one.
     pub tick: Tick,
+    /// Later ticks of which something may have been sent, where that can't be taken back: the same records are to be
+    /// sent again, so a replay ends a step at each of them.
+    #[serde(default)]
+    pub sending: Vec<Tick>,
     /// Of a file, what is committed.
     pub file: Option<FilePart>,
 }
@@ -35,7 +39,7 @@ pub struct FilePart {
 impl LocalProgress {
     pub fn of(durable: &DurableOutputs, tick: Tick, file: Option<FilePart>) -> Self {
         let (store, definition) = (durable.store.clone(), durable.definition.clone());
-        LocalProgress { store, definition, tick, file }
+        LocalProgress { store, definition, tick, sending: Vec::new(), file }
     }
 
     pub fn is_of(&self, durable: &DurableOutputs) -> bool {

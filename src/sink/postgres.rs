@@ -149,6 +149,11 @@ impl Medium for PostgresMedium {
         Readership::Stays
     }
 
+    /// The transaction is not committed.
+    fn takes_back(&self) -> bool {
+        true
+    }
+
     /// Commits what was written, with the progress that tells of it.
     fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>) {
         let changes = std::mem::take(&mut self.changes);
@@ -227,7 +232,12 @@ impl PostgresMedium {
     }
 
     /// `may_be_done`: it was tried before, and nobody knows how that ended.
-    fn commit(&mut self, changes: &TableChanges, tick: Tick, may_be_done: bool) -> Result<(), String> {
+    fn commit(
+        &mut self,
+        changes: &TableChanges,
+        tick: Tick,
+        may_be_done: bool,
+    ) -> Result<(), String> {
         self.connect()?;
         let PostgresMedium { runtime, client, table, progress, is_cleared, .. } = self;
         let client = client.as_mut().expect("connected");

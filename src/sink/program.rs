@@ -76,7 +76,8 @@ fn durable_function(
     let output = &opening.plan.outputs[number];
     let file = ProgressFile::new(durable, &output.name);
     let named = |source| SinkError::File { path: file.path().display().to_string(), source };
-    let standing = durable_file::of_stream(durable, &output.name).map_err(named)?;
+    let standing =
+        durable_file::of_stream(durable, &output.name, &mut opening.committed).map_err(named)?;
     if let LocalStanding::Withheld(tick) = standing {
         opening.committed.insert(tick);
     }

@@ -137,6 +137,10 @@ impl Medium for StreamMedium {
         reading
     }
 
+    fn takes_back(&self) -> bool {
+        self.is_file
+    }
+
     fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         if !self.is_file {
             return (Readership::Stays, None);

@@ -47,7 +47,8 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
             Some(durable) => {
                 let path = ProgressFile::new(durable, &output.name).path().display().to_string();
                 let named = |source| SinkError::File { path, source };
-                durable_file::of_stream(durable, &output.name).map_err(named)?
+                durable_file::of_stream(durable, &output.name, &mut opening.committed)
+                    .map_err(named)?
             }
         };
         let is_abandoned: Arc<AtomicBool> = Arc::default();
