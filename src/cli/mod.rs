@@ -4,6 +4,7 @@ mod check;
 mod forget;
 mod generate;
 mod get;
+mod init;
 mod outputs;
 mod print;
 mod report;
@@ -24,6 +25,7 @@ use check::CheckArgs;
 use forget::ForgetArgs;
 use generate::GenerateArgs;
 use get::GetArgs;
+use init::InitArgs;
 use print::print;
 use report::ReportArgs;
 use run::RunArgs;
@@ -64,6 +66,8 @@ struct Cli {
 enum Command {
     /// Run a definition: read its sources, send its outputs
     Run(RunArgs),
+    /// Draft a definition for files, each guess with what speaks for it
+    Init(InitArgs),
     /// Check a definition, and say what it does or what is wrong with it
     Check(CheckArgs),
     /// Print the JSON Schema of the definition file, for editors
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
     }
     let outcome = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Init(args) => init::init(&args),
         Command::Check(args) => check::check(&args),
         Command::Schema => print(&format!("{:#}\n", definition::schema())),
         Command::Reference => print(&definition::reference()),

@@ -68,6 +68,7 @@ pub use positions::Positions;
 pub use posts::{AwaitedPost, Post, PostRefused, PostedRows, Posts};
 pub use reached::{FileMark, FileOffset, PartStart, Print, Reached, Span, TextLength};
 pub use standard::StandardInput;
+pub use unfold::text_of;
 
 /// A row may have this many bytes. Of a longer one a reader hands over the first `ROW_LIMIT + 1`, so
 /// that memory stays bounded and decoding sees that it is too long.

@@ -4,7 +4,11 @@
 //! A text that has to be unfolded is read from its first byte on, and a file with such a text does not grow: it is
 //! known by its length, its beginning and its end, as columnar files are.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
+
+use encoding_rs::Encoding;
 
 use super::ahead::Ahead;
 use super::encoding::Transcoded;
@@ -29,6 +33,27 @@ pub(super) fn unfolded(
     bytes: impl Read + Send + 'static,
     end: TextEnd,
 ) -> io::Result<Unfolding> {
+    unfolded_as(source.format, source.text.encoding, bytes, end)
+}
+
+/// A file's text as its rows are read of it, whatever it is compressed with.
+pub fn text_of(
+    path: &Path,
+    format: Format,
+    encoding: Option<&'static Encoding>,
+) -> io::Result<impl Read> {
+    match unfolded_as(format, encoding, File::open(path)?, TextEnd::Final)? {
+        Unfolding::Plain(text) | Unfolding::Unfolded(text) => Ok(text),
+        Unfolding::Undecided => unreachable!("the end is final"),
+    }
+}
+
+fn unfolded_as(
+    format: Format,
+    encoding: Option<&'static Encoding>,
+    bytes: impl Read + Send + 'static,
+    end: TextEnd,
+) -> io::Result<Unfolding> {
     let mut text = Ahead::new(bytes);
     let mut is_folded = false;
     let codec = text.look(Codec::of)?;
@@ -39,11 +64,11 @@ pub(super) fn unfolded(
         text = Ahead::new(Unpacked::new(text));
         is_folded = true;
     }
-    if let Some(encoding) = source.text.encoding.filter(|of| !of.is_ascii_compatible()) {
+    if let Some(encoding) = encoding.filter(|of| !of.is_ascii_compatible()) {
         text = Ahead::new(Transcoded::new(encoding, text));
         is_folded = true;
     }
-    if source.format == Format::Json {
+    if format == Format::Json {
         let list = match text.look(is_list)? {
             Some(list) => list,
             None if end == TextEnd::Open && !is_folded => return Ok(Unfolding::Undecided),

@@ -1,0 +1,256 @@
+//! The definition as it is written, with what speaks for each guess beside it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use selfsame::internals::plan::Format;
+
+use super::guess::{Guess, guess};
+use super::roles::{self, DraftIdentifier, DraftSource, IdentifierKind, snake};
+use super::sample::Sample;
+
+/// The definition; paths are written as they are from a folder.
+pub fn draft(samples: &[Sample], folder: &Path) -> String {
+    let mut names = BTreeSet::new();
+    let sources: Vec<DraftSource> = samples
+        .iter()
+        .map(|sample| {
+            let name = unlike(&mut names, snake(&stem(sample)));
+            let mut taken = BTreeSet::from(["time".to_owned()]);
+            let fields = sample.columns.iter().map(|column| {
+                let name = unlike(&mut taken, snake(&column.path));
+                let of = guess(column, &name);
+                (name, of)
+            });
+            roles::source(name, sample, fields.collect())
+        })
+        .collect();
+    let identifiers = roles::identifiers(samples, &sources);
+    let mut yaml = String::from(
+        "# Drafted by `selfsame init` from the rows that there were: a guess has what speaks for it beside it, and one that\n\
+         # is not sure is marked with ?. docs/guide.md of selfsame goes on from here.\n\n",
+    );
+    yaml.push_str("sources:\n");
+    for (sample, source) in samples.iter().zip(&sources) {
+        write_source(
+            &mut yaml,
+            sample,
+            source,
+            &identifiers,
+            folder,
+            sources.iter().position(|of| of.name == source.name).unwrap_or(0),
+        );
+    }
+    write_identity(&mut yaml, &sources, &identifiers);
+    write_attributes(&mut yaml, &sources, &identifiers);
+    yaml.push_str("\noutputs:\n  profiles:   {files: out/profiles.ndjson}\n  identities: {files: out/identities.ndjson}\n  rejects:    {files: out/rejects.ndjson}\n  conflicts:  {files: out/conflicts.ndjson}\n");
+    yaml
+}
+
+fn unlike(taken: &mut BTreeSet<String>, name: String) -> String {
+    let mut unlike = name.clone();
+    let mut number = 2;
+    while !taken.insert(unlike.clone()) {
+        unlike = format!("{name}_{number}");
+        number += 1;
+    }
+    unlike
+}
+
+/// A file's name without its ending, and without what numbers it.
+fn stem(sample: &Sample) -> String {
+    let name = sample.files[0]
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name = name.split('.').next().unwrap_or_default().to_owned();
+    let stem = name.trim_end_matches(|of: char| of.is_ascii_digit() || of == '-' || of == '_');
+    if stem.is_empty() { "rows".to_owned() } else { stem.to_owned() }
+}
+
+/// Where its files are: one, or all of their folder that end alike.
+fn files(sample: &Sample, folder: &Path) -> String {
+    let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = absolute(folder);
+    let shown = |path: &Path| {
+        let path = absolute(path);
+        path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
+    };
+    let all: Vec<String> = sample.files.iter().map(|path| shown(path)).collect();
+    let escaped = |path: &String| format!("{:?}", glob::Pattern::escape(path));
+    match &all[..] {
+        [one] => escaped(one),
+        several => format!("[{}]", several.iter().map(escaped).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn write_source(
+    yaml: &mut String,
+    sample: &Sample,
+    source: &DraftSource,
+    identifiers: &[DraftIdentifier],
+    folder: &Path,
+    number: usize,
+) {
+    let mut say = |text: String| writeln!(yaml, "{text}").expect("to a string");
+    say(format!(
+        "  {}:    # {} rows were looked at{}",
+        source.name,
+        sample.rows,
+        if sample.bad > 0 {
+            format!(", and {} lines that are none", sample.bad)
+        } else {
+            String::new()
+        }
+    ));
+    say(format!("    files: {}", files(sample, folder)));
+    if sample.form.format == Format::Csv {
+        say("    format: csv".to_owned());
+        match sample.form.delimiter {
+            b',' => {}
+            b'\t' => say("    delimiter: tab".to_owned()),
+            other => say(format!("    delimiter: \"{}\"", char::from(other))),
+        }
+    }
+    if let Some(encoding) = sample.form.encoding {
+        let doubt = if encoding == "utf-16" {
+            "by its mark of byte order"
+        } else {
+            "? it is no UTF-8, and this is what is most often meant"
+        };
+        say(format!("    encoding: {encoding}    # {doubt}"));
+    }
+    if let Some(columns) = &sample.form.columns {
+        say(format!(
+            "    columns: [{}]    # ? its first line seems to be no header: name its columns",
+            columns.join(", ")
+        ));
+    }
+    let kind = if source.is_records { "records" } else { "events" };
+    let why = match (source.is_records, &source.time) {
+        (true, Some(_)) => "a table: rows say when they were updated",
+        (true, None) => "a table: rows have a key and no time",
+        (false, _) => "facts: each row happened",
+    };
+    say(format!("    kind: {kind}    # ? {why}"));
+    if let Some((column, evidence)) = &source.key {
+        let word = if source.is_records { "key" } else { "id" };
+        say(format!("    {word}: {}    # {evidence}", source.fields[*column].0));
+    }
+    if let Some((column, evidence)) = &source.time {
+        say(format!("    time: {}    # {evidence}", source.fields[*column].0));
+    }
+    if let Some((column, word)) = &source.deleted {
+        let name = &source.fields[*column].0;
+        say(format!("    deleted: {name} = '{word}'    # ? rows say so"));
+    }
+    if !source.is_records
+        && !identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number))
+    {
+        say("    # ? none of its columns seems to be an identifier: its rows are rejected until `identity` names one".to_owned());
+    }
+    say("    fields:".to_owned());
+    for ((name, guess), column) in source.fields.iter().zip(&sample.columns) {
+        let mark = if guess.is_unsure { "? " } else { "" };
+        say(format!(
+            "      {name}: {}    # {mark}{}",
+            field(name, &column.path, guess),
+            guess.evidence
+        ));
+    }
+}
+
+fn field(name: &str, path: &str, guess: &Guess) -> String {
+    let is_plain = name == path;
+    if is_plain && guess.format.is_none() {
+        return guess.data_type.clone();
+    }
+    let mut all = vec![format!("type: {}", guess.data_type)];
+    if !is_plain {
+        all.push(format!("path: {path:?}"));
+    }
+    if let Some(format) = &guess.format {
+        all.push(format!(
+            "format: {}",
+            if format.contains('%') { format!("'{format}'") } else { format.clone() }
+        ));
+    }
+    format!("{{{}}}", all.join(", "))
+}
+
+fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[DraftIdentifier]) {
+    yaml.push_str("\nidentity:    # most trusted first\n");
+    for of in identifiers {
+        let mut by_source: Vec<(usize, Vec<&str>)> = Vec::new();
+        for (source, column) in &of.from {
+            let name = sources[*source].fields[*column].0.as_str();
+            match by_source.iter_mut().find(|(known, _)| known == source) {
+                Some((_, names)) => names.push(name),
+                None => by_source.push((*source, vec![name])),
+            }
+        }
+        let from = by_source.iter().map(|(source, names)| {
+            let names = if names.len() == 1 {
+                names[0].to_owned()
+            } else {
+                format!("[{}]", names.join(", "))
+            };
+            format!("{}: {names}", sources[*source].name)
+        });
+        writeln!(yaml, "  {}:", of.name).expect("to a string");
+        for evidence in &of.evidence {
+            writeln!(yaml, "    # {evidence}").expect("to a string");
+        }
+        writeln!(yaml, "    from: {{{}}}", from.collect::<Vec<_>>().join(", "))
+            .expect("to a string");
+        let has_person = identifiers.iter().any(|of| of.kind == IdentifierKind::Person);
+        let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
+        match of.kind {
+            IdentifierKind::Person if is_most_trusted => {
+                yaml.push_str("    at_most: 1    # ? a person has one\n")
+            }
+            IdentifierKind::Person => {}
+            IdentifierKind::Email => {
+                yaml.push_str("    normalize: lower(trim(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
+            }
+            IdentifierKind::Phone => yaml
+                .push_str("    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\n"),
+            IdentifierKind::Device => {}
+        }
+        let shared = match of.kind {
+            IdentifierKind::Email | IdentifierKind::Phone => Some(5),
+            IdentifierKind::Device => Some(10),
+            IdentifierKind::Person => None,
+        };
+        if let Some(shared) = shared.filter(|_| has_person && !is_most_trusted) {
+            writeln!(
+                yaml,
+                "    shared_after: {shared}    # ? what more people share says who nobody is"
+            )
+            .expect("to a string");
+        }
+    }
+    if identifiers.is_empty() {
+        yaml.push_str(
+            "  # ? nothing seems to say who somebody is: name a column\n  id: {from: {}}\n",
+        );
+    }
+}
+
+fn write_attributes(yaml: &mut String, sources: &[DraftSource], identifiers: &[DraftIdentifier]) {
+    let mut lines = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        if !identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number)) {
+            continue;
+        }
+        let name = &source.name;
+        lines.push(format!("  {name}_rows: {{from: {name}, select: count(*)}}"));
+        if source.time.is_some() && !source.is_records {
+            lines.push(format!("  {name}_last: {{from: {name}, select: max(time)}}"));
+        }
+    }
+    if !lines.is_empty() {
+        writeln!(yaml, "\nattributes:\n{}", lines.join("\n")).expect("to a string");
+    }
+}

@@ -1,0 +1,326 @@
+//! What columns are there for: ids and keys by how unique they are, times, and identifiers by their shape and by the
+//! values that several sources share.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::guess::Guess;
+use super::sample::{Sample, SampledColumn};
+
+/// A source as it will be written.
+pub struct DraftSource {
+    pub name: String,
+    /// By column: its name in the definition, and what it seems to be.
+    pub fields: Vec<(String, Guess)>,
+    pub is_records: bool,
+    /// The column of the id or the key, and what speaks for it.
+    pub key: Option<(usize, String)>,
+    pub time: Option<(usize, String)>,
+    /// A column and the values of it that mean that a record is gone.
+    pub deleted: Option<(usize, String)>,
+}
+
+/// A type of identifiers.
+pub struct DraftIdentifier {
+    pub name: String,
+    pub kind: IdentifierKind,
+    /// Source and column.
+    pub from: Vec<(usize, usize)>,
+    pub evidence: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdentifierKind {
+    Person,
+    Email,
+    Phone,
+    Device,
+}
+
+fn distinct(column: &SampledColumn) -> HashSet<&str> {
+    column.texts().collect()
+}
+
+/// A name in lower case, with underscores between words.
+pub fn snake(path: &str) -> String {
+    let last = path.rsplit('.').next().unwrap_or(path).trim_matches('"');
+    let mut name = String::new();
+    let mut before = ' ';
+    for letter in last.chars() {
+        if letter.is_ascii_alphanumeric() {
+            if letter.is_ascii_uppercase() && before.is_ascii_lowercase() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        } else if !name.ends_with('_') {
+            name.push('_');
+        }
+        before = letter;
+    }
+    let name = name.trim_matches('_').to_owned();
+    match name.chars().next() {
+        None => "column".to_owned(),
+        Some(first) if first.is_ascii_digit() => format!("c_{name}"),
+        Some(_) => name,
+    }
+}
+
+fn is_id(name: &str) -> bool {
+    ["id", "uuid", "guid", "key", "sku", "code", "number", "no"]
+        .iter()
+        .any(|end| name == *end || name.ends_with(&format!("_{end}")))
+}
+
+/// Whether a name is one that people are known by.
+fn is_of_person(name: &str) -> bool {
+    let people = [
+        "user",
+        "customer",
+        "client",
+        "member",
+        "person",
+        "contact",
+        "profile",
+        "lead",
+        "subscriber",
+        "buyer",
+        "requester",
+        "owner",
+    ];
+    people.iter().any(|person| {
+        name == *person
+            || ["id", "uuid", "key", "no", "number", "ref"]
+                .iter()
+                .any(|id| name == format!("{person}_{id}"))
+    })
+}
+
+/// Kind, id or key, and time of a source.
+pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> DraftSource {
+    let is_time = |at: &usize| fields[*at].1.data_type == "timestamp";
+    let times: Vec<usize> = (0..fields.len()).filter(is_time).collect();
+    let named = |parts: &[&str]| {
+        let has = |at: &&usize| parts.iter().any(|part| fields[**at].0.contains(part));
+        times.iter().find(has).copied()
+    };
+    let updated = named(&["updated", "modified", "changed"]);
+    let unique = |at: usize| {
+        let column = &sample.columns[at];
+        let (all, present) = (distinct(column).len(), column.present());
+        (present * 10 >= sample.rows * 9).then_some(all * 100 / present.max(1))
+    };
+    let ids: Vec<(usize, usize)> = (0..fields.len())
+        .filter(|at| {
+            is_id(&fields[*at].0)
+                && !matches!(fields[*at].1.data_type.as_str(), "timestamp" | "date" | "json")
+        })
+        .filter_map(|at| Some((at, unique(at)?)))
+        .collect();
+    let best = ids
+        .iter()
+        .filter(|(_, share)| *share >= 85)
+        .max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at)));
+    let is_records = updated.is_some() || times.is_empty() && best.is_some();
+    let of_table = ids.iter().filter(|(_, share)| *share >= 20);
+    let key = match is_records {
+        true => {
+            best.or_else(|| of_table.max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at))))
+        }
+        false => best,
+    };
+    let is_records = is_records && key.is_some();
+    let key = key.map(|(at, share)| {
+        let column = &sample.columns[*at];
+        (
+            *at,
+            format!(
+                "{} different in {} values ({share} %)",
+                distinct(column).len(),
+                column.present()
+            ),
+        )
+    });
+    let time = updated
+        .or_else(|| named(&["timestamp", "time", "occurred", "created", "ordered", "_at"]))
+        .or(times.first().copied());
+    let time = time.filter(|at| sample.columns[*at].present() * 10 >= sample.rows * 9);
+    let time = time.map(|at| {
+        (
+            at,
+            if times.len() > 1 {
+                format!("one of {} timestamps", times.len())
+            } else {
+                "the only timestamp".to_owned()
+            },
+        )
+    });
+    let deleted = is_records.then(|| deletion(sample, &fields)).flatten();
+    DraftSource { name, fields, is_records, key, time, deleted }
+}
+
+fn deletion(sample: &Sample, fields: &[(String, Guess)]) -> Option<(usize, String)> {
+    let gone = ["erased", "deleted", "removed", "purged"];
+    let found = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, (name, _))| ["status", "state", "lifecycle"].contains(&name.as_str()));
+    found
+        .filter_map(|(at, _)| {
+            let word =
+                gone.into_iter().find(|word| distinct(&sample.columns[at]).contains(word))?;
+            Some((at, word.to_owned()))
+        })
+        .next()
+}
+
+/// What ties rows to people.
+pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIdentifier> {
+    let mut found: Vec<DraftIdentifier> = Vec::new();
+    let mut people: Vec<(usize, usize, String)> = Vec::new();
+    for (number, (sample, source)) in samples.iter().zip(sources).enumerate() {
+        for (at, (name, guess)) in source.fields.iter().enumerate() {
+            let column = &sample.columns[at];
+            let texts: Vec<&str> = column.texts().collect();
+            if texts.is_empty()
+                || matches!(guess.data_type.as_str(), "timestamp" | "date" | "json" | "boolean")
+                || guess.data_type.contains("decimal")
+            {
+                continue;
+            }
+            let mails = texts.iter().filter(|text| is_email(text)).count();
+            let evidence = |what: String| format!("{}.{name}: {what}", source.name);
+            if mails * 2 > texts.len() {
+                let what =
+                    evidence(format!("{mails} of {} values are e-mail addresses", texts.len()));
+                add(&mut found, "email", IdentifierKind::Email, (number, at), what);
+            } else if ["phone", "mobile", "tel", "telephone", "msisdn"].iter().any(|part| {
+                name == part
+                    || name.ends_with(&format!("_{part}"))
+                    || name.starts_with(&format!("{part}_"))
+            }) {
+                add(
+                    &mut found,
+                    "phone",
+                    IdentifierKind::Phone,
+                    (number, at),
+                    evidence("by its name".to_owned()),
+                );
+            } else if [
+                "anonymous",
+                "device",
+                "cookie",
+                "visitor",
+                "browser",
+                "fingerprint",
+                "gaid",
+                "idfa",
+            ]
+            .iter()
+            .any(|part| name.contains(part))
+                && distinct(column).len() > 1
+            {
+                let what =
+                    evidence(format!("by its name, {} different values", distinct(column).len()));
+                add(&mut found, name, IdentifierKind::Device, (number, at), what);
+            } else if is_of_person(name)
+                || name == "id" && is_of_person(&format!("{}_id", singular(&source.name)))
+            {
+                people.push((number, at, name.clone()));
+            }
+        }
+    }
+    found.extend(persons(samples, sources, people));
+    found.sort_by_key(|of| of.kind);
+    found
+}
+
+/// Columns that people are known by are one type where they share values, and where they share a name.
+fn persons(
+    samples: &[Sample],
+    sources: &[DraftSource],
+    columns: Vec<(usize, usize, String)>,
+) -> Vec<DraftIdentifier> {
+    let values: Vec<HashSet<&str>> =
+        columns.iter().map(|(source, at, _)| distinct(&samples[*source].columns[*at])).collect();
+    let mut group: Vec<usize> = (0..columns.len()).collect();
+    let mut evidence: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for one in 0..columns.len() {
+        for other in 0..one {
+            let shared = values[one].intersection(&values[other]).count();
+            let least = values[one].len().min(values[other].len());
+            let is_one = shared >= 3.min(least.max(1)) && shared * 5 >= least
+                || columns[one].2 == columns[other].2;
+            if is_one {
+                let (from, to) = (group[one], group[other]);
+                group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
+                let named =
+                    |at: usize| format!("{}.{}", sources[columns[at].0].name, columns[at].2);
+                let what =
+                    format!("{} and {} share {shared} of {least} values", named(other), named(one));
+                evidence.entry(other).or_default().push(what);
+            }
+        }
+    }
+    let groups: BTreeSet<usize> = group.iter().copied().collect();
+    groups
+        .into_iter()
+        .map(|of| {
+            let members: Vec<usize> = (0..columns.len()).filter(|at| group[*at] == of).collect();
+            // Named as it is where it is a key, else as most call it.
+            let key = members.iter().find(|at| {
+                sources[columns[**at].0]
+                    .key
+                    .as_ref()
+                    .is_some_and(|(key, _)| *key == columns[**at].1)
+            });
+            let mut name = columns[*key.unwrap_or(&members[0])].2.clone();
+            if name == "id" {
+                name = format!(
+                    "{}_id",
+                    singular(&sources[columns[*key.unwrap_or(&members[0])].0].name)
+                );
+            }
+            let mut said: Vec<String> = members
+                .iter()
+                .flat_map(|at| evidence.get(at).cloned().unwrap_or_default())
+                .collect();
+            if said.is_empty() {
+                said.push("by its name".to_owned());
+            }
+            let from = members.iter().map(|at| (columns[*at].0, columns[*at].1)).collect();
+            DraftIdentifier { name, kind: IdentifierKind::Person, from, evidence: said }
+        })
+        .collect()
+}
+
+fn add(
+    found: &mut Vec<DraftIdentifier>,
+    name: &str,
+    kind: IdentifierKind,
+    from: (usize, usize),
+    evidence: String,
+) {
+    match found.iter_mut().find(|of| of.name == name) {
+        Some(of) => {
+            of.from.push(from);
+            of.evidence.push(evidence);
+        }
+        None => found.push(DraftIdentifier {
+            name: name.to_owned(),
+            kind,
+            from: vec![from],
+            evidence: vec![evidence],
+        }),
+    }
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((before, domain)) = text.trim().split_once('@') else { return false };
+    !before.is_empty()
+        && domain.contains('.')
+        && !domain.contains(['@', ' '])
+        && !before.contains(' ')
+}
+
+fn singular(name: &str) -> &str {
+    name.strip_suffix('s').unwrap_or(name)
+}

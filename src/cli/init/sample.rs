@@ -1,0 +1,247 @@
+//! The first rows of files that nobody has described yet: their format, their columns and their values.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use encoding_rs::Encoding;
+use selfsame::internals::plan::Format;
+use selfsame::internals::source::text_of;
+use serde_json::Value;
+
+/// Rows of a file that are looked at.
+pub const ROWS: usize = 20_000;
+/// And bytes of its text.
+const BYTES: u64 = 64 << 20;
+
+/// How deep objects are looked into.
+const DEPTH: usize = 4;
+
+/// A file, or several that are alike.
+pub struct Sample {
+    pub files: Vec<PathBuf>,
+    pub form: TextShape,
+    pub columns: Vec<SampledColumn>,
+    pub rows: usize,
+    /// Lines that are no rows.
+    pub bad: usize,
+}
+
+/// How a file is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextShape {
+    pub format: Format,
+    pub encoding: Option<&'static str>,
+    pub delimiter: u8,
+    /// Names that stand in for a header.
+    pub columns: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SampledColumn {
+    /// As a definition writes it.
+    pub path: String,
+    /// By row; `None` where it has none.
+    pub values: Vec<Option<Cell>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Text(String),
+    /// As it is written.
+    Number(String),
+    Boolean(bool),
+    /// A list of texts or numbers.
+    List,
+    /// A list of objects.
+    Objects,
+}
+
+impl SampledColumn {
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().flatten().filter_map(|cell| match cell {
+            Cell::Text(text) | Cell::Number(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    pub fn present(&self) -> usize {
+        self.values.iter().flatten().count()
+    }
+}
+
+/// Looks at a file.
+pub fn sample(path: &Path) -> Result<Sample, String> {
+    let unreadable = |why: std::io::Error| format!("{}: {why}", path.display());
+    let mut head = vec![0; 64 << 10];
+    let raw = |format, encoding| text_of(path, format, encoding).map_err(unreadable);
+    let length = read(&mut raw(Format::Csv, None)?, &mut head).map_err(unreadable)?;
+    head.truncate(length);
+    if head.starts_with(b"PAR1") {
+        return Err(format!(
+            "{}: Parquet says itself which columns it has: write its source by hand, with `format: parquet`",
+            path.display()
+        ));
+    }
+    let encoding = encoding_of(&head);
+    let of = encoding.and_then(|name| Encoding::for_label(name.as_bytes()));
+    let text = decoded(of, &head);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let is_json = start.starts_with('{')
+        || start.starts_with("[{")
+        || start.starts_with('[') && start[1..].trim_start().starts_with('{');
+    let format = if is_json { Format::Json } else { Format::Csv };
+    let mut bytes = Vec::new();
+    raw(format, of)?.take(BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    let text = match of.filter(|of| of.is_ascii_compatible()) {
+        Some(of) => of.decode(&bytes).0.into_owned(),
+        None => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    let mut form = TextShape { format, encoding, delimiter: b',', columns: None };
+    let files = vec![path.to_owned()];
+    let (columns, rows, bad) = match format {
+        Format::Json => of_json(text),
+        _ => of_csv(text, &mut form),
+    };
+    if rows == 0 {
+        return Err(format!("{}: no row of JSON or CSV is found in it", path.display()));
+    }
+    Ok(Sample { files, form, columns, rows, bad })
+}
+
+fn read(from: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
+    let mut length = 0;
+    while length < into.len() {
+        match from.read(&mut into[length..])? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(length)
+}
+
+fn encoding_of(head: &[u8]) -> Option<&'static str> {
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return Some("utf-16");
+    }
+    match std::str::from_utf8(head) {
+        Err(error) if error.error_len().is_some() => Some("windows-1252"),
+        _ => None,
+    }
+}
+
+fn decoded(encoding: Option<&'static Encoding>, bytes: &[u8]) -> String {
+    match encoding {
+        Some(encoding) => encoding.decode(bytes).0.into_owned(),
+        None => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
+    let mut order: Vec<String> = Vec::new();
+    let mut columns: BTreeMap<String, Vec<Option<Cell>>> = BTreeMap::new();
+    let (mut rows, mut bad) = (0, 0);
+    for line in text.lines().filter(|line| !line.trim().is_empty()).take(ROWS) {
+        let Ok(Value::Object(object)) = serde_json::from_str::<Value>(line) else {
+            bad += 1;
+            continue;
+        };
+        let mut found = Vec::new();
+        flatten(&object, "", 1, &mut found);
+        for (path, cell) in found {
+            let values = columns.entry(path.clone()).or_insert_with(|| {
+                order.push(path);
+                Vec::new()
+            });
+            values.resize(rows, None);
+            values.push(cell);
+        }
+        rows += 1;
+    }
+    let column = |path: String| {
+        let mut values = columns.remove(&path).unwrap_or_default();
+        values.resize(rows, None);
+        SampledColumn { path, values }
+    };
+    (order.into_iter().map(column).collect(), rows, bad)
+}
+
+fn flatten(
+    object: &serde_json::Map<String, Value>,
+    above: &str,
+    depth: usize,
+    found: &mut Vec<(String, Option<Cell>)>,
+) {
+    for (key, value) in object {
+        let key = if key.contains(['.', '[']) { format!("\"{key}\"") } else { key.clone() };
+        let path = if above.is_empty() { key } else { format!("{above}.{key}") };
+        let cell = match value {
+            Value::Null => None,
+            Value::String(text) => Some(Cell::Text(text.clone())),
+            Value::Number(number) => Some(Cell::Number(number.to_string())),
+            Value::Bool(truth) => Some(Cell::Boolean(*truth)),
+            Value::Array(items) if items.iter().any(Value::is_object) => Some(Cell::Objects),
+            Value::Array(_) => Some(Cell::List),
+            Value::Object(inner) if depth < DEPTH => {
+                flatten(inner, &path, depth + 1, found);
+                continue;
+            }
+            Value::Object(_) => continue,
+        };
+        found.push((path, cell));
+    }
+}
+
+fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize) {
+    form.delimiter = delimiter_of(text);
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(form.delimiter)
+        .from_reader(text.as_bytes());
+    let mut records = reader.records().filter_map(Result::ok);
+    let Some(first) = records.next() else { return (Vec::new(), 0, 0) };
+    let is_name = |cell: &str| {
+        !cell.is_empty() && cell.parse::<f64>().is_err() && !cell.contains('@') && cell.len() < 64
+    };
+    let mut names: Vec<String> = first.iter().map(str::to_owned).collect();
+    let mut rest: Vec<csv::StringRecord> = records.take(ROWS).collect();
+    if !names.iter().all(|name| is_name(name)) {
+        names = (1..=names.len()).map(|number| format!("column_{number}")).collect();
+        form.columns = Some(names.clone());
+        rest.insert(0, first);
+    }
+    let bad = rest.iter().filter(|row| row.len() != names.len()).count();
+    rest.retain(|row| row.len() == names.len());
+    let column = |(at, path): (usize, String)| {
+        let cell = |row: &csv::StringRecord| {
+            let text = row.get(at).filter(|text| !text.is_empty())?;
+            Some(Cell::Text(text.to_owned()))
+        };
+        SampledColumn { path, values: rest.iter().map(cell).collect() }
+    };
+    (names.into_iter().enumerate().map(column).collect(), rest.len(), bad)
+}
+
+/// The one that parts the first lines into as many cells each, and most.
+fn delimiter_of(text: &str) -> u8 {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).take(20).collect();
+    let score = |delimiter: u8| {
+        let mut reader = csv::ReaderBuilder::new();
+        let text = lines.join("\n");
+        let mut reader = reader
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .from_reader(text.as_bytes());
+        let counts: Vec<usize> =
+            reader.records().filter_map(Result::ok).map(|row| row.len()).collect();
+        let first = counts.first().copied().unwrap_or(1);
+        (counts.iter().filter(|count| **count == first && first > 1).count(), first)
+    };
+    // Of equals the first is meant.
+    let all = [b',', b';', b'\t', b'|'];
+    all.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(b',')
+}
