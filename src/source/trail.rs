@@ -86,7 +86,7 @@ impl Trail {
     }
 
     /// The file's bytes, to be unfolded.
-    pub fn from_start(&self) -> io::Result<impl Read + Send + 'static> {
+    pub fn reread(&self) -> io::Result<impl Read + Send + 'static> {
         self.file.try_clone().map(|file| FileBytes { file, at: 0 })
     }
 

@@ -90,14 +90,12 @@ pub(super) fn unfold(
     end: TextEnd,
     follows: bool,
 ) -> io::Result<bool> {
-    match unfolded(source, trail.from_start()?, end)? {
+    match unfolded(source, trail.reread()?, end)? {
         Unfolding::Undecided => return Ok(false),
         Unfolding::Plain(_) => {}
         Unfolding::Unfolded(mut text) if follows => {
             io::copy(&mut text, &mut io::sink())?;
-            if let Unfolding::Unfolded(text) =
-                unfolded(source, trail.from_start()?, TextEnd::Final)?
-            {
+            if let Unfolding::Unfolded(text) = unfolded(source, trail.reread()?, TextEnd::Final)? {
                 trail.unfold(text);
             }
         }

@@ -32,15 +32,16 @@ pub fn draft(samples: &[Sample], folder: &Path) -> String {
          # is not sure is marked with ?. docs/guide.md of selfsame goes on from here.\n\n",
     );
     yaml.push_str("sources:\n");
-    for (sample, source) in samples.iter().zip(&sources) {
-        write_source(
-            &mut yaml,
-            sample,
-            source,
-            &identifiers,
-            folder,
-            sources.iter().position(|of| of.name == source.name).unwrap_or(0),
-        );
+    for (number, (sample, source)) in samples.iter().zip(&sources).enumerate() {
+        let is_somebodys = source.is_records
+            || identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number));
+        let mut written = String::new();
+        write_source(&mut written, sample, source, folder);
+        if !is_somebodys {
+            yaml.push_str("  # ? left out: none of its columns seems to say whose its rows are\n");
+            written = written.lines().map(|line| format!("  #{line}\n")).collect();
+        }
+        yaml.push_str(&written);
     }
     write_identity(&mut yaml, &sources, &identifiers);
     write_attributes(&mut yaml, &sources, &identifiers);
@@ -85,14 +86,7 @@ fn files(sample: &Sample, folder: &Path) -> String {
     }
 }
 
-fn write_source(
-    yaml: &mut String,
-    sample: &Sample,
-    source: &DraftSource,
-    identifiers: &[DraftIdentifier],
-    folder: &Path,
-    number: usize,
-) {
+fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder: &Path) {
     let mut say = |text: String| writeln!(yaml, "{text}").expect("to a string");
     say(format!(
         "  {}:    # {} rows were looked at{}",
@@ -112,6 +106,9 @@ fn write_source(
             b'\t' => say("    delimiter: tab".to_owned()),
             other => say(format!("    delimiter: \"{}\"", char::from(other))),
         }
+    }
+    if sample.form.comment.is_some() {
+        say("    comment: \"#\"    # its first line is one".to_owned());
     }
     if let Some(encoding) = sample.form.encoding {
         let doubt = if encoding == "utf-16" {
@@ -145,23 +142,19 @@ fn write_source(
         let name = &source.fields[*column].0;
         say(format!("    deleted: {name} = '{word}'    # ? rows say so"));
     }
-    if !source.is_records
-        && !identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number))
-    {
-        say("    # ? none of its columns seems to be an identifier: its rows are rejected until `identity` names one".to_owned());
-    }
+    let zone = roles::zone(sample, &source.fields);
     say("    fields:".to_owned());
     for ((name, guess), column) in source.fields.iter().zip(&sample.columns) {
         let mark = if guess.is_unsure { "? " } else { "" };
         say(format!(
             "      {name}: {}    # {mark}{}",
-            field(name, &column.path, guess),
+            field(name, &column.path, guess, zone.as_deref()),
             guess.evidence
         ));
     }
 }
 
-fn field(name: &str, path: &str, guess: &Guess) -> String {
+fn field(name: &str, path: &str, guess: &Guess, zone: Option<&str>) -> String {
     let is_plain = name == path;
     if is_plain && guess.format.is_none() {
         return guess.data_type.clone();
@@ -175,6 +168,12 @@ fn field(name: &str, path: &str, guess: &Guess) -> String {
             "format: {}",
             if format.contains('%') { format!("'{format}'") } else { format.clone() }
         ));
+    }
+    // What has no offset is what clocks show.
+    let is_local =
+        guess.format.as_ref().is_some_and(|format| format.contains("%H") || format.contains("%I"));
+    if let Some(zone) = zone.filter(|_| is_local && guess.data_type == "timestamp") {
+        all.push(format!("time_zone_from: {zone}"));
     }
     format!("{{{}}}", all.join(", "))
 }

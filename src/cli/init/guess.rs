@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use selfsame::internals::time::format::TimeFormat;
 
-use super::sample::{Cell, SampledColumn};
+use super::sample::{SampledCell, SampledColumn};
 
 /// Of so many hundredths of the values something has to hold to be guessed; the rest would be rejected, and is told.
 const MOST: usize = 90;
@@ -45,11 +45,16 @@ const DAYS: [(&str, bool); 5] = [
 
 pub fn guess(column: &SampledColumn, name: &str) -> Guess {
     let present = column.present();
-    let lists = column.values.iter().flatten().filter(|cell| matches!(cell, Cell::List)).count();
+    let lists =
+        column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::List)).count();
     let objects =
-        column.values.iter().flatten().filter(|cell| matches!(cell, Cell::Objects)).count();
-    let booleans =
-        column.values.iter().flatten().filter(|cell| matches!(cell, Cell::Boolean(_))).count();
+        column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::Objects)).count();
+    let booleans = column
+        .values
+        .iter()
+        .flatten()
+        .filter(|cell| matches!(cell, SampledCell::Boolean(_)))
+        .count();
     if objects > 0 {
         let evidence = "a list of objects: `unnest` makes a row of each".to_owned();
         return Guess { data_type: "json".into(), format: None, evidence, is_unsure: true };
@@ -159,8 +164,8 @@ fn numbers(column: &SampledColumn, texts: &[&str], name: &str) -> Option<Guess> 
     if is_code || has_zeros {
         return None;
     }
-    let is_text = column.values.iter().flatten().any(|cell| matches!(cell, Cell::Text(_)))
-        && column.values.iter().flatten().any(|cell| matches!(cell, Cell::Number(_)));
+    let is_text = column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Text(_)))
+        && column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Number(_)));
     if let Some(held) = most(texts, |text| text.parse::<i64>().is_ok()) {
         let guess = plain("integer", format!("whole numbers, {held}"));
         return Some(Guess { is_unsure: is_text, ..guess });

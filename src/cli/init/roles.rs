@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use selfsame::internals::time::zone::Zone;
+
 use super::guess::Guess;
 use super::sample::{Sample, SampledColumn};
 
@@ -42,7 +44,11 @@ fn distinct(column: &SampledColumn) -> HashSet<&str> {
 
 /// A name in lower case, with underscores between words.
 pub fn snake(path: &str) -> String {
-    let last = path.rsplit('.').next().unwrap_or(path).trim_matches('"');
+    let mut steps = path.rsplit('.');
+    let last = steps.next().unwrap_or(path).trim_matches('"');
+    // What says little by itself says whose it is.
+    let above = steps.next().filter(|_| ["id", "name", "key", "type", "number"].contains(&last));
+    let last = &above.map_or(last.to_owned(), |above| format!("{above}_{last}"));
     let mut name = String::new();
     let mut before = ' ';
     for letter in last.chars() {
@@ -110,7 +116,7 @@ pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> Dr
     };
     let ids: Vec<(usize, usize)> = (0..fields.len())
         .filter(|at| {
-            is_id(&fields[*at].0)
+            (is_id(&fields[*at].0) || fields[*at].0 == singular(&name))
                 && !matches!(fields[*at].1.data_type.as_str(), "timestamp" | "date" | "json")
         })
         .filter_map(|at| Some((at, unique(at)?)))
@@ -158,7 +164,7 @@ pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> Dr
 }
 
 fn deletion(sample: &Sample, fields: &[(String, Guess)]) -> Option<(usize, String)> {
-    let gone = ["erased", "deleted", "removed", "purged"];
+    let gone = ["erased", "deleted", "removed", "purged", "void"];
     let found = fields
         .iter()
         .enumerate()
@@ -170,6 +176,19 @@ fn deletion(sample: &Sample, fields: &[(String, Guess)]) -> Option<(usize, Strin
             Some((at, word.to_owned()))
         })
         .next()
+}
+
+/// The column that names the zone of a row's local times.
+pub fn zone(sample: &Sample, fields: &[(String, Guess)]) -> Option<String> {
+    let mut named = fields.iter().zip(&sample.columns).filter(|((name, _), column)| {
+        let texts = distinct(column);
+        let is_zone = !texts.is_empty() && texts.iter().all(|text| Zone::named(text).is_some());
+        is_zone
+            && (name.contains("zone")
+                || name == "tz"
+                || texts.iter().all(|text| text.contains('/')))
+    });
+    named.next().map(|((name, _), _)| name.clone())
 }
 
 /// What ties rows to people.

@@ -35,6 +35,8 @@ pub struct TextShape {
     pub delimiter: u8,
     /// Names that stand in for a header.
     pub columns: Option<Vec<String>>,
+    /// Lines that begin so are no rows.
+    pub comment: Option<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,11 +44,11 @@ pub struct SampledColumn {
     /// As a definition writes it.
     pub path: String,
     /// By row; `None` where it has none.
-    pub values: Vec<Option<Cell>>,
+    pub values: Vec<Option<SampledCell>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
+pub enum SampledCell {
     Text(String),
     /// As it is written.
     Number(String),
@@ -60,7 +62,7 @@ pub enum Cell {
 impl SampledColumn {
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.values.iter().flatten().filter_map(|cell| match cell {
-            Cell::Text(text) | Cell::Number(text) => Some(text.as_str()),
+            SampledCell::Text(text) | SampledCell::Number(text) => Some(text.as_str()),
             _ => None,
         })
     }
@@ -98,7 +100,7 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
         None => String::from_utf8_lossy(&bytes).into_owned(),
     };
     let text = text.trim_start_matches('\u{feff}');
-    let mut form = TextShape { format, encoding, delimiter: b',', columns: None };
+    let mut form = TextShape { format, encoding, delimiter: b',', columns: None, comment: None };
     let files = vec![path.to_owned()];
     let (columns, rows, bad) = match format {
         Format::Json => of_json(text),
@@ -140,7 +142,7 @@ fn decoded(encoding: Option<&'static Encoding>, bytes: &[u8]) -> String {
 
 fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
     let mut order: Vec<String> = Vec::new();
-    let mut columns: BTreeMap<String, Vec<Option<Cell>>> = BTreeMap::new();
+    let mut columns: BTreeMap<String, Vec<Option<SampledCell>>> = BTreeMap::new();
     let (mut rows, mut bad) = (0, 0);
     for line in text.lines().filter(|line| !line.trim().is_empty()).take(ROWS) {
         let Ok(Value::Object(object)) = serde_json::from_str::<Value>(line) else {
@@ -159,6 +161,9 @@ fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
         }
         rows += 1;
     }
+    // An object that is null in some rows is no column.
+    let all = order.clone();
+    order.retain(|path| !all.iter().any(|other| other.starts_with(&format!("{path}."))));
     let column = |path: String| {
         let mut values = columns.remove(&path).unwrap_or_default();
         values.resize(rows, None);
@@ -171,18 +176,18 @@ fn flatten(
     object: &serde_json::Map<String, Value>,
     above: &str,
     depth: usize,
-    found: &mut Vec<(String, Option<Cell>)>,
+    found: &mut Vec<(String, Option<SampledCell>)>,
 ) {
     for (key, value) in object {
         let key = if key.contains(['.', '[']) { format!("\"{key}\"") } else { key.clone() };
         let path = if above.is_empty() { key } else { format!("{above}.{key}") };
         let cell = match value {
             Value::Null => None,
-            Value::String(text) => Some(Cell::Text(text.clone())),
-            Value::Number(number) => Some(Cell::Number(number.to_string())),
-            Value::Bool(truth) => Some(Cell::Boolean(*truth)),
-            Value::Array(items) if items.iter().any(Value::is_object) => Some(Cell::Objects),
-            Value::Array(_) => Some(Cell::List),
+            Value::String(text) => Some(SampledCell::Text(text.clone())),
+            Value::Number(number) => Some(SampledCell::Number(number.to_string())),
+            Value::Bool(truth) => Some(SampledCell::Boolean(*truth)),
+            Value::Array(items) if items.iter().any(Value::is_object) => Some(SampledCell::Objects),
+            Value::Array(_) => Some(SampledCell::List),
             Value::Object(inner) if depth < DEPTH => {
                 flatten(inner, &path, depth + 1, found);
                 continue;
@@ -194,6 +199,12 @@ fn flatten(
 }
 
 fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize) {
+    form.comment = text.lines().next().filter(|line| line.starts_with('#')).map(|_| b'#');
+    let rows: String = text
+        .split_inclusive('\n')
+        .filter(|line| form.comment.is_none() || !line.starts_with('#'))
+        .collect();
+    let text = rows.as_str();
     form.delimiter = delimiter_of(text);
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader
@@ -218,7 +229,7 @@ fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize
     let column = |(at, path): (usize, String)| {
         let cell = |row: &csv::StringRecord| {
             let text = row.get(at).filter(|text| !text.is_empty())?;
-            Some(Cell::Text(text.to_owned()))
+            Some(SampledCell::Text(text.to_owned()))
         };
         SampledColumn { path, values: rest.iter().map(cell).collect() }
     };
