@@ -71,9 +71,9 @@ fn formats_that_are_something_else_are_told_with_what_to_do() {
         write(folder.path(), "shop.yaml", &shop);
         selfsame(folder.path(), &["check", "shop.yaml"]).badly()
     };
-    for format in ["tsv", "xlsx"] {
+    for (format, remedy) in [("tsv", "`delimiter: tab`"), ("xlsx", "save its sheet as csv")] {
         let said = check(format);
-        assert!(said.contains("save them as csv") && !said.contains("did you mean"), "{said}");
+        assert!(said.contains(remedy) && !said.contains("did you mean"), "{said}");
     }
     assert!(check("ndjson").contains("write `format: json`"));
     let said = check("cvs");
