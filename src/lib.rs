@@ -47,6 +47,8 @@ mod columns;
 #[allow(missing_docs)]
 mod console;
 #[allow(missing_docs)]
+mod control;
+#[allow(missing_docs)]
 mod decode;
 #[allow(missing_docs)]
 mod definition;
@@ -95,8 +97,8 @@ mod wait;
 pub use definition::{DefinitionError, Diagnostic, Diagnostics, Place};
 pub use differential_dataflow;
 pub use engine::{
-    Definition, Engine, EngineBuilder, EngineError, Feeder, Forgetting, Forgotten, Inputs, Running,
-    Summary, build,
+    Applied, Control, Definition, Engine, EngineBuilder, EngineError, Feeder, Forgetting,
+    Forgotten, Inputs, Running, Summary, build,
 };
 pub use row::Datum;
 pub use runtime::{
@@ -122,6 +124,9 @@ pub mod internals {
     }
     pub mod console {
         pub use crate::console::*;
+    }
+    pub mod control {
+        pub use crate::control::*;
     }
     pub mod decode {
         pub use crate::decode::*;

@@ -60,11 +60,10 @@ fn texts(folder: &Path) -> String {
     let mut texts = String::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() {
+        // No text is in a socket.
+        if path.is_dir() || path.is_file() {
             texts.push_str(&texts_of(&path));
-            continue;
         }
-        texts.push_str(&texts_of(&path));
     }
     texts
 }
@@ -105,8 +104,6 @@ fn nothing_of_who_is_forgotten_is_left() {
     run.until("it has read on", |_| {
         fs::read_to_string(&identities).is_ok_and(|text| text.contains("cookie-new"))
     });
-    let held = selfsame(folder, &["forget", "user:user-007", "--spec", "shop.yaml"]).badly();
-    assert!(held.contains("in use by another run"), "{held}");
     run.signal("KILL");
     run.end();
     let before = texts(&folder.join("data"));

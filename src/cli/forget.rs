@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::runtime::Clock;
 use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Forgetting};
@@ -10,9 +11,9 @@ use selfsame::{Definition, Forgetting};
 use super::print::{CommandResult, print};
 
 const FORGET_HELP: &str = "\
-The run that uses the data folder has to be ended before, and started again after. It then tells its outputs the
-difference: tombstones of the person's profile and identifiers, and that they left their segments. Until then, and
-until a topic is compacted, outputs hold what they were told.
+An engine that runs with the data folder does it itself: what is left is computed beside it, and takes its place at a
+tick. Where none runs, the next run tells the outputs. They are told the difference: tombstones of the person's profile
+and identifiers, and that they left their segments. A topic holds what it was told before until it is compacted.
 
 Rows that carry any of the person's identifiers leave, also those that do not stand. What a source still has (a
 topic, a file) is not touched, and not read again; rejects that outputs were told stay there.";
@@ -28,7 +29,7 @@ pub struct ForgetArgs {
     /// The definition file [default: the one that was last run from this folder]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// What now() follows in the run
+    /// What now() follows in the run, where none runs now
     #[arg(long, default_value = "wall")]
     clock: Clock,
     /// Also drop rows that come later and carry one of the person's identifiers, of which only hashes are kept
@@ -53,7 +54,16 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         .or_else(|| definition.plan().data.clone())
         .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;
     let how = Forgetting { suppress: args.suppress, dry_run: args.dry_run };
-    let forgotten = definition.forget(&data, args.clock, &args.id, how)?;
+    let request = ControlRequest::Forget { id: args.id.clone(), how };
+    let (is_running, forgotten) = match ask(&data, &request, |text| tracing::info!("{text}")) {
+        Ok(ControlAnswer::Forgotten(forgotten)) => (true, forgotten),
+        Ok(ControlAnswer::Failed(why)) => return Err(why.into()),
+        Ok(other) => return Err(format!("the engine answered something else: {other:?}").into()),
+        Err(AskError::NotRunning { .. }) => {
+            (false, definition.forget(&data, args.clock, &args.id, how)?)
+        }
+        Err(error) => return Err(error.into()),
+    };
     let Some(forgotten) = forgotten else {
         let (id, data) = (&args.id, data.display());
         return Err(format!("no row in '{data}' carries '{id}', and nobody is known by it").into());
@@ -84,7 +94,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
             "rows that come with these identifiers {what} dropped from now on\n"
         ));
     }
-    if !args.dry_run {
+    if !args.dry_run && !is_running {
         text.push_str("start the run again: it tells its outputs\n");
     }
     print(&console::shown_lines(&text))

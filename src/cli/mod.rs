@@ -1,5 +1,6 @@
 //! The command line: commands, each in a file of its own, what they log and how they end.
 
+mod apply;
 mod check;
 mod forget;
 mod generate;
@@ -21,6 +22,7 @@ use selfsame::internals::{console, definition};
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format;
 
+use apply::ApplyArgs;
 use check::CheckArgs;
 use forget::ForgetArgs;
 use generate::GenerateArgs;
@@ -86,6 +88,8 @@ enum Command {
     /// Print what does not fit, by rule with examples: links withheld, identifiers shared, sources that
     /// disagree, people whom one source alone knows (of the output `conflicts`)
     Report(ReportArgs),
+    /// Give an engine that runs another definition, or say what that would change
+    Apply(ApplyArgs),
     /// Forget a person: the stored rows that carry their identifiers leave the data folder
     Forget(ForgetArgs),
 }
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Why(args) => why::why(&args),
         Command::Tail(args) => tail::tail(&args),
         Command::Report(args) => report::report(&args),
+        Command::Apply(args) => apply::apply(&args),
         Command::Forget(args) => forget::forget(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use selfsame::internals::control::ControlSocket;
 use selfsame::internals::engine::CommandOptions;
 use selfsame::internals::plan::{Destination, Output};
 use selfsame::internals::runtime::{Clock, Progress, RunEnd};
 use selfsame::internals::{changelog, console};
-use selfsame::{Definition, Engine, EngineError};
+use selfsame::{Definition, Engine, EngineError, Running};
 
 use super::print::{CommandResult, print};
 use super::{signals, supervisor};
@@ -123,6 +124,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
         tracing::info!("listens at http://{address}");
     }
     changelog::remember_run(&args.spec);
+    let _control = listen(&running);
     let summary = running.wait_and_leave().map_err(of_command)?;
     let end = summary.end();
     if summary.is_known() {
@@ -144,6 +146,21 @@ pub fn run(args: &RunArgs) -> CommandResult {
         RunEnd::Reached | RunEnd::Stopped(_) => ExitCode::SUCCESS,
         RunEnd::Interrupted(cause) => ExitCode::from(signals::exit_code_of(cause)),
     })
+}
+
+/// Listens for changes, where something is stored.
+fn listen(running: &Running) -> Option<ControlSocket> {
+    let (control, folder) = (running.control(), running.data()?);
+    match ControlSocket::open(&folder, control) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            tracing::warn!(
+                "no definition can be applied to this run, since '{}' takes no socket: {error}",
+                folder.display()
+            );
+            None
+        }
+    }
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {

@@ -38,7 +38,7 @@ fn exit_code(signal: i32) -> u8 {
 /// How a process exits whose run was interrupted.
 pub fn exit_code_of(cause: StopCause) -> u8 {
     match cause {
-        StopCause::Program => exit_code(SIGTERM),
+        StopCause::Program | StopCause::Replaced => exit_code(SIGTERM),
         StopCause::Signal(signal) => exit_code(signal),
         StopCause::Left => exit_code(SIGPIPE),
     }

@@ -220,7 +220,7 @@ fn reject(source: &Source, chunk: &Chunk, row: &mut RawRow) -> Reject {
         Payload::Rows { batch, first_row, .. } => {
             columnar::shown(batch, (offset - first_row) as usize)
         }
-        Payload::Stored { batch } => columnar::shown(batch, row.bytes.start),
+        Payload::Stored { batch } => columnar::shown(&stored::own(batch), row.bytes.start),
         Payload::Unread { .. } => Vec::new(),
     };
     raw.truncate(RAW_KEPT);

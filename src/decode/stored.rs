@@ -153,6 +153,15 @@ pub(super) fn read(source: &Source, batch: &RecordBatch) -> (Vec<RawRow>, Vec<Ar
     (rows.collect(), columns.collect())
 }
 
+/// The source's own columns of a batch.
+pub(super) fn own(batch: &RecordBatch) -> RecordBatch {
+    let schema = batch.schema();
+    let names = schema.fields().iter().enumerate();
+    let own = names.filter(|(_, field)| !NAMES.contains(&field.name().as_str()));
+    let own: Vec<usize> = own.map(|(place, _)| place).collect();
+    batch.project(&own).expect("columns that it has")
+}
+
 /// The rows of a batch by where they stood, each with the part and its name.
 pub fn by_part(batch: &RecordBatch) -> Vec<(u32, Arc<str>, RecordBatch)> {
     let parts =

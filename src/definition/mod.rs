@@ -39,7 +39,8 @@ pub fn load(path: &Path) -> Result<Plan, DefinitionError> {
     Ok(parse(&read_text(path)?, path, &|name| std::env::var(name).ok())?)
 }
 
-fn read_text(path: &Path) -> Result<String, DefinitionError> {
+/// The text of a definition file.
+pub fn read_text(path: &Path) -> Result<String, DefinitionError> {
     let bytes = std::fs::read(path)
         .map_err(|source| DefinitionError::File { path: path.display().to_string(), source })?;
     Ok(String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?)

@@ -7,14 +7,17 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 use timely::dataflow::ProbeHandle;
 
+use super::control::Control;
 use super::definition::Definition;
 use super::error::{EngineError, unknown};
+use super::in_force;
 use super::pushed::{PushedLines, source_named};
 use super::running::Running;
+use super::serving::Serving;
 use crate::plan::{Destination, Format, Plan};
-use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, Stop};
-use crate::serve::{self, Handles, Published, PublishingObserver, ServeError, Served, plan_for};
-use crate::sink::{ChangelogRecord, Observer, ProgramFunction};
+use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, RunView, Stop};
+use crate::serve::{self, Bound, CurrentRouter, Handles, Published, Served};
+use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
 use crate::time::Tick;
 
@@ -54,6 +57,7 @@ impl Engine {
     /// An engine for a definition: one worker that follows the wall clock, until it is told otherwise.
     pub fn builder(definition: &Definition) -> EngineBuilder {
         EngineBuilder {
+            definition: definition.clone(),
             plan: Plan::clone(definition.plan()),
             options: RunOptions::default(),
             attached: None,
@@ -71,6 +75,7 @@ impl Engine {
 /// What is wrong with what it is told, [`EngineBuilder::start`] says.
 #[must_use = "nothing runs before `start`"]
 pub struct EngineBuilder {
+    definition: Definition,
     plan: Plan,
     options: RunOptions,
     attached: Option<Attached>,
@@ -213,6 +218,7 @@ impl EngineBuilder {
     /// If something that was said of it is wrong, or a source or an output can't be opened.
     pub fn start(self) -> Result<Running, EngineError> {
         let EngineBuilder { mut plan, options, attached, functions, pushed, memory, .. } = self;
+        let has_own_parts = attached.is_some() || !functions.is_empty() || !memory.is_empty();
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
@@ -225,35 +231,29 @@ impl EngineBuilder {
             pushes
         });
         let bound = serve::bind(&plan, options.process, &options.hosts)?;
-        let mut feeding = None;
-        if bound.is_some() {
-            let output;
-            (plan, output) = plan_for(plan, options.hosts.len());
-            feeding = Some(output).filter(|_| options.process == 0);
-        }
-        let plan = Arc::new(plan);
-        let feed = feeding.map(|output| {
-            let published = Arc::new(Published::new(&plan));
-            let feed = PublishingObserver::start(output, Arc::clone(&published))?;
-            Ok::<_, ServeError>((published, Arc::new(feed) as Arc<dyn Observer>))
-        });
-        let (published, observer) = feed.transpose()?.unzip();
+        let (plan, serving) = match bound {
+            Some(_) => Serving::of(plan, &options)?,
+            None => (Arc::new(plan), None),
+        };
+        let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
         let stoppable = self.stoppable.unwrap_or_else(|| Box::new(|_| Ok(())));
-        let run = Run::start(Arc::clone(&plan), options, stoppable, attached, functions, observer)?;
-        let server = bound.map(|bound| {
-            let live = run.live.clone();
-            let served = Served {
-                plan: Arc::clone(&plan),
-                published,
-                posts: run.posts.clone(),
-                history: live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed)),
-                live,
-                stop: run.stop.clone(),
-                failure: run.failure.clone(),
-                closing: bound.closing(),
-            };
-            bound.serve(serve::router(&Handles::new(served)))
+        let run = Run::start(plan.clone(), options, stoppable, attached, functions, observer)?;
+        in_force::note(run.view(), &self.definition);
+        let closing = bound.as_ref().map(Bound::closing);
+        let served = move |view: &RunView, published: Option<Arc<Published>>| {
+            let RunView { plan, posts, live, stop, failure, .. } = view.clone();
+            let history = live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed));
+            let closing = closing.clone()?;
+            let served = Served { plan, published, posts, history, live, stop, failure, closing };
+            Some(serve::router(&Handles::new(served)))
+        };
+        let current = CurrentRouter::new(served(run.view(), published).unwrap_or_default());
+        let server = bound.map(|bound| bound.serve(current.router())).transpose()?;
+        let is_served = server.is_some();
+        let changed = Box::new(move |view: &RunView, published| {
+            served(view, published).into_iter().for_each(|router| current.replace(router));
         });
-        Ok(Running::new(plan, run, server.transpose()?, pushes, pushed))
+        let control = Control::new(&run, self.definition, has_own_parts, is_served, changed);
+        Ok(Running::new(plan, run, server, pushes, pushed, control))
     }
 }

@@ -1,6 +1,6 @@
 //! A definition that has been checked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::definition::{self, DefinitionError, Diagnostic, Diagnostics};
@@ -13,6 +13,8 @@ use crate::plan::Plan;
 pub struct Definition {
     pub(super) plan: Arc<Plan>,
     warnings: Arc<Diagnostics>,
+    text: Arc<str>,
+    path: PathBuf,
 }
 
 impl Definition {
@@ -21,8 +23,8 @@ impl Definition {
     /// # Errors
     /// If the file can't be read, or with every mistake in it, each with its place and what would be right.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, DefinitionError> {
-        let (plan, warnings) = definition::check(path.as_ref())?;
-        Ok(Definition { plan: Arc::new(plan), warnings: Arc::new(warnings) })
+        let text = definition::read_text(path.as_ref())?;
+        Definition::parse(&text, path)
     }
 
     /// Checks a text. Messages name it by `path`, which also gives it a name, unless it says one, and a folder
@@ -32,7 +34,8 @@ impl Definition {
     /// As [`Definition::load`].
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, DefinitionError> {
         let (plan, warnings) = definition::check_text(text, path.as_ref())?;
-        Ok(Definition { plan: Arc::new(plan), warnings: Arc::new(warnings) })
+        let (plan, warnings, path) = (Arc::new(plan), Arc::new(warnings), path.as_ref().to_owned());
+        Ok(Definition { plan, warnings, text: text.into(), path })
     }
 
     /// What is legal in it but hardly meant, such as a condition that no row can meet.
@@ -48,6 +51,16 @@ impl Definition {
     /// The JSON Schema of definition files, for editors.
     pub fn schema() -> serde_json::Value {
         definition::schema()
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its name: what it says, or else its file's.

@@ -4,6 +4,7 @@ use crate::definition;
 use crate::runtime::RunError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
+use crate::store::StoreError;
 
 /// Why an engine could not start or go on. What it says names the place and, where there is one, the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +62,22 @@ pub enum EngineError {
     NoEventTimes,
     /// The data folder can't be used.
     #[error(transparent)]
-    Store(crate::store::StoreError),
+    Store(StoreError),
     /// Something that the run reads, or another output of it, would be written over.
     #[error("{0}")]
     WouldOverwrite(String),
+    /// A change of an engine that runs was not made: everything is as it was.
+    #[error("the engine was not changed: {0}")]
+    NotChanged(String),
     /// What fails anywhere ends the run everywhere.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        EngineError::Store(error)
+    }
 }
 
 impl From<RunError> for EngineError {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use arrow::array::{AsArray, BooleanArray};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{UInt32Type, UInt64Type};
+use serde::{Deserialize, Serialize};
 
+use super::control::{Control, cannot_take_over, refused};
 use super::definition::Definition;
 use super::error::EngineError;
 use crate::decode::stored::{OFFSET, PART, by_part};
@@ -14,13 +16,13 @@ use crate::decode::{Decoder, identifiers};
 use crate::plan::Plan;
 use crate::profile::PersonRow;
 use crate::row::IdentifierHash;
-use crate::runtime::{Clock, StoredPeople};
+use crate::runtime::{Clock, RunError, StoredPeople, Successor};
 use crate::source::{Chunk, Payload};
-use crate::store::{self, Recovered};
+use crate::store::{self, Recovered, StoreError};
 use crate::time::Micros;
 
 /// Who was forgotten, and what of them was there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Forgotten {
     /// The person's id; `None` where only rows that do not stand carried the identifier.
@@ -32,7 +34,7 @@ pub struct Forgotten {
 }
 
 /// How somebody is forgotten.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Forgetting {
     /// Rows that carry one of their identifiers are dropped from now on, too. Of the identifiers only hashes are kept
     /// for it.
@@ -59,28 +61,119 @@ impl Definition {
         let plan = Arc::new(Plan::clone(self.plan()));
         let recovered = store::open(data, 0).map_err(EngineError::Store)?;
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
-        let found = person(&plan, &recovered, clock, id)?;
-        // Nobody may have it any more, and rows that do not stand may carry it still.
-        let hashes: BTreeSet<IdentifierHash> = match &found {
-            Some((_, all)) => all.iter().map(|(_, hash)| *hash).collect(),
-            None => asked(&plan, id).into_iter().collect(),
-        };
+        let wanted = ForgottenPerson::find(&plan, &recovered, clock, id, || false)?;
         let rows = match how.dry_run {
-            true => recovered.count(|source, batch| of_person(&plan, source, batch, &hashes)),
-            false => recovered.remove(|source, batch| of_person(&plan, source, batch, &hashes)),
+            true => wanted.count(&plan, &recovered)?,
+            false => wanted.remove(&plan, &recovered, how)?,
         };
-        let rows = rows.map_err(EngineError::Store)?;
-        if how.suppress && !how.dry_run {
-            let hashes: Vec<IdentifierHash> = hashes.into_iter().collect();
-            store::suppress(&recovered.folder, &hashes).map_err(EngineError::Store)?;
+        Ok(wanted.forgotten(rows))
+    }
+}
+
+impl Control {
+    /// As [`Definition::forget`], of an engine that runs: what is left is computed beside it, and takes its place.
+    /// `told` is told how far it is.
+    ///
+    /// # Errors
+    /// If the engine can't be changed: then all is as it was.
+    pub fn forget(
+        &self,
+        id: &str,
+        how: Forgetting,
+        told: &dyn Fn(&str),
+    ) -> Result<Option<Forgotten>, EngineError> {
+        let changing = self.change()?;
+        let (plan, view) = (Arc::clone(&changing.view.plan), changing.view.clone());
+        if let Some(why) = cannot_take_over(&plan) {
+            return refused(&format!("{why}: end the run before"));
         }
-        let (person, all) = match found {
-            Some((person, all)) => (Some(person.person_id()), all),
-            None => (None, Vec::new()),
+        let recovered = view.recovered.as_ref().expect("what can be changed is stored");
+        let recovered = recovered.again().map_err(EngineError::Store)?;
+        told("the stored rows are looked through");
+        let is_stopped = || view.stop.asked().is_some();
+        let wanted = ForgottenPerson::find(&plan, &recovered, view.options.clock, id, is_stopped)?;
+        let rows = wanted.count(&plan, &recovered)?;
+        drop(recovered);
+        if how.dry_run || rows.is_empty() {
+            return Ok(wanted.forgotten(rows));
+        }
+        told("what is left is read back beside what runs");
+        let (options, without) = (view.options.clone(), wanted.hashes.clone());
+        let (served, serving) = self.serving(&plan, &view)?;
+        let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
+        let successor = Successor::begin(&view, served, options, without, observer)?;
+        if let Err(why) = successor.catch_up() {
+            successor.give_up();
+            return Err(why.into());
+        }
+        told("it takes over: rows are removed, and outputs are told");
+        let wanted = Arc::new(wanted);
+        let removed: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+        let (removing, number) = (Arc::clone(&wanted), Arc::clone(&removed));
+        let definition = changing.definition.clone();
+        changing.hand_over(successor, definition, published, move |recovered| {
+            let rows = removing.remove(&plan, recovered, how).map_err(RunError::Store)?;
+            *number.lock().expect("no one panics with it") = rows;
+            Ok(())
+        })?;
+        let rows = std::mem::take(&mut *removed.lock().expect("no one panics with it"));
+        Ok(wanted.forgotten(rows))
+    }
+}
+
+/// Who is to be forgotten.
+struct ForgottenPerson {
+    /// `None`: nobody has the identifier any more, and rows that do not stand may carry it still.
+    person: Option<String>,
+    /// As `type:value`.
+    identifiers: Vec<String>,
+    hashes: BTreeSet<IdentifierHash>,
+}
+
+impl ForgottenPerson {
+    fn find(
+        plan: &Arc<Plan>,
+        recovered: &Recovered,
+        clock: Clock,
+        id: &str,
+        is_stopped: impl Fn() -> bool,
+    ) -> Result<Self, EngineError> {
+        let Some((person, all)) = person(plan, recovered, clock, id, is_stopped)? else {
+            let hashes = asked(plan, id).into_iter().collect();
+            return Ok(ForgottenPerson { person: None, identifiers: Vec::new(), hashes });
         };
-        let identifiers: Vec<String> = all.into_iter().map(|(text, _)| text).collect();
+        let (identifiers, hashes) = all.into_iter().unzip();
+        Ok(ForgottenPerson { person: Some(person.person_id()), identifiers, hashes })
+    }
+
+    fn count(
+        &self,
+        plan: &Arc<Plan>,
+        recovered: &Recovered,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        recovered.count(|source, batch| of_person(plan, source, batch, &self.hashes))
+    }
+
+    fn remove(
+        &self,
+        plan: &Arc<Plan>,
+        recovered: &Recovered,
+        how: Forgetting,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let leaves =
+            |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
+        let rows = recovered.remove(leaves)?;
+        if how.suppress {
+            let hashes: Vec<IdentifierHash> = self.hashes.iter().copied().collect();
+            store::suppress(&recovered.folder, &hashes)?;
+        }
+        Ok(rows)
+    }
+
+    fn forgotten(&self, rows: BTreeMap<String, u64>) -> Option<Forgotten> {
+        let (person, identifiers) = (self.person.clone(), self.identifiers.clone());
         let is_known = person.is_some() || !rows.is_empty();
-        Ok(is_known.then_some(Forgotten { person, identifiers, rows }))
+        is_known.then_some(Forgotten { person, identifiers, rows })
     }
 }
 
@@ -93,9 +186,10 @@ fn person(
     recovered: &Recovered,
     clock: Clock,
     id: &str,
+    is_stopped: impl Fn() -> bool,
 ) -> Result<Option<FoundPerson>, EngineError> {
     let asked: BTreeSet<IdentifierHash> = asked(plan, id).into_iter().collect();
-    let mut people = StoredPeople::read(plan, clock, recovered).map_err(EngineError::Store)?;
+    let mut people = StoredPeople::read(plan, clock, recovered, |_| (), is_stopped)?;
     let mut found = None;
     people.for_each(|person, row: PersonRow<'_>| {
         let all: Vec<(String, IdentifierHash)> = row
@@ -130,7 +224,7 @@ fn asked(plan: &Plan, id: &str) -> Vec<IdentifierHash> {
 fn of_person(
     plan: &Arc<Plan>,
     source: &str,
-    batch: &arrow::array::RecordBatch,
+    batch: &RecordBatch,
     hashes: &BTreeSet<IdentifierHash>,
 ) -> BooleanArray {
     let mut carrying: BTreeSet<(u32, u64)> = BTreeSet::new();

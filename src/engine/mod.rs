@@ -2,13 +2,17 @@
 //!
 //! Nothing here handles signals, ends the process or writes to the console: that is the command line's business.
 
+mod apply;
 mod builder;
+mod control;
 mod definition;
 mod error;
 mod feeder;
 mod forget;
+mod in_force;
 mod pushed;
 mod running;
+mod serving;
 mod summary;
 
 use timely::dataflow::Scope;
@@ -16,7 +20,9 @@ use timely::dataflow::Scope;
 use crate::runtime::{Collections, StageInputs, collections_of};
 use crate::time::Tick;
 
+pub use apply::Applied;
 pub use builder::{CommandOptions, Engine, EngineBuilder};
+pub use control::Control;
 pub use definition::Definition;
 pub use error::EngineError;
 pub use feeder::Feeder;

@@ -2,10 +2,12 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::control::Control;
 use super::error::EngineError;
 use super::pushed::{PushedLines, source_named};
 use super::summary::Summary;
@@ -27,6 +29,7 @@ pub struct Running {
     /// Where some source is pushed into.
     pushes: Option<Pushes>,
     pushed: PushedLines,
+    control: Control,
 }
 
 impl Running {
@@ -36,8 +39,9 @@ impl Running {
         server: Option<Server>,
         pushes: Option<Pushes>,
         pushed: PushedLines,
+        control: Control,
     ) -> Self {
-        Running { plan, run: Some(run), server, pushes, pushed }
+        Running { plan, run: Some(run), server, pushes, pushed, control }
     }
 
     /// The address and the port at which it is asked over HTTP, where it is.
@@ -80,7 +84,7 @@ impl Running {
         let complete = pushes.push(self.pushed.take());
         run.wake();
         complete.recv().map_err(|_| {
-            let why = run.failure.get().unwrap_or("the run has ended");
+            let why = run.view().failure.get().unwrap_or("the run has ended");
             EngineError::Failed(why.to_owned())
         })
     }
@@ -103,8 +107,9 @@ impl Running {
     pub fn wait(mut self) -> Result<Summary, EngineError> {
         self.finish_pushing()?;
         let run = self.run.take().expect("it is waited for once");
-        let ended = run.wait()?;
-        Ok(Summary::new(Arc::clone(&self.plan), ended))
+        let (ended, plan, leftover) = self.control.wait(run);
+        leftover.take_apart();
+        Ok(Summary::new(plan, ended?))
     }
 
     /// As [`Running::wait`], and leaves to the end of the process what the workers held.
@@ -112,13 +117,27 @@ impl Running {
     pub fn wait_and_leave(mut self) -> Result<Summary, EngineError> {
         self.finish_pushing()?;
         let run = self.run.take().expect("it is waited for once");
-        let ended = run.wait_and_leave()?;
-        Ok(Summary::new(Arc::clone(&self.plan), ended))
+        let (ended, plan, leftover) = self.control.wait(run);
+        leftover.leave();
+        Ok(Summary::new(plan, ended?))
+    }
+
+    /// The folder that the first process stores rows in.
+    #[doc(hidden)]
+    pub fn data(&self) -> Option<PathBuf> {
+        let view = self.run.as_ref()?.view();
+        let recovered = view.recovered.as_ref().filter(|_| view.options.process == 0)?;
+        Some(recovered.folder.root.clone())
+    }
+
+    /// A handle on it, for who changes it while somebody waits for it.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     fn ask_to_stop(&self) {
         if let Some(run) = &self.run {
-            run.stop.ask(StopCause::Program);
+            run.view().stop.ask(StopCause::Program);
         }
     }
 

@@ -3,6 +3,7 @@
 mod aggregate;
 mod attribute;
 pub mod caught;
+pub mod changes;
 mod connector;
 mod expression;
 pub mod failure;

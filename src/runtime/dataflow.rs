@@ -19,7 +19,7 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::collections::Collections;
-use super::durable::{ProcessStore, store_ticks};
+use super::durable::{StorePlace, store_ticks};
 use super::inbox::{COUNTS, Inbox, TickInput};
 use crate::flow::{Collection, PackedList, Pieces, Pipeline, Saving, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
@@ -42,7 +42,7 @@ pub type Attached = Arc<dyn for<'scope> Fn(Collections<'scope>) -> Handle<Tick> 
 pub struct Beside<'a> {
     pub attached: Option<&'a Attached>,
     /// Where the rows are stored.
-    pub store: Option<&'a ProcessStore>,
+    pub store: Option<&'a StorePlace>,
     /// Whether it begins with a checkpoint.
     pub is_restored: bool,
 }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,11 +44,32 @@ pub struct ProcessStore {
     pub beginning: Option<StartingCheckpoint>,
 }
 
+/// Where the store of a process is found, which may come when the dataflow is built already.
+#[derive(Clone, Default)]
+pub struct StorePlace(Arc<OnceLock<ProcessStore>>);
+
+impl StorePlace {
+    pub fn of(store: ProcessStore) -> Self {
+        let place = StorePlace::default();
+        place.set(store);
+        place
+    }
+
+    pub fn set(&self, store: ProcessStore) {
+        assert!(self.0.set(store).is_ok(), "it comes once");
+    }
+
+    pub fn get(&self) -> Option<&ProcessStore> {
+        self.0.get()
+    }
+}
+
 /// The threads behind it.
 pub struct StoreThreads {
     writer: StoreWriter,
     threads: [JoinHandle<()>; 3],
     is_ending: Arc<AtomicBool>,
+    is_leaving: Arc<AtomicBool>,
 }
 
 impl ProcessStore {
@@ -56,10 +77,10 @@ impl ProcessStore {
     pub fn start(
         header: LogHeader,
         definition: String,
-        mut recovered: Recovered,
+        recovered: Arc<Recovered>,
         news: DurableNews,
     ) -> Result<(Self, StoreThreads), StoreError> {
-        let beginning = recovered.checkpoint.take().map(StartingCheckpoint::new);
+        let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);
         let of = CheckpointOf {
             store: recovered.store.clone(),
             tick: 0,
@@ -72,17 +93,15 @@ impl ProcessStore {
         let left = recovered.logs_of(header.process, header.processes);
         let process = header.process;
         let (writer, thread) = store::start(recovered.folder.clone(), header, sender)?;
-        let (frontier, is_ending) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let recovered = Arc::new(recovered);
+        let frontier = Arc::new(AtomicU64::new(0));
+        let (is_ending, is_leaving): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
         let making = {
             let (recovered, frontier) = (Arc::clone(&recovered), Arc::clone(&frontier));
-            let is_ending = Arc::clone(&is_ending);
+            let end = [Arc::clone(&is_ending), Arc::clone(&is_leaving)];
             let root = recovered.folder.root.clone();
             std::thread::Builder::new()
                 .name("columnar files".to_owned())
-                .spawn(move || {
-                    make_columnar(&recovered, process, left, &closed, &frontier, &is_ending)
-                })
+                .spawn(move || make_columnar(&recovered, process, left, &closed, &frontier, &end))
                 .map_err(StoreError::io(&root, "written"))?
         };
         let folder = recovered.folder.clone();
@@ -96,7 +115,7 @@ impl ProcessStore {
         )
         .map_err(StoreError::io(&root, "written"))?;
         let threads = [thread, making, completing];
-        let threads = StoreThreads { writer: writer.clone(), threads, is_ending };
+        let threads = StoreThreads { writer: writer.clone(), threads, is_ending, is_leaving };
         let store = ProcessStore { recovered, writer, news, frontier, checkpoints, beginning };
         Ok((store, threads))
     }
@@ -111,6 +130,16 @@ impl StoreThreads {
     /// All is durable, and nothing follows: what was written becomes columnar files.
     pub fn close(self) {
         self.is_ending.store(true, Ordering::Relaxed);
+        self.join();
+    }
+
+    /// Another run takes the place of this one: what was written is for that one to make columnar files of.
+    pub fn leave(self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+        self.close();
+    }
+
+    fn join(self) {
         self.writer.close();
         for thread in self.threads {
             // What went wrong there was told there.
@@ -127,12 +156,12 @@ fn make_columnar(
     left: Vec<(PathBuf, Tick)>,
     closed: &Receiver<ClosedLog>,
     frontier: &AtomicU64,
-    is_ending: &AtomicBool,
+    [is_ending, is_leaving]: &[Arc<AtomicBool>; 2],
 ) {
     let left = left.into_iter().map(|(path, last)| (path, last, recovered.until, true));
     let mut waiting: VecDeque<(PathBuf, Tick, Tick, bool)> = left.collect();
     let mut more = true;
-    while more || !waiting.is_empty() {
+    while (more || !waiting.is_empty()) && !is_leaving.load(Ordering::Relaxed) {
         match closed.recv_timeout(LOOK) {
             Ok(ClosedLog { path, last }) => waiting.push_back((path, last, last, false)),
             Err(RecvTimeoutError::Timeout) => {}
@@ -142,8 +171,9 @@ fn make_columnar(
             true => frontier.load(Ordering::Relaxed),
             false => Tick::MAX,
         };
-        while let Some((path, last, _, may_be_torn)) =
-            waiting.pop_front_if(|(_, _, after, _)| *after < durable)
+        while !is_leaving.load(Ordering::Relaxed)
+            && let Some((path, last, _, may_be_torn)) =
+                waiting.pop_front_if(|(_, _, after, _)| *after < durable)
         {
             if let Err(error) = store::make(&recovered.folder, process, &path, last, may_be_torn) {
                 tracing::warn!("'{}' stays a log: {error}", path.display());
@@ -158,11 +188,11 @@ pub fn store_ticks<'scope>(
     ticks: Stream<'scope, Micros>,
     inbox: &Rc<RefCell<Inbox>>,
     plan: &Arc<Plan>,
-    store: &ProcessStore,
+    place: &StorePlace,
     counts: &SharedCounts,
 ) -> Handle<Tick> {
     let (scope, inbox) = (ticks.scope(), Rc::clone(inbox));
-    let (plan, store, counts) = (Arc::clone(plan), store.clone(), Rc::clone(counts));
+    let (plan, place, counts) = (Arc::clone(plan), place.clone(), Rc::clone(counts));
     let worker = scope.index();
     let stored =
         ticks.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Store", |_, info| {
@@ -177,9 +207,11 @@ pub fn store_ticks<'scope>(
                     }
                 });
                 for (tick, (capability, at)) in arrived {
-                    if tick <= store.recovered.until {
+                    // What is read back is stored.
+                    let Some(store) = place.get().filter(|store| tick > store.recovered.until)
+                    else {
                         continue;
-                    }
+                    };
                     let mut inbox = inbox.borrow_mut();
                     let batch = inbox.batch(tick, &counts);
                     let rows = std::mem::take(&mut batch.stored).into_iter();

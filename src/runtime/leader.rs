@@ -1,11 +1,13 @@
 //! Who opens ticks: the first worker, when some worker requests a tick.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Pace;
 use super::dataflow::Dataflow;
 use super::live::SharedLive;
+use super::process::Process;
 use super::replay::ReplayLead;
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
@@ -37,6 +39,11 @@ pub struct Leader {
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
+    /// The round of them that comes next, and by worker up to which tick it has loaded all.
+    round: usize,
+    loaded: Vec<Tick>,
+    /// Whether all of them are, and new ticks follow.
+    has_begun: bool,
     /// When checkpoints are made, if any are.
     pace: Option<Pace>,
     /// While one is made, how many workers have yet to save their part of it.
@@ -51,16 +58,8 @@ pub struct Leader {
 }
 
 impl Leader {
-    /// Where targets commit ticks, these may wait for it. What is read back comes first; new ticks follow `last`.
-    pub fn new(
-        peers: usize,
-        is_durable: bool,
-        last: Tick,
-        replay: Option<ReplayLead>,
-        pace: Option<Pace>,
-        live: SharedLive,
-    ) -> Self {
-        let last = if replay.is_some() { 0 } else { last };
+    /// Where targets commit ticks, these may wait for it. What is read back comes first; new ticks follow it.
+    pub fn new(peers: usize, is_durable: bool, live: SharedLive) -> Self {
         let opened = Instant::now();
         let most_incomplete = if is_durable { UNCOMMITTED_TICKS } else { OPEN_TICKS };
         Leader {
@@ -70,10 +69,13 @@ impl Leader {
             open: VecDeque::new(),
             incomplete: VecDeque::new(),
             most_incomplete,
-            last,
+            last: 0,
             opened,
-            replay,
-            pace,
+            replay: None,
+            round: 0,
+            loaded: vec![0; peers],
+            has_begun: false,
+            pace: None,
             unsaved: 0,
             reading: Micros::MIN,
             announced: None,
@@ -86,9 +88,7 @@ impl Leader {
         for request in requests.take() {
             match request {
                 Request::Tick => self.wanted = true,
-                Request::Loaded(worker, tick) => {
-                    self.replay.iter_mut().for_each(|replay| replay.loaded(worker, tick));
-                }
+                Request::Loaded(worker, tick) => self.loaded[worker] = tick,
                 Request::Ended => self.ended += 1,
                 Request::Saved => self.unsaved -= 1,
                 Request::Stop(_) | Request::Cut | Request::Checkpoint(..) => {}
@@ -101,14 +101,18 @@ impl Leader {
     ///
     /// # Errors
     /// If the history can't be read back.
-    pub fn lead(&mut self, dataflow: &mut Dataflow) -> Result<Option<Duration>, StoreError> {
+    pub fn lead(
+        &mut self,
+        dataflow: &mut Dataflow,
+        process: &Process,
+    ) -> Result<Option<Duration>, StoreError> {
         while self.open.front().is_some_and(|tick| !dataflow.handed.less_equal(tick)) {
             self.open.pop_front();
         }
         let complete = |(tick, _): &mut (Tick, Instant)| !dataflow.complete.less_equal(tick);
         while let Some((_, opened)) = self.incomplete.pop_front_if(complete) {
             // Those that read much of the history back at once are no measure of others.
-            if self.replay.is_none() {
+            if self.has_begun {
                 self.live.tick_lengths.record(opened.elapsed(), 1);
             }
         }
@@ -118,8 +122,11 @@ impl Leader {
         if self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete {
             return Ok(None);
         }
+        if self.replay.is_none() && !self.has_begun {
+            self.begin(process);
+        }
         if let Some(replay) = &mut self.replay {
-            if let Some((tick, reading)) = replay.next(self.last)? {
+            if let Some((tick, reading)) = replay.next(&self.loaded, self.last)? {
                 let is_over = replay.is_over(tick);
                 self.open(dataflow, tick, reading);
                 fault::point("replay step");
@@ -130,7 +137,7 @@ impl Leader {
             }
             return Ok(None);
         }
-        if !self.wanted {
+        if !self.has_begun || !self.wanted {
             return Ok(None);
         }
         let rest = INTERVAL.saturating_sub(self.opened.elapsed());
@@ -159,6 +166,26 @@ impl Leader {
             self.announced = Some(Request::Checkpoint(self.last, self.reading));
         }
         is_due
+    }
+
+    /// Begins the next round of what is stored, or with new ticks where there is none.
+    fn begin(&mut self, process: &Process) {
+        // Asked first: no round comes after that.
+        let is_last = process.handed.get().is_some();
+        let store = process.stored();
+        if self.pace.is_none() {
+            self.pace = store.map(|store| Pace::new(Arc::clone(&store.checkpoints.took)));
+        }
+        while let Some(recovered) = process.rounds.get(self.round) {
+            let beginning = store.and_then(|of| of.beginning.as_ref()).filter(|_| self.round == 0);
+            self.round += 1;
+            let stops = process.writers.committed();
+            self.replay = ReplayLead::new(&recovered, beginning, self.last, stops);
+            if self.replay.is_some() {
+                return;
+            }
+        }
+        self.has_begun = is_last;
     }
 
     fn open(&mut self, dataflow: &mut Dataflow, tick: Tick, reading: Micros) {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::buckets::Buckets;
 use super::row_times::{NewestRows, RowTimes};
@@ -34,7 +34,8 @@ pub struct Live {
     /// The last tick of the history that has been read back, and the last one there is; 0 if there is none.
     pub replayed: AtomicU64,
     pub history: AtomicU64,
-    pub lags: Lags,
+    /// Once sources are read.
+    pub lags: OnceLock<Lags>,
     /// Where rows are stored.
     pub data: Option<PathBuf>,
 }
@@ -68,7 +69,7 @@ impl Live {
             opened: never(),
             replayed: never(),
             history: never(),
-            lags: Lags::default(),
+            lags: OnceLock::new(),
             data: None,
         }
     }

@@ -59,11 +59,10 @@ pub fn connect(
     watch: &ProcessWatch,
 ) -> Result<Option<TimelyWorkers>, String> {
     if options.hosts.len() < 2 {
-        let config = match options.workers {
-            1 => Config::Thread,
-            workers => Config::Process(workers),
-        };
-        return config.try_build().map(Some);
+        let workers = options.workers;
+        return if workers == 1 { Config::Thread } else { Config::Process(workers) }
+            .try_build()
+            .map(Some);
     }
     let greeting = Greeting::new(plan, options, recovered);
     let Some(sockets) = meet(&greeting, options, watch)? else { return Ok(None) };

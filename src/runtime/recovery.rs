@@ -16,6 +16,22 @@ const FLEETING: &str = "nothing outlives this run: say where its rows are stored
 /// Opens the data folder, if there is one.
 pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, RunError> {
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
+    check(plan)?;
+    let mut recovered = store::open(data, options.process)?;
+    begin(&mut recovered, plan, options);
+    Ok(Some(recovered))
+}
+
+/// Has a run begin with a checkpoint, if there is one and it may.
+pub fn begin(recovered: &mut Recovered, plan: &Plan, options: &RunOptions) {
+    // What is asked for over HTTP is told by records, and those before a checkpoint are not told again.
+    if plan.http.listen.is_none() {
+        recovered.begin_with_checkpoint(&meaning(plan, options));
+    }
+}
+
+/// Whether all that it reads can be stored.
+pub fn check(plan: &Plan) -> Result<(), RunError> {
     for source in &plan.sources {
         let is_taken = |field: &&Field| {
             stored::NAMES.contains(&field.name.as_str()) || field.name == Unnest::LIST
@@ -25,12 +41,7 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
             return Err(StoreError::FieldName { source_name, field }.into());
         }
     }
-    let mut recovered = store::open(data, options.process)?;
-    // What is asked for over HTTP is told by records, and those before a checkpoint are not told again.
-    if plan.http.listen.is_none() {
-        recovered.begin_with_checkpoint(&meaning(plan, options));
-    }
-    Ok(Some(recovered))
+    Ok(())
 }
 
 /// Says what there is of earlier runs, or that nothing will be of this one.
@@ -62,20 +73,24 @@ fn read_back(plan: &Plan, recovered: &Recovered) {
             );
         }
     }
+    changed_fields(plan, recovered).iter().for_each(|told| tracing::warn!("{told}"));
+}
+
+/// What there is to be said of fields that stored rows do not have, or have otherwise.
+pub fn changed_fields(plan: &Plan, recovered: &Recovered) -> Vec<String> {
     let made = fields(plan);
-    for (source, field, was) in recovered.changed_fields(&made) {
-        match was {
-            None => tracing::warn!(
-                "source {source}: rows that were stored before its field {field} was defined have its default, or null, in \
-                 its place. To have it of them too, let the source be read from its start with a data folder that is new"
-            ),
-            Some(was) => tracing::warn!(
-                "source {source}: field {field} of rows that are stored was {was}, and is now {}: they keep what they have. \
-                 To read it anew, let the source be read from its start with a data folder that is new",
-                made[source][field]
-            ),
-        }
-    }
+    let told = |(source, field, was): (&str, &str, Option<String>)| match was {
+        None => format!(
+            "source {source}: rows that were stored before its field {field} was defined have its default, or null, in \
+             its place. To have it of them too, let the source be read from its start with a data folder that is new"
+        ),
+        Some(was) => format!(
+            "source {source}: field {field} of rows that are stored was {was}, and is now {}: they keep what they have. \
+             To read it anew, let the source be read from its start with a data folder that is new",
+            made[source][field]
+        ),
+    };
+    recovered.changed_fields(&made).into_iter().map(told).collect()
 }
 
 /// By source, what each field is made of.
@@ -106,12 +121,18 @@ pub fn header(plan: &Plan, options: &RunOptions, recovered: &Recovered) -> LogHe
 }
 
 /// What outputs know of durability.
-pub fn outputs(plan: &Plan, options: &RunOptions, recovered: &Recovered) -> DurableOutputs {
+pub fn outputs(
+    plan: &Plan,
+    options: &RunOptions,
+    recovered: &Recovered,
+    comes_at_once: bool,
+) -> DurableOutputs {
     DurableOutputs {
         folder: recovered.folder.root.clone(),
         store: recovered.store.clone(),
         definition: meaning(plan, options),
         replayed: recovered.until,
+        comes_at_once,
         process: options.process,
         processes: options.hosts.len().max(1),
         workers: options.workers,
@@ -125,7 +146,7 @@ pub fn meaning(plan: &Plan, options: &RunOptions) -> String {
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(format!("{:?}", options.clock).as_bytes());
     for stated in &plan.stated {
-        let beside = ["kafka", "data", "http", "target_latency", "name"];
+        let beside = ["kafka", "data", "target_latency", "name"];
         if !beside.contains(&stated.path.first().map_or("", String::as_str)) {
             hasher.update(stated.path.join("\u{0}").as_bytes()).update(b"\n");
             hasher.update(stated.value.as_bytes()).update(b"\n");

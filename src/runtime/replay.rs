@@ -7,12 +7,13 @@
 //!
 //! When the last durable tick has been opened, everything is as it was, and the sources follow.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::restored::{Restored, SavedSections, StartingCheckpoint};
 use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
+use crate::row::IdentifierHash;
 use crate::source::{Chunk, Payload};
 use crate::store::{Readings, Recovered, StoreError, StoredHistory, StoredRows};
 use crate::time::{Micros, Tick};
@@ -35,28 +36,30 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// `None` if nothing is stored.
+    /// Of the ticks behind `after`, but for rows that carry one of some identifiers; `None` if none is stored.
     pub fn new(
         plan: &Arc<Plan>,
         recovered: &Recovered,
         beginning: Option<&StartingCheckpoint>,
+        after: Tick,
+        without: &Arc<BTreeSet<IdentifierHash>>,
         worker: usize,
         workers: usize,
     ) -> Option<Self> {
-        if recovered.until == 0 {
+        if recovered.until <= after {
             return None;
         }
         let columns = plan.sources.iter().map(|source| {
             let fields = source.raw_fields().iter().map(|field| field.name.clone());
             (source.name.clone(), Some(fields.collect()))
         });
-        let after = beginning.map_or(0, |beginning| beginning.checkpoint.of.tick);
-        let history = StoredHistory::new(recovered, after, worker, workers, columns.collect());
+        let behind = beginning.map_or(after, |beginning| beginning.checkpoint.of.tick);
+        let history = StoredHistory::new(recovered, behind, worker, workers, columns.collect());
         let restored = beginning.map(|beginning| Restored::new(beginning, worker, workers));
-        let decoder = |source| Decoder::new(Arc::clone(plan), source);
+        let decoder = |source| Decoder::new(Arc::clone(plan), source).without(without);
         let decoders = (0..plan.sources.len()).map(decoder).collect();
         let (until, plan) = (recovered.until, Arc::clone(plan));
-        Some(Replay { restored, plan, history, decoders, until, loaded: None, taken: 0 })
+        Some(Replay { restored, plan, history, decoders, until, loaded: None, taken: after })
     }
 
     /// Whether all rows up to a tick are loaded.
@@ -79,7 +82,8 @@ impl Replay {
         while !is_enough(self) {
             self.loaded = Some(self.history.load()?);
         }
-        Ok(self.loaded.filter(|_| self.loaded != before))
+        // What comes behind may be stored by then.
+        Ok(self.loaded.filter(|_| self.loaded != before).map(|loaded| loaded.min(self.until)))
     }
 
     /// Reads what is put back next, one tick ahead of what was taken.
@@ -139,19 +143,17 @@ pub struct ReplayLead {
     readings: Readings,
     /// The tick of the checkpoint, and what the clock read then.
     checkpoint: Option<(Tick, Micros)>,
-    /// By worker, the tick up to which it has loaded all.
-    loaded: Vec<Option<Tick>>,
     /// Ticks at which a step has to end, ascending.
     stops: VecDeque<Tick>,
     until: Tick,
 }
 
 impl ReplayLead {
-    /// `None` if nothing is stored.
+    /// Of the ticks behind `after`; `None` if none is stored.
     pub fn new(
         recovered: &Recovered,
         beginning: Option<&StartingCheckpoint>,
-        peers: usize,
+        after: Tick,
         stops: Vec<Tick>,
     ) -> Option<Self> {
         let until = recovered.until;
@@ -162,24 +164,24 @@ impl ReplayLead {
             stops.push(of.tick);
         }
         stops.sort_unstable();
-        let readings = Readings::new(recovered);
-        (until > 0).then(|| ReplayLead {
-            readings,
+        let behind = checkpoint.map_or(after, |of| of.tick);
+        (until > after).then(|| ReplayLead {
+            readings: Readings::new(recovered, behind),
             checkpoint: checkpoint.map(|of| (of.tick, of.at)),
-            loaded: vec![None; peers],
             stops: stops.into(),
             until,
         })
     }
 
-    pub fn loaded(&mut self, worker: usize, tick: Tick) {
-        self.loaded[worker] = Some(tick);
-    }
-
-    /// The next tick to be opened behind the last one, with its reading; `None` if it is not loaded yet.
-    pub fn next(&mut self, last: Tick) -> Result<Option<(Tick, Micros)>, StoreError> {
+    /// The next tick to be opened behind the last one, with its reading; `None` if it is not loaded yet. `loaded` are,
+    /// by worker, the ticks up to which each has loaded all.
+    pub fn next(
+        &mut self,
+        loaded: &[Tick],
+        last: Tick,
+    ) -> Result<Option<(Tick, Micros)>, StoreError> {
         while self.stops.pop_front_if(|stop| *stop <= last).is_some() {}
-        let loaded = self.loaded.iter().map(|loaded| loaded.unwrap_or(0)).min().unwrap_or(0);
+        let loaded = loaded.iter().copied().min().unwrap_or(0);
         let tick = loaded.min(self.until).min(self.stops.front().copied().unwrap_or(Tick::MAX));
         if tick <= last {
             return Ok(None);

@@ -216,7 +216,7 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
 /// The signal that stopped a run, as a shell tells it.
 fn signal(cause: StopCause) -> Option<i32> {
     match cause {
-        StopCause::Program => None,
+        StopCause::Program | StopCause::Replaced => None,
         StopCause::Signal(signal) => Some(signal),
         StopCause::Left => Some(signal_hook::consts::SIGPIPE),
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use super::Clock;
 use super::dataflow::{Beside, Dataflow};
-use super::durable::ProcessStore;
+use super::durable::{ProcessStore, StorePlace};
 use super::replay::Replay;
 use super::restored::StartingCheckpoint;
 use crate::decode::Decoder;
@@ -43,7 +43,7 @@ pub fn restarted(
         .filter(|stop| *stop > checkpoint && *stop < recovered.until)
         .collect();
     stops.extend((recovered.until > checkpoint).then_some(recovered.until));
-    let mut readings = Readings::new(&recovered);
+    let mut readings = Readings::new(&recovered, 0);
     let put_back = put_back.into_iter().flat_map(|(ticks, at)| ticks.map(move |tick| (tick, at)));
     let mut read_back = |stop| (stop, readings.at(stop).expect("a reading"));
     let stops: Vec<(Tick, Micros)> =
@@ -52,7 +52,7 @@ pub fn restarted(
     let header =
         LogHeader { run, process: 0, processes: 1, workers, number: 0, fields: Default::default() };
     let (store, threads) =
-        ProcessStore::start(header, definition, recovered, DurableNews::default())
+        ProcessStore::start(header, definition, Arc::new(recovered), DurableNews::default())
             .expect("it can be written");
     let memory = MemoryTarget::default();
     let sent = memory.clone();
@@ -67,10 +67,11 @@ pub fn restarted(
         let writers = Writers::all(plan, &memory);
         let beginning = store.beginning.as_ref();
         let is_restored = beginning.is_some();
-        let beside = Beside { store: Some(&store), is_restored, ..Beside::default() };
+        let place = StorePlace::of(store.clone());
+        let beside = Beside { store: Some(&place), is_restored, ..Beside::default() };
         let mut dataflow = Dataflow::build(worker, plan, clock, writers, workers, beside);
         dataflow.inbox.borrow_mut().replay =
-            Replay::new(plan, &store.recovered, beginning, index, peers);
+            Replay::new(plan, &store.recovered, beginning, 0, &Arc::default(), index, peers);
         for (stop, reading) in &stops {
             if let Some(replay) = &mut dataflow.inbox.borrow_mut().replay {
                 while !replay.has_loaded(*stop) {

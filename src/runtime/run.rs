@@ -4,34 +4,29 @@
 //! end, and to the workers of other processes its silence must not look like one: where there are others it
 //! stays as it is, and the connections break when the process ends.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use crossbeam_channel::Receiver;
 use timely::communication::WorkerGuards;
-use timely::worker::Worker;
 
 use super::beginnings::Beginnings;
 use super::dataflow::Attached;
-use super::durable::{ProcessStore, StoreThreads};
+use super::durable::{ProcessStore, StorePlace, StoreThreads};
+use super::leftover::Leftover;
 use super::live::{Live, SharedLive};
 use super::options::{RunError, RunOptions};
+use super::process::{HandedOver, Process, Rounds};
 use super::processes::{self, ProcessWatch};
 use super::progress::{Amounts, Telling, tell};
 use super::report::Report;
 use super::stop::{RunEnd, Stop, StopCause};
-use super::worker::{Process, Worked, work};
+use super::workers::{RunningWorkers, WorkerThreads};
 use super::{Clock, overlap, recovery};
 use crate::plan::{Plan, Source};
-use crate::sink::{Failure, Observer, ProgramFunction, SinkError, Writers};
-use crate::source::{self, Posts, ReadingThreads, said};
+use crate::sink::{AwaitedAcknowledgement, Failure, Observer, ProgramFunction, SinkError, Writers};
+use crate::source::{self, Feeds, OpenedSources, Posts, ReadingThreads, SourceOptions};
 use crate::store::Recovered;
-
-/// How often a process that waits for others' goodbye looks whether they are still there.
-const GOODBYE: Duration = Duration::from_millis(100);
 
 /// What became of a run.
 #[derive(Clone, Debug)]
@@ -41,36 +36,48 @@ pub struct Ended {
     pub report: Option<Report>,
 }
 
-/// A run that has started.
-pub struct Run {
-    plan: Arc<Plan>,
-    options: RunOptions,
-    started: Instant,
+/// What others may know of a run while it runs.
+#[derive(Clone)]
+pub struct RunView {
+    pub plan: Arc<Plan>,
+    pub options: RunOptions,
     pub stop: Stop,
     pub failure: Failure,
+    /// What its folder held as it began, and what holds the folder; `None`: nothing is stored.
+    pub recovered: Option<Arc<Recovered>>,
     /// Where rows are posted to, where some source takes any.
     pub posts: Option<Posts>,
     /// What it lets others see, once it runs.
     pub live: Option<SharedLive>,
+}
+
+/// A run that has started.
+pub struct Run {
+    view: RunView,
+    started: Instant,
     /// `None`: it was asked to stop before all processes were there.
     running: Option<RunningThreads>,
 }
 
-struct RunningThreads {
-    ended: Receiver<Result<Worked, String>>,
-    guards: WorkerGuards<()>,
+pub(super) struct RunningThreads {
+    pub workers: RunningWorkers,
+    pub threads: WorkerThreads,
+    pub process: Arc<Process>,
+    pub live: LiveThreads,
+}
+
+/// What a run has from when its sources are read.
+pub(super) struct LiveThreads {
+    telling: Telling,
+    store: Option<StoreThreads>,
     /// Those that read stop when this is dropped.
     _reading: ReadingThreads,
-    telling: Telling,
-    writers: Writers,
-    store: Option<StoreThreads>,
-    wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Run {
     /// Starts a run. `stoppable` is given what to ask to stop, once the sources are open: before, there is
     /// nothing to bring to an end. `functions` take the records of outputs, by their numbers, that go to the
-    /// program; the observer sees all records of this process.
+    /// program.
     pub fn start(
         plan: Arc<Plan>,
         options: RunOptions,
@@ -79,215 +86,272 @@ impl Run {
         functions: Vec<(usize, ProgramFunction)>,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, RunError> {
-        let started = Instant::now();
         if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
             return Err(RunError::NoEventTimes);
         }
-        let threads: Arc<Vec<OnceLock<Thread>>> =
-            Arc::new((0..options.workers).map(|_| OnceLock::new()).collect());
-        let wake: Arc<dyn Fn() + Send + Sync> = {
-            let threads = Arc::clone(&threads);
-            Arc::new(move || threads.iter().filter_map(OnceLock::get).for_each(Thread::unpark))
-        };
         let mut recovered = recovery::recover(&plan, &options)?;
         if attached.is_some() {
             // What is attached may look at rows.
             recovered.iter_mut().for_each(|recovered| recovered.checkpoint = None);
         }
-        let source_options = source::SourceOptions {
-            process: options.process,
-            processes: options.hosts.len().max(1),
-            workers: options.workers,
-            until_end: options.until_end,
-            follow: options.follow,
-            from_start: options.from_start,
-            positions: recovered
-                .as_ref()
-                .map(|of| Arc::new(of.positions.clone()))
-                .unwrap_or_default(),
-        };
-        let sources = source::open(&plan, &source_options)?;
-        if options.process == 0 {
-            overlap::check(&plan, &options, &sources)?;
-        }
-        let (failure, posts) = (Failure::default(), sources.posts());
-        let stop = Stop::new(Arc::clone(&wake));
-        stoppable(&stop).map_err(RunError::Workers)?;
-        let mut run =
-            Run { plan, options, started, stop, failure, posts, live: None, running: None };
-        let (plan, options) = (&run.plan, &run.options);
+        let recovered = recovered.map(Arc::new);
+        let threads = WorkerThreads::new(options.workers);
+        let stop = Stop::new(threads.waking());
+        let failure = Failure::default();
+        let view = RunView { plan, options, stop, failure, recovered, posts: None, live: None };
+        Run::begin(view, threads, stoppable, attached, functions, observer)
+    }
+
+    /// Starts what ran before again, in place of a run that could not take its place.
+    pub fn start_again(
+        of: &RunView,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self, RunError> {
+        let recovered = of.recovered.as_ref().map(|recovered| recovered.again()).transpose()?;
+        let threads = WorkerThreads::new(of.options.workers);
+        let stop = of.stop.of_successor(threads.waking());
+        let recovered = recovered.map(|mut recovered| {
+            recovery::begin(&mut recovered, &of.plan, &of.options);
+            Arc::new(recovered)
+        });
+        let view = RunView { stop, failure: Failure::default(), recovered, ..of.clone() };
+        Run::begin(view, threads, |_| Ok(()), None, Vec::new(), observer)
+    }
+
+    fn begin(
+        mut view: RunView,
+        threads: WorkerThreads,
+        stoppable: impl FnOnce(&Stop) -> Result<(), String>,
+        attached: Option<Attached>,
+        functions: Vec<(usize, ProgramFunction)>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self, RunError> {
+        let started = Instant::now();
+        let sources = open_sources(&view.plan, &view.options, view.recovered.as_deref())?;
+        view.posts = sources.posts();
+        let RunView { plan, options, stop, failure, recovered, .. } = &view;
+        let recovered = recovered.as_deref();
+        stoppable(stop).map_err(RunError::Workers)?;
         let watch = ProcessWatch {
-            failure: run.failure.clone(),
-            stop: run.stop.clone(),
-            wake: Arc::clone(&wake),
+            failure: failure.clone(),
+            stop: stop.clone(),
+            wake: threads.waking(),
             stay: options.stay,
         };
-        let connected = processes::connect(plan, options, recovered.as_ref(), &watch)
-            .map_err(RunError::Workers)?;
-        let Some((builders, others)) = connected else { return Ok(run) };
-        // Last of all: whatever fails before leaves them as they are.
-        let when_left: Arc<dyn Fn() + Send + Sync> = {
-            let stop = run.stop.clone();
-            Arc::new(move || {
-                stop.ask(StopCause::Left);
-            })
+        let connected = processes::connect(plan, options, recovered, &watch);
+        let Some(timely_workers) = connected.map_err(RunError::Workers)? else {
+            return Ok(Run { view, started, running: None });
         };
-        let durable = recovered.as_ref().map(|of| recovery::outputs(plan, options, of));
-        let opened = Writers::open(
-            plan,
-            options.process,
-            &run.failure,
-            &when_left,
-            &|| run.stop.asked().is_some(),
-            functions,
-            durable,
-        );
-        let writers = match opened {
-            Err(SinkError::Stopped) => return Ok(run),
+        // Last of all: whatever fails before leaves them as they are.
+        let writers = match open_writers(&view, functions, false) {
+            Err(RunError::Sink(SinkError::Stopped)) => {
+                return Ok(Run { view, started, running: None });
+            }
             opened => opened?.observed(observer),
         };
-        let feeds = sources.start(Arc::clone(&wake))?;
-        recovery::announce(plan, options, recovered.as_ref());
-        let header = |of: &Recovered| recovery::header(plan, options, of);
-        let start = |of| {
-            let definition = recovery::meaning(plan, options);
-            ProcessStore::start(header(&of), definition, of, feeds.readers.durable())
-        };
-        let started = recovered.map(start).transpose()?;
-        let (store, store_threads) = started.unzip();
-
-        tracing::info!("{}", announcement(plan, options));
-
-        let amounts = Arc::new(Amounts::default());
-        let mut live = Live::new(plan, options.workers, Arc::clone(&writers.under_way));
-        live.lags = feeds.lags.clone();
-        live.data = store.as_ref().map(|store| store.recovered.folder.root.clone());
+        let mut live = Live::new(plan, options.workers, writers.under_way());
+        live.data = recovered.map(|recovered| recovered.folder.root.clone());
         let live = Arc::new(live);
-        let history = store.as_ref().map_or(0, |store| store.recovered.until);
-        live.history.store(history, Ordering::Relaxed);
-        let process = Process {
+        let process = Arc::new(Process {
             plan: Arc::clone(plan),
             clock: options.clock,
             workers: options.workers,
-            stop: run.stop.clone(),
-            failure: run.failure.clone(),
-            amounts: Arc::clone(&amounts),
+            stop: stop.clone(),
+            failure: failure.clone(),
+            amounts: Arc::new(Amounts::default()),
             live: Arc::clone(&live),
             beginnings: Beginnings::new(plan, options.workers),
             attached,
-            store,
-            committed: writers.committed(),
             stays: !options.ends(plan),
-        };
-        let handed = feeds.workers.into_iter().map(|feed| Some((feed, writers.clone())));
-        let handed: Mutex<Vec<_>> = Mutex::new(handed.collect());
-        let telling = tell(options.progress, &plan.name, amounts, feeds.bytes, plan.target_latency);
-        let (sender, ended) = crossbeam_channel::unbounded();
-        let stay = (options.hosts.len() > 1).then_some(options.stay);
-        let wake_others = Arc::clone(&wake);
-        let work = move |worker: &mut Worker| {
-            let local = worker.index() % process.workers;
-            let _ = threads[local].set(std::thread::current());
-            let handed = handed.lock().expect("no one panics with it")[local].take();
-            let (feed, writers) = handed.expect("each worker starts once");
-            let worked = catch_unwind(AssertUnwindSafe(|| work(worker, &process, feed, writers)));
-            let worked = worked.unwrap_or_else(|panic| {
-                let what =
-                    format!("worker {} broke down: {}", worker.index(), said(panic.as_ref()));
-                process.failure.set(what.clone());
-                Err(what)
-            });
-            let failed = worked.is_err();
-            let _ = sender.send(worked);
-            // The others of this process may be parked.
-            wake_others();
-            if let (true, Some(stay)) = (failed, stay) {
-                stay();
-            }
-            // What failed has no end that could be waited for.
-            if failed {
-                let all = worker.installed_dataflows();
-                all.into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
-            }
-        };
-        let config = timely::WorkerConfig::default();
-        let guards = timely::execute::execute_from(builders, others, config, work)
-            .map_err(RunError::Workers)?;
-        let _reading = feeds.readers;
-        run.live = Some(live);
-        run.running = Some(RunningThreads {
-            ended,
-            guards,
-            _reading,
-            telling,
             writers,
-            store: store_threads,
-            wake,
+            store: recovered.map(|_| StorePlace::default()),
+            rounds: Rounds::default(),
+            without: Arc::default(),
+            handed: OnceLock::new(),
+            complete: AtomicU64::new(0),
         });
-        Ok(run)
+        let feeds = sources.start(threads.waking())?;
+        recovery::announce(plan, options, recovered);
+        let threads_of = go_live(&view, &process, feeds, None)?;
+        tracing::info!("{}", announcement(plan, options));
+        let stay = (options.hosts.len() > 1).then_some(options.stay);
+        let workers =
+            RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
+        let workers = workers.map_err(RunError::Workers)?;
+        let running = Some(RunningThreads { workers, threads, process, live: threads_of });
+        Ok(Run { view: RunView { live: Some(live), ..view }, started, running })
+    }
+
+    /// A run that was built beside another one, and has taken its place.
+    pub(super) fn of(view: RunView, started: Instant, running: RunningThreads) -> Self {
+        Run { view, started, running: Some(running) }
+    }
+
+    pub fn view(&self) -> &RunView {
+        &self.view
+    }
+
+    /// Says, whenever it is asked, whether its outputs hold what the history comes to.
+    pub fn settled(&self) -> impl Fn() -> bool + Send + use<> {
+        let process = self.running.as_ref().map(|running| Arc::clone(&running.process));
+        move || {
+            let handed = process.as_ref().and_then(|process| process.handed.get());
+            !handed.is_some_and(HandedOver::is_settling)
+        }
     }
 
     /// Wakes workers that wait, since there is something new for them.
     pub fn wake(&self) {
-        self.running.iter().for_each(|running| (running.wake)());
+        self.running.iter().for_each(|running| running.threads.wake());
     }
 
     /// Waits for the end, and takes apart what the workers held.
     pub fn wait(self) -> Result<Ended, RunError> {
-        let (ended, guards) = self.end();
-        drop(guards);
+        let (ended, leftover) = self.join();
+        leftover.take_apart();
         ended
     }
 
-    /// As [`Run::wait`], and leaves to the end of the process what the workers held: it takes long to take
-    /// apart.
-    pub fn wait_and_leave(self) -> Result<Ended, RunError> {
-        let processes = self.options.hosts.len();
-        let failure = self.failure.clone();
+    /// Waits for the end. What the workers held is left.
+    pub fn join(self) -> (Result<Ended, RunError>, Leftover) {
+        let processes = self.view.options.hosts.len();
+        let failure = self.view.failure.clone();
         let (ended, guards) = self.end();
-        match (guards, &ended) {
-            (Some(guards), Ok(_)) if processes > 1 => part(guards, &failure),
-            (guards, _) => std::mem::forget(guards),
-        }
-        ended
+        let is_last = ended.is_err() || processes < 2;
+        (ended, Leftover::of(guards, (!is_last).then_some(failure)))
     }
 
     fn end(self) -> (Result<Ended, RunError>, Option<WorkerGuards<()>>) {
-        let Run { plan, options, started, stop, failure, running, .. } = self;
+        let Run { view, started, running } = self;
+        let RunView { plan, options, stop, failure, .. } = view;
         let end_of = |was_cut| RunEnd::of(stop.asked(), options.ends(&plan), was_cut);
         let Some(running) = running else {
             return (Ok(Ended { end: end_of(true), report: None }), None);
         };
+        let RunningThreads { workers: RunningWorkers { ended, guards }, process, live, .. } =
+            running;
         let (mut reports, mut was_cut) = (Vec::new(), false);
         for _ in 0..options.workers {
-            match running.ended.recv().expect("a worker says how it ended") {
+            match ended.recv().expect("a worker says how it ended") {
                 Ok(worked) => {
                     reports.extend(worked.reports);
                     was_cut |= worked.was_cut;
                 }
                 Err(why) => {
                     let why = failure.get().map_or(why, str::to_owned);
-                    return (Err(RunError::Workers(why)), Some(running.guards));
+                    return (Err(RunError::Workers(why)), Some(guards));
                 }
             }
         }
-        drop(running.telling);
+        let LiveThreads { telling, store, _reading } = live;
+        drop(telling);
         // A run that was stopped before it said anything has not taken another's place.
         let end = end_of(was_cut);
         if end == RunEnd::Reached {
-            running.writers.finish();
+            process.writers.finish();
         }
-        if let Some(store) = running.store {
-            store.close();
+        match store {
+            Some(store) if stop.is_replaced() => store.leave(),
+            Some(store) => store.close(),
+            None => {}
+        }
+        if stop.is_replaced() {
+            process.writers.close();
         }
         let first = options.process == 0;
         let report = first.then(|| Report::of(&plan, &reports, started.elapsed()));
-        (Ok(Ended { end, report }), Some(running.guards))
+        (Ok(Ended { end, report }), Some(guards))
     }
 }
 
+/// Whether a plan's sources and outputs can be opened in place of what runs, as far as that can be known while it
+/// does: those that are new or another are looked for.
+pub fn preflight(of: &RunView, plan: &Arc<Plan>, options: &RunOptions) -> Result<(), RunError> {
+    if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
+        return Err(RunError::NoEventTimes);
+    }
+    recovery::check(plan)?;
+    let mut trial = Plan::clone(plan);
+    trial.sources.retain(|source| {
+        let before = of.plan.sources.iter().find(|before| before.name == source.name);
+        before.is_none_or(|before| before.connector.to_string() != source.connector.to_string())
+    });
+    open_sources(&Arc::new(trial), options, of.recovered.as_deref()).map(drop)
+}
+
+/// Finds the sources of a run, from where they are read on.
+pub(super) fn open_sources(
+    plan: &Arc<Plan>,
+    options: &RunOptions,
+    recovered: Option<&Recovered>,
+) -> Result<OpenedSources, RunError> {
+    let source_options = SourceOptions {
+        process: options.process,
+        processes: options.hosts.len().max(1),
+        workers: options.workers,
+        until_end: options.until_end,
+        follow: options.follow,
+        from_start: options.from_start,
+        positions: recovered.map(|of| Arc::new(of.positions.clone())).unwrap_or_default(),
+    };
+    let sources = source::open(plan, &source_options)?;
+    if options.process == 0 {
+        overlap::check(plan, options, &sources)?;
+    }
+    Ok(sources)
+}
+
+/// Opens the outputs of a run. What the history comes to may come to them at once.
+pub(super) fn open_writers(
+    view: &RunView,
+    functions: Vec<(usize, ProgramFunction)>,
+    comes_at_once: bool,
+) -> Result<Writers, RunError> {
+    let RunView { plan, options, stop, failure, recovered, .. } = view;
+    let when_left: Arc<dyn Fn() + Send + Sync> = {
+        let stop = stop.clone();
+        Arc::new(move || {
+            stop.ask(StopCause::Left);
+        })
+    };
+    let durable = recovered.as_ref().map(|of| recovery::outputs(plan, options, of, comes_at_once));
+    let stopped = || stop.asked().is_some();
+    let (process, when_left) = (options.process, &when_left);
+    Ok(Writers::open(plan, process, failure, when_left, &stopped, functions, durable)?)
+}
+
+/// Hands a run its sources and its store.
+pub(super) fn go_live(
+    view: &RunView,
+    process: &Process,
+    feeds: Feeds,
+    difference: Option<AwaitedAcknowledgement>,
+) -> Result<LiveThreads, RunError> {
+    let RunView { plan, options, recovered, .. } = view;
+    let Feeds { workers, bytes, lags, readers } = feeds;
+    // It comes once.
+    let _ = process.live.lags.set(lags);
+    let start = |of: &Arc<Recovered>| {
+        let header = recovery::header(plan, options, of);
+        let definition = recovery::meaning(plan, options);
+        ProcessStore::start(header, definition, Arc::clone(of), readers.durable())
+    };
+    let (store, threads) = recovered.as_ref().map(start).transpose()?.unzip();
+    if let (Some(place), Some(store)) = (&process.store, store) {
+        place.set(store);
+    }
+    if let Some(recovered) = recovered {
+        process.live.history.store(recovered.until, Ordering::Relaxed);
+        process.rounds.add(Arc::clone(recovered));
+    }
+    assert!(process.handed.set(HandedOver::new(workers, difference)).is_ok(), "handed over once");
+    let amounts = Arc::clone(&process.amounts);
+    let telling = tell(options.progress, &plan.name, amounts, bytes, plan.target_latency);
+    Ok(LiveThreads { telling, store: threads, _reading: readers })
+}
+
 /// What a run is about to do.
-fn announcement(plan: &Plan, options: &RunOptions) -> String {
+pub(super) fn announcement(plan: &Plan, options: &RunOptions) -> String {
     let counted = |number: usize, what: &str| match number {
         1 => format!("1 {what}"),
         number => format!("{number} {what}s"),
@@ -305,15 +369,4 @@ fn announcement(plan: &Plan, options: &RunOptions) -> String {
         counted(plan.sources.len(), "source"),
         counted(plan.outputs.len(), "output"),
     )
-}
-
-/// Says goodbye to the other processes. All that there was to do is done: if one is lost just now,
-/// there is nobody left to say it to.
-fn part(guards: WorkerGuards<()>, failure: &Failure) {
-    let (sender, parted) = crossbeam_channel::bounded(0);
-    std::thread::spawn(move || {
-        drop(guards);
-        let _ = sender.send(());
-    });
-    while failure.get().is_none() && parted.recv_timeout(GOODBYE).is_err() {}
 }

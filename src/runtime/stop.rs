@@ -1,16 +1,21 @@
 //! Asking a run to stop, and how a run ends.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-/// Asks a run to stop: what has been read is sent yet.
+/// Asks a run to stop: what has been read is sent yet. Runs that take each other's place are asked at once.
 #[derive(Clone)]
 pub struct Stop {
     asked: Arc<OnceLock<StopCause>>,
-    /// Wakes those who are to look.
-    wake: Arc<dyn Fn() + Send + Sync>,
+    /// Whether another run takes the place of this one alone.
+    replaced: Arc<AtomicBool>,
+    /// Wakes those who are to look, of each run.
+    wakes: Arc<Mutex<Vec<Wake>>>,
 }
+
+type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Why a run is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,22 +26,48 @@ pub enum StopCause {
     Signal(i32),
     /// Who reads standard output has left.
     Left,
+    /// Another run takes its place.
+    Replaced,
 }
 
 impl Stop {
-    pub(super) fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Stop { asked: Arc::default(), wake }
+    pub(super) fn new(wake: Wake) -> Self {
+        let wakes = Arc::new(Mutex::new(vec![wake]));
+        Stop { asked: Arc::default(), replaced: Arc::default(), wakes }
+    }
+
+    /// Of a run that is to take the place of this one.
+    pub(super) fn of_successor(&self, wake: Wake) -> Self {
+        self.wakes.lock().expect("no one panics with it").push(wake);
+        Stop { replaced: Arc::default(), ..self.clone() }
     }
 
     pub fn asked(&self) -> Option<StopCause> {
-        self.asked.get().copied()
+        let replaced = self.replaced.load(Ordering::Acquire).then_some(StopCause::Replaced);
+        self.asked.get().copied().or(replaced)
     }
 
     /// Whether it is the first that asks.
     pub fn ask(&self, cause: StopCause) -> bool {
         let first = self.asked.set(cause).is_ok();
-        (self.wake)();
+        self.wake();
         first
+    }
+
+    /// Asks this run alone to make room.
+    pub fn replace(&self) {
+        self.replaced.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether it makes room for another run, and everything goes on.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        let wakes = self.wakes.lock().expect("no one panics with it").clone();
+        wakes.iter().for_each(|wake| wake());
     }
 }
 

@@ -7,57 +7,21 @@ use std::time::{Duration, Instant};
 use timely::worker::Worker;
 
 use super::Clock;
-use super::beginnings::Beginnings;
-use super::checkpoint::Pace;
-use super::dataflow::{Attached, Beside, Dataflow};
-use super::durable::ProcessStore;
+use super::dataflow::{Beside, Dataflow};
+use super::intake::Intake;
 use super::latency::Latencies;
 use super::leader::Leader;
-use super::live::{Frontiers, SharedLive};
-use super::progress::Amounts;
-use super::replay::{Replay, ReplayLead};
+use super::live::Frontiers;
+use super::process::{HandedOver, Process};
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
-use super::stop::Stop;
-use crate::decode::Decoder;
-use crate::plan::Plan;
-use crate::sink::{Failure, Writers};
-use crate::source::{Feed, Next, Ticket};
+use crate::source::Ticket;
 use crate::time::{Tick, wall_clock};
 
-/// How long a worker may decode before it steps the dataflow.
-const DECODING: Duration = Duration::from_millis(3);
 /// How long an idle worker parks at most; it is woken when something arrives.
 const IDLE: Duration = Duration::from_millis(500);
 /// How often a worker lets others know how long its rows took.
 const SHARING: Duration = Duration::from_millis(500);
-
-/// What the workers of a process share.
-pub struct Process {
-    pub plan: Arc<Plan>,
-    pub clock: Clock,
-    pub workers: usize,
-    pub stop: Stop,
-    pub failure: Failure,
-    pub amounts: Arc<Amounts>,
-    pub live: SharedLive,
-    pub beginnings: Beginnings,
-    pub attached: Option<Attached>,
-    pub store: Option<ProcessStore>,
-    /// Ticks of the history that outputs were committed at.
-    pub committed: Vec<Tick>,
-    /// When all is read, it goes on until it is stopped.
-    pub stays: bool,
-}
-
-impl Process {
-    /// What can't be read again (standard input, rows that a program pushes) is counted anew in each run: its rows come
-    /// behind those that earlier runs took.
-    fn part_of_run(&self) -> u32 {
-        let run = self.store.as_ref().map_or(1, |store| store.recovered.next_run);
-        u32::try_from(run - 1).unwrap_or(u32::MAX)
-    }
-}
 
 /// What a worker comes to.
 pub struct Worked {
@@ -68,50 +32,23 @@ pub struct Worked {
 }
 
 /// Runs one worker until everything is read and sent.
-pub fn work(
-    worker: &mut Worker,
-    process: &Process,
-    mut feed: Feed,
-    writers: Writers,
-) -> Result<Worked, String> {
-    let plan = &process.plan;
+pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
+    let (plan, writers) = (&process.plan, &process.writers);
     let mut requests = Requests::build(worker);
-    let store = process.store.as_ref();
-    let beginning = store.and_then(|store| store.beginning.as_ref());
-    let is_restored = beginning.is_some();
-    let beside = Beside { attached: process.attached.as_ref(), store, is_restored };
+    let (attached, store) = (process.attached.as_ref(), process.store.as_ref());
+    let is_restored = process.stored().is_some_and(|store| store.beginning.is_some());
+    let beside = Beside { attached, store, is_restored };
     let mut dataflow =
         Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, beside);
     let (index, peers) = (worker.index(), worker.peers());
-    let recovered = store.map(|store| &*store.recovered);
     let mut leader = (index == 0).then(|| {
-        let stops = process.committed.clone();
-        let replay = recovered.and_then(|of| ReplayLead::new(of, beginning, peers, stops));
-        let pace = store.map(|store| Pace::new(Arc::clone(&store.checkpoints.took)));
-        Leader::new(
-            peers,
-            writers.may_wait(),
-            recovered.map_or(0, |recovered| recovered.until),
-            replay,
-            pace,
-            Arc::clone(&process.live),
-        )
+        let live = Arc::clone(&process.live);
+        Leader::new(peers, process.store.is_some() || writers.may_wait(), live)
     });
-    dataflow.inbox.borrow_mut().is_stored = recovered.is_some();
     dataflow.inbox.borrow_mut().live = Some(Arc::clone(&process.live));
-    dataflow.inbox.borrow_mut().replay =
-        recovered.and_then(|of| Replay::new(plan, of, beginning, index, peers));
-    let decoder = |source| {
-        let decoder = Decoder::new(Arc::clone(plan), source);
-        match recovered {
-            Some(recovered) => decoder.storing().without(&recovered.suppressed),
-            None => decoder,
-        }
-    };
-    let mut decoders: Vec<Decoder> = (0..plan.sources.len()).map(decoder).collect();
+    let mut intake = Intake::new(index, peers);
     let mut latencies = Latencies::default();
     let mut shared = Instant::now();
-    let mut state = InputState::Open;
     // The ticks that had been taken from the inbox when this worker last requested one.
     let mut requested: Option<u64> = None;
     let mut stop_told = false;
@@ -129,27 +66,8 @@ pub fn work(
             }
             _ => {}
         }
-        let mut more = false;
-        let replaying = dataflow.inbox.borrow().replay.is_some();
-        if replaying {
-            let mut inbox = dataflow.inbox.borrow_mut();
-            let loaded = inbox.replay.as_mut().map(Replay::load).transpose();
-            if let Some(tick) = loaded.map_err(|error| error.to_string())?.flatten() {
-                requests.send(Request::Loaded(index, tick));
-            }
-        } else if state == InputState::Open {
-            if process.stop.asked().is_some() {
-                state = InputState::Ended;
-                if !matches!(feed.try_next(), Next::Ended) {
-                    requests.send(Request::Cut);
-                }
-            } else {
-                (state, more) = take_in(process, &mut feed, &mut decoders, &dataflow);
-                if state == InputState::Ended && process.stays {
-                    state = InputState::Open;
-                }
-            }
-        }
+        let more = intake.advance(process, &dataflow, &mut requests)?;
+        let replaying = intake.reads_back();
         let waiting = !replaying && dataflow.inbox.borrow().waiting() > 0;
         let due = dataflow.next_due().filter(|_| process.clock == Clock::Wall && !replaying);
         let until_due = due.map(|due| due.saturating_sub(wall_clock()));
@@ -160,22 +78,18 @@ pub fn work(
             requests.send(Request::Tick);
             requested = Some(ticks);
         }
-        if state == InputState::Ended && !waiting {
-            process.beginnings.end(plan);
-            requests.send(Request::Ended);
-            state = InputState::Told;
-        }
+        intake.tell_end(process, &dataflow, &mut requests);
         let mut timeout = match until_due {
             Some(until @ 1..) => IDLE.min(Duration::from_micros(until as u64)),
             _ => IDLE,
         };
         if let Some(leader) = &mut leader {
             leader.receive(&requests);
-            let rest = leader.lead(&mut dataflow).map_err(|error| error.to_string())?;
+            let rest = leader.lead(&mut dataflow, process).map_err(|error| error.to_string())?;
             if let Some(rest) = rest {
                 timeout = timeout.min(rest);
             }
-            let was_stopped = process.stop.asked().is_some();
+            let was_stopped = process.stop.asked().is_some() && !process.stop.is_replaced();
             if leader.is_done() && !leader.make_checkpoint(&dataflow, was_stopped) {
                 dataflow.end();
                 timeout = Duration::ZERO;
@@ -186,11 +100,16 @@ pub fn work(
         dataflow.follow();
         let (handed, complete) = (dataflow.handed_before(), dataflow.complete_before());
         let (mut committable, mut kept) = (handed, complete);
-        if let (Some(store), Some(durable)) = (&process.store, &dataflow.durable) {
-            store.complete(kept);
+        process.complete.fetch_max(complete, Ordering::Relaxed);
+        if let Some(durable) = &dataflow.durable {
             let first = durable.with_frontier(|frontier| frontier.first().copied());
             kept = first.unwrap_or(Tick::MAX);
             committable = committable.min(kept);
+        }
+        if let Some(store) = process.stored()
+            && !process.handed.get().is_some_and(HandedOver::is_settling)
+        {
+            store.complete(complete);
         }
         process.live.advance(Frontiers {
             handed,
@@ -198,9 +117,7 @@ pub fn work(
             durable: process.store.is_some().then_some(kept),
         });
         dataflow.inbox.borrow_mut().take_kept(kept).for_each(Ticket::used);
-        if let (Some((tick, at)), Some(store)) =
-            (requests.checkpoint(dataflow.handed_before()), store)
-        {
+        if let (Some((tick, at)), Some(store)) = (requests.checkpoint(handed), process.stored()) {
             store.checkpoints.save(store.checkpoints.of(tick, at), index, &dataflow.savers);
             requests.send(Request::Saved);
         }
@@ -234,54 +151,4 @@ pub fn work(
         _ => None,
     }));
     Ok(Worked { reports, was_cut })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum InputState {
-    Open,
-    Ended,
-    /// Ended, and the leader knows.
-    Told,
-}
-
-/// Decodes what has arrived, up to the bounds. Says whether there may be more right now.
-fn take_in(
-    process: &Process,
-    feed: &mut Feed,
-    decoders: &mut [Decoder],
-    dataflow: &Dataflow,
-) -> (InputState, bool) {
-    let started = Instant::now();
-    while !dataflow.inbox.borrow().is_full() {
-        let (chunks, mut ticket) = match feed.try_next() {
-            Next::Chunk(chunk) => (vec![chunk], None),
-            Next::Together(chunks, ticket) => (chunks, Some(ticket)),
-            Next::Empty => return (InputState::Open, false),
-            Next::Ended => return (InputState::Ended, false),
-            Next::Failed(error) => {
-                process.failure.set(error.to_string());
-                return (InputState::Ended, false);
-            }
-        };
-        for mut chunk in chunks {
-            if chunk.reached.is_none() {
-                chunk.part += process.part_of_run();
-            }
-            let source = chunk.source as usize;
-            let decoded = decoders[source].decode(&chunk, wall_clock());
-            process.amounts.rows.fetch_add(decoded.rows_in, Ordering::Relaxed);
-            process.amounts.bytes.fetch_add(chunk.payload.bytes(), Ordering::Relaxed);
-            process.beginnings.look(&process.plan, source, &decoded);
-            ticket.iter_mut().for_each(|ticket| ticket.note(&decoded.rejects));
-            let mut inbox = dataflow.inbox.borrow_mut();
-            inbox.add(source, decoded, &dataflow.counts);
-            inbox.reached(chunk.reached);
-        }
-        dataflow.inbox.borrow_mut().tickets.extend(ticket);
-        if started.elapsed() > DECODING {
-            return (InputState::Open, true);
-        }
-    }
-    // Held back: the dataflow's own activity, or its receipts, wake this worker.
-    (InputState::Open, false)
 }

@@ -9,6 +9,7 @@
 
 mod batch;
 mod body;
+mod current;
 mod denial;
 mod handles;
 mod health;
@@ -32,6 +33,7 @@ use crate::source::Http;
 use health::Health;
 use ingest::{Ingest, IngestPatience, open_to_all};
 
+pub use current::CurrentRouter;
 pub use denial::Denial;
 pub use handles::{Handles, Served, SharedHandles};
 pub use published::{ProfileChange, Published, PublishedProfile, PublishedView};

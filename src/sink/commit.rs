@@ -23,6 +23,9 @@ pub struct DurableOutputs {
     pub definition: String,
     /// The last tick whose rows were durable when the run began; 0 if none was.
     pub replayed: Tick,
+    /// What is replayed comes as what it comes to, as of that tick: of a run that was built beside the one whose place
+    /// it takes. What each tick would have said is not known, so that outputs are compared with it.
+    pub comes_at_once: bool,
     pub process: usize,
     pub processes: usize,
     /// Of each process.

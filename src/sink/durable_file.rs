@@ -76,6 +76,7 @@ pub fn of_stream(
     let file = ProgressFile::new(durable, output);
     let told = file.read()?.filter(|told| told.is_of(durable));
     // Ticks that the data folder does not know were not replayed either.
+    let told = told.filter(|_| !durable.comes_at_once);
     let tick = told.as_ref().map_or(durable.replayed, |told| told.tick.min(durable.replayed));
     let mut sending = told.map_or(Vec::new(), |told| told.sending);
     sending.retain(|sent| *sent > tick && *sent <= durable.replayed);
@@ -95,7 +96,7 @@ fn of_file(
     let (file, path) = (&sink.file, &sink.path);
     let told = ProgressFile::new(durable, &output.name).read()?;
     let ours = told.as_ref().filter(|told| told.is_of(durable));
-    if let Some(told) = ours.filter(|told| told.tick <= durable.replayed)
+    if let Some(told) = ours.filter(|told| told.tick <= durable.replayed && !durable.comes_at_once)
         && let Some(part) = told.file.as_ref().filter(|part| part.is_in(file))
     {
         let bytes = file.metadata()?.len();
@@ -108,10 +109,12 @@ fn of_file(
         }
         return Ok((LocalStanding::Withheld(told.tick), false));
     }
-    if durable.replayed == 0 || file.metadata()?.len() == 0 {
+    let is_empty = file.metadata()?.len() == 0;
+    if durable.replayed == 0 || (is_empty && !durable.comes_at_once) {
         return Ok((LocalStanding::Withheld(0), true));
     }
     let why = match (&told, ours) {
+        _ if durable.comes_at_once => "another run takes over",
         (_, Some(_)) => "it is not what was committed there",
         (Some(told), _) if told.store == durable.store => {
             "it was written by another state of the definition"
@@ -122,8 +125,10 @@ fn of_file(
     let encoder = encoder(output.format, &Holding::of(opening.plan, output), &opening.names);
     match read_back(opening, output, sink, encoder)? {
         Ok(comparison) => {
-            tracing::warn!("'{path}' is read back once, and only what differs is added: {why}");
-            Ok((LocalStanding::Compared(Box::new(comparison)), false))
+            if !durable.comes_at_once {
+                tracing::warn!("'{path}' is read back once, and only what differs is added: {why}");
+            }
+            Ok((LocalStanding::Compared(Box::new(comparison)), is_empty))
         }
         Err(unreadable) => {
             tracing::warn!(

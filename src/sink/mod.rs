@@ -26,6 +26,7 @@ mod failure;
 mod file;
 mod formats;
 mod function;
+mod held;
 mod http;
 pub mod json;
 mod kafka;
@@ -83,13 +84,14 @@ pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Un
 pub use failure::{Failure, SinkError};
 pub use formats::{encoder, message_encoder};
 pub use function::{ChangelogRecord, ProgramFunction};
+pub use held::HeldRecords;
 pub use json::{Json, TextRecord};
 pub use kafka::read_message;
 pub use memory::MemoryTarget;
 pub use observer::Observer;
 pub use pack::pack_value;
 pub use profile::{Bytes as ProfileBytes, Item, PackedProfile, Packer};
-pub use receipt::{Acknowledgement, Receipt, Taking};
+pub use receipt::{Acknowledgement, AwaitedAcknowledgement, Receipt, Taking};
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,
     RejectedInput, SegmentChange, WithheldLink,
@@ -101,7 +103,7 @@ pub use writers::Writers;
 use conflicts::{Conflicts, SingleSources};
 use people::PublishedPeople;
 use publish::Publisher;
-use receipt::{AwaitedAcknowledgement, AwaitedTaking};
+use receipt::AwaitedTaking;
 use refused::Refused;
 use rejects::{Rejects, UndatedReject};
 use update::{OutputSubject, Router};

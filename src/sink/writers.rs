@@ -8,14 +8,18 @@
 //! `definition/read/outputs.rs`).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
 
 use super::catalog::Catalog;
 use super::commit::{Committable, DurableOutputs};
 use super::failure::{Failure, SinkError};
 use super::function::ProgramFunction;
+use super::held::HeldRecords;
 use super::observer::Observer;
-use super::receipt::Receipt;
+use super::receipt::{AwaitedAcknowledgement, Receipt};
 use super::record::Record;
 use super::start::LocalStart;
 use super::target::{Opened, Opening, Target};
@@ -42,21 +46,28 @@ const KINDS: [OpenKind; 7] = [
 /// A tick's records go to their target by this many.
 const BATCH: usize = 1_024;
 
+/// How often somebody who waits looks whether the run has failed.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// The targets of one process, by output.
 #[derive(Clone)]
 pub struct Writers {
-    /// `None`: another process writes it.
-    by_output: Arc<[Option<Box<dyn Target>>]>,
+    targets: Arc<RwLock<Targets>>,
     /// What has been handed over and is not acknowledged.
-    pub under_way: UnderWay,
-    /// The last ticks that outputs have committed, where it is known.
-    committed: Arc<BTreeSet<Tick>>,
-    /// Which ticks may be committed, where anything outlives the run.
-    committable: Option<Committable>,
+    under_way: UnderWay,
     /// Who sees all records, too.
     observer: Option<Arc<dyn Observer>>,
     /// Whether some output is delivered to somebody else's service, which may be slow.
     delivers: bool,
+}
+
+struct Targets {
+    /// `None`: another process writes it.
+    by_output: Vec<Option<Box<dyn Target>>>,
+    /// The last ticks that outputs have committed, where it is known.
+    committed: BTreeSet<Tick>,
+    /// Which ticks may be committed, where anything outlives the run.
+    committable: Option<Committable>,
 }
 
 impl Writers {
@@ -98,11 +109,15 @@ impl Writers {
                 by_output[output] = Some(target);
             }
         }
-        let committed = Arc::new(opening.committed);
+        let committed = opening.committed;
+        Ok(Writers::of(plan, Targets { by_output, committed, committable }))
+    }
+
+    fn of(plan: &Plan, targets: Targets) -> Self {
         let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
-        let (by_output, observer) = (by_output.into(), None);
         let delivers = plan.outputs.iter().any(|output| output.target.is_service());
-        Ok(Writers { by_output, under_way, committed, committable, observer, delivers })
+        let targets = Arc::new(RwLock::new(targets));
+        Writers { targets, under_way, observer: None, delivers }
     }
 
     /// Shows all records to an observer, too.
@@ -110,44 +125,112 @@ impl Writers {
         Writers { observer, ..self }
     }
 
+    /// By output, what has been handed over and is not acknowledged.
+    pub fn under_way(&self) -> UnderWay {
+        Arc::clone(&self.under_way)
+    }
+
+    /// Of a run that is built beside the one that writes the outputs: what they would hold is held until they are
+    /// handed over.
+    pub fn holding(plan: &Plan, held: &HeldRecords) -> Self {
+        let (by_output, committed) = (held.targets(), BTreeSet::new());
+        Writers::of(plan, Targets { by_output, committed, committable: None })
+    }
+
+    /// Outputs are handed over, and what is held for them, as of a tick. What is returned is acknowledged when they
+    /// hold it.
+    pub fn hand_over(
+        &self,
+        opened: Writers,
+        held: &HeldRecords,
+        tick: Tick,
+        failure: &Failure,
+    ) -> AwaitedAcknowledgement {
+        let opened = std::mem::replace(&mut *opened.targets_mut(), Targets::none());
+        let (told, gone) = bounded(2);
+        let (receipt, taking, awaited) = Receipt::new(move || {
+            let _ = told.try_send(());
+        });
+        for (output, target) in opened.by_output.iter().enumerate() {
+            let Some(target) = target else { continue };
+            let mut records = held.take(output).into_iter();
+            loop {
+                let batch: Vec<Record> = records.by_ref().take(BATCH).collect();
+                if batch.is_empty() {
+                    break;
+                }
+                target.send(tick, batch, receipt.clone());
+            }
+        }
+        drop(receipt);
+        // Nothing can be committed before all of it is taken.
+        while taking.is_held() && failure.get().is_none() {
+            let _ = gone.recv_timeout(LOOK);
+        }
+        let refused = taking.take_refused().len();
+        if refused > 0 {
+            tracing::warn!(
+                "{refused} records are larger than their topic takes: a tombstone is in the place of each"
+            );
+        }
+        *self.targets_mut() = opened;
+        awaited
+    }
+
+    /// Lets go of the targets, once all is acknowledged: others may write there.
+    pub fn close(&self) {
+        let targets = std::mem::replace(&mut *self.targets_mut(), Targets::none());
+        drop(targets);
+    }
+
+    fn targets(&self) -> std::sync::RwLockReadGuard<'_, Targets> {
+        self.targets.read().expect("no one panics with it")
+    }
+
+    fn targets_mut(&self) -> std::sync::RwLockWriteGuard<'_, Targets> {
+        self.targets.write().expect("no one panics with it")
+    }
+
     /// Ticks at which the replay has to end a step: the last committed ticks of the outputs, the earliest first.
     pub fn committed(&self) -> Vec<Tick> {
-        self.committed.iter().copied().filter(|tick| *tick > 0).collect()
+        self.targets().committed.iter().copied().filter(|tick| *tick > 0).collect()
     }
 
     /// Ticks before this one may be committed, since they are durable and handed over whole.
     pub fn allow(&self, before: Tick) {
-        self.committable.iter().for_each(|committable| committable.allow(before));
+        self.targets().committable.iter().for_each(|committable| committable.allow(before));
         self.observer.iter().for_each(|observer| observer.allow(before));
     }
 
     /// Whether ticks may wait for outputs: those that are committed, or delivered to somebody else's service.
     pub fn may_wait(&self) -> bool {
-        self.committable.is_some() || self.delivers
+        self.targets().committable.is_some() || self.delivers
     }
 
     /// The same target for every output, such as one that keeps all in memory.
     pub fn all<T: Target + Clone + 'static>(plan: &Plan, target: &T) -> Self {
         let target = || Some(Box::new(target.clone()) as Box<dyn Target>);
         let by_output = plan.outputs.iter().map(|_| target()).collect();
-        let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
-        let committed = Arc::default();
-        let (observer, delivers) = (None, false);
-        Writers { by_output, under_way, committed, committable: None, observer, delivers }
+        Writers::of(plan, Targets { by_output, ..Targets::none() })
     }
 
     /// Nothing more will be said.
     pub fn finish(&self) {
-        self.by_output.iter().flatten().for_each(|target| target.close());
+        self.targets().by_output.iter().flatten().for_each(|target| target.close());
     }
 
     /// Hands the records of a tick over, by output.
     pub fn send(&self, tick: Tick, records: impl IntoIterator<Item = Record>, receipt: &Receipt) {
-        let mut batches: Vec<Vec<Record>> = vec![Vec::new(); self.by_output.len()];
+        let targets = self.targets();
+        if targets.by_output.is_empty() {
+            // They are closed, and nobody waits for it.
+            return;
+        }
+        let mut batches: Vec<Vec<Record>> = vec![Vec::new(); targets.by_output.len()];
         let hand_over = |output: usize, batch: Vec<Record>| {
-            let target = self.by_output[output].as_ref();
+            let target = targets.by_output[output].as_ref();
             let target = target.expect("records are routed to a process that writes the output");
-            let (under_way, records) = (Arc::clone(&self.under_way), batch.len() as u64);
+            let (under_way, records) = (self.under_way(), batch.len() as u64);
             under_way[output].add(tick, records);
             if let Some(observer) = &self.observer {
                 observer.observe(tick, &batch, receipt.clone());
@@ -166,5 +249,11 @@ impl Writers {
         for (output, batch) in batches.into_iter().enumerate().filter(|(_, of)| !of.is_empty()) {
             hand_over(output, batch);
         }
+    }
+}
+
+impl Targets {
+    fn none() -> Self {
+        Targets { by_output: Vec::new(), committed: BTreeSet::new(), committable: None }
     }
 }

@@ -41,7 +41,7 @@ pub fn make(
         manifest.write(folder, process)?;
         fault::point("manifest in place");
     }
-    fs::remove_file(log).map_err(StoreError::io(log, "deleted"))?;
+    folder.delete(log)?;
     fault::point("log deleted");
     Ok(())
 }

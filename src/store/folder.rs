@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::frame::LogHeader;
+use super::kept::{FilesInUse, KeptFiles};
 use crate::fault;
 
 /// The number of the layout that this version writes, and the latest that it reads.
@@ -27,6 +28,7 @@ const LAYOUT: u32 = 1;
 #[derive(Clone, Debug)]
 pub struct Folder {
     pub root: PathBuf,
+    kept: KeptFiles,
 }
 
 /// What a data folder is.
@@ -40,7 +42,7 @@ pub struct StoreFile {
 impl Folder {
     /// Makes the folder, or finds it as it is.
     pub fn open(root: &Path) -> Result<(Self, StoreFile), StoreError> {
-        let folder = Folder { root: root.to_owned() };
+        let folder = Folder { root: root.to_owned(), kept: KeptFiles::default() };
         for part in ["log", "rows", "ticks", "outputs"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;
@@ -50,17 +52,21 @@ impl Folder {
             // Of several processes that begin at once, the first one's counts.
             create(&path, &new_store(&path)?).map_err(StoreError::io(&path, "written"))?;
         }
+        let store = folder.store()?;
+        Ok((folder, store))
+    }
+
+    /// What it is.
+    pub fn store(&self) -> Result<StoreFile, StoreError> {
+        let path = self.root.join("store.json");
         let json = fs::read(&path).map_err(StoreError::io(&path, "read"))?;
         let store: StoreFile = serde_json::from_slice(&json)
             .map_err(|error| StoreError::altered(&path, error.to_string()))?;
         if store.layout > LAYOUT {
-            return Err(StoreError::Later {
-                path: root.to_owned(),
-                found: store.layout,
-                known: LAYOUT,
-            });
+            let (path, found, known) = (self.root.clone(), store.layout, LAYOUT);
+            return Err(StoreError::Later { path, found, known });
         }
-        Ok((folder, store))
+        Ok(store)
     }
 
     /// Makes it another store: what was said of the one that it was says nothing of what it holds now.
@@ -86,6 +92,16 @@ impl Folder {
             }
         }
         Ok(file)
+    }
+
+    /// Keeps the files that there are for as long as what is returned is held.
+    pub fn reading(&self) -> FilesInUse {
+        self.kept.reading()
+    }
+
+    /// Deletes a file that does not count any more, once nobody in this process reads the folder.
+    pub fn delete(&self, path: &Path) -> Result<(), StoreError> {
+        self.kept.delete(path).map_err(StoreError::io(path, "deleted"))
     }
 
     /// The numbers of files with such names.

@@ -16,6 +16,7 @@ use super::columnar::{checksum, dated};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame;
+use super::kept::FilesInUse;
 use super::manifest::{ColumnarFile, RowsFile};
 use super::ordered::OrderedLog;
 use super::recovery::{HistoryPart, PartFiles, Recovered};
@@ -52,6 +53,7 @@ pub struct StoredHistory {
     rows: usize,
     /// By tick, those of the frames that were read.
     rejects: BTreeMap<Tick, Vec<StoredReject>>,
+    _in_use: FilesInUse,
 }
 
 struct OpenPart {
@@ -76,6 +78,7 @@ impl StoredHistory {
         columns: Vec<WantedColumns>,
     ) -> Self {
         StoredHistory {
+            _in_use: recovered.folder.reading(),
             folder: recovered.folder.clone(),
             worker,
             workers,
@@ -300,21 +303,23 @@ pub struct Readings {
     ahead: VecDeque<HistoryPart>,
     ticks: VecDeque<(Tick, Micros)>,
     last: Micros,
+    _in_use: FilesInUse,
 }
 
 impl Readings {
-    pub fn new(recovered: &Recovered) -> Self {
-        // Each process wrote down every tick.
-        let pieces = recovered
-            .pieces
-            .iter()
-            .filter(|piece| piece.log.process == 0 && piece.first <= piece.last);
+    /// Those of the ticks behind `after`.
+    pub fn new(recovered: &Recovered, after: Tick) -> Self {
+        // Each process wrote down every tick; whatever is asked for, the last one before it is that one or behind it.
+        let pieces = recovered.pieces.iter().filter(|piece| {
+            piece.log.process == 0 && piece.first <= piece.last && piece.last >= after
+        });
         let ahead = pieces.cloned().collect();
         Readings {
             folder: recovered.folder.clone(),
             ahead,
             ticks: VecDeque::new(),
             last: Micros::MIN,
+            _in_use: recovered.folder.reading(),
         }
     }
 

@@ -16,6 +16,7 @@ pub struct LogReader {
     may_be_torn: bool,
     at: u64,
     body: Vec<u8>,
+    is_torn: bool,
 }
 
 /// A worker's tick, and the streams of its rows.
@@ -42,7 +43,8 @@ impl LogReader {
         }
         let none = LogHeader::default();
         let (path, at) = (path.to_owned(), MAGIC.len() as u64);
-        let mut log = LogReader { path, file, header: none, may_be_torn, at, body: Vec::new() };
+        let body = Vec::new();
+        let mut log = LogReader { path, file, header: none, may_be_torn, at, body, is_torn: false };
         if !log.advance()? {
             return Ok(None);
         }
@@ -79,16 +81,16 @@ impl LogReader {
         Ok(true)
     }
 
-    fn torn(&self) -> Result<bool, StoreError> {
+    /// Where it ends in the middle of a frame, if it was read up to there.
+    pub fn torn_at(&self) -> Option<u64> {
+        self.is_torn.then_some(self.at)
+    }
+
+    fn torn(&mut self) -> Result<bool, StoreError> {
         if !self.may_be_torn {
             return Err(self.altered("its checksum differs"));
         }
-        tracing::info!(
-            "'{}' ends in the middle of a frame at byte {}, as a crash leaves it: what it would hold is read \
-             from the sources again",
-            self.path.display(),
-            self.at
-        );
+        self.is_torn = true;
         Ok(false)
     }
 

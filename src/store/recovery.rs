@@ -1,7 +1,7 @@
 //! What a folder holds when a run begins: up to which tick all is there, and how far the sources were read by then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct Recovered {
     /// A number for the run that begins, greater than those of all before.
     pub next_run: u64,
     /// Holds the folder.
-    _lock: File,
+    lock: Arc<File>,
 }
 
 /// A part of the history: ticks of one process.
@@ -98,11 +98,40 @@ impl RunExtent {
 
 /// Opens the folder for a process, which holds it from now on.
 pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
-    let (folder, StoreFile { store, .. }) = Folder::open(root)?;
-    let lock = folder.lock(process)?;
+    let (folder, store) = Folder::open(root)?;
+    let lock = Arc::new(folder.lock(process)?);
+    read(folder, store, lock, Some(process))
+}
+
+impl Recovered {
+    /// What the folder holds by now, for the run that holds it and writes into it meanwhile, or the one that takes its
+    /// place.
+    pub fn again(&self) -> Result<Recovered, StoreError> {
+        let store = self.folder.store()?;
+        read(self.folder.clone(), store, Arc::clone(&self.lock), None)
+    }
+}
+
+/// Reads what a folder holds. The first that does, when it opens the folder for a process, clears what crashes leave.
+fn read(
+    folder: Folder,
+    store: StoreFile,
+    lock: Arc<File>,
+    opened_by: Option<usize>,
+) -> Result<Recovered, StoreError> {
+    let _reading = folder.reading();
+    // Logs become other files, and not the other way round.
+    let scanned = scan(&folder, opened_by.is_some())?;
     let segments: Vec<StoredSegment> =
         Manifest::all(&folder)?.into_iter().flat_map(|of| of.segments).collect();
-    let logs = scan(&folder, process, &segments)?;
+    let (made, logs): (Vec<_>, Vec<_>) = scanned
+        .into_iter()
+        .partition(|log| segments.iter().any(|segment| segment.log == log.header));
+    for log in made.iter().filter(|log| Some(log.header.process) == opened_by) {
+        folder.delete(&log.path)?;
+    }
+    let root = &folder.root;
+    let StoreFile { store, .. } = store;
     let mut runs: BTreeMap<u64, RunExtent> = BTreeMap::new();
     for StoredSegment { log, complete, .. } in &segments {
         runs.entry(log.run)
@@ -163,16 +192,12 @@ pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
         positions,
         rows,
         pieces,
-        _lock: lock,
+        lock,
     })
 }
 
-/// Looks through the logs. Those that became columnar files, or have nothing in them, go.
-fn scan(
-    folder: &Folder,
-    process: usize,
-    segments: &[StoredSegment],
-) -> Result<Vec<ScannedLog>, StoreError> {
+/// Looks through the logs. What a crash left of one is told, where it is one that did.
+fn scan(folder: &Folder, is_told: bool) -> Result<Vec<ScannedLog>, StoreError> {
     let paths = folder.logs()?;
     let mut scanned = Vec::new();
     for (place, path) in paths.iter().enumerate() {
@@ -186,17 +211,18 @@ fn scan(
             continue;
         };
         let header = log.header.clone();
-        if segments.iter().any(|segment| segment.log == header) {
-            if header.process == process {
-                fs::remove_file(path).map_err(StoreError::io(path, "deleted"))?;
-            }
-            continue;
-        }
         let mut ticks = Vec::new();
         while let Some(frame) = log.next()? {
             let of = frame.header;
             let rows = of.rows.into_iter().map(|(source, rows, _)| (source, rows)).collect();
             ticks.push(ScannedTick { tick: of.tick, worker: of.worker, reached: of.reached, rows });
+        }
+        if let Some(byte) = log.torn_at().filter(|_| is_told) {
+            tracing::info!(
+                "'{}' ends in the middle of a frame at byte {byte}, as a crash leaves it: what it would hold is read \
+                 from the sources again",
+                path.display(),
+            );
         }
         scanned.push(ScannedLog { path: path.clone(), header, ticks, may_be_torn });
     }

@@ -1,7 +1,7 @@
 //! Rows that leave the store for good: whatever holds one is written anew without it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -77,7 +77,7 @@ impl Recovered {
             manifest.write(folder, process)?;
             for path in old {
                 let path = folder.root.join(path);
-                fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
+                folder.delete(&path)?;
             }
         }
         Ok(removed)

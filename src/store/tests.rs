@@ -170,7 +170,7 @@ proptest! {
         let until = recovered.until;
         prop_assert!(kept < length || until == ticks.len() as Tick);
         prop_assert_eq!(read(&recovered, workers), whole(&written, until));
-        let mut readings = Readings::new(&recovered);
+        let mut readings = Readings::new(&recovered, 0);
         for tick in 1..=until {
             prop_assert_eq!(readings.at(tick).expect("a reading"), tick as i64 * 10);
         }

@@ -134,6 +134,7 @@ impl Cluster {
                 store: start.store.to_owned(),
                 definition: start.definition.to_owned(),
                 replayed: start.replayed,
+                comes_at_once: false,
                 process,
                 processes: start.processes,
                 workers: start.workers,

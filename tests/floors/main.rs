@@ -25,7 +25,7 @@ const GROUND: [&str; 12] = [
 ];
 
 /// In the order in which a record walks, then what runs and feeds it all.
-const STAGES: [&str; 15] = [
+const STAGES: [&str; 16] = [
     "source",
     "definition",
     "decode",
@@ -41,6 +41,7 @@ const STAGES: [&str; 15] = [
     "generate",
     "serve",
     "engine",
+    "control",
 ];
 
 /// What stands on top of everything.

@@ -12,6 +12,7 @@ use super::process;
 use crate::metrics::{Counts, SourceCounts};
 use crate::plan::Plan;
 use crate::runtime::SharedLive;
+use crate::source::Lags;
 use crate::time::{Micros, wall_clock};
 
 /// The metrics of a run.
@@ -97,7 +98,7 @@ impl RunMetrics {
         let help = "How long ago that was";
         let ages = known().map(|(number, time)| (self.source(number), age(time)));
         families.gauge("selfsame_source_freshness_seconds", help, ages)?;
-        let lags = self.live.lags.all();
+        let lags = self.live.lags.get().map(Lags::all).unwrap_or_default();
         let lags = lags.into_iter().map(|((topic, partition), messages)| {
             (
                 vec![("topic", topic.to_string()), ("partition", partition.to_string())],

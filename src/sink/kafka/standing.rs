@@ -39,7 +39,9 @@ pub fn found(
         ends.insert(topic.name.clone(), bounds.ends());
     }
     let shares = progress.shares(durable);
-    let standing = if shares.cover_all() {
+    let standing = if durable.comes_at_once && durable.replayed > 0 {
+        TopicsStanding::Unknown("another run takes over".to_owned())
+    } else if shares.cover_all() {
         known(progress, durable, reader, topics, shares, are_exact)?
     } else {
         match holding {

@@ -103,10 +103,12 @@ pub fn start(
             Replayed::Withheld(shares)
         }
         TopicsStanding::Unknown(why) => {
-            tracing::warn!(
-                "it is not known of which ticks the topics hold records ({why}): they are read back once, \
-                 and only what differs is sent"
-            );
+            if !durable.comes_at_once {
+                tracing::warn!(
+                    "it is not known of which ticks the topics hold records ({why}): they are read back once, \
+                     and only what differs is sent"
+                );
+            }
             let topics = topics.iter().enumerate();
             let compared = topics.map(|(number, topic)| {
                 Ok((number, read_back(&reader, topic, &opening.names, &router, &durable)?))

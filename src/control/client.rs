@@ -1,0 +1,51 @@
+//! Asking an engine that runs.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use super::socket::address;
+use super::{ControlAnswer, ControlRequest};
+
+/// Why nothing was answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("no engine runs with the data folder '{}'", folder.display())]
+    NotRunning { folder: PathBuf },
+    #[error("the engine of '{}' can't be asked: {source}", folder.display())]
+    Io { folder: PathBuf, source: io::Error },
+    #[error(
+        "the engine of '{}' has not answered: it may have ended. Look at what it logs, and at `definition.yaml` in the \
+         folder, which is the definition that is in force", folder.display()
+    )]
+    Silent { folder: PathBuf },
+}
+
+/// Asks the engine that holds a folder. `told` is told how far it is.
+pub fn ask(
+    folder: &Path,
+    request: &ControlRequest,
+    mut told: impl FnMut(&str),
+) -> Result<ControlAnswer, AskError> {
+    let folder = folder.to_owned();
+    let connected = address(&folder).and_then(|(path, _folder)| UnixStream::connect(path));
+    let mut stream = connected.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            AskError::NotRunning { folder: folder.clone() }
+        }
+        _ => AskError::Io { folder: folder.clone(), source },
+    })?;
+    let io = |source| AskError::Io { folder: folder.clone(), source };
+    let mut line = serde_json::to_vec(request).expect("JSON");
+    line.push(b'\n');
+    stream.write_all(&line).map_err(io)?;
+    for line in BufReader::new(stream).lines() {
+        let line = line.map_err(io)?;
+        let answer = serde_json::from_str(&line).map_err(|error| io(error.into()))?;
+        match answer {
+            ControlAnswer::Told(text) => told(&text),
+            last => return Ok(last),
+        }
+    }
+    Err(AskError::Silent { folder })
+}

@@ -1,0 +1,28 @@
+//! What a run tells those who ask over HTTP: records of an output that tells all of everybody become what is published.
+
+use std::sync::Arc;
+
+use crate::plan::Plan;
+use crate::runtime::RunOptions;
+use crate::serve::{Published, PublishingObserver, ServeError, plan_for};
+use crate::sink::Observer;
+
+/// What is published of a run, and who sees its records for it.
+pub struct Serving {
+    pub published: Arc<Published>,
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Serving {
+    /// A plan of which some output tells all of everybody, and what is published in the first process.
+    pub fn of(plan: Plan, options: &RunOptions) -> Result<(Arc<Plan>, Option<Self>), ServeError> {
+        let (plan, output) = plan_for(plan, options.hosts.len());
+        let plan = Arc::new(plan);
+        if options.process > 0 {
+            return Ok((plan, None));
+        }
+        let published = Arc::new(Published::new(&plan));
+        let observer = Arc::new(PublishingObserver::start(output, Arc::clone(&published))?);
+        Ok((plan, Some(Serving { published, observer })))
+    }
+}

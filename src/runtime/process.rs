@@ -1,0 +1,99 @@
+//! What the workers of a process share, and what a run is handed as it begins: what is stored, in rounds, and then
+//! sources, outputs and the store.
+//!
+//! A run has one round: what earlier runs stored. One that is built beside another has several, of what that one
+//! stores meanwhile, before it is handed what the other had.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::Clock;
+use super::beginnings::Beginnings;
+use super::dataflow::Attached;
+use super::durable::{ProcessStore, StorePlace};
+use super::live::SharedLive;
+use super::progress::Amounts;
+use super::stop::Stop;
+use crate::plan::Plan;
+use crate::row::IdentifierHash;
+use crate::sink::{AwaitedAcknowledgement, Failure, Writers};
+use crate::source::Feed;
+use crate::store::Recovered;
+
+/// What the workers of a process share.
+pub struct Process {
+    pub plan: Arc<Plan>,
+    pub clock: Clock,
+    pub workers: usize,
+    pub stop: Stop,
+    pub failure: Failure,
+    pub amounts: Arc<Amounts>,
+    pub live: SharedLive,
+    pub beginnings: Beginnings,
+    pub attached: Option<Attached>,
+    /// When all is read, it goes on until it is stopped.
+    pub stays: bool,
+    pub writers: Writers,
+    /// `None`: nothing is stored.
+    pub store: Option<StorePlace>,
+    pub rounds: Rounds,
+    /// Stored rows that carry one of these are not read back.
+    pub without: Arc<BTreeSet<IdentifierHash>>,
+    pub handed: OnceLock<HandedOver>,
+    /// The first tick that may not be complete.
+    pub complete: AtomicU64,
+}
+
+/// What is stored, to be read back round by round.
+#[derive(Default)]
+pub struct Rounds(Mutex<Vec<Arc<Recovered>>>);
+
+impl Rounds {
+    pub fn add(&self, recovered: Arc<Recovered>) {
+        self.0.lock().expect("no one panics with it").push(recovered);
+    }
+
+    pub fn get(&self, round: usize) -> Option<Arc<Recovered>> {
+        self.0.lock().expect("no one panics with it").get(round).cloned()
+    }
+}
+
+/// What a run has besides what was stored before it.
+pub struct HandedOver {
+    /// By worker of this process.
+    feeds: Mutex<Vec<Option<Feed>>>,
+    /// What outputs have to hold before anything counts as complete, where that came at once.
+    difference: Option<AwaitedAcknowledgement>,
+}
+
+impl HandedOver {
+    pub fn new(feeds: Vec<Feed>, difference: Option<AwaitedAcknowledgement>) -> Self {
+        HandedOver { feeds: Mutex::new(feeds.into_iter().map(Some).collect()), difference }
+    }
+
+    /// What a worker reads. Each takes its own once.
+    pub fn feed(&self, worker: usize) -> Feed {
+        let mut feeds = self.feeds.lock().expect("no one panics with it");
+        feeds[worker].take().expect("each worker takes its own once")
+    }
+
+    /// Whether outputs have yet to hold what the history comes to.
+    pub fn is_settling(&self) -> bool {
+        self.difference.as_ref().is_some_and(AwaitedAcknowledgement::is_held)
+    }
+}
+
+impl Process {
+    /// Where rows are stored, once it is known.
+    pub fn stored(&self) -> Option<&ProcessStore> {
+        self.store.as_ref()?.get()
+    }
+
+    /// What can't be read again (standard input, rows that a program pushes) is counted anew in each run: its rows come
+    /// behind those that earlier runs took.
+    pub fn part_of_run(&self) -> u32 {
+        let run = self.stored().map_or(1, |store| store.recovered.next_run);
+        u32::try_from(run - 1).unwrap_or(u32::MAX)
+    }
+}

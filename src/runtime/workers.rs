@@ -1,0 +1,82 @@
+//! The workers of a process: timely's threads, and what each comes to.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+use crossbeam_channel::Receiver;
+use timely::communication::{Config, WorkerGuards};
+use timely::worker::Worker;
+
+use super::process::Process;
+use super::processes::TimelyWorkers;
+use super::worker::{Worked, work};
+use crate::source::said;
+
+/// The threads of the workers, once they run, for who wakes them.
+#[derive(Clone)]
+pub struct WorkerThreads(Arc<Vec<OnceLock<Thread>>>);
+
+impl WorkerThreads {
+    pub fn new(workers: usize) -> Self {
+        WorkerThreads(Arc::new((0..workers).map(|_| OnceLock::new()).collect()))
+    }
+
+    pub fn wake(&self) {
+        self.0.iter().filter_map(OnceLock::get).for_each(Thread::unpark);
+    }
+
+    /// What wakes them.
+    pub fn waking(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let threads = self.clone();
+        Arc::new(move || threads.wake())
+    }
+}
+
+/// The workers of a process that is the only one.
+pub fn alone(workers: usize) -> Result<TimelyWorkers, String> {
+    if workers == 1 { Config::Thread } else { Config::Process(workers) }.try_build()
+}
+
+/// Workers that run.
+pub struct RunningWorkers {
+    pub ended: Receiver<Result<Worked, String>>,
+    pub guards: WorkerGuards<()>,
+}
+
+impl RunningWorkers {
+    /// Starts them. `stay` keeps one that failed from ending, where there are other processes.
+    pub fn start(
+        process: Arc<Process>,
+        threads: WorkerThreads,
+        (builders, others): TimelyWorkers,
+        stay: Option<fn() -> !>,
+    ) -> Result<Self, String> {
+        let (sender, ended) = crossbeam_channel::unbounded();
+        let work = move |worker: &mut Worker| {
+            let _ = threads.0[worker.index() % process.workers].set(std::thread::current());
+            let worked = catch_unwind(AssertUnwindSafe(|| work(worker, &process)));
+            let worked = worked.unwrap_or_else(|panic| {
+                let what =
+                    format!("worker {} broke down: {}", worker.index(), said(panic.as_ref()));
+                process.failure.set(what.clone());
+                Err(what)
+            });
+            let failed = worked.is_err();
+            let _ = sender.send(worked);
+            // The others of this process may be parked.
+            threads.wake();
+            if let (true, Some(stay)) = (failed, stay) {
+                stay();
+            }
+            // What failed has no end that could be waited for.
+            if failed {
+                let all = worker.installed_dataflows();
+                all.into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
+            }
+        };
+        let config = timely::WorkerConfig::default();
+        let guards = timely::execute::execute_from(builders, others, config, work)?;
+        Ok(RunningWorkers { ended, guards })
+    }
+}

@@ -1,0 +1,40 @@
+//! Which definition a folder's rows were run with last: for people, and to tell who starts another one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::folder::{Folder, replace};
+
+/// The definition that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// Where its file was.
+    pub path: PathBuf,
+    /// A hash of what it comes to.
+    pub meaning: String,
+}
+
+impl InForce {
+    /// That of a folder; `None` if none is known.
+    pub fn of(folder: &Folder) -> Result<Option<Self>, StoreError> {
+        let path = folder.root.join("definition.json");
+        match fs::read(&path) {
+            Ok(json) => Ok(serde_json::from_slice(&json).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io(&path, "read")(error)),
+        }
+    }
+
+    /// Notes it, with its text as `definition.yaml`.
+    pub fn note(&self, folder: &Folder, text: &str) -> Result<(), StoreError> {
+        let json = serde_json::to_vec_pretty(self).expect("JSON");
+        for (name, bytes) in [("definition.yaml", text.as_bytes()), ("definition.json", &json)] {
+            let path = folder.root.join(name);
+            replace(&path, bytes).map_err(StoreError::io(&path, "written"))?;
+        }
+        Ok(())
+    }
+}

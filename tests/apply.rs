@@ -1,0 +1,524 @@
+//! A definition that is applied to an engine that runs comes to what a run of it from the start comes to, and outputs
+//! are told what differs and nothing else: of random definitions and rows, whenever rows come and the process ends.
+//!
+//! `SELFSAME_CHAOS_SEED` repeats a run that failed, and `SELFSAME_CHAOS_ROUNDS` says how many definitions are applied: 8
+//! unless it is said.
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use program::{Running, selfsame};
+use selfsame::{Definition, Engine, Forgetting};
+use serde_json::{Value, json};
+
+/// Numbers that follow from a seed.
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        let seed = said("SELFSAME_CHAOS_SEED").unwrap_or_else(|| {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            since.expect("after 1970").as_nanos() as u64
+        });
+        println!("SELFSAME_CHAOS_SEED={seed}");
+        Chance(seed)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) % bound
+    }
+
+    fn is(&mut self, one_in: u64) -> bool {
+        self.below(one_in) == 0
+    }
+}
+
+fn said(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Some definition of the shop.
+fn definition(chance: &mut Chance) -> String {
+    let mut text = "name: shop\nsources:\n".to_owned();
+    // Rows that a `where` does not count are not stored, and would be missing ever after.
+    text += "  web:\n    files: in/web*.ndjson\n    kind: events\n    id: id\n    time: at\n    \
+             fields: {id: text, at: timestamp, user: text, cookie: text, amount: integer}\n";
+    let has_crm = !chance.is(4);
+    if has_crm {
+        text += "  crm:\n    files: in/crm*.ndjson\n    kind: records\n    key: user\n    time: at\n    \
+                 fields: {user: text, at: timestamp, name: text, cookie: text}\n";
+    }
+    let crm = if has_crm { "crm: user, " } else { "" };
+    let at_most = if chance.is(2) { ", at_most: 1" } else { "" };
+    text += &format!("identity:\n  user: {{from: {{{crm}web: user}}{at_most}}}\n");
+    let crm = if has_crm && chance.is(2) { "crm: cookie, " } else { "" };
+    let shared = if chance.is(3) { ", shared_after: 2" } else { "" };
+    text += &format!("  cookie: {{from: {{{crm}web: cookie}}{shared}}}\n");
+    text += "attributes:\n  spent: {from: web, select: sum(amount)}\n";
+    let mut attributes = vec![
+        "  visits: {from: web, select: count(*)}\n",
+        "  largest: {from: web, select: max(amount)}\n",
+        "  cookies: {from: web, select: count(distinct cookie)}\n",
+        "  mean: {sql: spent / 3}\n",
+    ];
+    if has_crm {
+        attributes.push("  name: {from: crm, select: last(name)}\n");
+    }
+    for attribute in attributes {
+        if chance.is(2) {
+            text += attribute;
+        }
+    }
+    text += &format!("segments:\n  big: spent > {}\n", 100 * (1 + chance.below(4)));
+    if chance.is(2) {
+        text += "  small: spent < 60\n";
+    }
+    text += "outputs:\n  profiles: {files: out/profiles.ndjson}\n  rejects: {files: out/rejects.ndjson}\n";
+    if !chance.is(4) {
+        text += "  segments: {files: out/segments.ndjson}\n";
+    }
+    if !chance.is(4) {
+        text += "  identities: {files: out/identities.ndjson}\n";
+    }
+    text
+}
+
+/// Rows of both sources, from the number `first` on.
+fn rows(chance: &mut Chance, first: u64, number: u64) -> (String, String) {
+    let (mut web, mut crm) = (String::new(), String::new());
+    for row in first..first + number {
+        let at =
+            format!("2026-03-{:02}T{:02}:{:02}:00Z", 1 + row / 1440 % 28, row / 60 % 24, row % 60);
+        let user = chance.is(3).then(|| format!("u{}", chance.below(60)));
+        let cookie = format!("c{}", chance.below(150));
+        let event = json!({"id": row.to_string(), "at": at, "user": user, "cookie": cookie, "amount": chance.below(50)});
+        web.push_str(&format!("{event}\n"));
+        if chance.is(30) {
+            web.push_str(&format!("row {row} is none\n"));
+        }
+        if chance.is(5) {
+            let (user, cookie) =
+                (format!("u{}", chance.below(60)), format!("c{}", chance.below(150)));
+            let name = format!("n{}", chance.below(9));
+            crm.push_str(&format!(
+                "{}\n",
+                json!({"user": user, "at": at, "name": name, "cookie": cookie})
+            ));
+        }
+    }
+    (web, crm)
+}
+
+struct Shop {
+    folder: tempfile::TempDir,
+    written: u64,
+}
+
+impl Shop {
+    fn new(definition: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("in")).expect("a folder");
+        for name in ["web", "crm"] {
+            fs::write(folder.path().join(format!("in/{name}.ndjson")), "").expect("it is written");
+        }
+        let shop = Shop { folder, written: 0 };
+        shop.define("shop.yaml", definition);
+        shop
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn define(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).expect("it is written");
+    }
+
+    /// Rows come.
+    fn write(&mut self, chance: &mut Chance, number: u64) {
+        let (web, crm) = rows(chance, self.written, number);
+        self.written += number;
+        for (name, text) in [("web", web), ("crm", crm)] {
+            let path = self.path().join(format!("in/{name}.ndjson"));
+            let file = OpenOptions::new().append(true).open(path);
+            file.and_then(|mut file| file.write_all(text.as_bytes())).expect("it is written");
+        }
+    }
+
+    fn start(&self, name: &str, workers: u64) -> Running {
+        let socket = self.path().join("data/control.sock");
+        // Of one that was killed.
+        let _ = fs::remove_file(&socket);
+        let workers = workers.to_string();
+        let run = ["run", name, "--data", "data", "--follow", "--workers", &workers];
+        let mut running =
+            Running::start_with(self.path(), &run, &[("SELFSAME_LOG_BYTES", "60000")]);
+        running.until("it listens", |_| socket.exists());
+        running
+    }
+
+    fn apply(&self, name: &str, more: &[&str]) -> program::Ended {
+        selfsame(self.path(), &[&["apply", name, "--data", "data"][..], more].concat())
+    }
+
+    /// What outputs hold, less the instants. No record says what the one before it said of its key, none takes back
+    /// what was never said, and each reject is there once.
+    fn state(&self, out: &str) -> BTreeMap<(String, String), Value> {
+        let mut state: BTreeMap<(String, String), Value> = BTreeMap::new();
+        for output in ["profiles", "segments", "identities", "rejects"] {
+            let path = self.path().join(out).join(format!("{output}.ndjson"));
+            for line in fs::read_to_string(path).unwrap_or_default().lines() {
+                let mut record: Value = serde_json::from_str(line).expect("a record");
+                let mut key = record["key"].as_str().expect("a key").to_owned();
+                let mut value = record["value"].take();
+                if output == "rejects" {
+                    key = value["position"].to_string();
+                }
+                value.as_object_mut().map(|value| value.remove("at"));
+                let is_gone = value.is_null() || value["change"] == "left";
+                let key = (output.to_owned(), key);
+                let before = match is_gone {
+                    true => state.remove(&key),
+                    false => state.insert(key.clone(), value.clone()),
+                };
+                let says_it_again = if is_gone { before.is_none() } else { before == Some(value) };
+                if says_it_again {
+                    let all =
+                        fs::read_to_string(self.path().join(out).join(format!("{output}.ndjson")));
+                    let all = all.unwrap_or_default();
+                    let of_key: Vec<_> = all.lines().filter(|of| of.contains(&key.1)).collect();
+                    panic!("{key:?} says again what was said: {line}\n{of_key:#?}");
+                }
+            }
+        }
+        state
+    }
+
+    /// What a run from the start comes to. Of outputs that the definition has not, nothing is known.
+    fn expected(&self, name: &str) -> BTreeMap<(String, String), Value> {
+        let text = fs::read_to_string(self.path().join(name)).expect("a definition");
+        self.define("fresh.yaml", &text.replace("files: out/", "files: fresh/"));
+        let _ = fs::remove_dir_all(self.path().join("fresh"));
+        selfsame(self.path(), &["run", "fresh.yaml", "--until-end", "--quiet"]).well();
+        self.state("fresh")
+    }
+
+    /// Whether outputs hold what a run from the start comes to, as far as the definition has them. Rejects are a log,
+    /// in which those of former definitions stay.
+    #[track_caller]
+    fn must_hold(&self, name: &str, what: &str) {
+        let (mut state, expected) = (self.state("out"), self.expected(name));
+        let text = fs::read_to_string(self.path().join(name)).expect("a definition");
+        state.retain(|(output, _), _| {
+            text.contains(&format!("out/{output}.")) && output != "rejects"
+        });
+        let expected = expected.into_iter().filter(|((output, _), _)| output != "rejects");
+        pretty_assert(&state, &expected.collect(), what);
+    }
+}
+
+#[track_caller]
+fn pretty_assert(
+    found: &BTreeMap<(String, String), Value>,
+    expected: &BTreeMap<(String, String), Value>,
+    what: &str,
+) {
+    let keys = found.keys().chain(expected.keys());
+    let differing: Vec<_> = keys.filter(|key| found.get(*key) != expected.get(*key)).collect();
+    if let Some(key) = differing.first() {
+        panic!(
+            "{what}: {} keys differ, such as {key:?}: {:.500}, and not {:.500}",
+            differing.len(),
+            format!("{:?}", found.get(*key)),
+            format!("{:?}", expected.get(*key))
+        );
+    }
+}
+
+#[test]
+fn whatever_is_applied_while_rows_come_is_what_a_run_of_it_comes_to() {
+    let mut chance = Chance::new();
+    let seed = chance.0;
+    let first = definition(&mut chance);
+    let mut shop = Shop::new(&first);
+    shop.write(&mut chance, 300);
+    let mut running = shop.start("shop.yaml", 1 + chance.below(3));
+    let (mut name, mut text) = ("shop.yaml".to_owned(), first);
+    for round in 0..said("SELFSAME_CHAOS_ROUNDS").unwrap_or(8) {
+        let next = definition(&mut chance);
+        let next_name = format!("next{round}.yaml");
+        shop.define(&next_name, &next);
+        let what = format!("SELFSAME_CHAOS_SEED={seed}, round {round}");
+        let killed = chance.is(3);
+        std::thread::scope(|scope| {
+            let more = 50 + chance.below(400);
+            let (path, applied) = (shop.path().to_owned(), next_name.clone());
+            let apply =
+                scope.spawn(move || selfsame(&path, &["apply", &applied, "--data", "data"]));
+            // Some come before it is asked for, some meanwhile, and some behind it.
+            shop.write(&mut chance, more);
+            std::thread::sleep(std::time::Duration::from_millis(chance.below(120)));
+            shop.write(&mut chance, 40);
+            if killed {
+                running.signal("KILL");
+            }
+            let ended = apply.join().expect("it does not panic");
+            if !killed {
+                assert!(ended.status.success(), "{what}: {}\n{}", ended.err, running.err());
+                let is_same = next == text;
+                assert_eq!(ended.out.contains("runs this definition already"), is_same, "{what}");
+            }
+        });
+        if killed {
+            // Whichever of the two was in force, each of them comes to its right state.
+            running.end();
+            if chance.is(2) {
+                (name, text) = (next_name, next);
+            }
+            running = shop.start(&name, 1 + chance.below(3));
+        } else {
+            (name, text) = (next_name, next);
+        }
+        if chance.is(2) {
+            running.signal("TERM");
+            running.end().well();
+            selfsame(shop.path(), &["run", &name, "--data", "data", "--until-end", "--quiet"])
+                .well();
+            shop.must_hold(&name, &what);
+            running = shop.start(&name, 1 + chance.below(3));
+        }
+    }
+    running.signal("TERM");
+    running.end().well();
+    let run = ["run", &name, "--data", "data", "--until-end", "--quiet"];
+    selfsame(shop.path(), &run).well();
+    shop.must_hold(&name, &format!("SELFSAME_CHAOS_SEED={seed}"));
+    let lines = |shop: &Shop| {
+        let read =
+            |name: &str| fs::read_to_string(shop.path().join("out").join(name)).unwrap_or_default();
+        ["profiles.ndjson", "segments.ndjson", "identities.ndjson", "rejects.ndjson"].map(read)
+    };
+    let before = lines(&shop);
+    selfsame(shop.path(), &run).well();
+    assert_eq!(lines(&shop), before, "all was said");
+}
+
+#[test]
+fn a_process_that_ends_at_any_step_of_taking_over_goes_on_with_either_definition() {
+    for point in selfsame::internals::fault::TAKING_OVER {
+        for then in ["shop.yaml", "next.yaml"] {
+            let mut chance = Chance(7);
+            let (first, next) = (definition(&mut chance), definition(&mut chance));
+            assert_ne!(first, next);
+            let mut shop = Shop::new(&first);
+            shop.define("next.yaml", &next);
+            shop.write(&mut chance, 500);
+            let fault = format!("{point}:1");
+            let run = ["run", "shop.yaml", "--data", "data", "--follow", "--workers", "2"];
+            let environment = [("SELFSAME_FAULT", fault.as_str())];
+            let mut running = Running::start_with(shop.path(), &run, &environment);
+            let socket = shop.path().join("data/control.sock");
+            running.until("it listens", |_| socket.exists());
+            let silent = shop.apply("next.yaml", &[]).badly();
+            assert!(silent.contains("has not answered"), "{silent}");
+            assert!(!running.end().status.success(), "{point}");
+            selfsame(shop.path(), &["run", then, "--data", "data", "--until-end", "--quiet"])
+                .well();
+            shop.must_hold(then, &format!("{point}, then {then}"));
+        }
+    }
+}
+
+#[test]
+fn a_change_is_refused_while_another_one_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shop.yaml");
+    fs::create_dir(folder.path().join("in")).expect("a folder");
+    fs::write(folder.path().join("in/web.ndjson"), rows(&mut Chance(1), 0, 50).0)
+        .expect("it is written");
+    let parse = |text: &str| Definition::parse(text, &path).expect("a definition");
+    let (first, next) = (parse(PLAIN), parse(&PLAIN.replace("> 400", "> 200")));
+    let builder = Engine::builder(&first).data(folder.path().join("data")).follow(true);
+    let running = builder.start().expect("it starts");
+    let control = running.control();
+    let waiting = std::thread::spawn(move || running.wait());
+    let refused = std::cell::RefCell::new(Vec::new());
+    let told = |_: &str| {
+        for other in [control.apply(&next, &|_| ()), control.preview(&next, &|_| ())] {
+            refused.borrow_mut().push(other.expect_err("one is being made").to_string());
+        }
+        let other = control.forget("user:u1", Forgetting::default(), &|_| ());
+        refused.borrow_mut().push(other.expect_err("one is being made").to_string());
+    };
+    control.apply(&next, &told).expect("the first one is");
+    assert!(!refused.borrow().is_empty());
+    for why in &*refused.borrow() {
+        assert!(why.contains("another change is being made"), "{why}");
+    }
+    assert_eq!(control.definition().text(), next.text());
+    control.stop();
+    waiting.join().expect("it does not panic").expect("it runs");
+    let over = control.apply(&first, &|_| ()).expect_err("nothing runs").to_string();
+    assert!(over.contains("it has ended"), "{over}");
+}
+
+/// A definition that is easily changed.
+const PLAIN: &str = "
+name: shop
+sources:
+  web:
+    files: in/web*.ndjson
+    kind: events
+    id: id
+    time: at
+    fields: {id: text, at: timestamp, user: text, cookie: text, amount: integer}
+identity:
+  user: {from: {web: user}, at_most: 1}
+  cookie: {from: {web: cookie}, shared_after: 5}
+attributes:
+  spent: {from: web, select: sum(amount)}
+  visits: {from: web, select: count(*)}
+segments:
+  big: spent > 400
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+";
+
+#[test]
+fn what_cannot_be_applied_leaves_everything_as_it_was_and_says_why() {
+    let mut chance = Chance(3);
+    let mut shop = Shop::new(PLAIN);
+    shop.write(&mut chance, 400);
+    shop.define("next.yaml", &PLAIN.replace("> 400", "> 200"));
+    let nobody = shop.apply("next.yaml", &[]).badly();
+    assert!(nobody.contains("no engine runs with the data folder 'data'"), "{nobody}");
+    let mut running = shop.start("shop.yaml", 2);
+    let profiles = shop.path().join("out/profiles.ndjson");
+    running
+        .until("it has read", |_| fs::read_to_string(&profiles).is_ok_and(|text| !text.is_empty()));
+
+    let fails = |text: String, says: &str| {
+        shop.define("wrong.yaml", &text);
+        let told = shop.apply("wrong.yaml", &[]).badly();
+        assert!(told.contains(says), "{told}");
+    };
+    fails(PLAIN.replace("spent > 400", "spend > 400"), "wrong.yaml:17:8");
+    fails(PLAIN.replace("in/web*", "in/absent*"), "absent");
+    fails(PLAIN.replace("out/segments.ndjson", "in/web.ndjson"), "would write over");
+    fails(format!("{PLAIN}data: elsewhere\n"), "its `data` is another one");
+    fails(PLAIN.replace("files: in/web*.ndjson", "files: \"-\""), "can't be handed over");
+    // What is found out when it takes over: what ran before goes on.
+    fs::create_dir(shop.path().join("blocked")).expect("a folder");
+    fails(PLAIN.replace("out/segments.ndjson", "blocked"), "what ran before goes on");
+    let same = shop.apply("shop.yaml", &[]).well();
+    assert_eq!(same, "the engine runs this definition already\n");
+
+    // All goes on as before.
+    shop.write(&mut chance, 100);
+    running.signal("TERM");
+    running.end().well();
+    selfsame(shop.path(), &["run", "shop.yaml", "--data", "data", "--until-end", "--quiet"]).well();
+    shop.must_hold("shop.yaml", "after what failed");
+}
+
+#[test]
+fn a_dry_run_tells_who_enters_and_leaves_and_touches_nothing() {
+    let mut chance = Chance(5);
+    let mut shop = Shop::new(PLAIN);
+    shop.write(&mut chance, 400);
+    let next = PLAIN.replace("> 400", "> 200").replace("count(*)", "count(amount) + 1");
+    shop.define("next.yaml", &format!("{next}  identities: {{files: out/identities.ndjson}}\n"));
+    let mut running = shop.start("shop.yaml", 1);
+    let profiles = shop.path().join("out/profiles.ndjson");
+    running.until("all is read", |_| {
+        fs::read_to_string(&profiles).is_ok_and(|text| text.len() > 1000)
+    });
+    let held =
+        |shop: &Shop| fs::read_to_string(shop.path().join("out/segments.ndjson")).expect("a file");
+    let before = held(&shop);
+    let told = shop.apply("next.yaml", &["--dry-run", "--json"]).well();
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(held(&shop), before);
+    assert!(!shop.path().join("out/identities.ndjson").exists());
+    let [old, new] = ["shop.yaml", "next.yaml"].map(|name| {
+        let state = shop.expected(name);
+        let of = |output: &str| {
+            state
+                .keys()
+                .filter(|(of, _)| of == output)
+                .map(|(_, key)| key.clone())
+                .collect::<Vec<_>>()
+        };
+        (of("profiles"), of("segments"))
+    });
+    let big = &told["difference"]["segments"][0];
+    assert_eq!(big["segment"], "big");
+    assert_eq!(big["before"], old.1.len());
+    assert_eq!(big["after"], new.1.len());
+    let enter = new.1.iter().filter(|key| !old.1.contains(key)).count();
+    assert_eq!((&big["enter"], &big["leave"]), (&json!(enter), &json!(0)));
+    assert!(big["entering"].as_array().is_some_and(|some| !some.is_empty() && some.len() <= 5));
+    assert_eq!(told["difference"]["people"], json!([old.0.len(), new.0.len()]));
+    let visits = json!({"attribute": "visits", "changed": old.0.len()});
+    assert_eq!(told["difference"]["attributes"], json!([visits]));
+    let change =
+        |of: &str, name: &str, change: &str| json!({"of": of, "name": name, "change": change});
+    let changes = [
+        change("attribute", "visits", "changed"),
+        change("segment", "big", "changed"),
+        change("output", "identities", "added"),
+    ];
+    assert_eq!(told["changes"], json!(changes));
+    let text = shop.apply("next.yaml", &["--dry-run"]).well();
+    assert!(
+        text.contains("  segment big: changed\n") && text.contains("nothing is changed"),
+        "{text}"
+    );
+    running.signal("TERM");
+    running.end().well();
+}
+
+#[test]
+fn a_field_that_stored_rows_lack_is_told() {
+    let mut chance = Chance(6);
+    let mut shop =
+        Shop::new(&PLAIN.replace(", amount: integer", "").replace("sum(amount)", "count(*)"));
+    shop.write(&mut chance, 50);
+    shop.define("next.yaml", PLAIN);
+    let mut running = shop.start("shop.yaml", 1);
+    let profiles = shop.path().join("out/profiles.ndjson");
+    running
+        .until("it has read", |_| fs::read_to_string(&profiles).is_ok_and(|text| !text.is_empty()));
+    let told = shop.apply("next.yaml", &[]).well();
+    assert!(
+        told.contains("stored before its field amount was defined have its default, or null"),
+        "{told}"
+    );
+    assert!(told.contains("read from its start with a data folder that is new"), "{told}");
+    running.signal("TERM");
+    running.end().well();
+}
+
+#[test]
+fn a_definition_is_applied_while_stored_rows_are_read_back() {
+    let mut chance = Chance(9);
+    let mut shop = Shop::new(PLAIN);
+    shop.write(&mut chance, 3_000);
+    selfsame(shop.path(), &["run", "shop.yaml", "--data", "data", "--until-end", "--quiet"]).well();
+    shop.define("next.yaml", &PLAIN.replace("> 400", "> 200"));
+    let running = shop.start("shop.yaml", 2);
+    shop.apply("next.yaml", &[]).well();
+    running.signal("TERM");
+    running.end().well();
+    shop.must_hold("next.yaml", "applied early");
+    // The old file again: the command's definition wins, and it is told.
+    let back = selfsame(shop.path(), &["run", "shop.yaml", "--data", "data", "--until-end"]);
+    assert!(back.err.contains("this one takes its place, for all stored rows"), "{}", back.err);
+    shop.must_hold("shop.yaml", "the old one again");
+}
