@@ -145,3 +145,58 @@ fn nothing_of_who_is_forgotten_is_left() {
     let nobody = selfsame(folder, &["forget", "user:user-007", "--spec", "shop.yaml"]).badly();
     assert!(nobody.contains("nobody is known by it"), "{nobody}");
 }
+
+#[test]
+fn an_engine_that_runs_forgets_a_person_and_goes_on() {
+    let folder = folder();
+    let folder = folder.path();
+    let web = folder.join("web.ndjson");
+    let append = |text: &str| {
+        let before = fs::read_to_string(&web).expect("a file");
+        fs::write(&web, before + text).expect("it is written");
+    };
+    append("{\"id\":\"bad\",\"user\":\"user-007\",\"amount\":\n");
+    let mut run = Running::start(folder, &["run", "shop.yaml", "--follow", "--quiet"]);
+    let identities = folder.join("out/identities.ndjson");
+    run.until("it has read", |_| {
+        fs::read_to_string(&identities).is_ok_and(|text| text.contains("user-039"))
+    });
+    let marks = ["user-007", "mail007@example.com", "cookie-007"];
+    let all = |folder: &Path| texts(&folder.join("data")) + &texts(&folder.join("out"));
+    marks.iter().for_each(|mark| assert!(all(folder).contains(mark), "{mark} is there"));
+    let ask = ["forget", "user:user-007", "--spec", "shop.yaml"];
+    let dry = selfsame(folder, &[&ask[..], &["--dry-run"]].concat()).well();
+    assert!(dry.contains("would be removed"), "{dry}");
+    marks.iter().for_each(|mark| assert!(all(folder).contains(mark), "{mark} is there yet"));
+    let told = selfsame(folder, &[&ask[..], &["--suppress"]].concat()).well();
+    assert!(told.contains("are removed from the file of output profiles"), "{told}");
+    assert!(!told.contains("start the run again"), "{told}");
+    let left = all(folder);
+    marks.iter().for_each(|mark| assert!(!left.contains(mark), "{mark} is left"));
+    assert!(left.contains("user-008"));
+
+    // It goes on, and what comes with one of the identifiers is dropped.
+    append(
+        "{\"id\":\"x1\",\"user\":\"user-007\",\"cookie\":\"c\"}\n{\"id\":\"x2\",\"user\":\"user-new\"}\n",
+    );
+    run.until("it has read on", |_| {
+        fs::read_to_string(&identities).is_ok_and(|text| text.contains("user-new"))
+    });
+    run.signal("TERM");
+    run.end().well();
+    assert!(!all(folder).contains("user-007"));
+    // What is there is what a run comes to of the rows that are left.
+    let held = |folder: &Path| {
+        let mut last = std::collections::BTreeMap::new();
+        for name in ["profiles", "identities"] {
+            for record in records(&folder.join(format!("out/{name}.ndjson"))) {
+                last.insert((record.output, record.key), record.value.is_some());
+            }
+        }
+        last.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let before = held(folder);
+    fs::remove_dir_all(folder.join("out")).expect("it is deleted");
+    selfsame(folder, &["run", "shop.yaml", "--until-end", "--quiet"]).well();
+    assert_eq!(held(folder), before);
+}

@@ -16,7 +16,8 @@ tick. Where none runs, the next run tells the outputs. They are told the differe
 and identifiers, and that they left their segments. A topic holds what it was told before until it is compacted.
 
 Rows that carry any of the person's identifiers leave, also those that do not stand. What a source still has (a
-topic, a file) is not touched, and not read again; rejects that outputs were told stay there.";
+topic, a file) is not touched, and not read again. Files of outputs are written anew without the records that name
+them.";
 
 #[derive(Args)]
 #[command(after_help = FORGET_HELP)]
@@ -73,6 +74,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
             "person": forgotten.person,
             "identifiers": forgotten.identifiers,
             "rows": forgotten.rows,
+            "records": forgotten.records,
             "suppressed": args.suppress && !args.dry_run,
             "done": !args.dry_run,
         });
@@ -89,6 +91,11 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         text.push_str(&format!("\n  {source}: {rows}"));
     }
     text.push('\n');
+    for (output, records) in &forgotten.records {
+        text.push_str(&format!(
+            "{records} records {what} removed from the file of output {output}\n"
+        ));
+    }
     if args.suppress {
         text.push_str(&format!(
             "rows that come with these identifiers {what} dropped from now on\n"

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::control::{Control, cannot_take_over, refused};
 use super::definition::Definition;
 use super::error::EngineError;
+use super::redacted;
 use crate::decode::stored::{OFFSET, PART, by_part};
 use crate::decode::{Decoder, identifiers};
 use crate::plan::Plan;
@@ -31,6 +32,9 @@ pub struct Forgotten {
     pub identifiers: Vec<String>,
     /// The rows that carried any of them, by source.
     pub rows: BTreeMap<String, u64>,
+    /// Records that named any of them in files of outputs, by output.
+    #[serde(default)]
+    pub records: BTreeMap<String, u64>,
 }
 
 /// How somebody is forgotten.
@@ -62,11 +66,11 @@ impl Definition {
         let recovered = store::open(data, 0).map_err(EngineError::Store)?;
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
         let wanted = ForgottenPerson::find(&plan, &recovered, clock, id, || false)?;
-        let rows = match how.dry_run {
+        let removed = match how.dry_run {
             true => wanted.count(&plan, &recovered)?,
             false => wanted.remove(&plan, &recovered, how)?,
         };
-        Ok(wanted.forgotten(rows))
+        Ok(wanted.forgotten(removed))
     }
 }
 
@@ -92,10 +96,10 @@ impl Control {
         told("the stored rows are looked through");
         let is_stopped = || view.stop.asked().is_some();
         let wanted = ForgottenPerson::find(&plan, &recovered, view.options.clock, id, is_stopped)?;
-        let rows = wanted.count(&plan, &recovered)?;
+        let there = wanted.count(&plan, &recovered)?;
         drop(recovered);
-        if how.dry_run || rows.is_empty() {
-            return Ok(wanted.forgotten(rows));
+        if how.dry_run || there.rows.is_empty() {
+            return Ok(wanted.forgotten(there));
         }
         told("what is left is read back beside what runs");
         let (options, without) = (view.options.clone(), wanted.hashes.clone());
@@ -108,16 +112,16 @@ impl Control {
         }
         told("it takes over: rows are removed, and outputs are told");
         let wanted = Arc::new(wanted);
-        let removed: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+        let removed: Arc<Mutex<Removed>> = Arc::default();
         let (removing, number) = (Arc::clone(&wanted), Arc::clone(&removed));
         let definition = changing.definition.clone();
         changing.hand_over(successor, definition, published, move |recovered| {
-            let rows = removing.remove(&plan, recovered, how).map_err(RunError::Store)?;
-            *number.lock().expect("no one panics with it") = rows;
+            let removed = removing.remove(&plan, recovered, how).map_err(RunError::Store)?;
+            *number.lock().expect("no one panics with it") = removed;
             Ok(())
         })?;
-        let rows = std::mem::take(&mut *removed.lock().expect("no one panics with it"));
-        Ok(wanted.forgotten(rows))
+        let removed = std::mem::take(&mut *removed.lock().expect("no one panics with it"));
+        Ok(wanted.forgotten(removed))
     }
 }
 
@@ -128,6 +132,15 @@ struct ForgottenPerson {
     /// As `type:value`.
     identifiers: Vec<String>,
     hashes: BTreeSet<IdentifierHash>,
+    /// What files of outputs are looked through for.
+    texts: Vec<String>,
+}
+
+/// What was removed, or would be.
+#[derive(Default)]
+struct Removed {
+    rows: BTreeMap<String, u64>,
+    records: BTreeMap<String, u64>,
 }
 
 impl ForgottenPerson {
@@ -140,18 +153,29 @@ impl ForgottenPerson {
     ) -> Result<Self, EngineError> {
         let Some((person, all)) = person(plan, recovered, clock, id, is_stopped)? else {
             let hashes = asked(plan, id).into_iter().collect();
-            return Ok(ForgottenPerson { person: None, identifiers: Vec::new(), hashes });
+            let (identifiers, texts) = (Vec::new(), vec![value_of(id)]);
+            return Ok(ForgottenPerson { person: None, identifiers, hashes, texts });
         };
-        let (identifiers, hashes) = all.into_iter().unzip();
-        Ok(ForgottenPerson { person: Some(person.person_id()), identifiers, hashes })
+        let (identifiers, hashes): (Vec<String>, _) = all.into_iter().unzip();
+        let texts = identifiers.iter().map(|identifier| value_of(identifier)).collect();
+        Ok(ForgottenPerson { person: Some(person.person_id()), identifiers, hashes, texts })
     }
 
-    fn count(
+    fn count(&self, plan: &Arc<Plan>, recovered: &Recovered) -> Result<Removed, StoreError> {
+        let rows = recovered.count(|source, batch| of_person(plan, source, batch, &self.hashes))?;
+        Ok(Removed { rows, records: self.redact(plan, recovered, true)? })
+    }
+
+    /// Has the files of outputs go without records that name the person.
+    fn redact(
         &self,
-        plan: &Arc<Plan>,
+        plan: &Plan,
         recovered: &Recovered,
+        is_dry: bool,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        recovered.count(|source, batch| of_person(plan, source, batch, &self.hashes))
+        let redacted = redacted::redact(plan, &self.texts, is_dry);
+        let io = StoreError::io(&recovered.folder.root, "cleared of what outputs were told");
+        redacted.map(|all| all.into_iter().collect()).map_err(io)
     }
 
     fn remove(
@@ -159,7 +183,9 @@ impl ForgottenPerson {
         plan: &Arc<Plan>,
         recovered: &Recovered,
         how: Forgetting,
-    ) -> Result<BTreeMap<String, u64>, StoreError> {
+    ) -> Result<Removed, StoreError> {
+        // First of all: if the process ends here, the next run finds what is missing there, and tells it.
+        let records = self.redact(plan, recovered, false)?;
         let leaves =
             |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
         let rows = recovered.remove(leaves)?;
@@ -167,14 +193,20 @@ impl ForgottenPerson {
             let hashes: Vec<IdentifierHash> = self.hashes.iter().copied().collect();
             store::suppress(&recovered.folder, &hashes)?;
         }
-        Ok(rows)
+        Ok(Removed { rows, records })
     }
 
-    fn forgotten(&self, rows: BTreeMap<String, u64>) -> Option<Forgotten> {
+    fn forgotten(&self, removed: Removed) -> Option<Forgotten> {
+        let Removed { rows, records } = removed;
         let (person, identifiers) = (self.person.clone(), self.identifiers.clone());
         let is_known = person.is_some() || !rows.is_empty();
-        is_known.then_some(Forgotten { person, identifiers, rows })
+        is_known.then_some(Forgotten { person, identifiers, rows, records })
     }
+}
+
+/// An identifier without its type.
+fn value_of(identifier: &str) -> String {
+    identifier.split_once(':').map_or(identifier, |(_, value)| value).to_owned()
 }
 
 /// A person, and their identifiers with the hashes of these.

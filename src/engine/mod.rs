@@ -11,6 +11,7 @@ mod feeder;
 mod forget;
 mod in_force;
 mod pushed;
+mod redacted;
 mod running;
 mod serving;
 mod summary;

@@ -31,7 +31,7 @@ mod writer;
 pub use checkpoint::{Checkpoint, CheckpointOf};
 pub use columnar::make;
 pub use error::StoreError;
-pub use folder::Folder;
+pub use folder::{Folder, beside};
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use in_force::InForce;
