@@ -237,3 +237,160 @@ fn an_address_that_is_taken_or_open_to_others_is_told_before_anything_starts() {
     assert!(start("0.0.0.0:0").contains("127.0.0.1"));
     assert!(start("nonsense").contains("127.0.0.1:8080"));
 }
+
+#[test]
+fn members_are_paged_in_the_order_of_their_ids_while_people_come_and_go() {
+    let mut shop = Shop::open();
+    let order = |number: usize, amount: i64| json!({"email": format!("{number}@example.com"), "amount": amount});
+    shop.order((0..700).map(|number| order(number, 101)).collect());
+    let sizes = get(shop.address, "/v1/segments").json();
+    assert_eq!(
+        (&sizes["people"], &sizes["segments"]),
+        (&json!(700), &json!([{"name": "big", "size": 700}]))
+    );
+    let mut seen: Vec<String> = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = get(shop.address, &format!("/v1/segments/big/members?limit=100{cursor}")).json();
+        let members = page["members"].as_array().expect("a list");
+        seen.extend(members.iter().map(|id| id.as_str().expect("an id").to_owned()));
+        let Some(next) = page["cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+        // Some go, by what is given back, and others come: nobody who stays is missed or told twice.
+        let at = seen.len();
+        shop.order((at - 100..at - 50).map(|number| order(number, -50)).collect());
+        shop.order((0..10).map(|number| order(1_000 + at + number, 500)).collect());
+    }
+    assert!(seen.is_sorted() && seen.windows(2).all(|two| two[0] != two[1]));
+    for number in 600..700 {
+        let path = format!("/v1/profiles/email:{number}@example.com");
+        let person = get(shop.address, &path).json()["profile"]["person"].clone();
+        assert!(seen.iter().any(|of| *of == person), "{number} stays");
+        let of =
+            get(shop.address, &format!("/v1/persons/{}/segments", person.as_str().expect("an id")));
+        assert_eq!(of.json()["segments"], json!(["big"]));
+    }
+    let size = get(shop.address, "/v1/segments").json()["segments"][0]["size"].as_u64();
+    let all = get(shop.address, "/v1/segments/big/members?limit=10000").json();
+    assert_eq!(size, all["members"].as_array().map(|members| members.len() as u64));
+    for (path, status, code) in [
+        ("/v1/segments/small/members", 404, "unknown_segment"),
+        ("/v1/segments/big/members?limit=0", 400, "bad_limit"),
+        ("/v1/segments/big/members?limit=10001", 400, "bad_limit"),
+        ("/v1/segments/big/members?cursor=x", 400, "bad_cursor"),
+        ("/v1/segments/big/members?page=2", 400, "bad_parameter"),
+        ("/v1/persons/x/segments", 400, "bad_person"),
+    ] {
+        assert_eq!(get(shop.address, path).refusal(), (status, code.to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn a_key_opens_what_it_is_for() {
+    let keys = "{read: read-key-read-key, write: {orders: \"sha256:HASH\"}, admin: file:keys.txt}";
+    // printf %s write-key-write-key | sha256sum
+    let hash = "b9f2911a12613cf661cead0e8d46df0f43daef1a8ec38c2f41f2337ad8e4437e";
+    let folder = std::env::temp_dir().join(format!("selfsame-keys-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("keys.txt"), "admin-key-admin-key\n\n").expect("keys");
+    let text = SHOP.replace("files: none, kind", "http: {}, kind");
+    let text =
+        format!("{text}http: {{listen: \"0.0.0.0:0\", keys: {}}}\n", keys.replace("HASH", hash));
+    let definition = Definition::parse(&text, folder.join("shop.yaml")).expect("it is right");
+    let builder = Engine::builder(&definition).output("profiles", |_| ());
+    let running = builder.start().expect("with keys others may be listened to");
+    let port = running.http().expect("it is served").port();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let bearer = |key: &str| format!("Bearer {key}");
+    let read = |key: Option<&str>| {
+        let stated = key.map(bearer).unwrap_or_default();
+        let headers = [("authorization", &*stated)];
+        request(address, "GET", "/v1/segments", &headers[..usize::from(key.is_some())], b"")
+    };
+    let write = |key: &str| {
+        let headers = [("authorization", &*bearer(key))];
+        request(
+            address,
+            "POST",
+            "/v1/sources/orders",
+            &headers,
+            b"{\"email\": \"a@b.c\", \"amount\": 1}",
+        )
+        .status
+    };
+    let without = read(None);
+    assert_eq!(without.refusal(), (401, "no_key".to_owned()));
+    assert!(without.header("www-authenticate").is_some_and(|asked| asked.starts_with("Bearer")));
+    assert_eq!(read(Some("read-key-read-kez")).refusal(), (401, "wrong_key".to_owned()));
+    assert_eq!(read(Some("write-key-write-key")).refusal(), (403, "wrong_key".to_owned()));
+    assert_eq!(read(Some("read-key-read-key")).status, 200);
+    assert_eq!(read(Some("admin-key-admin-key")).status, 200);
+    assert_eq!(write("read-key-read-key"), 403);
+    assert_eq!(write("orders"), 401);
+    assert_eq!(write("write-key-write-key"), 200);
+    assert_eq!(write("admin-key-admin-key"), 200);
+    assert_eq!(get(address, "/health/live").status, 200, "who looks after it needs no key");
+    assert_eq!(get(address, "/metrics").status, 401);
+    drop(running);
+    std::fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[test]
+fn changes_are_followed_and_gone_on_with_behind_the_last_one_that_was_seen() {
+    use std::io::{BufRead, BufReader};
+    let mut shop = Shop::open();
+    let address = shop.address;
+    let follow = |query: &str, last: &str| {
+        let mut stream = connect(address);
+        let last =
+            if last.is_empty() { String::new() } else { format!("last-event-id: {last}\r\n") };
+        let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: x\r\n{last}\r\n");
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        assert!(lines.next().is_some_and(|line| line.contains("200")));
+        assert!(lines.by_ref().any(|line| line.is_empty()), "a head has an end");
+        lines
+    };
+    // Each event has an id and a line as files have it.
+    let events = |lines: &mut dyn Iterator<Item = String>, number: usize| -> Vec<(String, Value)> {
+        let mut found = Vec::new();
+        let mut id = String::new();
+        for line in lines {
+            if let Some(text) = line.strip_prefix("id: ") {
+                id = text.to_owned();
+            } else if let Some(text) = line.strip_prefix("data: ") {
+                found.push((id.clone(), serde_json::from_str(text).expect("JSON")));
+                if found.len() == number {
+                    break;
+                }
+            }
+        }
+        found
+    };
+    let mut lines = follow("?output=profiles", "");
+    shop.order(json!([{"email": "ada@example.com", "amount": 1}, {"email": "bob@example.com", "amount": 1}]));
+    shop.order(json!([{"email": "ada@example.com", "amount": 2}]));
+    let seen = events(&mut lines, 3);
+    let told: Vec<ChangelogRecord> = shop.told.try_iter().collect();
+    let mut keys: Vec<&str> = told.iter().map(|record| &*record.key).collect();
+    let mut seen_keys: Vec<&str> =
+        seen.iter().map(|(_, event)| event["key"].as_str().expect("a key")).collect();
+    assert_eq!(seen_keys[2], keys[2]);
+    keys.sort_unstable();
+    seen_keys.sort_unstable();
+    assert_eq!(seen_keys, keys);
+    assert_eq!(seen[2].1["value"]["attributes"]["orders"], 2);
+    assert_eq!(seen[2].1["output"], "profiles");
+    let again = events(&mut follow("", &seen[0].0), 2);
+    assert_eq!(again, seen[1..]);
+    let refused = |path: &str, id: &str| {
+        request(address, "GET", path, &[("last-event-id", id)], b"").refusal()
+    };
+    assert_eq!(refused("/v1/changes", "x"), (400, "bad_event_id".to_owned()));
+    assert_eq!(refused("/v1/changes", "1.1"), (410, "too_old".to_owned()));
+    assert_eq!(refused("/v1/changes?output=none", "1.1"), (404, "unknown_output".to_owned()));
+    assert_eq!(refused("/v1/changes?x=1", "1.1"), (400, "bad_parameter".to_owned()));
+    // Streams end with the run.
+    shop.running.stop().expect("it ends");
+    assert!(lines.all(|line| !line.starts_with("data")));
+}

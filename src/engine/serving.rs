@@ -21,8 +21,8 @@ impl Serving {
         if options.process > 0 {
             return Ok((plan, None));
         }
-        let published = Arc::new(Published::new(&plan));
-        let observer = Arc::new(PublishingObserver::start(output, Arc::clone(&published))?);
+        let published = Arc::new(Published::new(&plan, options.hosts.len()));
+        let observer = Arc::new(PublishingObserver::start(&plan, output, Arc::clone(&published))?);
         Ok((plan, Some(Serving { published, observer })))
     }
 }

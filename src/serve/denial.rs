@@ -2,7 +2,7 @@
 //! people.
 
 use axum::Json;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -65,6 +65,10 @@ impl IntoResponse for Denial {
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let asked = HeaderValue::from_static("Bearer realm=\"selfsame\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, asked);
         }
         response
     }

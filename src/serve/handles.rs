@@ -64,6 +64,15 @@ impl Handles {
         })
     }
 
+    /// What outputs were told last, where all of it is told.
+    pub fn recent(&self) -> Result<&Arc<Published>, Denial> {
+        self.source().ok().filter(|published| published.is_alone).ok_or_else(|| {
+            let message = "not all that outputs are told comes to this process";
+            let remedy = "read the topics, or follow a run of one process";
+            Denial::new(StatusCode::MISDIRECTED_REQUEST, "other_process", message, remedy)
+        })
+    }
+
     /// Reads what is published, as of one tick.
     pub fn read<R>(&self, read: impl FnOnce(&PublishedView<'_>) -> R) -> Result<R, Denial> {
         self.ready()?;

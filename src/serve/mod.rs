@@ -9,17 +9,21 @@
 
 mod batch;
 mod body;
+mod changes;
 mod current;
 mod denial;
 mod handles;
 mod health;
 pub mod ingest;
+mod keys;
 mod metrics;
 mod patient;
 mod profile_json;
 mod profiles;
 mod published;
 mod publishing;
+mod recent;
+mod segments;
 mod server;
 
 use std::any::Any;
@@ -27,17 +31,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 
 use crate::plan::{Plan, Source};
 use crate::source::Http;
 use health::Health;
-use ingest::{Ingest, IngestPatience, open_to_all};
+use ingest::{Ingest, IngestPatience};
 
 pub use current::CurrentRouter;
 pub use denial::Denial;
 pub use handles::{Handles, Served, SharedHandles};
 pub use published::{ProfileChange, Published, PublishedProfile, PublishedView};
 pub use publishing::{PublishingObserver, plan_for};
+pub use recent::RecentRecords;
 pub use server::{Bound, ServeError, Server};
 
 /// Takes the port that a process of a run answers at, where one is to be had. Processes on one machine take one behind
@@ -56,19 +62,25 @@ pub fn bind(plan: &Plan, process: usize, hosts: &[String]) -> Result<Option<Boun
     let machine = |host: &String| host.rsplit_once(':').map(|(machine, _)| machine.to_owned());
     let own = hosts.get(process).and_then(machine);
     let before = hosts.iter().take(process).filter(|host| machine(host) == own).count();
-    Bound::at(listen, before as u16).map(Some)
+    Bound::at(listen, before as u16, plan.http.keys.are_any()).map(Some)
 }
 
 /// All that is answered.
 pub fn router(handles: &SharedHandles) -> Router {
     let posts = handles.posts.clone();
-    let ingest = Ingest::new(&handles.plan, posts, open_to_all(), IngestPatience::default());
-    let reads = [profiles::routes(), batch::routes()];
+    let keys = Arc::new(handles.plan.http.keys.clone());
+    let writing = keys::writing(&keys);
+    let ingest = Ingest::new(&handles.plan, posts, writing, IngestPatience::default());
+    let reads = [profiles::routes(), batch::routes(), segments::routes(), changes::routes()];
     let reads = reads.into_iter().fold(Router::new(), Router::merge);
-    let mut router = reads.with_state(handles.clone()).merge(ingest::router(&ingest));
+    let mut reads = reads.with_state(handles.clone());
+    if let Some(live) = &handles.live {
+        reads = reads.merge(metrics::router(&handles.plan, live));
+    }
+    let mut router = reads.route_layer(from_fn_with_state(keys, keys::reading));
+    router = router.merge(ingest::router(&ingest));
     if let Some(live) = &handles.live {
         let (live, stop) = (Arc::clone(live), handles.stop.clone());
-        router = router.merge(metrics::router(&handles.plan, &live));
         router =
             router.merge(health::router(Health { live, stop, failure: handles.failure.clone() }));
     }

@@ -15,6 +15,7 @@ use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::watch;
 
+use super::recent::RecentRecords;
 use crate::plan::Plan;
 use crate::row::IdentifierHash;
 use crate::sink::{Catalog, PackedProfile};
@@ -40,6 +41,10 @@ pub struct Published {
     tick: watch::Sender<Tick>,
     /// The names of types of identifiers, by number.
     types: Vec<String>,
+    /// What outputs were told last.
+    pub recent: RecentRecords,
+    /// Whether all that outputs are told comes here: there is no other process.
+    pub is_alone: bool,
 }
 
 #[derive(Default)]
@@ -137,12 +142,15 @@ impl PublishedView<'_> {
 }
 
 impl Published {
-    pub fn new(plan: &Plan) -> Self {
+    /// Of a run of so many processes.
+    pub fn new(plan: &Plan, processes: usize) -> Self {
         let segments = plan.segments.len();
         let members = vec![BTreeSet::new(); segments];
         let standing = Standing { members, ..Standing::default() };
         let types = Catalog::of(plan).identifiers.iter().map(str::to_owned).collect();
-        Published { standing: RwLock::new(standing), tick: watch::channel(0).0, types }
+        let (standing, tick) = (RwLock::new(standing), watch::channel(0).0);
+        let recent = RecentRecords::new();
+        Published { standing, tick, types, recent, is_alone: processes <= 1 }
     }
 
     /// Reads as of one tick. Who writes waits meanwhile: so it is short.

@@ -15,12 +15,13 @@ use crate::sink::{
 use crate::time::Tick;
 
 /// The output that is added where no other tells all of everybody.
-const ADDED: &str = "served over HTTP";
+pub const ADDED: &str = "served over HTTP";
 
 /// Sees what outputs are told, and hands it to the thread that publishes.
 pub struct PublishingObserver {
-    /// The output that tells all of everybody.
+    /// The output that tells all of everybody, and the same where it was added for that alone.
     output: u16,
+    added: Option<u16>,
     observed: Sender<ObservedRecords>,
     whole: Committable,
 }
@@ -28,6 +29,7 @@ pub struct PublishingObserver {
 struct ObservedRecords {
     tick: Tick,
     changes: Vec<ProfileChange>,
+    records: Vec<Record>,
     acknowledgement: Acknowledgement,
 }
 
@@ -57,14 +59,19 @@ impl PublishingObserver {
     ///
     /// # Errors
     /// If the operating system gives no thread.
-    pub fn start(output: u16, published: Arc<Published>) -> Result<Self, ServeError> {
+    pub fn start(plan: &Plan, output: u16, published: Arc<Published>) -> Result<Self, ServeError> {
         let (sender, observed) = unbounded();
         let whole = Committable::new();
         let of_thread = whole.clone();
-        let run = move || publish(&observed, &of_thread, &published);
+        let run = move || {
+            publish(&observed, &of_thread, &published);
+            published.recent.close();
+        };
         let thread = std::thread::Builder::new().name("published".to_owned());
         thread.spawn(run).map_err(ServeError::Thread)?;
-        Ok(PublishingObserver { output, observed: sender, whole })
+        let is_added = plan.outputs[usize::from(output)].target == Destination::Http;
+        let added = is_added.then_some(output);
+        Ok(PublishingObserver { output, added, observed: sender, whole })
     }
 }
 
@@ -72,11 +79,11 @@ impl Observer for PublishingObserver {
     fn observe(&self, tick: Tick, records: &[Record], receipt: Receipt) {
         let of_profiles = records.iter().filter(|record| record.output == self.output);
         let changes: Vec<ProfileChange> = of_profiles.filter_map(change).collect();
-        if !changes.is_empty() {
-            let (_, acknowledgement) = receipt.taken();
-            // The thread ends only when this is gone.
-            let _ = self.observed.send(ObservedRecords { tick, changes, acknowledgement });
-        }
+        let told = records.iter().filter(|record| Some(record.output) != self.added);
+        let records = told.cloned().collect();
+        let (_, acknowledgement) = receipt.taken();
+        // The thread ends only when this is gone.
+        let _ = self.observed.send(ObservedRecords { tick, changes, records, acknowledgement });
     }
 
     fn allow(&self, before: Tick) {
@@ -94,14 +101,23 @@ fn change(record: &Record) -> Option<ProfileChange> {
     })
 }
 
+/// What was observed of a tick.
+#[derive(Default)]
+struct ObservedTick {
+    changes: Vec<ProfileChange>,
+    records: Vec<Record>,
+    held: Vec<Acknowledgement>,
+}
+
 /// The thread's life: until the last observer is gone, and all that was observed is published.
 fn publish(observed: &Receiver<ObservedRecords>, whole: &Committable, published: &Published) {
     let told = whole.told();
-    let mut waiting: BTreeMap<Tick, (Vec<ProfileChange>, Vec<Acknowledgement>)> = BTreeMap::new();
-    let take = |waiting: &mut BTreeMap<_, (Vec<_>, Vec<_>)>, records: ObservedRecords| {
-        let (changes, held) = waiting.entry(records.tick).or_default();
-        changes.extend(records.changes);
-        held.push(records.acknowledgement);
+    let mut waiting: BTreeMap<Tick, ObservedTick> = BTreeMap::new();
+    let take = |waiting: &mut BTreeMap<Tick, ObservedTick>, of: ObservedRecords| {
+        let tick = waiting.entry(of.tick).or_default();
+        tick.changes.extend(of.changes);
+        tick.records.extend(of.records);
+        tick.held.push(of.acknowledgement);
     };
     let mut last = 0;
     loop {
@@ -119,8 +135,11 @@ fn publish(observed: &Receiver<ObservedRecords>, whole: &Committable, published:
         let before = whole.before();
         observed.try_iter().for_each(|records| take(&mut waiting, records));
         while let Some(next) = waiting.first_entry().filter(|next| *next.key() < before) {
-            let (tick, (changes, held)) = next.remove_entry();
+            let (tick, ObservedTick { changes, mut records, held }) = next.remove_entry();
+            // However workers came together: a record's place is the same after a restart.
+            records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
             published.publish(tick, changes);
+            published.recent.add(tick, records);
             last = tick;
             drop(held);
         }

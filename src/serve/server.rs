@@ -38,8 +38,8 @@ pub enum ServeError {
     #[error("nothing can be served at '{listen}': {why}")]
     Address { listen: String, why: String },
     #[error(
-        "'{listen}' can be reached from other machines, and there are no keys: serve at 127.0.0.1, behind a proxy \
-         that asks who is there"
+        "'{listen}' can be reached from other machines, and there are no keys: give the definition http: {{keys: \
+         {{read: …, admin: …}}}}, or serve at 127.0.0.1"
     )]
     Open { listen: String },
     #[error(
@@ -63,8 +63,8 @@ impl Bound {
     /// Takes a port, such as `127.0.0.1:8080`, or as many behind it as is said.
     ///
     /// # Errors
-    /// If the address is none, is taken, or can be reached from elsewhere.
-    pub fn at(listen: &str, behind: u16) -> Result<Self, ServeError> {
+    /// If the address is none, is taken, or can be reached from elsewhere and there are no keys.
+    pub fn at(listen: &str, behind: u16, has_keys: bool) -> Result<Self, ServeError> {
         let failed = |why: String| ServeError::Address { listen: listen.to_owned(), why };
         let addresses = listen.to_socket_addrs().map_err(|error| {
             failed(format!("{error}: an address and a port are wanted, as in 127.0.0.1:8080"))
@@ -73,7 +73,8 @@ impl Bound {
         // Port 0 is any that is free.
         let given = addresses.iter_mut().filter(|address| address.port() > 0);
         given.for_each(|address| address.set_port(address.port().saturating_add(behind)));
-        if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        let is_open = |address: &SocketAddr| !address.ip().is_loopback();
+        if !has_keys && addresses.iter().any(is_open) {
             return Err(ServeError::Open { listen: listen.to_owned() });
         }
         let listener =

@@ -11,6 +11,7 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
         (LIMITS, "{bytes: 100000}"),
         (KAFKA, "{brokers: \"localhost:9092\"}"),
         (HTTP, "{listen: \"127.0.0.1:8080\"}"),
+        (HTTP_KEYS, "{read: \"0123456789abcdef\"}"),
         (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
         (SESSIONS, "{gap: 30 minutes}"),
         (SOURCE_KAFKA, "{topic: web.events}"),
@@ -147,13 +148,39 @@ pub static KAFKA: &[FieldShape] = &[
 ];
 
 /// The fields of `http`.
-pub static HTTP: &[FieldShape] = &[field(
-    "listen",
-    Shape::Text,
-    "The address and the port. The command's --http takes its place. Of several processes on one machine each takes the \
-     port behind the one before. Default: none, and nothing is served.",
-    "127.0.0.1:8080",
-)];
+pub static HTTP: &[FieldShape] = &[
+    field(
+        "listen",
+        Shape::Text,
+        "The address and the port. The command's --http takes its place. Of several processes on one machine each takes the \
+         port behind the one before. Default: none, and nothing is served.",
+        "127.0.0.1:8080",
+    ),
+    field(
+        "keys",
+        Shape::Object(HTTP_KEYS),
+        "Who may do what: then nothing is done without a key. Without keys only this machine is listened to.",
+        "{read: \"0123456789abcdef\"}",
+    ),
+];
+
+/// The fields of `keys`.
+pub static HTTP_KEYS: &[FieldShape] = &[
+    field(
+        "read",
+        Shape::Texts,
+        "Keys that open what is read: each as it is (16 characters at least), as `sha256:` and its hash in hexadecimal \
+         digits, or as `file:` and the path of a file with a key a line.",
+        "file:keys/read.txt",
+    ),
+    field(
+        "write",
+        Shape::MapOf(&Shape::Texts),
+        "Keys that rows are posted with, by source.",
+        "{web: \"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}",
+    ),
+    field("admin", Shape::Texts, "Keys that open everything.", "file:keys/admin.txt"),
+];
 
 pub static SOURCE: &[FieldShape] = &[
     field("kafka", Shape::Object(SOURCE_KAFKA), "A topic to read.", "{topic: web.events}"),

@@ -8,6 +8,7 @@ pub mod derived;
 pub mod from_rows;
 pub mod funnel;
 pub mod given;
+pub mod http;
 pub mod identity;
 pub mod join;
 pub mod object;
@@ -31,7 +32,7 @@ use std::time::Duration;
 use super::file::{diagnostic, fields, stated, yaml};
 use super::sql::Dialect;
 use crate::place::of_a_shell;
-use crate::plan::{HttpServing, Kafka, Limits, Plan, Publish};
+use crate::plan::{Kafka, Limits, Plan, Publish};
 use crate::time::zone::Zone;
 use object::{Object, ReadContext};
 
@@ -49,7 +50,6 @@ pub fn definition(
     let name = file.text(context, "name").map(|(name, _)| name);
     let target_latency = file.duration(context, "target_latency");
     let kafka = kafka(context, &file);
-    let http = http(context, &file);
     let folder = path.parent().unwrap_or(Path::new(""));
     let data = file.text(context, "data").map(|(data, place)| {
         of_a_shell(&data).iter().for_each(|why| context.complain(place, format!("'data': {why}")));
@@ -57,6 +57,7 @@ pub fn definition(
     });
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
+    let http = http::read(context, &file, folder, &sources);
     let identifiers = identity::read(context, &file, &mut sources);
     let at_most = identity::at_most(context, &file);
     let decisions = identity::decisions(context, &file, &sources);
@@ -142,13 +143,6 @@ fn limits(context: &mut ReadContext, file: &Object<'_>) -> Limits {
         limits.steps = steps.into();
     }
     limits
-}
-
-fn http(context: &mut ReadContext, file: &Object<'_>) -> HttpServing {
-    let object =
-        file.get("http").and_then(|node| Object::read(context, "'http'", node, fields::HTTP));
-    let listen = object.and_then(|object| object.text(context, "listen"));
-    HttpServing { listen: listen.map(|(listen, _)| listen) }
 }
 
 /// How long outputs may wait for their commit.

@@ -27,6 +27,7 @@ use crate::plan::Plan;
 use crate::source::{Http, PostRefused, PostedRows, Posts, RejectedRow};
 use fault::IngestFault;
 
+pub use collector::write_key;
 pub use fault::KeyFault;
 
 /// How long is waited for what.

@@ -1,0 +1,82 @@
+//! `http`: where a run serves, and whom.
+
+use std::path::Path;
+
+use super::object::{Object, ReadContext};
+use crate::definition::file::diagnostic::{Place, suggest};
+use crate::definition::file::fields;
+use crate::plan::{HttpServing, KeyHash, Keys, Source};
+
+pub fn read(
+    context: &mut ReadContext,
+    file: &Object<'_>,
+    folder: &Path,
+    sources: &[Source],
+) -> HttpServing {
+    let Some(node) = file.get("http") else { return HttpServing::default() };
+    let Some(object) = Object::read(context, "'http'", node, fields::HTTP) else {
+        return HttpServing::default();
+    };
+    let listen = object.text(context, "listen").map(|(listen, _)| listen);
+    let keys = object.get("keys").map(|node| {
+        let keys = Object::read(context, "'keys' of 'http'", node, fields::HTTP_KEYS);
+        keys.map(|keys| of_keys(context, &keys, folder, sources)).unwrap_or_default()
+    });
+    HttpServing { listen, keys: keys.unwrap_or_default() }
+}
+
+fn of_keys(
+    context: &mut ReadContext,
+    object: &Object<'_>,
+    folder: &Path,
+    sources: &[Source],
+) -> Keys {
+    let all = |context: &mut ReadContext, name: &str| {
+        let texts = object.texts(context, name).unwrap_or_default();
+        texts.into_iter().flat_map(|(text, place)| hashes(context, &text, place, folder)).collect()
+    };
+    let (read, admin) = (all(context, "read"), all(context, "admin"));
+    let mut write = Vec::new();
+    for (key, node) in object.map(context, "write") {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        if !names.contains(&key.name.as_str()) {
+            let hint = suggest(&key.name, &names);
+            context.complain(
+                key.place,
+                format!("'write' of 'keys': no source '{}': {hint}", key.name),
+            );
+        }
+        let what = format!("'write' of 'keys' for '{}'", key.name);
+        for (text, place) in super::object::texts(context, &what, node).unwrap_or_default() {
+            let hashes = hashes(context, &text, place, folder);
+            write.extend(hashes.into_iter().map(|hash| (key.name.clone(), hash)));
+        }
+    }
+    Keys { read, write, admin }
+}
+
+/// What a text says: a key, or the keys of a file, one a line.
+fn hashes(context: &mut ReadContext, text: &str, place: Place, folder: &Path) -> Vec<KeyHash> {
+    let texts = match text.strip_prefix("file:") {
+        None => vec![text.to_owned()],
+        Some(path) => match std::fs::read_to_string(folder.join(path)) {
+            Ok(lines) => {
+                let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+                lines.map(str::to_owned).collect()
+            }
+            Err(error) => {
+                context.complain(place, format!("keys '{path}' can't be read: {error}"));
+                Vec::new()
+            }
+        },
+    };
+    let mut hashes = Vec::new();
+    for text in texts {
+        match KeyHash::written(&text) {
+            Ok(hash) => hashes.push(hash),
+            // It is not shown: it is a secret.
+            Err(why) => context.complain(place, format!("a key of 'http' does not do: {why}")),
+        }
+    }
+    hashes
+}

@@ -1,0 +1,80 @@
+//! Who may read: a key opens what it is for. Keys are kept as hashes, and all of them are compared in constant time.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::denial::Denial;
+use super::ingest::{KeyFault, Writing, open_to_all, write_key};
+use crate::plan::{KeyHash, Keys};
+
+/// Whether a key is among these; however many there are, all are looked at.
+fn is_among<'a>(stated: &KeyHash, keys: impl Iterator<Item = &'a KeyHash>) -> Choice {
+    keys.fold(Choice::from(0), |found, key| found | key.0.ct_eq(&stated.0))
+}
+
+/// Lets those pass who may read.
+pub async fn reading(State(keys): State<Arc<Keys>>, request: Request, next: Next) -> Response {
+    match may_read(&keys, write_key(request.headers()).as_deref()) {
+        Ok(()) => next.run(request).await,
+        Err(denial) => denial.into_response(),
+    }
+}
+
+fn may_read(keys: &Keys, stated: Option<&str>) -> Result<(), Denial> {
+    if !keys.are_any() {
+        return Ok(());
+    }
+    let remedy = "send a read key as a bearer token, or as the user name of basic authentication";
+    let Some(stated) = stated.map(KeyHash::of) else {
+        let message = "a key is wanted, and none came";
+        return Err(Denial::new(StatusCode::UNAUTHORIZED, "no_key", message, remedy));
+    };
+    let reads = is_among(&stated, keys.read.iter()) | is_among(&stated, keys.admin.iter());
+    let writes = is_among(&stated, keys.write.iter().map(|(_, key)| key));
+    match (bool::from(reads), bool::from(writes)) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            let message = "this key is for writing alone";
+            Err(Denial::new(StatusCode::FORBIDDEN, "wrong_key", message, remedy))
+        }
+        (false, false) => {
+            let message = "there is no such key";
+            Err(Denial::new(StatusCode::UNAUTHORIZED, "wrong_key", message, remedy))
+        }
+    }
+}
+
+/// Who may write into which source.
+pub fn writing(keys: &Arc<Keys>) -> Writing {
+    if !keys.are_any() {
+        return open_to_all();
+    }
+    let keys = Arc::clone(keys);
+    Arc::new(move |stated, sources| {
+        let stated = stated.map(KeyHash::of).ok_or(KeyFault::Missing)?;
+        let opens = |source: &str| {
+            let of_source = keys.write.iter().filter(|(name, _)| name == source);
+            bool::from(is_among(&stated, of_source.map(|(_, key)| key)))
+        };
+        let is_admin = bool::from(is_among(&stated, keys.admin.iter()));
+        let open: Vec<_> =
+            sources.iter().filter(|source| is_admin || opens(&source.name)).collect();
+        match open[..] {
+            [source] => Ok(source.number),
+            [] if sources.is_empty() => Err(KeyFault::NoSource),
+            [] => {
+                let all = keys.read.iter().chain(keys.write.iter().map(|(_, key)| key));
+                match bool::from(is_among(&stated, all)) {
+                    true => Err(KeyFault::Elsewhere),
+                    false => Err(KeyFault::Unknown),
+                }
+            }
+            [..] => Err(KeyFault::Unclear(open.iter().map(|source| source.name.clone()).collect())),
+        }
+    })
+}

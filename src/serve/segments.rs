@@ -1,0 +1,129 @@
+//! `GET /v1/segments`, `/v1/segments/{name}/members` and `/v1/persons/{id}/segments`: who is in which segment.
+
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, http::StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::denial::Denial;
+use super::handles::SharedHandles;
+use super::profiles::{ReadQuery, at, in_path, no_person, parameters, person_id, redirect};
+use crate::row::IdentifierHash;
+
+/// Members of a page, unless it is said, and at most.
+const PAGE: [usize; 2] = [100, 10_000];
+
+pub fn routes() -> Router<SharedHandles> {
+    Router::new()
+        .route("/v1/segments", get(all))
+        .route("/v1/segments/{name}/members", get(members))
+        .route("/v1/persons/{id}/segments", get(of_person))
+}
+
+async fn all(
+    State(handles): State<SharedHandles>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    parameters(query)?.read().wait(&handles).await?;
+    let segments = &handles.plan.segments;
+    let (tick, people, sizes) = handles.read(|view| {
+        let sizes: Vec<usize> = (0..segments.len()).map(|segment| view.size(segment)).collect();
+        (view.tick(), view.people(), sizes)
+    })?;
+    let segments = segments.iter().zip(sizes);
+    let segments: Vec<Value> =
+        segments.map(|(segment, size)| json!({"name": segment.name, "size": size})).collect();
+    let body = json!({"tick": tick, "people": people, "segments": segments});
+    Ok(at(tick, Json(body).into_response()))
+}
+
+/// Which tick is waited for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WaitQuery {
+    after: Option<u64>,
+    timeout: Option<u64>,
+}
+
+impl WaitQuery {
+    fn read(&self) -> ReadQuery {
+        ReadQuery { attributes: None, after: self.after, timeout: self.timeout }
+    }
+}
+
+/// Which page of members is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageQuery {
+    /// The last id of the page before.
+    cursor: Option<String>,
+    limit: Option<usize>,
+    after: Option<u64>,
+    timeout: Option<u64>,
+}
+
+async fn members(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    let (name, PageQuery { cursor, limit, after, timeout }) = (in_path(path)?, parameters(query)?);
+    let segments = &handles.plan.segments;
+    let Some(segment) = segments.iter().position(|segment| segment.name == name) else {
+        let known: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
+        let message = format!("there is no segment '{name}'");
+        let remedy = format!("there are: {}", known.join(", "));
+        return Err(Denial::not_found("unknown_segment", message, remedy));
+    };
+    let cursor = cursor.as_deref().map(cursor_of).transpose()?;
+    let limit = limit.unwrap_or(PAGE[0]);
+    if !(1..=PAGE[1]).contains(&limit) {
+        let message = format!("a page can't have {limit} members");
+        let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
+        return Err(Denial::bad_request("bad_limit", message, remedy));
+    }
+    WaitQuery { after, timeout }.read().wait(&handles).await?;
+    let (tick, size, mut found) = handles
+        .read(|view| (view.tick(), view.size(segment), view.members(segment, cursor, limit + 1)))?;
+    // Whoever comes or goes meanwhile: behind the last id of a page are all who have not been seen.
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| last.person_id());
+    let members: Vec<String> = found.iter().map(|person| person.person_id()).collect();
+    let body = json!({"tick": tick, "size": size, "members": members, "cursor": next});
+    Ok(at(tick, Json(body).into_response()))
+}
+
+fn cursor_of(written: &str) -> Result<IdentifierHash, Denial> {
+    person_id(written).map_err(|_| {
+        let message = format!("'{written}' is no cursor");
+        Denial::bad_request("bad_cursor", message, "give the cursor of the page before, or none")
+    })
+}
+
+async fn of_person(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    let (written, query) = (in_path(path)?, parameters(query)?);
+    let id = person_id(&written)?;
+    query.read().wait(&handles).await?;
+    let (tick, known, now) =
+        handles.read(|view| (view.tick(), view.profile(id).cloned(), view.whose(id)))?;
+    let response = match (known, now) {
+        (Some(known), _) => {
+            let names = &handles.catalog.segments;
+            let segments: Vec<&str> = known.profile.segments().map(|of| names.name(of)).collect();
+            let body = json!({"tick": tick, "person": written, "segments": segments});
+            (StatusCode::OK, Json(body)).into_response()
+        }
+        (None, Some(now)) => redirect(&written, now, "/segments"),
+        (None, None) => no_person(&written).into_response(),
+    };
+    Ok(at(tick, response))
+}
