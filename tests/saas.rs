@@ -132,7 +132,13 @@ fn what_is_drafted_of_the_other_sample_finds_its_people_and_those_of_invoices_wi
     ] {
         assert!(yaml.contains(said), "{said}\n{yaml}");
     }
-    // Elsewhere it is the same draft, whatever lies beside the data.
+    // What can't be drafted is told, and nothing is written that `check` would refuse.
     let error = selfsame(folder.path(), &["init", "nothing-here"]).badly();
     assert!(error.contains("nothing-here"), "{error}");
+    std::fs::write(folder.path().join("no.txt"), b"\x01\x02\x03").unwrap();
+    std::fs::write(folder.path().join("nobody.csv"), "day,sum\n2025-01-01,3\n").unwrap();
+    let error = selfsame(folder.path(), &["init", "no.txt"]).badly();
+    assert!(error.contains("it is no text") && error.contains("none of these files"), "{error}");
+    let error = selfsame(folder.path(), &["init", "nobody.csv"]).badly();
+    assert!(error.contains("seems to say who somebody is"), "{error}");
 }

@@ -171,6 +171,9 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
              mended where the rows come from"
                 .to_owned()
         }
+        "too_long" => {
+            "A row has at most 1 MiB, and 64 MiB with a copy of its own values for each element".to_owned()
+        }
         "out_of_range" => {
             format!("Declare {path} with more room")
         }

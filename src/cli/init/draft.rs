@@ -11,7 +11,10 @@ use super::roles::{self, DraftIdentifier, DraftSource, IdentifierKind, snake};
 use super::sample::Sample;
 
 /// The definition; paths are written as they are from a folder.
-pub fn draft(samples: &[Sample], folder: &Path) -> String {
+///
+/// # Errors
+/// If nothing says who somebody is.
+pub fn draft(samples: &[Sample], folder: &Path) -> Result<String, String> {
     let mut names = BTreeSet::new();
     let sources: Vec<DraftSource> = samples
         .iter()
@@ -27,6 +30,11 @@ pub fn draft(samples: &[Sample], folder: &Path) -> String {
         })
         .collect();
     let identifiers = roles::identifiers(samples, &sources);
+    if identifiers.is_empty() {
+        let why = "no column of these files seems to say who somebody is: name files with e-mail addresses, phone \
+                   numbers, cookies, or numbers of customers or users by such a name";
+        return Err(why.to_owned());
+    }
     let mut yaml = String::from(
         "# Drafted by `selfsame init` from the rows that there were: a guess has what speaks for it beside it, and one that\n\
          # is not sure is marked with ?. docs/guide.md of selfsame goes on from here.\n\n",
@@ -46,7 +54,7 @@ pub fn draft(samples: &[Sample], folder: &Path) -> String {
     write_identity(&mut yaml, &sources, &identifiers);
     write_attributes(&mut yaml, &sources, &identifiers);
     yaml.push_str("\noutputs:\n  profiles:   {files: out/profiles.ndjson}\n  identities: {files: out/identities.ndjson}\n  rejects:    {files: out/rejects.ndjson}\n  conflicts:  {files: out/conflicts.ndjson}\n");
-    yaml
+    Ok(yaml)
 }
 
 fn unlike(taken: &mut BTreeSet<String>, name: String) -> String {
@@ -79,7 +87,7 @@ fn files(sample: &Sample, folder: &Path) -> String {
         path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
     };
     let all: Vec<String> = sample.files.iter().map(|path| shown(path)).collect();
-    let escaped = |path: &String| format!("{:?}", glob::Pattern::escape(path));
+    let escaped = |path: &String| quoted(&glob::Pattern::escape(path));
     match &all[..] {
         [one] => escaped(one),
         several => format!("[{}]", several.iter().map(escaped).collect::<Vec<_>>().join(", ")),
@@ -161,7 +169,7 @@ fn field(name: &str, path: &str, guess: &Guess, zone: Option<&str>) -> String {
     }
     let mut all = vec![format!("type: {}", guess.data_type)];
     if !is_plain {
-        all.push(format!("path: {path:?}"));
+        all.push(format!("path: {}", quoted(path)));
     }
     if let Some(format) = &guess.format {
         all.push(format!(
@@ -230,11 +238,6 @@ fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[Dra
             .expect("to a string");
         }
     }
-    if identifiers.is_empty() {
-        yaml.push_str(
-            "  # ? nothing seems to say who somebody is: name a column\n  id: {from: {}}\n",
-        );
-    }
 }
 
 fn write_attributes(yaml: &mut String, sources: &[DraftSource], identifiers: &[DraftIdentifier]) {
@@ -252,4 +255,9 @@ fn write_attributes(yaml: &mut String, sources: &[DraftSource], identifiers: &[D
     if !lines.is_empty() {
         writeln!(yaml, "\nattributes:\n{}", lines.join("\n")).expect("to a string");
     }
+}
+
+/// In quotes, as YAML and JSON both have them.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

@@ -45,7 +45,7 @@ pub fn init(args: &InitArgs) -> CommandResult {
         }
         None => Path::new("."),
     };
-    let yaml = draft::draft(&samples, folder);
+    let yaml = draft::draft(&samples, folder)?;
     let Some(out) = &args.out else { return print(&yaml) };
     if out.exists() {
         return Err(format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
 use selfsame::internals::plan::Format;
-use selfsame::internals::source::text_of;
+use selfsame::internals::source::{foreign, text_of};
 use serde_json::Value;
 
 /// Rows of a file that are looked at.
@@ -86,6 +86,14 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
         ));
     }
     let encoding = encoding_of(&head);
+    if encoding != Some("utf-16") {
+        let of_text = |byte: &u8| *byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+        let why = foreign::told(&head[..head.len().min(1 << 10)]);
+        let none = head.iter().any(|byte| !of_text(byte)).then(|| "it is no text".to_owned());
+        if let Some(why) = why.or(none) {
+            return Err(format!("{}: {why}", path.display()));
+        }
+    }
     let of = encoding.and_then(|name| Encoding::for_label(name.as_bytes()));
     let text = decoded(of, &head);
     let start = text.trim_start_matches('\u{feff}').trim_start();
