@@ -183,7 +183,7 @@ fn what_can_not_be_answered_is_told_with_a_code_and_a_remedy() {
     shop.order(json!([{"email": "ada@example.com", "amount": 1}]));
     let nobody = format!("/v1/persons/p_{}", "0".repeat(32));
     for (path, status, code) in [
-        ("/", 404, "unknown_path"),
+        ("/v1/people", 404, "unknown_path"),
         ("/v1/profiles/email:eve@example.com", 404, "nobody"),
         ("/v1/profiles/phone:1", 404, "unknown_type"),
         ("/v1/profiles/ada@example.com", 400, "bad_identifier"),
@@ -393,4 +393,23 @@ fn changes_are_followed_and_gone_on_with_behind_the_last_one_that_was_seen() {
     // Streams end with the run.
     shop.running.stop().expect("it ends");
     assert!(lines.all(|line| !line.starts_with("data")));
+}
+
+#[test]
+fn the_page_is_in_the_binary_and_asks_nobody_else() {
+    let shop = Shop::open();
+    let page = get(shop.address, "/");
+    let policy = page.header("content-security-policy").expect("a policy").to_owned();
+    assert!(policy.starts_with("default-src 'self';"), "{policy}");
+    let text = String::from_utf8(page.body).expect("text");
+    let loaded = text.split(['"', '\'']).filter(|part| part.starts_with('/') && part.contains('.'));
+    let loaded: Vec<&str> = loaded.collect();
+    assert_eq!(loaded, ["/console.css", "/console.js"]);
+    for path in loaded {
+        let file = get(shop.address, path);
+        assert_eq!(file.status, 200, "{path}");
+        let text = String::from_utf8(file.body).expect("text");
+        assert!(!text.contains("://") && !text.contains("innerHTML"), "{path}");
+    }
+    assert!(!text.contains("://"));
 }

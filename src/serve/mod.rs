@@ -17,6 +17,7 @@ mod health;
 pub mod ingest;
 mod keys;
 mod metrics;
+mod page;
 mod patient;
 mod profile_json;
 mod profiles;
@@ -78,7 +79,7 @@ pub fn router(handles: &SharedHandles) -> Router {
         reads = reads.merge(metrics::router(&handles.plan, live));
     }
     let mut router = reads.route_layer(from_fn_with_state(keys, keys::reading));
-    router = router.merge(ingest::router(&ingest));
+    router = router.merge(ingest::router(&ingest)).merge(page::routes());
     if let Some(live) = &handles.live {
         let (live, stop) = (Arc::clone(live), handles.stop.clone());
         router =
