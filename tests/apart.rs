@@ -57,7 +57,8 @@ fn an_output_that_is_something_else_of_the_run_is_refused_and_nothing_is_touched
     let both = |one: &str, other: &str| {
         format!("  profiles: {{files: {one}}}\n  segments: {{files: {other}}}\n")
     };
-    let cases: [(&str, String, &[&str], &str); 16] = [
+    let stored = "into the data folder";
+    let cases: [(&str, String, &[&str], &str); 18] = [
         ("data/*.ndjson", to("data/web.ndjson"), &[], source),
         ("data/*.ndjson", to("data/../data/./web.ndjson"), &[], source),
         ("data/*.ndjson", to("link.ndjson"), &[], source),
@@ -79,6 +80,8 @@ fn an_output_that_is_something_else_of_the_run_is_refused_and_nothing_is_touched
             "the summary would write over",
         ),
         ("data/*.ndjson", to("out/a"), &["--summary", "out/a"], "the summary and output profiles"),
+        ("data/*.ndjson", to("store/out/a"), &["--data", "store"], stored),
+        ("data/*.ndjson", to("store"), &["--data", "store"], stored),
     ];
     for (files, outputs, more, said) in cases {
         let folder = place(files, &outputs);
@@ -95,6 +98,17 @@ fn an_output_that_is_something_else_of_the_run_is_refused_and_nothing_is_touched
         let complaint = selfsame(path, &[&RUN[..], more].concat()).badly();
         assert!(complaint.contains(said), "{outputs}{complaint}");
         assert_eq!(all(path), before, "{outputs}");
+    }
+}
+
+#[test]
+fn a_source_that_would_read_what_the_run_stores_is_refused() {
+    for files in ["'st*/**'", "'st*/*.json'"] {
+        let folder = place("data/*.ndjson", PROFILES);
+        define(folder.path(), &format!("[data/*.ndjson, {files}]"), PROFILES);
+        let complaint = selfsame(folder.path(), &[&RUN[..], &["--data", "store"]].concat()).badly();
+        assert!(complaint.contains("source web would read what the run stores"), "{complaint}");
+        assert!(!folder.path().join("out").exists());
     }
 }
 

@@ -23,16 +23,18 @@ impl Named {
     }
 }
 
-/// Refuses outputs, and a summary, that would write over something of this run.
-pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Result<(), RunError> {
-    let mut read = Vec::new();
-    for (what, path) in &options.reads {
-        read.push(Named::new((*what).to_owned(), path)?);
-    }
-    for (source, path) in sources.files() {
-        read.push(Named::new(format!("a file of source {source}"), path)?);
-    }
-    let mut written: Vec<(Named, &PathBuf)> = Vec::new();
+/// Files such as a data folder has.
+const OWN: [&str; 6] = [
+    "store.json",
+    "manifest-0.json",
+    "log/1-p0-000000.log",
+    "rows/source/1-p0-000000.parquet",
+    "ticks/1-p0-000000.parquet",
+    "outputs/output.json",
+];
+
+/// What the run writes, and where.
+fn written_files(plan: &Plan, options: &RunOptions) -> Vec<(String, PathBuf)> {
     let outputs = plan.outputs.iter().filter_map(|output| {
         let path = match &output.target {
             Destination::File { path } => path.clone(),
@@ -42,7 +44,38 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
         Some((format!("output {}", output.name), path))
     });
     let summary = options.summary.clone().map(|path| ("the summary".to_owned(), path));
-    let all: Vec<(String, PathBuf)> = outputs.chain(summary).collect();
+    outputs.chain(summary).collect()
+}
+
+/// Refuses outputs, and a summary, that would go into the data folder: before that is made.
+pub fn check_data(plan: &Plan, options: &RunOptions) -> Result<(), RunError> {
+    let data = options.data.as_ref().or(plan.data.as_ref());
+    let Some(data) = data.and_then(|data| FilePlace::of(data).ok()) else { return Ok(()) };
+    for (what, path) in written_files(plan, options) {
+        if Named::new(what.clone(), &path)?.place.path.starts_with(&data.path) {
+            return Err(RunError::Overlap(format!(
+                "{what} goes to '{}', into the data folder '{}', which is the engine's own: give it another place",
+                path.display(),
+                data.path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses outputs, and a summary, that would write over something of this run.
+pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Result<(), RunError> {
+    let mut read = Vec::new();
+    for (what, path) in &options.reads {
+        read.push(Named::new((*what).to_owned(), path)?);
+    }
+    for (source, path) in sources.files() {
+        read.push(Named::new(format!("a file of source {source}"), path)?);
+    }
+    let data = options.data.as_ref().or(plan.data.as_ref());
+    let data = data.and_then(|data| FilePlace::of(data).ok());
+    let mut written: Vec<(Named, &PathBuf)> = Vec::new();
+    let all = written_files(plan, options);
     for (what, path) in &all {
         let new = Named::new(what.clone(), path)?;
         let shown = path.display();
@@ -66,6 +99,16 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
             )));
         }
         written.push((new, path));
+    }
+    if let Some(data) = &data {
+        let own = OWN.iter().map(|name| data.path.join(name));
+        if let Some((source, glob)) = own.into_iter().find_map(|path| sources.would_read(&path)) {
+            return Err(RunError::Overlap(format!(
+                "source {source} would read what the run stores in the data folder '{}' ({glob}): give that one a place \
+                 at which no source looks",
+                data.path.display()
+            )));
+        }
     }
     match &options.summary {
         Some(path) => make_way(path).map_err(|error| {

@@ -89,6 +89,7 @@ impl Run {
         if options.clock == Clock::Event && !plan.sources.iter().any(Source::has_event_times) {
             return Err(RunError::NoEventTimes);
         }
+        overlap::check_data(&plan, &options)?;
         let mut recovered = recovery::recover(&plan, &options)?;
         if attached.is_some() {
             // What is attached may look at rows.
@@ -271,6 +272,7 @@ pub fn preflight(of: &RunView, plan: &Arc<Plan>, options: &RunOptions) -> Result
         return Err(RunError::NoEventTimes);
     }
     recovery::check(plan)?;
+    overlap::check_data(plan, options)?;
     let mut trial = Plan::clone(plan);
     trial.sources.retain(|source| {
         let before = of.plan.sources.iter().find(|before| before.name == source.name);

@@ -28,8 +28,8 @@ pub enum SourceError {
         if *since { "since" } else { "while" },
         match (again, since) {
             (false, _) => "",
-            (true, false) => ": what it holds now is another history. Start the run again to read it alone, or run \
-             with --from-start, which goes on with it from its start and keeps what was read before",
+            (true, false) => ": what it holds now is another history. To read it alone, start the run again (where \
+             rows are stored, with a data folder that is new), or run with --from-start, which goes on with it from its start and keeps what was read before",
             (true, true) => ": what it holds now is another history. Run with --from-start, which goes on with it \
              from its start and keeps what was read before",
         }
