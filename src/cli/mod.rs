@@ -62,6 +62,21 @@ struct Cli {
         value_name = "FILTER"
     )]
     log: String,
+    /// How it is logged: `text` for people, `json` for programs, an object a line
+    #[arg(
+        long,
+        global = true,
+        default_value = "text",
+        env = "SELFSAME_LOG_FORMAT",
+        value_name = "FORMAT"
+    )]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -97,7 +112,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let is_quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
-    if let Err(error) = start_logging(&cli.log, is_quiet) {
+    if let Err(error) = start_logging(&cli.log, cli.log_format, is_quiet) {
         eprintln!("error: {error}");
         return ExitCode::from(2);
     }
@@ -127,7 +142,11 @@ pub fn main() -> ExitCode {
     })
 }
 
-fn start_logging(filter: &str, is_quiet: bool) -> Result<(), Box<dyn std::error::Error>> {
+fn start_logging(
+    filter: &str,
+    log_format: LogFormat,
+    is_quiet: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
     let filter = match is_quiet {
         true => format!("{filter},selfsame=warn"),
         false => filter.to_owned(),
@@ -135,10 +154,12 @@ fn start_logging(filter: &str, is_quiet: bool) -> Result<(), Box<dyn std::error:
     let filter = tracing_subscriber::EnvFilter::builder()
         .parse(&filter)
         .map_err(|error| format!("--log '{filter}' is no filter: {error}"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| console::Log)
-        .with_ansi(console::is_terminal())
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| console::Log);
+    if log_format == LogFormat::Json {
+        log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+        return Ok(());
+    }
+    log.with_ansi(console::is_terminal())
         // What is told may be from data.
         .fmt_fields(
             format::debug_fn(|line, field, value| match field.name() {

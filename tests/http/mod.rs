@@ -46,6 +46,11 @@ pub fn get(address: &str, path: &str) -> (u16, String) {
     request("GET", address, path, &[], b"").expect("it answers")
 }
 
+/// The same; `None` if nobody answers.
+pub fn try_get(address: &str, path: &str) -> Option<(u16, String)> {
+    request("GET", address, path, &[], b"")
+}
+
 pub fn request(
     method: &str,
     address: &str,
@@ -65,7 +70,7 @@ pub fn request(
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let status = line.split(' ').nth(1)?.parse().ok()?;
-    let mut length = None;
+    let (mut length, mut is_chunked) = (None, false);
     loop {
         line.clear();
         reader.read_line(&mut line).ok()?;
@@ -73,11 +78,22 @@ pub fn request(
             break;
         }
         let (name, value) = line.split_once(':')?;
+        is_chunked |= name.eq_ignore_ascii_case("transfer-encoding");
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse::<u64>().ok();
         }
     }
     let mut text = String::new();
+    while is_chunked {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        let mut chunk = vec![0; usize::from_str_radix(line.trim(), 16).ok()? + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        if chunk.len() == 2 {
+            return Some((status, text));
+        }
+        text.push_str(std::str::from_utf8(&chunk[..chunk.len() - 2]).ok()?);
+    }
     match length {
         Some(length) => reader.take(length).read_to_string(&mut text).ok()?,
         None => reader.read_to_string(&mut text).ok()?,

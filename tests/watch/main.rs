@@ -1,5 +1,6 @@
 //! A run is watched: by what it tells Prometheus, and by whether it is well.
 
+mod deployed;
 #[path = "../http/mod.rs"]
 mod http;
 #[path = "../program/mod.rs"]
@@ -154,4 +155,25 @@ fn a_run_says_whether_it_is_well_and_ready() {
     assert_eq!(get(&address, "/health/ready"), (200, "{\"ready\":true,\"reasons\":[]}".to_owned()));
     running.signal("INT");
     running.end().well();
+}
+
+#[test]
+fn a_log_for_programs_is_an_object_a_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("shop.yaml"), DEFINITION).expect("room on the disk");
+    fs::create_dir_all(folder.path().join("none")).expect("room on the disk");
+    fs::write(folder.path().join("none/a.ndjson"), "\n{\"userId\": \"\"}\n")
+        .expect("room on the disk");
+    let arguments =
+        ["--log-format", "json", "run", "shop.yaml", "--http", "127.0.0.1:0", "--until-end"];
+    let ended = program::selfsame(folder.path(), &arguments);
+    let lines: Vec<Value> =
+        ended.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let messages: Vec<&str> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    assert!(
+        messages.iter().any(|message| message.contains("shop runs with 1 worker")),
+        "{messages:?}"
+    );
+    assert!(lines.iter().all(|line| line["level"].is_string() && line["timestamp"].is_string()));
+    ended.well();
 }
