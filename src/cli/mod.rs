@@ -13,6 +13,7 @@ mod run;
 mod signals;
 mod supervisor;
 mod tail;
+mod top;
 mod why;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ use print::print;
 use report::ReportArgs;
 use run::RunArgs;
 use tail::TailArgs;
+use top::TopArgs;
 use why::WhyArgs;
 
 const AFTER_HELP: &str = "\
@@ -105,6 +107,8 @@ enum Command {
     Report(ReportArgs),
     /// Give an engine that runs another definition, or say what that would change
     Apply(ApplyArgs),
+    /// Show how a running engine does: rates, latency, lag, freshness, the flows of segments
+    Top(TopArgs),
     /// Forget a person: the stored rows that carry their identifiers leave the data folder
     Forget(ForgetArgs),
 }
@@ -126,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Get(args) => get::get(&args),
         Command::Why(args) => why::why(&args),
         Command::Tail(args) => tail::tail(&args),
+        Command::Top(args) => top::top(&args),
         Command::Report(args) => report::report(&args),
         Command::Apply(args) => apply::apply(&args),
         Command::Forget(args) => forget::forget(&args),

@@ -177,3 +177,29 @@ fn a_log_for_programs_is_an_object_a_line() {
     assert!(lines.iter().all(|line| line["level"].is_string() && line["timestamp"].is_string()));
     ended.well();
 }
+
+#[test]
+fn top_shows_how_a_run_does_and_says_where_nobody_answers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut running, address) = start(folder.path(), &[]);
+    let message = json!({"userId": "ada", "event": "Order"}).to_string();
+    assert_eq!(post(&address, "/v1/track", &[], message.as_bytes()).0, 200);
+    running.until("it is told", |_| {
+        sample(&get(&address, "/metrics").1, "selfsame_people") == Some(1.0)
+    });
+    let shown = program::selfsame(folder.path(), &["top", &address, "--once"]).well();
+    for line in [
+        "1 people, 1 identifiers",
+        "(target 200 ms)",
+        "web ",
+        "1 rows",
+        "customers ",
+        "1 people   +",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    running.signal("INT");
+    running.end().well();
+    let said = program::selfsame(folder.path(), &["top", &address, "--once"]).badly();
+    assert!(said.contains("does not answer"), "{said}");
+}
