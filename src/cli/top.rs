@@ -33,17 +33,17 @@ pub struct TopArgs {
 }
 
 /// Asks an engine.
-struct Asking<'a> {
+struct AskedEngine<'a> {
     args: &'a TopArgs,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> AskedEngine<'a> {
     fn new(args: &'a TopArgs) -> Result<Self, Box<dyn std::error::Error>> {
         let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Asking { args, client, runtime })
+        Ok(AskedEngine { args, client, runtime })
     }
 
     fn ask(&self) -> Result<Samples, String> {
@@ -71,7 +71,7 @@ impl<'a> Asking<'a> {
 }
 
 pub fn top(args: &TopArgs) -> CommandResult {
-    let asking = Asking::new(args)?;
+    let asking = AskedEngine::new(args)?;
     let every = Duration::from_secs(args.every);
     let mut before = asking.ask()?;
     if args.once || !std::io::stdout().is_terminal() {

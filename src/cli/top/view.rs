@@ -8,11 +8,11 @@ use selfsame::internals::console;
 use super::samples::Samples;
 
 /// A titled part, with its lines.
-type Part = (&'static str, Vec<String>);
+type TitledLines = (&'static str, Vec<String>);
 
 /// As text, part below part.
 pub fn text(before: &Samples, now: &Samples) -> String {
-    let part = |(title, lines): Part| format!("{title}\n  {}\n", lines.join("\n  "));
+    let part = |(title, lines): TitledLines| format!("{title}\n  {}\n", lines.join("\n  "));
     parts(before, now).into_iter().map(part).collect()
 }
 
@@ -26,7 +26,7 @@ pub fn draw(frame: &mut Frame<'_>, before: &Samples, now: &Samples) {
     }
 }
 
-fn parts(before: &Samples, now: &Samples) -> Vec<Part> {
+fn parts(before: &Samples, now: &Samples) -> Vec<TitledLines> {
     vec![
         ("engine (q ends)", engine(before, now)),
         ("sources", sources(before, now)),
