@@ -106,8 +106,9 @@ impl Bound {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
-        runtime.spawn(accept(listener, router, closing.subscribe()));
-        Ok(Server { address, closing, runtime: Some(runtime) })
+        let busy = Arc::new(());
+        runtime.spawn(accept(listener, router, closing.subscribe(), Arc::clone(&busy)));
+        Ok(Server { address, closing, busy, runtime: Some(runtime) })
     }
 }
 
@@ -116,6 +117,8 @@ impl Bound {
 pub struct Server {
     pub address: SocketAddr,
     closing: watch::Sender<bool>,
+    /// Held by each connection, and by whoever accepts them.
+    busy: Arc<()>,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -123,9 +126,8 @@ pub struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.closing.send_replace(true);
-        // Each connection, and whoever accepts them, holds a receiver.
         let until = Instant::now() + GOODBYE;
-        while !self.closing.is_closed() && Instant::now() < until {
+        while Arc::strong_count(&self.busy) > 1 && Instant::now() < until {
             std::thread::sleep(LOOK);
         }
         if let Some(runtime) = self.runtime.take() {
@@ -144,6 +146,7 @@ async fn accept(
     listener: tokio::net::TcpListener,
     router: Router,
     mut closing: watch::Receiver<bool>,
+    busy: Arc<()>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -159,9 +162,10 @@ async fn accept(
             Ok((stream, _)) => {
                 let _ = stream.set_nodelay(true);
                 let (router, closing) = (router.clone(), closing.clone());
+                let busy = Arc::clone(&busy);
                 tokio::spawn(async move {
                     connection(PatientStream::new(stream), router, closing).await;
-                    drop(place);
+                    drop((place, busy));
                 });
             }
             Err(error) => {
