@@ -46,6 +46,9 @@ impl Called {
             CallForm::EachOrRows => vec![format!("{name}(*)"), format!("{name}(x)")],
             CallForm::Distinct => vec![format!("{name}(distinct x)")],
             CallForm::Number => vec![format!("{name}(x, n)")],
+            CallForm::Share => {
+                vec![format!("{name}(p) within group (order by x)"), format!("{name}(x, p)")]
+            }
         };
         self.names.iter().flat_map(by_name).collect()
     }
@@ -64,6 +67,8 @@ pub enum CallForm {
     Either,
     /// `f(x, n)`: so many values.
     Number,
+    /// `f(p) within group (order by x)`, and `f(x, p)`: where such a share of the values ends.
+    Share,
 }
 
 /// The type that an argument is brought to, and the type of the result.

@@ -6,8 +6,9 @@ use super::digits::with_more_digits;
 use super::function::{
     AggregateFunction, CallForm, Called, Gather, Kept, KeptValues, Travels, Typed,
 };
-use super::kept::halves::Halves;
+use super::kept::parts::Parts;
 use super::room::{NoRoom, Types, decimal, more_digits, rounded_quotient};
+use super::share::ValueShare;
 use crate::row::Datum;
 use crate::time::Micros;
 
@@ -29,8 +30,14 @@ impl AggregateFunction for Median {
     }
 }
 
-#[derive(Debug, Default)]
-struct Middle(Halves);
+#[derive(Debug)]
+struct Middle(Parts);
+
+impl Default for Middle {
+    fn default() -> Self {
+        Middle(Parts::new(|count| ValueShare::HALF.between(count).0))
+    }
+}
 
 impl Gather for Middle {
     fn add(&mut self, _: Micros, value: &Datum, diff: i64) {
@@ -42,7 +49,10 @@ impl Gather for Middle {
     }
 
     fn value(&self, types: Types<'_>) -> Result<Option<Datum>, NoRoom> {
-        self.0.middle().map(|(lower, upper)| mean(lower, upper, types)).transpose()
+        let Some((middle, next)) = self.0.meet() else { return Ok(None) };
+        let is_one = self.0.count() % 2 == 1;
+        let other = next.filter(|_| !is_one).unwrap_or(middle);
+        mean(middle, other, types).map(Some)
     }
 }
 

@@ -27,8 +27,11 @@ mod max;
 mod median;
 mod min;
 mod mode;
+mod percentile_cont;
+mod percentile_disc;
 mod recent;
 mod room;
+mod share;
 mod stddev;
 mod sum;
 mod sum_distinct;
@@ -43,6 +46,7 @@ pub use function::{
     Travels, Typed, list_of,
 };
 pub use room::{NoRoom, Types};
+pub use share::ValueShare;
 
 /// Makes of the list: [`Function`], a variant a row; [`Function::all`]; and which file says what each is.
 macro_rules! functions {
@@ -108,6 +112,10 @@ functions! {
     Mode = mode::Mode;
     /// The value in the middle.
     Median = median::Median;
+    /// The value that a share of all lies up to, between two of them.
+    PercentileCont { share: ValueShare } = percentile_cont::PercentileCont(share);
+    /// The first value that a share of all lies up to.
+    PercentileDisc { share: ValueShare } = percentile_disc::PercentileDisc(share);
     /// The standard deviation of the sample.
     Stddev = stddev::Stddev;
     /// The variance of the sample.
@@ -137,6 +145,15 @@ impl Function {
     /// How definitions call it; `None` where they have other words for it.
     pub fn called(self) -> Option<Called> {
         self.say(|function| function.called())
+    }
+
+    /// The same for another share of the values, where it takes one.
+    pub fn with_share(self, share: ValueShare) -> Function {
+        match self {
+            Function::PercentileCont { .. } => Function::PercentileCont { share },
+            Function::PercentileDisc { .. } => Function::PercentileDisc { share },
+            other => other,
+        }
     }
 
     /// What is kept of the values. Asked once for each aggregate of a plan.

@@ -75,10 +75,52 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
             Some(Datum::List(distinct.into_iter().take(1_000).collect()))
         }
         Function::Median => median(aggregate, values().cloned().collect()),
+        Function::PercentileDisc { share } => {
+            let mut values: Vec<Datum> = values().cloned().collect();
+            values.sort();
+            // The first value that at least the share of all is not above.
+            let wanted = BigInt::from(share.billionths()) * values.len();
+            let found =
+                (1..).zip(&values).find(|(place, _)| BigInt::from(BILLION) * *place >= wanted);
+            found.map(|(_, value)| value.clone())
+        }
+        Function::PercentileCont { share } => {
+            let mut values: Vec<Datum> = values().cloned().collect();
+            values.sort();
+            let far = u64::from(share.billionths()) * (values.len() as u64 - 1);
+            let (place, beyond) = ((far / BILLION) as usize, far % BILLION);
+            let next = values.get(place + 1).filter(|_| beyond > 0).unwrap_or(&values[place]);
+            let ends = [(0, values[place].clone()), (0, next.clone())];
+            let near = BILLION - beyond;
+            match (&aggregate.argument, &aggregate.output) {
+                (Some(DataType::Float64), _) => {
+                    let [one, next] = [numbers(&ends)[0], numbers(&ends)[1]];
+                    let part = |of: u64| of as f64 / BILLION as f64;
+                    let between = one * part(near) + next * part(beyond);
+                    Some(Datum::Number(if one == next { one } else { between }))
+                }
+                (_, output) => {
+                    let sum = whole(&ends[..1]) * near + whole(&ends[1..]) * beyond;
+                    match output {
+                        DataType::Float64 => {
+                            let sum: f64 = sum.to_string().parse().expect("a number");
+                            Some(Datum::Number(sum / BILLION as f64))
+                        }
+                        _ => decimal(
+                            aggregate,
+                            rounded(sum * more_digits(aggregate), BILLION as usize),
+                        ),
+                    }
+                }
+            }
+        }
         Function::Variance => exact::variance(&numbers(rows)).and_then(finite),
         Function::Stddev => exact::variance(&numbers(rows)).and_then(|v| finite(v.sqrt())),
     }
 }
+
+/// A whole, in the parts that shares are told in.
+const BILLION: u64 = 1_000_000_000;
 
 /// One that is none has no room.
 fn finite(value: f64) -> Option<Datum> {

@@ -1,6 +1,6 @@
 //! What functions keep of values: sums that are exact, and values in an order that is cheap to change.
 
 pub mod exact;
-pub mod halves;
 pub mod partial;
+pub mod parts;
 pub mod tally;

@@ -18,7 +18,7 @@ use datafusion_expr::{
 use datafusion_functions_nested::expr_fn::array_element;
 
 use super::SqlError;
-use crate::aggregate::{CallForm, Called, Function, MOST_VALUES, Typed};
+use crate::aggregate::{CallForm, Called, Function, MOST_VALUES, Typed, ValueShare};
 
 /// An aggregate as it stands in an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,7 +131,13 @@ pub fn replace_calls(
 fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     let name = function.func.name();
     let params = &function.params;
-    if !params.order_by.is_empty() {
+    let (function, form) = meant(name, params.distinct)?;
+    if form == CallForm::Share && params.order_by.iter().any(|sort| !sort.asc) {
+        return Err(SqlError::new(format!(
+            "{name} goes from the least value up: leave 'desc' out, and ask for 1 - p, as in {name}(0.1) for {name}(0.9)"
+        )));
+    }
+    if form != CallForm::Share && !params.order_by.is_empty() {
         return Err(SqlError::new(format!(
             "'order by' has no place in {name}(…): first, last and recent go by the row's time"
         )));
@@ -139,8 +145,8 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
     if params.args.iter().any(has_aggregate) {
         return Err(SqlError::new(format!("an aggregate in {name}(…): aggregates do not nest")));
     }
-    let (function, form) = meant(name, params.distinct)?;
     let (function, arguments) = match form {
+        CallForm::Share => (function.with_share(share(name, &params.args)?), &params.args[..1]),
         CallForm::Number => (function.with_number(number(name, &params.args)?), &params.args[..1]),
         CallForm::Each | CallForm::EachOrRows | CallForm::Distinct | CallForm::Either => {
             (function, params.args.as_slice())
@@ -165,7 +171,7 @@ fn meant(name: &str, distinct: bool) -> Result<(Function, CallForm), SqlError> {
     let takes = |form: CallForm| match form {
         CallForm::Either => true,
         CallForm::Distinct => distinct,
-        CallForm::Each | CallForm::EachOrRows | CallForm::Number => !distinct,
+        CallForm::Each | CallForm::EachOrRows | CallForm::Number | CallForm::Share => !distinct,
     };
     let found = known_as(name).find(|(_, called)| takes(called.form));
     if let Some((function, called)) = found {
@@ -211,6 +217,29 @@ fn number(name: &str, arguments: &[Expr]) -> Result<u16, SqlError> {
     }
 }
 
+/// Which share of the values is asked for.
+fn share(name: &str, arguments: &[Expr]) -> Result<ValueShare, SqlError> {
+    let wanted = format!(
+        "{name} takes a share from 0 to 1 of up to nine digits, and a value, as in {name}(0.9) within group (order by \
+         amount)"
+    );
+    match arguments {
+        [_, Expr::Literal(value, _)] => {
+            let share = match value {
+                ScalarValue::Int64(Some(number)) => ValueShare::new(i128::from(*number), 0),
+                ScalarValue::Decimal128(Some(number), _, behind) => {
+                    ValueShare::new(*number, *behind)
+                }
+                _ => None,
+            };
+            share.ok_or_else(|| SqlError::new(format!("{wanted}: found {value}")))
+        }
+        [_, other] => Err(SqlError::new(format!("{wanted}: found '{}'", other.clone().unalias()))),
+        [_] => Err(SqlError::new(format!("{wanted}: found one argument"))),
+        other => Err(SqlError::new(format!("{wanted}: found {} arguments", other.len()))),
+    }
+}
+
 /// An aggregate that can be planned, not run.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Planned {
@@ -225,6 +254,10 @@ impl AggregateUDFImpl for Planned {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn supports_within_group_clause(&self) -> bool {
+        known_as(self.name).any(|(_, called)| called.form == CallForm::Share)
     }
 
     fn return_type(&self, arguments: &[DataType]) -> datafusion_common::Result<DataType> {

@@ -1,7 +1,7 @@
 //! Names that functions have in other tools, and what stands for them here.
 
 /// Sorted by name.
-const ELSEWHERE: [(&str, &str); 39] = [
+const ELSEWHERE: [(&str, &str); 42] = [
     ("any_value", "first(x)"),
     ("approx_count_distinct", "count(distinct x)"),
     ("approx_distinct", "count(distinct x)"),
@@ -29,7 +29,10 @@ const ELSEWHERE: [(&str, &str); 39] = [
     ("max_by", "last(x), by the row's time"),
     ("min_by", "first(x), by the row's time"),
     ("normalize", "nfc(x), or nfkc(x)"),
-    ("percentile_cont", "median(x)"),
+    ("percentile", "percentile_cont(0.9) within group (order by x)"),
+    ("quantile", "percentile_cont(0.9) within group (order by x)"),
+    ("quantile_cont", "percentile_cont(0.9) within group (order by x)"),
+    ("quantile_disc", "percentile_disc(0.9) within group (order by x)"),
     ("safe_cast", "try_cast(x as bigint)"),
     ("safe_divide", "ratio(x, y)"),
     ("sha2", "sha256(x)"),

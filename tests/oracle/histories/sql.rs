@@ -155,6 +155,8 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
             say("recent({x}, 2)", many);
             say("recent({x}, 5)", many);
             say("array_agg(distinct {x})", many);
+            say("percentile_disc(0.5) within group (order by {x})", *of);
+            say("percentile_disc({x}, 0.91)", *of);
             say("top({x}, 1)", List);
             say("top({x}, 2)", List);
         }
@@ -164,6 +166,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("sum(distinct {x})", Integer);
                 say("avg({x})", Number);
                 say("median({x})", Number);
+                say("percentile_cont(0.3) within group (order by {x})", Number);
                 say("stddev({x})", Number);
                 say("var({x})", Number);
                 say("max({x}) - min({x})", Integer);
@@ -174,6 +177,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("sum(distinct {x})", Number);
                 say("avg({x})", Number);
                 say("median({x})", Number);
+                say("percentile_cont({x}, 0.25)", Number);
                 say("var({x})", Number);
                 say("sum({x}) / count({x})", Number);
             }
@@ -182,6 +186,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("sum(distinct {x})", Decimal);
                 say("avg({x})", Decimal);
                 say("median({x})", Decimal);
+                say("percentile_cont({x}, 0.7)", Decimal);
                 say("stddev({x})", Number);
                 say("var({x})", Number);
                 say("coalesce(sum({x}), 0)", Decimal);
