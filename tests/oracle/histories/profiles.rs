@@ -59,7 +59,7 @@ pub fn attributes(
             yaml.push_str("attributes:\n");
         }
         writeln!(yaml, "  {name}: {{{text}}}").expect("to a string");
-        let builds_on_ranks = text.contains("ntile") || text.starts_with("rfm") || {
+        let builds_on_ranks = text.contains("ntile(") || text.starts_with("rfm") || {
             let mut ranked = attributes.iter().filter(|known| !plain.contains(known));
             text.starts_with("sql") && ranked.any(|ranked| text.contains(&ranked.name))
         };
