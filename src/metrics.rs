@@ -71,11 +71,20 @@ impl Counts {
         }
     }
 
-    /// What was counted of rows: it does not follow from what operators keep.
+    /// What was counted of rows that were read: it does not follow from what operators keep.
     pub fn of_rows(&self) -> Counts {
-        let Counts { sources, failed_expressions, .. } = self;
-        let (sources, failed_expressions) = (sources.clone(), *failed_expressions);
-        Counts { sources, failed_expressions, ..Counts::default() }
+        let (sources, rejects) = (self.sources.clone(), self.rejects.clone());
+        Counts { sources, rejects, ..Counts::default() }
+    }
+
+    /// What was counted of rows up to a tick, when these counts of them had been read.
+    pub fn of_ticks(&self, read: &Counts) -> Counts {
+        let mut of_ticks = read.clone();
+        of_ticks.failed_expressions = self.failed_expressions;
+        for (counts, now) in of_ticks.sources.iter_mut().zip(&self.sources) {
+            counts.duplicates = now.duplicates;
+        }
+        of_ticks
     }
 
     /// Says how many entries an operator holds now.

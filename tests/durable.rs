@@ -251,6 +251,31 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
         is_whole();
     }
     assert_eq!(checkpoints(path).len(), 2, "the last two are kept");
+    // Nothing is told twice, and nothing counted twice.
+    let length = |output: &str| {
+        fs::metadata(path.join(format!("out/{output}.ndjson"))).expect("an output").len()
+    };
+    let outputs = ["profiles", "segments", "identities", "rejects"];
+    let before = outputs.map(length);
+    assert!(run(&["--summary", "with.json"]).contains(begins));
+    assert_eq!(outputs.map(length), before);
+    let summary = |name: &str| -> Value {
+        let json = fs::read(path.join(name)).expect("a summary");
+        let mut sources = serde_json::from_slice::<Value>(&json).expect("JSON")["sources"].take();
+        // Without a checkpoint nobody knows how many were rejected.
+        for (_, counts) in sources.as_object_mut().expect("sources by name") {
+            let counts = counts.as_object_mut().expect("counts");
+            ["rows", "rejected"].map(|name| counts.remove(name));
+        }
+        sources
+    };
+    fs::remove_dir_all(path.join("data/checkpoints")).expect("they are deleted");
+    run(&["--summary", "without.json"]);
+    assert_eq!(summary("with.json"), summary("without.json"));
+    grow();
+    run(&[]);
+    grow();
+    run(&[]);
     // One that was altered is named, and the one before it taken.
     let last = checkpoints(path).pop().expect("one");
     let part = fs::read_dir(&last).expect("a folder").map(|entry| entry.expect("a file").path());
@@ -283,4 +308,43 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
     grow();
     assert!(!run(&[]).contains(begins));
     is_whole();
+}
+
+/// What a start says of a folder in which something is amiss.
+fn refusal(path: &Path) -> String {
+    selfsame(path, &RUN).badly()
+}
+
+#[test]
+fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
+    let folder = folder();
+    let path = folder.path();
+    let (web, crm) = rows(&mut Chance(5), 0, 300);
+    fs::write(path.join("in/web.ndjson"), web).expect("it is written");
+    fs::write(path.join("in/crm.ndjson"), crm).expect("it is written");
+    selfsame(path, &RUN).well();
+    let rows = path.join("data/rows/web/1-p0-000000.parquet");
+    for part in [
+        path.join("data/manifest-0.json"),
+        rows.clone(),
+        path.join("data/ticks/1-p0-000000.parquet"),
+    ] {
+        let aside = path.join("aside");
+        fs::rename(&part, &aside).expect("it is moved");
+        let said = refusal(path);
+        let name = part.file_name().expect("a name").to_str().expect("text");
+        assert!(said.contains(name), "{name}: {said}");
+        fs::rename(&aside, &part).expect("it is moved back");
+    }
+    let whole = fs::read(&rows).expect("it is read");
+    fs::write(&rows, &whole[..whole.len() - 1]).expect("it is written");
+    assert!(refusal(path).contains("bytes, not"), "a file that is shorter than it was");
+    fs::write(&rows, &whole).expect("it is written");
+    // What a run or an erasure left that was cut off.
+    let left = ["1-p0-000000~1.parquet", "1-p0-000000.parquet.77.tmp"];
+    let left = left.map(|name| path.join("data/rows/web").join(name));
+    left.iter().for_each(|left| fs::write(left, &whole).expect("it is written"));
+    selfsame(path, &RUN).well();
+    assert!(left.iter().all(|left| !left.exists()));
+    assert_eq!(state(path), undisturbed(path));
 }

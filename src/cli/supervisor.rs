@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first pause before all are started again, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// How a process ends that does not understand its arguments.
+const MISUSED: i32 = 2;
 /// A run that lasted so long had begun well.
 const BEGUN: Duration = Duration::from_secs(10);
 
@@ -39,7 +41,8 @@ pub fn supervise(processes: usize, is_durable: bool) -> CommandResult {
         let ended = ended?;
         let is_stopped = stopped.load(Ordering::Relaxed) != 0;
         let Some((process, status)) = first_failure(&ended) else { return Ok(ExitCode::SUCCESS) };
-        let was_killed = ended.iter().any(|status| status.signal().is_some());
+        let is_misused = ended.iter().any(|status| status.code() == Some(MISUSED));
+        let was_killed = !is_misused && ended.iter().any(|status| status.signal().is_some());
         let may_heal = was_killed || started.elapsed() >= BEGUN;
         if is_stopped || !is_durable || !may_heal {
             if was_killed && !is_durable && !is_stopped {
@@ -47,7 +50,8 @@ pub fn supervise(processes: usize, is_durable: bool) -> CommandResult {
                     "process {process} is lost ({status}): nothing was stored to go on from (see --data)"
                 );
             }
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            let code = if is_misused { Some(MISUSED) } else { status.code() };
+            let code = code.and_then(|code| u8::try_from(code).ok());
             return Ok(ExitCode::from(code.unwrap_or(1)));
         }
         if started.elapsed() >= PAUSES[1] {
@@ -92,6 +96,11 @@ fn run_all(
             *ended = child.try_wait()?;
         }
         let failed = ended.iter().flatten().any(|status| !status.success());
+        // What one does not understand no other does.
+        let is_misused = ended.iter().flatten().any(|status| status.code() == Some(MISUSED));
+        if is_misused {
+            children.iter_mut().for_each(|child| drop(child.kill()));
+        }
         if failed && lost.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
             for (child, _) in children.iter_mut().zip(&ended).filter(|(_, ended)| ended.is_none()) {
                 let _ = child.kill();
@@ -114,7 +123,8 @@ fn start(process: usize, hosts: &Path) -> std::io::Result<Child> {
     }
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments).arg("--process").arg(process.to_string()).arg("--hosts").arg(hosts);
-    if process > 0 {
+    let is_quiet = |argument: &OsString| argument == "--quiet" || argument == "-q";
+    if process > 0 && !std::env::args_os().any(|argument| is_quiet(&argument)) {
         // The first one says it for all.
         command.arg("--quiet");
     }

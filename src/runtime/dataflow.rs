@@ -240,8 +240,10 @@ impl Dataflow {
                     store.map(|store| store_ticks(ticks.clone(), &inbox, plan, store, &counts));
                 let restore = is_restored.then(|| restore(ticks.clone(), &inbox, &counts));
                 let saving = Saving::new(store.map(|_| savers.clone()), restore);
-                let of_rows = SharedCounts::clone(&counts);
-                saving.keep(COUNTS, move |entries| entries.put(&of_rows.borrow().of_rows()));
+                let (of_rows, taken) = (SharedCounts::clone(&counts), Rc::clone(&inbox));
+                saving.keep(COUNTS, move |entries| {
+                    entries.put(&of_rows.borrow().of_ticks(&taken.borrow().read));
+                });
                 let inputs = inputs(ticks, &inbox, clock, &counts, None, saving);
                 let StageResults { rows, results, arrangements } =
                     stages(plan, arrival, inputs, &due, &counts);

@@ -62,6 +62,8 @@ pub struct Inbox {
     ticks: u64,
     /// Rows that were added.
     pub rows: u64,
+    /// What had been counted of rows when the last tick took what waited.
+    pub read: Counts,
     /// Whether what is taken in is stored.
     pub is_stored: bool,
     /// While stored rows are read back: each tick takes those that are its own.
@@ -92,6 +94,7 @@ impl Default for Inbox {
             arrivals: BTreeMap::new(),
             ticks: 0,
             rows: 0,
+            read: Counts::default(),
             is_stored: false,
             replay: None,
         }
@@ -175,6 +178,9 @@ impl Inbox {
             self.replay = Some(replay).filter(|replay| !replay.is_over());
         }
         self.sealed.entry(tick).or_insert_with(|| {
+            if self.is_stored {
+                self.read = counts.borrow().of_rows();
+            }
             self.ticks += 1;
             self.open_held = 0;
             let newest = std::mem::take(&mut self.newest);

@@ -133,6 +133,7 @@ pub fn outputs(
         definition: meaning(plan, options),
         replayed: recovered.until,
         comes_at_once,
+        checkpoint: recovered.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.of.tick),
         process: options.process,
         processes: options.hosts.len().max(1),
         workers: options.workers,

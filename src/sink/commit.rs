@@ -26,11 +26,22 @@ pub struct DurableOutputs {
     /// What is replayed comes as what it comes to, as of that tick: of a run that was built beside the one whose place
     /// it takes. What each tick would have said is not known, so that outputs are compared with it.
     pub comes_at_once: bool,
+    /// The tick of the checkpoint that the run begins with: up to it all was committed; 0 if there is none. What it
+    /// comes to is told again in its tick, or shortly before.
+    pub checkpoint: Tick,
     pub process: usize,
     pub processes: usize,
     /// Of each process.
     pub workers: usize,
     pub committable: Committable,
+}
+
+impl DurableOutputs {
+    /// The last tick of which an output has been told everything, where it was committed up to this one: the last one that
+    /// held something for it may be long before a checkpoint.
+    pub fn told_up_to(&self, committed: Tick) -> Tick {
+        committed.max(self.checkpoint)
+    }
 }
 
 /// Which ticks may be committed: those that are durable, and handed over whole by all workers.

@@ -83,7 +83,7 @@ pub fn of_stream(
     ends.extend(&sending);
     // A run that is killed before they are sent again sends them again, too.
     file.write(&LocalProgress { sending, ..LocalProgress::of(durable, tick, None) })?;
-    Ok(LocalStanding::Withheld(tick))
+    Ok(LocalStanding::Withheld(durable.told_up_to(tick)))
 }
 
 /// What a file holds, and whether it is begun anew with the first record.
@@ -107,7 +107,7 @@ fn of_file(
             );
             file.set_len(stay)?;
         }
-        return Ok((LocalStanding::Withheld(told.tick), false));
+        return Ok((LocalStanding::Withheld(durable.told_up_to(told.tick)), false));
     }
     let is_empty = file.metadata()?.len() == 0;
     if durable.replayed == 0 || (is_empty && !durable.comes_at_once) {

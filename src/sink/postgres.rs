@@ -224,7 +224,8 @@ impl PostgresMedium {
                 None => Ok(0),
                 Some(durable) => {
                     let committed = committed(client, table, durable).await?;
-                    Ok(committed.filter(|tick| *tick <= durable.replayed).unwrap_or(0))
+                    let known = committed.filter(|tick| *tick <= durable.replayed);
+                    Ok(known.map_or(0, |tick| durable.told_up_to(tick)))
                 }
             }
         });

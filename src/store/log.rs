@@ -1,7 +1,7 @@
 //! Reading logs back: frame by frame, up to where the last run was cut off.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -16,7 +16,7 @@ pub struct LogReader {
     may_be_torn: bool,
     at: u64,
     body: Vec<u8>,
-    is_torn: bool,
+    torn: Option<(u64, u64)>,
 }
 
 /// A worker's tick, and the streams of its rows.
@@ -44,7 +44,7 @@ impl LogReader {
         let none = LogHeader::default();
         let (path, at) = (path.to_owned(), MAGIC.len() as u64);
         let body = Vec::new();
-        let mut log = LogReader { path, file, header: none, may_be_torn, at, body, is_torn: false };
+        let mut log = LogReader { path, file, header: none, may_be_torn, at, body, torn: None };
         if !log.advance()? {
             return Ok(None);
         }
@@ -70,7 +70,9 @@ impl LogReader {
             return Ok(false);
         }
         let told = frame::prefix(&prefix).filter(|_| read == PREFIX);
-        let Some((length, sum)) = told else { return self.torn() };
+        let Some((length, sum)) = told else {
+            return self.torn();
+        };
         self.body.resize(length, 0);
         let read =
             read_all(&mut self.file, &mut self.body).map_err(StoreError::io(&self.path, "read"))?;
@@ -81,16 +83,23 @@ impl LogReader {
         Ok(true)
     }
 
-    /// Where it ends in the middle of a frame, if it was read up to there.
-    pub fn torn_at(&self) -> Option<u64> {
-        self.is_torn.then_some(self.at)
+    /// Where a frame begins that is not whole, if it was read up to there, and how many bytes lie behind it.
+    pub fn torn_at(&self) -> Option<(u64, u64)> {
+        self.torn
+    }
+
+    /// How many bytes are not read.
+    fn behind(&mut self) -> Result<u64, StoreError> {
+        let io = || StoreError::io(&self.path, "read");
+        let length = self.file.get_ref().metadata().map_err(io())?.len();
+        Ok(length.saturating_sub(self.file.stream_position().map_err(io())?))
     }
 
     fn torn(&mut self) -> Result<bool, StoreError> {
         if !self.may_be_torn {
             return Err(self.altered("its checksum differs"));
         }
-        self.is_torn = true;
+        self.torn = Some((self.at, self.behind()?));
         Ok(false)
     }
 

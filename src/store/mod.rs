@@ -20,6 +20,7 @@ mod kept;
 mod log;
 mod manifest;
 mod ordered;
+mod presence;
 mod recovery;
 mod rejects;
 mod removal;

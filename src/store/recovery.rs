@@ -11,6 +11,7 @@ use super::folder::{Folder, StoreFile};
 use super::frame::LogHeader;
 use super::log::LogReader;
 use super::manifest::{Manifest, StoredSegment};
+use super::presence;
 use super::suppressed::suppressed;
 use crate::row::IdentifierHash;
 use crate::source::{Positions, Reached};
@@ -124,6 +125,10 @@ fn read(
     let scanned = scan(&folder, opened_by.is_some())?;
     let segments: Vec<StoredSegment> =
         Manifest::all(&folder)?.into_iter().flat_map(|of| of.segments).collect();
+    if let Some(process) = opened_by {
+        presence::check(&folder, &segments, &folder.logs()?)?;
+        presence::clean(&folder, process, &segments)?;
+    }
     let (made, logs): (Vec<_>, Vec<_>) = scanned
         .into_iter()
         .partition(|log| segments.iter().any(|segment| segment.log == log.header));
@@ -217,12 +222,18 @@ fn scan(folder: &Folder, is_told: bool) -> Result<Vec<ScannedLog>, StoreError> {
             let rows = of.rows.into_iter().map(|(source, rows, _)| (source, rows)).collect();
             ticks.push(ScannedTick { tick: of.tick, worker: of.worker, reached: of.reached, rows });
         }
-        if let Some(byte) = log.torn_at().filter(|_| is_told) {
-            tracing::info!(
-                "'{}' ends in the middle of a frame at byte {byte}, as a crash leaves it: what it would hold is read \
-                 from the sources again",
-                path.display(),
-            );
+        let path_shown = path.display();
+        match log.torn_at().filter(|_| is_told) {
+            None => {}
+            Some((byte, 0)) => tracing::info!(
+                "'{path_shown}' ends in the middle of a frame at byte {byte}, as a crash leaves it: what it would hold \
+                 is read from the sources again"
+            ),
+            Some((byte, behind)) => tracing::warn!(
+                "'{path_shown}' is damaged at byte {byte}, and what lies in the {behind} bytes behind it is lost: a crash \
+                 of the machine leaves that where nothing had been promised of it, or the file was altered. It is read \
+                 again as far as the sources still have it"
+            ),
         }
         scanned.push(ScannedLog { path: path.clone(), header, ticks, may_be_torn });
     }

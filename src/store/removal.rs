@@ -13,15 +13,23 @@ use super::columnar::{FileWriter, make};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::history::{StoredHistory, StoredRows, verified};
-use super::manifest::{Manifest, RowsFile};
+use super::manifest::{Manifest, RowsFile, StoredSegment};
+use super::presence;
 use super::recovery::{PartFiles, Recovered};
 use crate::time::Tick;
 
 impl Recovered {
     /// Holds the folder against the runs of all processes, for as long as what is returned is kept.
     pub fn hold_all(&self) -> Result<Vec<File>, StoreError> {
+        let segments: Vec<StoredSegment> =
+            Manifest::all(&self.folder)?.into_iter().flat_map(|of| of.segments).collect();
         let processes = self.folder.numbered("lock-", "")?.into_iter();
-        processes.filter(|process| *process > 0).map(|process| self.folder.lock(process)).collect()
+        let others = processes.filter(|process| *process > 0).map(|process| {
+            let lock = self.folder.lock(process)?;
+            presence::clean(&self.folder, process, &segments)?;
+            Ok(lock)
+        });
+        others.collect()
     }
 
     /// How many rows would leave, by source: see [`Recovered::remove`].

@@ -135,6 +135,7 @@ impl Cluster {
                 definition: start.definition.to_owned(),
                 replayed: start.replayed,
                 comes_at_once: false,
+                checkpoint: 0,
                 process,
                 processes: start.processes,
                 workers: start.workers,

@@ -56,6 +56,8 @@ pub struct TickEncoder {
     pub replayed: Replayed,
     /// The last tick that is replayed.
     pub until: Tick,
+    /// Up to this one all was committed.
+    pub checkpoint: Tick,
     pub router: Router,
     pub backlog: Arc<Backlog>,
     /// Set when nobody waits for anything any more.
@@ -79,7 +81,7 @@ impl TickEncoder {
     fn encode(&mut self, batch: TopicBatch, encoded: &Sender<EncodedBatch>) {
         let TopicBatch { tick, number, topic, records, receipt } = batch;
         let shares = match &self.replayed {
-            Replayed::Withheld(shares) if tick <= shares.least() => return,
+            Replayed::Withheld(shares) if tick <= shares.least().max(self.checkpoint) => return,
             Replayed::Withheld(shares) if tick <= shares.greatest() => Some(shares),
             _ => None,
         };

@@ -127,6 +127,7 @@ pub fn start(
         examiner: Examiner::new(&opening.names),
         replayed,
         until: durable.replayed,
+        checkpoint: durable.checkpoint,
         router,
         backlog: Arc::clone(&backlog),
         is_over: Arc::clone(&is_over),

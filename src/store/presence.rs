@@ -1,0 +1,104 @@
+//! Whether what the manifests name is there, and whether what is there is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::folder::Folder;
+use super::frame::LogHeader;
+use super::manifest::{ColumnarFile, StoredSegment};
+
+/// Which log a file was made of: run, process, number.
+type LogId = (u64, usize, u64);
+
+fn id_of(header: &LogHeader) -> LogId {
+    (header.run, header.process, header.number)
+}
+
+/// The log that a file of this name was made of, `RUN-p0-000001` and whatever follows.
+fn made_of(name: &str) -> Option<LogId> {
+    let (run, rest) = name.split_once("-p")?;
+    let (process, rest) = rest.split_once('-')?;
+    let digits = rest.find(|of: char| !of.is_ascii_digit()).unwrap_or(rest.len());
+    Some((run.parse().ok()?, process.parse().ok()?, rest[..digits].parse().ok()?))
+}
+
+fn files_of(segment: &StoredSegment) -> impl Iterator<Item = &ColumnarFile> {
+    segment.rows.iter().map(|rows| &rows.file).chain([&segment.ticks])
+}
+
+/// Refuses a folder that lacks a file which counts, or has files of which no manifest tells. What is in a file is looked
+/// at when it is read.
+pub fn check(
+    folder: &Folder,
+    segments: &[StoredSegment],
+    logs: &[PathBuf],
+) -> Result<(), StoreError> {
+    for file in segments.iter().flat_map(files_of) {
+        let path = folder.root.join(&file.path);
+        match fs::metadata(&path) {
+            Ok(found) if found.len() == file.bytes => {}
+            Ok(found) => {
+                let (found, bytes) = (found.len(), file.bytes);
+                return Err(StoreError::altered(
+                    &path,
+                    format!("it has {found} bytes, not {bytes}"),
+                ));
+            }
+            Err(error) => return Err(StoreError::altered(&path, error.to_string())),
+        }
+    }
+    let mut known: BTreeSet<LogId> = segments.iter().map(|segment| id_of(&segment.log)).collect();
+    let names = logs.iter().filter_map(|log| log.file_name().and_then(OsStr::to_str));
+    known.extend(names.filter_map(made_of));
+    for (path, of) in columnar(folder)? {
+        if !known.contains(&of) && path.extension().is_some_and(|end| end == "parquet") {
+            let manifest = folder.root.join(format!("manifest-{}.json", of.1));
+            let why = format!("it does not tell of '{}', or is not there", path.display());
+            return Err(StoreError::altered(&manifest, why));
+        }
+    }
+    Ok(())
+}
+
+/// Takes away what a run or an erasure of a process that was cut off left beside the files that count.
+pub fn clean(
+    folder: &Folder,
+    process: usize,
+    segments: &[StoredSegment],
+) -> Result<(), StoreError> {
+    let mut named: BTreeMap<LogId, BTreeSet<PathBuf>> = BTreeMap::new();
+    for segment in segments {
+        let paths = files_of(segment).map(|file| folder.root.join(&file.path));
+        named.entry(id_of(&segment.log)).or_default().extend(paths);
+    }
+    for (path, of) in columnar(folder)?.into_iter().filter(|(_, of)| of.1 == process) {
+        let is_half = path.extension().is_some_and(|end| end == "tmp");
+        if is_half || named.get(&of).is_some_and(|named| !named.contains(&path)) {
+            fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
+        }
+    }
+    Ok(())
+}
+
+/// All files of rows and ticks, with the logs that they were made of.
+fn columnar(folder: &Folder) -> Result<Vec<(PathBuf, LogId)>, StoreError> {
+    let mut folders = vec![folder.root.join("ticks")];
+    folders.extend(entries(&folder.root.join("rows"))?.into_iter().filter(|path| path.is_dir()));
+    let mut found = Vec::new();
+    for folder in folders {
+        let files = entries(&folder)?.into_iter();
+        found.extend(files.filter_map(|path| {
+            let of = made_of(path.file_name()?.to_str()?)?;
+            Some((path, of))
+        }));
+    }
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = fs::read_dir(folder).map_err(StoreError::io(folder, "read"))?;
+    entries.map(|entry| Ok(entry.map_err(StoreError::io(folder, "read"))?.path())).collect()
+}
