@@ -105,7 +105,7 @@ fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
             if output == "rejects" {
                 key = value["position"].to_string();
                 let again = state.contains_key(&(output.to_owned(), key.clone()));
-                assert!(!again, "{key} is told twice");
+                assert!(!again, "{key} is told twice:\n{text}");
             }
             value.as_object_mut().map(|value| value.remove("at"));
             let left = value["change"] == "left";
@@ -192,8 +192,7 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
     grow(&mut chance, 500);
     for _ in 0..rounds {
         let workers = (1 + chance.below(3)).to_string();
-        let arguments =
-            ["run", "shop.yaml", "--data", "data", "--follow", "--quiet", "--workers", &workers];
+        let arguments = ["run", "shop.yaml", "--data", "data", "--follow", "--workers", &workers];
         let mut run = Running::start_with(
             folder.path(),
             &arguments,
@@ -207,7 +206,7 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
         std::thread::sleep(Duration::from_millis(chance.below(400)));
         run.until("it runs", |_| true);
         run.signal("KILL");
-        run.end();
+        println!("with {workers} workers\n{}", run.end().err);
     }
     selfsame(folder.path(), &[&RUN[..], &["--workers", "2"]].concat()).well();
     assert_eq!(state(folder.path()), undisturbed(folder.path()), "SELFSAME_CHAOS_SEED={seed}");
@@ -265,7 +264,7 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
         // Without a checkpoint nobody knows how many were rejected.
         for (_, counts) in sources.as_object_mut().expect("sources by name") {
             let counts = counts.as_object_mut().expect("counts");
-            ["rows", "rejected"].map(|name| counts.remove(name));
+            ["rows", "rejected"].iter().for_each(|name| drop(counts.remove(*name)));
         }
         sources
     };

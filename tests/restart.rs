@@ -10,7 +10,7 @@ use oracle::histories::{Settings, histories};
 use oracle::minimal::minimal;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use selfsame::internals::runtime::{GivenTick, restarted};
+use selfsame::internals::runtime::{GivenTick, Restart, restarted};
 
 /// Where a run is cut off, with how many workers it goes on, and where the history is put together.
 #[derive(Clone, Debug)]
@@ -21,17 +21,18 @@ struct Cut {
     stops: Vec<u64>,
     /// Of the run before it, after which of its steps checkpoints were made: from its last one backwards.
     checkpoints: Vec<usize>,
+    is_overtaken: bool,
 }
 
 fn cuts() -> impl Strategy<Value = Vec<Cut>> {
     let workers = prop::sample::select(vec![1usize, 2, 3]);
     let stops = prop::collection::vec(1u64..12, 0..3);
     let checkpoints = prop::collection::vec(0usize..5, 0..2);
-    let cut = (0.0..1.0, workers, stops, checkpoints);
-    let cut = cut.prop_map(|(after, workers, mut stops, checkpoints)| {
+    let cut = (0.0..1.0, workers, stops, checkpoints, any::<bool>());
+    let cut = cut.prop_map(|(after, workers, mut stops, checkpoints, is_overtaken)| {
         stops.sort_unstable();
         stops.dedup();
-        Cut { after, workers, stops, checkpoints }
+        Cut { after, workers, stops, checkpoints, is_overtaken }
     });
     prop::collection::vec(cut, 1..4)
 }
@@ -49,13 +50,17 @@ fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
     for (part, to) in places.iter().copied().chain([all.len()]).enumerate() {
         let steps = Arc::new(all[from..to].to_vec());
         let before = part.checked_sub(1).map(|before| &cuts[before]);
-        let workers = before.map_or(1, |cut| cut.workers);
-        let stops = before.map_or(&[][..], |cut| &cut.stops);
         let backwards = cuts.get(part).map_or(&[][..], |cut| &cut.checkpoints);
-        let checkpoints: Vec<usize> =
-            backwards.iter().filter_map(|back| steps.len().checked_sub(back + 1)).collect();
-        let part =
-            restarted(&case.plan, workers, case.clock, data.path(), stops, &steps, &checkpoints);
+        let restart = Restart {
+            workers: before.map_or(1, |cut| cut.workers),
+            stops: before.map_or(Vec::new(), |cut| cut.stops.clone()),
+            checkpoints: backwards
+                .iter()
+                .filter_map(|back| steps.len().checked_sub(back + 1))
+                .collect(),
+            is_overtaken: before.is_some_and(|cut| cut.is_overtaken),
+        };
+        let part = restarted(&case.plan, case.clock, data.path(), &restart, &steps);
         sent.extend(part);
         from = to;
     }

@@ -207,13 +207,15 @@ pub fn store_ticks<'scope>(
                     }
                 });
                 for (tick, (capability, at)) in arrived {
+                    let mut inbox = inbox.borrow_mut();
+                    // Also where nothing is to be stored: what is read back goes into the first tick that asks for
+                    // it, and a later one may be here, too.
+                    let batch = inbox.batch(tick, &counts);
                     // What is read back is stored.
                     let Some(store) = place.get().filter(|store| tick > store.recovered.until)
                     else {
                         continue;
                     };
-                    let mut inbox = inbox.borrow_mut();
-                    let batch = inbox.batch(tick, &counts);
                     let rows = std::mem::take(&mut batch.stored).into_iter();
                     let rejects = std::mem::take(&mut batch.stored_rejects).into_iter();
                     let is_durable = Arc::new(AtomicBool::new(false));

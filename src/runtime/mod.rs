@@ -50,7 +50,7 @@ pub use options::{RunError, RunOptions};
 pub use progress::Progress;
 pub use recovery::{changed_fields, meaning};
 pub use report::{Report, summary_json, summary_text};
-pub use restarted::{GivenTick, restarted};
+pub use restarted::{GivenTick, Restart, restarted};
 pub use row_times::NewestRows;
 pub use run::{Ended, Run, RunView, preflight};
 pub use stepped::{Stepped, stepped};

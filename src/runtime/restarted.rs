@@ -18,25 +18,38 @@ use crate::time::{Micros, Tick};
 /// What a tick of a stepped run takes in.
 pub type GivenTick = (Micros, Vec<Chunk>);
 
+/// How a run goes on from where one was cut off.
+#[derive(Clone, Debug, Default)]
+pub struct Restart {
+    pub workers: usize,
+    /// The ticks that steps of the replay end with.
+    pub stops: Vec<Tick>,
+    /// After which of its own steps, by their places from 0, checkpoints are made.
+    pub checkpoints: Vec<usize>,
+    /// Whether a new tick is opened before the last one that is read back has been looked at.
+    pub is_overtaken: bool,
+}
+
 /// Runs some steps, each a tick, and stores what they take in, as [`super::stepped()`] runs them. A run that was cut off
 /// before is put back first, from its latest checkpoint where there is one, in ticks that end with `stops` and with its last one.
-/// After some steps, by their places from 0, checkpoints are made. Returns what each step sent, sorted.
+/// Returns what each step sent, sorted.
 pub fn restarted(
     plan: &Arc<Plan>,
-    workers: usize,
     clock: Clock,
     data: &Path,
-    stops: &[Tick],
+    restart: &Restart,
     steps: &Arc<Vec<GivenTick>>,
-    checkpoints: &[usize],
 ) -> Vec<Vec<TextRecord>> {
+    let Restart { workers, stops, checkpoints, is_overtaken } = restart.clone();
     let mut recovered = store::open(data, 0).expect("a data folder");
     let definition = "of the test".to_owned();
     recovered.begin_with_checkpoint(&definition);
     let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);
     let put_back = beginning.map(|of| (of.ticks(workers).0, of.checkpoint.of.at));
     let checkpoint = put_back.as_ref().map_or(0, |(ticks, _)| *ticks.end());
-    let first = recovered.until + 1;
+    // A tick in which nothing happens may be opened before the last one that is read back has been looked at.
+    let overtaking = (is_overtaken && recovered.until > 0).then_some(recovered.until + 1);
+    let first = overtaking.unwrap_or(recovered.until) + 1;
     let mut stops: Vec<Tick> = stops
         .iter()
         .copied()
@@ -56,7 +69,6 @@ pub fn restarted(
             .expect("it can be written");
     let memory = MemoryTarget::default();
     let sent = memory.clone();
-    let checkpoints = checkpoints.to_vec();
     let (of_plan, steps, number) = (Arc::clone(plan), Arc::clone(steps), steps.len() as Tick);
     let barrier = Barrier::new(workers);
     let config =
@@ -79,7 +91,13 @@ pub fn restarted(
                 }
             }
             barrier.wait();
-            dataflow.run_tick(worker, *stop, *reading);
+            match overtaking.filter(|tick| *tick == stop + 1) {
+                Some(tick) => {
+                    dataflow.open_tick(*stop, *reading);
+                    dataflow.run_tick(worker, tick, *reading);
+                }
+                None => dataflow.run_tick(worker, *stop, *reading),
+            }
         }
         let decoder = |source| Decoder::new(Arc::clone(plan), source).storing();
         let mut decoders: Vec<Decoder> = (0..plan.sources.len()).map(decoder).collect();
@@ -103,6 +121,11 @@ pub fn restarted(
     }
     threads.close();
     let mut sent = sent.take_texts(plan);
+    let overtaken = overtaking.and_then(|tick| sent.remove(&tick)).unwrap_or_default();
+    assert!(
+        overtaken.is_empty(),
+        "what was read back was told with a tick behind it: {overtaken:?}"
+    );
     let of_tick = |tick| {
         let mut records = sent.remove(&tick).unwrap_or_default();
         records.sort();
