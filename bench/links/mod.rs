@@ -66,7 +66,13 @@ impl Selfsame {
         let (rows, probe) = worker.dataflow_named("selfsame", |scope| {
             let (handle, rows) = scope.new_collection::<StandingRow, isize>();
             let (_, seen_only) = scope.new_collection::<StandingRow, isize>();
-            let identified = identify(plan, rows, seen_only, &SharedCounts::default());
+            let identified = identify(
+                plan,
+                rows,
+                seen_only,
+                &SharedCounts::default(),
+                &selfsame::internals::flow::Saving::default(),
+            );
             let changes = Rc::clone(&changes);
             let belongs = identified.belongs.inspect(move |((identifier, component), _, diff)| {
                 changes.borrow_mut().push((*identifier, *component, *diff));

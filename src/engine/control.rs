@@ -48,13 +48,15 @@ struct Current {
     waiting: Option<TakeOver>,
 }
 
+/// What is done to the folder while nothing runs.
+type BeforeSwitch = Box<dyn FnOnce(&Recovered) -> Result<(), RunError> + Send>;
+
 /// A run that is ready to take the place of the one that runs.
 struct TakeOver {
     successor: Successor,
     definition: Definition,
     published: Option<Arc<Published>>,
-    /// What is done to the folder while nothing runs.
-    before: Box<dyn FnOnce(&Recovered) -> Result<(), RunError> + Send>,
+    before: BeforeSwitch,
     answer: Sender<Result<Settled, String>>,
 }
 

@@ -129,7 +129,7 @@ impl std::fmt::Display for Destination {
             Destination::Http => f.write_str("HTTP"),
             // What stands behind the host may be a secret.
             Destination::Webhook(Webhook { url, .. }) => {
-                let host = url.splitn(4, '/').nth(2).unwrap_or_default();
+                let host = url.split('/').nth(2).unwrap_or_default();
                 write!(f, "the webhook at {}", host.rsplit('@').next().unwrap_or_default())
             }
             Destination::Postgres(table) => write!(f, "{table}"),

@@ -40,6 +40,7 @@ use crate::identity::{Identified, Sighting, seen};
 use crate::metrics::SharedCounts;
 use crate::plan::{Function, Plan};
 use crate::row::{IdentifierHash, StandingRow};
+use crate::standing::StandingRows;
 use crate::time::Micros;
 
 use contribution::Contribution;
@@ -76,8 +77,7 @@ pub type Whose<'scope> = Index<'scope, IdentifierHash, Pieces<IdentifierHash>>;
 /// `due` are kept at the next instants at which time alone changes something here.
 pub fn assemble<'scope>(
     plan: &Arc<Plan>,
-    rows: Collection<'scope, StandingRow>,
-    seen_only: Collection<'scope, StandingRow>,
+    StandingRows { rows, seen_only }: StandingRows<'scope>,
     identified: &Identified<'scope>,
     now: Stream<'scope, Micros>,
     due: [Due; 2],

@@ -180,8 +180,7 @@ fn stages<'scope>(
     let [windows_due, sessions_due, segments_due] = due.each_ref().map(Rc::clone);
     let Assembled { belongings, people, whose } = profile::assemble(
         plan,
-        standing_rows.clone(),
-        seen_only,
+        StandingRows { rows: standing_rows.clone(), seen_only },
         &identified,
         now.clone(),
         [windows_due, sessions_due],

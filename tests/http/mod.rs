@@ -84,15 +84,17 @@ pub fn request(
         }
     }
     let mut text = String::new();
-    while is_chunked {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-        let mut chunk = vec![0; usize::from_str_radix(line.trim(), 16).ok()? + 2];
-        reader.read_exact(&mut chunk).ok()?;
-        if chunk.len() == 2 {
-            return Some((status, text));
+    if is_chunked {
+        loop {
+            line.clear();
+            reader.read_line(&mut line).ok()?;
+            let mut chunk = vec![0; usize::from_str_radix(line.trim(), 16).ok()? + 2];
+            reader.read_exact(&mut chunk).ok()?;
+            if chunk.len() == 2 {
+                return Some((status, text));
+            }
+            text.push_str(std::str::from_utf8(&chunk[..chunk.len() - 2]).ok()?);
         }
-        text.push_str(std::str::from_utf8(&chunk[..chunk.len() - 2]).ok()?);
     }
     match length {
         Some(length) => reader.take(length).read_to_string(&mut text).ok()?,
