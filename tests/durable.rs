@@ -4,6 +4,7 @@
 //! `SELFSAME_CHAOS_SEED` repeats the instants of a run that failed, and `SELFSAME_CHAOS_ROUNDS` says how often it is
 //! killed: 6 unless it is said.
 
+mod http;
 mod program;
 
 use std::collections::BTreeMap;
@@ -346,4 +347,35 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     selfsame(path, &RUN).well();
     assert!(left.iter().all(|left| !left.exists()));
     assert_eq!(state(path), undisturbed(path));
+}
+
+#[test]
+fn who_is_asked_for_is_known_to_a_run_that_begins_with_a_checkpoint() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(11);
+    let (web, crm) = rows(&mut chance, 0, 400);
+    append(&path.join("in/web.ndjson"), &web);
+    append(&path.join("in/crm.ndjson"), &crm);
+    let environment = [("SELFSAME_CHECKPOINT_ROWS", "100")];
+    Running::start_with(path, &RUN, &environment).end().well();
+    assert!(!checkpoints(path).is_empty());
+    let (web, _) = rows(&mut chance, 400, 50);
+    append(&path.join("in/web.ndjson"), &web);
+    let serving = ["run", "shop.yaml", "--data", "data", "--http", "127.0.0.1:0"];
+    let mut run = Running::start_with(path, &serving, &environment);
+    let address = http::address(&mut run);
+    run.until("it is ready", |_| http::get(&address, "/health/ready").0 == 200);
+    assert!(run.err().contains("a checkpoint of"), "{}", run.err());
+    let whole = undisturbed(path);
+    let profiles = || whole.iter().filter(|((output, _), _)| output == "profiles");
+    let answer = |person: &str| -> Value {
+        let (_, text) = http::get(&address, &format!("/v1/persons/{person}"));
+        let mut profile = serde_json::from_str::<Value>(&text).expect("JSON")["profile"].take();
+        profile.as_object_mut().map(|profile| profile.remove("at"));
+        profile
+    };
+    for ((_, person), profile) in profiles() {
+        run.until("all is read", |_| answer(person) == *profile);
+    }
 }

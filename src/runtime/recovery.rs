@@ -24,10 +24,7 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
 
 /// Has a run begin with a checkpoint, if there is one and it may.
 pub fn begin(recovered: &mut Recovered, plan: &Plan, options: &RunOptions) {
-    // What is asked for over HTTP is told by records, and those before a checkpoint are not told again.
-    if plan.http.listen.is_none() {
-        recovered.begin_with_checkpoint(&meaning(plan, options));
-    }
+    recovered.begin_with_checkpoint(&meaning(plan, options));
 }
 
 /// Whether all that it reads can be stored.

@@ -16,9 +16,10 @@ const HISTORIES: usize = 600;
 
 /// What no definition may say yet; what calls may make, which is tried with rows that make much; and where and how runs
 /// are stored and committed, which is tried by runs that are cut off (tests/restart.rs, durable, chaos, exactly). What is
-/// posted is tried by tests/collector.rs and tests/http; how texts, times and lists are written, before rows are rows, by
+/// posted is tried by tests/collector.rs, what is asked for with which keys by tests/serve.rs, outputs to services by
+/// tests/services; how texts, times and lists are written, before rows are rows, by
 /// tests/texts.rs, times and unnest, each against what is worked out by itself.
-const OUTSIDE: [&str; 17] = [
+const OUTSIDE: [&str; 28] = [
     "http",
     "limits",
     "bytes",
@@ -29,6 +30,17 @@ const OUTSIDE: [&str; 17] = [
     "off",
     "collector",
     "listen",
+    "keys",
+    "read",
+    "write",
+    "admin",
+    "batch",
+    "connection",
+    "postgres",
+    "secret",
+    "table",
+    "url",
+    "webhook",
     "columns",
     "comment",
     "delimiter",

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use program::Running;
 use serde_json::{Value, json};
@@ -59,6 +60,9 @@ fn root() -> &'static Path {
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 fn have(what: &str, works: impl Fn() -> bool, install: impl Fn() -> std::io::Result<bool>) -> bool {
+    /// Of several tests one installs, and the others wait: what is there in part is not there.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     if works() {
         return true;
     }

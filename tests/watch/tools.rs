@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// The folder of their programs, `usr/bin`.
 ///
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 pub fn tools() -> Option<PathBuf> {
+    /// Of several tests one unpacks, and the others wait.
+    static UNPACKING: Mutex<()> = Mutex::new(());
+    let _unpacking = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus");
     let programs = ["promtool", "prometheus", "prometheus-alertmanager"];
     let works = || programs.iter().all(|name| folder.join("usr/bin").join(name).exists());
@@ -25,7 +29,7 @@ pub fn tools() -> Option<PathBuf> {
 }
 
 fn unpack(folder: &Path) -> std::io::Result<()> {
-    // Whoever comes at the same time unpacks another copy.
+    // Another program may do it at the same time.
     let own = folder.with_extension(std::process::id().to_string());
     fs::create_dir_all(&own)?;
     for package in ["prometheus", "prometheus-alertmanager"] {
