@@ -12,7 +12,8 @@ use super::Clock;
 use super::beginnings::Beginnings;
 use super::dataflow::Attached;
 use super::durable::{ProcessStore, StorePlace};
-use super::live::SharedLive;
+use super::live::{Live, SharedLive};
+use super::options::RunOptions;
 use super::progress::Amounts;
 use super::stop::Stop;
 use crate::plan::Plan;
@@ -85,6 +86,36 @@ impl HandedOver {
 }
 
 impl Process {
+    /// What the workers of a run share that nothing is attached to and that reads back all rows.
+    pub fn new(
+        plan: &Arc<Plan>,
+        options: &RunOptions,
+        (stop, failure): (&Stop, &Failure),
+        writers: Writers,
+        recovered: Option<&Recovered>,
+    ) -> Self {
+        let mut live = Live::new(plan, options.workers, writers.under_way());
+        live.data = recovered.map(|recovered| recovered.folder.root.clone());
+        Process {
+            plan: Arc::clone(plan),
+            clock: options.clock,
+            workers: options.workers,
+            stop: stop.clone(),
+            failure: failure.clone(),
+            amounts: Arc::new(Amounts::default()),
+            live: Arc::new(live),
+            beginnings: Beginnings::new(plan, options.workers),
+            attached: None,
+            stays: !options.ends(plan),
+            writers,
+            store: recovered.map(|_| StorePlace::default()),
+            rounds: Rounds::default(),
+            without: Arc::default(),
+            handed: OnceLock::new(),
+            complete: AtomicU64::new(0),
+        }
+    }
+
     /// Where rows are stored, once it is known.
     pub fn stored(&self) -> Option<&ProcessStore> {
         self.store.as_ref()?.get()

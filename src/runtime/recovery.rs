@@ -22,7 +22,7 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
     Ok(Some(recovered))
 }
 
-/// Has a run begin with a checkpoint, if there is one and it may.
+/// Has a run begin with the latest checkpoint that fits, if there is one.
 pub fn begin(recovered: &mut Recovered, plan: &Plan, options: &RunOptions) {
     recovered.begin_with_checkpoint(&meaning(plan, options));
 }

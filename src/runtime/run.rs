@@ -4,21 +4,20 @@
 //! end, and to the workers of other processes its silence must not look like one: where there are others it
 //! stays as it is, and the connections break when the process ends.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use timely::communication::WorkerGuards;
 
-use super::beginnings::Beginnings;
 use super::dataflow::Attached;
-use super::durable::{ProcessStore, StorePlace, StoreThreads};
+use super::durable::{ProcessStore, StoreThreads};
 use super::leftover::Leftover;
-use super::live::{Live, SharedLive};
+use super::live::SharedLive;
 use super::options::{RunError, RunOptions};
-use super::process::{HandedOver, Process, Rounds};
+use super::process::{HandedOver, Process};
 use super::processes::{self, ProcessWatch};
-use super::progress::{Amounts, Telling, tell};
+use super::progress::{Telling, tell};
 use super::report::Report;
 use super::stop::{RunEnd, Stop, StopCause};
 use super::workers::{RunningWorkers, WorkerThreads};
@@ -150,27 +149,8 @@ impl Run {
             }
             opened => opened?.observed(observer),
         };
-        let mut live = Live::new(plan, options.workers, writers.under_way());
-        live.data = recovered.map(|recovered| recovered.folder.root.clone());
-        let live = Arc::new(live);
-        let process = Arc::new(Process {
-            plan: Arc::clone(plan),
-            clock: options.clock,
-            workers: options.workers,
-            stop: stop.clone(),
-            failure: failure.clone(),
-            amounts: Arc::new(Amounts::default()),
-            live: Arc::clone(&live),
-            beginnings: Beginnings::new(plan, options.workers),
-            attached,
-            stays: !options.ends(plan),
-            writers,
-            store: recovered.map(|_| StorePlace::default()),
-            rounds: Rounds::default(),
-            without: Arc::default(),
-            handed: OnceLock::new(),
-            complete: AtomicU64::new(0),
-        });
+        let process = Process::new(plan, options, (stop, failure), writers, recovered);
+        let process = Arc::new(Process { attached, ..process });
         let feeds = sources.start(threads.waking())?;
         recovery::announce(plan, options, recovered);
         let threads_of = go_live(&view, &process, feeds, None)?;
@@ -179,8 +159,9 @@ impl Run {
         let workers =
             RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
         let workers = workers.map_err(RunError::Workers)?;
+        let live = Some(Arc::clone(&process.live));
         let running = Some(RunningThreads { workers, threads, process, live: threads_of });
-        Ok(Run { view: RunView { live: Some(live), ..view }, started, running })
+        Ok(Run { view: RunView { live, ..view }, started, running })
     }
 
     /// A run that was built beside another one, and has taken its place.

@@ -11,16 +11,12 @@
 //! ends, a restart with either definition comes to what that definition makes of the rows.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::beginnings::Beginnings;
-use super::durable::StorePlace;
-use super::live::Live;
 use super::options::{RunError, RunOptions};
-use super::process::{Process, Rounds};
-use super::progress::Amounts;
+use super::process::Process;
 use super::recovery;
 use super::run::{
     LiveThreads, Run, RunView, RunningThreads, announcement, go_live, open_sources, open_writers,
@@ -73,27 +69,8 @@ impl Successor {
         recovery::check(plan)?;
         let held = HeldRecords::new(plan);
         let writers = Writers::holding(plan, &held).observed(observer);
-        let mut live = Live::new(plan, options.workers, writers.under_way());
-        live.data = Some(store.folder.root.clone());
-        let live = Arc::new(live);
-        let process = Arc::new(Process {
-            plan: Arc::clone(plan),
-            clock: options.clock,
-            workers: options.workers,
-            stop: stop.clone(),
-            failure: failure.clone(),
-            amounts: Arc::new(Amounts::default()),
-            live,
-            beginnings: Beginnings::new(plan, options.workers),
-            attached: None,
-            stays: !options.ends(plan),
-            writers,
-            store: Some(StorePlace::default()),
-            rounds: Rounds::default(),
-            without: Arc::new(without),
-            handed: OnceLock::new(),
-            complete: AtomicU64::new(0),
-        });
+        let process = Process::new(plan, options, (stop, failure), writers, Some(&store));
+        let process = Arc::new(Process { without: Arc::new(without), ..process });
         let timely_workers = workers::alone(options.workers).map_err(RunError::Workers)?;
         let workers =
             RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, None);

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Why a request is not answered otherwise: `{"error": {"code", "message", "remedy"}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,14 +62,24 @@ impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         let Denial { status, code, message, remedy, retry_after } = self;
         let body = json!({"error": {"code": code, "message": message, "remedy": remedy}});
-        let mut response = (status, Json(body)).into_response();
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            let asked = HeaderValue::from_static("Bearer realm=\"selfsame\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, asked);
-        }
-        response
+        told(status, body, retry_after, "Bearer realm=\"selfsame\"")
     }
+}
+
+/// The answer that tells why something is not done. `asked` is which key is wanted, where none or no right one came.
+pub fn told(
+    status: StatusCode,
+    body: Value,
+    retry_after: Option<u32>,
+    asked: &'static str,
+) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    let headers = response.headers_mut();
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(asked));
+    }
+    response
 }

@@ -54,7 +54,6 @@ struct CompleteFile {
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     pub of: CheckpointOf,
-    pub bytes: u64,
     chunks: Vec<ChunkPlace>,
 }
 
@@ -181,7 +180,7 @@ fn open(
     definition: &str,
 ) -> io::Result<Option<Checkpoint>> {
     let path = folder_of(folder, tick);
-    let (mut found, mut chunks, mut bytes) = (None::<CheckpointOf>, Vec::new(), 0);
+    let (mut found, mut chunks) = (None::<CheckpointOf>, Vec::new());
     for process in 0.. {
         let json = match fs::read(path.join(format!("complete-{process}.json"))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -194,7 +193,6 @@ fn open(
             return Ok(None);
         }
         for (name, length) in files {
-            bytes += length;
             index(&path.join(name), length, &mut chunks)?;
         }
         let processes = of.processes;
@@ -203,7 +201,7 @@ fn open(
             break;
         }
     }
-    Ok(found.map(|of| Checkpoint { of, bytes, chunks }))
+    Ok(found.map(|of| Checkpoint { of, chunks }))
 }
 
 /// Finds the chunks of a file, and whether each is what was written.

@@ -29,10 +29,11 @@ fn files_of(segment: &StoredSegment) -> impl Iterator<Item = &ColumnarFile> {
     segment.rows.iter().map(|rows| &rows.file).chain([&segment.ticks])
 }
 
-/// Refuses a folder that lacks a file which counts, or has files of which no manifest tells. What is in a file is looked
-/// at when it is read.
+/// Refuses a folder that lacks a file which counts, or has files of which no manifest tells; then takes away what a
+/// process that was cut off left. What is in a file is looked at when it is read.
 pub fn check(
     folder: &Folder,
+    process: usize,
     segments: &[StoredSegment],
     logs: &[PathBuf],
 ) -> Result<(), StoreError> {
@@ -42,10 +43,8 @@ pub fn check(
             Ok(found) if found.len() == file.bytes => {}
             Ok(found) => {
                 let (found, bytes) = (found.len(), file.bytes);
-                return Err(StoreError::altered(
-                    &path,
-                    format!("it has {found} bytes, not {bytes}"),
-                ));
+                let why = format!("it has {found} bytes, not {bytes}");
+                return Err(StoreError::altered(&path, why));
             }
             Err(error) => return Err(StoreError::altered(&path, error.to_string())),
         }
@@ -53,14 +52,15 @@ pub fn check(
     let mut known: BTreeSet<LogId> = segments.iter().map(|segment| id_of(&segment.log)).collect();
     let names = logs.iter().filter_map(|log| log.file_name().and_then(OsStr::to_str));
     known.extend(names.filter_map(made_of));
-    for (path, of) in columnar(folder)? {
-        if !known.contains(&of) && path.extension().is_some_and(|end| end == "parquet") {
+    let found = columnar(folder)?;
+    for (path, of) in &found {
+        if !known.contains(of) && path.extension().is_some_and(|end| end == "parquet") {
             let manifest = folder.root.join(format!("manifest-{}.json", of.1));
             let why = format!("it does not tell of '{}', or is not there", path.display());
             return Err(StoreError::altered(&manifest, why));
         }
     }
-    Ok(())
+    take_away(found, process, &named(folder, segments))
 }
 
 /// Takes away what a run or an erasure of a process that was cut off left beside the files that count.
@@ -69,12 +69,25 @@ pub fn clean(
     process: usize,
     segments: &[StoredSegment],
 ) -> Result<(), StoreError> {
+    take_away(columnar(folder)?, process, &named(folder, segments))
+}
+
+/// The files that count, by the logs that they were made of.
+fn named(folder: &Folder, segments: &[StoredSegment]) -> BTreeMap<LogId, BTreeSet<PathBuf>> {
     let mut named: BTreeMap<LogId, BTreeSet<PathBuf>> = BTreeMap::new();
     for segment in segments {
         let paths = files_of(segment).map(|file| folder.root.join(&file.path));
         named.entry(id_of(&segment.log)).or_default().extend(paths);
     }
-    for (path, of) in columnar(folder)?.into_iter().filter(|(_, of)| of.1 == process) {
+    named
+}
+
+fn take_away(
+    found: Vec<(PathBuf, LogId)>,
+    process: usize,
+    named: &BTreeMap<LogId, BTreeSet<PathBuf>>,
+) -> Result<(), StoreError> {
+    for (path, of) in found.into_iter().filter(|(_, of)| of.1 == process) {
         let is_half = path.extension().is_some_and(|end| end == "tmp");
         if is_half || named.get(&of).is_some_and(|named| !named.contains(&path)) {
             fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;

@@ -126,8 +126,7 @@ fn read(
     let segments: Vec<StoredSegment> =
         Manifest::all(&folder)?.into_iter().flat_map(|of| of.segments).collect();
     if let Some(process) = opened_by {
-        presence::check(&folder, &segments, &folder.logs()?)?;
-        presence::clean(&folder, process, &segments)?;
+        presence::check(&folder, process, &segments, &folder.logs()?)?;
     }
     let (made, logs): (Vec<_>, Vec<_>) = scanned
         .into_iter()

@@ -35,7 +35,8 @@ impl Samples {
         self.all(name).map(|(_, value)| value).sum()
     }
 
-    fn get(&self, name: &str, labels: &str) -> f64 {
+    /// Of one series; 0 where there is none.
+    pub fn get(&self, name: &str, labels: &str) -> f64 {
         self.by_name.get(name).and_then(|all| all.get(labels)).copied().unwrap_or_default()
     }
 

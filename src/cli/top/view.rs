@@ -91,17 +91,12 @@ fn sources(before: &Samples, now: &Samples) -> Vec<String> {
 fn outputs(before: &Samples, now: &Samples) -> Vec<String> {
     let name = "selfsame_output_records_total";
     let line = |(output, records): (&str, f64)| {
-        let waiting: f64 = now
-            .all("selfsame_output_pending_records")
-            .filter(|(of, _)| *of == output)
-            .map(|(_, records)| records)
-            .sum();
         format!(
             "{:<20} {:>10}/s {:>14} records {:>7} waiting    fresh {}",
             console::shown(output),
             number(now.rate(before, name, output)),
             number(records),
-            number(waiting),
+            number(now.get("selfsame_output_pending_records", output)),
             age(now, "selfsame_output_freshness_seconds", output),
         )
     };

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde_json::json;
 
 use super::messages::BodyFault;
+use crate::serve::denial::told;
 
 /// Why a key does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,16 +94,7 @@ impl IngestFault {
     }
 
     fn with(self, body: serde_json::Value) -> Response {
-        let mut response = (self.status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            let asked = HeaderValue::from_static("Basic realm=\"selfsame\"");
-            headers.insert(header::WWW_AUTHENTICATE, asked);
-        }
-        response
+        told(self.status, body, self.retry_after, "Basic realm=\"selfsame\"")
     }
 }
 
