@@ -127,6 +127,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
     let _control = listen(&running);
     let summary = running.wait_and_leave().map_err(of_command)?;
     let end = summary.end();
+    signals::wait_until_told();
     if summary.is_known() {
         if let Some(path) = &args.summary {
             let json = format!("{:#}\n", summary.to_json());

@@ -1,12 +1,19 @@
 //! Signals that stop a run, and the exit codes that tell of them.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use selfsame::internals::runtime::{Stop, StopCause};
 use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
+
+/// Whether a signal has come that the log is yet to tell of.
+static UNTOLD: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Where nobody reads the log, the process ends without it after so long.
+const MOST_WAITED: Duration = Duration::from_secs(1);
 
 /// The first signal ends the reading, and the run once all is sent; the second ends the process. It
 /// does so in the signal's own handler, whatever the threads are about: one that waits for a disk, for
@@ -23,11 +30,25 @@ pub fn stop_on_signals(stop: &Stop) -> Result<(), String> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
+            set_untold(true);
             stop.ask(StopCause::Signal(signal));
             tracing::info!("stopping: what has been read is being sent; again to stop at once");
+            set_untold(false);
         }
     });
     spawned.map(drop).map_err(|error| format!("a thread can't start: {error}"))
+}
+
+fn set_untold(untold: bool) {
+    *UNTOLD.0.lock().unwrap_or_else(PoisonError::into_inner) = untold;
+    UNTOLD.1.notify_all();
+}
+
+/// Waits for the line in the log that says why a run has ended. It is written after the run is asked
+/// to end, so that a log which nobody reads holds nothing up, and a short run would be gone before it.
+pub fn wait_until_told() {
+    let untold = UNTOLD.0.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(UNTOLD.1.wait_timeout_while(untold, MOST_WAITED, |untold| *untold));
 }
 
 /// What the shell says of a process that a signal ended.
