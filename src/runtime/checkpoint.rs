@@ -71,7 +71,6 @@ struct SavedPart {
     of: CheckpointOf,
     path: PathBuf,
     child: Child,
-    began: Instant,
 }
 
 /// What a process's workers give their parts to.
@@ -112,12 +111,11 @@ impl CheckpointWriter {
 
     /// Saves what a worker's operators keep at the end of a tick.
     pub fn save(&self, of: CheckpointOf, worker: usize, savers: &Savers) {
-        let began = Instant::now();
         let saved = checkpoint::prepare(&self.folder, of.tick, self.run, worker)
             .and_then(|path| Ok((Child::write(&path, savers)?, path)));
         match saved {
             // Nobody is there any more who would complete it.
-            Ok((child, path)) => drop(self.parts.send(SavedPart { of, path, child, began })),
+            Ok((child, path)) => drop(self.parts.send(SavedPart { of, path, child })),
             Err(error) => tracing::warn!("there is no checkpoint of this moment: {error}"),
         }
     }
@@ -172,12 +170,15 @@ impl Completing {
     fn complete(&self, parts: Vec<SavedPart>) {
         let of = parts[0].of.clone();
         let (mut files, mut failed) = (Vec::new(), None);
-        for SavedPart { path, child, began, .. } in parts {
-            failed = child.wait().err().or(failed);
+        let mut most = Duration::ZERO;
+        for SavedPart { path, child, .. } in parts {
+            match child.wait() {
+                Ok(took) => most = most.max(took),
+                Err(error) => failed = Some(error),
+            }
             files.push(path);
-            let took = began.elapsed().as_micros() as u64;
-            self.took.store(took, Ordering::Relaxed);
         }
+        self.took.store(most.as_micros() as u64, Ordering::Relaxed);
         fault::point("checkpoint written");
         let completed = match failed {
             None => checkpoint::complete(&self.folder, self.process, &of, &files),
@@ -226,12 +227,14 @@ impl Child {
         }
     }
 
-    /// Waits for its end.
-    fn wait(self) -> io::Result<()> {
+    /// Waits for its end; how much of a processor's time it took.
+    fn wait(self) -> io::Result<Duration> {
         let mut status = 0;
+        // SAFETY: numbers, for which zeros are right.
+        let mut used: libc::rusage = unsafe { std::mem::zeroed() };
         loop {
             // SAFETY: it waits for a child of this process, which nobody else waits for.
-            let waited = unsafe { libc::waitpid(self.id, &mut status, 0) };
+            let waited = unsafe { libc::wait4(self.id, &mut status, 0, &mut used) };
             let error = io::Error::last_os_error();
             if waited == self.id {
                 break;
@@ -240,7 +243,12 @@ impl Child {
             }
         }
         match libc::WIFEXITED(status) {
-            true if libc::WEXITSTATUS(status) == 0 => Ok(()),
+            true if libc::WEXITSTATUS(status) == 0 => {
+                let of = |time: libc::timeval| {
+                    Duration::from_micros(time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64)
+                };
+                Ok(of(used.ru_utime) + of(used.ru_stime))
+            }
             true => Err(io::Error::from_raw_os_error(libc::WEXITSTATUS(status))),
             false => Err(io::Error::other("what wrote it was ended")),
         }
@@ -270,7 +278,7 @@ impl Child {
         checkpoint::write(path, savers, || true).map(|()| Child {})
     }
 
-    fn wait(self) -> io::Result<()> {
-        Ok(())
+    fn wait(self) -> io::Result<Duration> {
+        Ok(Duration::ZERO)
     }
 }
