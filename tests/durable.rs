@@ -336,6 +336,19 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
         assert!(said.contains(name), "{name}: {said}");
         fs::rename(&aside, &part).expect("it is moved back");
     }
+    for name in ["manifest-0.json", "store.json"] {
+        let part = path.join("data").join(name);
+        let whole = fs::read_to_string(&part).expect("it is read");
+        let content = whole.find("content").expect("it has one");
+        let digit =
+            content + whole[content..].find(|of: char| of.is_ascii_digit()).expect("a digit");
+        let other = if whole[digit..].starts_with('1') { "2" } else { "1" };
+        let altered = [&whole[..digit], other, &whole[digit + 1..]].concat();
+        fs::write(&part, altered).expect("it is written");
+        let said = refusal(path);
+        assert!(said.contains(name) && said.contains("checksum"), "{name}: {said}");
+        fs::write(&part, whole).expect("it is written");
+    }
     let whole = fs::read(&rows).expect("it is read");
     fs::write(&rows, &whole[..whole.len() - 1]).expect("it is written");
     assert!(refusal(path).contains("bytes, not"), "a file that is shorter than it was");

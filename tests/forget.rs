@@ -147,6 +147,53 @@ fn nothing_of_who_is_forgotten_is_left() {
 }
 
 #[test]
+fn who_has_no_rows_yet_is_kept_out_and_the_list_is_missed_where_it_has_gone() {
+    let folder = folder();
+    let folder = folder.path();
+    let forget = |more: &[&str]| {
+        selfsame(folder, &[&["forget", "user:user-new", "--spec", "shop.yaml"], more].concat())
+    };
+    // A folder that nobody stores in is not made.
+    let nowhere = forget(&["--data", "dta", "--suppress"]).badly();
+    assert!(nowhere.contains("'dta' is no data folder"), "{nowhere}");
+    assert!(!folder.join("dta").exists());
+
+    selfsame(folder, &RUN).well();
+    let told = forget(&["--suppress"]).well();
+    assert!(told.contains("nobody is known by 'user:user-new' now"), "{told}");
+    let web = folder.join("web.ndjson");
+    let append = |text: &str| {
+        let before = fs::read_to_string(&web).expect("a file");
+        fs::write(&web, before + text).expect("it is written");
+    };
+    append("{\"id\":\"n1\",\"user\":\"user-new\",\"cookie\":\"c\"}\n");
+    selfsame(folder, &RUN).well();
+    assert!(!texts(&folder.join("data")).contains("user-new"));
+    assert!(!texts(&folder.join("out")).contains("user-new"));
+
+    // An engine that runs does so too.
+    let mut run = Running::start(folder, &["run", "shop.yaml", "--follow", "--quiet"]);
+    run.until("it listens", |_| folder.join("data/control.sock").exists());
+    let told =
+        selfsame(folder, &["forget", "user:user-other", "--spec", "shop.yaml", "--suppress"]);
+    assert!(told.well().contains("dropped from now on"));
+    append("{\"id\":\"n2\",\"user\":\"user-other\"}\n{\"id\":\"n3\",\"user\":\"user-last\"}\n");
+    run.until("it has read on", |_| texts(&folder.join("out")).contains("user-last"));
+    run.signal("TERM");
+    run.end().well();
+    assert!(!texts(&folder.join("data")).contains("user-other"));
+
+    let list = folder.join("data/suppressed.json");
+    let altered = fs::read_to_string(&list).expect("a list").replacen("[\"", "[\"0", 1);
+    fs::write(&list, altered).expect("it is written");
+    let told = selfsame(folder, &RUN).badly();
+    assert!(told.contains("suppressed.json' is not what was written"), "{told}");
+    fs::remove_file(&list).expect("it is deleted");
+    let told = selfsame(folder, &RUN).badly();
+    assert!(told.contains("suppressed.json' is not what was written: it is not there"), "{told}");
+}
+
+#[test]
 fn an_engine_that_runs_forgets_a_person_and_goes_on() {
     let folder = folder();
     let folder = folder.path();

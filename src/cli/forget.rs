@@ -83,7 +83,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
     let what = if args.dry_run { "would be" } else { "are" };
     let mut text = match &forgotten.person {
         Some(person) => format!("{person}: {}\n", forgotten.identifiers.join(", ")),
-        None => format!("nobody is known by '{}' any more\n", args.id),
+        None => format!("nobody is known by '{}' now\n", args.id),
     };
     let all: u64 = forgotten.rows.values().sum();
     text.push_str(&format!("{all} stored rows {what} removed"));

@@ -63,14 +63,14 @@ impl Definition {
         how: Forgetting,
     ) -> Result<Option<Forgotten>, EngineError> {
         let plan = Arc::new(Plan::clone(self.plan()));
-        let recovered = store::open(data, 0).map_err(EngineError::Store)?;
+        let recovered = store::open_existing(data, 0).map_err(EngineError::Store)?;
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
         let wanted = ForgottenPerson::find(&plan, &recovered, clock, id, || false)?;
         let removed = match how.dry_run {
             true => wanted.count(&plan, &recovered)?,
             false => wanted.remove(&plan, &recovered, how)?,
         };
-        Ok(wanted.forgotten(removed))
+        Ok(wanted.forgotten(removed, how))
     }
 }
 
@@ -98,8 +98,8 @@ impl Control {
         let wanted = ForgottenPerson::find(&plan, &recovered, view.options.clock, id, is_stopped)?;
         let there = wanted.count(&plan, &recovered)?;
         drop(recovered);
-        if how.dry_run || there.rows.is_empty() {
-            return Ok(wanted.forgotten(there));
+        if how.dry_run || (there.rows.is_empty() && !how.suppress) {
+            return Ok(wanted.forgotten(there, how));
         }
         told("what is left is read back beside what runs");
         let (options, without) = (view.options.clone(), wanted.hashes.clone());
@@ -121,7 +121,7 @@ impl Control {
             Ok(())
         })?;
         let removed = std::mem::take(&mut *removed.lock().expect("no one panics with it"));
-        Ok(wanted.forgotten(removed))
+        Ok(wanted.forgotten(removed, how))
     }
 }
 
@@ -196,10 +196,12 @@ impl ForgottenPerson {
         Ok(Removed { rows, records })
     }
 
-    fn forgotten(&self, removed: Removed) -> Option<Forgotten> {
+    /// Who and what it was; `None` where nobody is known by what was asked for, and nobody is to stay unknown.
+    fn forgotten(&self, removed: Removed, how: Forgetting) -> Option<Forgotten> {
         let Removed { rows, records } = removed;
         let (person, identifiers) = (self.person.clone(), self.identifiers.clone());
         let is_known = person.is_some() || !rows.is_empty();
+        let is_known = is_known || (how.suppress && !self.hashes.is_empty());
         is_known.then_some(Forgotten { person, identifiers, rows, records })
     }
 }

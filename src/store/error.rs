@@ -9,7 +9,7 @@ pub enum StoreError {
          follows from the stored rows"
     )]
     Checkpoint(std::io::Error),
-    #[error("the data folder '{}' can't be {what}: {source}", path.display())]
+    #[error("'{}' of the data folder can't be {what}: {source}", path.display())]
     Io { path: PathBuf, what: &'static str, source: std::io::Error },
     #[error(
         "'{}' is not what was written: {why}. Put back the file from a copy; or, to begin anew, take the data \
@@ -22,6 +22,8 @@ pub enum StoreError {
         path.display()
     )]
     Held { path: PathBuf },
+    #[error("'{}' is no data folder: name the one that the run stores its rows in", path.display())]
+    NotThere { path: PathBuf },
     #[error(
         "the data folder '{}' was written by a later version of selfsame (layout {found}, this one knows {known})",
         path.display()

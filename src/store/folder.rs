@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checked;
 use super::error::StoreError;
 use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
@@ -37,6 +38,9 @@ pub struct StoreFile {
     pub layout: u32,
     /// Made with the folder, so that what is said of one store is never taken for another's.
     pub store: String,
+    /// Whether somebody's rows are dropped when they come again: the list lies beside it then.
+    #[serde(default)]
+    pub has_suppressed: bool,
 }
 
 impl Folder {
@@ -50,7 +54,8 @@ impl Folder {
         let path = root.join("store.json");
         if !path.exists() {
             // Of several processes that begin at once, the first one's counts.
-            create(&path, &new_store(&path)?).map_err(StoreError::io(&path, "written"))?;
+            create(&path, &checked::json(&new_store(&path)?))
+                .map_err(StoreError::io(&path, "written"))?;
         }
         let store = folder.store()?;
         Ok((folder, store))
@@ -59,9 +64,7 @@ impl Folder {
     /// What it is.
     pub fn store(&self) -> Result<StoreFile, StoreError> {
         let path = self.root.join("store.json");
-        let json = fs::read(&path).map_err(StoreError::io(&path, "read"))?;
-        let store: StoreFile = serde_json::from_slice(&json)
-            .map_err(|error| StoreError::altered(&path, error.to_string()))?;
+        let store: StoreFile = checked::there(&path, checked::read(&path)?)?;
         if store.layout > LAYOUT {
             let (path, found, known) = (self.root.clone(), store.layout, LAYOUT);
             return Err(StoreError::Later { path, found, known });
@@ -72,7 +75,20 @@ impl Folder {
     /// Makes it another store: what was said of the one that it was says nothing of what it holds now.
     pub fn renew(&self) -> Result<(), StoreError> {
         let path = self.root.join("store.json");
-        replace(&path, &new_store(&path)?).map_err(StoreError::io(&path, "written"))
+        let has_suppressed = self.store()?.has_suppressed;
+        checked::write(&path, &StoreFile { has_suppressed, ..new_store(&path)? })
+    }
+
+    /// Notes that there is a list of identifiers whose rows are dropped, so that it is missed where it has gone.
+    pub fn note_suppressed(&self) -> Result<(), StoreError> {
+        let store = self.store()?;
+        match store.has_suppressed {
+            true => Ok(()),
+            false => {
+                let path = self.root.join("store.json");
+                checked::write(&path, &StoreFile { has_suppressed: true, ..store })
+            }
+        }
     }
 
     /// Holds the folder for a process, until the file is dropped.
@@ -148,12 +164,11 @@ impl Folder {
 }
 
 /// What says which store it is, of a new one.
-fn new_store(path: &Path) -> Result<Vec<u8>, StoreError> {
+fn new_store(path: &Path) -> Result<StoreFile, StoreError> {
     let mut random = [0; 16];
     let failed = |error: getrandom::Error| io::Error::other(error.to_string());
     getrandom::fill(&mut random).map_err(failed).map_err(StoreError::io(path, "written"))?;
-    let store = StoreFile { layout: LAYOUT, store: const_hex::encode(random) };
-    Ok(serde_json::to_vec_pretty(&store).expect("JSON"))
+    Ok(StoreFile { layout: LAYOUT, store: const_hex::encode(random), has_suppressed: false })
 }
 
 fn name(header: &LogHeader) -> String {

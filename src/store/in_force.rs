@@ -1,10 +1,10 @@
 //! Which definition a folder's rows were run with last: for people, and to tell who starts another one.
 
-use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::checked;
 use super::error::StoreError;
 use super::folder::{Folder, replace};
 
@@ -20,17 +20,12 @@ pub struct InForce {
 impl InForce {
     /// That of a folder; `None` if none is known.
     pub fn of(folder: &Folder) -> Result<Option<Self>, StoreError> {
-        let path = folder.root.join("definition.json");
-        match fs::read(&path) {
-            Ok(json) => Ok(serde_json::from_slice(&json).ok()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::io(&path, "read")(error)),
-        }
+        checked::read(&folder.root.join("definition.json"))
     }
 
     /// Notes it, with its text as `definition.yaml`.
     pub fn note(&self, folder: &Folder, text: &str) -> Result<(), StoreError> {
-        let json = serde_json::to_vec_pretty(self).expect("JSON");
+        let json = checked::json(self);
         for (name, bytes) in [("definition.yaml", text.as_bytes()), ("definition.json", &json)] {
             let path = folder.root.join(name);
             replace(&path, bytes).map_err(StoreError::io(&path, "written"))?;

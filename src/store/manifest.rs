@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::checked;
 use super::error::StoreError;
-use super::folder::{Folder, replace};
+use super::folder::Folder;
 use super::frame::LogHeader;
 use crate::source::Positions;
 use crate::time::Tick;
@@ -56,14 +57,7 @@ impl Manifest {
     /// That of a process; an empty one if it has none yet.
     pub fn read(folder: &Folder, process: usize) -> Result<Self, StoreError> {
         let path = Self::path(folder, process);
-        let json = match std::fs::read(&path) {
-            Ok(json) => json,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Manifest::default());
-            }
-            Err(error) => return Err(StoreError::io(&path, "read")(error)),
-        };
-        serde_json::from_slice(&json).map_err(|error| StoreError::altered(&path, error.to_string()))
+        Ok(checked::read(&path)?.unwrap_or_default())
     }
 
     /// The numbers of all processes that ever had one.
@@ -78,8 +72,6 @@ impl Manifest {
     }
 
     pub fn write(&self, folder: &Folder, process: usize) -> Result<(), StoreError> {
-        let path = Self::path(folder, process);
-        let json = serde_json::to_vec_pretty(self).expect("JSON");
-        replace(&path, &json).map_err(StoreError::io(&path, "written"))
+        checked::write(&Self::path(folder, process), self)
     }
 }

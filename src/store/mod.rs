@@ -9,6 +9,7 @@
 //! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
+mod checked;
 pub mod checkpoint;
 mod columnar;
 mod error;
@@ -36,7 +37,7 @@ pub use folder::{Folder, beside};
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use in_force::InForce;
-pub use recovery::{Recovered, open};
+pub use recovery::{Recovered, open, open_existing};
 pub use rejects::StoredReject;
 pub use suppressed::suppress;
 pub use writer::{ClosedLog, StoreWriter, StoredTick, start};

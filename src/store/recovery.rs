@@ -104,6 +104,14 @@ pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
     read(folder, store, lock, Some(process))
 }
 
+/// As [`open`], of a folder that has to be there.
+pub fn open_existing(root: &Path, process: usize) -> Result<Recovered, StoreError> {
+    match root.join("store.json").exists() {
+        true => open(root, process),
+        false => Err(StoreError::NotThere { path: root.to_owned() }),
+    }
+}
+
 impl Recovered {
     /// What the folder holds by now, for the run that holds it and writes into it meanwhile, or the one that takes its
     /// place.

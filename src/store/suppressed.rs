@@ -1,27 +1,38 @@
 //! Identifiers whose rows are not taken in any more, by their hashes.
 
 use std::collections::BTreeSet;
-use std::fs;
 
+use serde::{Deserialize, Serialize};
+
+use super::checked;
 use super::error::StoreError;
-use super::folder::{Folder, replace};
+use super::folder::Folder;
 use crate::row::IdentifierHash;
 
 /// Whose rows are not taken in again.
 const SUPPRESSED: &str = "suppressed.json";
 
+/// What the file holds.
+#[derive(Serialize, Deserialize)]
+struct SuppressedFile {
+    /// Hashes of identifiers, in hex digits.
+    identifiers: Vec<String>,
+}
+
 /// The identifiers whose rows are dropped, by their hashes.
 pub fn suppressed(folder: &Folder) -> Result<BTreeSet<IdentifierHash>, StoreError> {
     let path = folder.root.join(SUPPRESSED);
-    let json = match fs::read(&path) {
-        Ok(json) => json,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(StoreError::io(&path, "read")(error)),
+    let Some(SuppressedFile { identifiers }) = checked::read(&path)? else {
+        return match folder.store()?.has_suppressed {
+            false => Ok(BTreeSet::new()),
+            true => Err(StoreError::altered(
+                &path,
+                "it is not there, and rows of people who were to stay forgotten would be taken in again",
+            )),
+        };
     };
-    let hashes: Vec<String> = serde_json::from_slice(&json)
-        .map_err(|error| StoreError::altered(&path, error.to_string()))?;
     let hash = |text: &String| u128::from_str_radix(text, 16).ok().map(IdentifierHash);
-    let read: Option<BTreeSet<IdentifierHash>> = hashes.iter().map(hash).collect();
+    let read: Option<BTreeSet<IdentifierHash>> = identifiers.iter().map(hash).collect();
     read.ok_or_else(|| StoreError::altered(&path, "what it lists are no hashes"))
 }
 
@@ -29,8 +40,8 @@ pub fn suppressed(folder: &Folder) -> Result<BTreeSet<IdentifierHash>, StoreErro
 pub fn suppress(folder: &Folder, hashes: &[IdentifierHash]) -> Result<(), StoreError> {
     let mut all = suppressed(folder)?;
     all.extend(hashes);
-    let all: Vec<String> = all.iter().map(|hash| const_hex::encode(hash.0.to_be_bytes())).collect();
-    let path = folder.root.join(SUPPRESSED);
-    let json = serde_json::to_vec_pretty(&all).expect("JSON");
-    replace(&path, &json).map_err(StoreError::io(&path, "written"))
+    let hex = |hash: &IdentifierHash| const_hex::encode(hash.0.to_be_bytes());
+    let identifiers = all.iter().map(hex).collect();
+    checked::write(&folder.root.join(SUPPRESSED), &SuppressedFile { identifiers })?;
+    folder.note_suppressed()
 }
