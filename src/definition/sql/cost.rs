@@ -125,6 +125,10 @@ fn costs(name: &str) -> Option<Costs> {
         "array_has_all" | "array_has_any" | "array_union" | "array_intersect" | "array_except" => {
             |given, row, _| of_steps(given[0].items(row), given[1].items(row))
         }
+        // Each step of a path goes through what the one before it found.
+        name if name.starts_with("json_") => {
+            |given, row, _| of_steps(given[0].bytes(row), given.len() as u64)
+        }
         "like" => |given, row, _| match given[1].text(row) {
             // Such as `a%`, `%a` and `%a%` are found in one pass.
             Some(pattern) if pattern.trim_matches('%').contains(['%', '_']) => {

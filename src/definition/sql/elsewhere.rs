@@ -1,7 +1,7 @@
 //! Names that functions have in other tools, and what stands for them here.
 
 /// Sorted by name.
-const ELSEWHERE: [(&str, &str); 42] = [
+const ELSEWHERE: [(&str, &str); 50] = [
     ("any_value", "first(x)"),
     ("approx_count_distinct", "count(distinct x)"),
     ("approx_distinct", "count(distinct x)"),
@@ -23,6 +23,20 @@ const ELSEWHERE: [(&str, &str); 42] = [
     ("iff", "case when x then y else z end"),
     ("iif", "case when x then y else z end"),
     ("isnull", "coalesce(x, y)"),
+    ("json_array_length", "json_length(x)"),
+    ("json_exists", "json_contains(x, 'key')"),
+    (
+        "json_extract",
+        "json_get_str(x, 'key'), json_get_int, json_get_float, json_get_bool or json_get_json",
+    ),
+    ("json_extract_path_text", "json_as_text(x, 'key')"),
+    ("json_extract_scalar", "json_as_text(x, 'key')"),
+    (
+        "json_get",
+        "json_get_str(x, 'key'), json_get_int, json_get_float, json_get_bool or json_get_json",
+    ),
+    ("json_keys", "json_object_keys(x)"),
+    ("json_value", "json_as_text(x, 'key')"),
     ("last_value", "last(x)"),
     ("len", "length(x)"),
     ("listagg", "array_to_string(array_agg(distinct x), ', ')"),

@@ -6,6 +6,8 @@ mod clean;
 mod digest;
 mod e164;
 mod hashed_email;
+mod json;
+mod json_path;
 mod own;
 mod ratio;
 mod unicode;
@@ -17,7 +19,7 @@ use datafusion_expr::ScalarUDF;
 
 /// Puts them beside DataFusion's.
 pub fn add(functions: &mut HashMap<String, Arc<ScalarUDF>>) {
-    for function in [
+    let of_texts = [
         clean::function(),
         digest::md5(),
         digest::sha256(),
@@ -26,7 +28,8 @@ pub fn add(functions: &mut HashMap<String, Arc<ScalarUDF>>) {
         ratio::function(),
         unicode::nfc(),
         unicode::nfkc(),
-    ] {
+    ];
+    for function in of_texts.into_iter().chain(json::functions()) {
         functions.insert(function.name().to_owned(), Arc::new(function));
     }
 }

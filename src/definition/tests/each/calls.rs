@@ -6,6 +6,26 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("clean", &["clean({s})"]),
     ("e164", &["e164({s}, {s})", "e164({s}, 'DE')"]),
     ("hashed_email", &["hashed_email({s})"]),
+    // Braces are for arguments here: objects are made of `chr`.
+    ("json_as_text", &["json_as_text({s})", "json_as_text('[1,\"a\",null,[]]', {n})"]),
+    (
+        "json_contains",
+        &[
+            "json_contains({s}, {s})",
+            "json_contains(concat(chr(123), '\"', {s}, '\":1', chr(125)), {s})",
+        ],
+    ),
+    ("json_get_array", &["json_get_array(concat('[', {n}, ',', {n}, ']'))"]),
+    ("json_get_bool", &["json_get_bool(cast({f} as text))"]),
+    ("json_get_float", &["json_get_float({s})", "json_get_float('[1,2.5,true]', {n})"]),
+    (
+        "json_get_int",
+        &["json_get_int({s})", "json_get_int(concat(chr(123), '\"b\":[1,2]', chr(125)), {s}, {n})"],
+    ),
+    ("json_get_json", &["json_get_json({s}, {s})", "json_get_json('[[1],[[ 2]]]', {n}, {n})"]),
+    ("json_get_str", &["json_get_str(concat('[\"', {s}, '\"]'), {n})"]),
+    ("json_length", &["json_length({s})", "json_length('[[1],[1,2],[]]', {n})"]),
+    ("json_object_keys", &["json_object_keys(concat(chr(123), '\"', {s}, '\":', {n}, chr(125)))"]),
     ("md5", &["md5({s})"]),
     ("nfc", &["nfc({s})"]),
     ("nfkc", &["nfkc({s})"]),
