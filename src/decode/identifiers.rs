@@ -1,6 +1,7 @@
 //! The identifiers that a row carries: normalised, less the placeholders and the ignored, in the
 //! identifiers' own order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::evaluate::{Failures, Room, evaluate_within};
 use super::placeholders::is_placeholder;
+use crate::definition::sql::direct::DirectText;
 use crate::definition::sql::limits::all_bytes;
 use crate::definition::texts;
 use crate::plan::{IdentifierType, Placeholders, Plan};
@@ -52,6 +54,32 @@ pub fn normalised(identifier_type: &IdentifierType, value: &str) -> Option<Strin
     let value: ArrayRef = Arc::new(StringArray::from(vec![value]));
     let (texts, _) = normalise(identifier_type, &value, &mut Room::of(1))?;
     texts.is_valid(0).then(|| texts.value(0).to_owned())
+}
+
+/// Makes of values what rows' are made, one at a time and soon.
+pub struct Normaliser {
+    of: IdentifierType,
+    /// `None`: values are evaluated as rows are.
+    direct: Option<DirectText>,
+}
+
+impl Normaliser {
+    pub fn of(identifier_type: &IdentifierType) -> Self {
+        let direct = match &identifier_type.normalize {
+            None => Some(DirectText::same()),
+            Some(normalize) => DirectText::of(normalize),
+        };
+        Normaliser { of: identifier_type.clone(), direct }
+    }
+
+    /// What [`normalised`] gives.
+    pub fn normalised(&self, value: &str) -> Option<String> {
+        let Some(direct) = &self.direct else { return normalised(&self.of, value) };
+        let ignores = self.of.placeholders == Placeholders::Ignore;
+        let counts = |text: &str| !(ignores && is_placeholder(text));
+        let text = Some(value).filter(|value| counts(value)).and_then(|value| direct.apply(value));
+        text.filter(|text| counts(text)).map(Cow::into_owned)
+    }
 }
 
 /// Brings a row's identifiers into their own order (type, then text byte by byte), each once.
@@ -104,4 +132,85 @@ fn identifier(identifier_type: &IdentifierType, kind: u8, text: &str) -> Option<
     }
     let hash = IdentifierHash::of(&identifier_type.name, text);
     Some(Identifier { hash, kind, text: text.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(normalize: &str, limit: &str) -> IdentifierType {
+        let normalize = serde_json::to_string(normalize).expect("a text");
+        let definition = format!(
+            "limits: {{bytes: {limit}}}
+sources: {{rows: {{files: none, kind: events, fields: {{x: text}}}}}}
+identity: {{x: {{from: {{rows: x}}, normalize: {normalize}}}}}
+outputs: {{profiles: {{files: out}}}}\n"
+        );
+        let plan = crate::definition::parse(&definition, Path::new("test.yaml"), &|_| None);
+        plan.expect("it is right").identifiers.remove(0)
+    }
+
+    /// Written around an expression; those behind the first ones are evaluated.
+    const DIRECT: usize = 14;
+    const AROUND: [&str; 17] = [
+        "lower(X)",
+        "upper(X)",
+        "trim(X)",
+        "ltrim(X)",
+        "rtrim(X)",
+        "trim(both 'aß ' from X)",
+        "btrim(X, lower(value))",
+        "nullif(X, '')",
+        "nullif(X, lower(value))",
+        "regexp_replace(X, '[^0-9+]', '', 'g')",
+        "regexp_replace(X, '^a+|b$', '-')",
+        "clean(X)",
+        "nfkc(X)",
+        "e164(X, 'DE')",
+        "regexp_replace(X, '(a)(b)', '\\2\\1')",
+        "coalesce(nullif(X, ''), 'b')",
+        "replace(X, 'a', 'bb')",
+    ];
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[ \\t]{0,2}[a-cA-C0-9+@.-]{0,12}[ \\t]{0,2}",
+            "[ aBßİÀΣσς\u{301}\u{a0}\u{200b}ﬁＡ]{0,10}",
+            any::<String>(),
+            prop::sample::select(vec!["null", " NULL ", "0", "+49 30 1234567", "030/1234567"])
+                .prop_map(str::to_owned),
+            (1usize..400).prop_map(|length| "ﬀ".repeat(length)),
+        ]
+    }
+
+    #[test]
+    fn the_usual_ways_to_normalise_are_direct() {
+        for around in &AROUND[..DIRECT] {
+            let normalize = around.replace('X', "lower(trim(value))");
+            assert!(Normaliser::of(&of(&normalize, "1000")).direct.is_some(), "{around}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_alone_is_normalised_as_a_column_is(
+            around in prop::collection::vec(0..AROUND.len(), 0..4),
+            values in prop::collection::vec(text(), 1..40),
+        ) {
+            let around = around.into_iter().map(|place| AROUND[place]);
+            let normalize = around.fold("value".to_owned(), |of, around| around.replace('X', &of));
+            // So little room that calls fail.
+            let of = of(&normalize, "1000");
+            let normaliser = Normaliser::of(&of);
+            for value in values {
+                prop_assert_eq!(
+                    normaliser.normalised(&value), normalised(&of, &value), "{} of {:?}", normalize, value
+                );
+            }
+        }
+    }
 }

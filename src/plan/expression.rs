@@ -26,6 +26,11 @@ impl Expression {
         Expression { physical, data_type, text: Arc::from(text.trim()) }
     }
 
+    /// What evaluates it.
+    pub fn physical(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.physical
+    }
+
     /// One value a row of the batch, whose columns are the schema's, or its first ones where the
     /// expression looks at no later one.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef, String> {

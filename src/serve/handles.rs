@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::denial::Denial;
 use super::published::{Published, PublishedView};
+use crate::decode::identifiers::Normaliser;
 use crate::plan::Plan;
 use crate::runtime::{SharedLive, Stop};
 use crate::sink::{Catalog, Failure, Json};
@@ -34,6 +35,8 @@ pub struct Served {
 pub struct Handles {
     served: Served,
     pub catalog: Arc<Catalog>,
+    /// By type of identifiers.
+    pub normalisers: Vec<Normaliser>,
     /// Writers of JSON that are not in use.
     writers: Mutex<Vec<Json>>,
 }
@@ -52,7 +55,8 @@ pub type SharedHandles = Arc<Handles>;
 impl Handles {
     pub fn new(served: Served) -> SharedHandles {
         let catalog = Catalog::shared(&served.plan);
-        Arc::new(Handles { served, catalog, writers: Mutex::default() })
+        let normalisers = served.plan.identifiers.iter().map(Normaliser::of).collect();
+        Arc::new(Handles { served, catalog, normalisers, writers: Mutex::default() })
     }
 
     /// What is published, where it is.

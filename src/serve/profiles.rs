@@ -14,7 +14,6 @@ use serde::Deserialize;
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
 use super::profile_json::{chosen, etag, json};
-use crate::decode::identifiers::normalised;
 use crate::row::IdentifierHash;
 use crate::time::Tick;
 
@@ -85,7 +84,9 @@ impl ReadQuery {
 pub fn identifier(handles: &Handles, written: &str) -> Result<IdentifierHash, Denial> {
     let types = &handles.plan.identifiers;
     let of = |name: &str| written.strip_prefix(name)?.strip_prefix(':');
-    let Some((kind, value)) = types.iter().find_map(|kind| Some((kind, of(&kind.name)?))) else {
+    let mut known = types.iter().zip(&handles.normalisers);
+    let found = known.find_map(|(kind, normaliser)| Some((kind, normaliser, of(&kind.name)?)));
+    let Some((kind, normaliser, value)) = found else {
         let names: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
         let remedy =
             format!("write type:value; the types of identifiers are: {}", names.join(", "));
@@ -100,7 +101,7 @@ pub fn identifier(handles: &Handles, written: &str) -> Result<IdentifierHash, De
             }
         });
     };
-    let Some(text) = normalised(kind, value) else {
+    let Some(text) = normaliser.normalised(value) else {
         let message = format!("'{value}' is no {} once it is normalised", kind.name);
         let remedy = "the definition's normalize, placeholders and ignore say what is one";
         return Err(Denial::bad_request("bad_identifier", message, remedy));

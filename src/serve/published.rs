@@ -4,14 +4,16 @@
 //! All of it follows from profiles with every attribute: they name the identifiers and the segments of a person. What
 //! is kept:
 //!
-//! 1. Readers see whole ticks: a tick becomes visible at once. A small one is brought in under the lock. One that
-//!    changes much is first put together beside (`ahead`), becomes visible in one step, and is then moved, a part at
-//!    a time, into what stands, while readers look in both: so nobody waits for it.
+//! 1. Readers see whole ticks, and wait for nobody. There are two copies of the tables (of the tables alone: profiles
+//!    are shared). One is read, and never written while it is. A tick is brought into the other, which then becomes the
+//!    one that is read; whoever still reads the first one finishes, and then it is brought up to date, too. Only the
+//!    thread that publishes waits, and only for that.
 //! 2. A person's id is made of one of their identifiers. Who has become of an id that is no person's any more is
 //!    therefore told by the identifier's hash, and nothing has to be remembered of people who are gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
 use tokio::sync::watch;
 
@@ -21,9 +23,6 @@ use crate::row::IdentifierHash;
 use crate::sink::{Catalog, PackedProfile};
 use crate::state::table::Table;
 use crate::time::{Micros, Tick};
-
-/// So many profiles are brought in while readers wait.
-const AT_ONCE: usize = 256;
 
 /// What is known of a person, and since when that is so.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +36,9 @@ pub type ProfileChange = (IdentifierHash, Option<PublishedProfile>);
 
 /// What is published.
 pub struct Published {
-    standing: RwLock<Standing>,
+    copies: [RwLock<Standing>; 2],
+    /// Which copy is read.
+    front: AtomicUsize,
     tick: watch::Sender<Tick>,
     /// The names of types of identifiers, by number.
     types: Vec<String>,
@@ -54,18 +55,16 @@ struct Standing {
     whose: Table<IdentifierHash, IdentifierHash>,
     /// By segment.
     members: Vec<BTreeSet<IdentifierHash>>,
-    ahead: Unsettled,
 }
 
-/// What differs from what stands, and has yet to be brought in. `None`: there is none any more.
-#[derive(Default)]
-struct Unsettled {
-    people: HashMap<IdentifierHash, Option<PublishedProfile>>,
+/// What a tick changes. `None`: there is none any more.
+#[derive(Clone)]
+struct Step {
+    tick: Tick,
+    people: Vec<ProfileChange>,
     whose: HashMap<IdentifierHash, Option<IdentifierHash>>,
-    /// By segment, whether a person is in it.
-    members: Vec<BTreeMap<IdentifierHash, bool>>,
-    /// By segment, how many more there are, or fewer.
-    growth: Vec<isize>,
+    /// Who enters which segment, or leaves it.
+    moves: Vec<(u16, IdentifierHash, bool)>,
 }
 
 /// What is published at one tick.
@@ -78,24 +77,17 @@ impl PublishedView<'_> {
 
     /// A person's profile.
     pub fn profile(&self, person: IdentifierHash) -> Option<&PublishedProfile> {
-        match self.0.ahead.people.get(&person) {
-            Some(changed) => changed.as_ref(),
-            None => self.0.people.get(&person),
-        }
+        self.0.people.get(&person)
     }
 
     /// Whose an identifier is.
     pub fn whose(&self, identifier: IdentifierHash) -> Option<IdentifierHash> {
-        match self.0.ahead.whose.get(&identifier) {
-            Some(changed) => *changed,
-            None => self.0.whose.get(&identifier).copied(),
-        }
+        self.0.whose.get(&identifier).copied()
     }
 
     /// How many are in a segment.
     pub fn size(&self, segment: usize) -> usize {
-        let grown = self.0.ahead.growth.get(segment).copied().unwrap_or(0);
-        self.0.members[segment].len().saturating_add_signed(grown)
+        self.0.members[segment].len()
     }
 
     /// Who is in a segment, in the order of their ids, from behind one on: so many at most.
@@ -107,55 +99,45 @@ impl PublishedView<'_> {
     ) -> Vec<IdentifierHash> {
         use std::ops::Bound::{Excluded, Unbounded};
         let range = (behind.map_or(Unbounded, Excluded), Unbounded);
-        let changed = self.0.ahead.members.get(segment);
-        let stays = |person: &&IdentifierHash| {
-            changed.and_then(|changed| changed.get(*person)).is_none_or(|is_in| *is_in)
-        };
-        let mut standing = self.0.members[segment].range(range).filter(stays).copied().peekable();
-        let come = changed.into_iter().flat_map(|changed| changed.range(range));
-        let mut come = come.filter(|(_, is_in)| **is_in).map(|(person, _)| *person).peekable();
-        let mut found = Vec::new();
-        while found.len() < most {
-            let next = match (standing.peek(), come.peek()) {
-                (Some(one), Some(other)) if one <= other => {
-                    if one == other {
-                        come.next();
-                    }
-                    standing.next()
-                }
-                (_, Some(_)) => come.next(),
-                (_, None) => standing.next(),
-            };
-            let Some(next) = next else { break };
-            found.push(next);
-        }
-        found
+        self.0.members[segment].range(range).take(most).copied().collect()
     }
 
     /// How many people there are.
     pub fn people(&self) -> usize {
-        let standing = |person| self.0.people.contains_key(person);
-        let ahead = self.0.ahead.people.iter();
-        let grown = ahead.map(|(id, is)| isize::from(is.is_some()) - isize::from(standing(id)));
-        self.0.people.len().saturating_add_signed(grown.sum())
+        self.0.people.len()
     }
 }
 
 impl Published {
     /// Of a run of so many processes.
     pub fn new(plan: &Plan, processes: usize) -> Self {
-        let segments = plan.segments.len();
-        let members = vec![BTreeSet::new(); segments];
-        let standing = Standing { members, ..Standing::default() };
-        let types = Catalog::of(plan).identifiers.iter().map(str::to_owned).collect();
-        let (standing, tick) = (RwLock::new(standing), watch::channel(0).0);
-        let recent = RecentRecords::new();
-        Published { standing, tick, types, recent, is_alone: processes <= 1 }
+        let standing = || {
+            let members = vec![BTreeSet::new(); plan.segments.len()];
+            RwLock::new(Standing { members, ..Standing::default() })
+        };
+        Published {
+            copies: [standing(), standing()],
+            front: AtomicUsize::new(0),
+            tick: watch::channel(0).0,
+            types: Catalog::of(plan).identifiers.iter().map(str::to_owned).collect(),
+            recent: RecentRecords::new(),
+            is_alone: processes <= 1,
+        }
     }
 
-    /// Reads as of one tick. Who writes waits meanwhile: so it is short.
+    /// Reads as of one tick, and waits for nobody meanwhile.
     pub fn read<R>(&self, read: impl FnOnce(&PublishedView<'_>) -> R) -> R {
-        read(&PublishedView(&self.standing.read().unwrap_or_else(PoisonError::into_inner)))
+        loop {
+            // A copy is written only while the other one is in front. So where it can't be had, a tick has been
+            // published since it was looked which one is, and the next look tells the other.
+            match self.copies[self.front.load(Ordering::Acquire)].try_read() {
+                Ok(standing) => return read(&PublishedView(&standing)),
+                Err(TryLockError::Poisoned(standing)) => {
+                    return read(&PublishedView(&standing.into_inner()));
+                }
+                Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+            }
+        }
     }
 
     /// The tick that is published.
@@ -170,136 +152,251 @@ impl Published {
 
     /// Publishes what a tick says. Only one thread does.
     pub fn publish(&self, tick: Tick, changes: Vec<ProfileChange>) {
-        if changes.len() <= AT_ONCE {
-            self.write(|standing| {
-                let ahead = self.ahead(standing, changes);
-                standing.bring_in(ahead);
-                standing.tick = tick;
-            });
-        } else {
-            let ahead =
-                self.ahead(&self.standing.read().unwrap_or_else(PoisonError::into_inner), changes);
-            let parts = ahead.parts();
-            self.write(|standing| {
-                standing.ahead = ahead;
-                standing.tick = tick;
-            });
-            parts.into_iter().for_each(|part| self.write(|standing| standing.settle(part)));
-            self.write(|standing| standing.ahead = Unsettled::default());
-        }
-        self.tick.send_replace(tick);
-    }
-
-    fn write(&self, write: impl FnOnce(&mut Standing)) {
-        write(&mut self.standing.write().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// How what stands differs once a tick has said this.
-    fn ahead(&self, standing: &Standing, changes: Vec<ProfileChange>) -> Unsettled {
-        let segments = standing.members.len();
-        let mut ahead = Unsettled {
-            members: vec![BTreeMap::new(); segments],
-            growth: vec![0; segments],
-            ..Unsettled::default()
+        let front = self.front.load(Ordering::Relaxed);
+        let step = {
+            let mut behind = self.write(1 - front);
+            let step = self.step(&behind, tick, changes);
+            behind.bring_in(step.clone());
+            step
         };
+        self.front.store(1 - front, Ordering::Release);
+        self.tick.send_replace(tick);
+        self.write(front).bring_in(step);
+    }
+
+    /// The copy that is not in front, once nobody reads it any more.
+    fn write(&self, copy: usize) -> RwLockWriteGuard<'_, Standing> {
+        self.copies[copy].write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What changes where a tick says this.
+    fn step(&self, standing: &Standing, tick: Tick, changes: Vec<ProfileChange>) -> Step {
+        let mut whose = HashMap::new();
+        let mut moves = Vec::new();
         let hash =
             |(kind, text): (u16, &str)| IdentifierHash::of(&self.types[usize::from(kind)], text);
-        for (person, is) in changes {
-            let was = standing.people.get(&person).map(|of| &of.profile);
-            let is_now = is.as_ref().map(|of| &of.profile);
-            let same =
-                was.zip(is_now).is_some_and(|(was, is)| was.identifiers().eq(is.identifiers()));
+        for (person, is) in &changes {
+            let was = standing.people.get(person).map(|of| &of.profile);
+            let is = is.as_ref().map(|of| &of.profile);
+            let same = was.zip(is).is_some_and(|(was, is)| was.identifiers().eq(is.identifiers()));
             if !same {
                 // Whoever has an identifier now says so; who had it says only that they no longer have it.
                 for had in was.into_iter().flat_map(PackedProfile::identifiers).map(hash) {
-                    if standing.whose.get(&had) == Some(&person) {
-                        ahead.whose.entry(had).or_insert(None);
+                    if standing.whose.get(&had) == Some(person) {
+                        whose.entry(had).or_insert(None);
                     }
                 }
-                for has in is_now.into_iter().flat_map(PackedProfile::identifiers).map(hash) {
-                    ahead.whose.insert(has, Some(person));
+                for has in is.into_iter().flat_map(PackedProfile::identifiers).map(hash) {
+                    whose.insert(has, Some(*person));
                 }
             }
             let segments = |of: Option<&PackedProfile>| -> Vec<u16> {
                 of.map_or_else(Vec::new, |of| of.segments().collect())
             };
-            let (was_in, is_in) = (segments(was), segments(is_now));
-            for left in was_in.iter().filter(|segment| !is_in.contains(segment)) {
-                ahead.members[usize::from(*left)].insert(person, false);
-                ahead.growth[usize::from(*left)] -= 1;
-            }
-            for entered in is_in.iter().filter(|segment| !was_in.contains(segment)) {
-                ahead.members[usize::from(*entered)].insert(person, true);
-                ahead.growth[usize::from(*entered)] += 1;
-            }
-            ahead.people.insert(person, is);
+            let (was_in, is_in) = (segments(was), segments(is));
+            let left = was_in.iter().filter(|segment| !is_in.contains(segment));
+            moves.extend(left.map(|segment| (*segment, *person, false)));
+            let entered = is_in.iter().filter(|segment| !was_in.contains(segment));
+            moves.extend(entered.map(|segment| (*segment, *person, true)));
         }
-        ahead
-    }
-}
-
-impl Unsettled {
-    /// The same, in parts that are brought in quickly.
-    fn parts(&self) -> Vec<Unsettled> {
-        let mut parts = vec![Unsettled::default()];
-        let mut held = 0;
-        let mut part = |parts: &mut Vec<Unsettled>| {
-            held += 1;
-            if held % AT_ONCE == 0 {
-                parts.push(Unsettled::default());
-            }
-            parts.len() - 1
-        };
-        for (person, is) in &self.people {
-            let part = part(&mut parts);
-            parts[part].people.insert(*person, is.clone());
-        }
-        for (identifier, whose) in &self.whose {
-            let part = part(&mut parts);
-            parts[part].whose.insert(*identifier, *whose);
-        }
-        for (segment, changed) in self.members.iter().enumerate() {
-            for (person, is_in) in changed {
-                let part = part(&mut parts);
-                parts[part].members.resize_with(self.members.len(), BTreeMap::new);
-                parts[part].members[segment].insert(*person, *is_in);
-            }
-        }
-        parts
+        Step { tick, people: changes, whose, moves }
     }
 }
 
 impl Standing {
-    /// Brings in a part of what has become visible.
-    fn settle(&mut self, part: Unsettled) {
-        for (segment, changed) in part.members.iter().enumerate() {
-            // Its size is told by both: what one gains the other loses.
-            for is_in in changed.values() {
-                self.ahead.growth[segment] -= if *is_in { 1 } else { -1 };
-            }
-        }
-        self.bring_in(part);
-    }
-
-    fn bring_in(&mut self, ahead: Unsettled) {
-        for (person, is) in ahead.people {
+    fn bring_in(&mut self, step: Step) {
+        for (person, is) in step.people {
             match is {
                 Some(profile) => drop(self.people.insert(person, profile)),
                 None => drop(self.people.remove(&person)),
             }
         }
-        for (identifier, whose) in ahead.whose {
+        for (identifier, whose) in step.whose {
             match whose {
                 Some(person) => drop(self.whose.insert(identifier, person)),
                 None => drop(self.whose.remove(&identifier)),
             }
         }
-        for (members, changed) in self.members.iter_mut().zip(ahead.members) {
-            for (person, is_in) in changed {
-                match is_in {
-                    true => members.insert(person),
-                    false => members.remove(&person),
-                };
+        for (segment, person, enters) in step.moves {
+            let members = &mut self.members[usize::from(segment)];
+            match enters {
+                true => members.insert(person),
+                false => members.remove(&person),
+            };
+        }
+        self.tick = step.tick;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sink::Packer;
+
+    const SHOP: &str = "
+sources: {rows: {files: none, kind: events, fields: {x: text, n: integer}}}
+identity: {x: {from: {rows: x}}}
+attributes: {n: {from: rows, select: sum(n)}}
+segments: {big: n > 1, huge: n > 2}
+outputs: {profiles: {files: none}}
+";
+
+    fn published() -> Arc<Published> {
+        let plan = crate::definition::parse(SHOP, Path::new("test.yaml"), &|_| None);
+        Arc::new(Published::new(&plan.expect("it is right"), 1))
+    }
+
+    fn hash(number: usize) -> IdentifierHash {
+        IdentifierHash::of("x", &number.to_string())
+    }
+
+    /// A profile without attributes, of people who have these identifiers and are in these segments.
+    fn profile(identifiers: &[usize], segments: &[u16], at: Micros) -> PublishedProfile {
+        let mut packer = Packer::default();
+        packer.length(identifiers.len());
+        for identifier in identifiers {
+            packer.name(0);
+            packer.text(&identifier.to_string());
+        }
+        packer.length(0);
+        packer.length(segments.len());
+        segments.iter().for_each(|segment| packer.name(*segment));
+        PublishedProfile { profile: packer.profile(), at }
+    }
+
+    fn everybody(number: usize, at: Micros) -> Vec<ProfileChange> {
+        (0..number).map(|one| (hash(one), Some(profile(&[one], &[0], at)))).collect()
+    }
+
+    /// Until something holds; that it never does is found out at last.
+    fn until(holds: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(120);
+        while !holds() {
+            assert!(Instant::now() < end, "it never comes to that");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_reader_keeps_nobody_from_the_next_tick_and_keeps_its_own() {
+        const PEOPLE: usize = 10_000;
+        let published = published();
+        published.publish(1, everybody(PEOPLE, 1));
+        let publishing = published.read(|view| {
+            let of_thread = Arc::clone(&published);
+            let publishing = std::thread::spawn(move || of_thread.publish(2, everybody(PEOPLE, 2)));
+            until(|| published.tick() == 2);
+            // The copy that is read here has yet to be written, and the thread waits for that: others do not.
+            for _ in 0..100 {
+                published.read(|now| {
+                    let one = now.profile(hash(7)).map(|of| of.at);
+                    assert_eq!((now.tick(), one), (2, Some(2)));
+                });
+            }
+            assert!(!publishing.is_finished());
+            assert_eq!(view.tick(), 1);
+            assert!((0..PEOPLE).all(|one| view.profile(hash(one)).is_some_and(|of| of.at == 1)));
+            publishing
+        });
+        publishing.join().expect("it ends once nobody reads");
+        published.publish(3, Vec::new());
+        assert_eq!(published.read(|view| (view.tick(), view.people())), (3, PEOPLE));
+    }
+
+    #[test]
+    fn a_tick_that_is_being_brought_in_keeps_no_reader() {
+        let published = published();
+        published.publish(1, everybody(3, 1));
+        let writing = published.write(1 - published.front.load(Ordering::Relaxed));
+        assert_eq!(published.read(|view| (view.tick(), view.people())), (1, 3));
+        drop(writing);
+    }
+
+    #[test]
+    fn readers_see_whole_ticks_while_they_come() {
+        const PEOPLE: usize = 300;
+        let published = published();
+        published.publish(1, everybody(PEOPLE, 1));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    while last < 200 {
+                        last = published.read(|view| {
+                            let tick = view.tick();
+                            let is_of_tick = |one| {
+                                view.profile(hash(one)).is_some_and(|of| of.at as Tick == tick)
+                            };
+                            assert!(tick >= last && (0..PEOPLE).all(is_of_tick));
+                            tick
+                        });
+                    }
+                });
+            }
+            (2..=200).for_each(|tick| published.publish(tick, everybody(PEOPLE, tick as Micros)));
+        });
+    }
+
+    /// Whose each of ten identifiers is, and in which segments each person is.
+    type People = BTreeMap<usize, (Vec<usize>, Vec<u16>)>;
+
+    fn people() -> impl Strategy<Value = People> {
+        // A person is named by one of their identifiers.
+        let whose = prop::collection::vec(0usize..4, 10);
+        let segments = prop::collection::vec(prop::sample::subsequence(vec![0u16, 1], 0..=2), 4);
+        (whose, segments).prop_map(|(whose, segments)| {
+            let mut people = BTreeMap::<usize, Vec<usize>>::new();
+            for (identifier, cluster) in whose.iter().enumerate().filter(|(_, of)| **of > 0) {
+                people.entry(*cluster).or_default().push(identifier);
+            }
+            let named =
+                |(cluster, of): (usize, Vec<usize>)| (of[0], (of, segments[cluster].clone()));
+            people.into_iter().map(named).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_published_is_what_ticks_say(ticks in prop::collection::vec(people(), 1..8)) {
+            let published = published();
+            let mut before = People::new();
+            for (tick, now) in (1..).zip(ticks) {
+                let gone = before.keys().filter(|person| !now.contains_key(person));
+                let mut changes: Vec<ProfileChange> =
+                    gone.map(|person| (hash(*person), None)).collect();
+                let changed = now.iter().filter(|(person, of)| before.get(person) != Some(of));
+                changes.extend(changed.map(|(person, (identifiers, segments))| {
+                    (hash(*person), Some(profile(identifiers, segments, 0)))
+                }));
+                published.publish(tick, changes);
+                published.read(|view| {
+                    assert_eq!((view.tick(), view.people()), (tick, now.len()));
+                    for identifier in 0..10 {
+                        let whose = now.iter().find(|(_, (of, _))| of.contains(&identifier));
+                        let person = whose.map(|(person, _)| hash(*person));
+                        assert_eq!(view.whose(hash(identifier)), person);
+                        let known = view.profile(hash(identifier)).is_some();
+                        assert_eq!(known, now.contains_key(&identifier));
+                    }
+                    for segment in [0, 1] {
+                        let is_in = now.iter().filter(|(_, (_, of))| of.contains(&segment));
+                        let mut all: Vec<_> = is_in.map(|(person, _)| hash(*person)).collect();
+                        all.sort_unstable();
+                        let segment = usize::from(segment);
+                        assert_eq!(view.size(segment), all.len());
+                        assert_eq!(view.members(segment, None, 2), all[..all.len().min(2)]);
+                        let rest = all.iter().skip(1).copied().collect::<Vec<_>>();
+                        assert!(all.is_empty() || view.members(segment, Some(all[0]), 9) == rest);
+                    }
+                });
+                before = now;
             }
         }
     }

@@ -60,18 +60,22 @@ impl RecentRecords {
         if records.is_empty() {
             return;
         }
+        let placed = (1..).zip(records);
+        let placed =
+            placed.map(|(number, record)| (RecordPlace { tick, number }, Arc::new(record)));
+        let placed: Vec<_> = placed.collect();
         let mut kept = self.kept.lock().expect("no one panics with it");
-        for (number, record) in (1..).zip(records) {
-            let place = RecordPlace { tick, number };
-            kept.from.get_or_insert(RecordPlace { tick, number: 0 });
-            kept.last = Some(place);
-            kept.records.push_back((place, Arc::new(record)));
-            if kept.records.len() > KEPT {
-                let gone = kept.records.pop_front();
-                kept.from = gone.map(|(place, _)| place);
-            }
+        kept.from.get_or_insert(RecordPlace { tick, number: 0 });
+        kept.last = placed.last().map(|(place, _)| *place);
+        kept.records.extend(placed);
+        let too_many = kept.records.len().saturating_sub(KEPT);
+        let gone: Vec<_> = kept.records.drain(..too_many).collect();
+        if let Some((place, _)) = gone.last() {
+            kept.from = Some(*place);
         }
+        // What is gone is freed while nobody waits.
         drop(kept);
+        drop(gone);
         self.told.send_modify(|told| *told += 1);
     }
 

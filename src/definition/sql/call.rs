@@ -67,6 +67,19 @@ impl LimitedCall {
         let schema = Arc::new(Schema::new(fields));
         Ok(LimitedCall { name: name.to_owned(), arguments, inner, schema, output, limits })
     }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What DataFusion evaluates.
+    pub fn inner(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.inner
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
 }
 
 /// The value of an argument that is the same for all rows, and not null.

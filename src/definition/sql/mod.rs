@@ -12,6 +12,7 @@ pub mod coercion;
 pub mod compile;
 pub mod cost;
 mod decimals;
+pub mod direct;
 pub mod elsewhere;
 mod functions;
 pub mod instant;

@@ -8,7 +8,7 @@ mod e164;
 mod hashed_email;
 mod json;
 mod json_path;
-mod own;
+pub mod own;
 mod ratio;
 mod unicode;
 

@@ -17,7 +17,7 @@ pub const SECTION: DocSection =
     DocSection { include: true, label: "Of selfsame's own", description: None };
 
 /// What a function makes of a row's texts; `None` is null.
-type Does = fn(&[Option<&str>]) -> Option<String>;
+pub type Does = fn(&[Option<&str>]) -> Option<String>;
 
 /// A function that is the same for the same texts.
 pub struct OfTexts {
@@ -47,6 +47,11 @@ impl OfTexts {
     /// The same, where some constants are mistakes.
     pub fn refusing(self, refuses: fn(usize, &str) -> Option<String>) -> Self {
         OfTexts { refuses, ..self }
+    }
+
+    /// What it does to a row's texts.
+    pub fn does(&self) -> Does {
+        self.does
     }
 
     pub fn udf(self) -> ScalarUDF {
