@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use selfsame::internals::definition;
-use selfsame::internals::explain::{Question, why};
+use selfsame::internals::explain::{AllRows, Question, why};
 use selfsame::internals::runtime::Clock;
 use serde_json::{Value, json};
 
@@ -586,7 +586,8 @@ fn whatever_is_asked_the_answer_agrees_with_the_outputs_of_a_run() {
     let clock: Clock = NOW.parse().expect("a clock");
     let ask = |id: &str, question: Question| {
         let plan = definition::load(&spec).expect("it is well");
-        let answer = why(plan, clock, id, &question).expect("an answer");
+        let answer = why(AllRows::of_sources(plan, clock).expect("sources"), true, id, &question)
+            .expect("an answer");
         serde_json::to_value(&answer).expect("JSON")
     };
     for (person, profile) in profiles {

@@ -121,7 +121,7 @@ impl Bench {
         assert!(decoded.rejects.is_empty(), "{:?}", decoded.rejects[0].reasons);
         self.said.borrow_mut().people = 0;
         let started = Instant::now();
-        self.beside.arrive(source, decoded, NOW);
+        self.beside.arrive(vec![(source, decoded)], NOW);
         started.elapsed()
     }
 

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use selfsame::internals::explain::{self, Question};
+use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
+use selfsame::internals::explain::{self, AllRows, Question};
 use selfsame::internals::runtime::Clock;
-use selfsame::internals::{changelog, definition};
+use selfsame::internals::{changelog, definition, store};
 
 use super::print::{CommandResult, print};
 
@@ -19,14 +20,18 @@ Examples:
   selfsame why ada@example.com --attribute spend     what each identifier and source brings, and the
                                                      rows that moved it last
 
-The answer is computed from the definition's sources, which are read again, twice: files whole,
-topics from their earliest offset to their present end. Meanwhile it takes the memory of everyone's
+The answer is computed from the rows that runs have stored in the data folder. An engine that runs with
+the folder answers itself, by the definition and the clock that it has. Where nothing is stored it is computed
+from the definition's sources: files whole, topics from their earliest offset to their present end.
+
+Either is read twice. Meanwhile it takes the memory of everyone's
 identifiers, links, ids and keys, as a run does, and of this person's rows. Where a rank is asked
 about (ntile, rfm) they are read a third time, and it takes the time and memory of a whole run.
-Rows that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
+Rows that are not stored and that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
 may have been first seen later than the running engine knows, and people have other ids.
 
-What the output of profiles says of the person, if there is one, stands beside the answer.
+What the output of profiles says of the person, if there is one, stands beside the answer, unless an engine that
+runs has given it.
 
 Give the clock that the run has, or now() is another and so may be the answer.";
 
@@ -48,6 +53,9 @@ pub struct WhyArgs {
     /// The definition file [default: the one that was last run from this folder]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
+    /// The data folder of the runs [default: the definition's `data`]
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
     /// What now() is: as in `selfsame run`
     #[arg(long, default_value = "wall")]
     clock: Clock,
@@ -71,7 +79,31 @@ pub fn why(args: &WhyArgs) -> CommandResult {
     let spec = args.spec.clone().or_else(changelog::last_run).ok_or(
         "no definition was run from this folder: name the one that is meant with --spec FILE",
     )?;
-    let answer = explain::why(definition::load(&spec)?, args.clock, &args.id, &args.question())?;
+    let plan = definition::load(&spec)?;
+    // Before the first run of the definition nothing is stored yet.
+    let of_definition = || plan.data.clone().filter(|folder| store::is_there(folder));
+    let rows = match args.data.clone().or_else(of_definition) {
+        None => AllRows::of_sources(plan, args.clock)?,
+        Some(folder) if !store::is_there(&folder) => {
+            return Err(format!("'{}' is no data folder of a run", folder.display()).into());
+        }
+        Some(folder) => {
+            let request = ControlRequest::Why { id: args.id.clone(), question: args.question() };
+            match ask(&folder, &request, |text| tracing::info!("{text}")) {
+                Ok(ControlAnswer::Why { text, json }) => {
+                    return print(&if args.json { format!("{json}\n") } else { text });
+                }
+                Ok(ControlAnswer::Failed(why)) => return Err(why.into()),
+                Ok(other) => {
+                    return Err(format!("the engine answered something else: {other:?}").into());
+                }
+                Err(AskError::NotRunning { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            AllRows::of_folder(plan, args.clock, store::open(&folder, 0)?)
+        }
+    };
+    let answer = explain::why(rows, true, &args.id, &args.question())?;
     match args.json {
         true => print(&format!("{}\n", serde_json::to_string_pretty(&answer)?)),
         false => print(&answer.to_string()),

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Applied, Control, Definition, Forgetting, Forgotten};
+use crate::explain::Question;
 
 pub use client::{AskError, ask};
 pub use socket::ControlSocket;
@@ -27,6 +28,8 @@ pub enum ControlRequest {
     Apply { path: PathBuf, text: String, dry_run: bool },
     /// To forget a person, by their id or an identifier.
     Forget { id: String, how: Forgetting },
+    /// To say why something is known of a person, by what is stored.
+    Why { id: String, question: Question },
 }
 
 /// What it says: how far it is, any number of times, and then what became of it.
@@ -37,6 +40,11 @@ pub enum ControlAnswer {
     Applied(Applied),
     /// `None`: nobody is known by it, and no row carries it.
     Forgotten(Option<Forgotten>),
+    /// The answer as text for people, and as JSON.
+    Why {
+        text: String,
+        json: String,
+    },
     /// Everything is as it was.
     Failed(String),
 }
@@ -60,5 +68,12 @@ pub fn answer(control: &Control, request: ControlRequest, told: &dyn Fn(&str)) -
             let forgotten = control.forget(&id, how, told);
             forgotten.map_or_else(|error| failed(&error), ControlAnswer::Forgotten)
         }
+        ControlRequest::Why { id, question } => control.why(&id, &question).map_or_else(
+            |error| failed(&error),
+            |answer| {
+                let json = serde_json::to_string_pretty(&answer).expect("it is JSON");
+                ControlAnswer::Why { text: answer.to_string(), json }
+            },
+        ),
     }
 }

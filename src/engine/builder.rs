@@ -241,10 +241,22 @@ impl EngineBuilder {
         in_force::note(run.view(), &self.definition);
         let closing = bound.as_ref().map(Bound::closing);
         let served = move |view: &RunView, published: Option<Arc<Published>>| {
-            let RunView { plan, posts, live, stop, failure, .. } = view.clone();
+            let RunView { plan, posts, live, stop, failure, recovered, options } = view.clone();
+            let (clock, stored) = (options.clock, recovered.as_ref().map(Arc::downgrade));
             let history = live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed));
             let closing = closing.clone()?;
-            let served = Served { plan, published, posts, history, live, stop, failure, closing };
+            let served = Served {
+                plan,
+                clock,
+                stored,
+                published,
+                posts,
+                history,
+                live,
+                stop,
+                failure,
+                closing,
+            };
             Some(serve::router(&Handles::new(served)))
         };
         let current = CurrentRouter::new(served(run.view(), published).unwrap_or_default());

@@ -13,6 +13,7 @@ use super::definition::Definition;
 use super::error::EngineError;
 use super::in_force;
 use super::serving::Serving;
+use crate::explain::{self, AllRows, Answer, Question, WhyError};
 use crate::plan::{Destination, Plan};
 use crate::runtime::{Ended, Leftover, Run, RunError, RunView, StopCause, Successor};
 use crate::serve::Published;
@@ -126,6 +127,14 @@ impl Control {
     #[doc(hidden)]
     pub fn posts(&self) -> Option<Posts> {
         self.current().run.as_ref()?.posts.clone()
+    }
+
+    /// Answers a question about a person by what is stored.
+    pub(crate) fn why(&self, id: &str, question: &Question) -> Result<Answer, WhyError> {
+        let Some(run) = self.current().run.clone() else { return Err(WhyError::GivenUp) };
+        let held = run.recovered.as_ref().ok_or(WhyError::NothingStored)?;
+        let (plan, clock) = (Arc::clone(&run.plan), run.options.clock);
+        explain::why(AllRows::of_run(plan, clock, held, Arc::default())?, false, id, question)
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {

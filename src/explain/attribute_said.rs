@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::given::SessionSaid;
-use super::history::{HistoryRow, Origins};
+use super::history::HistoryRow;
 use super::person::RowSaid;
 use super::ranks::RankSaid;
+use super::reading::Origins;
 use super::value::ShownValue;
 use super::watch::{PersonWatch, Watched};
 use crate::row::Identifier;

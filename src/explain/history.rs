@@ -1,23 +1,16 @@
-//! The sources, read again from their beginning to their present end.
-//!
-//! Rows are decoded and admitted as in a run, so that the rows that stand are the same. A chunk is a
-//! tick.
+//! Which of all rows stand: they are decoded and admitted as in a run, so that these are the same.
 
 use std::sync::Arc;
-use std::thread;
 
 use hashbrown::HashMap;
 use thin_vec::ThinVec;
 
-use crate::decode::latest::Latest;
-use crate::decode::{Decoded, Decoder};
+use super::inquiry::WhyError;
+use super::reading::{AllRows, Origins, RowsReading};
 use crate::plan::{Plan, RowPlace};
 use crate::row::{Body, Position, Row};
-use crate::runtime::Clock;
-use crate::source::{self, Feeds, Next, SourceError};
-use crate::standing::{Admission, RowChange, RowStatus, Stages};
+use crate::standing::{Admission, ArrivalClock, RowChange, RowStatus, Stages};
 use crate::state::batch::Batch;
-use crate::time::{Micros, wall_clock};
 
 /// A row that stands.
 #[derive(Clone, Debug)]
@@ -26,69 +19,24 @@ pub struct HistoryRow {
     pub body: Arc<Body>,
 }
 
-/// Where parts of sources come from: a file's path, or a topic's name.
-pub type Origins = HashMap<(u16, u32), Arc<str>>;
-
-/// A reading of all sources, chunk by chunk.
-pub struct SourcesReading {
-    feeds: Feeds,
-    decoders: Vec<Decoder>,
-    clock: Clock,
-    latest: Latest,
-    pub origins: Origins,
-    /// What `now()` has come to.
-    pub now: Micros,
-}
-
-impl SourcesReading {
-    pub fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Self, SourceError> {
-        let reader = thread::current();
-        let options = source::SourceOptions { until_end: true, ..source::SourceOptions::default() };
-        let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
-        let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
-        let (decoders, origins, latest) = (decoders.collect(), Origins::new(), Latest::default());
-        Ok(SourcesReading { feeds, decoders, clock, latest, origins, now: 0 })
-    }
-
-    /// The next chunk of a source.
-    pub fn next(&mut self) -> Result<Option<(usize, Decoded)>, SourceError> {
-        let chunk = loop {
-            match self.feeds.workers[0].try_next() {
-                Next::Chunk(chunk) => break chunk,
-                Next::Together(..) => unreachable!("what is pushed is not read again"),
-                Next::Empty => thread::park(),
-                Next::Ended => return Ok(None),
-                Next::Failed(error) => return Err(error),
-            }
-        };
-        let origin = || Arc::clone(&chunk.origin);
-        self.origins.entry((chunk.source, chunk.part)).or_insert_with(origin);
-        let (source, wall) = (usize::from(chunk.source), wall_clock());
-        let decoded = self.decoders[source].decode(&chunk, wall);
-        self.latest.add_all(&decoded.latest);
-        self.now = match self.clock {
-            Clock::Wall => wall,
-            Clock::Event => self.latest.followed().unwrap_or(0).max(0),
-            Clock::Fixed(instant) => instant,
-        };
-        Ok(Some((source, decoded)))
-    }
-}
-
 /// Reads everything, and hands on what each tick changes of the rows that stand: a row, and what is
 /// said of it. Of a row that `keep` does not want only its id or key is remembered.
 pub fn changes(
-    plan: &Arc<Plan>,
-    clock: Clock,
+    all: &AllRows,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
     mut change: impl FnMut(&Row, RowChange),
-) -> Result<SourcesReading, SourceError> {
-    let mut reading = SourcesReading::start(plan, clock)?;
-    let mut admission = Admission::new(plan, clock.arrival());
+) -> Result<RowsReading, WhyError> {
+    let (plan, mut reading) = (&all.plan, all.read()?);
+    let mut admission = Admission::new(plan, all.clock.arrival());
+    let mut arriving = ArrivalClock::new(all.clock.arrival());
     let mut stages = Stages::new(plan);
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
     let mut joining: HashMap<Id, Row> = HashMap::new();
-    while let Some((_, decoded)) = reading.next()? {
+    while let Some(together) = reading.next()? {
+        let mut rows: Vec<Row> =
+            together.into_iter().flat_map(|(_, decoded)| decoded.rows).collect();
+        // As in a run: what arrives at once is taken in in the order in which it came.
+        rows.sort_by_key(|row| (row.arrived, row.source, row.position));
         let mut to_join = Batch::default();
         let mut admitted = |row: Row, status| {
             let head = Row { body: None, ..row.clone() };
@@ -97,14 +45,16 @@ pub fn changes(
                 false => RowChange::each(row, status, |told| change(&head, told)),
             }
         };
-        for row in decoded.rows {
+        for row in rows {
             let row = if joins[usize::from(row.source)] {
-                joining.insert((row.source, row.position), Row { body: None, ..row.clone() });
+                let id = (row.source, row.position);
+                joining.insert(id, Row { body: None, ..row.clone() });
                 row
             } else {
                 Row { body: row.body.as_ref().and_then(|body| kept(body, &keep)), ..row }
             };
-            admission.admit(row, reading.now, &mut admitted);
+            let arrived = arriving.at(&row, reading.now);
+            admission.admit(row, arrived, &mut admitted);
         }
         admission.end_tick(reading.now, &mut admitted);
         for mut told in stages.apply(to_join) {
@@ -142,13 +92,12 @@ fn takes_part(plan: &Plan, source: usize) -> bool {
 
 /// Reads everything, and returns the rows that stand in the end and that `keep` wants.
 pub fn standing(
-    plan: &Arc<Plan>,
-    clock: Clock,
+    all: &AllRows,
     keep: impl Fn(&Body) -> Option<Arc<Body>>,
-) -> Result<(Vec<HistoryRow>, SourcesReading), SourceError> {
+) -> Result<(Vec<HistoryRow>, RowsReading), WhyError> {
     let mut rows: Vec<Option<HistoryRow>> = Vec::new();
     let mut known: HashMap<(Id, u32), Vec<usize>> = HashMap::new();
-    let reading = changes(plan, clock, keep, |row, change| {
+    let reading = changes(all, keep, |row, change| {
         // Of those that join tables each element comes and goes by itself.
         let element = change.row.body.joining.as_ref().map_or(0, |joining| joining.element);
         let id = ((row.source, row.position), element);

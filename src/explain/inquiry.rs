@@ -2,22 +2,33 @@
 
 use std::sync::Arc;
 
-use super::history::SourcesReading;
+use super::reading::AllRows;
 use super::watch::PersonWatch;
 use crate::identity::whole::Whole;
 use crate::plan::Plan;
 use crate::row::{Body, Identifier};
 use crate::runtime::Clock;
 use crate::source::SourceError;
+use crate::store::StoreError;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum WhyError {
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(
-        "source {name} is {connector}, which is gone when it has been read: keep it in a file, and \
-         name that by `files`"
+        "nothing is stored that the answer could be computed of: start the run with --data FOLDER"
+    )]
+    NothingStored,
+    #[error("nobody waits for the answer any more")]
+    GivenUp,
+    #[error("'{0}' is no cursor")]
+    BadCursor(String),
+    #[error(
+        "source {name} is {connector}, which is gone when it has been read: name the data folder of a run by --data, or \
+         keep it in a file, and name that by `files`"
     )]
     Gone { name: String, connector: String },
     #[error("nobody is known as '{id}'{}", suggested(.near))]
@@ -39,16 +50,19 @@ pub fn suggested(near: &[String]) -> String {
 pub struct Inquiry {
     pub plan: Arc<Plan>,
     pub clock: Clock,
+    pub rows: AllRows,
     pub whole: Whole,
+    /// Whether the answer is held against what outputs say.
+    pub compares: bool,
 }
 
 impl Inquiry {
     /// Everyone's rows run through the stages, with an eye on who holds an identifier.
-    pub fn everyone(&self, identifier: &Identifier) -> Result<PersonWatch, SourceError> {
-        let mut reading = SourcesReading::start(&self.plan, self.clock)?;
+    pub fn everyone(&self, identifier: &Identifier) -> Result<PersonWatch, WhyError> {
+        let mut reading = self.rows.read()?;
         let mut watch = PersonWatch::among_all(&self.plan, self.clock, identifier);
-        while let Some((source, decoded)) = reading.next()? {
-            watch.arrive(source, decoded, reading.now);
+        while let Some(together) = reading.next()? {
+            watch.arrive(together, reading.now);
         }
         Ok(watch)
     }

@@ -1,8 +1,8 @@
 //! Why: what makes some identifiers one person or keeps two apart, why someone is in a segment, where
 //! an attribute's value comes from.
 //!
-//! It is computed when asked, from the sources themselves, and by the stages' own parts: the engine
-//! keeps nothing for it, and the answer is what a run comes to from the same rows. The sources are
+//! It is computed when asked, from the rows themselves ([`AllRows`]: of the sources, or as they are stored), and by the
+//! stages' own parts: the engine keeps nothing for it, and the answer is what a run comes to from the same rows. They are
 //! read twice: first for the identifiers and links of everyone, then for the rows of the person; and
 //! once more, for what is known of everyone, where a rank is asked about. Beside it stands what the
 //! outputs say.
@@ -20,29 +20,31 @@ mod lookup;
 mod person;
 mod published;
 mod ranks;
+mod reading;
 mod segment;
 mod term_turn;
 mod text;
+mod timeline;
 mod value;
 mod watch;
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::identity::whole::{Gathering, Whole};
-use crate::plan::Plan;
-
-use crate::runtime::Clock;
-use crate::source::SourceError;
 use crate::standing::RowChange;
 
 pub use crate::plan::RowPlace;
+pub use inquiry::WhyError;
+pub use reading::AllRows;
+pub use timeline::{TimelinePage, TimelineRow, timeline};
 
-use inquiry::{Inquiry, WhyError, without_inputs};
+use inquiry::{Inquiry, without_inputs};
 
 /// What is asked of somebody.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Question {
     /// What makes them one person.
     Person,
@@ -65,22 +67,14 @@ pub enum Answer {
 }
 
 /// Answers a question about the person who is known by `id`: a person id, `type:value`, or a value of
-/// whatever type.
+/// whatever type. `compares`: what outputs say stands beside it.
 pub fn why(
-    mut plan: Plan,
-    clock: Clock,
+    rows: AllRows,
+    compares: bool,
     id: &str,
     question: &Question,
 ) -> Result<Answer, WhyError> {
-    // What a run began after is part of the history all the same.
-    for source in &mut plan.sources {
-        let again = source.connector.again();
-        source.connector = again.ok_or_else(|| WhyError::Gone {
-            name: source.name.clone(),
-            connector: source.connector.to_string(),
-        })?;
-    }
-    let plan = Arc::new(plan);
+    let (plan, clock) = (Arc::clone(&rows.plan), rows.clock);
     let known = |what, name: &str, names: Vec<&str>| match names.contains(&name) {
         true => Ok(()),
         false => {
@@ -97,8 +91,8 @@ pub fn why(
         }
         Question::Person | Question::With(_) => {}
     }
-    let whole = read_identities(&plan, clock)?;
-    let mut asking = Inquiry { plan, clock, whole };
+    let whole = read_identities(&rows)?;
+    let mut asking = Inquiry { plan, clock, rows, whole, compares };
     match question {
         Question::Person => asking.person(id).map(Answer::Person),
         Question::With(other) => asking.chain(id, other).map(Answer::Chain),
@@ -107,12 +101,11 @@ pub fn why(
     }
 }
 
-fn read_identities(plan: &Arc<Plan>, clock: Clock) -> Result<Whole, SourceError> {
-    let mut gathering = Gathering::new(plan);
+fn read_identities(rows: &AllRows) -> Result<Whole, WhyError> {
+    let mut gathering = Gathering::new(&rows.plan);
     let mut waiting: Vec<RowChange> = Vec::new();
     history::changes(
-        plan,
-        clock,
+        rows,
         |body| Some(without_inputs(body)),
         |_, change| {
             waiting.push(change);

@@ -153,7 +153,7 @@ impl Inquiry {
         }
         let says = |body: &Body| pairs_of(body).any(|pair| pairs.contains(&pair));
         let keep = |body: &Body| says(body).then(|| without_inputs(body));
-        let (mut rows, reading) = standing(&self.plan, self.clock, keep)?;
+        let (mut rows, reading) = standing(&self.rows, keep)?;
         rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
         let (mut carried, mut decided) = (CarryingRows::new(), CarryingRows::new());
         for row in rows {

@@ -69,12 +69,15 @@ impl Inquiry {
         }
     }
 
-    /// What the outputs say of a person, compared with the answer by the person's id and by `more`.
+    /// What the outputs say of a person, compared with the answer by the person's id and by `more`, where it is to be.
     pub fn compared_with_published(
         &self,
         subject: &AskedPerson,
         more: impl FnOnce(&ReadProfile, &mut Vec<String>),
     ) -> Option<PublishedSaid> {
+        if !self.compares {
+            return None;
+        }
         let id = subject.id.person_id();
         match self.published(&subject.identifier, &id) {
             PublishedState::Nothing => None,

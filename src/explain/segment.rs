@@ -14,6 +14,7 @@ use super::inquiry::{Inquiry, WhyError};
 use super::lookup::AskedPerson;
 use super::published::{PublishedSaid, compare_segment};
 use super::ranks::{self, RankSaid, RankedPopulation};
+use super::reading::Origins;
 use super::term_turn::{TermTurn, is_in};
 use super::value::ShownValue;
 use super::watch::{PersonWatch, Watched};
@@ -130,13 +131,13 @@ impl Inquiry {
     pub fn rows_of(
         &self,
         subject: &AskedPerson,
-    ) -> Result<(Vec<HistoryRow>, Micros, super::history::Origins), WhyError> {
+    ) -> Result<(Vec<HistoryRow>, Micros, Origins), WhyError> {
         let members = members(subject);
         let keep = |body: &Body| {
             let concerns = body.identifiers.iter().any(|of| members.contains(&of.hash));
             concerns.then(|| Arc::new(body.clone()))
         };
-        let (rows, ending) = standing(&self.plan, self.clock, keep)?;
+        let (rows, ending) = standing(&self.rows, keep)?;
         Ok((rows, ending.now, ending.origins))
     }
 }

@@ -45,7 +45,7 @@ impl PersonWatch {
     pub fn alone(plan: &Arc<Plan>, identifier: &Identifier, rows: Vec<Row>, now: Micros) -> Self {
         // All of these stand already.
         let mut watch = PersonWatch::new(plan, ArrivalTime::Now, identifier, None);
-        watch.arrive(0, Decoded { rows, ..Decoded::default() }, now);
+        watch.arrive(vec![(0, Decoded { rows, ..Decoded::default() })], now);
         watch
     }
 
@@ -69,8 +69,8 @@ impl PersonWatch {
         PersonWatch { run, seen, now: Micros::MIN }
     }
 
-    pub fn arrive(&mut self, source: usize, decoded: Decoded, now: Micros) {
-        self.run.arrive(source, decoded, now);
+    pub fn arrive(&mut self, together: Vec<(usize, Decoded)>, now: Micros) {
+        self.run.arrive(together, now);
         self.now = now;
     }
 

@@ -44,9 +44,11 @@ impl EmbeddedRun {
         EmbeddedRun { worker, dataflow, tick: 0, now: Micros::MIN }
     }
 
-    /// Lets rows of a source arrive together, at a reading of `now()` that does not fall.
-    pub fn arrive(&mut self, source: usize, decoded: Decoded, now: Micros) {
-        self.dataflow.inbox.borrow_mut().add(source, decoded, &self.dataflow.counts);
+    /// Lets rows of sources arrive together, at a reading of `now()` that does not fall.
+    pub fn arrive(&mut self, together: Vec<(usize, Decoded)>, now: Micros) {
+        for (source, decoded) in together {
+            self.dataflow.inbox.borrow_mut().add(source, decoded, &self.dataflow.counts);
+        }
         self.step(now);
     }
 

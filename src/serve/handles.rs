@@ -1,22 +1,27 @@
 //! What endpoints have at hand of the run that they answer for.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use axum::http::StatusCode;
 use tokio::sync::watch;
 
 use super::denial::Denial;
 use super::published::{Published, PublishedView};
+use super::why::StoreAnswers;
 use crate::decode::identifiers::Normaliser;
 use crate::plan::Plan;
-use crate::runtime::{SharedLive, Stop};
+use crate::runtime::{Clock, SharedLive, Stop};
 use crate::sink::{Catalog, Failure, Json};
 use crate::source::Posts;
+use crate::store::Recovered;
 use crate::time::Tick;
 
 /// What a run has to answer with.
 pub struct Served {
     pub plan: Arc<Plan>,
+    pub clock: Clock,
+    /// What holds the data folder, for as long as the run does; `None`: nothing is stored.
+    pub stored: Option<Weak<Recovered>>,
     /// What is known of people, in the first process.
     pub published: Option<Arc<Published>>,
     /// Where rows go that are posted, in the process that takes any.
@@ -39,6 +44,7 @@ pub struct Handles {
     pub normalisers: Vec<Normaliser>,
     /// Writers of JSON that are not in use.
     writers: Mutex<Vec<Json>>,
+    pub answers: StoreAnswers,
 }
 
 impl std::ops::Deref for Handles {
@@ -56,7 +62,8 @@ impl Handles {
     pub fn new(served: Served) -> SharedHandles {
         let catalog = Catalog::shared(&served.plan);
         let normalisers = served.plan.identifiers.iter().map(Normaliser::of).collect();
-        Arc::new(Handles { served, catalog, normalisers, writers: Mutex::default() })
+        let (writers, answers) = Default::default();
+        Arc::new(Handles { served, catalog, normalisers, writers, answers })
     }
 
     /// What is published, where it is.

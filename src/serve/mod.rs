@@ -26,6 +26,7 @@ mod publishing;
 mod recent;
 mod segments;
 mod server;
+mod why;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -72,7 +73,8 @@ pub fn router(handles: &SharedHandles) -> Router {
     let keys = Arc::new(handles.plan.http.keys.clone());
     let writing = keys::writing(&keys);
     let ingest = Ingest::new(&handles.plan, posts, writing, IngestPatience::default());
-    let reads = [profiles::routes(), batch::routes(), segments::routes(), changes::routes()];
+    let reads =
+        [profiles::routes(), batch::routes(), segments::routes(), changes::routes(), why::routes()];
     let reads = reads.into_iter().fold(Router::new(), Router::merge);
     let mut reads = reads.with_state(handles.clone());
     if let Some(live) = &handles.live {

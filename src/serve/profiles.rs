@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
 use super::profile_json::{chosen, etag, json};
+use super::why;
 use crate::row::IdentifierHash;
 use crate::time::Tick;
 
@@ -132,11 +133,15 @@ pub fn nobody(handles: &Handles, identifier: &str) -> Denial {
 
 async fn by_identifier(
     State(handles): State<SharedHandles>,
+    uri: Uri,
     path: Result<Path<String>, PathRejection>,
-    query: Result<Query<ReadQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Denial> {
-    let (written, query) = (in_path(path)?, parameters(query)?);
+    let written = in_path(path)?;
+    if let Some(answer) = why::behind_identifier(&handles, &uri, &written).await {
+        return answer;
+    }
+    let query: ReadQuery = parameters(Query::try_from_uri(&uri))?;
     let hash = identifier(&handles, &written)?;
     let attributes = chosen(&handles, query.attributes.as_deref())?;
     query.wait(&handles).await?;

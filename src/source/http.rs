@@ -108,7 +108,7 @@ impl Inflow for Posted {
         let (outlet, receiver) = shared.channel();
         // It keeps an end for posting, too: that nobody posts at present says nothing about what comes.
         shared.spawn("rows over HTTP", outlet, move |outlet| {
-            Ok(Grouping { handed: vec![0; self.sources] }.run(&self.posted, outlet)?)
+            Ok(Grouping::new(self.sources).run(&self.posted, outlet)?)
         });
         Ok(vec![Some(receiver); workers])
     }
@@ -116,11 +116,17 @@ impl Inflow for Posted {
 
 /// Puts posts together.
 struct Grouping {
-    /// By source, how many rows were handed over.
+    /// By source, the number of the row that was handed over last.
     handed: Vec<u64>,
 }
 
 impl Grouping {
+    /// Rows are numbered from the microsecond on at which the run begins: of those that are stored none has the number of
+    /// another one, and whatever came in a later run is the later one.
+    fn new(sources: usize) -> Self {
+        Grouping { handed: vec![wall_clock().max(0) as u64; sources] }
+    }
+
     fn run(mut self, posted: &Receiver<Post>, outlet: &Outlet) -> Result<(), Stopped> {
         loop {
             let first = match posted.recv_timeout(STOP_CHECK) {

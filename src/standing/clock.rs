@@ -1,6 +1,7 @@
 //! What `now()` follows.
 
 use super::admit::ArrivalTime;
+use crate::row::{Row, RowArrival};
 use crate::time::{Micros, read_rfc3339};
 
 /// What `now()` follows.
@@ -22,6 +23,33 @@ impl Clock {
             Clock::Event => ArrivalTime::OwnTime,
             Clock::Wall => ArrivalTime::Now,
             Clock::Fixed(_) => ArrivalTime::Held,
+        }
+    }
+}
+
+/// When rows arrive, one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub struct ArrivalClock {
+    by: ArrivalTime,
+    read_back: Micros,
+}
+
+impl ArrivalClock {
+    pub fn new(by: ArrivalTime) -> Self {
+        ArrivalClock { by, read_back: Micros::MIN }
+    }
+
+    /// When a row arrives that is taken in at this reading of the run's clock.
+    pub fn at(&mut self, row: &Row, reading: Micros) -> Micros {
+        match (self.by, row.arrived) {
+            // A row that is read back arrives when it did; the clock does not go back.
+            (ArrivalTime::Now, RowArrival { at, .. })
+                if row.arrived != RowArrival::WITH_ITS_TICK =>
+            {
+                self.read_back = self.read_back.max(at);
+                self.read_back
+            }
+            _ => reading,
         }
     }
 }

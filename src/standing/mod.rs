@@ -31,7 +31,7 @@ use crate::flow::{
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
-use crate::row::{Row, RowArrival, StandingRow};
+use crate::row::{Row, StandingRow};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use join::Stage;
@@ -40,6 +40,7 @@ use joining::{StageInput, StageOutput};
 use admit::Remembered;
 pub use admit::{Admission, ArrivalTime, EventFate};
 pub use change::{RowChange, RowStatus};
+pub use clock::ArrivalClock;
 pub use clock::Clock;
 pub use stages::Stages;
 
@@ -127,7 +128,7 @@ fn admit<'scope>(
     saving: &Saving<'scope>,
 ) -> Stream<'scope, RowChange> {
     let worker = rows.scope().index() as u64;
-    let (mut reading, mut read_back) = (Micros::MIN, Micros::MIN);
+    let (mut reading, mut arriving) = (Micros::MIN, ArrivalClock::new(arrival));
     let of_sources = Rc::clone(counts);
     let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
     let route = |arriving: &Arriving| match arriving {
@@ -145,8 +146,8 @@ fn admit<'scope>(
         let admission = &mut *admission.borrow_mut();
         let mut before = Vec::new();
         let mut rows = Vec::with_capacity(batch.len());
-        for arriving in batch {
-            match arriving {
+        for of in batch {
+            match of {
                 Arriving::Now(_, now) => reading = reading.max(now),
                 Arriving::Row(row) => rows.push(row),
                 Arriving::Remembered(of) => before.push(*of),
@@ -162,16 +163,7 @@ fn admit<'scope>(
         apply_prefetched(rows, admission, &[Admission::prefetch], |admission, row| {
             let counts = &mut counts.sources[row.source as usize];
             let change = |row, status| RowChange::each(row, status, |change| changes.push(change));
-            let arrived = match (arrival, row.arrived) {
-                // A row that is read back arrives when it did; the clock does not go back.
-                (ArrivalTime::Now, RowArrival { at, .. })
-                    if row.arrived != RowArrival::WITH_ITS_TICK =>
-                {
-                    read_back = read_back.max(at);
-                    read_back
-                }
-                _ => reading,
-            };
+            let arrived = arriving.at(&row, reading);
             match admission.admit(row, arrived, change) {
                 EventFate::Counts => {}
                 EventFate::Repeats | EventFate::Waits => counts.duplicates += 1,

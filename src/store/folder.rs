@@ -43,6 +43,11 @@ pub struct StoreFile {
     pub has_suppressed: bool,
 }
 
+/// Whether a run has stored anything there.
+pub fn is_there(root: &Path) -> bool {
+    root.join("store.json").exists()
+}
+
 impl Folder {
     /// Makes the folder, or finds it as it is.
     pub fn open(root: &Path) -> Result<(Self, StoreFile), StoreError> {

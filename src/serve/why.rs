@@ -1,0 +1,295 @@
+//! `GET …/why` and `…/rows` of a person: what they are known by, and the latest rows, of what is stored.
+//!
+//! Either reads all that is stored, on a thread of its own. So few are computed at once, some wait, and more are sent
+//! away; when whoever asked has gone, nobody goes on with it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::denial::Denial;
+use super::handles::SharedHandles;
+use super::profiles::{
+    at, identifier, in_path, no_person, nobody, parameters, person_id, redirect,
+};
+use crate::explain::{self, AllRows, Question, TimelinePage, WhyError, timeline};
+use crate::row::IdentifierHash;
+use crate::time::Tick;
+
+/// Answers that are computed at once, and that wait for it.
+const AT_ONCE: usize = 2;
+const WAITING: usize = 16;
+/// Rows of a page, unless it is said, and at most.
+const PAGE: [usize; 2] = [50, 1_000];
+
+pub fn routes() -> Router<SharedHandles> {
+    Router::new()
+        .route("/v1/persons/{id}/why", get(why_person))
+        .route("/v1/persons/{id}/rows", get(rows_of_person))
+}
+
+/// Room for answers that read all that is stored.
+pub struct StoreAnswers {
+    computed: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+impl Default for StoreAnswers {
+    fn default() -> Self {
+        let computed = Arc::new(Semaphore::new(AT_ONCE));
+        StoreAnswers { computed, waiting: Semaphore::new(AT_ONCE + WAITING) }
+    }
+}
+
+/// Says when dropped that nobody waits any more.
+struct AskedFor(Arc<AtomicBool>);
+
+impl Drop for AskedFor {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Computes something of all that is stored, and says of which tick that is.
+async fn computed<T: Send + 'static>(
+    handles: &SharedHandles,
+    compute: impl FnOnce(AllRows) -> Result<T, WhyError> + Send + 'static,
+) -> Result<(Tick, T), Denial> {
+    let _waiting = handles.answers.waiting.try_acquire().map_err(|_| {
+        let message = "as many answers as may be are being computed of the stored rows";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Denial::new(status, "busy", message, "ask again shortly").after(2)
+    })?;
+    let asked = AskedFor(Arc::default());
+    let given_up = Arc::clone(&asked.0);
+    let (plan, clock, stored) = (Arc::clone(&handles.plan), handles.clock, handles.stored.clone());
+    let room = Arc::clone(&handles.answers.computed);
+    let computed = async {
+        let place = room.acquire_owned().await.expect("it is never closed");
+        let compute = move || {
+            // Also when nobody waits any more: until it has ended it takes what it takes.
+            let _place = place;
+            let held = stored.ok_or(WhyError::NothingStored)?.upgrade().ok_or(WhyError::GivenUp)?;
+            let rows = AllRows::of_run(plan, clock, &held, given_up)?;
+            drop(held);
+            let until = rows.until().unwrap_or_default();
+            Ok((until, compute(rows)?))
+        };
+        tokio::task::spawn_blocking(compute).await.unwrap_or_else(|_| Err(WhyError::GivenUp))
+    };
+    tokio::select! {
+        computed = computed => computed.map_err(denied),
+        () = handles.closed() => Err(Denial::shutting_down()),
+    }
+}
+
+fn denied(error: WhyError) -> Denial {
+    let message = error.to_string();
+    match error {
+        WhyError::NothingStored => {
+            let message = "this run stores no rows, so it can't be said of which all follows";
+            let remedy = "run it with --data FOLDER, or with `data` in the definition";
+            Denial::not_found("nothing_stored", message, remedy)
+        }
+        WhyError::Nobody { .. } => {
+            let remedy = "ask by an identifier, as type:value, or by a person's id";
+            Denial::not_found("nobody", message, remedy)
+        }
+        WhyError::BadCursor(_) => {
+            let remedy = "give the cursor of the page before, or none";
+            Denial::bad_request("bad_cursor", message, remedy)
+        }
+        WhyError::NoName { what, .. } => {
+            let code = if what == "segment" { "unknown_segment" } else { "unknown_attribute" };
+            Denial::not_found(code, message, "GET /openapi.json tells what can be asked for")
+        }
+        WhyError::GivenUp => Denial::shutting_down(),
+        WhyError::Source(_)
+        | WhyError::Store(_)
+        | WhyError::Gone { .. }
+        | WhyError::Condition { .. } => {
+            tracing::warn!("what is stored can't be explained: {message}");
+            let remedy = "ask again; if it stays so, look at the run's log";
+            Denial::new(StatusCode::SERVICE_UNAVAILABLE, "unreadable", message, remedy).after(5)
+        }
+    }
+}
+
+/// What is asked for: nothing is what makes them one person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhyQuery {
+    with: Option<String>,
+    segment: Option<String>,
+    attribute: Option<String>,
+}
+
+impl WhyQuery {
+    fn question(self, handles: &SharedHandles) -> Result<Question, Denial> {
+        let known = |code, what: &str, name: &str, names: Vec<&str>| match names.contains(&name) {
+            true => Ok(()),
+            false => {
+                let message = format!("there is no {what} '{name}'");
+                let remedy = format!("there are: {}", names.join(", "));
+                Err(Denial::not_found(code, message, remedy))
+            }
+        };
+        let plan = &handles.plan;
+        match self {
+            WhyQuery { with: None, segment: None, attribute: None } => Ok(Question::Person),
+            WhyQuery { with: Some(with), segment: None, attribute: None } => {
+                whose(handles, &with)?;
+                Ok(Question::With(with))
+            }
+            WhyQuery { with: None, segment: Some(name), attribute: None } => {
+                let names = plan.segments.iter().map(|of| of.name.as_str()).collect();
+                known("unknown_segment", "segment", &name, names)?;
+                Ok(Question::Segment(name))
+            }
+            WhyQuery { with: None, segment: None, attribute: Some(name) } => {
+                let names = plan.attributes.iter().map(|of| of.name.as_str()).collect();
+                known("unknown_attribute", "attribute", &name, names)?;
+                Ok(Question::Attribute(name))
+            }
+            _ => {
+                let message = "with, segment and attribute are asked for one at a time";
+                let remedy = "ask in a request for each";
+                Err(Denial::bad_request("bad_parameter", message, remedy))
+            }
+        }
+    }
+}
+
+/// Who is known by an identifier or an id.
+fn whose(handles: &SharedHandles, written: &str) -> Result<IdentifierHash, Denial> {
+    match written.starts_with("p_") && !written.contains(':') {
+        true => {
+            let id = person_id(written)?;
+            let known = handles.read(|view| match view.profile(id) {
+                Some(_) => Some(id),
+                None => view.whose(id),
+            })?;
+            known.ok_or_else(|| no_person(written))
+        }
+        false => {
+            let hash = identifier(handles, written)?;
+            handles.read(|view| view.whose(hash))?.ok_or_else(|| nobody(handles, written))
+        }
+    }
+}
+
+async fn why_person(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<WhyQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    let (written, query) = (in_path(path)?, parameters(query)?);
+    person_id(&written)?;
+    why(handles, written, query).await
+}
+
+async fn why(handles: SharedHandles, written: String, query: WhyQuery) -> Result<Response, Denial> {
+    whose(&handles, &written)?;
+    let question = query.question(&handles)?;
+    let compute = move |rows: AllRows| {
+        explain::why(rows, false, &written, &question)
+            .map(|answer| serde_json::to_string(&answer).expect("it is JSON"))
+    };
+    let (tick, answer) = computed(&handles, compute).await?;
+    Ok(at(tick, ([(CONTENT_TYPE, "application/json")], answer).into_response()))
+}
+
+/// Which rows are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RowsQuery {
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// A page of rows, as it is answered.
+#[derive(Serialize)]
+struct RowsAnswer {
+    tick: Tick,
+    person: String,
+    #[serde(flatten)]
+    page: TimelinePage,
+}
+
+async fn rows_of_person(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<RowsQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    let (written, query) = (in_path(path)?, parameters(query)?);
+    let id = person_id(&written)?;
+    let now = whose(&handles, &written)?;
+    if now != id {
+        return Ok(redirect(&written, now, "/rows"));
+    }
+    rows(handles, id, query).await
+}
+
+async fn rows(
+    handles: SharedHandles,
+    person: IdentifierHash,
+    query: RowsQuery,
+) -> Result<Response, Denial> {
+    let limit = query.limit.unwrap_or(PAGE[0]);
+    if !(1..=PAGE[1]).contains(&limit) {
+        let message = format!("a page can't have {limit} rows");
+        let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
+        return Err(Denial::bad_request("bad_limit", message, remedy));
+    }
+    let types = &handles.catalog.identifiers;
+    let identifiers: BTreeSet<IdentifierHash> = handles.read(|view| {
+        let known = view.profile(person).map(|known| known.profile.clone());
+        let hash = |(kind, text): (u16, &str)| IdentifierHash::of(types.name(kind), text);
+        known
+            .iter()
+            .flat_map(|profile| profile.identifiers().map(hash).collect::<Vec<_>>())
+            .collect()
+    })?;
+    let compute =
+        move |rows: AllRows| timeline(&rows, &identifiers, query.cursor.as_deref(), limit);
+    let (tick, page) = computed(&handles, compute).await?;
+    let answer = RowsAnswer { tick, person: person.person_id(), page };
+    let answer = serde_json::to_string(&answer).expect("it is JSON");
+    Ok(at(tick, ([(CONTENT_TYPE, "application/json")], answer).into_response()))
+}
+
+/// What is asked of a person who is named by an identifier: `…/why` or `…/rows` behind it. A slash that belongs to the
+/// identifier itself is percent-encoded where it would look like one of these.
+pub async fn behind_identifier(
+    handles: &SharedHandles,
+    uri: &Uri,
+    written: &str,
+) -> Option<Result<Response, Denial>> {
+    let behind = |name: &str| match uri.path().ends_with(name) {
+        true => written.strip_suffix(name).map(str::to_owned),
+        false => None,
+    };
+    if let Some(written) = behind("/why") {
+        let query = parameters(Query::try_from_uri(uri));
+        return Some(match query {
+            Ok(query) => why(Arc::clone(handles), written, query).await,
+            Err(denial) => Err(denial),
+        });
+    }
+    let written = behind("/rows")?;
+    let found = whose(handles, &written);
+    Some(match (found, parameters(Query::try_from_uri(uri))) {
+        (Ok(person), Ok(query)) => rows(Arc::clone(handles), person, query).await,
+        (Err(denial), _) | (_, Err(denial)) => Err(denial),
+    })
+}
