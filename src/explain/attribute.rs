@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::alone::{is_own, own_rows};
 use super::attribute_said::{AttributeSaid, Ground, MovingRow, PartSaid, carrier};
+use super::error::WhyError;
 use super::funnel::steps;
 use super::given::{GivenRow, given};
 use super::history::{HistoryRow, place};
-use super::inquiry::{Inquiry, WhyError};
+use super::inquiry::Inquiry;
 use super::person::RowSaid;
 use super::published::{PublishedSaid, compare_attribute};
 use super::ranks::{self};

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::inquiry::{Inquiry, WhyError};
+use super::error::WhyError;
+use super::inquiry::Inquiry;
 use super::person::{DecisionSaid, LinkSaid};
 use super::published::PublishedSaid;
 use crate::identity::whole::WithheldReason;

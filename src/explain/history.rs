@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use thin_vec::ThinVec;
 
-use super::inquiry::WhyError;
+use super::error::WhyError;
 use super::reading::{AllRows, Origins, RowsReading};
 use crate::plan::{Plan, RowPlace};
 use crate::row::{Body, Position, Row};

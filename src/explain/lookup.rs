@@ -1,6 +1,7 @@
 //! Who is meant by an id.
 
-use super::inquiry::{Inquiry, WhyError};
+use super::error::WhyError;
+use super::inquiry::Inquiry;
 use crate::decode::identifiers::normalised;
 use crate::identity::whole::{WholeMember, name};
 use crate::plan::IdentifierType;

@@ -12,6 +12,7 @@ mod alone;
 mod attribute;
 mod attribute_said;
 mod chain;
+mod error;
 mod funnel;
 mod given;
 mod history;
@@ -36,7 +37,7 @@ use crate::identity::whole::{Gathering, Whole};
 use crate::standing::RowChange;
 
 pub use crate::plan::RowPlace;
-pub use inquiry::WhyError;
+pub use error::WhyError;
 pub use reading::AllRows;
 pub use timeline::{TimelinePage, TimelineRow, timeline};
 

@@ -4,8 +4,9 @@
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
+use super::error::WhyError;
 use super::history::{HistoryRow, standing};
-use super::inquiry::{Inquiry, WhyError, without_inputs};
+use super::inquiry::{Inquiry, without_inputs};
 use super::published::{PublishedSaid, compare_identifiers};
 use crate::identity::SharedIdentifier;
 use crate::identity::whole::{WholeLink, WholeMember, WithheldReason, name};

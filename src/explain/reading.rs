@@ -7,7 +7,7 @@ use std::thread;
 
 use hashbrown::HashMap;
 
-use super::inquiry::WhyError;
+use super::error::WhyError;
 use crate::decode::latest::Latest;
 use crate::decode::{Decoded, Decoder, stored};
 use crate::plan::Plan;

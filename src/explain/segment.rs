@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::ahead::forecast;
 use super::alone::own_rows;
+use super::error::WhyError;
 use super::history::{HistoryRow, standing};
-use super::inquiry::{Inquiry, WhyError};
+use super::inquiry::Inquiry;
 use super::lookup::AskedPerson;
 use super::published::{PublishedSaid, compare_segment};
 use super::ranks::{self, RankSaid, RankedPopulation};

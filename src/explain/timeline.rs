@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use serde::Serialize;
 
-use super::inquiry::WhyError;
+use super::error::WhyError;
 use super::reading::AllRows;
 use super::value::ShownValue;
 use crate::decode::Decoder;

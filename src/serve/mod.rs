@@ -14,6 +14,7 @@ mod current;
 mod denial;
 mod handles;
 mod health;
+mod identified;
 pub mod ingest;
 mod keys;
 mod metrics;
@@ -73,8 +74,14 @@ pub fn router(handles: &SharedHandles) -> Router {
     let keys = Arc::new(handles.plan.http.keys.clone());
     let writing = keys::writing(&keys);
     let ingest = Ingest::new(&handles.plan, posts, writing, IngestPatience::default());
-    let reads =
-        [profiles::routes(), batch::routes(), segments::routes(), changes::routes(), why::routes()];
+    let reads = [
+        profiles::routes(),
+        identified::routes(),
+        batch::routes(),
+        segments::routes(),
+        changes::routes(),
+        why::routes(),
+    ];
     let reads = reads.into_iter().fold(Router::new(), Router::merge);
     let mut reads = reads.with_state(handles.clone());
     if let Some(live) = &handles.live {

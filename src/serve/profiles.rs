@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -14,7 +14,6 @@ use serde::Deserialize;
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
 use super::profile_json::{chosen, etag, json};
-use super::why;
 use crate::row::IdentifierHash;
 use crate::time::Tick;
 
@@ -24,9 +23,7 @@ pub const TICK: HeaderName = HeaderName::from_static("selfsame-tick");
 const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 
 pub fn routes() -> Router<SharedHandles> {
-    Router::new()
-        .route("/v1/profiles/{*identifier}", get(by_identifier))
-        .route("/v1/persons/{id}", get(by_id))
+    Router::new().route("/v1/persons/{id}", get(by_id))
 }
 
 /// What may be asked for beside whom.
@@ -131,29 +128,25 @@ pub fn nobody(handles: &Handles, identifier: &str) -> Denial {
     Denial::not_found("nobody", message, remedy)
 }
 
-async fn by_identifier(
-    State(handles): State<SharedHandles>,
-    uri: Uri,
-    path: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
+/// The profile of who has an identifier.
+pub async fn by_identifier(
+    handles: &Handles,
+    written: &str,
+    query: ReadQuery,
+    headers: &HeaderMap,
 ) -> Result<Response, Denial> {
-    let written = in_path(path)?;
-    if let Some(answer) = why::behind_identifier(&handles, &uri, &written).await {
-        return answer;
-    }
-    let query: ReadQuery = parameters(Query::try_from_uri(&uri))?;
-    let hash = identifier(&handles, &written)?;
-    let attributes = chosen(&handles, query.attributes.as_deref())?;
-    query.wait(&handles).await?;
+    let hash = identifier(handles, written)?;
+    let attributes = chosen(handles, query.attributes.as_deref())?;
+    query.wait(handles).await?;
     let (tick, found) = handles.read(|view| {
         let person = view.whose(hash);
         (view.tick(), person.and_then(|person| Some((person, view.profile(person)?.clone()))))
     })?;
     let Some((person, profile)) = found else {
-        return Ok(at(tick, nobody(&handles, &written).into_response()));
+        return Ok(at(tick, nobody(handles, written).into_response()));
     };
-    let profile = json(&handles, person, &profile, attributes.as_deref());
-    Ok(at(tick, answer(tick, &profile, &headers)))
+    let profile = json(handles, person, &profile, attributes.as_deref());
+    Ok(at(tick, answer(tick, &profile, headers)))
 }
 
 async fn by_id(

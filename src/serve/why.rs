@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ fn denied(error: WhyError) -> Denial {
 /// What is asked for: nothing is what makes them one person.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WhyQuery {
+pub struct WhyQuery {
     with: Option<String>,
     segment: Option<String>,
     attribute: Option<String>,
@@ -171,7 +171,7 @@ impl WhyQuery {
 }
 
 /// Who is known by an identifier or an id.
-fn whose(handles: &SharedHandles, written: &str) -> Result<IdentifierHash, Denial> {
+pub fn whose(handles: &SharedHandles, written: &str) -> Result<IdentifierHash, Denial> {
     match written.starts_with("p_") && !written.contains(':') {
         true => {
             let id = person_id(written)?;
@@ -198,7 +198,11 @@ async fn why_person(
     why(handles, written, query).await
 }
 
-async fn why(handles: SharedHandles, written: String, query: WhyQuery) -> Result<Response, Denial> {
+pub async fn why(
+    handles: SharedHandles,
+    written: String,
+    query: WhyQuery,
+) -> Result<Response, Denial> {
     whose(&handles, &written)?;
     let question = query.question(&handles)?;
     let compute = move |rows: AllRows| {
@@ -212,7 +216,7 @@ async fn why(handles: SharedHandles, written: String, query: WhyQuery) -> Result
 /// Which rows are asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RowsQuery {
+pub struct RowsQuery {
     cursor: Option<String>,
     limit: Option<usize>,
 }
@@ -240,7 +244,7 @@ async fn rows_of_person(
     rows(handles, id, query).await
 }
 
-async fn rows(
+pub async fn rows(
     handles: SharedHandles,
     person: IdentifierHash,
     query: RowsQuery,
@@ -266,30 +270,4 @@ async fn rows(
     let answer = RowsAnswer { tick, person: person.person_id(), page };
     let answer = serde_json::to_string(&answer).expect("it is JSON");
     Ok(at(tick, ([(CONTENT_TYPE, "application/json")], answer).into_response()))
-}
-
-/// What is asked of a person who is named by an identifier: `…/why` or `…/rows` behind it. A slash that belongs to the
-/// identifier itself is percent-encoded where it would look like one of these.
-pub async fn behind_identifier(
-    handles: &SharedHandles,
-    uri: &Uri,
-    written: &str,
-) -> Option<Result<Response, Denial>> {
-    let behind = |name: &str| match uri.path().ends_with(name) {
-        true => written.strip_suffix(name).map(str::to_owned),
-        false => None,
-    };
-    if let Some(written) = behind("/why") {
-        let query = parameters(Query::try_from_uri(uri));
-        return Some(match query {
-            Ok(query) => why(Arc::clone(handles), written, query).await,
-            Err(denial) => Err(denial),
-        });
-    }
-    let written = behind("/rows")?;
-    let found = whose(handles, &written);
-    Some(match (found, parameters(Query::try_from_uri(uri))) {
-        (Ok(person), Ok(query)) => rows(Arc::clone(handles), person, query).await,
-        (Err(denial), _) | (_, Err(denial)) => Err(denial),
-    })
 }
