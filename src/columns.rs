@@ -1,13 +1,14 @@
 //! Between Arrow's columns and single values.
 //!
 //! Expressions speak Arrow, the dataflow speaks [`Datum`]: this is the only place where one becomes
-//! the other. A null is `None` on either side; a list's null items have no `Datum` and are left out.
+//! the other. A map is the list of its entries. A null is `None` on either side; a list's null items have no `Datum` and are left out.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, GenericListArray, OffsetSizeTrait,
-    PrimitiveArray, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, GenericListArray, MapArray,
+    OffsetSizeTrait, PrimitiveArray, StringArray, StructArray, TimestampMicrosecondArray,
+    new_null_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -113,6 +114,15 @@ fn visit(array: &dyn Array, rows: &mut RowIndexes<'_>, take: &mut Take<'_>) {
         }
         DataType::Struct(_) => structs(array.as_struct(), rows, take),
         DataType::List(_) => lists(array.as_list::<i32>(), rows, take),
+        DataType::Map(..) => {
+            let maps = array.as_map();
+            for row in rows.filter(|row| maps.is_valid(*row)) {
+                let entries = maps.value(row);
+                let mut list = Vec::with_capacity(entries.len());
+                visit(&entries, &mut (0..entries.len()), &mut |_, entry| list.push(entry));
+                take(row, Datum::List(list.into()));
+            }
+        }
         DataType::LargeList(_) => lists(array.as_list::<i64>(), rows, take),
         other => unreachable!("a plan has no column of type {other}"),
     }
@@ -224,7 +234,7 @@ fn build(data_type: &DataType, values: &mut dyn Iterator<Item = Option<&Datum>>)
                 found => other(found),
             })
         }))),
-        DataType::List(item) => {
+        DataType::List(item) | DataType::Map(item, _) => {
             let lists: Vec<Option<&[Datum]>> = values
                 .map(|value| {
                     value.map(|value| match value {
@@ -236,12 +246,19 @@ fn build(data_type: &DataType, values: &mut dyn Iterator<Item = Option<&Datum>>)
             let items = lists.iter().flatten().flat_map(|list| list.iter()).map(Some);
             let items = build(item.data_type(), &mut { items });
             let lengths = lists.iter().map(|list| list.map_or(0, <[Datum]>::len));
-            Arc::new(GenericListArray::<i32>::new(
-                Arc::clone(item),
-                OffsetBuffer::from_lengths(lengths),
-                items,
-                Some(NullBuffer::from_iter(lists.iter().map(Option::is_some))),
-            ))
+            let offsets = OffsetBuffer::from_lengths(lengths);
+            let nulls = Some(NullBuffer::from_iter(lists.iter().map(Option::is_some)));
+            match data_type {
+                DataType::Map(_, sorted) => {
+                    // An entry is there, and so is its key.
+                    let (fields, columns, _) = items.as_struct().clone().into_parts();
+                    let entries = StructArray::new(fields, columns, None);
+                    Arc::new(MapArray::new(Arc::clone(item), offsets, entries, nulls, *sorted))
+                }
+                _ => {
+                    Arc::new(GenericListArray::<i32>::new(Arc::clone(item), offsets, items, nulls))
+                }
+            }
         }
         DataType::Struct(fields) => {
             let structs: Vec<Option<&[Option<Datum>]>> = values
@@ -287,6 +304,7 @@ fn wider(data_type: &DataType) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::map_of;
     use arrow::datatypes::{Field, Fields};
 
     fn zone() -> Option<Arc<str>> {
@@ -339,6 +357,19 @@ mod tests {
                     ]
                     .into(),
                 )],
+            ),
+            (
+                map_of(DataType::Decimal128(12, 2)),
+                vec![
+                    Datum::List(
+                        [
+                            Datum::Struct([Some(text("EUR")), Some(Datum::decimal(-5))].into()),
+                            Datum::Struct([Some(text("USD")), None].into()),
+                        ]
+                        .into(),
+                    ),
+                    Datum::List([].into()),
+                ],
             ),
         ];
         for (data_type, values) in cases {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
-use super::kept::partial::{Added, Moments, Partial};
+use super::kept::partial::{Added, Moments, Partial, SumsByKey};
+use super::pair::parts;
 use super::room::{NoRoom, Types};
 use crate::row::Datum;
 use crate::time::Micros;
@@ -46,6 +47,12 @@ impl Called {
             CallForm::EachOrRows => vec![format!("{name}(*)"), format!("{name}(x)")],
             CallForm::Distinct => vec![format!("{name}(distinct x)")],
             CallForm::Number => vec![format!("{name}(x, n)")],
+            CallForm::NumberBySum => vec![format!("{name}(x, n, sum(y))")],
+            CallForm::BySum => vec![format!("{name}(x, sum(y))")],
+            CallForm::ByKey if *name == "count" => {
+                vec![format!("{name}(*) by k"), format!("{name}(x) by k")]
+            }
+            CallForm::ByKey => vec![format!("{name}(x) by k")],
             CallForm::Share => {
                 vec![format!("{name}(p) within group (order by x)"), format!("{name}(x, p)")]
             }
@@ -67,6 +74,12 @@ pub enum CallForm {
     Either,
     /// `f(x, n)`: so many values.
     Number,
+    /// `f(x, n, sum(y))`: so many values, by what another one comes to.
+    NumberBySum,
+    /// `f(x, sum(y))`: by what another value comes to.
+    BySum,
+    /// `f(x) by k`: for each key.
+    ByKey,
     /// `f(p) within group (order by x)`, and `f(x, p)`: where such a share of the values ends.
     Share,
 }
@@ -125,10 +138,42 @@ pub enum Kept {
     Extreme(Extreme),
     /// The newest so many: they are the value.
     Newest(u16),
+    /// What the values of each key come to.
+    ByKey(KeyedSums),
     /// The values themselves, at the person.
     Values(KeptValues),
     /// Each row's value with its time, for what parts a person's rows: of these there is no value.
     Rows,
+}
+
+/// How values are kept that add up by key.
+#[derive(Clone)]
+pub struct KeyedSums {
+    /// What is kept for each key.
+    pub each: Box<Kept>,
+    /// What comes of a key's values.
+    pub types: fn(&DataType) -> Result<Typed, &'static str>,
+    /// What is made of all keys, in their order, with what their values come to.
+    pub read: Arc<ReadSums>,
+}
+
+type ReadSums = dyn Fn(Vec<(Datum, Datum)>) -> Result<Option<Datum>, NoRoom> + Send + Sync;
+
+impl KeyedSums {
+    fn value(&self, sums: &SumsByKey, types: Types<'_>) -> Result<Option<Datum>, NoRoom> {
+        let pair = types.argument.and_then(parts);
+        let (_, argument) = pair.expect("the plan gives it pairs");
+        let output = (self.types)(argument).expect("the plan has typed it").output;
+        let types = Types { argument: Some(argument), output: &output };
+        let mut values = Vec::with_capacity(sums.len());
+        for (key, partial) in sums.iter() {
+            // A deviation of too few values is none.
+            if let Some(value) = self.each.value(partial, types)? {
+                values.push((key.clone(), value));
+            }
+        }
+        (self.read)(values)
+    }
 }
 
 /// Which value leads.
@@ -212,7 +257,7 @@ impl Kept {
         match self {
             Kept::Extreme(_) | Kept::Newest(_) => true,
             Kept::Count | Kept::Sum(_) | Kept::Moments(_) | Kept::Truths(_) => false,
-            Kept::Values(_) | Kept::Rows => false,
+            Kept::ByKey(_) | Kept::Values(_) | Kept::Rows => false,
         }
     }
 
@@ -222,7 +267,7 @@ impl Kept {
             Kept::Values(values) => Some(values.travels),
             Kept::Rows => Some(Travels::Rows),
             Kept::Count | Kept::Sum(_) | Kept::Moments(_) | Kept::Truths(_) => None,
-            Kept::Extreme(_) | Kept::Newest(_) => None,
+            Kept::Extreme(_) | Kept::Newest(_) | Kept::ByKey(_) => None,
         }
     }
 
@@ -232,7 +277,7 @@ impl Kept {
             Kept::Values(values) => values.with_times,
             Kept::Rows => true,
             Kept::Count | Kept::Sum(_) | Kept::Moments(_) | Kept::Truths(_) => false,
-            Kept::Extreme(_) | Kept::Newest(_) => false,
+            Kept::Extreme(_) | Kept::Newest(_) | Kept::ByKey(_) => false,
         }
     }
 
@@ -242,8 +287,24 @@ impl Kept {
             Kept::Extreme(extreme) => extreme.by_time,
             Kept::Newest(_) => true,
             Kept::Count | Kept::Sum(_) | Kept::Moments(_) | Kept::Truths(_) => false,
+            Kept::ByKey(_) => false,
             Kept::Values(_) | Kept::Rows => self.travels_with_times(),
         }
+    }
+
+    /// What no value comes to, where values are added up.
+    pub fn nothing(&self, argument: Option<&DataType>) -> Option<Partial> {
+        Some(match self {
+            Kept::Count => Partial::Count(0),
+            Kept::Sum(_) => Partial::of_numbers(argument),
+            Kept::Moments(_) => Partial::Moments(Box::default()),
+            Kept::Truths(_) => Partial::Truths { yes: 0, no: 0 },
+            Kept::ByKey(sums) => {
+                let (_, value) = argument.and_then(parts)?;
+                Partial::ByKey(Box::new(SumsByKey::new(sums.each.nothing(Some(value))?)))
+            }
+            Kept::Extreme(_) | Kept::Newest(_) | Kept::Values(_) | Kept::Rows => return None,
+        })
     }
 
     /// The value of what is added up; `None` is null.
@@ -255,6 +316,7 @@ impl Kept {
             (Kept::Truths(value), Partial::Truths { yes, no }) => {
                 Ok(Some(Datum::Boolean(value(*yes, *no))))
             }
+            (Kept::ByKey(sums), Partial::ByKey(by_key)) => sums.value(by_key, types),
             (kept, partial) => unreachable!("{partial:?} is not what {kept:?} comes to"),
         }
     }
@@ -265,7 +327,7 @@ impl Kept {
             Kept::Count => Some(Datum::Integer(0)),
             Kept::Values(values) => values.of_nothing.clone(),
             Kept::Sum(_) | Kept::Moments(_) | Kept::Truths(_) => None,
-            Kept::Extreme(_) | Kept::Newest(_) | Kept::Rows => None,
+            Kept::Extreme(_) | Kept::Newest(_) | Kept::ByKey(_) | Kept::Rows => None,
         }
     }
 }
@@ -279,6 +341,7 @@ impl Debug for Kept {
             Kept::Truths(_) => "truths",
             Kept::Extreme(_) => "an extreme",
             Kept::Newest(_) => "the newest values",
+            Kept::ByKey(_) => "sums by key",
             Kept::Values(_) => "values",
             Kept::Rows => "rows",
         })

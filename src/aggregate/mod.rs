@@ -15,6 +15,7 @@ mod array_agg;
 mod avg;
 mod bool_and;
 mod bool_or;
+mod by_key;
 mod count;
 mod count_distinct;
 pub mod digits;
@@ -27,6 +28,8 @@ mod max;
 mod median;
 mod min;
 mod mode;
+mod mode_by_sum;
+mod pair;
 mod percentile_cont;
 mod percentile_disc;
 mod recent;
@@ -35,18 +38,23 @@ mod share;
 mod stddev;
 mod sum;
 mod sum_distinct;
+mod summed;
 mod timeline;
 mod top;
+mod top_by_sum;
 mod variance;
 
 use crate::time::Micros;
 
+pub use by_key::{ADD_UP, AddsUp, map_of};
 pub use function::{
-    AggregateFunction, CallForm, Called, End, Extreme, Gather, Kept, KeptValues, MOST_VALUES,
-    Travels, Typed, list_of,
+    AggregateFunction, CallForm, Called, End, Extreme, Gather, Kept, KeptValues, KeyedSums,
+    MOST_VALUES, Travels, Typed, list_of,
 };
+pub use pair::{pair_of, parts as parts_of_pair};
 pub use room::{NoRoom, Types};
 pub use share::ValueShare;
+pub use top_by_sum::with_sum;
 
 /// Makes of the list: [`Function`], a variant a row; [`Function::all`]; and which file says what each is.
 macro_rules! functions {
@@ -130,6 +138,12 @@ functions! {
     Recent(number: u16) = recent::Recent(number);
     /// The so many most frequent values.
     Top(number: u16) = top::Top(number);
+    /// The so many values with the greatest sums of another: takes pairs of both.
+    TopBySum(number: u16) = top_by_sum::TopBySum(number);
+    /// The value with the greatest sum of another: takes pairs of both.
+    ModeBySum = mode_by_sum::ModeBySum;
+    /// What values add up to for each key: takes pairs of a key and a value.
+    ByKey { of: AddsUp } = by_key::ByKey(of);
     /// The times of the steps of the chain that comes furthest: a list of timestamps, empty for none.
     ///
     /// A chain is r1 … rj in the order of time (equal times may follow each other, and one row may be
@@ -156,6 +170,30 @@ impl Function {
         }
     }
 
+    /// The same by key, where it adds up.
+    pub fn by_key(self) -> Option<Function> {
+        let of = match self {
+            Function::Count => AddsUp::Count,
+            Function::Sum => AddsUp::Sum,
+            Function::Avg => AddsUp::Avg,
+            Function::Stddev => AddsUp::Stddev,
+            Function::Variance => AddsUp::Variance,
+            Function::BoolAnd => AddsUp::BoolAnd,
+            Function::BoolOr => AddsUp::BoolOr,
+            _ => return None,
+        };
+        Some(Function::ByKey { of })
+    }
+
+    /// The same by the sums of another value, where it goes by how often values are there.
+    pub fn by_sum(self) -> Option<Function> {
+        match self {
+            Function::Top(number) => Some(Function::TopBySum(number)),
+            Function::Mode => Some(Function::ModeBySum),
+            _ => None,
+        }
+    }
+
     /// What is kept of the values. Asked once for each aggregate of a plan.
     pub fn kept(self) -> Kept {
         self.say(|function| function.kept())
@@ -172,8 +210,17 @@ mod tests {
     fn no_two_functions_answer_to_one_call() {
         let mut calls = BTreeSet::new();
         for called in Function::all().into_iter().filter_map(Function::called) {
-            let is_distinct = called.form == CallForm::Distinct;
-            let fresh = called.names.iter().all(|name| calls.insert((*name, is_distinct)));
+            let form = match called.form {
+                form @ (CallForm::Distinct
+                | CallForm::ByKey
+                | CallForm::BySum
+                | CallForm::NumberBySum) => Some(form),
+                _ => None,
+            };
+            let fresh = called
+                .names
+                .iter()
+                .all(|name| calls.insert((*name, form.map(|form| format!("{form:?}")))));
             assert!(fresh, "{:?} is taken", called.names);
             assert!(called.meaning.ends_with('.'), "{}", called.meaning);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::sql::aggregate::describe;
+use super::sql::describe::describe;
 use crate::plan::{Kind, Placeholders, Plan};
 use crate::time::spoken;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 mod deep;
 mod each;
 mod hostile;
+mod keyed;
 mod never;
 mod nulls;
 mod numbers;
@@ -94,7 +95,7 @@ fn a_struct_is_no_column() {
     let wrong = parse(&text, Path::new("test.yaml"), &|_| None).expect_err("it is wrong");
     assert_eq!(
         wrong.found()[0].message,
-        "in derived column 'pair' of source 'crm': a struct is no type of a column: derive a column \
+        "in derived column 'pair' of source 'crm': a struct or a map is no type of a column: derive a column \
          for each of its fields"
     );
 }

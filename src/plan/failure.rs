@@ -31,6 +31,12 @@ pub fn failure(error: DataFusionError) -> String {
     while let Some(rest) = known.iter().find_map(|prefix| message.strip_prefix(prefix)) {
         message = rest;
     }
+    // A function of ours says all that is to be said.
+    if let Some((_, why)) = message.split_once(" user-defined coercion failed with: ")
+        && let Some(why) = why.strip_prefix(known[0])
+    {
+        message = why;
+    }
     spoken(message)
 }
 

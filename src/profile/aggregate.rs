@@ -40,15 +40,15 @@ pub enum Brought {
 
 impl AggregateState {
     pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
+        if let Some(nothing) = kept.nothing(aggregate.argument.as_ref()) {
+            return AggregateState::Sum(nothing);
+        }
         match kept {
-            Kept::Count => AggregateState::Sum(Partial::Count(0)),
-            Kept::Sum(_) => AggregateState::Sum(Partial::of_numbers(aggregate.argument.as_ref())),
-            Kept::Moments(_) => AggregateState::Sum(Partial::Moments(Box::default())),
-            Kept::Truths(_) => AggregateState::Sum(Partial::Truths { yes: 0, no: 0 }),
             Kept::Extreme(_) if !aggregate.retracts => AggregateState::Leading(None),
             Kept::Extreme(_) | Kept::Newest(_) => AggregateState::Ordered(Ordered::default()),
             Kept::Values(values) if !values.with_times => AggregateState::Values(FewMap::default()),
             Kept::Values(_) | Kept::Rows => AggregateState::Dated(FewMap::default()),
+            other => unreachable!("{other:?} is added up"),
         }
     }
 

@@ -78,7 +78,8 @@ impl Block {
                 self.extremes = word + 1;
                 LanePlace::Extreme { block, bit, word: word as u16, of: *extreme }
             }
-            Kept::Sum(_) | Kept::Moments(_) | Kept::Extreme(_) => LanePlace::Apart,
+            Kept::Sum(_) | Kept::Moments(_) | Kept::ByKey(_) => LanePlace::Apart,
+            Kept::Extreme(_) => LanePlace::Apart,
             Kept::Newest(_) | Kept::Values(_) | Kept::Rows => LanePlace::Apart,
         }
     }

@@ -41,6 +41,16 @@ pub fn pack_value(column: &ArrayRef, row: usize, packer: &mut Packer) {
             packer.item(Item::List(items.len()));
             (0..items.len()).for_each(|item| pack_value(&items, item, packer));
         }
+        // As an object, as it is one to those who read it.
+        DataType::Map(..) => {
+            let entries = column.as_map().value(row);
+            packer.item(Item::Struct(entries.len()));
+            let (keys, values) = (entries.column(0).as_string::<i32>(), entries.column(1));
+            for entry in 0..entries.len() {
+                packer.text(keys.value(entry));
+                pack_value(values, entry, packer);
+            }
+        }
         DataType::Struct(fields) => {
             packer.item(Item::Struct(fields.len()));
             for (field, values) in fields.iter().zip(column.as_struct().columns()) {

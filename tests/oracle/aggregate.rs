@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::DataType;
 use num_bigint::BigInt;
+use selfsame::internals::aggregate::AddsUp;
 use selfsame::internals::plan::{Aggregate, Function};
 use selfsame::internals::row::Datum;
 use selfsame::internals::time::Micros;
@@ -114,9 +115,88 @@ pub fn aggregate(aggregate: &Aggregate, rows: &[(Micros, Datum)]) -> Option<Datu
                 }
             }
         }
+        Function::TopBySum(most) => {
+            let DataType::List(item) = &aggregate.output else { unreachable!("a list") };
+            let DataType::Struct(fields) = item.data_type() else { unreachable!("of sums") };
+            let of = of_each(aggregate, Function::Sum, fields[1].data_type());
+            let top = heaviest(rows, &of)?.into_iter().take(usize::from(most));
+            let top = top.map(|(value, sum)| Datum::Struct([Some(value), Some(sum)].into()));
+            Some(Datum::List(top.collect()))
+        }
+        Function::ModeBySum => {
+            let (_, weight) = of_pair(aggregate);
+            let sum = match weight {
+                DataType::Decimal128(digits, behind) => {
+                    DataType::Decimal128((digits + 10).min(38), behind)
+                }
+                other => other,
+            };
+            let of = of_each(aggregate, Function::Sum, &sum);
+            heaviest(rows, &of)?.into_iter().next().map(|(value, _)| value)
+        }
+        Function::ByKey { of } => {
+            let DataType::Map(entries, _) = &aggregate.output else { unreachable!("a map") };
+            let DataType::Struct(fields) = entries.data_type() else { unreachable!("of entries") };
+            let function = match of {
+                AddsUp::Count => Function::Count,
+                AddsUp::Sum => Function::Sum,
+                AddsUp::Avg => Function::Avg,
+                AddsUp::Stddev => Function::Stddev,
+                AddsUp::Variance => Function::Variance,
+                AddsUp::BoolAnd => Function::BoolAnd,
+                AddsUp::BoolOr => Function::BoolOr,
+            };
+            let each = of_each(aggregate, function, fields[1].data_type());
+            let mut entries = Vec::new();
+            for (key, rows) in by_key(rows) {
+                // A deviation of one value is none; any other that is null has no room.
+                let is_alone = rows.len() < 2 && matches!(of, AddsUp::Stddev | AddsUp::Variance);
+                if !is_alone {
+                    let value = self::aggregate(&each, &rows)?;
+                    entries.push(Datum::Struct([Some(key), Some(value)].into()));
+                }
+            }
+            (entries.len() <= 1_000).then(|| Datum::List(entries.into()))
+        }
         Function::Variance => exact::variance(&numbers(rows)).and_then(finite),
         Function::Stddev => exact::variance(&numbers(rows)).and_then(|v| finite(v.sqrt())),
     }
+}
+
+/// The rows of each key, by the values of pairs.
+fn by_key(rows: &[(Micros, Datum)]) -> BTreeMap<Datum, Vec<(Micros, Datum)>> {
+    let mut all: BTreeMap<Datum, Vec<(Micros, Datum)>> = BTreeMap::new();
+    for (time, pair) in rows {
+        let Datum::Struct(pair) = pair else { unreachable!("a pair") };
+        let [Some(key), Some(value)] = &pair[..] else { unreachable!("whole") };
+        all.entry(key.clone()).or_default().push((*time, value.clone()));
+    }
+    all
+}
+
+/// The types of the pairs that an aggregate looks at.
+fn of_pair(aggregate: &Aggregate) -> (DataType, DataType) {
+    match &aggregate.argument {
+        Some(DataType::Struct(fields)) => {
+            (fields[0].data_type().clone(), fields[1].data_type().clone())
+        }
+        other => unreachable!("{other:?} is no pair"),
+    }
+}
+
+/// What is asked of the rows of one key.
+fn of_each(aggregate: &Aggregate, function: Function, output: &DataType) -> Aggregate {
+    let (_, value) = of_pair(aggregate);
+    Aggregate { function, argument: Some(value), output: output.clone(), ..*aggregate }
+}
+
+/// Each key with the sum of its values, the greatest first, of equal sums the smaller key.
+fn heaviest(rows: &[(Micros, Datum)], sum: &Aggregate) -> Option<Vec<(Datum, Datum)>> {
+    let of_key = |(key, rows): (Datum, Vec<(Micros, Datum)>)| Some((key, aggregate(sum, &rows)?));
+    let mut sums: Vec<(Datum, Datum)> =
+        by_key(rows).into_iter().map(of_key).collect::<Option<_>>()?;
+    sums.sort_by(|(one, much), (other, little)| little.cmp(much).then(one.cmp(other)));
+    Some(sums)
 }
 
 /// A whole, in the parts that shares are told in.

@@ -196,6 +196,19 @@ fn written(value: &Option<Datum>, data_type: &DataType) -> String {
             });
             format!("{{{}}}", joined(fields))
         }
+        Some(Datum::List(entries)) if let DataType::Map(of, _) = data_type => {
+            let DataType::Struct(fields) = of.data_type() else { unreachable!("entries") };
+            let entries = entries.iter().map(|entry| {
+                let Datum::Struct(entry) = entry else { unreachable!("an entry") };
+                let [key, value] = &entry[..] else { unreachable!("of two") };
+                format!(
+                    "{}:{}",
+                    written(key, fields[0].data_type()),
+                    written(value, fields[1].data_type())
+                )
+            });
+            format!("{{{}}}", joined(entries))
+        }
         Some(Datum::List(items)) => {
             let DataType::List(item) = data_type else { unreachable!("a list") };
             let items = items.iter().map(|value| written(&Some(value.clone()), item.data_type()));

@@ -3,6 +3,8 @@
 //! Partials of a person's identifiers merge to one, in any order, and can be taken back out of what they
 //! were merged into, without a rest: they are exact.
 
+use std::collections::BTreeMap;
+
 use arrow::datatypes::{DataType, i256};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,48 @@ pub enum Partial {
         yes: i64,
         no: i64,
     },
+    ByKey(Box<SumsByKey>),
+}
+
+/// What the values of each key come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SumsByKey {
+    /// What no value comes to.
+    nothing: Partial,
+    /// None of them is nothing.
+    by_key: BTreeMap<Datum, Partial>,
+}
+
+impl SumsByKey {
+    pub fn new(nothing: Partial) -> Self {
+        SumsByKey { nothing, by_key: BTreeMap::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// In the order of keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&Datum, &Partial)> {
+        self.by_key.iter()
+    }
+
+    /// A key goes when its sum is that of no values, and not when as many came as went: on the way of a tick a
+    /// value may go before it came, and its sum is still owed then.
+    fn change(&mut self, key: &Datum, change: impl FnOnce(&mut Partial)) {
+        let Some(sum) = self.by_key.get_mut(key) else {
+            let mut sum = self.nothing.clone();
+            change(&mut sum);
+            if sum != self.nothing {
+                self.by_key.insert(key.clone(), sum);
+            }
+            return;
+        };
+        change(sum);
+        if *sum == self.nothing {
+            self.by_key.remove(key);
+        }
+    }
 }
 
 /// A sum that never overflows: 2^63 decimals of 38 digits come to less than 2^190.
@@ -106,6 +150,7 @@ impl Partial {
             Partial::Numbers(_) => Partial::Numbers(Box::default()),
             Partial::Moments(_) => Partial::Moments(Box::default()),
             Partial::Truths { .. } => Partial::Truths { yes: 0, no: 0 },
+            Partial::ByKey(sums) => Partial::ByKey(Box::new(SumsByKey::new(sums.nothing.clone()))),
         }
     }
 
@@ -116,6 +161,7 @@ impl Partial {
             Partial::Numbers(numbers) => numbers.count == 0,
             Partial::Moments(moments) => moments.count == 0,
             Partial::Truths { yes, no } => *yes == 0 && *no == 0,
+            Partial::ByKey(sums) => sums.by_key.is_empty(),
         }
     }
 
@@ -136,6 +182,12 @@ impl Partial {
             (Partial::Moments(moments), value) => moments.add(value, diff),
             (Partial::Truths { yes, .. }, Datum::Boolean(true)) => *yes += diff,
             (Partial::Truths { no, .. }, Datum::Boolean(false)) => *no += diff,
+            (Partial::ByKey(sums), Datum::Struct(pair)) => {
+                let [Some(key), Some(value)] = &pair[..] else {
+                    unreachable!("the plan gives no half of a pair")
+                };
+                sums.change(key, |sum| sum.add(value, diff));
+            }
             (partial, value) => unreachable!("the plan gives no {value:?} to {partial:?}"),
         }
     }
@@ -166,6 +218,9 @@ impl Partial {
             (Partial::Truths { yes, no }, Partial::Truths { yes: more, no: fewer }) => {
                 *yes += more * times;
                 *no += fewer * times;
+            }
+            (Partial::ByKey(sums), Partial::ByKey(more)) => {
+                more.iter().for_each(|(key, more)| sums.change(key, |sum| sum.merge(more, times)));
             }
             (one, other) => unreachable!("{one:?} and {other:?} are of one aggregate"),
         }

@@ -103,7 +103,7 @@ fn cell(text: &str) -> String {
 fn aggregates(text: &mut String) {
     writeln!(
         text,
-        "\n## Aggregates\n\nWhat `select` of an attribute may ask of a person's rows: x is SQL over a row, n a \
+        "\n## Aggregates\n\nWhat `select` of an attribute may ask of a person's rows: x and y are SQL over a row, n a \
          whole number from 1 to {MOST_VALUES}. Nulls are passed over; without any value the result is null, \
          unless it is said otherwise.\n\n| aggregate | value |\n|---|---|"
     )

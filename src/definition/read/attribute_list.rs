@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::object::{ReadContext, SqlText};
+use crate::definition::sql::SqlError;
+use crate::definition::sql::describe::describe;
 use crate::definition::sql::instant::NowTurn;
-use crate::definition::sql::{SqlError, aggregate};
 use crate::plan::{Aggregate, Attribute, Instant, Rank, Sessions, Step};
 
 /// Attributes, and the columns that segments and outputs are evaluated over, as they grow.
@@ -50,10 +51,8 @@ impl Attributes {
         let found = context.dialect.type_of(&turn.at, &self.profile_schema);
         let Some(found) = context.check(text, found) else { return };
         if !matches!(found, DataType::Timestamp(..) | DataType::Date32 | DataType::Null) {
-            let message = format!(
-                "now() is compared with what is no instant but a {}",
-                aggregate::describe(&found)
-            );
+            let message =
+                format!("now() is compared with what is no instant but a {}", describe(&found));
             context.complain_sql(text, SqlError::new(message));
             return;
         }

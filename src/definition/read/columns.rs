@@ -142,7 +142,7 @@ pub fn derive(
 
 fn has_struct(data_type: &DataType) -> bool {
     match data_type {
-        DataType::Struct(_) => true,
+        DataType::Struct(_) | DataType::Map(..) => true,
         DataType::List(item) => has_struct(item.data_type()),
         _ => false,
     }
@@ -162,7 +162,8 @@ fn derived_column(
     let compiled = context.dialect.compile(planned.clone(), &all, None, &text.text);
     let expression = context.check(&text, compiled)?;
     if has_struct(&expression.data_type) {
-        let message = "a struct is no type of a column: derive a column for each of its fields";
+        let message =
+            "a struct or a map is no type of a column: derive a column for each of its fields";
         context.complain(text.place, format!("in {}: {message}", text.what));
         return None;
     }

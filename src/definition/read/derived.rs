@@ -15,7 +15,7 @@ use super::object::{ReadContext, SqlText};
 use super::order::{in_order, words};
 use crate::definition::file::yaml::YamlKey;
 use crate::definition::sql::SqlError;
-use crate::definition::sql::aggregate::describe;
+use crate::definition::sql::describe::describe;
 use crate::definition::sql::ranks::{self, NTILE};
 use crate::plan::{Rank, Step};
 
@@ -164,7 +164,7 @@ impl FiledRanks {
         }
         let text = ranked.to_string();
         let expression = context.dialect.compile(ranked.clone(), &schema, None, &text)?;
-        if let DataType::List(_) | DataType::Struct(_) = expression.data_type {
+        if let DataType::List(_) | DataType::Struct(_) | DataType::Map(..) = expression.data_type {
             let found = describe(&expression.data_type);
             return Err(SqlError::new(format!(
                 "what is ranked is a number, a text or an instant, found {found}"

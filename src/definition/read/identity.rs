@@ -9,7 +9,7 @@ use super::column::column;
 use super::object::{Object, ReadContext, texts};
 use crate::definition::file::fields;
 use crate::definition::file::yaml::YamlValue;
-use crate::definition::sql::aggregate::describe;
+use crate::definition::sql::describe::describe;
 use crate::plan::{Decisions, IdentifierType, Kind, Placeholders, Source};
 
 pub fn read(

@@ -15,7 +15,7 @@ use super::column::{TIME, column};
 use super::object::{Object, ReadContext, SqlText};
 use crate::definition::file::diagnostic::suggest;
 use crate::definition::file::yaml::YamlKey;
-use crate::definition::sql::aggregate::describe;
+use crate::definition::sql::describe::describe;
 use crate::definition::sql::names::QUALIFIED;
 use crate::plan::{Expression, Joined, JoinedTable, Kind, Source};
 

@@ -9,7 +9,8 @@ use datafusion_expr::Expr;
 use crate::definition::file::diagnostic::{Diagnostic, Place, nearest, suggest};
 use crate::definition::file::fields::{self, FieldShape};
 use crate::definition::file::yaml::{YamlKey, YamlNode, YamlValue};
-use crate::definition::sql::{Dialect, SqlError, aggregate};
+use crate::definition::sql::describe::describe;
+use crate::definition::sql::{Dialect, SqlError};
 
 /// What was found wrong so far, and the dialect that expressions are in.
 pub struct ReadContext {
@@ -107,7 +108,7 @@ impl ReadContext {
         match self.check(text, found)? {
             DataType::Boolean | DataType::Null => Some(()),
             other => {
-                let found = aggregate::describe(&other);
+                let found = describe(&other);
                 let message =
                     format!("in {}: a condition is true or false, found {found}", text.what);
                 self.complain(text.place, message);

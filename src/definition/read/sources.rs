@@ -12,6 +12,7 @@ use super::join::{DeclaredSource, Tables};
 use super::object::{Object, ReadContext};
 use super::{sessions, text_form, unnest};
 use crate::definition::file::fields;
+use crate::definition::sql::describe::describe;
 use crate::plan::{Connector, Format, Kind, Source};
 use crate::source::{CONNECTORS, ConnectorWords, Memory, Settings, SettingsFault};
 use crate::time::{DAY, HOUR};
@@ -286,7 +287,7 @@ fn time(
         true => format!("to_timestamp_seconds({name})"),
         false => format!("cast({name} as timestamp)"),
     };
-    let found = crate::definition::sql::aggregate::describe(found);
+    let found = describe(found);
     context.complain(
         place,
         format!(
@@ -329,7 +330,7 @@ fn key(
     let what = format!("'{wanted}' of {}", object.what);
     let index = column(context, &what, &name, place, schema, joined)?;
     if matches!(schema.field(index).data_type(), DataType::List(_) | DataType::Float64) {
-        let found = crate::definition::sql::aggregate::describe(schema.field(index).data_type());
+        let found = describe(schema.field(index).data_type());
         let message =
             format!("{what}: '{name}' is of type {found}, which is no key: take a text or integer");
         context.complain(place, message);

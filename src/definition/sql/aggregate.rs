@@ -6,19 +6,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, ScalarValue, not_impl_err};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::function::AccumulatorArgs;
 use datafusion_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
 use datafusion_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, GetFieldAccess, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, ExprSchemable, GetFieldAccess, Signature,
+    Volatility, lit,
 };
-use datafusion_functions_nested::expr_fn::array_element;
+use datafusion_functions_nested::expr_fn::{array_element, map_extract};
 
 use super::SqlError;
-use crate::aggregate::{CallForm, Called, Function, MOST_VALUES, Typed, ValueShare};
+use super::describe::describe;
+use super::pair;
+use crate::aggregate::{
+    ADD_UP, CallForm, Called, Function, MOST_VALUES, Typed, ValueShare, list_of, map_of,
+    parts_of_pair, with_sum,
+};
 
 /// An aggregate as it stands in an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,29 +66,14 @@ pub fn types(
     match (called.types)(argument) {
         Ok(Typed { argument, output }) => Ok((Some(argument), output)),
         Err(wanted) => {
-            let (name, found) = (called.name(), describe(argument));
-            Err(SqlError::new(format!("{name} takes {wanted}, found {found}")))
+            // Of pairs it is the values that are added up.
+            let (name, found) = match (function, parts_of_pair(argument)) {
+                (Function::ByKey { of }, Some((_, value))) => (ADD_UP[of as usize], value),
+                (Function::TopBySum(_) | Function::ModeBySum, Some((_, value))) => ("sum", value),
+                _ => (called.name(), argument),
+            };
+            Err(SqlError::new(format!("{name} takes {wanted}, found {}", describe(found))))
         }
-    }
-}
-
-/// A type as users write it.
-pub fn describe(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "text".to_owned(),
-        DataType::Int64 => "integer".to_owned(),
-        DataType::Float64 => "number".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Timestamp(..) => "timestamp".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::List(item) => format!("[{}]", describe(item.data_type())),
-        DataType::Struct(fields) => {
-            let field =
-                |field: &FieldRef| format!("{}: {}", field.name(), describe(field.data_type()));
-            format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string().to_lowercase(),
     }
 }
 
@@ -142,15 +133,36 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
             "'order by' has no place in {name}(…): first, last and recent go by the row's time"
         )));
     }
-    if params.args.iter().any(has_aggregate) {
-        return Err(SqlError::new(format!("an aggregate in {name}(…): aggregates do not nest")));
+    if let [argument] = params.args.as_slice()
+        && pair::is_by(argument)
+    {
+        if has_aggregate(argument) {
+            return Err(nested(name));
+        }
+        let function = match params.distinct {
+            true => None,
+            false => function.by_key(),
+        };
+        let Some(function) = function else { return Err(no_by(name, params.distinct)) };
+        let (argument, filter) = (Some(argument.clone()), params.filter.as_deref().cloned());
+        return Ok(AggregateCall { function, argument, filter });
+    }
+    let mut weight = None;
+    let mut args = params.args.as_slice();
+    if let (CallForm::Number | CallForm::Each, [rest @ .., last @ Expr::AggregateFunction(_)]) =
+        (form, args)
+        && !rest.is_empty()
+        && function.by_sum().is_some()
+    {
+        (args, weight) = (rest, Some(weight_of(name, last)?));
+    }
+    if args.iter().chain(&weight).any(has_aggregate) {
+        return Err(nested(name));
     }
     let (function, arguments) = match form {
-        CallForm::Share => (function.with_share(share(name, &params.args)?), &params.args[..1]),
-        CallForm::Number => (function.with_number(number(name, &params.args)?), &params.args[..1]),
-        CallForm::Each | CallForm::EachOrRows | CallForm::Distinct | CallForm::Either => {
-            (function, params.args.as_slice())
-        }
+        CallForm::Share => (function.with_share(share(name, args)?), &args[..1]),
+        CallForm::Number => (function.with_number(number(name, args)?), &args[..1]),
+        _ => (function, args),
     };
     let of_rows = form == CallForm::EachOrRows;
     let argument = match arguments {
@@ -158,12 +170,52 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
         [] => return Err(SqlError::new(format!("{name} takes an argument"))),
         [argument] if of_rows && counts_rows(argument) => None,
         [argument] => Some(argument.clone()),
+        [_, other] if function == Function::Mode => {
+            let other = other.clone().unalias();
+            return Err(SqlError::new(format!(
+                "mode takes one argument, or a sum as a second: mode(x, sum({other}))"
+            )));
+        }
         more => {
             let found = more.len();
             return Err(SqlError::new(format!("{name} takes one argument, found {found}")));
         }
     };
+    let (function, argument) = match (weight, argument) {
+        (Some(weight), Some(argument)) => {
+            let function = function.by_sum().expect("it was asked for");
+            (function, Some(pair::weighted(argument, weight)))
+        }
+        (_, argument) => (function, argument),
+    };
     Ok(AggregateCall { function, argument, filter: params.filter.as_deref().cloned() })
+}
+
+fn nested(name: &str) -> SqlError {
+    SqlError::new(format!("an aggregate in {name}(…): aggregates do not nest"))
+}
+
+fn no_by(name: &str, distinct: bool) -> SqlError {
+    let name = if distinct { format!("{name}(distinct …)") } else { name.to_owned() };
+    let (last, others) = ADD_UP.split_last().expect("there are some");
+    SqlError::new(format!("{name} has no 'by': what adds up has, {} and {last}", others.join(", ")))
+}
+
+/// What values weigh, by `sum(y)`.
+fn weight_of(name: &str, weight: &Expr) -> Result<Expr, SqlError> {
+    if let Expr::AggregateFunction(AggregateFunction { func, params }) = weight
+        && let ("sum", [weight]) = (func.name(), params.args.as_slice())
+        && !params.distinct
+        && params.filter.is_none()
+        && params.order_by.is_empty()
+        && !pair::is_by(weight)
+    {
+        return Ok(weight.clone());
+    }
+    let form = if name == "mode" { "mode(x, sum(y))" } else { "top(x, 5, sum(y))" };
+    Err(SqlError::new(format!(
+        "{name} weighs values by a sum alone, as in {form}: a 'filter' stands behind the whole"
+    )))
 }
 
 /// The function that is called by a name, of all values or of each different one once.
@@ -172,6 +224,8 @@ fn meant(name: &str, distinct: bool) -> Result<(Function, CallForm), SqlError> {
         CallForm::Either => true,
         CallForm::Distinct => distinct,
         CallForm::Each | CallForm::EachOrRows | CallForm::Number | CallForm::Share => !distinct,
+        // Known by what they are called with.
+        CallForm::ByKey | CallForm::BySum | CallForm::NumberBySum => false,
     };
     let found = known_as(name).find(|(_, called)| takes(called.form));
     if let Some((function, called)) = found {
@@ -263,6 +317,14 @@ impl AggregateUDFImpl for Planned {
     fn return_type(&self, arguments: &[DataType]) -> datafusion_common::Result<DataType> {
         // Only so that what is done to a result can be planned: `types` decides.
         let argument = arguments.first().cloned().unwrap_or(DataType::Int64);
+        if let Some((_, value)) = parts_of_pair(&argument) {
+            let by_key = known_as(self.name).find_map(|(function, _)| function.by_key());
+            let typed = by_key.and_then(|of| types(of, Some(&argument)).ok());
+            return Ok(typed.map_or_else(|| map_of(value.clone()), |(_, map)| map));
+        }
+        if let [value, _, weight] = arguments {
+            return Ok(list_of(with_sum(value, weight.clone())));
+        }
         let mut outputs = known_as(self.name).filter_map(|(_, of)| (of.types)(&argument).ok());
         let list = outputs.find(|of| matches!(of.output, DataType::List(_)));
         Ok(list.map_or(argument, |of| of.output))
@@ -276,7 +338,8 @@ impl AggregateUDFImpl for Planned {
     }
 }
 
-/// `array_agg(…)[1]` is the first of its values. DataFusion's own planner makes an aggregate of it.
+/// `array_agg(…)[1]` is the first of its values, of which DataFusion's own planner makes an aggregate; and
+/// `spent[currency]` what a map has of a key, which it knows of constants alone.
 #[derive(Debug)]
 pub struct Subscripts;
 
@@ -284,9 +347,16 @@ impl ExprPlanner for Subscripts {
     fn plan_field_access(
         &self,
         expression: RawFieldAccessExpr,
-        _: &DFSchema,
+        schema: &DFSchema,
     ) -> datafusion_common::Result<PlannerResult<RawFieldAccessExpr>> {
+        let is_map = matches!(expression.expr.get_type(schema), Ok(DataType::Map(..)));
         Ok(match expression {
+            // A name is no column here, so that its value is looked up in each row's map.
+            RawFieldAccessExpr { expr: map, field_access: GetFieldAccess::ListIndex { key } }
+                if is_map =>
+            {
+                PlannerResult::Planned(array_element(map_extract(map, *key), lit(1i64)))
+            }
             RawFieldAccessExpr {
                 expr: list @ Expr::AggregateFunction(_),
                 field_access: GetFieldAccess::ListIndex { key },

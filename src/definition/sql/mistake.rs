@@ -10,6 +10,7 @@ use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 use crate::plan::failure::failure;
 
 use super::names::NOW;
+use super::pair::BY;
 use crate::definition::file::diagnostic::suggest;
 
 /// What is wrong with an expression.
@@ -104,10 +105,13 @@ impl SqlError {
             let error = SqlError::at_name(message, text, &field.name);
             return SqlError { unknown: Some(field.name.clone()), ..error };
         }
-        let error = SqlError::over(error, schema);
         // Such as "Function 'upper' expects 1 arguments but received 2".
-        let name = error.message.strip_prefix("Function '").and_then(|it| it.split_once('\''));
-        let at = name.and_then(|(name, _)| position_of(text, name));
+        let said = error.strip_backtrace();
+        let name = said.split_once("Function '").and_then(|(_, rest)| rest.split_once('\''));
+        // What stands for no name of a text is where `by` is.
+        let name = name.map(|(name, _)| if name == BY { "by" } else { name });
+        let at = name.and_then(|name| position_of(text, name));
+        let error = SqlError::over(error, schema);
         SqlError { at: error.at.or(at), ..error }
     }
 }

@@ -6,12 +6,14 @@
 
 pub mod aggregate;
 pub mod arithmetic;
+mod by_key;
 pub mod calendar;
 pub mod call;
 pub mod coercion;
 pub mod compile;
 pub mod cost;
 mod decimals;
+pub mod describe;
 pub mod direct;
 pub mod elsewhere;
 mod functions;
@@ -20,6 +22,7 @@ pub mod limits;
 pub mod mistake;
 pub mod names;
 pub mod node;
+mod pair;
 pub mod parse;
 mod pattern;
 pub mod predicate_terms;
@@ -42,6 +45,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::file::diagnostic::nearest;
+use crate::aggregate::{map_of, parts_of_pair};
 use crate::plan::{Expression, Limits};
 use crate::time::zone::Zone;
 use elsewhere::said_here;
@@ -100,6 +104,9 @@ impl Dialect {
         functions.insert(NTILE.to_owned(), ranks::function());
         calendar::replace(&mut functions, zone);
         functions::add(&mut functions);
+        for pair in [pair::BY, pair::WEIGHTED] {
+            functions.insert(pair.to_owned(), pair::function(pair));
+        }
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
             Arc::new(aggregate::Subscripts),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
@@ -128,7 +135,8 @@ impl Dialect {
     pub fn scalar_functions(&self) -> Vec<(&str, &'static str)> {
         let named = self.functions.iter().filter(|(name, function)| {
             // It is written as an operator.
-            *name == function.name() && *name != calendar::AT_TIME_ZONE
+            let is_written = *name != calendar::AT_TIME_ZONE && !name.starts_with('#');
+            *name == function.name() && is_written
         });
         let about = named.map(|(name, function)| {
             let section = function.documentation().map(|about| about.doc_section.label);
@@ -329,11 +337,16 @@ impl Dialect {
                      as in extract(epoch from a) - extract(epoch from b)",
                 ));
             }
-            DataType::Map(..) => {
-                return Err(SqlError::new(
-                    "a map is no value to keep: take what it has of a key, as in m['key']",
-                ));
-            }
+            DataType::Map(entries, _) => match parts_of_pair(entries.data_type()) {
+                Some((key, value)) if self.language_type(key)? == DataType::Utf8 => {
+                    map_of(self.language_type(value)?)
+                }
+                _ => {
+                    return Err(SqlError::new(
+                        "a map whose keys are no texts is no value to keep: take what it has of a key, as in m[1]",
+                    ));
+                }
+            },
             other => return Err(SqlError::new(format!("{other} is no type of the language"))),
         })
     }

@@ -13,6 +13,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
+use super::by_key;
 use super::mistake::SqlError;
 use super::names::QUALIFIED;
 
@@ -30,7 +31,7 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
     let tokens = Tokenizer::new(&GenericDialect {}, text)
         .tokenize_with_location()
         .map_err(|error| SqlError::syntax(&error.to_string(), text))?;
-    let tokens = name_qualified(tokens, schema);
+    let tokens = by_key::put_into_calls(name_qualified(tokens, schema))?;
     // The parser tries several readings, and does not always tell that it gave one up at its depth.
     let is_deep = nesting(&tokens) > DEEPEST_TO_THE_PARSER;
     let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens);

@@ -12,6 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::text::{read_decimal, write_value};
+use crate::aggregate::parts_of_pair;
 use crate::sink::encoder::Unreadable;
 use crate::sink::profile::{Item, Packer};
 use crate::time::{read_date, read_rfc3339};
@@ -94,6 +95,15 @@ fn pack_typed(json: &str, data_type: &DataType, packer: &mut Packer) -> Option<(
                 packer.text(&name);
                 let field = fields.iter().find(|field| *field.name() == *name)?;
                 pack_typed(value.get(), field.data_type(), packer)
+            });
+        }
+        (b'{', DataType::Map(entries, _)) => {
+            let (_, of_values) = parts_of_pair(entries.data_type())?;
+            let Pairs(pairs) = serde_json::from_str(json).ok()?;
+            packer.item(Item::Struct(pairs.len()));
+            return pairs.into_iter().try_for_each(|(name, value)| {
+                packer.text(&name);
+                pack_typed(value.get(), of_values, packer)
             });
         }
         (_, DataType::Int64) => Item::Integer(json.parse().ok()?),

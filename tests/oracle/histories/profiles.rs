@@ -76,7 +76,7 @@ pub fn attributes(
 
 /// A rank by some attribute, or three.
 fn ranked(plain: &[Column], choices: &mut Choices) -> Option<Typed> {
-    let is_list = |of: Of| matches!(of, Of::List | Of::Texts | Of::Integers);
+    let is_list = |of: Of| matches!(of, Of::List | Of::Texts | Of::Integers | Of::Sums | Of::Map);
     let names = plain.iter().filter(|of| !is_list(of.of)).map(|of| of.name.clone());
     let names: Vec<String> = names.collect();
     let mut over = sql::scalars(plain);
@@ -185,7 +185,7 @@ fn derived(attributes: &[Column], types: &[String], choices: &mut Choices) -> Op
                 }
                 Of::Timestamp => all.push((format!("greatest({a}, {b})"), Of::Timestamp)),
                 // Of different things.
-                Of::List => {}
+                Of::List | Of::Sums | Of::Map => {}
                 _ => all.push((format!("coalesce({a}, {b})"), *of)),
             }
         }

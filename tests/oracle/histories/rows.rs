@@ -320,7 +320,7 @@ fn value(choices: &mut Choices, of: Of) -> Option<String> {
             let time = START + OFFSETS[choices.below(OFFSETS.len())];
             instant(choices, time)
         }
-        Of::List => unreachable!("no field is one"),
+        Of::List | Of::Sums | Of::Map => unreachable!("no field is one"),
         Of::Integers => {
             let items = (0..choices.below(4)).map(|_| match choices.one_in(8) {
                 true => "null",

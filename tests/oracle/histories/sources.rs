@@ -399,7 +399,7 @@ impl Field {
             Of::Date => "date",
             Of::Texts => "\"[text]\"",
             Of::Integers => "\"[integer]\"",
-            Of::List => unreachable!("no field is one"),
+            Of::List | Of::Sums | Of::Map => unreachable!("no field is one"),
         };
         let default = match name {
             "kind" if default => ", default: c",

@@ -16,6 +16,10 @@ pub enum Of {
     Integers,
     /// Of anything else.
     List,
+    /// Numbers by key.
+    Sums,
+    /// Anything else by key.
+    Map,
 }
 use Of::*;
 
@@ -51,7 +55,8 @@ pub fn condition(choices: &mut Choices, columns: &[Column]) -> Option<String> {
             Date => &["{c} >= date '2025-07-04'"],
             Texts => &["cardinality({c}) > 1", "array_has({c}, 'a')"],
             Integers => &["cardinality({c}) > 1", "array_has({c}, 2)", "10 / {c}[1] > 3"],
-            List => &["cardinality({c}) > 1"],
+            List | Map => &["cardinality({c}) > 1"],
+            Sums => &["{c}['a'] > 1", "cardinality({c}) > 1"],
         };
         all.extend(own.iter().chain(&["{c} is not null"]).map(|text| text.replace("{c}", c)));
     }
@@ -81,6 +86,16 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
                 ("nullif({c}, 'a')", Text),
                 ("length({c})", Integer),
                 ("coalesce({c}, 'c') || '!'", Text),
+                ("clean({c})", Text),
+                ("nfkc({c})", Text),
+                ("hashed_email({c})", Text),
+                ("sha256({c})", Text),
+                ("e164(concat('030 123', length({c})), 'DE')", Text),
+                ("json_get_int({c}, 'a')", Integer),
+                ("json_as_text({c}, 0)", Text),
+                ("json_length({c})", Integer),
+                ("json_contains({c}, 'a')", Boolean),
+                ("json_object_keys({c})", Texts),
             ],
             Integer => &[
                 ("{c} + 1", Integer),
@@ -106,7 +121,14 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
                 ("cardinality({c})", Integer),
                 ("6 / array_max({c})", Integer),
             ],
-            List => &[("cardinality({c})", Integer)],
+            List | Map => &[("cardinality({c})", Integer)],
+            Sums => &[
+                ("cardinality({c})", Integer),
+                ("map_keys({c})", Texts),
+                ("{c}['a'] > {c}['b']", Boolean),
+                ("coalesce({c}['1'], {c}['a']) * 2 > 3", Boolean),
+                ("{c}", Sums),
+            ],
         };
         all.extend(own.iter().map(|(text, of)| (text.replace("{c}", c), *of)));
     }
@@ -150,7 +172,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
             Integer => Integers,
             _ => List,
         };
-        if !matches!(of, Texts | Integers | List) {
+        if !matches!(of, Texts | Integers | List | Sums | Map) {
             say("recent({x}, 1)", many);
             say("recent({x}, 2)", many);
             say("recent({x}, 5)", many);
@@ -203,10 +225,51 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("coalesce(first({x}), 'none')", Text);
             }
             Timestamp => say("date_trunc('day', max({x}))", Timestamp),
-            Date | Texts | Integers | List => {}
+            Date | Texts | Integers | List | Sums | Map => {}
+        }
+    }
+    all.extend(by_key(columns));
+    all
+}
+
+/// What adds up by the values of a column, or weighs them.
+fn by_key(columns: &[Column]) -> Vec<Typed> {
+    let mut all = Vec::new();
+    for Column { name: k, of } in columns {
+        let key = match of {
+            Text | Integer | Boolean | Date => k.clone(),
+            Timestamp => format!("(cast(date_trunc('day', {k}) as date))"),
+            _ => continue,
+        };
+        all.push((format!("count(*) by {key}"), Sums));
+        for Column { name: x, of } in columns.iter().filter(|other| other.name != *k) {
+            let mut say = |text: &str, of: Of| {
+                all.push((text.replace("{x}", x).replace("{key}", &key).replace("{k}", k), of));
+            };
+            match of {
+                Integer | Number | Decimal => {
+                    say("sum({x}) by {key}", Sums);
+                    say("avg({x}) by {key}", Sums);
+                    say("sum({x}) filter (where {x} > 0) by {key}", Sums);
+                    say("(sum({x}) by {key})['a']", *of);
+                    say("mode({k}, sum({x}))", columns_of(columns, k));
+                    say("top({k}, 2, sum({x}))", List);
+                    say("stddev({x}) by {key}", Sums);
+                }
+                Boolean => {
+                    say("bool_and({x}) by {key}", Map);
+                    say("bool_or({x}) by {key}", Map);
+                    say("count({x}) by {key}", Sums);
+                }
+                _ => {}
+            }
         }
     }
     all
+}
+
+fn columns_of(columns: &[Column], name: &str) -> Of {
+    columns.iter().find(|column| column.name == name).map_or(List, |column| column.of)
 }
 
 /// Expressions over a person's identifiers.
@@ -254,7 +317,8 @@ pub fn memberships(attributes: &[Column], segments: &[String], types: &[String])
             Boolean => &["{a}", "not {a}", "{a} is null"],
             Texts => &["cardinality({a}) > 1", "array_has({a}, 'a')"],
             Integers => &["cardinality({a}) > 1", "10 / {a}[1] > 3"],
-            List => &["cardinality({a}) > 1"],
+            List | Map => &["cardinality({a}) > 1"],
+            Sums => &["{a}['a'] > 1", "cardinality({a}) > 1", "coalesce({a}['2'], 0) = 0"],
         };
         all.extend(own.iter().map(|text| text.replace("{a}", a)));
     }

@@ -53,9 +53,9 @@ impl JsonStep<'_> {
     fn of<'v>(&self, value: &'v RawValue) -> Looked<'v> {
         let mut read = serde_json::Deserializer::from_str(value.get());
         let found = match (*self, value.get().as_bytes().first()) {
-            (JsonStep::Key(key), Some(b'{')) => Member(key).deserialize(&mut read),
+            (JsonStep::Key(key), Some(b'{')) => JsonMember(key).deserialize(&mut read),
             (JsonStep::Place(place), Some(b'[')) => {
-                Item(u64::try_from(place).ok()?).deserialize(&mut read)
+                JsonItem(u64::try_from(place).ok()?).deserialize(&mut read)
             }
             _ => return None,
         };
@@ -64,9 +64,9 @@ impl JsonStep<'_> {
 }
 
 /// What an object has by a key; of one that it has twice, the last counts, as in fields.
-struct Member<'k>(&'k str);
+struct JsonMember<'k>(&'k str);
 
-impl<'de> DeserializeSeed<'de> for Member<'_> {
+impl<'de> DeserializeSeed<'de> for JsonMember<'_> {
     type Value = Looked<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -74,7 +74,7 @@ impl<'de> DeserializeSeed<'de> for Member<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Member<'_> {
+impl<'de> Visitor<'de> for JsonMember<'_> {
     type Value = Looked<'de>;
 
     fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -118,9 +118,9 @@ impl Visitor<'_> for IsKey<'_> {
 }
 
 /// What a list has at a place.
-struct Item(u64);
+struct JsonItem(u64);
 
-impl<'de> DeserializeSeed<'de> for Item {
+impl<'de> DeserializeSeed<'de> for JsonItem {
     type Value = Looked<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -128,7 +128,7 @@ impl<'de> DeserializeSeed<'de> for Item {
     }
 }
 
-impl<'de> Visitor<'de> for Item {
+impl<'de> Visitor<'de> for JsonItem {
     type Value = Looked<'de>;
 
     fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
