@@ -6,9 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Links that are followed one after the other before they are taken for a circle, as by the system.
 const MOST_LINKS: usize = 40;
+
+/// File systems take 255 bytes; endings come behind it.
+const LONGEST_PART: usize = 200;
 
 /// A file's identity on this machine, for as long as it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +58,23 @@ pub fn of_a_shell(path: &str) -> Option<String> {
         "'~' is no home here, which only a shell makes of it: write ${{HOME}}{rest}, or ./{path} if the folder has \
          that name"
     ))
+}
+
+/// A name, whatever is in it, as a part of a path: what no path may have in it is written as `%2F`. Of one that is longer
+/// than a path's parts may be, what would be too much is left out, and a checksum stands for it.
+pub fn path_part(name: &str) -> String {
+    let mut part = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => part.push(byte as char),
+            _ => part.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if part.len() > LONGEST_PART {
+        part.truncate(LONGEST_PART - 17);
+        part.push_str(&format!("~{:016x}", xxh3_64(name.as_bytes())));
+    }
+    part
 }
 
 /// The path of standard input where that is a file, which has other names too.

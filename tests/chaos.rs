@@ -1,6 +1,7 @@
 //! Topics in and topics out through a real broker, while the engine is killed at instants that a seed chooses, with
-//! other numbers of workers and processes each time: what a reader of committed messages has in the end is what the
-//! oracle says, each record once.
+//! other numbers of workers and processes each time, definitions come and go between starts and while it runs, and the
+//! broker stands still or is killed and the disk fills, too: what a reader of committed messages has in the end is what the oracle says, each
+//! record once.
 //!
 //! `SELFSAME_CHAOS_SEED` repeats a run that failed, as far as instants can be repeated; `SELFSAME_CHAOS_ROUNDS` says how
 //! often the engine is killed (10 unless it is said), which may be for hours.
@@ -10,16 +11,20 @@ mod oracle;
 mod program;
 mod shop;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use arrow::array::AsArray;
+use arrow::datatypes::{UInt32Type, UInt64Type};
 use broker::brokers;
-use broker::client::{Read, Reader, make_topic, produce, unique};
+use broker::client::{Message, Read, Reader, make_topic, produce, unique};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use program::{Record, Running, selfsame};
 use shop::expected::Expected;
-use shop::{CLOCK, Topics};
+use shop::{CLOCK, History, Topics};
 
 /// Numbers that follow from a seed.
 struct Chance(u64);
@@ -89,6 +94,105 @@ fn kill(run: &Running, chance: &mut Chance) {
     }
 }
 
+/// Which messages of a source are stored, by partition and offset; each is there once.
+fn stored(folder: &Path, source: &str, seed: u64) -> BTreeSet<(u32, u64)> {
+    let mut stored = BTreeSet::new();
+    for entry in folder.join("data/rows").join(source).read_dir().expect("rows are stored") {
+        let file = File::open(entry.expect("an entry").path()).expect("a file");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|of| of.build());
+        for batch in reader.expect("Parquet") {
+            let batch = batch.expect("rows");
+            let column = |name: &str| batch.column_by_name(name).expect("it has one").clone();
+            let (parts, offsets) = (column("__part"), column("__offset"));
+            let parts = parts.as_primitive::<UInt32Type>().values().iter();
+            let offsets = offsets.as_primitive::<UInt64Type>().values().iter();
+            for place in parts.copied().zip(offsets.copied()) {
+                assert!(stored.insert(place), "SELFSAME_CHAOS_SEED={seed}: {place:?} comes twice");
+            }
+        }
+    }
+    stored
+}
+
+/// The store has as many rows as were accepted: of all messages those that were not rejected, and that count.
+fn holds_what_was_accepted(folder: &Path, sent: &History, records: &[Record], seed: u64) {
+    let rejects = |source: &str| {
+        let of = |record: &&Record| {
+            let value = record.value.as_deref().filter(|_| record.output == "rejects");
+            value.is_some_and(|value| {
+                let value: serde_json::Value = serde_json::from_str(value).expect("JSON");
+                value["source"] == source
+            })
+        };
+        records.iter().filter(of).count()
+    };
+    let is_heartbeat = |message: &&Message| {
+        let row = message.payload.as_deref().map(serde_json::from_slice::<serde_json::Value>);
+        row.is_some_and(|row| row.is_ok_and(|row| row["event"] == "heartbeat"))
+    };
+    let uncounted = sent.web.iter().filter(is_heartbeat).count();
+    let what = format!("SELFSAME_CHAOS_SEED={seed}");
+    let web = sent.web.len() - rejects("web") - uncounted;
+    assert_eq!(stored(folder, "web", seed).len(), web, "{what}: rows of web");
+    let crm = sent.crm.len() - rejects("crm");
+    assert_eq!(stored(folder, "crm", seed).len(), crm, "{what}: rows of crm");
+}
+
+/// A small disk at the data folder, where the test may have one.
+struct SmallDisk(Option<PathBuf>);
+
+impl SmallDisk {
+    fn at(path: PathBuf) -> Self {
+        std::fs::create_dir(&path).expect("a folder");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=256m", "none"])
+            .arg(&path)
+            .output();
+        let is_there = mounted.is_ok_and(|mounted| mounted.status.success());
+        if !is_there {
+            assert!(std::env::var_os("CI").is_none(), "no disk can be mounted here");
+            eprintln!("no disk fills: `mount -t tmpfs` is not for this user");
+        }
+        SmallDisk(is_there.then_some(path))
+    }
+
+    /// Leaves no room for a while.
+    fn fill(&self, how_long: Duration) {
+        let Some(path) = &self.0 else { return };
+        let ballast = path.join("ballast");
+        let filled = File::create(&ballast)
+            .and_then(|mut file| std::io::copy(&mut std::io::repeat(0), &mut file));
+        filled.expect_err("there is an end to it");
+        std::thread::sleep(how_long);
+        std::fs::remove_file(ballast).expect("it is there");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = Command::new("umount").arg("--lazy").arg(path).status();
+        }
+    }
+}
+
+/// What else goes wrong while the engine runs, for as long as that takes.
+fn trouble(folder: &Path, disk: &SmallDisk, is_single: bool, chance: &mut Chance) {
+    match chance.below(7) {
+        0 => broker::pause(Duration::from_millis(chance.below(2_000))),
+        1 => broker::restart(),
+        2 => disk.fill(Duration::from_millis(chance.below(2_000))),
+        3 if is_single => {
+            let file = if chance.below(2) == 0 { "other.yaml" } else { "shop.yaml" };
+            // It may come too early, and the engine may be killed meanwhile.
+            let apply = Running::start(folder, &["apply", file, "--data", "data"]);
+            std::thread::sleep(Duration::from_millis(chance.below(1_500)));
+            drop(apply);
+        }
+        _ => {}
+    }
+}
+
 #[test]
 fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -98,6 +202,7 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
     let mut chance = Chance(seed);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
+    let disk = SmallDisk::at(folder.join("data"));
     let topics = Topics::new();
     make_topic(&topics.web, 2, &[("retention.ms", "-1")]);
     make_topic(
@@ -115,9 +220,15 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
         .map(|line| format!("{line}\n"))
         .collect();
     std::fs::write(&definition, format!("name: {name}\n{text}")).expect("it is written");
+    // Another one, whose people, values and segments are others.
+    let other = std::fs::read_to_string(&definition).expect("a definition");
+    let other = other.replace("{web: device}}", "{web: device}, at_most: 2}");
+    let other = other.replace("spent > 300", "spent > 150").replace("20 days", "2 days");
+    std::fs::write(folder.join("other.yaml"), other).expect("it is written");
     let mut oracle = Expected::of(&definition);
     let run = ["run", "shop.yaml", "--data", "data", "--clock", CLOCK];
-    let mut hour = 0;
+    let run_other = ["run", "other.yaml", "--data", "data", "--clock", CLOCK];
+    let (mut hour, mut sent) = (0, History::default());
     let mut expected = None;
     for round in 0..rounds {
         let hours = 1 + chance.below(24) as i64;
@@ -126,9 +237,13 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
         produce(&topics.web, &history.web);
         produce(&topics.crm, &history.crm);
         expected = Some(oracle.after(&history));
+        sent.web.extend(history.web);
+        sent.crm.extend(history.crm);
         let workers = (1 + chance.below(3)).to_string();
+        let run = if chance.below(4) == 0 { &run_other } else { &run };
         let mut arguments = [&run[..], &["--workers", &workers]].concat();
-        if chance.below(3) == 0 {
+        let is_single = chance.below(3) > 0;
+        if !is_single {
             arguments.extend(["--processes", "2"]);
         }
         let mut running = Running::start_with(
@@ -143,6 +258,7 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
             1_500
         })));
         running.until("it runs", |_| true);
+        trouble(folder, &disk, is_single, &mut chance);
         kill(&running, &mut chance);
         drop(running.end());
     }
@@ -151,6 +267,7 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
     let expected = expected.expect("some rounds");
     let what = format!("SELFSAME_CHAOS_SEED={seed}");
     oracle.read(records(&topics, &read)).must_be(&expected, &what);
+    holds_what_was_accepted(folder, &sent, &records(&topics, &read), seed);
     says_nothing_twice(&topics, &read, seed);
     // All is said: once more says nothing.
     selfsame(folder, &[&run[..], &["--until-end"]].concat()).well();

@@ -24,6 +24,7 @@ use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
 use crate::time::Tick;
+use crate::wait::Retry;
 
 /// How often what may be committed is.
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
@@ -56,22 +57,26 @@ pub enum Readership {
     Left,
 }
 
+/// Between two tries, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(5)];
+
 /// What some work gives in the end, however long the disk refuses; `None` if that is not waited for.
 pub fn until_it_works<T>(
     path: &str,
     is_abandoned: &AtomicBool,
     mut work: impl FnMut() -> std::io::Result<T>,
 ) -> Option<T> {
-    let mut pause = Duration::from_millis(10);
+    let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
     loop {
         match work() {
-            Ok(done) => return Some(done),
+            Ok(done) => {
+                retry.works(&format!("'{path}' can be written"));
+                return Some(done);
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) if is_abandoned.load(Ordering::Relaxed) => return None,
             Err(error) => {
-                tracing::warn!("'{path}' can't be written, trying again: {error}");
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_secs(5));
+                std::thread::sleep(retry.failed(&format!("'{path}' can't be written"), &error));
             }
         }
     }
@@ -251,8 +256,8 @@ impl<M: Medium> LocalCommitter<M> {
         };
         let (records, catalog) = comparison.difference();
         tracing::info!(
-            "{} was compared: {} records differ",
-            self.file.path().display(),
+            "output {} was compared: {} records differ",
+            self.file.output,
             records.len()
         );
         // Names that only the output knew are for these alone: others have the same numbers.

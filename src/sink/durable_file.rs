@@ -117,9 +117,9 @@ fn of_file(
         _ if durable.comes_at_once => "another run takes over",
         (_, Some(_)) => "it is not what was committed there",
         (Some(told), _) if told.store == durable.store => {
-            "it was written by another state of the definition"
+            "it was written with another definition, or another clock"
         }
-        (Some(_), _) => "it was written from another data folder",
+        (Some(_), _) => "it was written from another data folder, or before somebody was forgotten",
         (None, _) => "nothing tells of which ticks it holds records",
     };
     let encoder = encoder(output.format, &Holding::of(opening.plan, output), &opening.names);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::commit::DurableOutputs;
+use crate::place::path_part;
 use crate::time::Tick;
 
 /// So many bytes at a file's beginning and before its committed end tell it from another one.
@@ -70,22 +71,16 @@ impl FilePart {
 /// Where the progress of an output is kept.
 #[derive(Clone, Debug)]
 pub struct ProgressFile {
+    /// The output's name.
+    pub output: String,
     folder: PathBuf,
     name: String,
 }
 
 impl ProgressFile {
     pub fn new(durable: &DurableOutputs, output: &str) -> Self {
-        // Whatever the name may be, it names a file in this folder.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        let mut name = String::new();
-        for byte in output.bytes() {
-            match plain(byte) {
-                true => name.push(char::from(byte)),
-                false => name.push_str(&format!("%{byte:02X}")),
-            }
-        }
-        ProgressFile { folder: durable.folder.join("outputs"), name: name + ".json" }
+        let (folder, name) = (durable.folder.join("outputs"), path_part(output) + ".json");
+        ProgressFile { output: output.to_owned(), folder, name }
     }
 
     pub fn path(&self) -> PathBuf {

@@ -24,6 +24,7 @@ use super::record::Record;
 use super::target::{Opened, Opening};
 use crate::plan::{Destination, PostgresTable, Publish};
 use crate::time::Tick;
+use crate::wait::Retry;
 
 /// The first pause before it is tried again, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
@@ -157,18 +158,18 @@ impl Medium for PostgresMedium {
     /// Commits what was written, with the progress that tells of it.
     fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>) {
         let changes = std::mem::take(&mut self.changes);
-        let mut pause = PAUSES[0];
+        let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
         let mut may_be_done = false;
         while let Err(error) = self.commit(&changes, tick, may_be_done) {
             if self.is_abandoned.load(Ordering::Relaxed) {
                 return (Readership::Left, None);
             }
-            tracing::warn!("{} can't be written, trying again: {}", self.table.of, error);
+            let pause = retry.failed(&format!("{} can't be written", self.table.of), &error);
             self.client = None;
             may_be_done = true;
             std::thread::sleep(pause);
-            pause = (pause * 2).min(PAUSES[1]);
         }
+        retry.works(&format!("{} can be written", self.table.of));
         self.is_cleared = true;
         (Readership::Stays, None)
     }

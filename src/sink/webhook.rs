@@ -25,6 +25,7 @@ use super::record::Record;
 use super::target::{Opened, Opening};
 use crate::plan::{Destination, Webhook};
 use crate::time::Tick;
+use crate::wait::Retry;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -133,20 +134,18 @@ impl Poster {
     fn post(&self, body: &[u8]) -> Readership {
         // The same however often it is tried, so that who gets it twice can know.
         let id = format!("msg_{}", Uuid::new_v4().simple());
-        let mut pause = PAUSES[0];
+        let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
         loop {
             let (why, wait) = match self.runtime.block_on(self.try_to_post(&id, body)) {
-                Ok(()) => return Readership::Stays,
+                Ok(()) => {
+                    retry.works(&format!("output {}: {} takes posts", self.output, self.shown));
+                    return Readership::Stays;
+                }
                 Err(failed) => failed,
             };
-            let wait = wait.unwrap_or(pause).min(PAUSES[1]);
-            tracing::warn!(
-                "output {}: {} did not take a post, trying again in {} ms: {why}",
-                self.output,
-                self.shown,
-                wait.as_millis()
-            );
-            let mut left = wait;
+            let what = format!("output {}: {} does not take a post", self.output, self.shown);
+            let pause = retry.failed(&what, &why);
+            let mut left = wait.unwrap_or(pause).min(PAUSES[1]);
             while !left.is_zero() {
                 if self.is_abandoned.load(Ordering::Relaxed) {
                     return Readership::Left;
@@ -157,7 +156,6 @@ impl Poster {
             if self.is_abandoned.load(Ordering::Relaxed) {
                 return Readership::Left;
             }
-            pause = (pause * 2).min(PAUSES[1]);
         }
     }
 

@@ -9,7 +9,7 @@ pub enum StoreError {
          follows from the stored rows"
     )]
     Checkpoint(std::io::Error),
-    #[error("'{}' of the data folder can't be {what}: {source}", path.display())]
+    #[error("the data folder's '{}' can't be {what}: {source}", path.display())]
     Io { path: PathBuf, what: &'static str, source: std::io::Error },
     #[error(
         "'{}' is not what was written: {why}. Put back the file from a copy; or, to begin anew, take the data \

@@ -21,6 +21,7 @@ use super::error::StoreError;
 use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
 use crate::fault;
+use crate::place::path_part;
 
 /// The number of the layout that this version writes, and the latest that it reads.
 const LAYOUT: u32 = 1;
@@ -159,7 +160,7 @@ impl Folder {
 
     /// The path, below the folder, of the columnar file of a source's rows.
     pub fn rows(header: &LogHeader, source: &str) -> String {
-        let source = percent(source);
+        let source = path_part(source);
         format!("rows/{source}/{}.parquet", name(header))
     }
 
@@ -178,18 +179,6 @@ fn new_store(path: &Path) -> Result<StoreFile, StoreError> {
 
 fn name(header: &LogHeader) -> String {
     format!("{}-p{}-{:06}", header.run, header.process, header.number)
-}
-
-/// A name as a folder: what no path may have in it is written as `%2F`.
-fn percent(name: &str) -> String {
-    let mut path = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => path.push(byte as char),
-            _ => path.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    path
 }
 
 /// Writes a file that is not there yet, whole or not at all; one that is there stays.

@@ -21,10 +21,14 @@ use super::rejects::StoredReject;
 use crate::fault;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};
+use crate::wait::Retry;
 
 /// A log is closed when it has so many bytes, or is so old: then it becomes columnar files.
 const LARGE: u64 = 64 << 20;
 const OLD: Duration = Duration::from_secs(60);
+
+/// Between two tries at what a disk refused, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(5)];
 
 /// Bytes that are encoded before they are written.
 const TOGETHER: usize = 8 << 20;
@@ -199,20 +203,16 @@ fn until_it_works<T, E: std::fmt::Display>(
     path: &Path,
     mut work: impl FnMut() -> Result<T, E>,
 ) -> T {
-    let (mut pause, mut failed) = (Duration::from_millis(10), false);
+    let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
     loop {
         match work() {
             Ok(done) => {
-                if failed {
-                    tracing::info!("'{}' can be written again", path.display());
-                }
+                retry.works(&format!("'{}' can be written", path.display()));
                 return done;
             }
             Err(error) => {
-                failed = true;
-                tracing::warn!("'{}' can't be written, trying again: {error}", path.display());
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(Duration::from_secs(5));
+                let what = format!("'{}' can't be written", path.display());
+                std::thread::sleep(retry.failed(&what, &error));
             }
         }
     }

@@ -4,6 +4,9 @@
 //! broker ends with the test binary, however that ends: a shell holds it, which waits for the end of
 //! a pipe from here.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 pub mod client;
 
 use std::path::{Path, PathBuf};
@@ -18,13 +21,18 @@ use crate::program::free_addresses;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ends the broker when nobody holds the pipe's other end any more, and removes what it left.
+/// Ends the broker when nobody holds the pipe's other end any more, and removes what it left. One that ended is started
+/// again where that was asked for.
 const HOLD: &str = r#"
 exec 3<&0
-"$@" </dev/null >"$FOLDER/broker.log" 2>&1 &
-broker=$!
-(cat <&3 >/dev/null; kill -KILL $broker 2>/dev/null; rm -rf "$FOLDER") &
-wait $broker
+(cat <&3 >/dev/null; kill -KILL $(cat "$FOLDER/broker.pid") 2>/dev/null; rm -rf "$FOLDER") &
+while :; do
+    "$@" </dev/null >>"$FOLDER/broker.log" 2>&1 &
+    echo $! >"$FOLDER/broker.pid"
+    wait $!
+    status=$?
+    rm "$FOLDER/again" 2>/dev/null || exit $status
+done
 "#;
 
 const WANTED: &str = "the Kafka tests need Java 17 or newer and Maven (Debian: apt-get install \
@@ -33,8 +41,29 @@ const WANTED: &str = "the Kafka tests need Java 17 or newer and Maven (Debian: a
 
 /// Where the test binary's broker answers.
 pub fn brokers() -> &'static str {
+    &held().0
+}
+
+/// Stops the broker where it is, for a while: connections stay, and nothing is answered. Brokers that were there before
+/// the tests are left alone.
+pub fn pause(how_long: Duration) {
+    let Some(held) = &held().1 else { return };
+    held.signal("STOP");
+    std::thread::sleep(how_long);
+    held.signal("CONT");
+}
+
+/// Kills the broker, which is started again with what it has on the disk, and waits until it answers.
+pub fn restart() {
+    let (address, Some(held)) = held() else { return };
+    std::fs::write(held.folder.join("again"), "").expect("room on the disk");
+    held.signal("KILL");
+    answers(address, &mut || None).expect("it comes back");
+}
+
+fn held() -> &'static (String, Option<Held>) {
     static BROKERS: OnceLock<(String, Option<Held>)> = OnceLock::new();
-    let (address, _) = BROKERS.get_or_init(|| match std::env::var("KAFKA_BROKERS") {
+    BROKERS.get_or_init(|| match std::env::var("KAFKA_BROKERS") {
         Ok(brokers) => {
             answers(&brokers, &mut || None)
                 .unwrap_or_else(|why| panic!("KAFKA_BROKERS: {why}; {WANTED}"));
@@ -44,14 +73,22 @@ pub fn brokers() -> &'static str {
             let (address, held) = start(&jars());
             (address, Some(held))
         }
-    });
-    address
+    })
 }
 
 /// Dropped by the operating system, as statics are.
 struct Held {
     _shell: Child,
     _pipe: ChildStdin,
+    folder: PathBuf,
+}
+
+impl Held {
+    fn signal(&self, name: &str) {
+        let id = std::fs::read_to_string(self.folder.join("broker.pid")).expect("it runs");
+        let sent = Command::new("kill").args([&format!("-{name}"), id.trim()]).status();
+        assert!(sent.expect("there is kill").success(), "the broker runs");
+    }
 }
 
 /// The class path of a broker.
@@ -156,7 +193,7 @@ fn try_start(jars: &str) -> Result<(String, Held), String> {
         Some(format!("it ended ({status}):\n{said}"))
     };
     answers(&addresses[0], &mut ended)?;
-    Ok((addresses[0].clone(), Held { _shell: shell, _pipe: pipe }))
+    Ok((addresses[0].clone(), Held { _shell: shell, _pipe: pipe, folder }))
 }
 
 /// Waits until a broker answers.

@@ -64,7 +64,18 @@ impl Running {
         arguments: &[A],
         environment: &[(&str, &str)],
     ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_selfsame"))
+        let program = env!("CARGO_BIN_EXE_selfsame");
+        Running::start_of(program, folder, arguments, environment)
+    }
+
+    /// Starts another program, which may start this one.
+    pub fn start_of<A: AsRef<OsStr>>(
+        program: &str,
+        folder: &Path,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut child = Command::new(program)
             .args(arguments)
             // Where the program remembers what was run: not in the home of whoever runs the tests.
             .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))

@@ -100,9 +100,9 @@ fn why_unknown(progress: &TopicProgress, durable: &DurableOutputs, topic: &str) 
     if is_of(&|record| record.is_of(durable)) {
         "an earlier run had not yet found out what they hold".to_owned()
     } else if is_of(&|record| record.store == durable.store) {
-        "they were written by another state of the definition".to_owned()
+        "they were written with another definition, or another clock".to_owned()
     } else if !progress.by_process.is_empty() {
-        "they were written from another data folder".to_owned()
+        "they were written from another data folder, or before somebody was forgotten".to_owned()
     } else {
         format!("topic '{topic}' holds records, and no progress tells of which ticks")
     }
