@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::StoreError;
-use super::folder::replace;
+use super::whole::replace;
 
 /// What such a file is.
 #[derive(Serialize, Deserialize)]

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::folder::{Folder, replace, sync_folder};
+use super::folder::Folder;
+use super::whole::{replace, sync_folder};
 use crate::state::saved::{SavedChunk, Savers};
 use crate::time::{Micros, Tick};
 

@@ -14,10 +14,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::StoreError;
-use super::folder::{Folder, beside, sync_folder};
+use super::folder::Folder;
 use super::frame::{self, LogHeader, TickHeader};
 use super::manifest::{ColumnarFile, Manifest, RowsFile, StoredSegment};
 use super::ordered::OrderedLog;
+use super::whole::{beside, sync_folder};
 use crate::decode::stored::{AT, TICK, instant};
 use crate::fault;
 use crate::source::Positions;

@@ -11,7 +11,7 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use super::checked;
 use super::error::StoreError;
 use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
-use crate::fault;
+use super::whole::create;
 use crate::place::path_part;
 
 /// The number of the layout that this version writes, and the latest that it reads.
@@ -179,44 +179,4 @@ fn new_store(path: &Path) -> Result<StoreFile, StoreError> {
 
 fn name(header: &LogHeader) -> String {
     format!("{}-p{}-{:06}", header.run, header.process, header.number)
-}
-
-/// Writes a file that is not there yet, whole or not at all; one that is there stays.
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = beside(path);
-    write(&beside, bytes)?;
-    let linked = fs::hard_link(&beside, path);
-    fs::remove_file(&beside)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        linked => linked?,
-    }
-    sync_folder(path.parent().expect("it lies in a folder"))
-}
-
-/// Replaces a file in one step.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = beside(path);
-    write(&beside, bytes)?;
-    fault::point("manifest written");
-    fs::rename(&beside, path)?;
-    sync_folder(path.parent().expect("it lies in a folder"))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Where what will be a file is written before.
-pub fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().expect("a file").to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    path.with_file_name(name)
-}
-
-/// Makes durable which files a folder has.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::checked;
 use super::error::StoreError;
-use super::folder::{Folder, replace};
+use super::folder::Folder;
+use super::whole::replace;
 
 /// The definition that is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

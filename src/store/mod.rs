@@ -28,12 +28,13 @@ mod removal;
 mod suppressed;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointOf};
 pub use columnar::make;
 pub use error::StoreError;
-pub use folder::{Folder, beside, is_there};
+pub use folder::{Folder, is_there};
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use in_force::InForce;
@@ -41,4 +42,5 @@ pub use kept::FilesInUse;
 pub use recovery::{Recovered, open, open_existing};
 pub use rejects::StoredReject;
 pub use suppressed::suppress;
+pub use whole::beside;
 pub use writer::{ClosedLog, StoreWriter, StoredTick, start};

@@ -15,9 +15,10 @@ use arrow::array::RecordBatch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::StoreError;
-use super::folder::{Folder, sync_folder};
+use super::folder::Folder;
 use super::frame::{self, LogHeader, MAGIC, TickHeader};
 use super::rejects::StoredReject;
+use super::whole::sync_folder;
 use crate::fault;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};

@@ -1,0 +1,47 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::fault;
+
+/// Writes a file that is not there yet, whole or not at all; one that is there stays.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    write(&beside, bytes)?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        linked => linked?,
+    }
+    sync_folder(path.parent().expect("it lies in a folder"))
+}
+
+/// Replaces a file in one step.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    write(&beside, bytes)?;
+    fault::point("manifest written");
+    fs::rename(&beside, path)?;
+    sync_folder(path.parent().expect("it lies in a folder"))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Where what will be a file is written before.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().expect("a file").to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Makes durable which files a folder has.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
