@@ -52,7 +52,7 @@ impl Retry {
             match self.told {
                 None => tracing::warn!("{what}, trying again: {error}"),
                 Some(_) => tracing::warn!(
-                    "{what} since {} s, trying again: {error}",
+                    "{what}, for {} s by now, trying again: {error}",
                     self.began.elapsed().as_secs()
                 ),
             }

@@ -105,7 +105,7 @@ fn a_webhook_gets_every_change_signed_whatever_it_answers_at_first() {
     }
     running.signal("INT");
     let said = running.end();
-    assert!(said.err.contains("did not take a post, trying again"), "{}", said.err);
+    assert!(said.err.contains("does not take a post, trying again"), "{}", said.err);
     assert!(!said.err.contains("/secret-path"), "{}", said.err);
     let posts = receiver.taken();
     posts.iter().for_each(|post| assert!(post.records.len() <= 3 && post.is_signed("c2VjcmV0")));
