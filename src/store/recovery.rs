@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint};
 use super::error::StoreError;
-use super::folder::{Folder, StoreFile};
+use super::folder::{Folder, StoreFile, is_there};
 use super::frame::LogHeader;
 use super::log::LogReader;
 use super::manifest::{Manifest, StoredSegment};
@@ -106,7 +106,7 @@ pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
 
 /// As [`open`], of a folder that has to be there.
 pub fn open_existing(root: &Path, process: usize) -> Result<Recovered, StoreError> {
-    match root.join("store.json").exists() {
+    match is_there(root) {
         true => open(root, process),
         false => Err(StoreError::NotThere { path: root.to_owned() }),
     }
