@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use selfsame::internals::definition;
+use selfsame::internals::{definition, serve};
 
 use super::print::{CommandResult, print};
 
@@ -19,6 +19,7 @@ pub struct CheckArgs {
 
 pub fn check(args: &CheckArgs) -> CommandResult {
     let (plan, warnings) = definition::check(&args.spec)?;
+    serve::check(&plan)?;
     let mut text = definition::explain(&plan);
     if !warnings.found().is_empty() {
         text.push('\n');

@@ -120,8 +120,8 @@ pub fn run(args: &RunArgs) -> CommandResult {
         .as_command(command)
         .start()
         .map_err(of_command)?;
-    if let Some(address) = running.http() {
-        tracing::info!("listens at http://{address}");
+    if let Some(url) = running.url() {
+        tracing::info!("listens at {url}");
     }
     changelog::remember_run(&args.spec);
     let _control = listen(&running);

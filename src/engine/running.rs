@@ -49,6 +49,13 @@ impl Running {
         self.server.as_ref().map(|server| server.address)
     }
 
+    /// The same as browsers take it, such as `https://127.0.0.1:8080`.
+    pub fn url(&self) -> Option<String> {
+        let server = self.server.as_ref()?;
+        let scheme = if server.is_encrypted { "https" } else { "http" };
+        Some(format!("{scheme}://{}", server.address))
+    }
+
     /// Pushes rows into a source that is held in memory. They wait there, and happen with the next
     /// [`Running::tick`].
     ///

@@ -1,5 +1,7 @@
 //! What is served over HTTP.
 
+use std::path::PathBuf;
+
 use sha2::{Digest, Sha256};
 
 /// Where a run is asked and posted to.
@@ -7,7 +9,35 @@ use sha2::{Digest, Sha256};
 pub struct HttpServing {
     /// An address and a port; `None`: nowhere, unless the command says so.
     pub listen: Option<String>,
+    pub tls: Option<TlsFiles>,
     pub keys: Keys,
+    /// Whose pages may read, as `https://shop.example` or `*`.
+    pub origins: Vec<String>,
+    pub limits: RateLimits,
+}
+
+/// Files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and behind it those that vouch for it.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// How many requests each key may send, by what it is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    pub read: Option<RateLimit>,
+    pub write: Option<RateLimit>,
+    pub admin: Option<RateLimit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests a second.
+    pub rate: u32,
+    /// Requests at once, after a while without any.
+    pub burst: u32,
 }
 
 /// Who may do what. Where there are none at all, everyone may do everything.

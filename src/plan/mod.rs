@@ -37,7 +37,7 @@ pub use attribute::{Attribute, Instant, Rank, Segment, Step};
 pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use expression::Expression;
 pub use field::Field;
-pub use http::{HttpServing, KeyHash, Keys};
+pub use http::{HttpServing, KeyHash, Keys, RateLimit, RateLimits, TlsFiles};
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
 pub use output::{Destination, Output, PostgresTable, Publish, Webhook};

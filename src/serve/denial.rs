@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -56,6 +56,14 @@ impl Denial {
     pub fn after(self, seconds: u32) -> Self {
         Denial { retry_after: Some(seconds), ..self }
     }
+}
+
+/// What answers where a path takes no such request. Layers of a router see it only where it is set before them: so who
+/// lets browsers ask sets it first.
+pub async fn not_allowed(method: Method, uri: Uri) -> Denial {
+    let message = format!("{} takes no {method}", uri.path());
+    let remedy = "the header Allow names what it takes";
+    Denial::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, remedy)
 }
 
 impl IntoResponse for Denial {

@@ -17,6 +17,23 @@ fn is_among<'a>(stated: &KeyHash, keys: impl Iterator<Item = &'a KeyHash>) -> Ch
     keys.fold(Choice::from(0), |found, key| found | key.0.ct_eq(&stated.0))
 }
 
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    Read,
+    Write,
+    Admin,
+}
+
+/// What a key is for, if there is such a key: the most that it opens.
+pub fn kind_of(keys: &Keys, stated: &KeyHash) -> Option<KeyKind> {
+    let is_admin = is_among(stated, keys.admin.iter());
+    let reads = is_among(stated, keys.read.iter());
+    let writes = is_among(stated, keys.write.iter().map(|(_, key)| key));
+    let kinds = [(is_admin, KeyKind::Admin), (reads, KeyKind::Read), (writes, KeyKind::Write)];
+    kinds.into_iter().find_map(|(is, kind)| bool::from(is).then_some(kind))
+}
+
 /// Lets those pass who may read.
 pub async fn reading(State(keys): State<Arc<Keys>>, request: Request, next: Next) -> Response {
     match may_read(&keys, write_key(request.headers()).as_deref()) {
@@ -34,15 +51,13 @@ fn may_read(keys: &Keys, stated: Option<&str>) -> Result<(), Denial> {
         let message = "a key is wanted, and none came";
         return Err(Denial::new(StatusCode::UNAUTHORIZED, "no_key", message, remedy));
     };
-    let reads = is_among(&stated, keys.read.iter()) | is_among(&stated, keys.admin.iter());
-    let writes = is_among(&stated, keys.write.iter().map(|(_, key)| key));
-    match (bool::from(reads), bool::from(writes)) {
-        (true, _) => Ok(()),
-        (false, true) => {
+    match kind_of(keys, &stated) {
+        Some(KeyKind::Read | KeyKind::Admin) => Ok(()),
+        Some(KeyKind::Write) => {
             let message = "this key is for writing alone";
             Err(Denial::new(StatusCode::FORBIDDEN, "wrong_key", message, remedy))
         }
-        (false, false) => {
+        None => {
             let message = "there is no such key";
             Err(Denial::new(StatusCode::UNAUTHORIZED, "wrong_key", message, remedy))
         }

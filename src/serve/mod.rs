@@ -17,7 +17,9 @@ mod health;
 mod identified;
 pub mod ingest;
 mod keys;
+mod limits;
 mod metrics;
+mod origins;
 mod page;
 mod patient;
 mod profile_json;
@@ -27,19 +29,23 @@ mod publishing;
 mod recent;
 mod segments;
 mod server;
+mod tls;
 mod why;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 
 use crate::plan::{Plan, Source};
 use crate::source::Http;
+use denial::not_allowed;
 use health::Health;
 use ingest::{Ingest, IngestPatience};
+use keys::KeyKind;
+use limits::{Limiter, limited};
 
 pub use current::CurrentRouter;
 pub use denial::Denial;
@@ -48,6 +54,7 @@ pub use published::{ProfileChange, Published, PublishedProfile, PublishedView};
 pub use publishing::{PublishingObserver, plan_for};
 pub use recent::RecentRecords;
 pub use server::{Bound, ServeError, Server};
+use tls::ReloadedTls;
 
 /// Takes the port that a process of a run answers at, where one is to be had. Processes on one machine take one behind
 /// the other.
@@ -65,7 +72,16 @@ pub fn bind(plan: &Plan, process: usize, hosts: &[String]) -> Result<Option<Boun
     let machine = |host: &String| host.rsplit_once(':').map(|(machine, _)| machine.to_owned());
     let own = hosts.get(process).and_then(machine);
     let before = hosts.iter().take(process).filter(|host| machine(host) == own).count();
-    Bound::at(listen, before as u16, plan.http.keys.are_any()).map(Some)
+    let tls = plan.http.tls.as_ref();
+    Bound::at(listen, before as u16, plan.http.keys.are_any(), tls).map(Some)
+}
+
+/// Looks at the files that a run would be served with.
+///
+/// # Errors
+/// If they do not do.
+pub fn check(plan: &Plan) -> Result<(), ServeError> {
+    Ok(plan.http.tls.as_ref().map(ReloadedTls::load).transpose().map(drop)?)
 }
 
 /// All that is answered.
@@ -87,8 +103,12 @@ pub fn router(handles: &SharedHandles) -> Router {
     if let Some(live) = &handles.live {
         reads = reads.merge(metrics::router(&handles.plan, live));
     }
-    let mut router = reads.route_layer(from_fn_with_state(keys, keys::reading));
-    router = router.merge(ingest::router(&ingest)).merge(page::routes());
+    let limiter = Limiter::new(&keys, handles.plan.http.limits);
+    let reads = reads.route_layer(from_fn_with_state(keys, keys::reading));
+    let reads = limited(reads, &limiter, KeyKind::Read);
+    let mut router = origins::read_from(reads, &handles.plan.http.origins);
+    let ingest = limited(ingest::router(&ingest), &limiter, KeyKind::Write);
+    router = router.merge(ingest).merge(page::routes());
     if let Some(live) = &handles.live {
         let (live, stop) = (Arc::clone(live), handles.stop.clone());
         router =
@@ -100,10 +120,4 @@ pub fn router(handles: &SharedHandles) -> Router {
 async fn unknown(uri: Uri) -> Denial {
     let message = format!("there is nothing at {}", uri.path());
     Denial::not_found("unknown_path", message, "the reference tells what there is")
-}
-
-async fn not_allowed(method: Method, uri: Uri) -> Denial {
-    let message = format!("{} takes no {method}", uri.path());
-    let remedy = "the header Allow names what it takes";
-    Denial::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, remedy)
 }

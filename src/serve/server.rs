@@ -1,7 +1,7 @@
 //! A port, and the threads that answer there.
 //!
 //! 1. Connections are few enough: past a bound they wait with the system until others have gone.
-//! 2. A connection is closed that does not send a request's head in time, or takes nothing of its answer.
+//! 2. A connection is closed that does not agree on TLS or send a request's head in time, or takes nothing of its answer.
 //! 3. When the run ends, what is being answered is finished, for a while; then all connections are closed.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use super::patient::PatientStream;
+use super::tls::{ReloadedTls, TlsError};
+use crate::plan::TlsFiles;
 
 /// Threads that answer. What takes long is done on others.
 const THREADS: usize = 2;
@@ -49,6 +53,16 @@ pub enum ServeError {
     NotListening { source_name: String },
     #[error("nothing can be served: a thread can't be started: {0}")]
     Thread(std::io::Error),
+    #[error("nothing can be served with `tls` of `http`: {0}")]
+    Tls(#[from] TlsError),
+}
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    pub address: SocketAddr,
+    /// Whether it came encrypted.
+    pub is_encrypted: bool,
 }
 
 /// A port that has been taken.
@@ -56,6 +70,7 @@ pub enum ServeError {
 pub struct Bound {
     listener: TcpListener,
     pub address: SocketAddr,
+    tls: Option<Arc<ReloadedTls>>,
     closing: watch::Sender<bool>,
 }
 
@@ -63,8 +78,15 @@ impl Bound {
     /// Takes a port, such as `127.0.0.1:8080`, or as many behind it as is said.
     ///
     /// # Errors
-    /// If the address is none, is taken, or can be reached from elsewhere and there are no keys.
-    pub fn at(listen: &str, behind: u16, has_keys: bool) -> Result<Self, ServeError> {
+    /// If the address is none, is taken, or can be reached from elsewhere and there are no keys, or if what it is to be
+    /// encrypted with does not do.
+    pub fn at(
+        listen: &str,
+        behind: u16,
+        has_keys: bool,
+        tls: Option<&TlsFiles>,
+    ) -> Result<Self, ServeError> {
+        let tls = tls.map(ReloadedTls::load).transpose()?.map(Arc::new);
         let failed = |why: String| ServeError::Address { listen: listen.to_owned(), why };
         let addresses = listen.to_socket_addrs().map_err(|error| {
             failed(format!("{error}: an address and a port are wanted, as in 127.0.0.1:8080"))
@@ -81,7 +103,7 @@ impl Bound {
             TcpListener::bind(&addresses[..]).map_err(|error| failed(error.to_string()))?;
         listener.set_nonblocking(true).map_err(|error| failed(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        Ok(Bound { listener, address, closing: watch::channel(false).0 })
+        Ok(Bound { listener, address, tls, closing: watch::channel(false).0 })
     }
 
     /// True once the server closes.
@@ -94,7 +116,7 @@ impl Bound {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn serve(self, router: Router) -> Result<Server, ServeError> {
-        let Bound { listener, address, closing } = self;
+        let Bound { listener, address, tls, closing } = self;
         let failed = |error: std::io::Error| {
             let (listen, why) = (address.to_string(), error.to_string());
             ServeError::Address { listen, why }
@@ -107,8 +129,12 @@ impl Bound {
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
         let busy = Arc::new(());
-        runtime.spawn(accept(listener, router, closing.subscribe(), Arc::clone(&busy)));
-        Ok(Server { address, closing, busy, runtime: Some(runtime) })
+        let is_encrypted = tls.is_some();
+        if let Some(tls) = &tls {
+            runtime.spawn(Arc::clone(tls).follow());
+        }
+        runtime.spawn(accept(listener, tls, router, closing.subscribe(), Arc::clone(&busy)));
+        Ok(Server { address, is_encrypted, closing, busy, runtime: Some(runtime) })
     }
 }
 
@@ -116,6 +142,7 @@ impl Bound {
 #[derive(Debug)]
 pub struct Server {
     pub address: SocketAddr,
+    pub is_encrypted: bool,
     closing: watch::Sender<bool>,
     /// Held by each connection, and by whoever accepts them.
     busy: Arc<()>,
@@ -144,6 +171,7 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
 
 async fn accept(
     listener: tokio::net::TcpListener,
+    tls: Option<Arc<ReloadedTls>>,
     router: Router,
     mut closing: watch::Receiver<bool>,
     busy: Arc<()>,
@@ -159,12 +187,14 @@ async fn accept(
             () = closed(&mut closing) => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 let _ = stream.set_nodelay(true);
-                let (router, closing) = (router.clone(), closing.clone());
-                let busy = Arc::clone(&busy);
+                let client = Client { address, is_encrypted: tls.is_some() };
+                let answering =
+                    Answering { router: router.clone(), client, closing: closing.clone() };
+                let (tls, busy) = (tls.clone(), Arc::clone(&busy));
                 tokio::spawn(async move {
-                    connection(PatientStream::new(stream), router, closing).await;
+                    answering.client(stream, tls).await;
                     drop((place, busy));
                 });
             }
@@ -176,24 +206,51 @@ async fn accept(
     }
 }
 
-/// Answers what comes over one connection, until it ends.
-async fn connection<S>(stream: S, router: Router, mut closing: watch::Receiver<bool>)
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
-    let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closed(&mut closing) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+/// What a connection is answered with.
+struct Answering {
+    router: Router,
+    client: Client,
+    closing: watch::Receiver<bool>,
+}
+
+impl Answering {
+    /// Answers a client, over TLS where the port wants it.
+    async fn client(mut self, stream: tokio::net::TcpStream, tls: Option<Arc<ReloadedTls>>) {
+        let Some(tls) = tls else { return self.connection(PatientStream::new(stream)).await };
+        let agreed = tokio::select! {
+            agreed = tokio::time::timeout(HEAD, tls.agree(stream)) => agreed,
+            () = closed(&mut self.closing) => return,
+        };
+        match agreed {
+            Ok(Ok(stream)) => self.connection(stream).await,
+            Ok(Err(error)) => tracing::debug!("TLS was not agreed on: {error}"),
+            Err(_) => tracing::debug!("TLS was not agreed on in time"),
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!("a connection has ended: {error}");
+    }
+
+    /// Answers what comes over one connection, until it ends.
+    async fn connection<S>(mut self, stream: S)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+        let (client, router) = (self.client, TowerToHyperService::new(self.router));
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(client);
+            router.call(request)
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = closed(&mut self.closing) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!("a connection has ended: {error}");
+        }
     }
 }

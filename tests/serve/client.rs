@@ -1,5 +1,8 @@
 //! A client that sends what it is told to, right or wrong, over a connection of its own.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

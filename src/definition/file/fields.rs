@@ -11,7 +11,10 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
         (LIMITS, "{bytes: 100000}"),
         (KAFKA, "{brokers: \"localhost:9092\"}"),
         (HTTP, "{listen: \"127.0.0.1:8080\"}"),
+        (HTTP_TLS, "{certificate: tls/server.pem, key: tls/server.key}"),
         (HTTP_KEYS, "{read: \"0123456789abcdef\"}"),
+        (HTTP_LIMITS, "{read: {rate: 100}}"),
+        (HTTP_LIMIT, "{rate: 100, burst: 500}"),
         (SOURCE, "{files: \"data/*.ndjson\", kind: events, fields: {email: text}}"),
         (SESSIONS, "{gap: 30 minutes}"),
         (SOURCE_KAFKA, "{topic: web.events}"),
@@ -157,10 +160,74 @@ pub static HTTP: &[FieldShape] = &[
         "127.0.0.1:8080",
     ),
     field(
+        "tls",
+        Shape::Object(HTTP_TLS),
+        "What encrypts: then the port speaks TLS alone. Default: none, and nothing is encrypted.",
+        "{certificate: tls/server.pem, key: tls/server.key}",
+    ),
+    field(
         "keys",
         Shape::Object(HTTP_KEYS),
         "Who may do what: then nothing is done without a key. Without keys only this machine is listened to.",
         "{read: \"0123456789abcdef\"}",
+    ),
+    field(
+        "origins",
+        Shape::Texts,
+        "Whose pages may read in a browser: origins such as https://shop.example, or \"*\" for all. Default: none but the \
+         console's own. Pages of all origins may send to a collector.",
+        "[\"https://shop.example\"]",
+    ),
+    field(
+        "limits",
+        Shape::Object(HTTP_LIMITS),
+        "How many requests a key may send. Default: as many as it likes.",
+        "{read: {rate: 100, burst: 500}, write: {rate: 50}}",
+    ),
+];
+
+/// The fields of `tls`.
+pub static HTTP_TLS: &[FieldShape] = &[
+    required(
+        "certificate",
+        Shape::Text,
+        "The path of a file with the certificate in PEM, and behind it those that vouch for it, relative to the \
+         definition's folder. It is read anew when it changes.",
+        "tls/server.pem",
+    ),
+    required(
+        "key",
+        Shape::Text,
+        "The path of a file with its private key in PEM, not encrypted.",
+        "tls/server.key",
+    ),
+];
+
+/// The fields of `limits`.
+pub static HTTP_LIMITS: &[FieldShape] = &[
+    field(
+        "read",
+        Shape::Object(HTTP_LIMIT),
+        "Of each read key; of each client's address for reads without a key that there is.",
+        "{rate: 100, burst: 500}",
+    ),
+    field(
+        "write",
+        Shape::Object(HTTP_LIMIT),
+        "Of each write key; of each client's address for posts without a key that there is.",
+        "{rate: 50}",
+    ),
+    field("admin", Shape::Object(HTTP_LIMIT), "Of each admin key.", "{rate: 10}"),
+];
+
+/// The fields of `limits: NAME`.
+pub static HTTP_LIMIT: &[FieldShape] = &[
+    required("rate", Shape::Count, "Requests a second.", "100"),
+    field(
+        "burst",
+        Shape::Count,
+        "Requests at once, after as long without any as they take at that rate. Default: `rate`.",
+        "500",
     ),
 ];
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::object::{Object, ReadContext};
 use crate::definition::file::diagnostic::{Place, suggest};
 use crate::definition::file::fields;
-use crate::plan::{HttpServing, KeyHash, Keys, Source};
+use crate::plan::{HttpServing, KeyHash, Keys, RateLimit, RateLimits, Source, TlsFiles};
 
 pub fn read(
     context: &mut ReadContext,
@@ -18,11 +18,52 @@ pub fn read(
         return HttpServing::default();
     };
     let listen = object.text(context, "listen").map(|(listen, _)| listen);
+    let tls = object.get("tls").and_then(|node| {
+        let files = Object::read(context, "'tls' of 'http'", node, fields::HTTP_TLS)?;
+        let mut path = |name| Some(folder.join(files.text(context, name)?.0));
+        let (certificate, key) = (path("certificate"), path("key"));
+        Some(TlsFiles { certificate: certificate?, key: key? })
+    });
     let keys = object.get("keys").map(|node| {
         let keys = Object::read(context, "'keys' of 'http'", node, fields::HTTP_KEYS);
         keys.map(|keys| of_keys(context, &keys, folder, sources)).unwrap_or_default()
     });
-    HttpServing { listen, keys: keys.unwrap_or_default() }
+    let keys = keys.unwrap_or_default();
+    let origins = origins(context, &object);
+    let limits = object.get("limits").and_then(|node| {
+        let limits = Object::read(context, "'limits' of 'http'", node, fields::HTTP_LIMITS)?;
+        let mut of = |name| limit(context, &limits, name);
+        Some(RateLimits { read: of("read"), write: of("write"), admin: of("admin") })
+    });
+    HttpServing { listen, tls, keys, origins, limits: limits.unwrap_or_default() }
+}
+
+fn limit(context: &mut ReadContext, limits: &Object<'_>, name: &str) -> Option<RateLimit> {
+    let what = format!("'{name}' of 'limits'");
+    let limit = Object::read(context, what, limits.get(name)?, fields::HTTP_LIMIT)?;
+    let (rate, burst) = (limit.count(context, "rate"), limit.count(context, "burst"));
+    Some(RateLimit { rate: rate?, burst: burst.or(rate)? })
+}
+
+/// Origins as browsers write them: else none would ever be found to be the same.
+fn origins(context: &mut ReadContext, object: &Object<'_>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for (text, place) in object.texts(context, "origins").unwrap_or_default() {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let is_written = |host: &str| {
+            let plain = |c: char| c.is_ascii_graphic() && !c.is_ascii_uppercase();
+            !host.is_empty() && host.chars().all(|c| plain(c) && !"/?#@*,\"".contains(c))
+        };
+        if text != "*" && !host.is_some_and(is_written) {
+            let message = format!(
+                "'origins' of 'http': '{text}' is no origin: write \"*\", or https:// and a host in small letters, with \
+                 a port if it has one and nothing behind it, as in https://shop.example"
+            );
+            context.complain(place, message);
+        }
+        origins.push(text);
+    }
+    origins
 }
 
 fn of_keys(

@@ -20,6 +20,7 @@ use tower_http::cors::{Any, CorsLayer};
 use super::fault::IngestFault;
 use super::messages::{BodyFault, Call, Collected, collect};
 use super::{Ingest, PostedSource, body, settings};
+use crate::serve::denial::not_allowed;
 use crate::time::wall_clock;
 
 /// What is posted to each path: browsers use the short ones.
@@ -58,6 +59,7 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
         .route("/v1/projects/{key}/settings", get(settings::of_segment))
         .route("/sourceConfig", get(settings::of_rudderstack))
         .route("/sourceConfig/", get(settings::of_rudderstack))
+        .method_not_allowed_fallback(not_allowed)
         .layer(pages)
         .with_state(Arc::clone(ingest))
 }

@@ -1,18 +1,26 @@
 //! What the SDKs of browsers ask for before they send anything: where to send it, which is here.
 
 use axum::Json;
-use axum::extract::{Path, Query};
+use axum::extract::{Extension, Path, Query};
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::serve::server::Client;
+
 /// Of `@segment/analytics-next`, whose `cdnURL` is this host. Without settings of its own it sends where its
 /// `integrations` say: a page that is served over TLS sends over TLS.
-pub async fn of_segment(Path(key): Path<String>, headers: HeaderMap) -> Json<Value> {
+pub async fn of_segment(
+    Path(key): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Json<Value> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_encrypted = client.is_some_and(|client| client.is_encrypted);
     let protocol = match headers.get("x-forwarded-proto").map(|of| of.as_bytes()) {
         Some(b"https") => "https",
+        _ if is_encrypted => "https",
         _ => "http",
     };
     Json(json!({

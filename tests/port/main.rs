@@ -1,0 +1,37 @@
+//! What the port of a served run does beside answering: it encrypts, lets pages of other hosts read, and holds keys to
+//! their limits.
+
+#[path = "../serve/client.rs"]
+mod client;
+mod limits;
+mod origins;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use selfsame::{Definition, Engine, EngineError, Running};
+
+/// A shop with more of `http`, such as `limits: {…}`.
+fn definition(folder: &Path, http: &str) -> Definition {
+    let text = format!(
+        "
+sources:
+  orders: {{http: {{}}, kind: events, fields: {{email: text, amount: integer}}}}
+identity:
+  email: {{from: {{orders: email}}}}
+attributes:
+  spent: {{from: orders, select: sum(amount)}}
+outputs:
+  profiles: {{files: none}}
+http: {{listen: \"127.0.0.1:0\", {http}}}
+"
+    );
+    Definition::parse(&text, folder.join("shop.yaml")).expect("it is right")
+}
+
+fn start(definition: &Definition) -> Result<(Running, SocketAddr), EngineError> {
+    let running = Engine::builder(definition).output("profiles", |_| ()).start()?;
+    let address = running.http().expect("it is served");
+    Ok((running, address))
+}
