@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use selfsame::internals::plan::Format;
 
 use super::guess::{Guess, guess};
 use super::roles::{self, DraftIdentifier, DraftSource, IdentifierKind, snake};
-use super::sample::Sample;
+use super::sample::{Origin, Sample};
 
 /// The definition; paths are written as they are from a folder.
 ///
 /// # Errors
 /// If nothing says who somebody is.
-pub fn draft(samples: &[Sample], folder: &Path) -> Result<String, String> {
+pub fn draft(samples: &[Sample], folder: &Path, brokers: Option<&str>) -> Result<String, String> {
     let mut names = BTreeSet::new();
     let sources: Vec<DraftSource> = samples
         .iter()
@@ -31,7 +31,7 @@ pub fn draft(samples: &[Sample], folder: &Path) -> Result<String, String> {
         .collect();
     let identifiers = roles::identifiers(samples, &sources);
     if identifiers.is_empty() {
-        let why = "no column of these files seems to say who somebody is: name files with e-mail addresses, phone \
+        let why = "no column of them seems to say who somebody is: name files or topics with e-mail addresses, phone \
                    numbers, cookies, or numbers of customers or users by such a name";
         return Err(why.to_owned());
     }
@@ -39,6 +39,9 @@ pub fn draft(samples: &[Sample], folder: &Path) -> Result<String, String> {
         "# Drafted by `selfsame init` from the rows that there were: a guess has what speaks for it beside it, and one that\n\
          # is not sure is marked with ?. docs/guide.md of selfsame goes on from here.\n\n",
     );
+    if let Some(brokers) = brokers {
+        writeln!(yaml, "kafka: {{brokers: {}}}\n", quoted(brokers)).expect("to a string");
+    }
     yaml.push_str("sources:\n");
     for (number, (sample, source)) in samples.iter().zip(&sources).enumerate() {
         let is_somebodys = source.is_records
@@ -67,26 +70,28 @@ fn unlike(taken: &mut BTreeSet<String>, name: String) -> String {
     unlike
 }
 
-/// A file's name without its ending, and without what numbers it.
+/// A file's name without its ending, and without what numbers it; or a topic's.
 fn stem(sample: &Sample) -> String {
-    let name = sample.files[0]
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let name = name.split('.').next().unwrap_or_default().to_owned();
+    let name = match &sample.origin {
+        Origin::Files(files) => {
+            let name = files[0].file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.split('.').next().unwrap_or_default().to_owned()
+        }
+        Origin::Topic { name, .. } => name.clone(),
+    };
     let stem = name.trim_end_matches(|of: char| of.is_ascii_digit() || of == '-' || of == '_');
     if stem.is_empty() { "rows".to_owned() } else { stem.to_owned() }
 }
 
 /// Where its files are: one, or all of their folder that end alike.
-fn files(sample: &Sample, folder: &Path) -> String {
+fn files(files: &[PathBuf], folder: &Path) -> String {
     let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = absolute(folder);
     let shown = |path: &Path| {
         let path = absolute(path);
         path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
     };
-    let all: Vec<String> = sample.files.iter().map(|path| shown(path)).collect();
+    let all: Vec<String> = files.iter().map(|path| shown(path)).collect();
     let escaped = |path: &String| quoted(&glob::Pattern::escape(path));
     match &all[..] {
         [one] => escaped(one),
@@ -106,7 +111,13 @@ fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder
             String::new()
         }
     ));
-    say(format!("    files: {}", files(sample, folder)));
+    match &sample.origin {
+        Origin::Files(paths) => say(format!("    files: {}", files(paths, folder))),
+        Origin::Topic { name, .. } => say(format!("    kafka: {{topic: {}}}", quoted(name))),
+    }
+    if sample.form.format == Format::Parquet {
+        say("    format: parquet".to_owned());
+    }
     if sample.form.format == Format::Csv {
         say("    format: csv".to_owned());
         match sample.form.delimiter {
@@ -134,6 +145,7 @@ fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder
     }
     let kind = if source.is_records { "records" } else { "events" };
     let why = match (source.is_records, &source.time) {
+        _ if roles::nulls(sample) > 0 => "a table: messages without a payload delete",
         (true, Some(_)) => "a table: rows say when they were updated",
         (true, None) => "a table: rows have a key and no time",
         (false, _) => "facts: each row happened",
@@ -214,6 +226,14 @@ fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[Dra
         let has_person = identifiers.iter().any(|of| of.kind == IdentifierKind::Person);
         let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
         match of.kind {
+            IdentifierKind::Person if of.has_points => {
+                yaml.push_str(
+                    "    normalize: regexp_replace(value, '[.]0$', '')    # 17850.0 is 17850\n",
+                );
+                if is_most_trusted {
+                    yaml.push_str("    at_most: 1    # ? a person has one\n");
+                }
+            }
             IdentifierKind::Person if is_most_trusted => {
                 yaml.push_str("    at_most: 1    # ? a person has one\n")
             }

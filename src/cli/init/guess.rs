@@ -45,6 +45,9 @@ const DAYS: [(&str, bool); 5] = [
 
 pub fn guess(column: &SampledColumn, name: &str) -> Guess {
     let present = column.present();
+    if let Some(of) = column.stored.as_ref().filter(|of| *of != "text") {
+        return as_stored(column, of, name);
+    }
     let lists =
         column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::List)).count();
     let objects =
@@ -81,6 +84,35 @@ pub fn guess(column: &SampledColumn, name: &str) -> Guess {
                 shown(texts[0])
             ),
         )
+    })
+}
+
+/// A column that has a type.
+fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
+    let texts: Vec<&str> = column.texts().collect();
+    let distinct: HashSet<&str> = texts.iter().copied().collect();
+    let evidence = match texts.first() {
+        Some(first) => {
+            let (all, present) = (distinct.len(), texts.len());
+            format!("stored so: {all} different in {present} values, such as {}", shown(first))
+        }
+        None => format!("stored so, in {} rows", column.present()),
+    };
+    // Names of people and things are texts, which is what identifiers are made of.
+    if matches!(of, "integer" | "number") && is_code(name) {
+        return plain("text", evidence);
+    }
+    let is_unsure = of == "json";
+    Guess { is_unsure, ..plain(of, evidence) }
+}
+
+/// Whether a name is one of what is no amount of anything.
+fn is_code(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    ["id", "code", "zip", "phone", "number", "sku", "postal"].iter().any(|part| {
+        lower == *part
+            || lower.ends_with(&format!("_{part}"))
+            || lower.starts_with(&format!("{part}_"))
     })
 }
 
@@ -153,15 +185,9 @@ fn times(texts: &[&str], name: &str) -> Option<Guess> {
 
 fn numbers(column: &SampledColumn, texts: &[&str], name: &str) -> Option<Guess> {
     // What only looks like a number is no amount of anything.
-    let lower = name.to_lowercase();
-    let is_code = ["id", "code", "zip", "phone", "number", "sku", "postal"].iter().any(|part| {
-        lower == *part
-            || lower.ends_with(&format!("_{part}"))
-            || lower.starts_with(&format!("{part}_"))
-    });
     let has_zeros =
         texts.iter().any(|text| text.len() > 1 && text.starts_with('0') && !text.starts_with("0."));
-    if is_code || has_zeros {
+    if is_code(name) || has_zeros {
         return None;
     }
     let is_text = column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Text(_)))

@@ -1,30 +1,63 @@
-//! `selfsame init`: a first definition for files that nobody has described yet, each guess with what speaks for it.
+//! `selfsame init`: a first definition for files or topics that nobody has described yet, each guess with what speaks for it.
 
+mod columnar;
 mod draft;
 mod guess;
 mod roles;
 mod sample;
+mod topics;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::print::{CommandResult, print};
-use sample::Sample;
+use sample::{Origin, Sample};
 
 #[derive(Args, Clone, Debug)]
 pub struct InitArgs {
-    /// Files of JSON or CSV, compressed or not, or folders of them
-    #[arg(required = true, value_name = "FILES")]
+    /// Files of JSON or CSV, compressed or not, of Parquet, or folders of them; with --kafka topics
+    #[arg(required_unless_present = "kafka", value_name = "FILES")]
     files: Vec<PathBuf>,
+    /// Look at topics of JSON instead: the newest 5,000 messages of each of those that are named, or of all
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
     /// Write the definition here rather than to standard output; it must not exist yet
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 pub fn init(args: &InitArgs) -> CommandResult {
+    let samples = match &args.kafka {
+        Some(brokers) => of_topics(brokers, &args.files)?,
+        None => of_files(&args.files)?,
+    };
+    let folder = match &args.out {
+        Some(out) => {
+            out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+        }
+        None => Path::new("."),
+    };
+    let yaml = draft::draft(&samples, folder, args.kafka.as_deref())?;
+    let Some(out) = &args.out else { return print(&yaml) };
+    if out.exists() {
+        return Err(format!(
+            "'{}' is there already: name another file, or remove it",
+            out.display()
+        )
+        .into());
+    }
+    std::fs::write(out, yaml).map_err(|why| format!("'{}': {why}", out.display()))?;
+    let to_the_end = if args.kafka.is_some() { " --until-end" } else { "" };
+    print(&format!(
+        "{} is written: look at what is marked with ?, then\n  selfsame check {0}\n  selfsame run {0} --clock event{to_the_end}\n",
+        out.display()
+    ))
+}
+
+fn of_files(files: &[PathBuf]) -> Result<Vec<Sample>, String> {
     let mut paths = Vec::new();
-    for path in &args.files {
+    for path in files {
         collect(path, &mut paths)?;
     }
     paths.sort();
@@ -36,29 +69,22 @@ pub fn init(args: &InitArgs) -> CommandResult {
             Err(why) => tracing::warn!("{why}; it is left out"),
         }
     }
-    if samples.is_empty() {
-        return Err("none of these files can be read: name files of JSON or CSV".into());
-    }
-    let folder = match &args.out {
-        Some(out) => {
-            out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    match samples.is_empty() {
+        true => {
+            Err("none of these files can be read: name files of JSON, CSV or Parquet".to_owned())
         }
-        None => Path::new("."),
-    };
-    let yaml = draft::draft(&samples, folder)?;
-    let Some(out) = &args.out else { return print(&yaml) };
-    if out.exists() {
-        return Err(format!(
-            "'{}' is there already: name another file, or remove it",
-            out.display()
-        )
-        .into());
+        false => Ok(samples),
     }
-    std::fs::write(out, yaml).map_err(|why| format!("'{}': {why}", out.display()))?;
-    print(&format!(
-        "{} is written: look at what is marked with ?, then\n  selfsame check {0}\n  selfsame run {0} --clock event\n",
-        out.display()
-    ))
+}
+
+fn of_topics(brokers: &str, topics: &[PathBuf]) -> Result<Vec<Sample>, String> {
+    let names: Vec<String> =
+        topics.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let samples = topics::samples(brokers, &names)?;
+    match samples.is_empty() {
+        true => Err(format!("--kafka {brokers}: no topic there has messages of JSON")),
+        false => Ok(samples),
+    }
 }
 
 fn collect(path: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
@@ -82,7 +108,10 @@ fn collect(path: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 
 /// Files of one folder that are written alike and have the same columns are one source.
 fn add(samples: &mut Vec<Sample>, sample: Sample) {
-    let folder = |sample: &Sample| sample.files[0].parent().map(Path::to_owned);
+    let folder = |sample: &Sample| match &sample.origin {
+        Origin::Files(files) => files[0].parent().map(Path::to_owned),
+        Origin::Topic { .. } => None,
+    };
     let names = |sample: &Sample| {
         let mut names: Vec<String> =
             sample.columns.iter().map(|column| column.path.clone()).collect();
@@ -99,7 +128,9 @@ fn add(samples: &mut Vec<Sample>, sample: Sample) {
     let Some(known) = samples.iter_mut().find(|known| is_like(known, &sample)) else {
         return samples.push(sample);
     };
-    known.files.extend(sample.files);
+    if let (Origin::Files(known), Origin::Files(more)) = (&mut known.origin, sample.origin) {
+        known.extend(more);
+    }
     for column in sample.columns {
         let had = known.rows;
         match known.columns.iter_mut().find(|of| of.path == column.path) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use selfsame::internals::time::zone::Zone;
 
 use super::guess::Guess;
-use super::sample::{Sample, SampledColumn};
+use super::sample::{Origin, Sample, SampledColumn};
 
 /// A source as it will be written.
 pub struct DraftSource {
@@ -28,6 +28,8 @@ pub struct DraftIdentifier {
     /// Source and column.
     pub from: Vec<(usize, usize)>,
     pub evidence: Vec<String>,
+    /// Whether there are whole numbers with a point, which is how those are stored beside which some are missing.
+    pub has_points: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,13 @@ pub enum IdentifierKind {
 
 fn distinct(column: &SampledColumn) -> HashSet<&str> {
     column.texts().collect()
+}
+
+/// `17850.0` as `17850`.
+fn without_point(text: &str) -> &str {
+    text.strip_suffix(".0")
+        .filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()))
+        .unwrap_or(text)
 }
 
 /// A name in lower case, with underscores between words.
@@ -125,7 +134,7 @@ pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> Dr
         .iter()
         .filter(|(_, share)| *share >= 85)
         .max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at)));
-    let is_records = updated.is_some() || times.is_empty() && best.is_some();
+    let is_records = updated.is_some() || times.is_empty() && best.is_some() || nulls(sample) > 0;
     let of_table = ids.iter().filter(|(_, share)| *share >= 20);
     let key = match is_records {
         true => {
@@ -161,6 +170,14 @@ pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> Dr
     });
     let deleted = is_records.then(|| deletion(sample, &fields)).flatten();
     DraftSource { name, fields, is_records, key, time, deleted }
+}
+
+/// How many messages of a topic have no payload.
+pub fn nulls(sample: &Sample) -> usize {
+    match &sample.origin {
+        Origin::Files(_) => 0,
+        Origin::Topic { nulls, .. } => *nulls,
+    }
 }
 
 fn deletion(sample: &Sample, fields: &[(String, Guess)]) -> Option<(usize, String)> {
@@ -258,8 +275,11 @@ fn persons(
     sources: &[DraftSource],
     columns: Vec<(usize, usize, String)>,
 ) -> Vec<DraftIdentifier> {
-    let values: Vec<HashSet<&str>> =
-        columns.iter().map(|(source, at, _)| distinct(&samples[*source].columns[*at])).collect();
+    let all = |source: &usize, at: &usize| samples[*source].columns[*at].texts();
+    let values: Vec<HashSet<&str>> = columns
+        .iter()
+        .map(|(source, at, _)| all(source, at).map(without_point).collect())
+        .collect();
     let mut group: Vec<usize> = (0..columns.len()).collect();
     let mut evidence: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for one in 0..columns.len() {
@@ -305,8 +325,11 @@ fn persons(
             if said.is_empty() {
                 said.push("by its name".to_owned());
             }
-            let from = members.iter().map(|at| (columns[*at].0, columns[*at].1)).collect();
-            DraftIdentifier { name, kind: IdentifierKind::Person, from, evidence: said }
+            let from: Vec<(usize, usize)> =
+                members.iter().map(|at| (columns[*at].0, columns[*at].1)).collect();
+            let mut texts = from.iter().flat_map(|(source, at)| all(source, at));
+            let has_points = texts.any(|text| without_point(text) != text);
+            DraftIdentifier { name, kind: IdentifierKind::Person, from, evidence: said, has_points }
         })
         .collect()
 }
@@ -328,6 +351,7 @@ fn add(
             kind,
             from: vec![from],
             evidence: vec![evidence],
+            has_points: false,
         }),
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use encoding_rs::Encoding;
 use selfsame::internals::plan::Format;
 use selfsame::internals::source::{foreign, text_of};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Rows of a file that are looked at.
 pub const ROWS: usize = 20_000;
@@ -17,14 +17,25 @@ const BYTES: u64 = 64 << 20;
 /// How deep objects are looked into.
 const DEPTH: usize = 4;
 
-/// A file, or several that are alike.
+/// A file, or several that are alike, or a topic.
 pub struct Sample {
-    pub files: Vec<PathBuf>,
+    pub origin: Origin,
     pub form: TextShape,
     pub columns: Vec<SampledColumn>,
     pub rows: usize,
     /// Lines that are no rows.
     pub bad: usize,
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    Files(Vec<PathBuf>),
+    /// With how many of its messages have no payload: what is said so is gone.
+    Topic {
+        name: String,
+        nulls: usize,
+    },
 }
 
 /// How a file is written.
@@ -39,10 +50,19 @@ pub struct TextShape {
     pub comment: Option<u8>,
 }
 
+impl Default for TextShape {
+    fn default() -> Self {
+        let (format, delimiter) = (Format::Json, b',');
+        TextShape { format, encoding: None, delimiter, columns: None, comment: None }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct SampledColumn {
     /// As a definition writes it.
     pub path: String,
+    /// The type that it is stored in, where that says so.
+    pub stored: Option<String>,
     /// By row; `None` where it has none.
     pub values: Vec<Option<SampledCell>>,
 }
@@ -80,10 +100,7 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     let length = read(&mut raw(Format::Csv, None)?, &mut head).map_err(unreadable)?;
     head.truncate(length);
     if head.starts_with(b"PAR1") {
-        return Err(format!(
-            "{}: Parquet says itself which columns it has: write its source by hand, with `format: parquet`",
-            path.display()
-        ));
+        return super::columnar::sample(path);
     }
     let encoding = encoding_of(&head);
     if encoding != Some("utf-16") {
@@ -108,8 +125,8 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
         None => String::from_utf8_lossy(&bytes).into_owned(),
     };
     let text = text.trim_start_matches('\u{feff}');
-    let mut form = TextShape { format, encoding, delimiter: b',', columns: None, comment: None };
-    let files = vec![path.to_owned()];
+    let mut form = TextShape { format, encoding, ..TextShape::default() };
+    let origin = Origin::Files(vec![path.to_owned()]);
     let (columns, rows, bad) = match format {
         Format::Json => of_json(text),
         _ => of_csv(text, &mut form),
@@ -117,7 +134,7 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     if rows == 0 {
         return Err(format!("{}: no row of JSON or CSV is found in it", path.display()));
     }
-    Ok(Sample { files, form, columns, rows, bad })
+    Ok(Sample { origin, form, columns, rows, bad })
 }
 
 fn read(from: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
@@ -149,11 +166,22 @@ fn decoded(encoding: Option<&'static Encoding>, bytes: &[u8]) -> String {
 }
 
 fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).take(ROWS);
+    of_objects(lines.map(|line| match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }))
+}
+
+/// What rows of JSON have, with how many there are, and how many that are none.
+pub fn of_objects(
+    objects: impl Iterator<Item = Option<Map<String, Value>>>,
+) -> (Vec<SampledColumn>, usize, usize) {
     let mut order: Vec<String> = Vec::new();
     let mut columns: BTreeMap<String, Vec<Option<SampledCell>>> = BTreeMap::new();
     let (mut rows, mut bad) = (0, 0);
-    for line in text.lines().filter(|line| !line.trim().is_empty()).take(ROWS) {
-        let Ok(Value::Object(object)) = serde_json::from_str::<Value>(line) else {
+    for object in objects {
+        let Some(object) = object else {
             bad += 1;
             continue;
         };
@@ -175,20 +203,25 @@ fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
     let column = |path: String| {
         let mut values = columns.remove(&path).unwrap_or_default();
         values.resize(rows, None);
-        SampledColumn { path, values }
+        SampledColumn { path, stored: None, values }
     };
     (order.into_iter().map(column).collect(), rows, bad)
 }
 
+/// The path to what is below another one by a key.
+pub fn step(above: &str, key: &str) -> String {
+    let key = if key.contains(['.', '[']) { format!("\"{key}\"") } else { key.to_owned() };
+    if above.is_empty() { key } else { format!("{above}.{key}") }
+}
+
 fn flatten(
-    object: &serde_json::Map<String, Value>,
+    object: &Map<String, Value>,
     above: &str,
     depth: usize,
     found: &mut Vec<(String, Option<SampledCell>)>,
 ) {
     for (key, value) in object {
-        let key = if key.contains(['.', '[']) { format!("\"{key}\"") } else { key.clone() };
-        let path = if above.is_empty() { key } else { format!("{above}.{key}") };
+        let path = step(above, key);
         let cell = match value {
             Value::Null => None,
             Value::String(text) => Some(SampledCell::Text(text.clone())),
@@ -239,7 +272,7 @@ fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize
             let text = row.get(at).filter(|text| !text.is_empty())?;
             Some(SampledCell::Text(text.to_owned()))
         };
-        SampledColumn { path, values: rest.iter().map(cell).collect() }
+        SampledColumn { path, stored: None, values: rest.iter().map(cell).collect() }
     };
     (names.into_iter().enumerate().map(column).collect(), rest.len(), bad)
 }

@@ -1,0 +1,158 @@
+//! Definitions that `selfsame init` drafts of Parquet files and of topics: they are checked, and a run gives people.
+
+mod broker;
+mod program;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, StructArray,
+    TimestampMillisecondArray,
+};
+use arrow::datatypes::{DataType, Field};
+use broker::client::{Message, make_topic, produce, unique};
+use parquet::arrow::ArrowWriter;
+use program::{State, records, selfsame};
+use serde_json::Value;
+
+fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    )
+    .expect("columns of one length");
+    let file = File::create(path).expect("a file");
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("rows");
+    writer.close().expect("an end");
+}
+
+/// The identifiers of each person.
+fn people(folder: &Path) -> BTreeSet<BTreeSet<String>> {
+    let state = State::of(records(&folder.join("out/identities.ndjson")));
+    let mut people: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for value in state.values.values() {
+        let value: Value = serde_json::from_str(value).expect("JSON");
+        let text = |name: &str| value[name].as_str().expect("a text").to_owned();
+        people.entry(text("person")).or_default().insert(text("value"));
+    }
+    people.into_values().collect()
+}
+
+fn set(all: &[&[&str]]) -> BTreeSet<BTreeSet<String>> {
+    all.iter().map(|one| one.iter().map(|of| (*of).to_owned()).collect()).collect()
+}
+
+#[test]
+fn parquet_files_are_drafted_by_the_types_that_they_are_stored_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::create_dir(at.join("data")).expect("a folder");
+    let texts = |all: [Option<&str>; 3]| -> ArrayRef { Arc::new(StringArray::from(all.to_vec())) };
+    // Where some are missing, pandas stores numbers of customers so.
+    let numbers =
+        |all: [Option<f64>; 3]| -> ArrayRef { Arc::new(Float64Array::from(all.to_vec())) };
+    write(
+        &at.join("data/customers.parquet"),
+        vec![
+            ("CustomerID", numbers([Some(17850.0), Some(13047.0), Some(12583.0)])),
+            ("email", texts([Some("a@x.org"), Some("b@x.org"), Some("c@x.org")])),
+            ("updated_at", Arc::new(TimestampMillisecondArray::from(vec![1_735_689_600_000; 3]))),
+        ],
+    );
+    let amount = Decimal128Array::from(vec![1_250, 300, 700]).with_precision_and_scale(12, 2);
+    let place = StructArray::from(vec![(
+        Arc::new(Field::new("city", DataType::Utf8, true)),
+        texts([Some("Berlin"), None, Some("Bern")]),
+    )]);
+    write(
+        &at.join("data/orders.parquet"),
+        vec![
+            ("order_id", texts([Some("o1"), Some("o2"), Some("o3")])),
+            ("CustomerID", numbers([Some(17850.0), Some(13047.0), None])),
+            ("buyer_email", texts([Some("A@x.org "), None, Some("z@x.org")])),
+            ("amount", Arc::new(amount.expect("digits"))),
+            ("place", Arc::new(place)),
+            ("ordered_at", Arc::new(TimestampMillisecondArray::from(vec![1_735_776_000_000; 3]))),
+        ],
+    );
+    selfsame(at, &["init", "data", "-o", "drafted.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("drafted.yaml")).expect("a draft");
+    for said in ["format: parquet", "decimal(12,2)", "[.]0$", "place.city", "time: ordered_at"] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    selfsame(at, &["check", "drafted.yaml"]).well();
+    selfsame(at, &["run", "drafted.yaml", "--clock", "event"]).well();
+    let expected =
+        set(&[&["17850", "a@x.org"], &["13047", "b@x.org"], &["12583", "c@x.org"], &["z@x.org"]]);
+    assert_eq!(people(at), expected, "{yaml}");
+    // Whatever is wrong with a file is told with its name.
+    std::fs::write(at.join("data/broken.parquet"), b"PAR1 and no more").expect("a file");
+    let said = selfsame(at, &["init", "data/broken.parquet"]).badly();
+    assert!(said.contains("broken.parquet: not readable as Parquet"), "{said}");
+}
+
+#[test]
+fn topics_are_drafted_by_their_newest_messages() {
+    let (users, visits, noise) = (unique("users"), unique("visits"), unique("noise"));
+    let empty = unique("empty");
+    [&users, &visits, &noise, &empty].into_iter().for_each(|name| make_topic(name, 2, &[]));
+    let message = |partition, key: &str, payload: Option<String>| Message {
+        partition,
+        key: Some(key.to_owned()),
+        payload: payload.map(String::into_bytes),
+        timestamp: None,
+    };
+    let user = |id: &str, mail: &str| Some(format!(r#"{{"user_id":"{id}","email":"{mail}"}}"#));
+    produce(
+        &users,
+        &[
+            message(0, "u1", user("u1", "a@x.org")),
+            message(1, "u2", user("u2", "b@x.org")),
+            message(1, "u3", user("u3", "c@x.org")),
+            message(1, "u3", None),
+        ],
+    );
+    let visit = |number: i64| {
+        let user = if number % 3 == 0 { r#""u1""# } else { "null" };
+        let at = 1_735_689_600_000 + number * 1_000;
+        let device = number % 4;
+        Some(format!(
+            "{{\"event_id\":\"e{number}\",\n\"anonymous_id\":\"d-{device}\",\"user_id\":{user},\"created_at\":{at}}}"
+        ))
+    };
+    let all: Vec<Message> =
+        (0..200).map(|number| message((number % 2) as i32, "", visit(number))).collect();
+    produce(&visits, &all);
+    produce(&noise, &[message(0, "", Some("no JSON".to_owned()))]);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let brokers = broker::brokers();
+    let init = ["init", "--kafka", brokers, &users, &visits, &noise, &empty, "-o", "drafted.yaml"];
+    let said = selfsame(at, &init);
+    said.well();
+    let yaml = std::fs::read_to_string(at.join("drafted.yaml")).expect("a draft");
+    for said in [
+        "format: epoch_ms",
+        "a table: messages without a payload delete",
+        "id: event_id",
+        "key: user_id",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    assert!(!yaml.contains(&noise) && !yaml.contains(&empty), "{yaml}");
+    selfsame(at, &["check", "drafted.yaml"]).well();
+    selfsame(at, &["run", "drafted.yaml", "--clock", "event", "--until-end"]).well();
+    let expected = set(&[&["u1", "a@x.org", "d-0", "d-1", "d-2", "d-3"], &["u2", "b@x.org"]]);
+    assert_eq!(people(at), expected, "{yaml}");
+
+    let said = selfsame(at, &["init", "--kafka", brokers, "no-such-topic"]).badly();
+    assert!(said.contains("there is no topic 'no-such-topic'"), "{said}");
+    let said = selfsame(at, &["init", "--kafka", brokers, &noise]).badly();
+    assert!(said.contains("no topic there has messages of JSON"), "{said}");
+    let said = selfsame(at, &["init", "--kafka", "localhost:1"]).badly();
+    assert!(said.contains("no broker answers there"), "{said}");
+}
