@@ -98,7 +98,7 @@ pub use definition::{DefinitionError, Diagnostic, Diagnostics, Place};
 pub use differential_dataflow;
 pub use engine::{
     Applied, Control, Definition, Engine, EngineBuilder, EngineError, Feeder, Forgetting,
-    Forgotten, Inputs, Running, Summary, build,
+    Forgotten, Inputs, Running, Summary, Unchanged, build,
 };
 pub use row::Datum;
 pub use runtime::{

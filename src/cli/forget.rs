@@ -70,15 +70,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         return Err(format!("no row in '{data}' carries '{id}', and nobody is known by it").into());
     };
     if args.json {
-        let told = serde_json::json!({
-            "person": forgotten.person,
-            "identifiers": forgotten.identifiers,
-            "rows": forgotten.rows,
-            "records": forgotten.records,
-            "suppressed": args.suppress && !args.dry_run,
-            "done": !args.dry_run,
-        });
-        return print(&format!("{told:#}\n"));
+        return print(&format!("{:#}\n", forgotten.to_json(how)));
     }
     let what = if args.dry_run { "would be" } else { "are" };
     let mut text = match &forgotten.person {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{Changing, Control, cannot_take_over, refused};
 use super::definition::Definition;
-use super::error::EngineError;
+use super::error::{EngineError, Unchanged};
 use crate::plan::Plan;
 use crate::plan::changes::DefinitionChanges;
 use crate::runtime::{Difference, Successor, changed_fields, difference, preflight};
@@ -88,6 +88,7 @@ fn begin(changing: &Changing<'_>, definition: &Definition) -> Result<Applied, En
     let (old, new) = (changing.definition.plan(), definition.plan());
     if new.data.is_some() && new.data != old.data {
         return refused(
+            Unchanged::NeedsRestart,
             "its `data` is another one: rows stay in the folder of the run, so leave it as it is",
         );
     }
@@ -96,10 +97,12 @@ fn begin(changing: &Changing<'_>, definition: &Definition) -> Result<Applied, En
         stated.cloned().collect::<Vec<_>>()
     };
     if http(old) != http(new) {
-        return refused("its `http` is another one: end the run, and start it with what is new");
+        let why = "its `http` is another one: end the run, and start it with what is new";
+        return refused(Unchanged::NeedsRestart, why);
     }
     if let Some(why) = [old, new].into_iter().find_map(|plan| cannot_take_over(plan)) {
-        return refused(&format!("{why}: end the run, and start it with what is new"));
+        let why = format!("{why}: end the run, and start it with what is new");
+        return refused(Unchanged::NeedsRestart, &why);
     }
     let recovered = changing.view.recovered.as_ref().expect("what can be changed is stored");
     let recovered = recovered.again().map_err(EngineError::Store)?;

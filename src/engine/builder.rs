@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 use timely::dataflow::ProbeHandle;
 
+use super::administered::AdministeredEngine;
 use super::control::Control;
 use super::definition::Definition;
 use super::error::{EngineError, unknown};
@@ -16,7 +17,7 @@ use super::running::Running;
 use super::serving::Serving;
 use crate::plan::{Destination, Format, Plan};
 use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, RunView, Stop};
-use crate::serve::{self, Bound, CurrentRouter, Handles, Published, Served};
+use crate::serve::{self, Administration, Bound, CurrentRouter, Handles, Published, Served};
 use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
 use crate::time::Tick;
@@ -240,12 +241,16 @@ impl EngineBuilder {
         let run = Run::start(plan.clone(), options, stoppable, attached, functions, observer)?;
         in_force::note(run.view(), &self.definition);
         let closing = bound.as_ref().map(Bound::closing);
+        let administered = AdministeredEngine::default();
+        let administration: Arc<dyn Administration> = Arc::new(administered.clone());
         let served = move |view: &RunView, published: Option<Arc<Published>>| {
             let RunView { plan, posts, live, stop, failure, recovered, options } = view.clone();
             let (clock, stored) = (options.clock, recovered.as_ref().map(Arc::downgrade));
             let history = live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed));
             let closing = closing.clone()?;
+            let administration = Arc::clone(&administration);
             let served = Served {
+                administration,
                 plan,
                 clock,
                 stored,
@@ -266,6 +271,7 @@ impl EngineBuilder {
             served(view, published).into_iter().for_each(|router| current.replace(router));
         });
         let control = Control::new(&run, self.definition, has_own_parts, is_served, changed);
+        administered.is_of(&control);
         Ok(Running::new(plan, run, server, pushes, pushed, control))
     }
 }

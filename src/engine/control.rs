@@ -4,13 +4,13 @@
 //! ([`Running::wait`](crate::Running::wait)), since that one owns what runs.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
 use super::definition::Definition;
-use super::error::EngineError;
+use super::error::{EngineError, Unchanged};
 use super::in_force;
 use super::serving::Serving;
 use crate::explain::{self, AllRows, Answer, Question, WhyError};
@@ -23,6 +23,17 @@ use crate::store::Recovered;
 /// How often it is looked whether outputs hold what was handed over.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// A handle that keeps nothing of the engine.
+#[derive(Clone)]
+pub(super) struct WeakControl(Weak<ControlState>);
+
+impl WeakControl {
+    /// The engine, if it is there still.
+    pub fn control(&self) -> Option<Control> {
+        self.0.upgrade().map(Control)
+    }
+}
+
 /// A handle on an engine that runs. It is cheap to clone, and may be used from any thread.
 #[derive(Clone)]
 pub struct Control(Arc<ControlState>);
@@ -32,7 +43,7 @@ struct ControlState {
     changing: Mutex<()>,
     current: Mutex<Current>,
     /// Why it can't be changed, whatever the change.
-    fixed: Option<&'static str>,
+    fixed: Option<(Unchanged, &'static str)>,
     /// Whether it is asked over HTTP.
     is_served: bool,
     changed: WhenReplaced,
@@ -82,22 +93,29 @@ impl Control {
     ) -> Self {
         let view = run.view();
         let fixed = if has_own_parts {
-            Some(
+            Some((
+                Unchanged::NeedsRestart,
                 "the program around it holds its sources or outputs: end it, and start it with what is new",
-            )
+            ))
         } else if view.options.hosts.len() > 1 {
-            Some("it has several processes: end them, and start all of them with what is new")
+            let why = "it has several processes: end them, and start all of them with what is new";
+            Some((Unchanged::NeedsRestart, why))
         } else if view.recovered.is_none() {
-            Some(
+            Some((
+                Unchanged::NothingStored,
                 "nothing is stored from which the change could be computed: start it with --data FOLDER, or end it, and \
                  start it with what is new",
-            )
+            ))
         } else {
             None
         };
         let current = Current { run: Some(view.clone()), definition, waiting: None };
         let (changing, current) = (Mutex::default(), Mutex::new(current));
         Control(Arc::new(ControlState { changing, current, fixed, is_served, changed }))
+    }
+
+    pub(super) fn downgrade(&self) -> WeakControl {
+        WeakControl(Arc::downgrade(&self.0))
     }
 
     /// The definition that is in force.
@@ -146,17 +164,20 @@ impl Control {
         let one = match self.0.changing.try_lock() {
             Ok(one) => one,
             Err(TryLockError::WouldBlock) => {
-                return refused("another change is being made: wait for its end");
+                let why = "another change is being made: wait for its end";
+                return refused(Unchanged::Busy, why);
             }
             Err(TryLockError::Poisoned(one)) => one.into_inner(),
         };
-        if let Some(why) = self.0.fixed {
-            return refused(why);
+        if let Some((because, why)) = self.0.fixed {
+            return refused(because, why);
         }
         let current = self.current();
-        let Some(view) = current.run.clone() else { return refused(ENDED) };
+        let Some(view) = current.run.clone() else {
+            return refused(Unchanged::Ending, ENDED);
+        };
         if view.stop.asked().is_some() {
-            return refused("it is being stopped");
+            return refused(Unchanged::Ending, "it is being stopped");
         }
         let definition = current.definition.clone();
         Ok(Changing { control: self, view, definition, _one: one })
@@ -244,15 +265,18 @@ impl Changing<'_> {
             let mut current = self.control.current();
             let Some(run) = current.run.clone() else {
                 successor.give_up();
-                return refused(ENDED);
+                return refused(Unchanged::Ending, ENDED);
             };
             let before = Box::new(before);
             current.waiting = Some(TakeOver { successor, definition, published, before, answer });
             run.stop.replace();
         }
         // If nothing answers it has ended before.
-        let answer = answered.recv().unwrap_or_else(|_| Err(ENDED.to_owned()));
-        let settled = answer.map_err(EngineError::NotChanged)?;
+        let settled = match answered.recv() {
+            Ok(Ok(settled)) => settled,
+            Ok(Err(why)) => return refused(Unchanged::Failed, &why),
+            Err(_) => return refused(Unchanged::Ending, ENDED),
+        };
         loop {
             if settled() {
                 return Ok(());
@@ -261,6 +285,7 @@ impl Changing<'_> {
             match failure {
                 None => {
                     return refused(
+                        Unchanged::Ending,
                         "it ended before outputs held all of the change: the next run sees to it",
                     );
                 }
@@ -275,8 +300,8 @@ impl Changing<'_> {
 
 const ENDED: &str = "it has ended";
 
-pub(super) fn refused<T>(why: &str) -> Result<T, EngineError> {
-    Err(EngineError::NotChanged(why.to_owned()))
+pub(super) fn refused<T>(because: Unchanged, why: &str) -> Result<T, EngineError> {
+    Err(EngineError::NotChanged { because, why: why.to_owned() })
 }
 
 /// Why a plan can't be handed what another one has, if it can't.

@@ -67,11 +67,32 @@ pub enum EngineError {
     #[error("{0}")]
     WouldOverwrite(String),
     /// A change of an engine that runs was not made: everything is as it was.
-    #[error("the engine was not changed: {0}")]
-    NotChanged(String),
+    #[error("the engine was not changed: {why}")]
+    NotChanged {
+        /// What kept it from being made.
+        because: Unchanged,
+        /// The same in words, with what can be done.
+        why: String,
+    },
     /// What fails anywhere ends the run everywhere.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What keeps a change of an engine that runs from being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unchanged {
+    /// Another change is being made.
+    Busy,
+    /// The run comes to its end, or has.
+    Ending,
+    /// Nothing is stored that the change could be computed of.
+    NothingStored,
+    /// It can be made only by a run that is started anew.
+    NeedsRestart,
+    /// It was begun, and did not go well.
+    Failed,
 }
 
 impl From<StoreError> for EngineError {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{Control, cannot_take_over, refused};
 use super::definition::Definition;
-use super::error::EngineError;
+use super::error::{EngineError, Unchanged};
 use super::redacted;
 use crate::decode::stored::{OFFSET, PART, by_part};
 use crate::decode::{Decoder, identifiers};
@@ -45,6 +45,20 @@ pub struct Forgetting {
     pub suppress: bool,
     /// Nothing is done: it is only told what would be.
     pub dry_run: bool,
+}
+
+impl Forgotten {
+    /// What was done, or would be, as it is told in JSON.
+    pub fn to_json(&self, how: Forgetting) -> serde_json::Value {
+        serde_json::json!({
+            "person": self.person,
+            "identifiers": self.identifiers,
+            "rows": self.rows,
+            "records": self.records,
+            "suppressed": how.suppress && !how.dry_run,
+            "done": !how.dry_run,
+        })
+    }
 }
 
 impl Definition {
@@ -89,7 +103,7 @@ impl Control {
         let changing = self.change()?;
         let (plan, view) = (Arc::clone(&changing.view.plan), changing.view.clone());
         if let Some(why) = cannot_take_over(&plan) {
-            return refused(&format!("{why}: end the run before"));
+            return refused(Unchanged::NeedsRestart, &format!("{why}: end the run before"));
         }
         let recovered = view.recovered.as_ref().expect("what can be changed is stored");
         let recovered = recovered.again().map_err(EngineError::Store)?;

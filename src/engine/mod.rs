@@ -2,6 +2,7 @@
 //!
 //! Nothing here handles signals, ends the process or writes to the console: that is the command line's business.
 
+mod administered;
 mod apply;
 mod builder;
 mod control;
@@ -25,7 +26,7 @@ pub use apply::Applied;
 pub use builder::{CommandOptions, Engine, EngineBuilder};
 pub use control::Control;
 pub use definition::Definition;
-pub use error::EngineError;
+pub use error::{EngineError, Unchanged};
 pub use feeder::Feeder;
 pub use forget::{Forgetting, Forgotten};
 pub use running::Running;

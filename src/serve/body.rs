@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::denial::Denial;
@@ -13,22 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All of a body, of so many bytes at most.
 pub async fn whole(body: Body, most: usize) -> Result<Bytes, Denial> {
-    let slow = || {
-        let message = format!("the body had not arrived after {} seconds", PATIENCE.as_secs());
-        let remedy = "send it at once, or in parts of their own";
-        Denial::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message, remedy)
-    };
-    match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await.map_err(|_| slow())? {
+    let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
+    match read.map_err(|_| Denial::slow_body(PATIENCE))? {
         Ok(bytes) => Ok(bytes),
-        Err(error) if is_too_long(&error) => {
-            let message = format!("the body has more than {most} bytes");
-            let remedy = "send less at a time";
-            Err(Denial::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, remedy))
-        }
-        Err(error) => {
-            let message = format!("the body can't be read: {error}");
-            Err(Denial::bad_request("unreadable_body", message, "send all of it"))
-        }
+        Err(error) if is_too_long(&error) => Err(Denial::too_large("a body", most)),
+        Err(error) => Err(Denial::broken_body(&error)),
     }
 }
 
@@ -41,7 +29,7 @@ pub async fn json<T: DeserializeOwned>(
     let bytes = whole(body, most).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let message = format!("the body is not the JSON that is wanted: {error}");
-        Denial::bad_request("bad_body", message, format!("send {example}"))
+        Denial::bad_body(message, format!("send {example}"))
     })
 }
 

@@ -1,6 +1,8 @@
 //! What is told when something is not done: one body for all, with a code for programs, and a message and a remedy for
 //! people.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
@@ -17,6 +19,8 @@ pub struct Denial {
     pub remedy: String,
     /// In seconds, when it may be tried again.
     pub retry_after: Option<u32>,
+    /// Each mistake of a definition: its line, column and message.
+    pub mistakes: Option<Value>,
 }
 
 impl Denial {
@@ -26,7 +30,8 @@ impl Denial {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Denial { status, code, message: message.into(), remedy: remedy.into(), retry_after: None }
+        let (message, remedy) = (message.into(), remedy.into());
+        Denial { status, code, message, remedy, retry_after: None, mistakes: None }
     }
 
     pub fn bad_request(
@@ -52,6 +57,38 @@ impl Denial {
         Denial::new(status, "shutting_down", "the run comes to its end", remedy).after(1)
     }
 
+    /// A body, or a part of one, has more bytes than it may.
+    pub fn too_large(what: &str, limit: usize) -> Self {
+        let message = format!("{what} may have {limit} bytes, and this has more");
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Denial::new(status, "too_large", message, "send it in parts")
+    }
+
+    /// A body has not come in time.
+    pub fn slow_body(patience: Duration) -> Self {
+        let message = format!("the body did not come within {} s", patience.as_secs());
+        let remedy = "send it at once, or in parts of their own";
+        Denial::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message, remedy)
+    }
+
+    /// A body is not what it has to be.
+    pub fn bad_body(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Denial::bad_request("bad_body", message, remedy)
+    }
+
+    /// A body has not come whole.
+    pub fn broken_body(error: &impl std::fmt::Display) -> Self {
+        let message = format!("the body broke off: {error}");
+        Denial::bad_request("broken_body", message, "send all of it")
+    }
+
+    /// As the API of Segment answers, whose SDKs look at `code` and `message`.
+    pub fn of_collector(self) -> Response {
+        let Denial { status, code, message, remedy, retry_after, .. } = self;
+        let body = json!({"success": false, "code": code, "message": message, "remedy": remedy});
+        told(status, body, retry_after, "Basic realm=\"selfsame\"")
+    }
+
     /// May be tried again in so many seconds.
     pub fn after(self, seconds: u32) -> Self {
         Denial { retry_after: Some(seconds), ..self }
@@ -68,14 +105,18 @@ pub async fn not_allowed(method: Method, uri: Uri) -> Denial {
 
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
-        let Denial { status, code, message, remedy, retry_after } = self;
-        let body = json!({"error": {"code": code, "message": message, "remedy": remedy}});
+        let Denial { status, code, message, remedy, retry_after, mistakes } = self;
+        let mut error = json!({"code": code, "message": message, "remedy": remedy});
+        if let Some(mistakes) = mistakes {
+            error["mistakes"] = mistakes;
+        }
+        let body = json!({"error": error});
         told(status, body, retry_after, "Bearer realm=\"selfsame\"")
     }
 }
 
 /// The answer that tells why something is not done. `asked` is which key is wanted, where none or no right one came.
-pub fn told(
+fn told(
     status: StatusCode,
     body: Value,
     retry_after: Option<u32>,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use axum::http::StatusCode;
 use tokio::sync::watch;
 
+use super::administration::Administration;
 use super::denial::Denial;
 use super::published::{Published, PublishedView};
 use super::why::StoreAnswers;
@@ -20,6 +21,7 @@ use crate::time::Tick;
 pub struct Served {
     pub plan: Arc<Plan>,
     pub clock: Clock,
+    pub administration: Arc<dyn Administration>,
     /// What holds the data folder, for as long as the run does; `None`: nothing is stored.
     pub stored: Option<Weak<Recovered>>,
     /// What is known of people, in the first process.

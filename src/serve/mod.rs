@@ -7,10 +7,12 @@
 //! The port is taken before anything is read or written, and given back once the run has ended: until then whoever sent
 //! rows can be told what became of them.
 
+mod administration;
 mod batch;
 mod body;
 mod changes;
 mod current;
+mod decisions;
 mod denial;
 mod handles;
 mod health;
@@ -30,6 +32,7 @@ mod recent;
 mod segments;
 mod server;
 mod tls;
+mod trusted;
 mod why;
 
 use std::any::Any;
@@ -47,6 +50,7 @@ use ingest::{Ingest, IngestPatience};
 use keys::KeyKind;
 use limits::{Limiter, limited};
 
+pub use administration::{Administration, Undone};
 pub use current::CurrentRouter;
 pub use denial::Denial;
 pub use handles::{Handles, Served, SharedHandles};
@@ -104,9 +108,13 @@ pub fn router(handles: &SharedHandles) -> Router {
         reads = reads.merge(metrics::router(&handles.plan, live));
     }
     let limiter = Limiter::new(&keys, handles.plan.http.limits);
-    let reads = reads.route_layer(from_fn_with_state(keys, keys::reading));
+    let reads = reads.route_layer(from_fn_with_state(Arc::clone(&keys), keys::reading));
     let reads = limited(reads, &limiter, KeyKind::Read);
-    let mut router = origins::read_from(reads, &handles.plan.http.origins);
+    let changes = administration::routes().merge(decisions::routes(&ingest));
+    let changes = changes.with_state(handles.clone());
+    let changes = changes.route_layer(from_fn_with_state(keys, trusted::changing));
+    let changes = limited(changes, &limiter, KeyKind::Admin);
+    let mut router = origins::read_from(reads, &handles.plan.http.origins).merge(changes);
     let ingest = limited(ingest::router(&ingest), &limiter, KeyKind::Write);
     router = router.merge(ingest).merge(page::routes());
     if let Some(live) = &handles.live {

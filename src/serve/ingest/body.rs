@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 
 use super::Ingest;
-use super::fault::IngestFault;
+use super::fault;
 use super::unpack::{Unpackable, unpacked};
+use crate::serve::denial::Denial;
 
 /// Bytes of bodies that may be under way at once, as they are sent.
 const MOST: usize = 256 << 20;
@@ -26,10 +27,10 @@ impl Drop for Reserved<'_> {
 }
 
 impl Reserved<'_> {
-    fn add(&mut self, bytes: usize) -> Result<(), IngestFault> {
+    fn add(&mut self, bytes: usize) -> Result<(), Denial> {
         self.bytes += bytes;
         let before = self.ingest.bodies.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes > MOST { Err(IngestFault::full()) } else { Ok(()) }
+        if before + bytes > MOST { Err(fault::full()) } else { Ok(()) }
     }
 }
 
@@ -39,9 +40,9 @@ pub async fn read<T: Send + 'static>(
     headers: &HeaderMap,
     body: Body,
     (what, limit): (&str, usize),
-    make: impl FnOnce(&[u8]) -> Result<T, IngestFault> + Send + 'static,
-) -> Result<T, IngestFault> {
-    let too_large = || IngestFault::too_large(what, limit);
+    make: impl FnOnce(&[u8]) -> Result<T, Denial> + Send + 'static,
+) -> Result<T, Denial> {
+    let too_large = || Denial::too_large(what, limit);
     let stated = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if stated.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -50,10 +51,7 @@ pub async fn read<T: Send + 'static>(
     let reading = async {
         let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
         while let Some(part) = stream.next().await {
-            let part = part.map_err(|error| {
-                let why = format!("the body broke off: {error}");
-                IngestFault::new(StatusCode::BAD_REQUEST, "broken_body", why)
-            })?;
+            let part = part.map_err(|error| Denial::broken_body(&error))?;
             reserved.add(part.len())?;
             if bytes.len() + part.len() > limit {
                 return Err(too_large());
@@ -64,7 +62,7 @@ pub async fn read<T: Send + 'static>(
     };
     let patience = ingest.patience.body;
     let read = tokio::time::timeout(patience, reading).await;
-    let bytes = read.map_err(|_| IngestFault::slow_body(patience))??;
+    let bytes = read.map_err(|_| Denial::slow_body(patience))??;
     // Others are answered meanwhile.
     let made = tokio::task::spawn_blocking(move || match unpacked(&bytes, limit) {
         Ok(bytes) => Ok(make(&bytes)),
@@ -73,8 +71,9 @@ pub async fn read<T: Send + 'static>(
     match made.await.expect("nothing in it panics") {
         Ok(made) => made,
         Err(Unpackable::TooLarge) => Err(too_large()),
-        Err(Unpackable::NoGzip(why)) => {
-            Err(IngestFault::no_json(format!("the body is no whole gzip: {why}")))
-        }
+        Err(Unpackable::NoGzip(why)) => Err(Denial::bad_body(
+            format!("the body is no whole gzip: {why}"),
+            "send it as it is, or gzip all of it",
+        )),
     }
 }

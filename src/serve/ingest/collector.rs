@@ -17,10 +17,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
-use super::fault::IngestFault;
 use super::messages::{BodyFault, Call, Collected, collect};
 use super::{Ingest, PostedSource, body, settings};
-use crate::serve::denial::not_allowed;
+use crate::serve::denial::{Denial, not_allowed};
 use crate::time::wall_clock;
 
 /// What is posted to each path: browsers use the short ones.
@@ -67,16 +66,11 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
 async fn take(ingest: &Ingest, call: Call, headers: &HeaderMap, body: Body) -> Response {
     match taken(ingest, call, headers, body).await {
         Ok(()) => Json(json!({"success": true})).into_response(),
-        Err(fault) => fault.of_collector(),
+        Err(denial) => denial.of_collector(),
     }
 }
 
-async fn taken(
-    ingest: &Ingest,
-    call: Call,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(), IngestFault> {
+async fn taken(ingest: &Ingest, call: Call, headers: &HeaderMap, body: Body) -> Result<(), Denial> {
     let collectors: Vec<&PostedSource> =
         ingest.sources.iter().filter(|source| source.collector).collect();
     let stated = write_key(headers);

@@ -24,8 +24,8 @@ use std::time::Duration;
 use axum::Router;
 
 use crate::plan::Plan;
+use crate::serve::denial::Denial;
 use crate::source::{Http, PostRefused, PostedRows, Posts, RejectedRow};
-use fault::IngestFault;
 
 pub use collector::write_key;
 pub use fault::KeyFault;
@@ -88,19 +88,19 @@ impl Ingest {
     }
 
     /// Posts rows, and waits until they can't be lost; says which were rejected.
-    async fn post(&self, source: u16, rows: PostedRows) -> Result<Vec<RejectedRow>, IngestFault> {
+    pub async fn post(&self, source: u16, rows: PostedRows) -> Result<Vec<RejectedRow>, Denial> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let posts = self.posts.as_ref().ok_or_else(IngestFault::elsewhere)?;
+        let posts = self.posts.as_ref().ok_or_else(fault::elsewhere)?;
         let kept = posts.post(source, rows).map_err(|refused| match refused {
-            PostRefused::Full => IngestFault::full(),
-            PostRefused::Over => IngestFault::stopping(),
+            PostRefused::Full => fault::full(),
+            PostRefused::Over => fault::stopping(),
         })?;
         match tokio::time::timeout(self.patience.kept, kept).await {
             Ok(Ok(rejected)) => Ok(rejected),
-            Ok(Err(_)) => Err(IngestFault::stopping()),
-            Err(_) => Err(IngestFault::slow_store(self.patience.kept)),
+            Ok(Err(_)) => Err(fault::stopping()),
+            Err(_) => Err(fault::slow_store(self.patience.kept)),
         }
     }
 }

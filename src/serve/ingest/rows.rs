@@ -11,15 +11,16 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::collector::write_key;
-use super::fault::IngestFault;
 use super::rows_of::rows_of;
 use super::{Ingest, body};
+use crate::serve::denial::Denial;
 use crate::source::RejectedRow;
 
 /// Bytes that a body may have, unpacked.
 const BYTES: usize = 16 << 20;
 /// Rows that it may have: they happen in one tick.
 const ROWS: usize = 10_000;
+const ROWS_EXAMPLE: &str = "send a JSON object, a list of them, or a line for each";
 /// Rejected rows that are told one by one.
 const TOLD: usize = 1_000;
 
@@ -35,7 +36,7 @@ async fn take(
 ) -> Response {
     match taken(&ingest, &name, &headers, body).await {
         Ok(answer) => Json(answer).into_response(),
-        Err(fault) => fault.plain(),
+        Err(denial) => denial.into_response(),
     }
 }
 
@@ -44,26 +45,24 @@ async fn taken(
     name: &str,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Value, IngestFault> {
+) -> Result<Value, Denial> {
     let named = ingest.sources.iter().filter(|source| source.name == name).collect::<Vec<_>>();
     if named.is_empty() {
         let names: Vec<&str> = ingest.sources.iter().map(|source| source.name.as_str()).collect();
         let known = match names.is_empty() {
-            true => "no source of the definition has `http`".to_owned(),
-            false => format!("rows are posted into {}", names.join(", ")),
+            true => "give a source of the definition `http: {}`".to_owned(),
+            false => format!("rows are posted into: {}", names.join(", ")),
         };
-        let why = format!("no source '{name}' takes rows over HTTP: {known}");
-        return Err(IngestFault::new(StatusCode::NOT_FOUND, "no_source", why));
+        let why = format!("no source '{name}' takes rows over HTTP");
+        return Err(Denial::not_found("no_source", why, known));
     }
     let source = (ingest.writing)(write_key(headers).as_deref(), &named)?;
     let rows = body::read(ingest, headers, body, ("a body", BYTES), |bytes| {
-        let rows = rows_of(bytes).map_err(|why| IngestFault::no_json(why.0))?;
+        let rows = rows_of(bytes).map_err(|why| Denial::bad_body(why.0, ROWS_EXAMPLE))?;
         if rows.len() > ROWS {
-            let why = format!(
-                "a body may have {ROWS} rows, and this has {}: send it in parts",
-                rows.len()
-            );
-            return Err(IngestFault::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", why));
+            let why = format!("a body may have {ROWS} rows, and this has {}", rows.len());
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Err(Denial::new(status, "too_many", why, "send it in parts"));
         }
         Ok(rows)
     });

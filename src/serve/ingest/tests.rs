@@ -156,10 +156,10 @@ async fn what_is_no_rows_is_refused_with_a_reason() {
             "rows are posted into shop, web, app",
         ),
         ("/v1/sources/files", "{}".into(), 404, "no_source", "no source 'files' takes rows"),
-        ("/v1/sources/shop", "hello".into(), 400, "invalid_body", "no JSON"),
-        ("/v1/sources/shop", "[{},".into(), 400, "invalid_body", "no JSON list"),
-        ("/v1/sources/shop", "".into(), 400, "invalid_body", "empty"),
-        ("/v1/sources/shop", gzipped("{}")[..8].to_vec(), 400, "invalid_body", "no whole gzip"),
+        ("/v1/sources/shop", "hello".into(), 400, "bad_body", "no JSON"),
+        ("/v1/sources/shop", "[{},".into(), 400, "bad_body", "no JSON list"),
+        ("/v1/sources/shop", "".into(), 400, "bad_body", "empty"),
+        ("/v1/sources/shop", gzipped("{}")[..8].to_vec(), 400, "bad_body", "no whole gzip"),
         ("/v1/sources/shop", vec![b' '; (16 << 20) + 1], 413, "too_large", "16777216 bytes"),
         ("/v1/sources/shop", gzipped(&" ".repeat((16 << 20) + 1)), 413, "too_large", "in parts"),
         ("/v1/sources/shop", many.into_bytes(), 413, "too_many", "10000 rows"),
@@ -233,9 +233,9 @@ async fn what_the_collector_refuses_it_says_as_sdks_read_it() {
     let server = Server::start().await;
     let long = |length: usize| json!({"event": "x".repeat(length)}).to_string();
     let cases = [
-        ("/v1/track", "nonsense".to_owned(), 400, "invalid_body"),
-        ("/v1/track", "[]".to_owned(), 400, "invalid_body"),
-        ("/v1/batch", "{}".to_owned(), 400, "invalid_body"),
+        ("/v1/track", "nonsense".to_owned(), 400, "bad_body"),
+        ("/v1/track", "[]".to_owned(), 400, "bad_body"),
+        ("/v1/batch", "{}".to_owned(), 400, "bad_body"),
         ("/v1/track", long(MESSAGE_LIMIT), 400, "too_large"),
         ("/v1/batch", long(BATCH_LIMIT), 400, "too_large"),
         ("/v1/track", "{}".to_owned(), 401, "unclear_key"),
@@ -305,7 +305,7 @@ async fn while_there_is_no_room_or_the_run_stops_it_is_to_be_sent_again() {
     let server = Server::start().await;
     for _ in 0..2 {
         let (status, told) = answer(server.post("/v1/sources/shop", "{\"a\": \"stop\"}")).await;
-        assert_eq!((status.as_u16(), &told["error"]["code"]), (503, &json!("stopping")));
+        assert_eq!((status.as_u16(), &told["error"]["code"]), (503, &json!("shutting_down")));
     }
     let server =
         Server::over(None, Posted::default(), open_to_all(), IngestPatience::default()).await;

@@ -1,0 +1,187 @@
+//! What the admin key is for: another definition, and people who are forgotten, as the command line has it.
+//!
+//! `GET` and `POST /v1/definition`, `POST /v1/persons/{id}:forget`, `POST /v1/profiles/{type}:{value}:forget`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::body;
+use super::denial::Denial;
+use super::handles::SharedHandles;
+use super::profiles::{identifier, in_path, parameters, person_id};
+
+/// How long a definition may be.
+const MOST_BYTES: usize = 4 << 20;
+/// Of RFC 9512.
+const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
+
+/// What changes the run that is served.
+pub trait Administration: Send + Sync {
+    /// The text of the definition that is in force.
+    fn definition(&self) -> Result<String, Undone>;
+
+    /// Has another one take its place, or says what that would change.
+    fn apply(&self, text: &str, is_dry: bool) -> Result<Value, Undone>;
+
+    /// Forgets a person; `None`: nobody is known by it, and no row carries it.
+    fn forget(&self, id: &str, suppress: bool, is_dry: bool) -> Result<Option<Value>, Undone>;
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Debug)]
+pub enum Undone {
+    /// The definition is wrong; all that is.
+    Wrong {
+        why: String,
+        mistakes: Value,
+    },
+    /// Another change is being made.
+    Busy(String),
+    /// The run ends.
+    Ending(String),
+    NothingStored(String),
+    /// Only a run that is started anew can do it.
+    NeedsRestart(String),
+    Failed(String),
+}
+
+impl From<Undone> for Denial {
+    fn from(undone: Undone) -> Self {
+        let conflict =
+            |code, why: String, remedy: &str| Denial::new(StatusCode::CONFLICT, code, why, remedy);
+        match undone {
+            Undone::Wrong { why, mistakes } => {
+                let remedy = "mend the places that are named; `selfsame check` tells the same";
+                Denial {
+                    mistakes: Some(mistakes),
+                    ..Denial::bad_request("bad_definition", why, remedy)
+                }
+            }
+            Undone::Busy(why) => {
+                conflict("change_under_way", why, "wait for its end, and send it again").after(5)
+            }
+            Undone::Ending(why) => Denial { message: why, ..Denial::shutting_down() },
+            Undone::NothingStored(why) => {
+                conflict("nothing_stored", why, "start the run with --data FOLDER")
+            }
+            Undone::NeedsRestart(why) => {
+                conflict("needs_restart", why, "end the run, and start it with what is new")
+            }
+            Undone::Failed(why) => conflict(
+                "not_changed",
+                why,
+                "all is as it was: mend what is named, and send it again",
+            ),
+        }
+    }
+}
+
+pub fn routes() -> Router<SharedHandles> {
+    Router::new()
+        .route("/v1/definition", get(definition).post(apply))
+        .route("/v1/persons/{id}", post(of_person))
+        .route("/v1/profiles/{*identifier}", post(of_identifier))
+}
+
+/// Changes what runs, on a thread that may wait; what was begun is brought to its end, whoever waits for it.
+async fn changed<T: Send + 'static>(
+    handles: &SharedHandles,
+    change: impl FnOnce(&dyn Administration) -> Result<T, Undone> + Send + 'static,
+) -> Result<T, Denial> {
+    let administration = Arc::clone(&handles.administration);
+    let changed = tokio::task::spawn_blocking(move || change(&*administration));
+    let panicked = |_| Undone::Failed("it has ended with a panic, which the log tells".to_owned());
+    Ok(changed.await.unwrap_or_else(|error| Err(panicked(error)))?)
+}
+
+async fn definition(State(handles): State<SharedHandles>) -> Result<Response, Denial> {
+    let text = handles.administration.definition()?;
+    Ok(([(CONTENT_TYPE, YAML)], text).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplyQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+async fn apply(
+    State(handles): State<SharedHandles>,
+    query: Result<Query<ApplyQuery>, QueryRejection>,
+    body: Body,
+) -> Result<Response, Denial> {
+    let ApplyQuery { dry_run } = parameters(query)?;
+    let bytes = body::whole(body, MOST_BYTES).await?;
+    let text = String::from_utf8(bytes.into()).map_err(|error| {
+        Denial::bad_body(format!("the body is no UTF-8: {error}"), "send a definition as YAML")
+    })?;
+    let applied = changed(&handles, move |of| of.apply(&text, dry_run)).await?;
+    Ok(Json(applied).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForgetQuery {
+    #[serde(default)]
+    suppress: bool,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What is done to somebody stands behind who it is.
+const FORGET: &str = ":forget";
+
+async fn of_person(
+    State(handles): State<SharedHandles>,
+    uri: Uri,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Denial> {
+    let path = in_path(path)?;
+    let Some(written) = path.strip_suffix(FORGET) else { return Ok(nothing_else(&uri)) };
+    person_id(written)?;
+    forget(handles, written.to_owned(), &uri).await
+}
+
+async fn of_identifier(
+    State(handles): State<SharedHandles>,
+    uri: Uri,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Denial> {
+    let path = in_path(path)?;
+    let Some(written) = path.strip_suffix(FORGET) else { return Ok(nothing_else(&uri)) };
+    identifier(&handles, written)?;
+    forget(handles, written.to_owned(), &uri).await
+}
+
+fn nothing_else(uri: &Uri) -> Response {
+    let message = format!("{} takes no POST", uri.path());
+    let remedy = "POST what is to be done behind it, as in …:forget";
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Denial::new(status, "method_not_allowed", message, remedy).into_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
+    response
+}
+
+async fn forget(handles: SharedHandles, id: String, uri: &Uri) -> Result<Response, Denial> {
+    let ForgetQuery { suppress, dry_run } = parameters(Query::try_from_uri(uri))?;
+    let asked = id.clone();
+    match changed(&handles, move |of| of.forget(&id, suppress, dry_run)).await? {
+        Some(forgotten) => Ok(Json(forgotten).into_response()),
+        None => {
+            let message = format!("nobody is known as {asked}, and no stored row carries it");
+            let remedy = "forget them by an identifier, as type:value, or by their id";
+            Err(Denial::not_found("nobody", message, remedy))
+        }
+    }
+}
