@@ -153,7 +153,7 @@ async fn what_is_no_rows_is_refused_with_a_reason() {
             "{}".into(),
             404,
             "no_source",
-            "rows are posted into shop, web, app",
+            "rows are posted into: shop, web, app",
         ),
         ("/v1/sources/files", "{}".into(), 404, "no_source", "no source 'files' takes rows"),
         ("/v1/sources/shop", "hello".into(), 400, "bad_body", "no JSON"),
@@ -168,8 +168,9 @@ async fn what_is_no_rows_is_refused_with_a_reason() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
         let (answered, told) = answer(server.post(path, body)).await;
         assert_eq!((answered.as_u16(), &told["error"]["code"]), (status, &json!(code)), "{shown}");
-        let message = told["error"]["message"].as_str().expect("a message");
-        assert!(message.contains(why), "{message}");
+        let part = |name: &str| told["error"][name].as_str().expect("a text").to_owned();
+        let said = format!("{}: {}", part("message"), part("remedy"));
+        assert!(said.contains(why), "{said}");
     }
     assert_eq!(server.posted(), []);
     let get = Client::new().get(format!("http://{}/v1/sources/shop", server.address));
