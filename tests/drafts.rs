@@ -156,3 +156,55 @@ fn topics_are_drafted_by_their_newest_messages() {
     let said = selfsame(at, &["init", "--kafka", "localhost:1"]).badly();
     assert!(said.contains("no broker answers there"), "{said}");
 }
+
+/// Exports of shops and of analytics: nobody is named as such, days are all there is, and numbers begin at 0.
+#[test]
+fn files_that_say_little_are_drafted_by_what_they_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let mut log = String::from("day,id,number_of_items\n");
+    for row in 0..60 {
+        log += &format!("2025-07-{:02},{},{}\n", row % 28 + 1, row % 20, row % 3);
+    }
+    std::fs::write(at.join("log.csv"), log).expect("a file");
+    selfsame(at, &["init", "log.csv", "-o", "log.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("log.yaml")).expect("a draft");
+    for said in
+        ["time: day", "placeholders: keep", "number_of_items: integer", "come again and again"]
+    {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    let said = selfsame(at, &["check", "log.yaml"]).well();
+    assert!(said.contains("  log_id              log.id"), "{said}");
+    selfsame(at, &["run", "log.yaml", "--clock", "event"]).well();
+    assert_eq!(people(at).len(), 20);
+
+    // A day is as good in Parquet.
+    let days: ArrayRef = Arc::new(arrow::array::Date32Array::from(vec![20_000, 20_001, 20_002]));
+    let users: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "b"]));
+    write(&at.join("sales.parquet"), vec![("user_id", users), ("sale_date", days)]);
+    selfsame(at, &["init", "sales.parquet", "-o", "sales.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("sales.yaml")).expect("a draft");
+    assert!(yaml.contains("time: sale_date"), "{yaml}");
+    selfsame(at, &["run", "sales.yaml", "--clock", "event"]).well();
+    assert_eq!(people(at).len(), 2);
+
+    // A name that is longer than its column keeps its distance.
+    let long = "a_very_long_name_of_a_table";
+    std::fs::write(at.join(format!("{long}.csv")), "user_id,x\nu1,1\nu2,2\nu2,3\n")
+        .expect("a file");
+    let said = selfsame(at, &["init", &format!("{long}.csv"), "-o", "long.yaml"]).well();
+    assert!(said.contains("selfsame run long.yaml\n"), "{said}");
+    let said = selfsame(at, &["check", "long.yaml"]).well();
+    assert!(said.contains(&format!("  {long} events ")), "{said}");
+
+    // Cells below each other are told, with what makes them cells.
+    std::fs::write(at.join("set.txt"), " id  day  x\n 1  20250701   3\n 2  20250702  11\n")
+        .expect("a file");
+    let said = selfsame(at, &["init", "set.txt"]).badly();
+    assert!(said.contains("parted by runs of spaces") && said.contains("sed "), "{said}");
+    // Where nothing can be anybody's, the columns that there are are named.
+    std::fs::write(at.join("none.csv"), "place,sum\nhere,3\nthere,4\n").expect("a file");
+    let said = selfsame(at, &["init", "none.csv"]).badly();
+    assert!(said.contains("none: place, sum"), "{said}");
+}

@@ -17,7 +17,7 @@ pub fn explain(plan: &Plan) -> String {
         let from = &source.connector;
         let sessions = source.sessions.map(|gap| format!(", in sessions {} apart", spoken(gap)));
         let sessions = sessions.unwrap_or_default();
-        line(format!("  {:<20}{kind:<10}{from}{sessions}", source.name));
+        line(format!("  {:<19} {kind:<9} {from}{sessions}", source.name));
     }
     line("\nidentifiers, most trusted first".to_owned());
     for (kind, identifier) in plan.identifiers.iter().enumerate() {
@@ -32,7 +32,7 @@ pub fn explain(plan: &Plan) -> String {
             Placeholders::Ignore => "",
         };
         let holds = holds.collect::<Vec<_>>().join(", ");
-        line(format!("  {:<20}{holds}{kept}", identifier.name));
+        line(format!("  {:<19} {holds}{kept}", identifier.name));
     }
     if plan.identifiers.iter().any(|of| of.placeholders == Placeholders::Ignore) {
         line(
@@ -44,13 +44,13 @@ pub fn explain(plan: &Plan) -> String {
     for attribute in &plan.attributes {
         let note = attribute.note.as_deref().unwrap_or_default();
         let data_type = describe(&attribute.data_type);
-        line(format!("  {:<20}{data_type:<16}{note}", attribute.name).trim_end().to_owned());
+        line(format!("  {:<19} {data_type:<15} {note}", attribute.name).trim_end().to_owned());
     }
     if !plan.segments.is_empty() {
         line("\nsegments".to_owned());
         for segment in &plan.segments {
             let description = segment.description.as_deref().unwrap_or_default();
-            line(format!("  {:<20}{description}", segment.name).trim_end().to_owned());
+            line(format!("  {:<19} {description}", segment.name).trim_end().to_owned());
         }
         if !plan.instants.is_empty() {
             let kinds = match plan.instants.len() {
@@ -62,7 +62,7 @@ pub fn explain(plan: &Plan) -> String {
     }
     line("\noutputs".to_owned());
     for output in &plan.outputs {
-        line(format!("  {:<20}{}", output.name, output.target));
+        line(format!("  {:<19} {}", output.name, output.target));
     }
     text
 }

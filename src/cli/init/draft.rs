@@ -31,9 +31,17 @@ pub fn draft(samples: &[Sample], folder: &Path, brokers: Option<&str>) -> Result
         .collect();
     let identifiers = roles::identifiers(samples, &sources);
     if identifiers.is_empty() {
-        let why = "no column of them seems to say who somebody is: name files or topics with e-mail addresses, phone \
-                   numbers, cookies, or numbers of customers or users by such a name";
-        return Err(why.to_owned());
+        let columns = sources.iter().map(|source| {
+            let names: Vec<&str> = source.fields.iter().map(|(name, _)| name.as_str()).collect();
+            format!("  {}: {}", source.name, names.join(", "))
+        });
+        let columns: Vec<String> = columns.collect();
+        return Err(format!(
+            "no column of them seems to say who somebody is: there should be e-mail addresses, phone numbers, cookies, or \
+             numbers of customers or users by such a name. There are\n{}\nIf one of these is somebody's, give it such a \
+             name, or write the definition by hand, as docs/guide.md does",
+            columns.join("\n")
+        ));
     }
     let mut yaml = String::from(
         "# Drafted by `selfsame init` from the rows that there were: a guess has what speaks for it beside it, and one that\n\
@@ -226,18 +234,21 @@ fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[Dra
         let has_person = identifiers.iter().any(|of| of.kind == IdentifierKind::Person);
         let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
         match of.kind {
-            IdentifierKind::Person if of.has_points => {
-                yaml.push_str(
-                    "    normalize: regexp_replace(value, '[.]0$', '')    # 17850.0 is 17850\n",
-                );
+            IdentifierKind::Person => {
+                if of.has_points {
+                    yaml.push_str(
+                        "    normalize: regexp_replace(value, '[.]0$', '')    # 17850.0 is 17850\n",
+                    );
+                }
+                if of.counts_from_0 {
+                    yaml.push_str(
+                        "    placeholders: keep    # ? they count from 0, which is somebody then\n",
+                    );
+                }
                 if is_most_trusted {
                     yaml.push_str("    at_most: 1    # ? a person has one\n");
                 }
             }
-            IdentifierKind::Person if is_most_trusted => {
-                yaml.push_str("    at_most: 1    # ? a person has one\n")
-            }
-            IdentifierKind::Person => {}
             IdentifierKind::Email => {
                 yaml.push_str("    normalize: lower(trim(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
             }

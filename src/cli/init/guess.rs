@@ -109,11 +109,13 @@ fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
 /// Whether a name is one of what is no amount of anything.
 fn is_code(name: &str) -> bool {
     let lower = name.to_lowercase();
-    ["id", "code", "zip", "phone", "number", "sku", "postal"].iter().any(|part| {
-        lower == *part
+    let is_part = |part: &&str| {
+        lower == **part
             || lower.ends_with(&format!("_{part}"))
             || lower.starts_with(&format!("{part}_"))
-    })
+    };
+    let is_count = lower.starts_with("number_of_");
+    !is_count && ["id", "code", "zip", "phone", "number", "sku", "postal"].iter().any(is_part)
 }
 
 fn plain(data_type: &str, evidence: String) -> Guess {

@@ -47,10 +47,12 @@ pub fn init(args: &InitArgs) -> CommandResult {
         )
         .into());
     }
+    let has_time = yaml.lines().any(|line| line.starts_with("    time: "));
     std::fs::write(out, yaml).map_err(|why| format!("'{}': {why}", out.display()))?;
+    let clock = if has_time { " --clock event" } else { "" };
     let to_the_end = if args.kafka.is_some() { " --until-end" } else { "" };
     print(&format!(
-        "{} is written: look at what is marked with ?, then\n  selfsame check {0}\n  selfsame run {0} --clock event{to_the_end}\n",
+        "{} is written: look at what is marked with ?, then\n  selfsame check {0}\n  selfsame run {0}{clock}{to_the_end}\n",
         out.display()
     ))
 }

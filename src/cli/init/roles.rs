@@ -28,6 +28,8 @@ pub struct DraftIdentifier {
     /// Source and column.
     pub from: Vec<(usize, usize)>,
     pub evidence: Vec<String>,
+    /// Whether 0 is a number as the others are, and not what stands for none.
+    pub counts_from_0: bool,
     /// Whether there are whole numbers with a point, which is how those are stored beside which some are missing.
     pub has_points: bool,
 }
@@ -110,7 +112,8 @@ fn is_of_person(name: &str) -> bool {
 }
 
 /// Kind, id or key, and time of a source.
-pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> DraftSource {
+pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -> DraftSource {
+    take_a_day_for_the_time(sample, &mut fields);
     let is_time = |at: &usize| fields[*at].1.data_type == "timestamp";
     let times: Vec<usize> = (0..fields.len()).filter(is_time).collect();
     let named = |parts: &[&str]| {
@@ -170,6 +173,31 @@ pub fn source(name: String, sample: &Sample, fields: Vec<(String, Guess)>) -> Dr
     });
     let deleted = is_records.then(|| deletion(sample, &fields)).flatten();
     DraftSource { name, fields, is_records, key, time, deleted }
+}
+
+/// Where no column is an instant, a day on which something happened is as good: its midnight.
+fn take_a_day_for_the_time(sample: &Sample, fields: &mut [(String, Guess)]) {
+    if fields.iter().any(|(_, guess)| guess.data_type == "timestamp") {
+        return;
+    }
+    let happens =
+        ["order", "purchase", "invoice", "transaction", "event", "visit", "payment", "sale"];
+    let is_when = |name: &str| {
+        let says = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        (["date", "day"].contains(&name) || says(&happens))
+            && !says(&["birth", "born", "due", "until", "expir", "valid"])
+    };
+    let found = fields.iter_mut().zip(&sample.columns).find(|((name, guess), column)| {
+        let is_full = column.present() * 10 >= sample.rows * 9;
+        guess.data_type == "date" && is_full && is_when(name)
+    });
+    let Some(((_, guess), column)) = found else { return };
+    guess.data_type = "timestamp".to_owned();
+    // What is stored as a day needs no format.
+    if column.stored.is_none() {
+        guess.format.get_or_insert_with(|| "%Y-%m-%d".to_owned());
+    }
+    guess.evidence += "; its midnight, since nothing else says when";
 }
 
 /// How many messages of a topic have no payload.
@@ -264,9 +292,33 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
             }
         }
     }
+    let is_guess = people.is_empty() && found.is_empty();
+    if is_guess {
+        people = repeated(samples, sources);
+    }
     found.extend(persons(samples, sources, people));
+    if is_guess {
+        let said = "? nothing else says who somebody is, and these ids come again and again";
+        found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
+    }
     found.sort_by_key(|of| of.kind);
     found
+}
+
+/// Of each source the ids that most different rows share: where nothing else says who somebody is, they may.
+fn repeated(samples: &[Sample], sources: &[DraftSource]) -> Vec<(usize, usize, String)> {
+    let of_source = |(number, source): (usize, &DraftSource)| {
+        let ids = source.fields.iter().enumerate().filter_map(|(at, (name, guess))| {
+            let column = &samples[number].columns[at];
+            let is_type = matches!(guess.data_type.as_str(), "text" | "integer");
+            let (all, present) = (distinct(column).len(), column.present());
+            let is_repeated = all > 1 && all * 100 < present * 85;
+            (is_id(name) && is_type && is_repeated).then(|| (all, at, name.clone()))
+        });
+        let (_, at, name) = ids.max_by_key(|(all, at, _)| (*all, std::cmp::Reverse(*at)))?;
+        Some((number, at, name))
+    };
+    sources.iter().enumerate().filter_map(of_source).collect()
 }
 
 /// Columns that people are known by are one type where they share values, and where they share a name.
@@ -329,7 +381,13 @@ fn persons(
                 members.iter().map(|at| (columns[*at].0, columns[*at].1)).collect();
             let mut texts = from.iter().flat_map(|(source, at)| all(source, at));
             let has_points = texts.any(|text| without_point(text) != text);
-            DraftIdentifier { name, kind: IdentifierKind::Person, from, evidence: said, has_points }
+            let known: HashSet<&str> =
+                members.iter().flat_map(|at| values[*at].iter().copied()).collect();
+            let counts_from_0 = known.len() > 10
+                && ["0", "1", "2"].iter().all(|number| known.contains(number))
+                && known.iter().all(|text| text.parse::<u64>().is_ok());
+            let kind = IdentifierKind::Person;
+            DraftIdentifier { name, kind, from, evidence: said, counts_from_0, has_points }
         })
         .collect()
 }
@@ -352,6 +410,7 @@ fn add(
             from: vec![from],
             evidence: vec![evidence],
             has_points: false,
+            counts_from_0: false,
         }),
     }
 }

@@ -134,7 +134,25 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     if rows == 0 {
         return Err(format!("{}: no row of JSON or CSV is found in it", path.display()));
     }
+    if let [one] = &columns[..]
+        && is_aligned(one)
+    {
+        return Err(format!(
+            "{0}: its cells are parted by runs of spaces, which no delimiter is: make commas of them, as in: sed \
+             's/^ *//; s/ *$//; s/  */,/g' {0} > {1}.csv",
+            path.display(),
+            path.with_extension("").display(),
+        ));
+    }
     Ok(Sample { origin, form, columns, rows, bad })
+}
+
+/// Whether the only column of a text is in truth several, set one below the other by spaces.
+fn is_aligned(column: &SampledColumn) -> bool {
+    let cells = |line: &str| line.split_whitespace().count();
+    let number = column.texts().next().map_or(0, cells);
+    let has_runs = column.texts().any(|line| line.trim().contains("  "));
+    number > 1 && has_runs && column.texts().all(|line| cells(line) == number)
 }
 
 fn read(from: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
