@@ -1,6 +1,7 @@
 //! The first rows of a Parquet file: its columns say their types themselves.
 
 use std::fs::File;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -14,6 +15,13 @@ use super::sample::{Origin, ROWS, Sample, SampledCell, SampledColumn, TextShape,
 
 /// How deep structs are looked into.
 const DEPTH: usize = 4;
+
+/// Whether a file begins as Parquet does.
+pub fn is_columnar(path: &Path) -> bool {
+    let mut head = [0; 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *b"PAR1"
+}
 
 pub fn sample(path: &Path) -> Result<Sample, String> {
     let wrong = |why: String| format!("{}: not readable as Parquet: {why}", path.display());
@@ -52,9 +60,9 @@ fn read(path: &Path) -> Result<(Vec<SampledColumn>, usize), String> {
     Ok((columns, rows))
 }
 
-type Take<'a> = dyn FnMut(String, String, Vec<Option<SampledCell>>) + 'a;
+type TakeColumn<'a> = dyn FnMut(String, String, Vec<Option<SampledCell>>) + 'a;
 
-fn flatten(path: &str, array: &ArrayRef, depth: usize, take: &mut Take<'_>) {
+fn flatten(path: &str, array: &ArrayRef, depth: usize, take: &mut TakeColumn<'_>) {
     if let DataType::Struct(fields) = array.data_type()
         && depth < DEPTH
     {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use selfsame::internals::plan::Format;
 
 use super::guess::{Guess, guess};
+use super::identifying;
 use super::roles::{self, DraftIdentifier, DraftSource, IdentifierKind, snake};
 use super::sample::{Origin, Sample};
 
@@ -29,7 +30,7 @@ pub fn draft(samples: &[Sample], folder: &Path, brokers: Option<&str>) -> Result
             roles::source(name, sample, fields.collect())
         })
         .collect();
-    let identifiers = roles::identifiers(samples, &sources);
+    let identifiers = identifying::identifiers(samples, &sources);
     if identifiers.is_empty() {
         let columns = sources.iter().map(|source| {
             let names: Vec<&str> = source.fields.iter().map(|(name, _)| name.as_str()).collect();

@@ -3,6 +3,7 @@
 mod columnar;
 mod draft;
 mod guess;
+mod identifying;
 mod roles;
 mod sample;
 mod topics;
@@ -66,7 +67,11 @@ fn of_files(files: &[PathBuf]) -> Result<Vec<Sample>, String> {
     paths.dedup();
     let mut samples: Vec<Sample> = Vec::new();
     for path in &paths {
-        match sample::sample(path) {
+        let sample = match columnar::is_columnar(path) {
+            true => columnar::sample(path),
+            false => sample::sample(path),
+        };
+        match sample {
             Ok(sample) => add(&mut samples, sample),
             Err(why) => tracing::warn!("{why}; it is left out"),
         }

@@ -99,9 +99,6 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     let raw = |format, encoding| text_of(path, format, encoding).map_err(unreadable);
     let length = read(&mut raw(Format::Csv, None)?, &mut head).map_err(unreadable)?;
     head.truncate(length);
-    if head.starts_with(b"PAR1") {
-        return super::columnar::sample(path);
-    }
     let encoding = encoding_of(&head);
     if encoding != Some("utf-16") {
         let of_text = |byte: &u8| *byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
