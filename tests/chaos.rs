@@ -249,7 +249,11 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
         let mut running = Running::start_with(
             folder,
             &arguments,
-            &[("SELFSAME_LOG_BYTES", "300000"), ("SELFSAME_CHECKPOINT_ROWS", "500")],
+            &[
+                ("SELFSAME_LOG_BYTES", "30000"),
+                ("SELFSAME_MERGED_FILES", "3"),
+                ("SELFSAME_CHECKPOINT_ROWS", "500"),
+            ],
         );
         // Mostly while it reads back, reads on, or commits; seldom when all is done.
         std::thread::sleep(Duration::from_millis(chance.below(if round % 4 == 3 {

@@ -197,7 +197,11 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
         let mut run = Running::start_with(
             folder.path(),
             &arguments,
-            &[("SELFSAME_LOG_BYTES", "100000"), ("SELFSAME_CHECKPOINT_ROWS", "150")],
+            &[
+                ("SELFSAME_LOG_BYTES", "2000"),
+                ("SELFSAME_MERGED_FILES", "3"),
+                ("SELFSAME_CHECKPOINT_ROWS", "150"),
+            ],
         );
         for _ in 0..chance.below(4) {
             let number = chance.below(300);
@@ -211,6 +215,44 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
     }
     selfsame(folder.path(), &[&RUN[..], &["--workers", "2"]].concat()).well();
     assert_eq!(state(folder.path()), undisturbed(folder.path()), "SELFSAME_CHAOS_SEED={seed}");
+}
+
+#[test]
+fn a_run_that_ends_while_files_are_merged_is_gone_on_with() {
+    for point in selfsame::internals::fault::MERGING {
+        for time in [1, 3] {
+            let folder = folder();
+            let mut chance = Chance(time);
+            let (data, fault) = (folder.path().join("data"), format!("{point}:{time}"));
+            let arguments = ["run", "shop.yaml", "--data", "data", "--follow", "--workers", "2"];
+            let environment = [
+                ("SELFSAME_FAULT", fault.as_str()),
+                // Each write closes a log.
+                ("SELFSAME_LOG_BYTES", "1"),
+                ("SELFSAME_MERGED_FILES", "2"),
+            ];
+            fs::write(folder.path().join("in/web.ndjson"), "").expect("it is written");
+            fs::write(folder.path().join("in/crm.ndjson"), "").expect("it is written");
+            let mut run = Running::start_with(folder.path(), &arguments, &environment);
+            let told = || {
+                let profiles = fs::metadata(folder.path().join("out/profiles.ndjson"));
+                profiles.map_or(0, |found| found.len())
+            };
+            for part in 0..20 {
+                let (web, crm) = rows(&mut chance, part * 50, 50);
+                let before = told();
+                append(&folder.path().join("in/web.ndjson"), &web);
+                append(&folder.path().join("in/crm.ndjson"), &crm);
+                run.while_it_runs(|_| told() == before);
+            }
+            let ended = run.end();
+            assert_eq!(ended.status.code(), None, "{fault}: {}", ended.err);
+            selfsame(folder.path(), &[&RUN[..], &["--workers", "3"]].concat()).well();
+            assert_eq!(state(folder.path()), undisturbed(folder.path()), "{fault}");
+            let left = fs::read_dir(data.join("ticks")).expect("a folder").count();
+            assert!(left < 20, "some became one: {left}");
+        }
+    }
 }
 
 /// The checkpoints that there are.
@@ -302,6 +344,12 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
     grow();
     let said = run(&[]);
     assert!(!said.contains(begins) && !said.contains(passed_over), "{said}");
+    is_whole();
+    // The former definition comes back, and begins where it was.
+    fs::write(path.join("shop.yaml"), DEFINITION).expect("it is written");
+    grow();
+    let said = run(&[]);
+    assert!(said.contains(begins) && !said.contains(passed_over), "{said}");
     is_whole();
     // They may be deleted.
     fs::remove_dir_all(path.join("data/checkpoints")).expect("they are deleted");

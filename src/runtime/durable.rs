@@ -23,8 +23,8 @@ use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::source::DurableNews;
 use crate::store::{
-    self, CheckpointOf, ClosedLog, LogHeader, Recovered, StoreError, StoreWriter, StoredReject,
-    StoredTick,
+    self, CheckpointOf, ClosedLog, Folder, LogHeader, Recovered, StoreError, StoreWriter,
+    StoredReject, StoredTick,
 };
 use crate::time::{Micros, Tick};
 
@@ -171,6 +171,7 @@ fn make_columnar(
             true => frontier.load(Ordering::Relaxed),
             false => Tick::MAX,
         };
+        let mut are_more = false;
         while !is_leaving.load(Ordering::Relaxed)
             && let Some((path, last, _, may_be_torn)) =
                 waiting.pop_front_if(|(_, _, after, _)| *after < durable)
@@ -178,6 +179,21 @@ fn make_columnar(
             if let Err(error) = store::make(&recovered.folder, process, &path, last, may_be_torn) {
                 tracing::warn!("'{}' stays a log: {error}", path.display());
             }
+            are_more = true;
+        }
+        if are_more {
+            merge_small(&recovered.folder, process, is_leaving);
+        }
+    }
+}
+
+/// Makes small files larger ones, as long as there are enough of them.
+fn merge_small(folder: &Folder, process: usize, is_leaving: &AtomicBool) {
+    while !is_leaving.load(Ordering::Relaxed) {
+        match store::merge_small(folder, process) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return tracing::warn!("small files stay as they are: {error}"),
         }
     }
 }

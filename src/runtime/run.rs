@@ -112,6 +112,8 @@ impl Run {
         let stop = of.stop.of_successor(threads.waking());
         let recovered = recovered.map(|mut recovered| {
             recovery::begin(&mut recovered, &of.plan, &of.options);
+            // Nobody else writes into the folder.
+            recovered.release();
             Arc::new(recovered)
         });
         let view = RunView { stop, failure: Failure::default(), recovered, ..of.clone() };

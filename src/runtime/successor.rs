@@ -86,8 +86,10 @@ impl Successor {
             let began = Instant::now();
             let recovered = self.store.again()?;
             let (until, rows) = (recovered.until, recovered.rows.values().sum());
-            self.read_back(Arc::new(recovered))?;
+            let recovered = Arc::new(recovered);
+            self.read_back(Arc::clone(&recovered))?;
             self.wait_for(until)?;
+            recovered.release();
             let took = began.elapsed();
             tracing::debug!("what is stored up to tick {until} is read back in {took:?}");
             // What grows faster than it is read is not waited for.
@@ -161,6 +163,7 @@ impl Successor {
         let writers = open_writers(&view, Vec::new(), true)?;
         fault::point("outputs opened");
         self.wait_for(until)?;
+        recovered.release();
         let awaited = self.process.writers.hand_over(writers, &self.held, until, failure);
         let feeds = sources.start(self.threads.waking())?;
         let live = go_live(&view, &self.process, feeds, Some(awaited))?;

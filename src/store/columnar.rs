@@ -139,14 +139,7 @@ impl<'a> StoredSegmentWriter<'a> {
     }
 
     fn write_ticks(&mut self) -> Result<(), StoreError> {
-        let (ticks, readings): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.open).into_iter().unzip();
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from(ticks)),
-            Arc::new(TimestampMicrosecondArray::from(readings).with_timezone("UTC")),
-        ];
-        let batch = RecordBatch::try_new(ticks_schema(), columns).expect("columns of these types");
-        self.ticks.write(&batch)
+        self.ticks.write(&ticks_batch(std::mem::take(&mut self.open)))
     }
 
     fn finish(mut self) -> Result<Option<StoredSegment>, StoreError> {
@@ -162,6 +155,7 @@ impl<'a> StoredSegmentWriter<'a> {
         fault::point("ticks in place");
         Ok(Some(StoredSegment {
             log: self.header.clone(),
+            more_logs: 0,
             first,
             last,
             complete: self.complete,
@@ -170,6 +164,16 @@ impl<'a> StoredSegmentWriter<'a> {
             ticks,
         }))
     }
+}
+
+/// Ticks, and what the clock read at each.
+pub fn ticks_batch(of: Vec<(Tick, Micros)>) -> RecordBatch {
+    let (ticks, readings): (Vec<_>, Vec<_>) = of.into_iter().unzip();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from(ticks)),
+        Arc::new(TimestampMicrosecondArray::from(readings).with_timezone("UTC")),
+    ];
+    RecordBatch::try_new(ticks_schema(), columns).expect("columns of these types")
 }
 
 fn ticks_schema() -> SchemaRef {

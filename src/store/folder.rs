@@ -167,6 +167,15 @@ impl Folder {
     pub fn ticks(header: &LogHeader) -> String {
         format!("ticks/{}.parquet", name(header))
     }
+
+    /// The path of what takes a columnar file's place: the first that is free.
+    pub fn free(&self, path: &str) -> String {
+        let (of, file) = path.rsplit_once('/').expect("it lies in a folder");
+        let stem = file.trim_end_matches(".parquet");
+        let stem = stem.split_once('~').map_or(stem, |(stem, _)| stem);
+        let mut paths = (1..).map(|number| format!("{of}/{stem}~{number}.parquet"));
+        paths.find(|path| !self.root.join(path).exists()).expect("a number is free")
+    }
 }
 
 /// What says which store it is, of a new one.

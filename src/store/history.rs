@@ -77,17 +77,26 @@ impl StoredHistory {
         workers: usize,
         columns: Vec<WantedColumns>,
     ) -> Self {
+        let parts = recovered.pieces.iter();
+        let parts = parts.filter(|part| part.first <= part.last && part.last > after).cloned();
+        let (folder, share) = (&recovered.folder, (worker, workers));
+        StoredHistory::of(folder, parts.collect(), after, share, columns)
+    }
+
+    /// Of some parts, in the order of their first ticks.
+    pub(super) fn of(
+        folder: &Folder,
+        ahead: VecDeque<HistoryPart>,
+        after: Tick,
+        (worker, workers): (usize, usize),
+        columns: Vec<WantedColumns>,
+    ) -> Self {
         StoredHistory {
-            _in_use: recovered.folder.reading(),
-            folder: recovered.folder.clone(),
+            _in_use: folder.reading(),
+            folder: folder.clone(),
             worker,
             workers,
-            ahead: recovered
-                .pieces
-                .iter()
-                .filter(|piece| piece.first <= piece.last && piece.last > after)
-                .cloned()
-                .collect(),
+            ahead,
             after,
             open: Vec::new(),
             columns,
@@ -274,7 +283,7 @@ fn short(folder: &Folder) -> StoreError {
 }
 
 /// The tick of each row.
-fn ticks(batch: &RecordBatch) -> &[Tick] {
+pub(super) fn ticks(batch: &RecordBatch) -> &[Tick] {
     let ticks = batch.column_by_name(TICK).expect("the store gives it");
     ticks.as_primitive::<UInt64Type>().values()
 }
@@ -302,7 +311,8 @@ pub struct Readings {
     folder: Folder,
     ahead: VecDeque<HistoryPart>,
     ticks: VecDeque<(Tick, Micros)>,
-    last: Micros,
+    /// The last tick that was passed, and its reading: files may overlap in their ticks.
+    last: (Tick, Micros),
     _in_use: FilesInUse,
 }
 
@@ -318,7 +328,7 @@ impl Readings {
             folder: recovered.folder.clone(),
             ahead,
             ticks: VecDeque::new(),
-            last: Micros::MIN,
+            last: (0, Micros::MIN),
             _in_use: recovered.folder.reading(),
         }
     }
@@ -326,15 +336,15 @@ impl Readings {
     /// The reading at a tick, or at the last one before it. Ticks that are asked for do not fall.
     pub fn at(&mut self, tick: Tick) -> Result<Micros, StoreError> {
         loop {
-            while let Some((_, at)) = self.ticks.pop_front_if(|(of, _)| *of <= tick) {
-                self.last = at;
+            while let Some(passed) = self.ticks.pop_front_if(|(of, _)| *of <= tick) {
+                self.last = self.last.max(passed);
             }
             if !self.ticks.is_empty() {
-                return Ok(self.last);
+                return Ok(self.last.1);
             }
             match self.ahead.pop_front_if(|piece| piece.first <= tick) {
                 Some(piece) => self.read(&piece)?,
-                None => return Ok(self.last),
+                None => return Ok(self.last.1),
             }
         }
     }
@@ -350,24 +360,27 @@ impl Readings {
                 }
             }
             PartFiles::Columnar(segment) => {
-                let (path, file) = verified(&self.folder, &segment.ticks)?;
-                let altered = |error: String| StoreError::altered(&path, error);
-                let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-                    .and_then(|builder| builder.build());
-                for batch in reader.map_err(|error| altered(error.to_string()))? {
-                    let batch = batch.map_err(|error| altered(error.to_string()))?;
-                    let column = |name| {
-                        batch
-                            .column_by_name(name)
-                            .ok_or_else(|| altered("a column is missing".into()))
-                    };
-                    let (ticks, at) = (column(TICK)?, column(AT)?);
-                    let ticks = ticks.as_primitive::<UInt64Type>().values();
-                    let at = at.as_primitive::<TimestampMicrosecondType>().values();
-                    self.ticks.extend(ticks.iter().copied().zip(at.iter().copied()));
-                }
+                self.ticks.extend(readings(&self.folder, &segment.ticks)?);
             }
         }
         Ok(())
     }
+}
+
+/// The ticks of a file, with what the clock read at each.
+pub fn readings(folder: &Folder, of: &ColumnarFile) -> Result<Vec<(Tick, Micros)>, StoreError> {
+    let (path, file) = verified(folder, of)?;
+    let altered = |error: String| StoreError::altered(&path, error);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
+    let mut readings = Vec::new();
+    for batch in reader.map_err(|error| altered(error.to_string()))? {
+        let batch = batch.map_err(|error| altered(error.to_string()))?;
+        let column =
+            |name| batch.column_by_name(name).ok_or_else(|| altered("a column is missing".into()));
+        let (ticks, at) = (column(TICK)?, column(AT)?);
+        let ticks = ticks.as_primitive::<UInt64Type>().values();
+        let at = at.as_primitive::<TimestampMicrosecondType>().values();
+        readings.extend(ticks.iter().copied().zip(at.iter().copied()));
+    }
+    Ok(readings)
 }

@@ -1,6 +1,7 @@
 //! Which columnar files count: by process a list, which is replaced in one step.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub struct Manifest {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredSegment {
     pub log: LogHeader,
+    /// How many that followed it became one with it.
+    #[serde(default)]
+    pub more_logs: u64,
     pub first: Tick,
     pub last: Tick,
     /// By worker among all, the last tick of which it is known that it has all.
@@ -47,6 +51,28 @@ pub struct ColumnarFile {
     pub bytes: u64,
     /// XXH3 of all of it, in hex digits.
     pub checksum: String,
+}
+
+impl StoredSegment {
+    /// The numbers of the logs that are in it.
+    pub fn numbers(&self) -> RangeInclusive<u64> {
+        self.log.number..=self.log.number + self.more_logs
+    }
+
+    /// Whether a log is in it.
+    pub fn has(&self, log: &LogHeader) -> bool {
+        (self.log.run, self.log.process) == (log.run, log.process)
+            && self.numbers().contains(&log.number)
+    }
+
+    /// Whether another one comes just before it, of the same kind.
+    pub fn follows(&self, other: &StoredSegment) -> bool {
+        self.log == LogHeader { number: other.numbers().end() + 1, ..other.log.clone() }
+    }
+
+    pub fn files(&self) -> impl Iterator<Item = &ColumnarFile> {
+        self.rows.iter().map(|rows| &rows.file).chain([&self.ticks])
+    }
 }
 
 impl Manifest {

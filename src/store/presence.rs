@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 use super::folder::Folder;
-use super::frame::LogHeader;
-use super::manifest::{ColumnarFile, StoredSegment};
+use super::manifest::StoredSegment;
 
 /// Which log a file was made of: run, process, number.
 type LogId = (u64, usize, u64);
 
-fn id_of(header: &LogHeader) -> LogId {
-    (header.run, header.process, header.number)
+/// The logs that are in a segment.
+fn ids_of(segment: &StoredSegment) -> impl Iterator<Item = LogId> {
+    let (run, process) = (segment.log.run, segment.log.process);
+    segment.numbers().map(move |number| (run, process, number))
 }
 
 /// The log that a file of this name was made of, `RUN-p0-000001` and whatever follows.
@@ -25,10 +26,6 @@ fn made_of(name: &str) -> Option<LogId> {
     Some((run.parse().ok()?, process.parse().ok()?, rest[..digits].parse().ok()?))
 }
 
-fn files_of(segment: &StoredSegment) -> impl Iterator<Item = &ColumnarFile> {
-    segment.rows.iter().map(|rows| &rows.file).chain([&segment.ticks])
-}
-
 /// Refuses a folder that lacks a file which counts, or has files of which no manifest tells; then takes away what a
 /// process that was cut off left. What is in a file is looked at when it is read.
 pub fn check(
@@ -37,7 +34,7 @@ pub fn check(
     segments: &[StoredSegment],
     logs: &[PathBuf],
 ) -> Result<(), StoreError> {
-    for file in segments.iter().flat_map(files_of) {
+    for file in segments.iter().flat_map(StoredSegment::files) {
         let path = folder.root.join(&file.path);
         match fs::metadata(&path) {
             Ok(found) if found.len() == file.bytes => {}
@@ -49,7 +46,7 @@ pub fn check(
             Err(error) => return Err(StoreError::altered(&path, error.to_string())),
         }
     }
-    let mut known: BTreeSet<LogId> = segments.iter().map(|segment| id_of(&segment.log)).collect();
+    let mut known: BTreeSet<LogId> = segments.iter().flat_map(ids_of).collect();
     let names = logs.iter().filter_map(|log| log.file_name().and_then(OsStr::to_str));
     known.extend(names.filter_map(made_of));
     let found = columnar(folder)?;
@@ -76,8 +73,10 @@ pub fn clean(
 fn named(folder: &Folder, segments: &[StoredSegment]) -> BTreeMap<LogId, BTreeSet<PathBuf>> {
     let mut named: BTreeMap<LogId, BTreeSet<PathBuf>> = BTreeMap::new();
     for segment in segments {
-        let paths = files_of(segment).map(|file| folder.root.join(&file.path));
-        named.entry(id_of(&segment.log)).or_default().extend(paths);
+        for id in ids_of(segment) {
+            let paths = segment.files().map(|file| folder.root.join(&file.path));
+            named.entry(id).or_default().extend(paths);
+        }
     }
     named
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::checkpoint::{self, Checkpoint};
 use super::error::StoreError;
 use super::folder::{Folder, StoreFile, is_there};
 use super::frame::LogHeader;
+use super::kept::FilesInUse;
 use super::log::LogReader;
 use super::manifest::{Manifest, StoredSegment};
 use super::presence;
@@ -36,6 +38,8 @@ pub struct Recovered {
     pub next_run: u64,
     /// Holds the folder.
     lock: Arc<File>,
+    /// Holds its files, where another run writes into it meanwhile.
+    in_use: Mutex<Option<FilesInUse>>,
 }
 
 /// A part of the history: ticks of one process.
@@ -46,6 +50,13 @@ pub(super) struct HistoryPart {
     /// The last one that counts.
     pub last: Tick,
     pub held: PartFiles,
+}
+
+impl HistoryPart {
+    pub fn columnar(segment: StoredSegment) -> Self {
+        let StoredSegment { ref log, first, last, .. } = segment;
+        HistoryPart { log: log.clone(), first, last, held: PartFiles::Columnar(Arc::new(segment)) }
+    }
 }
 
 #[derive(Clone)]
@@ -79,9 +90,14 @@ struct RunExtent {
 }
 
 impl RunExtent {
-    fn add(&mut self, header: &LogHeader, last: impl IntoIterator<Item = (usize, Tick)>) {
+    fn add(
+        &mut self,
+        header: &LogHeader,
+        numbers: RangeInclusive<u64>,
+        last: impl IntoIterator<Item = (usize, Tick)>,
+    ) {
         self.workers = header.processes * header.workers;
-        self.numbers.entry(header.process).or_default().insert(header.number);
+        self.numbers.entry(header.process).or_default().extend(numbers);
         for (worker, tick) in last {
             let known = self.last.entry(worker).or_default();
             *known = tick.max(*known);
@@ -116,8 +132,15 @@ impl Recovered {
     /// What the folder holds by now, for the run that holds it and writes into it meanwhile, or the one that takes its
     /// place.
     pub fn again(&self) -> Result<Recovered, StoreError> {
+        let in_use = self.folder.reading();
         let store = self.folder.store()?;
-        read(self.folder.clone(), store, Arc::clone(&self.lock), None)
+        let again = read(self.folder.clone(), store, Arc::clone(&self.lock), None)?;
+        Ok(Recovered { in_use: Mutex::new(Some(in_use)), ..again })
+    }
+
+    /// All that is wanted of it has been read: the files that it is of need not stay.
+    pub fn release(&self) {
+        drop(self.in_use.lock().expect("no one panics with it").take());
     }
 }
 
@@ -138,21 +161,20 @@ fn read(
     }
     let (made, logs): (Vec<_>, Vec<_>) = scanned
         .into_iter()
-        .partition(|log| segments.iter().any(|segment| segment.log == log.header));
+        .partition(|log| segments.iter().any(|segment| segment.has(&log.header)));
     for log in made.iter().filter(|log| Some(log.header.process) == opened_by) {
         folder.delete(&log.path)?;
     }
     let root = &folder.root;
     let StoreFile { store, .. } = store;
     let mut runs: BTreeMap<u64, RunExtent> = BTreeMap::new();
-    for StoredSegment { log, complete, .. } in &segments {
-        runs.entry(log.run)
-            .or_default()
-            .add(log, complete.iter().map(|(worker, tick)| (*worker, *tick)));
+    for segment in &segments {
+        let last = segment.complete.iter().map(|(worker, tick)| (*worker, *tick));
+        runs.entry(segment.log.run).or_default().add(&segment.log, segment.numbers(), last);
     }
     for ScannedLog { header, ticks, .. } in &logs {
         let last = ticks.iter().map(|tick| (tick.worker, tick.tick));
-        runs.entry(header.run).or_default().add(header, last);
+        runs.entry(header.run).or_default().add(header, header.number..=header.number, last);
     }
     for (run, end) in &runs {
         for (process, numbers) in &end.numbers {
@@ -172,13 +194,7 @@ fn read(
         for file in &segment.rows {
             *rows.entry(file.source.clone()).or_default() += file.rows;
         }
-        let StoredSegment { ref log, first, last, .. } = segment;
-        pieces.push(HistoryPart {
-            log: log.clone(),
-            first,
-            last,
-            held: PartFiles::Columnar(Arc::new(segment)),
-        });
+        pieces.push(HistoryPart::columnar(segment));
     }
     for ScannedLog { path, header, ticks, may_be_torn } in logs {
         let last = until(header.run);
@@ -205,6 +221,7 @@ fn read(
         rows,
         pieces,
         lock,
+        in_use: Mutex::default(),
     })
 }
 

@@ -107,7 +107,7 @@ fn rewrite(
         return Ok(None);
     }
     let mut writer =
-        FileWriter::create(folder, next(folder, &file.file.path), &batches[0].schema())?;
+        FileWriter::create(folder, folder.free(&file.file.path), &batches[0].schema())?;
     for (batch, leaves) in batches.iter().zip(marks) {
         let stays: BooleanArray = (0..leaves.len()).map(|row| Some(!leaves.value(row))).collect();
         writer.write(&filter_record_batch(batch, &stays).expect("a mark for each row"))?;
@@ -125,12 +125,4 @@ fn batches(path: &Path, file: File) -> Result<Vec<RecordBatch>, StoreError> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
     let reader = reader.map_err(|error| altered(error.to_string()))?;
     reader.map(|batch| batch.map_err(|error| altered(error.to_string()))).collect()
-}
-
-/// The path of what takes a file's place: the first that is free.
-fn next(folder: &Folder, path: &str) -> String {
-    let stem = path.trim_end_matches(".parquet");
-    let stem = stem.rsplit_once('~').map_or(stem, |(stem, _)| stem);
-    let mut paths = (1..).map(|number| format!("{stem}~{number}.parquet"));
-    paths.find(|path| !folder.root.join(path).exists()).expect("a number is free")
 }

@@ -195,6 +195,39 @@ proptest! {
         prop_assert_eq!(read(&recovered, workers), both);
     }
 
+    /// Small files that become larger ones hold the same rows, wherever one log ends and the next begins.
+    #[test]
+    fn files_that_are_merged_hold_what_they_held(
+        ticks in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<i64>(), 0..4), 2), 12..40),
+        turns in prop::collection::vec(0usize..2, 1..9), each in 1usize..4, workers in 1usize..4,
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = interleaved(frames(&ticks, 1), &turns);
+        let (place, _) = Folder::open(folder.path()).expect("a folder");
+        let mut logs = 0;
+        for (number, frames) in (0..).zip(written.chunks(each)) {
+            let log = write(folder.path(), LogHeader { number, ..header(1, 0, 1, 2) }, frames);
+            make(&place, 0, &log.path, log.last, false).expect("columnar files");
+            logs += 1;
+        }
+        let before = read(&open(folder.path(), 0).expect("a store"), workers);
+        prop_assert_eq!(&before, &whole(&written, Tick::MAX));
+        let mut merged = 0;
+        while merge_small(&place, 0).expect("larger files") {
+            merged += 1;
+        }
+        prop_assert_eq!(merged > 0, logs >= 8);
+        let recovered = open(folder.path(), 0).expect("a store");
+        prop_assert_eq!(recovered.until, ticks.len() as Tick);
+        prop_assert_eq!(read(&recovered, workers), before);
+        let mut readings = Readings::new(&recovered, 0);
+        for tick in 1..=recovered.until {
+            prop_assert_eq!(readings.at(tick).expect("a reading"), tick as i64 * 10);
+        }
+        let left = fs::read_dir(folder.path().join("ticks")).expect("a folder").count();
+        prop_assert_eq!(left, logs - merged * 7);
+    }
+
     /// A byte that is not as it was written is told, and with it the file that has it.
     #[test]
     fn a_file_that_is_altered_is_named(ticks in ticks(1), at in 0.0..1.0f64, flip in 1u8..=255) {

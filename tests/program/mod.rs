@@ -122,6 +122,15 @@ impl Running {
         }
     }
 
+    /// Waits for as long as it runs and something holds.
+    pub fn while_it_runs(&mut self, holds: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while self.child.try_wait().expect("it is our child").is_none() && holds(self) {
+            assert!(start.elapsed() < PATIENCE, "for ever\n{}\n{}", self.out(), self.err());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Sends a signal such as `INT`.
     pub fn signal(&self, name: &str) {
         let kill =
