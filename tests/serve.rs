@@ -387,9 +387,9 @@ fn changes_are_followed_and_gone_on_with_behind_the_last_one_that_was_seen() {
         request(address, "GET", path, &[("last-event-id", id)], b"").refusal()
     };
     assert_eq!(refused("/v1/changes", "x"), (400, "bad_event_id".to_owned()));
-    assert_eq!(refused("/v1/changes", "1.1"), (410, "too_old".to_owned()));
-    assert_eq!(refused("/v1/changes?output=none", "1.1"), (404, "unknown_output".to_owned()));
-    assert_eq!(refused("/v1/changes?x=1", "1.1"), (400, "bad_parameter".to_owned()));
+    assert_eq!(refused("/v1/changes", "1.0.1"), (410, "too_old".to_owned()));
+    assert_eq!(refused("/v1/changes?output=none", "1.0.1"), (404, "unknown_output".to_owned()));
+    assert_eq!(refused("/v1/changes?x=1", "1.0.1"), (400, "bad_parameter".to_owned()));
     // Streams end with the run.
     shop.running.stop().expect("it ends");
     assert!(lines.all(|line| !line.starts_with("data")));

@@ -1,28 +1,28 @@
-//! `GET /v1/changes`: what outputs are told, as it happens, as server-sent events.
+//! `GET /v1/changes`: what outputs are told, as it happens, as server-sent events or over a WebSocket.
 //!
-//! Each event has its place as its id, so that a client that comes back (`Last-Event-ID`) goes on behind it. A client
-//! that reads slowly is read for slowly: nothing waits for it, and once it is behind by more than is kept it is told so.
+//! Each event has its place as its id, so that a client that comes back (`Last-Event-ID`) goes on behind it.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Extension, State};
+use axum::http::header::UPGRADE;
+use axum::http::{HeaderMap, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream::{self, Stream};
+use futures_util::StreamExt;
 
 use super::denial::Denial;
+use super::following::{FollowedChange, Following};
 use super::handles::SharedHandles;
-use super::published::Published;
-use super::recent::{RecordPlace, TooOld};
-use crate::sink::Record;
+use super::recent::RecordPlace;
+use super::server::Client;
+use super::websocket;
 
-/// Records that are taken at once.
-const PART: usize = 256;
 /// How often a client is told that the connection stands.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -33,44 +33,73 @@ pub fn routes() -> Router<SharedHandles> {
 async fn changes(
     State(handles): State<SharedHandles>,
     uri: Uri,
+    client: Option<Extension<Client>>,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Denial> {
-    let outputs = outputs(&handles, uri.query().unwrap_or_default())?;
-    let published = Arc::clone(handles.recent()?);
-    let recent = &published.recent;
-    let place = match headers.get("last-event-id") {
-        None => recent.last(),
-        Some(text) => Some(text.to_str().ok().and_then(RecordPlace::parse).ok_or_else(|| {
+    let ChangesQuery { outputs, last } = query(&handles, uri.query().unwrap_or_default())?;
+    let last = match headers.get("last-event-id") {
+        Some(id) => Some(id.to_str().unwrap_or_default().to_owned()),
+        None => last,
+    };
+    let place = last.map(|id| {
+        RecordPlace::parse(&id).ok_or_else(|| {
             let message = "Last-Event-ID is no id of an event of this stream";
             Denial::bad_request("bad_event_id", message, "send the id of the last event, or none")
-        })?),
-    };
-    // Said before the first event: afterwards there is no status to say it by.
-    recent.behind(place, 1).map_err(too_old)?;
-    let following =
-        Following { handles, published, outputs, place, waiting: Vec::new(), over: false };
+        })
+    });
+    let place = place.transpose()?;
+    let is_socket = headers.get(UPGRADE).is_some_and(|to| {
+        to.to_str().is_ok_and(|to| to.to_ascii_lowercase().contains("websocket"))
+    });
+    if is_socket {
+        websocket::may_ask(&handles.plan.http.origins, &headers)?;
+        let socket = socket.map_err(|rejection| {
+            let remedy = "ask as RFC 6455 has it, with version 13";
+            Denial::bad_request("bad_upgrade", rejection.body_text(), remedy)
+        })?;
+        let following = Following::begin(handles.clone(), outputs, place)?;
+        let client = client.map(|Extension(client)| client);
+        return Ok(websocket::answer(socket, following, client));
+    }
+    let following = Following::begin(handles.clone(), outputs, place)?;
+    let events = following.changes().map(move |change| {
+        Ok::<_, Infallible>(match change {
+            FollowedChange::Told { place, output, line } => {
+                let output = handles.catalog.outputs.name(output);
+                Event::default().id(place.to_string()).event(output).data(line)
+            }
+            FollowedChange::Fault(denial) => {
+                Event::default().event("error").data(denial.error().to_string())
+            }
+        })
+    });
     let alive = KeepAlive::new().interval(ALIVE);
-    Ok(Sse::new(following.events()).keep_alive(alive).into_response())
+    Ok(Sse::new(events).keep_alive(alive).into_response())
 }
 
-fn too_old(TooOld { from }: TooOld) -> Denial {
-    let message = format!(
-        "what was told behind that event is not kept: {from} is the first that can be gone on from"
-    );
-    let remedy =
-        "read the output's file or topic, or the profiles, and follow without Last-Event-ID";
-    Denial::new(StatusCode::GONE, "too_old", message, remedy)
+/// What is asked for.
+struct ChangesQuery {
+    outputs: Vec<u16>,
+    /// The id of the last event that was seen.
+    last: Option<String>,
 }
 
-/// The outputs that are named: all that are told here where none is.
-fn outputs(handles: &SharedHandles, query: &str) -> Result<Vec<u16>, Denial> {
+/// The outputs that are named, all that are told here where none is, and the last event.
+fn query(handles: &SharedHandles, query: &str) -> Result<ChangesQuery, Denial> {
     let names = &handles.catalog.outputs;
     let told = || names.iter().filter(|name| *name != super::publishing::ADDED);
     let mut chosen = Vec::new();
+    let mut last = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if let Some(id) = pair.strip_prefix("last_event_id=") {
+            last = Some(String::from_utf8_lossy(&percent_decoded(id)).into_owned());
+            continue;
+        }
         let Some(name) = pair.strip_prefix("output=") else {
             let message = format!("there is no parameter '{pair}'");
-            return Err(Denial::bad_request("bad_parameter", message, "there is: output=NAME"));
+            let remedy = "there are: output=NAME, last_event_id=ID";
+            return Err(Denial::bad_request("bad_parameter", message, remedy));
         };
         let bytes = percent_decoded(name);
         let known = told().find(|known| known.as_bytes() == bytes);
@@ -79,12 +108,14 @@ fn outputs(handles: &SharedHandles, query: &str) -> Result<Vec<u16>, Denial> {
             let remedy = format!("there are: {}", told().collect::<Vec<_>>().join(", "));
             return Err(Denial::not_found("unknown_output", message, remedy));
         };
-        chosen.push(number);
+        if !chosen.contains(&number) {
+            chosen.push(number);
+        }
     }
     if chosen.is_empty() {
         chosen.extend(told().filter_map(|name| names.number(name)));
     }
-    Ok(chosen)
+    Ok(ChangesQuery { outputs: chosen, last })
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {
@@ -103,68 +134,4 @@ fn percent_decoded(text: &str) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// One client's way along the records.
-struct Following {
-    handles: SharedHandles,
-    published: Arc<Published>,
-    outputs: Vec<u16>,
-    place: Option<RecordPlace>,
-    /// The next ones, the last first.
-    waiting: Vec<(RecordPlace, Arc<Record>)>,
-    over: bool,
-}
-
-impl Following {
-    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        stream::unfold(self, |mut following| async move {
-            let event = following.next().await?;
-            Some((Ok(event), following))
-        })
-    }
-
-    async fn next(&mut self) -> Option<Event> {
-        let published = Arc::clone(&self.published);
-        let mut told = published.recent.told();
-        while !self.over {
-            told.mark_unchanged();
-            while let Some((place, record)) = self.waiting.pop() {
-                self.place = Some(place);
-                if self.outputs.contains(&record.output) {
-                    return Some(self.event(place, &record));
-                }
-            }
-            match published.recent.behind(self.place, PART) {
-                Ok(records) if records.is_empty() && published.recent.is_closed() => {
-                    self.over = true
-                }
-                Ok(records) if records.is_empty() => {
-                    let handles = Arc::clone(&self.handles);
-                    tokio::select! {
-                        changed = told.changed() => self.over = changed.is_err(),
-                        () = handles.closed() => self.over = true,
-                    }
-                }
-                Ok(mut records) => {
-                    records.reverse();
-                    self.waiting = records;
-                }
-                Err(old) => {
-                    self.over = true;
-                    let Denial { code, message, remedy, .. } = too_old(old);
-                    let said =
-                        serde_json::json!({"code": code, "message": message, "remedy": remedy});
-                    return Some(Event::default().event("error").data(said.to_string()));
-                }
-            }
-        }
-        None
-    }
-
-    fn event(&self, place: RecordPlace, record: &Record) -> Event {
-        let catalog = &self.handles.catalog;
-        let line = self.handles.write(|json| json.line(record, catalog).to_owned());
-        Event::default().id(place.to_string()).event(catalog.outputs.name(record.output)).data(line)
-    }
 }

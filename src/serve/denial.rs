@@ -89,6 +89,16 @@ impl Denial {
         told(status, body, retry_after, "Basic realm=\"selfsame\"")
     }
 
+    /// As it is told: `{"code", "message", "remedy"}`.
+    pub fn error(&self) -> Value {
+        let (code, message, remedy) = (self.code, &self.message, &self.remedy);
+        let mut error = json!({"code": code, "message": message, "remedy": remedy});
+        if let Some(mistakes) = &self.mistakes {
+            error["mistakes"] = mistakes.clone();
+        }
+        error
+    }
+
     /// May be tried again in so many seconds.
     pub fn after(self, seconds: u32) -> Self {
         Denial { retry_after: Some(seconds), ..self }
@@ -105,13 +115,8 @@ pub async fn not_allowed(method: Method, uri: Uri) -> Denial {
 
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
-        let Denial { status, code, message, remedy, retry_after, mistakes } = self;
-        let mut error = json!({"code": code, "message": message, "remedy": remedy});
-        if let Some(mistakes) = mistakes {
-            error["mistakes"] = mistakes;
-        }
-        let body = json!({"error": error});
-        told(status, body, retry_after, "Bearer realm=\"selfsame\"")
+        let body = json!({"error": self.error()});
+        told(self.status, body, self.retry_after, "Bearer realm=\"selfsame\"")
     }
 }
 

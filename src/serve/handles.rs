@@ -63,6 +63,9 @@ pub type SharedHandles = Arc<Handles>;
 impl Handles {
     pub fn new(served: Served) -> SharedHandles {
         let catalog = Catalog::shared(&served.plan);
+        if let Some(published) = &served.published {
+            published.recent.begin_behind(served.history);
+        }
         let normalisers = served.plan.identifiers.iter().map(Normaliser::of).collect();
         let (writers, answers) = Default::default();
         Arc::new(Handles { served, catalog, normalisers, writers, answers })

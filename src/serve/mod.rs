@@ -14,6 +14,8 @@ mod changes;
 mod current;
 mod decisions;
 mod denial;
+mod earlier;
+mod following;
 mod handles;
 mod health;
 mod identified;
@@ -33,6 +35,7 @@ mod segments;
 mod server;
 mod tls;
 mod trusted;
+mod websocket;
 mod why;
 
 use std::any::Any;

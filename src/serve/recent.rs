@@ -1,7 +1,7 @@
 //! The latest records of outputs, in bounded memory, for those who follow them.
 //!
-//! A record's place is its tick and its number among the tick's records: both follow from the rows, so a place means
-//! the same after a restart. Who is behind by more than is kept is told so.
+//! A record's place is its tick, its output, and its number among the output's records of the tick: all of that follows
+//! from the rows, so a place means the same after a restart. Who is behind by more than is kept is told so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,9 @@ const KEPT: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordPlace {
     pub tick: Tick,
-    /// From 1 within the tick; 0 is before all of it.
+    /// The output's number.
+    pub output: u16,
+    /// From 1 within the output's records of the tick, in the order of their keys; 0 is before all of them.
     pub number: u64,
 }
 
@@ -34,8 +36,10 @@ pub struct RecentRecords {
 #[derive(Default)]
 struct KeptRecords {
     records: VecDeque<(RecordPlace, Arc<Record>)>,
-    /// Behind this place all is kept that there was in this run.
+    /// Behind this place all is kept.
     from: Option<RecordPlace>,
+    /// The last tick of earlier runs: what is replayed of them was told by them.
+    history: Tick,
     last: Option<RecordPlace>,
 }
 
@@ -55,17 +59,33 @@ impl RecentRecords {
         }
     }
 
-    /// Adds the records of a tick, in the order of their keys.
+    /// Ticks up to this one are of earlier runs.
+    pub fn begin_behind(&self, history: Tick) {
+        let mut kept = self.kept.lock().expect("no one panics with it");
+        if history > 0 {
+            kept.history = history;
+            kept.from = Some(RecordPlace::behind(history));
+            kept.last = kept.last.max(kept.from);
+            kept.records.retain(|(place, _)| place.tick > history);
+        }
+    }
+
+    /// Adds the records of a tick, in the order of their outputs and keys.
     pub fn add(&self, tick: Tick, records: Vec<Record>) {
         if records.is_empty() {
             return;
         }
-        let placed = (1..).zip(records);
-        let placed =
-            placed.map(|(number, record)| (RecordPlace { tick, number }, Arc::new(record)));
+        let mut place = RecordPlace::before(tick);
+        let placed = records.into_iter().map(|record| {
+            place = place.next(record.output);
+            (place, Arc::new(record))
+        });
         let placed: Vec<_> = placed.collect();
         let mut kept = self.kept.lock().expect("no one panics with it");
-        kept.from.get_or_insert(RecordPlace { tick, number: 0 });
+        if tick <= kept.history {
+            return;
+        }
+        kept.from.get_or_insert(RecordPlace::before(tick));
         kept.last = placed.last().map(|(place, _)| *place);
         kept.records.extend(placed);
         let too_many = kept.records.len().saturating_sub(KEPT);
@@ -124,15 +144,38 @@ impl Default for RecentRecords {
 
 impl std::fmt::Display for RecordPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.tick, self.number)
+        write!(f, "{}.{}.{}", self.tick, self.output, self.number)
     }
 }
 
 impl RecordPlace {
     /// As it was written.
     pub fn parse(text: &str) -> Option<Self> {
-        let (tick, number) = text.split_once('.')?;
-        Some(RecordPlace { tick: tick.parse().ok()?, number: number.parse().ok()? })
+        let mut parts = text.split('.');
+        let mut part = || parts.next();
+        let (tick, output, number) = (part()?, part()?, part()?);
+        let place = RecordPlace {
+            tick: tick.parse().ok()?,
+            output: output.parse().ok()?,
+            number: number.parse().ok()?,
+        };
+        (place.to_string() == text).then_some(place)
+    }
+
+    /// Before all of a tick.
+    pub fn before(tick: Tick) -> Self {
+        RecordPlace { tick, output: 0, number: 0 }
+    }
+
+    /// Behind all of a tick.
+    pub fn behind(tick: Tick) -> Self {
+        RecordPlace { tick, output: u16::MAX, number: u64::MAX }
+    }
+
+    /// The place of the next record of the tick, which is this output's.
+    pub fn next(self, output: u16) -> Self {
+        let number = if output == self.output { self.number + 1 } else { 1 };
+        RecordPlace { output, number, ..self }
     }
 }
 
@@ -161,12 +204,37 @@ mod tests {
             of.iter().map(|(place, _)| place.to_string()).collect()
         };
         let behind = |text| recent.behind(RecordPlace::parse(text), 10).map(|of| places(&of));
-        assert_eq!(behind("7.2"), Ok(vec!["7.3".into(), "9.1".into(), "9.2".into()]));
-        assert_eq!(behind("8.5"), Ok(vec!["9.1".into(), "9.2".into()]));
-        assert_eq!(behind("9.2"), Ok(vec![]));
-        assert_eq!(behind("6.1"), Err(TooOld { from: RecordPlace { tick: 7, number: 0 } }));
+        assert_eq!(behind("7.0.2"), Ok(vec!["7.0.3".into(), "9.0.1".into(), "9.0.2".into()]));
+        assert_eq!(behind("8.1.5"), Ok(vec!["9.0.1".into(), "9.0.2".into()]));
+        assert_eq!(behind("9.0.2"), Ok(vec![]));
+        assert_eq!(behind("6.0.1"), Err(TooOld { from: RecordPlace::before(7) }));
         recent.add(10, records(KEPT));
-        assert_eq!(behind("9.1"), Err(TooOld { from: RecordPlace { tick: 9, number: 2 } }));
-        assert_eq!(behind("9.2").map(|of| of.len()), Ok(10));
+        let from = RecordPlace { tick: 9, output: 0, number: 2 };
+        assert_eq!(behind("9.0.1"), Err(TooOld { from }));
+        assert_eq!(behind("9.0.2").map(|of| of.len()), Ok(10));
+    }
+
+    #[test]
+    fn what_earlier_runs_told_is_not_told_again() {
+        let recent = RecentRecords::new();
+        recent.add(7, records(3));
+        recent.begin_behind(8);
+        recent.add(8, records(1));
+        assert_eq!(recent.behind(None, 10), Ok(Vec::new()));
+        let behind = |text| recent.behind(RecordPlace::parse(text), 10);
+        assert_eq!(behind("8.0.1"), Err(TooOld { from: RecordPlace::behind(8) }));
+        recent.add(9, records(1));
+        assert_eq!(recent.behind(Some(RecordPlace::behind(8)), 10).map(|of| of.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_place_is_written_in_one_way() {
+        let place = RecordPlace { tick: 7, output: 2, number: 30 };
+        assert_eq!(RecordPlace::parse("7.2.30"), Some(place));
+        for text in ["", "7", "7.2", "7.2.30.1", "07.2.30", "+7.2.30", "7.2.x", "7..30", " 7.2.30"]
+        {
+            assert_eq!(RecordPlace::parse(text), None, "{text}");
+        }
+        assert_eq!(RecordPlace::before(7).next(0).next(0).next(2).to_string(), "7.2.1");
     }
 }

@@ -15,7 +15,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::patient::PatientStream;
 use super::tls::{ReloadedTls, TlsError};
@@ -58,11 +58,20 @@ pub enum ServeError {
 }
 
 /// Who sends a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     pub address: SocketAddr,
     /// Whether it came encrypted.
     pub is_encrypted: bool,
+    /// The connection's place among all: held by whatever goes on with it when HTTP has ended there.
+    pub place: Arc<ConnectionPlace>,
+}
+
+/// A place among the connections that are served at once, while it is held.
+#[derive(Debug)]
+pub struct ConnectionPlace {
+    _place: OwnedSemaphorePermit,
+    _busy: Arc<()>,
 }
 
 /// A port that has been taken.
@@ -189,14 +198,13 @@ async fn accept(
         match accepted {
             Ok((stream, address)) => {
                 let _ = stream.set_nodelay(true);
-                let client = Client { address, is_encrypted: tls.is_some() };
+                let held = ConnectionPlace { _place: place, _busy: Arc::clone(&busy) };
+                let is_encrypted = tls.is_some();
+                let client = Client { address, is_encrypted, place: Arc::new(held) };
                 let answering =
                     Answering { router: router.clone(), client, closing: closing.clone() };
-                let (tls, busy) = (tls.clone(), Arc::clone(&busy));
-                tokio::spawn(async move {
-                    answering.client(stream, tls).await;
-                    drop((place, busy));
-                });
+                let tls = tls.clone();
+                tokio::spawn(async move { answering.client(stream, tls).await });
             }
             Err(error) => {
                 tracing::debug!("no connection was had: {error}");
@@ -237,7 +245,7 @@ impl Answering {
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
         let (client, router) = (self.client, TowerToHyperService::new(self.router));
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(client);
+            request.extensions_mut().insert(client.clone());
             router.call(request)
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();

@@ -34,6 +34,9 @@ pub const RECORD_BYTES: usize = 512;
 
 /// Where records end.
 pub trait Medium: Send + 'static {
+    /// Records of a tick come next.
+    fn begins(&mut self, _: Tick) {}
+
     /// Writes records; says whether anybody reads them.
     fn write(&mut self, records: &[Record], names: &Catalog) -> Readership;
 
@@ -284,7 +287,8 @@ impl<M: Medium> LocalCommitter<M> {
                 return Readership::Left;
             }
         }
-        for (records, _) in ready.values() {
+        for (tick, (records, _)) in &ready {
+            self.medium.begins(*tick);
             if self.medium.write(records, &self.names) == Readership::Left {
                 return Readership::Left;
             }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::commit::DurableOutputs;
@@ -16,8 +17,9 @@ use super::formats::encoder;
 use super::local_progress::{LocalProgress, ProgressFile};
 use super::stream::{StreamMedium, StreamSink};
 use super::target::{Opening, Target};
-use crate::plan::{Output, Publish};
-use crate::time::Tick;
+use super::tick_index::TickIndex;
+use crate::plan::{Destination, Format, Output, Publish};
+use crate::time::{Tick, wall_clock};
 
 /// So many bytes are read at once.
 const CHUNK: usize = 1 << 20;
@@ -26,16 +28,24 @@ const CHUNK: usize = 1 << 20;
 pub fn start(
     opening: &mut Opening<'_>,
     durable: &DurableOutputs,
-    index: usize,
+    index_of: usize,
     is_file: bool,
     sink: StreamSink,
 ) -> Result<(usize, Box<dyn Target>), SinkError> {
-    let output = &opening.plan.outputs[index];
+    let output = &opening.plan.outputs[index_of];
     let named = |source| SinkError::File { path: sink.path.clone(), source };
     let (standing, begins) = match is_file {
         true => of_file(opening, durable, output, &sink).map_err(named)?,
         false => (of_stream(durable, &output.name, &mut opening.committed).map_err(named)?, true),
     };
+    let index = match &output.target {
+        Destination::File { path } if is_file && output.format == Format::Json => {
+            let progress = ProgressFile::new(durable, &output.name);
+            index(durable, &progress, path, &sink, begins).map_err(named)?.map(Arc::new)
+        }
+        _ => None,
+    };
+    opening.under_way[index_of].set_index(index.clone());
     if let LocalStanding::Withheld(tick) = standing {
         opening.committed.insert(tick);
     }
@@ -52,7 +62,7 @@ pub fn start(
         });
     }
     let (abandoned, closed) = (Arc::clone(&sink), beginning.clone());
-    let medium = StreamMedium { sink, encoder, beginning, is_file };
+    let medium = StreamMedium { sink, encoder, beginning, is_file, index };
     let abandon = move || abandoned.abandon();
     let target = durable::start(
         opening,
@@ -63,7 +73,7 @@ pub fn start(
         // Files that were not spoken to hold nothing of an earlier run either.
         move || closed.begin(),
     )?;
-    Ok((index, Box::new(target)))
+    Ok((index_of, Box::new(target)))
 }
 
 /// What cannot be read back has what was told of it. Where nothing was, what is replayed counts as told. Ticks of which
@@ -84,6 +94,31 @@ pub fn of_stream(
     // A run that is killed before they are sent again sends them again, too.
     file.write(&LocalProgress { sending, ..LocalProgress::of(durable, tick, None) })?;
     Ok(LocalStanding::Withheld(durable.told_up_to(tick)))
+}
+
+/// Where the ticks of a file begin: as it was told, if the file is what was told, and else from here on.
+fn index(
+    durable: &DurableOutputs,
+    progress: &ProgressFile,
+    path: &Path,
+    sink: &StreamSink,
+    begins: bool,
+) -> io::Result<Option<TickIndex>> {
+    let place = progress.path().with_extension("ticks");
+    let told = progress.read()?.filter(|told| told.is_of(durable) && !begins);
+    if let Some(told) = told.filter(|told| told.tick <= durable.replayed)
+        && let Some(part) = told.file.filter(|part| part.is_in(&sink.file))
+        && let Some(kept) = TickIndex::kept(&place, path, (told.tick, part.bytes))?
+    {
+        return Ok(Some(kept));
+    }
+    // Behind what is replayed; of a folder without rows, behind all that another one may have told.
+    let (tick, byte) = match (durable.replayed, begins) {
+        (0, _) => ((wall_clock() / 1_000) as Tick, 0),
+        (replayed, true) => (replayed, 0),
+        (replayed, false) => (replayed, sink.file.metadata()?.len()),
+    };
+    TickIndex::begun(&place, path, tick, byte).map(Some)
 }
 
 /// What a file holds, and whether it is begun anew with the first record.

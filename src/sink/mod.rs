@@ -50,6 +50,7 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tick_index;
 mod under_way;
 mod update;
 mod webhook;
@@ -97,6 +98,7 @@ pub use record::{
     RejectedInput, SegmentChange, WithheldLink,
 };
 pub use target::Target;
+pub use tick_index::TickIndex;
 pub use under_way::{OutputTicks, UnderWay};
 pub use writers::Writers;
 

@@ -18,6 +18,7 @@ use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
 use super::target::{Opening, Target};
+use super::tick_index::TickIndex;
 use crate::plan::Output;
 use crate::time::Tick;
 
@@ -125,9 +126,19 @@ pub struct StreamMedium {
     pub beginning: LocalStart,
     /// Whether it is a file, which can be read back and cut.
     pub is_file: bool,
+    /// Where its ticks are told to begin.
+    pub index: Option<Arc<TickIndex>>,
 }
 
 impl Medium for StreamMedium {
+    fn begins(&mut self, tick: Tick) {
+        let Some(index) = &self.index else { return };
+        self.beginning.begin();
+        if let Some(byte) = self.sink.until_it_works(|file| Ok(file.metadata()?.len())) {
+            index.add(tick, byte);
+        }
+    }
+
     fn write(&mut self, records: &[Record], names: &Catalog) -> Readership {
         self.beginning.begin();
         let reading = encode(&self.sink, &mut *self.encoder, records, names, &mut Vec::new());

@@ -13,6 +13,7 @@ use super::function::ProgramFunction;
 use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;
+use super::under_way::UnderWay;
 use crate::plan::Plan;
 use crate::time::Tick;
 
@@ -33,6 +34,8 @@ pub type Opened = Vec<(usize, Box<dyn Target>)>;
 /// What a kind of targets has at hand to open its own.
 pub struct Opening<'a> {
     pub plan: &'a Plan,
+    /// By output.
+    pub under_way: UnderWay,
     pub names: Arc<Catalog>,
     pub process: usize,
     pub failure: &'a Failure,

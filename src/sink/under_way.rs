@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::tick_index::TickIndex;
 use crate::time::Tick;
 
 /// One output's records that were handed over and are not acknowledged, by tick.
 #[derive(Debug, Default)]
-pub struct OutputTicks(Mutex<BTreeMap<Tick, u64>>);
+pub struct OutputTicks {
+    held: Mutex<BTreeMap<Tick, u64>>,
+    /// Where its earlier records are, of an output whose file tells.
+    index: Mutex<Option<Arc<TickIndex>>>,
+}
 
 impl OutputTicks {
     /// So many records of a tick are handed over.
     pub fn add(&self, tick: Tick, records: u64) {
-        *self.0.lock().expect("no one panics with it").entry(tick).or_default() += records;
+        *self.held.lock().expect("no one panics with it").entry(tick).or_default() += records;
     }
 
     /// They are acknowledged.
     pub fn release(&self, tick: Tick, records: u64) {
-        let mut ticks = self.0.lock().expect("no one panics with it");
+        let mut ticks = self.held.lock().expect("no one panics with it");
         if let Some(held) = ticks.get_mut(&tick) {
             *held -= records;
             if *held == 0 {
@@ -26,14 +31,23 @@ impl OutputTicks {
         }
     }
 
+    /// Where its earlier records are, if a file tells.
+    pub fn index(&self) -> Option<Arc<TickIndex>> {
+        self.index.lock().expect("no one panics with it").clone()
+    }
+
+    pub fn set_index(&self, index: Option<Arc<TickIndex>>) {
+        *self.index.lock().expect("no one panics with it") = index;
+    }
+
     /// The first tick of which a record is not acknowledged.
     pub fn oldest(&self) -> Option<Tick> {
-        self.0.lock().expect("no one panics with it").keys().next().copied()
+        self.held.lock().expect("no one panics with it").keys().next().copied()
     }
 
     /// Records that are not acknowledged.
     pub fn records(&self) -> u64 {
-        self.0.lock().expect("no one panics with it").values().sum()
+        self.held.lock().expect("no one panics with it").values().sum()
     }
 }
 

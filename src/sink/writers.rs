@@ -90,8 +90,10 @@ impl Writers {
         let beginning = LocalStart::default();
         let committable = durable.as_ref().map(|durable| durable.committable.clone());
         let committed = BTreeSet::new();
+        let under_way: UnderWay = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
         let mut opening = Opening {
             plan,
+            under_way: Arc::clone(&under_way),
             names,
             process,
             failure,
@@ -110,7 +112,8 @@ impl Writers {
             }
         }
         let committed = opening.committed;
-        Ok(Writers::of(plan, Targets { by_output, committed, committable }))
+        let targets = Targets { by_output, committed, committable };
+        Ok(Writers { under_way, ..Writers::of(plan, targets) })
     }
 
     fn of(plan: &Plan, targets: Targets) -> Self {
@@ -146,6 +149,7 @@ impl Writers {
         tick: Tick,
         failure: &Failure,
     ) -> AwaitedAcknowledgement {
+        let under_way = opened.under_way();
         let opened = std::mem::replace(&mut *opened.targets_mut(), Targets::none());
         let (told, gone) = bounded(2);
         let (receipt, taking, awaited) = Receipt::new(move || {
@@ -172,6 +176,9 @@ impl Writers {
             tracing::warn!(
                 "{refused} records are larger than their topic takes: a tombstone is in the place of each"
             );
+        }
+        for (of, from) in self.under_way.iter().zip(under_way.iter()) {
+            of.set_index(from.index());
         }
         *self.targets_mut() = opened;
         awaited

@@ -1,6 +1,7 @@
-//! What the port of a served run does beside answering: it encrypts, lets pages of other hosts read, and holds keys to
-//! their limits.
+//! What the port of a served run does beside answering: it encrypts, lets pages of other hosts read, holds keys to their
+//! limits, and goes on where a client left.
 
+mod changes;
 #[path = "../serve/client.rs"]
 mod client;
 mod limits;

@@ -1,0 +1,170 @@
+//! Changes that are kept in memory no longer, read from the files of the outputs that told them.
+//!
+//! An output's file has its records by tick, and an index where each tick begins (`sink::TickIndex`). What several
+//! outputs told is brought together tick by tick, so that places and their order are those that records had at first.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::recent::RecordPlace;
+use crate::sink::{Catalog, Encoder, Json, ReadBack, RecordKey, TickIndex};
+use crate::time::Tick;
+
+/// The records of some outputs from a place on.
+pub struct EarlierRecords {
+    files: Vec<EarlierFile>,
+    catalog: Catalog,
+    json: Json,
+    /// What was told already.
+    place: RecordPlace,
+    /// Of the tick that is being read: the place of each record, by which of the files it lies in.
+    waiting: VecDeque<(RecordPlace, usize, Line)>,
+}
+
+/// The file of an output.
+struct EarlierFile {
+    output: u16,
+    file: File,
+    index: Arc<TickIndex>,
+    /// The next pair of the index.
+    next: u64,
+}
+
+/// Where in a file a record lies.
+#[derive(Clone, Copy)]
+struct Line {
+    from: u64,
+    bytes: usize,
+}
+
+impl EarlierRecords {
+    /// Of outputs with the indexes of their files; `Err` has an output whose file does not tell what came behind the place.
+    pub fn open(
+        mut outputs: Vec<(u16, Option<Arc<TickIndex>>)>,
+        place: RecordPlace,
+        catalog: &Catalog,
+    ) -> Result<Self, u16> {
+        outputs.sort_unstable_by_key(|(output, _)| *output);
+        let open = |(output, index): (u16, Option<Arc<TickIndex>>)| {
+            let opened = || {
+                let index = index?;
+                let next = index.from(place.tick).ok()??;
+                let file = File::open(&index.path).ok()?;
+                Some(EarlierFile { output, file, index, next })
+            };
+            opened().ok_or(output)
+        };
+        Ok(EarlierRecords {
+            files: outputs.into_iter().map(open).collect::<Result<_, _>>()?,
+            catalog: catalog.clone(),
+            json: Json::new(catalog),
+            place,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// The next records, so many at most, of ticks up to one whose records are all in the files. None: there are no more.
+    pub fn read(
+        &mut self,
+        most: usize,
+        until: Tick,
+    ) -> io::Result<Vec<(RecordPlace, u16, String)>> {
+        let mut found = Vec::new();
+        while found.len() < most {
+            let Some((place, file, line)) = self.waiting.pop_front() else {
+                match self.next_tick(until)? {
+                    true => continue,
+                    false => break,
+                }
+            };
+            let EarlierFile { output, file, .. } = &self.files[file];
+            let mut bytes = vec![0; line.bytes];
+            file.read_exact_at(&mut bytes, line.from)?;
+            self.place = place;
+            found.push((place, *output, String::from_utf8(bytes).map_err(io::Error::other)?));
+        }
+        Ok(found)
+    }
+
+    /// Finds the records of the next tick; `false`: there is none.
+    fn next_tick(&mut self, until: Tick) -> io::Result<bool> {
+        let mut next: Option<Tick> = None;
+        for file in &self.files {
+            if let Some(tick) = file.tick()? {
+                next = Some(next.map_or(tick, |other| other.min(tick)));
+            }
+        }
+        let Some(tick) = next.filter(|tick| *tick <= until) else { return Ok(false) };
+        for number in 0..self.files.len() {
+            let mut lines: Vec<(RecordKey, Line)> = Vec::new();
+            let output = self.files[number].output;
+            while self.files[number].tick()? == Some(tick) {
+                let range = self.files[number].range()?;
+                self.lines(number, range, &mut lines)?;
+                self.files[number].next += 1;
+            }
+            lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let mut place = RecordPlace::before(tick);
+            for (_, line) in lines {
+                place = place.next(output);
+                if place > self.place {
+                    self.waiting.push_back((place, number, line));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The records in a part of a file.
+    fn lines(
+        &mut self,
+        number: usize,
+        (from, end): (u64, u64),
+        lines: &mut Vec<(RecordKey, Line)>,
+    ) -> io::Result<()> {
+        let mut reader = BufReader::new(&self.files[number].file);
+        reader.seek(SeekFrom::Start(from))?;
+        let (mut from, mut bytes) = (from, Vec::new());
+        while from < end {
+            bytes.clear();
+            let read = reader.read_until(b'\n', &mut bytes)?;
+            if bytes.last() != Some(&b'\n') {
+                break;
+            }
+            let decoded = self.json.decode(&bytes, &mut self.catalog);
+            let Ok(ReadBack::Record(record, _)) = decoded else {
+                let path = self.files[number].index.path.display().to_string();
+                return Err(io::Error::other(format!("'{path}' has no record at byte {from}")));
+            };
+            lines.push((record.key, Line { from, bytes: read - 1 }));
+            from += read as u64;
+        }
+        Ok(())
+    }
+}
+
+impl EarlierFile {
+    /// The tick of the next pair.
+    fn tick(&self) -> io::Result<Option<Tick>> {
+        match self.next < self.index.pairs() {
+            true => Ok(Some(self.index.pair(self.next)?.0)),
+            false => Ok(None),
+        }
+    }
+
+    /// Where the records of the next pair lie: up to the next one's, or to the end of the file.
+    fn range(&self) -> io::Result<(u64, u64)> {
+        let from = self.index.pair(self.next)?.1;
+        // Looked at first: whatever is written behind it has a pair by then.
+        let end = self.file.metadata()?.len();
+        let next = self.next + 1;
+        let end = match next < self.index.pairs() {
+            true => self.index.pair(next)?.1,
+            false => end,
+        };
+        Ok((from, end))
+    }
+}

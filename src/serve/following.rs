@@ -1,0 +1,196 @@
+//! One client's way along what outputs are told: behind a place, as it happens.
+//!
+//! What memory has no longer is read from the outputs' files, up to where memory goes on. A client that reads slowly is
+//! read for slowly: nothing waits for it, and once it is behind by more than is kept anywhere it is told so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use futures_util::stream::{self, Stream};
+
+use super::denial::Denial;
+use super::earlier::EarlierRecords;
+use super::handles::SharedHandles;
+use super::published::Published;
+use super::recent::{RecordPlace, TooOld};
+use crate::sink::Record;
+use crate::time::Tick;
+
+/// Records that are taken at once.
+const PART: usize = 256;
+/// How often it is looked whether a file has what was published.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a client is told.
+pub enum FollowedChange {
+    /// A record, as a line of a file has it.
+    Told { place: RecordPlace, output: u16, line: String },
+    /// The last: it can't be gone on.
+    Fault(Denial),
+}
+
+/// Follows outputs.
+pub struct Following {
+    handles: SharedHandles,
+    published: Arc<Published>,
+    outputs: Vec<u16>,
+    place: Option<RecordPlace>,
+    /// The next ones, the last first.
+    waiting: Vec<FollowedChange>,
+    /// What is read from files yet.
+    earlier: Option<EarlierRecords>,
+    over: bool,
+}
+
+impl Following {
+    /// Begins behind a place, or with what comes next.
+    pub fn begin(
+        handles: SharedHandles,
+        outputs: Vec<u16>,
+        place: Option<RecordPlace>,
+    ) -> Result<Self, Denial> {
+        let published = Arc::clone(handles.recent()?);
+        handles.ready()?;
+        let place = place.or_else(|| published.recent.last());
+        // Said before the first event: afterwards there is no status to say it by.
+        let earlier = match (published.recent.behind(place, 1), place) {
+            (Err(old), Some(place)) => Some(earlier(&handles, &outputs, place, old)?),
+            _ => None,
+        };
+        let waiting = Vec::new();
+        Ok(Following { handles, published, outputs, place, waiting, earlier, over: false })
+    }
+
+    /// What is told, up to its end.
+    pub fn changes(self) -> impl Stream<Item = FollowedChange> {
+        stream::unfold(self, |mut following| async move {
+            let change = following.next().await?;
+            Some((change, following))
+        })
+    }
+
+    async fn next(&mut self) -> Option<FollowedChange> {
+        let published = Arc::clone(&self.published);
+        let mut told = published.recent.told();
+        while !self.over {
+            told.mark_unchanged();
+            if let Some(next) = self.waiting.pop() {
+                return Some(next);
+            }
+            if let Some(earlier) = self.earlier.take() {
+                if let Err(denial) = self.read(earlier).await {
+                    return Some(self.fail(denial));
+                }
+                continue;
+            }
+            match published.recent.behind(self.place, PART) {
+                Ok(records) if records.is_empty() && published.recent.is_closed() => {
+                    self.over = true
+                }
+                Ok(records) if records.is_empty() => {
+                    let handles = Arc::clone(&self.handles);
+                    tokio::select! {
+                        changed = told.changed() => self.over = changed.is_err(),
+                        () = handles.closed() => self.over = true,
+                    }
+                }
+                Ok(records) => {
+                    self.place = records.last().map(|(place, _)| *place);
+                    let records = records.into_iter().rev();
+                    let chosen = records.filter(|(_, of)| self.outputs.contains(&of.output));
+                    self.waiting = chosen.map(|(place, of)| self.change(place, &of)).collect();
+                }
+                Err(old) => {
+                    let place = self.place.expect("without a place nothing is too old");
+                    match earlier(&self.handles, &self.outputs, place, old) {
+                        Ok(earlier) => self.earlier = Some(earlier),
+                        Err(denial) => return Some(self.fail(denial)),
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Reads on in files, as far as they go; then memory goes on behind the last tick that they have whole.
+    async fn read(&mut self, mut earlier: EarlierRecords) -> Result<(), Denial> {
+        let until = self.settled();
+        let read = tokio::task::spawn_blocking(move || {
+            let records = earlier.read(PART, until);
+            (records, earlier)
+        });
+        let (records, earlier) = read.await.expect("nothing in it panics");
+        let records = records.map_err(|error| {
+            let message = format!("what was told earlier can't be read: {error}");
+            Denial::new(StatusCode::GONE, "too_old", message, REMEDY)
+        })?;
+        if !records.is_empty() {
+            self.place = records.last().map(|(place, ..)| *place);
+            let told = |(place, output, line)| FollowedChange::Told { place, output, line };
+            self.waiting = records.into_iter().rev().map(told).collect();
+            self.earlier = Some(earlier);
+            return Ok(());
+        }
+        let behind = RecordPlace::behind(until).max(self.place.unwrap_or(RecordPlace::before(0)));
+        match self.published.recent.behind(Some(behind), 1) {
+            Ok(_) => self.place = Some(behind),
+            // More was told meanwhile than memory has, or a file is yet to get what was published.
+            Err(_) => {
+                let handles = Arc::clone(&self.handles);
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = handles.closed() => self.over = true,
+                }
+                self.earlier = Some(earlier);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last tick of which the files have all that is published.
+    fn settled(&self) -> Tick {
+        // Looked at first: what was published has been handed over.
+        let published = self.published.tick();
+        let Some(live) = &self.handles.live else { return 0 };
+        let of = |output: &u16| live.under_way[usize::from(*output)].oldest();
+        let unwritten = self.outputs.iter().filter_map(of).min();
+        unwritten.map_or(published, |tick| published.min(tick.saturating_sub(1)))
+    }
+
+    fn change(&self, place: RecordPlace, record: &Record) -> FollowedChange {
+        let catalog = &self.handles.catalog;
+        let line = self.handles.write(|json| json.line(record, catalog).to_owned());
+        FollowedChange::Told { place, output: record.output, line }
+    }
+
+    fn fail(&mut self, denial: Denial) -> FollowedChange {
+        self.over = true;
+        FollowedChange::Fault(denial)
+    }
+}
+
+const REMEDY: &str =
+    "read the output's file or topic, or the profiles, and follow without the id of an event";
+
+/// What files tell from a place on.
+fn earlier(
+    handles: &SharedHandles,
+    outputs: &[u16],
+    place: RecordPlace,
+    TooOld { from }: TooOld,
+) -> Result<EarlierRecords, Denial> {
+    let index = |output: &u16| {
+        let live = handles.live.as_ref();
+        (*output, live.and_then(|live| live.under_way[usize::from(*output)].index()))
+    };
+    let indexes = outputs.iter().map(index).collect();
+    EarlierRecords::open(indexes, place, &handles.catalog).map_err(|output| {
+        let output = handles.catalog.outputs.name(output);
+        let message = format!(
+            "what was told behind {place} is not in memory, which goes back to {from}, and no file of '{output}' tells it: \
+             the output would have to be a file of JSON of a durable run"
+        );
+        Denial::new(StatusCode::GONE, "too_old", message, REMEDY)
+    })
+}

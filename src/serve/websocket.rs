@@ -1,0 +1,96 @@
+//! Changes over a WebSocket: a message each, `{"id", "record"}`.
+//!
+//! Who is silent is asked whether they are there, and let go if they don't answer; whoever can't be told more is told
+//! why by the code and the reason of the closing frame.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use futures_util::StreamExt;
+use serde_json::json;
+
+use super::denial::Denial;
+use super::following::{FollowedChange, Following};
+use super::server::Client;
+
+/// How often a client that is told nothing is asked whether it is there; it has as long to answer.
+const ALIVE: Duration = Duration::from_secs(15);
+/// Bytes of a message that comes: nothing is wanted of what they say.
+const HEARD: usize = 4 << 10;
+/// How long the other side may take to close, too.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Whether a page may ask: browsers let any page open a WebSocket to any host, and leave it to the host to look.
+pub fn may_ask(origins: &[String], headers: &HeaderMap) -> Result<(), Denial> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_own = origin.split_once("://").map(|(_, of)| of).is_some_and(|of| Some(of) == host);
+    if is_own || origins.iter().any(|of| of == "*" || of == origin) {
+        return Ok(());
+    }
+    let message = format!("pages of '{origin}' may not follow what outputs are told");
+    let remedy = "name the page's origin in `origins` of the definition's `http`";
+    Err(Denial::new(StatusCode::FORBIDDEN, "wrong_origin", message, remedy))
+}
+
+/// Goes on over the WebSocket.
+pub fn answer(socket: WebSocketUpgrade, following: Following, client: Option<Client>) -> Response {
+    // Its place among the connections stays its own.
+    let place = client.map(|client| client.place);
+    let socket = socket.max_message_size(HEARD).max_frame_size(HEARD);
+    socket.on_upgrade(async move |socket| {
+        follow(socket, following).await;
+        drop(place);
+    })
+}
+
+async fn follow(mut socket: WebSocket, following: Following) {
+    let mut changes = pin!(following.changes());
+    let mut alive = tokio::time::interval(ALIVE);
+    let mut is_heard = true;
+    let (code, reason) = loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(FollowedChange::Told { place, line, .. }) => {
+                    let text = format!("{{\"id\":\"{place}\",\"record\":{line}}}");
+                    if socket.send(Message::Text(text.into())).await.is_err() {
+                        return;
+                    }
+                    is_heard = true;
+                }
+                Some(FollowedChange::Fault(denial)) => {
+                    let text = json!({"error": denial.error()}).to_string();
+                    if socket.send(Message::Text(text.into())).await.is_err() {
+                        return;
+                    }
+                    break (close_code::AGAIN, denial.code);
+                }
+                None => break (close_code::AWAY, "the run has ended"),
+            },
+            message = socket.recv() => match message {
+                // What was asked is answered below, and a closing frame with its own.
+                Some(Ok(_)) => is_heard = true,
+                Some(Err(_)) | None => return,
+            },
+            _ = alive.tick() => {
+                if !is_heard {
+                    break (close_code::POLICY, "nothing was heard of you");
+                }
+                is_heard = false;
+                if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    let frame = CloseFrame { code, reason: reason.into() };
+    if socket.send(Message::Close(Some(frame))).await.is_ok() {
+        let end = async { while let Some(Ok(_)) = socket.recv().await {} };
+        let _ = tokio::time::timeout(GOODBYE, end).await;
+    }
+}

@@ -1,0 +1,266 @@
+//! Whoever follows changes goes on where they left, over either way, however long ago that was.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use futures_util::{SinkExt, StreamExt};
+use selfsame::{Definition, Engine, Running};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::client::{connect, request};
+
+/// A shop that keeps its rows and writes two files, and whose program is told of a third output.
+fn shop(folder: &Path) -> (Running, SocketAddr) {
+    let text = "
+data: data
+sources:
+  orders: {http: {}, kind: events, id: id, fields: {id: text, email: text, amount: integer}}
+identity:
+  email: {from: {orders: email}}
+attributes:
+  spent: {from: orders, select: sum(amount)}
+segments:
+  big: spent > 100
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+  flat: {publish: profiles, format: csv, files: out/flat.csv}
+http: {listen: \"127.0.0.1:0\", origins: [\"https://shop.example\"]}
+";
+    let definition = Definition::parse(text, folder.join("shop.yaml")).expect("it is right");
+    let running = Engine::builder(&definition).start().expect("it starts");
+    let address = running.http().expect("it is served");
+    // What earlier runs left is read back first.
+    while super::client::get(address, "/v1/segments").status == 503 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    (running, address)
+}
+
+fn post(address: SocketAddr, rows: &[Value]) {
+    let body = Value::from(rows.to_vec()).to_string();
+    let answer = request(address, "POST", "/v1/sources/orders", &[], body.as_bytes());
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+}
+
+fn order(number: usize, amount: i64) -> Value {
+    json!({"id": format!("{number}-{amount}"), "email": format!("{number}@x.org"), "amount": amount})
+}
+
+/// Events: their ids and data.
+type Events = Vec<(String, Value)>;
+
+/// What is told from now on, or behind an event.
+fn follow(address: SocketAddr, query: &str, last: &str) -> impl Iterator<Item = (String, Value)> {
+    let mut stream = connect(address);
+    let last = match last {
+        "" => String::new(),
+        last => format!("last-event-id: {last}\r\n"),
+    };
+    let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: x\r\n{last}\r\n");
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let status = lines.next().expect("a status");
+    assert!(status.contains("200"), "{status}");
+    let mut id = String::new();
+    lines.filter_map(move |line| {
+        if let Some(text) = line.strip_prefix("id: ") {
+            id = text.to_owned();
+        }
+        let text = line.strip_prefix("data: ")?;
+        Some((id.clone(), serde_json::from_str(text).expect("JSON")))
+    })
+}
+
+fn refusal(address: SocketAddr, query: &str, last: &str) -> (u16, String) {
+    request(address, "GET", &format!("/v1/changes{query}"), &[("last-event-id", last)], b"")
+        .refusal()
+}
+
+const FILES: &str = "?output=profiles&output=segments";
+
+#[test]
+fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (running, address) = shop(folder.path());
+    let mut events = follow(address, FILES, "");
+    let mut told = Events::new();
+    // In a tick with several records of both outputs, each has its place.
+    for round in 0..6 {
+        let amount = 40 + round;
+        post(address, &(0..5).map(|number| order(number, amount)).collect::<Vec<_>>());
+        let expected = if round == 2 { 10 } else { 5 };
+        told.extend(events.by_ref().take(expected));
+    }
+    assert_eq!(told.len(), 35);
+    running.stop().expect("it ends");
+    drop(events);
+
+    let (running, address) = shop(folder.path());
+    for place in [0, 1, 4, 12, 17, 33, 34] {
+        let rest: Events = follow(address, FILES, &told[place].0).take(34 - place).collect();
+        assert_eq!(rest, told[place + 1..], "behind {place}");
+    }
+    let of_segments: Events =
+        told.iter().filter(|(_, of)| of["output"] == "segments").cloned().collect();
+    assert_eq!(of_segments.len(), 5);
+    let rest: Events = follow(address, "?output=segments", &told[0].0).take(5).collect();
+    assert_eq!(rest, of_segments, "an output that had told nothing by then tells all");
+    // What happens now comes behind what was read, once.
+    let mut both = follow(address, FILES, &told[30].0);
+    let mut news = follow(address, FILES, "");
+    assert_eq!(both.by_ref().take(4).collect::<Events>(), told[31..]);
+    post(address, &[order(7, 1)]);
+    let new = news.next().expect("news");
+    assert_eq!(both.next(), Some(new.clone()));
+    assert_eq!(new.1["value"]["identifiers"]["email"], json!(["7@x.org"]));
+    post(address, &[order(8, 1)]);
+    assert_eq!(both.next(), news.next());
+    // Of others it is not known where their ticks begin.
+    assert_eq!(refusal(address, "", &told[0].0), (410, "too_old".to_owned()));
+    assert_eq!(refusal(address, "?output=flat", &told[0].0), (410, "too_old".to_owned()));
+    assert_eq!(refusal(address, FILES, "1.0.1"), (410, "too_old".to_owned()));
+    running.stop().expect("it ends");
+}
+
+#[test]
+fn who_is_behind_by_more_than_memory_has_is_told_all_of_it_from_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (running, address) = shop(folder.path());
+    let mut events = follow(address, "?output=profiles", "");
+    post(address, &[order(0, 1)]);
+    let first = events.next().expect("an event");
+    drop(events);
+    const POSTS: usize = 8;
+    const ROWS: usize = 10_000;
+    for part in 0..POSTS {
+        let rows: Vec<Value> = (1..=ROWS).map(|number| order(part * ROWS + number, 1)).collect();
+        post(address, &rows);
+    }
+    assert_eq!(refusal(address, "?output=flat", &first.0), (410, "too_old".to_owned()));
+    let all: Events = follow(address, "?output=profiles", &first.0).take(POSTS * ROWS).collect();
+    let place = |id: &str| -> Vec<u64> {
+        id.split('.').map(|part| part.parse().expect("a number")).collect()
+    };
+    assert!(all.windows(2).all(|two| place(&two[0].0) < place(&two[1].0)));
+    let mut emails: Vec<String> =
+        all.iter().map(|(_, of)| of["value"]["identifiers"]["email"][0].to_string()).collect();
+    emails.sort();
+    emails.dedup();
+    assert_eq!(emails.len(), POSTS * ROWS, "each once");
+    // From within, where memory still has it and where it does not.
+    for from in [10, 20_000, POSTS * ROWS - 10] {
+        let some: Events = follow(address, "?output=profiles", &all[from].0).take(9).collect();
+        assert_eq!(some, all[from + 1..from + 10]);
+    }
+    running.stop().expect("it ends");
+}
+
+type Socket = WebSocketStream<tokio::net::TcpStream>;
+
+async fn open(
+    address: SocketAddr,
+    query: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<Socket, Error> {
+    let mut request = format!("ws://{address}/v1/changes{query}").into_client_request()?;
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().expect("a header"));
+    }
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    Ok(client_async(request, stream).await?.0)
+}
+
+async fn next(socket: &mut Socket) -> Value {
+    loop {
+        match socket.next().await.expect("it goes on").expect("a message") {
+            Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+            Message::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_websocket_tells_the_same_and_says_why_it_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (running, address) = shop(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async {
+        let mut socket = open(address, FILES, &[]).await.expect("it opens");
+        let mut events = follow(address, FILES, "");
+        post(address, &[order(0, 500), order(1, 1)]);
+        let told: Events = events.by_ref().take(3).collect();
+        for (id, record) in &told {
+            assert_eq!(next(&mut socket).await, json!({"id": id, "record": record}));
+        }
+        // What is sent is answered where it asks for an answer, and means nothing else.
+        socket.send(Message::Text("hello".into())).await.expect("it is sent");
+        socket.send(Message::Ping("are you there".into())).await.expect("it is sent");
+        loop {
+            match socket.next().await.expect("it goes on").expect("a message") {
+                Message::Pong(said) => break assert_eq!(&said[..], b"are you there"),
+                other => assert!(matches!(other, Message::Ping(_)), "{other:?}"),
+            }
+        }
+        // It is gone on with by the parameter, as browsers have no headers for it, and by the header.
+        for (query, headers) in [
+            (format!("{FILES}&last_event_id={}", told[0].0), vec![]),
+            (FILES.to_owned(), vec![("last-event-id", &*told[0].0)]),
+        ] {
+            let mut again = open(address, &query, &headers).await.expect("it opens");
+            assert_eq!(next(&mut again).await["id"], told[1].0);
+        }
+        for (query, headers, status) in [
+            ("?output=none", vec![], 404),
+            ("?x=1", vec![], 400),
+            ("?last_event_id=x", vec![], 400),
+            ("?last_event_id=1.0.1", vec![], 410),
+            (FILES, vec![("origin", "https://evil.example")], 403),
+            (FILES, vec![("origin", "null")], 403),
+        ] {
+            match open(address, query, &headers).await {
+                Err(Error::Http(answer)) => {
+                    assert_eq!(answer.status(), status, "{query} {headers:?}")
+                }
+                other => panic!("{query} {headers:?}: {other:?}"),
+            }
+        }
+        let own = format!("http://{address}");
+        for origin in ["https://shop.example", &own] {
+            open(address, FILES, &[("origin", origin)]).await.expect("its pages may");
+        }
+        // The run ends, and those who follow are told.
+        let ending = std::thread::spawn(move || running.stop().expect("it ends"));
+        let end = loop {
+            match socket.next().await.expect("it says so").expect("a message") {
+                Message::Close(frame) => break frame.expect("a reason"),
+                Message::Ping(_) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((end.code, &*end.reason), (CloseCode::Away, "the run has ended"));
+        assert!(matches!(socket.next().await, None | Some(Err(_))));
+        ending.join().expect("it ends");
+    });
+}
+
+#[test]
+fn what_asks_for_a_websocket_wrongly_is_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_running, address) = shop(folder.path());
+    let asked =
+        |headers: &[(&str, &str)]| request(address, "GET", "/v1/changes", headers, b"").refusal();
+    // No key, no version, and a connection that is to be closed.
+    assert_eq!(asked(&[("upgrade", "websocket")]), (400, "bad_upgrade".to_owned()));
+    assert_eq!(
+        asked(&[("upgrade", "websocket"), ("sec-websocket-version", "8")]),
+        (400, "bad_upgrade".to_owned())
+    );
+}
