@@ -6,6 +6,7 @@ mod changes;
 mod client;
 mod limits;
 mod origins;
+mod slow;
 mod tls;
 
 use std::net::SocketAddr;

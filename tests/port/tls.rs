@@ -23,7 +23,7 @@ fn openssl(arguments: &[&str], folder: &Path) {
 }
 
 /// A certificate of this machine that vouches for itself, and its key.
-fn certificate(folder: &Path, name: &str) {
+pub fn certificate(folder: &Path, name: &str) {
     let (pem, key) = (format!("{name}.pem"), format!("{name}.key"));
     let subject = format!("/CN={name}");
     let mut request =

@@ -1,0 +1,135 @@
+//! What processes of one run answer: the first one for all people and all posts, each for itself how it does.
+
+#[path = "http/mod.rs"]
+mod http;
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use http::{address, get, post, request};
+use program::{Running, free_addresses};
+use serde_json::{Value, json};
+
+const SHOP: &str = "
+name: shop
+sources:
+  orders: {http: {}, kind: events, id: id, fields: {id: text, email: text, amount: integer}}
+  read: {files: 'rows/*.ndjson', kind: events, fields: {email: text, amount: integer}}
+identity:
+  email: {from: {orders: email, read: email}}
+attributes:
+  spent: {from: [orders, read], select: sum(amount)}
+segments:
+  big: spent > 100
+outputs:
+  profiles: {files: out/profiles.ndjson}
+";
+
+fn start(folder: &Path) -> [(Running, String); 2] {
+    fs::write(folder.join("shop.yaml"), SHOP).expect("room on the disk");
+    fs::create_dir(folder.join("rows")).expect("room on the disk");
+    for file in 0..4 {
+        let rows =
+            (0..50).map(|row| format!("{{\"email\":\"{}@x\",\"amount\":1}}\n", file * 50 + row));
+        fs::write(folder.join(format!("rows/{file}.ndjson")), rows.collect::<String>())
+            .expect("room on the disk");
+    }
+    fs::write(folder.join("hosts"), free_addresses(2).join("\n")).expect("room on the disk");
+    let process = |number| {
+        let run =
+            ["run", "shop.yaml", "--hosts", "hosts", "--http", "127.0.0.1:0", "--process", number];
+        Running::start(folder, &run)
+    };
+    [process("0"), process("1")].map(|mut running| {
+        let address = address(&mut running);
+        (running, address)
+    })
+}
+
+fn code(text: &str) -> String {
+    let told: Value = serde_json::from_str(text).expect("JSON");
+    told["error"]["code"].as_str().unwrap_or_else(|| panic!("no code: {text}")).to_owned()
+}
+
+/// The sum of a metric's samples.
+fn sum(metrics: &str, name: &str) -> f64 {
+    let of = |line: &str| {
+        let rest = line.strip_prefix(name)?;
+        rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+    };
+    metrics.lines().filter_map(of).sum()
+}
+
+#[test]
+fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [(mut one, first), (_other, second)] = start(folder.path());
+    let rows: Vec<Value> = (0..300)
+        .map(|number| json!({"id": number, "email": format!("{}@x", number % 250), "amount": 101}))
+        .collect();
+    let (status, told) =
+        post(&first, "/v1/sources/orders", &[], Value::from(rows).to_string().as_bytes());
+    assert_eq!((status, told["accepted"].as_u64()), (200, Some(300)));
+
+    // All people, whichever process has them.
+    one.until("all are known", |_| get(&first, "/v1/segments").1.contains("\"people\":250"));
+    for number in [0, 7, 123, 249] {
+        let (status, text) = get(&first, &format!("/v1/profiles/email:{number}@x"));
+        let profile: Value = serde_json::from_str(&text).expect("JSON");
+        let expected = 101 * (1 + u64::from(number < 50)) + u64::from(number < 200);
+        assert_eq!(
+            (status, profile["profile"]["attributes"]["spent"].as_u64()),
+            (200, Some(expected))
+        );
+    }
+    // Of the second process: what is only known or taken by the first is told so.
+    for path in
+        ["/v1/profiles/email:0@x", "/v1/segments", "/v1/segments/big/members", "/v1/changes"]
+    {
+        let (status, text) = get(&second, path);
+        assert_eq!((status, &*code(&text)), (421, "other_process"), "{path}");
+    }
+    let (status, told) = post(&second, "/v1/sources/orders", &[], b"{\"email\":\"x@x\"}");
+    assert_eq!((status, told["error"]["code"].as_str()), (421, Some("other_process")));
+    let (status, told) = post(&second, "/v1/profiles:batch", &[], b"{\"ids\":[\"email:0@x\"]}");
+    assert_eq!((status, told["error"]["code"].as_str()), (421, Some("other_process")));
+    // Not all that outputs are told comes to the first one.
+    assert_eq!(code(&get(&first, "/v1/changes").1), "other_process");
+    for address in [&first, &second] {
+        assert_eq!(get(address, "/health/live").0, 200);
+        assert_eq!(get(address, "/health/ready").0, 200);
+        assert_eq!(get(address, "/").0, 200);
+    }
+
+    // What both tell comes to the whole.
+    one.until("both have told", |_| {
+        let both = [&first, &second].map(|address| get(address, "/metrics").1);
+        let all = |name: &str| both.iter().map(|metrics| sum(metrics, name)).sum::<f64>();
+        all("selfsame_people") == 250.0
+            && all("selfsame_source_rows_total") == 500.0
+            && all("selfsame_segment_people") == 250.0
+            && all("selfsame_identifiers") == 250.0
+    });
+    let both = [&first, &second].map(|address| get(address, "/metrics").1);
+    for metrics in &both {
+        let people = sum(metrics, "selfsame_people");
+        assert!(0.0 < people && people < 250.0, "each has a share: {people}");
+        for name in [
+            "selfsame_operator_entries",
+            "selfsame_tick_duration_seconds_count",
+            "selfsame_replay_active",
+        ] {
+            assert!(metrics.contains(&format!("\n{name}")), "{name}");
+        }
+        assert!(sum(metrics, "selfsame_operator_entries") > 0.0);
+        assert!(sum(metrics, "process_start_time_seconds") > 1e9);
+    }
+    // Ticks are opened by the first one.
+    assert!(sum(&both[0], "selfsame_tick_duration_seconds_count") > 0.0);
+
+    one.signal("INT");
+    let ended = one.end().well();
+    assert!(ended.contains("250"), "{ended}");
+    assert!(request("GET", &first, "/health/live", &[], b"").is_none(), "its port is given back");
+}
