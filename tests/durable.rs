@@ -440,3 +440,32 @@ fn who_is_asked_for_is_known_to_a_run_that_begins_with_a_checkpoint() {
         run.until("all is read", |_| answer(person) == *profile);
     }
 }
+
+#[test]
+fn metrics_tell_of_the_latest_checkpoint() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(5);
+    let (web, crm) = rows(&mut chance, 0, 300);
+    append(&path.join("in/web.ndjson"), &web);
+    append(&path.join("in/crm.ndjson"), &crm);
+    let arguments = [&RUN[..4], &["--follow", "--http", "127.0.0.1:0"]].concat();
+    let environment = [("SELFSAME_CHECKPOINT_ROWS", "100")];
+    let mut running = Running::start_with(path, &arguments, &environment);
+    let address = http::address(&mut running);
+    let told = |name: &str| -> Option<f64> {
+        let metrics = http::get(&address, "/metrics").1;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        Some(line.parse().expect("a number"))
+    };
+    // It is written beside the run, which may take a while.
+    running
+        .until("one is told of", |_| told("selfsame_store_checkpoint_timestamp_seconds").is_some());
+    let at = told("selfsame_store_checkpoint_timestamp_seconds").expect("one");
+    let ticks = checkpoints(path);
+    let ticks = ticks.iter().filter_map(|of| of.file_name()?.to_str()?.parse::<u64>().ok());
+    assert!(ticks.into_iter().any(|tick| (tick as f64 / 1e3 - at).abs() < 1e-3), "{at}");
+    assert!(told("selfsame_store_checkpoint_bytes").is_some_and(|bytes| bytes > 100.0));
+    running.signal("INT");
+    running.end().well();
+}

@@ -2,6 +2,7 @@
 //! against the oracle.
 
 mod broker;
+mod http;
 mod oracle;
 mod program;
 mod shop;
@@ -280,6 +281,55 @@ fn latency_counts_from_the_append_where_the_log_says_when_that_was() {
 
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch")
+}
+
+#[test]
+fn metrics_tell_how_far_each_partition_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let topics = lay_out(folder);
+    let all = shop::tell(0, 24 * 8);
+    send(&topics, &all);
+    let mut running = Running::start(folder, &["run", "shop.yaml", "--http", "127.0.0.1:0"]);
+    let address = http::address(&mut running);
+    // By topic and partition, what is yet to be read; nothing of a partition of which that is not known yet.
+    let lags = |_: &Running| -> Vec<(String, u64)> {
+        let metrics = http::get(&address, "/metrics").1;
+        let lines = metrics.lines().filter_map(|line| {
+            let (labels, lag) =
+                line.strip_prefix("selfsame_source_lag_messages{")?.split_once("} ")?;
+            Some((labels.to_owned(), lag.parse::<f64>().expect("a number") as u64))
+        });
+        lines.collect()
+    };
+    let partitions: Vec<String> = [&topics.crm, &topics.web]
+        .into_iter()
+        .flat_map(|topic| {
+            [0, 1].map(|partition| format!("topic=\"{topic}\",partition=\"{partition}\""))
+        })
+        .collect();
+    let most = (all.web.len() + all.crm.len()) as u64;
+    running.until("all is read", |running| {
+        let lags = lags(running);
+        assert!(lags.iter().all(|(labels, lag)| partitions.contains(labels) && *lag <= most));
+        let rows = http::get(&address, "/metrics").1;
+        let rows = rows.lines().filter_map(|line| {
+            line.strip_prefix("selfsame_source_rows_total{")?
+                .split_once("} ")?
+                .1
+                .parse::<u64>()
+                .ok()
+        });
+        lags.len() == 4 && lags.iter().all(|(_, lag)| *lag == 0) && rows.sum::<u64>() == most
+    });
+    // What comes later is read, too.
+    let more = shop::tell(24 * 8, 24 * 9);
+    send(&topics, &more);
+    let rows = format!("{{source=\"web\"}} {}", all.web.len() + more.web.len());
+    running.until("what came later is read", |running| {
+        http::get(&address, "/metrics").1.contains(&rows)
+            && lags(running).iter().all(|(_, lag)| *lag == 0)
+    });
 }
 
 #[test]

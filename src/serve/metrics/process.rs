@@ -23,6 +23,13 @@ pub fn write(families: &mut Families<'_>, started: f64, data: Option<&Path>) -> 
     let Some(data) = data else { return Ok(()) };
     let held = single(bytes_below(data) as f64);
     families.gauge("selfsame_store_bytes", "Size of the data folder", held)?;
+    if let Some((tick, bytes)) = latest_checkpoint(&data.join("checkpoints")) {
+        let help = "The tick of the latest checkpoint, since the epoch";
+        let at = single(tick as f64 / 1e3);
+        families.gauge("selfsame_store_checkpoint_timestamp_seconds", help, at)?;
+        let help = "Size of the latest checkpoint";
+        families.gauge("selfsame_store_checkpoint_bytes", help, single(bytes as f64))?;
+    }
     if let Some((free, all)) = disk(data) {
         let help = "Room that is left on the disk of the data folder";
         families.gauge("selfsame_store_disk_free_bytes", help, single(free))?;
@@ -54,6 +61,19 @@ fn bytes_below(folder: &Path) -> u64 {
         _ => 0,
     };
     entries.map(size).sum()
+}
+
+/// The tick and the size of the latest checkpoint that some process has completed. Each has a folder named by its tick.
+fn latest_checkpoint(folder: &Path) -> Option<(u64, u64)> {
+    let is_complete = |entry: &fs::DirEntry| {
+        let files = fs::read_dir(entry.path()).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("complete-"))
+    };
+    let all = fs::read_dir(folder).ok()?.flatten().filter(is_complete);
+    let tick = |entry: &fs::DirEntry| entry.file_name().to_str()?.parse::<u64>().ok();
+    let (tick, latest) =
+        all.filter_map(|entry| Some((tick(&entry)?, entry))).max_by_key(|of| of.0)?;
+    Some((tick, bytes_below(&latest.path())))
 }
 
 /// What is free on the disk of a folder, and what there is.
