@@ -141,7 +141,7 @@ fn an_answer_waits_for_a_tick_but_not_for_ever() {
         get(address, &format!("/v1/profiles/email:ada@example.com?after={after}&timeout={timeout}"))
     };
     assert_eq!(wait(tick, 0).status, 200);
-    assert_eq!(wait(tick + 1, 20).refusal(), (504, "not_reached".to_owned()));
+    assert_eq!(wait(tick + 1, 20).refusal(), (409, "not_reached".to_owned()));
     let waiting = std::thread::spawn(move || wait(tick + 1, 30_000));
     shop.order(json!([{"email": "ada@example.com", "amount": 1}]));
     let answer = waiting.join().expect("an answer").json();
@@ -189,7 +189,7 @@ fn what_can_not_be_answered_is_told_with_a_code_and_a_remedy() {
         ("/v1/profiles/ada@example.com", 400, "bad_identifier"),
         ("/v1/profiles/email:", 400, "bad_identifier"),
         ("/v1/profiles/email:%ff", 400, "bad_path"),
-        ("/v1/profiles/email:ada@example.com?attributes=age", 400, "unknown_attribute"),
+        ("/v1/profiles/email:ada@example.com?attributes=age", 404, "unknown_attribute"),
         ("/v1/profiles/email:ada@example.com?after=x", 400, "bad_parameter"),
         ("/v1/profiles/email:ada@example.com?befor=1", 400, "bad_parameter"),
         ("/v1/persons/1", 400, "bad_person"),

@@ -308,7 +308,7 @@ fn what_cannot_be_changed_is_told_with_a_remedy_and_stays_as_it_was() {
         (String::new(), 400, "bad_body"),
         ("[]".to_owned(), 400, "bad_body"),
         (decision("email:a", "email:b", "perhaps"), 400, "bad_body"),
-        (decision("email:a", "email: A", "same"), 400, "bad_body"),
+        (decision("email:a", "email: A", "same"), 409, "one_identifier"),
         (decision("mail:a", "email:b", "same"), 404, "unknown_type"),
         (decision("email:a", "b", "same"), 400, "bad_identifier"),
         (decision("email:a", "email:null", "same"), 400, "bad_identifier"),

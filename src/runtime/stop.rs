@@ -15,7 +15,7 @@ pub struct Stop {
     wakes: Arc<Mutex<Vec<Wake>>>,
 }
 
-type Wake = Arc<dyn Fn() + Send + Sync>;
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Why a run is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum StopCause {
 }
 
 impl Stop {
-    pub(super) fn new(wake: Wake) -> Self {
+    pub fn new(wake: Wake) -> Self {
         let wakes = Arc::new(Mutex::new(vec![wake]));
         Stop { asked: Arc::default(), replaced: Arc::default(), wakes }
     }

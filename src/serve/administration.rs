@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::body;
-use super::denial::Denial;
+use super::denial::{Denial, FORGET, not_allowed};
 use super::handles::SharedHandles;
 use super::profiles::{identifier, in_path, parameters, person_id};
 
@@ -139,38 +139,32 @@ struct ForgetQuery {
     dry_run: bool,
 }
 
-/// What is done to somebody stands behind who it is.
-const FORGET: &str = ":forget";
-
 async fn of_person(
     State(handles): State<SharedHandles>,
+    method: Method,
     uri: Uri,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Denial> {
     let path = in_path(path)?;
-    let Some(written) = path.strip_suffix(FORGET) else { return Ok(nothing_else(&uri)) };
+    let Some(written) = path.strip_suffix(FORGET) else {
+        return Ok(not_allowed(method, uri).await);
+    };
     person_id(written)?;
     forget(handles, written.to_owned(), &uri).await
 }
 
 async fn of_identifier(
     State(handles): State<SharedHandles>,
+    method: Method,
     uri: Uri,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Denial> {
     let path = in_path(path)?;
-    let Some(written) = path.strip_suffix(FORGET) else { return Ok(nothing_else(&uri)) };
+    let Some(written) = path.strip_suffix(FORGET) else {
+        return Ok(not_allowed(method, uri).await);
+    };
     identifier(&handles, written)?;
     forget(handles, written.to_owned(), &uri).await
-}
-
-fn nothing_else(uri: &Uri) -> Response {
-    let message = format!("{} takes no POST", uri.path());
-    let remedy = "POST what is to be done behind it, as in …:forget";
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut response = Denial::new(status, "method_not_allowed", message, remedy).into_response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
-    response
 }
 
 async fn forget(handles: SharedHandles, id: String, uri: &Uri) -> Result<Response, Denial> {

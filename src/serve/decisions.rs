@@ -58,7 +58,8 @@ async fn decide(
     let DecisionBody { left, right, decision } = body::json(body, MOST_BYTES, EXAMPLE).await?;
     if identifier(handles, &left)? == identifier(handles, &right)? {
         let message = format!("{left} and {right} are one identifier");
-        return Err(Denial::bad_body(message, "a decision is about two"));
+        let status = StatusCode::CONFLICT;
+        return Err(Denial::new(status, "one_identifier", message, "a decision is about two"));
     }
     let (source, row) = row(&handles.plan, [&left, &right], decision)?;
     let mut rows = PostedRows::default();

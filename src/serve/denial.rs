@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -107,11 +107,22 @@ impl Denial {
 
 /// What answers where a path takes no such request. Layers of a router see it only where it is set before them: so who
 /// lets browsers ask sets it first.
-pub async fn not_allowed(method: Method, uri: Uri) -> Denial {
-    let message = format!("{} takes no {method}", uri.path());
+pub async fn not_allowed(method: Method, uri: Uri) -> Response {
+    let path = uri.path();
+    let message = format!("{path} takes no {method}");
     let remedy = "the header Allow names what it takes";
-    Denial::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, remedy)
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Denial::new(status, "method_not_allowed", message, remedy).into_response();
+    // What is done to somebody stands behind who it is, where what is read of them does, too.
+    if ["/v1/persons/", "/v1/profiles/"].iter().any(|of| path.starts_with(of)) {
+        let takes = if path.ends_with(FORGET) { "POST" } else { "GET,HEAD" };
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(takes));
+    }
+    response
 }
+
+/// What is done to somebody.
+pub const FORGET: &str = ":forget";
 
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {

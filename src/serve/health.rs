@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::runtime::{SharedLive, Stop};
+use crate::runtime::{SharedLive, Stop, StopCause};
 use crate::sink::Failure;
 
 /// What tells how a run is.
@@ -38,7 +38,8 @@ impl Health {
 
     fn ready(&self) -> Response {
         let mut reasons: Vec<Value> = self.failed().into_iter().collect();
-        if self.stop.asked().is_some() {
+        // While another run takes this one's place it is answered all the same.
+        if self.stop.asked().is_some_and(|cause| cause != StopCause::Replaced) {
             reasons.push(json!({"code": "stopping", "message": "the run was asked to stop"}));
         }
         if self.live.is_replaying() {

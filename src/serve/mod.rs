@@ -23,6 +23,7 @@ pub mod ingest;
 mod keys;
 mod limits;
 mod metrics;
+mod openapi;
 mod origins;
 mod page;
 mod patient;
@@ -119,7 +120,7 @@ pub fn router(handles: &SharedHandles) -> Router {
     let changes = limited(changes, &limiter, KeyKind::Admin);
     let mut router = origins::read_from(reads, &handles.plan.http.origins).merge(changes);
     let ingest = limited(ingest::router(&ingest), &limiter, KeyKind::Write);
-    router = router.merge(ingest).merge(page::routes());
+    router = router.merge(ingest).merge(openapi::routes()).merge(page::routes());
     if let Some(live) = &handles.live {
         let (live, stop) = (Arc::clone(live), handles.stop.clone());
         router =

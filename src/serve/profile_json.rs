@@ -18,7 +18,7 @@ pub fn chosen(handles: &Handles, names: Option<&str>) -> Result<Option<Vec<u16>>
             let known: Vec<&str> = handles.catalog.attributes.iter().collect();
             let message = format!("there is no attribute '{name}'");
             let remedy = format!("there are: {}", known.join(", "));
-            Denial::bad_request("unknown_attribute", message, remedy)
+            Denial::not_found("unknown_attribute", message, remedy)
         })
     };
     names

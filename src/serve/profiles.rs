@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::denial::Denial;
+use super::denial::{Denial, FORGET, not_allowed};
 use super::handles::{Handles, SharedHandles};
 use super::profile_json::{chosen, etag, json};
 use crate::row::IdentifierHash;
@@ -40,7 +40,7 @@ pub struct ReadQuery {
 /// Parameters as they were sent, or what is wrong with them.
 pub fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Denial> {
     let wrong = |rejection: QueryRejection| {
-        let remedy = "GET /v1/openapi.json tells which parameters there are";
+        let remedy = "GET /openapi.json tells which parameters there are";
         Denial::bad_request("bad_parameter", rejection.body_text(), remedy)
     };
     query.map(|Query(parameters)| parameters).map_err(wrong)
@@ -72,7 +72,7 @@ impl ReadQuery {
             let tick = published.tick();
             let message = format!("tick {after} was not reached in time: the last one is {tick}");
             let remedy = "ask again, with a longer timeout (in milliseconds, at most 30000)";
-            let status = StatusCode::GATEWAY_TIMEOUT;
+            let status = StatusCode::CONFLICT;
             Err(Denial::new(status, "not_reached", message, remedy).after(1))
         })
     }
@@ -151,11 +151,16 @@ pub async fn by_identifier(
 
 async fn by_id(
     State(handles): State<SharedHandles>,
+    (method, uri): (Method, Uri),
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<ReadQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Denial> {
-    let (written, query) = (in_path(path)?, parameters(query)?);
+    let written = in_path(path)?;
+    if written.ends_with(FORGET) {
+        return Ok(not_allowed(method, uri).await);
+    }
+    let query = parameters(query)?;
     let id = person_id(&written)?;
     let attributes = chosen(&handles, query.attributes.as_deref())?;
     query.wait(&handles).await?;

@@ -34,8 +34,9 @@ pub fn full() -> Denial {
 
 /// The run ends.
 pub fn stopping() -> Denial {
-    let why = "this run is stopping, and whether this was taken is not known";
-    later("shutting_down", why, "send it again to the run that takes this one's place", 5)
+    let why =
+        "this run ends, or another one takes its place, and whether this was taken is not known";
+    later("shutting_down", why, "send it again, with the same ids", 1)
 }
 
 /// Nobody knows whether they will be kept.
