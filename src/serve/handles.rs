@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, Weak};
 use axum::http::StatusCode;
 use tokio::sync::watch;
 
-use super::administration::Administration;
+use super::administrator::Administration;
 use super::denial::Denial;
 use super::published::{Published, PublishedView};
-use super::why::StoreAnswers;
+use super::store_answers::StoreAnswers;
 use crate::decode::identifiers::Normaliser;
 use crate::plan::Plan;
 use crate::runtime::{Clock, SharedLive, Stop};

@@ -8,6 +8,7 @@
 //! rows can be told what became of them.
 
 mod administration;
+mod administrator;
 mod batch;
 mod body;
 mod changes;
@@ -34,6 +35,7 @@ mod publishing;
 mod recent;
 mod segments;
 mod server;
+mod store_answers;
 mod tls;
 mod trusted;
 mod websocket;
@@ -54,7 +56,7 @@ use ingest::{Ingest, IngestPatience};
 use keys::KeyKind;
 use limits::{Limiter, limited};
 
-pub use administration::{Administration, Undone};
+pub use administrator::{Administration, Undone};
 pub use current::CurrentRouter;
 pub use denial::Denial;
 pub use handles::{Handles, Served, SharedHandles};

@@ -15,7 +15,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use super::denial::Denial;
 use super::handles::SharedHandles;
@@ -26,9 +25,6 @@ use crate::explain::{self, AllRows, Question, TimelinePage, WhyError, timeline};
 use crate::row::IdentifierHash;
 use crate::time::Tick;
 
-/// Answers that are computed at once, and that wait for it.
-const AT_ONCE: usize = 2;
-const WAITING: usize = 16;
 /// Rows of a page, unless it is said, and at most.
 const PAGE: [usize; 2] = [50, 1_000];
 
@@ -36,19 +32,6 @@ pub fn routes() -> Router<SharedHandles> {
     Router::new()
         .route("/v1/persons/{id}/why", get(why_person))
         .route("/v1/persons/{id}/rows", get(rows_of_person))
-}
-
-/// Room for answers that read all that is stored.
-pub struct StoreAnswers {
-    computed: Arc<Semaphore>,
-    waiting: Semaphore,
-}
-
-impl Default for StoreAnswers {
-    fn default() -> Self {
-        let computed = Arc::new(Semaphore::new(AT_ONCE));
-        StoreAnswers { computed, waiting: Semaphore::new(AT_ONCE + WAITING) }
-    }
 }
 
 /// Says when dropped that nobody waits any more.
