@@ -64,10 +64,21 @@ impl<'a> AskedEngine<'a> {
             Ok((status, _)) if status.as_u16() == 401 || status.as_u16() == 403 => {
                 Err(format!("{at} wants a read key: give it by --key or SELFSAME_KEY"))
             }
+            Ok((_, text)) if text.contains("\"tls_wanted\"") => {
+                Err(format!("{at} speaks TLS alone: write https:// before the address"))
+            }
             Ok((status, _)) => Err(format!("{at} answers {status}")),
-            Err(error) => Err(format!("{at} does not answer: {error}")),
+            Err(error) => Err(format!("{at} does not answer: {}", causes(&error))),
         }
     }
+}
+
+/// An error with what it comes from: of TLS, that alone says what is wrong.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut told: Vec<String> = causes.map(ToString::to_string).collect();
+    told.dedup_by(|later, before| before.contains(&**later));
+    told.join(": ")
 }
 
 pub fn top(args: &TopArgs) -> CommandResult {

@@ -178,7 +178,7 @@ fn earlier(
     handles: &SharedHandles,
     outputs: &[u16],
     place: RecordPlace,
-    TooOld { from }: TooOld,
+    TooOld { from: RecordPlace { tick, .. } }: TooOld,
 ) -> Result<EarlierRecords, Denial> {
     let index = |output: &u16| {
         let live = handles.live.as_ref();
@@ -186,10 +186,14 @@ fn earlier(
     };
     let indexes = outputs.iter().map(index).collect();
     EarlierRecords::open(indexes, place, &handles.catalog).map_err(|output| {
+        let known = index(&output).1.and_then(|index| index.pair(0).ok());
         let output = handles.catalog.outputs.name(output);
+        let file = match known {
+            Some((behind, _)) => format!("the file of '{output}' tells of ticks behind {behind}"),
+            None => format!("'{output}' is no file of JSON of a durable run, which would tell it"),
+        };
         let message = format!(
-            "what was told behind {place} is not in memory, which goes back to {from}, and no file of '{output}' tells it: \
-             the output would have to be a file of JSON of a durable run"
+            "what was told behind {place} is not in memory, which goes back to tick {tick}, and {file}"
         );
         Denial::new(StatusCode::GONE, "too_old", message, REMEDY)
     })
