@@ -133,6 +133,9 @@ fn who_speaks_no_tls_to_a_port_that_wants_it_is_told_so_and_the_other_way_round_
     assert_eq!(get(plain, "/v1/segments").status, 200, "others are answered");
 }
 
+/// What the files of a certificate and of a key have, and words of what is told of them.
+type BadPair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [&'a str]);
+
 #[test]
 fn a_run_does_not_start_with_a_pair_that_does_not_do_and_says_which_file_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -153,7 +156,7 @@ fn a_run_does_not_start_with_a_pair_that_does_not_do_and_says_which_file_it_is()
     let locked =
         ["pkey", "-in", "good.key", "-aes256", "-passout", "pass:secret", "-out", "locked.key"];
     openssl(&locked, folder);
-    let cases: [(Option<&[u8]>, Option<&[u8]>, &[&str]); 8] = [
+    let cases: [BadPair<'_>; 8] = [
         (None, Some(&key), &["server.pem", "can't be read"]),
         (Some(&pem), None, &["server.key", "can't be read"]),
         (Some(b""), Some(&key), &["server.pem", "no certificate"]),
