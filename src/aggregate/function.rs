@@ -165,7 +165,7 @@ impl KeyedSums {
         let (_, argument) = pair.expect("the plan gives it pairs");
         let output = (self.types)(argument).expect("the plan has typed it").output;
         let types = Types { argument: Some(argument), output: &output };
-        let mut values = Vec::with_capacity(sums.len());
+        let mut values = Vec::with_capacity(sums.keys());
         for (key, partial) in sums.iter() {
             // A deviation of too few values is none.
             if let Some(value) = self.each.value(partial, types)? {

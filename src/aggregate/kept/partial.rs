@@ -46,7 +46,7 @@ impl SumsByKey {
         SumsByKey { nothing, by_key: BTreeMap::new() }
     }
 
-    pub fn len(&self) -> usize {
+    pub fn keys(&self) -> usize {
         self.by_key.len()
     }
 
