@@ -1,5 +1,6 @@
 //! `http`: where a run serves, and whom.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::object::{Object, ReadContext};
@@ -17,7 +18,7 @@ pub fn read(
     let Some(object) = Object::read(context, "'http'", node, fields::HTTP) else {
         return HttpServing::default();
     };
-    let listen = object.text(context, "listen").map(|(listen, _)| listen);
+    let listen = object.text(context, "listen");
     let tls = object.get("tls").and_then(|node| {
         let files = Object::read(context, "'tls' of 'http'", node, fields::HTTP_TLS)?;
         let mut path = |name| Some(folder.join(files.text(context, name)?.0));
@@ -29,6 +30,12 @@ pub fn read(
         keys.map(|keys| of_keys(context, &keys, folder, sources)).unwrap_or_default()
     });
     let keys = keys.unwrap_or_default();
+    let listen = listen.map(|(listen, place)| {
+        if let Some(wrong) = not_listened_at(&listen, object.get("keys").is_some()) {
+            context.complain(place, format!("'listen' of 'http': {wrong}"));
+        }
+        listen
+    });
     let origins = origins(context, &object);
     let limits = object.get("limits").and_then(|node| {
         let limits = Object::read(context, "'limits' of 'http'", node, fields::HTTP_LIMITS)?;
@@ -36,6 +43,34 @@ pub fn read(
         Some(RateLimits { read: of("read"), write: of("write"), admin: of("admin") })
     });
     HttpServing { listen, tls, keys, origins, limits: limits.unwrap_or_default() }
+}
+
+/// What is wrong with an address, as far as that can be told without asking for the names of machines.
+fn not_listened_at(listen: &str, has_keys: bool) -> Option<String> {
+    let address = listen.parse::<SocketAddr>();
+    if let Ok(address) = address {
+        let is_open = !address.ip().is_loopback() && !has_keys;
+        return is_open.then(|| {
+            format!(
+                "'{listen}' can be reached from other machines, and there are no keys: give it keys: {{read: …, admin: \
+                 …}}, or listen at 127.0.0.1"
+            )
+        });
+    }
+    let is_name = |name: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.' || c == '_';
+        // What has digits and points alone would be an address.
+        let is_number = name.chars().all(|c| c.is_ascii_digit() || c == '.');
+        !name.is_empty() && name.chars().all(is_plain) && !is_number
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let is_written =
+        listen.rsplit_once(':').is_some_and(|(name, port)| is_name(name) && is_port(port));
+    (!is_written).then(|| {
+        format!(
+            "'{listen}' is no address and port: write them as in 127.0.0.1:8080 or \"[::1]:8080\""
+        )
+    })
 }
 
 fn limit(context: &mut ReadContext, limits: &Object<'_>, name: &str) -> Option<RateLimit> {
@@ -120,4 +155,43 @@ fn hashes(context: &mut ReadContext, text: &str, place: Place, folder: &Path) ->
         }
     }
     hashes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_looked_at_before_anything_listens() {
+        let of = |listen: &str| not_listened_at(listen, false);
+        for right in
+            ["127.0.0.1:8080", "127.0.0.1:0", "[::1]:8080", "localhost:80", "shop-1.example:443"]
+        {
+            assert_eq!(of(right), None, "{right}");
+        }
+        for wrong in [
+            "",
+            ":",
+            "8080",
+            ":8080",
+            "127.0.0.1",
+            "localhost",
+            "127.0.0.1:80800",
+            "127.0.0.1:x",
+            "127.0.0.300:80",
+            "::1:8080",
+            "[::1]",
+            "http://localhost:80",
+            "local host:80",
+            "1.2.3:80",
+        ] {
+            let told = of(wrong).unwrap_or_else(|| panic!("{wrong}"));
+            assert!(told.contains("127.0.0.1:8080"), "{told}");
+            assert!(not_listened_at(wrong, true).is_some(), "{wrong}");
+        }
+        for open in ["0.0.0.0:80", "[::]:80", "10.0.0.1:8080"] {
+            assert!(of(open).is_some_and(|told| told.contains("no keys")), "{open}");
+            assert_eq!(not_listened_at(open, true), None, "{open}");
+        }
+    }
 }
