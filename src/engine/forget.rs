@@ -12,7 +12,7 @@ use super::control::{Control, cannot_take_over, refused};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
 use super::redacted;
-use crate::decode::stored::{OFFSET, PART, by_part};
+use crate::decode::stored::{OFFSET, PART, TICK, by_part};
 use crate::decode::{Decoder, identifiers};
 use crate::plan::Plan;
 use crate::profile::PersonRow;
@@ -20,7 +20,7 @@ use crate::row::IdentifierHash;
 use crate::runtime::{Clock, RunError, StoredPeople, Successor};
 use crate::source::{Chunk, Payload};
 use crate::store::{self, Recovered, StoreError};
-use crate::time::Micros;
+use crate::time::{Micros, Tick};
 
 /// Who was forgotten, and what of them was there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -275,7 +275,8 @@ fn of_person(
     batch: &RecordBatch,
     hashes: &BTreeSet<IdentifierHash>,
 ) -> BooleanArray {
-    let mut carrying: BTreeSet<(u32, u64)> = BTreeSet::new();
+    // Rows of several runs may have one place, where a topic was made anew.
+    let mut carrying: BTreeSet<(Tick, u32, u64)> = BTreeSet::new();
     if let Some(source) = plan.sources.iter().position(|of| of.name == source) {
         let mut decoder = Decoder::new(Arc::clone(plan), source);
         for (part, origin, batch) in by_part(batch) {
@@ -283,7 +284,7 @@ fn of_person(
             let chunk = Chunk { source: source as u16, part, origin, payload, reached: None };
             for row in decoder.decode(&chunk, Micros::MAX).rows {
                 if row.carries(hashes) {
-                    carrying.insert((row.position.part, row.position.offset));
+                    carrying.insert((row.arrived.tick, row.position.part, row.position.offset));
                 }
             }
         }
@@ -292,6 +293,11 @@ fn of_person(
         batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
     let offsets =
         batch.column_by_name(OFFSET).expect("the store gives it").as_primitive::<UInt64Type>();
-    let places = parts.values().iter().zip(offsets.values());
-    places.map(|(part, offset)| Some(carrying.contains(&(*part, *offset)))).collect()
+    let ticks =
+        batch.column_by_name(TICK).expect("the store gives it").as_primitive::<UInt64Type>();
+    let places = ticks.values().iter().zip(parts.values()).zip(offsets.values());
+    let leaves = |((tick, part), offset): ((&Tick, &u32), &u64)| {
+        Some(carrying.contains(&(*tick, *part, *offset)))
+    };
+    places.map(leaves).collect()
 }
