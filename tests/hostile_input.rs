@@ -18,6 +18,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     // What is no identifier, what makes much of little, what takes long.
     let guarded = r#"(\{"id":"([a-z]{1,2}|\(\?i\)a|[.]\*b|\\\\w\{[0-9]{1,3}\})","email":"( ?(null|NULL|undefined|0|-1||nan|guest|a@x)){1}","x":"([a-z]{0,3}|dropped)","count":-?[0-9]{1,4}\}\n){0,6}"#;
     let guarded_csv = r#"( ?(null|NULL|undefined|0|-1||"nan"|guest|a@"x|"a@x"y),("?[a-z]{0,3}"?|dropped),([a-z]|[.]\*|\\w\{[0-9]{1,3}\}),-?[0-9]{1,4}\r?\n){0,6}"#;
+    let shaped = r#"(\{"id":"[a-c]","at":("?[0-9]{1,10}"?|"0[1-9]\.07\.2025 1[0-9]:[0-9]{2}"),"zone":("Asia/Tokyo"|"nowhere"|null),"email":"[a-c]@x","items":(\[(\{"sku":("[a-c ]{0,3}"|7),"price":\{"net":-?[0-9]{1,3}(\.[0-9]{1,3})?\},"kind":"[abc]"\},?){0,3}\]?|null|7),"extra":(\{"a":\[[0-9]{1,2}\]\}|\[|"x"|null)\}\n){0,6}"#;
+    let shaped_csv = r#"(#x\n|[a-c];[0-9]{1,10};(Asia/Tokyo)?;[a-c]@x;('?\[(\{"sku":"[a-c]","price":\{"net":[0-9]{1,3}\},"kind":"[abc]"\}){0,1}\]'?);(\{"a":\[1\]\})?\r?\n){0,6}"#;
     let csv = r#"([ab",]{0,4}(,"?[a-z0-9.\n"]{0,5}"?){0,4}\r?\n?){0,8}"#;
     prop_oneof![
         prop::collection::vec(any::<u8>(), 0..200),
@@ -25,6 +27,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         csv.prop_map(String::into_bytes),
         guarded.prop_map(String::into_bytes),
         guarded_csv.prop_map(String::into_bytes),
+        shaped.prop_map(String::into_bytes),
+        shaped_csv.prop_map(String::into_bytes),
     ]
 }
 
@@ -49,7 +53,8 @@ proptest! {
     #[test]
     fn json_lines(bytes in bytes()) {
         account(&Input::new(definition::EVENTS, &[]), &lines(0, bytes.clone(), None));
-        account(&Input::new(definition::GUARDED_EVENTS, &[]), &lines(0, bytes, None));
+        account(&Input::new(definition::GUARDED_EVENTS, &[]), &lines(0, bytes.clone(), None));
+        account(&Input::new(definition::SHAPED_EVENTS, &[]), &lines(0, bytes, None));
     }
 
     #[test]
@@ -59,6 +64,9 @@ proptest! {
         account(&input, &lines(0, bytes.clone(), Some(header.into())));
         let header = ["email", "x", "id", "count"].map(str::to_owned);
         let input = Input::new(definition::GUARDED_PRODUCTS, &[]);
+        account(&input, &lines(0, bytes.clone(), Some(header.into())));
+        let header = ["id", "at", "zone", "email", "items", "extra"].map(str::to_owned);
+        let input = Input::new(definition::SHAPED_CELLS, &[]);
         account(&input, &lines(0, bytes, Some(header.into())));
     }
 
@@ -142,13 +150,38 @@ proptest! {
         }
         let input = Input::new(definition::FLAT_ORDERS, &[("orders.parquet", &bytes)]);
         let options = SourceOptions { until_end: true, ..SourceOptions::default() };
-        let Ok(mut feeds) = source::start(input.plan(), &options, Arc::new(|| ())) else { return Ok(()) };
-        loop {
-            match feeds.workers[0].try_next() {
-                Next::Chunk(chunk) => account(&input, &chunk),
-                Next::Empty | Next::Together(..) => std::thread::yield_now(),
-                Next::Ended | Next::Failed(_) => break,
-            }
+        read(&input, &options);
+    }
+
+    /// Whatever a file is: compressed or not, in an encoding or in none, whole or damaged.
+    #[test]
+    fn files_that_are_unfolded(
+        bytes in bytes(),
+        which in 0..definition::UNFOLDED.len(),
+        is_compressed in any::<bool>(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let mut bytes = match is_compressed {
+            true => zstd::encode_all(&bytes[..], 1).expect("compressed"),
+            false => bytes,
+        };
+        for (place, byte) in damage.into_iter().take(bytes.len()) {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let input = Input::new(definition::UNFOLDED[which], &[("rows.txt", &bytes)]);
+        read(&input, &SourceOptions { until_end: true, ..SourceOptions::default() });
+    }
+}
+
+/// Reads the only source's files to their end, or to what is wrong with them.
+fn read(input: &Input, options: &SourceOptions) {
+    let Ok(mut feeds) = source::start(input.plan(), options, Arc::new(|| ())) else { return };
+    loop {
+        match feeds.workers[0].try_next() {
+            Next::Chunk(chunk) => account(input, &chunk),
+            Next::Empty | Next::Together(..) => std::thread::yield_now(),
+            Next::Ended | Next::Failed(_) => break,
         }
     }
 }

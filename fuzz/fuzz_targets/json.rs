@@ -13,4 +13,5 @@ fuzz_target!(|bytes: &[u8]| {
         || Payload::Lines { bytes: bytes.to_vec(), first_line: 1, header: None, arrived: 0 };
     account(definition::EVENTS, lines());
     account(definition::GUARDED_EVENTS, lines());
+    account(definition::SHAPED_EVENTS, lines());
 });

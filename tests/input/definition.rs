@@ -59,6 +59,55 @@ outputs:
         .unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
+/// Rows as people have them: times as they are written, in the zone that a column names, lists whose elements are
+/// rows, codes, and expressions that look into JSON and tidy texts.
+pub const SHAPED_EVENTS: Make = |_| shaped("files: rows.ndjson", "");
+/// The same in CSV of another kind, with a list in a cell.
+pub const SHAPED_CELLS: Make =
+    |_| shaped("files: rows.csv, format: csv, delimiter: \";\", quote: \"'\", comment: \"#\"", "");
+/// The same in files, which are unfolded first: compressed texts, and those in other encodings.
+pub const UNFOLDED: [Make; 4] = [
+    |folder| shaped(&files(folder, "json"), ""),
+    |folder| shaped(&files(folder, "csv"), ", encoding: utf-16"),
+    |folder| shaped(&files(folder, "csv"), ", encoding: shift_jis, delimiter: tab"),
+    |folder| {
+        shaped(&files(folder, "csv"), ", quote: none, columns: [id, at, zone, email, items, extra]")
+    },
+];
+
+fn files(folder: &Path, format: &str) -> String {
+    let path = folder.join("rows.txt");
+    format!("files: {}, format: {format}", serde_json::Value::from(path.to_string_lossy()))
+}
+
+fn shaped(from: &str, form: &str) -> Plan {
+    let yaml = format!(
+        "
+sources:
+  source:
+    {{{from}{form}, kind: records, key: id, time: at, unnest: items, fields: {{
+      id: text, zone: text, email: text, extra: json,
+      at: {{type: timestamp, format: [epoch_s, '%d.%m.%Y %H:%M', iso], time_zone_from: zone}},
+      line: {{type: integer, path: 'items.#'}},
+      sku: {{type: text, path: items.sku}},
+      price: {{type: 'decimal(12,2)', path: items.price.net}},
+      kind: {{type: text, path: items.kind, map: {{a: b, c: null}}, else: reject}}}},
+     derive: {{first: \"json_get_int(extra, 'a', 0)\", keys: json_object_keys(extra), tidy: clean(sku),
+              phone: \"e164(sku, 'DE')\", hashed: hashed_email(email)}}}}
+identity:
+  email: {{from: {{source: email}}, normalize: lower(clean(value))}}
+attributes:
+  spent: {{from: source, select: sum(price) by kind}}
+  keys: {{from: source, select: last(keys)}}
+  favourite: {{from: source, select: 'mode(tidy, sum(price))'}}
+outputs:
+  profiles: {{files: out.ndjson}}
+"
+    );
+    selfsame::internals::definition::parse(&yaml, Path::new("shaped.yaml"), &|_| None)
+        .unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
 /// # Panics
 /// If a raw row of a chunk of this source is not accounted for, or one got through that the guards of a plan are for.
 pub fn account_for(plan: &Plan, source: u16, decoded: &Decoded) {
@@ -81,7 +130,7 @@ fn hold_guards(rows: &[Row]) {
         for identifier in &body.identifiers {
             let text: &str = &identifier.text;
             let none = ["", "null", "undefined", "none", "nan", "0", "-1", "anonymous", "guest"];
-            assert!(!none.contains(&text) && text == text.trim(), "{text:?} is an identifier");
+            assert!(!none.contains(&text) && text == text.trim_matches(' '), "{text:?} is an identifier");
         }
         for input in &body.inputs {
             if let Datum::Text(text) = &input.value {
