@@ -400,16 +400,28 @@ fn the_page_is_in_the_binary_and_asks_nobody_else() {
     let shop = Shop::open();
     let page = get(shop.address, "/");
     let policy = page.header("content-security-policy").expect("a policy").to_owned();
-    assert!(policy.starts_with("default-src 'self';"), "{policy}");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     let text = String::from_utf8(page.body).expect("text");
-    let loaded = text.split(['"', '\'']).filter(|part| part.starts_with('/') && part.contains('.'));
-    let loaded: Vec<&str> = loaded.collect();
-    assert_eq!(loaded, ["/console.css", "/console.js"]);
-    for path in loaded {
-        let file = get(shop.address, path);
+    let parts = |text: &str| text.split(['"', '\'']).map(str::to_owned).collect::<Vec<_>>();
+    let is_file = |part: &String| part.starts_with('/') && part.contains('.');
+    let mut loaded: Vec<String> = parts(&text).into_iter().filter(is_file).collect();
+    assert_eq!(loaded, ["/console/console.css", "/console/console.js"]);
+    // What a script imports is loaded, too.
+    let mut next = 0;
+    while let Some(path) = loaded.get(next).cloned() {
+        next += 1;
+        let file = get(shop.address, &path);
         assert_eq!(file.status, 200, "{path}");
         let text = String::from_utf8(file.body).expect("text");
+        for import in parts(&text).iter().filter_map(|part| part.strip_prefix("./")) {
+            let path = format!("/console/{import}");
+            if !loaded.contains(&path) {
+                loaded.push(path);
+            }
+        }
+        let text = text.replace("http://www.w3.org/2000/svg", "");
         assert!(!text.contains("://") && !text.contains("innerHTML"), "{path}");
     }
+    assert!(loaded.len() > 10, "{loaded:?}");
     assert!(!text.contains("://"));
 }

@@ -24,6 +24,7 @@ pub mod ingest;
 mod keys;
 mod limits;
 mod metrics;
+mod noted;
 mod openapi;
 mod origins;
 mod page;
@@ -33,8 +34,12 @@ mod profiles;
 mod published;
 mod publishing;
 mod recent;
+mod reject_examples;
 mod segments;
 mod server;
+mod sizes;
+mod standing_conflicts;
+mod status;
 mod store_answers;
 mod tls;
 mod trusted;
@@ -107,6 +112,8 @@ pub fn router(handles: &SharedHandles) -> Router {
         segments::routes(),
         changes::routes(),
         why::routes(),
+        noted::routes(),
+        status::routes(),
     ];
     let reads = reads.into_iter().fold(Router::new(), Router::merge);
     let mut reads = reads.with_state(handles.clone());

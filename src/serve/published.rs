@@ -18,9 +18,12 @@ use std::sync::{PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use tokio::sync::watch;
 
 use super::recent::RecentRecords;
-use crate::plan::Plan;
+use super::reject_examples::RejectExamples;
+use super::sizes::SegmentSizes;
+use super::standing_conflicts::StandingConflicts;
+use crate::plan::{Plan, Publish};
 use crate::row::IdentifierHash;
-use crate::sink::{Catalog, PackedProfile};
+use crate::sink::{Catalog, PackedProfile, Record};
 use crate::state::table::Table;
 use crate::time::{Micros, Tick};
 
@@ -44,6 +47,12 @@ pub struct Published {
     types: Vec<String>,
     /// What outputs were told last.
     pub recent: RecentRecords,
+    pub rejects: RejectExamples,
+    pub conflicts: StandingConflicts,
+    /// How large segments have been.
+    pub sizes: SegmentSizes,
+    /// The outputs that tell all rejects and all conflicts, where there are any.
+    tells: [Option<u16>; 2],
     /// Whether all that outputs are told comes here: there is no other process.
     pub is_alone: bool,
 }
@@ -121,6 +130,13 @@ impl Published {
             tick: watch::channel(0).0,
             types: Catalog::of(plan).identifiers.iter().map(str::to_owned).collect(),
             recent: RecentRecords::new(),
+            rejects: RejectExamples::default(),
+            conflicts: StandingConflicts::default(),
+            sizes: SegmentSizes::new(),
+            tells: [Publish::Rejects, Publish::Conflicts].map(|publish| {
+                let tells = plan.outputs.iter().position(|output| output.publish == publish);
+                tells.map(|output| output as u16)
+            }),
             is_alone: processes <= 1,
         }
     }
@@ -157,11 +173,24 @@ impl Published {
             let mut behind = self.write(1 - front);
             let step = self.step(&behind, tick, changes);
             behind.bring_in(step.clone());
+            self.sizes.note(tick, behind.members.iter().map(BTreeSet::len));
             step
         };
         self.front.store(1 - front, Ordering::Release);
         self.tick.send_replace(tick);
         self.write(front).bring_in(step);
+    }
+
+    /// What outputs were told in a tick that has been published.
+    pub fn tell(&self, tick: Tick, records: Vec<Record>) {
+        let [rejects, conflicts] = self.tells;
+        if let Some(output) = rejects {
+            self.rejects.note(output, &records);
+        }
+        if let Some(output) = conflicts {
+            self.conflicts.note(output, &records);
+        }
+        self.recent.add(tick, records);
     }
 
     /// The copy that is not in front, once nobody reads it any more.

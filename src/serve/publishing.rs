@@ -139,7 +139,7 @@ fn publish(observed: &Receiver<ObservedRecords>, whole: &Committable, published:
             // However workers came together: a record's place is the same after a restart.
             records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
             published.publish(tick, changes);
-            published.recent.add(tick, records);
+            published.tell(tick, records);
             last = tick;
             drop(held);
         }

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::denial::Denial;
-use super::handles::SharedHandles;
+use super::handles::{Handles, SharedHandles};
 use super::profiles::{ReadQuery, at, in_path, no_person, parameters, person_id, redirect};
+use crate::definition::sql::predicate_terms;
 use crate::row::IdentifierHash;
 
 /// Members of a page, unless it is said, and at most.
@@ -20,6 +21,7 @@ const PAGE: [usize; 2] = [100, 10_000];
 pub fn routes() -> Router<SharedHandles> {
     Router::new()
         .route("/v1/segments", get(all))
+        .route("/v1/segments/{name}", get(one))
         .route("/v1/segments/{name}/members", get(members))
         .route("/v1/persons/{id}/segments", get(of_person))
 }
@@ -55,6 +57,40 @@ impl WaitQuery {
     }
 }
 
+/// A segment by its name.
+fn number(handles: &Handles, name: &str) -> Result<usize, Denial> {
+    let segments = &handles.plan.segments;
+    segments.iter().position(|segment| segment.name == name).ok_or_else(|| {
+        let known: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
+        let message = format!("there is no segment '{name}'");
+        let remedy = format!("there are: {}", known.join(", "));
+        Denial::not_found("unknown_segment", message, remedy)
+    })
+}
+
+/// What a segment means, and how large it has been.
+async fn one(
+    State(handles): State<SharedHandles>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    let (name, query) = (in_path(path)?, parameters(query)?);
+    let number = number(&handles, &name)?;
+    query.read().wait(&handles).await?;
+    let segment = &handles.plan.segments[number];
+    let (tick, size) = handles.read(|view| (view.tick(), view.size(number)))?;
+    let sizes = handles.source()?.sizes.of(number);
+    let body = json!({
+        "tick": tick,
+        "name": name,
+        "description": segment.description,
+        "condition": &*predicate_terms::expression(&handles.plan, segment.column).text,
+        "size": size,
+        "sizes": sizes,
+    });
+    Ok(at(tick, Json(body).into_response()))
+}
+
 /// Which page of members is asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,13 +108,7 @@ async fn members(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
     let (name, PageQuery { cursor, limit, after, timeout }) = (in_path(path)?, parameters(query)?);
-    let segments = &handles.plan.segments;
-    let Some(segment) = segments.iter().position(|segment| segment.name == name) else {
-        let known: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
-        let message = format!("there is no segment '{name}'");
-        let remedy = format!("there are: {}", known.join(", "));
-        return Err(Denial::not_found("unknown_segment", message, remedy));
-    };
+    let segment = number(&handles, &name)?;
     let cursor = cursor.as_deref().map(cursor_of).transpose()?;
     let limit = limit.unwrap_or(PAGE[0]);
     if !(1..=PAGE[1]).contains(&limit) {

@@ -1,5 +1,7 @@
 //! The SDKs of Segment and RudderStack, as their users have them, send to the collector by changing their host.
 
+#[path = "../browser/mod.rs"]
+mod browser;
 #[path = "../http/mod.rs"]
 mod http;
 #[path = "../program/mod.rs"]
@@ -79,11 +81,8 @@ fn have(what: &str, works: impl Fn() -> bool, install: impl Fn() -> std::io::Res
 /// The folder with the packages of Node.
 fn node() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdks");
-    let packages = [
-        ("@segment/analytics-node", "3.1.0"),
-        ("@rudderstack/rudder-sdk-node", "3.0.13"),
-        ("@segment/analytics-next", "1.84.3"),
-    ];
+    let packages =
+        [("@segment/analytics-node", "3.1.0"), ("@rudderstack/rudder-sdk-node", "3.0.13")];
     let works = || packages.iter().all(|(name, _)| folder.join("node_modules").join(name).exists());
     let install = || {
         fs::create_dir_all(&folder)?;
@@ -207,4 +206,31 @@ fn rudder_sdk_python_sends_by_changing_its_host() {
     let (folder, running, address) = start();
     send(&python, &[&script("send.py"), "rudder"], None, &address);
     check(&profiles(folder.path(), running), folder.path());
+}
+
+/// A page with the SDK, in a browser: somebody signs in and out again, and another one comes.
+fn visit(sdk: &str) {
+    let Some(browser) = browser::browser() else { return };
+    let (folder, running, address) = start();
+    let mut command =
+        browser.command("sdks/browser.cjs", &[("HOST", &format!("http://{address}"))]);
+    let ended = command.arg(sdk).output().expect("there is node");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        ended.status.success(),
+        "{said}{}\n{}",
+        String::from_utf8_lossy(&ended.stdout),
+        running.err()
+    );
+    assert_eq!(profiles(folder.path(), running).len(), 2, "who signed out is somebody else");
+}
+
+#[test]
+fn analytics_next_of_segment_sends_from_a_page_by_changing_its_host() {
+    visit("segment");
+}
+
+#[test]
+fn analytics_js_of_rudderstack_sends_from_a_page_by_changing_its_host() {
+    visit("rudder");
 }

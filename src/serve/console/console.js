@@ -1,109 +1,112 @@
-// The page asks the run that it came from, and nobody else. What it shows is put in as text, never as markup.
-'use strict';
+// The console: views by the address behind `#`, a key where one is wanted, and a word when the run does not answer.
+import { Away, key, whenKeyIsWanted } from './ask.js';
+import { known, look } from './live.js';
+import { made, note, problem, visible } from './dom.js';
+import { compare } from './compare.js';
+import { conflicts, rejects } from './noted.js';
+import overview from './overview.js';
+import { people, person } from './person.js';
+import { segment, segments } from './segments.js';
 
+const VIEWS = { '': overview, people, person, compare, segments, segment, rejects, conflicts };
+/** Which part of the navigation a view belongs to. */
+const PART = { person: 'people', compare: 'people', segment: 'segments' };
 const at = (id) => document.getElementById(id);
-const made = (name, text, attributes = {}) => {
-  const element = document.createElement(name);
-  if (text !== undefined) element.textContent = text;
-  for (const [of, value] of Object.entries(attributes)) element.setAttribute(of, value);
-  return element;
-};
-const shown = (value) => (value === null ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
 
-async function ask(path) {
-  const key = sessionStorage.getItem('key');
-  const answer = await fetch(path, { headers: key ? { authorization: `Bearer ${key}` } : {} });
-  const said = await answer.json();
-  if (!answer.ok) throw said.error;
-  return said;
-}
+let number = 0;
+let cleanups = [];
+let failed = null;
 
-function problem(error) {
-  const element = made('div', undefined, { class: 'problem' });
-  element.append(made('p', error.message ?? String(error)));
-  if (error.remedy) element.append(made('p', error.remedy));
-  return element;
-}
-
-function table(caption, rows) {
-  const element = made('table', undefined, { 'aria-label': caption });
-  const body = element.appendChild(made('tbody'));
-  for (const [name, value] of rows) {
-    const row = body.appendChild(made('tr'));
-    row.append(made('th', name, { scope: 'row' }));
-    const cell = row.appendChild(made('td'));
-    if (value instanceof Node) cell.append(value); else cell.textContent = shown(value);
+async function show(isFirst) {
+  const own = ++number;
+  cleanups.forEach((act) => act());
+  cleanups = [];
+  failed = null;
+  const [name, ...parts] = location.hash.replace(/^#\/?/, '').split('/').map(decoded);
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.getAttribute('href') === `#/${PART[name] ?? name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
-  return element;
-}
-
-function link(text, act) {
-  const button = made('button', text, { class: 'link', type: 'button' });
-  button.addEventListener('click', act);
-  return button;
-}
-
-async function find(wanted) {
-  at('wanted').value = wanted;
-  history.replaceState(null, '', `#${encodeURIComponent(wanted)}`);
-  const path = wanted.startsWith('p_') && !wanted.includes(':') ? 'persons' : 'profiles';
+  const view = at('view');
+  // What is asked for another view may come when this one is shown.
+  const own_view = { replaceChildren: (...children) => { if (own === number) view.replaceChildren(...children.filter((of) => of !== '')); } };
+  const act = VIEWS[name];
+  const title = (name || 'overview') + (parts.length ? ` ${parts.join(' ')}` : '');
+  document.title = `${visible(title)} – selfsame`;
+  if (!act) { own_view.replaceChildren(made('h1', {}, 'Nothing is here'), note('The views are named above.')); return; }
   try {
-    const { tick, profile } = await ask(`/v1/${path}/${encodeURIComponent(wanted)}`);
-    const identifiers = Object.entries(profile.identifiers).flatMap(([type, values]) => values.map((of) => [type, of]));
-    const segments = made('span');
-    for (const name of profile.segments) segments.append(link(name, () => members(name)), ' ');
-    at('person').replaceChildren(
-      made('h3', profile.person),
-      table('Person', [['segments', segments], ['since', profile.at], ['tick', tick]]),
-      made('h3', 'Identifiers'), table('Identifiers', identifiers),
-      made('h3', 'Attributes'), table('Attributes', Object.entries(profile.attributes)),
-    );
-  } catch (error) { at('person').replaceChildren(problem(error)); }
+    if (act !== overview) { own_view.replaceChildren(made('h1', {}, parts[0] ?? name), note('Asking the run …')); await known(); }
+    await act(own_view, {
+      parts, again: () => { if (own === number) show(); }, isCurrent: () => own === number,
+      cleanup: (stop) => { if (own === number) cleanups.push(stop); else stop(); },
+    });
+  } catch (error) {
+    own_view.replaceChildren(made('h1', {}, parts[0] ?? name), problem(error));
+    if (own === number) failed = error;
+  }
+  // Whoever came here by keyboard or listens is where the view begins.
+  if (own === number && !isFirst && !view.contains(document.activeElement)) view.focus({ preventScroll: true });
 }
 
-async function members(name, cursor) {
-  try {
-    const query = cursor ? `?cursor=${cursor}&limit=50` : '?limit=50';
-    const said = await ask(`/v1/segments/${encodeURIComponent(name)}/members${query}`);
-    const list = made('ul');
-    for (const id of said.members) list.appendChild(made('li')).append(link(id, () => find(id)));
-    const parts = [made('h3', `${name}: ${said.size}`), list];
-    if (said.cursor) parts.push(link('Next page', () => members(name, said.cursor)));
-    at('members').replaceChildren(...parts);
-  } catch (error) { at('members').replaceChildren(problem(error)); }
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
 }
 
-// Rows stay where they are as numbers change, so that whoever is at one by keyboard stays there.
-let known = '';
-const sizes = new Map();
-async function overview() {
-  try {
-    const { tick, people, segments } = await ask('/v1/segments');
-    const age = Math.max(0, (Date.now() - tick) / 1000);
-    at('state').textContent = `${people.toLocaleString()} people; the last change of anything was ${age.toFixed(0)} s ago`;
-    const names = JSON.stringify(segments.map((of) => of.name));
-    if (names !== known) {
-      known = names;
-      sizes.clear();
-      const rows = segments.map((of) => {
-        const row = made('span');
-        sizes.set(of.name, row.appendChild(made('span')));
-        row.append(' ', link(`Members of ${of.name}`, () => members(of.name)));
-        return [of.name, row];
-      });
-      at('segments').replaceChildren(rows.length ? table('Segments', rows) : made('p', 'The definition has none.'));
-    }
-    for (const { name, size } of segments) sizes.get(name).textContent = size.toLocaleString();
-  } catch (error) { at('state').textContent = error.message ?? 'the run does not answer'; }
-}
-
-at('find').addEventListener('submit', (event) => { event.preventDefault(); find(at('wanted').value.trim()); });
-at('open').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem('key', at('key').value);
+const dialog = at('key-dialog');
+let wasSentAway = false;
+function askForKey(why) {
+  if (why) at('key-why').textContent = why;
   at('key').value = '';
-  overview();
+  if (!dialog.open) dialog.showModal();
+}
+
+whenKeyIsWanted((denied) => {
+  if (wasSentAway) return;
+  askForKey(key.get() ? `${denied.message}. ${denied.remedy ?? ''}` : 'This run asks for a key: a read key, or the admin key, which decisions take. It is kept until this tab is closed.');
 });
-if (location.hash.length > 1) find(decodeURIComponent(location.hash.slice(1)));
-overview();
-setInterval(() => { if (!document.hidden) overview(); }, 2000);
+at('ask-key').addEventListener('click', () => askForKey());
+dialog.addEventListener('close', () => {
+  const { returnValue } = dialog;
+  // Without a key it is not asked again until somebody wants to.
+  wasSentAway = returnValue !== 'use';
+  if (returnValue === 'use') key.set(at('key').value.trim());
+  if (returnValue === 'forget') key.set(null);
+  dialog.returnValue = '';
+  if (returnValue === 'use' || returnValue === 'forget') { refresh(); show(); }
+});
+
+at('find').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const hash = `#/person/${encodeURIComponent(at('wanted').value.trim())}`;
+  if (location.hash === hash) show(); else location.hash = hash;
+});
+
+/** What is said above all views. */
+let told = '';
+function tell(trouble, isBack) {
+  const status = at('state');
+  const text = trouble ? trouble.message : '';
+  if (text !== told) {
+    told = text;
+    status.replaceChildren(...(trouble ? [problem(trouble)] : []));
+  }
+  // A view that could not be shown is shown once there is somebody to ask.
+  if (isBack && failed instanceof Away) show();
+}
+
+let isNamed = false;
+function refresh() {
+  return look((trouble, isBack) => {
+    tell(trouble, isBack);
+    if (!trouble && !isNamed) { isNamed = true; known().then(({ name }) => { at('name').textContent = visible(name); }); }
+    if (!trouble) { known().then(({ catching_up: isBehind }) => { at('name').classList.toggle('behind', isBehind); }); }
+  });
+}
+
+addEventListener('hashchange', () => show());
+document.addEventListener('visibilitychange', refresh);
+// The skip link leads to the view, and not to another address.
+document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); at('view').focus(); });
+setInterval(refresh, 1000);
+refresh();
+show(true);

@@ -1,0 +1,80 @@
+// Two people side by side: what differs, what makes them one or keeps them apart, and a decision about it.
+import { ask, find, key, pathOf, post } from './ask.js';
+import { made, note, problem, section, shown, table } from './dom.js';
+import { decision, item } from './graph.js';
+import { identifiersOf } from './person.js';
+import { link } from './links.js';
+import { known } from './live.js';
+
+export async function compare(view, { parts: [one, other], again }) {
+  const status = await known();
+  const types = status.identifier_types;
+  const [left, right] = (await Promise.all([find(one, types), find(other, types)])).map(([first]) => first.profile);
+  const ids = [identifiersOf(left, types), identifiersOf(right, types)];
+  const isOne = left.person === right.person;
+  const names = [one, other].map((of, place) => (/^p_[0-9a-f]{32}$/.test(of) ? ids[place][0] ?? of : of));
+  view.replaceChildren(
+    made('h1', {}, isOne ? 'One person' : 'Two people'),
+    made('p', { class: 'pair-names' }, link(left.person, names[0]), isOne ? ' and ' : ' beside ', link(right.person, names[1])),
+    await between(one, other, status),
+    decide(ids, names, status, again),
+    section('Side by side', table('Identifiers and attributes of both', ['What', names[0], names[1]], [
+      ['Person', made('code', {}, left.person), made('code', {}, right.person)],
+      ...types.filter((type) => left.identifiers[type] || right.identifiers[type]).map((type) =>
+        [type, ...[left, right].map((of) => (of.identifiers[type] ?? []).join(', ') || '–')]),
+      ['segments', ...[left, right].map((of) => of.segments.join(', ') || '–')],
+      ...Object.keys(left.attributes).map((name) => {
+        const values = [left, right].map((of) => shown(of.attributes[name]));
+        return [name, ...(values[0] === values[1] ? values : values.map((of) => made('strong', {}, of)))];
+      }),
+    ]), !isOne && note('What differs is bold.')),
+  );
+}
+
+async function between(one, other, status) {
+  const content = section('What is between them');
+  if (!status.stored) {
+    content.append(note('What ties them or keeps them apart can be told where rows are stored: run it with ', made('code', {}, '--data FOLDER'), '.'));
+    return content;
+  }
+  const waiting = note('Looking at the stored rows …');
+  content.append(waiting);
+  ask(`${pathOf(one)}/why?with=${encodeURIComponent(other)}`).then((said) => waiting.replaceWith(made('div', {},
+    made('p', {}, said.same_person ? 'They are one person, by these links:'
+      : said.chain ? 'They are two people. These links would make them one, and some of them are withheld:'
+        : 'They are two people, and no row ties one to the other.'),
+    said.chain && made('ul', { class: 'links' }, said.chain.map((of) => item(of, { compares: false }))),
+    said.decisions.length > 0 && [made('h3', {}, 'Decisions about them'), made('ul', { class: 'links' }, said.decisions.map(decision))])),
+  (error) => waiting.replaceWith(problem(error)));
+  return content;
+}
+
+function decide(ids, names, status, again) {
+  const content = section('Decide');
+  if (!status.decisions) {
+    content.append(note('This definition takes no decisions: ', made('code', {}, 'identity.decisions'), ' has to name a source, of type ', made('code', {}, 'http'), ' for those that are made here.'));
+    return content;
+  }
+  const choice = (id, label, all, chosen) => {
+    const select = made('select', { id }, all.map((of) => made('option', { value: of, selected: of === chosen }, of)));
+    return [made('div', {}, made('label', { for: id }, label), select), select];
+  };
+  const [left, one] = choice('left', 'An identifier of the one', ids[0], names[0]);
+  const [right, other] = choice('right', 'One of the other', ids[1], names[1]);
+  const said = made('div', { role: 'status' });
+  const send = async (verdict) => {
+    said.replaceChildren(note('Sending it …'));
+    try {
+      const { source } = await post('/v1/decisions', { left: one.value, right: other.value, decision: verdict });
+      said.replaceChildren(note(`It is in ${source}: ${one.value} and ${other.value} are ${verdict === 'same' ? 'the same person' : 'different people'}.`));
+      setTimeout(again, 1500);
+    } catch (error) { said.replaceChildren(problem(error)); }
+  };
+  content.append(
+    made('p', {}, 'Somebody who knows better than the rows decides about two identifiers. Another decision about the same two takes its place.'),
+    status.keys && !key.get() && note('It takes the admin key.'),
+    made('div', { class: 'pair' }, left, right),
+    made('p', { class: 'actions' }, made('button', { type: 'button', click: () => send('same') }, 'They are the same'),
+      made('button', { type: 'button', click: () => send('different') }, 'They are different')), said);
+  return content;
+}

@@ -1,0 +1,119 @@
+// Elements. What is shown is put in as text, never as markup.
+
+/** An element: `made('p', {class: 'note'}, 'text', element, …)`. What is null is left out. */
+export function made(name, attributes = {}, ...children) {
+  return filled(document.createElement(name), attributes, children);
+}
+
+/** The same for drawings. */
+export function drawn(name, attributes = {}, ...children) {
+  return filled(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
+}
+
+function filled(element, attributes, children) {
+  for (const [of, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === 'function') element.addEventListener(of, value);
+    else element.setAttribute(of, value === true ? '' : String(value));
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : visible(String(child)));
+  }
+  return element;
+}
+
+/** Text in which nothing hides: controls, and what turns the direction of writing, are shown as what they are. */
+export function visible(text) {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, (found) => {
+    const code = found.codePointAt(0);
+    return code < 0x20 ? String.fromCodePoint(0x2400 + code) : `\u27e8U+${code.toString(16).toUpperCase().padStart(4, '0')}\u27e9`;
+  });
+}
+
+/** A value of a profile or a row, as people read it. */
+export function shown(value) {
+  if (value === null || value === undefined) return '–';
+  if (typeof value === 'number') return value.toLocaleString('en', { maximumFractionDigits: 6 });
+  if (typeof value === 'object') return JSON.stringify(value);
+  return isInstant(value) ? instant(value) : value;
+}
+
+const isInstant = (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text);
+
+/** An instant, in UTC, to the second. */
+export function instant(text) {
+  return text ? `${text.slice(0, 10)} ${text.slice(11, 19)}` : '–';
+}
+
+export const number = (value) => (value === null || value === undefined ? '–' : value.toLocaleString('en'));
+
+/** One thing or several. */
+export const count = (value, one, several) => `${number(value)} ${value === 1 ? one : several}`;
+
+/** A length of time. */
+export function duration(seconds) {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
+  const at = units.findIndex(([, length]) => seconds >= length);
+  const [unit, length] = units[at];
+  const whole = Math.floor(seconds / length);
+  const next = units[at + 1];
+  const rest = next ? Math.floor((seconds - whole * length) / next[1]) : 0;
+  return rest && whole < 10 ? `${whole} ${unit} ${rest} ${next[0]}` : `${number(whole)} ${unit}`;
+}
+
+/** Where a row stands in its source. */
+export function place(position) {
+  if (!position) return '';
+  if (position.topic !== undefined) return `${position.topic}, partition ${position.partition}, offset ${position.offset}`;
+  if (position.file !== undefined) return position.line === undefined || position.line === null ? position.file : `${position.file}:${position.line}`;
+  return JSON.stringify(position);
+}
+
+/** A table that scrolls by itself where the page is narrow. Rows are lists of cells; the first is the row's heading. */
+export function table(caption, headings, rows) {
+  const head = made('tr', {}, headings.map((of) => made('th', { scope: 'col', class: of.number ? 'number' : null }, of.name ?? of)));
+  const body = rows.map((cells) => made('tr', {}, cells.map((cell, column) => made(
+    column === 0 ? 'th' : 'td',
+    { scope: column === 0 ? 'row' : null, class: headings[column]?.number ? 'number' : null },
+    cell,
+  ))));
+  const inner = made('table', {}, made('caption', { class: 'unseen' }, caption), made('thead', {}, head), made('tbody', {}, body));
+  return made('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, inner);
+}
+
+/** Names and values. */
+export function facts(pairs) {
+  return made('dl', { class: 'facts' }, pairs.map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', {}, value))));
+}
+
+/** What went wrong, and what would be right. */
+export function problem(error) {
+  return made('div', { class: 'problem' }, made('p', {}, error.message ?? String(error)), error.remedy && made('p', {}, error.remedy));
+}
+
+export const note = (...text) => made('p', { class: 'note' }, ...text);
+
+export const section = (title, ...children) => made('section', { class: 'card' }, made('h2', {}, title), ...children);
+
+/** A button that shows what is behind it, fetched when it is opened first, and hides it again. */
+export function unfolding(text, label, into, fetch) {
+  let content = null;
+  const button = made('button', {
+    type: 'button', class: 'small', 'aria-expanded': 'false', 'aria-label': label,
+    click: async () => {
+      const opens = button.getAttribute('aria-expanded') === 'false';
+      button.setAttribute('aria-expanded', String(opens));
+      if (content) { content.hidden = !opens; return; }
+      content = into(made('p', { class: 'note', role: 'status' }, 'Computed of all stored rows …'));
+      try { content.replaceChildren(await fetch()); } catch (error) {
+        content.replaceChildren(problem(error));
+        const failed = content;
+        content = null;
+        button.addEventListener('click', () => failed.closest('tr, div.unfolded')?.remove(), { once: true });
+      }
+    },
+  }, text);
+  return button;
+}

@@ -1,0 +1,50 @@
+// What the run says of itself once a second, while the page is looked at.
+import { ask, Away } from './ask.js';
+
+const KEPT = 300;
+/** Over how many answers a rate is taken: the run counts twice a second. */
+const OVER = 5;
+
+/** The latest answers, oldest first, each with when it came. */
+export const answers = [];
+const listeners = new Set();
+let problem = null;
+let asking = false;
+
+/** Calls this with each answer, until what it returns is called. */
+export function follow(act) {
+  listeners.add(act);
+  if (answers.length) act(answers[answers.length - 1].status);
+  return () => listeners.delete(act);
+}
+
+export const latest = () => answers[answers.length - 1]?.status;
+
+/** The first answer, when it comes. */
+export const known = () => (latest() ? Promise.resolve(latest()) : new Promise((resolve) => {
+  const stop = follow((status) => { queueMicrotask(() => stop()); resolve(status); });
+}));
+
+/** How fast something grows, in a second: null where that is not known yet. */
+export function rate(of) {
+  if (answers.length < 2) return null;
+  const now = answers[answers.length - 1];
+  const before = answers[Math.max(0, answers.length - 1 - OVER)];
+  return Math.max(0, (of(now.status) - of(before.status)) / ((now.at - before.at) / 1000));
+}
+
+export async function look(onChange) {
+  if (asking || document.hidden) return;
+  asking = true;
+  const before = problem;
+  try {
+    const status = await ask('/v1/status');
+    // Another run counts from its own start.
+    if (latest()?.started !== status.started) answers.length = 0;
+    answers.push({ at: performance.now(), time: Date.now(), status });
+    answers.splice(0, Math.max(0, answers.length - KEPT));
+    problem = null;
+    listeners.forEach((act) => act(status));
+  } catch (error) { problem = error; } finally { asking = false; }
+  onChange(problem, before instanceof Away && !(problem instanceof Away));
+}

@@ -1,0 +1,128 @@
+//! `GET /v1/rejects` and `GET /v1/conflicts`: what is wrong, of what outputs were told in this run.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::denial::Denial;
+use super::handles::{Handles, SharedHandles};
+use super::profiles::{at, parameters};
+use crate::plan::Publish;
+use crate::sink::{Record, RecordKey};
+
+/// Conflicts of a page, unless it is said, and at most.
+const PAGE: [usize; 2] = [100, 1_000];
+/// The kinds of conflicts, as their records name them.
+const KINDS: [&str; 4] = ["withheld", "shared", "disagreement", "single_source"];
+
+pub fn routes() -> Router<SharedHandles> {
+    Router::new().route("/v1/rejects", get(rejects)).route("/v1/conflicts", get(conflicts))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoQuery {}
+
+/// The value of a record, as outputs have it.
+fn value(handles: &Handles, record: &Record) -> Box<RawValue> {
+    let text = handles.write(|json| json.value(record, &handles.catalog).map(str::to_owned));
+    let text = text.unwrap_or_else(|| "null".to_owned());
+    RawValue::from_string(text).expect("outputs are told JSON")
+}
+
+/// The first output that publishes this, by name.
+fn output(handles: &Handles, publish: Publish) -> Option<&str> {
+    let outputs = &handles.plan.outputs;
+    outputs.iter().find(|output| output.publish == publish).map(|output| output.name.as_str())
+}
+
+async fn rejects(
+    State(handles): State<SharedHandles>,
+    query: Result<Query<NoQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    parameters(query)?;
+    let published = handles.recent()?;
+    let counts = handles.live.as_ref().map(|live| live.counts().rejects).unwrap_or_default();
+    let mut groups: Vec<((RecordKey, String), Option<u64>, Vec<Box<RawValue>>)> = Vec::new();
+    for ((source, code), rows) in counts {
+        groups.push(((RecordKey::Source(source), code), Some(rows), Vec::new()));
+    }
+    for (group, examples) in published.rejects.all() {
+        let values = examples.iter().map(|record| value(&handles, record)).collect();
+        match groups.iter_mut().find(|(known, ..)| *known == group) {
+            Some((.., held)) => *held = values,
+            None => groups.push((group, None, values)),
+        }
+    }
+    let groups: Vec<Value> = groups
+        .into_iter()
+        .map(|((key, code), rows, examples)| {
+            let name = handles.catalog.key(&key);
+            json!({"source": name, "code": code, "rows": rows, "examples": examples})
+        })
+        .collect();
+    let output = output(&handles, Publish::Rejects);
+    let tick = published.tick();
+    Ok(at(tick, Json(json!({"tick": tick, "output": output, "reasons": groups})).into_response()))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConflictQuery {
+    kind: Option<String>,
+    /// The number of the last conflict of the page before.
+    cursor: Option<u64>,
+    limit: Option<usize>,
+}
+
+fn kind(key: &RecordKey) -> &'static str {
+    match key {
+        RecordKey::Withheld(_) => KINDS[0],
+        RecordKey::Shared(_) => KINDS[1],
+        RecordKey::Disagreement(_) => KINDS[2],
+        _ => KINDS[3],
+    }
+}
+
+async fn conflicts(
+    State(handles): State<SharedHandles>,
+    query: Result<Query<ConflictQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    let ConflictQuery { kind: wanted, cursor, limit } = parameters(query)?;
+    if let Some(other) = wanted.as_deref().filter(|wanted| !KINDS.contains(wanted)) {
+        let message = format!("there is no kind of conflicts '{other}'");
+        let remedy = format!("there are: {}", KINDS.join(", "));
+        return Err(Denial::bad_request("bad_parameter", message, remedy));
+    }
+    let limit = limit.unwrap_or(PAGE[0]);
+    if !(1..=PAGE[1]).contains(&limit) {
+        let message = format!("a page can't have {limit} conflicts");
+        let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
+        return Err(Denial::bad_request("bad_limit", message, remedy));
+    }
+    let published = handles.recent()?;
+    let page = published
+        .conflicts
+        .page(cursor, limit, |key| wanted.as_deref().is_none_or(|wanted| wanted == kind(key)));
+    let tick = published.tick();
+    let conflicts: Vec<Value> = page
+        .conflicts
+        .iter()
+        .map(|(_, record)| {
+            let key = handles.catalog.key(&record.key);
+            json!({"key": key, "value": value(&handles, record)})
+        })
+        .collect();
+    let next = page.conflicts.last().filter(|_| page.more).map(|(number, _)| number);
+    let output = output(&handles, Publish::Conflicts);
+    let body = json!({
+        "tick": tick, "output": output, "held": page.held, "are_all": page.are_all,
+        "conflicts": conflicts, "cursor": next,
+    });
+    Ok(at(tick, Json(body).into_response()))
+}

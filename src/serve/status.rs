@@ -1,0 +1,113 @@
+//! `GET /v1/status`: how the run does, in numbers: what it reads and sends, how soon, and how many there are.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::denial::Denial;
+use super::handles::{Handles, SharedHandles};
+use super::profiles::at;
+use super::publishing::ADDED;
+use crate::metrics::{Counts, SourceCounts};
+use crate::plan::{Kind, Publish};
+use crate::runtime::{Live, NewestRows};
+use crate::source::Lags;
+use crate::time::{Micros, rfc3339, wall_clock};
+
+pub fn routes() -> Router<SharedHandles> {
+    Router::new().route("/v1/status", get(status))
+}
+
+async fn status(State(handles): State<SharedHandles>) -> Result<Response, Denial> {
+    let tick = handles.source()?.tick();
+    let is_ready = handles.ready().is_ok();
+    let plan = &handles.plan;
+    let decisions = plan.decisions.as_ref().map(|of| plan.sources[of.source].name.as_str());
+    let types: Vec<&str> = plan.identifiers.iter().map(|kind| kind.name.as_str()).collect();
+    let mut body = json!({
+        "tick": tick,
+        "name": plan.name,
+        "version": env!("CARGO_PKG_VERSION"),
+        "at": rfc3339(wall_clock()),
+        "catching_up": !is_ready,
+        "stored": handles.stored.is_some(),
+        "decisions": decisions,
+        "keys": plan.http.keys.are_any(),
+        "identifier_types": types,
+        "latency_target_ms": plan.target_latency.as_millis() as u64,
+    });
+    if let Some(live) = &handles.live {
+        let body = body.as_object_mut().expect("it is an object");
+        let (counts, newest) = (live.counts(), live.newest_rows());
+        body.extend([
+            ("started".to_owned(), json!(rfc3339(live.started))),
+            ("people".to_owned(), json!(counts.people)),
+            ("identifiers".to_owned(), json!(counts.identifiers)),
+            ("merges".to_owned(), json!(counts.joined)),
+            ("splits".to_owned(), json!(counts.parted)),
+            ("latency".to_owned(), latency(live)),
+            ("sources".to_owned(), sources(&handles, &counts, &newest)),
+            ("outputs".to_owned(), outputs(&handles, live, &counts, &newest)),
+            ("lag".to_owned(), json!(lag(live))),
+        ]);
+    }
+    Ok(at(tick, Json(body).into_response()))
+}
+
+/// How long rows took: how many by the first bound in milliseconds that they kept, which is null beyond all.
+fn latency(live: &Live) -> Value {
+    let counts = live.latencies.counts();
+    let bound = |seconds: f64| (seconds < f64::MAX).then(|| (seconds * 1e3).round() as u64);
+    let buckets: Vec<Value> = counts
+        .buckets
+        .iter()
+        .map(|(le, rows)| json!({"le_ms": bound(*le), "rows": rows}))
+        .collect();
+    json!({"rows": counts.count, "buckets": buckets})
+}
+
+fn instant(newest: Option<&Option<Micros>>) -> Option<String> {
+    newest.copied().flatten().map(rfc3339)
+}
+
+fn sources(handles: &Handles, counts: &Counts, newest: &NewestRows) -> Value {
+    let of = handles.plan.sources.iter().zip(&counts.sources).enumerate();
+    let source = of.map(|(number, (source, counted))| {
+        let SourceCounts { rows, rejected, duplicates, dropped } = *counted;
+        let kind = if source.kind == Kind::Records { "records" } else { "events" };
+        json!({
+            "name": source.name,
+            "kind": kind,
+            "rows": rows,
+            "accepted": counted.accepted(),
+            "rejected": rejected,
+            "duplicates": duplicates,
+            "dropped": dropped,
+            "newest_row": instant(newest.sources.get(number)),
+        })
+    });
+    source.collect()
+}
+
+fn outputs(handles: &Handles, live: &Live, counts: &Counts, newest: &NewestRows) -> Value {
+    let of = handles.plan.outputs.iter().enumerate().filter(|(_, of)| of.name != ADDED);
+    let pending: Vec<u64> = live.under_way.iter().map(|of| of.records() as u64).collect();
+    let output = of.map(|(number, output)| {
+        json!({
+            "name": output.name,
+            "publishes": Publish::name(output.publish),
+            "records": counts.outputs.get(number),
+            "pending": pending.get(number),
+            "newest_row": instant(newest.outputs.get(number)),
+        })
+    });
+    output.collect()
+}
+
+/// Messages of topics that are yet to be read.
+fn lag(live: &Live) -> Option<u64> {
+    let lags = live.lags.get().map(Lags::all)?;
+    (!lags.is_empty()).then(|| lags.values().sum())
+}

@@ -1,0 +1,39 @@
+// Somebody decides that two are one, while rows come in.
+const assert = require('node:assert/strict');
+const { page: opened, picture, run, says, violations } = require('../browser/launch.cjs');
+
+const HOST = process.env.HOST;
+
+run(async (browser) => {
+  const page = await opened(browser, HOST);
+  await page.goto(`${HOST}/#/compare/ada%40example.com/ben%40example.com`);
+  await says(page, 'no row ties one to the other');
+  assert.deepEqual(await violations(page), []);
+  await picture(page, 'decide-1280-light');
+  await page.locator('button ::-p-text(They are the same)').click();
+  await says(page, 'are the same person');
+  await says(page, 'One person', 'h1');
+  await says(page, 'Decisions about them');
+  await page.goto(`${HOST}/#/person/ada%40example.com`);
+  await says(page, 'decided');
+  await says(page, 'ben@example.com');
+  // Rates: rows are sent from beside the page while it is looked at.
+  await page.goto(`${HOST}/#/`);
+  await says(page, 'Rows in a second');
+  let sent = 2;
+  const sending = setInterval(() => {
+    const rows = Array.from({ length: 20 }, () => `{"id":"${++sent}","email":"e${sent}@example.com","device":"d${sent}"}\n`).join('');
+    fetch(`${HOST}/v1/sources/shop`, { method: 'POST', body: `${rows}no row\n` }).catch(() => null);
+  }, 100);
+  try {
+    const moves = (name) => page.waitForFunction((of) => {
+      const tile = [...document.querySelectorAll('.tile')].find((one) => one.innerText.startsWith(of));
+      return Number(tile?.querySelector('.big').innerText.replace(/[^0-9.]/g, '')) > 0;
+    }, {}, name);
+    await moves('Rows in a second');
+    await moves('Rejected in a second');
+    await page.waitForFunction(() => document.querySelector('.tile .spark .curve')?.getAttribute('d').length > 40);
+    await picture(page, 'live-1280-light');
+  } finally { clearInterval(sending); }
+  assert.deepEqual(page.faults, []);
+});

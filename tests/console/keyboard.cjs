@@ -1,0 +1,69 @@
+// The console by keyboard alone: from the skip link to why somebody is in a segment.
+const assert = require('node:assert/strict');
+const { page: opened, run, says } = require('../browser/launch.cjs');
+
+const HOST = process.env.HOST;
+const focused = (page) => page.evaluate(() => {
+  const of = document.activeElement;
+  return { text: (of.getAttribute('aria-label') ?? of.innerText ?? '').trim(), id: of.id, shows: getComputedStyle(of).outlineStyle };
+});
+
+/** Goes on by Tab until this has the focus; everything on the way shows that it has it. */
+async function tabTo(page, wanted, most = 80) {
+  for (let at = 0; at < most; at += 1) {
+    await page.keyboard.press('Tab');
+    const now = await focused(page);
+    assert.notEqual(now.shows, 'none', `'${now.text}' (${now.id}) does not show that it has the focus`);
+    if (wanted(now)) return;
+  }
+  assert.fail(`${wanted} is not reached by keyboard`);
+}
+
+run(async (browser) => {
+  const page = await opened(browser, HOST);
+  await page.goto(`${HOST}/`);
+  await says(page, '631 identifiers');
+  await tabTo(page, ({ text }) => text === 'Skip to the content', 1);
+  await page.keyboard.press('Enter');
+  assert.equal((await focused(page)).id, 'view');
+  // Backwards, to the field in which people are looked for.
+  for (let at = 0; (await focused(page)).id !== 'wanted'; at += 1) {
+    assert.ok(at < 20, 'the field is not reached');
+    await page.keyboard.down('Shift'); await page.keyboard.press('Tab'); await page.keyboard.up('Shift');
+  }
+  await page.keyboard.type('klara.huber.0@example.com');
+  await page.keyboard.press('Enter');
+  await says(page, '5,364.97');
+  await tabTo(page, ({ text }) => text === 'Why? In champions');
+  await page.keyboard.press('Enter');
+  await says(page, 'rfm_recency >= 4');
+  assert.equal((await focused(page)).text, 'Why? In champions', 'the focus stays where it is');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => !document.body.innerText.includes('rfm_recency >= 4'));
+  await tabTo(page, ({ text }) => text === 'Why? Where lifetime_value comes from');
+  await page.keyboard.press('Space');
+  await says(page, 'sum(amount)');
+  await tabTo(page, ({ text }) => text === 'Older rows');
+  const rows = () => page.evaluate(() => document.querySelectorAll('.timeline > li').length);
+  const before = await rows();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction((were) => document.querySelectorAll('.timeline > li').length > were, {}, before);
+  await tabTo(page, ({ id }) => id === 'beside');
+  await page.keyboard.type('anonymous_id:a_2def5a91c4d2bcb4');
+  await page.keyboard.press('Enter');
+  await says(page, 'Two people', 'h1');
+  // A new view begins where it is read from.
+  await page.waitForFunction(() => document.activeElement.id === 'view');
+  await page.goto(`${HOST}/#/rejects`);
+  await says(page, 'malformed');
+  await tabTo(page, ({ text }) => text.includes('malformed'));
+  await page.keyboard.press('Enter');
+  await says(page, 'not json at all');
+  // The dialog for a key is left by Escape, and the focus comes back.
+  await page.evaluate(() => document.getElementById('ask-key').focus());
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.getElementById('key-dialog').open && document.activeElement.id === 'key');
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => !document.getElementById('key-dialog').open && document.activeElement.id === 'ask-key');
+  assert.deepEqual(page.faults, []);
+});
