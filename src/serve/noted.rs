@@ -26,7 +26,7 @@ pub fn routes() -> Router<SharedHandles> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NoQuery {}
+pub struct NoQuery {}
 
 /// The value of a record, as outputs have it.
 fn value(handles: &Handles, record: &Record) -> Box<RawValue> {

@@ -1,6 +1,7 @@
 //! `GET /v1/status`: how the run does, in numbers: what it reads and sends, how soon, and how many there are.
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::profiles::at;
+use super::noted::NoQuery;
+use super::profiles::{at, parameters};
 use super::publishing::ADDED;
 use crate::metrics::{Counts, SourceCounts};
 use crate::plan::{Kind, Publish};
@@ -20,7 +22,11 @@ pub fn routes() -> Router<SharedHandles> {
     Router::new().route("/v1/status", get(status))
 }
 
-async fn status(State(handles): State<SharedHandles>) -> Result<Response, Denial> {
+async fn status(
+    State(handles): State<SharedHandles>,
+    query: Result<Query<NoQuery>, QueryRejection>,
+) -> Result<Response, Denial> {
+    parameters(query)?;
     let tick = handles.source()?.tick();
     let is_ready = handles.ready().is_ok();
     let plan = &handles.plan;

@@ -23,7 +23,7 @@ run(async (browser) => {
   let sent = 2;
   const sending = setInterval(() => {
     const rows = Array.from({ length: 20 }, () => `{"id":"${++sent}","email":"e${sent}@example.com","device":"d${sent}"}\n`).join('');
-    fetch(`${HOST}/v1/sources/shop`, { method: 'POST', body: `${rows}no row\n` }).catch(() => null);
+    fetch(`${HOST}/v1/sources/shop`, { method: 'POST', body: `${rows}{"id":"none${sent}"}\n` }).catch(() => null);
   }, 100);
   try {
     const moves = (name) => page.waitForFunction((of) => {

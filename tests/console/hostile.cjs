@@ -24,7 +24,7 @@ run(async (browser) => {
   await page.goto(`${HOST}/#/rejects`);
   await page.waitForSelector('details');
   await page.evaluate(() => document.querySelectorAll('details').forEach((of) => { of.open = true; }));
-  await says(page, '<script>alert(4)</script>\u241b[2J');
+  await says(page, '<script>alert(4)</script>\u27e8U+202E\u27e9');
   for (const hash of ['segments', 'segment/active', 'conflicts', 'segment/%3Cscript%3Ealert(5)%3C%2Fscript%3E', '%E0%A4%A', 'person/%00']) {
     await page.goto(`${HOST}/#/${hash}`);
     await page.waitForFunction(() => document.querySelector('h1') && !document.body.innerText.includes('Asking the run'));

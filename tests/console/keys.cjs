@@ -18,10 +18,10 @@ run(async (browser) => {
   await picture(page, 'key-1280-light');
   await give(page, 'wrong');
   await says(page, 'there is no such key', '#key-dialog');
-  await give(page, 'writing');
+  await give(page, 'writing-key-of-shop');
   await says(page, 'this key is for writing alone');
   await page.locator('#ask-key').click();
-  await give(page, 'reading');
+  await give(page, 'reading-key-of-shop');
   await says(page, 'email:ada@example.com', 'h1');
   await page.waitForFunction(() => document.getElementById('state').innerText === '');
   // A decision takes the admin key: another is told so, and nothing is decided.
@@ -29,13 +29,13 @@ run(async (browser) => {
   await page.locator('button ::-p-text(They are different)').click();
   await says(page, 'admin key', '#view [role=status]');
   await page.locator('#ask-key').click();
-  await give(page, 'deciding');
+  await give(page, 'deciding-key-of-shop');
   await says(page, 'One person', 'h1');
   await page.evaluate(() => { document.getElementById('right').value = 'device:d1'; });
   await page.locator('button ::-p-text(They are different)').click();
   await says(page, 'Two people', 'h1');
   // The key is in this tab alone.
-  assert.equal(await page.evaluate(() => sessionStorage.getItem('key')), 'deciding');
+  assert.equal(await page.evaluate(() => sessionStorage.getItem('key')), 'deciding-key-of-shop');
   assert.equal(await page.evaluate(() => localStorage.length + document.cookie.length), 0);
   assert.deepEqual(page.faults, []);
 });

@@ -25,8 +25,9 @@ fn retail() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows/retail");
     for part in ["retail.yaml", "data"] {
-        let copied = Command::new("cp").arg("-r").args([&sample.join(part), folder.path()]);
-        assert!(copied.status().expect("there is cp").success());
+        let (from, into) = (sample.join(part), folder.path());
+        let copied = Command::new("cp").arg("-r").args([from.as_path(), into]).status();
+        assert!(copied.expect("there is cp").success());
     }
     folder
 }
@@ -132,9 +133,8 @@ fn markup_and_controls_in_what_people_wrote_are_shown_as_text() {
         "note": "<script>alert(3)</script>\u{1b}[31mred\u{7} </td><b>bold</b>",
     });
     send(&address, "", &hostile.to_string());
-    let rejected = b"<script>alert(4)</script>\x1b[2J";
-    let _ =
-        post(&address, "/v1/sources/shop", &[("content-type", "application/x-ndjson")], rejected);
+    let rejected = serde_json::json!({"id": "9", "note": "<script>alert(4)</script>\u{202e}"});
+    send(&address, "", &rejected.to_string());
     browser.run("console/hostile.cjs", &[("HOST", &host(&address))]);
 }
 
@@ -170,9 +170,15 @@ fn a_decision_is_made_between_two_people_side_by_side_and_rates_are_seen_while_r
 #[test]
 fn a_key_is_asked_for_and_a_wrong_one_is_told_and_the_right_one_opens() {
     let Some(browser) = browser() else { return };
-    let folder = shop("http: {keys: {read: reading, write: {shop: writing}, admin: deciding}}\n");
+    let folder = shop(
+        "http: {keys: {read: reading-key-of-shop, write: {shop: writing-key-of-shop}, admin: deciding-key-of-shop}}\n",
+    );
     let (_running, address) = start(folder.path(), &STORED, "127.0.0.1:0");
-    send(&address, "writing", "{\"id\":\"1\",\"email\":\"ada@example.com\",\"device\":\"d1\"}");
+    send(
+        &address,
+        "writing-key-of-shop",
+        "{\"id\":\"1\",\"email\":\"ada@example.com\",\"device\":\"d1\"}",
+    );
     browser.run("console/keys.cjs", &[("HOST", &host(&address))]);
 }
 
@@ -197,4 +203,30 @@ fn the_page_says_that_the_run_is_gone_and_goes_on_when_it_is_back() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{steps:?} {said} {}", running.err());
     assert_eq!(steps, ["seen", "gone", "back"]);
+}
+
+#[test]
+fn the_readme_leads_from_files_to_a_page_with_the_people_in_them() {
+    let Some(browser) = browser() else { return };
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## Your own people, in a browser").expect("it is there");
+    let (_, block) = section.split_once("```sh\n").expect("commands");
+    let (block, _) = block.split_once("\n```").expect("their end");
+    let commands: Vec<Vec<&str>> = block.lines().map(|line| line.split(' ').collect()).collect();
+    let [install, init, run] = &commands[..] else { panic!("three commands: {block}") };
+    assert_eq!(install.join(" "), "cargo install --path .", "the tests have built it");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let exports = folder.path().join("exports");
+    fs::create_dir(&exports).expect("room on the disk");
+    let customers = "customer_no,email,name\nK-1,Ada@Home.example,Ada\nK-2,ben@home.example,Ben\n";
+    fs::write(exports.join("customers.csv"), customers).expect("room on the disk");
+    let orders =
+        "order_no,ordered_at,email,amount\n7,2026-07-01T10:00:00Z,ada@home.example,19.90\n";
+    fs::write(exports.join("orders.csv"), orders).expect("room on the disk");
+    program::selfsame(folder.path(), &init[1..]).well();
+    let (at, address) = run.split_last().map(|(at, run)| (*at, run)).expect("an address");
+    assert_eq!(at, "127.0.0.1:8080");
+    let mut running = Running::start(folder.path(), &[&address[1..], &["127.0.0.1:0"]].concat());
+    let address = http::address(&mut running);
+    browser.run("console/own.cjs", &[("HOST", &host(&address))]);
 }

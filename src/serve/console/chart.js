@@ -37,7 +37,7 @@ export function bars(label, bars, { width = 960 } = {}) {
   // Where there is no room for all names, every second one stands there.
   const apart = each < 34 ? 2 : 1;
   bars.forEach(({ name, value, isBeyond }, place) => {
-    const tall = value ? Math.max(2, (value / most) * (height - bottom - 6)) : 0;
+    const tall = value ? Math.max(2, (value / most) * (height - bottom - 20)) : 0;
     svg.append(...[
       drawn('rect', { class: isBeyond ? 'bar beyond' : 'bar', x: place * each + 3, y: height - bottom - tall, width: Math.max(2, each - 6), height: tall }),
       place % apart === 0 && drawn('text', { x: (place + 0.5) * each, y: height - bottom + 15, 'text-anchor': 'middle' }, name),

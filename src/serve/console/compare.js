@@ -12,11 +12,14 @@ export async function compare(view, { parts: [one, other], again }) {
   const [left, right] = (await Promise.all([find(one, types), find(other, types)])).map(([first]) => first.profile);
   const ids = [identifiersOf(left, types), identifiersOf(right, types)];
   const isOne = left.person === right.person;
-  const names = [one, other].map((of, place) => (/^p_[0-9a-f]{32}$/.test(of) ? ids[place][0] ?? of : of));
+  const isTyped = (of) => types.some((type) => of.startsWith(`${type}:`));
+  // A value without its type is that of an identifier; where it was written otherwise, the most trusted one stands for it.
+  const typed = (of, all) => (isTyped(of) ? of : all.find((id) => types.some((type) => id === `${type}:${of}`)) ?? all[0]);
+  const names = [typed(one, ids[0]), typed(other, ids[1])];
   view.replaceChildren(
     made('h1', {}, isOne ? 'One person' : 'Two people'),
     made('p', { class: 'pair-names' }, link(left.person, names[0]), isOne ? ' and ' : ' beside ', link(right.person, names[1])),
-    await between(one, other, status),
+    await between(...names, status),
     decide(ids, names, status, again),
     section('Side by side', table('Identifiers and attributes of both', ['What', names[0], names[1]], [
       ['Person', made('code', {}, left.person), made('code', {}, right.person)],

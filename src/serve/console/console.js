@@ -1,6 +1,6 @@
 // The console: views by the address behind `#`, a key where one is wanted, and a word when the run does not answer.
 import { Away, key, whenKeyIsWanted } from './ask.js';
-import { known, look } from './live.js';
+import { known, latest, look } from './live.js';
 import { made, note, problem, visible } from './dom.js';
 import { compare } from './compare.js';
 import { conflicts, rejects } from './noted.js';
@@ -56,8 +56,10 @@ const dialog = at('key-dialog');
 let wasSentAway = false;
 function askForKey(why) {
   if (why) at('key-why').textContent = why;
+  // Whoever is writing a key goes on.
+  if (dialog.open) return;
   at('key').value = '';
-  if (!dialog.open) dialog.showModal();
+  dialog.showModal();
 }
 
 whenKeyIsWanted((denied) => {
@@ -83,23 +85,25 @@ at('find').addEventListener('submit', (event) => {
 
 /** What is said above all views. */
 let told = '';
-function tell(trouble, isBack) {
+function tell(trouble) {
   const status = at('state');
   const text = trouble ? trouble.message : '';
   if (text !== told) {
     told = text;
     status.replaceChildren(...(trouble ? [problem(trouble)] : []));
   }
-  // A view that could not be shown is shown once there is somebody to ask.
-  if (isBack && failed instanceof Away) show();
+  // A view that could not be shown is shown once there is somebody to ask, who knows everybody.
+  const isLater = failed instanceof Away || failed?.status === 503;
+  if (!trouble && isLater && !latest().catching_up) show();
 }
 
-let isNamed = false;
 function refresh() {
-  return look((trouble, isBack) => {
-    tell(trouble, isBack);
-    if (!trouble && !isNamed) { isNamed = true; known().then(({ name }) => { at('name').textContent = visible(name); }); }
-    if (!trouble) { known().then(({ catching_up: isBehind }) => { at('name').classList.toggle('behind', isBehind); }); }
+  return look((trouble) => {
+    tell(trouble);
+    if (trouble) return;
+    const { name, catching_up: isBehind } = latest();
+    at('name').textContent = visible(name);
+    at('name').classList.toggle('behind', isBehind);
   });
 }
 

@@ -97,23 +97,46 @@ export const note = (...text) => made('p', { class: 'note' }, ...text);
 
 export const section = (title, ...children) => made('section', { class: 'card' }, made('h2', {}, title), ...children);
 
-/** A button that shows what is behind it, fetched when it is opened first, and hides it again. */
+/** A button that shows what is behind it, which is fetched when it is opened, and hides it again. */
 export function unfolding(text, label, into, fetch) {
   let content = null;
+  let isFetched = false;
   const button = made('button', {
     type: 'button', class: 'small', 'aria-expanded': 'false', 'aria-label': label,
     click: async () => {
       const opens = button.getAttribute('aria-expanded') === 'false';
       button.setAttribute('aria-expanded', String(opens));
-      if (content) { content.hidden = !opens; return; }
-      content = into(made('p', { class: 'note', role: 'status' }, 'Computed of all stored rows …'));
-      try { content.replaceChildren(await fetch()); } catch (error) {
-        content.replaceChildren(problem(error));
-        const failed = content;
-        content = null;
-        button.addEventListener('click', () => failed.closest('tr, div.unfolded')?.remove(), { once: true });
-      }
+      if (content) content.hidden = !opens;
+      if (!opens || isFetched) return;
+      isFetched = true;
+      const waiting = made('p', { class: 'note', role: 'status' }, 'Computed of all stored rows …');
+      if (content) content.replaceChildren(waiting); else content = into(waiting);
+      // What failed may go well when it is opened again.
+      try { content.replaceChildren(await fetch()); } catch (error) { isFetched = false; content.replaceChildren(problem(error)); }
     },
   }, text);
   return button;
+}
+
+/** A button that brings more into a list. `load` says whether there is still more; where there is none the button goes, and
+ * whoever was at it by keyboard is led to what it has brought. */
+export function moreButton(text, list, load) {
+  let isLoading = false;
+  const button = made('button', { type: 'button', hidden: true }, text);
+  const bring = async () => {
+    if (isLoading) return;
+    isLoading = true;
+    const before = list.children.length;
+    try {
+      const isMore = await load();
+      const wasHere = document.activeElement === button;
+      button.hidden = !isMore;
+      if (isMore || !wasHere) return;
+      const first = list.children[before] ?? list.lastElementChild ?? list;
+      first.tabIndex = -1;
+      first.focus();
+    } finally { isLoading = false; }
+  };
+  button.addEventListener('click', bring);
+  return [button, bring];
 }

@@ -1,5 +1,5 @@
 // What the run says of itself once a second, while the page is looked at.
-import { ask, Away } from './ask.js';
+import { ask } from './ask.js';
 
 const KEPT = 300;
 /** Over how many answers a rate is taken: the run counts twice a second. */
@@ -8,7 +8,6 @@ const OVER = 5;
 /** The latest answers, oldest first, each with when it came. */
 export const answers = [];
 const listeners = new Set();
-let problem = null;
 let asking = false;
 
 /** Calls this with each answer, until what it returns is called. */
@@ -36,15 +35,14 @@ export function rate(of) {
 export async function look(onChange) {
   if (asking || document.hidden) return;
   asking = true;
-  const before = problem;
+  let problem = null;
   try {
     const status = await ask('/v1/status');
     // Another run counts from its own start.
     if (latest()?.started !== status.started) answers.length = 0;
     answers.push({ at: performance.now(), time: Date.now(), status });
     answers.splice(0, Math.max(0, answers.length - KEPT));
-    problem = null;
     listeners.forEach((act) => act(status));
   } catch (error) { problem = error; } finally { asking = false; }
-  onChange(problem, before instanceof Away && !(problem instanceof Away));
+  onChange(problem);
 }

@@ -1,6 +1,6 @@
 // What is wrong: rejects by reason with examples, and conflicts.
 import { ask } from './ask.js';
-import { count, instant, made, note, number, place, section } from './dom.js';
+import { count, instant, made, moreButton, note, number, place, section } from './dom.js';
 import { compareLink, link } from './links.js';
 import { known } from './live.js';
 
@@ -25,26 +25,23 @@ const KINDS = { '': 'All', withheld: 'Withheld links', shared: 'Shared identifie
 export async function conflicts(view, { parts: [chosen = ''] }) {
   const status = await known();
   const list = made('ul', { class: 'links' });
-  const more = made('button', { type: 'button', hidden: true }, 'Older ones');
   const said = note('Asking the run …');
   const select = made('select', { id: 'kind', change: () => { location.hash = `#/conflicts/${select.value}`; } },
     Object.entries(KINDS).map(([value, name]) => made('option', { value, selected: value === chosen }, name)));
+  let cursor = null;
+  const [more, bring] = moreButton('Older ones', list, async () => {
+    const page = await ask(`/v1/conflicts?limit=50${chosen ? `&kind=${chosen}` : ''}${cursor ? `&cursor=${cursor}` : ''}`);
+    list.append(...page.conflicts.map(({ value }) => conflict(value)));
+    cursor = page.cursor;
+    const all = page.are_all ? '' : `: the latest ${number(page.held)} are kept, and there were more`;
+    said.replaceChildren(list.children.length ? `The newest first${all}.` : `There are none${all}.`);
+    return cursor !== null;
+  });
   const publishes = status.outputs.some((of) => of.publishes === 'conflicts');
   view.replaceChildren(made('h1', {}, 'Conflicts'),
     publishes ? section('What does not fit', made('p', {}, made('label', { for: 'kind' }, 'Kind'), ' ', select), said, list, more)
       : note('No output publishes conflicts: add ', made('code', {}, 'conflicts'), ' to the definition’s ', made('code', {}, 'outputs'), '.'));
-  if (!publishes) return;
-  let cursor = null;
-  const load = async () => {
-    const page = await ask(`/v1/conflicts?limit=50${chosen ? `&kind=${chosen}` : ''}${cursor ? `&cursor=${cursor}` : ''}`);
-    list.append(...page.conflicts.map(({ value }) => conflict(value)));
-    cursor = page.cursor;
-    more.hidden = cursor === null;
-    const all = page.are_all ? '' : `: the latest ${number(page.held)} are kept, and there were more`;
-    said.replaceChildren(list.children.length ? `The newest first${all}.` : `There are none${all}.`);
-  };
-  more.addEventListener('click', load);
-  await load();
+  if (publishes) await bring();
 }
 
 const code = (text) => made('code', {}, text);

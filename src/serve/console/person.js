@@ -1,6 +1,6 @@
 // A person: what is known of them, what they did last, which identifiers they have and why they are one.
 import { ask, find, pathOf } from './ask.js';
-import { count, facts, instant, made, note, number, place, problem, section, shown, table, unfolding } from './dom.js';
+import { count, facts, instant, made, moreButton, note, number, place, problem, section, shown, table, unfolding } from './dom.js';
 import { graph } from './graph.js';
 import { whyAttribute, whySegment } from './why.js';
 import { known } from './live.js';
@@ -107,22 +107,22 @@ function timeline(id, status) {
     return content;
   }
   const list = made('ol', { class: 'timeline' });
-  const more = made('button', { type: 'button', hidden: true }, 'Older rows');
   const said = note('Looking at the stored rows …');
-  content.append(said, list, more);
   let cursor = null;
-  const load = async () => {
-    more.disabled = true;
+  const [more, bring] = moreButton('Older rows', list, async () => {
     try {
       const page = await ask(`${pathOf(id)}/rows?limit=15${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
       list.append(...page.rows.map(row));
       cursor = page.cursor;
-      more.hidden = !cursor;
       said.replaceChildren(list.children.length ? 'By their own time, newest first, in UTC.' : 'No row is stored that is theirs.');
-    } catch (error) { said.replaceChildren(problem(error)); } finally { more.disabled = false; }
-  };
-  more.addEventListener('click', load);
-  load();
+      return cursor !== null;
+    } catch (error) {
+      said.replaceChildren(problem(error));
+      return true;
+    }
+  });
+  content.append(said, list, more);
+  bring();
   return content;
 }
 

@@ -2,7 +2,7 @@
 import { ask, post } from './ask.js';
 import { answers, follow, known } from './live.js';
 import { line, room } from './chart.js';
-import { instant, made, note, number, section, table } from './dom.js';
+import { instant, made, moreButton, note, number, section, shown, table } from './dom.js';
 import { identifiersOf } from './person.js';
 import { link, segmentLink } from './links.js';
 
@@ -49,29 +49,27 @@ export async function segment(view, { parts: [name], cleanup }) {
   };
   const one = await ask(path(name));
   const list = made('div');
-  const more = made('button', { type: 'button', hidden: true }, 'More');
-  view.replaceChildren(made('h1', {}, name),
-    section('Size', made('p', {}, size, ` ${one.size === 1 ? 'person' : 'people'} now`), drawing,
-      note(one.sizes.length ? `Since ${instant(new Date(one.sizes[0][0]).toISOString())} UTC, as far as this run knows.` : 'This run knows of no time before now.')),
-    section('Definition', one.description && made('p', {}, one.description), made('pre', { tabindex: 0 }, one.condition)),
-    section('Some of its members', list, more));
-  draw(one);
   let cursor = null;
   const rows = [];
-  const load = async () => {
+  const [more, bring] = moreButton('More', list, async () => {
     const page = await ask(`${path(name)}/members?limit=20${cursor ? `&cursor=${cursor}` : ''}`);
     const { profiles } = page.members.length ? await post('/v1/profiles:batch', { ids: page.members }) : { profiles: [] };
     rows.push(...profiles.filter((of) => of.profile).map(({ profile }) => {
       const [first, ...others] = identifiersOf(profile, types);
       const told = Object.entries(profile.attributes).filter(([, value]) => value !== null && typeof value !== 'object').slice(0, 3);
       return [link(profile.person, first ?? profile.person), others.slice(0, 3).join(', ') + (others.length > 3 ? `, and ${others.length - 3} more` : ''),
-        told.map(([of, value]) => `${of}: ${value}`).join(', ')];
+        told.map(([of, value]) => `${of}: ${shown(value)}`).join(', ')];
     }));
     list.replaceChildren(rows.length ? table('Members', ['Person', 'Other identifiers', 'Attributes'], rows) : note('Nobody is in it.'));
     cursor = page.cursor;
-    more.hidden = !cursor;
-  };
-  more.addEventListener('click', load);
-  await load();
+    return cursor !== null;
+  });
+  view.replaceChildren(made('h1', {}, name),
+    section('Size', made('p', {}, size, ` ${one.size === 1 ? 'person' : 'people'} now`), drawing,
+      note(one.sizes.length ? `Since ${instant(new Date(one.sizes[0][0]).toISOString())} UTC, as far as this run knows.` : 'This run knows of no time before now.')),
+    section('Definition', one.description && made('p', {}, one.description), made('pre', { tabindex: 0 }, one.condition)),
+    section('Some of its members', list, more));
+  draw(one);
+  await bring();
   cleanup(follow(async () => { if (answers.length % 2 === 0) ask(path(name)).then(draw, () => null); }));
 }
