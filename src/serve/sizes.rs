@@ -5,15 +5,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::time::Tick;
 
-/// Samples at most.
+/// SizeSamples at most.
 const MOST: usize = 512;
 /// How long a slot is at first, in milliseconds, which is what a tick is a number of.
 const SLOT: Tick = 1_000;
 
 /// Sizes of all segments, from time to time.
-pub struct SegmentSizes(Mutex<Samples>);
+pub struct SegmentSizes(Mutex<SizeSamples>);
 
-struct Samples {
+struct SizeSamples {
     slot: Tick,
     /// With the last tick of each slot that said anything.
     samples: Vec<(Tick, Box<[u32]>)>,
@@ -21,14 +21,14 @@ struct Samples {
 
 impl SegmentSizes {
     pub fn new() -> Self {
-        SegmentSizes(Mutex::new(Samples { slot: SLOT, samples: Vec::new() }))
+        SegmentSizes(Mutex::new(SizeSamples { slot: SLOT, samples: Vec::new() }))
     }
 
     /// A tick is published after which segments have these sizes.
     pub fn note(&self, tick: Tick, sizes: impl Iterator<Item = usize>) {
         let sizes: Box<[u32]> = sizes.map(|size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Samples { slot, samples } = &mut *held;
+        let SizeSamples { slot, samples } = &mut *held;
         match samples.last_mut() {
             Some(last) if last.0 / *slot == tick / *slot => *last = (tick, sizes),
             _ => samples.push((tick, sizes)),

@@ -16,7 +16,7 @@ exports.run = async (script) => {
     // Tests may run as root, where Chromium's own walls are not to be had.
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--font-render-hinting=none'],
-    env: { ...process.env, LD_LIBRARY_PATH: process.env.CHROMIUM_LIBRARIES },
+    env: { ...process.env, LD_LIBRARY_PATH: process.env.CHROMIUM_LIBRARIES, XDG_DATA_HOME: process.env.CHROMIUM_SHARED ?? '' },
   });
   let failed = null;
   try { await script(browser); } catch (error) { failed = error; }

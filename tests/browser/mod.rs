@@ -162,6 +162,8 @@ impl Browser {
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
             .env("CHROMIUM", program(&self.chromium))
             .env("CHROMIUM_LIBRARIES", libraries(&self.chromium))
+            // Where fonts are looked for, beside the machine's own.
+            .env("CHROMIUM_SHARED", self.chromium.join("usr/share"))
             .env("NODE_PATH", self.modules.join("node_modules"))
             .env("PICTURES", pictures())
             .envs(environment.iter().copied());
