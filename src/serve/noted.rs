@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
 use super::profiles::{at, parameters};
+use super::reject_examples::RejectGroup;
 use crate::plan::Publish;
 use crate::sink::{Record, RecordKey};
 
@@ -23,6 +24,9 @@ const KINDS: [&str; 4] = ["withheld", "shared", "disagreement", "single_source"]
 pub fn routes() -> Router<SharedHandles> {
     Router::new().route("/v1/rejects", get(rejects)).route("/v1/conflicts", get(conflicts))
 }
+
+/// Rejects of a group: how many, where that is counted, and examples.
+type ToldRejects = (RejectGroup, Option<u64>, Vec<Box<RawValue>>);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +52,7 @@ async fn rejects(
     parameters(query)?;
     let published = handles.recent()?;
     let counts = handles.live.as_ref().map(|live| live.counts().rejects).unwrap_or_default();
-    let mut groups: Vec<((RecordKey, String), Option<u64>, Vec<Box<RawValue>>)> = Vec::new();
+    let mut groups: Vec<ToldRejects> = Vec::new();
     for ((source, code), rows) in counts {
         groups.push(((RecordKey::Source(source), code), Some(rows), Vec::new()));
     }

@@ -99,7 +99,7 @@ fn sources(handles: &Handles, counts: &Counts, newest: &NewestRows) -> Value {
 
 fn outputs(handles: &Handles, live: &Live, counts: &Counts, newest: &NewestRows) -> Value {
     let of = handles.plan.outputs.iter().enumerate().filter(|(_, of)| of.name != ADDED);
-    let pending: Vec<u64> = live.under_way.iter().map(|of| of.records() as u64).collect();
+    let pending: Vec<u64> = live.under_way.iter().map(|of| of.records()).collect();
     let output = of.map(|(number, output)| {
         json!({
             "name": output.name,

@@ -130,7 +130,10 @@ fn hold_guards(rows: &[Row]) {
         for identifier in &body.identifiers {
             let text: &str = &identifier.text;
             let none = ["", "null", "undefined", "none", "nan", "0", "-1", "anonymous", "guest"];
-            assert!(!none.contains(&text) && text == text.trim_matches(' '), "{text:?} is an identifier");
+            assert!(
+                !none.contains(&text) && text == text.trim_matches(' '),
+                "{text:?} is an identifier"
+            );
         }
         for input in &body.inputs {
             if let Datum::Text(text) = &input.value {
