@@ -18,6 +18,9 @@ pub const POINTS: &[&str] = &[
     "replay step",
 ];
 
+/// Those of a run whose data folder lies in a bucket, beside the others.
+pub const IN_A_BUCKET: &[&str] = &["lease taken", "restored"];
+
 /// Those of a run that takes the place of another one.
 pub const TAKING_OVER: &[&str] = &["room made", "outputs opened", "taken over"];
 
@@ -35,7 +38,7 @@ pub fn point(name: &'static str) {
         let (name, time) = wanted.rsplit_once(':')?;
         Some((name.to_owned(), AtomicU64::new(time.parse().ok()?)))
     });
-    let listed = [POINTS, TAKING_OVER, MERGING];
+    let listed = [POINTS, TAKING_OVER, MERGING, IN_A_BUCKET];
     debug_assert!(listed.iter().any(|names| names.contains(&name)), "{name} is not listed");
     if let Some((wanted, left)) = &*WANTED
         && wanted == name

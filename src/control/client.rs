@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::socket::address;
 use super::{ControlAnswer, ControlRequest};
+use crate::store::working_folder;
 
 /// Why nothing was answered.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,7 @@ pub fn ask(
     request: &ControlRequest,
     mut told: impl FnMut(&str),
 ) -> Result<ControlAnswer, AskError> {
-    let folder = folder.to_owned();
+    let folder = working_folder(folder).unwrap_or_else(|_| folder.to_owned());
     let connected = address(&folder).and_then(|(path, _folder)| UnixStream::connect(path));
     let mut stream = connected.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {

@@ -84,6 +84,7 @@ impl Definition {
             true => wanted.count(&plan, &recovered)?,
             false => wanted.remove(&plan, &recovered, how)?,
         };
+        recovered.folder.release();
         Ok(wanted.forgotten(removed, how))
     }
 }

@@ -7,6 +7,7 @@ use super::options::{RunError, RunOptions};
 use crate::place::FilePlace;
 use crate::plan::{Destination, Plan};
 use crate::source::OpenedSources;
+use crate::store::working_folder;
 
 /// A file that the run deals with, as messages call it.
 struct Named {
@@ -50,7 +51,8 @@ fn written_files(plan: &Plan, options: &RunOptions) -> Vec<(String, PathBuf)> {
 /// Refuses outputs, and a summary, that would go into the data folder: before that is made.
 pub fn check_data(plan: &Plan, options: &RunOptions) -> Result<(), RunError> {
     let data = options.data.as_ref().or(plan.data.as_ref());
-    let Some(data) = data.and_then(|data| FilePlace::of(data).ok()) else { return Ok(()) };
+    let data = data.and_then(|data| working_folder(data).ok());
+    let Some(data) = data.and_then(|data| FilePlace::of(&data).ok()) else { return Ok(()) };
     for (what, path) in written_files(plan, options) {
         if Named::new(what.clone(), &path)?.place.path.starts_with(&data.path) {
             return Err(RunError::Overlap(format!(
@@ -73,7 +75,7 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
         read.push(Named::new(format!("a file of source {source}"), path)?);
     }
     let data = options.data.as_ref().or(plan.data.as_ref());
-    let data = data.and_then(|data| FilePlace::of(data).ok());
+    let data = data.and_then(|data| FilePlace::of(&working_folder(data).ok()?).ok());
     let mut written: Vec<(Named, &PathBuf)> = Vec::new();
     let all = written_files(plan, options);
     for (what, path) in &all {

@@ -6,7 +6,7 @@ use super::options::{RunError, RunOptions};
 use crate::decode::stored;
 use crate::plan::{Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
-use crate::store::{self, LogHeader, Recovered, StoreError};
+use crate::store::{self, BucketAddress, LogHeader, Recovered, StoreError};
 use crate::time::rfc3339;
 
 /// Where nothing is stored, nothing outlives the run.
@@ -17,6 +17,17 @@ const FLEETING: &str = "nothing outlives this run: say where its rows are stored
 pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, RunError> {
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     check(plan)?;
+    if options.hosts.len() > 1
+        && let Some(of) = BucketAddress::of(data)
+    {
+        return Err(StoreError::Bucket {
+            url: of.url(),
+            why: "a folder in a bucket takes a single process: give that more --workers, or let the processes share a \
+                  folder that all of them see"
+                .to_owned(),
+        }
+        .into());
+    }
     let mut recovered = store::open(data, options.process)?;
     begin(&mut recovered, plan, options);
     Ok(Some(recovered))
@@ -126,6 +137,7 @@ pub fn outputs(
 ) -> DurableOutputs {
     DurableOutputs {
         folder: recovered.folder.root.clone(),
+        mirror: recovered.folder.mirror().cloned(),
         store: recovered.store.clone(),
         definition: meaning(plan, options),
         replayed: recovered.until,

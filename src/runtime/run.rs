@@ -207,7 +207,7 @@ impl Run {
 
     fn end(self) -> (Result<Ended, RunError>, Option<WorkerGuards<()>>) {
         let Run { view, started, running } = self;
-        let RunView { plan, options, stop, failure, .. } = view;
+        let RunView { plan, options, stop, failure, recovered, .. } = view;
         let end_of = |was_cut| RunEnd::of(stop.asked(), options.ends(&plan), was_cut);
         let Some(running) = running else {
             return (Ok(Ended { end: end_of(true), report: None }), None);
@@ -238,6 +238,9 @@ impl Run {
             Some(store) if stop.is_replaced() => store.leave(),
             Some(store) => store.close(),
             None => {}
+        }
+        if !stop.is_replaced() {
+            recovered.iter().for_each(|of| of.folder.release());
         }
         if stop.is_replaced() {
             process.writers.close();
@@ -321,6 +324,13 @@ pub(super) fn go_live(
         let definition = recovery::meaning(plan, options);
         ProcessStore::start(header, definition, Arc::clone(of), readers.durable())
     };
+    if let Some(mirror) = recovered.as_ref().and_then(|of| of.folder.mirror()) {
+        let (failure, stop) = (view.failure.clone(), view.stop.clone());
+        mirror.when_lost(Box::new(move |why| {
+            failure.set(why.to_owned());
+            stop.wake();
+        }));
+    }
     let (store, threads) = recovered.as_ref().map(start).transpose()?.unzip();
     if let (Some(place), Some(store)) = (&process.store, store) {
         place.set(store);

@@ -65,7 +65,7 @@ impl Stop {
         self.replaced.load(Ordering::Acquire)
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         let wakes = self.wakes.lock().expect("no one panics with it").clone();
         wakes.iter().for_each(|wake| wake());
     }

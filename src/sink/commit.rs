@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::store::Mirror;
 use crate::time::Tick;
 
 /// What the targets of a process know of durability.
@@ -17,6 +18,8 @@ use crate::time::Tick;
 pub struct DurableOutputs {
     /// The data folder; the progress of local targets lies in its folder `outputs`.
     pub folder: PathBuf,
+    /// The bucket that has all that counts of it, where it lies in one.
+    pub mirror: Option<Arc<Mirror>>,
     /// The store's id: progress of another store's run counts for nothing.
     pub store: String,
     /// What the whole checked definition comes to: progress under another one does not say what was sent.

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::commit::DurableOutputs;
 use crate::place::path_part;
+use crate::store::Mirror;
 use crate::time::Tick;
 
 /// So many bytes at a file's beginning and before its committed end tell it from another one.
@@ -75,12 +77,14 @@ pub struct ProgressFile {
     pub output: String,
     folder: PathBuf,
     name: String,
+    mirror: Option<Arc<Mirror>>,
 }
 
 impl ProgressFile {
     pub fn new(durable: &DurableOutputs, output: &str) -> Self {
         let (folder, name) = (durable.folder.join("outputs"), path_part(output) + ".json");
-        ProgressFile { output: output.to_owned(), folder, name }
+        let mirror = durable.mirror.clone();
+        ProgressFile { output: output.to_owned(), folder, name, mirror }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -97,11 +101,18 @@ impl ProgressFile {
     }
 
     /// Replaces it: after a crash either the old one is there or this one.
+    ///
+    /// Of a file, the bucket in which the data folder lies need not know: it is read back and compared elsewhere.
     pub fn write(&self, progress: &LocalProgress) -> io::Result<()> {
+        let json = serde_json::to_vec(progress).expect("it is plain");
+        if let (Some(mirror), None) = (&self.mirror, &progress.file) {
+            let path = format!("outputs/{}", self.name);
+            mirror.replace(&path, &json).map_err(io::Error::other)?;
+        }
         std::fs::create_dir_all(&self.folder)?;
         let fresh = self.folder.join(format!("{}.new", self.name));
         let mut file = File::create(&fresh)?;
-        file.write_all(&serde_json::to_vec(progress).expect("it is plain"))?;
+        file.write_all(&json)?;
         file.sync_all()?;
         std::fs::rename(&fresh, self.path())?;
         File::open(&self.folder)?.sync_all()

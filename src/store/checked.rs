@@ -10,7 +10,6 @@ use serde_json::value::{RawValue, to_raw_value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::StoreError;
-use super::whole::replace;
 
 /// What such a file is.
 #[derive(Serialize, Deserialize)]
@@ -42,11 +41,6 @@ pub fn json(content: &impl Serialize) -> Vec<u8> {
     let content = to_raw_value(content).expect("JSON");
     let file = CheckedFile { checksum: sum(&content), content };
     serde_json::to_vec_pretty(&file).expect("JSON")
-}
-
-/// Replaces a file in one step.
-pub fn write(path: &Path, content: &impl Serialize) -> Result<(), StoreError> {
-    replace(path, &json(content)).map_err(StoreError::io(path, "written"))
 }
 
 fn sum(content: &RawValue) -> String {

@@ -83,7 +83,7 @@ struct SourceWriter {
 
 impl<'a> StoredSegmentWriter<'a> {
     fn new(folder: &'a Folder, header: &'a LogHeader) -> Result<Self, StoreError> {
-        let ticks = FileWriter::create(folder, Folder::ticks(header), &ticks_schema())?;
+        let ticks = FileWriter::create(folder, folder.ticks(header), &ticks_schema())?;
         let (rows, complete) = (BTreeMap::new(), BTreeMap::new());
         let positions = Positions::default();
         Ok(StoredSegmentWriter {
@@ -124,7 +124,7 @@ impl<'a> StoredSegmentWriter<'a> {
                 let writer = match self.rows.get_mut(source) {
                     Some(writer) => writer,
                     None => {
-                        let path = Folder::rows(self.header, source);
+                        let path = self.folder.rows(self.header, source);
                         let file = FileWriter::create(self.folder, path, &batch.schema())?;
                         self.rows.entry(source.clone()).or_insert(SourceWriter { file, rows: 0 })
                     }
@@ -198,6 +198,7 @@ pub fn dated(batch: &RecordBatch, tick: Tick, at: Micros) -> RecordBatch {
 pub struct FileWriter {
     /// Below the folder.
     path: String,
+    folder: Folder,
     whole: PathBuf,
     beside: PathBuf,
     writer: ArrowWriter<File>,
@@ -218,7 +219,7 @@ impl FileWriter {
             .build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
             .map_err(|error| StoreError::io(&beside, "written")(std::io::Error::other(error)))?;
-        Ok(FileWriter { path, whole, beside, writer })
+        Ok(FileWriter { path, folder: folder.clone(), whole, beside, writer })
     }
 
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -239,6 +240,7 @@ impl FileWriter {
         fs::rename(&self.beside, &self.whole).map_err(io("written"))?;
         let parent = self.whole.parent().expect("it lies in a folder");
         sync_folder(parent).map_err(io("written"))?;
+        self.folder.publish(&self.path)?;
         Ok(ColumnarFile { path: self.path, bytes, checksum })
     }
 

@@ -4,6 +4,12 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error("the data folder '{url}' can't be used: {why}")]
+    Bucket { url: String, why: String },
+    #[error(
+        "the data folder '{url}' is in use by another run ({holder}): end that one, or give this one a prefix of its own"
+    )]
+    HeldElsewhere { url: String, holder: String },
     #[error(
         "a checkpoint can't be read: {0}. Take the folder 'checkpoints' of the data folder away: all that is in it \
          follows from the stored rows"

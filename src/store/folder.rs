@@ -13,6 +13,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,8 @@ use super::checked;
 use super::error::StoreError;
 use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
-use super::whole::create;
+use super::mirror::Mirror;
+use super::whole::{create, replace};
 use crate::place::path_part;
 
 /// The number of the layout that this version writes, and the latest that it reads.
@@ -29,8 +31,11 @@ const LAYOUT: u32 = 1;
 /// A data folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
+    /// Where files are on this machine.
     pub root: PathBuf,
     kept: KeptFiles,
+    /// The bucket that has all that counts, where it lies in one.
+    mirror: Option<Arc<Mirror>>,
 }
 
 /// What a data folder is.
@@ -51,8 +56,8 @@ pub fn is_there(root: &Path) -> bool {
 
 impl Folder {
     /// Makes the folder, or finds it as it is.
-    pub fn open(root: &Path) -> Result<(Self, StoreFile), StoreError> {
-        let folder = Folder { root: root.to_owned(), kept: KeptFiles::default() };
+    pub fn open(root: &Path, mirror: Option<Arc<Mirror>>) -> Result<(Self, StoreFile), StoreError> {
+        let folder = Folder { root: root.to_owned(), kept: KeptFiles::default(), mirror };
         for part in ["log", "rows", "ticks", "outputs"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;
@@ -60,8 +65,9 @@ impl Folder {
         let path = root.join("store.json");
         if !path.exists() {
             // Of several processes that begin at once, the first one's counts.
-            create(&path, &checked::json(&new_store(&path)?))
-                .map_err(StoreError::io(&path, "written"))?;
+            let json = checked::json(&new_store(&path)?);
+            folder.mirror.iter().try_for_each(|mirror| mirror.replace("store.json", &json))?;
+            create(&path, &json).map_err(StoreError::io(&path, "written"))?;
         }
         let store = folder.store()?;
         Ok((folder, store))
@@ -82,7 +88,34 @@ impl Folder {
     pub fn renew(&self) -> Result<(), StoreError> {
         let path = self.root.join("store.json");
         let has_suppressed = self.store()?.has_suppressed;
-        checked::write(&path, &StoreFile { has_suppressed, ..new_store(&path)? })
+        self.write("store.json", &StoreFile { has_suppressed, ..new_store(&path)? })
+    }
+
+    /// Replaces a small file of JSON in one step, by its name.
+    pub fn write(&self, name: &str, content: &impl Serialize) -> Result<(), StoreError> {
+        self.replace(name, &checked::json(content))
+    }
+
+    /// Replaces a small file in one step, by its path below the folder.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.mirror.iter().try_for_each(|mirror| mirror.replace(name, bytes))?;
+        let path = self.root.join(name);
+        replace(&path, bytes).map_err(StoreError::io(&path, "written"))
+    }
+
+    /// A file is there whole, by its path below the folder: nothing may name it before.
+    pub fn publish(&self, path: &str) -> Result<(), StoreError> {
+        self.mirror.iter().try_for_each(|mirror| mirror.publish(path))
+    }
+
+    /// Nothing more is written: another machine need not wait.
+    pub fn release(&self) {
+        self.mirror.iter().for_each(|mirror| mirror.release());
+    }
+
+    /// The bucket that has all that counts, where it lies in one.
+    pub fn mirror(&self) -> Option<&Arc<Mirror>> {
+        self.mirror.as_ref()
     }
 
     /// Notes that there is a list of identifiers whose rows are dropped, so that it is missed where it has gone.
@@ -90,21 +123,22 @@ impl Folder {
         let store = self.store()?;
         match store.has_suppressed {
             true => Ok(()),
-            false => {
-                let path = self.root.join("store.json");
-                checked::write(&path, &StoreFile { has_suppressed: true, ..store })
-            }
+            false => self.write("store.json", &StoreFile { has_suppressed: true, ..store }),
         }
     }
 
     /// Holds the folder for a process, until the file is dropped.
     pub fn lock(&self, process: usize) -> Result<File, StoreError> {
-        let path = self.root.join(format!("lock-{process}"));
+        Folder::lock_at(&self.root, process)
+    }
+
+    pub fn lock_at(root: &Path, process: usize) -> Result<File, StoreError> {
+        let path = root.join(format!("lock-{process}"));
         let file = File::create(&path).map_err(StoreError::io(&path, "written"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Held { path: self.root.clone() });
+                return Err(StoreError::Held { path: root.to_owned() });
             }
             Err(TryLockError::Error(error)) => {
                 tracing::warn!(
@@ -123,6 +157,7 @@ impl Folder {
 
     /// Deletes a file that does not count any more, once nobody in this process reads the folder.
     pub fn delete(&self, path: &Path) -> Result<(), StoreError> {
+        self.mirror.iter().try_for_each(|mirror| mirror.delete(path))?;
         self.kept.delete(path).map_err(StoreError::io(path, "deleted"))
     }
 
@@ -159,13 +194,21 @@ impl Folder {
     }
 
     /// The path, below the folder, of the columnar file of a source's rows.
-    pub fn rows(header: &LogHeader, source: &str) -> String {
+    pub fn rows(&self, header: &LogHeader, source: &str) -> String {
         let source = path_part(source);
-        format!("rows/{source}/{}.parquet", name(header))
+        self.own(format!("rows/{source}/{}.parquet", name(header)))
     }
 
-    pub fn ticks(header: &LogHeader) -> String {
-        format!("ticks/{}.parquet", name(header))
+    pub fn ticks(&self, header: &LogHeader) -> String {
+        self.own(format!("ticks/{}.parquet", name(header)))
+    }
+
+    /// In a bucket, a path that no other run writes to.
+    fn own(&self, path: String) -> String {
+        match self.mirror {
+            Some(_) => self.free(&path),
+            None => path,
+        }
     }
 
     /// The path of what takes a columnar file's place: the first that is free.
@@ -173,7 +216,8 @@ impl Folder {
         let (of, file) = path.rsplit_once('/').expect("it lies in a folder");
         let stem = file.trim_end_matches(".parquet");
         let stem = stem.split_once('~').map_or(stem, |(stem, _)| stem);
-        let mut paths = (1..).map(|number| format!("{of}/{stem}~{number}.parquet"));
+        let mark = self.mirror.as_ref().map(|mirror| mirror.mark()).unwrap_or_default();
+        let mut paths = (1..).map(|number| format!("{of}/{stem}~{mark}{number}.parquet"));
         paths.find(|path| !self.root.join(path).exists()).expect("a number is free")
     }
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::checked;
 use super::error::StoreError;
 use super::folder::Folder;
-use super::whole::replace;
 
 /// The definition that is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +27,7 @@ impl InForce {
     pub fn note(&self, folder: &Folder, text: &str) -> Result<(), StoreError> {
         let json = checked::json(self);
         for (name, bytes) in [("definition.yaml", text.as_bytes()), ("definition.json", &json)] {
-            let path = folder.root.join(name);
-            replace(&path, bytes).map_err(StoreError::io(&path, "written"))?;
+            folder.replace(name, bytes)?;
         }
         Ok(())
     }

@@ -98,6 +98,6 @@ impl Manifest {
     }
 
     pub fn write(&self, folder: &Folder, process: usize) -> Result<(), StoreError> {
-        checked::write(&Self::path(folder, process), self)
+        folder.write(&format!("manifest-{process}.json"), self)
     }
 }

@@ -101,7 +101,7 @@ fn merged_rows(folder: &Folder, old: &[StoredSegment]) -> Result<Vec<RowsFile>, 
             let writer = match writers.get_mut(&source) {
                 Some(writer) => writer,
                 None => {
-                    let path = folder.free(&Folder::rows(&old[0].log, &source));
+                    let path = folder.free(&folder.rows(&old[0].log, &source));
                     let writer = FileWriter::create(folder, path, &batch.schema())?;
                     writers.entry(source).or_insert(writer)
                 }
@@ -136,7 +136,7 @@ fn merged_ticks(folder: &Folder, old: &[StoredSegment]) -> Result<ColumnarFile, 
     for segment in old {
         all.extend(readings(folder, &segment.ticks)?);
     }
-    let path = folder.free(&Folder::ticks(&old[0].log));
+    let path = folder.free(&folder.ticks(&old[0].log));
     let batch = ticks_batch(all.into_iter().collect());
     let mut writer = FileWriter::create(folder, path, &batch.schema())?;
     writer.write(&batch)?;

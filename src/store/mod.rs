@@ -9,6 +9,8 @@
 //! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
+mod bucket;
+mod bucket_log;
 mod checked;
 pub mod checkpoint;
 mod columnar;
@@ -18,20 +20,24 @@ mod frame;
 mod history;
 mod in_force;
 mod kept;
+mod lease;
 mod log;
 mod manifest;
 mod merge;
+mod mirror;
 mod ordered;
 mod presence;
 mod recovery;
 mod rejects;
 mod removal;
+mod restored;
 mod suppressed;
 #[cfg(test)]
 mod tests;
 mod whole;
 mod writer;
 
+pub use bucket::BucketAddress;
 pub use checkpoint::{Checkpoint, CheckpointOf};
 pub use columnar::make;
 pub use error::StoreError;
@@ -41,6 +47,7 @@ pub use history::{Readings, StoredHistory, StoredRows};
 pub use in_force::InForce;
 pub use kept::FilesInUse;
 pub use merge::merge_small;
+pub use mirror::{Mirror, working_folder};
 pub use recovery::{Recovered, open, open_existing};
 pub use rejects::StoredReject;
 pub use suppressed::suppress;

@@ -10,7 +10,7 @@ use super::folder::Folder;
 use super::manifest::StoredSegment;
 
 /// Which log a file was made of: run, process, number.
-type LogId = (u64, usize, u64);
+pub type LogId = (u64, usize, u64);
 
 /// The logs that are in a segment.
 fn ids_of(segment: &StoredSegment) -> impl Iterator<Item = LogId> {
@@ -19,7 +19,7 @@ fn ids_of(segment: &StoredSegment) -> impl Iterator<Item = LogId> {
 }
 
 /// The log that a file of this name was made of, `RUN-p0-000001` and whatever follows.
-fn made_of(name: &str) -> Option<LogId> {
+pub fn made_of(name: &str) -> Option<LogId> {
     let (run, rest) = name.split_once("-p")?;
     let (process, rest) = rest.split_once('-')?;
     let digits = rest.find(|of: char| !of.is_ascii_digit()).unwrap_or(rest.len());

@@ -1,11 +1,12 @@
 //! What a folder holds when a run begins: up to which tick all is there, and how far the sources were read by then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::bucket::BucketAddress;
 use super::checkpoint::{self, Checkpoint};
 use super::error::StoreError;
 use super::folder::{Folder, StoreFile, is_there};
@@ -13,7 +14,9 @@ use super::frame::LogHeader;
 use super::kept::FilesInUse;
 use super::log::LogReader;
 use super::manifest::{Manifest, StoredSegment};
+use super::mirror::{Mirror, working_folder};
 use super::presence;
+use super::restored::restore;
 use super::suppressed::suppressed;
 use crate::row::IdentifierHash;
 use crate::source::{Positions, Reached};
@@ -114,17 +117,32 @@ impl RunExtent {
 }
 
 /// Opens the folder for a process, which holds it from now on.
-pub fn open(root: &Path, process: usize) -> Result<Recovered, StoreError> {
-    let (folder, store) = Folder::open(root)?;
-    let lock = Arc::new(folder.lock(process)?);
+pub fn open(data: &Path, process: usize) -> Result<Recovered, StoreError> {
+    let Some(address) = BucketAddress::of(data) else {
+        let (folder, store) = Folder::open(data, None)?;
+        let lock = Arc::new(folder.lock(process)?);
+        return read(folder, store, lock, Some(process));
+    };
+    let root = working_folder(data)?;
+    fs::create_dir_all(&root).map_err(StoreError::io(&root, "made"))?;
+    let lock = Arc::new(Folder::lock_at(&root, process)?);
+    let mirror = Mirror::open(address, &root)?;
+    mirror.begin(restore(&mirror, &root)?)?;
+    let (folder, store) = Folder::open(&root, Some(mirror))?;
     read(folder, store, lock, Some(process))
 }
 
 /// As [`open`], of a folder that has to be there.
 pub fn open_existing(root: &Path, process: usize) -> Result<Recovered, StoreError> {
-    match is_there(root) {
-        true => open(root, process),
-        false => Err(StoreError::NotThere { path: root.to_owned() }),
+    let recovered = match BucketAddress::of(root) {
+        None if is_there(root) => Some(open(root, process)?),
+        None => None,
+        // Only who holds it knows.
+        Some(_) => Some(open(root, process)?).filter(|of| of.next_run > 1),
+    };
+    match recovered {
+        Some(recovered) => Ok(recovered),
+        None => Err(StoreError::NotThere { path: root.to_owned() }),
     }
 }
 

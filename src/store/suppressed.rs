@@ -42,6 +42,6 @@ pub fn suppress(folder: &Folder, hashes: &[IdentifierHash]) -> Result<(), StoreE
     all.extend(hashes);
     let hex = |hash: &IdentifierHash| const_hex::encode(hash.0.to_be_bytes());
     let identifiers = all.iter().map(hex).collect();
-    checked::write(&folder.root.join(SUPPRESSED), &SuppressedFile { identifiers })?;
+    folder.write(SUPPRESSED, &SuppressedFile { identifiers })?;
     folder.note_suppressed()
 }

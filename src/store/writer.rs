@@ -31,6 +31,9 @@ const OLD: Duration = Duration::from_secs(60);
 /// Between two tries at what a disk refused, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(5)];
 
+/// How far apart what is put into a bucket is at least.
+const APART: Duration = Duration::from_millis(50);
+
 /// Bytes that are encoded before they are written.
 const TOGETHER: usize = 8 << 20;
 
@@ -117,8 +120,12 @@ fn run(
                 break;
             }
         }
-        if !bytes.is_empty() {
-            log.append(&bytes, last);
+        if !bytes.is_empty() && log.append(folder, &bytes, last).is_err() {
+            // Another run has the folder now, and this one ends: nothing more is promised.
+            while !is_closed && let Ok(message) = waiting.recv() {
+                is_closed = matches!(message, ForStore::Close);
+            }
+            return;
         }
         done.into_iter().for_each(|durable| durable());
         if log.length >= large || log.since.elapsed() >= OLD {
@@ -161,6 +168,8 @@ struct OpenLog {
     length: u64,
     last: Tick,
     since: Instant,
+    /// Bytes that a bucket does not have, where the folder lies in one: they go with the next ones.
+    unsent: Vec<u8>,
 }
 
 impl OpenLog {
@@ -182,20 +191,36 @@ impl OpenLog {
             last: 0,
             since: Instant::now(),
             path,
+            unsent: if folder.mirror().is_some() { bytes } else { Vec::new() },
         })
     }
 
     /// Makes the bytes durable behind what is. After a sync that failed nothing is known of what was written since the
     /// last one that did not: all of it is written again.
-    fn append(&mut self, bytes: &[u8], last: Tick) {
+    ///
+    /// In a bucket they are durable once that has them, and the file is there to be read.
+    fn append(&mut self, folder: &Folder, bytes: &[u8], last: Tick) -> Result<(), StoreError> {
         until_it_works(&self.path, || {
             self.file.write_all_at(bytes, self.length)?;
             fault::point("frames written");
-            self.file.sync_data()
+            match folder.mirror() {
+                None => self.file.sync_data(),
+                Some(_) => Ok(()),
+            }
         });
+        if let Some(mirror) = folder.mirror() {
+            let began = Instant::now();
+            let at = self.length - self.unsent.len() as u64;
+            self.unsent.extend_from_slice(bytes);
+            mirror.append(&self.path, at, &self.unsent)?;
+            self.unsent.clear();
+            // Each costs something: what comes meanwhile goes with the next one.
+            std::thread::sleep(APART.saturating_sub(began.elapsed()));
+        }
         fault::point("frames synced");
         self.length += bytes.len() as u64;
         self.last = self.last.max(last);
+        Ok(())
     }
 }
 

@@ -87,8 +87,8 @@ pub static DEFINITION: &[FieldShape] = &[
         "data",
         Shape::Text,
         "The folder in which accepted rows are stored, so that a run goes on where the last one ended, however that \
-         was; relative to the definition's folder. The command's --data takes its place. Default: none, and nothing \
-         outlives a run.",
+         was; relative to the definition's folder, or s3://BUCKET/PREFIX. The command's --data takes its place. \
+         Default: none, and nothing outlives a run.",
         "data/shop",
     ),
     required(

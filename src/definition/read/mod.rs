@@ -25,7 +25,7 @@ pub mod unnest;
 mod value_map;
 pub mod windows;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +53,10 @@ pub fn definition(
     let folder = path.parent().unwrap_or(Path::new(""));
     let data = file.text(context, "data").map(|(data, place)| {
         of_a_shell(&data).iter().for_each(|why| context.complain(place, format!("'data': {why}")));
-        folder.join(data)
+        match data.starts_with("s3://") {
+            true => PathBuf::from(data),
+            false => folder.join(data),
+        }
     });
 
     let mut sources = sources::read(context, &file, folder, &time_zone);

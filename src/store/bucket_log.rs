@@ -1,0 +1,161 @@
+//! The logs of a run in a bucket: what would be synced in a folder is an object here, a piece, numbered by the run.
+//!
+//! ```text
+//! log/EPOCH/NUMBER    a frame of the log's format: a `PieceHeader`, and bytes of a log
+//! ```
+//! A piece is put where nothing is. Who takes a bucket over puts a fence behind the last piece of those who held it
+//! before: one of them that comes back finds it at its next number, and knows, before it has promised anything. For that
+//! a fence stays, and so does the last number of what has become columnar, as a piece without bytes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+
+use super::bucket::Bucket;
+use super::error::StoreError;
+use super::frame::{self, PREFIX};
+
+/// What a piece is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PieceHeader {
+    pub kind: PieceKind,
+    /// The name of the log's file.
+    #[serde(default)]
+    pub log: String,
+    /// The first of its bytes in the log.
+    #[serde(default)]
+    pub at: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PieceKind {
+    Frames,
+    /// Its log has become columnar.
+    Gone,
+    /// Nothing can be put by the run any more.
+    Fence,
+}
+
+/// A piece that was read.
+pub struct Piece {
+    pub key: String,
+    pub number: u64,
+    pub header: PieceHeader,
+    pub bytes: Vec<u8>,
+}
+
+fn key(epoch: u64, number: u64) -> String {
+    format!("log/{epoch:010}/{number:010}")
+}
+
+fn object(header: &PieceHeader, bytes: &[u8]) -> Vec<u8> {
+    let mut object = Vec::with_capacity(bytes.len() + 256);
+    frame::append(&mut object, header, &[bytes.to_vec()]);
+    object
+}
+
+/// Reads a piece; `None` if it isn't there.
+pub fn read(bucket: &Bucket, key: &str) -> Result<Option<Piece>, StoreError> {
+    let Some((object, _)) = bucket.get(key)? else { return Ok(None) };
+    let altered = |why: &str| StoreError::altered(Path::new(&bucket.url(key)), why);
+    let (start, body) =
+        object.split_at_checked(PREFIX).ok_or_else(|| altered("it is too short"))?;
+    let told = frame::prefix(start.try_into().expect("so many bytes"));
+    let is_whole =
+        told.is_some_and(|(length, sum)| body.len() == length && frame::is_whole(body, sum));
+    if !is_whole {
+        return Err(altered("its checksum differs"));
+    }
+    let (header, bytes) = frame::header(body).map_err(|why| altered(&why))?;
+    let bytes = bytes.to_vec();
+    let number = number_of(key).ok_or_else(|| altered("its name is no number"))?;
+    Ok(Some(Piece { key: key.to_owned(), number, header, bytes }))
+}
+
+fn number_of(key: &str) -> Option<u64> {
+    key.rsplit_once('/')?.1.parse().ok()
+}
+
+/// The epoch that a piece is of.
+pub fn epoch_of(key: &str) -> Option<u64> {
+    key.strip_prefix("log/")?.split_once('/')?.0.parse().ok()
+}
+
+/// Has nothing more be put by the run of an epoch.
+pub fn fence(bucket: &Bucket, epoch: u64) -> Result<(), StoreError> {
+    let pieces = bucket.list(&format!("log/{epoch:010}"))?;
+    let last = pieces.iter().filter_map(|(key, _)| number_of(key)).max();
+    let mut number = last.map_or(0, |last| last + 1);
+    if let Some(last) = last
+        && read(bucket, &key(epoch, last))?.is_some_and(|of| of.header.kind == PieceKind::Fence)
+    {
+        return Ok(());
+    }
+    let fence = PieceHeader { kind: PieceKind::Fence, log: String::new(), at: 0 };
+    while bucket.put_if(&key(epoch, number), &object(&fence, &[]), None)?.is_none() {
+        number += 1;
+    }
+    Ok(())
+}
+
+/// Where a run puts its pieces.
+#[derive(Debug)]
+pub struct BucketLog {
+    epoch: u64,
+    state: Mutex<LogState>,
+}
+
+#[derive(Debug, Default)]
+struct LogState {
+    next: u64,
+    /// By log, the keys of its pieces.
+    pieces: BTreeMap<String, Vec<String>>,
+    /// The last number, where that is of what has become columnar.
+    gone: Option<String>,
+}
+
+impl BucketLog {
+    /// Of a run, with the pieces that earlier ones left, by log.
+    pub fn new(epoch: u64, pieces: BTreeMap<String, Vec<String>>) -> Self {
+        BucketLog { epoch, state: Mutex::new(LogState { pieces, ..LogState::default() }) }
+    }
+
+    /// Puts bytes of a log; `false`: another run has taken over.
+    pub fn append(
+        &self,
+        bucket: &Bucket,
+        log: &str,
+        at: u64,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state.lock().expect("no one panics with it");
+        let key = key(self.epoch, state.next);
+        let header = PieceHeader { kind: PieceKind::Frames, log: log.to_owned(), at };
+        if bucket.put_if(&key, &object(&header, bytes), None)?.is_none() {
+            return Ok(false);
+        }
+        state.next += 1;
+        state.pieces.entry(log.to_owned()).or_default().push(key);
+        Ok(true)
+    }
+
+    /// Takes the pieces of a log away.
+    pub fn delete(&self, bucket: &Bucket, log: &str) -> Result<(), StoreError> {
+        let mut state = self.state.lock().expect("no one panics with it");
+        let mut keys = state.pieces.remove(log).unwrap_or_default();
+        let last = state.next.checked_sub(1).map(|last| key(self.epoch, last));
+        if let Some(last) = last.clone()
+            && let Some(at) = keys.iter().position(|key| *key == last)
+        {
+            let gone = PieceHeader { kind: PieceKind::Gone, log: log.to_owned(), at: 0 };
+            bucket.put(&keys.swap_remove(at), &object(&gone, &[]))?;
+            keys.extend(state.gone.replace(last));
+        } else if state.gone.as_ref().is_some_and(|gone| Some(gone) != last.as_ref()) {
+            keys.extend(state.gone.take());
+        }
+        bucket.delete(&keys)
+    }
+}

@@ -1,0 +1,277 @@
+//! A working folder becomes what its bucket holds: what it has already is not read again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::bucket_log::{self, Piece, PieceKind};
+use super::checked;
+use super::error::StoreError;
+use super::folder::StoreFile;
+use super::lease::LEASE;
+use super::manifest::{ColumnarFile, Manifest, StoredSegment};
+use super::mirror::Mirror;
+use super::presence::made_of;
+use super::whole::replace;
+
+/// So many objects are read at once.
+const TOGETHER: usize = 8;
+
+/// What follows from the bucket, and is not looked for elsewhere.
+const COUNTING: [&str; 3] = ["log", "rows", "ticks"];
+
+/// Makes a working folder what the bucket holds. Where it is of the run that had the bucket last, what it tells of outputs
+/// is newer than what the bucket has. Returns the keys of pieces that are left, by log.
+pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    let listed = mirror.bucket.list("")?;
+    let is_small = |key: &str| !key.contains('/') && key != LEASE && !key.starts_with("probe-");
+    let is_progress = |key: &str| key.starts_with("outputs/");
+    let names: Vec<&str> = listed.iter().map(|(key, _)| key.as_str()).collect();
+    if !names.contains(&"store.json") {
+        if let Some(key) = names.iter().find(|key| key.starts_with("rows/")) {
+            let url = mirror.bucket.url("store.json");
+            let why = format!("it is not there, and '{key}' is");
+            return Err(StoreError::altered(Path::new(&url), why));
+        }
+        clear(root)?;
+        return Ok(BTreeMap::new());
+    }
+    let before = store_of(&root.join("store.json"));
+    // First what says which other objects count: from here on no earlier run can change that.
+    let mut small = BTreeMap::new();
+    for name in names.iter().filter(|name| is_small(name) || is_progress(name)) {
+        small.extend(mirror.adopt(name)?.map(|text| ((*name).to_owned(), text)));
+    }
+    let store = root.join("store.json");
+    fs::create_dir_all(root.join("outputs")).map_err(StoreError::io(root, "made"))?;
+    let is_same = |text: &String| {
+        let beside = root.join("store.json.seen");
+        fs::write(&beside, text).ok();
+        let found = store_of(&beside);
+        fs::remove_file(&beside).ok();
+        found.is_some() && found == before
+    };
+    if !small.get("store.json").is_some_and(is_same) {
+        clear(root)?;
+    }
+    let is_ours = mirror.was_last && store.exists();
+    if !is_ours {
+        remove(&root.join("outputs"))?;
+    }
+    for entry in entries(root)? {
+        let name = entry.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        if entry.is_file() && (name.ends_with(".json") || name.ends_with(".yaml")) {
+            fs::remove_file(&entry).map_err(StoreError::io(&entry, "deleted"))?;
+        }
+    }
+    for (name, text) in &small {
+        let path = root.join(name);
+        if is_progress(name) && is_ours && path.exists() {
+            continue;
+        }
+        let parent = path.parent().expect("it lies in a folder");
+        fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
+        replace(&path, text.as_bytes()).map_err(StoreError::io(&path, "written"))?;
+    }
+    let mut segments: Vec<StoredSegment> = Vec::new();
+    for name in small.keys().filter(|name| name.starts_with("manifest-")) {
+        let manifest: Option<Manifest> = checked::read(&root.join(name))?;
+        segments.extend(manifest.unwrap_or_default().segments);
+    }
+    let listed: BTreeMap<String, u64> = mirror.bucket.list("")?.into_iter().collect();
+    columnar(mirror, root, &segments, &listed)?;
+    logs(mirror, root, &segments, &listed)
+}
+
+/// Which store a folder was of.
+fn store_of(path: &Path) -> Option<String> {
+    let found: Option<StoreFile> = checked::read(path).ok()?;
+    Some(found?.store)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    entries.map(|entry| Ok(entry.map_err(StoreError::io(folder, "read"))?.path())).collect()
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done.map_err(StoreError::io(path, "deleted")),
+    }
+}
+
+/// Leaves nothing of another store.
+fn clear(root: &Path) -> Result<(), StoreError> {
+    for path in entries(root)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_lock = name.starts_with("lock-") || name.starts_with("lease-");
+        match path.is_dir() {
+            true => remove(&path)?,
+            false if is_lock => {}
+            false => fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?,
+        }
+    }
+    Ok(())
+}
+
+/// All columnar files that count, and no other ones, are here as they are there.
+fn columnar(
+    mirror: &Mirror,
+    root: &Path,
+    segments: &[StoredSegment],
+    listed: &BTreeMap<String, u64>,
+) -> Result<(), StoreError> {
+    let files: Vec<&ColumnarFile> = segments.iter().flat_map(StoredSegment::files).collect();
+    for file in &files {
+        let url = mirror.bucket.url(&file.path);
+        let why = match listed.get(&file.path) {
+            None => "it is not there".to_owned(),
+            Some(bytes) if *bytes != file.bytes => {
+                format!("it has {bytes} bytes, not {}", file.bytes)
+            }
+            Some(_) => continue,
+        };
+        return Err(StoreError::altered(Path::new(&url), why));
+    }
+    let named: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let is_columnar = |key: &&String| key.starts_with("rows/") || key.starts_with("ticks/");
+    let orphans = listed.keys().filter(is_columnar).filter(|key| !named.contains(key.as_str()));
+    let probes = listed.keys().filter(|key| key.starts_with("probe-"));
+    mirror.bucket.delete(&orphans.chain(probes).cloned().collect::<Vec<_>>())?;
+    let mut folders = vec![root.join("ticks")];
+    folders.extend(entries(&root.join("rows"))?);
+    for path in folders.iter().map(|of| entries(of)).collect::<Result<Vec<_>, _>>()?.concat() {
+        let below = path.strip_prefix(root).expect("it lies there").to_string_lossy().into_owned();
+        if !named.contains(below.as_str()) {
+            fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
+        }
+    }
+    let is_here = |file: &&ColumnarFile| {
+        fs::metadata(root.join(&file.path)).is_ok_and(|found| found.len() == file.bytes)
+    };
+    let missing: Vec<&ColumnarFile> = files.iter().filter(|file| !is_here(file)).copied().collect();
+    if !missing.is_empty() {
+        let bytes: u64 = missing.iter().map(|file| file.bytes).sum();
+        tracing::info!(
+            "{} files with {bytes} bytes are brought here from '{}'",
+            missing.len(),
+            mirror.bucket.address.url()
+        );
+    }
+    at_once(&missing, |file| {
+        let altered =
+            |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&file.path)), why);
+        let found = mirror.bucket.get(&file.path)?;
+        let (bytes, _) = found.ok_or_else(|| altered("it is not there"))?;
+        if format!("{:016x}", xxh3_64(&bytes)) != file.checksum {
+            return Err(altered("its checksum differs"));
+        }
+        let path = root.join(&file.path);
+        let parent = path.parent().expect("it lies in a folder");
+        fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
+        replace(&path, &bytes).map_err(StoreError::io(&path, "written"))
+    })?;
+    Ok(())
+}
+
+/// The logs that have not become columnar, put together from their pieces.
+fn logs(
+    mirror: &Mirror,
+    root: &Path,
+    segments: &[StoredSegment],
+    listed: &BTreeMap<String, u64>,
+) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    let folder = root.join("log");
+    remove(&folder)?;
+    for part in COUNTING {
+        let path = root.join(part);
+        fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;
+    }
+    let keys: Vec<&String> = listed.keys().filter(|key| key.starts_with("log/")).collect();
+    let pieces = at_once(&keys, |key| bucket_log::read(&mirror.bucket, key))?;
+    let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let (mut gone, mut open): (Vec<String>, Option<(String, File, u64)>) = (Vec::new(), None);
+    let mut last: Option<(u64, u64)> = None;
+    for Piece { key, number, header, bytes } in pieces.into_iter().flatten() {
+        let altered = |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&key)), why);
+        let epoch = bucket_log::epoch_of(&key).ok_or_else(|| altered("its name is no number"))?;
+        let comes_next = last.is_none_or(|(of, before)| of != epoch || number == before + 1);
+        last = Some((epoch, number));
+        let log = header.log;
+        let made = made_of(&log).filter(|_| log.ends_with(".log") && !log.contains('/'));
+        let is_made = made.is_some_and(|(run, process, number)| {
+            let is_of = |of: &StoredSegment| (of.log.run, of.log.process) == (run, process);
+            segments.iter().any(|of| is_of(of) && of.numbers().contains(&number))
+        });
+        match header.kind {
+            PieceKind::Fence => {}
+            PieceKind::Gone => gone.push(key.clone()),
+            PieceKind::Frames if is_made => gone.push(key.clone()),
+            PieceKind::Frames => {
+                made.ok_or_else(|| altered("it names no log"))?;
+                let goes_on = open.as_ref().filter(|(of, ..)| *of == log).map(|(_, _, at)| *at);
+                if header.at != goes_on.unwrap_or(0) || (goes_on.is_some() && !comes_next) {
+                    return Err(altered("what comes before it is missing"));
+                }
+                let io = || StoreError::io(&folder, "written");
+                let mut file = match open.take().filter(|_| goes_on.is_some()) {
+                    Some((_, file, _)) => file,
+                    None => File::create(folder.join(&log)).map_err(io())?,
+                };
+                file.write_all(&bytes).map_err(io())?;
+                left.entry(log.clone()).or_default().push(key.clone());
+                open = Some((log, file, header.at + bytes.len() as u64));
+                continue;
+            }
+        }
+        // A fence comes right behind what it is to end.
+        let is_end = |(log, ..): &(String, File, u64)| {
+            let of = made_of(log);
+            let is_later = |segment: &StoredSegment| {
+                of.is_some_and(|(run, process, number)| {
+                    (segment.log.run, segment.log.process) == (run, process)
+                        && *segment.numbers().end() > number
+                })
+            };
+            !segments.iter().any(is_later)
+        };
+        if header.kind == PieceKind::Fence && !comes_next && open.as_ref().is_some_and(is_end) {
+            return Err(altered("what comes before it is missing"));
+        }
+    }
+    mirror.bucket.delete(&gone)?;
+    Ok(left)
+}
+
+/// Does something with several at once, and gives what comes of it in their order.
+fn at_once<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, StoreError> + Sync,
+) -> Result<Vec<R>, StoreError> {
+    let next = Mutex::new(items.iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..TOGETHER.min(items.len()))
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let taken = next.lock().expect("no one panics with it").next();
+                        let Some((place, item)) = taken else { return Ok(()) };
+                        let made = work(item)?;
+                        done.lock().expect("no one panics with it").push((place, made));
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
+    })?;
+    let mut done = done.into_inner().expect("no one panics with it");
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, made)| made).collect())
+}
