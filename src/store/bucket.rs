@@ -71,7 +71,7 @@ fn endpoint() -> Option<String> {
 
 /// A folder in a bucket.
 #[derive(Debug)]
-pub struct Bucket {
+pub struct S3Bucket {
     pub address: BucketAddress,
     client: AmazonS3,
     runtime: Option<Runtime>,
@@ -81,7 +81,7 @@ pub struct Bucket {
     pub lost: OnceLock<String>,
 }
 
-impl Bucket {
+impl S3Bucket {
     /// Nothing is asked of it yet.
     pub fn new(address: BucketAddress) -> Result<Self, StoreError> {
         let failed = |why: String| StoreError::Bucket { url: address.url(), why };
@@ -113,7 +113,7 @@ impl Bucket {
             .enable_all()
             .build()
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Bucket {
+        Ok(S3Bucket {
             address,
             client,
             runtime: Some(runtime),
@@ -287,7 +287,7 @@ impl Bucket {
     }
 }
 
-impl Drop for Bucket {
+impl Drop for S3Bucket {
     fn drop(&mut self) {
         // Whoever drops it may be a thread that must not wait.
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::bucket::Bucket;
+use super::bucket::S3Bucket;
 use super::error::StoreError;
 use super::frame::{self, PREFIX};
 
@@ -40,7 +40,7 @@ pub enum PieceKind {
 }
 
 /// A piece that was read.
-pub struct Piece {
+pub struct LogPiece {
     pub key: String,
     pub number: u64,
     pub header: PieceHeader,
@@ -58,7 +58,7 @@ fn object(header: &PieceHeader, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Reads a piece; `None` if it isn't there.
-pub fn read(bucket: &Bucket, key: &str) -> Result<Option<Piece>, StoreError> {
+pub fn read(bucket: &S3Bucket, key: &str) -> Result<Option<LogPiece>, StoreError> {
     let Some((object, _)) = bucket.get(key)? else { return Ok(None) };
     let altered = |why: &str| StoreError::altered(Path::new(&bucket.url(key)), why);
     let (start, body) =
@@ -72,7 +72,7 @@ pub fn read(bucket: &Bucket, key: &str) -> Result<Option<Piece>, StoreError> {
     let (header, bytes) = frame::header(body).map_err(|why| altered(&why))?;
     let bytes = bytes.to_vec();
     let number = number_of(key).ok_or_else(|| altered("its name is no number"))?;
-    Ok(Some(Piece { key: key.to_owned(), number, header, bytes }))
+    Ok(Some(LogPiece { key: key.to_owned(), number, header, bytes }))
 }
 
 fn number_of(key: &str) -> Option<u64> {
@@ -85,7 +85,7 @@ pub fn epoch_of(key: &str) -> Option<u64> {
 }
 
 /// Has nothing more be put by the run of an epoch.
-pub fn fence(bucket: &Bucket, epoch: u64) -> Result<(), StoreError> {
+pub fn fence(bucket: &S3Bucket, epoch: u64) -> Result<(), StoreError> {
     let pieces = bucket.list(&format!("log/{epoch:010}"))?;
     let last = pieces.iter().filter_map(|(key, _)| number_of(key)).max();
     let mut number = last.map_or(0, |last| last + 1);
@@ -126,7 +126,7 @@ impl BucketLog {
     /// Puts bytes of a log; `false`: another run has taken over.
     pub fn append(
         &self,
-        bucket: &Bucket,
+        bucket: &S3Bucket,
         log: &str,
         at: u64,
         bytes: &[u8],
@@ -143,7 +143,7 @@ impl BucketLog {
     }
 
     /// Takes the pieces of a log away.
-    pub fn delete(&self, bucket: &Bucket, log: &str) -> Result<(), StoreError> {
+    pub fn delete(&self, bucket: &S3Bucket, log: &str) -> Result<(), StoreError> {
         let mut state = self.state.lock().expect("no one panics with it");
         let mut keys = state.pieces.remove(log).unwrap_or_default();
         let last = state.next.checked_sub(1).map(|last| key(self.epoch, last));

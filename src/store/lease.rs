@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{Bucket, Tag};
+use super::bucket::{S3Bucket, Tag};
 use super::error::StoreError;
 use crate::fault;
 use crate::time::{rfc3339, wall_clock};
@@ -70,7 +70,7 @@ fn json(lease: &LeaseFile) -> Vec<u8> {
 }
 
 /// What there is of it, and how it is.
-pub fn read(bucket: &Bucket) -> Result<Option<(LeaseFile, Tag)>, StoreError> {
+pub fn read(bucket: &S3Bucket) -> Result<Option<(LeaseFile, Tag)>, StoreError> {
     let Some((bytes, tag)) = bucket.get(LEASE)? else { return Ok(None) };
     let lease = serde_json::from_slice(&bytes)
         .map_err(|error| StoreError::altered(Path::new(&bucket.url(LEASE)), error.to_string()))?;
@@ -79,7 +79,7 @@ pub fn read(bucket: &Bucket) -> Result<Option<(LeaseFile, Tag)>, StoreError> {
 
 /// Replaces it; `None`: somebody else did.
 pub fn write(
-    bucket: &Bucket,
+    bucket: &S3Bucket,
     lease: &LeaseFile,
     was: Option<&Tag>,
 ) -> Result<Option<Tag>, StoreError> {
@@ -89,7 +89,7 @@ pub fn write(
 /// Takes it: at once where nobody has it, or somebody of `dead`; else once its holder has been silent. Says also who had
 /// it last.
 pub fn take(
-    bucket: &Bucket,
+    bucket: &S3Bucket,
     holder: &Holder,
     dead: &[String],
 ) -> Result<(LeaseFile, Tag, String), StoreError> {
@@ -111,7 +111,7 @@ pub fn take(
     }
 }
 
-fn wait_for_silence(bucket: &Bucket, holder: &Holder, tag: &Tag) -> Result<(), StoreError> {
+fn wait_for_silence(bucket: &S3Bucket, holder: &Holder, tag: &Tag) -> Result<(), StoreError> {
     let (began, patience) = (Instant::now(), patience());
     tracing::info!(
         "'{}' is held by {}: whether that is alive shows within {} s",

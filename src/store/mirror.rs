@@ -17,7 +17,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::bucket::{Bucket, BucketAddress, Tag};
+use super::bucket::{BucketAddress, S3Bucket, Tag};
 use super::bucket_log::{self, BucketLog};
 use super::error::StoreError;
 use super::lease::{self, Holder, LeaseFile};
@@ -43,7 +43,7 @@ struct SmallObject {
 /// What keeps a working folder and a bucket together.
 #[derive(Debug)]
 pub struct Mirror {
-    pub bucket: Bucket,
+    pub bucket: S3Bucket,
     root: PathBuf,
     epoch: u64,
     token: String,
@@ -81,7 +81,7 @@ pub fn working_folder(data: &Path) -> Result<PathBuf, StoreError> {
 impl Mirror {
     /// Takes a bucket's folder for a run, which holds the working folder.
     pub fn open(address: BucketAddress, root: &Path) -> Result<Arc<Self>, StoreError> {
-        let bucket = Bucket::new(address)?;
+        let bucket = S3Bucket::new(address)?;
         // Whoever had the working folder is dead, since this run holds that now.
         let dead: Vec<String> =
             [TOKEN, TAKEN].iter().filter_map(|of| fs::read_to_string(root.join(of)).ok()).collect();
@@ -296,7 +296,7 @@ fn keep(mirror: &Weak<Mirror>) {
 }
 
 /// Who has it now, to whom it was lost.
-fn taken(bucket: &Bucket) -> StoreError {
+fn taken(bucket: &S3Bucket) -> StoreError {
     let found = lease::read(bucket).ok().flatten().and_then(|(lease, _)| lease.holder);
     let holder = found.map_or("another run".to_owned(), |holder| holder.shown());
     let why =
@@ -305,7 +305,7 @@ fn taken(bucket: &Bucket) -> StoreError {
 }
 
 /// Refuses a server that puts whether or not an object is there: nothing would keep two runs apart.
-fn refuse_unconditional(bucket: &Bucket, token: &str) -> Result<(), StoreError> {
+fn refuse_unconditional(bucket: &S3Bucket, token: &str) -> Result<(), StoreError> {
     let key = format!("probe-{token}");
     let first = bucket.put_if(&key, b"1", None)?;
     let is_mindful = bucket.put_if(&key, b"2", None)?.is_none()

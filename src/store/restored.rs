@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::bucket_log::{self, Piece, PieceKind};
+use super::bucket_log::{self, LogPiece, PieceKind};
 use super::checked;
 use super::error::StoreError;
 use super::folder::StoreFile;
@@ -198,7 +198,7 @@ fn logs(
     let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut gone, mut open): (Vec<String>, Option<(String, File, u64)>) = (Vec::new(), None);
     let mut last: Option<(u64, u64)> = None;
-    for Piece { key, number, header, bytes } in pieces.into_iter().flatten() {
+    for LogPiece { key, number, header, bytes } in pieces.into_iter().flatten() {
         let altered = |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&key)), why);
         let epoch = bucket_log::epoch_of(&key).ok_or_else(|| altered("its name is no number"))?;
         let comes_next = last.is_none_or(|(of, before)| of != epoch || number == before + 1);
