@@ -48,7 +48,7 @@ fn header(run: u64, process: usize, processes: usize, workers: usize) -> LogHead
 
 /// Writes what a process's workers took in, each tick durable before the next; returns the log.
 fn write(folder: &Path, header: LogHeader, frames: &[Frame]) -> ClosedLog {
-    let (folder, _) = Folder::open(folder).expect("a folder");
+    let (folder, _) = Folder::open(folder, None).expect("a folder");
     let (sender, closed) = unbounded();
     let (writer, thread) = start(folder, header, sender).expect("it can be written");
     let durable = Arc::new(AtomicUsize::new(0));
@@ -180,7 +180,7 @@ proptest! {
         drop(recovered);
         let next = interleaved(frames(&more, until + 1), &turns);
         let log = write(folder.path(), header(run, 0, 1, 3), &next);
-        let (place, _) = Folder::open(folder.path()).expect("a folder");
+        let (place, _) = Folder::open(folder.path(), None).expect("a folder");
         for (path, last) in left {
             make(&place, 0, &path, last, true).expect("columnar files");
         }
@@ -203,7 +203,7 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().expect("a folder");
         let written = interleaved(frames(&ticks, 1), &turns);
-        let (place, _) = Folder::open(folder.path()).expect("a folder");
+        let (place, _) = Folder::open(folder.path(), None).expect("a folder");
         let mut logs = 0;
         for (number, frames) in (0..).zip(written.chunks(each)) {
             let log = write(folder.path(), LogHeader { number, ..header(1, 0, 1, 2) }, frames);
@@ -234,7 +234,7 @@ proptest! {
         prop_assume!(ticks.iter().any(|tick| !tick[0].is_empty()));
         let folder = tempfile::tempdir().expect("a folder");
         let log = write(folder.path(), header(1, 0, 1, 1), &frames(&ticks, 1));
-        let (place, _) = Folder::open(folder.path()).expect("a folder");
+        let (place, _) = Folder::open(folder.path(), None).expect("a folder");
         make(&place, 0, &log.path, log.last, false).expect("columnar files");
         let rows = folder.path().join("rows/web/1-p0-000000.parquet");
         let mut bytes = fs::read(&rows).expect("a file");

@@ -130,6 +130,7 @@ impl Cluster {
         for process in 0..start.processes {
             let (failure, committable) = (Failure::default(), Committable::new());
             let durable = DurableOutputs {
+                mirror: None,
                 folder: start.folder.to_owned(),
                 store: start.store.to_owned(),
                 definition: start.definition.to_owned(),
