@@ -45,9 +45,8 @@ pub struct BucketAddress {
 impl BucketAddress {
     /// Whether a data folder lies in a bucket, as `s3://BUCKET/PREFIX` says; `None`: it is a folder.
     pub fn of(data: &Path) -> Option<Self> {
-        let (bucket, prefix) = match data.to_str()?.strip_prefix("s3:/")?.trim_start_matches('/') {
-            of => of.split_once('/').unwrap_or((of, "")),
-        };
+        let place = data.to_str()?.strip_prefix("s3:/")?.trim_start_matches('/');
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
         Some(BucketAddress { bucket: bucket.to_owned(), prefix: parts.join("/") })
     }
