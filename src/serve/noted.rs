@@ -18,6 +18,8 @@ use crate::sink::{Record, RecordKey};
 
 /// Conflicts of a page, unless it is said, and at most.
 const PAGE: [usize; 2] = [100, 1_000];
+/// What is beyond it is not exact in all programs that read JSON.
+const LAST_CURSOR: u64 = (1 << 53) - 1;
 /// The kinds of conflicts, as their records name them.
 const KINDS: [&str; 4] = ["withheld", "shared", "disagreement", "single_source"];
 
@@ -108,6 +110,11 @@ async fn conflicts(
         let message = format!("a page can't have {limit} conflicts");
         let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
         return Err(Denial::bad_request("bad_limit", message, remedy));
+    }
+    if let Some(cursor) = cursor.filter(|cursor| *cursor > LAST_CURSOR) {
+        let message = format!("{cursor} is no cursor");
+        let remedy = "give the cursor of the page before, or none";
+        return Err(Denial::bad_request("bad_cursor", message, remedy));
     }
     let published = handles.recent()?;
     let page = published
