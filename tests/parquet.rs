@@ -234,6 +234,17 @@ fn numbers_texts_and_instants_are_read_however_wide_they_are() {
         "timestamp",
         &["Timestamp(1751673600000000)"],
     );
+    // As pandas writes days: midnight, without a zone. With one, the day is that of the clocks in UTC, the definition's.
+    reads(
+        TimestampMillisecondArray::from(vec![Some(1_751_673_600_000), None]),
+        "date",
+        &["Date(20274)", "null"],
+    );
+    reads(
+        TimestampSecondArray::from(vec![1_751_673_599]).with_timezone("Asia/Tokyo"),
+        "date",
+        &["Date(20273)"],
+    );
     reads(
         TimestampNanosecondArray::from(vec![1_751_673_600_000_000_999]),
         "timestamp",

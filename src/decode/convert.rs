@@ -1,7 +1,8 @@
 //! Columns as a columnar file has them to columns of the declared types.
 //!
 //! What does not fit a type exactly is null and a fault of its row, never a rounded or wrapped value.
-//! The exception is a double that is to be a decimal: it is rounded, for nobody can mean its digits.
+//! The exception is a double that is to be a decimal: the last digit is rounded, for nobody can mean all of its
+//! digits.
 
 use std::sync::Arc;
 
@@ -14,10 +15,13 @@ use arrow::datatypes::{
     ArrowNativeType, DataType, Date32Type, Float64Type, TimestampMicrosecondType,
 };
 
+use arrow::error::ArrowError;
+
 use super::column::Column;
 use super::plain::plain;
 use super::scalar::ScalarFault;
 use super::{documents, moments};
+use crate::definition::sql::decimals::decimals;
 use crate::plan::Type;
 use crate::time::{day_in_years, in_years};
 
@@ -126,6 +130,9 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         Type::Text if found.data_type().is_temporal() => {
             let text = |row| found.is_valid(row).then(|| documents::written(found, row)).flatten();
             Ok(Arc::new((0..found.len()).map(text).collect::<StringArray>()) as ArrayRef)
+        }
+        Type::Decimal(..) if found.data_type().is_floating() => {
+            decimals(found, &wanted.arrow(time_zone), true).map_err(ArrowError::from)
         }
         Type::Timestamp => moments::instants(found, time_zone),
         Type::Date => moments::days(found, time_zone),
@@ -238,9 +245,21 @@ mod tests {
         assert_eq!(values, [Some(Datum::decimal(150)), None, None]);
         assert_eq!(faults.len(), 2);
 
-        let (values, faults) = read(Float64Array::from(vec![0.1, 0.125]), Type::Decimal(12, 2));
-        assert_eq!(values, [Some(Datum::decimal(10)), Some(Datum::decimal(13))]);
-        assert!(faults.is_empty());
+        // By the digits that it is written with, of which 0.285 * 100 or 4503599627370498 * 100 has others.
+        let doubles = vec![0.1, 0.125, 0.285, -1.005, 4_503_599_627_370_498.0, 1e19, f64::NAN];
+        let (values, faults) = read(Float64Array::from(doubles), Type::Decimal(20, 2));
+        let mut wanted: Vec<_> = [10, 13, 29, -101, 450_359_962_737_049_800]
+            .map(|cents| Some(Datum::decimal(cents)))
+            .into();
+        wanted.extend([None, None]);
+        assert_eq!(values, wanted);
+        assert_eq!(
+            faults,
+            [
+                "5 out_of_range 1e19 does not fit decimal(20,2)",
+                "6 out_of_range NaN does not fit decimal(20,2)"
+            ]
+        );
 
         let (values, faults) = read(Float64Array::from(vec![f64::NAN, 1.5]), Type::Number);
         assert_eq!(values, [None, Some(Datum::Number(1.5))]);

@@ -234,11 +234,8 @@ fn readable(found: &DataType, wanted: &Type) -> bool {
         Type::Text => !found.is_nested() && can_cast_types(found, &DataType::Utf8),
         Type::Integer | Type::Number | Type::Decimal(..) => found.is_numeric(),
         Type::Boolean => *found == DataType::Boolean,
-        Type::Timestamp => {
-            let is_dated = matches!(found, DataType::Timestamp(..)) || is_date(found);
-            found.is_integer() || is_dated
-        }
-        Type::Date => is_date(found),
+        Type::Timestamp => found.is_integer() || is_dated(found),
+        Type::Date => is_dated(found),
     }
 }
 
@@ -257,6 +254,10 @@ fn is_text(found: &DataType) -> bool {
 
 fn is_date(found: &DataType) -> bool {
     matches!(found, DataType::Date32 | DataType::Date64)
+}
+
+fn is_dated(found: &DataType) -> bool {
+    matches!(found, DataType::Timestamp(..)) || is_date(found)
 }
 
 fn items(found: &DataType) -> Option<&DataType> {

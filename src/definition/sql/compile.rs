@@ -293,7 +293,7 @@ fn own(
         let of = Arc::clone(node.children()[0]);
         return match node.data_type(schema)? {
             output @ DataType::Float64 => put(NodeKind::Finite { or_null }, vec![&node], output),
-            output @ DataType::Decimal128(..) if of.data_type(schema)?.is_string() => {
+            output @ DataType::Decimal128(..) if matches!(of.data_type(schema)?, of if of.is_string() || of.is_floating()) => {
                 put(NodeKind::Decimal { or_null }, vec![&of], output)
             }
             _ => Ok(Transformed::no(node)),

@@ -1,4 +1,7 @@
-//! Text to decimals, by its digits: as it stands in rows, `-12.50` and `1.25e3`.
+//! Texts and doubles to decimals, by their digits: as they stand in rows, `-12.50` and `1.25e3`.
+//!
+//! A double has the fewest digits that tell it from all others. To multiply it by a power of ten and round would
+//! make other digits of it, of 4503599627370498 the decimal 4503599627370497.92.
 
 use std::sync::Arc;
 
@@ -10,13 +13,13 @@ use num_bigint::BigInt;
 
 use crate::aggregate::digits::DIGITS;
 
-/// Texts as decimals of a type, whose last digit is rounded, halves away from zero. What is no number, or
-/// has no room, is an error, or null.
-pub fn decimals(texts: &ArrayRef, output: &DataType, or_null: bool) -> Result<ArrayRef> {
+/// Texts or doubles as decimals of a type, whose last digit is rounded, halves away from zero. What is no number,
+/// or has no room, is an error, or null.
+pub fn decimals(values: &ArrayRef, output: &DataType, or_null: bool) -> Result<ArrayRef> {
     let DataType::Decimal128(digits, behind) = *output else {
         unreachable!("what a text becomes is a decimal")
     };
-    let texts = cast(texts, &DataType::Utf8)?;
+    let texts = cast(values, &DataType::Utf8)?;
     let mut values = Vec::with_capacity(texts.len());
     for text in texts.as_string::<i32>() {
         let Some(text) = text else {
@@ -127,6 +130,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_double_is_what_its_digits_say(value in proptest::num::f64::NORMAL, whole in any::<i32>()) {
+            for value in [value, f64::from(whole) / 1_000.0, value % 1e15] {
+                let doubles: ArrayRef = Arc::new(arrow::array::Float64Array::from(vec![value]));
+                let read = decimals(&doubles, &DataType::Decimal128(38, 2), true).expect("or null");
+                let read = read.as_primitive::<arrow::datatypes::Decimal128Type>();
+                let read = read.is_valid(0).then(|| read.value(0));
+                // Rust writes the fewest digits, all of them before and behind the point.
+                prop_assert_eq!(read, decimal(&value.to_string(), 38, 2).ok());
+            }
+        }
+
         #[test]
         fn a_decimal_that_is_written_is_read_however_its_point_is_moved(
             value in -(10i128.pow(37))..10i128.pow(37), moved in 0..30i32,

@@ -12,7 +12,7 @@ pub mod call;
 pub mod coercion;
 pub mod compile;
 pub mod cost;
-mod decimals;
+pub mod decimals;
 pub mod describe;
 pub mod direct;
 pub mod elsewhere;
