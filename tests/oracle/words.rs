@@ -16,10 +16,10 @@ const HISTORIES: usize = 600;
 
 /// What no definition may say yet; what calls may make, which is tried with rows that make much; and where and how runs
 /// are stored and committed, which is tried by runs that are cut off (tests/restart.rs, durable, chaos, exactly). What is
-/// posted is tried by tests/collector.rs, what is asked for with which keys by tests/serve.rs, outputs to services by
+/// posted is tried by tests/collector.rs, what is asked for, with which keys and limits, by tests/serve.rs and port, outputs to services by
 /// tests/services; how texts, times and lists are written, before rows are rows, by
 /// tests/texts.rs, times and unnest, each against what is worked out by itself.
-const OUTSIDE: [&str; 28] = [
+const OUTSIDE: [&str; 33] = [
     "http",
     "limits",
     "bytes",
@@ -34,6 +34,11 @@ const OUTSIDE: [&str; 28] = [
     "read",
     "write",
     "admin",
+    "tls",
+    "certificate",
+    "origins",
+    "rate",
+    "burst",
     "batch",
     "connection",
     "postgres",
