@@ -122,6 +122,20 @@ fn spoken(message: &str) -> String {
         between("Can't cast value ", "").and_then(|it| it.split_once(" to type "))
     {
         format!("{value} has no room in {wanted}")
+    } else if message.starts_with("Physical plan does not support logical expression Wildcard") {
+        "'*' stands in count(*) alone: name a column".to_owned()
+    } else if message.starts_with("Unsupported ast node in sqltorel: RLike") {
+        "there is no 'rlike': x ~ 'pattern' says whether x matches".to_owned()
+    } else if let Some(node) = between("Unsupported ast node in sqltorel: ", "") {
+        format!("'{}' is no expression here", node.split([' ', '(']).next().unwrap_or_default())
+    } else if let Some(operator) = between("Operator ", " is not yet supported") {
+        match operator {
+            "->" | "->>" | "#>" | "#>>" | "@>" | "@?" => format!(
+                "'{operator}' is no operator here: json_as_text(x, 'key') and json_get_str, json_get_int, json_get_float, \
+                 json_get_bool, json_get_json look into JSON"
+            ),
+            _ => format!("there is no operator '{operator}'"),
+        }
     } else if let Some(name) = between("Unsupported SQL type ", "") {
         format!(
             "'{name}' is no type of SQL: there are text, bigint, double, decimal(p,s), boolean, \
