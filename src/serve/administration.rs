@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::administrator::{Administration, Undone};
 use super::body;
 use super::denial::{Denial, FORGET, not_allowed};
-use super::handles::SharedHandles;
+use super::handles::{Handles, SharedHandles};
 use super::profiles::{identifier, in_path, parameters, person_id};
 
 /// How long a definition may be.
@@ -84,12 +84,7 @@ async fn of_person(
     uri: Uri,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Denial> {
-    let path = in_path(path)?;
-    let Some(written) = path.strip_suffix(FORGET) else {
-        return Ok(not_allowed(method, uri).await);
-    };
-    person_id(written)?;
-    forget(handles, written.to_owned(), &uri).await
+    forget(handles, method, uri, path, |_, written| person_id(written).map(drop)).await
 }
 
 async fn of_identifier(
@@ -98,16 +93,24 @@ async fn of_identifier(
     uri: Uri,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Denial> {
-    let path = in_path(path)?;
-    let Some(written) = path.strip_suffix(FORGET) else {
-        return Ok(not_allowed(method, uri).await);
-    };
-    identifier(&handles, written)?;
-    forget(handles, written.to_owned(), &uri).await
+    forget(handles, method, uri, path, |handles, written| identifier(handles, written).map(drop))
+        .await
 }
 
-async fn forget(handles: SharedHandles, id: String, uri: &Uri) -> Result<Response, Denial> {
-    let ForgetQuery { suppress, dry_run } = parameters(Query::try_from_uri(uri))?;
+/// Forgets who is named before `:forget`, which `check` has looked at.
+async fn forget(
+    handles: SharedHandles,
+    method: Method,
+    uri: Uri,
+    path: Result<Path<String>, PathRejection>,
+    check: impl FnOnce(&Handles, &str) -> Result<(), Denial>,
+) -> Result<Response, Denial> {
+    let path = in_path(path)?;
+    let Some(id) = path.strip_suffix(FORGET).map(str::to_owned) else {
+        return Ok(not_allowed(method, uri).await);
+    };
+    check(&handles, &id)?;
+    let ForgetQuery { suppress, dry_run } = parameters(Query::try_from_uri(&uri))?;
     let asked = id.clone();
     match changed(&handles, move |of| of.forget(&id, suppress, dry_run)).await? {
         Some(forgotten) => Ok(Json(forgotten).into_response()),

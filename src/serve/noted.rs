@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::profiles::{at, parameters};
+use super::profiles::{at, no_cursor, page_length, parameters};
 use super::reject_examples::RejectGroup;
 use crate::plan::Publish;
 use crate::sink::{Record, RecordKey};
@@ -105,16 +105,9 @@ async fn conflicts(
         let remedy = format!("there are: {}", KINDS.join(", "));
         return Err(Denial::bad_request("bad_parameter", message, remedy));
     }
-    let limit = limit.unwrap_or(PAGE[0]);
-    if !(1..=PAGE[1]).contains(&limit) {
-        let message = format!("a page can't have {limit} conflicts");
-        let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
-        return Err(Denial::bad_request("bad_limit", message, remedy));
-    }
+    let limit = page_length(limit, PAGE, "conflicts")?;
     if let Some(cursor) = cursor.filter(|cursor| *cursor > LAST_CURSOR) {
-        let message = format!("{cursor} is no cursor");
-        let remedy = "give the cursor of the page before, or none";
-        return Err(Denial::bad_request("bad_cursor", message, remedy));
+        return Err(no_cursor(format!("{cursor} is no cursor")));
     }
     let published = handles.recent()?;
     let page = published

@@ -10,15 +10,19 @@ use crate::sink::{
     Item, PackedProfile, Packer, ProfileBytes, Record, RecordBody, RecordKey, RecordValue,
 };
 
+/// Says that there is no such attribute, but these.
+pub fn unknown_attribute(name: &str, known: &[&str]) -> Denial {
+    let message = format!("there is no attribute '{name}'");
+    Denial::not_found("unknown_attribute", message, format!("there are: {}", known.join(", ")))
+}
+
 /// Numbers of attributes that are asked for, by their names separated by commas.
 pub fn chosen(handles: &Handles, names: Option<&str>) -> Result<Option<Vec<u16>>, Denial> {
     let Some(names) = names else { return Ok(None) };
     let number = |name: &str| {
         handles.catalog.attributes.number(name).ok_or_else(|| {
             let known: Vec<&str> = handles.catalog.attributes.iter().collect();
-            let message = format!("there is no attribute '{name}'");
-            let remedy = format!("there are: {}", known.join(", "));
-            Denial::not_found("unknown_attribute", message, remedy)
+            unknown_attribute(name, &known)
         })
     };
     names

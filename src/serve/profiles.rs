@@ -46,6 +46,25 @@ pub fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Denia
     query.map(|Query(parameters)| parameters).map_err(wrong)
 }
 
+/// How long a page is to be, of so many unless it is said, and at most; `what` it is of.
+pub fn page_length(
+    limit: Option<usize>,
+    [usual, most]: [usize; 2],
+    what: &str,
+) -> Result<usize, Denial> {
+    let limit = limit.unwrap_or(usual);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    let message = format!("a page can't have {limit} {what}");
+    Err(Denial::bad_request("bad_limit", message, format!("limit is a number from 1 to {most}")))
+}
+
+/// Says that a cursor is none that a page gave.
+pub fn no_cursor(message: String) -> Denial {
+    Denial::bad_request("bad_cursor", message, "give the cursor of the page before, or none")
+}
+
 /// A part of the path, or what is wrong with it.
 pub fn in_path(path: Result<Path<String>, PathRejection>) -> Result<String, Denial> {
     let wrong = |rejection: PathRejection| {

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::profiles::{ReadQuery, at, in_path, no_person, parameters, person_id, redirect};
+use super::profiles::{
+    ReadQuery, at, in_path, no_cursor, no_person, page_length, parameters, person_id, redirect,
+};
 use crate::definition::sql::predicate_terms;
 use crate::row::IdentifierHash;
 
@@ -58,7 +60,7 @@ impl WaitQuery {
 }
 
 /// A segment by its name.
-fn number(handles: &Handles, name: &str) -> Result<usize, Denial> {
+pub fn number(handles: &Handles, name: &str) -> Result<usize, Denial> {
     let segments = &handles.plan.segments;
     segments.iter().position(|segment| segment.name == name).ok_or_else(|| {
         let known: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
@@ -110,12 +112,7 @@ async fn members(
     let (name, PageQuery { cursor, limit, after, timeout }) = (in_path(path)?, parameters(query)?);
     let segment = number(&handles, &name)?;
     let cursor = cursor.as_deref().map(cursor_of).transpose()?;
-    let limit = limit.unwrap_or(PAGE[0]);
-    if !(1..=PAGE[1]).contains(&limit) {
-        let message = format!("a page can't have {limit} members");
-        let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
-        return Err(Denial::bad_request("bad_limit", message, remedy));
-    }
+    let limit = page_length(limit, PAGE, "members")?;
     WaitQuery { after, timeout }.read().wait(&handles).await?;
     let (tick, size, mut found) = handles
         .read(|view| (view.tick(), view.size(segment), view.members(segment, cursor, limit + 1)))?;
@@ -129,10 +126,7 @@ async fn members(
 }
 
 fn cursor_of(written: &str) -> Result<IdentifierHash, Denial> {
-    person_id(written).map_err(|_| {
-        let message = format!("'{written}' is no cursor");
-        Denial::bad_request("bad_cursor", message, "give the cursor of the page before, or none")
-    })
+    person_id(written).map_err(|_| no_cursor(format!("'{written}' is no cursor")))
 }
 
 async fn of_person(

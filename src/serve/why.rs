@@ -18,9 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use super::denial::Denial;
 use super::handles::SharedHandles;
+use super::profile_json::unknown_attribute;
 use super::profiles::{
-    at, identifier, in_path, no_person, nobody, parameters, person_id, redirect,
+    at, identifier, in_path, no_cursor, no_person, nobody, page_length, parameters, person_id,
+    redirect,
 };
+use super::segments;
 use crate::explain::{self, AllRows, Question, TimelinePage, WhyError, timeline};
 use crate::row::IdentifierHash;
 use crate::time::Tick;
@@ -88,10 +91,7 @@ fn denied(error: WhyError) -> Denial {
             let remedy = "ask by an identifier, as type:value, or by a person's id";
             Denial::not_found("nobody", message, remedy)
         }
-        WhyError::BadCursor(_) => {
-            let remedy = "give the cursor of the page before, or none";
-            Denial::bad_request("bad_cursor", message, remedy)
-        }
+        WhyError::BadCursor(_) => no_cursor(message),
         WhyError::NoName { what, .. } => {
             let code = if what == "segment" { "unknown_segment" } else { "unknown_attribute" };
             Denial::not_found(code, message, "GET /openapi.json tells what can be asked for")
@@ -119,15 +119,6 @@ pub struct WhyQuery {
 
 impl WhyQuery {
     fn question(self, handles: &SharedHandles) -> Result<Question, Denial> {
-        let known = |code, what: &str, name: &str, names: Vec<&str>| match names.contains(&name) {
-            true => Ok(()),
-            false => {
-                let message = format!("there is no {what} '{name}'");
-                let remedy = format!("there are: {}", names.join(", "));
-                Err(Denial::not_found(code, message, remedy))
-            }
-        };
-        let plan = &handles.plan;
         match self {
             WhyQuery { with: None, segment: None, attribute: None } => Ok(Question::Person),
             WhyQuery { with: Some(with), segment: None, attribute: None } => {
@@ -135,13 +126,15 @@ impl WhyQuery {
                 Ok(Question::With(with))
             }
             WhyQuery { with: None, segment: Some(name), attribute: None } => {
-                let names = plan.segments.iter().map(|of| of.name.as_str()).collect();
-                known("unknown_segment", "segment", &name, names)?;
+                segments::number(handles, &name)?;
                 Ok(Question::Segment(name))
             }
             WhyQuery { with: None, segment: None, attribute: Some(name) } => {
-                let names = plan.attributes.iter().map(|of| of.name.as_str()).collect();
-                known("unknown_attribute", "attribute", &name, names)?;
+                let names = handles.plan.attributes.iter().map(|of| of.name.as_str());
+                let names: Vec<&str> = names.collect();
+                if !names.contains(&name.as_str()) {
+                    return Err(unknown_attribute(&name, &names));
+                }
                 Ok(Question::Attribute(name))
             }
             _ => {
@@ -232,12 +225,7 @@ pub async fn rows(
     person: IdentifierHash,
     query: RowsQuery,
 ) -> Result<Response, Denial> {
-    let limit = query.limit.unwrap_or(PAGE[0]);
-    if !(1..=PAGE[1]).contains(&limit) {
-        let message = format!("a page can't have {limit} rows");
-        let remedy = format!("limit is a number from 1 to {}", PAGE[1]);
-        return Err(Denial::bad_request("bad_limit", message, remedy));
-    }
+    let limit = page_length(query.limit, PAGE, "rows")?;
     let types = &handles.catalog.identifiers;
     let identifiers: BTreeSet<IdentifierHash> = handles.read(|view| {
         let known = view.profile(person).map(|known| known.profile.clone());

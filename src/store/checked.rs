@@ -26,14 +26,19 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::io(path, "read")(error)),
     };
-    let content = match serde_json::from_slice::<CheckedFile<&RawValue>>(&json) {
-        Err(_) => serde_json::from_slice(&json),
+    parse(path, &json).map(Some)
+}
+
+/// What such a file holds, of its bytes.
+pub fn parse<T: DeserializeOwned>(path: &Path, json: &[u8]) -> Result<T, StoreError> {
+    let content = match serde_json::from_slice::<CheckedFile<&RawValue>>(json) {
+        Err(_) => serde_json::from_slice(json),
         Ok(CheckedFile { checksum, content }) if checksum == sum(content) => {
             serde_json::from_str(content.get())
         }
         Ok(_) => return Err(StoreError::altered(path, "its checksum is of something else")),
     };
-    content.map(Some).map_err(|error| StoreError::altered(path, error.to_string()))
+    content.map_err(|error| StoreError::altered(path, error.to_string()))
 }
 
 /// What a file is to hold, with its checksum.

@@ -46,6 +46,13 @@ pub struct LogHeader {
     pub fields: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+impl LogHeader {
+    /// Run, process and number, by which it is known.
+    pub fn id(&self) -> (u64, usize, u64) {
+        (self.run, self.process, self.number)
+    }
+}
+
 /// What a worker took in with a tick.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TickHeader {

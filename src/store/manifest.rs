@@ -13,6 +13,9 @@ use super::frame::LogHeader;
 use crate::source::Positions;
 use crate::time::Tick;
 
+/// Which log it is: run, process, number.
+pub type LogId = (u64, usize, u64);
+
 /// What a process's logs became.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Manifest {
@@ -59,10 +62,15 @@ impl StoredSegment {
         self.log.number..=self.log.number + self.more_logs
     }
 
+    /// The logs that are in it.
+    pub fn logs(&self) -> impl Iterator<Item = LogId> + use<> {
+        let (run, process) = (self.log.run, self.log.process);
+        self.numbers().map(move |number| (run, process, number))
+    }
+
     /// Whether a log is in it.
-    pub fn has(&self, log: &LogHeader) -> bool {
-        (self.log.run, self.log.process) == (log.run, log.process)
-            && self.numbers().contains(&log.number)
+    pub fn has(&self, (run, process, number): LogId) -> bool {
+        (self.log.run, self.log.process) == (run, process) && self.numbers().contains(&number)
     }
 
     /// Whether another one comes just before it, of the same kind.

@@ -7,16 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 use super::folder::Folder;
-use super::manifest::StoredSegment;
-
-/// Which log a file was made of: run, process, number.
-pub type LogId = (u64, usize, u64);
-
-/// The logs that are in a segment.
-fn ids_of(segment: &StoredSegment) -> impl Iterator<Item = LogId> {
-    let (run, process) = (segment.log.run, segment.log.process);
-    segment.numbers().map(move |number| (run, process, number))
-}
+use super::manifest::{LogId, StoredSegment};
 
 /// The log that a file of this name was made of, `RUN-p0-000001` and whatever follows.
 pub fn made_of(name: &str) -> Option<LogId> {
@@ -46,7 +37,7 @@ pub fn check(
             Err(error) => return Err(StoreError::altered(&path, error.to_string())),
         }
     }
-    let mut known: BTreeSet<LogId> = segments.iter().flat_map(ids_of).collect();
+    let mut known: BTreeSet<LogId> = segments.iter().flat_map(StoredSegment::logs).collect();
     let names = logs.iter().filter_map(|log| log.file_name().and_then(OsStr::to_str));
     known.extend(names.filter_map(made_of));
     let found = columnar(folder)?;
@@ -73,7 +64,7 @@ pub fn clean(
 fn named(folder: &Folder, segments: &[StoredSegment]) -> BTreeMap<LogId, BTreeSet<PathBuf>> {
     let mut named: BTreeMap<LogId, BTreeSet<PathBuf>> = BTreeMap::new();
     for segment in segments {
-        for id in ids_of(segment) {
+        for id in segment.logs() {
             let paths = segment.files().map(|file| folder.root.join(&file.path));
             named.entry(id).or_default().extend(paths);
         }

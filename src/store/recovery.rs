@@ -179,7 +179,7 @@ fn read(
     }
     let (made, logs): (Vec<_>, Vec<_>) = scanned
         .into_iter()
-        .partition(|log| segments.iter().any(|segment| segment.has(&log.header)));
+        .partition(|log| segments.iter().any(|segment| segment.has(log.header.id())));
     for log in made.iter().filter(|log| Some(log.header.process) == opened_by) {
         folder.delete(&log.path)?;
     }

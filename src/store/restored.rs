@@ -49,11 +49,8 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
     let store = root.join("store.json");
     fs::create_dir_all(root.join("outputs")).map_err(StoreError::io(root, "made"))?;
     let is_same = |text: &String| {
-        let beside = root.join("store.json.seen");
-        fs::write(&beside, text).ok();
-        let found = store_of(&beside);
-        fs::remove_file(&beside).ok();
-        found.is_some() && found == before
+        let found: Option<StoreFile> = checked::parse(&store, text.as_bytes()).ok();
+        found.is_some_and(|found| before.as_ref() == Some(&found.store))
     };
     if !small.get("store.json").is_some_and(is_same) {
         clear(root)?;
@@ -205,10 +202,7 @@ fn logs(
         last = Some((epoch, number));
         let log = header.log;
         let made = made_of(&log).filter(|_| log.ends_with(".log") && !log.contains('/'));
-        let is_made = made.is_some_and(|(run, process, number)| {
-            let is_of = |of: &StoredSegment| (of.log.run, of.log.process) == (run, process);
-            segments.iter().any(|of| is_of(of) && of.numbers().contains(&number))
-        });
+        let is_made = made.is_some_and(|log| segments.iter().any(|of| of.has(log)));
         match header.kind {
             PieceKind::Fence => {}
             PieceKind::Gone => gone.push(key.clone()),
