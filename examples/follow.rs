@@ -17,7 +17,7 @@ sources:
     id: login
     fields: {login: text, email: text, shop: text}
 identity:
-  email: {from: {logins: email}, normalize: lower(trim(value))}
+  email: {from: {logins: email}, normalize: lower(clean(value))}
 attributes:
   logins: {from: logins, select: count(*)}
   shops:  {from: logins, select: count(distinct shop)}

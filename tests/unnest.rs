@@ -53,19 +53,19 @@ fn rejects(folder: &Path) -> Vec<Value> {
 
 #[test]
 fn items_are_found_by_their_place_and_keys_with_dots_in_quotes() {
-    let source = "    files: orders.ndjson\n    kind: events\n    fields:\n      email: {type: text, path: \"'a.b'[1].mail\"}\n      first: {type: text, path: 'items[0].sku'}\n      deep: {type: integer, path: 'm[1][0]'}\n";
-    let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  first: {from: orders, select: last(first)}\n  deep: {from: orders, select: sum(deep)}\n";
+    let source = "    files: orders.ndjson\n    kind: events\n    fields:\n      email: {type: text, path: \"'a.b'[1].mail\"}\n      first: {type: text, path: 'items[0].sku'}\n      deep: {type: integer, path: 'm[1][0]'}\n      bare: {type: text, path: '\"\".x'}\n";
+    let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  first: {from: orders, select: last(first)}\n  deep: {from: orders, select: sum(deep)}\n  bare: {from: orders, select: last(bare)}\n";
     let folder = folder(source, rest);
     let rows = [
-        r#"{"a.b":[0,{"mail":"a@x"}],"items":[{"sku":"s1"},{"sku":"s2"}],"m":[[1],[2,3]]}"#,
+        r#"{"":{"x":"y"},"a.b":[0,{"mail":"a@x"}],"items":[{"sku":"s1"},{"sku":"s2"}],"m":[[1],[2,3]]}"#,
         r#"{"a.b":[0,{"mail":"b@x"}],"items":[],"m":null}"#,
         r#"{"a.b":[0,{"mail":"c@x"}],"items":{"sku":"s"},"m":[[1],7]}"#,
     ];
     std::fs::write(folder.path().join("orders.ndjson"), rows.join("\n")).unwrap();
     selfsame(folder.path(), &["run", "d.yaml"]).well();
     let people = people(folder.path());
-    assert_eq!(people["a@x"], json!({"first": "s1", "deep": 2}));
-    assert_eq!(people["b@x"], json!({"first": null, "deep": null}));
+    assert_eq!(people["a@x"], json!({"first": "s1", "deep": 2, "bare": "y"}));
+    assert_eq!(people["b@x"], json!({"first": null, "deep": null, "bare": null}));
     let told = &rejects(folder.path())[0]["reasons"];
     assert_eq!(told[0]["message"], "expected a list, found {\"sku\":\"s\"}");
     assert_eq!((&told[0]["path"], &told[1]["path"]), (&json!("$.items"), &json!("$.m[1]")));

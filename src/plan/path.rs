@@ -20,7 +20,8 @@ impl FieldPath {
         FieldPath(vec![PathStep::Key(name.into())])
     }
 
-    /// Keys that dots part, items in brackets, and keys with a dot or a bracket in quotes: `items[0]."a.b"`.
+    /// Keys that dots part, items in brackets, and keys with a dot or a bracket in quotes: `items[0]."a.b"`. The key
+    /// that is empty stands in quotes, too.
     ///
     /// # Errors
     /// What is wrong with the path.
@@ -34,14 +35,11 @@ impl FieldPath {
                     let end = inner.find(quote).ok_or("a quote is not closed")?;
                     (&inner[..end], &inner[end + 1..])
                 }
-                _ => {
-                    let end = rest.find(['.', '[']).unwrap_or(rest.len());
-                    (&rest[..end], &rest[end..])
-                }
+                _ => match rest.find(['.', '[']).unwrap_or(rest.len()) {
+                    0 => return Err("keys are separated by dots".to_owned()),
+                    end => rest.split_at(end),
+                },
             };
-            if key.is_empty() {
-                return Err("keys are separated by dots".to_owned());
-            }
             steps.push(PathStep::Key(key.to_owned()));
             rest = behind;
             while let Some(inner) = rest.strip_prefix('[') {
@@ -102,7 +100,7 @@ impl Display for FieldPath {
                 PathStep::Position => f.write_str("#")?,
                 PathStep::Key(key) => {
                     f.write_str(if at > 0 { "." } else { "" })?;
-                    match key.contains(['.', '[']) && self.0.len() > 1 {
+                    match (key.is_empty() || key.contains(['.', '['])) && self.0.len() > 1 {
                         true => write!(f, "\"{key}\"")?,
                         false => f.write_str(key)?,
                     }

@@ -8,7 +8,7 @@
 
 use std::any::Any;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,18 +148,7 @@ fn open(
         let mut files = SourceFiles::new(source, of, patterns, options, PATIENCE);
         // While files are followed, what can't be read yet may be unfinished.
         if !options.follow {
-            let look = |path: &Path| {
-                let mut file = OpenFile::new(of, 0, path, TextEnd::of(options.follow))?;
-                if !file.begin(of)? && of.format == Format::Csv {
-                    let path = path.display();
-                    tracing::warn!(
-                        "source {}: '{path}' is empty: no header names its columns, and no row comes of it",
-                        of.name
-                    );
-                }
-                Ok(file.is_unfolded())
-            };
-            let looked: Vec<_> = files.paths_ahead().map(look).collect();
+            let looked: Vec<_> = files.paths_ahead().map(|path| look(of, path)).collect();
             files.has_unfolded = looked.iter().any(|unfolded| matches!(unfolded, Ok(true)));
             wrong.extend(looked.into_iter().filter_map(Result::err));
         }
@@ -175,6 +164,29 @@ fn open(
     }
     let all = AllFiles { plan: Arc::clone(plan), sources };
     (!all.sources.is_empty()).then(|| Box::new(all) as Box<_>)
+}
+
+/// Looks at how a file begins; says whether it has to be unfolded.
+fn look(source: &Source, path: &Path) -> Result<bool, SourceError> {
+    let mut file = OpenFile::new(source, 0, path, TextEnd::Final)?;
+    if !file.begin(source)? && source.format == Format::Csv {
+        let path = path.display();
+        tracing::warn!(
+            "source {}: '{path}' is empty: no header names its columns, and no row comes of it",
+            source.name
+        );
+    }
+    Ok(file.is_unfolded())
+}
+
+/// The files of a source that no run would read, each with what the run would say.
+pub fn refused(source: &Source) -> Vec<(PathBuf, SourceError)> {
+    let Some(Files { globs }) = connected(source) else { return Vec::new() };
+    let patterns = globs.iter().filter_map(|glob| PathPattern::new(glob).ok());
+    let files = walk(&patterns.collect::<Vec<_>>()).files;
+    let refused =
+        files.into_iter().filter_map(|file| Some((look(source, &file.path).err()?, file)));
+    refused.map(|(why, file)| (file.path, why)).collect()
 }
 
 impl Inflow for AllFiles {

@@ -40,15 +40,22 @@ pub fn told(head: &[u8]) -> Option<String> {
     }
     let (_, is, remedy) =
         KINDS.iter().find(|(first, ..)| head.starts_with(first)).or_else(|| {
-            // Without its mark, too: every other byte of plain text is zero.
-            let zeros =
-                |from: usize| head.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
-            let half = head.len() / 2;
-            let (even, odd) = (zeros(0), zeros(1));
-            let is_wide = half >= 4 && (even.max(odd) > half * 3 / 4) && even.min(odd) < half / 4;
-            is_wide.then(|| &KINDS[KINDS.len() - 1])
+            let utf_16 = &KINDS[KINDS.len() - 1];
+            wide(head).map(|_| utf_16)
         })?;
     Some(format!("it is {is}: {remedy}"))
+}
+
+/// Which UTF-16 a text is in, without a mark, too: every other byte of plain text is zero.
+pub fn wide(head: &[u8]) -> Option<&'static str> {
+    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
+    let half = head.len() / 2;
+    let (even, odd) = (zeros(0), zeros(1));
+    let is_wide = half >= 4 && even.max(odd) > half * 3 / 4 && even.min(odd) < half / 4;
+    match head {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("utf-16"),
+        _ => is_wide.then_some(if even > odd { "utf-16be" } else { "utf-16le" }),
+    }
 }
 
 /// Characters that end lines elsewhere.

@@ -58,7 +58,7 @@ pub use connector::{ConnectorType, ConnectorWords, Settings, SettingsFault};
 pub use connectors::CONNECTORS;
 pub use error::{SourceError, WrongFile};
 pub use feed::{DurableNews, Feed, Feeds, Next, OpenedSources, ReadingThreads, open, start};
-pub use files::Files;
+pub use files::{Files, refused};
 pub use http::Http;
 pub use kafka::{KafkaStart, Topic};
 pub use lags::Lags;

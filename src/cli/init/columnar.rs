@@ -34,7 +34,7 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     }
     let origin = Origin::Files(vec![path.to_owned()]);
     let form = TextShape { format: Format::Parquet, ..TextShape::default() };
-    Ok(Sample { origin, form, columns, rows, bad: 0 })
+    Ok(Sample { origin, form, columns, rows, bad: 0, passed_over: Vec::new() })
 }
 
 fn read(path: &Path) -> Result<(Vec<SampledColumn>, usize), String> {
@@ -47,7 +47,8 @@ fn read(path: &Path) -> Result<(Vec<SampledColumn>, usize), String> {
         let schema = batch.schema();
         let mut at = 0;
         for (field, array) in schema.fields().iter().zip(batch.columns()) {
-            flatten(&step("", field.name()), array, 1, &mut |path, stored, values| {
+            let Some(path) = step("", field.name()) else { continue };
+            flatten(&path, array, 1, &mut |path, stored, values| {
                 if columns.len() == at {
                     columns.push(SampledColumn { path, stored: Some(stored), values: Vec::new() });
                 }
@@ -67,7 +68,9 @@ fn flatten(path: &str, array: &ArrayRef, depth: usize, take: &mut TakeColumn<'_>
         && depth < DEPTH
     {
         for (field, column) in fields.iter().zip(array.as_struct().columns()) {
-            flatten(&step(path, field.name()), column, depth + 1, take);
+            if let Some(path) = step(path, field.name()) {
+                flatten(&path, column, depth + 1, take);
+            }
         }
         return;
     }

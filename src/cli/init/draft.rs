@@ -1,6 +1,6 @@
 //! The definition as it is written, with what speaks for each guess beside it.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -16,27 +16,38 @@ use super::sample::{Origin, Sample};
 /// # Errors
 /// If nothing says who somebody is.
 pub fn draft(samples: &[Sample], folder: &Path, brokers: Option<&str>) -> Result<String, String> {
-    let mut names = BTreeSet::new();
-    let sources: Vec<DraftSource> = samples
+    let mut names = Taken::new();
+    let mut sources: Vec<DraftSource> = samples
         .iter()
         .map(|sample| {
             let name = unlike(&mut names, snake(&stem(sample)));
-            let mut taken = BTreeSet::from(["time".to_owned()]);
+            let mut taken = Taken::from([("time".to_owned(), 0)]);
             let fields = sample.columns.iter().map(|column| {
                 let name = unlike(&mut taken, snake(&column.path));
-                let of = guess(column, &name);
+                let of = guess(column, &name, sample.form.format);
                 (name, of)
             });
             roles::source(name, sample, fields.collect())
         })
         .collect();
     let identifiers = identifying::identifiers(samples, &sources);
+    // Whatever they are made of, identifiers are texts.
+    for (source, column) in identifiers.iter().flat_map(|of| &of.from) {
+        sources[*source].fields[*column].1.data_type = "text".to_owned();
+    }
     if identifiers.is_empty() {
         let columns = sources.iter().map(|source| {
             let names: Vec<&str> = source.fields.iter().map(|(name, _)| name.as_str()).collect();
             format!("  {}: {}", source.name, names.join(", "))
         });
-        let columns: Vec<String> = columns.collect();
+        let columns: Vec<String> = columns
+            .zip(samples)
+            .map(|(columns, sample)| {
+                let over: String =
+                    sample.passed_over.iter().map(|why| format!("; {why}")).collect();
+                columns + &over
+            })
+            .collect();
         return Err(format!(
             "no column of them seems to say who somebody is: there should be e-mail addresses, phone numbers, cookies, or \
              numbers of customers or users by such a name. There are\n{}\nIf one of these is somebody's, give it such a \
@@ -69,13 +80,18 @@ pub fn draft(samples: &[Sample], folder: &Path, brokers: Option<&str>) -> Result
     Ok(yaml)
 }
 
-fn unlike(taken: &mut BTreeSet<String>, name: String) -> String {
+/// The names that are taken, each with the number of the last that is like it.
+type Taken = HashMap<String, usize>;
+
+fn unlike(taken: &mut Taken, name: String) -> String {
+    let mut number = taken.get(&name).copied().unwrap_or(0);
     let mut unlike = name.clone();
-    let mut number = 2;
-    while !taken.insert(unlike.clone()) {
-        unlike = format!("{name}_{number}");
+    while taken.contains_key(&unlike) {
         number += 1;
+        unlike = format!("{name}_{}", number + 1);
     }
+    taken.insert(name, number);
+    taken.entry(unlike.clone()).or_insert(0);
     unlike
 }
 
@@ -139,10 +155,10 @@ fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder
         say("    comment: \"#\"    # its first line is one".to_owned());
     }
     if let Some(encoding) = sample.form.encoding {
-        let doubt = if encoding == "utf-16" {
-            "by its mark of byte order"
-        } else {
-            "? it is no UTF-8, and this is what is most often meant"
+        let doubt = match encoding {
+            "utf-16" => "by its mark of byte order",
+            "utf-16le" | "utf-16be" => "every other byte is zero",
+            _ => "? it is no UTF-8, and this is what is most often meant",
         };
         say(format!("    encoding: {encoding}    # {doubt}"));
     }
@@ -170,6 +186,9 @@ fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder
     if let Some((column, word)) = &source.deleted {
         let name = &source.fields[*column].0;
         say(format!("    deleted: {name} = '{word}'    # ? rows say so"));
+    }
+    for why in &sample.passed_over {
+        say(format!("    # ? {why}: there is no field of it"));
     }
     let zone = roles::zone(sample, &source.fields);
     say("    fields:".to_owned());
@@ -236,9 +255,16 @@ fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[Dra
         let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
         match of.kind {
             IdentifierKind::Person => {
+                let clean = if of.has_space { "clean(value)" } else { "value" };
                 if of.has_points {
+                    writeln!(
+                        yaml,
+                        "    normalize: regexp_replace({clean}, '[.]0$', '')    # 17850.0 is 17850"
+                    )
+                    .expect("to a string");
+                } else if of.has_space {
                     yaml.push_str(
-                        "    normalize: regexp_replace(value, '[.]0$', '')    # 17850.0 is 17850\n",
+                        "    normalize: clean(value)    # some have white space at an end\n",
                     );
                 }
                 if of.counts_from_0 {
@@ -251,7 +277,7 @@ fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[Dra
                 }
             }
             IdentifierKind::Email => {
-                yaml.push_str("    normalize: lower(trim(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
+                yaml.push_str("    normalize: lower(clean(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
             }
             IdentifierKind::Phone => yaml
                 .push_str("    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\n"),
@@ -289,7 +315,7 @@ fn write_attributes(yaml: &mut String, sources: &[DraftSource], identifiers: &[D
     }
 }
 
-/// In quotes, as YAML and JSON both have them.
+/// In quotes, as YAML and JSON both have them; what would be a variable is none.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::Value::from(text.replace("${", "${:-$}{")).to_string()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use selfsame::internals::plan::Format;
 use selfsame::internals::time::format::TimeFormat;
 
 use super::sample::{SampledCell, SampledColumn};
@@ -43,7 +44,7 @@ const DAYS: [(&str, bool); 5] = [
     ("%Y%m%d", false),
 ];
 
-pub fn guess(column: &SampledColumn, name: &str) -> Guess {
+pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     let present = column.present();
     if let Some(of) = column.stored.as_ref().filter(|of| *of != "text") {
         return as_stored(column, of, name);
@@ -62,7 +63,13 @@ pub fn guess(column: &SampledColumn, name: &str) -> Guess {
         let evidence = "a list of objects: `unnest` makes a row of each".to_owned();
         return Guess { data_type: "json".into(), format: None, evidence, is_unsure: true };
     }
-    if lists > 0 && lists == present {
+    let others =
+        column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::Other)).count();
+    if others > 0 || lists > 0 && lists < present {
+        let evidence = "lists or objects in some rows, and something else in others".to_owned();
+        return Guess { data_type: "json".into(), format: None, evidence, is_unsure: true };
+    }
+    if lists > 0 {
         return plain("\"[text]\"", format!("lists, in {present} rows"));
     }
     if booleans > 0 && booleans == present {
@@ -73,7 +80,10 @@ pub fn guess(column: &SampledColumn, name: &str) -> Guess {
         let evidence = "no value in the rows that were looked at".to_owned();
         return Guess { data_type: "text".into(), format: None, evidence, is_unsure: true };
     }
-    times(&texts, name).or_else(|| numbers(column, &texts, name)).unwrap_or_else(|| {
+    // Beside truth values others are texts.
+    let of_values =
+        || times(&texts, name).or_else(|| numbers(column, &texts, name, format == Format::Json));
+    (booleans == 0).then(of_values).flatten().unwrap_or_else(|| {
         let distinct: HashSet<&str> = texts.iter().copied().collect();
         plain(
             "text",
@@ -124,8 +134,11 @@ fn plain(data_type: &str, evidence: String) -> Guess {
 
 pub fn shown(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
-    let short: String = short.chars().map(|of| if of.is_control() { ' ' } else { of }).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
+    // What ends a line anywhere would end the comment.
+    let is_plain =
+        |of: &char| !of.is_control() && !['\u{2028}', '\u{2029}', '\u{feff}'].contains(of);
+    let short: String = short.chars().map(|of| if is_plain(&of) { of } else { ' ' }).collect();
+    if text.chars().nth(40).is_some() { format!("{short}…") } else { short }
 }
 
 /// How many values something holds of, in words.
@@ -185,30 +198,50 @@ fn times(texts: &[&str], name: &str) -> Option<Guess> {
     None
 }
 
-fn numbers(column: &SampledColumn, texts: &[&str], name: &str) -> Option<Guess> {
+/// A number as it is written out, without an exponent: its digits before the point, and behind it.
+fn written(text: &str) -> Option<(usize, usize)> {
+    let (whole, fraction) = match text.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (text, ""),
+    };
+    let whole = whole.strip_prefix('-').unwrap_or(whole);
+    let is_digits = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    (!whole.is_empty() && is_digits(whole) && is_digits(fraction))
+        .then_some((whole.len(), fraction.len()))
+}
+
+/// `is_json`: a text of digits is a text there, of which only decimals are read.
+fn numbers(column: &SampledColumn, texts: &[&str], name: &str, is_json: bool) -> Option<Guess> {
     // What only looks like a number is no amount of anything.
     let has_zeros =
         texts.iter().any(|text| text.len() > 1 && text.starts_with('0') && !text.starts_with("0."));
     if is_code(name) || has_zeros {
         return None;
     }
-    let is_text = column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Text(_)))
-        && column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Number(_)));
-    if let Some(held) = most(texts, |text| text.parse::<i64>().is_ok()) {
-        let guess = plain("integer", format!("whole numbers, {held}"));
-        return Some(Guess { is_unsure: is_text, ..guess });
+    let is_text =
+        is_json && column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Text(_)));
+    let is_whole = |text: &str| {
+        written(text).is_some_and(|(_, behind)| behind == 0) && text.parse::<i64>().is_ok()
+    };
+    if let Some(held) = most(texts, is_whole) {
+        return Some(match is_text {
+            true => plain("\"decimal(18,0)\"", format!("whole numbers, written as texts, {held}")),
+            false => plain("integer", format!("whole numbers, {held}")),
+        });
     }
-    let is_decimal =
-        |text: &str| text.parse::<f64>().is_ok() && !text.contains(['e', 'E', 'n', 'N']);
-    let held = most(texts, is_decimal)?;
-    let scale =
-        texts.iter().filter(|text| is_decimal(text)).filter_map(|text| text.split_once('.'));
-    let scale = scale.map(|(_, fraction)| fraction.len()).max().unwrap_or(0).max(2);
-    if scale > 9 {
-        return Some(plain("number", format!("numbers, {held}")));
+    let held = most(texts, |text| written(text).is_some())?;
+    let digits = texts.iter().filter_map(|text| written(text));
+    let (whole, scale) = digits
+        .fold((0, 2), |(whole, scale), (before, behind)| (whole.max(before), scale.max(behind)));
+    let precision = (whole + scale).max(18);
+    match scale > 9 || precision > 38 {
+        // Of texts no double is read.
+        true if is_text => None,
+        true => Some(plain("number", format!("numbers, {held}"))),
+        false => Some(plain(
+            &format!("\"decimal({precision},{scale})\""),
+            format!("numbers with up to {scale} digits behind the point, {held}"),
+        )),
     }
-    Some(plain(
-        &format!("\"decimal(18,{scale})\""),
-        format!("numbers with up to {scale} digits behind the point, {held}"),
-    ))
 }

@@ -54,10 +54,9 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
                 let what =
                     evidence(format!("by its name, {} different values", distinct(column).len()));
                 add(&mut found, name, IdentifierKind::Device, (number, at), what);
-            } else if is_of_person(name)
-                || name == "id" && is_of_person(&format!("{}_id", singular(&source.name)))
-            {
-                people.push((number, at, name.clone()));
+            } else {
+                let name = called(source, name);
+                people.extend(is_of_person(&name).then_some((number, at, name)));
             }
         }
     }
@@ -74,6 +73,14 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
     found
 }
 
+/// The id of a table of users is what others call a user's id.
+fn called(source: &DraftSource, name: &str) -> String {
+    match name {
+        "id" => format!("{}_id", singular(&source.name)),
+        _ => name.to_owned(),
+    }
+}
+
 /// Of each source the ids that most different rows share: where nothing else says who somebody is, they may.
 fn repeated(samples: &[Sample], sources: &[DraftSource]) -> Vec<(usize, usize, String)> {
     let of_source = |(number, source): (usize, &DraftSource)| {
@@ -82,7 +89,7 @@ fn repeated(samples: &[Sample], sources: &[DraftSource]) -> Vec<(usize, usize, S
             let is_type = matches!(guess.data_type.as_str(), "text" | "integer");
             let (all, present) = (distinct(column).len(), column.present());
             let is_repeated = all > 1 && all * 100 < present * 85;
-            (is_id(name) && is_type && is_repeated).then(|| (all, at, name.clone()))
+            (is_id(name) && is_type && is_repeated).then(|| (all, at, called(source, name)))
         });
         let (_, at, name) = ids.max_by_key(|(all, at, _)| (*all, std::cmp::Reverse(*at)))?;
         Some((number, at, name))
@@ -112,8 +119,10 @@ fn persons(
             if is_one {
                 let (from, to) = (group[one], group[other]);
                 group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
-                let named =
-                    |at: usize| format!("{}.{}", sources[columns[at].0].name, columns[at].2);
+                let named = |at: usize| {
+                    let source = &sources[columns[at].0];
+                    format!("{}.{}", source.name, source.fields[columns[at].1].0)
+                };
                 let what =
                     format!("{} and {} share {shared} of {least} values", named(other), named(one));
                 evidence.entry(other).or_default().push(what);
@@ -132,13 +141,7 @@ fn persons(
                     .as_ref()
                     .is_some_and(|(key, _)| *key == columns[**at].1)
             });
-            let mut name = columns[*key.unwrap_or(&members[0])].2.clone();
-            if name == "id" {
-                name = format!(
-                    "{}_id",
-                    singular(&sources[columns[*key.unwrap_or(&members[0])].0].name)
-                );
-            }
+            let name = columns[*key.unwrap_or(&members[0])].2.clone();
             let mut said: Vec<String> = members
                 .iter()
                 .flat_map(|at| evidence.get(at).cloned().unwrap_or_default())
@@ -156,7 +159,12 @@ fn persons(
                 && ["0", "1", "2"].iter().all(|number| known.contains(number))
                 && known.iter().all(|text| text.parse::<u64>().is_ok());
             let kind = IdentifierKind::Person;
-            DraftIdentifier { name, kind, from, evidence: said, counts_from_0, has_points }
+            let has_space = from
+                .iter()
+                .flat_map(|(source, at)| all(source, at))
+                .any(|text| text.trim() != text);
+            let evidence = said;
+            DraftIdentifier { name, kind, from, evidence, counts_from_0, has_points, has_space }
         })
         .collect()
 }
@@ -179,6 +187,7 @@ fn add(
             from: vec![from],
             evidence: vec![evidence],
             has_points: false,
+            has_space: false,
             counts_from_0: false,
         }),
     }

@@ -2,6 +2,7 @@
 
 mod columnar;
 mod draft;
+mod found;
 mod guess;
 mod identifying;
 mod roles;
@@ -11,6 +12,8 @@ mod topics;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use selfsame::SourceError;
+use selfsame::internals::{definition, source};
 
 use super::print::{CommandResult, print};
 use sample::{Origin, Sample};
@@ -29,17 +32,16 @@ pub struct InitArgs {
 }
 
 pub fn init(args: &InitArgs) -> CommandResult {
-    let samples = match &args.kafka {
-        Some(brokers) => of_topics(brokers, &args.files)?,
-        None => of_files(&args.files)?,
-    };
     let folder = match &args.out {
         Some(out) => {
             out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
         }
         None => Path::new("."),
     };
-    let yaml = draft::draft(&samples, folder, args.kafka.as_deref())?;
+    let yaml = match &args.kafka {
+        Some(brokers) => draft::draft(&of_topics(brokers, &args.files)?, folder, Some(brokers))?,
+        None => of_files(&args.files, folder)?,
+    };
     let Some(out) = &args.out else { return print(&yaml) };
     if out.exists() {
         return Err(format!(
@@ -58,30 +60,66 @@ pub fn init(args: &InitArgs) -> CommandResult {
     ))
 }
 
-fn of_files(files: &[PathBuf]) -> Result<Vec<Sample>, String> {
-    let mut paths = Vec::new();
-    for path in files {
-        collect(path, &mut paths)?;
+/// A definition of all files that a run reads. What a run would refuse it refuses at its start, and is left out here with
+/// the same words: so what is drafted runs.
+fn of_files(files: &[PathBuf], folder: &Path) -> Result<String, String> {
+    let mut paths = found::files(files, &|why| left_out(&why))?;
+    loop {
+        let samples = samples(&mut paths);
+        if samples.is_empty() {
+            return Err(
+                "none of these files can be read: name files of JSON, CSV or Parquet".to_owned()
+            );
+        }
+        let yaml = draft::draft(&samples, folder, None)?;
+        let refused = refused(&yaml, folder)?;
+        if refused.is_empty() {
+            return Ok(yaml);
+        }
+        for (path, why) in refused {
+            left_out(&why);
+            paths.retain(|other| resolved(other) != resolved(&path));
+        }
     }
-    paths.sort();
-    paths.dedup();
+}
+
+fn left_out(why: &impl std::fmt::Display) {
+    tracing::warn!("{why}; it is left out");
+}
+
+fn resolved(path: &Path) -> Option<PathBuf> {
+    selfsame::internals::place::resolved(path).ok()
+}
+
+/// What a run of a draft would not read.
+fn refused(yaml: &str, folder: &Path) -> Result<Vec<(PathBuf, SourceError)>, String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let plan = definition::parse(yaml, &folder.join("draft.yaml"), &variable).map_err(|wrong| {
+        format!("what was drafted of them is not understood, which is a mistake of this program:\n{wrong}")
+    })?;
+    Ok(plan.sources.iter().flat_map(source::refused).collect())
+}
+
+/// What files have, less those that have nothing: these are told, and are no longer among the paths.
+fn samples(paths: &mut Vec<PathBuf>) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
-    for path in &paths {
+    paths.retain(|path| {
         let sample = match columnar::is_columnar(path) {
             true => columnar::sample(path),
             false => sample::sample(path),
         };
+        let sample = sample.and_then(|sample| match sample.is_changelog() {
+            true => Err(format!("{}: it is what an output of selfsame wrote", path.display())),
+            false => Ok(sample),
+        });
+        let is_read = sample.is_ok();
         match sample {
             Ok(sample) => add(&mut samples, sample),
-            Err(why) => tracing::warn!("{why}; it is left out"),
+            Err(why) => left_out(&why),
         }
-    }
-    match samples.is_empty() {
-        true => {
-            Err("none of these files can be read: name files of JSON, CSV or Parquet".to_owned())
-        }
-        false => Ok(samples),
-    }
+        is_read
+    });
+    samples
 }
 
 fn of_topics(brokers: &str, topics: &[PathBuf]) -> Result<Vec<Sample>, String> {
@@ -92,25 +130,6 @@ fn of_topics(brokers: &str, topics: &[PathBuf]) -> Result<Vec<Sample>, String> {
         true => Err(format!("--kafka {brokers}: no topic there has messages of JSON")),
         false => Ok(samples),
     }
-}
-
-fn collect(path: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
-    let unreadable = |why: std::io::Error| format!("'{}': {why}", path.display());
-    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        paths.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?.path();
-        let name =
-            entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !name.starts_with('.')
-            && (entry.is_dir() || !name.ends_with(".md") && !name.ends_with(".yaml"))
-        {
-            collect(&entry, paths)?;
-        }
-    }
-    Ok(())
 }
 
 /// Files of one folder that are written alike and have the same columns are one source.

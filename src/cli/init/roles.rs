@@ -31,6 +31,8 @@ pub struct DraftIdentifier {
     pub counts_from_0: bool,
     /// Whether there are whole numbers with a point, which is how those are stored beside which some are missing.
     pub has_points: bool,
+    /// Whether some values have white space at an end.
+    pub has_space: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,19 +49,19 @@ pub fn distinct(column: &SampledColumn) -> HashSet<&str> {
 
 /// A name in lower case, with underscores between words.
 pub fn snake(path: &str) -> String {
-    let mut steps = path.rsplit('.');
-    let last = steps.next().unwrap_or(path).trim_matches('"');
+    let mut steps = path.rsplit('.').filter(|step| step.contains(char::is_alphanumeric));
+    let last = steps.next().unwrap_or_default().trim_matches(['"', '\'']);
     // What says little by itself says whose it is.
     let above = steps.next().filter(|_| ["id", "name", "key", "type", "number"].contains(&last));
     let last = &above.map_or(last.to_owned(), |above| format!("{above}_{last}"));
     let mut name = String::new();
     let mut before = ' ';
     for letter in last.chars() {
-        if letter.is_ascii_alphanumeric() {
-            if letter.is_ascii_uppercase() && before.is_ascii_lowercase() {
+        if letter.is_alphanumeric() {
+            if letter.is_uppercase() && before.is_lowercase() {
                 name.push('_');
             }
-            name.push(letter.to_ascii_lowercase());
+            name.extend(letter.to_lowercase());
         } else if !name.ends_with('_') {
             name.push('_');
         }
@@ -68,7 +70,9 @@ pub fn snake(path: &str) -> String {
     let name = name.trim_matches('_').to_owned();
     match name.chars().next() {
         None => "column".to_owned(),
-        Some(first) if first.is_ascii_digit() => format!("c_{name}"),
+        Some(first) if !first.is_alphabetic() => format!("c_{name}"),
+        // What YAML has its own meaning for.
+        Some(_) if ["null", "true", "false"].contains(&name.as_str()) => format!("c_{name}"),
         Some(_) => name,
     }
 }

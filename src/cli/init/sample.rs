@@ -1,6 +1,6 @@
 //! The first rows of files that nobody has described yet: their format, their columns and their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ pub struct Sample {
     pub rows: usize,
     /// Lines that are no rows.
     pub bad: usize,
+    /// What no field can be made of, and why.
+    pub passed_over: Vec<String>,
 }
 
 /// Where rows come from.
@@ -57,6 +59,21 @@ impl Default for TextShape {
     }
 }
 
+impl Sample {
+    /// Whether its rows are records of an output.
+    pub fn is_changelog(&self) -> bool {
+        let roots: HashSet<&str> = self
+            .columns
+            .iter()
+            .map(|column| column.path.split('.').next().unwrap_or_default())
+            .collect();
+        let may_have = |root: &&str| ["output", "key", "value", "merged_into"].contains(root);
+        self.form.format == Format::Json
+            && ["output", "key"].iter().all(|root| roots.contains(root))
+            && roots.iter().all(may_have)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct SampledColumn {
     /// As a definition writes it.
@@ -77,6 +94,8 @@ pub enum SampledCell {
     List,
     /// A list of objects.
     Objects,
+    /// A list of lists, or an object where other rows have something else.
+    Other,
 }
 
 impl SampledColumn {
@@ -99,8 +118,8 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     let raw = |format, encoding| text_of(path, format, encoding).map_err(unreadable);
     let length = read(&mut raw(Format::Csv, None)?, &mut head).map_err(unreadable)?;
     head.truncate(length);
-    let encoding = encoding_of(&head);
-    if encoding != Some("utf-16") {
+    let mut encoding = foreign::wide(&head[..head.len().min(1 << 10)]);
+    if encoding.is_none() {
         let of_text = |byte: &u8| *byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
         let why = foreign::told(&head[..head.len().min(1 << 10)]);
         let none = head.iter().any(|byte| !of_text(byte)).then(|| "it is no text".to_owned());
@@ -109,7 +128,10 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
         }
     }
     let of = encoding.and_then(|name| Encoding::for_label(name.as_bytes()));
-    let text = decoded(of, &head);
+    let text = match of {
+        Some(of) => of.decode(&head).0,
+        None => String::from_utf8_lossy(&head),
+    };
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let is_json = start.starts_with('{')
         || start.starts_with("[{")
@@ -117,17 +139,25 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     let format = if is_json { Format::Json } else { Format::Csv };
     let mut bytes = Vec::new();
     raw(format, of)?.take(BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
-    let text = match of.filter(|of| of.is_ascii_compatible()) {
-        Some(of) => of.decode(&bytes).0.into_owned(),
-        None => String::from_utf8_lossy(&bytes).into_owned(),
+    let is_utf_8 = encoding.is_some() || has_utf_8(&bytes);
+    if !is_utf_8 {
+        encoding = Some("windows-1252");
+    }
+    let text = match is_utf_8 {
+        true => String::from_utf8_lossy(&bytes),
+        false => encoding_rs::WINDOWS_1252.decode(&bytes).0,
     };
     let text = text.trim_start_matches('\u{feff}');
     let mut form = TextShape { format, encoding, ..TextShape::default() };
     let origin = Origin::Files(vec![path.to_owned()]);
+    let mut passed_over = Vec::new();
     let (columns, rows, bad) = match format {
         Format::Json => of_json(text),
-        _ => of_csv(text, &mut form),
+        _ => of_csv(text, &mut form, &mut passed_over),
     };
+    if text.trim().is_empty() {
+        return Err(format!("{}: it is empty", path.display()));
+    }
     if rows == 0 {
         return Err(format!("{}: no row of JSON or CSV is found in it", path.display()));
     }
@@ -141,7 +171,7 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
             path.with_extension("").display(),
         ));
     }
-    Ok(Sample { origin, form, columns, rows, bad })
+    Ok(Sample { origin, form, columns, rows, bad, passed_over })
 }
 
 /// Whether the only column of a text is in truth several, set one below the other by spaces.
@@ -163,21 +193,19 @@ fn read(from: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
     Ok(length)
 }
 
-fn encoding_of(head: &[u8]) -> Option<&'static str> {
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Some("utf-16");
+/// Whether letters beyond ASCII are UTF-8's for the most part: rows in which one is not are rejected alone.
+fn has_utf_8(bytes: &[u8]) -> bool {
+    let (mut letters, mut broken) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        letters += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
     }
-    match std::str::from_utf8(head) {
-        Err(error) if error.error_len().is_some() => Some("windows-1252"),
-        _ => None,
-    }
-}
-
-fn decoded(encoding: Option<&'static Encoding>, bytes: &[u8]) -> String {
-    match encoding {
-        Some(encoding) => encoding.decode(bytes).0.into_owned(),
-        None => String::from_utf8_lossy(bytes).into_owned(),
-    }
+    // The last one may be cut off.
+    broken
+        <= letters
+            + usize::from(
+                std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none()),
+            )
 }
 
 fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
@@ -212,9 +240,21 @@ pub fn of_objects(
         }
         rows += 1;
     }
-    // An object that is null in some rows is no column.
-    let all = order.clone();
-    order.retain(|path| !all.iter().any(|other| other.starts_with(&format!("{path}."))));
+    // An object, which is null in some rows, is no column, but what it has are. Where some rows have something else
+    // there, it is one as a whole.
+    let is_object = |cell: &Option<SampledCell>| matches!(cell, None | Some(SampledCell::Other));
+    let (mut objects, mut mixed) = (HashSet::new(), HashSet::new());
+    for path in &order {
+        let above = path.match_indices('.').map(|(at, _)| &path[..at]);
+        for above in above.filter(|above| columns.contains_key(*above)) {
+            let all_are = columns[above].iter().all(is_object);
+            if all_are { &mut objects } else { &mut mixed }.insert(above.to_owned());
+        }
+    }
+    order.retain(|path| {
+        let mut above = path.match_indices('.').map(|(at, _)| &path[..at]);
+        !objects.contains(path) && !above.any(|above| mixed.contains(above))
+    });
     let column = |path: String| {
         let mut values = columns.remove(&path).unwrap_or_default();
         values.resize(rows, None);
@@ -223,10 +263,16 @@ pub fn of_objects(
     (order.into_iter().map(column).collect(), rows, bad)
 }
 
-/// The path to what is below another one by a key.
-pub fn step(above: &str, key: &str) -> String {
-    let key = if key.contains(['.', '[']) { format!("\"{key}\"") } else { key.to_owned() };
-    if above.is_empty() { key } else { format!("{above}.{key}") }
+/// The path to what is below another one by a key; `None` where no path can say so.
+pub fn step(above: &str, key: &str) -> Option<String> {
+    let is_plain = !key.is_empty() && key != "$" && !key.contains(['.', '[', '"', '\'']);
+    let key = match is_plain {
+        true => key.to_owned(),
+        false if !key.contains('"') => format!("\"{key}\""),
+        false if !key.contains('\'') => format!("'{key}'"),
+        false => return None,
+    };
+    Some(if above.is_empty() { key } else { format!("{above}.{key}") })
 }
 
 fn flatten(
@@ -236,25 +282,31 @@ fn flatten(
     found: &mut Vec<(String, Option<SampledCell>)>,
 ) {
     for (key, value) in object {
-        let path = step(above, key);
+        let Some(path) = step(above, key) else { continue };
         let cell = match value {
             Value::Null => None,
             Value::String(text) => Some(SampledCell::Text(text.clone())),
             Value::Number(number) => Some(SampledCell::Number(number.to_string())),
             Value::Bool(truth) => Some(SampledCell::Boolean(*truth)),
             Value::Array(items) if items.iter().any(Value::is_object) => Some(SampledCell::Objects),
+            Value::Array(items) if items.iter().any(Value::is_array) => Some(SampledCell::Other),
             Value::Array(_) => Some(SampledCell::List),
             Value::Object(inner) if depth < DEPTH => {
+                found.push((path.clone(), Some(SampledCell::Other)));
                 flatten(inner, &path, depth + 1, found);
                 continue;
             }
-            Value::Object(_) => continue,
+            Value::Object(_) => Some(SampledCell::Other),
         };
         found.push((path, cell));
     }
 }
 
-fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize) {
+fn of_csv(
+    text: &str,
+    form: &mut TextShape,
+    passed_over: &mut Vec<String>,
+) -> (Vec<SampledColumn>, usize, usize) {
     form.comment = text.lines().next().filter(|line| line.starts_with('#')).map(|_| b'#');
     let rows: String = text
         .split_inclusive('\n')
@@ -270,12 +322,13 @@ fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize
         .from_reader(text.as_bytes());
     let mut records = reader.records().filter_map(Result::ok);
     let Some(first) = records.next() else { return (Vec::new(), 0, 0) };
+    // Some programs write numbers of rows into a column without a name.
     let is_name = |cell: &str| {
-        !cell.is_empty() && cell.parse::<f64>().is_err() && !cell.contains('@') && cell.len() < 64
+        cell.is_empty() || cell.parse::<f64>().is_err() && !cell.contains('@') && cell.len() < 64
     };
     let mut names: Vec<String> = first.iter().map(str::to_owned).collect();
     let mut rest: Vec<csv::StringRecord> = records.take(ROWS).collect();
-    if !names.iter().all(|name| is_name(name)) {
+    if !names.iter().all(|name| is_name(name)) || names.iter().all(String::is_empty) {
         names = (1..=names.len()).map(|number| format!("column_{number}")).collect();
         form.columns = Some(names.clone());
         rest.insert(0, first);
@@ -289,7 +342,19 @@ fn of_csv(text: &str, form: &mut TextShape) -> (Vec<SampledColumn>, usize, usize
         };
         SampledColumn { path, stored: None, values: rest.iter().map(cell).collect() }
     };
-    (names.into_iter().enumerate().map(column).collect(), rest.len(), bad)
+    let mut counts: HashMap<&String, usize> = HashMap::new();
+    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    let mut told: Vec<String> = counts
+        .iter()
+        .filter(|(name, number)| **number > 1 && !name.is_empty())
+        .map(|(name, number)| format!("{number} columns are named {name:?}"))
+        .collect();
+    told.extend(counts.contains_key(&String::new()).then(|| "a column without a name".to_owned()));
+    told.sort();
+    passed_over.extend(told);
+    let is_one = |(_, name): &(usize, String)| !name.is_empty() && counts[name] == 1;
+    let columns = names.iter().cloned().enumerate().filter(is_one).map(column);
+    (columns.collect(), rest.len(), bad)
 }
 
 /// The one that parts the first lines into as many cells each, and most.

@@ -100,5 +100,5 @@ fn sample(consumer: &BaseConsumer, name: &str, partitions: &[i32]) -> Result<Sam
     }
     let origin = Origin::Topic { name: name.to_owned(), nulls };
     let form = TextShape { format: Format::Json, ..TextShape::default() };
-    Ok(Sample { origin, form, columns, rows: count, bad })
+    Ok(Sample { origin, form, columns, rows: count, bad, passed_over: Vec::new() })
 }

@@ -488,7 +488,7 @@ pub static IDENTIFIER: &[FieldShape] = &[
         "normalize",
         Shape::Sql,
         "SQL over `value` that brings spellings of the same together; null means none.",
-        "lower(trim(value))",
+        "lower(clean(value))",
     ),
     field(
         "placeholders",

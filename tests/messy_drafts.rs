@@ -1,0 +1,332 @@
+//! `selfsame init` on whatever files there are: it ends with a word that names what is wrong, or writes a definition that
+//! passes `check`, that a run takes to its end, and whose types fit the rows that it was drafted of.
+
+mod program;
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use program::selfsame;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Map, Value, json};
+
+/// What columns and keys may be called: as definitions, YAML, SQL and paths have their own meaning for, too.
+#[rustfmt::skip]
+const NAMES: [&str; 56] = [
+    "id", "email", "user_id", "customer", "Order ID", "a.b", "x[0]", "\"q\"", "it's", "'\"", "select",
+    "time", "now", "group", "", "  lead ", "naïve", "имя", "名前", "#", "a#b", "a: b", "{x}", "[y]", "-",
+    "1st", "null", "true", "key", "created_at", "date", "device_id", "phone", "status", "zone", "value",
+    "session", "identifiers", "decisions", "at_most", "items", "at", "tab\tname", "a,b", "*", "&a", "!t",
+    "@x", "`b`", "\\n", "${X", "${HOME}", "$", "~", "yes", "event_date",
+];
+
+#[rustfmt::skip]
+const TEXTS: [&str; 52] = [
+    "", "a", "1", "-1", "+1", "0", "1.5", ".5", "5.", "1e5", "007", "a@x.org", "b@y.org ", "2025-07-05",
+    "2025-07-05T00:00:00Z", "2025-07-05 00:00:00+00:00", "2025-07-05T10:00:00.5", "05.07.2025 10:00",
+    "5/7/2025 10:00", "1751710000", "1751710000000", "1751710000.25", "null", "true", "false", "NaN", "inf",
+    "a\"b", "it's", "#c", "a,b", "a;b", "é", "\u{a0}", "\u{2028}", "a\nb", "999999999999999999999999999999",
+    "0.1234567891234", "{\"a\":1}", "[1,2]", "Europe/Berlin", "deleted", "12:00", "+49 30 1234", "5%",
+    "1,5", "-0", "2025-13-45", "c-1", "c-2", "u1", "u2",
+];
+
+/// Of some columns all values are alike.
+const DOMAINS: [&[&str]; 7] = [
+    &TEXTS,
+    &["u1", "u2", "u3"],
+    &["a@x.org", "b@x.org"],
+    &["2025-07-05T00:00:00Z", "2025-07-06T00:00:00Z"],
+    &["1", "2", "3"],
+    &["1751710000", "1751710001"],
+    &[""],
+];
+
+#[rustfmt::skip]
+const FILES: [&str; 14] = [
+    "orders.csv", "users-1.csv", "users-2.csv", "my file.ndjson", "1.json", "ÄÖ.txt", "select.csv",
+    "a*b.ndjson", "[z].csv", "user", "time.csv", "out.ndjson", "x.y.z", "${HOME}.csv",
+];
+
+#[rustfmt::skip]
+fn odd_values() -> Vec<Value> {
+    vec![
+        json!(null), json!(true), json!(0), json!(-5), json!(1.5), json!(1e300),
+        json!(12345678901234567890u64), json!([1, 2]), json!(["a"]), json!([null]), json!([]), json!({}),
+        json!({"a": 1}), json!({"b": {"c": {"d": {"e": {"f": 1}}}}}), json!([{"sku": "a"}]), json!([[1]]),
+        json!({"id": 3}), json!({"": 1}), json!({"a.b": 2}), json!({"'\"": 1}),
+    ]
+}
+
+const NOBODY: &str = "no column of them seems to say who somebody is";
+const NONE: &str = "none of these files can be read";
+
+#[derive(Clone, Debug)]
+struct Table {
+    names: Vec<&'static str>,
+    rows: Vec<Vec<(&'static str, Index)>>,
+    /// Of a hundred: how the file is written, and which of its rows have something odd.
+    odd: Vec<Index>,
+}
+
+fn table() -> impl Strategy<Value = Table> {
+    let identified =
+        select(vec![None, Some("user_id"), Some("email"), Some("id"), Some("customer")]);
+    let names = (identified, prop::collection::vec(select(&NAMES[..]), 1..6));
+    names.prop_flat_map(|(identified, names)| {
+        let names: Vec<&str> = identified.into_iter().chain(names).collect();
+        let cells: Vec<_> = names
+            .iter()
+            .map(|_| select(&DOMAINS[..]).prop_flat_map(|of| prop::collection::vec(select(of), 24)))
+            .collect();
+        let odd = prop::collection::vec(any::<Index>(), 40);
+        (Just(names), cells, 0usize..24, prop::collection::vec(any::<Index>(), 240), odd).prop_map(
+            |(names, cells, rows, odd_cells, odd)| {
+                let rows = (0..rows).map(|row| {
+                    let cell = |(at, of): (usize, &Vec<&'static str>)| {
+                        (of[row], odd_cells[(row * 7 + at) % 240])
+                    };
+                    cells.iter().enumerate().map(cell).collect()
+                });
+                Table { names, rows: rows.collect(), odd }
+            },
+        )
+    })
+}
+
+impl Table {
+    fn one_in(&self, at: usize, number: usize) -> bool {
+        self.odd[at].index(number) == 0
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let text = match self.odd[0].index(16) {
+            0 => return self.odd.iter().map(|byte| byte.index(256) as u8).collect(),
+            1 => return Vec::new(),
+            2..8 => self.json(),
+            _ => self.csv(),
+        };
+        let wide = || text.encode_utf16();
+        let bytes: Vec<u8> = match self.odd[1].index(8) {
+            0 => ["\u{feff}", &text].concat().into_bytes(),
+            1 => [0xfeff].into_iter().chain(wide()).flat_map(u16::to_le_bytes).collect(),
+            2 => wide().flat_map(u16::to_be_bytes).collect(),
+            3 => text.chars().map(|of| u8::try_from(of).unwrap_or(b'?')).collect(),
+            _ => text.into_bytes(),
+        };
+        let bytes = if self.one_in(2, 10) { bytes[..bytes.len() / 2].to_vec() } else { bytes };
+        if !self.one_in(3, 6) {
+            return bytes;
+        }
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(&bytes).expect("to memory");
+        packed.finish().expect("to memory")
+    }
+
+    fn json(&self) -> String {
+        let odd = odd_values();
+        let object = |row: &Vec<(&'static str, Index)>| {
+            let cell = |(name, (text, at)): (&&str, &(&str, Index))| match at.index(10) {
+                0 => None,
+                1 | 2 => Some(((*name).to_owned(), odd[at.index(odd.len() * 10) / 10].clone())),
+                3 => Some(((*name).to_owned(), serde_json::from_str(text).unwrap_or(json!(text)))),
+                _ => Some(((*name).to_owned(), json!(text))),
+            };
+            Value::Object(self.names.iter().zip(row).filter_map(cell).collect::<Map<_, _>>())
+        };
+        let objects: Vec<Value> = self.rows.iter().map(object).collect();
+        match self.odd[4].index(4) {
+            0 => serde_json::to_string_pretty(&objects).expect("JSON"),
+            1 => serde_json::to_string(&objects).expect("JSON"),
+            _ => objects.iter().map(|object| format!("{object}\n")).collect(),
+        }
+    }
+
+    fn csv(&self) -> String {
+        let delimiter = b",,,;\t|"[self.odd[4].index(6)];
+        let mut writer =
+            csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(Vec::new());
+        let mut write = |cells: Vec<&str>| writer.write_record(&cells).expect("to memory");
+        if !self.one_in(5, 8) {
+            write(self.names.clone());
+        }
+        for row in &self.rows {
+            let mut cells: Vec<&str> = row.iter().map(|(text, _)| *text).collect();
+            match row[0].1.index(24) {
+                0 => cells.push("x"),
+                1 if cells.len() > 1 => drop(cells.pop()),
+                _ => {}
+            }
+            write(cells);
+        }
+        let text = String::from_utf8(writer.into_inner().expect("to memory")).expect("texts");
+        let text = if self.one_in(6, 10) { format!("# a comment\n{text}") } else { text };
+        if self.one_in(7, 12) { text.replace('\n', "\r") } else { text }
+    }
+}
+
+/// Drafts a definition of what is in a folder, and takes it on to the end of a run.
+fn taken(folder: &Path) -> Result<(), TestCaseError> {
+    let said = selfsame(folder, &["init", "data", "-o", "draft.yaml"]);
+    if !said.status.success() {
+        let is_told = said.status.code() == Some(1) && said.err.contains("error: ");
+        prop_assert!(is_told && !said.err.contains("mistake of this program"), "{:?}", said);
+        return Ok(());
+    }
+    let yaml =
+        std::fs::read_to_string(folder.join("draft.yaml")).expect("it says that it is written");
+    let checked = selfsame(folder, &["check", "draft.yaml"]);
+    prop_assert!(checked.status.success(), "{}\n{}", checked.err, yaml);
+    let command: Vec<&str> =
+        said.out.lines().last().expect("what to do").split_whitespace().skip(1).collect();
+    let ran = selfsame(folder, &command);
+    prop_assert!(ran.status.success(), "{}\n{}", ran.err, yaml);
+    for record in program::records(&folder.join("out/rejects.ndjson")) {
+        let reject: Value = serde_json::from_str(&record.value.unwrap_or_default()).expect("JSON");
+        for reason in reject["reasons"].as_array().expect("a list") {
+            let is_of_type =
+                ["wrong_type", "out_of_range"].iter().any(|code| reason["code"] == *code);
+            let is_of_field = reason["path"].as_str().is_some_and(|path| path.len() > 1);
+            let is_told = yaml.contains("the others are rejected");
+            prop_assert!(!is_of_type || !is_of_field || is_told, "{}\n{}", reject, yaml);
+        }
+    }
+    Ok(())
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_drafted_is_checked_and_runs(
+        files in prop::collection::vec((select(&FILES[..]), table()), 1..4),
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("data")).expect("a folder");
+        for (name, table) in &files {
+            std::fs::write(folder.path().join("data").join(name), table.bytes()).expect("room");
+        }
+        taken(folder.path())?;
+    }
+}
+
+/// What nobody would make up: each with its word, or with a draft that runs.
+#[test]
+fn hostile_files_have_a_word_or_a_draft() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let wide = |cell: &dyn Fn(usize) -> String| -> String {
+        (0..10_000).map(cell).collect::<Vec<_>>().join(",")
+    };
+    let mut cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
+        ("empty.csv", Vec::new(), &["empty.csv: it is empty", NONE]),
+        ("blank.csv", b"\n\n \n".to_vec(), &["blank.csv: it is empty", NONE]),
+        ("nulls.csv", b"user_id,x\n,\n,\n".to_vec(), &[NOBODY, "nulls: user_id, x"]),
+        (
+            "twice.csv",
+            b"email,email,x\na@x.org,b@x.org,1\n".to_vec(),
+            &[NOBODY, "2 columns are named \"email\""],
+        ),
+        ("bytes", (0..=255).collect(), &["bytes: it is no text", NONE]),
+        ("cut.json", b"[{\"email\":\"a@x.org\"},".to_vec(), &["cut.json: ", NONE]),
+        (
+            "long.csv",
+            format!("email,{}\na@x.org,1\n", "x".repeat(3 << 20)).into_bytes(),
+            &[NOBODY, "long: column_1, column_2"],
+        ),
+        ("spaces.txt", b"id  x\n1   2\n".to_vec(), &["parted by runs of spaces"]),
+        (
+            "profiles.ndjson",
+            b"{\"output\":\"profiles\",\"key\":\"p_1\",\"value\":null}\n".to_vec(),
+            &["it is what an output of selfsame wrote"],
+        ),
+    ];
+    for (name, bytes, words) in cases.drain(..) {
+        std::fs::write(at.join(name), bytes).expect("room");
+        let said = selfsame(at, &["init", name, "-o", "none.yaml"]).badly();
+        words.iter().for_each(|word| assert!(said.contains(word), "{name}: {word}\n{said}"));
+    }
+    let said = selfsame(at, &["init", "not-there"]).badly();
+    assert!(said.contains("'not-there': No such file"), "{said}");
+    let said = selfsame(at, &["init", "/dev/null"]).badly();
+    assert!(said.contains("'/dev/null': it is no file"), "{said}");
+
+    let many = |number: usize| format!("email,c{number}\na{number}@x.org,1\n").into_bytes();
+    let long = format!(
+        "{{\"email\":\"a@x.org\",\"x\":\"{}\"}}\n{{\"email\":\"b@x.org\"}}\n",
+        "y".repeat(3 << 20)
+    );
+    let wide_csv =
+        format!("{},email\n{},a@x.org\n", wide(&|at| format!("c{at}")), wide(&|_| "1".to_owned()));
+    let wide_json: Map<String, Value> = (0..10_000)
+        .map(|at| (format!("c{at}"), json!(at)))
+        .chain([("email".to_owned(), json!("a@x.org"))])
+        .collect();
+    let fine: Vec<(&str, Vec<u8>)> = vec![
+        ("one", b"email\na@x.org\nb@x.org\n".to_vec()),
+        ("long", long.into_bytes()),
+        ("wide", wide_csv.into_bytes()),
+        ("keys", Value::Object(wide_json).to_string().into_bytes()),
+        ("row numbers", b",email,note,note\n0,a@x.org,1,2\n".to_vec()),
+        (
+            "texts",
+            b"{\"user_id\":\"u\",\"n\":\"5\",\"on\":true}\n{\"user_id\":7,\"n\":6,\"on\":\"no\"}\n"
+                .to_vec(),
+        ),
+    ];
+    for (name, bytes) in fine {
+        let folder = at.join(name);
+        std::fs::create_dir_all(folder.join("data")).expect("a folder");
+        std::fs::write(folder.join("data/rows"), bytes).expect("room");
+        taken(&folder).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert!(folder.join("out/profiles.ndjson").exists(), "{name}");
+    }
+    // Of a folder all that can be read is taken, once.
+    let data = at.join("all/data");
+    std::fs::create_dir_all(&data).expect("a folder");
+    (0..200).for_each(|number| {
+        std::fs::write(data.join(format!("f{number}.csv")), many(number)).expect("room")
+    });
+    std::os::unix::fs::symlink("../data", data.join("again")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", data.join("gone")).expect("a link");
+    std::fs::write(data.join(std::ffi::OsStr::from_bytes(b"\xff.csv")), many(200)).expect("room");
+    let made = std::process::Command::new("mkfifo").arg(data.join("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    taken(&at.join("all")).expect("a draft");
+    let people = program::records(&at.join("all/out/profiles.ndjson"));
+    assert_eq!(people.len(), 200);
+}
+
+/// However addresses were pasted: with no-break spaces, tabs and marks that nobody sees.
+#[test]
+fn what_nobody_sees_makes_no_other_person() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    let rows =
+        "user_id,email\nu1,a@x.org\nu1\u{a0},\u{feff}A@x.org\u{200b}\n\u{2003}u1,\"a@x.org\t\"\n";
+    std::fs::write(folder.path().join("data/rows.csv"), rows).expect("room");
+    taken(folder.path()).expect("a draft");
+    let found = program::records(&folder.path().join("out/identities.ndjson"));
+    let found: Vec<&str> = found.iter().map(|record| record.key.as_str()).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.contains(&"user_id:u1") && found.contains(&"email:a@x.org"), "{found:?}");
+}
+
+/// The first thousands of rows of each need not have values in common.
+#[test]
+fn the_id_of_users_is_what_others_call_a_users_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    std::fs::write(folder.path().join("data/users.csv"), "id,email\nu1,a@x.org\nu2,b@x.org\n")
+        .expect("room");
+    std::fs::write(folder.path().join("data/visits.csv"), "user_id,page\nu8,/\nu9,/\n")
+        .expect("room");
+    taken(folder.path()).expect("a draft");
+    let yaml = std::fs::read_to_string(folder.path().join("draft.yaml")).expect("a draft");
+    assert!(yaml.contains("    from: {users: id, visits: user_id}"), "{yaml}");
+}
