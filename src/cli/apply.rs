@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use selfsame::internals::control::{ControlAnswer, ControlRequest, ask};
+use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::{Difference, SegmentDifference};
 use selfsame::internals::{changelog, console};
 use selfsame::{Applied, Definition};
@@ -42,7 +43,12 @@ pub fn apply(args: &ApplyArgs) -> CommandResult {
         let last = Definition::load(changelog::last_run()?).ok()?;
         last.plan().data.clone()
     };
-    let data = args.data.clone().or_else(|| definition.plan().data.clone()).or_else(of_last);
+    let data = args
+        .data
+        .clone()
+        .map(DataPlace::from)
+        .or_else(|| definition.plan().data.clone())
+        .or_else(of_last);
     let data = data.ok_or("name the data folder of the engine with --data FOLDER")?;
     let request = ControlRequest::Apply {
         path: std::path::absolute(&args.spec)?,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
+use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
 use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Forgetting};
@@ -52,6 +53,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
     let data = args
         .data
         .clone()
+        .map(DataPlace::from)
         .or_else(|| definition.plan().data.clone())
         .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;
     let how = Forgetting { suppress: args.suppress, dry_run: args.dry_run };
@@ -61,12 +63,12 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         Ok(ControlAnswer::Failed(why)) => return Err(why.into()),
         Ok(other) => return Err(format!("the engine answered something else: {other:?}").into()),
         Err(AskError::NotRunning { .. }) => {
-            (false, definition.forget(&data, args.clock, &args.id, how)?)
+            (false, definition.forget(data.clone(), args.clock, &args.id, how)?)
         }
         Err(error) => return Err(error.into()),
     };
     let Some(forgotten) = forgotten else {
-        let (id, data) = (&args.id, data.display());
+        let id = &args.id;
         return Err(format!("no row in '{data}' carries '{id}', and nobody is known by it").into());
     };
     if args.json {

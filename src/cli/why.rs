@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::explain::{self, AllRows, Question};
+use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
-use selfsame::internals::{changelog, definition, store};
+use selfsame::internals::store::{self, StoreError};
+use selfsame::internals::{changelog, definition};
 
 use super::print::{CommandResult, print};
 
@@ -81,15 +83,11 @@ pub fn why(args: &WhyArgs) -> CommandResult {
     )?;
     let plan = definition::load(&spec)?;
     // Before the first run of the definition nothing is stored yet.
-    let of_definition = || plan.data.clone().filter(|folder| store::is_there(folder));
-    let rows = match args.data.clone().or_else(of_definition) {
+    let rows = match args.data.clone().map(DataPlace::from).or_else(|| plan.data.clone()) {
         None => AllRows::of_sources(plan, args.clock)?,
-        Some(folder) if !store::is_there(&folder) => {
-            return Err(format!("'{}' is no data folder of a run", folder.display()).into());
-        }
-        Some(folder) => {
+        Some(place) => {
             let request = ControlRequest::Why { id: args.id.clone(), question: args.question() };
-            match ask(&folder, &request, |text| tracing::info!("{text}")) {
+            match ask(&place, &request, |text| tracing::info!("{text}")) {
                 Ok(ControlAnswer::Why { text, json }) => {
                     return print(&if args.json { format!("{json}\n") } else { text });
                 }
@@ -100,7 +98,12 @@ pub fn why(args: &WhyArgs) -> CommandResult {
                 Err(AskError::NotRunning { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            AllRows::of_folder(plan, args.clock, store::open(&folder, 0)?)
+            match store::open_existing(&place, 0) {
+                Err(StoreError::NotThere { .. }) if args.data.is_none() => {
+                    AllRows::of_sources(plan, args.clock)?
+                }
+                recovered => AllRows::of_folder(plan, args.clock, recovered?),
+            }
         }
     };
     let answer = explain::why(rows, true, &args.id, &args.question())?;

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::socket::address;
 use super::{ControlAnswer, ControlRequest};
+use crate::plan::DataPlace;
 use crate::store::working_folder;
 
 /// Why nothing was answered.
@@ -24,11 +25,12 @@ pub enum AskError {
 
 /// Asks the engine that holds a folder. `told` is told how far it is.
 pub fn ask(
-    folder: &Path,
+    data: &DataPlace,
     request: &ControlRequest,
     mut told: impl FnMut(&str),
 ) -> Result<ControlAnswer, AskError> {
-    let folder = working_folder(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = working_folder(data)
+        .map_err(|_| AskError::NotRunning { folder: PathBuf::from(data.to_string()) })?;
     let connected = address(&folder).and_then(|(path, _folder)| UnixStream::connect(path));
     let mut stream = connected.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {

@@ -15,7 +15,7 @@ use super::in_force;
 use super::pushed::{PushedLines, source_named};
 use super::running::Running;
 use super::serving::Serving;
-use crate::plan::{Destination, Format, Plan};
+use crate::plan::{DataPlace, Destination, Format, Plan};
 use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, RunView, Stop};
 use crate::serve::{self, Administration, Bound, CurrentRouter, Handles, Published, Served};
 use crate::sink::{ChangelogRecord, ProgramFunction};
@@ -139,7 +139,7 @@ impl EngineBuilder {
     /// Stores accepted rows in this folder, and goes on where the last run with it ended, however that was: in place
     /// of the definition's `data`. Without either nothing outlives the run.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.options.data = Some(folder.into());
+        self.options.data = Some(DataPlace::from(folder.into()));
         self
     }
 

@@ -1,7 +1,6 @@
 //! A person is forgotten: the rows that carry their identifiers leave the store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
@@ -14,7 +13,7 @@ use super::error::{EngineError, Unchanged};
 use super::redacted;
 use crate::decode::stored::{OFFSET, PART, TICK, by_part};
 use crate::decode::{Decoder, identifiers};
-use crate::plan::Plan;
+use crate::plan::{DataPlace, Plan};
 use crate::profile::PersonRow;
 use crate::row::IdentifierHash;
 use crate::runtime::{Clock, RunError, StoredPeople, Successor};
@@ -71,13 +70,13 @@ impl Definition {
     /// If the folder can't be used, or another run uses it.
     pub fn forget(
         &self,
-        data: &Path,
+        data: impl Into<DataPlace>,
         clock: Clock,
         id: &str,
         how: Forgetting,
     ) -> Result<Option<Forgotten>, EngineError> {
         let plan = Arc::new(Plan::clone(self.plan()));
-        let recovered = store::open_existing(data, 0).map_err(EngineError::Store)?;
+        let recovered = store::open_existing(&data.into(), 0).map_err(EngineError::Store)?;
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
         let wanted = ForgottenPerson::find(&plan, &recovered, clock, id, || false)?;
         let removed = match how.dry_run {

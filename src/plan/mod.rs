@@ -5,6 +5,7 @@ mod attribute;
 pub mod caught;
 pub mod changes;
 mod connector;
+mod data_place;
 mod expression;
 pub mod failure;
 mod field;
@@ -22,7 +23,6 @@ mod unnest;
 mod value_map;
 mod window;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub use crate::time::since::Since;
 pub use aggregate::{Aggregate, AggregateInput, Sessions};
 pub use attribute::{Attribute, Instant, Rank, Segment, Step};
 pub use connector::{Connector, Format, Kafka, RowPlace};
+pub use data_place::{BucketKeys, BucketPlace, DataPlace};
 pub use expression::Expression;
 pub use field::Field;
 pub use http::{HttpServing, KeyHash, Keys, RateLimit, RateLimits, TlsFiles};
@@ -62,8 +63,8 @@ pub struct Plan {
     pub limits: Limits,
     pub kafka: Kafka,
     pub http: HttpServing,
-    /// The folder in which accepted rows are stored.
-    pub data: Option<PathBuf>,
+    /// Where accepted rows are stored.
+    pub data: Option<DataPlace>,
     pub sources: Vec<Source>,
     /// Most trusted first.
     pub identifiers: Vec<IdentifierType>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Clock;
 use super::progress::Progress;
-use crate::plan::{Plan, Source};
+use crate::plan::{DataPlace, Plan, Source};
 use crate::sink::SinkError;
 use crate::source::SourceError;
 use crate::store::StoreError;
@@ -26,8 +26,8 @@ pub struct RunOptions {
     pub progress: Progress,
     /// Go on with a topic that is deleted and created again while it is read.
     pub from_start: bool,
-    /// The folder in which accepted rows are stored, if it is not the definition's.
-    pub data: Option<PathBuf>,
+    /// Where accepted rows are stored, if that is not the definition's.
+    pub data: Option<DataPlace>,
     /// Files that belong to the run beside those that the plan names: what each is, and its path.
     pub reads: Vec<(&'static str, PathBuf)>,
     /// Where the summary will be written.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::options::{RunError, RunOptions};
 use crate::decode::stored;
-use crate::plan::{Field, Plan, Source, Unnest};
+use crate::plan::{DataPlace, Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
-use crate::store::{self, BucketAddress, LogHeader, Recovered, StoreError};
+use crate::store::{self, LogHeader, Recovered, StoreError};
 use crate::time::rfc3339;
 
 /// Where nothing is stored, nothing outlives the run.
@@ -18,7 +18,7 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     check(plan)?;
     if options.hosts.len() > 1
-        && let Some(of) = BucketAddress::of(data)
+        && let DataPlace::Bucket(of) = data
     {
         return Err(StoreError::Bucket {
             url: of.url(),
@@ -65,7 +65,7 @@ pub fn announce(plan: &Plan, options: &RunOptions, recovered: Option<&Recovered>
 
 fn read_back(plan: &Plan, recovered: &Recovered) {
     let rows: u64 = recovered.rows.values().sum();
-    let folder = recovered.folder.root.display();
+    let folder = recovered.folder.shown();
     match &recovered.checkpoint {
         None => tracing::info!("{rows} stored rows of earlier runs are read back from '{folder}'"),
         Some(checkpoint) => tracing::info!(

@@ -9,7 +9,7 @@ use super::durable::{ProcessStore, StorePlace};
 use super::replay::Replay;
 use super::restored::StartingCheckpoint;
 use crate::decode::Decoder;
-use crate::plan::Plan;
+use crate::plan::{DataPlace, Plan};
 use crate::sink::{MemoryTarget, TextRecord, Writers};
 use crate::source::{Chunk, DurableNews};
 use crate::store::{self, LogHeader, Readings};
@@ -41,7 +41,7 @@ pub fn restarted(
     steps: &Arc<Vec<GivenTick>>,
 ) -> Vec<Vec<TextRecord>> {
     let Restart { workers, stops, checkpoints, is_overtaken } = restart.clone();
-    let mut recovered = store::open(data, 0).expect("a data folder");
+    let mut recovered = store::open(&DataPlace::of(data), 0).expect("a data folder");
     let definition = "of the test".to_owned();
     recovered.begin_with_checkpoint(&definition);
     let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);

@@ -4,28 +4,26 @@
 //! to another run. Two kinds of puts keep runs apart: one that wants no object to be there (`If-None-Match: *`), and one
 //! that wants the object to be the one that was seen (`If-Match`).
 
-use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::AmazonS3;
 use object_store::path::Path as Key;
 use object_store::{
-    ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
-    RetryConfig, UpdateVersion,
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
 };
 use tokio::runtime::Runtime;
 
+use super::bucket_client::client;
+use super::bucket_refusal::{BucketRefusal, said};
 use super::error::StoreError;
-use crate::place::path_part;
+use crate::plan::BucketPlace;
 use crate::wait::Retry;
 
 /// Between two tries.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
-/// A request that takes longer is given up, and made again.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// So many requests at once.
 const TOGETHER: usize = 8;
 /// Tries of a start.
@@ -34,44 +32,10 @@ const TRIES: usize = 3;
 /// How an object was, as `If-Match` has it.
 pub type Tag = String;
 
-/// Where a bucket's folder is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BucketAddress {
-    pub bucket: String,
-    /// Without a slash at either end.
-    pub prefix: String,
-}
-
-impl BucketAddress {
-    /// Whether a data folder lies in a bucket, as `s3://BUCKET/PREFIX` says; `None`: it is a folder.
-    pub fn of(data: &Path) -> Option<Self> {
-        let place = data.to_str()?.strip_prefix("s3:/")?.trim_start_matches('/');
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
-        Some(BucketAddress { bucket: bucket.to_owned(), prefix: parts.join("/") })
-    }
-
-    pub fn url(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.prefix)
-    }
-
-    /// A name for it that a folder may have.
-    pub fn name(&self) -> String {
-        let endpoint = endpoint().unwrap_or_default();
-        let all = format!("{endpoint}\n{}\n{}", self.bucket, self.prefix);
-        format!("{}-{}", path_part(&self.bucket), &blake3::hash(all.as_bytes()).to_hex()[..16])
-    }
-}
-
-fn endpoint() -> Option<String> {
-    let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-    names.into_iter().find_map(|name| std::env::var(name).ok())
-}
-
 /// A folder in a bucket.
 #[derive(Debug)]
 pub struct S3Bucket {
-    pub address: BucketAddress,
+    pub place: BucketPlace,
     client: AmazonS3,
     runtime: Option<Runtime>,
     /// Whether what fails is tried for however long.
@@ -82,30 +46,12 @@ pub struct S3Bucket {
 
 impl S3Bucket {
     /// Nothing is asked of it yet.
-    pub fn new(address: BucketAddress) -> Result<Self, StoreError> {
-        let failed = |why: String| StoreError::Bucket { url: address.url(), why };
-        if address.bucket.is_empty() {
+    pub fn new(place: &BucketPlace) -> Result<Self, StoreError> {
+        let failed = |why: String| StoreError::Bucket { url: place.url(), why };
+        if place.bucket.is_empty() {
             return Err(failed("no bucket is named: say s3://BUCKET/PREFIX".to_owned()));
         }
-        let endpoint = endpoint();
-        let options = ClientOptions::new()
-            .with_timeout(PATIENCE)
-            .with_connect_timeout(Duration::from_secs(5))
-            .with_allow_http(endpoint.as_ref().is_some_and(|of| of.starts_with("http://")));
-        let retry = RetryConfig {
-            // They are counted and told by whoever asks.
-            max_retries: 0,
-            retry_timeout: Duration::from_secs(10),
-            ..RetryConfig::default()
-        };
-        let mut builder = AmazonS3Builder::from_env()
-            .with_bucket_name(&address.bucket)
-            .with_client_options(options)
-            .with_retry(retry);
-        if let Some(endpoint) = endpoint {
-            builder = builder.with_endpoint(endpoint);
-        }
-        let client = builder.build().map_err(|error| failed(error.to_string()))?;
+        let client = client(place).map_err(|error| failed(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("s3")
@@ -113,7 +59,7 @@ impl S3Bucket {
             .build()
             .map_err(|error| failed(error.to_string()))?;
         Ok(S3Bucket {
-            address,
+            place: place.clone(),
             client,
             runtime: Some(runtime),
             is_running: AtomicBool::new(false),
@@ -122,14 +68,14 @@ impl S3Bucket {
     }
 
     pub fn url(&self, key: &str) -> String {
-        match self.address.prefix.is_empty() {
-            true => format!("s3://{}/{key}", self.address.bucket),
-            false => format!("{}/{key}", self.address.url()),
+        match self.place.prefix.is_empty() {
+            true => format!("s3://{}/{key}", self.place.bucket),
+            false => format!("{}/{key}", self.place.url()),
         }
     }
 
     fn key(&self, key: &str) -> Key {
-        let whole = format!("{}/{key}", self.address.prefix);
+        let whole = format!("{}/{key}", self.place.prefix);
         Key::parse(whole.trim_matches('/')).expect("the store names its objects so")
     }
 
@@ -140,7 +86,7 @@ impl S3Bucket {
     /// Why it can't be used any more, if it can't.
     pub fn usable(&self) -> Result<(), StoreError> {
         match self.lost.get() {
-            Some(why) => Err(StoreError::Bucket { url: self.address.url(), why: why.clone() }),
+            Some(why) => Err(StoreError::Bucket { url: self.place.url(), why: why.clone() }),
             None => Ok(()),
         }
     }
@@ -155,13 +101,13 @@ impl S3Bucket {
         let mut tries = 0;
         loop {
             self.usable()?;
-            let url = self.address.url();
+            let url = self.place.url();
             match self.wait(work()) {
                 Err(error) if !is_answer(&error) => {
                     tries += 1;
                     let why = said(&error);
                     if !self.is_running.load(Ordering::Relaxed)
-                        && (tries >= TRIES || is_final(&error))
+                        && (tries >= TRIES || BucketRefusal::of(&error).is_some())
                     {
                         return Err(StoreError::Bucket { url, why });
                     }
@@ -183,8 +129,8 @@ impl S3Bucket {
             let tag = found.meta.e_tag.clone().unwrap_or_default();
             Ok((found.bytes().await?.to_vec(), tag))
         };
-        let is_absent = |error: &Error| matches!(error, Error::NotFound { .. });
-        match self.tried(work, |error| is_absent(error) && !said(error).contains("NoSuchBucket"))? {
+        let is_absent = |error: &Error| BucketRefusal::of(error) == Some(BucketRefusal::NoObject);
+        match self.tried(work, is_absent)? {
             Ok(found) => Ok(Some(found)),
             Err(_) => Ok(None),
         }
@@ -238,7 +184,7 @@ impl S3Bucket {
     /// Keys with their lengths, below one.
     pub fn list(&self, below: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let at = self.key(below);
-        let from = match self.address.prefix.len() {
+        let from = match self.place.prefix.len() {
             0 => 0,
             length => length + 1,
         };
@@ -282,7 +228,7 @@ impl S3Bucket {
     }
 
     fn failed(&self, error: &Error) -> StoreError {
-        StoreError::Bucket { url: self.address.url(), why: said(error) }
+        StoreError::Bucket { url: self.place.url(), why: said(error) }
     }
 }
 
@@ -290,49 +236,5 @@ impl Drop for S3Bucket {
     fn drop(&mut self) {
         // Whoever drops it may be a thread that must not wait.
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
-    }
-}
-
-/// Whether trying again is of no use.
-fn is_final(error: &Error) -> bool {
-    let is_denied = matches!(
-        error,
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::NotFound { .. }
-    );
-    is_denied || WRONG_REGION.iter().any(|of| error.to_string().contains(of))
-}
-
-const WRONG_REGION: [&str; 3] =
-    ["Received redirect", "PermanentRedirect", "AuthorizationHeaderMalformed"];
-
-/// What an error comes to, with what to do about it.
-fn said(error: &Error) -> String {
-    let text = error.to_string();
-    // What a server says comes as XML, of which the code tells all.
-    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    let code = code.map_or("", |(code, _)| code);
-    let told = if code.is_empty() { String::new() } else { format!(" ({code})") };
-    if code == "NoSuchBucket" || matches!(error, Error::NotFound { .. }) {
-        return format!("there is no such bucket{told}: make it, or name another one");
-    }
-    if WRONG_REGION.iter().any(|of| text.contains(of)) {
-        return format!("the bucket is in another region{told}: name that by AWS_REGION");
-    }
-    match error {
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => format!(
-            "access is denied{told}: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may list, read, \
-             write and delete there"
-        ),
-        _ if text.contains("169.254.169.254") || text.contains("credential") => {
-            "nothing says who is asking: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                .to_owned()
-        }
-        _ => {
-            let short: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            format!(
-                "{}: look at AWS_ENDPOINT_URL, and whether it runs",
-                short.chars().take(300).collect::<String>()
-            )
-        }
     }
 }

@@ -28,8 +28,8 @@ pub enum StoreError {
         path.display()
     )]
     Held { path: PathBuf },
-    #[error("'{}' is no data folder: name the one that the run stores its rows in", path.display())]
-    NotThere { path: PathBuf },
+    #[error("'{data}' is no data folder: name the one that the run stores its rows in")]
+    NotThere { data: String },
     #[error(
         "the data folder '{}' was written by a later version of selfsame (layout {found}, this one knows {known})",
         path.display()

@@ -108,6 +108,15 @@ impl Folder {
         self.mirror.iter().try_for_each(|mirror| mirror.publish(path))
     }
 
+    /// Where it is, for people: a bucket, with where this machine has it.
+    pub fn shown(&self) -> String {
+        let root = self.root.display();
+        match &self.mirror {
+            Some(mirror) => format!("{} (here in {root})", mirror.bucket.place.url()),
+            None => root.to_string(),
+        }
+    }
+
     /// Nothing more is written: another machine need not wait.
     pub fn release(&self) {
         self.mirror.iter().for_each(|mirror| mirror.release());

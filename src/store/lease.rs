@@ -115,7 +115,7 @@ fn wait_for_silence(bucket: &S3Bucket, holder: &Holder, tag: &Tag) -> Result<(),
     let (began, patience) = (Instant::now(), patience());
     tracing::info!(
         "'{}' is held by {}: whether that is alive shows within {} s",
-        bucket.address.url(),
+        bucket.place.url(),
         holder.shown(),
         patience.as_secs_f32()
     );
@@ -127,7 +127,7 @@ fn wait_for_silence(bucket: &S3Bucket, holder: &Holder, tag: &Tag) -> Result<(),
                 None => return Ok(()),
                 Some(holder) => {
                     return Err(StoreError::HeldElsewhere {
-                        url: bucket.address.url(),
+                        url: bucket.place.url(),
                         holder: holder.shown(),
                     });
                 }

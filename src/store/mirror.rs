@@ -17,12 +17,14 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::bucket::{BucketAddress, S3Bucket, Tag};
+use super::bucket::{S3Bucket, Tag};
+use super::bucket_client::named;
 use super::bucket_log::{self, BucketLog};
 use super::error::StoreError;
 use super::lease::{self, Holder, LeaseFile};
 use super::whole::replace;
 use crate::fault;
+use crate::plan::{BucketPlace, DataPlace};
 
 /// Says in a working folder which holder of the lease made it what the bucket holds …
 const TOKEN: &str = "lease-token";
@@ -67,21 +69,28 @@ impl std::fmt::Debug for WhenLost {
 }
 
 /// The folder on this machine in which a run works: `data` itself, where that is one.
-pub fn working_folder(data: &Path) -> Result<PathBuf, StoreError> {
-    let Some(address) = BucketAddress::of(data) else { return Ok(data.to_owned()) };
+pub fn working_folder(data: &DataPlace) -> Result<PathBuf, StoreError> {
+    let place = match data {
+        DataPlace::Folder(folder) => return Ok(folder.clone()),
+        DataPlace::Bucket(BucketPlace { working_folder: Some(folder), .. }) => {
+            return Ok(folder.clone());
+        }
+        DataPlace::Bucket(place) => place,
+    };
     let set = |name: &str| std::env::var_os(name).filter(|of| !of.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     let cache = cache.ok_or_else(|| StoreError::Bucket {
-        url: address.url(),
-        why: "there is no place for its working folder: name one by XDG_CACHE_HOME".to_owned(),
+        url: place.url(),
+        why: "there is no place for its working folder: name one by `working_folder` of `data`, or by XDG_CACHE_HOME"
+            .to_owned(),
     })?;
-    Ok(cache.join("selfsame").join("s3").join(address.name()))
+    Ok(cache.join("selfsame").join("s3").join(named(place)))
 }
 
 impl Mirror {
     /// Takes a bucket's folder for a run, which holds the working folder.
-    pub fn open(address: BucketAddress, root: &Path) -> Result<Arc<Self>, StoreError> {
-        let bucket = S3Bucket::new(address)?;
+    pub fn open(place: &BucketPlace, root: &Path) -> Result<Arc<Self>, StoreError> {
+        let bucket = S3Bucket::new(place)?;
         // Whoever had the working folder is dead, since this run holds that now.
         let dead: Vec<String> =
             [TOKEN, TAKEN].iter().filter_map(|of| fs::read_to_string(root.join(of)).ok()).collect();
@@ -92,7 +101,7 @@ impl Mirror {
             let why = format!(
                 "it holds something else, such as '{other}', and no store of selfsame's: name a prefix of its own"
             );
-            return Err(StoreError::Bucket { url: bucket.address.url(), why });
+            return Err(StoreError::Bucket { url: bucket.place.url(), why });
         }
         let mut random = [0; 16];
         let failed = |error: getrandom::Error| io::Error::other(error.to_string());
@@ -252,7 +261,7 @@ impl Mirror {
         };
         let why = self.bucket.lost.get_or_init(|| why);
         if let Some(WhenLost(told)) = &*self.when_lost.lock().expect("no one panics with it") {
-            told(&format!("the data folder '{}' can't be used: {why}", self.bucket.address.url()));
+            told(&format!("the data folder '{}' can't be used: {why}", self.bucket.place.url()));
         }
         error
     }
@@ -301,7 +310,7 @@ fn taken(bucket: &S3Bucket) -> StoreError {
     let holder = found.map_or("another run".to_owned(), |holder| holder.shown());
     let why =
         format!("it was taken over by {holder}, since this run was silent for too long, and ends");
-    StoreError::Bucket { url: bucket.address.url(), why }
+    StoreError::Bucket { url: bucket.place.url(), why }
 }
 
 /// Refuses a server that puts whether or not an object is there: nothing would keep two runs apart.
@@ -317,7 +326,7 @@ fn refuse_unconditional(bucket: &S3Bucket, token: &str) -> Result<(), StoreError
     match is_mindful {
         true => Ok(()),
         false => Err(StoreError::Bucket {
-            url: bucket.address.url(),
+            url: bucket.place.url(),
             why: "the server does not heed If-None-Match and If-Match, which keep two runs from writing at once: take a \
                   version of it that does"
                 .to_owned(),

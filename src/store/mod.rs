@@ -10,7 +10,9 @@
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
 mod bucket;
+mod bucket_client;
 mod bucket_log;
+mod bucket_refusal;
 mod checked;
 pub mod checkpoint;
 mod columnar;
@@ -37,11 +39,10 @@ mod tests;
 mod whole;
 mod writer;
 
-pub use bucket::BucketAddress;
 pub use checkpoint::{Checkpoint, CheckpointOf};
 pub use columnar::make;
 pub use error::StoreError;
-pub use folder::{Folder, is_there};
+pub use folder::Folder;
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use in_force::InForce;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::bucket::BucketAddress;
 use super::checkpoint::{self, Checkpoint};
 use super::error::StoreError;
 use super::folder::{Folder, StoreFile, is_there};
@@ -18,6 +17,7 @@ use super::mirror::{Mirror, working_folder};
 use super::presence;
 use super::restored::restore;
 use super::suppressed::suppressed;
+use crate::plan::DataPlace;
 use crate::row::IdentifierHash;
 use crate::source::{Positions, Reached};
 use crate::time::Tick;
@@ -117,32 +117,39 @@ impl RunExtent {
 }
 
 /// Opens the folder for a process, which holds it from now on.
-pub fn open(data: &Path, process: usize) -> Result<Recovered, StoreError> {
-    let Some(address) = BucketAddress::of(data) else {
-        let (folder, store) = Folder::open(data, None)?;
+pub fn open(data: &DataPlace, process: usize) -> Result<Recovered, StoreError> {
+    let root = working_folder(data)?;
+    let DataPlace::Bucket(place) = data else {
+        let (folder, store) = Folder::open(&root, None)?;
         let lock = Arc::new(folder.lock(process)?);
         return read(folder, store, lock, Some(process));
     };
-    let root = working_folder(data)?;
     fs::create_dir_all(&root).map_err(StoreError::io(&root, "made"))?;
-    let lock = Arc::new(Folder::lock_at(&root, process)?);
-    let mirror = Mirror::open(address, &root)?;
+    let lock = Folder::lock_at(&root, process).map_err(|error| match error {
+        StoreError::Held { .. } => StoreError::HeldElsewhere {
+            url: place.url(),
+            holder: format!("of this machine, in '{}'", root.display()),
+        },
+        error => error,
+    });
+    let lock = Arc::new(lock?);
+    let mirror = Mirror::open(place, &root)?;
     mirror.begin(restore(&mirror, &root)?)?;
     let (folder, store) = Folder::open(&root, Some(mirror))?;
     read(folder, store, lock, Some(process))
 }
 
 /// As [`open`], of a folder that has to be there.
-pub fn open_existing(root: &Path, process: usize) -> Result<Recovered, StoreError> {
-    let recovered = match BucketAddress::of(root) {
-        None if is_there(root) => Some(open(root, process)?),
-        None => None,
+pub fn open_existing(data: &DataPlace, process: usize) -> Result<Recovered, StoreError> {
+    let recovered = match data {
+        DataPlace::Folder(root) if !is_there(root) => None,
+        DataPlace::Folder(_) => Some(open(data, process)?),
         // Only who holds it knows.
-        Some(_) => Some(open(root, process)?).filter(|of| of.next_run > 1),
+        DataPlace::Bucket(_) => Some(open(data, process)?).filter(|of| of.next_run > 1),
     };
     match recovered {
         Some(recovered) => Ok(recovered),
-        None => Err(StoreError::NotThere { path: root.to_owned() }),
+        None => Err(StoreError::NotThere { data: data.to_string() }),
     }
 }
 

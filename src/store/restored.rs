@@ -158,7 +158,7 @@ fn columnar(
         tracing::info!(
             "{} files with {bytes} bytes are brought here from '{}'",
             missing.len(),
-            mirror.bucket.address.url()
+            mirror.bucket.place.url()
         );
     }
     at_once(&missing, |file| {

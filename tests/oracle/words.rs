@@ -19,12 +19,19 @@ const HISTORIES: usize = 600;
 /// posted is tried by tests/collector.rs, what is asked for, with which keys and limits, by tests/serve.rs and port, outputs to services by
 /// tests/services; how texts, times and lists are written, before rows are rows, by
 /// tests/texts.rs, times and unnest, each against what is worked out by itself.
-const OUTSIDE: [&str; 33] = [
+const OUTSIDE: [&str; 40] = [
     "http",
     "limits",
     "bytes",
     "steps",
     "data",
+    "endpoint",
+    "region",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "addressing",
+    "working_folder",
     "commit_every",
     "transactions",
     "off",

@@ -383,6 +383,47 @@ fn who_is_forgotten_is_in_no_object() {
 }
 
 #[test]
+fn a_definition_says_how_its_bucket_is_reached() {
+    let Some(server) = Server::versitygw() else { return };
+    let mut shop = Shop::new(server);
+    shop.grow(100);
+    let written = |secret: &str| {
+        format!(
+            "{DEFINITION}data:\n  url: s3://people/of/definition\n  endpoint: {}\n  region: us-east-1\n  \
+             access_key_id: someone\n  secret_access_key: {secret}\n  working_folder: work\n",
+            shop.server.endpoint()
+        )
+    };
+    fs::write(shop.path().join("shop.yaml"), written("${SHOP_SECRET}")).expect("it is written");
+    let start = |arguments: &[&str], secret: &str| {
+        // What the environment says counts less.
+        let environment = [
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_REGION", "nowhere-1"),
+            ("AWS_ACCESS_KEY_ID", "nobody"),
+            ("AWS_SECRET_ACCESS_KEY", "nothing"),
+            ("AWS_SESSION_TOKEN", "none"),
+            ("SHOP_SECRET", secret),
+        ];
+        Running::start_with(shop.path(), arguments, &environment).end()
+    };
+    let run = ["run", "shop.yaml", "--until-end"];
+    start(&run, "secret12").well();
+    let keys = shop.objects.keys();
+    assert!(keys.iter().any(|key| key == "of/definition/manifest-0.json"), "{keys:?}");
+    assert!(shop.path().join("work/store.json").exists());
+    let again = start(&run, "secret12");
+    assert!(again.err.contains("read back from 's3://people/of/definition"), "{}", again.err);
+    again.well();
+    let said = start(&["why", "user-21", "--spec", "shop.yaml"], "secret12").well();
+    assert!(said.contains("user:user-21"), "{said}");
+    let said = start(&run, "another1").badly();
+    assert!(said.contains("access is denied") && !said.contains("another1"), "{said}");
+    let said = start(&["forget", "user:user-21", "--spec", "shop.yaml"], "secret12").well();
+    assert!(said.contains("stored rows are removed"), "{said}");
+}
+
+#[test]
 fn what_is_wrong_with_a_bucket_is_told_with_what_to_do() {
     let Some(server) = Server::versitygw() else { return };
     let shop = Shop::new(server);
@@ -395,6 +436,10 @@ fn what_is_wrong_with_a_bucket_is_told_with_what_to_do() {
     assert!(said.contains("no bucket is named"), "{said}");
     let said = run(DATA, &[("AWS_SECRET_ACCESS_KEY", "another1")]);
     assert!(said.contains("access is denied"), "{said}");
+    let said = run(DATA, &[("AWS_ACCESS_KEY_ID", "nobody")]);
+    assert!(said.contains("access is denied") && said.contains("access_key_id"), "{said}");
+    let said = run(DATA, &[("AWS_REGION", "eu-central-1")]);
+    assert!(said.contains("region") && said.contains("AWS_REGION"), "{said}");
     let said = run(DATA, &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]);
     assert!(said.contains("AWS_ENDPOINT_URL"), "{said}");
     shop.objects.put("taken/note.txt", b"something else".to_vec());

@@ -9,6 +9,7 @@ pub fn example(fields: &[FieldShape]) -> &'static str {
     let examples = [
         (DEFINITION, "{sources: …, identity: …, outputs: …}"),
         (LIMITS, "{bytes: 100000}"),
+        (DATA, "{url: \"s3://people/shop\", region: eu-central-1}"),
         (KAFKA, "{brokers: \"localhost:9092\"}"),
         (HTTP, "{listen: \"127.0.0.1:8080\"}"),
         (HTTP_TLS, "{certificate: tls/server.pem, key: tls/server.key}"),
@@ -85,10 +86,10 @@ pub static DEFINITION: &[FieldShape] = &[
     ),
     field(
         "data",
-        Shape::Text,
+        Shape::Either(&[Shape::Text, Shape::Object(DATA)]),
         "The folder in which accepted rows are stored, so that a run goes on where the last one ended, however that \
-         was; relative to the definition's folder, or s3://BUCKET/PREFIX. The command's --data takes its place. \
-         Default: none, and nothing outlives a run.",
+         was; relative to the definition's folder, or s3://BUCKET/PREFIX, also with how that is reached. The command's \
+         --data takes its place. Default: none, and nothing outlives a run.",
         "data/shop",
     ),
     required(
@@ -124,6 +125,52 @@ pub static DEFINITION: &[FieldShape] = &[
          shared, sources that disagree, people whom one source alone knows), and variants of profiles \
          by any name.",
         "{profiles: {files: out/profiles.ndjson}}",
+    ),
+];
+
+/// Where in a request a bucket is named.
+pub const ADDRESSING: &[&str] = &["path", "host"];
+
+pub static DATA: &[FieldShape] = &[
+    required("url", Shape::Text, "The bucket, and the folder in it.", "s3://people/shop"),
+    field(
+        "endpoint",
+        Shape::Text,
+        "The server, where it is not Amazon's; http:// goes unencrypted. Default: AWS_ENDPOINT_URL_S3 or \
+         AWS_ENDPOINT_URL, or Amazon's of the region.",
+        "https://minio.example:9000",
+    ),
+    field(
+        "region",
+        Shape::Text,
+        "The bucket's region. Default: AWS_REGION or AWS_DEFAULT_REGION, or us-east-1.",
+        "eu-central-1",
+    ),
+    field(
+        "access_key_id",
+        Shape::Text,
+        "Whose requests are. Default: AWS_ACCESS_KEY_ID and the like, or the machine's or the container's role.",
+        "AKIAIOSFODNN7EXAMPLE",
+    ),
+    field(
+        "secret_access_key",
+        Shape::Text,
+        "What requests are signed with; better from a variable, as ${SHOP_S3_SECRET}.",
+        "wJalrXUtnFEMI",
+    ),
+    field("session_token", Shape::Text, "Of keys that are lent for a while.", "FwoGZXIvYXdz"),
+    field(
+        "addressing",
+        Shape::Choice(ADDRESSING),
+        "Where a request names the bucket: in the path, or as a part of the host's name. Default: path.",
+        "host",
+    ),
+    field(
+        "working_folder",
+        Shape::Text,
+        "The folder on this machine in which a run works, relative to the definition's. Default: selfsame/s3/BUCKET-… \
+         below XDG_CACHE_HOME or ~/.cache.",
+        "/var/lib/selfsame/shop",
     ),
 ];
 

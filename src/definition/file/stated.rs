@@ -37,19 +37,26 @@ fn add(path: &mut Vec<String>, node: &YamlNode, all: &mut Vec<Stated>) {
         YamlValue::Scalar { text, .. } if !node.is_null() => ("a text", text.trim()),
         _ => (node.kind(), ""),
     };
-    // Passwords are among the settings of brokers.
-    let is_secret = path.first().is_some_and(|first| first == "kafka");
     all.push(Stated {
         path: path.clone(),
         value: blake3::hash(format!("{kind}:{value}").as_bytes()).to_hex()[..16].to_owned(),
-        shown: (!is_secret).then(|| value.chars().take(SHOWN).collect()),
+        shown: (!may_be_secret(path)).then(|| value.chars().take(SHOWN).collect()),
     });
+}
+
+/// Whether passwords are among what stands there: in the settings of brokers, databases, services and buckets.
+fn may_be_secret(path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(path[..], ["kafka", ..] | ["data", _, ..] | ["outputs", _, "webhook" | "postgres", ..])
 }
 
 /// On each machine files may lie elsewhere, and another address be free.
 fn lies_somewhere(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    matches!(path[..], ["sources" | "outputs", _, "files"] | ["http", ..])
+    matches!(
+        path[..],
+        ["sources" | "outputs", _, "files"] | ["http", ..] | ["data", "working_folder"]
+    )
 }
 
 #[cfg(test)]
@@ -81,5 +88,13 @@ mod tests {
         assert_eq!(says(base.replace("a: {at_most: 1}, b: {}", "b: {}, a: {at_most: 1}")), order);
         let secret = "\n  kafka.sasl.password: something else there, something else here";
         assert_eq!(says(base.replace("one", "two")), secret);
+        for (path, definition) in [
+            ("data.secret_access_key", "data: {secret_access_key: one}"),
+            ("outputs.o.webhook.secret", "outputs: {o: {webhook: {secret: one}}}"),
+            ("outputs.o.postgres.connection", "outputs: {o: {postgres: {connection: one}}}"),
+        ] {
+            let told = differences(&read(&definition.replace("one", "two")), &read(definition));
+            assert_eq!(told, format!("\n  {path}: something else there, something else here"));
+        }
     }
 }

@@ -4,7 +4,8 @@ pub mod attribute_list;
 pub mod attributes;
 pub mod column;
 pub mod columns;
-pub mod derived;
+pub mod data;
+mod derived;
 pub mod from_rows;
 pub mod funnel;
 pub mod given;
@@ -25,13 +26,12 @@ pub mod unnest;
 mod value_map;
 pub mod windows;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{diagnostic, fields, stated, yaml};
 use super::sql::Dialect;
-use crate::place::of_a_shell;
 use crate::plan::{Kafka, Limits, Plan, Publish};
 use crate::time::zone::Zone;
 use object::{Object, ReadContext};
@@ -51,13 +51,7 @@ pub fn definition(
     let target_latency = file.duration(context, "target_latency");
     let kafka = kafka(context, &file);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let data = file.text(context, "data").map(|(data, place)| {
-        of_a_shell(&data).iter().for_each(|why| context.complain(place, format!("'data': {why}")));
-        match data.starts_with("s3://") {
-            true => PathBuf::from(data),
-            false => folder.join(data),
-        }
-    });
+    let data = data::read(context, &file, folder);
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
     let http = http::read(context, &file, folder, &sources);
