@@ -9,6 +9,7 @@ mod keyed;
 mod never;
 mod nulls;
 mod numbers;
+mod reasons;
 
 use super::{Diagnostics, parse};
 use crate::plan::Plan;

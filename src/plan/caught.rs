@@ -1,11 +1,11 @@
-//! A function that panics on a row fails on it, as one that returns an error does.
+//! A function that panics on a row fails on it, as one that returns an error of its own making does.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
-use datafusion_common::{Result, exec_datafusion_err};
+use datafusion_common::{DataFusionError, Result};
 
 thread_local! {
     /// Whether what panics on this thread is caught and told as an error.
@@ -28,7 +28,7 @@ pub fn caught<T>(evaluate: impl FnOnce() -> Result<T>) -> Result<T> {
     let outer = CATCHING.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(evaluate));
     CATCHING.set(outer);
-    outcome.unwrap_or_else(|panic| Err(exec_datafusion_err!("{}", message(&*panic))))
+    outcome.unwrap_or_else(|panic| Err(DataFusionError::Internal(message(&*panic))))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

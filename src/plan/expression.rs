@@ -9,7 +9,7 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::utils::collect_columns;
 
 use super::caught::caught;
-use super::failure::failure;
+use super::failure::reason;
 
 /// A planned expression over a known schema.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Expression {
     /// expression looks at no later one.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef, String> {
         let values = caught(|| self.physical.evaluate(batch)?.into_array(batch.num_rows()));
-        values.map_err(failure)
+        values.map_err(reason)
     }
 
     /// Which rows of the batch it holds for; null counts as false.

@@ -3,6 +3,28 @@
 
 use datafusion_common::DataFusionError;
 
+/// Why an expression has no value for a row, as one sentence. Of what speaks of a library's inside nothing is told.
+pub fn reason(error: DataFusionError) -> String {
+    match error.find_root() {
+        DataFusionError::Internal(_) => "it gives up on what the row has".to_owned(),
+        _ => cut(&failure(error)),
+    }
+}
+
+/// The longest value that a reason shows, in characters.
+const MOST_SHOWN: usize = 80;
+
+/// A reason whose quoted values are cut where they are long: they stand in the row.
+fn cut(reason: &str) -> String {
+    let parts = reason.split('\'').enumerate().map(|(place, part)| {
+        match part.char_indices().nth(MOST_SHOWN) {
+            Some((end, _)) if place % 2 == 1 => format!("{}…", &part[..end]),
+            _ => part.to_owned(),
+        }
+    });
+    parts.collect::<Vec<_>>().join("'")
+}
+
 /// What is wrong, in the words of the language.
 pub fn failure(error: DataFusionError) -> String {
     let message = error.strip_backtrace();
@@ -101,6 +123,37 @@ fn spoken(message: &str) -> String {
         )
     } else if message == "Divide by zero error" {
         "division by zero".to_owned()
+    } else if let Some(value) = between("Cannot cast value ", " to value of boolean type") {
+        format!("{value} is no boolean")
+    } else if let Some((value, _)) =
+        between("Error parsing ", "").and_then(|it| it.split_once(" as time. "))
+    {
+        format!("{value} is no time such as 12:30:00")
+    } else if message.starts_with("Encountered non UTF-8 data") {
+        "its bytes are no text in UTF-8".to_owned()
+    } else if let Some((name, lengths)) = message
+        .split_once(" requires both list inputs to have the same length")
+        .and_then(|(name, rest)| Some((name, rest.split_once(", got ")?.1)))
+    {
+        let lengths = lengths.split(" at row ").next().unwrap_or_default();
+        format!("{name} takes two lists of one length, found {lengths}")
+    } else if message == "Both arrays must have the same length" {
+        "array_distance takes two lists of one length".to_owned()
+    } else if let Some(number) = between("invalid Unicode scalar value: ", "") {
+        format!("no character has the number {number}")
+    } else if let Some(place) = between("start_from out of bounds: ", "") {
+        format!("array_position starts at a place that the list does not have: {place}")
+    } else if let Some((_, name)) =
+        message.split_once(" for function ").filter(|(step, _)| step.starts_with("step can't be 0"))
+    {
+        format!("{} takes no step of 0", name.split('(').next().unwrap_or_default())
+    } else if let Some(name) = between("Decimal overflow while applying ", "") {
+        format!("{name} of it has no room in its decimal")
+    } else if let Some(call) = between("Signed integer overflow in ", "")
+        .or_else(|| between("Overflow happened on ", ""))
+        .filter(|call| !message.starts_with("Overflow happened on: ") && call.contains('('))
+    {
+        format!("{} has no room in a whole number", call.to_lowercase())
     } else if let Some(overflow) = between("Overflow happened on: ", "") {
         format!("{overflow} has no room in a whole number")
     } else if let Some(overflow) = between("Int64Array overflow on ", "") {

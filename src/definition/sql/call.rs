@@ -3,6 +3,9 @@
 //! What it is given is looked at before it runs, where it might make much of little or take long, and what
 //! it gives is looked at behind it: so nothing is made that is many times what there was.
 //!
+//! What it gives up on, by a panic or an error that speaks of its inside, is told in words of ours, with what it was
+//! given.
+//!
 //! A null among its arguments means the same wherever it comes from: a constant one is given as a column has it,
 //! since functions have ways of their own for constants, which do not always agree.
 
@@ -10,10 +13,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::nullif;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion_common::{Result, ScalarValue};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::{cast, nullif};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion_common::{DataFusionError, Result, ScalarValue, exec_datafusion_err};
 use datafusion_expr::ColumnarValue;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{Column, Literal};
@@ -22,6 +25,7 @@ use super::arithmetic;
 use super::cost::{self, Argument};
 use super::pattern::Pattern;
 use crate::plan::Limits;
+use crate::plan::caught::caught;
 
 /// Functions that forget, where all that they are given is null or empty, that of a null nothing is known.
 const STRICT: [&str; 2] = ["array_has_all", "array_has_any"];
@@ -34,6 +38,8 @@ pub struct LimitedCall {
     /// The call over the columns of `schema`: those arguments that are no constants, or null.
     inner: Arc<dyn PhysicalExpr>,
     schema: SchemaRef,
+    /// The column of `schema` that says how much is reserved, if one does.
+    reserves: Option<usize>,
     output: DataType,
     limits: Limits,
 }
@@ -49,10 +55,15 @@ impl LimitedCall {
         let arguments: Vec<_> = node.children().into_iter().map(Arc::clone).collect();
         let mut fields = Vec::new();
         let mut inner = Vec::new();
-        for argument in &arguments {
-            if constant(argument).is_some() {
+        let mut reserves = None;
+        for (place, argument) in arguments.iter().enumerate() {
+            let is_reserved = reserved(name) == Some(place);
+            if constant(argument).is_some() && !is_reserved {
                 inner.push(Arc::clone(argument));
                 continue;
+            }
+            if is_reserved {
+                reserves = Some(fields.len());
             }
             let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new("", fields.len()));
             let field = argument.return_field(schema)?;
@@ -65,7 +76,15 @@ impl LimitedCall {
         let output = node.data_type(schema)?;
         let inner = node.with_new_children(inner)?;
         let schema = Arc::new(Schema::new(fields));
-        Ok(LimitedCall { name: name.to_owned(), arguments, inner, schema, output, limits })
+        Ok(LimitedCall {
+            name: name.to_owned(),
+            arguments,
+            inner,
+            schema,
+            reserves,
+            output,
+            limits,
+        })
     }
 
     pub fn name(&self) -> &str {
@@ -95,6 +114,35 @@ fn pattern_of<'a>(name: &str, arguments: &'a [Arc<dyn PhysicalExpr>]) -> Option<
     constant(pattern)?.try_as_str()?
 }
 
+/// The argument whose number a function reserves for each row, whatever else it is given: a negative one would be
+/// without end, and one beside a null counts for nothing.
+fn reserved(name: &str) -> Option<usize> {
+    matches!(name, "lpad" | "rpad").then_some(1)
+}
+
+/// The numbers without what would be reserved for nothing.
+fn to_reserve(numbers: &ArrayRef, given: &[Argument], rows: usize) -> Result<ArrayRef> {
+    let numbers = cast(numbers, &DataType::Int64)?;
+    let numbers = numbers.as_primitive::<Int64Type>();
+    let is_null = |row: usize| given.iter().any(|given| given.is_null(row));
+    let number = |row: usize| (!is_null(row)).then(|| numbers.value(row).max(0));
+    Ok(Arc::new((0..rows).map(number).collect::<Int64Array>()))
+}
+
+/// What a function that speaks of its inside gave up on. Of rows together it is another look that tells.
+fn not_taken(
+    error: DataFusionError,
+    name: &str,
+    given: &[Argument],
+    rows: usize,
+) -> DataFusionError {
+    if rows != 1 || !matches!(error.find_root(), DataFusionError::Internal(_)) {
+        return error;
+    }
+    let said: Vec<String> = given.iter().map(|given| given.said(0)).collect();
+    exec_datafusion_err!("{name} does not take ({})", said.join(", "))
+}
+
 /// What was made, null where an argument is.
 fn null_with(made: ColumnarValue, given: &[Argument], rows: usize) -> Result<ColumnarValue> {
     let made = made.into_array(rows)?;
@@ -116,9 +164,12 @@ impl PhysicalExpr for LimitedCall {
         let rows = batch.num_rows();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         let mut given: Vec<Argument> = Vec::with_capacity(self.arguments.len());
-        for argument in &self.arguments {
+        for (place, argument) in self.arguments.iter().enumerate() {
             if let Some(value) = constant(argument) {
                 given.push(Argument::One(value.to_array()?));
+                if self.reserves == Some(columns.len()) && reserved(&self.name) == Some(place) {
+                    columns.push(value.to_array_of_size(rows)?);
+                }
                 continue;
             }
             let values = argument.evaluate(batch)?.into_array(rows)?;
@@ -126,9 +177,13 @@ impl PhysicalExpr for LimitedCall {
             columns.push(values);
         }
         cost::hold(&self.name, &given, rows, self.limits)?;
+        if let Some(column) = self.reserves {
+            columns[column] = to_reserve(&columns[column], &given, rows)?;
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        let mut made = self.inner.evaluate(&batch)?;
+        let mut made = caught(|| self.inner.evaluate(&batch))
+            .map_err(|error| not_taken(error, &self.name, &given, rows))?;
         if STRICT.contains(&self.name.as_str()) {
             made = null_with(made, &given, rows)?;
         }
@@ -149,6 +204,7 @@ impl PhysicalExpr for LimitedCall {
             arguments,
             inner: Arc::clone(&self.inner),
             schema: Arc::clone(&self.schema),
+            reserves: self.reserves,
             output: self.output.clone(),
             limits: self.limits,
         }))

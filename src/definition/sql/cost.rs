@@ -5,6 +5,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
+use arrow::util::display::array_value_to_string;
 use datafusion_common::Result;
 
 use super::limits::{all_bytes, bytes_of, items_of, together};
@@ -17,6 +18,9 @@ pub enum Argument {
     One(ArrayRef),
     Many(ArrayRef),
 }
+
+/// Characters of a value that a message shows.
+const MOST_SAID: usize = 40;
 
 /// What a call comes to for a row, at most.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,6 +68,22 @@ impl Argument {
         one.is_valid(0).then(|| one.value(0))
     }
 
+    /// As a message shows it.
+    pub fn said(&self, row: usize) -> String {
+        let (array, row) = (self.array(), self.place(row));
+        let shown = array_value_to_string(array, row).unwrap_or_default();
+        let is_long = shown.chars().nth(MOST_SAID).is_some();
+        let shown: String = shown.chars().take(MOST_SAID).collect();
+        let more = if is_long { "…" } else { "" };
+        match array.data_type() {
+            _ if array.is_null(row) => "null".to_owned(),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                format!("'{}{more}'", shown.escape_debug())
+            }
+            _ => format!("{shown}{more}"),
+        }
+    }
+
     fn text(&self, row: usize) -> Option<&str> {
         let (array, row) = (self.array(), self.place(row));
         if array.is_null(row) {
@@ -108,7 +128,7 @@ fn costs(name: &str) -> Option<Costs> {
         }
         "array_resize" => |given, row, _| {
             let each = given.get(2).map_or(0, |value| value.bytes(row)) + 4;
-            of_bytes(given[0].bytes(row) + each.saturating_mul(count(given, 1, row)))
+            of_bytes(given[0].bytes(row).saturating_add(each.saturating_mul(count(given, 1, row))))
         },
         "lpad" | "rpad" => |given, row, _| padded(given, row),
         "range" | "generate_series" => |given, row, _| series(given, row),
@@ -168,11 +188,11 @@ fn padded(given: &[Argument], row: usize) -> Cost {
     if length <= 1_000 {
         return Cost::default();
     }
-    let Some(text) = given[0].text(row) else { return Cost::default() };
     let fill = match given.get(2) {
-        Some(fill) => fill.text(row).unwrap_or_default(),
-        None => " ",
+        Some(fill) => fill.text(row),
+        None => Some(" "),
     };
+    let (Some(text), Some(fill)) = (given[0].text(row), fill) else { return Cost::default() };
     let missing = length.saturating_sub(text.chars().count() as u64);
     let characters = (fill.chars().count() as u64).max(1);
     let fills = missing / characters + 1;
@@ -195,7 +215,8 @@ fn series(given: &[Argument], row: usize) -> Cost {
     let Some((first, Some(last), step)) = ends else { return Cost::default() };
     // One of no length is an error, and one that goes the other way has nothing in it.
     let number = (i128::from(last) - i128::from(first)).checked_div(step).unwrap_or(0);
-    of_bytes(u64::try_from(number + 1).unwrap_or(0).saturating_mul(8))
+    let number = u64::try_from(number.max(-1) + 1).unwrap_or(u64::MAX);
+    of_bytes(number.saturating_mul(8))
 }
 
 /// How far a step goes, at least, as a number of what it goes through.

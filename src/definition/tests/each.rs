@@ -1,8 +1,8 @@
 //! That each function and operator gives the same however it comes to its arguments: from columns, for a row
 //! alone, or as constants, some of them or all; with a null at each place, and none.
 
-mod arguments;
-mod calls;
+pub mod arguments;
+pub mod calls;
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use arguments::{NULLS, SHEETS, TYPES};
 use calls::{CALLS, OPERATORS};
 
 /// The types of a call's arguments, by place.
-fn arguments(call: &str) -> Vec<usize> {
+pub fn arguments(call: &str) -> Vec<usize> {
     let types = call.split('{').skip(1).map(|rest| rest.chars().next().expect("a type"));
     types.map(|of| TYPES.find(of).expect("a type")).collect()
 }
 
 /// The call with other words for its arguments.
-fn with(call: &str, mut argument: impl FnMut(usize) -> String) -> String {
+pub fn with(call: &str, mut argument: impl FnMut(usize) -> String) -> String {
     let mut parts = call.split('{');
     let mut text = parts.next().expect("the first").to_owned();
     for (place, part) in parts.enumerate() {
@@ -30,7 +30,7 @@ fn with(call: &str, mut argument: impl FnMut(usize) -> String) -> String {
     text
 }
 
-fn evaluated(dialect: &Dialect, text: &str, batch: &RecordBatch) -> Result<ArrayRef, String> {
+pub fn evaluated(dialect: &Dialect, text: &str, batch: &RecordBatch) -> Result<ArrayRef, String> {
     let schema = batch.schema();
     let planned = dialect.plan(text, &schema).map_err(|error| error.message)?;
     let compiled = dialect.compile(planned, &schema, None, text);

@@ -202,7 +202,8 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
         ("repeat(s, 20) || repeat(s, 20)", "make more than 1,048,576 bytes"),
         ("lpad(s, n, '')", "make more than 1,048,576 bytes"),
         ("rpad(s, n, left(s, 0))", "make more than 1,048,576 bytes"),
-        ("lpad(s, n, nullif(s, s))", "make more than 1,048,576 bytes"),
+        ("generate_series(-n * 8000000, 8000000 * n)", "make more than 1,048,576 bytes"),
+        ("array_resize([1], 9223372036854775807)", "make more than 1,048,576 bytes"),
         ("levenshtein(s, s)", "take more than 100,000,000 steps"),
         ("s ~ '(a{1,100}){1,100}b'", "take more than 100,000,000 steps"),
         ("regexp_like(s, '(\\w{1,100}){1,100}')", "take more than 100,000,000 steps"),
@@ -237,6 +238,11 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
     for call in [
         "repeat(s, 26)",
         "lpad(s, 1000000, 'xyz')",
+        // Of a null nothing is made, however long it would be.
+        "lpad(s, n, nullif(s, s))",
+        "rpad(nullif(s, s), n)",
+        "lpad(nullif(s, s), 1000000000000)",
+        "lpad(s, -n)",
         "replace(s, 'a', 'xxxxxxxx')",
         "range(100000)",
         "levenshtein(left(s, 9000), left(s, 9000))",
