@@ -9,7 +9,7 @@ use super::error::WhyError;
 use super::reading::{AllRows, Origins, RowsReading};
 use crate::plan::{Plan, RowPlace};
 use crate::row::{Body, Position, Row};
-use crate::standing::{Admission, ArrivalClock, RowChange, RowStatus, Stages};
+use crate::standing::{Admission, ArrivalClock, JoinsByHand, RowChange, RowStatus};
 use crate::state::batch::Batch;
 
 /// A row that stands.
@@ -29,7 +29,7 @@ pub fn changes(
     let (plan, mut reading) = (&all.plan, all.read()?);
     let mut admission = Admission::new(plan, all.clock.arrival());
     let mut arriving = ArrivalClock::new(all.clock.arrival());
-    let mut stages = Stages::new(plan);
+    let mut joined = JoinsByHand::new(plan);
     let joins: Vec<bool> = (0..plan.sources.len()).map(|source| takes_part(plan, source)).collect();
     let mut joining: HashMap<Id, Row> = HashMap::new();
     while let Some(together) = reading.next()? {
@@ -57,7 +57,7 @@ pub fn changes(
             admission.admit(row, arrived, &mut admitted);
         }
         admission.end_tick(reading.now, &mut admitted);
-        for mut told in stages.apply(to_join) {
+        for mut told in joined.apply(to_join) {
             let of =
                 told.row.body.joining.as_ref().expect("a row that takes part in a join says so");
             let row = &joining[&(of.source, of.position)];

@@ -1,58 +1,64 @@
-//! What a stage of the joins holds from tick to tick, as it is saved.
+//! What a join keeps from tick to tick, and how it is saved.
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use crate::row::{Body, Joining, Position};
-use crate::time::Micros;
+use super::joining_row::{JoiningRow, RowId};
+use crate::flow::Diff;
+use crate::row::Joining;
 
-/// A record's table and key, or the null that a row has instead.
-pub type JoinKey = (u16, Option<u128>);
-
-/// A row's source and position, and of one that was unnested the element.
-pub type RowId = (u16, Position, u32);
-
-/// The records of the tables whose stages a row has passed.
-pub type Records = Vec<Option<Arc<Joining>>>;
-
-/// A row that stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JoinedRow {
-    pub time: Micros,
-    /// The body as it was last emitted, or as it came where it never was.
-    pub body: Arc<Body>,
-    pub records: Records,
-    pub emitted: Emitted,
-    /// How many times more it came: what is read twice from one position is one row.
-    pub again: u32,
+/// A record and the rows that name it.
+#[derive(Default)]
+pub struct JoinState {
+    pub record: Option<Arc<Joining>>,
+    /// The rows that stand, each with how often. Of an id there is one as a rule: within a tick, and where a
+    /// program numbers rows anew, there are several.
+    rows: HashMap<RowId, SmallVec<[(JoiningRow, Diff); 1]>>,
 }
 
-/// What the stages behind know of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Emitted {
-    /// It came with the tick at hand.
-    Nothing,
-    /// It stands, but does not count.
-    Withheld,
-    Standing,
-}
-
-/// What is held of a key that rows name of a table: its record, with what was counted of it, or one of its rows.
+/// An entry of a join, as it is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum HeldJoin {
-    Record(JoinKey, Option<Arc<Joining>>, i32),
-    Row(JoinKey, RowId, JoinedRow),
+    Record(Arc<Joining>),
+    Row(JoiningRow, Diff),
 }
 
-impl HeldJoin {
-    /// Which worker holds it.
-    pub fn route(&self) -> u64 {
-        match self {
-            HeldJoin::Record((_, key), ..) => key.expect("a record has a key") as u64,
-            HeldJoin::Row((_, key), (_, position, _), _) => {
-                key.map_or(position.offset, |key| key as u64)
-            }
+impl JoinState {
+    pub fn is_empty(&self) -> bool {
+        self.record.is_none() && self.rows.is_empty()
+    }
+
+    /// The rows that stand, each with how often.
+    pub fn rows(&self) -> impl Iterator<Item = &(JoiningRow, Diff)> {
+        self.rows.values().flatten()
+    }
+
+    pub fn add(&mut self, row: JoiningRow, diff: Diff) {
+        let id = row.id();
+        let alike = self.rows.entry(id).or_default();
+        match alike.iter_mut().find(|(of, _)| *of == row) {
+            Some((_, times)) => *times += diff,
+            None => alike.push((row, diff)),
         }
+        alike.retain(|(_, times)| *times != 0);
+        if alike.is_empty() {
+            self.rows.remove(&id);
+        }
+    }
+
+    pub fn put_back(&mut self, held: HeldJoin) {
+        match held {
+            HeldJoin::Record(record) => self.record = Some(record),
+            HeldJoin::Row(row, diff) => self.add(row, diff),
+        }
+    }
+
+    /// All of it, as it is saved.
+    pub fn held(&self) -> impl Iterator<Item = HeldJoin> {
+        let rows = self.rows().map(|(row, diff)| HeldJoin::Row(row.clone(), *diff));
+        self.record.iter().cloned().map(HeldJoin::Record).chain(rows)
     }
 }

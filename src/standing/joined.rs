@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, new_null_array};
 
+use super::joining_row::JoiningRow;
 use crate::columns;
 use crate::decode::evaluate::{Room, evaluate_where, evaluate_within, in_parts, matches};
 use crate::decode::packed::Packing;
@@ -18,6 +19,15 @@ use crate::row::{Body, Datum, Input, Joining};
 pub struct JoinCandidate<'a> {
     pub row: &'a Joining,
     pub records: Vec<Option<&'a Joining>>,
+}
+
+impl<'a> JoinCandidate<'a> {
+    pub fn of(row: &'a JoiningRow) -> Self {
+        JoinCandidate {
+            row: row.joining(),
+            records: row.records.iter().map(Option::as_deref).collect(),
+        }
+    }
 }
 
 /// What a row says with the present records.

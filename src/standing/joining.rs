@@ -3,45 +3,28 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::change::{RowChange, RowStatus};
-use super::held::{HeldJoin, Records, RowId};
+use super::held::HeldJoin;
+use super::joining_row::{JoinKey, JoiningRow};
+use crate::flow::Diff;
 use crate::plan::Plan;
-use crate::row::{Body, Joining, StandingRow};
-use crate::time::Micros;
+use crate::row::{Joining, StandingRow};
 
-/// What arrives at a stage.
+/// What a join takes of one key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum StageInput {
-    /// A table's record, which stands from now on (1) or no longer (-1).
-    Record(Arc<Joining>, i8),
+pub enum JoinInput {
+    /// A record of the table.
+    Record(Arc<Joining>),
+    /// A row that names it.
     Row(JoiningRow),
     /// What a run before held.
     Held(Box<HeldJoin>),
 }
 
-/// A row on its way through the stages.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JoiningRow {
-    pub time: Micros,
-    /// 1: it stands, with these records. -1: it does no longer.
-    pub diff: i8,
-    pub body: Arc<Body>,
-    /// The records of the tables whose stages it has passed.
-    pub records: Records,
-}
-
-/// What leaves a stage.
-#[derive(Clone, Debug)]
-pub enum StageOutput {
-    /// For the stages behind the joins.
-    Change(RowChange),
-    /// For the next stage.
-    Row(JoiningRow),
-}
-
-/// How many stages a plan needs.
-pub fn stages(plan: &Plan) -> usize {
+/// How many tables a source of the plan joins at most.
+pub fn joins(plan: &Plan) -> usize {
     let joined = plan.sources.iter().filter_map(|source| source.joined.as_ref());
     joined.map(|joined| joined.tables.len()).max().unwrap_or(0)
 }
@@ -64,41 +47,50 @@ pub fn past(plan: &Plan, change: &RowChange) -> Option<RowChange> {
 }
 
 /// The row, if its source joins tables and it was not evaluated yet.
-pub fn joining_row(plan: &Plan, change: RowChange) -> Option<JoiningRow> {
+pub fn joining_row(plan: &Plan, change: RowChange) -> Option<(JoiningRow, Diff)> {
     let RowChange { status, row: StandingRow { source, time, body } } = change;
     plan.sources[usize::from(source)].joined.as_ref()?;
     let diff = diff_of(status)?;
-    body.joining.is_some().then(|| JoiningRow { time, diff, body, records: Records::new() })
+    body.joining.is_some().then(|| (JoiningRow { time, body, records: ThinVec::new() }, diff))
 }
 
 /// The record, if its source is a table that others join.
-pub fn record(plan: &Plan, change: &RowChange) -> Option<StageInput> {
+pub fn record(plan: &Plan, change: &RowChange) -> Option<(Arc<Joining>, Diff)> {
     let RowChange { status, row } = change;
     let (joining, diff) = (row.body.joining.as_ref()?, diff_of(*status)?);
     let is_table = plan.sources[usize::from(row.source)].joined.is_none();
-    is_table.then(|| StageInput::Record(Arc::clone(joining), diff))
+    is_table.then(|| (Arc::clone(joining), diff))
 }
 
-/// How often more a row stands; `None` for one that never did.
-fn diff_of(status: RowStatus) -> Option<i8> {
+/// The key of a record that some source joins as its table of this number.
+pub fn record_key(plan: &Plan, number: usize, record: &Joining) -> Option<JoinKey> {
+    let mut joined = plan.sources.iter().filter_map(|source| source.joined.as_ref());
+    let is_joined = joined.any(|joined| {
+        let table = joined.tables.get(number);
+        table.is_some_and(|table| table.source == usize::from(record.source))
+    });
+    is_joined.then(|| (record.source, record.keys[0].expect("a record has a key")))
+}
+
+/// The record that a row names of the table with this number among those that its source joins; the row as
+/// it goes on where it names none.
+pub fn parted_by_key(
+    plan: &Plan,
+    number: usize,
+    row: JoiningRow,
+) -> Result<(JoinKey, JoinInput), JoiningRow> {
+    let joined = plan.sources[row.source()].joined.as_ref().expect("it joins");
+    let Some(table) = joined.tables.get(number) else { return Err(row) };
+    match row.joining().keys[number] {
+        Some(key) => Ok(((table.source as u16, key), JoinInput::Row(row))),
+        None => Err(row.with(None)),
+    }
+}
+
+fn diff_of(status: RowStatus) -> Option<Diff> {
     match status {
         RowStatus::Stands => Some(1),
         RowStatus::Gone => Some(-1),
         RowStatus::SeenOnly => None,
     }
-}
-
-impl JoiningRow {
-    pub fn joining(&self) -> &Joining {
-        joining(&self.body)
-    }
-
-    pub fn id(&self) -> RowId {
-        let Joining { source, position, element, .. } = self.joining();
-        (*source, *position, *element)
-    }
-}
-
-pub fn joining(body: &Body) -> &Joining {
-    body.joining.as_ref().expect("rows of a source that joins tables say what they ask for")
 }

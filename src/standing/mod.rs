@@ -7,14 +7,18 @@
 //! ```
 
 mod admit;
+mod by_hand;
 mod change;
 mod clock;
 mod held;
 mod join;
 mod joined;
+mod joined_changes;
 mod joining;
+mod joining_row;
 mod repeats;
-mod stages;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,23 +30,26 @@ use timely::dataflow::operators::vec::Broadcast;
 
 use crate::decode::latest::Latest;
 use crate::flow::{
-    AsCollection, Collection, Concat, Exchange, Map, Pipeline, Saving, Stream, keeping,
-    parted_stream, whole_ticks,
+    AsCollection, Collection, Concat, Diff, Due, Exchange, KeyedState, Map, Pipeline, Saving,
+    Stream, Update, keeping, keyed_in, parted, whole_ticks,
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::row::{Row, StandingRow};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
-use join::Stage;
-use joining::{StageInput, StageOutput};
+use held::HeldJoin;
+use join::Join;
+use joined_changes::JoinedChanges;
+use joining::{JoinInput, joining_row, joins, parted_by_key, past, record, record_key};
+use joining_row::JoinKey;
 
 use admit::Remembered;
 pub use admit::{Admission, ArrivalTime, EventFate};
+pub use by_hand::JoinsByHand;
 pub use change::{RowChange, RowStatus};
 pub use clock::ArrivalClock;
 pub use clock::Clock;
-pub use stages::Stages;
 
 /// What admission and joins come to.
 pub struct StandingRows<'scope> {
@@ -193,74 +200,70 @@ fn join<'scope>(
     counts: &SharedCounts,
     saving: &Saving<'scope>,
 ) -> Stream<'scope, RowChange> {
-    let stages = joining::stages(plan);
-    if stages == 0 {
+    if joins(plan) == 0 {
         return rows;
     }
-    let plan = Arc::clone(plan);
-    let records = {
-        let plan = Arc::clone(&plan);
-        rows.clone().flat_map(move |row| joining::record(&plan, &row))
-    };
-    let (mut done, mut joining) = {
-        let (of_done, of_joining) = (Arc::clone(&plan), Arc::clone(&plan));
-        let done = rows.clone().flat_map(move |row| joining::past(&of_done, &row));
-        (done, rows.flat_map(move |row| joining::joining_row(&of_joining, row)))
-    };
-    for number in 0..stages {
+    let of = || Arc::clone(plan);
+    let (of_records, of_rows, of_done) = (of(), of(), of());
+    let records = updates(rows.clone(), move |change| record(&of_records, &change)).as_collection();
+    let joining = updates(rows.clone(), move |change| joining_row(&of_rows, change));
+    let done = rows.flat_map(move |change| past(&of_done, &change));
+    let mut joining = joining.as_collection();
+    for number in 0..joins(plan) {
         let name = format!("Join {number}");
-        let stage = Rc::new(RefCell::new(Stage::new(&plan, number)));
-        let saved = Rc::clone(&stage);
-        saving.keep(&name, move |entries| saved.borrow().held(|held| entries.put(&held)));
-        let of_stage = Arc::clone(&plan);
-        let records = records
-            .clone()
-            .flat_map(move |arrival| Stage::takes(&of_stage, number, &arrival).then_some(arrival));
-        let of_failures = Rc::clone(counts);
-        let arrivals = joining.map(StageInput::Row).concat(records);
-        let arrivals = match saving.restored(&name) {
-            Some(held) => arrivals.concat(held.map(|held| StageInput::Held(Box::new(held)))),
-            None => arrivals,
-        };
-        let outcomes = keeping(
-            arrivals,
-            Exchange::new(move |arrival: &StageInput| Stage::route(number, arrival)),
-            &name,
-            counts,
-            stage,
-            move |stage, batch, outcomes| {
-                let failed = stage.borrow_mut().apply(batch, outcomes);
-                of_failures.borrow_mut().failed_expressions += failed;
-            },
-        );
-        let (changes, rows) = parted_stream(outcomes, |outcome| match outcome {
-            StageOutput::Change(change) => Ok(change),
-            StageOutput::Row(row) => Err(row),
+        let state = Rc::new(RefCell::new(KeyedState::new(Join::default())));
+        let saved = Rc::clone(&state);
+        saving.keep(&name, move |entries| {
+            for (key, state) in saved.borrow().keys() {
+                state.held().for_each(|held| entries.put(&(*key, held)));
+            }
         });
-        done = done.concat(changes);
-        joining = rows;
+        let (of_rows, of_records) = (of(), of());
+        let (rows, passing) = parted(joining, move |row| parted_by_key(&of_rows, number, row));
+        let records = records.clone().flat_map(move |record| {
+            let key = record_key(&of_records, number, &record)?;
+            Some((key, JoinInput::Record(record)))
+        });
+        let held = saving.put_back(&name, |(key, held): (JoinKey, HeldJoin)| {
+            vec![((key, JoinInput::Held(Box::new(held))), 1)]
+        });
+        let inputs = rows.concat(records).concatenate(held);
+        joining = passing.concat(keyed_in(inputs, None, &name, counts, Due::default(), state));
     }
-    done
+    let (said, of_failures) = (JoinedChanges::new(plan), Rc::clone(counts));
+    let said = whole_ticks(joining.inner, Pipeline, None, "Joined", move |whole, changes| {
+        let rows = whole.data.into_iter().map(|(row, _, diff)| (row, diff));
+        of_failures.borrow_mut().failed_expressions += said.apply(rows, changes);
+    });
+    done.concat(said)
 }
 
 /// The rows that stand, and those that never did and only say when they saw their identifiers.
 fn parted_by_admission(changes: Stream<'_, RowChange>) -> StandingRows<'_> {
-    let updates =
-        changes.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Standing", |_, _| {
-            move |input, output| {
-                input.for_each_stamp(|capability, batches| {
-                    let Some(tick) = capability.least().copied() else { return };
-                    let mut session = output.session(&capability);
-                    for RowChange { status, row } in batches.flat_map(|batch| batch.drain(..)) {
-                        session.give((status, row, tick));
-                    }
-                });
-            }
-        });
-    let (rows, seen_only) = parted_stream(updates, |(status, row, tick)| match status {
-        RowStatus::Stands => Ok((row, tick, 1)),
-        RowStatus::Gone => Ok((row, tick, -1)),
-        RowStatus::SeenOnly => Err((row, tick, 1)),
+    let updates = updates(changes, |RowChange { status, row }| match status {
+        RowStatus::Stands => Some((Ok(row), 1)),
+        RowStatus::Gone => Some((Ok(row), -1)),
+        RowStatus::SeenOnly => Some((Err(row), 1)),
     });
-    StandingRows { rows: rows.as_collection(), seen_only: seen_only.as_collection() }
+    let (rows, seen_only) = parted(updates.as_collection(), |row| row);
+    StandingRows { rows, seen_only }
+}
+
+/// What changes of rows come to, at the ticks at which they come.
+fn updates<'scope, D: Clone + 'static>(
+    changes: Stream<'scope, RowChange>,
+    update: impl Fn(RowChange) -> Option<(D, Diff)> + 'static,
+) -> Stream<'scope, Update<D>> {
+    changes.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "Standing", |_, _| {
+        move |input, output| {
+            input.for_each_stamp(|capability, batches| {
+                let Some(tick) = capability.least().copied() else { return };
+                let mut session = output.session(&capability);
+                let changes = batches.flat_map(|batch| batch.drain(..));
+                for (data, diff) in changes.filter_map(&update) {
+                    session.give((data, tick, diff));
+                }
+            });
+        }
+    })
 }

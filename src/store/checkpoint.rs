@@ -22,7 +22,7 @@ use crate::state::saved::{SavedChunk, Savers};
 use crate::time::{Micros, Tick};
 
 /// The number of what operators save: one of another number is passed over.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 /// How many are kept, so that one that turns out to be damaged is not the last.
 const KEPT: usize = 2;
 /// The lengths of a chunk's section, of its content and of that as it is stored, and a checksum of what follows.

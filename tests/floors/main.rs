@@ -71,9 +71,10 @@ impl SourceFile {
         folders + usize::from(!self.name.ends_with("/mod.rs"))
     }
 
-    /// Where dataflows are built.
+    /// Where dataflows are built, and where tests hold an operator beside differential's.
     fn names_timely(&self) -> bool {
         self.name.ends_with("/mod.rs")
+            || self.name.ends_with("/tests.rs")
             || ["flow", "runtime", "engine", "lib"].contains(&self.room())
     }
 }

@@ -99,7 +99,7 @@ impl Case {
         let mut oracle = Oracle::new(&self.plan, self.clock);
         self.script.ticks.iter().for_each(|tick| drop(oracle.take_in(tick)));
         let mut held = self.stepped(workers).counts.entries;
-        held.retain(|operator, held| *held != oracle.remembered(operator, workers));
+        held.retain(|operator, held| *held != oracle.remembered(operator));
         (!held.is_empty()).then(|| format!("with {workers} workers still held: {held:#?}"))
     }
 

@@ -154,7 +154,7 @@ impl Oracle {
     /// How many entries the operators of one name have to remember for ever of what was taken back: which
     /// keys there were, so that what comes late does not stand; when things were first seen, so that
     /// what comes back is who it was; and the events that a table's record may bring back.
-    pub fn remembered(&self, operator: &str, workers: usize) -> u64 {
+    pub fn remembered(&self, operator: &str) -> u64 {
         let in_order = self.plan.decisions.is_some()
             || self.plan.at_most.is_some()
             || self.plan.identifiers.iter().any(|of| of.at_most.is_some());
@@ -178,19 +178,18 @@ impl Oracle {
             }
             _ => operator
                 .strip_prefix("Join ")
-                .map_or(0, |stage| self.joining_events(stage.parse().expect("a number"), workers)),
+                .map_or(0, |stage| self.joining_events(stage.parse().expect("a number"))),
         };
         entries as u64
     }
 
-    /// How many keys events name of the table that a stage joins. What names none is anywhere.
-    fn joining_events(&self, stage: usize, workers: usize) -> usize {
+    /// How many keys events name of the table that a stage joins. What names none waits for nothing.
+    fn joining_events(&self, stage: usize) -> usize {
         let key = |row: &Row| {
             let source = &self.plan.sources[row.source];
             let joined = source.joined.as_ref().filter(|_| source.kind == Kind::Events)?;
             let table = joined.tables.get(stage)?;
-            let key = text(&row.columns[table.key]).ok_or(row.position.1 % workers as u64);
-            Some((table.source, key))
+            Some((table.source, text(&row.columns[table.key])?))
         };
         self.log.iter().filter_map(key).collect::<BTreeSet<_>>().len()
     }

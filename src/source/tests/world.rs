@@ -197,8 +197,13 @@ impl<'a> World<'a> {
     /// Empties a file, or cuts it off: a row that was begun in it is begun no more.
     fn cut(&mut self, writer: usize, per_cent: u64) -> Option<usize> {
         let file = *self.names.get(&name(writer))?;
-        let length = self.files[file].metadata().expect("open").len();
-        self.files[file].set_len(length * per_cent / 100).expect("it is open for writing");
+        let length = self.files[file].metadata().expect("open").len() * per_cent / 100;
+        let mut before = self.whole_rows(file).into_iter();
+        // A row that is cut off behind its id may go on in another way, and is a row with that id then.
+        if let Some((id, _)) = before.rfind(|(_, place)| (*place as u64) < length) {
+            *self.again.entry(id).or_default() += 1;
+        }
+        self.files[file].set_len(length).expect("it is open for writing");
         for (open, rest) in &mut self.writers {
             if *open == Some(file) {
                 rest.clear();
