@@ -19,7 +19,7 @@ const HISTORIES: usize = 600;
 /// posted is tried by tests/collector.rs, what is asked for, with which keys and limits, by tests/serve.rs and port, outputs to services by
 /// tests/services; how texts, times and lists are written, before rows are rows, by
 /// tests/texts.rs, times and unnest, each against what is worked out by itself.
-const OUTSIDE: [&str; 40] = [
+const OUTSIDE: [&str; 41] = [
     "http",
     "limits",
     "bytes",
@@ -31,6 +31,7 @@ const OUTSIDE: [&str; 40] = [
     "secret_access_key",
     "session_token",
     "addressing",
+    "host",
     "working_folder",
     "commit_every",
     "transactions",
