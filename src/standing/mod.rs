@@ -39,10 +39,8 @@ use crate::row::{Row, StandingRow};
 use crate::state::batch::{Batch, apply_prefetched};
 use crate::time::Micros;
 use held::HeldJoin;
-use join::Join;
 use joined_changes::JoinedChanges;
-use joining::{JoinInput, joining_row, joins, parted_by_key, past, record, record_key};
-use joining_row::JoinKey;
+use joining::{joining_row, joins, parted_by_key, past, record, record_key};
 
 use admit::Remembered;
 pub use admit::{Admission, ArrivalTime, EventFate};
@@ -50,6 +48,9 @@ pub use by_hand::JoinsByHand;
 pub use change::{RowChange, RowStatus};
 pub use clock::ArrivalClock;
 pub use clock::Clock;
+pub use join::Join;
+pub use joining::JoinInput;
+pub use joining_row::{JoinKey, JoiningRow};
 
 /// What admission and joins come to.
 pub struct StandingRows<'scope> {
