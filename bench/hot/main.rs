@@ -38,7 +38,7 @@ fn main() {
     let few = many.min(1_000);
     println!("a person with {many} values (and with {few}), one of them is corrected:");
     let n = |number: usize| number as f64;
-    let expected: [(&str, Expected); 8] = [
+    let expected: [(&str, Expected); 10] = [
         ("count(distinct v)", |all, _| all.to_string()),
         ("median(v)", |all, gone| format!("{:.1}", gone as f64 + (all as f64 + 1.0) / 2.0)),
         ("mode(v)", |_, gone| (gone + 1).to_string()),
@@ -48,6 +48,11 @@ fn main() {
         ("top(v, 2)", |_, gone| {
             format!("[{{value: {}, count: 1}}, {{value: {}, count: 1}}]", gone + 1, gone + 2)
         }),
+        ("top(v, 2, sum(v))", |all, gone| {
+            let newest = all + gone;
+            format!("[{{value: {newest}, sum: {newest}}}, {{value: {0}, sum: {0}}}]", newest - 1)
+        }),
+        ("mode(v, sum(v))", |all, gone| (all + gone).to_string()),
         ("sum(v)", |all, gone| ((1 + all) * all / 2 + gone * all).to_string()),
     ];
     for (select, expected) in expected {

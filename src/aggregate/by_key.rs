@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields};
 
 use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
-use super::room::NoRoom;
 use super::summed::{MOST_KEYS, summed, typed};
 use super::{avg, bool_and, bool_or, count, stddev, sum, variance};
 use crate::row::Datum;
@@ -79,12 +78,10 @@ impl AggregateFunction for ByKey {
     }
 
     fn kept(&self) -> Kept {
-        summed(self.function().kept(), of_values(self), |sums| {
-            if sums.len() > MOST_KEYS {
-                return Err(NoRoom);
-            }
-            let entry = |(key, sum)| Datum::Struct([Some(key), Some(sum)].into());
-            Ok(Some(Datum::List(sums.into_iter().map(entry).collect())))
+        summed(self.function().kept(), of_values(self), MOST_KEYS, |sums| {
+            let entry =
+                |(key, sum): (&Datum, Datum)| Datum::Struct([Some(key.clone()), Some(sum)].into());
+            Some(Datum::List(sums.into_iter().map(entry).collect()))
         })
     }
 }
@@ -106,7 +103,7 @@ mod tests {
 
     use super::super::kept::partial::Partial;
     use super::super::pair::pair_of;
-    use super::super::room::Types;
+    use super::super::room::{NoRoom, Types};
     use super::*;
 
     fn pair(key: &str, value: i64) -> Datum {

@@ -153,11 +153,13 @@ pub struct KeyedSums {
     pub each: Box<Kept>,
     /// What comes of a key's values.
     pub types: fn(&DataType) -> Result<Typed, &'static str>,
+    /// Where more keys have a value, all of them have none.
+    pub most_keys: usize,
     /// What is made of all keys, in their order, with what their values come to.
     pub read: Arc<ReadSums>,
 }
 
-type ReadSums = dyn Fn(Vec<(Datum, Datum)>) -> Result<Option<Datum>, NoRoom> + Send + Sync;
+type ReadSums = dyn Fn(Vec<(&Datum, Datum)>) -> Option<Datum> + Send + Sync;
 
 impl KeyedSums {
     fn value(&self, sums: &SumsByKey, types: Types<'_>) -> Result<Option<Datum>, NoRoom> {
@@ -165,14 +167,17 @@ impl KeyedSums {
         let (_, argument) = pair.expect("the plan gives it pairs");
         let output = (self.types)(argument).expect("the plan has typed it").output;
         let types = Types { argument: Some(argument), output: &output };
-        let mut values = Vec::with_capacity(sums.keys());
+        let mut values = Vec::with_capacity(sums.keys().min(self.most_keys));
         for (key, partial) in sums.iter() {
             // A deviation of too few values is none.
             if let Some(value) = self.each.value(partial, types)? {
-                values.push((key.clone(), value));
+                values.push((key, value));
+            }
+            if values.len() > self.most_keys {
+                return Err(NoRoom);
             }
         }
-        (self.read)(values)
+        Ok((self.read)(values))
     }
 }
 

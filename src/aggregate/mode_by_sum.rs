@@ -18,8 +18,8 @@ impl AggregateFunction for ModeBySum {
     }
 
     fn kept(&self) -> Kept {
-        summed(sum::Sum.kept(), sum::types, |sums| {
-            Ok(greatest(sums, 1).pop().map(|(value, _)| value))
+        summed(sum::Sum.kept(), sum::types, usize::MAX, |sums| {
+            greatest(sums, 1).pop().map(|(value, _)| value)
         })
     }
 }

@@ -6,7 +6,6 @@ use arrow::datatypes::DataType;
 
 use super::function::{Kept, KeyedSums, MOST_VALUES, Typed};
 use super::pair::{pair_of, parts};
-use super::room::NoRoom;
 use crate::row::Datum;
 
 /// What is typed of pairs by what is typed of their values: `output` has what the key is of and what values
@@ -25,16 +24,24 @@ pub fn typed(
 pub fn summed(
     each: Kept,
     types: fn(&DataType) -> Result<Typed, &'static str>,
-    read: impl Fn(Vec<(Datum, Datum)>) -> Result<Option<Datum>, NoRoom> + Send + Sync + 'static,
+    most_keys: usize,
+    read: impl Fn(Vec<(&Datum, Datum)>) -> Option<Datum> + Send + Sync + 'static,
 ) -> Kept {
-    Kept::ByKey(KeyedSums { each: Box::new(each), types, read: Arc::new(read) })
+    Kept::ByKey(KeyedSums { each: Box::new(each), types, most_keys, read: Arc::new(read) })
 }
 
 /// The keys with the greatest sums, of equal ones the least keys.
-pub fn greatest(mut sums: Vec<(Datum, Datum)>, number: usize) -> Vec<(Datum, Datum)> {
-    sums.sort_by(|(one, much), (other, little)| little.cmp(much).then_with(|| one.cmp(other)));
-    sums.truncate(number);
-    sums
+pub fn greatest(mut sums: Vec<(&Datum, Datum)>, number: usize) -> Vec<(Datum, Datum)> {
+    let order = |(one, much): &(&Datum, Datum), (other, little): &(&Datum, Datum)| {
+        little.cmp(much).then_with(|| one.cmp(other))
+    };
+    // Of many only few are wanted: these are brought to the front before they are put in order.
+    if (1..sums.len()).contains(&number) {
+        sums.select_nth_unstable_by(number - 1, order);
+        sums.truncate(number);
+    }
+    sums.sort_unstable_by(order);
+    sums.into_iter().map(|(key, sum)| (key.clone(), sum)).collect()
 }
 
 /// As many keys as a value may have.

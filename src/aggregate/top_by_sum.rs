@@ -23,10 +23,10 @@ impl AggregateFunction for TopBySum {
 
     fn kept(&self) -> Kept {
         let number = usize::from(self.0);
-        summed(sum::Sum.kept(), sum::types, move |sums| {
+        summed(sum::Sum.kept(), sum::types, usize::MAX, move |sums| {
             let top = greatest(sums, number).into_iter();
             let top = top.map(|(value, sum)| Datum::Struct([Some(value), Some(sum)].into()));
-            Ok(Some(Datum::List(top.collect())))
+            Some(Datum::List(top.collect()))
         })
     }
 }

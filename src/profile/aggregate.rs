@@ -1,6 +1,6 @@
 //! What the rows of one identifier come to, for one aggregate that is in no block of sums.
 //!
-//! An [`AggregateState`] takes rows in and back. What it *brings* is all that its person needs of it: a summand,
+//! An [`AggregateState`] takes rows in and back. What it *brings* is all that its person needs of it: a sum,
 //! or the leading values. Where the person needs all values they *travel*, as they come and go, because
 //! the same value may be held by several identifiers.
 
@@ -30,13 +30,8 @@ pub enum AggregateState {
     Dated(FewMap<(Micros, Datum), u32>),
 }
 
-/// What an identifier brings to its person's aggregate beside its sums.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Brought {
-    /// The leading values: of most aggregates one.
-    Values(SmallVec<[(Micros, Datum); 1]>),
-    Summand(Partial),
-}
+/// The leading values that an identifier brings to its person's aggregate: of most aggregates one.
+pub type Brought = SmallVec<[(Micros, Datum); 1]>;
 
 impl AggregateState {
     pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
@@ -97,31 +92,36 @@ impl AggregateState {
         }
     }
 
+    /// What values add up to, where that is brought.
+    pub fn sum(&self) -> Option<&Partial> {
+        match self {
+            AggregateState::Sum(partial) => Some(partial),
+            _ => None,
+        }
+    }
+
     pub fn brings(&self, kept: &Kept) -> Brought {
         match self {
-            AggregateState::Sum(partial) if !partial.is_nothing() => {
-                Brought::Summand(partial.clone())
-            }
-            AggregateState::Leading(leading) => Brought::Values(leading.iter().cloned().collect()),
-            AggregateState::Ordered(values) => Brought::Values(values.leading(kept)),
+            AggregateState::Leading(leading) => leading.iter().cloned().collect(),
+            AggregateState::Ordered(values) => values.leading(kept),
             AggregateState::Sum(_) | AggregateState::Values(_) | AggregateState::Dated(_) => {
-                Brought::Values(SmallVec::new())
+                Brought::new()
             }
         }
     }
 
     /// What the rows come to, where they alone are the person's; `None` is null.
     pub fn value(&self, aggregate: &Aggregate, kept: &Kept) -> Result<Option<Datum>, NoRoom> {
-        Ok(match self.brings(kept) {
-            Brought::Summand(partial) => kept.value(&partial, aggregate.types())?,
-            Brought::Values(values) if values.is_empty() => None,
-            Brought::Values(values) => {
-                let mut values = values.into_iter().map(|(_, value)| value);
-                match kept {
-                    Kept::Newest(_) => Some(Datum::List(values.collect())),
-                    _ => values.next(),
-                }
-            }
+        if let Some(sum) = self.sum().filter(|sum| !sum.is_nothing()) {
+            return kept.value(sum, aggregate.types());
+        }
+        let brought = self.brings(kept);
+        let is_none = brought.is_empty();
+        let mut values = brought.into_iter().map(|(_, value)| value);
+        Ok(match kept {
+            _ if is_none => None,
+            Kept::Newest(_) => Some(Datum::List(values.collect())),
+            _ => values.next(),
         })
     }
 

@@ -11,7 +11,6 @@
 use std::sync::Arc;
 
 use arcstr::ArcStr;
-use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use super::aggregate::{AggregateState, Brought};
@@ -21,6 +20,7 @@ use super::extremes::{ExtremeChanges, Led, travelling};
 use super::input::{IdentifierInput, SavedIdentifier};
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
+use crate::aggregate::kept::partial::Partial;
 use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
 use crate::plan::Plan;
@@ -128,7 +128,9 @@ impl Identifiers {
             index
         });
         let aggregate_state = &mut aggregate_states[index].1;
-        if kept.travels().is_none() {
+        if let Some(sum) = aggregate_state.sum() {
+            self.changed.add(*number, sum, value, diff);
+        } else if kept.travels().is_none() {
             self.changed.note(*number, || aggregate_state.brings(kept));
         }
         let travels = aggregate_state.add(aggregate, kept, value, time, diff as i64);
@@ -142,7 +144,7 @@ impl Identifiers {
     fn brings(&self, identifier: &IdentifierState, number: u16) -> Brought {
         match identifier.aggregate_states.binary_search_by_key(&number, |(number, _)| *number) {
             Ok(index) => identifier.aggregate_states[index].1.brings(self.layout.kept(number)),
-            Err(_) => Brought::Values(SmallVec::new()),
+            Err(_) => Brought::new(),
         }
     }
 
@@ -175,6 +177,8 @@ impl Identifiers {
                     let value = Contribution::Value { aggregate: *number, time, value };
                     out.push((component, value), diff * count as Diff);
                 });
+            } else if let Some(sum) = aggregate_state.sum() {
+                emit_sum(component, *number, sum, diff, out);
             } else {
                 emit_brought(component, *number, &aggregate_state.brings(kept), diff, out);
             }
@@ -189,7 +193,7 @@ impl Identifiers {
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
-        let Changed { sums, led, values, brought, .. } = &self.changed;
+        let Changed { sums, led, values, summed, brought, .. } = &self.changed;
         let mut moved = ExtremeChanges::new();
         for (number, before) in led {
             let after = self.led(identifier, *number);
@@ -204,6 +208,9 @@ impl Identifiers {
         for ((aggregate, time, value), times) in values {
             let (aggregate, time, value) = (*aggregate, *time, value.clone());
             out.push((component, Contribution::Value { aggregate, time, value }), times * diff);
+        }
+        for (number, sum) in summed {
+            emit_sum(component, *number, sum, diff, out);
         }
         for (number, before) in brought {
             let after = self.brings(identifier, *number);
@@ -372,16 +379,21 @@ fn emit_brought(
     diff: Diff,
     out: &mut Emit<(Component, Contribution)>,
 ) {
-    match brought {
-        Brought::Values(values) => {
-            for (time, value) in values {
-                let (time, value) = (*time, value.clone());
-                out.push((component, Contribution::Value { aggregate, time, value }), diff);
-            }
-        }
-        Brought::Summand(partial) => {
-            let partial = Box::new(partial.clone());
-            out.push((component, Contribution::Partial { aggregate, partial }), diff);
-        }
+    for (time, value) in brought {
+        let (time, value) = (*time, value.clone());
+        out.push((component, Contribution::Value { aggregate, time, value }), diff);
+    }
+}
+
+fn emit_sum(
+    component: Component,
+    aggregate: u16,
+    sum: &Partial,
+    diff: Diff,
+    out: &mut Emit<(Component, Contribution)>,
+) {
+    if *sum != sum.nothing() {
+        let partial = Box::new(sum.clone());
+        out.push((component, Contribution::Partial { aggregate, partial }), diff);
     }
 }

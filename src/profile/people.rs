@@ -244,6 +244,7 @@ impl Keyed for People {
                 let partials = &mut person.rest.get_or_insert_default().partials;
                 let sum = partials.get_or_insert_with(*number, || partial.nothing());
                 sum.merge(partial, diff as i64);
+                self.takes_back |= sum.is_nothing();
             }
             Contribution::Value { aggregate, time, value } => {
                 let value = (*aggregate, *time, std::mem::replace(value, Datum::Boolean(false)));
