@@ -1,9 +1,9 @@
 //! What lies in a data folder is read by tools that are not ours: DuckDB and pandas, as a user would have them.
 
 mod program;
+mod python;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use program::selfsame;
@@ -34,38 +34,9 @@ rows = pandas.read_parquet('data/rows/orders')
 print(len(rows), rows['amount'].sum(), int(rows['ok'].sum()), rows['email'].nunique(), rows['__offset'].max())
 ";
 
-/// Python with the packages, in an environment of its own that is kept for the next time.
-///
-/// # Panics
-/// Where this must not be left out: in continuous integration.
-fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readers");
-    let python = folder.join("bin/python");
-    let works = |python: &Path| {
-        let asked = Command::new(python).args(["-c", "import duckdb, pandas, pyarrow"]).output();
-        asked.is_ok_and(|asked| asked.status.success())
-    };
-    if works(&python) {
-        return Some(python);
-    }
-    let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
-    let packages = ["duckdb==2.0.1", "pandas==3.1.1", "pyarrow==26.0.1"];
-    let got = made.and_then(|_| {
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        Command::new(&python).args(pip).args(packages).status()
-    });
-    if works(&python) {
-        return Some(python);
-    }
-    let why = format!("no Python with {packages:?} can be had: {got:?}");
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    eprintln!("SKIPPED: {why}");
-    None
-}
-
 #[test]
 fn duckdb_and_pandas_read_the_stored_rows_as_they_are() {
-    let Some(python) = python() else { return };
+    let Some(python) = python::with("readers", &["duckdb", "pandas", "pyarrow"]) else { return };
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("shop.yaml"), DEFINITION).expect("it is written");
     let order = |number: u32| {

@@ -44,6 +44,12 @@ pub fn brokers() -> &'static str {
     &held().0
 }
 
+/// Where a broker answers that nobody had before, whatever brokers there are: for names that others may have, too.
+pub fn fresh() -> &'static str {
+    static FRESH: OnceLock<(String, Held)> = OnceLock::new();
+    &FRESH.get_or_init(|| start(&jars())).0
+}
+
 /// Stops the broker where it is, for a while: connections stay, and nothing is answered. Brokers that were there before
 /// the tests are left alone.
 pub fn pause(how_long: Duration) {
