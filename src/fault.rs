@@ -22,7 +22,15 @@ pub const POINTS: &[&str] = &[
 pub const IN_A_BUCKET: &[&str] = &["lease taken", "restored"];
 
 /// Those of a run that takes the place of another one.
-pub const TAKING_OVER: &[&str] = &["room made", "outputs opened", "taken over"];
+pub const TAKING_OVER: &[&str] =
+    &["room made", "outputs opened", "all opened", "decided", "others taken over", "taken over"];
+
+/// Those of a process that follows the first one's steps of a change, before and behind these.
+pub const FOLLOWING: &[&str] =
+    &["change begun", "change checked", "change built", "change read back", "settled"];
+
+/// Those of an erasure.
+pub const ERASING: &[&str] = &["erasure begun", "rows removed"];
 
 /// Those of a run whose files are many enough for some to become one.
 pub const MERGING: &[&str] = &["merged in place", "merge in force"];
@@ -38,7 +46,7 @@ pub fn point(name: &'static str) {
         let (name, time) = wanted.rsplit_once(':')?;
         Some((name.to_owned(), AtomicU64::new(time.parse().ok()?)))
     });
-    let listed = [POINTS, TAKING_OVER, MERGING, IN_A_BUCKET];
+    let listed = [POINTS, TAKING_OVER, FOLLOWING, ERASING, MERGING, IN_A_BUCKET];
     debug_assert!(listed.iter().any(|names| names.contains(&name)), "{name} is not listed");
     if let Some((wanted, left)) = &*WANTED
         && wanted == name

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use program::{Running, records, selfsame};
+use program::{Running, free_addresses, records, selfsame};
 
 const DEFINITION: &str = "
 data: data
@@ -193,6 +193,121 @@ fn who_has_no_rows_yet_is_kept_out_and_the_list_is_missed_where_it_has_gone() {
     assert!(told.contains("suppressed.json' is not what was written: it is not there"), "{told}");
 }
 
+/// What of outputs' keys holds.
+fn held(folder: &Path) -> Vec<(String, String)> {
+    let mut last = std::collections::BTreeMap::new();
+    for name in ["profiles", "identities"] {
+        for record in records(&folder.join(format!("out/{name}.ndjson"))) {
+            last.insert((record.output, record.key), record.value.is_some());
+        }
+    }
+    last.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| key).collect()
+}
+
+const MARKS: [&str; 3] = ["user-007", "mail007@example.com", "cookie-007"];
+
+/// Two processes of a run in the folder, the second or the first of which ends at a point.
+fn two(folder: &Path, fault: Option<(usize, &str)>) -> [Running; 2] {
+    fs::write(folder.join("hosts"), free_addresses(2).join("\n")).expect("it is written");
+    for socket in ["data/control.sock", "data/control-1.sock"] {
+        // Of one that was killed.
+        let _ = fs::remove_file(folder.join(socket));
+    }
+    let point = fault.map(|(_, point)| format!("{point}:1")).unwrap_or_default();
+    let mut both = [0, 1].map(|process| {
+        let number = process.to_string();
+        let run = ["run", "shop.yaml", "--follow", "--hosts", "hosts", "--process", &number];
+        let is_it = fault.is_some_and(|(of, _)| of == process);
+        let environment = [("SELFSAME_FAULT", point.as_str())];
+        Running::start_with(folder, &run, if is_it { &environment } else { &[] })
+    });
+    let identities = folder.join("out/identities.ndjson");
+    both[0].until("it has read", |_| {
+        fs::read_to_string(&identities).is_ok_and(|text| text.contains("user-039"))
+    });
+    both[1].until("it listens", |_| folder.join("data/control-1.sock").exists());
+    both
+}
+
+#[test]
+fn an_engine_of_two_processes_forgets_a_person_and_goes_on() {
+    for asked in ["control.sock", "control-1.sock"] {
+        let folder = folder();
+        let folder = folder.path();
+        let mut both = two(folder, None);
+        let all = |folder: &Path| texts(&folder.join("data")) + &texts(&folder.join("out"));
+        MARKS.iter().for_each(|mark| assert!(all(folder).contains(mark), "{mark} is there"));
+        if asked == "control-1.sock" {
+            fs::remove_file(folder.join("data/control.sock")).expect("it is there");
+        }
+        let ask = ["forget", "user:user-007", "--spec", "shop.yaml"];
+        let dry = selfsame(folder, &[&ask[..], &["--dry-run"]].concat()).well();
+        assert!(dry.contains("11 stored rows would be removed\n  crm: 1\n  web: 10\n"), "{dry}");
+        let told = selfsame(folder, &[&ask[..], &["--suppress"]].concat()).well();
+        assert!(told.contains("11 stored rows are removed\n  crm: 1\n  web: 10\n"), "{told}");
+        assert!(told.contains("are removed from the file of output profiles"), "{told}");
+        let left = all(folder);
+        MARKS.iter().for_each(|mark| assert!(!left.contains(mark), "{mark} is left"));
+        assert!(left.contains("user-008"));
+
+        let web = folder.join("web.ndjson");
+        let more = "{\"id\":\"x1\",\"user\":\"user-007\",\"cookie\":\"c\"}\n{\"id\":\"x2\",\"user\":\"user-new\"}\n";
+        fs::write(&web, fs::read_to_string(&web).expect("a file") + more).expect("it is written");
+        let identities = folder.join("out/identities.ndjson");
+        both[1].until("it has read on", |_| {
+            fs::read_to_string(&identities).is_ok_and(|text| text.contains("user-new"))
+        });
+        both[0].signal("TERM");
+        for running in both {
+            running.end().well();
+        }
+        assert!(!all(folder).contains("user-007"));
+        let before = held(folder);
+        fs::remove_dir_all(folder.join("out")).expect("it is deleted");
+        selfsame(folder, &RUN).well();
+        assert_eq!(held(folder), before);
+    }
+}
+
+#[test]
+fn whoever_ends_while_a_person_is_forgotten_the_next_start_finishes_what_was_begun() {
+    let of_first = ["room made", "erasure begun", "rows removed", "decided"].map(|of| (0, of));
+    let of_second = ["room made", "outputs opened", "taken over"].map(|of| (1, of));
+    for (number, (process, point)) in of_first.into_iter().chain(of_second).enumerate() {
+        let folder = folder();
+        let folder = folder.path();
+        let both = two(folder, Some((process, point)));
+        let asked =
+            selfsame(folder, &["forget", "user:user-007", "--spec", "shop.yaml", "--suppress"]);
+        let what = format!("{point} of process {process}");
+        assert!(!asked.status.success(), "{what}: {asked:?}");
+        for running in both {
+            assert!(!running.end().status.success(), "{what}");
+        }
+        match number % 2 {
+            0 => drop(selfsame(folder, &RUN).well()),
+            _ => {
+                let both = two(folder, None);
+                both[1].signal("TERM");
+                for running in both {
+                    running.end().well();
+                }
+            }
+        }
+        let is_begun = point != "room made";
+        for mark in MARKS {
+            // Whoever was there as the rows left is told as gone.
+            let left = texts(&folder.join("data")).contains(mark)
+                || held(folder).iter().any(|(_, key)| key.contains(mark));
+            assert_eq!(left, !is_begun, "{what}: {mark}");
+        }
+        let before = held(folder);
+        fs::remove_dir_all(folder.join("out")).expect("it is deleted");
+        selfsame(folder, &RUN).well();
+        assert_eq!(held(folder), before, "{what}");
+    }
+}
+
 #[test]
 fn an_engine_that_runs_forgets_a_person_and_goes_on() {
     let folder = folder();
@@ -233,15 +348,6 @@ fn an_engine_that_runs_forgets_a_person_and_goes_on() {
     run.end().well();
     assert!(!all(folder).contains("user-007"));
     // What is there is what a run comes to of the rows that are left.
-    let held = |folder: &Path| {
-        let mut last = std::collections::BTreeMap::new();
-        for name in ["profiles", "identities"] {
-            for record in records(&folder.join(format!("out/{name}.ndjson"))) {
-                last.insert((record.output, record.key), record.value.is_some());
-            }
-        }
-        last.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| key).collect::<Vec<_>>()
-    };
     let before = held(folder);
     fs::remove_dir_all(folder.join("out")).expect("it is deleted");
     selfsame(folder, &["run", "shop.yaml", "--until-end", "--quiet"]).well();

@@ -26,7 +26,7 @@ outputs:
   profiles: {files: out/profiles.ndjson}
 ";
 
-fn start(folder: &Path) -> [(Running, String); 2] {
+fn start(folder: &Path, more: &[&str]) -> [(Running, String); 2] {
     fs::write(folder.join("shop.yaml"), SHOP).expect("room on the disk");
     fs::create_dir(folder.join("rows")).expect("room on the disk");
     for file in 0..4 {
@@ -39,7 +39,7 @@ fn start(folder: &Path) -> [(Running, String); 2] {
     let process = |number| {
         let run =
             ["run", "shop.yaml", "--hosts", "hosts", "--http", "127.0.0.1:0", "--process", number];
-        Running::start(folder, &run)
+        Running::start(folder, &[&run[..], more].concat())
     };
     [process("0"), process("1")].map(|mut running| {
         let address = address(&mut running);
@@ -64,7 +64,7 @@ fn sum(metrics: &str, name: &str) -> f64 {
 #[test]
 fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let [(mut one, first), (_other, second)] = start(folder.path());
+    let [(mut one, first), (_other, second)] = start(folder.path(), &[]);
     let rows: Vec<Value> = (0..300)
         .map(|number| json!({"id": number, "email": format!("{}@x", number % 250), "amount": 101}))
         .collect();
@@ -128,8 +128,48 @@ fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
     // Ticks are opened by the first one.
     assert!(sum(&both[0], "selfsame_tick_duration_seconds_count") > 0.0);
 
+    // Nothing is stored of which anything could be changed.
+    for address in [&first, &second] {
+        let (status, told) = post(address, "/v1/definition", &[], SHOP.as_bytes());
+        assert_eq!((status, told["error"]["code"].as_str()), (409, Some("nothing_stored")));
+    }
+
     one.signal("INT");
     let ended = one.end().well();
     assert!(ended.contains("250"), "{ended}");
     assert!(request("GET", &first, "/health/live", &[], b"").is_none(), "its port is given back");
+}
+
+#[test]
+fn each_process_changes_what_all_of_them_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [(mut one, first), (_other, second)] = start(folder.path(), &["--data", "data"]);
+    one.until("all are known", |_| get(&first, "/v1/segments").1.contains("\"people\":200"));
+    let next = SHOP.replace("spent > 100", "spent > 0");
+    let (status, told) = post(&second, "/v1/definition?dry_run=true", &[], next.as_bytes());
+    assert_eq!((status, told["difference"]["segments"][0]["enter"].as_u64()), (200, Some(200)));
+    let wrong = SHOP.replace("spent > 100", "spend > 100");
+    let (status, told) = post(&second, "/v1/definition", &[], wrong.as_bytes());
+    assert_eq!((status, told["error"]["code"].as_str()), (400, Some("bad_definition")));
+    assert_eq!(told["error"]["mistakes"][0]["column"], 8, "{told}");
+    let (status, told) = post(&second, "/v1/definition", &[], next.as_bytes());
+    assert_eq!((status, told["rows"].as_u64()), (200, Some(200)), "{told}");
+    for address in [&first, &second] {
+        assert_eq!(get(address, "/v1/definition").1, next);
+    }
+    let members = get(&first, "/v1/segments/big/members").1;
+    assert!(members.contains("p_"), "{members}");
+    let (status, told) = post(&second, "/v1/profiles/email:7@x:forget", &[], b"");
+    assert_eq!((status, told["rows"]["read"].as_u64()), (200, Some(1)), "{told}");
+    assert_eq!(get(&first, "/v1/profiles/email:7@x").0, 404);
+    assert_eq!(get(&first, "/v1/profiles/email:8@x").0, 200);
+    let (status, told) = post(&second, "/v1/profiles/email:nobody@x:forget", &[], b"");
+    assert_eq!((status, told["error"]["code"].as_str()), (404, Some("nobody")));
+    // Rows are taken as before.
+    let (status, told) =
+        post(&first, "/v1/sources/orders", &[], b"[{\"id\":1,\"email\":\"new@x\",\"amount\":5}]");
+    assert_eq!((status, told["accepted"].as_u64()), (200, Some(1)));
+    one.until("it is known", |_| get(&first, "/v1/profiles/email:new@x").0 == 200);
+    one.signal("INT");
+    one.end().well();
 }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use selfsame::internals::control::ControlSocket;
 use selfsame::internals::engine::CommandOptions;
-use selfsame::internals::plan::{Destination, Output};
+use selfsame::internals::plan::{DataPlace, Destination, Output};
 use selfsame::internals::runtime::{Clock, Progress, RunEnd};
+use selfsame::internals::store::{InForce, working_folder};
 use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Engine, EngineError, Running};
 
@@ -61,16 +62,27 @@ pub struct RunArgs {
     /// A file with a line host:port for each process, the same on all of them
     #[arg(long, value_name = "FILE")]
     hosts: Option<PathBuf>,
+    /// Go on with the definition that is in force in the data folder, in place of the file: of processes that are started
+    /// again
+    #[arg(long, hide = true, requires = "hosts")]
+    in_force: bool,
     /// Also write the summary as JSON to this file
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 }
 
 pub fn run(args: &RunArgs) -> CommandResult {
-    let definition = Definition::load(&args.spec)?;
+    let mut definition = Definition::load(&args.spec)?;
+    let data = args.data.clone().map(DataPlace::from);
+    let data = data.or_else(|| definition.plan().data.clone());
     if let Some(processes) = args.processes.filter(|processes| *processes > 1) {
-        let is_durable = args.data.is_some() || definition.plan().data.is_some();
-        return supervisor::supervise(processes, is_durable);
+        return supervisor::supervise(processes, data.as_ref());
+    }
+    if let Some(data) = data.as_ref().filter(|_| args.in_force) {
+        let of = InForce::of(&working_folder(data)?)?.filter(|of| !of.text.is_empty());
+        if let Some(InForce { path, text, .. }) = of {
+            definition = Definition::parse(&text, path)?;
+        }
     }
     let hosts = match &args.hosts {
         None => Vec::new(),
@@ -103,8 +115,9 @@ pub fn run(args: &RunArgs) -> CommandResult {
         stoppable: signals::stop_on_signals,
     };
     let builder = Engine::builder(&definition);
-    let builder = match &args.data {
-        Some(data) => builder.data(data),
+    // One that is in force need not say it.
+    let builder = match data.filter(|_| args.data.is_some() || args.in_force) {
+        Some(data) => builder.data_at(data),
         None => builder,
     };
     let builder = match &args.http {
@@ -151,8 +164,8 @@ pub fn run(args: &RunArgs) -> CommandResult {
 
 /// Listens for changes, where something is stored.
 fn listen(running: &Running) -> Option<ControlSocket> {
-    let (control, folder) = (running.control(), running.data()?);
-    match ControlSocket::open(&folder, control) {
+    let (control, (folder, process)) = (running.control(), running.data()?);
+    match ControlSocket::open(&folder, process, control) {
         Ok(socket) => Some(socket),
         Err(error) => {
             tracing::warn!(

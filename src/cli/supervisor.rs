@@ -1,7 +1,8 @@
 //! `selfsame run --processes N`: the processes of a run on one machine, started together and ended together.
 //!
 //! Each is this program again, with the same arguments and a place in a hosts file. Signals are passed on. A process that
-//! is lost ends the others, by their own doing; where rows are stored all are then started again, at growing intervals.
+//! is lost ends the others, by their own doing; where rows are stored all are then started again, at growing intervals, with
+//! the definition that was in force.
 
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -12,6 +13,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use selfsame::internals::plan::DataPlace;
+use selfsame::internals::store::{InForce, working_folder};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -28,15 +31,21 @@ const MISUSED: i32 = 2;
 /// A run that lasted so long had begun well.
 const BEGUN: Duration = Duration::from_secs(10);
 
-/// Runs the processes to their common end.
-pub fn supervise(processes: usize, is_durable: bool) -> CommandResult {
+/// Runs the processes to their common end. `data` is the folder that they store rows in.
+pub fn supervise(processes: usize, data: Option<&DataPlace>) -> CommandResult {
+    let is_durable = data.is_some();
+    let folder = data.and_then(|data| working_folder(data).ok());
+    let in_force = || folder.as_deref().and_then(|folder| InForce::of(folder).ok().flatten());
+    // What an earlier run was given says nothing of this one.
+    let before = in_force();
+    let mut goes_on = false;
     let running: Arc<Mutex<Vec<u32>>> = Arc::default();
     let stopped = pass_signals_on(&running)?;
     let mut pause = PAUSES[0];
     loop {
         let hosts = hosts_file(processes)?;
         let started = Instant::now();
-        let ended = run_all(processes, &hosts, &running);
+        let ended = run_all(processes, &hosts, goes_on, &running);
         let _ = std::fs::remove_file(&hosts);
         let ended = ended?;
         let is_stopped = stopped.load(Ordering::Relaxed) != 0;
@@ -54,6 +63,7 @@ pub fn supervise(processes: usize, is_durable: bool) -> CommandResult {
             let code = code.and_then(|code| u8::try_from(code).ok());
             return Ok(ExitCode::from(code.unwrap_or(1)));
         }
+        goes_on = in_force() != before;
         if started.elapsed() >= PAUSES[1] {
             pause = PAUSES[0];
         }
@@ -82,11 +92,12 @@ fn first_failure(ended: &[ExitStatus]) -> Option<(usize, ExitStatus)> {
 fn run_all(
     processes: usize,
     hosts: &Path,
+    goes_on: bool,
     running: &Mutex<Vec<u32>>,
 ) -> Result<Vec<ExitStatus>, Box<dyn std::error::Error>> {
     let mut children: Vec<Child> = Vec::new();
     for process in 0..processes {
-        children.push(start(process, hosts)?);
+        children.push(start(process, hosts, goes_on)?);
     }
     *running.lock().expect("no one panics with it") = children.iter().map(Child::id).collect();
     let mut ended: Vec<Option<ExitStatus>> = vec![None; processes];
@@ -113,7 +124,7 @@ fn run_all(
 }
 
 /// This program again, as one process of several.
-fn start(process: usize, hosts: &Path) -> std::io::Result<Child> {
+fn start(process: usize, hosts: &Path, goes_on: bool) -> std::io::Result<Child> {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let is_count =
         |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--processes"));
@@ -123,6 +134,9 @@ fn start(process: usize, hosts: &Path) -> std::io::Result<Child> {
     }
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments).arg("--process").arg(process.to_string()).arg("--hosts").arg(hosts);
+    if goes_on {
+        command.arg("--in-force");
+    }
     let is_quiet = |argument: &OsString| argument == "--quiet" || argument == "-q";
     if process > 0 && !std::env::args_os().any(|argument| is_quiet(&argument)) {
         // The first one says it for all.

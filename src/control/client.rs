@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::socket::address;
+use super::socket::{address, names};
 use super::{ControlAnswer, ControlRequest};
 use crate::plan::DataPlace;
 use crate::store::working_folder;
@@ -31,8 +31,7 @@ pub fn ask(
 ) -> Result<ControlAnswer, AskError> {
     let folder = working_folder(data)
         .map_err(|_| AskError::NotRunning { folder: PathBuf::from(data.to_string()) })?;
-    let connected = address(&folder).and_then(|(path, _folder)| UnixStream::connect(path));
-    let mut stream = connected.map_err(|source| match source.kind() {
+    let mut stream = connect(&folder).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             AskError::NotRunning { folder: folder.clone() }
         }
@@ -51,4 +50,17 @@ pub fn ask(
         }
     }
     Err(AskError::Silent { folder })
+}
+
+/// Connects to whichever process of the engine listens on this machine.
+fn connect(folder: &Path) -> io::Result<UnixStream> {
+    let mut last = io::ErrorKind::NotFound.into();
+    for name in names(folder)? {
+        let connected = address(folder, &name).and_then(|(path, _of)| UnixStream::connect(path));
+        match connected {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }

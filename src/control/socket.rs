@@ -1,4 +1,6 @@
-//! The socket of an engine that runs: `control.sock` in its data folder, for its owner alone.
+//! The socket of an engine that runs: `control.sock` in its data folder, for its owner alone. Another process of several
+//! than the first one has its own, such as `control-1.sock`, since the folder may be seen from other machines, and a
+//! socket only where it was made.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,8 +16,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::{ControlAnswer, answer};
 use crate::engine::Control;
 
-/// Its name in the folder.
-const NAME: &str = "control.sock";
+/// Its name in the folder begins and ends so.
+const NAME: [&str; 2] = ["control", ".sock"];
 /// A request has at most so many bytes; it holds a definition.
 const LONGEST: u64 = 16 << 20;
 /// How long somebody who has connected may take to say what they want.
@@ -31,27 +33,51 @@ pub struct ControlSocket {
     is_over: Arc<AtomicBool>,
 }
 
-/// Where a folder's socket is, by a path that the system takes, with what it goes through.
-pub(super) fn address(folder: &Path) -> io::Result<(PathBuf, Option<File>)> {
-    let path = folder.join(NAME);
+/// What a process's is named.
+fn name(process: usize) -> String {
+    let [before, after] = NAME;
+    match process {
+        0 => format!("{before}{after}"),
+        process => format!("{before}-{process}{after}"),
+    }
+}
+
+/// Those that there are in a folder, the first process's first.
+pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let [before, after] = NAME;
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(before) && name.ends_with(after) {
+            names.push(name);
+        }
+    }
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    Ok(names)
+}
+
+/// Where a folder's socket of a name is, by a path that the system takes, with what it goes through.
+pub(super) fn address(folder: &Path, name: &str) -> io::Result<(PathBuf, Option<File>)> {
+    let path = folder.join(name);
     if path.as_os_str().len() <= LONGEST_PATH || !cfg!(target_os = "linux") {
         return Ok((path, None));
     }
     let open = File::open(folder)?;
     let fd: RawFd = open.as_raw_fd();
-    Ok((PathBuf::from(format!("/proc/self/fd/{fd}/{NAME}")), Some(open)))
+    Ok((PathBuf::from(format!("/proc/self/fd/{fd}/{name}")), Some(open)))
 }
 
 impl ControlSocket {
     /// Listens in a folder that this process holds.
-    pub fn open(folder: &Path, control: Control) -> io::Result<Self> {
-        let path = folder.join(NAME);
+    pub fn open(folder: &Path, process: usize, control: Control) -> io::Result<Self> {
+        let name = name(process);
+        let path = folder.join(&name);
         // Of a process that was killed.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let (through, _folder) = address(folder)?;
+        let (through, _folder) = address(folder, &name)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // Before it has a name, so that at no time anybody else may connect.
         // SAFETY: it takes two numbers, and the socket is open.
@@ -74,7 +100,8 @@ impl Drop for ControlSocket {
         self.is_over.store(true, Ordering::Relaxed);
         // Who listens looks up.
         let folder = self.path.parent().expect("it lies in a folder");
-        let woken = address(folder).and_then(|(path, _folder)| UnixStream::connect(path));
+        let name = self.path.file_name().expect("it has a name").to_string_lossy();
+        let woken = address(folder, &name).and_then(|(path, _folder)| UnixStream::connect(path));
         drop(woken);
         let _ = fs::remove_file(&self.path);
     }
@@ -88,7 +115,7 @@ fn listen(listener: &UnixListener, control: &Control, is_over: &AtomicBool) {
         let control = control.clone();
         let serve = move |stream: UnixStream| {
             if let Err(error) = serve(stream, &control) {
-                tracing::debug!("who asked by {NAME} has left: {error}");
+                tracing::debug!("who asked has left: {error}");
             }
         };
         match stream {
@@ -99,7 +126,7 @@ fn listen(listener: &UnixListener, control: &Control, is_over: &AtomicBool) {
                 }
             }
             Err(error) => {
-                tracing::warn!("{NAME} can't be listened at: {error}");
+                tracing::warn!("the control socket can't be listened at: {error}");
                 std::thread::sleep(Duration::from_secs(1));
             }
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::control::{Control, WeakControl};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
-use super::forget::Forgetting;
+use super::forgotten::Forgetting;
 use crate::definition::{DefinitionError, Diagnostic};
 use crate::serve::{Administration, Undone};
 

@@ -1,31 +1,20 @@
 //! Another definition takes the place of the one that runs, without an end; or what it would change is told.
 
-use serde::{Deserialize, Serialize};
-
+use super::applied::Applied;
+use super::asks::{Answered, Ask};
+use super::change::options_of;
 use super::control::{Changing, Control, cannot_take_over, refused};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
 use crate::plan::Plan;
 use crate::plan::changes::DefinitionChanges;
-use crate::runtime::{Difference, Successor, changed_fields, difference, preflight};
-
-/// What became of a definition that was applied, or what would.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Applied {
-    /// In what the definitions differ.
-    pub changes: DefinitionChanges,
-    /// Stored rows from which all was computed anew.
-    pub rows: u64,
-    /// Fields that stored rows do not have, or have otherwise, and what can be done.
-    pub fields: Vec<String>,
-    /// How people differ; only where nothing was to be done but to tell it.
-    pub difference: Option<Difference>,
-}
+use crate::runtime::{changed_fields, difference, preflight};
 
 impl Control {
     /// Applies a definition to the engine that runs. It is computed of the stored rows beside the running one, which goes
     /// on; then it takes its place at a tick, and outputs are told what differs. `told` is told how far it is.
+    ///
+    /// Any process of several may be asked: all of them have the definition then, or none.
     ///
     /// # Errors
     /// If the engine can't be changed, or the definition can't be run: then all is as it was.
@@ -34,33 +23,21 @@ impl Control {
         definition: &Definition,
         told: &dyn Fn(&str),
     ) -> Result<Applied, EngineError> {
+        if let Some(answered) = self.ask_first(|| self.ask_of(definition, false), told) {
+            return answered.map(Answered::applied);
+        }
         let changing = self.change()?;
         let mut applied = begin(&changing, definition)?;
         if applied.changes.is_empty() {
             return Ok(applied);
         }
-        let mut options = changing.view.options.clone();
-        for (what, path) in &mut options.reads {
-            if *what == "the definition" {
-                *path = definition.path().to_owned();
-            }
-        }
-        let plan = definition.plan();
-        preflight(&changing.view, plan, &options)?;
+        let options = options_of(&changing.view, definition);
+        preflight(&changing.view, definition.plan(), &options)?;
         told(&format!("{} stored rows are read back beside what runs", applied.rows));
-        let (plan, serving) = self.serving(plan, &changing.view)?;
-        let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
-        let without = Default::default();
-        let successor = Successor::begin(&changing.view, plan, options, without, observer)?;
-        match successor.catch_up() {
-            Ok((_, rows)) => applied.rows = rows,
-            Err(why) => {
-                successor.give_up();
-                return Err(why.into());
-            }
-        }
+        let built = changing.build(definition, Default::default())?;
+        applied.rows = built.rows;
         told("it takes over: outputs are read back, and what differs is sent");
-        changing.hand_over(successor, definition.clone(), published, |_| Ok(()))?;
+        changing.hand_over(built, |_| Ok(()))?;
         Ok(applied)
     }
 
@@ -74,12 +51,19 @@ impl Control {
         definition: &Definition,
         told: &dyn Fn(&str),
     ) -> Result<Applied, EngineError> {
+        if let Some(answered) = self.ask_first(|| self.ask_of(definition, true), told) {
+            return answered.map(Answered::applied);
+        }
         let changing = self.change()?;
         let mut applied = begin(&changing, definition)?;
         told(&format!("{} stored rows are read back, twice", applied.rows));
         let found = difference(&changing.view, definition.plan())?;
         applied.difference = Some(found);
         Ok(applied)
+    }
+
+    fn ask_of(&self, definition: &Definition, dry_run: bool) -> Ask {
+        Ask::Apply { definition: self.written(definition), dry_run }
     }
 }
 

@@ -10,7 +10,9 @@ use timely::dataflow::ProbeHandle;
 use super::administered::AdministeredEngine;
 use super::control::Control;
 use super::definition::Definition;
+use super::erase;
 use super::error::{EngineError, unknown};
+use super::following;
 use super::in_force;
 use super::pushed::{PushedLines, source_named};
 use super::running::Running;
@@ -20,6 +22,7 @@ use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, Ru
 use crate::serve::{self, Administration, Bound, CurrentRouter, Handles, Published, Served};
 use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
+use crate::store::Recovered;
 use crate::time::Tick;
 
 /// Runs definitions.
@@ -143,6 +146,13 @@ impl EngineBuilder {
         self
     }
 
+    /// The same, wherever it lies.
+    #[doc(hidden)]
+    pub fn data_at(mut self, place: DataPlace) -> Self {
+        self.options.data = Some(place);
+        self
+    }
+
     /// Serves over HTTP at this address and port, such as `127.0.0.1:8080`, in place of the definition's `http`. With
     /// port 0 the operating system chooses one: [`Running::http`] tells it.
     pub fn http(mut self, listen: impl Into<String>) -> Self {
@@ -238,13 +248,19 @@ impl EngineBuilder {
         };
         let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
         let stoppable = self.stoppable.unwrap_or_else(|| Box::new(|_| Ok(())));
-        let run = Run::start(plan.clone(), options, stoppable, attached, functions, observer)?;
+        if let Some(data) = options.data.as_ref().or(plan.data.as_ref()) {
+            erase::wait_until_finished(data, options.process)?;
+        }
+        let erased = Arc::clone(&plan);
+        let finish = |recovered: &Recovered| erase::finish(&erased, recovered);
+        let of_plan = Arc::clone(&plan);
+        let run = Run::start(of_plan, options, finish, stoppable, attached, functions, observer)?;
         in_force::note(run.view(), &self.definition);
         let closing = bound.as_ref().map(Bound::closing);
         let administered = AdministeredEngine::default();
         let administration: Arc<dyn Administration> = Arc::new(administered.clone());
         let served = move |view: &RunView, published: Option<Arc<Published>>| {
-            let RunView { plan, posts, live, stop, failure, recovered, options } = view.clone();
+            let RunView { plan, posts, live, stop, failure, recovered, options, .. } = view.clone();
             let (clock, stored) = (options.clock, recovered.as_ref().map(Arc::downgrade));
             let history = live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed));
             let closing = closing.clone()?;
@@ -272,6 +288,9 @@ impl EngineBuilder {
         });
         let control = Control::new(&run, self.definition, has_own_parts, is_served, changed);
         administered.is_of(&control);
+        following::listen(&control).map_err(|error| {
+            EngineError::Failed(format!("other processes can't be listened to: {error}"))
+        })?;
         Ok(Running::new(plan, run, server, pushes, pushed, control))
     }
 }

@@ -1,24 +1,26 @@
 //! A handle on an engine that runs, for who changes it from beside: its command line over a socket, or a server.
 //!
-//! A change is built beside what runs (`runtime::Successor`). The switch is done by whoever waits for the engine's end
-//! ([`Running::wait`](crate::Running::wait)), since that one owns what runs.
+//! A change is built beside what runs (`runtime::Successor`), and then takes its place (`switch`). Where there are several
+//! processes the first one leads (`followers`): it says each step, which all take before it says the next one. What another
+//! one is asked for it has the first one do (`asks`).
 
-use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
-
+use super::asks::{Asks, RefusedChange};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
+use super::followers::{ChangeStep, Followers};
 use super::in_force;
 use super::serving::Serving;
+use super::switch::{self, NotTaken, Settled, TakeOver};
 use crate::explain::{self, AllRows, Answer, Question, WhyError};
 use crate::plan::{Destination, Plan};
-use crate::runtime::{Ended, Leftover, Run, RunError, RunView, StopCause, Successor};
+use crate::runtime::{Ended, Leftover, Peers, Run, RunView, StopCause};
 use crate::serve::Published;
 use crate::source::Posts;
-use crate::store::Recovered;
+use crate::store::FilesInUse;
 
 /// How often it is looked whether outputs hold what was handed over.
 const LOOK: Duration = Duration::from_millis(10);
@@ -39,14 +41,20 @@ impl WeakControl {
 pub struct Control(Arc<ControlState>);
 
 struct ControlState {
-    /// One change at a time.
+    /// One change at a time, and what numbers them.
     changing: Mutex<()>,
+    changes: AtomicU64,
     current: Mutex<Current>,
     /// Why it can't be changed, whatever the change.
     fixed: Option<(Unchanged, &'static str)>,
     /// Whether it is asked over HTTP.
     is_served: bool,
     changed: WhenReplaced,
+    peers: Option<Arc<Peers>>,
+    /// Of the first process.
+    pub(super) followers: Followers,
+    /// Of the others.
+    asks: Asks,
 }
 
 /// Is told of the run that took the place of another one.
@@ -60,26 +68,15 @@ struct Current {
     waiting: Option<TakeOver>,
 }
 
-/// What is done to the folder while nothing runs.
-type BeforeSwitch = Box<dyn FnOnce(&Recovered) -> Result<(), RunError> + Send>;
-
-/// A run that is ready to take the place of the one that runs.
-struct TakeOver {
-    successor: Successor,
-    definition: Definition,
-    published: Option<Arc<Published>>,
-    before: BeforeSwitch,
-    answer: Sender<Result<Settled, String>>,
-}
-
-/// Whether outputs hold what was handed over to them.
-type Settled = Box<dyn Fn() -> bool + Send>;
-
 /// Held for as long as a change is made.
 pub(super) struct Changing<'a> {
-    control: &'a Control,
+    pub control: &'a Control,
     pub view: RunView,
     pub definition: Definition,
+    /// Its number.
+    pub change: u64,
+    /// Files of the folder are kept for who reads them.
+    pub in_use: Option<FilesInUse>,
     _one: MutexGuard<'a, ()>,
 }
 
@@ -97,8 +94,11 @@ impl Control {
                 Unchanged::NeedsRestart,
                 "the program around it holds its sources or outputs: end it, and start it with what is new",
             ))
-        } else if view.options.hosts.len() > 1 {
-            let why = "it has several processes: end them, and start all of them with what is new";
+        } else if view.options.hosts.len() > 1
+            && view.recovered.as_ref().is_some_and(|of| of.folder.mirror().is_some())
+        {
+            let why = "it has several processes whose data folder lies in a bucket: end them, and start all of them with \
+                       what is new";
             Some((Unchanged::NeedsRestart, why))
         } else if view.recovered.is_none() {
             Some((
@@ -110,8 +110,18 @@ impl Control {
             None
         };
         let current = Current { run: Some(view.clone()), definition, waiting: None };
-        let (changing, current) = (Mutex::default(), Mutex::new(current));
-        Control(Arc::new(ControlState { changing, current, fixed, is_served, changed }))
+        let (peers, first) = (view.peers.clone(), view.options.process == 0);
+        Control(Arc::new(ControlState {
+            changing: Mutex::default(),
+            changes: AtomicU64::new(1),
+            current: Mutex::new(current),
+            fixed,
+            is_served,
+            changed,
+            followers: Followers::new(peers.clone().filter(|_| first)),
+            peers,
+            asks: Asks::default(),
+        }))
     }
 
     pub(super) fn downgrade(&self) -> WeakControl {
@@ -127,17 +137,6 @@ impl Control {
     pub fn stop(&self) {
         if let Some(run) = &self.current().run {
             run.stop.ask(StopCause::Program);
-        }
-    }
-
-    /// A definition's path as the running one has its own, where both lie in one folder: paths in them are then told
-    /// alike.
-    pub(crate) fn beside(&self, path: &Path) -> PathBuf {
-        let known = self.definition().path().to_owned();
-        let folder = |path: &Path| std::path::absolute(path).ok()?.parent().map(Path::to_owned);
-        match path.file_name() {
-            Some(name) if folder(&known) == folder(path) => known.with_file_name(name),
-            _ => path.to_owned(),
         }
     }
 
@@ -159,6 +158,37 @@ impl Control {
         self.0.current.lock().expect("no one panics with it")
     }
 
+    pub(super) fn followers(&self) -> &Followers {
+        &self.0.followers
+    }
+
+    pub(super) fn peers(&self) -> Option<&Arc<Peers>> {
+        self.0.peers.as_ref()
+    }
+
+    pub(super) fn asks(&self) -> &Asks {
+        &self.0.asks
+    }
+
+    /// Whether another process leads.
+    pub(super) fn follows(&self) -> bool {
+        self.0.peers.is_some() && self.0.followers.are_none()
+    }
+
+    /// What runs, if it can be changed.
+    pub(super) fn running(&self) -> Result<RunView, EngineError> {
+        if let Some((because, why)) = self.0.fixed {
+            return refused(because, why);
+        }
+        let Some(view) = self.current().run.clone() else {
+            return refused(Unchanged::Ending, ENDED);
+        };
+        match view.stop.asked() {
+            Some(_) => refused(Unchanged::Ending, "it is being stopped"),
+            None => Ok(view),
+        }
+    }
+
     /// Begins a change. Another one has to be over.
     pub(super) fn change(&self) -> Result<Changing<'_>, EngineError> {
         let one = match self.0.changing.try_lock() {
@@ -169,23 +199,27 @@ impl Control {
             }
             Err(TryLockError::Poisoned(one)) => one.into_inner(),
         };
-        if let Some((because, why)) = self.0.fixed {
-            return refused(because, why);
-        }
-        let current = self.current();
-        let Some(view) = current.run.clone() else {
-            return refused(Unchanged::Ending, ENDED);
-        };
-        if view.stop.asked().is_some() {
-            return refused(Unchanged::Ending, "it is being stopped");
-        }
-        let definition = current.definition.clone();
-        Ok(Changing { control: self, view, definition, _one: one })
+        let view = self.running()?;
+        let change = self.0.changes.fetch_add(1, Ordering::Relaxed);
+        let (definition, control) = (self.definition(), self);
+        let in_use = view.recovered.as_ref().map(|recovered| recovered.folder.reading());
+        // From here on it is ended with `End`.
+        let changing = Changing { control, view, definition, change, in_use, _one: one };
+        self.followers().take(&ChangeStep::Begin)?;
+        Ok(changing)
     }
 
     /// Waits for the end of what runs, and of whatever takes its place. Says what it came to, of which definition, and
     /// what is left to be taken apart.
-    pub(super) fn wait(&self, mut run: Run) -> (Result<Ended, EngineError>, Arc<Plan>, Leftover) {
+    pub(super) fn wait(&self, run: Run) -> (Result<Ended, EngineError>, Arc<Plan>, Leftover) {
+        let (ended, plan, leftover) = self.wait_for_all(run);
+        if ended.is_ok() {
+            self.peers().into_iter().for_each(|peers| peers.say_goodbye());
+        }
+        (ended, plan, leftover)
+    }
+
+    fn wait_for_all(&self, mut run: Run) -> (Result<Ended, EngineError>, Arc<Plan>, Leftover) {
         loop {
             let view = run.view().clone();
             let (ended, leftover) = run.join();
@@ -193,39 +227,76 @@ impl Control {
             let Some(next) = self.next(ended.is_err() || is_stopped) else {
                 return (ended.map_err(EngineError::from), view.plan, leftover);
             };
-            leftover.take_apart_meanwhile();
-            let TakeOver { successor, definition, published, before, answer } = next;
-            let why = match successor.take_over(before) {
+            let TakeOver { successor, definition, published, change, turn, answer } = next;
+            let taken = switch::take_over(successor, turn, &definition, self.followers());
+            let lost = self.peers().and_then(|peers| peers.lost());
+            let taken = match (taken, lost) {
+                (Err(_), Some(why)) => Err(NotTaken::Lost(EngineError::Failed(why))),
+                (taken, _) => taken,
+            };
+            let refusal = match taken {
                 Ok(taken_over) => {
-                    in_force::note(taken_over.view(), &definition);
-                    (self.0.changed)(taken_over.view(), published);
-                    let mut current = self.current();
-                    (current.run, current.definition) =
-                        (Some(taken_over.view().clone()), definition);
+                    leftover.take_apart_meanwhile();
+                    self.goes_on(&taken_over, Some(definition), published);
                     // Who asked may have gone.
                     let _ = answer.send(Ok(Box::new(taken_over.settled())));
                     run = taken_over;
                     continue;
                 }
-                Err(why) => why,
+                Err(NotTaken::Again(refusal)) => refusal,
+                Err(NotTaken::Over(refusal)) => {
+                    self.current().run = None;
+                    let _ = answer.send(Err(refusal));
+                    return (ended.map_err(EngineError::from), view.plan, leftover);
+                }
+                Err(NotTaken::Lost(error)) => {
+                    self.current().run = None;
+                    let _ = answer.send(Err(RefusedChange::ending(&error.to_string())));
+                    return (Err(error), view.plan, leftover);
+                }
             };
+            leftover.take_apart_meanwhile();
+            let RefusedChange { because, why } = refusal;
             tracing::error!("the change failed, and what ran before starts again: {why}");
-            let _ = answer.send(Err(format!("{why}: what ran before goes on")));
-            let again = self.serving(&view.plan, &view).and_then(|(_, serving)| {
-                let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
-                Ok((Run::start_again(&view, observer)?, published))
-            });
-            let published;
-            (run, published) = match again {
-                Ok(again) => again,
+            let again = self.start_again(&view, change);
+            // The next change may be asked for as soon as this one is answered.
+            let why = format!("{why}: what ran before goes on");
+            let answered = again.as_ref().map(|_| RefusedChange { because, why });
+            let answered =
+                answered.unwrap_or_else(|error| RefusedChange::ending(&error.to_string()));
+            let _ = answer.send(Err(answered));
+            match again {
+                Ok(again) => run = again,
                 Err(error) => {
                     self.current().run = None;
                     return (Err(error), view.plan, Leftover::default());
                 }
-            };
-            (self.0.changed)(run.view(), published);
-            self.current().run = Some(run.view().clone());
+            }
         }
+    }
+
+    fn start_again(&self, of: &RunView, change: u64) -> Result<Run, EngineError> {
+        let (_, serving) = self.serving(&of.plan, of)?;
+        let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
+        let run = Run::start_again(of, change, observer)?;
+        if let Err(error) = in_force::decide(run.view(), &self.definition()) {
+            tracing::warn!("which definition is in force can't be noted: {error}");
+        }
+        self.goes_on(&run, None, published);
+        Ok(run)
+    }
+
+    /// Another run is what runs.
+    fn goes_on(
+        &self,
+        run: &Run,
+        definition: Option<Definition>,
+        published: Option<Arc<Published>>,
+    ) {
+        (self.0.changed)(run.view(), published);
+        let mut current = self.current();
+        current.run = Some(run.view().clone());
+        current.definition = definition.unwrap_or_else(|| current.definition.clone());
     }
 
     /// A plan as it is run, and what is published of it, where anything is asked for over HTTP.
@@ -243,45 +314,28 @@ impl Control {
     /// What takes the place of a run that has ended, if anything does.
     fn next(&self, is_over: bool) -> Option<TakeOver> {
         let mut current = self.current();
-        let next = current.waiting.take().filter(|_| !is_over);
+        let mut next = current.waiting.take();
+        if is_over {
+            next.take().into_iter().for_each(|next| next.refuse(ENDED));
+        }
         if next.is_none() {
             current.run = None;
         }
         next
     }
-}
 
-impl Changing<'_> {
-    /// Has another run take the place of the one that runs, and waits until outputs hold what it comes to.
-    pub(super) fn hand_over(
-        self,
-        successor: Successor,
-        definition: Definition,
-        published: Option<Arc<Published>>,
-        before: impl FnOnce(&Recovered) -> Result<(), RunError> + Send + 'static,
-    ) -> Result<(), EngineError> {
-        let (answer, answered) = bounded(1);
-        {
-            let mut current = self.control.current();
-            let Some(run) = current.run.clone() else {
-                successor.give_up();
-                return refused(Unchanged::Ending, ENDED);
-            };
-            let before = Box::new(before);
-            current.waiting = Some(TakeOver { successor, definition, published, before, answer });
-            run.stop.replace();
-        }
-        // If nothing answers it has ended before.
-        let settled = match answered.recv() {
-            Ok(Ok(settled)) => settled,
-            Ok(Err(why)) => return refused(Unchanged::Failed, &why),
-            Err(_) => return refused(Unchanged::Ending, ENDED),
-        };
-        loop {
-            if settled() {
-                return Ok(());
-            }
-            let failure = self.control.current().run.as_ref().map(|run| run.failure.clone());
+    /// Has another run take the place of the one that runs, which makes room.
+    pub(super) fn replace(&self, with: TakeOver) {
+        let mut current = self.current();
+        let Some(run) = current.run.clone() else { return with.refuse(ENDED) };
+        current.waiting = Some(with);
+        run.stop.replace();
+    }
+
+    /// Waits until outputs hold what was handed over to them.
+    pub(super) fn settle(&self, settled: &Settled) -> Result<(), EngineError> {
+        while !settled() {
+            let failure = self.current().run.as_ref().map(|run| run.failure.clone());
             match failure {
                 None => {
                     return refused(
@@ -295,10 +349,17 @@ impl Changing<'_> {
                 Some(_) => std::thread::sleep(LOOK),
             }
         }
+        Ok(())
     }
 }
 
-const ENDED: &str = "it has ended";
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.control.followers().say(&ChangeStep::End);
+    }
+}
+
+pub(super) const ENDED: &str = "it has ended";
 
 pub(super) fn refused<T>(because: Unchanged, why: &str) -> Result<T, EngineError> {
     Err(EngineError::NotChanged { because, why: why.to_owned() })

@@ -1,5 +1,7 @@
 //! Why an engine could not start or go on.
 
+use serde::{Deserialize, Serialize};
+
 use crate::definition;
 use crate::runtime::RunError;
 use crate::sink::SinkError;
@@ -80,7 +82,7 @@ pub enum EngineError {
 }
 
 /// What keeps a change of an engine that runs from being made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Unchanged {
     /// Another change is being made.

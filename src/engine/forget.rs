@@ -1,64 +1,20 @@
 //! A person is forgotten: the rows that carry their identifiers leave the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::{UInt32Type, UInt64Type};
-use serde::{Deserialize, Serialize};
-
+use super::asks::{Answered, Ask};
 use super::control::{Control, cannot_take_over, refused};
 use super::definition::Definition;
+use super::erase::{self, Erased, Removed};
 use super::error::{EngineError, Unchanged};
-use super::redacted;
-use crate::decode::stored::{OFFSET, PART, TICK, by_part};
-use crate::decode::{Decoder, identifiers};
+use super::forgotten::{Forgetting, Forgotten};
+use crate::decode::identifiers;
 use crate::plan::{DataPlace, Plan};
 use crate::profile::PersonRow;
 use crate::row::IdentifierHash;
-use crate::runtime::{Clock, RunError, StoredPeople, Successor};
-use crate::source::{Chunk, Payload};
+use crate::runtime::{Clock, StoredPeople};
 use crate::store::{self, Recovered, StoreError};
-use crate::time::{Micros, Tick};
-
-/// Who was forgotten, and what of them was there.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Forgotten {
-    /// The person's id; `None` where only rows that do not stand carried the identifier.
-    pub person: Option<String>,
-    /// Their identifiers, as `type:value`.
-    pub identifiers: Vec<String>,
-    /// The rows that carried any of them, by source.
-    pub rows: BTreeMap<String, u64>,
-    /// Records that named any of them in files of outputs, by output.
-    #[serde(default)]
-    pub records: BTreeMap<String, u64>,
-}
-
-/// How somebody is forgotten.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Forgetting {
-    /// Rows that carry one of their identifiers are dropped from now on, too. Of the identifiers only hashes are kept
-    /// for it.
-    pub suppress: bool,
-    /// Nothing is done: it is only told what would be.
-    pub dry_run: bool,
-}
-
-impl Forgotten {
-    /// What was done, or would be, as it is told in JSON.
-    pub fn to_json(&self, how: Forgetting) -> serde_json::Value {
-        serde_json::json!({
-            "person": self.person,
-            "identifiers": self.identifiers,
-            "rows": self.rows,
-            "records": self.records,
-            "suppressed": how.suppress && !how.dry_run,
-            "done": !how.dry_run,
-        })
-    }
-}
 
 impl Definition {
     /// Has a person's rows leave a data folder that no run uses. The person is asked for by their id, or by an
@@ -76,12 +32,16 @@ impl Definition {
         how: Forgetting,
     ) -> Result<Option<Forgotten>, EngineError> {
         let plan = Arc::new(Plan::clone(self.plan()));
-        let recovered = store::open_existing(&data.into(), 0).map_err(EngineError::Store)?;
+        let mut recovered = store::open_existing(&data.into(), 0).map_err(EngineError::Store)?;
+        if erase::finish(&plan, &recovered)? {
+            recovered = recovered.again()?;
+            recovered.release();
+        }
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
         let wanted = ForgottenPerson::find(&plan, &recovered, clock, id, || false)?;
         let removed = match how.dry_run {
             true => wanted.count(&plan, &recovered)?,
-            false => wanted.remove(&plan, &recovered, how)?,
+            false => wanted.erased.remove(&plan, &recovered, how.suppress)?,
         };
         recovered.folder.release();
         Ok(wanted.forgotten(removed, how))
@@ -100,6 +60,9 @@ impl Control {
         how: Forgetting,
         told: &dyn Fn(&str),
     ) -> Result<Option<Forgotten>, EngineError> {
+        if let Some(answered) = self.ask_first(|| Ask::Forget { id: id.to_owned(), how }, told) {
+            return answered.map(Answered::forgotten);
+        }
         let changing = self.change()?;
         let (plan, view) = (Arc::clone(&changing.view.plan), changing.view.clone());
         if let Some(why) = cannot_take_over(&plan) {
@@ -116,21 +79,14 @@ impl Control {
             return Ok(wanted.forgotten(there, how));
         }
         told("what is left is read back beside what runs");
-        let (options, without) = (view.options.clone(), wanted.hashes.clone());
-        let (served, serving) = self.serving(&plan, &view)?;
-        let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
-        let successor = Successor::begin(&view, served, options, without, observer)?;
-        if let Err(why) = successor.catch_up() {
-            successor.give_up();
-            return Err(why.into());
-        }
-        told("it takes over: rows are removed, and outputs are told");
-        let wanted = Arc::new(wanted);
-        let removed: Arc<Mutex<Removed>> = Arc::default();
-        let (removing, number) = (Arc::clone(&wanted), Arc::clone(&removed));
         let definition = changing.definition.clone();
-        changing.hand_over(successor, definition, published, move |recovered| {
-            let removed = removing.remove(&plan, recovered, how).map_err(RunError::Store)?;
+        let built = changing.build(&definition, wanted.erased.hashes.clone())?;
+        told("it takes over: rows are removed, and outputs are told");
+        let erased = wanted.erased.clone();
+        let removed: Arc<Mutex<Removed>> = Arc::default();
+        let number = Arc::clone(&removed);
+        changing.hand_over(built, move |recovered| {
+            let removed = erased.remove(&plan, recovered, how.suppress)?;
             *number.lock().expect("no one panics with it") = removed;
             Ok(())
         })?;
@@ -145,16 +101,7 @@ struct ForgottenPerson {
     person: Option<String>,
     /// As `type:value`.
     identifiers: Vec<String>,
-    hashes: BTreeSet<IdentifierHash>,
-    /// What files of outputs are looked through for.
-    texts: Vec<String>,
-}
-
-/// What was removed, or would be.
-#[derive(Default)]
-struct Removed {
-    rows: BTreeMap<String, u64>,
-    records: BTreeMap<String, u64>,
+    erased: Erased,
 }
 
 impl ForgottenPerson {
@@ -167,47 +114,17 @@ impl ForgottenPerson {
     ) -> Result<Self, EngineError> {
         let Some((person, all)) = person(plan, recovered, clock, id, is_stopped)? else {
             let hashes = asked(plan, id).into_iter().collect();
-            let (identifiers, texts) = (Vec::new(), vec![value_of(id)]);
-            return Ok(ForgottenPerson { person: None, identifiers, hashes, texts });
+            let erased = Erased { hashes, texts: vec![value_of(id)] };
+            return Ok(ForgottenPerson { person: None, identifiers: Vec::new(), erased });
         };
         let (identifiers, hashes): (Vec<String>, _) = all.into_iter().unzip();
         let texts = identifiers.iter().map(|identifier| value_of(identifier)).collect();
-        Ok(ForgottenPerson { person: Some(person.person_id()), identifiers, hashes, texts })
+        let (person, erased) = (Some(person.person_id()), Erased { hashes, texts });
+        Ok(ForgottenPerson { person, identifiers, erased })
     }
 
     fn count(&self, plan: &Arc<Plan>, recovered: &Recovered) -> Result<Removed, StoreError> {
-        let rows = recovered.count(|source, batch| of_person(plan, source, batch, &self.hashes))?;
-        Ok(Removed { rows, records: self.redact(plan, recovered, true)? })
-    }
-
-    /// Has the files of outputs go without records that name the person.
-    fn redact(
-        &self,
-        plan: &Plan,
-        recovered: &Recovered,
-        is_dry: bool,
-    ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let redacted = redacted::redact(plan, &self.texts, is_dry);
-        let io = StoreError::io(&recovered.folder.root, "cleared of what outputs were told");
-        redacted.map(|all| all.into_iter().collect()).map_err(io)
-    }
-
-    fn remove(
-        &self,
-        plan: &Arc<Plan>,
-        recovered: &Recovered,
-        how: Forgetting,
-    ) -> Result<Removed, StoreError> {
-        // First of all: if the process ends here, the next run finds what is missing there, and tells it.
-        let records = self.redact(plan, recovered, false)?;
-        let leaves =
-            |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
-        let rows = recovered.remove(leaves)?;
-        if how.suppress {
-            let hashes: Vec<IdentifierHash> = self.hashes.iter().copied().collect();
-            store::suppress(&recovered.folder, &hashes)?;
-        }
-        Ok(Removed { rows, records })
+        self.erased.count(plan, recovered)
     }
 
     /// Who and what it was; `None` where nobody is known by what was asked for, and nobody is to stay unknown.
@@ -215,7 +132,7 @@ impl ForgottenPerson {
         let Removed { rows, records } = removed;
         let (person, identifiers) = (self.person.clone(), self.identifiers.clone());
         let is_known = person.is_some() || !rows.is_empty();
-        let is_known = is_known || (how.suppress && !self.hashes.is_empty());
+        let is_known = is_known || (how.suppress && !self.erased.hashes.is_empty());
         is_known.then_some(Forgotten { person, identifiers, rows, records })
     }
 }
@@ -266,38 +183,4 @@ fn asked(plan: &Plan, id: &str) -> Vec<IdentifierHash> {
         }
     }
     asked
-}
-
-/// The rows of a batch that carry one of the identifiers.
-fn of_person(
-    plan: &Arc<Plan>,
-    source: &str,
-    batch: &RecordBatch,
-    hashes: &BTreeSet<IdentifierHash>,
-) -> BooleanArray {
-    // Rows of several runs may have one place, where a topic was made anew.
-    let mut carrying: BTreeSet<(Tick, u32, u64)> = BTreeSet::new();
-    if let Some(source) = plan.sources.iter().position(|of| of.name == source) {
-        let mut decoder = Decoder::new(Arc::clone(plan), source);
-        for (part, origin, batch) in by_part(batch) {
-            let payload = Payload::Stored { batch };
-            let chunk = Chunk { source: source as u16, part, origin, payload, reached: None };
-            for row in decoder.decode(&chunk, Micros::MAX).rows {
-                if row.carries(hashes) {
-                    carrying.insert((row.arrived.tick, row.position.part, row.position.offset));
-                }
-            }
-        }
-    }
-    let parts =
-        batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
-    let offsets =
-        batch.column_by_name(OFFSET).expect("the store gives it").as_primitive::<UInt64Type>();
-    let ticks =
-        batch.column_by_name(TICK).expect("the store gives it").as_primitive::<UInt64Type>();
-    let places = ticks.values().iter().zip(parts.values()).zip(offsets.values());
-    let leaves = |((tick, part), offset): ((&Tick, &u32), &u64)| {
-        Some(carrying.contains(&(*tick, *part, *offset)))
-    };
-    places.map(leaves).collect()
 }

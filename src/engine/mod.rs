@@ -3,32 +3,41 @@
 //! Nothing here handles signals, ends the process or writes to the console: that is the command line's business.
 
 mod administered;
+mod applied;
 mod apply;
+mod asks;
 mod builder;
+mod change;
 mod control;
 mod definition;
+mod elsewhere;
+mod erase;
 mod error;
 mod feeder;
+mod followers;
+mod following;
 mod forget;
+mod forgotten;
 mod in_force;
 mod pushed;
 mod redacted;
 mod running;
 mod serving;
 mod summary;
+mod switch;
 
 use timely::dataflow::Scope;
 
 use crate::runtime::{Collections, StageInputs, collections_of};
 use crate::time::Tick;
 
-pub use apply::Applied;
+pub use applied::Applied;
 pub use builder::{CommandOptions, Engine, EngineBuilder};
 pub use control::Control;
 pub use definition::Definition;
 pub use error::{EngineError, Unchanged};
 pub use feeder::Feeder;
-pub use forget::{Forgetting, Forgotten};
+pub use forgotten::{Forgetting, Forgotten};
 pub use running::Running;
 pub use summary::Summary;
 

@@ -129,12 +129,11 @@ impl Running {
         Ok(Summary::new(plan, ended?))
     }
 
-    /// The folder that the first process stores rows in.
+    /// The folder that rows are stored in, and the number of this process.
     #[doc(hidden)]
-    pub fn data(&self) -> Option<PathBuf> {
+    pub fn data(&self) -> Option<(PathBuf, usize)> {
         let view = self.run.as_ref()?.view();
-        let recovered = view.recovered.as_ref().filter(|_| view.options.process == 0)?;
-        Some(recovered.folder.root.clone())
+        Some((view.recovered.as_ref()?.folder.root.clone(), view.options.process))
     }
 
     /// A handle on it, for who changes it while somebody waits for it.

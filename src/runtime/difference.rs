@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::options::RunError;
-use super::run::RunView;
+use super::run_view::RunView;
 use super::stored_people::StoredPeople;
 use crate::plan::{Plan, Publish};
 use crate::row::IdentifierHash;

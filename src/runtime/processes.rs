@@ -11,30 +11,27 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::allocator::zero_copy::stream::Stream;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 
-use super::Clock;
+use super::greeting::{Greeting, MeetingPurpose};
 use super::options::RunOptions;
 use super::stop::Stop;
 use crate::plan::Plan;
-use crate::plan::stated::{Stated, differences};
 use crate::sink::Failure;
 use crate::store::Recovered;
-use crate::time::{Tick, rfc3339};
 
 /// How often another process is looked for, and how often that is logged.
 const RETRY: Duration = Duration::from_millis(100);
 const LOGGING: Duration = Duration::from_secs(10);
+/// So long processes that are there take to meet.
+const MEETING: Duration = Duration::from_secs(1);
 /// How long another process may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long another machine may be silent although it is asked.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A greeting has at most so many bytes; it holds what the definition says.
-const GREETING: usize = 16 << 20;
 /// Timely ends its data with a message header of zeros; no other header is like it.
 const GOODBYE: usize = 6 * size_of::<u64>();
 
@@ -57,6 +54,7 @@ pub fn connect(
     options: &RunOptions,
     recovered: Option<&Recovered>,
     watch: &ProcessWatch,
+    meeting: MeetingPurpose,
 ) -> Result<Option<TimelyWorkers>, String> {
     if options.hosts.len() < 2 {
         let workers = options.workers;
@@ -64,8 +62,12 @@ pub fn connect(
             .try_build()
             .map(Some);
     }
-    let greeting = Greeting::new(plan, options, recovered);
-    let Some(sockets) = meet(&greeting, options, watch)? else { return Ok(None) };
+    let greeting = Greeting::new(plan, options, recovered, meeting);
+    let Some(streams) = meet(&greeting, options, watch)? else { return Ok(None) };
+    let connected = |(process, stream): (usize, Option<TcpStream>)| {
+        stream.map(|of| Connection::new(of, process, &options.hosts[process], watch)).transpose()
+    };
+    let sockets = streams.into_iter().enumerate().map(connected).collect::<Result<_, _>>()?;
     let hooks = Hooks::default();
     let workers = ProcessBuilder::new_typed_vector(options.workers, hooks.refill.clone(), None);
     initialize_networking_from_sockets(workers, sockets, options.process, options.workers, hooks)
@@ -76,24 +78,27 @@ pub fn connect(
         .map_err(|error| format!("connections can't be used: {error}"))
 }
 
-/// By process, the connection to it; none to this one.
-fn meet(
+/// By process, the connection to it; none to this one. `None` if a signal came first.
+pub(super) fn meet(
     own: &Greeting,
     options: &RunOptions,
     watch: &ProcessWatch,
-) -> Result<Option<Vec<Option<Connection>>>, String> {
+) -> Result<Option<Vec<Option<TcpStream>>>, String> {
     let address = &options.hosts[own.process];
     let cannot =
         |error: io::Error| format!("process {} can't listen at {address}: {error}", own.process);
     let listener = TcpListener::bind(address).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
-    let mut sockets: Vec<Option<Connection>> = (0..own.processes).map(|_| None).collect();
+    let mut sockets: Vec<Option<TcpStream>> = (0..own.processes).map(|_| None).collect();
     let mut waiting = MissingLog::default();
     while let Some(missing) =
         (0..own.processes).find(|p| *p != own.process && sockets[*p].is_none())
     {
         if watch.stop.asked().is_some() {
             return Ok(None);
+        }
+        if let Some(why) = watch.failure.get() {
+            return Err(why.to_owned());
         }
         let host = &options.hosts[missing];
         let met = if missing < own.process {
@@ -112,6 +117,8 @@ fn meet(
             })
         };
         match met {
+            // It is behind, or ahead: one of the two comes again.
+            Ok((greeting, _)) if greeting.meeting != own.meeting => std::thread::sleep(RETRY),
             Ok((greeting, stream)) => {
                 let process = greeting.process;
                 let expected = if missing < own.process { missing } else { process };
@@ -119,7 +126,7 @@ fn meet(
                 own.check(&greeting, expected, who)?;
                 match sockets.get_mut(process) {
                     Some(socket @ None) if process != own.process => {
-                        *socket = Some(Connection::new(stream, process, who, watch)?);
+                        *socket = Some(stream);
                     }
                     _ => return Err(format!("two processes were started as --process {process}")),
                 }
@@ -134,18 +141,24 @@ fn meet(
     Ok(Some(sockets))
 }
 
-/// Tells whom this process waits for.
-#[derive(Default)]
+/// Tells whom this process waits for, where it takes longer than those take to meet who are there.
 struct MissingLog {
-    logged: Option<Instant>,
+    next: Instant,
+    is_logged: bool,
+}
+
+impl Default for MissingLog {
+    fn default() -> Self {
+        MissingLog { next: Instant::now() + MEETING, is_logged: false }
+    }
 }
 
 impl MissingLog {
     fn log(&mut self, process: usize, host: &str, error: &io::Error) {
-        if self.logged.is_some_and(|logged| logged.elapsed() < LOGGING) {
+        if Instant::now() < self.next {
             return;
         }
-        self.logged = Some(Instant::now());
+        (self.next, self.is_logged) = (Instant::now() + LOGGING, true);
         match error.kind() {
             io::ErrorKind::WouldBlock => tracing::info!("waiting for process {process} at {host}"),
             _ => tracing::info!("waiting for process {process} at {host}: {error}"),
@@ -153,138 +166,10 @@ impl MissingLog {
     }
 
     fn end(&self) {
-        if self.logged.is_some() {
+        if self.is_logged {
             tracing::info!("all processes are there");
         }
     }
-}
-
-/// What processes tell each other before anything else.
-#[derive(Debug, Serialize, Deserialize)]
-struct Greeting {
-    selfsame: String,
-    process: usize,
-    processes: usize,
-    workers: usize,
-    /// What was said on the command line of when the run begins and ends and of what `now()` follows.
-    said: Vec<String>,
-    definition: Vec<Stated>,
-    /// What is stored, where anything is.
-    stored: Option<Storing>,
-}
-
-/// Which store a run goes on with, and from where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Storing {
-    store: String,
-    run: u64,
-    until: Tick,
-    checkpoint: Option<Tick>,
-}
-
-impl Greeting {
-    fn new(plan: &Plan, options: &RunOptions, recovered: Option<&Recovered>) -> Self {
-        Greeting {
-            selfsame: env!("CARGO_PKG_VERSION").to_owned(),
-            process: options.process,
-            processes: options.hosts.len(),
-            workers: options.workers,
-            said: said(options),
-            definition: plan.stated.clone(),
-            stored: recovered.map(|recovered| Storing {
-                store: recovered.store.clone(),
-                run: recovered.next_run,
-                until: recovered.until,
-                checkpoint: recovered.checkpoint.as_ref().map(|checkpoint| checkpoint.of.tick),
-            }),
-        }
-    }
-
-    fn send(&self, stream: &mut TcpStream) -> io::Result<()> {
-        let json = serde_json::to_vec(self)?;
-        stream.write_all(&(json.len() as u32).to_be_bytes())?;
-        stream.write_all(&json)
-    }
-
-    fn receive(stream: &mut TcpStream) -> io::Result<Self> {
-        let foreign = || io::Error::new(io::ErrorKind::InvalidData, "what answers is no selfsame");
-        let mut length = [0; 4];
-        stream.read_exact(&mut length)?;
-        let length = u32::from_be_bytes(length) as usize;
-        if length > GREETING {
-            return Err(foreign());
-        }
-        let mut json = vec![0; length];
-        stream.read_exact(&mut json)?;
-        serde_json::from_slice(&json).map_err(|_| foreign())
-    }
-
-    /// Whether the other one belongs to the same run.
-    fn check(&self, other: &Greeting, expected: usize, host: &str) -> Result<(), String> {
-        let who = format!("process {} at {host}", other.process);
-        if other.selfsame != self.selfsame {
-            let (found, own) = (&other.selfsame, &self.selfsame);
-            return Err(format!("{who} is selfsame {found}, this one {own}: run the same version"));
-        }
-        if other.processes != self.processes {
-            let (found, own) = (other.processes, self.processes);
-            return Err(format!(
-                "{who} has a hosts file with {found} processes, this one {own}: give all the same"
-            ));
-        }
-        if other.process != expected {
-            return Err(format!(
-                "what answers at {host} is process {}, not {expected}: give all processes the \
-                 same hosts file, and each its own --process",
-                other.process
-            ));
-        }
-        if other.workers != self.workers {
-            let (found, own) = (other.workers, self.workers);
-            return Err(format!(
-                "{who} has --workers {found}, this one --workers {own}: give all the same number"
-            ));
-        }
-        if other.said != self.said {
-            let (found, own) = (other.said.join(" "), self.said.join(" "));
-            return Err(format!(
-                "{who} was started with {found}, this one with {own}: give all the same"
-            ));
-        }
-        if other.stored != self.stored {
-            let why = match (&other.stored, &self.stored) {
-                (None, _) => "has no data folder, and this one has".to_owned(),
-                (_, None) => "has a data folder, and this one has none".to_owned(),
-                (Some(found), Some(own)) if found.store != own.store => {
-                    "has another data folder".to_owned()
-                }
-                _ => "sees other rows in the data folder".to_owned(),
-            };
-            return Err(format!(
-                "{who} {why}: give all processes one data folder that all of them see, and start them when no \
-                 process of an earlier run is left"
-            ));
-        }
-        let differences = differences(&other.definition, &self.definition);
-        if !differences.is_empty() {
-            return Err(format!(
-                "{who} runs another definition: give all the same. They differ in{differences}"
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// What all processes have to be told alike beside the number of workers.
-fn said(options: &RunOptions) -> Vec<String> {
-    let clock = match options.clock {
-        Clock::Wall => "--clock wall".to_owned(),
-        Clock::Event => "--clock event".to_owned(),
-        Clock::Fixed(instant) => format!("--clock fixed:{}", rfc3339(instant)),
-    };
-    let flags = [(options.until_end, "--until-end"), (options.follow, "--follow")];
-    let given = flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
-    [clock].into_iter().chain(given).collect()
 }
 
 /// A connection to another process that knows whether it ended as it should.
@@ -320,7 +205,7 @@ impl Connection {
 }
 
 /// A machine that is gone says nothing any more: silence is taken for its end.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(None)?;
     let socket = socket2::SockRef::from(stream);

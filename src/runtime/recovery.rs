@@ -13,8 +13,13 @@ use crate::time::rfc3339;
 const FLEETING: &str = "nothing outlives this run: say where its rows are stored by --data FOLDER, or by `data` in \
                         the definition, and the next one goes on where it ends";
 
-/// Opens the data folder, if there is one.
-pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, RunError> {
+/// Opens the data folder, if there is one. The first process brings to its end what an earlier run had begun: `finish` does
+/// so, and says whether there was anything.
+pub fn recover(
+    plan: &Plan,
+    options: &RunOptions,
+    finish: impl FnOnce(&Recovered) -> Result<bool, StoreError>,
+) -> Result<Option<Recovered>, RunError> {
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     check(plan)?;
     if options.hosts.len() > 1
@@ -29,6 +34,10 @@ pub fn recover(plan: &Plan, options: &RunOptions) -> Result<Option<Recovered>, R
         .into());
     }
     let mut recovered = store::open(data, options.process)?;
+    if options.process == 0 && finish(&recovered)? {
+        recovered = recovered.again()?;
+        recovered.release();
+    }
     begin(&mut recovered, plan, options);
     Ok(Some(recovered))
 }

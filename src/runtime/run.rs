@@ -12,20 +12,20 @@ use timely::communication::WorkerGuards;
 
 use super::dataflow::Attached;
 use super::durable::{ProcessStore, StoreThreads};
+use super::greeting::MeetingPurpose;
 use super::leftover::Leftover;
-use super::live::SharedLive;
 use super::options::{RunError, RunOptions};
 use super::process::{HandedOver, Process};
-use super::processes::{self, ProcessWatch};
 use super::progress::{Telling, tell};
 use super::report::Report;
+use super::run_view::RunView;
 use super::stop::{RunEnd, Stop, StopCause};
 use super::workers::{RunningWorkers, WorkerThreads};
 use super::{Clock, overlap, recovery};
 use crate::plan::{Plan, Source};
 use crate::sink::{AwaitedAcknowledgement, Failure, Observer, ProgramFunction, SinkError, Writers};
-use crate::source::{self, Feeds, OpenedSources, Posts, ReadingThreads, SourceOptions};
-use crate::store::Recovered;
+use crate::source::{self, Feeds, OpenedSources, ReadingThreads, SourceOptions};
+use crate::store::{Recovered, StoreError};
 
 /// What became of a run.
 #[derive(Clone, Debug)]
@@ -33,21 +33,6 @@ pub struct Ended {
     pub end: RunEnd,
     /// The first process has the report of all; the others have none, nor has a run that never began.
     pub report: Option<Report>,
-}
-
-/// What others may know of a run while it runs.
-#[derive(Clone)]
-pub struct RunView {
-    pub plan: Arc<Plan>,
-    pub options: RunOptions,
-    pub stop: Stop,
-    pub failure: Failure,
-    /// What its folder held as it began, and what holds the folder; `None`: nothing is stored.
-    pub recovered: Option<Arc<Recovered>>,
-    /// Where rows are posted to, where some source takes any.
-    pub posts: Option<Posts>,
-    /// What it lets others see, once it runs.
-    pub live: Option<SharedLive>,
 }
 
 /// A run that has started.
@@ -76,10 +61,11 @@ pub(super) struct LiveThreads {
 impl Run {
     /// Starts a run. `stoppable` is given what to ask to stop, once the sources are open: before, there is
     /// nothing to bring to an end. `functions` take the records of outputs, by their numbers, that go to the
-    /// program.
+    /// program. `finish` brings to its end what an earlier run had begun in the folder, and says whether there was anything.
     pub fn start(
         plan: Arc<Plan>,
         options: RunOptions,
+        finish: impl FnOnce(&Recovered) -> Result<bool, StoreError>,
         stoppable: impl FnOnce(&Stop) -> Result<(), String>,
         attached: Option<Attached>,
         functions: Vec<(usize, ProgramFunction)>,
@@ -89,7 +75,7 @@ impl Run {
             return Err(RunError::NoEventTimes);
         }
         overlap::check_data(&plan, &options)?;
-        let mut recovered = recovery::recover(&plan, &options)?;
+        let mut recovered = recovery::recover(&plan, &options, finish)?;
         if attached.is_some() {
             // What is attached may look at rows.
             recovered.iter_mut().for_each(|recovered| recovered.checkpoint = None);
@@ -98,13 +84,15 @@ impl Run {
         let threads = WorkerThreads::new(options.workers);
         let stop = Stop::new(threads.waking());
         let failure = Failure::default();
-        let view = RunView { plan, options, stop, failure, recovered, posts: None, live: None };
-        Run::begin(view, threads, stoppable, attached, functions, observer)
+        let (peers, posts, live) = (None, None, None);
+        let view = RunView { plan, options, stop, failure, recovered, peers, posts, live };
+        Run::begin(view, threads, stoppable, attached, functions, observer, MeetingPurpose::Run)
     }
 
-    /// Starts what ran before again, in place of a run that could not take its place.
+    /// Starts what ran before again, in place of a run that could not take its place in a change of this number.
     pub fn start_again(
         of: &RunView,
+        change: u64,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, RunError> {
         let recovered = of.recovered.as_ref().map(|recovered| recovered.again()).transpose()?;
@@ -117,7 +105,8 @@ impl Run {
             Arc::new(recovered)
         });
         let view = RunView { stop, failure: Failure::default(), recovered, ..of.clone() };
-        Run::begin(view, threads, |_| Ok(()), None, Vec::new(), observer)
+        let meeting = MeetingPurpose::Again(change);
+        Run::begin(view, threads, |_| Ok(()), None, Vec::new(), observer, meeting)
     }
 
     fn begin(
@@ -127,23 +116,18 @@ impl Run {
         attached: Option<Attached>,
         functions: Vec<(usize, ProgramFunction)>,
         observer: Option<Arc<dyn Observer>>,
+        meeting: MeetingPurpose,
     ) -> Result<Self, RunError> {
         let started = Instant::now();
         let sources = open_sources(&view.plan, &view.options, view.recovered.as_deref())?;
         view.posts = sources.posts();
-        let RunView { plan, options, stop, failure, recovered, .. } = &view;
-        let recovered = recovered.as_deref();
-        stoppable(stop).map_err(RunError::Workers)?;
-        let watch = ProcessWatch {
-            failure: failure.clone(),
-            stop: stop.clone(),
-            wake: threads.waking(),
-            stay: options.stay,
-        };
-        let connected = processes::connect(plan, options, recovered, &watch);
-        let Some(timely_workers) = connected.map_err(RunError::Workers)? else {
+        stoppable(&view.stop).map_err(RunError::Workers)?;
+        let watch = view.watch(threads.waking());
+        let Some(timely_workers) = view.meet(&watch, meeting)? else {
             return Ok(Run { view, started, running: None });
         };
+        let RunView { plan, options, stop, failure, recovered, .. } = &view;
+        let recovered = recovered.as_deref();
         // Last of all: whatever fails before leaves them as they are.
         let writers = match open_writers(&view, functions, false) {
             Err(RunError::Sink(SinkError::Stopped)) => {
@@ -157,7 +141,9 @@ impl Run {
         recovery::announce(plan, options, recovered);
         let threads_of = go_live(&view, &process, feeds, None)?;
         tracing::info!("{}", announcement(plan, options));
-        let stay = (options.hosts.len() > 1).then_some(options.stay);
+        let stay = options.stay;
+        let stay =
+            (options.hosts.len() > 1).then_some(Arc::new(move || -> () { stay() }) as Arc<_>);
         let workers =
             RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
         let workers = workers.map_err(RunError::Workers)?;

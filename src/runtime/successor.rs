@@ -7,27 +7,32 @@
 //! 4. What is left is read back, while the outputs are opened and what they hold is read; what differs is sent.
 //! 5. The sources are read on.
 //!
-//! Up to the third step nothing was done, and if something fails then what ran before starts again. Whenever the process
+//! Up to the fourth step nothing was done, and if something fails then what ran before starts again. Whenever the process
 //! ends, a restart with either definition comes to what that definition makes of the rows.
+//!
+//! Where there are several processes each has its part of it. They meet as those of a run do, the first one says up to which
+//! tick what is stored is read back each time, and all take each step together (`engine::change`).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use super::greeting::MeetingPurpose;
 use super::options::{RunError, RunOptions};
 use super::process::Process;
 use super::recovery;
 use super::run::{
-    LiveThreads, Run, RunView, RunningThreads, announcement, go_live, open_sources, open_writers,
+    LiveThreads, Run, RunningThreads, announcement, go_live, open_sources, open_writers,
 };
+use super::run_view::RunView;
 use super::stop::StopCause;
-use super::workers::{self, RunningWorkers, WorkerThreads};
+use super::workers::{RunningWorkers, WorkerThreads};
 use crate::fault;
 use crate::plan::Plan;
 use crate::row::IdentifierHash;
 use crate::sink::{Failure, HeldRecords, Observer, Writers};
-use crate::source::Posts;
+use crate::source::OpenedSources;
 use crate::store::Recovered;
 use crate::time::Tick;
 
@@ -35,6 +40,8 @@ use crate::time::Tick;
 const LOOK: Duration = Duration::from_millis(10);
 /// What is read back in less time is little.
 const LITTLE: Duration = Duration::from_millis(700);
+/// How much later another machine may see what is in the folder.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A run that is built beside another one.
 pub struct Successor {
@@ -48,65 +55,162 @@ pub struct Successor {
     process: Arc<Process>,
     workers: RunningWorkers,
     held: HeldRecords,
+    /// What is read back of what is stored, for as long as it may be.
+    rounds: Mutex<Vec<Arc<Recovered>>>,
+    given_up: Latch,
+}
+
+/// OpenedEnds once: workers that failed have not ended before, as far as other processes can tell.
+#[derive(Clone, Default)]
+struct Latch(Arc<(Mutex<bool>, Condvar)>);
+
+impl Latch {
+    fn open(&self) {
+        *self.0.0.lock().expect("no one panics with it") = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let is_open = self.0.0.lock().expect("no one panics with it");
+        drop(self.0.1.wait_while(is_open, |is_open| !*is_open).expect("no one panics with it"));
+    }
+}
+
+/// What a successor is built of.
+pub struct Blueprint {
+    pub plan: Arc<Plan>,
+    pub options: RunOptions,
+    /// Rows that carry one of these are left out.
+    pub without: BTreeSet<IdentifierHash>,
+    pub observer: Option<Arc<dyn Observer>>,
+    /// What it is given up by, from elsewhere.
+    pub failure: Failure,
+    /// The number of the change, by which its processes meet.
+    pub change: u64,
+}
+
+/// What it takes the other one's place with.
+pub struct OpenedEnds {
+    recovered: Arc<Recovered>,
+    sources: OpenedSources,
+    writers: Writers,
 }
 
 impl Successor {
-    /// Begins to build it. Rows that carry an identifier of `without` are left out.
-    pub fn begin(
-        of: &RunView,
-        plan: Arc<Plan>,
-        options: RunOptions,
-        without: BTreeSet<IdentifierHash>,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> Result<Self, RunError> {
+    /// Begins to build it, with the other processes.
+    pub fn begin(of: &RunView, blueprint: Blueprint) -> Result<Self, RunError> {
+        let Blueprint { plan, options, without, observer, failure, change } = blueprint;
+        recovery::check(&plan)?;
         let store = of.recovered.clone().expect("only what is stored is read back");
         let threads = WorkerThreads::new(options.workers);
-        let failure = Failure::default();
         let stop = of.stop.of_successor(threads.waking());
-        let recovered = Some(Arc::clone(&store));
-        let view = RunView { plan, options, stop, failure, recovered, posts: None, live: None };
+        let (recovered, peers) = (Some(Arc::clone(&store)), of.peers.clone());
+        let (posts, live) = (None, None);
+        let mut view = RunView { plan, options, stop, failure, recovered, peers, posts, live };
+        let watch = view.watch(threads.waking());
+        let met = view.meet(&watch, MeetingPurpose::Successor(change))?;
+        let timely_workers = met.ok_or_else(stopped)?;
         let RunView { plan, options, stop, failure, .. } = &view;
-        recovery::check(plan)?;
         let held = HeldRecords::new(plan);
         let writers = Writers::holding(plan, &held).observed(observer);
         let process = Process::new(plan, options, (stop, failure), writers, Some(&store));
         let process = Arc::new(Process { without: Arc::new(without), ..process });
-        let timely_workers = workers::alone(options.workers).map_err(RunError::Workers)?;
+        let given_up = Latch::default();
+        let stay = (options.hosts.len() > 1).then(|| {
+            let given_up = given_up.clone();
+            Arc::new(move || given_up.wait()) as Arc<dyn Fn() + Send + Sync>
+        });
         let workers =
-            RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, None);
+            RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
         let workers = workers.map_err(RunError::Workers)?;
         let (predecessor, started) = (of.clone(), Instant::now());
-        Ok(Successor { view, predecessor, store, started, threads, process, workers, held })
+        let rounds = Mutex::default();
+        Ok(Successor {
+            view,
+            predecessor,
+            store,
+            started,
+            threads,
+            process,
+            workers,
+            held,
+            rounds,
+            given_up,
+        })
     }
 
-    /// Reads back what is stored until little is left that is not. Says up to which tick, and how many rows are stored.
-    pub fn catch_up(&self) -> Result<(Tick, u64), RunError> {
+    /// Reads back what is stored until little is left that is not, and has the other processes do so each time, up to a
+    /// tick. Says how many rows are stored.
+    pub fn catch_up<E: From<RunError>>(
+        &self,
+        others: impl Fn(Tick) -> Result<(), E>,
+    ) -> Result<u64, E> {
         let mut before = Duration::MAX;
         loop {
             let began = Instant::now();
-            let recovered = self.store.again()?;
-            let (until, rows) = (recovered.until, recovered.rows.values().sum());
-            let recovered = Arc::new(recovered);
-            self.read_back(Arc::clone(&recovered))?;
-            self.wait_for(until)?;
-            recovered.release();
+            let (until, rows) = self.stored()?;
+            others(until)?;
+            self.read_back(until)?;
+            self.wait_for(until, true)?;
+            self.release();
             let took = began.elapsed();
             tracing::debug!("what is stored up to tick {until} is read back in {took:?}");
             // What grows faster than it is read is not waited for.
             if took < LITTLE || took >= before {
-                return Ok((until, rows));
+                return Ok(rows);
             }
             before = took;
         }
     }
 
-    fn read_back(&self, recovered: Arc<Recovered>) -> Result<(), RunError> {
-        self.process.rounds.add(recovered);
-        self.threads.wake();
-        Ok(())
+    pub fn view(&self) -> &RunView {
+        &self.view
     }
 
-    fn wait_for(&self, tick: Tick) -> Result<(), RunError> {
+    /// Up to which tick all is stored by now, and how many rows.
+    pub fn stored(&self) -> Result<(Tick, u64), RunError> {
+        let recovered = self.store.again()?;
+        Ok((recovered.until, recovered.rows.values().sum()))
+    }
+
+    /// Does something to the folder, which nobody uses.
+    pub fn before_switch(
+        &self,
+        before: impl FnOnce(&Recovered) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        before(&self.store.again()?)
+    }
+
+    /// Has the workers read back what is stored up to a tick, which other processes may see before this one.
+    pub fn read_back(&self, until: Tick) -> Result<Arc<Recovered>, RunError> {
+        let began = Instant::now();
+        let mut recovered = self.store.again()?;
+        while recovered.until < until {
+            if began.elapsed() > PATIENCE {
+                let root = self.store.folder.root.display();
+                return Err(RunError::Workers(format!(
+                    "'{root}' has less here than the first process sees there: give all processes one data folder"
+                )));
+            }
+            std::thread::sleep(LOOK);
+            recovered = self.store.again()?;
+        }
+        recovered.until = until;
+        let recovered = Arc::new(recovered);
+        self.process.rounds.add(Arc::clone(&recovered));
+        self.rounds.lock().expect("no one panics with it").push(Arc::clone(&recovered));
+        self.threads.wake();
+        Ok(recovered)
+    }
+
+    /// All that was read back so far is complete.
+    fn release(&self) {
+        let mut rounds = self.rounds.lock().expect("no one panics with it");
+        rounds.drain(..).for_each(|recovered| recovered.release());
+    }
+
+    /// Waits until all that is stored up to a tick is read back. Where nothing has happened yet, it may be stopped.
+    fn wait_for(&self, tick: Tick, may_stop: bool) -> Result<(), RunError> {
         while self.process.complete.load(Ordering::Relaxed) <= tick && tick > 0 {
             if let Some(why) = self.view.failure.get() {
                 return Err(RunError::Workers(why.to_owned()));
@@ -114,29 +218,35 @@ impl Successor {
             if let Some(why) = self.predecessor.failure.get() {
                 return Err(RunError::Workers(format!("the run has failed: {why}")));
             }
-            if matches!(self.view.stop.asked(), Some(cause) if cause != StopCause::Replaced) {
-                return Err(RunError::Workers("the run is being stopped".to_owned()));
+            let asked = self.view.stop.asked().filter(|cause| *cause != StopCause::Replaced);
+            if asked.is_some() && may_stop {
+                return Err(stopped());
             }
             std::thread::sleep(LOOK);
         }
         Ok(())
     }
 
-    /// Takes the place of the other run, which has made room. `before` is done to the folder first, which nobody uses
-    /// then.
+    /// Opens what the other run had, which has made room on all processes, and reads back what is left up to a tick.
+    pub fn open(&self, until: Tick) -> Result<OpenedEnds, RunError> {
+        let recovered = self.read_back(until)?;
+        let view = RunView { recovered: Some(Arc::clone(&recovered)), ..self.view.clone() };
+        let sources = open_sources(&view.plan, &view.options, Some(&recovered))?;
+        let writers = open_writers(&view, Vec::new(), true)?;
+        fault::point("outputs opened");
+        self.wait_for(until, false)?;
+        self.release();
+        Ok(OpenedEnds { recovered, sources, writers })
+    }
+
+    /// Takes the place of the other run. The first process is the last to do so, since it opens ticks.
     ///
     /// # Errors
-    /// Then it is given up, and the other one may be started again.
-    pub fn take_over(
-        self,
-        before: impl FnOnce(&Recovered) -> Result<(), RunError>,
-    ) -> Result<Run, RunError> {
-        match self.try_take_over(before) {
-            Ok(live) => {
-                let Successor { view, started, threads, process, workers, .. } = self;
-                let TakenOver { live, recovered, posts } = live;
-                let (recovered, of_process) = (Some(recovered), Some(Arc::clone(&process.live)));
-                let view = RunView { recovered, posts, live: of_process, ..view };
+    /// Then nothing is known of what outputs were told: it is given up.
+    pub fn go_live(self, opened: OpenedEnds) -> Result<Run, RunError> {
+        match self.try_go_live(opened) {
+            Ok((view, live)) => {
+                let Successor { started, threads, process, workers, .. } = self;
                 let running = RunningThreads { workers, threads, process, live };
                 Ok(Run::of(view, started, running))
             }
@@ -147,44 +257,37 @@ impl Successor {
         }
     }
 
-    fn try_take_over(
-        &self,
-        before: impl FnOnce(&Recovered) -> Result<(), RunError>,
-    ) -> Result<TakenOver, RunError> {
-        fault::point("room made");
-        before(&self.store.again()?)?;
-        let recovered = Arc::new(self.store.again()?);
-        let view = RunView { recovered: Some(Arc::clone(&recovered)), ..self.view.clone() };
-        let RunView { plan, options, failure, .. } = &view;
-        let until = recovered.until;
-        self.read_back(Arc::clone(&recovered))?;
-        let sources = open_sources(plan, options, Some(&recovered))?;
-        let posts = sources.posts();
-        let writers = open_writers(&view, Vec::new(), true)?;
-        fault::point("outputs opened");
-        self.wait_for(until)?;
-        recovered.release();
-        let awaited = self.process.writers.hand_over(writers, &self.held, until, failure);
+    fn try_go_live(&self, opened: OpenedEnds) -> Result<(RunView, LiveThreads), RunError> {
+        let OpenedEnds { recovered, sources, writers } = opened;
+        let (until, posts) = (recovered.until, sources.posts());
+        let live = Some(Arc::clone(&self.process.live));
+        let recovered = Some(recovered);
+        let view = RunView { recovered, posts, live, ..self.view.clone() };
+        let awaited = self.process.writers.hand_over(writers, &self.held, until, &view.failure);
         let feeds = sources.start(self.threads.waking())?;
         let live = go_live(&view, &self.process, feeds, Some(awaited))?;
         fault::point("taken over");
         self.threads.wake();
-        tracing::info!("{}", announcement(plan, options));
-        Ok(TakenOver { live, recovered, posts })
+        tracing::info!("{}", announcement(&view.plan, &view.options));
+        Ok((view, live))
     }
 
-    /// Ends it: everything stays as it was.
+    /// Ends it: everything stays as it was. Other processes have given it up, or are to.
     pub fn give_up(self) {
-        self.process.failure.set("it is given up".to_owned());
-        self.threads.wake();
+        self.fail("it is given up");
+        self.given_up.open();
         self.process.writers.close();
+        self.release();
         std::thread::spawn(move || drop(self.workers.guards));
+    }
+
+    /// Nothing comes of it here: other processes take its silence for what it is.
+    pub fn fail(&self, why: &str) {
+        self.process.failure.set(why.to_owned());
+        self.threads.wake();
     }
 }
 
-/// What it has of the other one from then on.
-struct TakenOver {
-    live: LiveThreads,
-    recovered: Arc<Recovered>,
-    posts: Option<Posts>,
+fn stopped() -> RunError {
+    RunError::Workers("the run is being stopped".to_owned())
 }

@@ -15,6 +15,7 @@ use super::live::Frontiers;
 use super::process::{HandedOver, Process};
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
+use super::stop::StopCause;
 use crate::source::Ticket;
 use crate::time::{Tick, wall_clock};
 
@@ -60,7 +61,8 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             (Some(cause), None) if process.stop.ask(cause) => {
                 tracing::info!("stopping, as another process was asked to");
             }
-            (None, Some(cause)) if !stop_told => {
+            // Each process has another run take its place by itself.
+            (None, Some(cause)) if !stop_told && cause != StopCause::Replaced => {
                 requests.send(Request::Stop(cause));
                 stop_told = true;
             }

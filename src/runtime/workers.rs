@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 use crossbeam_channel::Receiver;
-use timely::communication::{Config, WorkerGuards};
+use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
 use super::process::Process;
@@ -33,11 +33,6 @@ impl WorkerThreads {
     }
 }
 
-/// The workers of a process that is the only one.
-pub fn alone(workers: usize) -> Result<TimelyWorkers, String> {
-    if workers == 1 { Config::Thread } else { Config::Process(workers) }.try_build()
-}
-
 /// Workers that run.
 pub struct RunningWorkers {
     pub ended: Receiver<Result<Worked, String>>,
@@ -45,12 +40,13 @@ pub struct RunningWorkers {
 }
 
 impl RunningWorkers {
-    /// Starts them. `stay` keeps one that failed from ending, where there are other processes.
+    /// Starts them. `stay` keeps one that failed from ending for as long as others could take that for an end, where there
+    /// are other processes.
     pub fn start(
         process: Arc<Process>,
         threads: WorkerThreads,
         (builders, others): TimelyWorkers,
-        stay: Option<fn() -> !>,
+        stay: Option<Arc<dyn Fn() + Send + Sync>>,
     ) -> Result<Self, String> {
         let (sender, ended) = crossbeam_channel::unbounded();
         let work = move |worker: &mut Worker| {
@@ -66,7 +62,7 @@ impl RunningWorkers {
             let _ = sender.send(worked);
             // The others of this process may be parked.
             threads.wake();
-            if let (true, Some(stay)) = (failed, stay) {
+            if let (true, Some(stay)) = (failed, &stay) {
                 stay();
             }
             // What failed has no end that could be waited for.

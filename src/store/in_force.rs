@@ -1,6 +1,8 @@
-//! Which definition a folder's rows were run with last: for people, and to tell who starts another one.
+//! Which definition a folder's rows are run with: for people, to tell who starts another one, and for a run whose
+//! processes are started again. All processes share the folder: so what one file of it says, replaced in one step, is in
+//! force for all of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,20 +17,23 @@ pub struct InForce {
     pub path: PathBuf,
     /// A hash of what it comes to.
     pub meaning: String,
+    /// Its text. Earlier versions noted none.
+    #[serde(default)]
+    pub text: String,
 }
+
+/// The file that says it.
+const NAME: &str = "definition.json";
 
 impl InForce {
     /// That of a folder; `None` if none is known.
-    pub fn of(folder: &Folder) -> Result<Option<Self>, StoreError> {
-        checked::read(&folder.root.join("definition.json"))
+    pub fn of(root: &Path) -> Result<Option<Self>, StoreError> {
+        checked::read(&root.join(NAME))
     }
 
-    /// Notes it, with its text as `definition.yaml`.
-    pub fn note(&self, folder: &Folder, text: &str) -> Result<(), StoreError> {
-        let json = checked::json(self);
-        for (name, bytes) in [("definition.yaml", text.as_bytes()), ("definition.json", &json)] {
-            folder.replace(name, bytes)?;
-        }
-        Ok(())
+    /// Notes it, and beside it its text for people, as `definition.yaml`.
+    pub fn note(&self, folder: &Folder) -> Result<(), StoreError> {
+        folder.write(NAME, self)?;
+        folder.replace("definition.yaml", self.text.as_bytes())
     }
 }

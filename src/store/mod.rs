@@ -16,6 +16,7 @@ mod bucket_refusal;
 mod checked;
 pub mod checkpoint;
 mod columnar;
+mod erasure;
 mod error;
 mod folder;
 mod frame;
@@ -41,6 +42,7 @@ mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointOf};
 pub use columnar::make;
+pub use erasure::Erasure;
 pub use error::StoreError;
 pub use folder::Folder;
 pub use frame::LogHeader;

@@ -40,8 +40,15 @@ fn the_sample_data_comes_to_what_the_oracle_says_whoever_reads_how_much_of_it() 
             until_end: true,
             ..runtime::RunOptions::default()
         };
-        let run =
-            runtime::Run::start(Arc::clone(&plan), options, |_| Ok(()), None, Vec::new(), None);
+        let run = runtime::Run::start(
+            Arc::clone(&plan),
+            options,
+            |_| Ok(false),
+            |_| Ok(()),
+            None,
+            Vec::new(),
+            None,
+        );
         run.expect("it starts").wait().expect("it runs");
         let (state, rejects) = folded(&plan, &sent(&plan));
         let differing = state.iter().filter(|(key, value)| oracle.state().get(key) != Some(value));

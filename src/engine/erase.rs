@@ -1,0 +1,143 @@
+//! What leaves a data folder, and files of outputs, when somebody is forgotten. What is to leave is noted before anything
+//! does, so that where the process ends in between the next one finishes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::{UInt32Type, UInt64Type};
+
+use super::redacted;
+use crate::decode::Decoder;
+use crate::decode::stored::{OFFSET, PART, TICK, by_part};
+use crate::fault;
+use crate::plan::{DataPlace, Plan};
+use crate::row::IdentifierHash;
+use crate::source::{Chunk, Payload};
+use crate::store::{self, Erasure, Recovered, StoreError};
+use crate::time::{Micros, Tick};
+
+/// How often a process looks whether the first one is done with what the run before had begun.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What is to leave.
+#[derive(Clone)]
+pub struct Erased {
+    pub hashes: BTreeSet<IdentifierHash>,
+    /// What files of outputs are looked through for.
+    pub texts: Vec<String>,
+}
+
+/// What was removed, or would be.
+#[derive(Default)]
+pub struct Removed {
+    pub rows: BTreeMap<String, u64>,
+    pub records: BTreeMap<String, u64>,
+}
+
+impl Erased {
+    pub fn count(&self, plan: &Arc<Plan>, recovered: &Recovered) -> Result<Removed, StoreError> {
+        let rows = recovered.count(|source, batch| of_person(plan, source, batch, &self.hashes))?;
+        Ok(Removed { rows, records: self.redact(plan, recovered, true)? })
+    }
+
+    /// Has the files of outputs go without records that name the person.
+    fn redact(
+        &self,
+        plan: &Plan,
+        recovered: &Recovered,
+        is_dry: bool,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let redacted = redacted::redact(plan, &self.texts, is_dry);
+        let io = StoreError::io(&recovered.folder.root, "cleared of what outputs were told");
+        redacted.map(|all| all.into_iter().collect()).map_err(io)
+    }
+
+    pub fn remove(
+        &self,
+        plan: &Arc<Plan>,
+        recovered: &Recovered,
+        suppress: bool,
+    ) -> Result<Removed, StoreError> {
+        let folder = &recovered.folder;
+        Erasure::new(&self.hashes, &self.texts, suppress).begin(folder)?;
+        fault::point("erasure begun");
+        // First of all: if the process ends here, the next run finds what is missing there, and tells it.
+        let records = self.redact(plan, recovered, false)?;
+        let leaves =
+            |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
+        let rows = recovered.remove(leaves)?;
+        fault::point("rows removed");
+        if suppress {
+            let hashes: Vec<IdentifierHash> = self.hashes.iter().copied().collect();
+            store::suppress(folder, &hashes)?;
+        }
+        Erasure::finish(folder)?;
+        Ok(Removed { rows, records })
+    }
+}
+
+/// Finishes what an earlier process had begun in a folder that nobody else uses. Says whether anything was.
+pub fn finish(plan: &Arc<Plan>, recovered: &Recovered) -> Result<bool, StoreError> {
+    let root = &recovered.folder.root;
+    let Some(erasure) = Erasure::of(root)? else { return Ok(false) };
+    let _others = recovered.hold_all()?;
+    tracing::info!(
+        "'{}': somebody was being forgotten when the last run ended, and is now",
+        root.display()
+    );
+    let erased = Erased { hashes: erasure.hashes(), texts: erasure.texts };
+    erased.remove(plan, recovered, erasure.suppress)?;
+    Ok(true)
+}
+
+/// The first process finishes what an earlier run had begun, and the others use the folder no sooner.
+pub fn wait_until_finished(data: &DataPlace, process: usize) -> Result<(), StoreError> {
+    let root = store::working_folder(data)?;
+    let mut is_told = false;
+    while process > 0 && Erasure::of(&root)?.is_some() {
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::info!(
+                "process 0 is waited for, which forgets somebody in '{}'",
+                root.display()
+            );
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// The rows of a batch that carry one of the identifiers.
+fn of_person(
+    plan: &Arc<Plan>,
+    source: &str,
+    batch: &RecordBatch,
+    hashes: &BTreeSet<IdentifierHash>,
+) -> BooleanArray {
+    // Rows of several runs may have one place, where a topic was made anew.
+    let mut carrying: BTreeSet<(Tick, u32, u64)> = BTreeSet::new();
+    if let Some(source) = plan.sources.iter().position(|of| of.name == source) {
+        let mut decoder = Decoder::new(Arc::clone(plan), source);
+        for (part, origin, batch) in by_part(batch) {
+            let payload = Payload::Stored { batch };
+            let chunk = Chunk { source: source as u16, part, origin, payload, reached: None };
+            for row in decoder.decode(&chunk, Micros::MAX).rows {
+                if row.carries(hashes) {
+                    carrying.insert((row.arrived.tick, row.position.part, row.position.offset));
+                }
+            }
+        }
+    }
+    let parts =
+        batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
+    let offsets =
+        batch.column_by_name(OFFSET).expect("the store gives it").as_primitive::<UInt64Type>();
+    let ticks =
+        batch.column_by_name(TICK).expect("the store gives it").as_primitive::<UInt64Type>();
+    let places = ticks.values().iter().zip(parts.values()).zip(offsets.values());
+    let leaves = |((tick, part), offset): ((&Tick, &u32), &u64)| {
+        Some(carrying.contains(&(*tick, *part, *offset)))
+    };
+    places.map(leaves).collect()
+}
