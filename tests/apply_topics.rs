@@ -56,6 +56,16 @@ fn says_nothing_twice(topics: &Topics, read: &[Read]) {
 
 #[test]
 fn topics_come_to_what_the_oracle_says_of_the_definition_that_was_applied_last() {
+    come_to_what_the_oracle_says(&["--workers", "2"], "control.sock");
+}
+
+#[test]
+fn topics_of_two_processes_come_to_what_the_oracle_says_of_the_definition_that_was_applied_last() {
+    come_to_what_the_oracle_says(&["--processes", "2"], "control-1.sock");
+}
+
+/// `socket` is the one that is there last.
+fn come_to_what_the_oracle_says(more: &[&str], socket: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     let topics = Topics::new();
@@ -67,10 +77,10 @@ fn topics_come_to_what_the_oracle_says_of_the_definition_that_was_applied_last()
     let text = std::fs::read_to_string(&first).expect("a definition");
     let text = text.replace("name: shop\n", &format!("name: {}\n", unique("apply")));
     std::fs::write(&first, &text).expect("it is written");
-    let run = ["run", "shop.yaml", "--data", "data", "--clock", CLOCK, "--workers", "2"];
+    let run = [&["run", "shop.yaml", "--data", "data", "--clock", CLOCK], more].concat();
     let mut running = Running::start_with(folder, &run, &[("SELFSAME_LOG_BYTES", "200000")]);
-    let socket = folder.join("data/control.sock");
-    running.until("it listens", |_| socket.exists());
+    let sockets = ["control.sock", socket].map(|name| folder.join("data").join(name));
+    running.until("it listens", |_| sockets.iter().all(|socket| socket.exists()));
     let (mut hour, mut told) = (0, Vec::new());
     let mut last = "shop.yaml".to_owned();
     let mut tell = |hours: i64| {

@@ -177,12 +177,12 @@ impl Drop for SmallDisk {
 }
 
 /// What else goes wrong while the engine runs, for as long as that takes.
-fn trouble(folder: &Path, disk: &SmallDisk, is_single: bool, chance: &mut Chance) {
+fn trouble(folder: &Path, disk: &SmallDisk, chance: &mut Chance) {
     match chance.below(7) {
         0 => broker::pause(Duration::from_millis(chance.below(2_000))),
         1 => broker::restart(),
         2 => disk.fill(Duration::from_millis(chance.below(2_000))),
-        3 if is_single => {
+        3 => {
             let file = if chance.below(2) == 0 { "other.yaml" } else { "shop.yaml" };
             // It may come too early, and the engine may be killed meanwhile.
             let apply = Running::start(folder, &["apply", file, "--data", "data"]);
@@ -242,8 +242,7 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
         let workers = (1 + chance.below(3)).to_string();
         let run = if chance.below(4) == 0 { &run_other } else { &run };
         let mut arguments = [&run[..], &["--workers", &workers]].concat();
-        let is_single = chance.below(3) > 0;
-        if !is_single {
+        if chance.below(3) == 0 {
             arguments.extend(["--processes", "2"]);
         }
         let mut running = Running::start_with(
@@ -262,7 +261,7 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
             1_500
         })));
         running.until("it runs", |_| true);
-        trouble(folder, &disk, is_single, &mut chance);
+        trouble(folder, &disk, &mut chance);
         kill(&running, &mut chance);
         drop(running.end());
     }
