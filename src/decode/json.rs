@@ -6,6 +6,7 @@
 //! wanted is skipped without being copied, but all of a row must be JSON, else nothing of it counts.
 //! Where an object has a key twice, the last one counts.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -121,7 +122,12 @@ impl Paths {
 fn zone(column: &mut Column, values: &[Option<&str>]) -> Result<(), ScalarFault> {
     let Some(of) = column.zone_of() else { return Ok(()) };
     let name = values[of].filter(|raw| *raw != "null");
-    column.set_zone(name.map(|raw| raw.trim_matches('"')))
+    // As a text it may be escaped: many programs write a slash as `\/`.
+    let name = name.map(|raw| match raw.contains('\\').then(|| serde_json::from_str(raw)) {
+        Some(Ok(text)) => Cow::Owned(text),
+        _ => Cow::Borrowed(raw.trim_matches('"')),
+    });
+    column.set_zone(name.as_deref())
 }
 
 /// Down one object, noting the wanted values as they were written.

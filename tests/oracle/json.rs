@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use selfsame::internals::plan::{Field, PathStep, Type};
+use selfsame::internals::plan::{Field, PathStep, Source, Type};
 use selfsame::internals::row::Datum;
 use serde_json::value::RawValue;
 
+use super::rows::zone_of;
 use super::values::{self, Code, Value};
+use super::written;
 
 pub type Object = BTreeMap<String, Box<RawValue>>;
 
@@ -38,9 +40,26 @@ pub fn at_path(row: &Object, path: &[PathStep]) -> Result<Option<Box<RawValue>>,
 }
 
 /// The value of a field of a row; `None` if there is none, or null.
-pub fn field(row: &Object, field: &Field) -> Result<Option<Value>, Code> {
+pub fn field(source: &Source, row: &Object, field: &Field) -> Result<Option<Value>, Code> {
     let Some(raw) = at_path(row, field.path.steps())? else { return Ok(None) };
+    let Some(form) = &field.written else { return of_raw(field, raw.get()) };
+    let zone = match zone_of(source, field) {
+        Some(zone) => at_path(row, zone.path.steps())?,
+        None => None,
+    };
+    let zone = zone.and_then(|zone| serde_json::from_str::<String>(zone.get()).ok());
     let raw = raw.get();
+    let text = match raw.chars().next() {
+        Some('"') => serde_json::from_str(raw).map_err(|_| "wrong_type")?,
+        Some('-' | '0'..='9') => raw.to_owned(),
+        _ => return Err("wrong_type"),
+    };
+    let at = written::instant(form, zone.as_deref(), text.trim())?;
+    Ok(Some(Value::Plain(at)))
+}
+
+/// The value of a field for which this stands in a row.
+pub fn of_raw(field: &Field, raw: &str) -> Result<Option<Value>, Code> {
     let text = match raw.chars().next() {
         Some('"') => serde_json::from_str::<String>(raw).ok(),
         Some('{' | '[') => None,

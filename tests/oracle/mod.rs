@@ -12,6 +12,7 @@ pub mod check;
 mod columnar;
 mod conflicts;
 mod csv;
+mod elements;
 mod ending;
 mod exact;
 mod guards;
@@ -27,6 +28,7 @@ mod rows;
 pub mod script;
 mod sessions;
 mod values;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -168,7 +170,8 @@ impl Oracle {
                 self.first_seen.identifiers.values().filter(|seen| **seen < Micros::MAX).count()
             }
             "Supported links, remembered" if in_order => {
-                let said = self.log.iter().filter_map(|row| row.said.as_ref());
+                let parts = self.log.iter().flat_map(Row::parts);
+                let said = parts.filter_map(|row| row.said.as_ref());
                 let seen = said.filter(|said| said.saying == Saying::Together);
                 let pairs = seen.flat_map(|said| {
                     let one = said.identifiers.first();
@@ -191,7 +194,7 @@ impl Oracle {
             let table = joined.tables.get(stage)?;
             Some((table.source, text(&row.columns[table.key])?))
         };
-        self.log.iter().filter_map(key).collect::<BTreeSet<_>>().len()
+        self.log.iter().flat_map(Row::parts).filter_map(key).collect::<BTreeSet<_>>().len()
     }
 
     fn set_aside(&self, delivery: &Delivery, codes: BTreeSet<String>) -> SetAside {
@@ -270,8 +273,8 @@ impl Oracle {
             }
         }
         standing.extend(records.into_values());
-        standing.retain(|row| row.said.is_some());
-        standing.into_iter().cloned().collect()
+        let parts = standing.into_iter().flat_map(Row::parts);
+        parts.filter(|part| part.said.is_some()).cloned().collect()
     }
 
     /// Works everything out anew, and tells what differs from before.
@@ -323,6 +326,10 @@ impl FirstSeen {
     /// A valid row: it says when something was first seen, whatever becomes of it later and whether
     /// or not it counts beside the records of tables that it joins. A decision says so of nothing.
     fn note(&mut self, row: &Row) {
+        row.parts().iter().for_each(|part| self.note_part(part));
+    }
+
+    fn note_part(&mut self, row: &Row) {
         let Some(said) = &row.said else { return };
         let seen = match said.saying {
             Saying::Together => row.time,

@@ -15,7 +15,7 @@ use selfsame::internals::time::Micros;
 
 use super::script::Delivery;
 use super::values::{self, Code, Value};
-use super::{columnar, csv, json};
+use super::{columnar, csv, elements, json, written};
 
 /// An identifier: its type's trust (the less, the more trusted), then its text. So they compare in
 /// their own order.
@@ -52,8 +52,10 @@ pub struct Row {
     pub position: (u32, u64),
     /// Its source's own; none for a message without a payload.
     pub columns: Vec<ArrayRef>,
-    /// What it says by itself. `None`: its record is gone.
+    /// What it says by itself. `None`: its record is gone, or it says what its elements say.
     pub said: Option<Said>,
+    /// Where its list is unnested, those of its elements that count.
+    pub elements: Vec<Row>,
     /// It is a record that `where` leaves out, and is gone for that.
     pub dropped: bool,
 }
@@ -62,6 +64,11 @@ impl Row {
     /// A message without one deletes its key's record, and says nothing else.
     pub fn has_payload(&self) -> bool {
         !self.columns.is_empty()
+    }
+
+    /// What says something of it: its elements, or itself.
+    pub fn parts(&self) -> &[Row] {
+        if self.elements.is_empty() { std::slice::from_ref(self) } else { &self.elements }
     }
 }
 
@@ -76,10 +83,24 @@ pub enum Verdict {
 pub fn judge(plan: &Plan, delivery: &Delivery, wall: Micros) -> Verdict {
     let source = &plan.sources[delivery.source];
     let Some(payload) = &delivery.payload else { return without_payload(source, delivery, wall) };
-    let values = match values(source, delivery, payload) {
-        Ok(values) => values,
-        Err(code) => return Verdict::Rejected([code].into()),
-    };
+    if source.unnest.is_some() {
+        return elements::judge(plan, delivery, payload, wall);
+    }
+    match values(source, delivery, payload) {
+        Ok(values) => judge_values(plan, delivery, values, wall, false),
+        Err(code) => Verdict::Rejected([code].into()),
+    }
+}
+
+/// Judges a row by the values of its source's fields; one that is bare has no element, and does not count.
+pub fn judge_values(
+    plan: &Plan,
+    delivery: &Delivery,
+    values: Vec<Result<Option<Value>, Code>>,
+    wall: Micros,
+    is_bare: bool,
+) -> Verdict {
+    let source = &plan.sources[delivery.source];
     let mut judged = Judged { plan, source, reasons: BTreeSet::new(), bad: BTreeSet::new() };
     let mut columns = Vec::new();
     for (field, value) in source.fields.iter().zip(values) {
@@ -98,7 +119,7 @@ pub fn judge(plan: &Plan, delivery: &Delivery, wall: Micros) -> Verdict {
     }
     let row = row_of(&source.schema, &columns);
     let gone = judged.holds(source.deleted.as_ref(), &row).unwrap_or(false);
-    let counts = judged.holds(source.condition.as_ref(), &row).unwrap_or(true);
+    let counts = judged.holds(source.condition.as_ref(), &row).unwrap_or(true) && !is_bare;
     let (stands, dropped) = (counts && !gone, !counts && !gone);
     if dropped && source.kind == Kind::Events {
         return if judged.reasons.is_empty() {
@@ -122,7 +143,8 @@ pub fn judge(plan: &Plan, delivery: &Delivery, wall: Micros) -> Verdict {
         return Verdict::Rejected(judged.reasons);
     }
     let (time, position) = (time.expect("checked"), (delivery.part, delivery.offset));
-    Verdict::Valid(Row { source: delivery.source, key, time, position, columns, said, dropped })
+    let (source, elements) = (delivery.source, Vec::new());
+    Verdict::Valid(Row { source, key, time, position, columns, said, elements, dropped })
 }
 
 /// The values of the source's fields, or why the row has none at all.
@@ -133,28 +155,41 @@ fn values(
 ) -> Result<Vec<Result<Option<Value>, Code>>, Code> {
     let fields = source.fields.iter();
     if let Some(header) = &delivery.header {
-        let cells = csv::cells(header, payload)?;
+        let cells = csv::cells(header, payload, &source.text.marks)?;
+        let text = |field: &Field| cells.get(&field.path.to_string());
         let value = |field: &Field| {
-            let cell = cells.get(&field.path.to_string());
-            cell.map_or(Ok(None), |cell| of_text(field, cell))
+            let zone = zone_of(source, field).and_then(text);
+            text(field).map_or(Ok(None), |cell| of_text(field, zone, cell))
         };
         return Ok(fields.map(value).collect());
     }
     if source.format == Format::Parquet {
         let texts = columnar::texts(payload);
+        let text = |field: &Field| texts.get(&field.path.to_string()).and_then(Option::as_ref);
         let value = |field: &Field| {
-            let text = texts.get(&field.path.to_string()).and_then(Option::as_ref);
-            text.map_or(Ok(None), |text| of_text(field, text))
+            let zone = zone_of(source, field).and_then(text);
+            text(field).map_or(Ok(None), |cell| of_text(field, zone, cell))
         };
         return Ok(fields.map(value).collect());
     }
     let object = json::object(payload)?;
-    Ok(fields.map(|field| json::field(&object, field)).collect())
+    Ok(fields.map(|field| json::field(source, &object, field)).collect())
+}
+
+/// The field that names the zone of another one's times.
+pub fn zone_of<'a>(source: &'a Source, field: &Field) -> Option<&'a Field> {
+    Some(&source.fields[field.written.as_ref()?.zone_of?])
 }
 
 /// The value of a field whose text this is.
-fn of_text(field: &Field, text: &str) -> Result<Option<Value>, Code> {
-    let itself = || values::of_text(&field.data_type, text).map(Some);
+fn of_text(field: &Field, zone: Option<&String>, text: &str) -> Result<Option<Value>, Code> {
+    let itself = || match &field.written {
+        Some(form) => {
+            let zone = zone.map(String::as_str);
+            written::instant(form, zone, text.trim()).map(|at| Some(Value::Plain(at)))
+        }
+        None => values::of_text(&field.data_type, text).map(Some),
+    };
     values::mapped(field, text).unwrap_or_else(itself)
 }
 
@@ -176,6 +211,7 @@ fn without_payload(source: &Source, delivery: &Delivery, wall: Micros) -> Verdic
             position: (delivery.part, delivery.offset),
             columns: Vec::new(),
             said: None,
+            elements: Vec::new(),
             dropped: false,
         }),
         _ => Verdict::Rejected(reasons),

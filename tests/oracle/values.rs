@@ -98,12 +98,17 @@ fn in_years(micros: Micros) -> Result<Datum, Code> {
     in_years.then_some(Datum::Timestamp(micros)).ok_or("out_of_range")
 }
 
-/// An instant in milliseconds since the epoch; what is finer than microseconds is cut off, towards
-/// the past.
+/// An instant in milliseconds since the epoch.
 pub fn counted_instant(text: &str) -> Result<Datum, Code> {
+    counted(text, 3)
+}
+
+/// An instant since the epoch, in units of so many powers of ten of a microsecond; what is finer is cut off, towards
+/// the past.
+pub fn counted(text: &str, unit: i64) -> Result<Datum, Code> {
     let (digits, power) = exact(text).ok_or("wrong_type")?;
-    let micros = scaled(&digits, power + 3).unwrap_or_else(|| {
-        let unit = BigInt::from(10).pow((-power - 3) as u32);
+    let micros = scaled(&digits, power + unit).unwrap_or_else(|| {
+        let unit = BigInt::from(10).pow((-power - unit) as u32);
         let below = BigInt::from(i8::from(digits < BigInt::ZERO));
         (digits + &below) / unit - below
     });

@@ -7,7 +7,9 @@ use selfsame::internals::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
 
 use super::START;
 use super::choices::Choices;
-use super::sources::{EXTRA, Field, ID, ITEM, LEFT, RIGHT, SHOP, STATUS, Source, VERDICT};
+use super::sources::{
+    EXTRA, Field, ID, ITEM, ITEMS, LEFT, POSITION, RIGHT, SHOP, STATUS, Source, VERDICT, ZONE,
+};
 use super::sql::Of;
 use crate::oracle::script::Delivery;
 
@@ -46,6 +48,8 @@ const INTEGERS: [&str; 8] = ["0", "1", "2", "3", "4", "-1", "5.0", "900719925474
 const NUMBERS: [&str; 8] = ["0", "0.1", "0.2", "0.3", "-0.1", "1e15", "-2.5e-7", "-0.0"];
 const DECIMALS: [&str; 7] = ["1", "2.50", "0.10", "-1.25", "\"3.30\"", "1e2", "9999999999.99"];
 const EXTRAS: [&str; 6] = ["{\"a\": [1, null]}", "\"a\"", "7", "[ ]", "true", "{\"b\":{}}"];
+/// As programs write them that escape slashes, too.
+const ZONES: [&str; 5] = ["", "\"Europe/Berlin\"", "\"Asia\\/Tokyo\"", "\" \"", "\"nowhere\""];
 const DAYS: [&str; 3] = ["\"2025-07-03\"", "\"2025-07-04\"", "\"2025-07-05\""];
 /// What stands for what has no end, and no beginning.
 const ENDS: [&str; 3] =
@@ -92,7 +96,7 @@ pub fn draft(
     let payload = payload(choices, source, types, key, time, &flaw);
     let payload = (!empty).then(|| match (source.is_csv, source.is_columnar) {
         (_, true) => payload,
-        (true, _) => flaw.spoil_csv(payload),
+        (true, _) => flaw.spoil_csv(payload, source.marks.0),
         (false, _) => flaw.spoil_json(payload),
     });
     Draft {
@@ -102,7 +106,7 @@ pub fn draft(
             offset: 0,
             timestamp,
             key: message_key,
-            header: source.is_csv.then(|| header(source)),
+            header: source.is_csv.then(|| source.header()),
             payload,
             joined,
         },
@@ -128,7 +132,7 @@ pub fn deletion(number: usize, source: &Source, key: &str, time: Micros) -> Deli
         offset: 0,
         timestamp: source.is_topic.then_some(time),
         key: source.is_topic.then(|| key.to_owned()),
-        header: source.is_csv.then(|| header(source)),
+        header: source.is_csv.then(|| source.header()),
         payload: (!source.is_topic || at.is_some()).then(|| written(source, &values)),
         joined: false,
     }
@@ -163,11 +167,11 @@ impl Flaw {
         }
     }
 
-    fn spoil_csv(&self, payload: String) -> String {
+    fn spoil_csv(&self, payload: String, delimiter: char) -> String {
         match self {
-            Flaw::CutOff => payload.replacen(',', "", 2),
-            Flaw::NoObject => payload.replacen(',', "", 1) + "x",
-            Flaw::Duplicated => payload + ",",
+            Flaw::CutOff => payload.replacen(delimiter, "", 2),
+            Flaw::NoObject => payload.replacen(delimiter, "", 1) + "x",
+            Flaw::Duplicated => format!("{payload}{delimiter}"),
             _ => payload,
         }
     }
@@ -190,8 +194,8 @@ fn payload(
     time: Micros,
     flaw: &Flaw,
 ) -> String {
-    let mut values = Vec::new();
-    for field @ Field { name, of, path } in &source.fields {
+    let value_of = |choices: &mut Choices, field: &Field| {
+        let Field { name, of, .. } = field;
         let value = match *name {
             ID if *flaw == Flaw::NoKey => None,
             ID if *of == Of::Integer => Some(key.to_string()),
@@ -220,12 +224,56 @@ fn payload(
                 out_of_range(*of).map(|values| choices.pick(values).to_owned())
             }
             EXTRA => Some(choices.pick(&EXTRAS).to_owned()),
+            ZONE => Some(choices.pick(&ZONES).to_owned()).filter(|zone| !zone.is_empty()),
+            "born" if source.is_written && !choices.one_in(4) => Some(local(choices, time)),
             _ => value(choices, *of),
         };
-        let value = value.or_else(|| choices.one_in(2).then(|| "null".to_owned()));
-        values.extend(value.map(|value| (*path, value)));
+        value.or_else(|| choices.one_in(2).then(|| "null".to_owned()))
+    };
+    let (of_items, own): (Vec<&Field>, Vec<&Field>) =
+        source.fields.iter().partition(|field| field.is_of_item());
+    let mut values = Vec::new();
+    for field in own {
+        values.extend(value_of(choices, field).map(|value| (field.path, value)));
+    }
+    if source.unnests {
+        let items = match choices.below(12) {
+            0 => None,
+            1 => Some("null".to_owned()),
+            _ if *flaw == Flaw::WrongType && choices.one_in(3) => {
+                Some("{\"kind\":\"a\"}".to_owned())
+            }
+            number => {
+                Some(items(choices, &of_items, number % 4, *flaw == Flaw::WrongType, value_of))
+            }
+        };
+        values.extend(items.map(|items| (&[ITEMS][..], items)));
     }
     written(source, &values)
+}
+
+/// A list of so many elements.
+fn items(
+    choices: &mut Choices,
+    fields: &[&Field],
+    number: usize,
+    may_be_wrong: bool,
+    value_of: impl Fn(&mut Choices, &Field) -> Option<String>,
+) -> String {
+    let item = |_| {
+        if choices.one_in(8) {
+            return "null".to_owned();
+        }
+        if may_be_wrong && choices.one_in(4) {
+            return "7".to_owned();
+        }
+        let told = fields.iter().filter(|field| field.path[1] != POSITION);
+        let values: Vec<_> =
+            told.filter_map(|field| Some((&field.path[1..], value_of(choices, field)?))).collect();
+        nested(&values)
+    };
+    let items: Vec<String> = (0..number).map(item).collect();
+    format!("[{}]", items.join(","))
 }
 
 /// What a type has no room for, or what there is not.
@@ -246,12 +294,6 @@ fn out_of_range(of: Of) -> Option<&'static [&'static str]> {
     })
 }
 
-/// The header of a CSV source's files: its columns and another one.
-fn header(source: &Source) -> String {
-    source.fields.iter().map(|field| format!("{},", field.path.join("."))).collect::<String>()
-        + "other"
-}
-
 /// A row with values at paths, in the source's format.
 fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> String {
     if source.is_columnar {
@@ -260,6 +302,7 @@ fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> Str
     if !source.is_csv {
         return nested(values);
     }
+    let (delimiter, quote) = source.marks;
     let cell = |field: &Field| {
         let value = values.iter().find(|(path, _)| *path == field.path).map(|(_, value)| value);
         let text = match value.map_or("null", String::as_str) {
@@ -267,9 +310,15 @@ fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> Str
             // A line for a row, so that scripts can be told line by line.
             value => serde_json::from_str(value).unwrap_or(value.to_owned()).replace('\n', " "),
         };
-        match text.contains(['"', ',', ' ']) {
-            true => format!("\"{}\",", text.replace('"', "\"\"")),
-            false => format!("{text},"),
+        let text = text.replace('\t', " ");
+        match quote {
+            Some(quote) if text.contains([quote, delimiter, ' ']) => {
+                let twice = format!("{quote}{quote}");
+                format!("{quote}{}{quote}{delimiter}", text.replace(quote, &twice))
+            }
+            Some(_) => format!("{text}{delimiter}"),
+            // Nothing says that it is no end of a cell.
+            None => format!("{}{delimiter}", text.replace(delimiter, " ")),
         }
     };
     source.fields.iter().map(cell).collect()
@@ -285,6 +334,24 @@ fn texts(source: &Source, values: &[(&'static [&'static str], String)]) -> Strin
     };
     let texts: BTreeMap<String, Option<String>> = source.fields.iter().map(text).collect();
     serde_json::to_string(&texts).expect("texts")
+}
+
+/// What clocks show, or seconds or microseconds; and what clocks never show.
+fn local(choices: &mut Choices, time: Micros) -> String {
+    match choices.below(8) {
+        0 => (time / 1_000_000).to_string(),
+        1 => format!("\"{}\"", time / 1_000_000),
+        2 => time.to_string(),
+        // In Berlin the one never comes, and the other comes twice.
+        3 => "\"30.03.2025 02:30:00\"".to_owned(),
+        4 => "\"26.10.2025 02:30:00\"".to_owned(),
+        5 if choices.one_in(4) => "\"31.02.2025 00:00:00\"".to_owned(),
+        _ => {
+            let shown = rfc3339(time);
+            let (day, clock) = (&shown[..10], &shown[11..19]);
+            format!("\"{}.{}.{} {clock}\"", &day[8..], &day[5..7], &day[..4])
+        }
+    }
 }
 
 /// An instant in one of the ways in which it can be written.

@@ -12,6 +12,8 @@ pub struct Source {
     pub name: &'static str,
     pub is_topic: bool,
     pub is_csv: bool,
+    /// What parts its cells, and what they may stand in.
+    pub marks: (char, Option<char>),
     /// Its files have columns of text.
     pub is_columnar: bool,
     pub has_records: bool,
@@ -29,6 +31,10 @@ pub struct Source {
     key_of_table: Option<String>,
     /// Whether rows with the status `gone` delete.
     pub deletes: bool,
+    /// Whether its rows have a list whose elements are rows.
+    pub unnests: bool,
+    /// Whether `born` is written by formats.
+    pub is_written: bool,
     yaml: String,
 }
 
@@ -49,6 +55,11 @@ pub const SHOP: &str = "place";
 pub const LEFT: &str = "left";
 pub const RIGHT: &str = "right";
 pub const VERDICT: &str = "verdict";
+/// What names the zone of local times.
+pub const ZONE: &str = "zone";
+/// A list, and the place in it.
+pub const ITEMS: &str = "items";
+pub const POSITION: &str = "#";
 /// Text in SQL, any JSON in a row.
 pub const EXTRA: &str = "extra";
 /// Columns that identifiers are taken from, with the paths that they may have.
@@ -58,7 +69,7 @@ static IDENTIFYING: [Field; 4] = [
     Field { name: "device", of: Of::Text, path: &["who", "device", "id"] },
     Field { name: "mails", of: Of::Texts, path: &["mails"] },
 ];
-static TELLING: [Field; 9] = [
+static TELLING: [Field; 10] = [
     Field { name: "kind", of: Of::Text, path: &["kind"] },
     Field { name: "n", of: Of::Integer, path: &["n"] },
     Field { name: "amount", of: Of::Decimal, path: &["cart", "amount"] },
@@ -68,6 +79,7 @@ static TELLING: [Field; 9] = [
     Field { name: "born", of: Of::Timestamp, path: &["who", "born"] },
     Field { name: "ns", of: Of::Integers, path: &["ns"] },
     Field { name: EXTRA, of: Of::Text, path: &["extra"] },
+    Field { name: ZONE, of: Of::Text, path: &["zone"] },
 ];
 
 pub const DERIVED: [&str; 2] = ["one", "two"];
@@ -87,6 +99,7 @@ impl Source {
             name: "rulings",
             is_topic,
             is_csv: false,
+            marks: (',', Some('"')),
             is_columnar: false,
             has_records: true,
             has_decisions: true,
@@ -100,6 +113,8 @@ impl Source {
             joins: Vec::new(),
             key_of_table: None,
             deletes: true,
+            unnests: false,
+            is_written: false,
             yaml: String::new(),
         };
         if has_time {
@@ -119,7 +134,8 @@ impl Source {
     /// The next one; those before can be joined.
     pub fn new(before: &[Source], choices: &mut Choices, settings: &Settings) -> Self {
         let name = NAMES[before.len()];
-        let is_table = |table: &&Source| table.has_records && table.joins.is_empty();
+        let is_table =
+            |table: &&Source| table.has_records && table.joins.is_empty() && !table.unnests;
         let tables = || before.iter().filter(is_table);
         let may_be_events = !settings.retractable || tables().next().is_some();
         let has_records = choices.below(2) == 1 || !may_be_events;
@@ -170,10 +186,20 @@ impl Source {
         if is_columnar {
             fields.iter_mut().for_each(Field::flatten);
         }
+        let delimiter = [',', ',', ';', '\t', '|'][choices.below(5)];
+        let marks = (delimiter, [Some('"'), Some('"'), Some('\''), None][choices.below(4)]);
+        let is_written = choices.one_in(3);
+        let unnests = !is_csv && !is_columnar && choices.one_in(5);
+        if unnests {
+            let moved = fields.iter_mut().filter(|_| choices.below(3) > 0);
+            moved.for_each(Field::move_into_items);
+            fields.push(Field { name: "line", of: Of::Integer, path: &[ITEMS, POSITION] });
+        }
         let mut source = Source {
             name,
             is_topic,
             is_csv,
+            marks,
             is_columnar,
             has_records,
             has_decisions: false,
@@ -184,6 +210,8 @@ impl Source {
             joins,
             key_of_table: None,
             deletes,
+            unnests,
+            is_written,
             yaml: String::new(),
         };
         source.name_columns();
@@ -228,10 +256,16 @@ impl Source {
         if self.is_csv || self.is_columnar {
             let format = if self.is_csv { "csv" } else { "parquet" };
             writeln!(yaml, "    format: {format}").expect("to a string");
+            if self.is_csv {
+                yaml.push_str(&self.form(choices.one_in(3)));
+            }
         } else if choices.one_in(4) {
             yaml.push_str("    format: json\n");
         }
         let mut say = |text: String| writeln!(yaml, "    {text}").expect("to a string");
+        if self.unnests {
+            say(format!("unnest: {ITEMS}"));
+        }
         if key && self.has_records {
             say("key: id".to_owned());
         } else if key {
@@ -267,7 +301,9 @@ impl Source {
         let others =
             choices.pick(&["", ", else: keep", ", else: reject", ", else: null", ", else: 3"]);
         let others = is_mapped.then_some(others);
-        let fields = self.fields.iter().map(|field| field.yaml(default, others));
+        let zone = if self.has(ZONE) { "time_zone_from: zone" } else { "time_zone: Asia/Tokyo" };
+        let zone = self.is_written.then_some(zone);
+        let fields = self.fields.iter().map(|field| field.yaml(default, others, zone));
         say(format!("fields: {{{}}}", fields.collect::<Vec<_>>().join(", ")));
         if !self.joins.is_empty() {
             let joins = self.joins.iter().map(|(table, key)| format!("{table}: {key}"));
@@ -283,7 +319,7 @@ impl Source {
         let instants: Vec<&str> = instants.map(|column| column.name.as_str()).collect();
         if time {
             // The first is a field; and what has the name must be the time.
-            let field = settings.retractable || self.has("time");
+            let field = settings.retractable || self.has("time") || self.unnests;
             let which = choices.below(if field { 1 } else { instants.len() });
             say(format!("time: {}", instants[which]));
         }
@@ -292,7 +328,8 @@ impl Source {
         }
         if self.deletes {
             let others = ["status = 'gone'", "status = 'gone' or n = 3", "10 / n = 5"];
-            let with_n = self.has("n") && !settings.retractable;
+            let with_n = self.fields.iter().any(|field| field.name == "n" && !field.is_of_item())
+                && !settings.retractable;
             let which = choices.below(if with_n { 3 } else { 1 });
             say(format!("deleted: {}", quoted(others[which])));
         }
@@ -312,6 +349,31 @@ impl Source {
             say(format!("where: {}", quoted(&conditions.join(" and "))));
         }
         self.yaml = yaml;
+    }
+
+    /// What is said of its files; where these have no header, also what it would be.
+    fn form(&self, is_headless: bool) -> String {
+        let (delimiter, quote) = self.marks;
+        let mut said = match delimiter {
+            ',' => String::new(),
+            '\t' => "    delimiter: tab\n".to_owned(),
+            other => format!("    delimiter: \"{other}\"\n"),
+        };
+        match quote {
+            Some('"') => {}
+            Some(other) => said += &format!("    quote: \"{other}\"\n"),
+            None => said += "    quote: none\n",
+        }
+        if is_headless {
+            said += &format!("    columns: [{}]\n", self.header().replace(',', ", "));
+        }
+        said
+    }
+
+    /// The header of its files of CSV: its columns and another one.
+    pub fn header(&self) -> String {
+        self.fields.iter().map(|field| format!("{},", field.path.join("."))).collect::<String>()
+            + "other"
     }
 
     /// Adds the columns of tables: under their own names where these are free.
@@ -378,6 +440,29 @@ impl Field {
         self.path == ["at"]
     }
 
+    /// Whether it stands in the elements of the row's list.
+    pub fn is_of_item(&self) -> bool {
+        self.path[0] == ITEMS
+    }
+
+    /// Takes it from the elements of the row's list, if it may stand there.
+    fn move_into_items(&mut self) {
+        static PATHS: [&[&str]; 10] = [
+            &[ITEMS, "mail"],
+            &[ITEMS, "user"],
+            &[ITEMS, "kind"],
+            &[ITEMS, "n"],
+            &[ITEMS, "cart", "amount"],
+            &[ITEMS, "x"],
+            &[ITEMS, "ok"],
+            &[ITEMS, "mails"],
+            &[ITEMS, EXTRA],
+            &[ITEMS, ITEM],
+        ];
+        let path = PATHS.into_iter().find(|path| path.last() == Some(&self.name));
+        self.path = path.unwrap_or(self.path);
+    }
+
     /// Takes it from a column of its name.
     fn flatten(&mut self) {
         static PATHS: [&[&str]; 5] = [&["mail"], &["device"], &["amount"], &["born"], &["place"]];
@@ -386,7 +471,7 @@ impl Field {
     }
 
     /// How it is declared: with a default, and where `others` says what becomes of others with a map.
-    fn yaml(&self, default: bool, others: Option<&str>) -> String {
+    fn yaml(&self, default: bool, others: Option<&str>, zone: Option<&str>) -> String {
         let (name, path) = (self.name, self.path.join("."));
         let of = match self.of {
             Of::Text if name == EXTRA => "json",
@@ -401,7 +486,11 @@ impl Field {
             Of::Integers => "\"[integer]\"",
             Of::List | Of::Sums | Of::Map => unreachable!("no field is one"),
         };
+        let written = zone.filter(|_| name == "born").map(|zone| {
+            format!(", format: ['%d.%m.%Y %H:%M:%S', epoch_s, rfc3339, epoch_us], {zone}")
+        });
         let default = match name {
+            _ if written.is_some() => "",
             "kind" if default => ", default: c",
             "n" if default => ", default: 2",
             "user" if default => ", default: none",
@@ -413,6 +502,7 @@ impl Field {
             _ => "",
         };
         let map = match (name, others) {
+            _ if written.is_some() => written.unwrap_or_default(),
             ("kind", Some(others)) => format!(", map: {{a: c, b: null, c: d}}{others}"),
             ("n", Some(others)) => format!(", map: {{1: 2, \"-1\": null, \"7\": 1}}{others}"),
             _ => String::new(),
