@@ -1,11 +1,14 @@
 //! Outputs that are other people's services, real ones: a webhook's receiver that fails, is slow or away, and PostgreSQL.
 
+#[path = "../broker/mod.rs"]
+mod broker;
 #[path = "../http/mod.rs"]
 mod http;
 mod postgres;
 #[path = "../program/mod.rs"]
 mod program;
 mod receiver;
+mod shapes;
 
 use std::collections::BTreeMap;
 use std::fs;
