@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::decoded::Decoded;
 use super::early::Early;
+use super::placeholders::IS_PLACEHOLDER;
 use crate::plan::{Format, Plan, Publish, Source, Type};
 use crate::row::{RawPosition, Reason};
 use crate::source::foreign;
@@ -32,6 +33,8 @@ pub struct Beginning {
     /// By code and path.
     reasons: BTreeMap<(&'static str, String), ReasonCount>,
     early: Early,
+    /// Rows that placeholders alone would have identified, and what was said of the first that was seen.
+    placeholders: Option<(u64, String)>,
     is_told: bool,
 }
 
@@ -55,6 +58,9 @@ impl Beginning {
                 RawPosition::Key { .. } => 0,
             };
             for Reason { code, path, message } in &reject.reasons {
+                if message.contains(IS_PLACEHOLDER) {
+                    self.placeholders.get_or_insert_with(|| (0, message.clone())).0 += 1;
+                }
                 let told = self.reasons.entry((code, path.clone()));
                 let told = told.or_insert_with(|| ReasonCount {
                     number: 0,
@@ -84,6 +90,11 @@ impl Beginning {
         let mut said = Vec::new();
         if 2 * self.rejected > self.rows {
             said.push(self.rejects(plan, source));
+        } else if let Some((rejected, why)) = &self.placeholders {
+            said.push(format!(
+                "source {}: {rejected} of the first {} rows are rejected as unidentified: {why}",
+                source.name, self.rows
+            ));
         }
         for (field, (values, early)) in &self.early {
             if 2 * early > *values {

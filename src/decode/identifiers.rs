@@ -82,6 +82,17 @@ impl Normaliser {
     }
 }
 
+/// The text of a row that its column has in the place of an identifier of a type, where that is a placeholder.
+pub(super) fn placeholder(plan: &Plan, kind: u8, column: &ArrayRef, row: usize) -> Option<String> {
+    if plan.identifiers[usize::from(kind)].placeholders == Placeholders::Keep {
+        return None;
+    }
+    let value = column.slice(row, 1);
+    let values = value.as_list_opt::<i32>().map_or(&value, |list| list.values());
+    let texts = texts(values).ok()?;
+    texts.iter().flatten().find(|text| is_placeholder(text)).map(str::to_owned)
+}
+
 /// Brings a row's identifiers into their own order (type, then text byte by byte), each once.
 pub(super) fn sort_and_dedup(identifiers: &mut SmallVec<[Identifier; 3]>) {
     identifiers.sort_unstable_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));

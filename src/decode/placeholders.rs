@@ -35,6 +35,9 @@ const WORDS: [&str; 25] = [
 /// The length of the longest word, in bytes.
 const LONGEST: usize = 17;
 
+/// Words of the reason why a row with nothing but one is no one's.
+pub(super) const IS_PLACEHOLDER: &str = "is a placeholder, which is no identifier";
+
 /// Whether a text is a placeholder.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let around =

@@ -19,10 +19,12 @@ use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::PackedRows;
+use super::placeholders::IS_PLACEHOLDER;
 use super::raw_row::{Flaws, RawReading, RawRow};
+use super::scalar::shown;
 use super::{decisions, identifiers};
 use crate::columns;
-use crate::plan::{Decisions, Expression, Kind, Source};
+use crate::plan::{Decisions, Expression, Kind, Plan, Source};
 use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
 use crate::source::Payload;
 use crate::time::Micros;
@@ -283,18 +285,33 @@ fn carried(
         // An identifier may hide behind a value that is bad.
         let hidden = source.identifiers.iter().any(|(_, column)| excused(source, row, *column));
         if needed && stands && carried.is_empty() && !hidden {
-            let has_some = |(_, column): &(u8, usize)| batch.column(*column).is_valid(place);
-            let message = match source.identifiers.iter().any(has_some) {
-                true => {
-                    "none of the row's columns gives an identifier: what they have is ignored, or a \
-                     placeholder"
-                }
-                false => "none of the row's columns gives an identifier",
-            };
-            row.flaws.add("unidentified", "", message);
+            let why = nothing_of(context.plan, source, batch, place);
+            let message = format!("none of the row's columns gives an identifier{why}");
+            row.flaws.add("unidentified", "", &message);
         }
     }
     Some(carried)
+}
+
+/// Why what stands in a row's columns of identifiers is none.
+fn nothing_of(plan: &Plan, source: &Source, batch: &RecordBatch, row: usize) -> String {
+    let placeholder = source.identifiers.iter().find_map(|(kind, column)| {
+        let text = identifiers::placeholder(plan, *kind, batch.column(*column), row)?;
+        Some((
+            text,
+            batch.schema_ref().field(*column).name(),
+            &plan.identifiers[usize::from(*kind)].name,
+        ))
+    });
+    if let Some((text, column, of)) = placeholder {
+        let text = shown(&text);
+        return format!(
+            ": '{text}' in {column} {IS_PLACEHOLDER}; '{of}' keeps it with `placeholders: keep`"
+        );
+    }
+    let has_some = |(_, column): &(u8, usize)| batch.column(*column).is_valid(row);
+    let ignored = source.identifiers.iter().any(has_some);
+    if ignored { ": what they have is ignored".to_owned() } else { String::new() }
 }
 
 /// What each row that stands gives to aggregates, by aggregate.
