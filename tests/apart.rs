@@ -225,13 +225,10 @@ fn what_is_no_file_is_told_from_what_is_not_there() {
         let complaint = selfsame(path, &RUN).badly();
         assert!(complaint.contains(said), "{complaint}");
     };
-    says(
-        "data/deep",
-        "no file matches data/deep but 'data/deep', which is a folder: name the files in it",
-    );
+    says("data/deep", "no file matches data/deep: 'data/deep' is a folder: name the files in it");
     let made = std::process::Command::new("mkfifo").arg(path.join("pipe")).status();
     assert!(made.expect("there is mkfifo").success());
-    says("pipe", "no file matches pipe but 'pipe', which is a pipe");
+    says("pipe", "no file matches pipe: 'pipe' is a pipe");
     symlink("nothing", path.join("lost")).expect("a link");
     says("lost", "but 'lost', which is a link that leads nowhere");
     says("nothing", "no file matches nothing\n");

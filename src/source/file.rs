@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::begin::{self, Begun};
 use super::marking::Marking;
 use super::paths::Stamp;
-use super::piece::{HalfRow, Left, Patience, Piece};
+use super::piece::{HalfRow, Left, Lost, Patience, Piece};
 use super::positions::FilePosition;
 use super::reached::{FileOffset, PartStart, Print};
 use super::read_on::ReadRanges;
@@ -30,7 +30,7 @@ pub(super) struct OpenFile {
     pub id: FileId,
     /// Since when no name leads to it, as far as is known.
     pub gone: Option<Instant>,
-    trail: Trail,
+    pub trail: Trail,
     rows: FileRows,
     end: TextEnd,
     /// Others may write to it.
@@ -64,7 +64,7 @@ struct Unready {
 impl OpenFile {
     /// Opens a file. `TextEnd::Open` if it may still be written.
     pub fn new(source: &Source, part: u32, path: &Path, end: TextEnd) -> Result<Self, SourceError> {
-        let unreadable = |why: std::io::Error| SourceError::unreadable(&source.name, path, why);
+        let unreadable = |why: io::Error| SourceError::unreadable(&source.name, path, why);
         let file = File::open(path).map_err(unreadable)?;
         let id = FileId::of(&file.metadata().map_err(unreadable)?);
         Ok(OpenFile {
@@ -93,7 +93,7 @@ impl OpenFile {
 
     /// Goes on where a reading ended, under another part, that saw these bytes, as far as they stand in the
     /// file.
-    pub fn resume(&mut self, seen: &Seen, part: u32) -> std::io::Result<()> {
+    pub fn resume(&mut self, seen: &Seen, part: u32) -> io::Result<()> {
         let kept = seen.kept(self.trail.file())?;
         if kept > 0 {
             self.pass_over(kept, part);
@@ -203,7 +203,7 @@ impl OpenFile {
                 return Err(unready.why.clone());
             }
             if self.is_another(source)? {
-                return Ok(Piece::Anew(None));
+                return Ok(Piece::Anew(Lost::default()));
             }
             if !self.begin(source)? {
                 return Ok(Piece::Waiting);
@@ -279,7 +279,7 @@ impl OpenFile {
             FileRows::Text { cutter, .. } if self.passing.is_none() => cutter.incomplete(),
             _ => None,
         };
-        let (kept, half) = self
+        let (kept, half, seen) = self
             .begin_anew(read, half)
             .map_err(|why| SourceError::unreadable(name, &self.path, why))?;
         tracing::warn!(
@@ -291,10 +291,11 @@ impl OpenFile {
         if kept > 0 {
             self.pass_over(kept, self.part);
         }
-        Ok(Piece::Anew(half.map(|(raw, line)| {
+        let half = half.map(|(raw, line)| {
             let why = "the file was cut off, or written anew, before the row was complete";
             Unread { line: Some(line), code: "cut_off", why: why.to_owned(), raw }
-        })))
+        });
+        Ok(Piece::Anew(Lost { half, seen: Some(Box::new(seen)) }))
     }
 
     fn begin_part(&mut self) {
@@ -324,14 +325,14 @@ impl OpenFile {
         &mut self,
         read: u64,
         half: Option<HalfRow>,
-    ) -> std::io::Result<(u64, Option<HalfRow>)> {
-        let kept = self.trail.begin_anew()?;
+    ) -> io::Result<(u64, Option<HalfRow>, Seen)> {
+        let (kept, seen) = self.trail.begin_anew()?;
         let length = self.trail.file().metadata()?.len();
-        let Some((bytes, line)) = half else { return Ok((kept, None)) };
+        let Some((bytes, line)) = half else { return Ok((kept, None, seen)) };
         let at = read - bytes.len() as u64;
         let left = bytes.len().min(length.saturating_sub(at) as usize);
         let stands = left > 0 && at >= kept && self.trail.holds(at, &bytes[..left])?;
-        Ok((kept, (!stands).then_some((bytes, line))))
+        Ok((kept, (!stands).then_some((bytes, line)), seen))
     }
 
     /// Reads what comes before the rows. `false` if it is not all there.
@@ -339,7 +340,7 @@ impl OpenFile {
     /// # Errors
     /// If the file's columns are not those that the source wants.
     pub fn begin(&mut self, source: &Source) -> Result<bool, SourceError> {
-        let io = |why: std::io::Error| SourceError::unreadable(&source.name, &self.path, why);
+        let io = |why: io::Error| SourceError::unreadable(&source.name, &self.path, why);
         if source.format == Format::Parquet {
             let file = self.trail.file().try_clone().map_err(io)?;
             let mut rows = parquet::ParquetRows::open(source, &self.path, file)?;

@@ -28,8 +28,11 @@ use crate::plan::{Connector, Format, Plan, Source};
 /// How often growing files, and folders, are looked at.
 const POLL: Duration = Duration::from_millis(150);
 
-const PATIENCE: Patience =
-    Patience { unready: Duration::from_secs(10), gone: Duration::from_secs(60) };
+const PATIENCE: Patience = Patience {
+    unready: Duration::from_secs(10),
+    gone: Duration::from_secs(60),
+    copied: Duration::from_secs(2),
+};
 
 pub(super) const TYPE: ConnectorType = ConnectorType {
     said: Some(ConnectorWords { field: "files", example: "files: \"data/*.ndjson\"", read }),
@@ -137,7 +140,7 @@ fn open(
                 let but = alone
                     .others
                     .first()
-                    .map(|(path, what)| format!(" but '{}', which is {what}", path.display()))
+                    .map(|(path, what)| format!(": '{}' is {what}", path.display()))
                     .or_else(|| {
                         near_file(&pattern.text).map(|near| format!("; did you mean {near}?"))
                     });

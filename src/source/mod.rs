@@ -11,6 +11,7 @@ pub mod client;
 mod committed;
 mod connector;
 mod connectors;
+mod copies;
 mod encoding;
 mod error;
 mod feed;

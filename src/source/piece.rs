@@ -13,6 +13,8 @@ pub(super) struct Patience {
     pub unready: Duration,
     /// A file that is gone from its folder, before no more of it is expected.
     pub gone: Duration,
+    /// A file that begins as another does, and may be a copy of it that is being made, before it is one of its own.
+    pub copied: Duration,
 }
 
 /// What is known of a file that is let go.
@@ -27,12 +29,20 @@ pub(super) enum Left {
 /// A row whose end was not read, and its line.
 pub(super) type HalfRow = (Vec<u8>, u64);
 
+/// What does not stand in a file any more, which may stand in a copy of it.
+#[derive(Default)]
+pub(super) struct Lost {
+    /// The row that was incomplete.
+    pub half: Option<Unread>,
+    pub seen: Option<Box<Seen>>,
+}
+
 /// What a file gives.
 pub(super) enum Piece {
     Rows(Payload, Span),
     Waiting,
     /// It was cut off or written anew: what follows is of a new part.
-    Anew(Option<Unread>),
+    Anew(Lost),
     Ended,
     /// It can't be read, or not further.
     Rejected(Unread),

@@ -2,16 +2,19 @@
 //!
 //! A file is the one that it was if it begins as that did and has, before the place up to which it was read,
 //! the bytes that stood there. It is looked for by its device and inode first, so that one that was renamed
-//! goes on under its new name; then by its path, where it was copied or restored. Where nothing is at any of a
+//! goes on under its new name; then by its path, where it was copied or restored; then, where it has begun anew
+//! itself, as by "copy and truncate", among all that were not known. Where nothing is at any of a
 //! source's paths any more, its folder was moved, or lies elsewhere on another machine: then its name alone
 //! has to be the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::path::Path;
 
 use super::paths::FoundFile;
 use super::positions::{FilePosition, SourcePositions};
+use crate::place::FileId;
 
 /// By file, the part that it is and how far that was read; `None` for a new one.
 pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
@@ -42,6 +45,12 @@ pub(super) fn recognize(
         let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
         seek(files, known, &mut free, &mut recognized, old_name, |file| name(&file.path));
     }
+    // What was read of a file that has begun anew since lies in its copy, where there is one.
+    let present: HashSet<FileId> = files.iter().map(|file| file.id).collect();
+    let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
+    let mut anew: BTreeSet<u32> = free.iter().copied().filter(has_begun_anew).collect();
+    seek(files, known, &mut anew, &mut recognized, |_| Some(()), |_| Some(()));
+    free.retain(|part| !has_begun_anew(part) || anew.contains(part));
     let old: BTreeSet<&str> = free.iter().map(|part| &*known[part].file.path).collect();
     for (file, _) in files.iter().zip(&recognized).filter(|(_, of)| of.is_none()) {
         if old.contains(&*shown(file)) {
@@ -90,4 +99,34 @@ pub(super) fn tell_another(source: &str, path: &str) {
         "source {source}: '{path}' was cut off or replaced since it was read: it is read as a new file, and \
          the rows of the old one stand. If more was written to that before, it is lost"
     );
+}
+
+/// What is found of a source that was read before.
+#[derive(Default)]
+pub(super) struct FoundCounts {
+    pub done: usize,
+    pub read_on: usize,
+    pub new: usize,
+}
+
+impl Display for FoundCounts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let FoundCounts { done, read_on, new } = *self;
+        let files = |count: usize| format!("{count} file{}", if count == 1 { "" } else { "s" });
+        let are = |count: usize| if count == 1 { "is" } else { "are" };
+        match done + read_on + new {
+            all if all == done => {
+                write!(f, "all of its {} was read before; nothing new", files(done))
+            }
+            all => write!(
+                f,
+                "of its {} {done} {} read before and {} not changed; {read_on} {} read on and {new} {} new",
+                files(all),
+                if done == 1 { "was" } else { "were" },
+                if done == 1 { "has" } else { "have" },
+                are(read_on),
+                are(new)
+            ),
+        }
+    }
 }

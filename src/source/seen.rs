@@ -107,6 +107,22 @@ impl Seen {
         }
     }
 
+    /// Whether they are bytes that a file began with, as far as both go; of none nothing is known.
+    pub fn begins_as(&self, bytes: &[u8]) -> bool {
+        let both = bytes.len().min(self.head.len());
+        both > 0 && bytes[..both] == self.head[..both]
+    }
+
+    /// How many lines were read, at least.
+    pub fn lines(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Whether another file holds all of it.
+    pub fn is_in(&self, file: &File) -> io::Result<bool> {
+        Ok(self.length > 0 && self.stands(file)? && self.is_whole(file)?)
+    }
+
     /// Whether the file stands as it was read, as far as its first and last bytes tell.
     pub fn stands(&self, file: &File) -> io::Result<bool> {
         let behind = self.length - self.tail.len() as u64;

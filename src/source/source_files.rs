@@ -2,19 +2,20 @@
 //! followed.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::copies::{Suspects, Suspicion, holds};
 use super::file::OpenFile;
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
-use super::piece::{Left, Patience, Piece};
+use super::piece::{Left, Lost, Patience, Piece};
 use super::positions::{FilePosition, SourcePositions};
-use super::recognized::recognize;
+use super::recognized::{FoundCounts, recognize};
+use super::seen::Seen;
 use super::text::TextEnd;
 use super::{Chunk, Payload, Reached, SourceError, Unread};
 use crate::place::FileId;
@@ -41,6 +42,8 @@ pub(super) struct SourceFiles {
     turn: usize,
     /// Files of which nothing more is expected.
     aside: HashMap<FileId, Aside>,
+    /// New files that may be copies of others.
+    suspects: Suspects,
     /// Files of other processes, each held so that no other file gets its identity.
     of_others: HashMap<FileId, Option<File>>,
     /// Folders of which it was said that they can't be looked into.
@@ -129,6 +132,7 @@ impl SourceFiles {
             open: Vec::new(),
             turn: 0,
             aside,
+            suspects: Suspects::default(),
             of_others,
             complained: HashSet::new(),
         }
@@ -164,9 +168,11 @@ impl SourceFiles {
                         self.turn += 1;
                         continue;
                     }
-                    Piece::Anew(half) => {
+                    Piece::Anew(Lost { half, seen }) => {
                         file.part = new_part(&mut self.parts, &self.options);
-                        let Some(half) = half else { continue };
+                        let goes_on = seen.is_some_and(|seen| self.find_copy(source, &seen, part));
+                        // Of the row that was incomplete the copy has the rest, or has it as well.
+                        let Some(half) = half.filter(|_| !goes_on) else { continue };
                         (unread(half), None)
                     }
                     Piece::Ended => {
@@ -268,6 +274,12 @@ impl SourceFiles {
         for found in found.files.iter().filter(|found| !known.contains(&found.id)) {
             self.meet(source, found);
         }
+        if found.unreadable.is_empty() {
+            for mut file in self.suspects.take_gone(|id| present.contains_key(&id)) {
+                file.part = new_part(&mut self.parts, &self.options);
+                self.read_next(file);
+            }
+        }
         self.hold_ahead(source);
         // What is nowhere any more need not be held.
         self.of_others.retain(|_, held| {
@@ -287,8 +299,17 @@ impl SourceFiles {
             None if self.options.process > 0 => return,
             None => None,
         };
-        let part = new_part(&mut self.parts, &self.options);
         let mut held = None;
+        if aside.is_none() {
+            match self.suspects.look(source, found, &self.open, self.patience) {
+                Suspicion::Waits => return,
+                Suspicion::ByItself(file) => held = file.map(|file| *file),
+            }
+        }
+        let part = new_part(&mut self.parts, &self.options);
+        if let Some(file) = &mut held {
+            file.part = part;
+        }
         if let Some(Aside { part: before, left, .. }) = aside
             && let Ok(mut file) = OpenFile::new(source, part, &found.path, TextEnd::Open)
         {
@@ -304,35 +325,52 @@ impl SourceFiles {
         let FoundFile { path, id, .. } = found.clone();
         self.ahead.push_back(WaitingFile { part, path, id, known: None, held });
     }
-}
 
-/// What is found of a source that was read before.
-#[derive(Default)]
-pub(super) struct FoundCounts {
-    pub done: usize,
-    pub read_on: usize,
-    pub new: usize,
-}
+    /// Whether no file is held back.
+    #[cfg(test)]
+    pub fn is_settled(&self) -> bool {
+        self.suspects.is_empty()
+    }
 
-impl Display for FoundCounts {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let FoundCounts { done, read_on, new } = *self;
-        let files = |count: usize| format!("{count} file{}", if count == 1 { "" } else { "s" });
-        let are = |count: usize| if count == 1 { "is" } else { "are" };
-        match done + read_on + new {
-            all if all == done => {
-                write!(f, "all of its {} was read before; nothing new", files(done))
+    /// Reads a file that is open when the turn of new ones comes.
+    fn read_next(&mut self, file: OpenFile) {
+        let (part, path, id) = (file.part, file.path.clone(), file.id);
+        self.ahead.push_back(WaitingFile { part, path, id, known: None, held: Some(file) });
+    }
+
+    /// Looks for a new file that holds all that was read of one, under a part, before that was cut off or written
+    /// anew: it is read on behind that.
+    fn find_copy(&mut self, source: &Source, seen: &Seen, part: u32) -> bool {
+        let read = self.open.iter().map(|file| file.id);
+        let mut known: HashSet<FileId> =
+            read.chain(self.ahead.iter().map(|file| file.id)).collect();
+        known.extend(self.aside.keys().chain(self.of_others.keys()));
+        for found in walk(&self.patterns).files.iter().filter(|found| !known.contains(&found.id)) {
+            let held = self.suspects.take_if(found.id, |file| holds(file, seen));
+            let open = || OpenFile::new(source, 0, &found.path, TextEnd::Open).ok();
+            let Some(mut file) = held.or_else(open).filter(|file| holds(file, seen)) else {
+                continue;
+            };
+            let path = found.path.display();
+            if self.options.process > 0 {
+                tracing::warn!(
+                    "source {}: '{path}' is a copy of it, which the first process reads as a new file: its rows \
+                     count twice. Let 'files' leave copies out, or give rows an 'id'",
+                    source.name
+                );
+                return false;
             }
-            all => write!(
-                f,
-                "of its {} {done} {} read before and {} not changed; {read_on} {} read on and {new} {} new",
-                files(all),
-                if done == 1 { "was" } else { "were" },
-                if done == 1 { "has" } else { "have" },
-                are(read_on),
-                are(new)
-            ),
+            tracing::info!(
+                "source {}: '{path}' is a copy of it, as it was: it is read on behind what had been read",
+                source.name
+            );
+            file.part = new_part(&mut self.parts, &self.options);
+            if file.resume(seen, part).is_ok() {
+                self.read_next(file);
+                return true;
+            }
         }
+        false
     }
 }
 

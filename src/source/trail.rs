@@ -109,6 +109,11 @@ impl Trail {
         self.at
     }
 
+    /// What is known of the bytes that were read, if others write to the file.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
+    }
+
     pub fn into_seen(self) -> Option<Seen> {
         self.seen
     }
@@ -181,13 +186,13 @@ impl Trail {
         holds(&self.file, at, bytes)
     }
 
-    /// Begins a broken trail anew. Returns up to where the file holds what was read before.
-    pub fn begin_anew(&mut self) -> io::Result<u64> {
+    /// Begins a broken trail anew. Returns up to where the file holds what was read before, and that.
+    pub fn begin_anew(&mut self) -> io::Result<(u64, Seen)> {
         let seen = self.seen.take().unwrap_or_default();
         let kept = seen.kept(&self.file)?;
         (self.at, self.seen, self.broken, self.compared) = (0, Some(Seen::default()), false, None);
         (self.at_end, self.read_on, self.verified) = (None, false, 0);
-        Ok(kept)
+        Ok((kept, seen))
     }
 
     /// Compares all that was read.

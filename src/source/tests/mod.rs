@@ -1,6 +1,7 @@
 //! Files that others write, move, cut off and delete while they are read: held against what stood in
 //! them whenever they were looked at.
 
+mod copies;
 mod folder;
 mod resumed;
 mod world;
@@ -28,9 +29,13 @@ fn follow() -> SourceOptions {
     SourceOptions { follow: true, ..SourceOptions::default() }
 }
 
-const FOREVER: Patience =
-    Patience { unready: Duration::from_secs(9_999), gone: Duration::from_secs(9_999) };
-const NONE: Patience = Patience { unready: Duration::ZERO, gone: Duration::ZERO };
+const FOREVER: Patience = Patience {
+    unready: Duration::from_secs(9_999),
+    gone: Duration::from_secs(9_999),
+    copied: Duration::from_millis(1),
+};
+const NONE: Patience =
+    Patience { unready: Duration::ZERO, gone: Duration::ZERO, copied: Duration::ZERO };
 
 fn source(format: &str) -> Source {
     let format = match format {
@@ -115,6 +120,12 @@ impl Reading {
     fn look(&mut self) {
         self.files.look_again(&self.source);
         self.read();
+        // What may be a copy is held back until the next look, at least.
+        if !self.files.is_settled() {
+            std::thread::sleep(2 * FOREVER.copied);
+            self.files.look_again(&self.source);
+            self.read();
+        }
     }
 
     fn ids(&self) -> Vec<&str> {

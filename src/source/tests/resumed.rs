@@ -11,7 +11,8 @@ use super::folder::{Change, Folder, changes};
 use super::{FOREVER, append, id, parquet, row, source};
 use crate::plan::Source;
 use crate::source::paths::PathPattern;
-use crate::source::source_files::{FoundCounts, SourceFiles};
+use crate::source::recognized::FoundCounts;
+use crate::source::source_files::SourceFiles;
 use crate::source::{Payload, Positions, Reached, SourceOptions, Unread};
 
 /// What a chunk holds: where, and whose ids.
@@ -65,7 +66,16 @@ impl Processes {
         for files in &mut self.processes {
             files.look_again(&self.source);
         }
-        self.read(most)
+        let mut held = self.read(most);
+        // What may be a copy is held back until the next look, at least.
+        while !self.processes.iter().all(SourceFiles::is_settled) {
+            std::thread::sleep(2 * FOREVER.copied);
+            for files in &mut self.processes {
+                files.look_again(&self.source);
+            }
+            held.extend(self.read(most - held.len().min(most)));
+        }
+        held
     }
 }
 
@@ -178,7 +188,8 @@ proptest! {
         for (id, times) in &grown {
             let read = taken.get(id).copied().unwrap_or_default();
             let is_loose = folder.loose.contains(*id);
-            let is_right = if is_loose { read >= *times } else { read == *times };
+            // Of a file and its copy they are taken once where the file was cut off.
+            let is_right = if is_loose { read >= 1 } else { read == *times };
             prop_assert!(is_right, "{id:.9} was taken {read} times and not {times}");
         }
         for id in folder.files.iter().flat_map(|file| &file.ids) {
@@ -290,4 +301,25 @@ fn what_is_found_of_a_source_is_said_in_one_line() {
         said(3, 1, 2),
         "of its 6 files 3 were read before and have not changed; 1 is read on and 2 are new"
     );
+}
+
+#[test]
+fn what_was_read_of_a_file_is_not_read_of_its_copy_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
+    append(&log, &(row("1") + &row("2")));
+    let mut run = Processes::start(folder.path(), "json", true, 1, Positions::default());
+    let (positions, read) = durable(run.read(usize::MAX), &[true], false);
+    assert_eq!(read, ["1", "2"]);
+    drop(run);
+    append(&log, &row("3"));
+    std::fs::copy(&log, &copy).unwrap();
+    std::fs::write(&log, row("4")).unwrap();
+    for follow in [true, false] {
+        let mut run = Processes::start(folder.path(), "json", follow, 1, positions.clone());
+        let mut ids: Vec<String> =
+            run.read(usize::MAX).into_iter().flat_map(|(_, ids)| ids).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["3", "4"]);
+    }
 }

@@ -25,8 +25,8 @@ pub enum Step {
     MoveAway(usize),
     MoveBack(usize),
     Delete(usize),
-    /// Copies the file away and empties it.
-    CopyAndTruncate(usize),
+    /// Copies the file, beside itself or away, and empties it.
+    CopyAndTruncate(usize, bool),
     /// Empties the file and writes rows at once.
     Rewrite(usize, usize),
     /// Cuts the file off at so many per cent.
@@ -47,7 +47,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => writer.clone().prop_map(Step::MoveAway),
         1 => writer.clone().prop_map(Step::MoveBack),
         1 => writer.clone().prop_map(Step::Delete),
-        1 => writer.clone().prop_map(Step::CopyAndTruncate),
+        2 => (writer.clone(), any::<bool>()).prop_map(|(w, beside)| Step::CopyAndTruncate(w, beside)),
         1 => (writer.clone(), 1..40usize).prop_map(|(w, n)| Step::Rewrite(w, n)),
         1 => (writer.clone(), 0..100u64).prop_map(|(w, per_cent)| Step::Cut(w, per_cent)),
         1 => (writer, 0..100usize).prop_map(|(w, per_cent)| Step::Edit(w, per_cent)),
@@ -68,6 +68,8 @@ pub struct World<'a> {
     rows: usize,
     /// Files that were looked at.
     followed: BTreeSet<usize>,
+    /// Those that were cut off or edited since.
+    changed: BTreeSet<usize>,
     /// Rows that stood in a file whole when it was looked at.
     pub must: BTreeSet<String>,
     /// How often a row may be read more than once: what follows on an edited row is new.
@@ -93,6 +95,7 @@ impl<'a> World<'a> {
             writers: Default::default(),
             rows: 0,
             followed: BTreeSet::new(),
+            changed: BTreeSet::new(),
             must: BTreeSet::new(),
             again: BTreeMap::new(),
         }
@@ -156,6 +159,7 @@ impl<'a> World<'a> {
         // Clocks of file systems are slower than these steps.
         let when = UNIX_EPOCH + Duration::from_secs(self.rows as u64);
         file.set_modified(when).expect("it is ours");
+        self.changed.insert(self.names[&name(writer)]);
         for (id, _) in &rows[rows.len() * per_cent / 100..] {
             *self.again.entry(id.clone()).or_default() += 1;
         }
@@ -194,6 +198,18 @@ impl<'a> World<'a> {
         }
     }
 
+    /// A file lies under another name, too: a copy of what was read unless more than to grow has happened to it since.
+    fn copied(&mut self, file: usize, name: String) {
+        if self.changed.contains(&file) {
+            for (id, _) in self.whole_rows(file) {
+                *self.again.entry(id).or_default() += 1;
+            }
+        }
+        self.rows += 1;
+        self.files.push(File::open(self.folder.join(&name)).expect("it was copied"));
+        self.names.insert(name, self.files.len() - 1);
+    }
+
     /// Empties a file, or cuts it off: a row that was begun in it is begun no more.
     fn cut(&mut self, writer: usize, per_cent: u64) -> Option<usize> {
         let file = *self.names.get(&name(writer))?;
@@ -204,6 +220,7 @@ impl<'a> World<'a> {
             *self.again.entry(id).or_default() += 1;
         }
         self.files[file].set_len(length).expect("it is open for writing");
+        self.changed.insert(file);
         for (open, rest) in &mut self.writers {
             if *open == Some(file) {
                 rest.clear();
@@ -237,10 +254,15 @@ impl<'a> World<'a> {
                     std::fs::remove_file(self.folder.join(name(writer))).expect("it is there");
                 }
             }
-            Step::CopyAndTruncate(writer) => {
-                let path = self.folder.join(name(writer));
-                if path.exists() {
-                    std::fs::copy(path, self.folder.join("copy")).expect("room");
+            Step::CopyAndTruncate(writer, beside) => {
+                if let Some(file) = self.names.get(&name(writer)).copied() {
+                    let from = self.folder.join(name(writer));
+                    let to =
+                        if beside { format!("{}.copy.log", self.rows) } else { "copy".to_owned() };
+                    std::fs::copy(from, self.folder.join(&to)).expect("room");
+                    if beside {
+                        self.copied(file, to);
+                    }
                 }
                 self.cut(writer, 0);
             }
@@ -254,6 +276,7 @@ impl<'a> World<'a> {
             Step::Cut(writer, per_cent) => drop(self.cut(writer, per_cent)),
             Step::Edit(writer, per_cent) => self.edit(writer, per_cent),
             Step::Look => {
+                self.changed.clear();
                 let seen = self.names.iter().filter(|(name, _)| name.ends_with(".log"));
                 self.followed.extend(seen.map(|(_, file)| *file));
                 for file in self.followed.clone() {

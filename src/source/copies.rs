@@ -1,0 +1,127 @@
+//! Copies that lie beside their originals while files are followed. "Copy and truncate" makes one of a file, under
+//! another name, and then empties that: what was read of the file is not read of its copy, and what was not is.
+//!
+//! A copy is known for certain once its original is cut off. So a new file that begins as one does that is being
+//! read is held back while it grows, and for a while then: by then the original is cut off, or it is a file of its own.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::file::OpenFile;
+use super::paths::FoundFile;
+use super::piece::Patience;
+use super::seen::{HEAD, Seen};
+use super::text::TextEnd;
+use crate::place::FileId;
+use crate::plan::{Format, Source};
+
+/// Files that are held open because they may be copies; of more, nothing is held back.
+const MOST: usize = 256;
+/// For how long a file that keeps growing is held back.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// New files that may be copies, or have nothing in them yet.
+#[derive(Default)]
+pub(super) struct Suspects {
+    held: HashMap<FileId, Suspect>,
+}
+
+struct Suspect {
+    file: OpenFile,
+    length: u64,
+    /// When it was longer than before, and when it began as another file for the first time.
+    grew: Instant,
+    since: Option<Instant>,
+}
+
+/// What is known of a new file.
+pub(super) enum Suspicion {
+    Waits,
+    /// It is read by itself; here it is, if it was opened.
+    ByItself(Option<Box<OpenFile>>),
+}
+
+impl Suspects {
+    /// Looks at a new file, beside those that are being read.
+    pub fn look(
+        &mut self,
+        source: &Source,
+        found: &FoundFile,
+        read: &[OpenFile],
+        patience: Patience,
+    ) -> Suspicion {
+        let (now, length) = (Instant::now(), found.stamp.length);
+        let mut suspect = match self.held.remove(&found.id) {
+            Some(suspect) => suspect,
+            None => {
+                let may_be = source.format != Format::Parquet && self.held.len() < MOST;
+                let opened = may_be.then(|| OpenFile::new(source, 0, &found.path, TextEnd::Open));
+                let Some(Ok(file)) = opened.filter(|_| !patience.copied.is_zero()) else {
+                    return Suspicion::ByItself(None);
+                };
+                Suspect { file, length, grew: now, since: None }
+            }
+        };
+        suspect.file.moved(&found.path);
+        if suspect.length != length {
+            (suspect.length, suspect.grew) = (length, now);
+        }
+        let head = suspect.file.trail.peek(HEAD).unwrap_or_default();
+        let like = read.iter().find(|other| begins_as(other, &head));
+        let waits = match like {
+            Some(_) => {
+                let since = *suspect.since.get_or_insert(now);
+                now.duration_since(suspect.grew) < patience.copied
+                    && now.duration_since(since) < LONGEST
+            }
+            None => head.is_empty(),
+        };
+        if waits {
+            self.held.insert(found.id, suspect);
+            return Suspicion::Waits;
+        }
+        if let Some(original) = like.filter(|original| is_copied(original, &suspect.file)) {
+            tracing::warn!(
+                "source {}: '{}' holds all that was read of '{}', which goes on: it is read as a file of its \
+                 own, and rows that stand in both count twice. If it is a copy, let 'files' leave it out, or \
+                 give rows an 'id'",
+                source.name,
+                suspect.file.path.display(),
+                original.path.display()
+            );
+        }
+        Suspicion::ByItself(Some(Box::new(suspect.file)))
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// One of those that are held back, if it is such.
+    pub fn take_if(&mut self, id: FileId, is: impl Fn(&OpenFile) -> bool) -> Option<OpenFile> {
+        self.held.get(&id).filter(|suspect| is(&suspect.file))?;
+        self.held.remove(&id).map(|suspect| suspect.file)
+    }
+
+    /// Those that no name leads to any more: what is in them is to be read all the same.
+    pub fn take_gone(&mut self, is_there: impl Fn(FileId) -> bool) -> Vec<OpenFile> {
+        let gone: Vec<FileId> = self.held.keys().copied().filter(|id| !is_there(*id)).collect();
+        gone.into_iter().filter_map(|id| self.take_if(id, |_| true)).collect()
+    }
+}
+
+/// Whether a file holds all that was read of another one.
+pub(super) fn holds(file: &OpenFile, seen: &Seen) -> bool {
+    seen.is_in(file.trail.file()).unwrap_or(false)
+}
+
+/// Whether what was read of a file begins with these bytes, as far as both go.
+fn begins_as(read: &OpenFile, head: &[u8]) -> bool {
+    read.trail.seen().is_some_and(|seen| seen.begins_as(head))
+}
+
+/// Whether a file holds all that was read of another one, and that is more than a header.
+fn is_copied(read: &OpenFile, file: &OpenFile) -> bool {
+    read.trail.seen().is_some_and(|seen| seen.lines() > 1 && holds(file, seen))
+}

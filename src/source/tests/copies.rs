@@ -1,0 +1,47 @@
+//! Files that lie beside others, and begin as they do.
+
+use super::{FOREVER, Reading, append, row};
+
+#[test]
+fn what_was_read_of_a_file_is_not_read_of_the_copy_that_is_left_when_it_is_emptied() {
+    for beginning in ["", "a,id\n"] {
+        let format = if beginning.is_empty() { "json" } else { "csv" };
+        let of = |id: &str| if format == "csv" { format!("a,{id}\n") } else { row(id) };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
+        let (half, rest) = (of("3")[..3].to_owned(), of("3")[3..].to_owned());
+        append(&log, &(beginning.to_owned() + &of("1") + &of("2") + &half));
+        let mut reading = Reading::start(folder.path(), format, FOREVER);
+        reading.read();
+        // The copy is seen while it is made, and is whole before the file is emptied.
+        std::fs::copy(&log, &copy).unwrap();
+        reading.files.look_again(&reading.source);
+        reading.read();
+        append(&log, &(rest.clone() + &of("4")));
+        append(&copy, &(rest + &of("4")));
+        std::fs::write(&log, beginning.to_owned() + &of("5")).unwrap();
+        reading.look();
+        let mut ids = reading.ids();
+        ids.sort_unstable();
+        assert_eq!(ids, ["1", "2", "3", "4", "5"], "{format}");
+        assert!(reading.unread.is_empty(), "{:?}", reading.unread);
+    }
+}
+
+#[test]
+fn a_file_that_begins_as_another_is_read_by_itself_once_it_stands_still() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, other) = (folder.path().join("a.log"), folder.path().join("b.log"));
+    append(&log, &row("1"));
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    append(&other, &(row("1") + &row("2")));
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "1", "2"]);
+    // One that is taken away while it is held back is read, too.
+    append(&folder.path().join("c.log"), &(row("1") + &row("3")));
+    reading.files.look_again(&reading.source);
+    std::fs::remove_file(folder.path().join("c.log")).unwrap();
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "1", "2", "1", "3"]);
+}
