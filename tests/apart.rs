@@ -230,7 +230,7 @@ fn what_is_no_file_is_told_from_what_is_not_there() {
     assert!(made.expect("there is mkfifo").success());
     says("pipe", "no file matches pipe: 'pipe' is a pipe");
     symlink("nothing", path.join("lost")).expect("a link");
-    says("lost", "but 'lost', which is a link that leads nowhere");
+    says("lost", "no file matches lost: 'lost' is a link that leads nowhere");
     says("nothing", "no file matches nothing\n");
     std::fs::write(path.join("orders.ndjson"), "").expect("a file");
     says("order.ndjson", "no file matches order.ndjson; did you mean orders.ndjson?\n");
