@@ -19,7 +19,7 @@ pub const POINTS: &[&str] = &[
 ];
 
 /// Those of a run whose data folder lies in a bucket, beside the others.
-pub const IN_A_BUCKET: &[&str] = &["lease taken", "restored"];
+pub const IN_A_BUCKET: &[&str] = &["lease taken", "restored", "checkpoint put"];
 
 /// Those of a run that takes the place of another one.
 pub const TAKING_OVER: &[&str] =

@@ -98,7 +98,7 @@ pub fn why(args: &WhyArgs) -> CommandResult {
                 Err(AskError::NotRunning { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            match store::open_existing(&place, 0) {
+            match store::open_existing(&place) {
                 Err(StoreError::NotThere { .. }) if args.data.is_none() => {
                     AllRows::of_sources(plan, args.clock)?
                 }

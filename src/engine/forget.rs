@@ -32,7 +32,7 @@ impl Definition {
         how: Forgetting,
     ) -> Result<Option<Forgotten>, EngineError> {
         let plan = Arc::new(Plan::clone(self.plan()));
-        let mut recovered = store::open_existing(&data.into(), 0).map_err(EngineError::Store)?;
+        let mut recovered = store::open_existing(&data.into()).map_err(EngineError::Store)?;
         if erase::finish(&plan, &recovered)? {
             recovered = recovered.again()?;
             recovered.release();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::options::{RunError, RunOptions};
 use crate::decode::stored;
-use crate::plan::{DataPlace, Field, Plan, Source, Unnest};
+use crate::plan::{Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
 use crate::store::{self, LogHeader, Recovered, StoreError};
 use crate::time::rfc3339;
@@ -22,22 +22,12 @@ pub fn recover(
 ) -> Result<Option<Recovered>, RunError> {
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     check(plan)?;
-    if options.hosts.len() > 1
-        && let DataPlace::Bucket(of) = data
-    {
-        return Err(StoreError::Bucket {
-            url: of.url(),
-            why: "a folder in a bucket takes a single process: give that more --workers, or let the processes share a \
-                  folder that all of them see"
-                .to_owned(),
-        }
-        .into());
-    }
-    let mut recovered = store::open(data, options.process)?;
+    let mut recovered = store::open(data, options.process, options.hosts.len().max(1))?;
     if options.process == 0 && finish(&recovered)? {
         recovered = recovered.again()?;
         recovered.release();
     }
+    recovered.gather()?;
     begin(&mut recovered, plan, options);
     Ok(Some(recovered))
 }
@@ -145,8 +135,7 @@ pub fn outputs(
     comes_at_once: bool,
 ) -> DurableOutputs {
     DurableOutputs {
-        folder: recovered.folder.root.clone(),
-        mirror: recovered.folder.mirror().cloned(),
+        folder: recovered.folder.clone(),
         store: recovered.store.clone(),
         definition: meaning(plan, options),
         replayed: recovered.until,

@@ -41,7 +41,7 @@ pub fn restarted(
     steps: &Arc<Vec<GivenTick>>,
 ) -> Vec<Vec<TextRecord>> {
     let Restart { workers, stops, checkpoints, is_overtaken } = restart.clone();
-    let mut recovered = store::open(&DataPlace::of(data), 0).expect("a data folder");
+    let mut recovered = store::open(&DataPlace::of(data), 0, 1).expect("a data folder");
     let definition = "of the test".to_owned();
     recovered.begin_with_checkpoint(&definition);
     let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);

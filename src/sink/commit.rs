@@ -4,22 +4,19 @@
 //! as a tick, in one step (`kafka::transactional`, `durable_stream`). A tick is committed after its rows
 //! are durable: so a restart, which computes the same ticks of the same rows, knows by the number alone what was sent.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::store::Mirror;
+use crate::store::Folder;
 use crate::time::Tick;
 
 /// What the targets of a process know of durability.
 #[derive(Clone)]
 pub struct DurableOutputs {
     /// The data folder; the progress of local targets lies in its folder `outputs`.
-    pub folder: PathBuf,
-    /// The bucket that has all that counts of it, where it lies in one.
-    pub mirror: Option<Arc<Mirror>>,
+    pub folder: Folder,
     /// The store's id: progress of another store's run counts for nothing.
     pub store: String,
     /// What the whole checked definition comes to: progress under another one does not say what was sent.

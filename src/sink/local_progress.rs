@@ -1,16 +1,15 @@
 //! The progress of a local output: a small file in the data folder, which is replaced in one step.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::commit::DurableOutputs;
 use crate::place::path_part;
-use crate::store::Mirror;
+use crate::store::Folder;
 use crate::time::Tick;
 
 /// So many bytes at a file's beginning and before its committed end tell it from another one.
@@ -75,20 +74,19 @@ impl FilePart {
 pub struct ProgressFile {
     /// The output's name.
     pub output: String,
-    folder: PathBuf,
+    folder: Folder,
+    /// The file's path below the folder.
     name: String,
-    mirror: Option<Arc<Mirror>>,
 }
 
 impl ProgressFile {
     pub fn new(durable: &DurableOutputs, output: &str) -> Self {
-        let (folder, name) = (durable.folder.join("outputs"), path_part(output) + ".json");
-        let mirror = durable.mirror.clone();
-        ProgressFile { output: output.to_owned(), folder, name, mirror }
+        let name = format!("outputs/{}.json", path_part(output));
+        ProgressFile { output: output.to_owned(), folder: durable.folder.clone(), name }
     }
 
     pub fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        self.folder.root.join(&self.name)
     }
 
     /// What was told last; nothing where that is none, or can't be understood.
@@ -101,20 +99,13 @@ impl ProgressFile {
     }
 
     /// Replaces it: after a crash either the old one is there or this one.
-    ///
-    /// Of a file, the bucket in which the data folder lies need not know: it is read back and compared elsewhere.
     pub fn write(&self, progress: &LocalProgress) -> io::Result<()> {
         let json = serde_json::to_vec(progress).expect("it is plain");
-        if let (Some(mirror), None) = (&self.mirror, &progress.file) {
-            let path = format!("outputs/{}", self.name);
-            mirror.replace(&path, &json).map_err(io::Error::other)?;
-        }
-        std::fs::create_dir_all(&self.folder)?;
-        let fresh = self.folder.join(format!("{}.new", self.name));
-        let mut file = File::create(&fresh)?;
-        file.write_all(&json)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, self.path())?;
-        File::open(&self.folder)?.sync_all()
+        let replaced = match progress.file {
+            // It is on this machine, too: elsewhere it is read back and compared.
+            Some(_) => self.folder.replace_here(&self.name, &json),
+            None => self.folder.replace(&self.name, &json),
+        };
+        replaced.map_err(io::Error::other)
     }
 }

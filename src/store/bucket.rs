@@ -4,6 +4,9 @@
 //! to another run. Two kinds of puts keep runs apart: one that wants no object to be there (`If-None-Match: *`), and one
 //! that wants the object to be the one that was seen (`If-Match`).
 
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,12 +16,14 @@ use object_store::aws::AmazonS3;
 use object_store::path::Path as Key;
 use object_store::{
     Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
+    WriteMultipart,
 };
 use tokio::runtime::Runtime;
 
 use super::bucket_client::client;
 use super::bucket_refusal::{BucketRefusal, said};
 use super::error::StoreError;
+use super::whole::beside;
 use crate::plan::BucketPlace;
 use crate::wait::Retry;
 
@@ -28,6 +33,11 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)
 const TOGETHER: usize = 8;
 /// Tries of a start.
 const TRIES: usize = 3;
+
+/// A larger file goes in parts of so many bytes …
+const PART: u64 = 8 << 20;
+/// … of which so many are under way.
+const PARTS: usize = 2;
 
 /// How an object was, as `If-Match` has it.
 pub type Tag = String;
@@ -181,6 +191,73 @@ impl S3Bucket {
         sent.map(drop).map_err(|error| self.failed(&error))
     }
 
+    /// Puts a file under a key that nobody else has: in parts, where it is large.
+    pub fn put_file(&self, key: &str, path: &Path) -> Result<(), StoreError> {
+        let at = self.key(key);
+        let sent = self.tried(|| self.send_file(&at, path), |_| false)?;
+        sent.map_err(|error| self.failed(&error))?.map_err(StoreError::io(path, "read"))
+    }
+
+    async fn send_file(&self, at: &Key, path: &Path) -> Result<std::io::Result<()>, Error> {
+        let (mut file, mut part) = match File::open(path) {
+            Ok(file) => (file, Vec::new()),
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut next = |part: &mut Vec<u8>| {
+            part.clear();
+            Read::by_ref(&mut file).take(PART).read_to_end(part).map(|read| read as u64 == PART)
+        };
+        match next(&mut part) {
+            Err(error) => return Ok(Err(error)),
+            Ok(false) => return self.send(at, &part, PutMode::Overwrite).await.map(|_| Ok(())),
+            Ok(true) => {}
+        }
+        let mut upload = WriteMultipart::new_with_chunk_size(
+            self.client.put_multipart(at).await?,
+            PART as usize,
+        );
+        loop {
+            upload.write(&part);
+            let waited = upload.wait_for_capacity(PARTS).await;
+            let more = next(&mut part);
+            match (waited, more) {
+                (Ok(()), Ok(true)) => {}
+                (Ok(()), Ok(false)) => {
+                    upload.write(&part);
+                    return upload.finish().await.map(|_| Ok(()));
+                }
+                (Ok(()), Err(error)) => return upload.abort().await.map(|()| Err(error)),
+                (Err(error), _) => {
+                    // What stays of it is no object, and goes by a rule of the bucket.
+                    let _ = upload.abort().await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Brings an object here as a file, which is whole or as it was; `false`: it isn't there.
+    pub fn get_file(&self, key: &str, path: &Path) -> Result<bool, StoreError> {
+        let (at, beside) = (self.key(key), beside(path));
+        let work = || async {
+            let mut stream = self.client.get(&at).await?.into_stream();
+            let mut file = match File::create(&beside) {
+                Ok(file) => file,
+                Err(error) => return Ok(Err(error)),
+            };
+            while let Some(bytes) = stream.next().await {
+                if let Err(error) = file.write_all(&bytes?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(file.sync_all())
+        };
+        let is_absent = |error: &Error| BucketRefusal::of(error) == Some(BucketRefusal::NoObject);
+        let Ok(written) = self.tried(work, is_absent)? else { return Ok(false) };
+        let placed = written.and_then(|()| fs::rename(&beside, path));
+        placed.map(|()| true).map_err(StoreError::io(path, "written"))
+    }
+
     /// Keys with their lengths, below one.
     pub fn list(&self, below: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let at = self.key(below);
@@ -200,6 +277,18 @@ impl S3Bucket {
         let mut listed = self.tried(work, |_| false)?.map_err(|error| self.failed(&error))?;
         listed.sort_unstable();
         Ok(listed)
+    }
+
+    /// The keys just below one, and not what lies deeper.
+    pub fn names(&self, below: &str) -> Result<Vec<String>, StoreError> {
+        let at = self.key(below);
+        let work = || self.client.list_with_delimiter(Some(&at));
+        let listed = self.tried(work, |_| false)?.map_err(|error| self.failed(&error))?;
+        let name = |of: &Key| of.filename().map(|name| format!("{below}{name}"));
+        let mut names: Vec<String> =
+            listed.objects.iter().filter_map(|of| name(&of.location)).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Some key below the folder, if there is any.

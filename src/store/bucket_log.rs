@@ -1,9 +1,9 @@
 //! The logs of a run in a bucket: what would be synced in a folder is an object here, a piece, numbered by the run.
 //!
 //! ```text
-//! log/EPOCH/NUMBER    a frame of the log's format: a `PieceHeader`, and bytes of a log
+//! log/EPOCH/pPROCESS/NUMBER    a frame of the log's format: a `PieceHeader`, and bytes of a log
 //! ```
-//! A piece is put where nothing is. Who takes a bucket over puts a fence behind the last piece of those who held it
+//! Each process has a row of numbers of its own. A piece is put where nothing is. Who takes a bucket over puts a fence behind the last piece of those who held it
 //! before: one of them that comes back finds it at its next number, and knows, before it has promised anything. For that
 //! a fence stays, and so does the last number of what has become columnar, as a piece without bytes.
 
@@ -47,8 +47,21 @@ pub struct LogPiece {
     pub bytes: Vec<u8>,
 }
 
-fn key(epoch: u64, number: u64) -> String {
-    format!("log/{epoch:010}/{number:010}")
+/// Whose pieces are numbered together: those of a process in an epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct PieceRow {
+    pub epoch: u64,
+    pub process: usize,
+}
+
+impl PieceRow {
+    fn below(self) -> String {
+        format!("log/{:010}/p{}/", self.epoch, self.process)
+    }
+
+    fn key(self, number: u64) -> String {
+        format!("{}{number:010}", self.below())
+    }
 }
 
 fn object(header: &PieceHeader, bytes: &[u8]) -> Vec<u8> {
@@ -79,23 +92,24 @@ fn number_of(key: &str) -> Option<u64> {
     key.rsplit_once('/')?.1.parse().ok()
 }
 
-/// The epoch that a piece is of.
-pub fn epoch_of(key: &str) -> Option<u64> {
-    key.strip_prefix("log/")?.split_once('/')?.0.parse().ok()
+/// The row that a piece is in.
+pub fn row_of(key: &str) -> Option<&str> {
+    let row = key.rsplit_once('/')?.0;
+    (row.strip_prefix("log/")?.split('/').count() == 2).then_some(row)
 }
 
-/// Has nothing more be put by the run of an epoch.
-pub fn fence(bucket: &S3Bucket, epoch: u64) -> Result<(), StoreError> {
-    let pieces = bucket.list(&format!("log/{epoch:010}"))?;
+/// Has nothing more be put into a row.
+pub fn fence(bucket: &S3Bucket, row: PieceRow) -> Result<(), StoreError> {
+    let pieces = bucket.list(&row.below())?;
     let last = pieces.iter().filter_map(|(key, _)| number_of(key)).max();
     let mut number = last.map_or(0, |last| last + 1);
     if let Some(last) = last
-        && read(bucket, &key(epoch, last))?.is_some_and(|of| of.header.kind == PieceKind::Fence)
+        && read(bucket, &row.key(last))?.is_some_and(|of| of.header.kind == PieceKind::Fence)
     {
         return Ok(());
     }
     let fence = PieceHeader { kind: PieceKind::Fence, log: String::new(), at: 0 };
-    while bucket.put_if(&key(epoch, number), &object(&fence, &[]), None)?.is_none() {
+    while bucket.put_if(&row.key(number), &object(&fence, &[]), None)?.is_none() {
         number += 1;
     }
     Ok(())
@@ -104,7 +118,7 @@ pub fn fence(bucket: &S3Bucket, epoch: u64) -> Result<(), StoreError> {
 /// Where a run puts its pieces.
 #[derive(Debug)]
 pub struct BucketLog {
-    epoch: u64,
+    row: PieceRow,
     state: Mutex<LogState>,
 }
 
@@ -118,9 +132,9 @@ struct LogState {
 }
 
 impl BucketLog {
-    /// Of a run, with the pieces that earlier ones left, by log.
-    pub fn new(epoch: u64, pieces: BTreeMap<String, Vec<String>>) -> Self {
-        BucketLog { epoch, state: Mutex::new(LogState { pieces, ..LogState::default() }) }
+    /// With the pieces that earlier runs left, by log.
+    pub fn new(row: PieceRow, pieces: BTreeMap<String, Vec<String>>) -> Self {
+        BucketLog { row, state: Mutex::new(LogState { pieces, ..LogState::default() }) }
     }
 
     /// Puts bytes of a log; `false`: another run has taken over.
@@ -132,7 +146,7 @@ impl BucketLog {
         bytes: &[u8],
     ) -> Result<bool, StoreError> {
         let mut state = self.state.lock().expect("no one panics with it");
-        let key = key(self.epoch, state.next);
+        let key = self.row.key(state.next);
         let header = PieceHeader { kind: PieceKind::Frames, log: log.to_owned(), at };
         if bucket.put_if(&key, &object(&header, bytes), None)?.is_none() {
             return Ok(false);
@@ -146,7 +160,7 @@ impl BucketLog {
     pub fn delete(&self, bucket: &S3Bucket, log: &str) -> Result<(), StoreError> {
         let mut state = self.state.lock().expect("no one panics with it");
         let mut keys = state.pieces.remove(log).unwrap_or_default();
-        let last = state.next.checked_sub(1).map(|last| key(self.epoch, last));
+        let last = state.next.checked_sub(1).map(|last| self.row.key(last));
         if let Some(last) = last.clone()
             && let Some(at) = keys.iter().position(|key| *key == last)
         {

@@ -41,6 +41,13 @@ pub fn parse<T: DeserializeOwned>(path: &Path, json: &[u8]) -> Result<T, StoreEr
     content.map_err(|error| StoreError::altered(path, error.to_string()))
 }
 
+/// The content of such a file that is as it was written; `None` of any other.
+pub fn content(json: &[u8]) -> Option<Box<RawValue>> {
+    let CheckedFile { checksum, content } =
+        serde_json::from_slice::<CheckedFile<Box<RawValue>>>(json).ok()?;
+    (checksum == sum(&content)).then_some(content)
+}
+
 /// What a file is to hold, with its checksum.
 pub fn json(content: &impl Serialize) -> Vec<u8> {
     let content = to_raw_value(content).expect("JSON");

@@ -1,55 +1,32 @@
 //! Checkpoints: what operators kept at the end of a tick, so that a restart reads back only the rows behind it.
 //!
 //! ```text
-//! checkpoints/TICK/RUN-p0-w0         by worker: chunks of sections, each with its checksum
+//! checkpoints/TICK/RUN-w0            by worker: chunks of sections, each with its checksum
 //! checkpoints/TICK/complete-0.json   by process: written last, when all of the tick is durable and committed
 //! ```
 //!
 //! Whatever is amiss with one, it is passed over: everything in it follows from the rows. Deleting them is always
-//! right.
+//! right. Where the data folder lies in a bucket, that says which there are (`bucket_checkpoints`).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::bucket_checkpoints;
+use super::checkpoint_of::{CheckpointOf, CompleteFile};
+use super::entries::remove;
 use super::folder::Folder;
 use super::whole::{replace, sync_folder};
 use crate::state::saved::{SavedChunk, Savers};
-use crate::time::{Micros, Tick};
+use crate::time::Tick;
 
-/// The number of what operators save: one of another number is passed over.
-const LAYOUT: u32 = 2;
 /// How many are kept, so that one that turns out to be damaged is not the last.
 const KEPT: usize = 2;
 /// The lengths of a chunk's section, of its content and of that as it is stored, and a checksum of what follows.
 const PREFIX: usize = 4 + 4 + 4 + 8;
-
-/// What a checkpoint is of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckpointOf {
-    pub store: String,
-    pub tick: Tick,
-    /// The reading of the clock at the tick.
-    pub at: Micros,
-    /// A hash of the definition.
-    pub definition: String,
-    pub processes: usize,
-}
-
-/// Written when a process's part of a checkpoint is there.
-#[derive(Debug, Serialize, Deserialize)]
-struct CompleteFile {
-    layout: u32,
-    selfsame: String,
-    #[serde(flatten)]
-    of: CheckpointOf,
-    /// By name, how long each worker's file is.
-    files: BTreeMap<String, u64>,
-}
 
 /// A checkpoint that a run may begin with.
 #[derive(Clone, Debug)]
@@ -72,15 +49,20 @@ fn root(folder: &Folder) -> PathBuf {
 }
 
 fn folder_of(folder: &Folder, tick: Tick) -> PathBuf {
+    root(folder).join(name_of(tick))
+}
+
+fn name_of(tick: Tick) -> String {
     // As many digits as any tick has, so that names sort.
-    root(folder).join(format!("{tick:020}"))
+    format!("{tick:020}")
 }
 
 /// Makes the folder of a checkpoint, and names the file of a worker's part of it.
 pub fn prepare(folder: &Folder, tick: Tick, run: u64, worker: usize) -> io::Result<PathBuf> {
     let path = folder_of(folder, tick);
     fs::create_dir_all(&path)?;
-    Ok(path.join(format!("{run}-w{worker}")))
+    let mark = folder.mirror().map(|mirror| mirror.mark()).unwrap_or_default();
+    Ok(path.join(format!("{mark}{run}-w{worker}")))
 }
 
 /// Writes a worker's part of a checkpoint, as long as that is wanted.
@@ -116,36 +98,57 @@ pub fn complete(
         let name = file.file_name().expect("a file").to_string_lossy().into_owned();
         lengths.insert(name, file.metadata()?.len());
     }
-    let selfsame = env!("CARGO_PKG_VERSION").to_owned();
-    let complete = CompleteFile { layout: LAYOUT, selfsame, of: of.clone(), files: lengths };
-    let json = serde_json::to_vec_pretty(&complete).expect("JSON");
-    replace(&path.join(format!("complete-{process}.json")), &json)?;
+    let json = CompleteFile::new(of.clone(), lengths);
+    let json = serde_json::to_vec_pretty(&json).expect("JSON");
+    let complete = path.join(format!("complete-{process}.json"));
+    replace(&complete, &json)?;
     sync_folder(&root(folder))?;
-    if process == 0 {
-        let mut all = ticks(folder)?;
-        all.retain(|tick| *tick <= of.tick);
-        for tick in all.iter().rev().skip(KEPT) {
-            fs::remove_dir_all(folder_of(folder, *tick))?;
+    if let Some(mirror) = folder.mirror() {
+        bucket_checkpoints::put(mirror, files, &complete)?;
+    }
+    let mut all = ticks_here(folder)?;
+    if let (0, Some(mirror)) = (process, folder.mirror()) {
+        all.extend(bucket_checkpoints::ticks(mirror)?);
+    }
+    all.retain(|tick| *tick <= of.tick);
+    all.sort_unstable();
+    all.dedup();
+    let is_own = process == 0 || folder.mirror().is_some();
+    for tick in all.iter().rev().skip(KEPT).filter(|_| is_own) {
+        if let (0, Some(mirror)) = (process, folder.mirror()) {
+            bucket_checkpoints::discard(mirror, Some(&name_of(*tick)))?;
         }
+        remove(&folder_of(folder, *tick))?;
     }
     Ok(())
 }
 
 /// Takes away one that could not be completed.
 pub fn discard(folder: &Folder, tick: Tick) {
-    let _ = fs::remove_dir_all(folder_of(folder, tick));
+    if let Some(mirror) = folder.mirror() {
+        let _ = bucket_checkpoints::discard(mirror, Some(&name_of(tick)));
+    }
+    let _ = remove(&folder_of(folder, tick));
 }
 
 /// Takes all of them away.
 pub fn discard_all(folder: &Folder) -> io::Result<()> {
-    match fs::remove_dir_all(root(folder)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    if let Some(mirror) = folder.mirror() {
+        bucket_checkpoints::discard(mirror, None)?;
+    }
+    remove(&root(folder))
+}
+
+/// The ticks that there are checkpoints of, or beginnings of them: in a bucket, where the folder lies in one, so that all
+/// processes see the same.
+fn ticks(folder: &Folder) -> io::Result<Vec<Tick>> {
+    match folder.mirror() {
+        Some(mirror) => bucket_checkpoints::ticks(mirror),
+        None => ticks_here(folder),
     }
 }
 
-/// The ticks that there are checkpoints of, or beginnings of them.
-fn ticks(folder: &Folder) -> io::Result<Vec<Tick>> {
+fn ticks_here(folder: &Folder) -> io::Result<Vec<Tick>> {
     let entries = match fs::read_dir(root(folder)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -160,7 +163,10 @@ fn ticks(folder: &Folder) -> io::Result<Vec<Tick>> {
 
 /// The latest checkpoint of a store and a definition that is whole, up to a tick.
 pub fn latest(folder: &Folder, store: &str, definition: &str, until: Tick) -> Option<Checkpoint> {
-    let ticks = ticks(folder).unwrap_or_default();
+    let ticks = ticks(folder).unwrap_or_else(|error| {
+        tracing::warn!("checkpoints are passed over: {error}");
+        Vec::new()
+    });
     let fits = ticks.into_iter().rev().filter(|tick| *tick <= until);
     fits.filter_map(|tick| match open(folder, tick, store, definition) {
         Ok(checkpoint) => checkpoint,
@@ -183,18 +189,25 @@ fn open(
     let path = folder_of(folder, tick);
     let (mut found, mut chunks) = (None::<CheckpointOf>, Vec::new());
     for process in 0.. {
-        let json = match fs::read(path.join(format!("complete-{process}.json"))) {
+        let complete = path.join(format!("complete-{process}.json"));
+        if let Some(mirror) = folder.mirror()
+            && !bucket_checkpoints::bring(mirror, &complete)?
+        {
+            return Ok(None);
+        }
+        let json = match fs::read(&complete) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             json => json?,
         };
-        let CompleteFile { layout, selfsame, of, files } = serde_json::from_slice(&json)?;
-        let fits = layout == LAYOUT && selfsame == env!("CARGO_PKG_VERSION");
+        let complete: CompleteFile = serde_json::from_slice(&json)?;
+        let fits = complete.fits(store, definition);
+        let CompleteFile { of, files, .. } = complete;
         let is_same = found.as_ref().is_none_or(|found| *found == of);
-        if !fits || !is_same || of.store != store || of.definition != definition {
+        if !fits || !is_same {
             return Ok(None);
         }
         for (name, length) in files {
-            index(&path.join(name), length, &mut chunks)?;
+            chunks.extend(indexed(folder, &path.join(name), length)?);
         }
         let processes = of.processes;
         found = Some(of);
@@ -205,8 +218,22 @@ fn open(
     Ok(found.map(|of| Checkpoint { of, chunks }))
 }
 
+/// The chunks of a file, which is brought here where it is not, or is another one.
+fn indexed(folder: &Folder, path: &Path, length: u64) -> io::Result<Vec<ChunkPlace>> {
+    match (index(path, length), folder.mirror()) {
+        (Err(_), Some(mirror)) => {
+            if !bucket_checkpoints::bring(mirror, path)? {
+                return Err(altered(path, "is not in the bucket"));
+            }
+            index(path, length)
+        }
+        (chunks, _) => chunks,
+    }
+}
+
 /// Finds the chunks of a file, and whether each is what was written.
-fn index(path: &Path, length: u64, chunks: &mut Vec<ChunkPlace>) -> io::Result<()> {
+fn index(path: &Path, length: u64) -> io::Result<Vec<ChunkPlace>> {
+    let mut chunks = Vec::new();
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     if file.get_ref().metadata()?.len() != length {
         return Err(io::Error::other(format!("'{}' is not as long as it was", path.display())));
@@ -224,7 +251,7 @@ fn index(path: &Path, length: u64, chunks: &mut Vec<ChunkPlace>) -> io::Result<(
         chunks.push(ChunkPlace { path: path.to_owned(), section, at });
         at += (PREFIX + body.len()) as u64;
     }
-    Ok(())
+    Ok(chunks)
 }
 
 fn altered(path: &Path, why: &str) -> io::Error {

@@ -96,9 +96,14 @@ impl Folder {
         self.replace(name, &checked::json(content))
     }
 
-    /// Replaces a small file in one step, by its path below the folder.
+    /// Replaces a small file in one step, by its path below the folder: in the bucket first, where there is one.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.mirror.iter().try_for_each(|mirror| mirror.replace(name, bytes))?;
+        self.replace_here(name, bytes)
+    }
+
+    /// The same, of one that says nothing on another machine.
+    pub fn replace_here(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.root.join(name);
         replace(&path, bytes).map_err(StoreError::io(&path, "written"))
     }

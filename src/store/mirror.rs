@@ -2,24 +2,19 @@
 //! all that counts.
 //!
 //! What is promised is in the bucket first: the pieces of logs (`bucket_log`), columnar files before the manifest that
-//! names them, and small files, each with the epoch of the run that wrote it. So a working folder may be lost at any
+//! names them, and small files (`bucket_small`). So a working folder may be lost at any
 //! time; a run begins by making it what the bucket holds (`restored`).
-//!
-//! Whoever takes the bucket over writes every small file anew under its own epoch. So they are other objects than those
-//! that an earlier run has seen, and its `If-Match` fails.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::{fs, io};
 
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::bucket::{S3Bucket, Tag};
 use super::bucket_client::named;
-use super::bucket_log::{self, BucketLog};
+use super::bucket_log::{self, BucketLog, PieceRow};
+use super::bucket_small::SmallFiles;
 use super::error::StoreError;
 use super::lease::{self, Holder, LeaseFile};
 use super::whole::replace;
@@ -31,28 +26,16 @@ const TOKEN: &str = "lease-token";
 /// … and which one had taken it.
 const TAKEN: &str = "lease-taken";
 
-/// What a small file is in a bucket.
-#[derive(Serialize, Deserialize)]
-struct SmallObject {
-    epoch: u64,
-    /// So that no two are equal.
-    write: u64,
-    /// XXH3 of the text.
-    checksum: String,
-    text: String,
-}
-
 /// What keeps a working folder and a bucket together.
 #[derive(Debug)]
 pub struct Mirror {
     pub bucket: S3Bucket,
     root: PathBuf,
-    epoch: u64,
+    row: PieceRow,
     token: String,
-    /// `None`: given back.
+    /// What the holder says; `None`: given back, or held by another process.
     lease: Mutex<Option<(LeaseFile, Tag)>>,
-    small: Mutex<BTreeMap<String, Tag>>,
-    writes: AtomicU64,
+    small: SmallFiles,
     log: OnceLock<BucketLog>,
     /// Whether the working folder is of the run that had the bucket last.
     pub was_last: bool,
@@ -87,9 +70,24 @@ pub fn working_folder(data: &DataPlace) -> Result<PathBuf, StoreError> {
     Ok(cache.join("selfsame").join("s3").join(named(place)))
 }
 
+/// The same, of one process of a run: each has its own.
+pub fn working_folder_of(data: &DataPlace, process: usize) -> Result<PathBuf, StoreError> {
+    let folder = working_folder(data)?;
+    if process == 0 || matches!(data, DataPlace::Folder(_)) {
+        return Ok(folder);
+    }
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(format!("-{process}"));
+    Ok(folder.with_file_name(name))
+}
+
 impl Mirror {
-    /// Takes a bucket's folder for a run, which holds the working folder.
-    pub fn open(place: &BucketPlace, root: &Path) -> Result<Arc<Self>, StoreError> {
+    /// Takes a bucket's folder for a run of so many processes, of which the first holds the working folder.
+    pub fn take(
+        place: &BucketPlace,
+        root: &Path,
+        processes: usize,
+    ) -> Result<Arc<Self>, StoreError> {
         let bucket = S3Bucket::new(place)?;
         // Whoever had the working folder is dead, since this run holds that now.
         let dead: Vec<String> =
@@ -103,36 +101,24 @@ impl Mirror {
             );
             return Err(StoreError::Bucket { url: bucket.place.url(), why });
         }
-        let mut random = [0; 16];
-        let failed = |error: getrandom::Error| io::Error::other(error.to_string());
-        getrandom::fill(&mut random).map_err(failed).map_err(StoreError::io(root, "written"))?;
-        let token = const_hex::encode(random);
+        let token = random(root)?;
         refuse_unconditional(&bucket, &token)?;
         let holder = Holder::new(token.clone());
-        let (mut held, mut tag, last) = lease::take(&bucket, &holder, &dead)?;
+        let (mut held, mut tag, last) = lease::take(&bucket, &holder, &dead, processes)?;
         let was_last = known == last;
         let path = root.join(TAKEN);
         replace(&path, token.as_bytes()).map_err(StoreError::io(&path, "written"))?;
         fault::point("lease taken");
         for epoch in held.fenced + 1..held.epoch {
-            bucket_log::fence(&bucket, epoch)?;
+            for process in 0..held.widest {
+                bucket_log::fence(&bucket, PieceRow { epoch, process })?;
+            }
         }
-        held.fenced = held.epoch - 1;
+        (held.fenced, held.widest) = (held.epoch - 1, processes);
         tag = lease::write(&bucket, &held, Some(&tag))?.ok_or_else(|| taken(&bucket))?;
-        let (small, writes) = (Mutex::default(), AtomicU64::new(0));
-        let mirror = Mirror {
-            root: root.to_owned(),
-            epoch: held.epoch,
-            lease: Mutex::new(Some((held, tag))),
-            log: OnceLock::new(),
-            was_last,
-            when_lost: Mutex::new(None),
-            bucket,
-            token,
-            small,
-            writes,
-        };
-        let mirror = Arc::new(mirror);
+        let row = PieceRow { epoch: held.epoch, process: 0 };
+        let mirror = Arc::new(Mirror::of(bucket, root, row, token, was_last));
+        *mirror.lease.lock().expect("no one panics with it") = Some((held, tag));
         let weak = Arc::downgrade(&mirror);
         std::thread::Builder::new()
             .name("lease".to_owned())
@@ -141,10 +127,62 @@ impl Mirror {
         Ok(mirror)
     }
 
+    /// Joins the run of the process that holds a bucket's folder.
+    pub fn join(
+        place: &BucketPlace,
+        root: &Path,
+        of: (usize, usize),
+    ) -> Result<Arc<Self>, StoreError> {
+        let bucket = S3Bucket::new(place)?;
+        let LeaseFile { epoch, token, .. } = lease::join(&bucket, &random(root)?, of)?;
+        let row = PieceRow { epoch, process: of.0 };
+        Ok(Arc::new(Mirror::of(bucket, root, row, token, false)))
+    }
+
+    fn of(bucket: S3Bucket, root: &Path, row: PieceRow, token: String, was_last: bool) -> Self {
+        Mirror {
+            bucket,
+            root: root.to_owned(),
+            row,
+            token,
+            lease: Mutex::default(),
+            small: SmallFiles::of(row.epoch),
+            log: OnceLock::new(),
+            was_last,
+            when_lost: Mutex::new(None),
+        }
+    }
+
+    /// Whether this process holds the bucket for its run.
+    pub fn is_holder(&self) -> bool {
+        self.row.process == 0
+    }
+
+    /// Whether other processes put something, too.
+    pub fn is_shared(&self) -> bool {
+        !self.is_holder() || self.held(|lease| !lease.members.is_empty()).unwrap_or_default()
+    }
+
+    /// Waits, as the holder, for the other processes of the run: what they begin with is there.
+    pub fn gather(&self) -> Result<(), StoreError> {
+        let processes = self.held(|lease| lease.processes).unwrap_or_default();
+        if processes < 2 {
+            return Ok(());
+        }
+        let members = lease::gather(&self.bucket, &self.token, processes)?;
+        self.held(|lease| lease.members = members);
+        self.renew()
+    }
+
+    fn held<R>(&self, work: impl FnOnce(&mut LeaseFile) -> R) -> Option<R> {
+        let mut held = self.lease.lock().expect("no one panics with it");
+        held.as_mut().map(|(lease, _)| work(lease))
+    }
+
     /// The working folder is what the bucket holds, with these pieces of logs: from here on what fails is tried for
     /// however long.
     pub fn begin(&self, pieces: BTreeMap<String, Vec<String>>) -> Result<(), StoreError> {
-        let _ = self.log.set(BucketLog::new(self.epoch, pieces));
+        let _ = self.log.set(BucketLog::new(self.row, pieces));
         let path = self.root.join(TOKEN);
         replace(&path, self.token.as_bytes()).map_err(StoreError::io(&path, "written"))?;
         fault::point("restored");
@@ -158,65 +196,26 @@ impl Mirror {
 
     /// What names of new files have, so that no other run's are the same.
     pub fn mark(&self) -> String {
-        format!("e{}.", self.epoch)
+        format!("e{}.", self.row.epoch)
     }
 
-    /// The text of a small file, which is noted as it is.
-    pub fn small(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let Some((bytes, tag)) = self.bucket.get(name)? else { return Ok(None) };
-        let altered = |why: &str| StoreError::altered(Path::new(&self.bucket.url(name)), why);
-        let object: SmallObject =
-            serde_json::from_slice(&bytes).map_err(|error| altered(&error.to_string()))?;
-        if object.checksum != sum(&object.text) {
-            return Err(altered("its checksum differs"));
+    /// What a small file holds, which is this run's from now on: no other can replace it.
+    pub fn adopt(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.is_holder() {
+            true => self.small.adopt(&self.bucket, name),
+            // The holder has done so.
+            false => self.small.read(&self.bucket, name),
         }
-        self.small.lock().expect("no one panics with it").insert(name.to_owned(), tag);
-        Ok(Some(object.text))
-    }
-
-    /// The text of a small file, which is this run's from now on: no other can replace it.
-    pub fn adopt(&self, name: &str) -> Result<Option<String>, StoreError> {
-        loop {
-            let Some(text) = self.small(name)? else { return Ok(None) };
-            let mut small = self.small.lock().expect("no one panics with it");
-            let object = self.object(&text);
-            if let Some(tag) = self.bucket.put_if(name, &object, small.get(name))? {
-                small.insert(name.to_owned(), tag);
-                return Ok(Some(text));
-            }
-        }
-    }
-
-    fn object(&self, text: &str) -> Vec<u8> {
-        let (epoch, write) = (self.epoch, self.writes.fetch_add(1, Ordering::Relaxed));
-        let (checksum, text) = (sum(text), text.to_owned());
-        let object = SmallObject { epoch, write, checksum, text };
-        serde_json::to_vec_pretty(&object).expect("JSON")
     }
 
     /// Replaces a small file.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let object = self.object(&String::from_utf8_lossy(bytes));
-        let mut small = self.small.lock().expect("no one panics with it");
-        loop {
-            if let Some(tag) = self.bucket.put_if(name, &object, small.get(name))? {
-                small.insert(name.to_owned(), tag);
-                return Ok(());
-            }
-            // Somebody else's: one that was held up on its way, or of who holds the bucket now.
-            self.renew()?;
-            match self.bucket.get(name)? {
-                Some((_, tag)) => drop(small.insert(name.to_owned(), tag)),
-                None => drop(small.remove(name)),
-            }
-        }
+        self.small.replace(&self.bucket, name, bytes, || self.renew())
     }
 
     /// Puts a file that is whole, by its path below the folder.
     pub fn publish(&self, path: &str) -> Result<(), StoreError> {
-        let whole = self.root.join(path);
-        let bytes = fs::read(&whole).map_err(StoreError::io(&whole, "read"))?;
-        self.bucket.put(path, &bytes)
+        self.bucket.put_file(path, &self.root.join(path))
     }
 
     /// Takes away what does not count any more.
@@ -239,6 +238,12 @@ impl Mirror {
 
     /// Says that the holder is there; fails where it is another one.
     fn renew(&self) -> Result<(), StoreError> {
+        if !self.is_holder() {
+            return match lease::read(&self.bucket)? {
+                Some((lease, _)) if lease.token == self.token => Ok(()),
+                _ => Err(self.lose()),
+            };
+        }
         let mut held = self.lease.lock().expect("no one panics with it");
         let Some((lease, tag)) = &mut *held else { return Ok(()) };
         lease.beats += 1;
@@ -275,7 +280,9 @@ impl Mirror {
     pub fn release(&self) {
         let mut held = self.lease.lock().expect("no one panics with it");
         let Some((lease, tag)) = held.take() else { return };
-        let given_back = LeaseFile { holder: None, fenced: lease.epoch, ..lease };
+        // Others of the run may put something yet, which matters to the next one alone.
+        let fenced = lease.epoch - u64::from(lease.processes > 1);
+        let given_back = LeaseFile { holder: None, fenced, ..lease };
         // Otherwise the next one waits for a while.
         let _ = lease::write(&self.bucket, &given_back, Some(&tag));
     }
@@ -302,6 +309,13 @@ fn keep(mirror: &Weak<Mirror>) {
             return;
         }
     }
+}
+
+fn random(root: &Path) -> Result<String, StoreError> {
+    let mut random = [0; 16];
+    let failed = |error: getrandom::Error| io::Error::other(error.to_string());
+    getrandom::fill(&mut random).map_err(failed).map_err(StoreError::io(root, "written"))?;
+    Ok(const_hex::encode(random))
 }
 
 /// Who has it now, to whom it was lost.
@@ -332,8 +346,4 @@ fn refuse_unconditional(bucket: &S3Bucket, token: &str) -> Result<(), StoreError
                 .to_owned(),
         }),
     }
-}
-
-fn sum(text: &str) -> String {
-    format!("{:016x}", xxh3_64(text.as_bytes()))
 }

@@ -10,12 +10,16 @@
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
 mod bucket;
+mod bucket_checkpoints;
 mod bucket_client;
 mod bucket_log;
 mod bucket_refusal;
+mod bucket_small;
 mod checked;
 pub mod checkpoint;
+mod checkpoint_of;
 mod columnar;
+mod entries;
 mod erasure;
 mod error;
 mod folder;
@@ -40,7 +44,8 @@ mod tests;
 mod whole;
 mod writer;
 
-pub use checkpoint::{Checkpoint, CheckpointOf};
+pub use checkpoint::Checkpoint;
+pub use checkpoint_of::CheckpointOf;
 pub use columnar::make;
 pub use erasure::Erasure;
 pub use error::StoreError;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::entries::entries;
 use super::error::StoreError;
 use super::folder::Folder;
 use super::manifest::{LogId, StoredSegment};
@@ -99,9 +100,4 @@ fn columnar(folder: &Folder) -> Result<Vec<(PathBuf, LogId)>, StoreError> {
         }));
     }
     Ok(found)
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let entries = fs::read_dir(folder).map_err(StoreError::io(folder, "read"))?;
-    entries.map(|entry| Ok(entry.map_err(StoreError::io(folder, "read"))?.path())).collect()
 }

@@ -13,7 +13,7 @@ use super::frame::LogHeader;
 use super::kept::FilesInUse;
 use super::log::LogReader;
 use super::manifest::{Manifest, StoredSegment};
-use super::mirror::{Mirror, working_folder};
+use super::mirror::{Mirror, working_folder_of};
 use super::presence;
 use super::restored::restore;
 use super::suppressed::suppressed;
@@ -116,9 +116,9 @@ impl RunExtent {
     }
 }
 
-/// Opens the folder for a process, which holds it from now on.
-pub fn open(data: &DataPlace, process: usize) -> Result<Recovered, StoreError> {
-    let root = working_folder(data)?;
+/// Opens the folder for a process of so many, which holds it from now on.
+pub fn open(data: &DataPlace, process: usize, processes: usize) -> Result<Recovered, StoreError> {
+    let root = working_folder_of(data, process)?;
     let DataPlace::Bucket(place) = data else {
         let (folder, store) = Folder::open(&root, None)?;
         let lock = Arc::new(folder.lock(process)?);
@@ -133,19 +133,22 @@ pub fn open(data: &DataPlace, process: usize) -> Result<Recovered, StoreError> {
         error => error,
     });
     let lock = Arc::new(lock?);
-    let mirror = Mirror::open(place, &root)?;
+    let mirror = match process {
+        0 => Mirror::take(place, &root, processes)?,
+        _ => Mirror::join(place, &root, (process, processes))?,
+    };
     mirror.begin(restore(&mirror, &root)?)?;
     let (folder, store) = Folder::open(&root, Some(mirror))?;
     read(folder, store, lock, Some(process))
 }
 
-/// As [`open`], of a folder that has to be there.
-pub fn open_existing(data: &DataPlace, process: usize) -> Result<Recovered, StoreError> {
+/// As [`open`], of a folder that has to be there, for a single process.
+pub fn open_existing(data: &DataPlace) -> Result<Recovered, StoreError> {
     let recovered = match data {
         DataPlace::Folder(root) if !is_there(root) => None,
-        DataPlace::Folder(_) => Some(open(data, process)?),
+        DataPlace::Folder(_) => Some(open(data, 0, 1)?),
         // Only who holds it knows.
-        DataPlace::Bucket(_) => Some(open(data, process)?).filter(|of| of.next_run > 1),
+        DataPlace::Bucket(_) => Some(open(data, 0, 1)?).filter(|of| of.next_run > 1),
     };
     match recovered {
         Some(recovered) => Ok(recovered),
@@ -154,9 +157,25 @@ pub fn open_existing(data: &DataPlace, process: usize) -> Result<Recovered, Stor
 }
 
 impl Recovered {
+    /// What the run begins with is there: where it is in a bucket, the other processes are waited for, which begin with it.
+    pub fn gather(&self) -> Result<(), StoreError> {
+        self.folder.mirror().map_or(Ok(()), |mirror| mirror.gather())
+    }
+
     /// What the folder holds by now, for the run that holds it and writes into it meanwhile, or the one that takes its
     /// place.
+    ///
+    /// # Errors
+    /// Where the folder is in a bucket that several processes share: what the others store is not on this machine.
     pub fn again(&self) -> Result<Recovered, StoreError> {
+        if let Some(mirror) = self.folder.mirror().filter(|mirror| mirror.is_shared()) {
+            return Err(StoreError::Bucket {
+                url: mirror.bucket.place.url(),
+                why: "several processes share it while they run, and each sees its own rows: end them, and ask again, or \
+                      start all of them with what is new"
+                    .to_owned(),
+            });
+        }
         let in_use = self.folder.reading();
         let store = self.folder.store()?;
         let again = read(self.folder.clone(), store, Arc::clone(&self.lock), None)?;

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
-use xxhash_rust::xxh3::xxh3_64;
-
+use super::bucket_checkpoints;
 use super::bucket_log::{self, LogPiece, PieceKind};
 use super::checked;
+use super::columnar::checksum;
+use super::entries::{self, entries};
 use super::error::StoreError;
 use super::folder::StoreFile;
-use super::lease::LEASE;
 use super::manifest::{ColumnarFile, Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::presence::made_of;
@@ -21,18 +21,26 @@ use super::whole::replace;
 /// So many objects are read at once.
 const TOGETHER: usize = 8;
 
+/// What the names of small files begin with that no store has.
+const OF_THE_LEASE: [&str; 3] = ["lease", "joined-", "probe-"];
+
 /// What follows from the bucket, and is not looked for elsewhere.
 const COUNTING: [&str; 3] = ["log", "rows", "ticks"];
 
 /// Makes a working folder what the bucket holds. Where it is of the run that had the bucket last, what it tells of outputs
 /// is newer than what the bucket has. Returns the keys of pieces that are left, by log.
 pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
-    let listed = mirror.bucket.list("")?;
-    let is_small = |key: &str| !key.contains('/') && key != LEASE && !key.starts_with("probe-");
-    let is_progress = |key: &str| key.starts_with("outputs/");
-    let names: Vec<&str> = listed.iter().map(|(key, _)| key.as_str()).collect();
-    if !names.contains(&"store.json") {
-        if let Some(key) = names.iter().find(|key| key.starts_with("rows/")) {
+    let is_progress = |name: &str| name.starts_with("outputs/");
+    let names = [mirror.bucket.names("")?, mirror.bucket.names("outputs/")?].concat();
+    // First what says which other objects count: from here on no earlier run can change that.
+    let mut small = BTreeMap::new();
+    for name in names.into_iter().filter(|name| !OF_THE_LEASE.iter().any(|of| name.starts_with(of)))
+    {
+        small.extend(mirror.adopt(&name)?.map(|bytes| (name, bytes)));
+    }
+    let listed: BTreeMap<String, u64> = mirror.bucket.list("")?.into_iter().collect();
+    if !small.contains_key("store.json") {
+        if let Some(key) = listed.keys().find(|key| key.starts_with("rows/")) {
             let url = mirror.bucket.url("store.json");
             let why = format!("it is not there, and '{key}' is");
             return Err(StoreError::altered(Path::new(&url), why));
@@ -41,15 +49,10 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
         return Ok(BTreeMap::new());
     }
     let before = store_of(&root.join("store.json"));
-    // First what says which other objects count: from here on no earlier run can change that.
-    let mut small = BTreeMap::new();
-    for name in names.iter().filter(|name| is_small(name) || is_progress(name)) {
-        small.extend(mirror.adopt(name)?.map(|text| ((*name).to_owned(), text)));
-    }
     let store = root.join("store.json");
     fs::create_dir_all(root.join("outputs")).map_err(StoreError::io(root, "made"))?;
-    let is_same = |text: &String| {
-        let found: Option<StoreFile> = checked::parse(&store, text.as_bytes()).ok();
+    let is_same = |json: &Vec<u8>| {
+        let found: Option<StoreFile> = checked::parse(&store, json).ok();
         found.is_some_and(|found| before.as_ref() == Some(&found.store))
     };
     if !small.get("store.json").is_some_and(is_same) {
@@ -66,21 +69,22 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
             fs::remove_file(&entry).map_err(StoreError::io(&entry, "deleted"))?;
         }
     }
-    for (name, text) in &small {
+    for (name, bytes) in &small {
         let path = root.join(name);
         if is_progress(name) && is_ours && path.exists() {
             continue;
         }
         let parent = path.parent().expect("it lies in a folder");
         fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
-        replace(&path, text.as_bytes()).map_err(StoreError::io(&path, "written"))?;
+        replace(&path, bytes).map_err(StoreError::io(&path, "written"))?;
     }
     let mut segments: Vec<StoredSegment> = Vec::new();
     for name in small.keys().filter(|name| name.starts_with("manifest-")) {
         let manifest: Option<Manifest> = checked::read(&root.join(name))?;
         segments.extend(manifest.unwrap_or_default().segments);
     }
-    let listed: BTreeMap<String, u64> = mirror.bucket.list("")?.into_iter().collect();
+    let of = store_of(&store).unwrap_or_default();
+    bucket_checkpoints::clean(mirror, root, &of, listed.keys())?;
     columnar(mirror, root, &segments, &listed)?;
     logs(mirror, root, &segments, &listed)
 }
@@ -91,16 +95,8 @@ fn store_of(path: &Path) -> Option<String> {
     Some(found?.store)
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
-    entries.map(|entry| Ok(entry.map_err(StoreError::io(folder, "read"))?.path())).collect()
-}
-
 fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        done => done.map_err(StoreError::io(path, "deleted")),
-    }
+    entries::remove(path).map_err(StoreError::io(path, "deleted"))
 }
 
 /// Leaves nothing of another store.
@@ -140,7 +136,9 @@ fn columnar(
     let is_columnar = |key: &&String| key.starts_with("rows/") || key.starts_with("ticks/");
     let orphans = listed.keys().filter(is_columnar).filter(|key| !named.contains(key.as_str()));
     let probes = listed.keys().filter(|key| key.starts_with("probe-"));
-    mirror.bucket.delete(&orphans.chain(probes).cloned().collect::<Vec<_>>())?;
+    if mirror.is_holder() {
+        mirror.bucket.delete(&orphans.chain(probes).cloned().collect::<Vec<_>>())?;
+    }
     let mut folders = vec![root.join("ticks")];
     folders.extend(entries(&root.join("rows"))?);
     for path in folders.iter().map(|of| entries(of)).collect::<Result<Vec<_>, _>>()?.concat() {
@@ -164,15 +162,17 @@ fn columnar(
     at_once(&missing, |file| {
         let altered =
             |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&file.path)), why);
-        let found = mirror.bucket.get(&file.path)?;
-        let (bytes, _) = found.ok_or_else(|| altered("it is not there"))?;
-        if format!("{:016x}", xxh3_64(&bytes)) != file.checksum {
-            return Err(altered("its checksum differs"));
-        }
         let path = root.join(&file.path);
         let parent = path.parent().expect("it lies in a folder");
         fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
-        replace(&path, &bytes).map_err(StoreError::io(&path, "written"))
+        if !mirror.bucket.get_file(&file.path, &path)? {
+            return Err(altered("it is not there"));
+        }
+        if checksum(&path)?.1 != file.checksum {
+            fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
+            return Err(altered("its checksum differs"));
+        }
+        Ok(())
     })?;
     Ok(())
 }
@@ -194,12 +194,12 @@ fn logs(
     let pieces = at_once(&keys, |key| bucket_log::read(&mirror.bucket, key))?;
     let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut gone, mut open): (Vec<String>, Option<(String, File, u64)>) = (Vec::new(), None);
-    let mut last: Option<(u64, u64)> = None;
+    let mut last: Option<(String, u64)> = None;
     for LogPiece { key, number, header, bytes } in pieces.into_iter().flatten() {
         let altered = |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&key)), why);
-        let epoch = bucket_log::epoch_of(&key).ok_or_else(|| altered("its name is no number"))?;
-        let comes_next = last.is_none_or(|(of, before)| of != epoch || number == before + 1);
-        last = Some((epoch, number));
+        let row = bucket_log::row_of(&key).ok_or_else(|| altered("its name is no number"))?;
+        let comes_next = last.is_none_or(|(of, before)| of != row || number == before + 1);
+        last = Some((row.to_owned(), number));
         let log = header.log;
         let made = made_of(&log).filter(|_| log.ends_with(".log") && !log.contains('/'));
         let is_made = made.is_some_and(|log| segments.iter().any(|of| of.has(log)));
@@ -239,7 +239,9 @@ fn logs(
             return Err(altered("what comes before it is missing"));
         }
     }
-    mirror.bucket.delete(&gone)?;
+    if mirror.is_holder() {
+        mirror.bucket.delete(&gone)?;
+    }
     Ok(left)
 }
 

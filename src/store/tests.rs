@@ -167,7 +167,7 @@ proptest! {
             let file = fs::OpenOptions::new().write(true).open(&log.path).expect("a log");
             file.set_len(kept).expect("it is cut");
         }
-        let recovered = open(&DataPlace::of(folder.path()), 0).expect("a store");
+        let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
         let until = recovered.until;
         prop_assert!(kept < length || until == ticks.len() as Tick);
         prop_assert_eq!(read(&recovered, workers), whole(&written, until));
@@ -187,12 +187,12 @@ proptest! {
         }
         let mut both = whole(&written, until);
         both.extend(whole(&next, Tick::MAX));
-        let recovered = open(&DataPlace::of(folder.path()), 0).expect("a store");
+        let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
         prop_assert_eq!(recovered.until, until + more.len() as Tick);
         prop_assert_eq!(read(&recovered, workers), both.clone());
         drop(recovered);
         make(&place, 0, &log.path, log.last, false).expect("columnar files");
-        let recovered = open(&DataPlace::of(folder.path()), 0).expect("a store");
+        let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
         prop_assert_eq!(read(&recovered, workers), both);
     }
 
@@ -211,14 +211,14 @@ proptest! {
             make(&place, 0, &log.path, log.last, false).expect("columnar files");
             logs += 1;
         }
-        let before = read(&open(&DataPlace::of(folder.path()), 0).expect("a store"), workers);
+        let before = read(&open(&DataPlace::of(folder.path()), 0, 1).expect("a store"), workers);
         prop_assert_eq!(&before, &whole(&written, Tick::MAX));
         let mut merged = 0;
         while merge_small(&place, 0).expect("larger files") {
             merged += 1;
         }
         prop_assert_eq!(merged > 0, logs >= 8);
-        let recovered = open(&DataPlace::of(folder.path()), 0).expect("a store");
+        let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
         prop_assert_eq!(recovered.until, ticks.len() as Tick);
         prop_assert_eq!(read(&recovered, workers), before);
         let mut readings = Readings::new(&recovered, 0);
@@ -242,7 +242,7 @@ proptest! {
         let at = (bytes.len() as f64 * at) as usize;
         bytes[at] ^= flip;
         fs::write(&rows, bytes).expect("it is written");
-        let recovered = open(&DataPlace::of(folder.path()), 0).expect("a store");
+        let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
         let mut history = StoredHistory::new(&recovered, 0, 0, 1, vec![("web".to_owned(), Some(Vec::new()))]);
         let error = history.load().expect_err("it is altered").to_string();
         prop_assert!(error.contains("1-p0-000000.parquet"), "{}", error);
@@ -253,9 +253,9 @@ proptest! {
 fn a_tick_counts_once_every_process_has_it() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), header(7, 0, 2, 1), &[(1, 0, vec![1]), (2, 0, vec![2]), (3, 0, vec![3])]);
-    assert_eq!(open(&DataPlace::of(folder.path()), 0).expect("a store").until, 0);
+    assert_eq!(open(&DataPlace::of(folder.path()), 0, 1).expect("a store").until, 0);
     write(folder.path(), header(7, 1, 2, 1), &[(1, 1, vec![10]), (2, 1, vec![])]);
-    let recovered = open(&DataPlace::of(folder.path()), 0).expect("a store");
+    let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
     assert_eq!(recovered.until, 2);
     assert_eq!(read(&recovered, 1), BTreeMap::from([(1, vec![1, 10]), (2, vec![2])]));
     assert_eq!(recovered.rows, BTreeMap::from([("web".to_owned(), 3)]));
@@ -267,11 +267,12 @@ fn a_log_that_is_missing_is_told_and_a_folder_is_held_by_one_run() {
     let next = LogHeader { number: 1, ..header(1, 0, 1, 1) };
     write(folder.path(), header(1, 0, 1, 1), &[(1, 0, vec![1])]);
     let log = write(folder.path(), next, &[(2, 0, vec![2])]);
-    let held = open(&DataPlace::of(folder.path()), 0).expect("a store");
-    assert!(matches!(open(&DataPlace::of(folder.path()), 0), Err(StoreError::Held { .. })));
+    let held = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
+    assert!(matches!(open(&DataPlace::of(folder.path()), 0, 1), Err(StoreError::Held { .. })));
     drop(held);
     let first = log.path.with_file_name("1-p0-000000.log");
     fs::remove_file(first).expect("it is deleted");
-    let error = open(&DataPlace::of(folder.path()), 0).err().expect("a log is missing").to_string();
+    let error =
+        open(&DataPlace::of(folder.path()), 0, 1).err().expect("a log is missing").to_string();
     assert!(error.contains("1-p0-000000"), "{error}");
 }

@@ -11,6 +11,7 @@ use selfsame::internals::sink::{
     Committable, DurableOutputs, Failure, NamedIdentifier, ProgramFunction, Receipt, Record,
     RecordBody, RecordKey, RecordValue, RejectReason, RejectedInput, SegmentChange, Writers,
 };
+use selfsame::internals::store::Folder;
 use selfsame::internals::time::Tick;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,8 +131,7 @@ impl Cluster {
         for process in 0..start.processes {
             let (failure, committable) = (Failure::default(), Committable::new());
             let durable = DurableOutputs {
-                mirror: None,
-                folder: start.folder.to_owned(),
+                folder: Folder::open(start.folder, None).expect("a folder").0,
                 store: start.store.to_owned(),
                 definition: start.definition.to_owned(),
                 replayed: start.replayed,

@@ -1,6 +1,8 @@
 //! A data folder that lies in a bucket: real servers, runs that end at any step, machines that are lost, two runs at
 //! once, a server that is away, objects that are altered, people who are forgotten.
 
+mod checkpoints;
+mod processes;
 #[path = "../program/mod.rs"]
 mod program;
 mod servers;
