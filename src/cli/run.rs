@@ -81,7 +81,10 @@ pub fn run(args: &RunArgs) -> CommandResult {
     if let Some(data) = data.as_ref().filter(|_| args.in_force) {
         let of = InForce::of(&working_folder(data)?)?.filter(|of| !of.text.is_empty());
         if let Some(InForce { path, text, .. }) = of {
-            definition = Definition::parse(&text, path)?;
+            // As it was named: what is told of files has their paths.
+            let here = std::env::current_dir()?;
+            let below = path.strip_prefix(here).ok().filter(|_| args.spec.is_relative());
+            definition = Definition::parse(&text, below.unwrap_or(&path))?;
         }
     }
     let hosts = match &args.hosts {

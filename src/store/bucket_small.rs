@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::bucket::{S3Bucket, Tag};
@@ -22,11 +22,24 @@ struct SmallObject {
     /// So that no two are equal.
     write: u64,
     /// Of a file that has a checksum of its content, that content …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "content_or_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     content: Option<Box<RawValue>>,
     /// … and of another one all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+}
+
+impl SmallObject {
+    fn file(self) -> Vec<u8> {
+        match self {
+            SmallObject { content: Some(content), .. } => checked::json(&content),
+            SmallObject { text, .. } => text.unwrap_or_default().into_bytes(),
+        }
+    }
 }
 
 /// How the small files are that a run has seen, or has written.
@@ -48,11 +61,7 @@ impl SmallFiles {
         let url = bucket.url(name);
         let object: SmallObject = checked::parse(Path::new(&url), &bytes)?;
         self.tags.lock().expect("no one panics with it").insert(name.to_owned(), tag);
-        let file = match object {
-            SmallObject { content: Some(content), .. } => checked::json(&content),
-            SmallObject { text, .. } => text.unwrap_or_default().into_bytes(),
-        };
-        Ok(Some(file))
+        Ok(Some(object.file()))
     }
 
     /// What a file holds, which is this run's from now on: no other can replace it.
@@ -97,5 +106,32 @@ impl SmallFiles {
         let text = || String::from_utf8_lossy(bytes).into_owned();
         let text = content.is_none().then(text);
         checked::json(&SmallObject { epoch, write, content, text })
+    }
+}
+
+/// Content that is null is content.
+fn content_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_what_it_was_whatever_is_in_it() {
+        let small = SmallFiles::of(1);
+        let json = |value: serde_json::Value| checked::json(&value);
+        for file in [
+            json(serde_json::json!({"a": [1, "\u{e4}\n", 0.10]})),
+            json(serde_json::Value::Null),
+            json(serde_json::json!("")),
+            b"sources: {}\n".to_vec(),
+            b"{\"tick\": 1}".to_vec(),
+            Vec::new(),
+        ] {
+            let object = checked::parse::<SmallObject>(Path::new("s3://"), &small.object(&file));
+            assert_eq!(object.expect("it is whole").file(), file);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! once, a server that is away, objects that are altered, people who are forgotten.
 
 mod checkpoints;
+mod live;
 mod processes;
 #[path = "../program/mod.rs"]
 mod program;
@@ -117,7 +118,17 @@ impl Shop {
 
     #[track_caller]
     fn is_whole(&self, what: &str) {
-        assert_eq!(state(self.path()), self.whole(), "{what}");
+        let (found, whole) = (state(self.path()), self.whole());
+        let other: Vec<_> =
+            found.iter().filter(|(key, value)| whole.get(key) != Some(value)).collect();
+        let missing: Vec<_> = whole.keys().filter(|key| !found.contains_key(*key)).collect();
+        let number = other.len() + missing.len();
+        assert!(
+            number == 0,
+            "{what}: {number} differ: {:#?} {:#?}",
+            other.first(),
+            missing.first()
+        );
     }
 }
 
