@@ -199,7 +199,8 @@ impl Folder {
         let mut logs = Vec::new();
         for entry in entries {
             let path = entry.map_err(StoreError::io(&path, "read"))?.path();
-            if path.extension().is_some_and(|end| end == "log") {
+            // One that is to be deleted, once nobody reads it, is not for the next run to make other files of.
+            if path.extension().is_some_and(|end| end == "log") && !self.kept.is_unwanted(&path) {
                 logs.push(path);
             }
         }

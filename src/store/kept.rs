@@ -26,6 +26,11 @@ impl KeptFiles {
         FilesInUse(self.clone())
     }
 
+    /// Whether a file does not count any more, and is there for who reads it alone.
+    pub fn is_unwanted(&self, path: &Path) -> bool {
+        self.0.lock().expect("no one panics with it").unwanted.iter().any(|of| of == path)
+    }
+
     /// Deletes a file that does not count any more: at once, or when nobody reads.
     pub fn delete(&self, path: &Path) -> io::Result<()> {
         let mut kept = self.0.lock().expect("no one panics with it");
@@ -69,9 +74,10 @@ mod tests {
         fs::write(&path, "").expect("it is written");
         let kept = KeptFiles::default();
         let (one, other) = (kept.reading(), kept.clone().reading());
+        assert!(!kept.is_unwanted(&path));
         kept.delete(&path).expect("it is noted");
         drop(one);
-        assert!(path.exists());
+        assert!(path.exists() && kept.is_unwanted(&path));
         drop(other);
         assert!(!path.exists());
         assert!(kept.delete(&path).is_err(), "at once, and there is none");
