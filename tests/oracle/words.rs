@@ -17,8 +17,8 @@ const HISTORIES: usize = 1_000;
 /// What no definition may say yet; what calls may make, which is tried with rows that make much; and where and how runs
 /// are stored and committed, which is tried by runs that are cut off (tests/restart.rs, durable, chaos, exactly). What is
 /// posted is tried by tests/collector.rs, what is asked for, with which keys and limits, by tests/serve.rs and port, outputs to services by
-/// tests/services; how texts, times and lists are written, before rows are rows, by
-/// tests/texts.rs, times and unnest, each against what is worked out by itself.
+/// tests/services. How texts are written (`encoding`, comments, and compression, which no word says) is over before rows are
+/// rows, which scripts have: tests/forms.rs reads the bytes of files plainly.
 const OUTSIDE: [&str; 36] = [
     "http",
     "limits",
