@@ -1,6 +1,7 @@
 //! `selfsame why`: why identifiers are one person, why somebody is in a segment, where a value comes from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
@@ -26,9 +27,9 @@ The answer is computed from the rows that runs have stored in the data folder. A
 the folder answers itself, by the definition and the clock that it has. Where nothing is stored it is computed
 from the definition's sources: files whole, topics from their earliest offset to their present end.
 
-Either is read twice. Meanwhile it takes the memory of everyone's
-identifiers, links, ids and keys, as a run does, and of this person's rows. Where a rank is asked
-about (ntile, rfm) they are read a third time, and it takes the time and memory of a whole run.
+Of what is stored those rows are looked up that say something of this person. Sources are read twice: meanwhile it takes
+the memory of everyone's identifiers, links, ids and keys, as a run does. Where a rank is asked about (ntile, rfm) all
+rows are read, and it takes the time and memory of a whole run.
 Rows that are not stored and that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
 may have been first seen later than the running engine knows, and people have other ids.
 
@@ -102,7 +103,7 @@ pub fn why(args: &WhyArgs) -> CommandResult {
                 Err(StoreError::NotThere { .. }) if args.data.is_none() => {
                     AllRows::of_sources(plan, args.clock)?
                 }
-                recovered => AllRows::of_folder(plan, args.clock, recovered?),
+                recovered => AllRows::of_folder(Arc::new(plan), args.clock, Arc::new(recovered?)),
             }
         }
     };

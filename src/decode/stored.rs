@@ -164,6 +164,20 @@ pub(super) fn own(batch: &RecordBatch) -> RecordBatch {
 
 /// The rows of a batch by where they stood, each with the part and its name.
 pub fn by_part(batch: &RecordBatch) -> Vec<(u32, Arc<str>, RecordBatch)> {
+    parts(batch).into_iter().map(|of| (of.part, of.origin, of.rows)).collect()
+}
+
+/// What stood in one part of a source.
+pub struct StoredPart {
+    pub part: u32,
+    pub origin: Arc<str>,
+    pub rows: RecordBatch,
+    /// Where in the batch each of the rows is; `None`: they are all of it.
+    pub places: Option<Vec<u32>>,
+}
+
+/// The rows of a batch by where they stood.
+pub fn parts(batch: &RecordBatch) -> Vec<StoredPart> {
     let parts =
         batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
     let origins = batch.column_by_name(ORIGIN).expect("the store gives it");
@@ -174,12 +188,13 @@ pub fn by_part(batch: &RecordBatch) -> Vec<(u32, Arc<str>, RecordBatch)> {
         places.entry((*part, origins.value(place as usize))).or_default().push(place);
     }
     if let (1, Some((part, origin))) = (places.len(), places.keys().next()) {
-        return vec![(*part, (*origin).into(), batch.clone())];
+        let (part, origin, rows) = (*part, (*origin).into(), batch.clone());
+        return vec![StoredPart { part, origin, rows, places: None }];
     }
     let taken = places.into_iter().map(|((part, origin), places)| {
-        let rows =
-            take_record_batch(batch, &UInt32Array::from(places)).expect("places of its rows");
-        (part, origin.into(), rows)
+        let wanted = UInt32Array::from(places.clone());
+        let rows = take_record_batch(batch, &wanted).expect("places of its rows");
+        StoredPart { part, origin: origin.into(), rows, places: Some(places) }
     });
     taken.collect()
 }

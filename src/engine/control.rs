@@ -151,7 +151,7 @@ impl Control {
         let Some(run) = self.current().run.clone() else { return Err(WhyError::GivenUp) };
         let held = run.recovered.as_ref().ok_or(WhyError::NothingStored)?;
         let (plan, clock) = (Arc::clone(&run.plan), run.options.clock);
-        explain::why(AllRows::of_run(plan, clock, held, Arc::default())?, false, id, question)
+        explain::why(AllRows::of_run(plan, clock, held)?, false, id, question)
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {

@@ -5,18 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::{UInt32Type, UInt64Type};
+use arrow::array::{BooleanArray, RecordBatch};
 
+use super::error::EngineError;
 use super::redacted;
 use crate::decode::Decoder;
-use crate::decode::stored::{OFFSET, PART, TICK, by_part};
+use crate::explain::{AllRows, WhyError};
 use crate::fault;
 use crate::plan::{DataPlace, Plan};
 use crate::row::IdentifierHash;
-use crate::source::{Chunk, Payload};
 use crate::store::{self, Erasure, Recovered, StoreError};
-use crate::time::{Micros, Tick};
 
 /// How often a process looks whether the first one is done with what the run before had begun.
 const LOOK: Duration = Duration::from_millis(100);
@@ -37,9 +35,14 @@ pub struct Removed {
 }
 
 impl Erased {
-    pub fn count(&self, plan: &Arc<Plan>, recovered: &Recovered) -> Result<Removed, StoreError> {
-        let rows = recovered.count(|source, batch| of_person(plan, source, batch, &self.hashes))?;
-        Ok(Removed { rows, records: self.redact(plan, recovered, true)? })
+    pub fn count(&self, all: &AllRows, recovered: &Recovered) -> Result<Removed, EngineError> {
+        let mut rows = BTreeMap::new();
+        let counted = all.carrying(&self.hashes, |source, _, _| {
+            *rows.entry(all.plan.sources[source].name.clone()).or_default() += 1;
+        });
+        counted.map_err(unread)?;
+        let records = self.redact(&all.plan, recovered, true).map_err(EngineError::Store)?;
+        Ok(Removed { rows, records })
     }
 
     /// Has the files of outputs go without records that name the person.
@@ -67,7 +70,7 @@ impl Erased {
         let records = self.redact(plan, recovered, false)?;
         let leaves =
             |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
-        let rows = recovered.remove(leaves)?;
+        let rows = recovered.remove(plan, &self.hashes, leaves)?;
         fault::point("rows removed");
         if suppress {
             let hashes: Vec<IdentifierHash> = self.hashes.iter().copied().collect();
@@ -115,29 +118,20 @@ fn of_person(
     batch: &RecordBatch,
     hashes: &BTreeSet<IdentifierHash>,
 ) -> BooleanArray {
-    // Rows of several runs may have one place, where a topic was made anew.
-    let mut carrying: BTreeSet<(Tick, u32, u64)> = BTreeSet::new();
+    let mut leaves = vec![false; batch.num_rows()];
     if let Some(source) = plan.sources.iter().position(|of| of.name == source) {
         let mut decoder = Decoder::new(Arc::clone(plan), source);
-        for (part, origin, batch) in by_part(batch) {
-            let payload = Payload::Stored { batch };
-            let chunk = Chunk { source: source as u16, part, origin, payload, reached: None };
-            for row in decoder.decode(&chunk, Micros::MAX).rows {
-                if row.carries(hashes) {
-                    carrying.insert((row.arrived.tick, row.position.part, row.position.offset));
-                }
-            }
-        }
+        let rows = store::rows_in_batch(&mut decoder, source, batch).into_iter();
+        let carrying = rows.filter(|of| of.row.carries(hashes));
+        carrying.for_each(|of| leaves[of.place] = true);
     }
-    let parts =
-        batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
-    let offsets =
-        batch.column_by_name(OFFSET).expect("the store gives it").as_primitive::<UInt64Type>();
-    let ticks =
-        batch.column_by_name(TICK).expect("the store gives it").as_primitive::<UInt64Type>();
-    let places = ticks.values().iter().zip(parts.values()).zip(offsets.values());
-    let leaves = |((tick, part), offset): ((&Tick, &u32), &u64)| {
-        Some(carrying.contains(&(*tick, *part, *offset)))
-    };
-    places.map(leaves).collect()
+    leaves.into()
+}
+
+/// What stands in the way of looking through what is stored.
+pub fn unread(error: WhyError) -> EngineError {
+    match error {
+        WhyError::Store(error) => EngineError::Store(error),
+        error => EngineError::Failed(error.to_string()),
+    }
 }

@@ -1,20 +1,17 @@
 //! A person is forgotten: the rows that carry their identifiers leave the store.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::asks::{Answered, Ask};
 use super::control::{Control, cannot_take_over, refused};
 use super::definition::Definition;
-use super::erase::{self, Erased, Removed};
+use super::erase::{self, Erased, Removed, unread};
 use super::error::{EngineError, Unchanged};
 use super::forgotten::{Forgetting, Forgotten};
-use crate::decode::identifiers;
+use crate::explain::{self, AllRows};
 use crate::plan::{DataPlace, Plan};
-use crate::profile::PersonRow;
-use crate::row::IdentifierHash;
-use crate::runtime::{Clock, StoredPeople};
-use crate::store::{self, Recovered, StoreError};
+use crate::runtime::Clock;
+use crate::store;
 
 impl Definition {
     /// Has a person's rows leave a data folder that no run uses. The person is asked for by their id, or by an
@@ -37,10 +34,12 @@ impl Definition {
             recovered = recovered.again()?;
             recovered.release();
         }
+        let recovered = Arc::new(recovered);
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
-        let wanted = ForgottenPerson::find(&plan, &recovered, clock, id, || false)?;
+        let all = AllRows::of_folder(Arc::clone(&plan), clock, Arc::clone(&recovered));
+        let wanted = ForgottenPerson::find(&all, id)?;
         let removed = match how.dry_run {
-            true => wanted.count(&plan, &recovered)?,
+            true => wanted.erased.count(&all, &recovered)?,
             false => wanted.erased.remove(&plan, &recovered, how.suppress)?,
         };
         recovered.folder.release();
@@ -69,12 +68,14 @@ impl Control {
             return refused(Unchanged::NeedsRestart, &format!("{why}: end the run before"));
         }
         let recovered = view.recovered.as_ref().expect("what can be changed is stored");
-        let recovered = recovered.again().map_err(EngineError::Store)?;
+        let recovered = Arc::new(recovered.again().map_err(EngineError::Store)?);
         told("the stored rows are looked through");
-        let is_stopped = || view.stop.asked().is_some();
-        let wanted = ForgottenPerson::find(&plan, &recovered, view.options.clock, id, is_stopped)?;
-        let there = wanted.count(&plan, &recovered)?;
-        drop(recovered);
+        let stop = view.stop.clone();
+        let all = AllRows::of_folder(Arc::clone(&plan), view.options.clock, Arc::clone(&recovered));
+        let all = all.unless(move || stop.asked().is_some());
+        let wanted = ForgottenPerson::find(&all, id)?;
+        let there = wanted.erased.count(&all, &recovered)?;
+        drop((all, recovered));
         if how.dry_run || (there.rows.is_empty() && !how.suppress) {
             return Ok(wanted.forgotten(there, how));
         }
@@ -105,26 +106,18 @@ struct ForgottenPerson {
 }
 
 impl ForgottenPerson {
-    fn find(
-        plan: &Arc<Plan>,
-        recovered: &Recovered,
-        clock: Clock,
-        id: &str,
-        is_stopped: impl Fn() -> bool,
-    ) -> Result<Self, EngineError> {
-        let Some((person, all)) = person(plan, recovered, clock, id, is_stopped)? else {
-            let hashes = asked(plan, id).into_iter().collect();
+    fn find(all: &AllRows, id: &str) -> Result<Self, EngineError> {
+        let Some((person, own)) = explain::person(all, id).map_err(unread)? else {
+            let hashes = explain::meant(&all.plan, id).into_iter().collect();
             let erased = Erased { hashes, texts: vec![value_of(id)] };
             return Ok(ForgottenPerson { person: None, identifiers: Vec::new(), erased });
         };
-        let (identifiers, hashes): (Vec<String>, _) = all.into_iter().unzip();
+        let hashes = own.iter().map(|identifier| identifier.hash).collect();
+        let identifiers: Vec<String> =
+            own.iter().map(|identifier| all.plan.spoken(identifier)).collect();
         let texts = identifiers.iter().map(|identifier| value_of(identifier)).collect();
         let (person, erased) = (Some(person.person_id()), Erased { hashes, texts });
         Ok(ForgottenPerson { person, identifiers, erased })
-    }
-
-    fn count(&self, plan: &Arc<Plan>, recovered: &Recovered) -> Result<Removed, StoreError> {
-        self.erased.count(plan, recovered)
     }
 
     /// Who and what it was; `None` where nobody is known by what was asked for, and nobody is to stay unknown.
@@ -140,47 +133,4 @@ impl ForgottenPerson {
 /// An identifier without its type.
 fn value_of(identifier: &str) -> String {
     identifier.split_once(':').map_or(identifier, |(_, value)| value).to_owned()
-}
-
-/// A person, and their identifiers with the hashes of these.
-type FoundPerson = (IdentifierHash, Vec<(String, IdentifierHash)>);
-
-/// Who has an identifier, once all that is stored has been read back.
-fn person(
-    plan: &Arc<Plan>,
-    recovered: &Recovered,
-    clock: Clock,
-    id: &str,
-    is_stopped: impl Fn() -> bool,
-) -> Result<Option<FoundPerson>, EngineError> {
-    let asked: BTreeSet<IdentifierHash> = asked(plan, id).into_iter().collect();
-    let mut people = StoredPeople::read(plan, clock, recovered, |_| (), is_stopped)?;
-    let mut found = None;
-    people.for_each(|person, row: PersonRow<'_>| {
-        let all: Vec<(String, IdentifierHash)> = row
-            .identifiers()
-            .map(|(kind, text)| {
-                let name = &plan.identifiers[usize::from(kind)].name;
-                (format!("{name}:{text}"), IdentifierHash::of(name, text))
-            })
-            .collect();
-        if asked.contains(&person) || all.iter().any(|(_, hash)| asked.contains(hash)) {
-            found = Some((person, all));
-        }
-    });
-    Ok(found)
-}
-
-/// The identifiers that may be meant.
-fn asked(plan: &Plan, id: &str) -> Vec<IdentifierHash> {
-    let mut asked: Vec<IdentifierHash> = IdentifierHash::of_person_id(id).into_iter().collect();
-    for of in &plan.identifiers {
-        let named = id.strip_prefix(of.name.as_str()).and_then(|rest| rest.strip_prefix(':'));
-        for value in [named, Some(id)].into_iter().flatten() {
-            asked.push(IdentifierHash::of(&of.name, value));
-            let normalised = identifiers::normalised(of, value);
-            asked.extend(normalised.map(|value| IdentifierHash::of(&of.name, &value)));
-        }
-    }
-    asked
 }

@@ -14,7 +14,9 @@ use crate::runtime::Clock;
 pub struct Inquiry {
     pub plan: Arc<Plan>,
     pub clock: Clock,
+    /// Those from which all follows but ranks.
     pub rows: AllRows,
+    pub all: AllRows,
     pub whole: Whole,
     /// Whether the answer is held against what outputs say.
     pub compares: bool,
@@ -23,7 +25,7 @@ pub struct Inquiry {
 impl Inquiry {
     /// Everyone's rows run through the stages, with an eye on who holds an identifier.
     pub fn everyone(&self, identifier: &Identifier) -> Result<PersonWatch, WhyError> {
-        let mut reading = self.rows.read()?;
+        let mut reading = self.all.read()?;
         let mut watch = PersonWatch::among_all(&self.plan, self.clock, identifier);
         while let Some(together) = reading.next()? {
             watch.arrive(together, reading.now);

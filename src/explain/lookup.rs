@@ -4,7 +4,7 @@ use super::error::WhyError;
 use super::inquiry::Inquiry;
 use crate::decode::identifiers::normalised;
 use crate::identity::whole::{WholeMember, name};
-use crate::plan::IdentifierType;
+use crate::plan::{IdentifierType, Plan};
 use crate::row::{Identifier, IdentifierHash};
 
 /// How many identifiers are suggested in place of one that nobody has.
@@ -28,7 +28,8 @@ impl Inquiry {
         let identifier = self.whole.member(hash).expect("found").identifier;
         let members = self.whole.person(hash);
         let named = name(&members).expect("a person has an identifier");
-        let formerly = person_hash(id).filter(|asked| *asked != named).map(|_| id.to_owned());
+        let formerly =
+            IdentifierHash::of_person_id(id).filter(|asked| *asked != named).map(|_| id.to_owned());
         Ok(AskedPerson { identifier, members, id: named, formerly })
     }
 
@@ -38,17 +39,7 @@ impl Inquiry {
 
     fn find(&self, id: &str) -> Option<IdentifierHash> {
         let known = |hash: &IdentifierHash| self.whole.member(*hash).is_some();
-        let types = &self.plan.identifiers;
-        let of_type = |of: &IdentifierType, value: &str| {
-            let normalised = || Some(IdentifierHash::of(&of.name, &normalised(of, value)?));
-            Some(IdentifierHash::of(&of.name, value)).filter(known).or_else(normalised)
-        };
-        let named = types.iter().filter_map(|of| {
-            let value = id.strip_prefix(of.name.as_str())?.strip_prefix(':')?;
-            of_type(of, value)
-        });
-        let of_any_type = types.iter().filter_map(|of| of_type(of, id));
-        person_hash(id).into_iter().chain(named).chain(of_any_type).find(known)
+        meant(&self.plan, id).into_iter().find(known)
     }
 
     fn near(&self, id: &str) -> Vec<String> {
@@ -76,10 +67,21 @@ impl Inquiry {
     }
 }
 
-/// The identifier that a person id was given for.
-fn person_hash(id: &str) -> Option<IdentifierHash> {
-    let hex = id.strip_prefix("p_").filter(|hex| hex.len() == 32)?;
-    u128::from_str_radix(hex, 16).ok().map(IdentifierHash)
+/// The identifiers that may be meant by an id: the one that a person's id was given for, then by type those that it
+/// names, then those whose value it is. A value counts as it is written, and else as it is normalised.
+pub fn meant(plan: &Plan, id: &str) -> Vec<IdentifierHash> {
+    let of_type = |of: &IdentifierType, value: &str| {
+        let normalised = normalised(of, value).map(|value| IdentifierHash::of(&of.name, &value));
+        [Some(IdentifierHash::of(&of.name, value)), normalised].into_iter().flatten()
+    };
+    let types = &plan.identifiers;
+    let named = types.iter().filter_map(|of| {
+        let value = id.strip_prefix(of.name.as_str())?.strip_prefix(':')?;
+        Some(of_type(of, value))
+    });
+    let of_any_type = types.iter().map(|of| of_type(of, id));
+    let of_person = IdentifierHash::of_person_id(id);
+    of_person.into_iter().chain(named.flatten()).chain(of_any_type.flatten()).collect()
 }
 
 fn types_value<'a>(types: &[IdentifierType], id: &'a str) -> &'a str {

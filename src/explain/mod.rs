@@ -3,10 +3,11 @@
 //!
 //! It is computed when asked, from the rows themselves ([`AllRows`]: of the sources, or as they are stored), and by the
 //! stages' own parts: the engine keeps nothing for it, and the answer is what a run comes to from the same rows. They are
-//! read twice: first for the identifiers and links of everyone, then for the rows of the person; and
-//! once more, for what is known of everyone, where a rank is asked about. Beside it stands what the
-//! outputs say.
+//! read twice: first for identifiers and links, then for the rows of the person. Of stored rows these are those that
+//! say something of the person ([`about`]); of sources, and for what is known of everyone, where a rank is asked about,
+//! all. Beside it stands what the outputs say.
 
+mod about;
 mod ahead;
 mod alone;
 mod attribute;
@@ -33,7 +34,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::whole::{Gathering, Whole};
+use crate::identity::whole::{Gathering, Whole, name};
+use crate::row::{Identifier, IdentifierHash};
 use crate::standing::RowChange;
 
 pub use crate::plan::RowPlace;
@@ -42,6 +44,7 @@ pub use reading::AllRows;
 pub use timeline::{TimelinePage, TimelineRow, timeline};
 
 use inquiry::{Inquiry, without_inputs};
+pub use lookup::meant;
 
 /// What is asked of somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,14 +95,47 @@ pub fn why(
         }
         Question::Person | Question::With(_) => {}
     }
-    let whole = read_identities(&rows)?;
-    let mut asking = Inquiry { plan, clock, rows, whole, compares };
-    match question {
-        Question::Person => asking.person(id).map(Answer::Person),
-        Question::With(other) => asking.chain(id, other).map(Answer::Chain),
-        Question::Segment(name) => asking.segment(id, name).map(Answer::Segment),
-        Question::Attribute(name) => asking.attribute(id, name).map(Answer::Attribute),
+    let mut identifiers = meant(&plan, id);
+    if let Question::With(other) = question {
+        identifiers.extend(meant(&plan, other));
     }
+    let answer = |of: AllRows| {
+        let (whole, plan, all) = (read_identities(&of)?, Arc::clone(&plan), rows.clone());
+        let mut asking = Inquiry { plan, clock, rows: of, all, whole, compares };
+        match question {
+            Question::Person => asking.person(id).map(Answer::Person),
+            Question::With(other) => asking.chain(id, other).map(Answer::Chain),
+            Question::Segment(name) => asking.segment(id, name).map(Answer::Segment),
+            Question::Attribute(name) => asking.attribute(id, name).map(Answer::Attribute),
+        }
+    };
+    match rows.about(&identifiers)?.map(answer) {
+        // Whose name is near, all rows say.
+        None | Some(Err(WhyError::Nobody { .. })) => answer(rows.clone()),
+        Some(answered) => answered,
+    }
+}
+
+/// A person by what is stored: their identifier that the id is given for, and all that they have; `None` if nobody is
+/// known by what was asked for.
+///
+/// # Errors
+/// If what is stored can't be read.
+pub fn person(
+    rows: &AllRows,
+    id: &str,
+) -> Result<Option<(IdentifierHash, Vec<Identifier>)>, WhyError> {
+    let identifiers = meant(&rows.plan, id);
+    let mut whole = match rows.about(&identifiers)? {
+        Some(about) => read_identities(&about)?,
+        None => read_identities(rows)?,
+    };
+    let Some(known) = identifiers.into_iter().find(|of| whole.member(*of).is_some()) else {
+        return Ok(None);
+    };
+    let members = whole.person(known);
+    let id = name(&members).expect("a person has an identifier");
+    Ok(Some((id, members.into_iter().map(|member| member.identifier).collect())))
 }
 
 fn read_identities(rows: &AllRows) -> Result<Whole, WhyError> {

@@ -1,19 +1,25 @@
 //! Where the rows come from that an answer is computed of: the sources, read again from their beginning to their present
 //! end, or the data folder of a run, where one is. Nothing else in `explain` knows which.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use arrow::array::RecordBatch;
 use hashbrown::HashMap;
 
+use super::about::{self, about};
 use super::error::WhyError;
 use crate::decode::latest::Latest;
-use crate::decode::{Decoded, Decoder, stored};
+use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
+use crate::row::IdentifierHash;
 use crate::runtime::Clock;
-use crate::source::{self, Chunk, Feeds, Next, Payload};
-use crate::store::{FilesInUse, Readings, Recovered, StoreError, StoredHistory, StoredRows};
+use crate::source::{self, Chunk, Feeds, Next};
+use crate::store::{
+    FilesInUse, FoundRows, Readings, Recovered, RowFinder, RowInBatch, RowKey, StoreError,
+    StoredHistory, StoredRows, rows_in_batch,
+};
 use crate::time::{Micros, Tick, wall_clock};
 
 /// Where parts of sources come from: a file's path, or a topic's name.
@@ -26,11 +32,20 @@ enum RowsFrom {
     Sources,
     /// What a run has stored, whatever it came from.
     Store(Arc<StoredSource>),
+    /// Of what is stored, that which concerns somebody.
+    Some(Arc<SomeRows>),
+}
+
+/// Rows that are in memory, and what the clock read when the last of all was stored.
+struct SomeRows {
+    chunks: Vec<Chunk>,
+    reading: Micros,
+    until: Tick,
 }
 
 /// What is stored by now. While this is there none of its files is deleted by this process.
 struct StoredSource {
-    recovered: Recovered,
+    recovered: Arc<Recovered>,
     _in_use: FilesInUse,
 }
 
@@ -40,8 +55,13 @@ pub struct AllRows {
     pub plan: Arc<Plan>,
     pub clock: Clock,
     from: RowsFrom,
-    given_up: Arc<AtomicBool>,
+    given_up: GivenUp,
+    /// Whether rows are looked up by what they carry.
+    are_found: bool,
 }
+
+/// Whether nobody waits for an answer any more.
+type GivenUp = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl AllRows {
     /// What the sources of a definition hold by now.
@@ -58,30 +78,33 @@ impl AllRows {
             })?;
         }
         let (plan, from) = (Arc::new(plan), RowsFrom::Sources);
-        Ok(AllRows { plan, clock, from, given_up: Arc::default() })
+        Ok(AllRows { plan, clock, from, given_up: Arc::new(|| false), are_found: false })
     }
 
     /// What earlier runs have stored in a folder that this process holds.
-    pub fn of_folder(plan: Plan, clock: Clock, recovered: Recovered) -> Self {
+    pub fn of_folder(plan: Arc<Plan>, clock: Clock, recovered: Arc<Recovered>) -> Self {
         let in_use = recovered.folder.reading();
         let from = RowsFrom::Store(Arc::new(StoredSource { recovered, _in_use: in_use }));
-        AllRows { plan: Arc::new(plan), clock, from, given_up: Arc::default() }
+        AllRows { plan, clock, from, given_up: Arc::new(|| false), are_found: true }
     }
 
-    /// What a run that goes on has stored by now. Once `given_up` is true nobody waits for it.
+    /// The same, which are read only until nobody waits for them any more.
+    pub fn unless(self, given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        AllRows { given_up: Arc::new(given_up), ..self }
+    }
+
+    /// The same, all of which are read for each answer, and none is looked up: what tests hold the answers to.
+    pub fn all_read(self) -> Self {
+        AllRows { are_found: false, ..self }
+    }
+
+    /// What a run that goes on has stored by now.
     ///
     /// # Errors
     /// If it can't be read.
-    pub fn of_run(
-        plan: Arc<Plan>,
-        clock: Clock,
-        held: &Recovered,
-        given_up: Arc<AtomicBool>,
-    ) -> Result<Self, WhyError> {
-        let in_use = held.folder.reading();
-        let recovered = held.again()?;
-        let from = RowsFrom::Store(Arc::new(StoredSource { recovered, _in_use: in_use }));
-        Ok(AllRows { plan, clock, from, given_up })
+    pub fn of_run(plan: Arc<Plan>, clock: Clock, held: &Recovered) -> Result<Self, WhyError> {
+        let _in_use = held.folder.reading();
+        Ok(AllRows::of_folder(plan, clock, Arc::new(held.again()?)))
     }
 
     /// The last stored tick whose rows are there, where they are stored.
@@ -89,20 +112,54 @@ impl AllRows {
         match &self.from {
             RowsFrom::Sources => None,
             RowsFrom::Store(of) => Some(of.recovered.until),
+            RowsFrom::Some(of) => Some(of.until),
         }
     }
 
-    /// Reads what is stored as it is.
-    pub(super) fn read_stored(&self) -> Result<StoreReading, WhyError> {
-        match &self.from {
-            RowsFrom::Sources => Err(WhyError::NothingStored),
-            RowsFrom::Store(of) => Ok(StoreReading::start(&self.plan, of)),
+    /// Those from which all follows that is to be said of whoever holds one of these identifiers; `None` if all have to
+    /// be read for that.
+    ///
+    /// # Errors
+    /// If what is stored can't be read.
+    pub fn about(&self, identifiers: &[IdentifierHash]) -> Result<Option<Self>, WhyError> {
+        let RowsFrom::Store(of) = &self.from else { return Ok(None) };
+        if !self.are_found {
+            return Ok(None);
         }
+        let recovered = &of.recovered;
+        let found = about(recovered, &self.plan, identifiers, &|| self.is_wanted())?;
+        let Some(chunks) = found else { return Ok(None) };
+        let until = recovered.until;
+        let reading = Readings::new(recovered, until).at(until)?;
+        let from = RowsFrom::Some(Arc::new(SomeRows { chunks, reading, until }));
+        Ok(Some(AllRows { from, ..self.clone() }))
+    }
+
+    /// Visits the stored rows that carry one of these identifiers, in no order: the source, and the batch in which the
+    /// row is as it is stored.
+    pub fn carrying(
+        &self,
+        identifiers: &BTreeSet<IdentifierHash>,
+        mut each: impl FnMut(usize, &RecordBatch, RowInBatch),
+    ) -> Result<(), WhyError> {
+        let RowsFrom::Store(of) = &self.from else { return Err(WhyError::NothingStored) };
+        let mut finder = RowFinder::new(&of.recovered, &self.plan)?;
+        let keys = identifiers.iter().map(|of| finder.hasher().identifier(*of));
+        let keys: Vec<RowKey> = keys.collect();
+        let mut decoders = decoders(&self.plan);
+        let mut each = |FoundRows { source, batch }| {
+            self.is_wanted()?;
+            let rows = rows_in_batch(&mut decoders[source], source, &batch).into_iter();
+            rows.filter(|of| of.row.carries(identifiers)).for_each(|of| each(source, &batch, of));
+            Ok::<(), WhyError>(())
+        };
+        finder.others(&mut each)?;
+        finder.find(&keys, each)
     }
 
     /// Whether nobody waits for the answer any more.
     pub(super) fn is_wanted(&self) -> Result<(), WhyError> {
-        match self.given_up.load(Ordering::Relaxed) {
+        match (self.given_up)() {
             true => Err(WhyError::GivenUp),
             false => Ok(()),
         }
@@ -111,19 +168,24 @@ impl AllRows {
     /// Begins to read them.
     pub fn read(&self) -> Result<RowsReading, WhyError> {
         let plan = &self.plan;
-        let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
         let from = match &self.from {
             RowsFrom::Sources => ReadingFrom::Sources(Box::new(FeedsReading::start(plan)?)),
             RowsFrom::Store(of) => ReadingFrom::Store(Box::new(StoreReading::start(plan, of))),
+            RowsFrom::Some(of) => ReadingFrom::Some(Some(Arc::clone(of))),
         };
         Ok(RowsReading {
             all: self.clone(),
             from,
-            decoders: decoders.collect(),
+            decoders: decoders(plan),
             origins: Origins::new(),
             now: 0,
         })
     }
+}
+
+/// By source.
+pub fn decoders(plan: &Arc<Plan>) -> Vec<Decoder> {
+    (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source)).collect()
 }
 
 /// A reading of all rows, some at a time.
@@ -139,6 +201,8 @@ pub struct RowsReading {
 enum ReadingFrom {
     Sources(Box<FeedsReading>),
     Store(Box<StoreReading>),
+    /// `None` once they are read.
+    Some(Option<Arc<SomeRows>>),
 }
 
 struct FeedsReading {
@@ -147,7 +211,7 @@ struct FeedsReading {
 }
 
 /// A reading of what is stored, in the order in which it came.
-pub struct StoreReading {
+struct StoreReading {
     plan: Arc<Plan>,
     history: StoredHistory,
     readings: Readings,
@@ -174,19 +238,32 @@ impl RowsReading {
             }
             ReadingFrom::Store(of) => {
                 let Some((chunks, reading)) = of.next()? else { return Ok(None) };
-                self.now = match self.all.clock {
-                    // It has gone on since the last row was stored.
-                    Clock::Wall if of.is_over => wall_clock().max(self.now),
-                    Clock::Wall | Clock::Event => reading.max(self.now),
-                    Clock::Fixed(instant) => instant,
-                };
-                // None of them is too far ahead: that was looked at when it came.
-                let decoded = chunks
-                    .iter()
-                    .map(|chunk| decode(&mut self.decoders, &mut self.origins, chunk, Micros::MAX));
-                Ok(Some(decoded.collect()))
+                let is_over = of.is_over;
+                Ok(Some(self.read_back(&chunks, reading, is_over)))
+            }
+            ReadingFrom::Some(of) => {
+                let Some(of) = of.take() else { return Ok(None) };
+                Ok(Some(self.read_back(&of.chunks, of.reading, true)))
             }
         }
+    }
+
+    /// Decodes stored rows, up to a tick with this reading of the clock.
+    fn read_back(
+        &mut self,
+        chunks: &[Chunk],
+        reading: Micros,
+        is_over: bool,
+    ) -> Vec<(usize, Decoded)> {
+        self.now = match self.all.clock {
+            // It has gone on since the last row was stored.
+            Clock::Wall if is_over => wall_clock().max(self.now),
+            Clock::Wall | Clock::Event => reading.max(self.now),
+            Clock::Fixed(instant) => instant,
+        };
+        let (decoders, origins) = (&mut self.decoders, &mut self.origins);
+        // None of them is too far ahead: that was looked at when it came.
+        chunks.iter().map(|chunk| decode(decoders, origins, chunk, Micros::MAX)).collect()
     }
 }
 
@@ -240,7 +317,7 @@ impl StoreReading {
     }
 
     /// The rows of the next ticks, and what the clock read at the last of these. With the last ones it is over.
-    pub fn next(&mut self) -> Result<Option<(Vec<Chunk>, Micros)>, StoreError> {
+    fn next(&mut self) -> Result<Option<(Vec<Chunk>, Micros)>, StoreError> {
         if self.is_over {
             return Ok(None);
         }
@@ -250,11 +327,7 @@ impl StoreReading {
         for StoredRows { source, batch } in self.history.take(loaded) {
             let known = self.plan.sources.iter().position(|of| of.name == source);
             let Some(source) = known else { continue };
-            let of_part = |(part, origin, batch)| {
-                let payload = Payload::Stored { batch };
-                Chunk { source: source as u16, part, origin, payload, reached: None }
-            };
-            chunks.extend(stored::by_part(&batch).into_iter().map(of_part));
+            chunks.extend(about::chunks(source, &batch));
         }
         Ok(Some((chunks, self.readings.at(loaded)?)))
     }

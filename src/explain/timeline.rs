@@ -2,20 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::UInt64Type;
+use arrow::array::{Array, RecordBatch};
 use serde::Serialize;
 
 use super::error::WhyError;
 use super::reading::AllRows;
 use super::value::ShownValue;
-use crate::decode::Decoder;
-use crate::decode::stored::{NAMES, OFFSET, TICK};
+use crate::decode::stored::NAMES;
 use crate::plan::{Field, RowPlace};
-use crate::row::{IdentifierHash, Row};
-use crate::source::Payload;
+use crate::row::IdentifierHash;
+use crate::store::RowInBatch;
 use crate::time::{Micros, Tick, rfc3339};
 
 /// Some of a person's rows, the newest first.
@@ -54,76 +51,36 @@ pub fn timeline(
 ) -> Result<TimelinePage, WhyError> {
     let before = cursor.map(read_cursor).transpose()?;
     let plan = &all.plan;
-    let decoders = (0..plan.sources.len()).map(|source| Decoder::new(Arc::clone(plan), source));
-    let mut decoders: Vec<Decoder> = decoders.collect();
     // One more than wanted says whether there are more.
     let mut newest: BTreeMap<Reverse<TimelineKey>, TimelineRow> = BTreeMap::new();
-    let mut reading = all.read_stored()?;
-    while let Some((chunks, _)) = reading.next()? {
-        all.is_wanted()?;
-        for chunk in chunks {
-            let Payload::Stored { batch } = &chunk.payload else { continue };
-            let source = &plan.sources[usize::from(chunk.source)];
-            let mut places = PlacesInBatch::new(batch);
-            for row in decoders[usize::from(chunk.source)].decode(&chunk, Micros::MAX).rows {
-                let place = places.of(&row);
-                if !row.carries(identifiers) {
-                    continue;
-                }
-                let position = (row.position.part, row.position.offset);
-                let key = (row.time, row.arrived.tick, row.source, position.0, position.1);
-                if before.is_some_and(|before| key >= before) {
-                    continue;
-                }
-                let is_among = newest.len() <= limit
-                    || newest.last_key_value().is_some_and(|(last, _)| key > last.0);
-                if !is_among {
-                    continue;
-                }
-                let said = TimelineRow {
-                    source: source.name.clone(),
-                    time: source.is_dated().then(|| rfc3339(row.time)),
-                    arrived: rfc3339(row.arrived.at),
-                    position: source.connector.place(Arc::clone(&chunk.origin), row.position),
-                    fields: fields(source.raw_fields(), batch, place),
-                };
-                newest.insert(Reverse(key), said);
-                if newest.len() > limit + 1 {
-                    newest.pop_last();
-                }
-            }
+    all.carrying(identifiers, |source, batch, RowInBatch { place, origin, row }| {
+        let source = &plan.sources[source];
+        let position = (row.position.part, row.position.offset);
+        let key = (row.time, row.arrived.tick, row.source, position.0, position.1);
+        let is_behind = before.is_none_or(|before| key < before);
+        let is_among =
+            newest.len() <= limit || newest.last_key_value().is_some_and(|(last, _)| key > last.0);
+        if !is_behind || !is_among {
+            return;
         }
-    }
+        let said = TimelineRow {
+            source: source.name.clone(),
+            time: source.is_dated().then(|| rfc3339(row.time)),
+            arrived: rfc3339(row.arrived.at),
+            position: source.connector.place(origin, row.position),
+            fields: fields(source.raw_fields(), batch, place),
+        };
+        newest.insert(Reverse(key), said);
+        if newest.len() > limit + 1 {
+            newest.pop_last();
+        }
+    })?;
     let more = newest.len() > limit;
     if more {
         newest.pop_last();
     }
     let last = newest.last_key_value().filter(|_| more).map(|(last, _)| write_cursor(last.0));
     Ok(TimelinePage { rows: newest.into_values().collect(), cursor: last })
-}
-
-/// Where decoded rows stand in the batch that they were decoded of: in its order, some may be missing.
-struct PlacesInBatch<'a> {
-    ticks: &'a [Tick],
-    offsets: &'a [u64],
-    next: usize,
-}
-
-impl<'a> PlacesInBatch<'a> {
-    fn new(batch: &'a RecordBatch) -> Self {
-        let column = |name| batch.column_by_name(name).expect("the store gives it");
-        let ticks = column(TICK).as_primitive::<UInt64Type>().values();
-        let offsets = column(OFFSET).as_primitive::<UInt64Type>().values();
-        PlacesInBatch { ticks, offsets, next: 0 }
-    }
-
-    fn of(&mut self, row: &Row) -> usize {
-        let wanted = (row.arrived.tick, row.position.offset);
-        let all = self.ticks[self.next..].iter().zip(&self.offsets[self.next..]);
-        let ahead = all.map(|(tick, offset)| (*tick, *offset)).position(|of| of == wanted);
-        self.next += ahead.expect("it is a row of the batch") + 1;
-        self.next - 1
-    }
 }
 
 /// What a row holds of these fields.

@@ -77,6 +77,7 @@ impl ProcessStore {
     pub fn start(
         header: LogHeader,
         definition: String,
+        plan: &Arc<Plan>,
         recovered: Arc<Recovered>,
         news: DurableNews,
     ) -> Result<(Self, StoreThreads), StoreError> {
@@ -98,10 +99,13 @@ impl ProcessStore {
         let making = {
             let (recovered, frontier) = (Arc::clone(&recovered), Arc::clone(&frontier));
             let end = [Arc::clone(&is_ending), Arc::clone(&is_leaving)];
+            let plan = Arc::clone(plan);
             let root = recovered.folder.root.clone();
             std::thread::Builder::new()
                 .name("columnar files".to_owned())
-                .spawn(move || make_columnar(&recovered, process, left, &closed, &frontier, &end))
+                .spawn(move || {
+                    make_columnar(&recovered, &plan, process, left, &closed, &frontier, &end)
+                })
                 .map_err(StoreError::io(&root, "written"))?
         };
         let folder = recovered.folder.clone();
@@ -152,6 +156,7 @@ impl StoreThreads {
 /// until they are. Those that earlier runs left come when they have been read.
 fn make_columnar(
     recovered: &Recovered,
+    plan: &Plan,
     process: usize,
     left: Vec<(PathBuf, Tick)>,
     closed: &Receiver<ClosedLog>,
@@ -160,10 +165,15 @@ fn make_columnar(
 ) {
     let left = left.into_iter().map(|(path, last)| (path, last, recovered.until, true));
     let mut waiting: VecDeque<(PathBuf, Tick, Tick, bool)> = left.collect();
-    let mut more = true;
+    let (mut more, mut are_new) = (true, true);
     while (more || !waiting.is_empty()) && !is_leaving.load(Ordering::Relaxed) {
         match closed.recv_timeout(LOOK) {
             Ok(ClosedLog { path, last }) => waiting.push_back((path, last, last, false)),
+            // There is time now.
+            Err(RecvTimeoutError::Timeout) if std::mem::take(&mut are_new) => {
+                let is_stopped = || is_ending.load(Ordering::Relaxed);
+                are_new = !index(&recovered.folder, plan, process, is_stopped);
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => more = false,
         }
@@ -183,8 +193,21 @@ fn make_columnar(
         }
         if are_more {
             merge_small(&recovered.folder, process, is_leaving);
+            are_new = true;
         }
     }
+}
+
+/// Makes the indexes that are missing. Says whether none is to be made any more.
+fn index(folder: &Folder, plan: &Plan, process: usize, is_stopped: impl Fn() -> bool) -> bool {
+    let made = store::Indexing::new(folder, plan).and_then(|indexing| {
+        indexing.make_missing(folder, Some(process), &is_stopped)?;
+        if process == 0 { store::sweep(folder) } else { Ok(()) }
+    });
+    if let Err(error) = made {
+        tracing::warn!("rows are found without an index: {error}");
+    }
+    !is_stopped()
 }
 
 /// Makes small files larger ones, as long as there are enough of them.

@@ -65,7 +65,7 @@ pub fn restarted(
     let header =
         LogHeader { run, process: 0, processes: 1, workers, number: 0, fields: Default::default() };
     let (store, threads) =
-        ProcessStore::start(header, definition, Arc::new(recovered), DurableNews::default())
+        ProcessStore::start(header, definition, plan, Arc::new(recovered), DurableNews::default())
             .expect("it can be written");
     let memory = MemoryTarget::default();
     let sent = memory.clone();

@@ -308,7 +308,7 @@ pub(super) fn go_live(
     let start = |of: &Arc<Recovered>| {
         let header = recovery::header(plan, options, of);
         let definition = recovery::meaning(plan, options);
-        ProcessStore::start(header, definition, Arc::clone(of), readers.durable())
+        ProcessStore::start(header, definition, plan, Arc::clone(of), readers.durable())
     };
     if let Some(mirror) = recovered.as_ref().and_then(|of| of.folder.mirror()) {
         let (failure, stop) = (view.failure.clone(), view.stop.clone());

@@ -66,7 +66,8 @@ async fn computed<T: Send + 'static>(
             // Also when nobody waits any more: until it has ended it takes what it takes.
             let _place = place;
             let held = stored.ok_or(WhyError::NothingStored)?.upgrade().ok_or(WhyError::GivenUp)?;
-            let rows = AllRows::of_run(plan, clock, &held, given_up)?;
+            let rows = AllRows::of_run(plan, clock, &held)?;
+            let rows = rows.unless(move || given_up.load(Ordering::Relaxed));
             drop(held);
             let until = rows.until().unwrap_or_default();
             Ok((until, compute(rows)?))

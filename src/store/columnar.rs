@@ -26,6 +26,8 @@ use crate::time::{Micros, Tick};
 
 /// Rows that are read at once by who reads a file, and that one worker takes of it.
 const GROUP: usize = 1 << 16;
+/// Rows whose values are unpacked at once by who wants one of them.
+const PAGE: usize = 1 << 12;
 
 /// Makes a log's ticks up to `last` columnar files, and then takes the log away: the manifest decides which of the two
 /// counts. A log in which there is nothing goes without a trace.
@@ -216,6 +218,7 @@ impl FileWriter {
             .set_compression(Compression::ZSTD(level))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(Some(GROUP))
+            .set_data_page_row_count_limit(PAGE)
             .build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
             .map_err(|error| StoreError::io(&beside, "written")(std::io::Error::other(error)))?;

@@ -6,6 +6,7 @@
 //! lock-0                     by process: held by the run that uses the folder
 //! log/RUN-p0-000001.log      what has not become columnar yet
 //! rows/SOURCE/RUN-p0-….parquet   accepted rows
+//! index/SOURCE/RUN-p0-….index    where in such a file whose rows are; made anew where it is missing (`row_index`)
 //! ticks/RUN-p0-….parquet     each tick and its reading of the clock
 //! outputs/                   how far outputs are committed (`sink`)
 //! ```
@@ -58,7 +59,7 @@ impl Folder {
     /// Makes the folder, or finds it as it is.
     pub fn open(root: &Path, mirror: Option<Arc<Mirror>>) -> Result<(Self, StoreFile), StoreError> {
         let folder = Folder { root: root.to_owned(), kept: KeptFiles::default(), mirror };
-        for part in ["log", "rows", "ticks", "outputs"] {
+        for part in ["log", "rows", "ticks", "outputs", "index"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;
         }
@@ -169,10 +170,20 @@ impl Folder {
         self.kept.reading()
     }
 
-    /// Deletes a file that does not count any more, once nobody in this process reads the folder.
+    /// Deletes a file that does not count any more, and its index, once nobody in this process reads the folder.
     pub fn delete(&self, path: &Path) -> Result<(), StoreError> {
         self.mirror.iter().try_for_each(|mirror| mirror.delete(path))?;
+        if let Some(path) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) {
+            // It may have none.
+            let _ = self.kept.delete(&self.index(path));
+        }
         self.kept.delete(path).map_err(StoreError::io(path, "deleted"))
+    }
+
+    /// Where the index of a file of rows is, by that one's path below the folder.
+    pub fn index(&self, rows: &str) -> PathBuf {
+        let path = rows.strip_prefix("rows/").unwrap_or(rows);
+        self.root.join("index").join(path).with_extension("index")
     }
 
     /// The numbers of files with such names.

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{TimestampMicrosecondType, UInt64Type};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderBuilder, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 
 use super::columnar::{checksum, dated};
 use super::error::StoreError;
@@ -21,7 +23,7 @@ use super::manifest::{ColumnarFile, RowsFile};
 use super::ordered::OrderedLog;
 use super::recovery::{HistoryPart, PartFiles, Recovered};
 use super::rejects::StoredReject;
-use crate::decode::stored::{AT, TICK};
+use crate::decode::stored::{AT, NAMES, TICK};
 use crate::time::{Micros, Tick};
 
 /// Rows that are read from a file at once.
@@ -210,14 +212,7 @@ impl StoredHistory {
         if groups.is_empty() {
             return Ok(None);
         }
-        let names = builder.schema().fields().iter().map(|field| field.name().clone());
-        let wanted = |name: &String| {
-            crate::decode::stored::NAMES.contains(&name.as_str())
-                || columns.as_ref().is_none_or(|columns| columns.contains(name))
-        };
-        let wanted: Vec<usize> =
-            names.enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        let mask = projected(&builder, columns.as_deref());
         let reader =
             builder.with_row_groups(groups).with_projection(mask).with_batch_size(ROWS).build();
         let reader = reader.map_err(|error| altered(error.to_string()))?;
@@ -276,6 +271,17 @@ impl StoredHistory {
         }
         Ok(())
     }
+}
+
+/// Those of a file's columns that are wanted, by name, and the store's own; none are all.
+pub fn projected<R>(builder: &ArrowReaderBuilder<R>, columns: Option<&[String]>) -> ProjectionMask {
+    let names = builder.schema().fields().iter().map(|field| field.name().clone());
+    let is_wanted = |name: &String| {
+        NAMES.contains(&name.as_str()) || columns.is_none_or(|columns| columns.contains(name))
+    };
+    let wanted: Vec<usize> =
+        names.enumerate().filter(|(_, name)| is_wanted(name)).map(|(at, _)| at).collect();
+    ProjectionMask::roots(builder.parquet_schema(), wanted)
 }
 
 fn short(folder: &Folder) -> StoreError {

@@ -6,6 +6,8 @@
 //! knows Parquet: the repository of all rows. A run begins by reading them back (`StoredHistory`), whatever number of
 //! workers and processes there are now, and reads its sources on from where the durable ticks end (`Positions`).
 //!
+//! Which rows a columnar file has of whom an index beside it says (`row_index`), which stands for nothing: `RowFinder` asks it.
+//!
 //! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
@@ -26,6 +28,7 @@ mod folder;
 mod frame;
 mod history;
 mod in_force;
+mod indexing;
 mod kept;
 mod lease;
 mod log;
@@ -34,10 +37,14 @@ mod merge;
 mod mirror;
 mod ordered;
 mod presence;
+mod read_back;
 mod recovery;
 mod rejects;
 mod removal;
 mod restored;
+mod row_finder;
+mod row_index;
+mod row_keys;
 mod suppressed;
 #[cfg(test)]
 mod tests;
@@ -53,11 +60,15 @@ pub use folder::Folder;
 pub use frame::LogHeader;
 pub use history::{Readings, StoredHistory, StoredRows};
 pub use in_force::InForce;
+pub use indexing::{Indexing, sweep};
 pub use kept::FilesInUse;
 pub use merge::merge_small;
 pub use mirror::{Mirror, working_folder};
+pub use read_back::{RowInBatch, rows_in_batch};
 pub use recovery::{Recovered, open, open_existing};
 pub use rejects::StoredReject;
+pub use row_finder::{FoundRows, RowFinder};
+pub use row_keys::{KeyHasher, RowKey};
 pub use suppressed::suppress;
 pub use whole::beside;
 pub use writer::{ClosedLog, StoreWriter, StoredTick, start};

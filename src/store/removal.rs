@@ -1,6 +1,6 @@
 //! Rows that leave the store for good: whatever holds one is written anew without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 
@@ -12,11 +12,15 @@ use super::checkpoint;
 use super::columnar::{FileWriter, make};
 use super::error::StoreError;
 use super::folder::Folder;
-use super::history::{StoredHistory, StoredRows, verified};
+use super::history::verified;
+use super::indexing::Indexing;
 use super::manifest::{Manifest, RowsFile, StoredSegment};
 use super::presence;
 use super::recovery::{PartFiles, Recovered};
-use crate::time::Tick;
+use super::row_index::RowIndex;
+use super::row_keys::RowKey;
+use crate::plan::Plan;
+use crate::row::IdentifierHash;
 
 impl Recovered {
     /// Holds the folder against the runs of all processes, for as long as what is returned is kept.
@@ -32,34 +36,15 @@ impl Recovered {
         others.collect()
     }
 
-    /// How many rows would leave, by source: see [`Recovered::remove`].
-    pub fn count(
-        &self,
-        mut leaves: impl FnMut(&str, &RecordBatch) -> BooleanArray,
-    ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let mut counted = BTreeMap::new();
-        let all = self.rows.keys().map(|source| (source.clone(), None)).collect();
-        let mut history = StoredHistory::new(self, 0, 0, 1, all);
-        loop {
-            let loaded = history.load()?;
-            for StoredRows { source, batch } in history.take(loaded) {
-                let number = leaves(&source, &batch).true_count() as u64;
-                if number > 0 {
-                    *counted.entry(source).or_default() += number;
-                }
-            }
-            if loaded == Tick::MAX {
-                return Ok(counted);
-            }
-        }
-    }
-
-    /// Takes rows away: those that `leaves` marks, of a source's batch of them. Returns how many they were, by source.
+    /// Takes rows away: those that `leaves` marks, of a source's batch of them, all of which carry one of some
+    /// identifiers. Returns how many they were, by source.
     ///
     /// The store is another one from then on, so that outputs are compared with what it comes to. If this fails
     /// halfway, some rows are gone and others are not: it is to be done again.
     pub fn remove(
         &self,
+        plan: &Plan,
+        identifiers: &BTreeSet<IdentifierHash>,
         mut leaves: impl FnMut(&str, &RecordBatch) -> BooleanArray,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let folder = &self.folder;
@@ -70,11 +55,22 @@ impl Recovered {
                 make(folder, part.log.process, path, part.last, *may_be_torn)?;
             }
         }
+        let indexing = Indexing::new(folder, plan)?;
+        let keys = identifiers.iter().map(|of| indexing.hasher().identifier(*of));
+        let keys: Vec<RowKey> = keys.collect();
+        let has_none = |file: &RowsFile| {
+            let index = indexing.index(folder, file);
+            let has_none = |index: RowIndex| keys.iter().all(|key| index.has_none(key.hash));
+            index.is_some_and(has_none)
+        };
         let mut removed = BTreeMap::new();
         for process in Manifest::processes(folder)? {
             let mut manifest = Manifest::read(folder, process)?;
             let mut old = Vec::new();
             for file in manifest.segments.iter_mut().flat_map(|segment| &mut segment.rows) {
+                if has_none(file) {
+                    continue;
+                }
                 let Some((without, number)) = rewrite(folder, file, &mut leaves)? else { continue };
                 *removed.entry(file.source.clone()).or_default() += number;
                 old.push(std::mem::replace(file, without).file.path);

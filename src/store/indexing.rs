@@ -1,0 +1,179 @@
+//! Makes the indexes of columnar files that have none which fits: of a file that is new, or after the definition has
+//! changed what rows are found by.
+//!
+//! Files that are small become larger ones soon, and are read as fast as looked up.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaData;
+
+use super::error::StoreError;
+use super::folder::Folder;
+use super::history::{projected, verified};
+use super::manifest::{Manifest, RowsFile};
+use super::read_back::rows_in_batch;
+use super::row_index::{CheckedPiece, IndexBuilder, RowIndex};
+use super::row_keys::KeyHasher;
+use crate::decode::Decoder;
+use crate::fault;
+use crate::plan::Plan;
+
+/// Files with fewer bytes have no index: they become larger ones soon.
+const SMALL: u64 = 1 << 20;
+/// Rows that are read at once.
+const ROWS: usize = 8_192;
+
+/// What is made, and by what.
+pub struct Indexing {
+    plan: Arc<Plan>,
+    hasher: KeyHasher,
+    /// By source of the plan: what its rows are found by.
+    meanings: Vec<String>,
+    /// Files with fewer bytes have none.
+    smallest: u64,
+}
+
+impl Indexing {
+    pub fn new(folder: &Folder, plan: &Plan) -> Result<Self, StoreError> {
+        let hasher = KeyHasher::of(folder)?;
+        let meanings = plan.sources.iter().map(|of| hasher.meaning(plan, &of.name)).collect();
+        // Rows are found by what they carry, whatever they give.
+        let mut plan = plan.clone();
+        for source in &mut plan.sources {
+            source.inputs.clear();
+            source.looked_up.clear();
+            source.joined = None;
+        }
+        let smallest = fault::number("SELFSAME_INDEXED_BYTES", SMALL);
+        Ok(Indexing { plan: Arc::new(plan), hasher, meanings, smallest })
+    }
+
+    /// The same, of files of any size.
+    pub fn of_any_size(self) -> Self {
+        Indexing { smallest: 0, ..self }
+    }
+
+    /// Makes those that are missing among a process's files, or all processes', and takes away those of files that are
+    /// gone, until it is to stop.
+    pub fn make_missing(
+        &self,
+        folder: &Folder,
+        process: Option<usize>,
+        is_stopped: impl Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        // What becomes another file meanwhile is there until it has been read.
+        let _reading = folder.reading();
+        let manifests = match process {
+            Some(process) => vec![Manifest::read(folder, process)?],
+            None => Manifest::all(folder)?,
+        };
+        for file in manifests.iter().flat_map(|of| &of.segments).flat_map(|of| &of.rows) {
+            if is_stopped() {
+                return Ok(());
+            }
+            if self.index(folder, file).is_none() {
+                self.make(folder, file, &is_stopped)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of a file of rows, if it has one that fits.
+    pub fn index(&self, folder: &Folder, file: &RowsFile) -> Option<RowIndex> {
+        let source = self.source(file)?;
+        RowIndex::open(&folder.index(&file.file.path), &file.file.checksum, &self.meanings[source])
+    }
+
+    /// Which source of the plan a file has rows of.
+    pub fn source(&self, file: &RowsFile) -> Option<usize> {
+        self.plan.sources.iter().position(|source| source.name == file.source)
+    }
+
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
+    fn make(
+        &self,
+        folder: &Folder,
+        file: &RowsFile,
+        is_stopped: &impl Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        let Some(source) = self.source(file) else { return Ok(()) };
+        if file.file.bytes < self.smallest {
+            return Ok(());
+        }
+        let (path, open) = verified(folder, &file.file)?;
+        let again = File::open(&path).map_err(StoreError::io(&path, "read"))?;
+        let altered = |error: String| StoreError::altered(&path, error);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(open)
+            .map_err(|error| altered(error.to_string()))?;
+        let mut index = IndexBuilder::new(&file.file.checksum, &self.meanings[source], file.rows);
+        let pieces = pieces(&again, builder.metadata()).map_err(StoreError::io(&path, "read"))?;
+        pieces.into_iter().for_each(|piece| index.add_piece(piece));
+        let fields = self.plan.sources[source].raw_fields().iter().map(|of| of.name.clone());
+        let mask = projected(&builder, Some(&fields.collect::<Vec<_>>()));
+        let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
+        let reader = reader.map_err(|error| altered(error.to_string()))?;
+        let mut decoder = Decoder::new(Arc::clone(&self.plan), source);
+        let mut first = 0;
+        for batch in reader {
+            if is_stopped() {
+                return Ok(());
+            }
+            let batch = batch.map_err(|error| altered(error.to_string()))?;
+            for of in rows_in_batch(&mut decoder, source, &batch) {
+                let row = first + of.place as u64;
+                self.hasher.own(&of.row).iter().for_each(|key| index.add(row, key.hash));
+            }
+            first += batch.num_rows() as u64;
+        }
+        let place = folder.index(&file.file.path);
+        index.write(&place).map_err(StoreError::io(&place, "written"))
+    }
+}
+
+/// Where the groups of a columnar file's rows are.
+fn groups(metadata: &ParquetMetaData) -> Vec<std::ops::Range<u64>> {
+    let group = |number| {
+        let columns = metadata.row_group(number).columns().iter();
+        let ranges = columns.map(|column| column.byte_range());
+        ranges.fold(u64::MAX..0, |all, (start, bytes)| {
+            all.start.min(start)..all.end.max(start + bytes)
+        })
+    };
+    (0..metadata.num_row_groups()).map(group).collect()
+}
+
+/// The pieces of a columnar file: its groups of rows, and what is behind them.
+fn pieces(file: &File, metadata: &ParquetMetaData) -> io::Result<Vec<CheckedPiece>> {
+    let groups = groups(metadata);
+    let behind = groups.last().map_or(0, |last| last.end)..file.metadata()?.len();
+    groups.into_iter().chain([behind]).map(|range| CheckedPiece::of(file, range)).collect()
+}
+
+/// Takes away the indexes of files that no manifest names.
+pub fn sweep(folder: &Folder) -> Result<(), StoreError> {
+    let manifests = Manifest::all(folder)?;
+    let rows = manifests.iter().flat_map(|of| &of.segments).flat_map(|of| &of.rows);
+    let wanted: BTreeSet<PathBuf> = rows.map(|rows| folder.index(&rows.file.path)).collect();
+    let root = folder.root.join("index");
+    let files = |of: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(of).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+    };
+    for path in files(&root).iter().filter(|path| path.is_dir()).flat_map(|of| files(of)) {
+        let is_index = path.extension() == Some(OsStr::new("index"));
+        if !is_index || !wanted.contains(&path) {
+            // Another process may have taken it away.
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! What is said of a person by rows that were looked up in indexes is what all stored rows say: on generated histories,
+//! stored by runs that were cut off, with indexes that are missing or torn, and once somebody was forgotten.
+
+mod oracle;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use oracle::check::{Case, plan};
+use oracle::histories::{Settings, histories};
+use oracle::minimal::minimal;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use selfsame::internals::decode::Decoder;
+use selfsame::internals::explain::{self, AllRows, Question};
+use selfsame::internals::plan::Plan;
+use selfsame::internals::row::{Body, Identifier, IdentifierHash};
+use selfsame::internals::runtime::{GivenTick, Restart, restarted};
+use selfsame::internals::store::{self, Indexing, Recovered, rows_in_batch};
+use serde_json::Value;
+
+/// Where runs are cut off, and what becomes of indexes.
+#[derive(Clone, Debug)]
+struct Stored {
+    cuts: Vec<f64>,
+    /// Of the indexes, which are missing, and which are altered where.
+    missing: Vec<prop::sample::Index>,
+    altered: Vec<(prop::sample::Index, prop::sample::Index)>,
+    forgotten: prop::sample::Index,
+}
+
+fn stored() -> impl Strategy<Value = Stored> {
+    let index = any::<prop::sample::Index>;
+    let cuts = prop::collection::vec(0.0..1.0, 0..5);
+    let missing = prop::collection::vec(index(), 0..3);
+    let altered = prop::collection::vec((index(), index()), 0..3);
+    (cuts, missing, altered, index()).prop_map(|(cuts, missing, altered, forgotten)| Stored {
+        cuts,
+        missing,
+        altered,
+        forgotten,
+    })
+}
+
+/// Stores a history by runs one after the other.
+fn store(case: &Case, data: &Path, cuts: &[f64]) {
+    let ticks = case.script.ticks.iter();
+    let all: Vec<GivenTick> = ticks.map(|tick| (tick.reading, tick.chunks(&case.plan))).collect();
+    let mut places: Vec<usize> = cuts.iter().map(|cut| (cut * all.len() as f64) as usize).collect();
+    places.sort_unstable();
+    let mut from = 0;
+    for to in places.into_iter().chain([all.len()]) {
+        let restart = Restart { workers: 1, ..Restart::default() };
+        restarted(&case.plan, case.clock, data, &restart, &Arc::new(all[from..to].to_vec()));
+        from = to;
+    }
+}
+
+/// Identifiers that rows carry, and one that none does.
+fn carried(case: &Case) -> Vec<Identifier> {
+    let plan = &case.plan;
+    let decoders = (0..plan.sources.len()).map(|of| Decoder::new(Arc::clone(plan), of));
+    let mut decoders: Vec<Decoder> = decoders.collect();
+    let mut all = BTreeSet::new();
+    for tick in &case.script.ticks {
+        for chunk in tick.chunks(plan) {
+            let rows = decoders[usize::from(chunk.source)].decode(&chunk, tick.reading).rows;
+            let said = rows.iter().flat_map(|row| row.body.iter().flat_map(Body::said));
+            all.extend(said.flat_map(|body| body.identifiers.iter().cloned()));
+        }
+    }
+    all.into_iter().collect()
+}
+
+fn indexes(data: &Path) -> Vec<PathBuf> {
+    let files = |of: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(of).into_iter().flatten();
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let folders = files(&data.join("index")).into_iter().filter(|path| path.is_dir());
+    let mut all: Vec<PathBuf> = folders.flat_map(|of| files(&of)).collect();
+    all.sort();
+    all
+}
+
+/// The answer, or why there is none; the clock goes on between two.
+fn said(rows: &AllRows, id: &str, question: &Question) -> Value {
+    fn without_now(value: &mut Value) {
+        if let Value::Object(fields) = value {
+            fields.remove("now");
+        }
+    }
+    match explain::why(rows.clone(), false, id, question) {
+        Ok(answer) => {
+            let mut answer = serde_json::to_value(&answer).expect("it is JSON");
+            without_now(&mut answer);
+            answer
+        }
+        Err(error) => Value::from(error.to_string()),
+    }
+}
+
+/// Where answers differ, if they do.
+fn differs(plan: &Arc<Plan>, rows: &AllRows, asked: &[Identifier]) -> Option<String> {
+    let whole = rows.clone().all_read();
+    for (number, identifier) in asked.iter().enumerate() {
+        let id = plan.spoken(identifier);
+        let other = plan.spoken(&asked[(number + 1) % asked.len()]);
+        let mut questions = vec![Question::Person, Question::With(other)];
+        // By turns, since each costs a whole run.
+        let segments = plan.segments.iter().skip(number % 3).step_by(3);
+        questions.extend(segments.map(|of| Question::Segment(of.name.clone())));
+        let attributes = plan.attributes.iter().skip(number % 4).step_by(4);
+        questions.extend(attributes.map(|of| Question::Attribute(of.name.clone())));
+        for question in &questions {
+            let (found, all) = (said(rows, &id, question), said(&whole, &id, question));
+            if found != all {
+                return Some(format!("{id} {question:?}: {found:#}\nand not\n{all:#}"));
+            }
+        }
+        let about = rows.about(&[identifier.hash]).expect("rows are read");
+        assert!(about.is_some(), "{id} is not looked up");
+        let (found, all) = (explain::person(rows, &id), explain::person(&whole, &id));
+        let (found, all) = (format!("{found:?}"), format!("{all:?}"));
+        if found != all {
+            return Some(format!("{id}: {found}\nand not\n{all}"));
+        }
+    }
+    None
+}
+
+/// The rows that carry an identifier, by source, as a look through all of them has it.
+fn counted(rows: &AllRows, of: &BTreeSet<IdentifierHash>) -> BTreeMap<usize, usize> {
+    let mut counted = BTreeMap::new();
+    let each = |source, _: &_, _| *counted.entry(source).or_default() += 1;
+    rows.carrying(of, each).expect("rows are read");
+    counted
+}
+
+fn all_rows(case: &Case, recovered: &Arc<Recovered>) -> AllRows {
+    AllRows::of_folder(Arc::clone(&case.plan), case.clock, Arc::clone(recovered))
+}
+
+fn fails(case: &Case, stored: &Stored) -> Option<String> {
+    let data = tempfile::tempdir().expect("a folder");
+    let data = data.path();
+    store(case, data, &stored.cuts);
+    let asked = carried(case);
+    let open = || Arc::new(store::open(&data.into(), 0).expect("a data folder"));
+    let recovered = open();
+    let folder = recovered.folder.clone();
+    let indexing = || Indexing::new(&folder, &case.plan).expect("a key").of_any_size();
+    indexing().make_missing(&folder, None, || false).expect("indexes");
+    drop(recovered);
+    for missing in &stored.missing {
+        let all = indexes(data);
+        if !all.is_empty() {
+            fs::remove_file(missing.get(&all)).expect("it is there");
+        }
+    }
+    for (altered, at) in &stored.altered {
+        let all = indexes(data);
+        if all.is_empty() {
+            continue;
+        }
+        let path = altered.get(&all);
+        let mut bytes = fs::read(path).expect("it is there");
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1;
+        fs::write(path, bytes).expect("it is written");
+    }
+    let recovered = open();
+    let sample: Vec<Identifier> = asked.iter().step_by(asked.len() / 4 + 1).cloned().collect();
+    if let Some(why) = differs(&case.plan, &all_rows(case, &recovered), &sample) {
+        return Some(why);
+    }
+    if asked.is_empty() {
+        return None;
+    }
+    indexing().make_missing(&folder, None, || false).expect("indexes");
+    let forgotten = BTreeSet::from([stored.forgotten.get(&asked).hash]);
+    let rows = all_rows(case, &recovered);
+    let there: usize = counted(&rows, &forgotten).values().sum();
+    drop(rows);
+    let leaves = |source: &str, batch: &arrow::array::RecordBatch| {
+        let place = case.plan.sources.iter().position(|of| of.name == source).expect("it is one");
+        let mut decoder = Decoder::new(Arc::clone(&case.plan), place);
+        let rows = rows_in_batch(&mut decoder, place, batch);
+        let mut leaves = vec![false; batch.num_rows()];
+        let rows = rows.iter().filter(|of| of.row.carries(&forgotten));
+        rows.for_each(|of| leaves[of.place] = true);
+        leaves.into()
+    };
+    let removed = recovered.remove(&case.plan, &forgotten, leaves).expect("rows are removed");
+    let removed: u64 = removed.values().sum();
+    drop(recovered);
+    let recovered = open();
+    let rows = all_rows(case, &recovered);
+    let left: usize = counted(&rows, &forgotten).values().sum();
+    if (removed as usize, left) != (there, 0) {
+        return Some(format!("{removed} rows of {there} were removed, {left} are left"));
+    }
+    indexing().make_missing(&folder, None, || false).expect("indexes");
+    differs(&case.plan, &rows, &sample)
+}
+
+fn config() -> ProptestConfig {
+    let own = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if own { ProptestConfig::default().cases } else { 32 };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn what_is_looked_up_says_what_all_rows_say(
+        history in histories(Settings::default()), stored in stored(),
+    ) {
+        let fails = |case: &Case| fails(case, &stored);
+        if let Some(failure) = fails(&history.case) {
+            let (case, failure) = minimal(history.case.clone(), failure, &fails);
+            return Err(TestCaseError::fail(format!("{case}\n{stored:#?}\n{failure}")));
+        }
+    }
+}
+
+const TWO_SOURCES: &str = "
+sources:
+  web: {files: web.ndjson, kind: events, fields: {email: text, device: text}}
+  crm: {files: crm.ndjson, kind: records, key: email, fields: {email: text, name: text}}
+identity:
+  email: {from: {web: email, crm: email}}
+  device: {from: {web: device}}
+attributes:
+  seen: {from: web, select: count(*)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+";
+
+#[test]
+fn an_index_is_of_what_the_definition_says_of_identifiers_and_of_its_source() {
+    let before = plan(TWO_SOURCES);
+    let data = tempfile::tempdir().expect("a folder");
+    let recovered = store::open(&data.path().into(), 0).expect("a data folder");
+    let hasher = store::KeyHasher::of(&recovered.folder).expect("a key");
+    let of = |plan: &Plan| ["web", "crm"].map(|source| hasher.meaning(plan, source));
+    let changed = |from: &str, to: &str| {
+        let text = TWO_SOURCES.replace(from, to);
+        assert_ne!(text, TWO_SOURCES, "{from}");
+        let (before, after) = (of(&before), of(&plan(&text)));
+        [before[0] != after[0], before[1] != after[1]]
+    };
+    assert_eq!(changed("count(*)", "count(device)"), [false, false]);
+    assert_eq!(changed("out/profiles", "out/people"), [false, false]);
+    assert_eq!(changed("name: text", "name: text, city: text"), [false, true]);
+    assert_eq!(
+        changed(
+            "device: {from: {web: device}}",
+            "device: {from: {web: device}, placeholders: keep}"
+        ),
+        [true, true]
+    );
+    let other = tempfile::tempdir().expect("a folder");
+    let recovered = store::open(&other.path().into(), 0).expect("a data folder");
+    let another = store::KeyHasher::of(&recovered.folder).expect("a key");
+    assert_ne!(another.meaning(&before, "web"), of(&before)[0], "each folder has its own key");
+}
