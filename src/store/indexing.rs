@@ -143,10 +143,10 @@ impl Indexing {
 fn groups(metadata: &ParquetMetaData) -> Vec<std::ops::Range<u64>> {
     let group = |number| {
         let columns = metadata.row_group(number).columns().iter();
-        let ranges = columns.map(|column| column.byte_range());
-        ranges.fold(u64::MAX..0, |all, (start, bytes)| {
-            all.start.min(start)..all.end.max(start + bytes)
-        })
+        let ranges: Vec<(u64, u64)> = columns.map(|column| column.byte_range()).collect();
+        let start = ranges.iter().map(|(start, _)| *start).min().unwrap_or_default();
+        let end = ranges.iter().map(|(start, bytes)| start + bytes).max().unwrap_or_default();
+        start..end
     };
     (0..metadata.num_row_groups()).map(group).collect()
 }
