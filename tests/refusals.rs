@@ -1,0 +1,593 @@
+//! Every endpoint refuses what it can't answer, by a table over the routes of the document that it serves: a route that is
+//! new there fails this until it has its cases, and so does an error that is declared and never provoked.
+
+#[path = "serve/client.rs"]
+mod client;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use client::{Answer, answer, connect, request};
+use selfsame::{Definition, Engine, Running};
+use serde_json::{Value, json};
+
+/// With a limit of one request for each kind of key: `LIMITED`.
+const SHOP: &str = "
+http: {keys: {read: reading-reading-r, write: {orders: writing-writing-w, web: telling-telling-t}, admin: admin-admin-admin}LIMITS}
+sources:
+  orders:
+    http: {}
+    kind: events
+    id: id
+    fields: {id: text, email: text, device: text, amount: 'decimal(12,2)'}
+  web:
+    http: {collector: segment}
+    kind: events
+    id: messageId
+    fields: {messageId: text, userId: text, anonymousId: text}
+  rulings:
+    http: {}
+    kind: records
+    key: pair
+    fields: {pair: text, one: text, other: text, verdict: text}
+identity:
+  email: {from: {orders: email}}
+  device: {from: {orders: device}}
+  user: {from: {web: userId}}
+  decisions: {from: rulings, one: one, other: other, verdict: verdict}
+attributes:
+  spent: {from: orders, select: sum(amount)}
+segments:
+  big: spent > 100
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+";
+const LIMITS: &str =
+    ", limits: {read: {rate: 1, burst: 1}, write: {rate: 1, burst: 1}, admin: {rate: 1, burst: 1}}";
+
+/// What a route wants of who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wants {
+    Nothing,
+    Read,
+    /// Of the source that a row is posted to.
+    Write,
+    /// In a batch, where it may stand in the body as well.
+    Collector,
+    Admin,
+}
+
+impl Wants {
+    fn key(self) -> &'static str {
+        match self {
+            Wants::Nothing => "",
+            Wants::Read => "reading-reading-r",
+            Wants::Write => "writing-writing-w",
+            Wants::Collector => "telling-telling-t",
+            Wants::Admin => "admin-admin-admin",
+        }
+    }
+
+    /// One that is for something else.
+    fn other(self) -> &'static str {
+        if self == Wants::Read { "writing-writing-w" } else { "reading-reading-r" }
+    }
+}
+
+/// A route with its cases.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    /// A request that is answered well.
+    well: &'static str,
+    body: &'static str,
+    wants: Wants,
+    /// By path: what is wrong in it, and how it is refused.
+    wrong: &'static [(&'static str, u16, &'static str)],
+    /// By body, likewise.
+    wrong_bodies: &'static [(&'static str, u16, &'static str)],
+    /// How many bytes are too many; none: it takes no body.
+    too_many_bytes: Option<usize>,
+    /// Errors that the document declares and others look for: where.
+    elsewhere: &'static [(u16, &'static str)],
+}
+
+const SEVERAL: (u16, &str) = (421, "tests/served_cluster.rs: another process has it");
+const BUSY: (u16, &str) =
+    (503, "tests/serve_admin.rs, tests/serve_why.rs, src/serve: the run ends, or reads back");
+const FOLLOWING: (u16, &str) = (503, "src/serve/following.rs: as many follow as may");
+
+const fn read(
+    path: &'static str,
+    well: &'static str,
+    wrong: &'static [(&'static str, u16, &'static str)],
+) -> Route {
+    let wants = Wants::Read;
+    Route {
+        method: "GET",
+        path,
+        well,
+        body: "",
+        wants,
+        wrong,
+        wrong_bodies: &[],
+        too_many_bytes: None,
+        elsewhere: &[SEVERAL, BUSY],
+    }
+}
+
+const fn open(
+    path: &'static str,
+    well: &'static str,
+    elsewhere: &'static [(u16, &'static str)],
+) -> Route {
+    let wants = Wants::Nothing;
+    Route {
+        method: "GET",
+        path,
+        well,
+        body: "",
+        wants,
+        wrong: &[],
+        wrong_bodies: &[],
+        too_many_bytes: None,
+        elsewhere,
+    }
+}
+
+const fn collected(path: &'static str, is_batch: bool) -> Route {
+    let body = match is_batch {
+        true => r#"{"batch": [{"type": "track", "messageId": "1", "userId": "u", "event": "e"}]}"#,
+        false => r#"{"messageId": "1", "userId": "u", "event": "e"}"#,
+    };
+    let wrong_bodies: &[(&str, u16, &str)] = match is_batch {
+        true => &[("no json", 400, "bad_body"), (r#"{"batch": 1}"#, 400, "bad_body")],
+        false => &[("no json", 400, "bad_body"), ("[]", 400, "bad_body")],
+    };
+    let too_many_bytes = Some(if is_batch { 512_001 } else { 32_769 });
+    Route {
+        method: "POST",
+        path,
+        well: path,
+        body,
+        wants: Wants::Collector,
+        wrong: &[],
+        wrong_bodies,
+        too_many_bytes,
+        elsewhere: &[SEVERAL, BUSY, (404, "tests/collector.rs: no source has a collector")],
+    }
+}
+
+const NOBODY: &str = "p_00000000000000000000000000000000";
+const MOST: usize = 64 << 20;
+
+fn routes() -> Vec<Route> {
+    let mut all = vec![
+        read(
+            "/v1/profiles/{identifier}",
+            "/v1/profiles/email:ada@example.com",
+            &[
+                ("/v1/profiles/email:nobody", 404, "nobody"),
+                ("/v1/profiles/phone:1", 404, "unknown_type"),
+                ("/v1/profiles/ada@example.com", 400, "bad_identifier"),
+                ("/v1/profiles/email:%ff", 400, "bad_path"),
+                ("/v1/profiles/email:ada@example.com?attributes=age", 404, "unknown_attribute"),
+                ("/v1/profiles/email:ada@example.com?attribute=spent", 400, "bad_parameter"),
+                (
+                    "/v1/profiles/email:ada@example.com?after=18000000000000&timeout=1",
+                    409,
+                    "not_reached",
+                ),
+            ],
+        ),
+        read(
+            "/v1/persons/{id}",
+            "/v1/persons/ADA",
+            &[
+                ("/v1/persons/ada", 400, "bad_person"),
+                ("/v1/persons/NOBODY", 404, "no_person"),
+                ("/v1/persons/ADA?attributes=age", 404, "unknown_attribute"),
+                ("/v1/persons/ADA?after=18000000000000&timeout=1", 409, "not_reached"),
+            ],
+        ),
+        Route {
+            method: "POST",
+            path: "/v1/profiles:batch",
+            well: "/v1/profiles:batch",
+            body: r#"{"ids": ["email:ada@example.com"]}"#,
+            wants: Wants::Read,
+            wrong: &[
+                ("/v1/profiles:batch?attributes=age", 404, "unknown_attribute"),
+                ("/v1/profiles:batch?after=x", 400, "bad_parameter"),
+                ("/v1/profiles:batch?after=18000000000000&timeout=1", 409, "not_reached"),
+            ],
+            wrong_bodies: &[
+                ("no json", 400, "bad_body"),
+                ("[]", 400, "bad_body"),
+                (r#"{"ids": 1}"#, 400, "bad_body"),
+            ],
+            too_many_bytes: Some(2 << 20),
+            elsewhere: &[SEVERAL, BUSY],
+        },
+        read(
+            "/v1/segments",
+            "/v1/segments",
+            &[
+                ("/v1/segments?after=x", 400, "bad_parameter"),
+                ("/v1/segments?after=18000000000000&timeout=1", 409, "not_reached"),
+            ],
+        ),
+        read(
+            "/v1/segments/{name}",
+            "/v1/segments/big",
+            &[
+                ("/v1/segments/none", 404, "unknown_segment"),
+                ("/v1/segments/big?x=1", 400, "bad_parameter"),
+                ("/v1/segments/big?after=18000000000000&timeout=1", 409, "not_reached"),
+            ],
+        ),
+        read(
+            "/v1/segments/{name}/members",
+            "/v1/segments/big/members",
+            &[
+                ("/v1/segments/none/members", 404, "unknown_segment"),
+                ("/v1/segments/big/members?limit=0", 400, "bad_limit"),
+                ("/v1/segments/big/members?limit=1000000", 400, "bad_limit"),
+                ("/v1/segments/big/members?cursor=x", 400, "bad_cursor"),
+                ("/v1/segments/big/members?after=18000000000000&timeout=1", 409, "not_reached"),
+            ],
+        ),
+        read(
+            "/v1/persons/{id}/segments",
+            "/v1/persons/ADA/segments",
+            &[
+                ("/v1/persons/ada/segments", 400, "bad_person"),
+                ("/v1/persons/NOBODY/segments", 404, "no_person"),
+                ("/v1/persons/ADA/segments?after=18000000000000&timeout=1", 409, "not_reached"),
+            ],
+        ),
+        read(
+            "/v1/persons/{id}/why",
+            "/v1/persons/ADA/why",
+            &[
+                ("/v1/persons/ada/why", 400, "bad_person"),
+                ("/v1/persons/NOBODY/why", 404, "no_person"),
+                ("/v1/persons/ADA/why?segment=none", 404, "unknown_segment"),
+            ],
+        ),
+        read(
+            "/v1/persons/{id}/rows",
+            "/v1/persons/ADA/rows",
+            &[
+                ("/v1/persons/ada/rows", 400, "bad_person"),
+                ("/v1/persons/NOBODY/rows", 404, "no_person"),
+                ("/v1/persons/ADA/rows?limit=1001", 400, "bad_limit"),
+                ("/v1/persons/ADA/rows?cursor=1", 400, "bad_cursor"),
+            ],
+        ),
+        read(
+            "/v1/profiles/{identifier}/why",
+            "/v1/profiles/email:ada@example.com/why",
+            &[
+                ("/v1/profiles/email:nobody/why", 404, "nobody"),
+                ("/v1/profiles/phone:1/why", 404, "unknown_type"),
+                (
+                    "/v1/profiles/email:ada@example.com/why?segment=big&attribute=spent",
+                    400,
+                    "bad_parameter",
+                ),
+            ],
+        ),
+        read(
+            "/v1/profiles/{identifier}/rows",
+            "/v1/profiles/email:ada@example.com/rows",
+            &[
+                ("/v1/profiles/email:nobody/rows", 404, "nobody"),
+                ("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter"),
+            ],
+        ),
+        Route {
+            elsewhere: &[SEVERAL, FOLLOWING, (410, "tests/serve.rs: what is too long ago")],
+            ..read(
+                "/v1/changes",
+                "",
+                &[
+                    ("/v1/changes?output=none", 404, "unknown_output"),
+                    ("/v1/changes?last_event_id=x", 400, "bad_event_id"),
+                ],
+            )
+        },
+        Route {
+            elsewhere: &[SEVERAL],
+            ..read("/v1/status", "/v1/status", &[("/v1/status?x=1", 400, "bad_parameter")])
+        },
+        Route {
+            elsewhere: &[SEVERAL],
+            ..read("/v1/rejects", "/v1/rejects", &[("/v1/rejects?x=1", 400, "bad_parameter")])
+        },
+        Route {
+            elsewhere: &[SEVERAL],
+            ..read(
+                "/v1/conflicts",
+                "/v1/conflicts",
+                &[
+                    ("/v1/conflicts?limit=0", 400, "bad_limit"),
+                    ("/v1/conflicts?cursor=x", 400, "bad_cursor"),
+                    ("/v1/conflicts?kinds=x", 400, "bad_parameter"),
+                ],
+            )
+        },
+        Route {
+            wants: Wants::Admin,
+            elsewhere: &[BUSY],
+            ..read("/v1/definition", "/v1/definition", &[])
+        },
+        Route {
+            method: "POST",
+            path: "/v1/definition",
+            well: "",
+            body: SHOP,
+            wants: Wants::Admin,
+            wrong: &[("/v1/definition?dry=true", 400, "bad_parameter")],
+            wrong_bodies: &[("no: definition", 400, "bad_definition"), ("", 400, "bad_definition")],
+            too_many_bytes: Some(5 << 20),
+            elsewhere: &[BUSY, (409, "tests/serve_admin.rs: a change is under way")],
+        },
+        Route {
+            method: "POST",
+            path: "/v1/persons/{id}:forget",
+            well: "/v1/persons/ADA:forget?dry_run=true",
+            body: "",
+            wants: Wants::Admin,
+            wrong: &[
+                ("/v1/persons/ada:forget", 400, "bad_person"),
+                ("/v1/persons/NOBODY:forget", 404, "nobody"),
+                ("/v1/persons/ADA:forget?dry=1", 400, "bad_parameter"),
+            ],
+            wrong_bodies: &[],
+            too_many_bytes: None,
+            elsewhere: &[BUSY, (409, "tests/serve_admin.rs: a change is under way")],
+        },
+        Route {
+            method: "POST",
+            path: "/v1/profiles/{identifier}:forget",
+            well: "/v1/profiles/email:ada@example.com:forget?dry_run=true",
+            body: "",
+            wants: Wants::Admin,
+            wrong: &[
+                ("/v1/profiles/email:nobody:forget", 404, "nobody"),
+                ("/v1/profiles/phone:1:forget", 404, "unknown_type"),
+                ("/v1/profiles/email:ada@example.com:forget?dry_run=x", 400, "bad_parameter"),
+            ],
+            wrong_bodies: &[],
+            too_many_bytes: None,
+            elsewhere: &[BUSY, (409, "tests/serve_admin.rs: a change is under way")],
+        },
+        Route {
+            method: "POST",
+            path: "/v1/decisions",
+            well: "/v1/decisions",
+            body: r#"{"left": "email:ada@example.com", "right": "email:bob@example.com", "decision": "different"}"#,
+            wants: Wants::Admin,
+            wrong: &[],
+            wrong_bodies: &[
+                ("no json", 400, "bad_body"),
+                (
+                    r#"{"left": "email:ada@example.com", "right": "phone:1", "decision": "same"}"#,
+                    404,
+                    "unknown_type",
+                ),
+                (
+                    r#"{"left": "email:ada@example.com", "right": "email:a", "decision": "maybe"}"#,
+                    400,
+                    "bad_body",
+                ),
+            ],
+            too_many_bytes: Some(2 << 20),
+            elsewhere: &[
+                SEVERAL,
+                BUSY,
+                (409, "tests/serve_admin.rs: decisions come from elsewhere"),
+            ],
+        },
+        Route {
+            method: "POST",
+            path: "/v1/sources/{name}",
+            well: "/v1/sources/orders",
+            body: r#"{"id": "9", "email": "ada@example.com", "amount": "1"}"#,
+            wants: Wants::Write,
+            wrong: &[("/v1/sources/none", 404, "unknown_source")],
+            wrong_bodies: &[("no json", 400, "bad_body"), ("[1", 400, "bad_body")],
+            too_many_bytes: Some(MOST + 1),
+            elsewhere: &[SEVERAL, BUSY],
+        },
+        open("/v1/projects/{key}/settings", "/v1/projects/telling-telling-t/settings", &[]),
+        open("/sourceConfig", "/sourceConfig?writeKey=telling-telling-t", &[]),
+        open("/sourceConfig/", "/sourceConfig/?writeKey=telling-telling-t", &[]),
+        Route { elsewhere: &[], ..read("/metrics", "/metrics", &[]) },
+        open("/health/live", "/health/live", &[(503, "tests/watch: a run that has failed")]),
+        open("/health/ready", "/health/ready", &[(503, "tests/watch: a run that reads back")]),
+        open("/openapi.json", "/openapi.json", &[]),
+        open("/v1/openapi.json", "/v1/openapi.json", &[]),
+    ];
+    for path in
+        ["track", "t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a"]
+    {
+        all.push(collected(Box::leak(format!("/v1/{path}").into_boxed_str()), false));
+    }
+    for path in ["/v1/batch", "/v1/b", "/v1/import"] {
+        all.push(collected(path, true));
+    }
+    all
+}
+
+struct Shop {
+    running: Running,
+    address: SocketAddr,
+    ada: String,
+}
+
+impl Shop {
+    fn open(folder: &Path, limits: &str) -> Self {
+        let text = SHOP.replace("LIMITS", limits);
+        let definition = Definition::parse(&text, folder.join("shop.yaml")).expect("it is right");
+        let builder = Engine::builder(&definition).http("127.0.0.1:0").data(folder.join("data"));
+        let running = builder.start().expect("it starts");
+        let address = running.http().expect("it is served");
+        Shop { running, address, ada: NOBODY.to_owned() }
+    }
+
+    fn filled(folder: &Path) -> Self {
+        let mut shop = Shop::open(folder, "");
+        let row = r#"{"id": "1", "email": "ada@example.com", "amount": "150"}"#;
+        assert_eq!(shop.ask("POST", "/v1/sources/orders", "admin-admin-admin", row).status, 200);
+        // What is durable is published soon.
+        let found = (0..2_000).find_map(|_| {
+            let path = "/v1/profiles/email:ada@example.com";
+            let answer = shop.ask("GET", path, "reading-reading-r", "");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            (answer.status == 200).then(|| answer.json()["profile"]["person"].clone())
+        });
+        shop.ada = found.expect("somebody").as_str().expect("an id").to_owned();
+        shop
+    }
+
+    fn ask(&self, method: &str, path: &str, key: &str, body: &str) -> Answer {
+        let path = path.replace("ADA", &self.ada).replace("NOBODY", NOBODY);
+        let authorization = format!("Bearer {key}");
+        let headers = [("authorization", &*authorization)];
+        let headers = if key.is_empty() { &[][..] } else { &headers };
+        request(self.address, method, &path, headers, body.as_bytes())
+    }
+}
+
+/// The status, and the code of a refusal, which every refusal has: also those that are told as Segment tells them.
+fn refusal(answer: &Answer) -> (u16, String) {
+    let json = answer.json();
+    let error = if json["error"].is_object() { &json["error"] } else { &json };
+    for part in ["message", "remedy"] {
+        assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{json}");
+    }
+    (answer.status, error["code"].as_str().expect("a code").to_owned())
+}
+
+/// By method and path: the errors that the document declares.
+fn declared(document: &Value) -> BTreeMap<(String, String), BTreeSet<u16>> {
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let operations = paths.flat_map(|(path, of)| {
+        let of = of.as_object().expect("operations").iter();
+        let of = of.filter(|(method, _)| ["get", "post"].contains(&method.as_str()));
+        of.map(move |(method, of)| {
+            let responses = of["responses"].as_object().expect("responses").keys();
+            let errors = responses.filter_map(|status| status.parse().ok());
+            let errors = errors.filter(|status| *status >= 400).collect();
+            ((method.to_uppercase(), path.clone()), errors)
+        })
+    });
+    operations.collect()
+}
+
+#[test]
+fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
+    let (folder, strict) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let shop = Shop::filled(folder.path());
+    let limited = Shop::open(strict.path(), LIMITS);
+    let document = shop.ask("GET", "/openapi.json", "", "").json();
+    let declared = declared(&document);
+    let routes = routes();
+    let of = |route: &Route| (route.method.to_owned(), route.path.to_owned());
+    let table: BTreeSet<_> = routes.iter().map(of).collect();
+    assert_eq!(
+        table,
+        declared.keys().cloned().collect(),
+        "the routes of the document, and of this table"
+    );
+
+    let mut wrong = Vec::new();
+    let mut slow = Vec::new();
+    for route in &routes {
+        let name = format!("{} {}", route.method, route.path);
+        let mut seen: BTreeSet<u16> = route.elsewhere.iter().map(|(status, _)| *status).collect();
+        let mut look = |what: &str, answer: &Answer, status: u16, code: &str| {
+            let found = refusal(answer);
+            seen.insert(found.0);
+            if found != (status, code.to_owned()) {
+                wrong.push(format!("{name}, {what}: {found:?}, and not {status} {code}"));
+            }
+        };
+        let key = route.wants.key();
+        let well = if route.well.is_empty() { route.path } else { route.well };
+        for (path, status, code) in route.wrong {
+            look(path, &shop.ask(route.method, path, key, route.body), *status, code);
+        }
+        for (body, status, code) in route.wrong_bodies {
+            look(body, &shop.ask(route.method, well, key, body), *status, code);
+        }
+        if route.wants != Wants::Nothing {
+            look("no key", &shop.ask(route.method, well, "", route.body), 401, "no_key");
+            let made_up = "nobodys-nobodys-n";
+            look("wrong key", &shop.ask(route.method, well, made_up, route.body), 401, "wrong_key");
+            let other = route.wants.other();
+            look("another key", &shop.ask(route.method, well, other, route.body), 403, "wrong_key");
+            // One is taken by what comes first, whatever is answered.
+            limited.ask(route.method, well, key, "");
+            let many = limited.ask(route.method, well, key, "");
+            look("too many", &many, 429, "too_many_requests");
+            if many.header("retry-after").is_none() {
+                wrong.push(format!("{name}: no Retry-After"));
+            }
+        }
+        if let Some(bytes) = route.too_many_bytes {
+            let (status, code) = match route.wants {
+                Wants::Collector => (400, "too_large"),
+                _ => (413, "too_large"),
+            };
+            let long = format!("{{\"a\": \"{}\"}}", "x".repeat(bytes));
+            look("too large", &shop.ask(route.method, well, key, &long), status, code);
+            let mut stream = connect(shop.address);
+            let well = well.replace("ADA", &shop.ada);
+            let head = format!(
+                "{} {well} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {key}\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{{",
+                route.method, shop.address
+            );
+            stream.write_all(head.as_bytes()).expect("it is sent");
+            seen.insert(408);
+            slow.push((name.clone(), stream));
+        }
+        if !route.well.is_empty() {
+            let answer = shop.ask(route.method, route.well, key, route.body);
+            if answer.status != 200 {
+                let told = String::from_utf8_lossy(&answer.body);
+                wrong.push(format!("{name} is not answered well: {} {told}", answer.status));
+            }
+        }
+        let of_route = &declared[&of(route)];
+        let never: Vec<_> = of_route.difference(&seen).collect();
+        let undeclared: Vec<_> = seen.difference(of_route).collect();
+        if !never.is_empty() {
+            wrong.push(format!(
+                "{name}: the document declares {never:?}, and nothing here is answered so"
+            ));
+        }
+        if !undeclared.is_empty() {
+            wrong.push(format!("{name}: {undeclared:?} is not declared"));
+        }
+    }
+    // All have been silent for about as long.
+    for (name, mut stream) in slow {
+        let found = refusal(&answer(&mut stream));
+        if found != (408, "slow_body".to_owned()) {
+            wrong.push(format!("{name}, a slow body: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let unknown = shop.ask("GET", "/v1/none", "reading-reading-r", "");
+    assert_eq!(refusal(&unknown), (404, "unknown_path".to_owned()));
+    let deleted = shop.ask("DELETE", "/v1/status", "reading-reading-r", "");
+    assert_eq!(refusal(&deleted), (405, "method_not_allowed".to_owned()));
+    assert_eq!(json!(shop.running.stop().expect("it ends").people()), json!(2));
+}
