@@ -1,11 +1,12 @@
 //! Signals that stop a run, and the exit codes that tell of them.
 
+use std::io::IsTerminal;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use selfsame::internals::runtime::{Stop, StopCause};
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -15,6 +16,16 @@ static UNTOLD: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 /// Where nobody reads the log, the process ends without it after so long.
 const MOST_WAITED: Duration = Duration::from_secs(1);
 
+/// What is said where a signal asks for files to be read anew, as many programs take it.
+const HUNG_UP: &str = "SIGHUP changes nothing: files of TLS are read anew when they change, another definition takes the \
+                       place of this one by `selfsame apply`, and the log goes to standard error";
+
+/// The signals that stop a run. A terminal that goes away sends SIGHUP to what was started from it.
+pub fn stopping() -> Vec<i32> {
+    let hung_up = std::io::stdin().is_terminal().then_some(SIGHUP);
+    [SIGINT, SIGTERM].into_iter().chain(hung_up).collect()
+}
+
 /// The first signal ends the reading, and the run once all is sent; the second ends the process. It
 /// does so in the signal's own handler, whatever the threads are about: one that waits for a disk, for
 /// another process or for who reads the log holds it up no more than the locks that it has.
@@ -22,14 +33,18 @@ pub fn stop_on_signals(stop: &Stop) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("signals can't be handled: {error}");
     let stop = stop.clone();
     let again = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in stopping() {
         let status = i32::from(exit_code(signal));
         flag::register_conditional_shutdown(signal, status, Arc::clone(&again)).map_err(failed)?;
         flag::register(signal, Arc::clone(&again)).map_err(failed)?;
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
+            if !stopping().contains(&signal) {
+                tracing::info!("{HUNG_UP}");
+                continue;
+            }
             set_untold(true);
             stop.ask(StopCause::Signal(signal));
             tracing::info!("stopping: what has been read is being sent; again to stop at once");

@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use selfsame::internals::plan::DataPlace;
 use selfsame::internals::store::{InForce, working_folder};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::print::CommandResult;
+use super::signals::stopping;
 
 /// How often it is looked whether a process has ended.
 const LOOK: Duration = Duration::from_millis(50);
@@ -173,12 +174,14 @@ fn hosts_file(processes: usize) -> std::io::Result<PathBuf> {
 /// Passes signals on to whatever runs; says which came last, 0 before any.
 fn pass_signals_on(running: &Arc<Mutex<Vec<u32>>>) -> Result<Arc<AtomicI32>, String> {
     let failed = |error: std::io::Error| format!("signals can't be handled: {error}");
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
     let stopped = Arc::new(AtomicI32::new(0));
     let (of_thread, running) = (Arc::clone(&stopped), Arc::clone(running));
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            of_thread.store(signal, Ordering::Relaxed);
+            if stopping().contains(&signal) {
+                of_thread.store(signal, Ordering::Relaxed);
+            }
             for id in &*running.lock().expect("no one panics with it") {
                 // SAFETY: it takes two numbers. The process may have ended; its number is not given again before
                 // it was waited for.

@@ -150,8 +150,12 @@ fn prometheus_finds_nothing_wrong_with_the_metrics() {
 #[test]
 fn a_run_says_whether_it_is_well_and_ready() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (running, address) = start(folder.path(), &[]);
+    let (mut running, address) = start(folder.path(), &[]);
     assert_eq!(get(&address, "/health/live"), (200, "{\"alive\":true,\"reasons\":[]}".to_owned()));
+    assert_eq!(get(&address, "/health/ready"), (200, "{\"ready\":true,\"reasons\":[]}".to_owned()));
+    // Where no terminal has gone away it is what many programs take as a wish to read files anew.
+    running.signal("HUP");
+    running.until("it says what SIGHUP does", |run| run.err().contains("SIGHUP changes nothing"));
     assert_eq!(get(&address, "/health/ready"), (200, "{\"ready\":true,\"reasons\":[]}".to_owned()));
     running.signal("INT");
     running.end().well();
