@@ -13,6 +13,7 @@ mod run;
 mod signals;
 mod supervisor;
 mod tail;
+mod telemetry;
 mod top;
 mod why;
 
@@ -20,8 +21,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use selfsame::internals::{console, definition};
+use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use apply::ApplyArgs;
 use check::CheckArgs;
@@ -33,6 +37,7 @@ use print::print;
 use report::ReportArgs;
 use run::RunArgs;
 use tail::TailArgs;
+use telemetry::{LogLayer, Telemetry, endpoint};
 use top::TopArgs;
 use why::WhyArgs;
 
@@ -73,6 +78,11 @@ struct Cli {
         value_name = "FORMAT"
     )]
     log_format: LogFormat,
+    /// Also export the log, and a span for each request over HTTP, to a collector of OpenTelemetry, as in
+    /// http://collector:4318 (OTLP over HTTP) [default: OTEL_EXPORTER_OTLP_ENDPOINT]; wants a program that
+    /// is built with `--features otel`
+    #[arg(long, global = true, value_name = "URL")]
+    otlp: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -116,11 +126,21 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let is_quiet = matches!(&cli.command, Command::Run(args) if args.quiet);
-    if let Err(error) = start_logging(&cli.log, cli.log_format, is_quiet) {
-        eprintln!("error: {error}");
-        return ExitCode::from(2);
-    }
-    let outcome = match cli.command {
+    let endpoint = endpoint(cli.otlp.as_deref());
+    let telemetry = match start_logging(&cli.log, cli.log_format, is_quiet, endpoint) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let code = ended(cli.command);
+    telemetry.iter().for_each(Telemetry::end);
+    code
+}
+
+fn ended(command: Command) -> ExitCode {
+    let outcome = match command {
         Command::Run(args) => run::run(&args),
         Command::Init(args) => init::init(&args),
         Command::Check(args) => check::check(&args),
@@ -151,29 +171,38 @@ fn start_logging(
     filter: &str,
     log_format: LogFormat,
     is_quiet: bool,
-) -> Result<(), Box<dyn std::error::Error>> {
+    endpoint: Option<String>,
+) -> Result<Option<Telemetry>, Box<dyn std::error::Error>> {
     let filter = match is_quiet {
         true => format!("{filter},selfsame=warn"),
         false => filter.to_owned(),
     };
-    let filter = tracing_subscriber::EnvFilter::builder()
+    let levels = tracing_subscriber::EnvFilter::builder()
         .parse(&filter)
         .map_err(|error| format!("--log '{filter}' is no filter: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| console::Log);
-    if log_format == LogFormat::Json {
-        log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
-        return Ok(());
-    }
-    log.with_ansi(console::is_terminal())
-        // What is told may be from data.
-        .fmt_fields(
-            format::debug_fn(|line, field, value| match field.name() {
+    let log = tracing_subscriber::fmt::layer().with_writer(|| console::Log);
+    let log: LogLayer = match log_format {
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_current_span(false);
+            Box::new(log.with_span_list(false).with_filter(levels))
+        }
+        LogFormat::Text => {
+            // What is told may be from data.
+            let fields = format::debug_fn(|line, field, value| match field.name() {
                 "message" => write!(line, "{}", console::shown(&format!("{value:?}"))),
                 name => write!(line, "{name}={}", console::shown(&format!("{value:?}"))),
-            })
-            .delimited(" "),
-        )
-        .with_target(false)
-        .init();
-    Ok(())
+            });
+            let log = log.with_ansi(console::is_terminal()).with_target(false);
+            Box::new(log.fmt_fields(fields.delimited(" ")).with_filter(levels))
+        }
+    };
+    let mut layers = vec![log];
+    let mut telemetry = None;
+    if let Some(endpoint) = endpoint {
+        let (started, exported) = Telemetry::start(&endpoint, &filter)?;
+        layers.extend(exported);
+        telemetry = Some(started);
+    }
+    tracing_subscriber::registry().with(layers).init();
+    Ok(telemetry)
 }

@@ -42,6 +42,7 @@ mod standing_conflicts;
 mod status;
 mod store_answers;
 mod tls;
+mod traced;
 mod trusted;
 mod websocket;
 mod why;
@@ -51,7 +52,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::plan::{Plan, Source};
 use crate::source::Http;
@@ -135,7 +136,8 @@ pub fn router(handles: &SharedHandles) -> Router {
         router =
             router.merge(health::router(Health { live, stop, failure: handles.failure.clone() }));
     }
-    router.fallback(unknown).method_not_allowed_fallback(not_allowed)
+    let router = router.fallback(unknown).method_not_allowed_fallback(not_allowed);
+    router.layer(from_fn(traced::traced))
 }
 
 async fn unknown(uri: Uri) -> Denial {
