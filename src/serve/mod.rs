@@ -42,6 +42,7 @@ mod standing_conflicts;
 mod status;
 mod store_answers;
 mod tls;
+#[cfg(feature = "otel")]
 mod traced;
 mod trusted;
 mod websocket;
@@ -52,7 +53,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Uri;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 
 use crate::plan::{Plan, Source};
 use crate::source::Http;
@@ -137,7 +138,9 @@ pub fn router(handles: &SharedHandles) -> Router {
             router.merge(health::router(Health { live, stop, failure: handles.failure.clone() }));
     }
     let router = router.fallback(unknown).method_not_allowed_fallback(not_allowed);
-    router.layer(from_fn(traced::traced))
+    #[cfg(feature = "otel")]
+    let router = router.layer(axum::middleware::from_fn(traced::traced));
+    router
 }
 
 async fn unknown(uri: Uri) -> Denial {
