@@ -315,7 +315,7 @@ fn routes() -> Vec<Route> {
                 "/v1/conflicts",
                 &[
                     ("/v1/conflicts?limit=0", 400, "bad_limit"),
-                    ("/v1/conflicts?cursor=x", 400, "bad_cursor"),
+                    ("/v1/conflicts?cursor=x", 400, "bad_parameter"),
                     ("/v1/conflicts?kinds=x", 400, "bad_parameter"),
                 ],
             )
@@ -399,7 +399,7 @@ fn routes() -> Vec<Route> {
             well: "/v1/sources/orders",
             body: r#"{"id": "9", "email": "ada@example.com", "amount": "1"}"#,
             wants: Wants::Write,
-            wrong: &[("/v1/sources/none", 404, "unknown_source")],
+            wrong: &[("/v1/sources/none", 404, "no_source")],
             wrong_bodies: &[("no json", 400, "bad_body"), ("[1", 400, "bad_body")],
             too_many_bytes: Some(MOST + 1),
             elsewhere: &[SEVERAL, BUSY],

@@ -47,7 +47,7 @@ mod exported {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::{EnvFilter, Layer};
 
-    use super::LogLayer;
+    use crate::cli::telemetry::LogLayer;
 
     /// How long the end of the program may wait for a collector.
     const PATIENCE: Duration = Duration::from_secs(5);

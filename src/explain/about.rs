@@ -42,14 +42,14 @@ struct PooledRow {
 }
 
 /// Nobody waits for them any more, where this fails.
-type Wanted<'a> = &'a dyn Fn() -> Result<(), WhyError>;
+type StillWanted<'a> = &'a dyn Fn() -> Result<(), WhyError>;
 
 /// The rows, as they are read back; `None` if they are too many.
 pub fn about(
     recovered: &Recovered,
     plan: &Arc<Plan>,
     identifiers: &[IdentifierHash],
-    is_wanted: Wanted<'_>,
+    is_wanted: StillWanted<'_>,
 ) -> Result<Option<Vec<Chunk>>, WhyError> {
     let mut finder = RowFinder::new(recovered, plan)?;
     if finder.without_index() > 2 * MOST as u64 {

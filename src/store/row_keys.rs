@@ -6,6 +6,7 @@
 
 use std::io::Error;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -38,8 +39,12 @@ struct KeyFile {
 }
 
 impl KeyHasher {
-    /// The folder's own, which is made if there is none, or it can't be read: then no index fits that there is.
+    /// The folder's own, which is made if there is none, or it can't be read: then no index fits that there is. Where it
+    /// can't be written either, it is anybody's, and whoever asks goes without an index.
     pub fn of(folder: &Folder) -> Result<Self, StoreError> {
+        /// Of several threads one makes it.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         let path = folder.root.join(KEY);
         if let Some(key) = read(&path) {
             return Ok(KeyHasher(key));
@@ -48,8 +53,10 @@ impl KeyHasher {
         let failed = |error: getrandom::Error| Error::other(error.to_string());
         getrandom::fill(&mut key).map_err(failed).map_err(StoreError::io(&path, "written"))?;
         let file = checked::json(&KeyFile { key: const_hex::encode(key) });
-        super::whole::replace(&path, &file).map_err(StoreError::io(&path, "written"))?;
-        // Of two that make one at once the later counts for both.
+        if let Err(error) = super::whole::replace(&path, &file) {
+            tracing::warn!("rows are found without an index: '{}': {error}", path.display());
+        }
+        // Of two processes that make one at once the later counts for both.
         Ok(KeyHasher(read(&path).unwrap_or(key)))
     }
 
