@@ -36,6 +36,9 @@ pub struct Counts {
     /// By operator, the entries that it holds: of what has been taken back, none are left, but for
     /// when identifiers and links were first seen and which keys there have been.
     pub entries: BTreeMap<String, u64>,
+    /// By operator, about how many bytes that takes. It is of now, and in no checkpoint.
+    #[serde(skip)]
+    pub bytes: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,6 +98,14 @@ impl Counts {
         }
     }
 
+    /// Says how many bytes an operator takes now.
+    pub fn note_bytes(&mut self, operator: &str, bytes: usize) {
+        match self.bytes.get_mut(operator) {
+            Some(held) => *held = bytes as u64,
+            None => drop(self.bytes.insert(operator.to_owned(), bytes as u64)),
+        }
+    }
+
     /// How often two people had to become one for as many to be left, were each identifier a person
     /// at first: a function of the present state, however it came about.
     pub fn merges(&self) -> i64 {
@@ -130,8 +141,11 @@ impl Counts {
         self.too_large += other.too_large;
         self.failed_expressions += other.failed_expressions;
         self.ahead = self.ahead.max(other.ahead);
-        for (operator, held) in &other.entries {
-            *self.entries.entry(operator.clone()).or_default() += held;
+        for (sums, others) in [(&mut self.entries, &other.entries), (&mut self.bytes, &other.bytes)]
+        {
+            for (operator, held) in others {
+                *sums.entry(operator.clone()).or_default() += held;
+            }
         }
     }
 }

@@ -21,10 +21,12 @@ use differential_dataflow::hashable::Hashable;
 use differential_dataflow::logging::DifferentialEventBuilder;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::BatchContainer;
-use differential_dataflow::trace::implementations::ord_neu::{OrdValBatch, OrdValBuilder};
+use differential_dataflow::trace::implementations::ord_neu::{
+    OrdValBatch, OrdValBuilder, OrdValStorage,
+};
 use differential_dataflow::trace::implementations::spine_fueled::Spine;
 use differential_dataflow::trace::{
-    Builder, Cursor, Description, ExertionLogic, Navigable, Span, Trace,
+    Builder, Cursor, Description, ExertionLogic, Navigable, Span, Trace, TraceReader,
 };
 use timely::container::{CapacityContainerBuilder, PushInto};
 use timely::dataflow::channels::pact::Exchange;
@@ -33,10 +35,12 @@ use timely::dataflow::operators::generic::operator::Operator;
 use timely::progress::{Antichain, Stamp};
 
 use super::pieces::Pieces;
+use super::room::Room;
 use super::strides::Strides;
 use super::{Collection, Diff, Update};
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
+use crate::state::entries::Looks;
 use crate::time::Tick;
 
 /// How a batch lies in memory: keys of type `K`, values in a container `V`.
@@ -61,13 +65,16 @@ impl<K: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData> Key for K {}
 
 /// A container that keeps values of type `D`.
 pub trait Values<D>:
-    BatchContainer<Owned = D> + PushInto<D> + for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>
+    BatchContainer<Owned = D>
+    + PushInto<D>
+    + Room
+    + for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>
 {
 }
 
 impl<D, V> Values<D> for V
 where
-    V: BatchContainer<Owned = D> + PushInto<D>,
+    V: BatchContainer<Owned = D> + PushInto<D> + Room,
     V: for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>,
 {
 }
@@ -112,6 +119,7 @@ where
             let mut trace = Spine::new(info.clone(), logger.clone(), Some(activator));
             trace.set_exert_logic(exertion(Arc::clone(&standing)));
             let (agent, mut writer) = TraceAgent::new(trace, info, logger);
+            let (watched, mut looks) = (watching(&agent), Looks::default());
             *made = Some(agent);
             let mut waiting: BTreeMap<Tick, Waiting<K, D>> = BTreeMap::new();
             let mut upper = Antichain::from_elem(0);
@@ -142,7 +150,11 @@ where
                     writer.insert(span.clone(), Stamp::from_elem(tick));
                     output.session(&capability).give(span);
                     upper = after;
-                    counts.borrow_mut().note_entries(&operator, stand);
+                    let mut counts = counts.borrow_mut();
+                    counts.note_entries(&operator, stand);
+                    if looks.is_next() {
+                        counts.note_bytes(&operator, room(&watched));
+                    }
                 }
                 if upper.borrow() != frontier.frontier() {
                     upper = frontier.frontier().to_owned();
@@ -152,6 +164,27 @@ where
             }
         });
     Arranged { stream, trace: reader.expect("the operator has been built") }
+}
+
+/// A handle that keeps nothing from being merged.
+fn watching<K: Key, D: Ord + Clone + 'static, V: Values<D>>(
+    agent: &IndexTrace<K, V>,
+) -> IndexTrace<K, V> {
+    let mut watching = agent.clone();
+    watching.set_logical_compaction(Antichain::new().borrow());
+    watching.set_physical_compaction(Antichain::new().borrow());
+    watching
+}
+
+/// The memory of all batches.
+fn room<K: Key, D: Ord + Clone + 'static, V: Values<D>>(trace: &IndexTrace<K, V>) -> usize {
+    let mut all = 0;
+    trace.map_spans(|span| {
+        let Some(batch) = &span.inner else { return };
+        let OrdValStorage { keys, vals, upds } = &batch.storage;
+        all += keys.room() + vals.vals.room() + upds.times.room() + upds.diffs.room();
+    });
+    all
 }
 
 /// Updates that are in order, as a batch; nothing of none.

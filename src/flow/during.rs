@@ -50,7 +50,9 @@ pub fn during<'scope, D: ExchangeData + Clone>(
         let mut state = state.borrow_mut();
         state.apply_tick(now, data, &mut out);
         due.set(state.turns.next());
-        counts.borrow_mut().note_entries(&operator, state.turns.len());
+        let mut counts = counts.borrow_mut();
+        counts.note_entries(&operator, state.turns.len());
+        counts.note_bytes(&operator, state.turns.bytes());
         *updates = out.into_updates();
     })
     .as_collection()

@@ -24,6 +24,7 @@ use super::ticks::{WholeTick, whole_ticks};
 use super::{Collection, Diff, Stream, Update};
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
+use crate::state::entries::{Looks, held_by_sample};
 use crate::state::table::Table;
 use crate::time::{Micros, Tick};
 
@@ -87,6 +88,16 @@ pub trait Keyed: 'static {
 
     /// How many entries are held beside the keys.
     fn entries_beside(&self) -> usize {
+        0
+    }
+
+    /// About how many bytes a key's state has outside of its place in the table.
+    fn held(_state: &Self::State) -> usize {
+        0
+    }
+
+    /// Likewise, what is kept beside the keys.
+    fn held_beside(&self) -> usize {
         0
     }
 
@@ -157,6 +168,13 @@ impl<L: Keyed> KeyedState<L> {
     /// Entries held, from tick to tick.
     pub fn entries(&self) -> usize {
         self.keys.len() + self.logic.entries_beside()
+    }
+
+    /// About how many bytes that takes: the room of the table, and what states hold outside of it, by a sample.
+    pub fn bytes(&self) -> usize {
+        let states = self.keys.iter().map(|(_, state)| state);
+        let held = held_by_sample(states, self.keys.len(), L::held);
+        self.keys.room() + held + self.logic.held_beside()
     }
 
     /// Applies a complete tick.
@@ -318,6 +336,7 @@ where
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     let remembering = format!("{name}, remembered");
+    let mut looks = Looks::default();
     let by_key = Exchange::new(|((key, _), _, _): &Update<(L::Key, L::Value)>| L::route(key));
     whole_ticks(changes.inner, by_key, now, name, move |WholeTick { tick, now, data }, updates| {
         let mut out = Emit::at(tick);
@@ -326,6 +345,9 @@ where
         due.set(state.logic.next_due());
         let mut counts = counts.borrow_mut();
         counts.note_entries(&operator, state.entries());
+        if looks.is_next() {
+            counts.note_bytes(&operator, state.bytes());
+        }
         if state.logic.remembered() > 0 {
             counts.note_entries(&remembering, state.logic.remembered());
         }

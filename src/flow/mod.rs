@@ -9,6 +9,7 @@ mod during;
 mod keyed;
 mod packed;
 mod pieces;
+mod room;
 mod saved;
 mod shared;
 mod strides;
@@ -23,7 +24,7 @@ use timely::dataflow::operators::core::OkErr;
 
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
-use crate::state::entries::StateSize;
+use crate::state::entries::{Looks, StateSize};
 use crate::time::Tick;
 
 pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
@@ -101,10 +102,15 @@ where
     L: FnMut(&mut S, WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    let mut looks = Looks::default();
     whole_ticks(stream, pact, None, name, move |whole, results| {
         logic(&mut state, whole, results);
         state.give_back();
-        counts.borrow_mut().note_entries(&operator, state.entries());
+        let mut counts = counts.borrow_mut();
+        counts.note_entries(&operator, state.entries());
+        if looks.is_next() {
+            counts.note_bytes(&operator, state.bytes());
+        }
     })
 }
 

@@ -63,6 +63,10 @@ impl Default for Ends {
 }
 
 impl PackedList {
+    pub fn blocks(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.blocks.iter()
+    }
+
     pub fn push(&mut self, value: &[u8]) {
         let filled = self.end_before(self.len());
         let all = self.blocks.len() * BLOCK;

@@ -16,6 +16,10 @@ const PIECE: usize = 1 << 11;
 pub struct Pieces<T>(Vec<Vec<T>>);
 
 impl<T> Pieces<T> {
+    pub fn pieces(&self) -> impl Iterator<Item = &Vec<T>> {
+        self.0.iter()
+    }
+
     pub fn push(&mut self, item: T) {
         match self.0.last_mut() {
             Some(last) if last.len() < PIECE => last.push(item),

@@ -366,6 +366,10 @@ impl StateSize for Components {
         self.clusters.len() + self.graph.len()
     }
 
+    fn bytes(&self) -> usize {
+        self.clusters.room() + self.graph.bytes()
+    }
+
     fn give_back(&mut self) {
         self.clusters.give_back();
         self.graph.give_back();

@@ -68,6 +68,11 @@ impl Directory {
         self.places.borrow().len()
     }
 
+    /// The bytes of their table.
+    pub fn bytes(&self) -> usize {
+        self.places.borrow().room()
+    }
+
     /// Finds the links' other ends.
     pub fn find_second(&self, batch: Batch<Found>, found: &mut Batch<Found>) {
         let prefetch = |places: &Places, link: &Found| places.prefetch(&link.change.other.hash);

@@ -10,6 +10,7 @@ use super::changes::LinkChange;
 use super::cluster::Component;
 use super::links::LinkState;
 use crate::row::{Identifier, IdentifierHash};
+use crate::state::entries::held_by_sample;
 use crate::state::few::{FewMap, FewWithin};
 use crate::state::table::Table;
 
@@ -38,6 +39,16 @@ pub(super) struct Graph {
 }
 
 impl Graph {
+    /// About how many bytes it has: its table, and what nodes have of links beyond the first.
+    pub fn bytes(&self) -> usize {
+        let beyond = |node: &Node| match node.neighbours.iter().count() {
+            0 | 1 => 0,
+            links => links * size_of::<(IdentifierHash, LinkState)>(),
+        };
+        let nodes = self.nodes.iter().map(|(_, node)| node);
+        self.nodes.room() + held_by_sample(nodes, self.nodes.len(), beyond)
+    }
+
     pub fn node(&self, hash: IdentifierHash) -> &Node {
         &self.nodes[&hash]
     }

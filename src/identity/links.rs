@@ -171,6 +171,10 @@ impl Keyed for SupportedLinks {
         (one.0 ^ other.0) as u64
     }
 
+    fn held_beside(&self) -> usize {
+        self.remembered.room()
+    }
+
     fn face(&self, _: &Pair, support: &Support) -> Self::Face {
         (support.state(), self.sources(support))
     }

@@ -211,7 +211,9 @@ fn connect<'scope>(
     let counts = Rc::clone(counts);
     pass_barrier(moved.inner, by_identifier, "Directory", &barrier, move |moved| {
         directory.update(moved.map(|(moved, _, _)| moved));
-        counts.borrow_mut().note_entries("Directory", directory.entries());
+        let mut counts = counts.borrow_mut();
+        counts.note_entries("Directory", directory.entries());
+        counts.note_bytes("Directory", directory.bytes());
     });
     parted(outputs, |outputs| outputs)
 }

@@ -233,6 +233,13 @@ impl Keyed for Identifiers {
         key.0 as u64
     }
 
+    /// The text, which is shared with whoever has the identifier, sums, and what there is of other aggregates.
+    fn held(identifier: &IdentifierState) -> usize {
+        let IdentifierState { text, sums, aggregate_states, .. } = identifier;
+        let text = text.as_ref().map_or(0, |text| text.len() + 2 * size_of::<usize>());
+        text + size_of_val(&sums[..]) + size_of_val(&aggregate_states[..])
+    }
+
     fn prefetch(identifier: &IdentifierState) -> usize {
         let word = identifier.sums.first().map_or(0, |word| *word as usize);
         word + identifier.aggregate_states.first().map_or(0, |(number, _)| usize::from(*number))

@@ -204,6 +204,13 @@ impl Keyed for People {
         key.route()
     }
 
+    /// The list of identifiers without their texts, sums, and what there is of other aggregates.
+    fn held(person: &Person) -> usize {
+        let Person { members, sums, rest, .. } = person;
+        let rest = rest.as_ref().map_or(0, |_| size_of::<Rest>());
+        size_of_val(&members[..]) + size_of_val(&sums[..]) + rest
+    }
+
     fn prefetch(person: &Person) -> usize {
         let word = person.sums.first().map_or(0, |word| *word as usize);
         word + person.members.first().map_or(0, |member| usize::from(member.kind))

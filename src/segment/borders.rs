@@ -68,6 +68,11 @@ impl StateSize for Borders {
     fn entries(&self) -> usize {
         self.0.iter().map(|population| population.values.number() as usize).sum()
     }
+
+    /// Of each value its place, and nothing of what lists and texts hold.
+    fn bytes(&self) -> usize {
+        self.entries() * size_of::<(Datum, i64)>()
+    }
 }
 
 impl Population {

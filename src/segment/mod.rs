@@ -133,6 +133,10 @@ impl StateSize for Standings {
         self.waiting.len() + self.scores.entries() + self.due.len()
     }
 
+    fn bytes(&self) -> usize {
+        self.waiting.room() + self.scores.bytes() + self.due.bytes()
+    }
+
     fn give_back(&mut self) {
         self.waiting.give_back();
     }

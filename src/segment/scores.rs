@@ -144,6 +144,11 @@ impl StateSize for Scores {
     fn entries(&self) -> usize {
         self.people.len() + self.ranks.iter().map(|rank| rank.people.len()).sum::<usize>()
     }
+
+    fn bytes(&self) -> usize {
+        let placed: usize = self.ranks.iter().map(|rank| rank.people.len()).sum();
+        self.people.room() + placed * size_of::<(Datum, IdentifierHash)>()
+    }
 }
 
 #[cfg(test)]

@@ -203,6 +203,19 @@ impl StateSize for Admission {
         };
         self.sources.iter().map(of_source).sum()
     }
+
+    /// The room of the tables. Of rows that are held and of records what they hold lies elsewhere, too.
+    fn bytes(&self) -> usize {
+        let of_source = |memory: &SourceMemory| match memory {
+            SourceMemory::Everything => 0,
+            SourceMemory::Ids { seen, by_arrival, .. } => {
+                seen.room() + by_arrival.capacity() * size_of::<(Micros, u128)>()
+            }
+            SourceMemory::Repeats(repeats) => repeats.room(),
+            SourceMemory::Keys(records) => records.room(),
+        };
+        self.sources.iter().map(of_source).sum()
+    }
 }
 
 fn stands(row: Row, change: &mut impl FnMut(Row, RowStatus)) {

@@ -95,6 +95,11 @@ impl Repeats {
         self.ids.len()
     }
 
+    /// The bytes of their table, and of the rows that are held but for what these say.
+    pub fn room(&self) -> usize {
+        self.ids.room() + self.held * size_of::<RepeatedRow>()
+    }
+
     pub fn prefetch(&self, id: &u128) -> usize {
         self.ids.prefetch(id)
     }

@@ -14,6 +14,9 @@ pub trait StateSize {
     /// How many entries the state has.
     fn entries(&self) -> usize;
 
+    /// About how many bytes it takes: at least the room of its tables.
+    fn bytes(&self) -> usize;
+
     /// Gives back the memory of entries that are gone, where that is not done as they go.
     fn give_back(&mut self) {}
 }
@@ -23,8 +26,41 @@ impl<S: StateSize> StateSize for Rc<RefCell<S>> {
         self.borrow().entries()
     }
 
+    fn bytes(&self) -> usize {
+        self.borrow().bytes()
+    }
+
     fn give_back(&mut self) {
         self.borrow_mut().give_back();
+    }
+}
+
+/// At which ticks it is looked how many bytes an operator's state takes, which costs more than to count its entries:
+/// often at first, and then now and again.
+#[derive(Default)]
+pub struct Looks(u64);
+
+impl Looks {
+    pub fn is_next(&mut self) -> bool {
+        self.0 += 1;
+        self.0.is_power_of_two() || self.0.is_multiple_of(256)
+    }
+}
+
+/// How many entries are looked at for what they hold outside of their table.
+const SAMPLE: usize = 64;
+
+/// What all entries of a table hold outside of it, by a sample of them: they lie by their hashes, so that those that come
+/// first are any.
+pub fn held_by_sample<'a, T: 'a>(
+    entries: impl Iterator<Item = &'a T>,
+    all: usize,
+    held: impl Fn(&T) -> usize,
+) -> usize {
+    let sample: Vec<usize> = entries.take(SAMPLE).map(held).collect();
+    match sample.len() {
+        0 => 0,
+        number => (sample.iter().sum::<usize>() as f64 * all as f64 / number as f64) as usize,
     }
 }
 

@@ -44,6 +44,11 @@ impl<E> BucketQueue<E> {
         self.number
     }
 
+    /// About how many bytes they take where they lie, as if no more room were kept.
+    pub fn bytes(&self) -> usize {
+        self.number * std::mem::size_of::<(Micros, E)>()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.number == 0
     }

@@ -55,6 +55,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.parts.iter().map(HashTable::len).sum()
     }
 
+    /// The bytes of the slots that there are, used or not.
+    pub fn room(&self) -> usize {
+        self.parts.iter().map(HashTable::allocation_size).sum()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.parts.iter().all(HashTable::is_empty)
     }

@@ -120,6 +120,8 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
         "selfsame_store_durable_timestamp_seconds",
         "selfsame_tick_duration_seconds_count",
         "selfsame_operator_entries{operator=\"Directory\"}",
+        "selfsame_operator_bytes{operator=\"Directory\"}",
+        "selfsame_operator_bytes{operator=\"People by id\"}",
     ] {
         assert!(sample(&metrics, name).is_some_and(|value| value > 0.0), "{name} in {metrics}");
     }

@@ -131,6 +131,11 @@ impl RunMetrics {
             entries.map(|(operator, held)| (vec![("operator", operator.clone())], *held as f64));
         let help = "Entries that an operator or arrangement holds";
         families.gauge("selfsame_operator_entries", help, entries)?;
+        let bytes = counts.bytes.iter();
+        let bytes =
+            bytes.map(|(operator, held)| (vec![("operator", operator.clone())], *held as f64));
+        let help = "About how many bytes an operator or arrangement takes";
+        families.gauge("selfsame_operator_bytes", help, bytes)?;
         let help = "Expressions that failed for a person, whose results are null";
         families.counter("selfsame_expressions_failed", help, single(counts.failed_expressions))
     }
