@@ -21,9 +21,7 @@ use differential_dataflow::hashable::Hashable;
 use differential_dataflow::logging::DifferentialEventBuilder;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::BatchContainer;
-use differential_dataflow::trace::implementations::ord_neu::{
-    OrdValBatch, OrdValBuilder, OrdValStorage,
-};
+use differential_dataflow::trace::implementations::ord_neu::{OrdValBatch, OrdValBuilder};
 use differential_dataflow::trace::implementations::spine_fueled::Spine;
 use differential_dataflow::trace::{
     Builder, Cursor, Description, ExertionLogic, Navigable, Span, Trace, TraceReader,
@@ -181,8 +179,8 @@ fn room<K: Key, D: Ord + Clone + 'static, V: Values<D>>(trace: &IndexTrace<K, V>
     let mut all = 0;
     trace.map_spans(|span| {
         let Some(batch) = &span.inner else { return };
-        let OrdValStorage { keys, vals, upds } = &batch.storage;
-        all += keys.room() + vals.vals.room() + upds.times.room() + upds.diffs.room();
+        let (of, upds) = (&batch.storage, &batch.storage.upds);
+        all += of.keys.room() + of.vals.vals.room() + upds.times.room() + upds.diffs.room();
     });
     all
 }
