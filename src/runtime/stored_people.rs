@@ -16,8 +16,6 @@ use super::options::RunError;
 use super::replay::{Replay, ReplayLead};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
-use crate::profile::PersonRow;
-use crate::row::IdentifierHash;
 use crate::segment::Evaluated;
 use crate::sink;
 use crate::store::Recovered;
@@ -73,14 +71,5 @@ impl StoredPeople {
     /// What the clock read at the last tick; `None` if nothing is stored.
     pub fn now(&self) -> Option<Micros> {
         self.now
-    }
-
-    /// Visits each person: the id, and the row.
-    pub fn for_each(&mut self, mut visit: impl FnMut(IdentifierHash, PersonRow<'_>)) {
-        let people = &mut self.dataflow.arrangements.people;
-        let since = people.since();
-        if let Ok(mut reading) = people.at(since) {
-            reading.for_each(|person, row| visit(*person, PersonRow::new(row)));
-        }
     }
 }
