@@ -33,12 +33,12 @@ use timely::dataflow::operators::generic::operator::Operator;
 use timely::progress::{Antichain, Stamp};
 
 use super::pieces::Pieces;
-use super::room::Room;
+use super::room::BatchRoom;
 use super::strides::Strides;
 use super::{Collection, Diff, Update};
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
-use crate::state::entries::Looks;
+use crate::state::entries::LookTimes;
 use crate::time::Tick;
 
 /// How a batch lies in memory: keys of type `K`, values in a container `V`.
@@ -65,14 +65,14 @@ impl<K: Ord + Copy + Hashable<Output = u64> + timely::ExchangeData> Key for K {}
 pub trait Values<D>:
     BatchContainer<Owned = D>
     + PushInto<D>
-    + Room
+    + BatchRoom
     + for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>
 {
 }
 
 impl<D, V> Values<D> for V
 where
-    V: BatchContainer<Owned = D> + PushInto<D> + Room,
+    V: BatchContainer<Owned = D> + PushInto<D> + BatchRoom,
     V: for<'a> BatchContainer<ReadItem<'a>: PartialEq<&'a D>>,
 {
 }
@@ -117,7 +117,7 @@ where
             let mut trace = Spine::new(info.clone(), logger.clone(), Some(activator));
             trace.set_exert_logic(exertion(Arc::clone(&standing)));
             let (agent, mut writer) = TraceAgent::new(trace, info, logger);
-            let (watched, mut looks) = (watching(&agent), Looks::default());
+            let (watched, mut looks) = (watching(&agent), LookTimes::default());
             *made = Some(agent);
             let mut waiting: BTreeMap<Tick, Waiting<K, D>> = BTreeMap::new();
             let mut upper = Antichain::from_elem(0);

@@ -24,7 +24,7 @@ use super::ticks::{WholeTick, whole_ticks};
 use super::{Collection, Diff, Stream, Update};
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
-use crate::state::entries::{Looks, held_by_sample};
+use crate::state::entries::{LookTimes, held_by_sample};
 use crate::state::table::Table;
 use crate::time::{Micros, Tick};
 
@@ -336,7 +336,7 @@ where
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
     let remembering = format!("{name}, remembered");
-    let mut looks = Looks::default();
+    let mut looks = LookTimes::default();
     let by_key = Exchange::new(|((key, _), _, _): &Update<(L::Key, L::Value)>| L::route(key));
     whole_ticks(changes.inner, by_key, now, name, move |WholeTick { tick, now, data }, updates| {
         let mut out = Emit::at(tick);

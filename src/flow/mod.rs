@@ -24,7 +24,7 @@ use timely::dataflow::operators::core::OkErr;
 
 use crate::metrics::SharedCounts;
 use crate::state::batch::Batch;
-use crate::state::entries::{Looks, StateSize};
+use crate::state::entries::{LookTimes, StateSize};
 use crate::time::Tick;
 
 pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
@@ -102,7 +102,7 @@ where
     L: FnMut(&mut S, WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
-    let mut looks = Looks::default();
+    let mut looks = LookTimes::default();
     whole_ticks(stream, pact, None, name, move |whole, results| {
         logic(&mut state, whole, results);
         state.give_back();

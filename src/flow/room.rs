@@ -6,26 +6,26 @@ use super::packed::PackedList;
 use super::pieces::Pieces;
 
 /// What has memory.
-pub trait Room {
+pub trait BatchRoom {
     /// How many bytes it has, used or not.
     fn room(&self) -> usize;
 }
 
-impl<T> Room for Vec<T> {
+impl<T> BatchRoom for Vec<T> {
     fn room(&self) -> usize {
         self.capacity() * size_of::<T>()
     }
 }
 
-impl<T> Room for Pieces<T> {
+impl<T> BatchRoom for Pieces<T> {
     fn room(&self) -> usize {
-        self.pieces().map(Room::room).sum()
+        self.pieces().map(BatchRoom::room).sum()
     }
 }
 
-impl Room for PackedList {
+impl BatchRoom for PackedList {
     fn room(&self) -> usize {
         // Where values end is told in four bytes for each, or eight.
-        self.blocks().map(Room::room).sum::<usize>() + 4 * self.len()
+        self.blocks().map(BatchRoom::room).sum::<usize>() + 4 * self.len()
     }
 }

@@ -18,6 +18,7 @@ use super::changed::Changed;
 use super::contribution::{Contribution, Member};
 use super::extremes::{ExtremeChanges, Led, travelling};
 use super::input::{IdentifierInput, SavedIdentifier};
+use super::ownership::Ownership;
 use super::place::LanePlace;
 use super::sums::{Layout, Words};
 use crate::aggregate::kept::partial::Partial;
@@ -56,13 +57,6 @@ pub struct IdentifierState {
     sums: Words,
     /// What is kept for aggregates that are in no block, in their order; those without any row are left out.
     aggregate_states: ThinVec<(u16, AggregateState)>,
-}
-
-/// Whose a known identifier was when the tick began, and when it had first been seen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Ownership {
-    component: Component,
-    first_seen: Micros,
 }
 
 /// What the operator is called.
@@ -234,10 +228,9 @@ impl Keyed for Identifiers {
     }
 
     /// The text, which is shared with whoever has the identifier, sums, and what there is of other aggregates.
-    fn held(identifier: &IdentifierState) -> usize {
-        let IdentifierState { text, sums, aggregate_states, .. } = identifier;
-        let text = text.as_ref().map_or(0, |text| text.len() + 2 * size_of::<usize>());
-        text + size_of_val(&sums[..]) + size_of_val(&aggregate_states[..])
+    fn held(of: &IdentifierState) -> usize {
+        let text = of.text.as_ref().map_or(0, |text| text.len() + 2 * size_of::<usize>());
+        text + size_of_val(&of.sums[..]) + size_of_val(&of.aggregate_states[..])
     }
 
     fn prefetch(identifier: &IdentifierState) -> usize {

@@ -17,6 +17,7 @@ mod gathered;
 mod identifiers;
 mod input;
 mod ordered;
+mod ownership;
 mod packed;
 mod people;
 mod place;

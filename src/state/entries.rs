@@ -38,9 +38,9 @@ impl<S: StateSize> StateSize for Rc<RefCell<S>> {
 /// At which ticks it is looked how many bytes an operator's state takes, which costs more than to count its entries:
 /// often at first, and then now and again.
 #[derive(Default)]
-pub struct Looks(u64);
+pub struct LookTimes(u64);
 
-impl Looks {
+impl LookTimes {
     pub fn is_next(&mut self) -> bool {
         self.0 += 1;
         self.0.is_power_of_two() || self.0.is_multiple_of(256)
