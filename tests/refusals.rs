@@ -11,7 +11,7 @@ use std::path::Path;
 
 use client::{Answer, answer, connect, request};
 use selfsame::{Definition, Engine, Running};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// With a limit of one request for each kind of key: `LIMITED`.
 const SHOP: &str = "
@@ -590,5 +590,5 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
     assert_eq!(refusal(&unknown), (404, "unknown_path".to_owned()));
     let deleted = shop.ask("DELETE", "/v1/status", "reading-reading-r", "");
     assert_eq!(refusal(&deleted), (405, "method_not_allowed".to_owned()));
-    assert_eq!(json!(shop.running.stop().expect("it ends").people()), json!(2));
+    shop.running.stop().expect("it ends, whatever was sent to it");
 }

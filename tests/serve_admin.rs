@@ -434,6 +434,6 @@ fn an_engine_that_runs_says_why_to_the_command() {
         folder.path(),
         &["why", "phone:+49", "--data", "none", "--spec", "shop.yaml"],
     );
-    assert!(none.badly().contains("'none' is no data folder of a run"));
+    assert!(none.badly().contains("'none' is no data folder"));
     running.signal("TERM");
 }

@@ -24,7 +24,7 @@ use crate::time::Micros;
 /// All people, as of the last durable tick.
 pub struct StoredPeople {
     _worker: Worker,
-    dataflow: Dataflow,
+    _dataflow: Dataflow,
     now: Option<Micros>,
 }
 
@@ -65,7 +65,7 @@ impl StoredPeople {
                 }
             }
         }
-        Ok(StoredPeople { _worker: worker, dataflow, now })
+        Ok(StoredPeople { _worker: worker, _dataflow: dataflow, now })
     }
 
     /// What the clock read at the last tick; `None` if nothing is stored.
