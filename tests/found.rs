@@ -148,7 +148,7 @@ fn fails(case: &Case, stored: &Stored) -> Option<String> {
     let data = data.path();
     store(case, data, &stored.cuts);
     let asked = carried(case);
-    let open = || Arc::new(store::open(&data.to_owned().into(), 0).expect("a data folder"));
+    let open = || Arc::new(store::open(&data.to_owned().into(), 0, 1).expect("a data folder"));
     let recovered = open();
     let folder = recovered.folder.clone();
     let indexing = || Indexing::new(&folder, &case.plan).expect("a key").of_any_size();
@@ -249,7 +249,7 @@ outputs:
 fn an_index_is_of_what_the_definition_says_of_identifiers_and_of_its_source() {
     let before = plan(TWO_SOURCES);
     let data = tempfile::tempdir().expect("a folder");
-    let recovered = store::open(&data.path().to_owned().into(), 0).expect("a data folder");
+    let recovered = store::open(&data.path().to_owned().into(), 0, 1).expect("a data folder");
     let hasher = store::KeyHasher::of(&recovered.folder).expect("a key");
     let of = |plan: &Plan| ["web", "crm"].map(|source| hasher.meaning(plan, source));
     let changed = |from: &str, to: &str| {
@@ -269,7 +269,7 @@ fn an_index_is_of_what_the_definition_says_of_identifiers_and_of_its_source() {
         [true, true]
     );
     let other = tempfile::tempdir().expect("a folder");
-    let recovered = store::open(&other.path().to_owned().into(), 0).expect("a data folder");
+    let recovered = store::open(&other.path().to_owned().into(), 0, 1).expect("a data folder");
     let another = store::KeyHasher::of(&recovered.folder).expect("a key");
     assert_ne!(another.meaning(&before, "web"), of(&before)[0], "each folder has its own key");
 }
