@@ -188,13 +188,18 @@ impl<L: Keyed> KeyedState<L> {
         let mut due = Vec::new();
         now.inspect(|now| self.logic.pass_time(*now, &mut due));
         let mut order = self.visits(&changes, &due);
-        order.sort_unstable_by_key(|visit| visit.place);
+        order.sort_unstable_by_key(|visit| visit.order);
+        let mut empty = Vec::new();
         for group in groups(&mut order) {
-            self.prefetch(group, &changes, &due);
-            for visits in group.chunk_by_mut(|one, other| one.place == other.place) {
-                self.visit_place(visits, &mut changes, &due, out);
+            self.prefetch(group, &changes);
+            for visits in group.chunk_by_mut(|one, other| one.order == other.order) {
+                self.visit_place(visits, &mut changes, &due, &mut empty, out);
             }
         }
+        // Nothing moves while places are told by the order of visits: so what is left of nobody goes behind it, the last
+        // one first, since the last of all takes its place.
+        empty.sort_unstable();
+        empty.into_iter().rev().for_each(|place| drop(self.keys.remove_at(place)));
         self.logic.end_tick(&self.keys);
         self.keys.give_back();
     }
@@ -216,24 +221,28 @@ impl<L: Keyed> KeyedState<L> {
 
     fn visit_of(&self, key: &L::Key, piece: u32, index: u32) -> Visit {
         let hash = self.keys.hash(key);
-        Visit { place: self.keys.place(hash), hash, piece, index }
+        let order = match self.keys.likely_place(hash) {
+            Some(place) => u64::from(place),
+            None => hash | Visit::NEW,
+        };
+        Visit { order, hash, piece, index }
     }
 
-    fn prefetch(&self, visits: &[Visit], changes: &[KeyChanges<L>], due: &[L::Key]) {
-        let find = |visit: &Visit| self.keys.get_hashed(visit.hash, visit.key(changes, due));
+    fn prefetch(&self, visits: &[Visit], changes: &[KeyChanges<L>]) {
         let changed = visits.iter().filter(|visit| visit.piece != Visit::DUE);
         let value = |visit: &Visit| &changes[visit.piece as usize][visit.index as usize].0.1;
         black_box(changed.map(value).map(L::prefetch_value).sum::<usize>());
-        black_box(visits.iter().filter(|visit| find(visit).is_some()).count());
-        black_box(visits.iter().filter_map(find).map(L::prefetch).sum::<usize>());
+        let states = visits.iter().filter_map(|visit| self.keys.at(visit.likely_place()?));
+        black_box(states.map(|(_, state)| L::prefetch(state)).sum::<usize>());
     }
 
-    /// Visits the keys of one place, mostly one key.
+    /// Visits the keys of one place, mostly one key. Notes of which nothing is left.
     fn visit_place(
         &mut self,
         visits: &mut [Visit],
         changes: &mut [KeyChanges<L>],
         due: &[L::Key],
+        empty: &mut Vec<u32>,
         out: &mut Emit<L::Output>,
     ) {
         let first = *visits[0].key(changes, due);
@@ -246,34 +255,47 @@ impl<L: Keyed> KeyedState<L> {
             let number = rest.partition_point(|visit| *visit.key(changes, due) == key);
             let of_key;
             (of_key, rest) = rest.split_at(number);
-            self.visit(key, of_key, changes, out);
-        }
-    }
-
-    /// Visits one key.
-    fn visit(
-        &mut self,
-        key: L::Key,
-        visits: &[Visit],
-        changes: &mut [KeyChanges<L>],
-        out: &mut Emit<L::Output>,
-    ) {
-        let mut entry = self.keys.entry_hashed(visits[0].hash, key).occupied_or_default();
-        let state = entry.get_mut();
-        let before = self.logic.face(&key, state);
-        for visit in visits.iter().filter(|visit| visit.piece != Visit::DUE) {
-            let ((_, value), _, diff) = &mut changes[visit.piece as usize][visit.index as usize];
-            self.logic.apply(&key, state, value, *diff);
-        }
-        if self.logic.flush(&key, state, before, out) == Keep::No {
-            entry.remove();
+            match self.keys.place(visit.hash, &key, visit.likely_place()) {
+                Some(place) => {
+                    let state = self.keys.value_mut(place);
+                    if visit_key(&mut self.logic, key, state, of_key, changes, out) == Keep::No {
+                        empty.push(place);
+                    }
+                }
+                None => {
+                    let mut state = L::State::default();
+                    if visit_key(&mut self.logic, key, &mut state, of_key, changes, out)
+                        == Keep::Yes
+                    {
+                        self.keys.insert_new(visit.hash, key, state);
+                    }
+                }
+            }
         }
     }
 }
 
-/// Where a change of a tick is, with the hash of its key and where that lies.
+/// Visits one key.
+fn visit_key<L: Keyed>(
+    logic: &mut L,
+    key: L::Key,
+    state: &mut L::State,
+    visits: &[Visit],
+    changes: &mut [KeyChanges<L>],
+    out: &mut Emit<L::Output>,
+) -> Keep {
+    let before = logic.face(&key, state);
+    for visit in visits.iter().filter(|visit| visit.piece != Visit::DUE) {
+        let ((_, value), _, diff) = &mut changes[visit.piece as usize][visit.index as usize];
+        logic.apply(&key, state, value, *diff);
+    }
+    logic.flush(&key, state, before, out)
+}
+
+/// Where a change of a tick is, with the hash of its key.
 struct Visit {
-    place: u64,
+    /// Where the key probably lies; behind all that lie somewhere, by their hashes, those that are new.
+    order: u64,
     hash: u64,
     piece: u32,
     index: u32,
@@ -282,6 +304,8 @@ struct Visit {
 impl Visit {
     /// In the place of a piece: no change, but a key that time alone concerns.
     const DUE: u32 = u32::MAX;
+    /// No key lies so far behind.
+    const NEW: u64 = 1 << 63;
 
     fn key<'a, K, V>(&self, changes: &'a [Vec<Update<(K, V)>>], due: &'a [K]) -> &'a K {
         match self.piece {
@@ -289,13 +313,17 @@ impl Visit {
             piece => &changes[piece as usize][self.index as usize].0.0,
         }
     }
+
+    fn likely_place(&self) -> Option<u32> {
+        (self.order < Visit::NEW).then_some(self.order as u32)
+    }
 }
 
 /// Stretches of about [`GROUP`] visits, none of which ends within a place.
 fn groups(mut rest: &mut [Visit]) -> impl Iterator<Item = &mut [Visit]> {
     std::iter::from_fn(move || {
         let mut end = GROUP.min(rest.len());
-        while end > 0 && end < rest.len() && rest[end].place == rest[end - 1].place {
+        while end > 0 && end < rest.len() && rest[end].order == rest[end - 1].order {
             end += 1;
         }
         let (group, others) = std::mem::take(&mut rest).split_at_mut(end);

@@ -1,15 +1,21 @@
-//! The state of an operator, by key: a hash map that grows a part at a time.
+//! The state of an operator, by key: an index that grows a part at a time, and the states side by side.
+//!
+//! A hash map leaves a third of its room empty so that a key is found at once. What is kept of a key takes many
+//! times what it takes to say where that is: so only the latter lies in hash maps, and the states lie side by side
+//! without gaps ([`Dense`]). What is in a map says more of a key's hash than the map asks for, so that a state is
+//! hardly ever looked at in vain, and none when the map grows.
 //!
 //! A hash map doubles, and moves all that it holds, in the middle of a tick. The maps of most operators
-//! are about equally long, so they do it at once, and a row that arrives just then waits for seconds.
+//! are about equally long, so they do it at once, and a row that arrives just then waits.
 //! Here a map is many small ones of different sizes, no two of which double together.
 
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 
 use hashbrown::DefaultHashBuilder;
-use hashbrown::hash_table::{self, HashTable};
+use hashbrown::hash_table::{HashTable, OccupiedEntry};
 
+use super::dense::Dense;
 use super::entries::is_roomy;
 
 const PARTS: usize = 32;
@@ -33,14 +39,34 @@ const PART_OF: [u8; SLOTS] = {
 };
 
 pub struct Table<K, V> {
-    parts: [HashTable<(K, V)>; PARTS],
+    parts: [HashTable<Indexed>; PARTS],
+    entries: Dense<(K, V)>,
     hasher: DefaultHashBuilder,
+}
+
+/// Where an entry is, and half of its key's hash.
+#[derive(Clone, Copy)]
+struct Indexed {
+    half: u32,
+    place: u32,
+}
+
+impl Indexed {
+    /// What maps take for the hash.
+    fn hash(&self) -> u64 {
+        spread(self.half)
+    }
+}
+
+/// Maps look at the lowest bits and the highest seven.
+fn spread(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         let parts = [(); PARTS].map(|()| HashTable::new());
-        Table { parts, hasher: DefaultHashBuilder::default() }
+        Table { parts, entries: Dense::default(), hasher: DefaultHashBuilder::default() }
     }
 }
 
@@ -52,7 +78,7 @@ fn part(hash: u64) -> usize {
 
 impl<K: Eq + Hash, V> Table<K, V> {
     pub fn len(&self) -> usize {
-        self.parts.iter().map(HashTable::len).sum()
+        self.entries.len()
     }
 
     /// The bytes of the slots that there are, used or not.
@@ -61,17 +87,17 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(HashTable::is_empty)
+        self.entries.is_empty()
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.get_hashed(self.hash(key), key)
+        let place = self.find(self.hash(key), key)?;
+        Some(&self.entries.get(place)?.1)
     }
 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let hash = self.hasher.hash_one(key);
-        let entry = self.parts[part(hash)].find_mut(hash, |(known, _)| known == key)?;
-        Some(&mut entry.1)
+        let place = self.find(self.hash(key), key)?;
+        Some(self.value_mut(place))
     }
 
     /// What tells keys apart within the table: computed once for a key that is looked up several times.
@@ -79,18 +105,37 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.hasher.hash_one(key)
     }
 
-    /// About where in memory a key of this hash lies: whoever takes many keys in this order goes through the
-    /// table from one end to the other.
-    pub fn place(&self, hash: u64) -> u64 {
-        let part = part(hash);
-        let slots = self.parts[part].num_buckets() as u64;
-        (part as u64) << 48 | hash & slots.saturating_sub(1)
+    /// Where a key of this hash probably is, if it is anywhere: it is so only by half of the hash. The entry is not
+    /// looked at, so that others can be asked for before it has come from memory.
+    pub fn likely_place(&self, hash: u64) -> Option<u32> {
+        let half = hash as u32;
+        let indexed = self.parts[part(hash)].find(spread(half), |indexed| indexed.half == half)?;
+        Some(indexed.place)
     }
 
-    /// As [`Table::get`], of a key whose hash is known.
-    pub fn get_hashed(&self, hash: u64, key: &K) -> Option<&V> {
-        let entry = self.parts[part(hash)].find(hash, |(known, _)| known == key)?;
-        Some(&entry.1)
+    /// What is at a place.
+    pub fn at(&self, place: u32) -> Option<&(K, V)> {
+        self.entries.get(place)
+    }
+
+    /// Where a key is that is likely to be at this place.
+    pub fn place(&self, hash: u64, key: &K, likely: Option<u32>) -> Option<u32> {
+        let is_there = self.entries.get(likely?).is_some_and(|(known, _)| known == key);
+        if is_there { likely } else { self.find(hash, key) }
+    }
+
+    /// The value of a key that is at this place.
+    pub fn value_mut(&mut self, place: u32) -> &mut V {
+        &mut self.entries.get_mut(place).expect("an entry is where the index says").1
+    }
+
+    fn find(&self, hash: u64, key: &K) -> Option<u32> {
+        let half = hash as u32;
+        let is_key = |indexed: &Indexed| {
+            indexed.half == half
+                && self.entries.get(indexed.place).is_some_and(|(known, _)| known == key)
+        };
+        Some(self.parts[part(hash)].find(spread(half), is_key)?.place)
     }
 
     /// Reads a key that is about to be used: see `state::batch::apply_prefetched`.
@@ -113,40 +158,57 @@ impl<K: Eq + Hash, V> Table<K, V> {
         }
     }
 
+    /// Adds a key that is not there yet. Returns its place.
+    pub fn insert_new(&mut self, hash: u64, key: K, value: V) -> u32 {
+        let place = self.entries.push((key, value));
+        let indexed = Indexed { half: hash as u32, place };
+        self.parts[part(hash)].insert_unique(indexed.hash(), indexed, Indexed::hash);
+        place
+    }
+
     /// Returns what was there.
     pub fn remove(&mut self, key: &K) -> Option<V> {
+        let place = self.find(self.hash(key), key)?;
+        Some(self.remove_at(place))
+    }
+
+    /// Takes out what is at a place. What is at the last place is there then.
+    pub fn remove_at(&mut self, place: u32) -> V {
+        let last = self.entries.len() as u32 - 1;
+        self.indexed(place).remove();
+        if place < last {
+            self.indexed(last).get_mut().place = place;
+        }
+        self.entries.swap_remove(place).1
+    }
+
+    /// What the index says of an entry.
+    fn indexed(&mut self, place: u32) -> OccupiedEntry<'_, Indexed> {
+        let (key, _) = self.entries.get(place).expect("there is an entry at the place");
         let hash = self.hasher.hash_one(key);
-        let entry = self.parts[part(hash)].find_entry(hash, |(known, _)| known == key).ok()?;
-        let ((_, value), _) = entry.remove();
-        Some(value)
+        let found = self.parts[part(hash)]
+            .find_entry(spread(hash as u32), |indexed| indexed.place == place);
+        found.unwrap_or_else(|_| unreachable!("an entry is in the index"))
     }
 
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
-        self.entry_hashed(self.hash(&key), key)
-    }
-
-    /// As [`Table::entry`], of a key whose hash is known.
-    pub fn entry_hashed(&mut self, hash: u64, key: K) -> Entry<'_, K, V> {
-        let hasher = &self.hasher;
-        let part = &mut self.parts[part(hash)];
-        let entry = part.entry(hash, |(known, _)| *known == key, |(key, _)| hasher.hash_one(key));
-        match entry {
-            hash_table::Entry::Occupied(entry) => Entry::Occupied(Occupied(entry)),
-            hash_table::Entry::Vacant(entry) => Entry::Vacant(Vacant { key, entry }),
+        let hash = self.hash(&key);
+        match self.find(hash, &key) {
+            Some(place) => Entry::Occupied(Occupied { table: self, place }),
+            None => Entry::Vacant(Vacant { table: self, hash, key }),
         }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.parts.iter().flatten().map(|(key, value)| (key, value))
+        self.entries.iter().map(|(key, value)| (key, value))
     }
 
     /// Gives back most of its room once it has far more than it needs.
     pub fn give_back(&mut self) {
         let room = self.parts.iter().map(HashTable::capacity).sum();
         if is_roomy(room, self.len()) {
-            let hasher = &self.hasher;
             for part in &mut self.parts {
-                part.shrink_to(2 * part.len(), |(key, _)| hasher.hash_one(key));
+                part.shrink_to(2 * part.len(), Indexed::hash);
             }
         }
     }
@@ -166,7 +228,7 @@ pub enum Entry<'table, K, V> {
     Vacant(Vacant<'table, K, V>),
 }
 
-impl<'table, K, V> Entry<'table, K, V> {
+impl<'table, K: Eq + Hash, V> Entry<'table, K, V> {
     pub fn or_insert_with(self, value: impl FnOnce() -> V) -> &'table mut V {
         match self {
             Entry::Occupied(known) => known.into_mut(),
@@ -180,54 +242,80 @@ impl<'table, K, V> Entry<'table, K, V> {
     {
         self.or_insert_with(V::default)
     }
-
-    /// The place, filled with the default where it was vacant.
-    pub fn occupied_or_default(self) -> Occupied<'table, K, V>
-    where
-        V: Default,
-    {
-        match self {
-            Entry::Occupied(known) => known,
-            Entry::Vacant(Vacant { key, entry }) => Occupied(entry.insert((key, V::default()))),
-        }
-    }
 }
 
-pub struct Occupied<'table, K, V>(hash_table::OccupiedEntry<'table, (K, V)>);
+pub struct Occupied<'table, K, V> {
+    table: &'table mut Table<K, V>,
+    place: u32,
+}
 
-impl<'table, K, V> Occupied<'table, K, V> {
-    pub fn get(&self) -> &V {
-        &self.0.get().1
-    }
-
+impl<'table, K: Eq + Hash, V> Occupied<'table, K, V> {
     pub fn get_mut(&mut self) -> &mut V {
-        &mut self.0.get_mut().1
+        self.table.value_mut(self.place)
     }
 
     pub fn into_mut(self) -> &'table mut V {
-        &mut self.0.into_mut().1
-    }
-
-    pub fn remove(self) -> V {
-        let ((_, value), _) = self.0.remove();
-        value
+        self.table.value_mut(self.place)
     }
 }
 
 pub struct Vacant<'table, K, V> {
+    table: &'table mut Table<K, V>,
+    hash: u64,
     key: K,
-    entry: hash_table::VacantEntry<'table, (K, V)>,
 }
 
-impl<'table, K, V> Vacant<'table, K, V> {
+impl<'table, K: Eq + Hash, V> Vacant<'table, K, V> {
     pub fn insert(self, value: V) -> &'table mut V {
-        &mut self.entry.insert((self.key, value)).into_mut().1
+        let Vacant { table, hash, key } = self;
+        let place = table.insert_new(hash, key, value);
+        table.value_mut(place)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use proptest::prelude::*;
+
+    /// A key of whose hash little is told: of different keys halves of hashes are the same.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    struct Alike(u16);
+
+    impl Hash for Alike {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            (self.0 % 3).hash(state);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_map_holds(
+            changes in prop::collection::vec((0..40u16, prop::option::weighted(0.6, any::<u8>())), 0..200),
+        ) {
+            let (mut table, mut map) = (Table::default(), BTreeMap::new());
+            for (key, value) in changes {
+                let key = Alike(key);
+                match value.map(u32::from) {
+                    Some(value) => prop_assert_eq!(table.insert(key, value), map.insert(key, value)),
+                    None => prop_assert_eq!(table.remove(&key), map.remove(&key)),
+                }
+                let hash = table.hash(&key);
+                let place = table.place(hash, &key, table.likely_place(hash));
+                let found = place.and_then(|place| table.at(place));
+                prop_assert_eq!(found.map(|(_, value)| value), map.get(&key));
+                *table.entry(key).or_default() += 1;
+                *map.entry(key).or_default() += 1;
+                table.give_back();
+            }
+            prop_assert_eq!(table.len(), map.len());
+            let all: BTreeMap<_, _> = table.iter().map(|(key, value)| (*key, *value)).collect();
+            prop_assert_eq!(&all, &map);
+            prop_assert!(map.iter().all(|(key, value)| table.get(key) == Some(value)));
+        }
+    }
 
     #[test]
     fn parts_grow_one_after_the_other() {
