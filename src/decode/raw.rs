@@ -22,6 +22,8 @@ pub(super) struct RowReader {
     paths: Paths,
     cells: Cells,
     columns: Vec<Column>,
+    /// How many bytes a line had of those read last: so many lines there will be, and their list need not grow.
+    line_length: usize,
 }
 
 impl RowReader {
@@ -32,6 +34,7 @@ impl RowReader {
             paths: Paths::new(source.raw_fields()),
             cells: Cells::new(source.text.marks),
             columns,
+            line_length: usize::MAX,
         }
     }
 
@@ -43,7 +46,7 @@ impl RowReader {
     /// Lines of JSON; blank ones are no rows.
     pub fn json_lines(&mut self, source: &Source, bytes: &[u8], first: u64) -> Vec<RawRow> {
         let text = Text::of(bytes);
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(bytes.len() / self.line_length * 9 / 8);
         let mut start = 0;
         for line in first.. {
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end);
@@ -56,6 +59,7 @@ impl RowReader {
                 break;
             }
         }
+        self.line_length = bytes.len().div_ceil(rows.len().max(1)).max(1);
         rows
     }
 
