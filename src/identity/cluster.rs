@@ -32,9 +32,12 @@ impl Component {
         Component(u128::from(cluster.owner) << 64 | u128::from(cluster.number))
     }
 
-    /// Spreads people over workers. Numbers of clusters differ in all bits but those that workers are
-    /// told by.
+    /// Spreads people over workers. Who has one identifier is where that is, so that what it brings need not travel.
+    /// Numbers of clusters differ in all bits but those that workers are told by.
     pub fn route(self) -> u64 {
+        if self.0 >> 96 != 0 {
+            return self.0 as u64;
+        }
         let folded = self.0 as u64 ^ (self.0 >> 64) as u64;
         folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
     }

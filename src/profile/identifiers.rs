@@ -240,7 +240,10 @@ impl Keyed for Identifiers {
 
     fn prefetch_value(input: &IdentifierInput) -> usize {
         match input {
-            IdentifierInput::Row { body, .. } => body.inputs.len() + body.identifiers.len(),
+            IdentifierInput::Row { body, .. } => {
+                let given = body.inputs.first().map_or(0, |input| input.aggregate.into());
+                given + body.identifiers.len()
+            }
             IdentifierInput::InWindow { inputs, .. } => inputs.len(),
             IdentifierInput::Sighting(_)
             | IdentifierInput::Belongs(_)
@@ -254,41 +257,40 @@ impl Keyed for Identifiers {
 
     fn apply(
         &mut self,
-        _: &IdentifierHash,
+        key: &IdentifierHash,
         identifier: &mut IdentifierState,
         input: &mut IdentifierInput,
         diff: Diff,
     ) {
-        match input {
+        // What it holds is given back at once, while it is in the processor's caches.
+        let nothing = IdentifierInput::Belongs(Component::alone(*key));
+        match std::mem::replace(input, nothing) {
             IdentifierInput::Row { time, body } => {
-                self.sight(identifier, &body.identifiers[0], seen(body, *time), true, diff);
+                self.sight(identifier, &body.identifiers[0], seen(&body, time), true, diff);
                 for input in &body.inputs {
                     if !self.in_window[usize::from(input.aggregate)] {
-                        self.add(identifier, input, *time, diff);
+                        self.add(identifier, input, time, diff);
                     }
                 }
             }
             IdentifierInput::Sighting(Sighting { identifier: of, seen, stands }) => {
-                self.sight(identifier, of, *seen, *stands, diff);
+                self.sight(identifier, &of, seen, stands, diff);
             }
             IdentifierInput::InWindow { time, inputs } => {
-                inputs.iter().for_each(|input| self.add(identifier, input, *time, diff));
+                inputs.iter().for_each(|input| self.add(identifier, input, time, diff));
             }
-            IdentifierInput::Belongs(component) if diff > 0 => {
-                identifier.belongs = Some(*component)
+            IdentifierInput::Belongs(component) if diff > 0 => identifier.belongs = Some(component),
+            // Unless it has been said already whose it is now.
+            IdentifierInput::Belongs(component) => {
+                identifier.belongs.take_if(|belongs| *belongs == component);
             }
             // It comes before any row, and says nothing of whose it is.
             IdentifierInput::Saved(saved) => {
-                let SavedIdentifier { kind, text, sighted, sums, aggregate_states, .. } =
-                    &mut **saved;
-                (identifier.kind, identifier.text) = (*kind, text.take());
-                identifier.sighted = *sighted;
-                identifier.sums = std::mem::take(sums);
-                identifier.aggregate_states = std::mem::take(aggregate_states);
-            }
-            // Unless it has been said already whose it is now.
-            IdentifierInput::Belongs(component) => {
-                identifier.belongs.take_if(|belongs| belongs == component);
+                let SavedIdentifier { kind, text, sighted, sums, aggregate_states, .. } = *saved;
+                (identifier.kind, identifier.text) = (kind, text);
+                identifier.sighted = sighted;
+                identifier.sums = sums;
+                identifier.aggregate_states = aggregate_states;
             }
         }
     }

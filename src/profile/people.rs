@@ -213,7 +213,8 @@ impl Keyed for People {
 
     fn prefetch(person: &Person) -> usize {
         let word = person.sums.first().map_or(0, |word| *word as usize);
-        word + person.members.first().map_or(0, |member| usize::from(member.kind))
+        let texts = person.members.iter().take(4).map(|member| member.text.len());
+        word + person.led.len() + texts.sum::<usize>()
     }
 
     fn prefetch_value(contribution: &Contribution) -> usize {
@@ -238,10 +239,11 @@ impl Keyed for People {
         diff: Diff,
     ) {
         self.takes_back |= diff < 0;
-        match contribution {
-            Contribution::Member(member) => self.members.push(((**member).clone(), diff)),
+        // What it holds is given back at once, while it is in the processor's caches.
+        match std::mem::replace(contribution, Contribution::Sums(Words::new())) {
+            Contribution::Member(member) => self.members.push((*member, diff)),
             Contribution::Sums(words) => {
-                let (blocks, extremes) = self.layout.parts(words);
+                let (blocks, extremes) = self.layout.parts(&words);
                 self.layout.merge(&mut person.sums, blocks, diff);
                 for (led, times) in extremes::each(extremes) {
                     person.led.count(led, times as i64 * diff as i64);
@@ -249,13 +251,13 @@ impl Keyed for People {
             }
             Contribution::Partial { aggregate: number, partial } => {
                 let partials = &mut person.rest.get_or_insert_default().partials;
-                let sum = partials.get_or_insert_with(*number, || partial.nothing());
-                sum.merge(partial, diff as i64);
+                let sum = partials.get_or_insert_with(number, || partial.nothing());
+                sum.merge(&partial, diff as i64);
                 self.takes_back |= sum.is_nothing();
             }
             Contribution::Value { aggregate, time, value } => {
-                let value = (*aggregate, *time, std::mem::replace(value, Datum::Boolean(false)));
-                if self.leads(*aggregate) {
+                let value = (aggregate, time, value);
+                if self.leads(aggregate) {
                     person.rest.get_or_insert_default().leading.count(value, diff as i64);
                 } else {
                     self.values.push((value, diff));

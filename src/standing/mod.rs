@@ -139,8 +139,9 @@ fn admit<'scope>(
     let (mut reading, mut arriving) = (Micros::MIN, ArrivalClock::new(arrival));
     let of_sources = Rc::clone(counts);
     let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
-    let route = |arriving: &Arriving| match arriving {
-        Arriving::Row(row) => row.key.unwrap_or(row.position.offset as u128) as u64,
+    let route = move |arriving: &Arriving| match arriving {
+        // Of a row without an id or key nothing is remembered: it stays where it is.
+        Arriving::Row(row) => row.key.map_or(worker, |key| key as u64),
         Arriving::Now(worker, _) => *worker,
         Arriving::Remembered(of) => of.key() as u64,
     };
