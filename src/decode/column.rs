@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder,
-    Float64Builder, Int64Builder, ListArray, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder,
+    Int64Builder, ListArray, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::DataType;
@@ -94,12 +94,7 @@ impl Column {
     /// The column of all values so far; none remain.
     pub fn finish(&mut self) -> ArrayRef {
         match self {
-            Column::Text(builder) | Column::Json(builder) => {
-                let texts = builder.finish();
-                // The next chunk is mostly about as long: else its texts would be copied as there are more.
-                *builder = StringBuilder::with_capacity(texts.len(), texts.values().len());
-                Arc::new(texts)
-            }
+            Column::Text(builder) | Column::Json(builder) => Arc::new(builder.finish()),
             Column::Integer(builder) => Arc::new(builder.finish()),
             Column::Number(builder) => Arc::new(builder.finish()),
             Column::Decimal(builder, ..) => Arc::new(builder.finish()),

@@ -288,8 +288,7 @@ impl Keyed for Identifiers {
             IdentifierInput::Saved(saved) => {
                 let SavedIdentifier { kind, text, sighted, sums, aggregate_states, .. } = *saved;
                 (identifier.kind, identifier.text) = (kind, text);
-                identifier.sighted = sighted;
-                identifier.sums = sums;
+                (identifier.sighted, identifier.sums) = (sighted, sums);
                 identifier.aggregate_states = aggregate_states;
             }
         }
