@@ -91,9 +91,10 @@ impl Beginning {
         if 2 * self.rejected > self.rows {
             said.push(self.rejects(plan, source));
         } else if let Some((rejected, why)) = &self.placeholders {
+            let (rows, are) = (self.rows, are(*rejected));
             said.push(format!(
-                "source {}: {rejected} of the first {} rows are rejected as unidentified: {why}",
-                source.name, self.rows
+                "source {}: {rejected} of the first {rows} rows {are} rejected as unidentified: {why}",
+                source.name
             ));
         }
         for (field, (values, early)) in &self.early {
@@ -125,10 +126,15 @@ impl Beginning {
         };
         let why = why.unwrap_or_default();
         format!(
-            "source {}: {rejected} of the first {rows} rows are rejected{why}{shown}",
-            source.name
+            "source {}: {rejected} of the first {rows} rows {} rejected{why}{shown}",
+            source.name,
+            are(rejected)
         )
     }
+}
+
+fn are(rows: u64) -> &'static str {
+    if rows == 1 { "is" } else { "are" }
 }
 
 /// The field of a source that is a timestamp and stands at a path, as reasons tell it.

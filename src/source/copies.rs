@@ -93,9 +93,10 @@ impl Suspects {
         Suspicion::ByItself(Some(Box::new(suspect.file)))
     }
 
+    /// Whether nothing is in the files that are held back.
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+    pub fn are_empty(&self) -> bool {
+        self.held.values().all(|suspect| suspect.length == 0)
     }
 
     /// One of those that are held back, if it is such.

@@ -329,7 +329,7 @@ impl SourceFiles {
     /// Whether no file is held back.
     #[cfg(test)]
     pub fn is_settled(&self) -> bool {
-        self.suspects.is_empty()
+        self.suspects.are_empty()
     }
 
     /// Reads a file that is open when the turn of new ones comes.
