@@ -28,6 +28,12 @@ impl<T> Dense<T> {
         self.chunks.is_empty()
     }
 
+    /// The bytes of what there is room for.
+    pub fn room(&self) -> usize {
+        let values: usize = self.chunks.iter().map(Vec::capacity).sum();
+        values * size_of::<T>()
+    }
+
     pub fn get(&self, place: u32) -> Option<&T> {
         self.chunks.get(chunk(place))?.get(within(place))
     }

@@ -81,9 +81,10 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.entries.len()
     }
 
-    /// The bytes of the slots that there are, used or not.
+    /// The bytes of the slots and the entries that there is room for, used or not.
     pub fn room(&self) -> usize {
-        self.parts.iter().map(HashTable::allocation_size).sum()
+        let slots: usize = self.parts.iter().map(HashTable::allocation_size).sum();
+        slots + self.entries.room()
     }
 
     pub fn is_empty(&self) -> bool {
