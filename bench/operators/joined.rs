@@ -84,7 +84,7 @@ pub fn ours(tick: usize) -> (Duration, u64) {
             rows.inner.probe_with(&probe);
             (input, digest)
         });
-        let taken = feed(worker, &mut input, &probe, &changes, tick);
+        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
         (taken, digest.get())
     })
 }
@@ -116,7 +116,7 @@ pub fn theirs(tick: usize) -> (Duration, u64) {
             rows.inner.probe_with(&probe);
             (input, digest)
         });
-        let taken = feed(worker, &mut input, &probe, &changes, tick);
+        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
         (taken, digest.get())
     })
 }

@@ -96,7 +96,7 @@ fn measured(
             said.inner.probe_with(&probe);
             (input, digest)
         });
-        let taken = feed(worker, &mut input, &probe, &changes, tick);
+        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
         (taken, digest.get())
     })
 }

@@ -58,13 +58,14 @@ pub fn digest<D: Clone + 'static>(
     (collection, digest)
 }
 
-/// Feeds changes in ticks of so many, and tells how long the worker took.
+/// Feeds changes in ticks of so many, and tells how long the worker took, and what is done `behind` each tick.
 pub fn feed<D: differential_dataflow::Data>(
     worker: &mut Worker,
     input: &mut InputSession<Tick, D, Diff>,
     probe: &Handle<Tick>,
     changes: &[(D, Diff)],
     tick: usize,
+    mut behind: impl FnMut(Tick),
 ) -> Duration {
     let mut taken = Duration::ZERO;
     for changes in changes.chunks(tick) {
@@ -78,6 +79,7 @@ pub fn feed<D: differential_dataflow::Data>(
         while probe.less_than(&next) {
             worker.step();
         }
+        behind(next);
         taken += start.elapsed();
     }
     taken

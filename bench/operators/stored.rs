@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use differential_dataflow::input::Input;
+use differential_dataflow::trace::TraceReader;
 use selfsame::internals::flow::{Diff, Packed, PackedList, arranged};
 use selfsame::internals::metrics::SharedCounts;
 use selfsame::internals::time::Tick;
 use timely::dataflow::operators::probe::{Handle, Probe};
+use timely::progress::frontier::AntichainRef;
 
 use super::{CHANGES, Drawn, digest, feed};
 
@@ -41,21 +43,27 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes[..8].try_into().expect("eight"))
 }
 
-/// Arranges, and reads each batch as an operator behind would.
+/// Arranges, and reads each batch as an operator behind would. Somebody holds the arrangement, and asks for nothing
+/// before the latest tick.
 macro_rules! way {
     ($name:ident, |$pairs:ident| $arrange:expr, $bytes:expr) => {
         pub fn $name(tick: usize) -> (Duration, u64) {
             let changes = changes();
             timely::execute_directly(move |worker| {
                 let probe = Handle::new();
-                let (mut input, digest) = worker.dataflow::<Tick, _, _>(|scope| {
+                let (mut input, mut trace, digest) = worker.dataflow::<Tick, _, _>(|scope| {
                     let (input, $pairs) = scope.new_collection::<(u128, Packed), Diff>();
-                    let values = $arrange.as_collection(|_, value| number($bytes(value)));
+                    let arranged = $arrange;
+                    let trace = arranged.trace.clone();
+                    let values = arranged.as_collection(|_, value| number($bytes(value)));
                     let (values, digest) = digest(values, |number| *number);
                     values.inner.probe_with(&probe);
-                    (input, digest)
+                    (input, trace, digest)
                 });
-                let taken = feed(worker, &mut input, &probe, &changes, tick);
+                let taken = feed(worker, &mut input, &probe, &changes, tick, |next| {
+                    trace.set_logical_compaction(AntichainRef::new(&[next - 1]));
+                    trace.set_physical_compaction(AntichainRef::new(&[next]));
+                });
                 (taken, digest.get())
             })
         }
