@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use program::{Running, selfsame};
+use program::{Running, said_of, selfsame};
 use serde_json::{Value, json};
 
 const DEFINITION: &str = "
@@ -100,19 +100,14 @@ fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
         let text = fs::read_to_string(folder.join("out").join(format!("{output}.ndjson")))
             .expect("an output");
         for line in text.lines() {
-            let mut record: Value = serde_json::from_str(line).expect("a record");
-            let mut key = record["key"].as_str().expect("a key").to_owned();
-            let mut value = record["value"].take();
+            let (key, value) = said_of(output, line);
             if output == "rejects" {
-                key = value["position"].to_string();
-                let again = state.contains_key(&(output.to_owned(), key.clone()));
-                assert!(!again, "{key} is told twice:\n{text}");
+                let again = state.contains_key(&key);
+                assert!(!again, "{} is told twice:\n{text}", key.1);
             }
-            value.as_object_mut().map(|value| value.remove("at"));
-            let left = value["change"] == "left";
-            match value.is_null() || left {
-                true => state.remove(&(output.to_owned(), key)),
-                false => state.insert((output.to_owned(), key), value),
+            match value {
+                None => state.remove(&key),
+                Some(value) => state.insert(key, value),
             };
         }
     }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use oracle::check::{Case, plan};
 use oracle::histories::{Settings, histories};
-use oracle::minimal::minimal;
+use oracle::minimal::{config, holds};
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
 use selfsame::internals::decode::Decoder;
 use selfsame::internals::explain::{self, AllRows, Question};
 use selfsame::internals::plan::Plan;
@@ -206,29 +205,16 @@ fn fails(case: &Case, stored: &Stored) -> Option<String> {
     differs(&case.plan, &rows, &sample)
 }
 
-fn config() -> ProptestConfig {
-    let own = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if own { ProptestConfig::default().cases } else { 32 };
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 0,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(32))]
 
     #[test]
     fn what_is_looked_up_says_what_all_rows_say(
         history in histories(Settings::default()), stored in stored(),
     ) {
-        let fails = |case: &Case| fails(case, &stored);
-        if let Some(failure) = fails(&history.case) {
-            let (case, failure) = minimal(history.case.clone(), failure, &fails);
-            return Err(TestCaseError::fail(format!("{case}\n{stored:#?}\n{failure}")));
-        }
+        holds(&history.case, |case| {
+            fails(case, &stored).map(|failure| format!("{stored:#?}\n{failure}"))
+        })?;
     }
 }
 

@@ -16,35 +16,14 @@ mod sample;
 #[path = "oracle/words.rs"]
 mod words;
 
-use oracle::check::{Case, Failure, folded};
+use oracle::check::{Case, folded};
 use oracle::histories::{Settings, histories};
-use oracle::minimal::minimal;
+use oracle::minimal::{config, holds};
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
 use selfsame::internals::runtime::Clock;
 
-/// `PROPTEST_CASES`, or a number that is soon done. What fails is made small by `minimal`.
-fn config() -> ProptestConfig {
-    let own = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if own { ProptestConfig::default().cases } else { 64 };
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 0,
-        ..ProptestConfig::default()
-    }
-}
-
-/// # Errors
-/// The least case that fails, if this one does.
-fn holds(case: &Case, fails: impl Fn(&Case) -> Option<Failure>) -> Result<(), TestCaseError> {
-    let Some(failure) = fails(case) else { return Ok(()) };
-    let (case, failure) = minimal(case.clone(), failure, &fails);
-    Err(TestCaseError::fail(format!("{case}\n{failure}")))
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(64))]
 
     #[test]
     fn every_tick_sends_exactly_what_changes_in_the_state_of_its_rows(

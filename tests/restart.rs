@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use oracle::check::Case;
 use oracle::histories::{Settings, histories};
-use oracle::minimal::minimal;
+use oracle::minimal::{config, holds};
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
 use selfsame::internals::runtime::{GivenTick, Restart, restarted};
 
 /// Where a run is cut off, with how many workers it goes on, and where the history is put together.
@@ -71,28 +70,13 @@ fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
     ))
 }
 
-fn config() -> ProptestConfig {
-    let own = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if own { ProptestConfig::default().cases } else { 32 };
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 0,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(32))]
 
     #[test]
     fn a_run_that_is_cut_off_goes_on_as_if_nothing_had_happened(
         history in histories(Settings::default()), cuts in cuts(),
     ) {
-        let fails = |case: &Case| differs(case, &cuts);
-        if let Some(failure) = fails(&history.case) {
-            let (case, failure) = minimal(history.case.clone(), failure, &fails);
-            return Err(TestCaseError::fail(format!("{case}\n{failure}")));
-        }
+        holds(&history.case, |case| differs(case, &cuts))?;
     }
 }

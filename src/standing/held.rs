@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::few;
 use super::joining_row::{JoiningRow, RowId};
 use crate::flow::Diff;
 use crate::row::Joining;
@@ -39,10 +40,7 @@ impl JoinState {
     pub fn add(&mut self, row: JoiningRow, diff: Diff) {
         let id = row.id();
         let alike = self.rows.entry(id).or_default();
-        match alike.iter_mut().find(|(of, _)| *of == row) {
-            Some((_, times)) => *times += diff,
-            None => alike.push((row, diff)),
-        }
+        few::add(alike, row, diff);
         alike.retain(|(_, times)| *times != 0);
         if alike.is_empty() {
             self.rows.remove(&id);

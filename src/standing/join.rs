@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use super::few;
 use super::held::JoinState;
 use super::joining::JoinInput;
 use super::joining_row::{JoinKey, JoiningRow, values};
@@ -81,11 +82,6 @@ fn standing(
         return before;
     }
     let mut sums: Vec<(Arc<Joining>, Diff)> = before.into_iter().map(|of| (of, 1)).collect();
-    for (record, diff) in changes.drain(..) {
-        match sums.iter_mut().find(|(of, _)| *of == record) {
-            Some((_, sum)) => *sum += diff,
-            None => sums.push((record, diff)),
-        }
-    }
+    changes.drain(..).for_each(|(record, diff)| few::add(&mut sums, record, diff));
     sums.into_iter().find_map(|(record, sum)| (sum > 0).then_some(record))
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::change::{RowChange, RowStatus};
+use super::few;
 use super::joined::{Evaluation, JoinCandidate};
 use super::joining_row::JoiningRow;
 use crate::flow::Diff;
@@ -13,9 +14,6 @@ use crate::plan::Plan;
 use crate::row::{Body, StandingRow};
 use crate::state::batch::Batch;
 use crate::time::Micros;
-
-/// A row that says something, with how often more it stands.
-type SaidRow = (Micros, Arc<Body>, Diff);
 
 /// Evaluates what comes out of the joins.
 pub struct JoinedChanges {
@@ -60,17 +58,17 @@ impl JoinedChanges {
         let (gone, _) = evaluation.evaluate(&candidates(false));
         let (stand, failed) = evaluation.evaluate(&candidates(true));
         let (mut gone, mut stand) = (gone.into_iter(), stand.into_iter());
-        let mut said: Vec<SaidRow> = Vec::new();
+        let mut said: Vec<((Micros, Arc<Body>), Diff)> = Vec::new();
         for of_id in rows.chunk_by(|(one, _), (other, _)| one.id() == other.id()) {
             for (row, diff) in of_id {
                 let inputs = if *diff > 0 { stand.next() } else { gone.next() };
                 let inputs = inputs.expect("each row was evaluated");
                 if inputs.counts {
                     let body = evaluation.body(&row.body, inputs.inputs);
-                    add(&mut said, (row.time, body, *diff));
+                    few::add(&mut said, (row.time, body), *diff);
                 }
             }
-            for (time, body, diff) in said.drain(..) {
+            for ((time, body), diff) in said.drain(..) {
                 let status = if diff > 0 { RowStatus::Stands } else { RowStatus::Gone };
                 let row = StandingRow { source: source as u16, time, body };
                 let told = RowChange { status, row };
@@ -92,13 +90,6 @@ fn consolidate(rows: &mut [(JoiningRow, Diff)], mut passing: impl FnMut(&(Joinin
                 passing(of);
             }
         }
-    }
-}
-
-fn add(said: &mut Vec<SaidRow>, (time, body, diff): SaidRow) {
-    match said.iter_mut().find(|(at, of, _)| *at == time && *of == body) {
-        Some((_, _, sum)) => *sum += diff,
-        None => said.push((time, body, diff)),
     }
 }
 

@@ -10,6 +10,7 @@ mod admit;
 mod by_hand;
 mod change;
 mod clock;
+mod few;
 mod held;
 mod join;
 mod joined;

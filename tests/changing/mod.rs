@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::program::{self, Running, selfsame};
+use crate::program::{self, Running, said_of, selfsame};
 
 /// Numbers that follow from a seed.
 pub struct Chance(pub u64);
@@ -170,20 +170,11 @@ impl Shop {
         for output in ["profiles", "segments", "identities", "rejects"] {
             let path = self.path().join(out).join(format!("{output}.ndjson"));
             for line in fs::read_to_string(path).unwrap_or_default().lines() {
-                let mut record: Value = serde_json::from_str(line).expect("a record");
-                let mut key = record["key"].as_str().expect("a key").to_owned();
-                let mut value = record["value"].take();
-                if output == "rejects" {
-                    key = value["position"].to_string();
-                }
-                value.as_object_mut().map(|value| value.remove("at"));
-                let is_gone = value.is_null() || value["change"] == "left";
-                let key = (output.to_owned(), key);
-                let before = match is_gone {
-                    true => state.remove(&key),
-                    false => state.insert(key.clone(), value.clone()),
+                let (key, value) = said_of(output, line);
+                let says_it_again = match value {
+                    None => state.remove(&key).is_none(),
+                    Some(value) => state.insert(key.clone(), value.clone()) == Some(value),
                 };
-                let says_it_again = if is_gone { before.is_none() } else { before == Some(value) };
                 if says_it_again {
                     let all =
                         fs::read_to_string(self.path().join(out).join(format!("{output}.ndjson")));

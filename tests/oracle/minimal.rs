@@ -1,6 +1,9 @@
 //! A failing case made as small as it goes: lines are left out of its two texts, and fields out of
 //! its rows, for as long as it fails.
 
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
 use super::check::{Case, Failure};
 
 /// The least case found that fails, and how it does.
@@ -19,6 +22,26 @@ pub fn minimal(
             return (least.case, least.failure);
         }
     }
+}
+
+/// `PROPTEST_CASES`, or a number that is soon done. What fails is made small by [`minimal`].
+pub fn config(cases: u32) -> ProptestConfig {
+    let own = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if own { ProptestConfig::default().cases } else { cases };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    }
+}
+
+/// # Errors
+/// The least case that fails, if this one does.
+pub fn holds(case: &Case, fails: impl Fn(&Case) -> Option<Failure>) -> Result<(), TestCaseError> {
+    let Some(failure) = fails(case) else { return Ok(()) };
+    let (case, failure) = minimal(case.clone(), failure, &fails);
+    Err(TestCaseError::fail(format!("{case}\n{failure}")))
 }
 
 struct Least<'a> {

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// How long anything may take that is waited for: what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -39,6 +41,20 @@ impl Ended {
         assert!(ended_by_itself, "{:?}\n{}\n{}", self.status, self.out, self.err);
         self.err
     }
+}
+
+/// What a line of an output says of which key, less the instant; nothing where it is gone. Of rejects the key is where
+/// they stand.
+pub fn said_of(output: &str, line: &str) -> ((String, String), Option<Value>) {
+    let mut record: Value = serde_json::from_str(line).expect("a record");
+    let mut key = record["key"].as_str().expect("a key").to_owned();
+    let mut value = record["value"].take();
+    if output == "rejects" {
+        key = value["position"].to_string();
+    }
+    value.as_object_mut().map(|value| value.remove("at"));
+    let is_gone = value.is_null() || value["change"] == "left";
+    ((output.to_owned(), key), (!is_gone).then_some(value))
 }
 
 /// Runs the program in a folder to its end.

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use program::{Ended, Running, selfsame};
+use program::{Ended, Running, said_of, selfsame};
 use serde_json::{Value, json};
 use servers::{Objects, Server};
 
@@ -139,18 +139,14 @@ fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
         let text =
             fs::read_to_string(folder.join(format!("out/{output}.ndjson"))).unwrap_or_default();
         for line in text.lines() {
-            let mut record: Value = serde_json::from_str(line).expect("a record");
-            let mut key = record["key"].as_str().expect("a key").to_owned();
-            let mut value = record["value"].take();
+            let (key, value) = said_of(output, line);
             if output == "rejects" {
-                key = value["position"].to_string();
-                let again = state.contains_key(&(output.to_owned(), key.clone()));
-                assert!(!again, "{key} is told twice:\n{text}");
+                let again = state.contains_key(&key);
+                assert!(!again, "{} is told twice:\n{text}", key.1);
             }
-            value.as_object_mut().map(|value| value.remove("at"));
-            match value.is_null() || value["change"] == "left" {
-                true => state.remove(&(output.to_owned(), key)),
-                false => state.insert((output.to_owned(), key), value),
+            match value {
+                None => state.remove(&key),
+                Some(value) => state.insert(key, value),
             };
         }
     }
