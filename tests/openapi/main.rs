@@ -7,6 +7,8 @@
 mod http;
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../python/mod.rs"]
+mod python;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,29 +66,12 @@ outputs:
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 fn tool() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
-    let tool = folder.join("bin/schemathesis");
-    let works = || {
-        let said = Command::new(&tool).arg("--version").output();
+    let package = format!("schemathesis=={VERSION}");
+    let works = |bin: &Path| {
+        let said = Command::new(bin.join("schemathesis")).arg("--version").output();
         said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(VERSION))
     };
-    if works() {
-        return Some(tool);
-    }
-    let install = || {
-        Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        let package = format!("schemathesis=={VERSION}");
-        Command::new(folder.join("bin/python")).args(pip).arg(package).status()
-    };
-    let got = install();
-    if works() {
-        return Some(tool);
-    }
-    let why = format!("schemathesis can't be had: {got:?}");
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    eprintln!("SKIPPED: {why}");
-    None
+    Some(python::programs("schemathesis", &[&package], works)?.join("schemathesis"))
 }
 
 fn post(address: &str, path: &str, body: &Value) {

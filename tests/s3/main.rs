@@ -6,6 +6,8 @@ mod live;
 mod processes;
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../python/mod.rs"]
+mod python;
 mod servers;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::program::free_addresses;
+use crate::python;
 
 const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 const MOTO: &str = "moto[server,s3]==5.2.5";
@@ -76,12 +77,8 @@ impl Server {
     }
 
     pub fn moto() -> Option<Self> {
-        let folder = kept("moto-5.2.5");
-        let program = have(folder.join("bin/moto_server"), || {
-            Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?;
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MOTO];
-            Ok(Command::new(folder.join("bin/python")).args(pip).status()?.success())
-        })?;
+        let works = |bin: &Path| bin.join("moto_server").exists();
+        let program = python::programs("moto-5.2.5", &[MOTO], works)?.join("moto_server");
         let address = free_addresses(1).remove(0);
         let (host, port) = address.split_once(':').expect("a port");
         let arguments = ["-H", host, "-p", port].map(str::to_owned).to_vec();

@@ -6,6 +6,8 @@ mod browser;
 mod http;
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../python/mod.rs"]
+mod python;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -95,20 +97,10 @@ fn node() -> Option<PathBuf> {
 }
 
 /// Python with the packages.
-fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdks-python");
-    let python = folder.join("bin/python");
-    let works = || {
-        let asked = ["-c", "import segment.analytics, rudderstack.analytics"];
-        Command::new(&python).args(asked).output().is_ok_and(|asked| asked.status.success())
-    };
-    let install = || {
-        Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        let packages = ["segment-analytics-python==2.4.0", "rudder-sdk-python==2.1.9"];
-        Ok(Command::new(&python).args(pip).args(packages).status()?.success())
-    };
-    have("the SDKs of Python", works, install).then_some(python)
+fn interpreter() -> Option<PathBuf> {
+    let packages = ["segment-analytics-python==2.4.0", "rudder-sdk-python==2.1.9"];
+    let works = |bin: &Path| python::imports(bin, "segment.analytics, rudderstack.analytics");
+    Some(python::programs("sdks-python", &packages, works)?.join("python"))
 }
 
 fn start() -> (tempfile::TempDir, Running, String) {
@@ -194,7 +186,7 @@ fn rudder_sdk_node_sends_gzipped_json_that_it_calls_a_form() {
 
 #[test]
 fn segment_analytics_python_sends_by_changing_its_host() {
-    let Some(python) = python() else { return };
+    let Some(python) = interpreter() else { return };
     let (folder, running, address) = start();
     send(&python, &[&script("send.py"), "segment"], None, &address);
     check(&profiles(folder.path(), running), folder.path());
@@ -202,7 +194,7 @@ fn segment_analytics_python_sends_by_changing_its_host() {
 
 #[test]
 fn rudder_sdk_python_sends_by_changing_its_host() {
-    let Some(python) = python() else { return };
+    let Some(python) = interpreter() else { return };
     let (folder, running, address) = start();
     send(&python, &[&script("send.py"), "rudder"], None, &address);
     check(&profiles(folder.path(), running), folder.path());

@@ -9,6 +9,9 @@ mod program;
 use std::fs;
 
 #[cfg(feature = "otel")]
+#[path = "../python/mod.rs"]
+mod python;
+#[cfg(feature = "otel")]
 mod received;
 
 const SHOP: &str = "
@@ -43,7 +46,7 @@ fn a_program_without_the_feature_says_how_to_build_it() {
 #[cfg(feature = "otel")]
 #[test]
 fn the_log_and_requests_come_to_a_collector_without_whom_they_are_about() {
-    let Some(python) = received::python() else { return };
+    let Some(python) = received::interpreter() else { return };
     let folder = shop();
     let mut receiver = received::Receiver::start(&python);
     let endpoint = format!("http://127.0.0.1:{}", receiver.port);

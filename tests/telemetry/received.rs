@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::python;
+
 /// OpenTelemetry's own messages.
 const PACKAGE: &str = "opentelemetry-proto==1.45.2";
 
@@ -15,30 +17,9 @@ const PACKAGE: &str = "opentelemetry-proto==1.45.2";
 ///
 /// # Panics
 /// Where this must not be left out: in continuous integration.
-pub fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("opentelemetry");
-    let python = folder.join("bin/python");
-    let works = || {
-        let import = Command::new(&python)
-            .args(["-c", "import opentelemetry.proto.logs.v1.logs_pb2"])
-            .status();
-        import.is_ok_and(|status| status.success())
-    };
-    if !works() {
-        let get = || {
-            Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?;
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
-            Command::new(&python).args(pip).status()
-        };
-        let got = get();
-        if !works() {
-            let why = format!("{PACKAGE} can't be had: {got:?}");
-            assert!(std::env::var_os("CI").is_none(), "{why}");
-            eprintln!("SKIPPED: {why}");
-            return None;
-        }
-    }
-    Some(python)
+pub fn interpreter() -> Option<PathBuf> {
+    let works = |bin: &Path| python::imports(bin, "opentelemetry.proto.logs.v1.logs_pb2");
+    Some(python::programs("opentelemetry", &[PACKAGE], works)?.join("python"))
 }
 
 pub struct Receiver {
