@@ -338,3 +338,38 @@ fn a_process_tells_whom_it_waits_for_and_can_be_ended_meanwhile() {
     assert!(complaint.contains(&expected), "{complaint}");
     drop(taken);
 }
+
+#[test]
+fn a_process_that_can_not_start_is_waited_for_by_nobody() {
+    let retail = retail();
+    let folder = retail.path();
+    let right = std::fs::read_to_string(folder.join("retail.yaml")).expect("the definition");
+    // Whichever of three it is, and whatever is wrong with it; of the last one somebody else has the port.
+    let cases = [
+        (0, "data/products.csv", "data/absent.csv", "absent.csv"),
+        (2, "kind: events", "kind: things", "things"),
+        (1, "", "", "can't listen at"),
+    ];
+    for (failing, from, to, why) in cases {
+        let addresses = hosts(folder, 3);
+        let taken = (failing == 1).then(|| std::net::TcpListener::bind(&addresses[1]));
+        let others = [0, 1, 2].into_iter().filter(|number| *number != failing);
+        let mut waiting: Vec<Running> = others.map(|other| process(folder, other, &[])).collect();
+        waiting.iter_mut().for_each(|running| {
+            running.until("it waits", |running| running.err().contains("waiting for"));
+        });
+        let own = place(folder, &format!("process-{failing}"));
+        assert!(right.contains(from), "{from}");
+        std::fs::write(own.join("wrong.yaml"), right.replacen(from, to, 1)).expect("room");
+        let number = failing.to_string();
+        let run = ["run", "wrong.yaml", "--hosts", "../hosts", "--process", &number];
+        let said = selfsame(&own, &run).badly();
+        assert!(said.contains(why), "{said}");
+        for running in waiting {
+            let said = running.end().badly();
+            let first = format!("process {failing} at {} could not start (", addresses[failing]);
+            assert!(said.contains(&first) && said.contains(why), "{said}");
+        }
+        drop(taken);
+    }
+}

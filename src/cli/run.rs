@@ -7,7 +7,7 @@ use clap::Args;
 use selfsame::internals::control::ControlSocket;
 use selfsame::internals::engine::CommandOptions;
 use selfsame::internals::plan::{DataPlace, Destination, Output};
-use selfsame::internals::runtime::{Clock, Progress, RunEnd};
+use selfsame::internals::runtime::{Clock, Progress, RunEnd, tell_that_it_failed};
 use selfsame::internals::store::{InForce, working_folder};
 use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Engine, EngineError, Running};
@@ -72,6 +72,23 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> CommandResult {
+    let hosts = match &args.hosts {
+        None => Vec::new(),
+        Some(path) => read_hosts(path)?,
+    };
+    if args.process > 0 && args.process >= hosts.len() {
+        let (process, hosts) = (args.process, hosts.len());
+        return Err(
+            format!("--process {process}: the hosts file names {hosts}, counted from 0").into()
+        );
+    }
+    run_as_one_of(&hosts, args).inspect_err(|error| {
+        // Those that wait for this one would do so in vain. Who runs by now notices it.
+        tell_that_it_failed(args.process, &hosts, &error.to_string());
+    })
+}
+
+fn run_as_one_of(hosts: &[String], args: &RunArgs) -> CommandResult {
     let mut definition = Definition::load(&args.spec)?;
     let data = args.data.clone().map(DataPlace::from);
     let data = data.or_else(|| definition.plan().data.clone());
@@ -87,21 +104,11 @@ pub fn run(args: &RunArgs) -> CommandResult {
             definition = Definition::parse(&text, below.unwrap_or(&path))?;
         }
     }
-    let hosts = match &args.hosts {
-        None => Vec::new(),
-        Some(path) => read_hosts(path)?,
-    };
-    if args.process > 0 && args.process >= hosts.len() {
-        let (process, hosts) = (args.process, hosts.len());
-        return Err(
-            format!("--process {process}: the hosts file names {hosts}, counted from 0").into()
-        );
-    }
     let reads = [("the definition", Some(&args.spec)), ("the hosts file", args.hosts.as_ref())];
     let reads = reads.into_iter().filter_map(|(what, path)| Some((what, path?.clone())));
     let command = CommandOptions {
         process: args.process,
-        hosts,
+        hosts: hosts.to_vec(),
         progress: match (args.quiet, console::is_terminal()) {
             (true, _) => Progress::Quiet,
             (false, true) => Progress::Drawn,

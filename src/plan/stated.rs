@@ -13,6 +13,18 @@ pub struct Stated {
     pub shown: Option<String>,
 }
 
+impl Stated {
+    /// Adds it to a hash, so that different ones give different hashes whatever stands in their keys.
+    pub fn add_to(&self, hasher: &mut blake3::Hasher) {
+        for part in &self.path {
+            hasher.update(&(part.len() as u64 + 1).to_le_bytes()).update(part.as_bytes());
+        }
+        // No part is so short.
+        hasher.update(&0u64.to_le_bytes());
+        hasher.update(&(self.value.len() as u64).to_le_bytes()).update(self.value.as_bytes());
+    }
+}
+
 /// Differences that are named; how many more there are is counted.
 const NAMED: usize = 8;
 
@@ -46,4 +58,29 @@ pub fn differences(there: &[Stated], here: &[Stated]) -> String {
         differing.push(format!("\n  and {more} more"));
     }
     differing.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Stated;
+
+    fn stated() -> impl Strategy<Value = Vec<Stated>> {
+        let stated = (prop::collection::vec("[a\\x00\n]{0,3}", 0..3), "[0a]{2}")
+            .prop_map(|(path, value)| Stated { path, value, shown: None });
+        prop::collection::vec(stated, 0..3)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_stated_otherwise_has_another_hash(one in stated(), other in stated()) {
+            let of = |all: &[Stated]| {
+                let mut hasher = blake3::Hasher::new();
+                all.iter().for_each(|stated| stated.add_to(&mut hasher));
+                hasher.finalize()
+            };
+            prop_assert_eq!(one == other, of(&one) == of(&other));
+        }
+    }
 }

@@ -42,6 +42,9 @@ pub struct Greeting {
     definition: Vec<Stated>,
     /// What is stored, where anything is.
     stored: Option<Storing>,
+    /// Why it could not start, of a process that does not come.
+    #[serde(default)]
+    pub failed: Option<String>,
 }
 
 /// Which store a run goes on with, and from where.
@@ -74,6 +77,22 @@ impl Greeting {
                 until: recovered.until,
                 checkpoint: recovered.checkpoint.as_ref().map(|checkpoint| checkpoint.of.tick),
             }),
+            failed: None,
+        }
+    }
+
+    /// Of a process that could not start, to those that wait for it.
+    pub fn of_failed(process: usize, processes: usize, why: String) -> Self {
+        Greeting {
+            selfsame: env!("CARGO_PKG_VERSION").to_owned(),
+            process,
+            processes,
+            meeting: MeetingPurpose::Run,
+            workers: 0,
+            said: Vec::new(),
+            definition: Vec::new(),
+            stored: None,
+            failed: Some(why),
         }
     }
 

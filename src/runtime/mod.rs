@@ -51,6 +51,7 @@ pub use leftover::Leftover;
 pub use live::{Frontiers, Live, SharedLive};
 pub use options::{RunError, RunOptions};
 pub use peers::Peers;
+pub use processes::tell_that_it_failed;
 pub use progress::Progress;
 pub use recovery::{changed_fields, meaning};
 pub use report::{Report, summary_json, summary_text};

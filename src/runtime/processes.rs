@@ -7,7 +7,7 @@
 //! reads or writes that connection waits for the end.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ const LOGGING: Duration = Duration::from_secs(10);
 const MEETING: Duration = Duration::from_secs(1);
 /// How long another process may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So long another process is waited for. It may have to fetch what is stored first.
+const WAITING: Duration = Duration::from_secs(30 * 60);
 /// How long another machine may be silent although it is asked.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Timely ends its data with a message header of zeros; no other header is like it.
@@ -78,8 +80,27 @@ pub fn connect(
         .map_err(|error| format!("connections can't be used: {error}"))
 }
 
+/// Tells the other processes of a run, those that wait for this one, that it could not start: they would wait in vain.
+pub fn tell_that_it_failed(process: usize, hosts: &[String], why: &str) {
+    let why = why.lines().next().unwrap_or_default().to_owned();
+    let greeting = Greeting::of_failed(process, hosts.len(), why);
+    for host in (0..).zip(hosts).filter(|(other, _)| *other != process).map(|(_, host)| host) {
+        let told = reach(host, MEETING).and_then(|mut stream| greeting.send(&mut stream));
+        tracing::debug!("{host} is told that this process could not start: {told:?}");
+    }
+}
+
 /// By process, the connection to it; none to this one. `None` if a signal came first.
 pub(super) fn meet(
+    own: &Greeting,
+    options: &RunOptions,
+    watch: &ProcessWatch,
+) -> Result<Option<Vec<Option<TcpStream>>>, String> {
+    meet_within(WAITING, own, options, watch)
+}
+
+fn meet_within(
+    patience: Duration,
     own: &Greeting,
     options: &RunOptions,
     watch: &ProcessWatch,
@@ -90,7 +111,7 @@ pub(super) fn meet(
     let listener = TcpListener::bind(address).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
     let mut sockets: Vec<Option<TcpStream>> = (0..own.processes).map(|_| None).collect();
-    let mut waiting = MissingLog::default();
+    let (started, mut waiting) = (Instant::now(), MissingLog::default());
     while let Some(missing) =
         (0..own.processes).find(|p| *p != own.process && sockets[*p].is_none())
     {
@@ -101,29 +122,33 @@ pub(super) fn meet(
             return Err(why.to_owned());
         }
         let host = &options.hosts[missing];
-        let met = if missing < own.process {
-            TcpStream::connect(host).and_then(|mut stream| {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                own.send(&mut stream)?;
-                Ok((Greeting::receive(&mut stream)?, stream))
-            })
-        } else {
-            listener.accept().and_then(|(mut stream, _)| {
-                stream.set_nonblocking(false)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                let greeting = Greeting::receive(&mut stream)?;
-                own.send(&mut stream)?;
-                Ok((greeting, stream))
-            })
+        if started.elapsed() > patience {
+            let minutes = patience.as_secs() / 60;
+            return Err(format!(
+                "process {missing} at {host} was not there for {minutes} minutes: start all processes together, and look \
+                 what the log of that one says"
+            ));
+        }
+        // One with a lesser number comes here only to say that it could not start.
+        let met = match accept(&listener, own) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && missing < own.process => {
+                call(host, own).map(|(greeting, stream)| (greeting, stream, Some(missing)))
+            }
+            accepted => accepted.map(|(greeting, stream)| (greeting, stream, None)),
         };
         match met {
-            // It is behind, or ahead: one of the two comes again.
-            Ok((greeting, _)) if greeting.meeting != own.meeting => std::thread::sleep(RETRY),
-            Ok((greeting, stream)) => {
-                let process = greeting.process;
-                let expected = if missing < own.process { missing } else { process };
+            Ok((Greeting { process, failed: Some(why), .. }, ..)) => {
                 let who = options.hosts.get(process).unwrap_or(host);
-                own.check(&greeting, expected, who)?;
+                return Err(format!(
+                    "process {process} at {who} could not start ({why}): this one stops, too; start all of them again"
+                ));
+            }
+            // It is behind, or ahead: one of the two comes again.
+            Ok((greeting, ..)) if greeting.meeting != own.meeting => std::thread::sleep(RETRY),
+            Ok((greeting, stream, called)) => {
+                let process = greeting.process;
+                let who = options.hosts.get(process).unwrap_or(host);
+                own.check(&greeting, called.unwrap_or(process), who)?;
                 match sockets.get_mut(process) {
                     Some(socket @ None) if process != own.process => {
                         *socket = Some(stream);
@@ -139,6 +164,38 @@ pub(super) fn meet(
     }
     waiting.end();
     Ok(Some(sockets))
+}
+
+/// Another process that looks for this one.
+fn accept(listener: &TcpListener, own: &Greeting) -> io::Result<(Greeting, TcpStream)> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let greeting = Greeting::receive(&mut stream)?;
+    if greeting.failed.is_none() {
+        own.send(&mut stream)?;
+    }
+    Ok((greeting, stream))
+}
+
+/// Looks for a process.
+fn call(host: &str, own: &Greeting) -> io::Result<(Greeting, TcpStream)> {
+    let mut stream = reach(host, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    own.send(&mut stream)?;
+    Ok((Greeting::receive(&mut stream)?, stream))
+}
+
+/// Connects to the first of a host's addresses that answers.
+fn reach(host: &str, patience: Duration) -> io::Result<TcpStream> {
+    let mut reached = Err(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
+    for address in host.to_socket_addrs()? {
+        reached = TcpStream::connect_timeout(&address, patience);
+        if reached.is_ok() {
+            break;
+        }
+    }
+    reached
 }
 
 /// Tells whom this process waits for, where it takes longer than those take to meet who are there.
@@ -270,6 +327,23 @@ impl Stream for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_never_comes_is_not_waited_for_for_ever() {
+        let free = || TcpListener::bind("127.0.0.1:0").and_then(|at| at.local_addr()).unwrap();
+        let hosts = vec![free().to_string(), free().to_string()];
+        for process in [0, 1] {
+            let options = RunOptions { process, hosts: hosts.clone(), ..RunOptions::default() };
+            let (failure, wake) = (Failure::default(), Arc::new(|| ()));
+            let stop = Stop::new(wake.clone());
+            let watch = ProcessWatch { failure, stop, wake, stay: options.stay };
+            let own = Greeting::of_failed(process, 2, String::new());
+            let met = meet_within(Duration::from_millis(300), &own, &options, &watch);
+            let missing =
+                format!("process {} at {} was not there", 1 - process, hosts[1 - process]);
+            assert!(met.unwrap_err().starts_with(&missing));
+        }
+    }
 
     #[test]
     fn a_machine_that_falls_silent_is_noticed() {

@@ -156,8 +156,7 @@ pub fn meaning(plan: &Plan, options: &RunOptions) -> String {
     for stated in &plan.stated {
         let beside = ["kafka", "data", "target_latency", "name"];
         if !beside.contains(&stated.path.first().map_or("", String::as_str)) {
-            hasher.update(stated.path.join("\u{0}").as_bytes()).update(b"\n");
-            hasher.update(stated.value.as_bytes()).update(b"\n");
+            stated.add_to(&mut hasher);
         }
     }
     hasher.finalize().to_hex()[..32].to_owned()

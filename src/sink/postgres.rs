@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Error, NoTls};
 
@@ -30,6 +29,11 @@ use crate::wait::Retry;
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 /// How long a connection may linger that a killed run had.
 const LINGERING: Duration = Duration::from_secs(5);
+/// Locks a table by the schema that it is in, or will be, and its name: `people` and `public.people` are mostly one.
+const LOCK: &str = "select pg_try_advisory_lock(hashtextextended(coalesce(
+    (select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = to_regclass($1)),
+    case when strpos($2, '.') > 0 then $2 else current_schema() || '.' || $2 end), 7))";
 /// Rows of one statement.
 const ROWS: usize = 5_000;
 
@@ -108,8 +112,10 @@ impl OutputTable {
         )
     }
 
+    /// Of an output and a table, whatever stands in their names.
     fn progress_key(&self) -> String {
-        format!("{}:{}", self.output, self.of.table)
+        let part = |name: &str| name.replace('%', "%25").replace(':', "%3A");
+        stored_key(format!("{}:{}", part(&self.output), part(&self.of.table)))
     }
 }
 
@@ -140,7 +146,7 @@ impl Medium for PostgresMedium {
         for record in records {
             let mut message = EncodedMessage::default();
             self.encoder.encode(record, names, &mut message);
-            let key = message.key.replace('\0', "\u{fffd}");
+            let key = stored_key(message.key);
             let value = message.value.map(storable);
             match (self.table.is_log, value) {
                 (true, value) => self.changes.log.extend(value.map(|value| (key, value))),
@@ -184,15 +190,15 @@ impl PostgresMedium {
         if self.client.as_ref().is_some_and(|client| !client.is_closed()) {
             return Ok(());
         }
-        let key = self.table.of.table.clone();
         let (connection, runtime) = (&self.table.of.connection, &self.runtime);
+        let (quoted, table) = (self.table.quoted(), &self.table.of.table);
         let client = runtime.block_on(async {
             let (client, connection) = tokio_postgres::connect(connection, NoTls).await?;
             // It goes on whenever something is waited for; what ends it, the client tells.
             tokio::spawn(async move { drop(connection.await) });
-            // One run at a time; a connection that was lost gives its lock back when the server notices.
-            let asked = "select pg_try_advisory_lock(hashtextextended($1, 7))";
-            let row = client.query_one(asked, &[&key]).await?;
+            // One run, and one output of it, at a time, by whichever name of the table; a connection that was lost
+            // gives its lock back when the server notices.
+            let row = client.query_one(LOCK, &[&quoted, table]).await?;
             Ok(row.get::<_, bool>(0).then_some(client))
         });
         match client.map_err(|error| said(&error))? {
@@ -201,7 +207,8 @@ impl PostgresMedium {
                 Ok(())
             }
             None => {
-                Err("another run writes it: end that one first, or give this one another table"
+                Err("another run writes it, or another output of this one: end that one first, or give this one \
+                     another table"
                     .into())
             }
         }
@@ -305,30 +312,86 @@ async fn committed(
     Ok(told.map(|row| row.get::<_, i64>(0) as Tick))
 }
 
+/// A key as PostgreSQL takes it, without a character of the number 0: U+FFFD, and a 0 behind it, stand for that, and
+/// two of U+FFFD for one. So different keys stay different.
+fn stored_key(key: String) -> String {
+    if !key.contains(['\0', '\u{fffd}']) {
+        return key;
+    }
+    key.replace('\u{fffd}', "\u{fffd}\u{fffd}").replace('\0', "\u{fffd}0")
+}
+
 /// JSON as PostgreSQL takes it: its texts have no character of the number 0, in whose place the replacement character
-/// stands.
+/// stands. All else stays as it is written, so that no number loses a digit.
 fn storable(json: Vec<u8>) -> String {
     let text = String::from_utf8(json).expect("JSON is text");
     if !text.contains("\\u0000") {
         return text;
     }
-    let mut value: Value = serde_json::from_str(&text).expect("it was encoded");
-    replace(&mut value);
-    value.to_string()
+    let mut stored = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(at) = rest.find('\\') {
+        // A backslash and what it escapes are looked at together: of `\\\\u0000` the second one is escaped itself.
+        let (escape, written) = match rest[at..].strip_prefix("\\u0000") {
+            Some(_) => (6, "\\ufffd"),
+            None => (2, &rest[at..at + 2]),
+        };
+        stored.push_str(&rest[..at]);
+        stored.push_str(written);
+        rest = &rest[at + escape..];
+    }
+    stored.push_str(rest);
+    stored
 }
 
-fn replace(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = text.replace('\0', "\u{fffd}"),
-        Value::Array(items) => items.iter_mut().for_each(replace),
-        Value::Object(fields) => {
-            let all = std::mem::take(fields).into_iter();
-            let replaced = all.map(|(name, mut value)| {
-                replace(&mut value);
-                (name.replace('\0', "\u{fffd}"), value)
-            });
-            *fields = replaced.collect();
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::{OutputTable, storable, stored_key};
+    use crate::plan::PostgresTable;
+
+    fn texts() -> impl Strategy<Value = String> {
+        let character =
+            prop::sample::select(vec!['\0', '0', 'u', '\\', '"', ':', '%', 'é', '\u{fffd}']);
+        prop::collection::vec(character, 0..6).prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #[test]
+        fn different_keys_stay_different_and_have_no_zero(one in texts(), other in texts()) {
+            prop_assert!(!stored_key(one.clone()).contains('\0'));
+            prop_assert_eq!(one == other, stored_key(one.clone()) == stored_key(other.clone()));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+
+        #[test]
+        fn what_is_stored_differs_in_zeros_alone(one in texts(), other in texts()) {
+            let json = serde_json::json!({ "a": one, other: ["x"] }).to_string();
+            let json = json.replace("[\"x\"]", "0.12345678901234567890123456789");
+            let stored = storable(json.clone().into_bytes());
+            let digits = "0.12345678901234567890123456789";
+            prop_assert!(stored.contains(digits) || !json.contains(digits));
+            let [is, stood]: [Value; 2] = [&stored, &json].map(|json| serde_json::from_str(json).unwrap());
+            let texts = |of: &Value| {
+                let text = |text: &str| text.replace('\0', "\u{fffd}");
+                let fields = of.as_object().expect("an object").iter();
+                fields.map(|(name, value)| (text(name), text(&value.to_string().replace("\\u0000", "\0")))).collect()
+            };
+            let [is, stood]: [std::collections::BTreeSet<(String, String)>; 2] = [texts(&is), texts(&stood)];
+            prop_assert_eq!(is, stood);
+        }
+
+        #[test]
+        fn different_outputs_and_tables_have_progress_of_their_own(
+            one in (texts(), texts()),
+            other in (texts(), texts()),
+        ) {
+            let of = |(output, table): &(String, String)| {
+                let table = PostgresTable { connection: String::new(), table: table.clone() };
+                OutputTable { of: table, output: output.clone(), is_log: false }.progress_key()
+            };
+            prop_assert_eq!(one == other, of(&one) == of(&other));
+        }
     }
 }

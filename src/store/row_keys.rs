@@ -120,8 +120,7 @@ impl KeyHasher {
                 [] => true,
             };
             if counts {
-                hasher.update(path.join("\u{0}").as_bytes()).update(b"\n");
-                hasher.update(stated.value.as_bytes()).update(b"\n");
+                stated.add_to(&mut hasher);
             }
         }
         hasher.finalize().to_hex()[..32].to_owned()

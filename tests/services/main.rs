@@ -58,6 +58,7 @@ fn rows(number: usize) -> String {
         {"id": format!("{number}-b"), "user": format!("u{user}"), "cookie": format!("c{cookie}"), "amount": 1},
         {"id": format!("{number}-c"), "user": format!("nul \0 {number}"), "amount": 2},
         {"id": format!("{number}-d"), "amount": 3},
+        {"id": format!("{number}-e"), "user": format!("nul \u{fffd} {number}"), "amount": 4},
     ])
     .to_string()
 }
@@ -217,7 +218,9 @@ fn a_table_follows_a_run_that_nothing_outlives() {
     let Some(database) = Postgres::start() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let table = format!(
-        "  people: {{postgres: {{connection: \"{}\", table: people}}, publish: profiles}}\n",
+        "  people: {{postgres: {{connection: \"{0}\", table: people}}, publish: profiles}}\n  \
+           ids: {{postgres: {{connection: \"{0}\", table: ids}}, publish: identities}}\n  \
+           identities: {{files: out/identities.ndjson}}\n",
         database.connection
     );
     fs::write(folder.path().join("shop.yaml"), definition(&table)).expect("room on the disk");
@@ -231,9 +234,36 @@ fn a_table_follows_a_run_that_nothing_outlives() {
         }
         running.signal("INT");
         running.end().well();
-        let held = database.ask("select count(*) from people");
-        assert_eq!(held.trim(), folded(file(folder.path(), "profiles")).len().to_string());
+        // Also of identifiers that differ in what the database does not hold.
+        for (table, output) in [("people", "profiles"), ("ids", "identities")] {
+            let held = database.ask(&format!("select count(*) from {table}"));
+            assert_eq!(held.trim(), folded(file(folder.path(), output)).len().to_string());
+        }
     }
+}
+
+#[test]
+fn a_table_has_one_output_whatever_each_calls_it() {
+    let Some(database) = Postgres::start() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let table = |name: &str, table: &str| {
+        let connection = &database.connection;
+        format!(
+            "  {name}: {{postgres: {{connection: \"{connection}\", table: {table}}}, publish: profiles}}\n"
+        )
+    };
+    let tables = table("people", "people") + &table("more", "public.people");
+    fs::write(folder.path().join("shop.yaml"), definition(&tables)).expect("room on the disk");
+    let run = ["run", "shop.yaml", "--http", "127.0.0.1:0"];
+    let said = selfsame(folder.path(), &run).badly();
+    assert!(said.contains("another output of this one"), "{said}");
+    // One of that name elsewhere is another.
+    database.ask("create schema elsewhere");
+    let tables = table("people", "people") + &table("more", "elsewhere.people");
+    fs::write(folder.path().join("shop.yaml"), definition(&tables)).expect("room on the disk");
+    let (running, _) = start(folder.path(), &[]);
+    running.signal("INT");
+    running.end().well();
 }
 
 #[test]

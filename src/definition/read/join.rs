@@ -82,7 +82,18 @@ impl Tables {
                 Arc::new(column.with_metadata(metadata))
             })
         });
-        Tables { columns: columns.collect(), tables, derived: Vec::new() }
+        let columns: Vec<FieldRef> = columns.collect();
+        let mut names = own;
+        if let Some(twice) = columns.iter().find(|column| !names.insert(column.name())) {
+            let message = format!(
+                "'join' of {}: a column of a table is called '{}' here, and so is another column: give that one another \
+                 name",
+                object.what,
+                twice.name()
+            );
+            context.complain(object.place_of("join"), message);
+        }
+        Tables { columns, tables, derived: Vec::new() }
     }
 
     /// The columns that come by joins: those of tables, and those derived from them.
