@@ -17,8 +17,8 @@ static UNTOLD: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 const MOST_WAITED: Duration = Duration::from_secs(1);
 
 /// What is said where a signal asks for files to be read anew, as many programs take it.
-const HUNG_UP: &str = "SIGHUP changes nothing: files of TLS are read anew when they change, another definition takes the \
-                       place of this one by `selfsame apply`, and the log goes to standard error";
+const HUNG_UP: &str = "SIGHUP changes nothing: files of TLS and of keys are read anew when they change, another definition \
+                       takes the place of this one by `selfsame apply`, and the log goes to standard error";
 
 /// The signals that stop a run. A terminal that goes away sends SIGHUP to what was started from it.
 pub fn stopping() -> Vec<i32> {

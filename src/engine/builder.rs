@@ -19,7 +19,7 @@ use super::running::Running;
 use super::serving::Serving;
 use crate::plan::{DataPlace, Destination, Format, Plan};
 use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, RunView, Stop};
-use crate::serve::{self, Administration, Bound, CurrentRouter, Handles, Published, Served};
+use crate::serve::{self, Administration, CurrentRouter, Handles, Published, Served};
 use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
 use crate::store::Recovered;
@@ -256,17 +256,18 @@ impl EngineBuilder {
         let of_plan = Arc::clone(&plan);
         let run = Run::start(of_plan, options, finish, stoppable, attached, functions, observer)?;
         in_force::note(run.view(), &self.definition);
-        let closing = bound.as_ref().map(Bound::closing);
+        let of_port = bound.as_ref().map(|bound| (bound.closing(), bound.keys()));
         let administered = AdministeredEngine::default();
         let administration: Arc<dyn Administration> = Arc::new(administered.clone());
         let served = move |view: &RunView, published: Option<Arc<Published>>| {
             let RunView { plan, posts, live, stop, failure, recovered, options, .. } = view.clone();
             let (clock, stored) = (options.clock, recovered.as_ref().map(Arc::downgrade));
             let history = live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed));
-            let closing = closing.clone()?;
+            let (closing, keys) = of_port.clone()?;
             let administration = Arc::clone(&administration);
             let served = Served {
                 administration,
+                keys,
                 plan,
                 clock,
                 stored,

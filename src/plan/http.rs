@@ -1,5 +1,6 @@
 //! What is served over HTTP.
 
+use std::fs;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ pub struct HttpServing {
     /// An address and a port; `None`: nowhere, unless the command says so.
     pub listen: Option<String>,
     pub tls: Option<TlsFiles>,
-    pub keys: Keys,
+    pub keys: StatedKeys,
     /// Whose pages may read, as `https://shop.example` or `*`.
     pub origins: Vec<String>,
     pub limits: RateLimits,
@@ -40,19 +41,86 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// Who may do what. Where there are none at all, everyone may do everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
-    pub read: Vec<KeyHash>,
+/// What is said of keys, by what they open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByPurpose<T> {
+    pub read: Vec<T>,
     /// By the names of sources.
-    pub write: Vec<(String, KeyHash)>,
+    pub write: Vec<(String, T)>,
     /// They open everything.
-    pub admin: Vec<KeyHash>,
+    pub admin: Vec<T>,
 }
 
-impl Keys {
+impl<T> Default for ByPurpose<T> {
+    fn default() -> Self {
+        ByPurpose { read: Vec::new(), write: Vec::new(), admin: Vec::new() }
+    }
+}
+
+/// Who may do what.
+pub type Keys = ByPurpose<KeyHash>;
+
+/// The same as it is written. Where nothing is, everyone may do everything; where a file is that has no key, nobody may.
+pub type StatedKeys = ByPurpose<StatedKey>;
+
+/// A key as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatedKey {
+    Key(KeyHash),
+    /// A file with a key a line.
+    File(PathBuf),
+}
+
+impl StatedKeys {
     pub fn are_any(&self) -> bool {
         !(self.read.is_empty() && self.write.is_empty() && self.admin.is_empty())
+    }
+
+    /// Whether some of them may change while they are in use.
+    pub fn have_files(&self) -> bool {
+        let write = self.write.iter().map(|(_, key)| key);
+        let mut all = self.read.iter().chain(write).chain(&self.admin);
+        all.any(|key| matches!(key, StatedKey::File(_)))
+    }
+
+    /// Those that there are now.
+    ///
+    /// # Errors
+    /// If a file can't be read, or has what is no key.
+    pub fn keys(&self) -> Result<Keys, String> {
+        let all = |stated: &[StatedKey]| -> Result<Vec<KeyHash>, String> {
+            stated.iter().try_fold(Vec::new(), |mut all, of| {
+                all.extend(of.hashes()?);
+                Ok(all)
+            })
+        };
+        let mut write = Vec::new();
+        for (source, of) in &self.write {
+            write.extend(of.hashes()?.into_iter().map(|hash| (source.clone(), hash)));
+        }
+        Ok(Keys { read: all(&self.read)?, write, admin: all(&self.admin)? })
+    }
+}
+
+impl StatedKey {
+    /// What of it there is now.
+    ///
+    /// # Errors
+    /// If the file can't be read, or has what is no key. No key is shown: it is a secret.
+    pub fn hashes(&self) -> Result<Vec<KeyHash>, String> {
+        let path = match self {
+            StatedKey::Key(hash) => return Ok(vec![*hash]),
+            StatedKey::File(path) => path,
+        };
+        let text = fs::read_to_string(path)
+            .map_err(|error| format!("keys '{}' can't be read: {error}", path.display()))?;
+        let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+        let hash = |(number, line): (usize, &str)| {
+            KeyHash::written(line).map_err(|why| {
+                format!("the key in line {} of '{}' does not do: {why}", number + 1, path.display())
+            })
+        };
+        lines.map(hash).collect()
     }
 }
 

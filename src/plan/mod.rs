@@ -38,7 +38,9 @@ pub use connector::{Connector, Format, Kafka, RowPlace};
 pub use data_place::{BucketKeys, BucketPlace, DataPlace};
 pub use expression::Expression;
 pub use field::Field;
-pub use http::{HttpServing, KeyHash, Keys, RateLimit, RateLimits, TlsFiles};
+pub use http::{
+    HttpServing, KeyHash, Keys, RateLimit, RateLimits, StatedKey, StatedKeys, TlsFiles,
+};
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
 pub use output::{Destination, Output, PostgresTable, Publish, Webhook};

@@ -19,9 +19,11 @@ use futures_util::StreamExt;
 use super::denial::Denial;
 use super::following::{FollowedChange, Following};
 use super::handles::SharedHandles;
+use super::ingest::write_key;
 use super::recent::RecordPlace;
 use super::server::Client;
 use super::websocket;
+use crate::plan::KeyHash;
 
 /// How often a client is told that the connection stands.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -49,6 +51,7 @@ async fn changes(
         })
     });
     let place = place.transpose()?;
+    let key = write_key(&headers).as_deref().map(KeyHash::of);
     let is_socket = headers.get(UPGRADE).is_some_and(|to| {
         to.to_str().is_ok_and(|to| to.to_ascii_lowercase().contains("websocket"))
     });
@@ -58,11 +61,11 @@ async fn changes(
             let remedy = "ask as RFC 6455 has it, with version 13";
             Denial::bad_request("bad_upgrade", rejection.body_text(), remedy)
         })?;
-        let following = Following::begin(handles.clone(), outputs, place)?;
+        let following = Following::begin(handles.clone(), key, outputs, place)?;
         let client = client.map(|Extension(client)| client);
         return Ok(websocket::answer(socket, following, client));
     }
-    let following = Following::begin(handles.clone(), outputs, place)?;
+    let following = Following::begin(handles.clone(), key, outputs, place)?;
     let events = following.changes().map(move |change| {
         Ok::<_, Infallible>(match change {
             FollowedChange::Told { place, output, line } => {

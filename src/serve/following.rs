@@ -14,6 +14,7 @@ use super::earlier::EarlierRecords;
 use super::handles::SharedHandles;
 use super::published::Published;
 use super::recent::{RecordPlace, TooOld};
+use crate::plan::KeyHash;
 use crate::sink::Record;
 use crate::time::Tick;
 
@@ -33,6 +34,8 @@ pub enum FollowedChange {
 /// Follows outputs.
 pub struct Following {
     handles: SharedHandles,
+    /// What it is followed by.
+    key: Option<KeyHash>,
     published: Arc<Published>,
     outputs: Vec<u16>,
     place: Option<RecordPlace>,
@@ -44,9 +47,10 @@ pub struct Following {
 }
 
 impl Following {
-    /// Begins behind a place, or with what comes next.
+    /// Begins behind a place, or with what comes next, for who has a key.
     pub fn begin(
         handles: SharedHandles,
+        key: Option<KeyHash>,
         outputs: Vec<u16>,
         place: Option<RecordPlace>,
     ) -> Result<Self, Denial> {
@@ -59,13 +63,21 @@ impl Following {
             _ => None,
         };
         let waiting = Vec::new();
-        Ok(Following { handles, published, outputs, place, waiting, earlier, over: false })
+        Ok(Following { handles, key, published, outputs, place, waiting, earlier, over: false })
     }
 
-    /// What is told, up to its end.
+    /// What is told, up to its end, or until its key is taken back.
     pub fn changes(self) -> impl Stream<Item = FollowedChange> {
         stream::unfold(self, |mut following| async move {
-            let change = following.next().await?;
+            if following.over {
+                return None;
+            }
+            let handles = Arc::clone(&following.handles);
+            let change = tokio::select! {
+                biased;
+                () = handles.keys.taken_back(following.key) => following.fail(taken_back()),
+                change = following.next() => change?,
+            };
             Some((change, following))
         })
     }
@@ -172,6 +184,11 @@ impl Following {
 
 const REMEDY: &str =
     "read the output's file or topic, or the profiles, and follow without the id of an event";
+
+fn taken_back() -> Denial {
+    let message = "the key has been taken back";
+    Denial::new(StatusCode::UNAUTHORIZED, "wrong_key", message, "follow with a key that there is")
+}
 
 /// What files tell from a place on.
 fn earlier(

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::administrator::Administration;
 use super::denial::Denial;
+use super::keys_in_force::KeysInForce;
 use super::published::{Published, PublishedView};
 use super::store_answers::StoreAnswers;
 use crate::decode::identifiers::Normaliser;
@@ -22,6 +23,7 @@ pub struct Served {
     pub plan: Arc<Plan>,
     pub clock: Clock,
     pub administration: Arc<dyn Administration>,
+    pub keys: Arc<KeysInForce>,
     /// What holds the data folder, for as long as the run does; `None`: nothing is stored.
     pub stored: Option<Weak<Recovered>>,
     /// What is known of people, in the first process.

@@ -10,6 +10,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::denial::Denial;
 use super::ingest::{KeyFault, Writing, open_to_all, write_key};
+use super::keys_in_force::KeysInForce;
 use crate::plan::{KeyHash, Keys};
 
 /// Whether a key is among these; however many there are, all are looked at.
@@ -35,15 +36,19 @@ pub fn kind_of(keys: &Keys, stated: &KeyHash) -> Option<KeyKind> {
 }
 
 /// Lets those pass who may read.
-pub async fn reading(State(keys): State<Arc<Keys>>, request: Request, next: Next) -> Response {
+pub async fn reading(
+    State(keys): State<Arc<KeysInForce>>,
+    request: Request,
+    next: Next,
+) -> Response {
     match may_read(&keys, write_key(request.headers()).as_deref()) {
         Ok(()) => next.run(request).await,
         Err(denial) => denial.into_response(),
     }
 }
 
-fn may_read(keys: &Keys, stated: Option<&str>) -> Result<(), Denial> {
-    if !keys.are_any() {
+fn may_read(keys: &KeysInForce, stated: Option<&str>) -> Result<(), Denial> {
+    if !keys.are_wanted() {
         return Ok(());
     }
     let remedy = "send a read key as a bearer token, or as the user name of basic authentication";
@@ -51,7 +56,7 @@ fn may_read(keys: &Keys, stated: Option<&str>) -> Result<(), Denial> {
         let message = "a key is wanted, and none came";
         return Err(Denial::new(StatusCode::UNAUTHORIZED, "no_key", message, remedy));
     };
-    match kind_of(keys, &stated) {
+    match keys.kind_of(&stated) {
         Some(KeyKind::Read | KeyKind::Admin) => Ok(()),
         Some(KeyKind::Write) => {
             let message = "this key is for writing alone";
@@ -65,13 +70,13 @@ fn may_read(keys: &Keys, stated: Option<&str>) -> Result<(), Denial> {
 }
 
 /// Who may write into which source.
-pub fn writing(keys: &Arc<Keys>) -> Writing {
-    if !keys.are_any() {
+pub fn writing(keys: &Arc<KeysInForce>) -> Writing {
+    if !keys.are_wanted() {
         return open_to_all();
     }
     let keys = Arc::clone(keys);
     Arc::new(move |stated, sources| {
-        let stated = stated.map(KeyHash::of).ok_or(KeyFault::Missing)?;
+        let (keys, stated) = (keys.now(), stated.map(KeyHash::of).ok_or(KeyFault::Missing)?);
         let opens = |source: &str| {
             let of_source = keys.write.iter().filter(|(name, _)| name == source);
             bool::from(is_among(&stated, of_source.map(|(_, key)| key)))

@@ -17,9 +17,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::denial::Denial;
 use super::ingest::write_key;
-use super::keys::{KeyKind, kind_of};
+use super::keys::KeyKind;
+use super::keys_in_force::KeysInForce;
 use super::server::Client;
-use crate::plan::{KeyHash, Keys, RateLimit, RateLimits};
+use crate::plan::{KeyHash, RateLimit, RateLimits};
 
 /// TokenBuckets that are remembered of late; as many of before are, too.
 const REMEMBERED: usize = 65_536;
@@ -33,7 +34,7 @@ enum Sender {
 
 /// What is limited in a run.
 pub struct Limiter {
-    keys: Arc<Keys>,
+    keys: Arc<KeysInForce>,
     limits: RateLimits,
     /// Keys have a place of their own: no flood from many addresses makes them be forgotten.
     of_keys: Mutex<TokenBuckets<Sender>>,
@@ -41,7 +42,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    pub fn new(keys: &Arc<Keys>, limits: RateLimits) -> Arc<Self> {
+    pub fn new(keys: &Arc<KeysInForce>, limits: RateLimits) -> Arc<Self> {
         let keys = Arc::clone(keys);
         Arc::new(Limiter {
             keys,
@@ -63,7 +64,7 @@ impl Limiter {
     fn count(&self, wanted: KeyKind, key: Option<&str>, address: IpAddr) -> Result<(), Duration> {
         let now = Instant::now();
         let key = key.map(KeyHash::of);
-        let known = key.and_then(|key| Some((key, kind_of(&self.keys, &key)?)));
+        let known = key.and_then(|key| Some((key, self.keys.kind_of(&key)?)));
         let Some((key, kind)) = known else {
             let Some(limit) = self.limit(wanted) else { return Ok(()) };
             let sender = Sender::Address(network(address));

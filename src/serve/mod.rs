@@ -22,6 +22,7 @@ mod health;
 mod identified;
 pub mod ingest;
 mod keys;
+mod keys_in_force;
 mod limits;
 mod metrics;
 mod noted;
@@ -67,6 +68,7 @@ pub use administrator::{Administration, Undone};
 pub use current::CurrentRouter;
 pub use denial::Denial;
 pub use handles::{Handles, Served, SharedHandles};
+pub use keys_in_force::KeysInForce;
 pub use published::{ProfileChange, Published, PublishedProfile, PublishedView};
 pub use publishing::{PublishingObserver, plan_for};
 pub use recent::RecentRecords;
@@ -89,8 +91,7 @@ pub fn bind(plan: &Plan, process: usize, hosts: &[String]) -> Result<Option<Boun
     let machine = |host: &String| host.rsplit_once(':').map(|(machine, _)| machine.to_owned());
     let own = hosts.get(process).and_then(machine);
     let before = hosts.iter().take(process).filter(|host| machine(host) == own).count();
-    let tls = plan.http.tls.as_ref();
-    Bound::at(listen, before as u16, plan.http.keys.are_any(), tls).map(Some)
+    Bound::at(listen, before as u16, &plan.http).map(Some)
 }
 
 /// Looks at the files that a run would be served with.
@@ -104,7 +105,7 @@ pub fn check(plan: &Plan) -> Result<(), ServeError> {
 /// All that is answered.
 pub fn router(handles: &SharedHandles) -> Router {
     let posts = handles.posts.clone();
-    let keys = Arc::new(handles.plan.http.keys.clone());
+    let keys = Arc::clone(&handles.keys);
     let writing = keys::writing(&keys);
     let ingest = Ingest::new(&handles.plan, posts, writing, IngestPatience::default());
     let reads = [

@@ -84,6 +84,7 @@ outputs:
         let live = Arc::new(Live::new(&plan, 1, UnderWay::default()));
         let served = Served {
             administration: Arc::new(Nobody),
+            keys: KeysInForce::load(&plan.http.keys).expect("there are none"),
             plan,
             clock: Clock::Wall,
             stored: None,

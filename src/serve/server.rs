@@ -17,9 +17,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::keys_in_force::KeysInForce;
 use super::patient::PatientStream;
 use super::tls::{ReloadedTls, TlsError};
-use crate::plan::TlsFiles;
+use crate::plan::HttpServing;
 
 /// Threads that answer. What takes long is done on others.
 const THREADS: usize = 2;
@@ -55,6 +56,8 @@ pub enum ServeError {
     Thread(std::io::Error),
     #[error("nothing can be served with `tls` of `http`: {0}")]
     Tls(#[from] TlsError),
+    #[error("nothing can be served with `keys` of `http`: {0}")]
+    Keys(String),
 }
 
 /// Who sends a request.
@@ -80,6 +83,7 @@ pub struct Bound {
     listener: TcpListener,
     pub address: SocketAddr,
     tls: Option<Arc<ReloadedTls>>,
+    keys: Arc<KeysInForce>,
     closing: watch::Sender<bool>,
 }
 
@@ -87,15 +91,11 @@ impl Bound {
     /// Takes a port, such as `127.0.0.1:8080`, or as many behind it as is said.
     ///
     /// # Errors
-    /// If the address is none, is taken, or can be reached from elsewhere and there are no keys, or if what it is to be
-    /// encrypted with does not do.
-    pub fn at(
-        listen: &str,
-        behind: u16,
-        has_keys: bool,
-        tls: Option<&TlsFiles>,
-    ) -> Result<Self, ServeError> {
-        let tls = tls.map(ReloadedTls::load).transpose()?.map(Arc::new);
+    /// If the address is none, is taken, or can be reached from elsewhere and there are no keys, or if its
+    /// keys, or what it is to be encrypted with, do not do.
+    pub fn at(listen: &str, behind: u16, serving: &HttpServing) -> Result<Self, ServeError> {
+        let tls = serving.tls.as_ref().map(ReloadedTls::load).transpose()?.map(Arc::new);
+        let keys = KeysInForce::load(&serving.keys).map_err(ServeError::Keys)?;
         let failed = |why: String| ServeError::Address { listen: listen.to_owned(), why };
         let addresses = listen.to_socket_addrs().map_err(|error| {
             failed(format!("{error}: an address and a port are wanted, as in 127.0.0.1:8080"))
@@ -105,14 +105,18 @@ impl Bound {
         let given = addresses.iter_mut().filter(|address| address.port() > 0);
         given.for_each(|address| address.set_port(address.port().saturating_add(behind)));
         let is_open = |address: &SocketAddr| !address.ip().is_loopback();
-        if !has_keys && addresses.iter().any(is_open) {
+        if !keys.are_wanted() && addresses.iter().any(is_open) {
             return Err(ServeError::Open { listen: listen.to_owned() });
         }
         let listener =
             TcpListener::bind(&addresses[..]).map_err(|error| failed(error.to_string()))?;
         listener.set_nonblocking(true).map_err(|error| failed(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        Ok(Bound { listener, address, tls, closing: watch::channel(false).0 })
+        Ok(Bound { listener, address, tls, keys, closing: watch::channel(false).0 })
+    }
+
+    pub fn keys(&self) -> Arc<KeysInForce> {
+        Arc::clone(&self.keys)
     }
 
     /// True once the server closes.
@@ -125,7 +129,7 @@ impl Bound {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn serve(self, router: Router) -> Result<Server, ServeError> {
-        let Bound { listener, address, tls, closing } = self;
+        let Bound { listener, address, tls, keys, closing } = self;
         let failed = |error: std::io::Error| {
             let (listen, why) = (address.to_string(), error.to_string());
             ServeError::Address { listen, why }
@@ -142,6 +146,7 @@ impl Bound {
         if let Some(tls) = &tls {
             runtime.spawn(Arc::clone(tls).follow());
         }
+        runtime.spawn(keys.follow());
         runtime.spawn(accept(listener, tls, router, closing.subscribe(), Arc::clone(&busy)));
         Ok(Server { address, is_encrypted, closing, busy, runtime: Some(runtime) })
     }

@@ -13,12 +13,17 @@ use axum::response::{IntoResponse, Response};
 
 use super::denial::Denial;
 use super::ingest::write_key;
-use super::keys::{KeyKind, kind_of};
-use crate::plan::{KeyHash, Keys};
+use super::keys::KeyKind;
+use super::keys_in_force::KeysInForce;
+use crate::plan::KeyHash;
 
 /// Lets those pass who may change the run.
-pub async fn changing(State(keys): State<Arc<Keys>>, request: Request, next: Next) -> Response {
-    let may = match keys.are_any() {
+pub async fn changing(
+    State(keys): State<Arc<KeysInForce>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let may = match keys.are_wanted() {
         true => may_change(&keys, write_key(request.headers()).as_deref()),
         false => is_from_here(request.headers()),
     };
@@ -28,14 +33,14 @@ pub async fn changing(State(keys): State<Arc<Keys>>, request: Request, next: Nex
     }
 }
 
-fn may_change(keys: &Keys, stated: Option<&str>) -> Result<(), Denial> {
+fn may_change(keys: &KeysInForce, stated: Option<&str>) -> Result<(), Denial> {
     let remedy =
         "send the admin key as a bearer token, or as the user name of basic authentication";
     let Some(stated) = stated.map(KeyHash::of) else {
         let message = "the admin key is wanted, and none came";
         return Err(Denial::new(StatusCode::UNAUTHORIZED, "no_key", message, remedy));
     };
-    match kind_of(keys, &stated) {
+    match keys.kind_of(&stated) {
         Some(KeyKind::Admin) => Ok(()),
         Some(KeyKind::Read | KeyKind::Write) => {
             let message = "this key is for something else";

@@ -68,7 +68,11 @@ async fn follow(mut socket: WebSocket, following: Following) {
                     if socket.send(Message::Text(text.into())).await.is_err() {
                         return;
                     }
-                    break (close_code::AGAIN, denial.code);
+                    let code = match denial.status {
+                        StatusCode::UNAUTHORIZED => close_code::POLICY,
+                        _ => close_code::AGAIN,
+                    };
+                    break (code, denial.code);
                 }
                 None => break (close_code::AWAY, "the run has ended"),
             },

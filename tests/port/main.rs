@@ -4,6 +4,7 @@
 mod changes;
 #[path = "../serve/client.rs"]
 mod client;
+mod keys;
 mod limits;
 mod origins;
 mod slow;

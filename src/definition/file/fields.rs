@@ -284,7 +284,7 @@ pub static HTTP_KEYS: &[FieldShape] = &[
         "read",
         Shape::Texts,
         "Keys that open what is read: each as it is (16 characters at least), as `sha256:` and its hash in hexadecimal \
-         digits, or as `file:` and the path of a file with a key a line.",
+         digits, or as `file:` and the path of a file with a key a line, which is read anew when it changes.",
         "file:keys/read.txt",
     ),
     field(

@@ -6,7 +6,9 @@ use std::path::Path;
 use super::object::{Object, ReadContext};
 use crate::definition::file::diagnostic::{Place, suggest};
 use crate::definition::file::fields;
-use crate::plan::{HttpServing, KeyHash, Keys, RateLimit, RateLimits, Source, TlsFiles};
+use crate::plan::{
+    HttpServing, KeyHash, RateLimit, RateLimits, Source, StatedKey, StatedKeys, TlsFiles,
+};
 
 pub fn read(
     context: &mut ReadContext,
@@ -106,10 +108,13 @@ fn of_keys(
     object: &Object<'_>,
     folder: &Path,
     sources: &[Source],
-) -> Keys {
+) -> StatedKeys {
     let all = |context: &mut ReadContext, name: &str| {
         let texts = object.texts(context, name).unwrap_or_default();
-        texts.into_iter().flat_map(|(text, place)| hashes(context, &text, place, folder)).collect()
+        texts
+            .into_iter()
+            .filter_map(|(text, place)| stated(context, &text, place, folder))
+            .collect()
     };
     let (read, admin) = (all(context, "read"), all(context, "admin"));
     let mut write = Vec::new();
@@ -124,37 +129,24 @@ fn of_keys(
         }
         let what = format!("'write' of 'keys' for '{}'", key.name);
         for (text, place) in super::object::texts(context, &what, node).unwrap_or_default() {
-            let hashes = hashes(context, &text, place, folder);
-            write.extend(hashes.into_iter().map(|hash| (key.name.clone(), hash)));
+            let stated = stated(context, &text, place, folder);
+            write.extend(stated.map(|of| (key.name.clone(), of)));
         }
     }
-    Keys { read, write, admin }
+    StatedKeys { read, write, admin }
 }
 
-/// What a text says: a key, or the keys of a file, one a line.
-fn hashes(context: &mut ReadContext, text: &str, place: Place, folder: &Path) -> Vec<KeyHash> {
-    let texts = match text.strip_prefix("file:") {
-        None => vec![text.to_owned()],
-        Some(path) => match std::fs::read_to_string(folder.join(path)) {
-            Ok(lines) => {
-                let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
-                lines.map(str::to_owned).collect()
-            }
-            Err(error) => {
-                context.complain(place, format!("keys '{path}' can't be read: {error}"));
-                Vec::new()
-            }
-        },
+/// What a text says: a key, or a file that has some, which is looked at.
+fn stated(context: &mut ReadContext, text: &str, place: Place, folder: &Path) -> Option<StatedKey> {
+    let stated = match text.strip_prefix("file:") {
+        Some(path) => Ok(StatedKey::File(folder.join(path))),
+        // It is not shown: it is a secret.
+        None => KeyHash::written(text)
+            .map(StatedKey::Key)
+            .map_err(|why| format!("a key of 'http' does not do: {why}")),
     };
-    let mut hashes = Vec::new();
-    for text in texts {
-        match KeyHash::written(&text) {
-            Ok(hash) => hashes.push(hash),
-            // It is not shown: it is a secret.
-            Err(why) => context.complain(place, format!("a key of 'http' does not do: {why}")),
-        }
-    }
-    hashes
+    let looked_at = stated.and_then(|stated| stated.hashes().map(|_| stated));
+    looked_at.map_err(|why| context.complain(place, why)).ok()
 }
 
 #[cfg(test)]
