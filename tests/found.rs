@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use oracle::check::{Case, plan};
 use oracle::histories::{Settings, histories};
 use oracle::minimal::{config, holds};
 use proptest::prelude::*;
 use selfsame::internals::decode::Decoder;
-use selfsame::internals::explain::{self, AllRows, Question};
+use selfsame::internals::explain::{self, AllRows, Question, WhyError};
 use selfsame::internals::plan::Plan;
 use selfsame::internals::row::{Body, Identifier, IdentifierHash};
 use selfsame::internals::runtime::{GivenTick, Restart, restarted};
@@ -130,6 +131,40 @@ fn differs(plan: &Arc<Plan>, rows: &AllRows, asked: &[Identifier]) -> Option<Str
     None
 }
 
+/// How often it is looked whether an answer is still waited for: at the first look by which it is not, there is an end.
+fn goes_on(rows: &AllRows, ask: impl Fn(AllRows) -> Result<(), WhyError>) -> Option<String> {
+    let asked = |waited: usize| {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let look = Arc::clone(&looks);
+        let rows = rows.clone().unless(move || look.fetch_add(1, Ordering::Relaxed) >= waited);
+        (ask(rows), looks.load(Ordering::Relaxed))
+    };
+    let looks = asked(usize::MAX).1;
+    let mut waited = vec![0, looks / 2, looks.saturating_sub(1)];
+    waited.retain(|waited| looks == 0 || *waited < looks);
+    waited.into_iter().find_map(|waited| {
+        let (answer, looks) = asked(waited);
+        let is_over = matches!(answer, Err(WhyError::GivenUp)) && looks == waited + 1;
+        (!is_over).then(|| format!("after {waited} looks: {answer:?}, after {looks}"))
+    })
+}
+
+/// Where something is read for nobody, if it is.
+fn reads_for_nobody(plan: &Plan, rows: &AllRows, of: &Identifier) -> Option<String> {
+    let id = plan.spoken(of);
+    let mut questions = vec![Question::Person, Question::With(id.clone())];
+    questions.extend(plan.segments.first().map(|of| Question::Segment(of.name.clone())));
+    questions.extend(plan.attributes.first().map(|of| Question::Attribute(of.name.clone())));
+    for question in questions {
+        let why = |rows| explain::why(rows, false, &id, &question).map(drop);
+        if let Some(found) = goes_on(rows, why) {
+            return Some(format!("{id} {question:?}: {found}"));
+        }
+    }
+    let carried = BTreeSet::from([of.hash]);
+    goes_on(rows, |rows| explain::timeline(&rows, &carried, None, 1).map(drop))
+}
+
 /// The rows that carry an identifier, by source, as a look through all of them has it.
 fn counted(rows: &AllRows, of: &BTreeSet<IdentifierHash>) -> BTreeMap<usize, usize> {
     let mut counted = BTreeMap::new();
@@ -175,8 +210,12 @@ fn fails(case: &Case, stored: &Stored) -> Option<String> {
     if let Some(why) = differs(&case.plan, &all_rows(case, &recovered), &sample) {
         return Some(why);
     }
-    if asked.is_empty() {
-        return None;
+    let Some(first) = asked.first() else { return None };
+    let found = all_rows(case, &recovered);
+    // By turns, since each costs a whole run.
+    let rows = if asked.len() % 2 == 0 { found } else { found.all_read() };
+    if let Some(why) = reads_for_nobody(&case.plan, &rows, first) {
+        return Some(why);
     }
     indexing().make_missing(&folder, None, || false).expect("indexes");
     let forgotten = BTreeSet::from([stored.forgotten.get(&asked).hash]);

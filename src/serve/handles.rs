@@ -125,3 +125,50 @@ impl Handles {
         let _ = self.closing.clone().wait_for(|closing| *closing).await;
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::serve::Undone;
+
+    struct Nobody;
+
+    impl Administration for Nobody {
+        fn definition(&self) -> Result<String, Undone> {
+            Err(Undone::Ending(String::new()))
+        }
+
+        fn apply(&self, _: &str, _: bool) -> Result<Value, Undone> {
+            Err(Undone::Ending(String::new()))
+        }
+
+        fn forget(&self, _: &str, _: bool, _: bool) -> Result<Option<Value>, Undone> {
+            Err(Undone::Ending(String::new()))
+        }
+    }
+
+    /// What a definition would be served with, if there were a run.
+    pub fn unserved(definition: &str) -> Served {
+        let read = crate::definition::check_text(definition, Path::new("shop.yaml"));
+        let plan = Arc::new(read.expect("it is right").0);
+        Served {
+            administration: Arc::new(Nobody),
+            keys: KeysInForce::load(&plan.http.keys).expect("they are read"),
+            plan,
+            clock: Clock::Wall,
+            stored: None,
+            published: None,
+            posts: None,
+            live: None,
+            history: 0,
+            stop: Stop::new(Arc::new(|| ())),
+            failure: Failure::default(),
+            // As it is when the server has gone.
+            closing: watch::channel(false).1,
+        }
+    }
+}

@@ -23,29 +23,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::plan::Plan;
-    use crate::runtime::{Clock, Live, Stop};
-    use crate::serve::{Administration, Handles, Served, Undone, page, router};
-    use crate::sink::{Failure, UnderWay};
+    use crate::runtime::Live;
+    use crate::serve::handles::tests::unserved;
+    use crate::serve::{Handles, page, router};
+    use crate::sink::UnderWay;
 
-    struct Nobody;
-
-    impl Administration for Nobody {
-        fn definition(&self) -> Result<String, Undone> {
-            Err(Undone::Ending(String::new()))
-        }
-
-        fn apply(&self, _: &str, _: bool) -> Result<Value, Undone> {
-            Err(Undone::Ending(String::new()))
-        }
-
-        fn forget(&self, _: &str, _: bool, _: bool) -> Result<Option<Value>, Undone> {
-            Err(Undone::Ending(String::new()))
-        }
-    }
-
-    fn plan() -> Arc<Plan> {
-        let text = "
+    const SHOP: &str = "
 sources:
   orders: {http: {collector: segment}, kind: events, fields: {email: text}}
 identity:
@@ -53,9 +36,6 @@ identity:
 outputs:
   profiles: {files: unused}
 ";
-        let read = crate::definition::check_text(text, std::path::Path::new("shop.yaml"));
-        Arc::new(read.expect("it is right").0)
-    }
 
     /// What a router has, by path: methods. Axum tells it to those who debug.
     fn routes_of(router: &Router) -> BTreeMap<String, BTreeSet<String>> {
@@ -80,22 +60,8 @@ outputs:
 
     #[test]
     fn every_route_is_in_the_document_and_none_other() {
-        let plan = plan();
-        let live = Arc::new(Live::new(&plan, 1, UnderWay::default()));
-        let served = Served {
-            administration: Arc::new(Nobody),
-            keys: KeysInForce::load(&plan.http.keys).expect("there are none"),
-            plan,
-            clock: Clock::Wall,
-            stored: None,
-            published: None,
-            posts: None,
-            live: Some(live),
-            history: 0,
-            stop: Stop::new(Arc::new(|| ())),
-            failure: Failure::default(),
-            closing: tokio::sync::watch::channel(false).1,
-        };
+        let mut served = unserved(SHOP);
+        served.live = Some(Arc::new(Live::new(&served.plan, 1, UnderWay::default())));
         let mut routes = routes_of(&router(&Handles::new(served)));
         let pages = routes_of(&page::routes());
         assert!(pages.contains_key("/"), "{pages:?}");

@@ -243,3 +243,61 @@ pub async fn rows(
     let answer = serde_json::to_string(&answer).expect("it is JSON");
     Ok(at(tick, ([(CONTENT_TYPE, "application/json")], answer).into_response()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Shutdown, TcpStream};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::serve::handles::tests::unserved;
+    use crate::serve::server::Bound;
+    use crate::serve::{Handles, Served};
+    use crate::store;
+
+    const SHOP: &str = "
+sources: {orders: {http: {}, kind: events, fields: {email: text}}}
+identity: {email: {from: {orders: email}}}
+outputs: {profiles: {files: unused}}
+";
+
+    #[test]
+    fn nothing_is_computed_any_further_once_who_asked_has_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recovered = store::open(&folder.path().to_owned().into(), 0, 1).expect("a folder");
+        let recovered = Arc::new(recovered);
+        let (_open, closing) = tokio::sync::watch::channel(false);
+        let stored = Some(Arc::downgrade(&recovered));
+        let handles = Handles::new(Served { stored, closing, ..unserved(SHOP) });
+        let (begun, begins) = channel();
+        let (ended, ends) = channel();
+        // For as long as somebody waits.
+        let ask = async move |State(handles): State<SharedHandles>| {
+            let (begun, ended) = (begun.clone(), ended.clone());
+            let compute = move |rows: AllRows| {
+                begun.send(()).expect("it is waited for");
+                while rows.read()?.next().is_ok() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                ended.send(()).expect("it is waited for");
+                Err::<(), _>(WhyError::GivenUp)
+            };
+            computed(&handles, compute).await.map(|_| ())
+        };
+        let bound = Bound::at("127.0.0.1:0", 0, &handles.plan.http).expect("a port");
+        let router = Router::new().route("/", get(ask)).with_state(handles);
+        let server = bound.serve(router).expect("threads");
+        for way in [None, Some(Shutdown::Both), Some(Shutdown::Write)] {
+            let mut stream = TcpStream::connect(server.address).expect("it listens");
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is sent");
+            begins.recv_timeout(Duration::from_secs(60)).expect("it begins");
+            match way {
+                Some(way) => stream.shutdown(way).expect("it goes"),
+                None => drop(stream),
+            }
+            ends.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        }
+    }
+}

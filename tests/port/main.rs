@@ -9,6 +9,7 @@ mod limits;
 mod origins;
 mod slow;
 mod tls;
+mod vanished;
 
 use std::net::SocketAddr;
 use std::path::Path;
