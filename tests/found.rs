@@ -210,10 +210,10 @@ fn fails(case: &Case, stored: &Stored) -> Option<String> {
     if let Some(why) = differs(&case.plan, &all_rows(case, &recovered), &sample) {
         return Some(why);
     }
-    let Some(first) = asked.first() else { return None };
+    let first = asked.first()?;
     let found = all_rows(case, &recovered);
     // By turns, since each costs a whole run.
-    let rows = if asked.len() % 2 == 0 { found } else { found.all_read() };
+    let rows = if asked.len().is_multiple_of(2) { found } else { found.all_read() };
     if let Some(why) = reads_for_nobody(&case.plan, &rows, first) {
         return Some(why);
     }

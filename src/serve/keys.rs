@@ -1,4 +1,4 @@
-//! Who may read: a key opens what it is for. Keys are kept as hashes, and all of them are compared in constant time.
+//! Who may read and write: a key opens what it is for.
 
 use std::sync::Arc;
 
@@ -6,34 +6,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use subtle::{Choice, ConstantTimeEq};
 
 use super::denial::Denial;
 use super::ingest::{KeyFault, Writing, open_to_all, write_key};
-use super::keys_in_force::KeysInForce;
-use crate::plan::{KeyHash, Keys};
-
-/// Whether a key is among these; however many there are, all are looked at.
-fn is_among<'a>(stated: &KeyHash, keys: impl Iterator<Item = &'a KeyHash>) -> Choice {
-    keys.fold(Choice::from(0), |found, key| found | key.0.ct_eq(&stated.0))
-}
-
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    Read,
-    Write,
-    Admin,
-}
-
-/// What a key is for, if there is such a key: the most that it opens.
-pub fn kind_of(keys: &Keys, stated: &KeyHash) -> Option<KeyKind> {
-    let is_admin = is_among(stated, keys.admin.iter());
-    let reads = is_among(stated, keys.read.iter());
-    let writes = is_among(stated, keys.write.iter().map(|(_, key)| key));
-    let kinds = [(is_admin, KeyKind::Admin), (reads, KeyKind::Read), (writes, KeyKind::Write)];
-    kinds.into_iter().find_map(|(is, kind)| bool::from(is).then_some(kind))
-}
+use super::keys_in_force::{KeyKind, KeysInForce, is_among};
+use crate::plan::KeyHash;
 
 /// Lets those pass who may read.
 pub async fn reading(

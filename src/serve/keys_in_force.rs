@@ -3,17 +3,41 @@
 //!
 //! A change counts once it was seen twice alike: a file that is written anew is empty for a moment. What does not do
 //! changes nothing, and the log says what is wrong with it, once.
+//!
+//! Keys are kept as hashes, and all of them are compared in constant time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::watch;
 
-use super::keys::{KeyKind, kind_of};
 use crate::plan::{KeyHash, Keys, StatedKeys};
 
 /// How often it is looked whether the files have changed.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Whether a key is among these; however many there are, all are looked at.
+pub fn is_among<'a>(stated: &KeyHash, keys: impl Iterator<Item = &'a KeyHash>) -> Choice {
+    keys.fold(Choice::from(0), |found, key| found | key.0.ct_eq(&stated.0))
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    Read,
+    Write,
+    Admin,
+}
+
+/// What a key is for, if there is such a key: the most that it opens.
+fn kind_of(keys: &Keys, stated: &KeyHash) -> Option<KeyKind> {
+    let is_admin = is_among(stated, keys.admin.iter());
+    let reads = is_among(stated, keys.read.iter());
+    let writes = is_among(stated, keys.write.iter().map(|(_, key)| key));
+    let kinds = [(is_admin, KeyKind::Admin), (reads, KeyKind::Read), (writes, KeyKind::Write)];
+    kinds.into_iter().find_map(|(is, kind)| bool::from(is).then_some(kind))
+}
 
 #[derive(Debug)]
 pub struct KeysInForce {

@@ -17,8 +17,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::denial::Denial;
 use super::ingest::write_key;
-use super::keys::KeyKind;
-use super::keys_in_force::KeysInForce;
+use super::keys_in_force::{KeyKind, KeysInForce};
 use super::server::Client;
 use crate::plan::{KeyHash, RateLimit, RateLimits};
 

@@ -46,6 +46,8 @@ mod tls;
 #[cfg(feature = "otel")]
 mod traced;
 mod trusted;
+#[cfg(test)]
+mod unserved;
 mod websocket;
 mod why;
 
@@ -61,7 +63,7 @@ use crate::source::Http;
 use denial::not_allowed;
 use health::Health;
 use ingest::{Ingest, IngestPatience};
-use keys::KeyKind;
+use keys_in_force::KeyKind;
 use limits::{Limiter, limited};
 
 pub use administrator::{Administration, Undone};

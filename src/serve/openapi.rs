@@ -24,7 +24,7 @@ mod tests {
 
     use super::*;
     use crate::runtime::Live;
-    use crate::serve::handles::tests::unserved;
+    use crate::serve::unserved::unserved;
     use crate::serve::{Handles, page, router};
     use crate::sink::UnderWay;
 

@@ -13,8 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::denial::Denial;
 use super::ingest::write_key;
-use super::keys::KeyKind;
-use super::keys_in_force::KeysInForce;
+use super::keys_in_force::{KeyKind, KeysInForce};
 use crate::plan::KeyHash;
 
 /// Lets those pass who may change the run.

@@ -252,9 +252,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::serve::handles::tests::unserved;
+    use crate::serve::handles::{Handles, Served};
     use crate::serve::server::Bound;
-    use crate::serve::{Handles, Served};
+    use crate::serve::unserved::unserved;
     use crate::store;
 
     const SHOP: &str = "
