@@ -35,6 +35,9 @@ pub const ERASING: &[&str] = &["erasure begun", "rows removed"];
 /// Those of a run whose files are many enough for some to become one.
 pub const MERGING: &[&str] = &["merged in place", "merge in force"];
 
+/// Those of a run whose records have so many older versions that these leave.
+pub const COMPACTING: &[&str] = &["compacted in place", "compaction in force"];
+
 /// Ends the process here, if a test wants it: `SELFSAME_FAULT=frames synced:3` ends it the third time.
 #[cfg(debug_assertions)]
 pub fn point(name: &'static str) {
@@ -46,7 +49,7 @@ pub fn point(name: &'static str) {
         let (name, time) = wanted.rsplit_once(':')?;
         Some((name.to_owned(), AtomicU64::new(time.parse().ok()?)))
     });
-    let listed = [POINTS, TAKING_OVER, FOLLOWING, ERASING, MERGING, IN_A_BUCKET];
+    let listed = [POINTS, TAKING_OVER, FOLLOWING, ERASING, MERGING, COMPACTING, IN_A_BUCKET];
     debug_assert!(listed.iter().any(|names| names.contains(&name)), "{name} is not listed");
     if let Some((wanted, left)) = &*WANTED
         && wanted == name

@@ -195,6 +195,7 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
             &[
                 ("SELFSAME_LOG_BYTES", "2000"),
                 ("SELFSAME_MERGED_FILES", "3"),
+                ("SELFSAME_COMPACTED_ROWS", "10"),
                 ("SELFSAME_CHECKPOINT_ROWS", "150"),
             ],
         );
@@ -213,8 +214,9 @@ fn a_run_that_is_killed_at_any_instant_is_gone_on_with() {
 }
 
 #[test]
-fn a_run_that_ends_while_files_are_merged_is_gone_on_with() {
-    for point in selfsame::internals::fault::MERGING {
+fn a_run_that_ends_while_files_are_merged_or_compacted_is_gone_on_with() {
+    let points = selfsame::internals::fault::MERGING.iter();
+    for point in points.chain(selfsame::internals::fault::COMPACTING) {
         for time in [1, 3] {
             let folder = folder();
             let mut chance = Chance(time);
@@ -225,6 +227,7 @@ fn a_run_that_ends_while_files_are_merged_is_gone_on_with() {
                 // Each write closes a log.
                 ("SELFSAME_LOG_BYTES", "1"),
                 ("SELFSAME_MERGED_FILES", "2"),
+                ("SELFSAME_COMPACTED_ROWS", "1"),
             ];
             fs::write(folder.path().join("in/web.ndjson"), "").expect("it is written");
             fs::write(folder.path().join("in/crm.ndjson"), "").expect("it is written");

@@ -21,18 +21,21 @@ struct Cut {
     /// Of the run before it, after which of its steps checkpoints were made: from its last one backwards.
     checkpoints: Vec<usize>,
     is_overtaken: bool,
+    /// Whether the run before it has older versions of records leave the store at its end.
+    is_compacted: bool,
 }
 
 fn cuts() -> impl Strategy<Value = Vec<Cut>> {
     let workers = prop::sample::select(vec![1usize, 2, 3]);
     let stops = prop::collection::vec(1u64..12, 0..3);
     let checkpoints = prop::collection::vec(0usize..5, 0..2);
-    let cut = (0.0..1.0, workers, stops, checkpoints, any::<bool>());
-    let cut = cut.prop_map(|(after, workers, mut stops, checkpoints, is_overtaken)| {
-        stops.sort_unstable();
-        stops.dedup();
-        Cut { after, workers, stops, checkpoints, is_overtaken }
-    });
+    let cut = (0.0..1.0, workers, stops, checkpoints, any::<bool>(), any::<bool>());
+    let cut =
+        cut.prop_map(|(after, workers, mut stops, checkpoints, is_overtaken, is_compacted)| {
+            stops.sort_unstable();
+            stops.dedup();
+            Cut { after, workers, stops, checkpoints, is_overtaken, is_compacted }
+        });
     prop::collection::vec(cut, 1..4)
 }
 
@@ -58,6 +61,7 @@ fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
                 .filter_map(|back| steps.len().checked_sub(back + 1))
                 .collect(),
             is_overtaken: before.is_some_and(|cut| cut.is_overtaken),
+            is_compacted: cuts.get(part).is_some_and(|cut| cut.is_compacted),
         };
         let part = restarted(&case.plan, case.clock, data.path(), &restart, &steps);
         sent.extend(part);
@@ -72,6 +76,15 @@ fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
 
 proptest! {
     #![proptest_config(config(32))]
+
+    #[test]
+    fn what_older_versions_of_records_said_is_kept_when_they_leave(
+        history in histories(Settings { corrected: true, ..Settings::default() }), cuts in cuts(),
+    ) {
+        let cuts: Vec<Cut> =
+            cuts.into_iter().map(|cut| Cut { is_compacted: true, ..cut }).collect();
+        holds(&history.case, |case| differs(case, &cuts))?;
+    }
 
     #[test]
     fn a_run_that_is_cut_off_goes_on_as_if_nothing_had_happened(

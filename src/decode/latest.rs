@@ -52,6 +52,13 @@ impl Latest {
         self.0.is_empty()
     }
 
+    /// Whether a row of this key and time, of a source, is one of the two.
+    pub fn has(&self, source: u16, key: u128, time: Micros) -> bool {
+        let is_it =
+            |of: &Dated| (of.source, of.time, of.which) == (source, time, Which::Keyed(key));
+        self.0.iter().any(is_it)
+    }
+
     /// What the clock follows; `None` while no row is confirmed by another.
     pub fn followed(&self) -> Option<Micros> {
         match self.ahead() {

@@ -2,14 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use crossbeam_channel::unbounded;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
@@ -18,18 +16,16 @@ use timely::dataflow::operators::probe::{Handle, Probe};
 use super::checkpoint::CheckpointWriter;
 use super::inbox::Inbox;
 use super::restored::StartingCheckpoint;
+use super::stored_files::StoredFiles;
 use crate::flow::{Pipeline, Stream};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
 use crate::source::DurableNews;
 use crate::store::{
-    self, CheckpointOf, ClosedLog, Folder, LogHeader, Recovered, StoreError, StoreWriter,
-    StoredReject, StoredTick,
+    self, CheckpointOf, Compaction, LogHeader, Recovered, StoreError, StoreWriter, StoredReject,
+    StoredTick,
 };
 use crate::time::{Micros, Tick};
-
-/// How often it is looked whether a closed log is durable everywhere.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// The store of a process.
 #[derive(Clone)]
@@ -82,6 +78,8 @@ impl ProcessStore {
         news: DurableNews,
     ) -> Result<(Self, StoreThreads), StoreError> {
         let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);
+        let compaction = Compaction::new(plan, &definition);
+        let process = header.process;
         let of = CheckpointOf {
             store: recovered.store.clone(),
             tick: 0,
@@ -92,22 +90,22 @@ impl ProcessStore {
         let which = (header.process, header.workers, header.run);
         let (sender, closed) = unbounded();
         let left = recovered.logs_of(header.process, header.processes);
-        let process = header.process;
         let (writer, thread) = store::start(recovered.folder.clone(), header, sender)?;
         let frontier = Arc::new(AtomicU64::new(0));
         let (is_ending, is_leaving): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
-        let making = {
-            let (recovered, frontier) = (Arc::clone(&recovered), Arc::clone(&frontier));
-            let end = [Arc::clone(&is_ending), Arc::clone(&is_leaving)];
-            let plan = Arc::clone(plan);
-            let root = recovered.folder.root.clone();
-            std::thread::Builder::new()
-                .name("columnar files".to_owned())
-                .spawn(move || {
-                    make_columnar(&recovered, &plan, process, left, &closed, &frontier, &end)
-                })
-                .map_err(StoreError::io(&root, "written"))?
+        let files = StoredFiles {
+            recovered: Arc::clone(&recovered),
+            plan: Arc::clone(plan),
+            compaction,
+            process,
+            frontier: Arc::clone(&frontier),
+            is_ending: Arc::clone(&is_ending),
+            is_leaving: Arc::clone(&is_leaving),
         };
+        let making = std::thread::Builder::new()
+            .name("columnar files".to_owned())
+            .spawn(move || files.make(left, &closed))
+            .map_err(StoreError::io(&recovered.folder.root, "written"))?;
         let folder = recovered.folder.clone();
         let root = folder.root.clone();
         let (checkpoints, completing) = CheckpointWriter::start(
@@ -148,75 +146,6 @@ impl StoreThreads {
         for thread in self.threads {
             // What went wrong there was told there.
             let _ = thread.join();
-        }
-    }
-}
-
-/// Makes logs columnar files, once all in them is durable and committed: rejects stand in logs alone, and are told again
-/// until they are. Those that earlier runs left come when they have been read.
-fn make_columnar(
-    recovered: &Recovered,
-    plan: &Plan,
-    process: usize,
-    left: Vec<(PathBuf, Tick)>,
-    closed: &Receiver<ClosedLog>,
-    frontier: &AtomicU64,
-    [is_ending, is_leaving]: &[Arc<AtomicBool>; 2],
-) {
-    let left = left.into_iter().map(|(path, last)| (path, last, recovered.until, true));
-    let mut waiting: VecDeque<(PathBuf, Tick, Tick, bool)> = left.collect();
-    let (mut more, mut are_new) = (true, true);
-    while (more || !waiting.is_empty()) && !is_leaving.load(Ordering::Relaxed) {
-        match closed.recv_timeout(LOOK) {
-            Ok(ClosedLog { path, last }) => waiting.push_back((path, last, last, false)),
-            // There is time now.
-            Err(RecvTimeoutError::Timeout) if std::mem::take(&mut are_new) => {
-                let is_stopped = || is_ending.load(Ordering::Relaxed);
-                are_new = !index(&recovered.folder, plan, process, is_stopped);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => more = false,
-        }
-        let durable = match more || !is_ending.load(Ordering::Relaxed) {
-            true => frontier.load(Ordering::Relaxed),
-            false => Tick::MAX,
-        };
-        let mut are_more = false;
-        while !is_leaving.load(Ordering::Relaxed)
-            && let Some((path, last, _, may_be_torn)) =
-                waiting.pop_front_if(|(_, _, after, _)| *after < durable)
-        {
-            if let Err(error) = store::make(&recovered.folder, process, &path, last, may_be_torn) {
-                tracing::warn!("'{}' stays a log: {error}", path.display());
-            }
-            are_more = true;
-        }
-        if are_more {
-            merge_small(&recovered.folder, process, is_leaving);
-            are_new = true;
-        }
-    }
-}
-
-/// Makes the indexes that are missing. Says whether none is to be made any more.
-fn index(folder: &Folder, plan: &Plan, process: usize, is_stopped: impl Fn() -> bool) -> bool {
-    let made = store::Indexing::new(folder, plan).and_then(|indexing| {
-        indexing.make_missing(folder, Some(process), &is_stopped)?;
-        if process == 0 { store::sweep(folder) } else { Ok(()) }
-    });
-    if let Err(error) = made {
-        tracing::warn!("rows are found without an index: {error}");
-    }
-    !is_stopped()
-}
-
-/// Makes small files larger ones, as long as there are enough of them.
-fn merge_small(folder: &Folder, process: usize, is_leaving: &AtomicBool) {
-    while !is_leaving.load(Ordering::Relaxed) {
-        match store::merge_small(folder, process) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => return tracing::warn!("small files stay as they are: {error}"),
         }
     }
 }

@@ -32,6 +32,7 @@ mod run;
 mod run_view;
 mod stepped;
 mod stop;
+mod stored_files;
 mod stored_people;
 mod successor;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::options::{RunError, RunOptions};
 use crate::decode::stored;
 use crate::plan::{Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
-use crate::store::{self, LogHeader, Recovered, StoreError};
+use crate::store::{self, CompactedUntil, LogHeader, Recovered, StoreError};
 use crate::time::rfc3339;
 
 /// Where nothing is stored, nothing outlives the run.
@@ -73,6 +73,12 @@ fn read_back(plan: &Plan, recovered: &Recovered) {
             rfc3339(checkpoint.of.at)
         ),
     }
+    let superseded = recovered.superseded();
+    if superseded > 0 {
+        tracing::info!(
+            "{superseded} more were older versions of records, from which nothing followed any more: they have left '{folder}'"
+        );
+    }
     for (source, rows) in &recovered.rows {
         if plan.sources.iter().all(|of| of.name != *source) {
             tracing::warn!(
@@ -134,13 +140,17 @@ pub fn outputs(
     recovered: &Recovered,
     comes_at_once: bool,
 ) -> DurableOutputs {
+    let definition = meaning(plan, options);
+    let CompactedUntil { told, untold } = recovered.compacted_until(&definition);
+    let checkpoint = recovered.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.of.tick);
     DurableOutputs {
         folder: recovered.folder.clone(),
         store: recovered.store.clone(),
-        definition: meaning(plan, options),
+        definition,
         replayed: recovered.until,
         comes_at_once,
-        checkpoint: recovered.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.of.tick),
+        settled: checkpoint.max(told),
+        known_from: untold,
         process: options.process,
         processes: options.hosts.len().max(1),
         workers: options.workers,

@@ -12,7 +12,7 @@ use crate::decode::Decoder;
 use crate::plan::{DataPlace, Plan};
 use crate::sink::{MemoryTarget, TextRecord, Writers};
 use crate::source::{Chunk, DurableNews};
-use crate::store::{self, LogHeader, Readings};
+use crate::store::{self, Compaction, LogHeader, Readings};
 use crate::time::{Micros, Tick};
 
 /// What a tick of a stepped run takes in.
@@ -28,6 +28,8 @@ pub struct Restart {
     pub checkpoints: Vec<usize>,
     /// Whether a new tick is opened before the last one that is read back has been looked at.
     pub is_overtaken: bool,
+    /// Whether older versions of records leave the store at its end.
+    pub is_compacted: bool,
 }
 
 /// Runs some steps, each a tick, and stores what they take in, as [`super::stepped()`] runs them. A run that was cut off
@@ -40,9 +42,10 @@ pub fn restarted(
     restart: &Restart,
     steps: &Arc<Vec<GivenTick>>,
 ) -> Vec<Vec<TextRecord>> {
-    let Restart { workers, stops, checkpoints, is_overtaken } = restart.clone();
+    let Restart { workers, stops, checkpoints, is_overtaken, is_compacted } = restart.clone();
     let mut recovered = store::open(&DataPlace::of(data), 0, 1).expect("a data folder");
     let definition = "of the test".to_owned();
+    let (folder, definition_of) = (recovered.folder.clone(), definition.clone());
     recovered.begin_with_checkpoint(&definition);
     let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);
     let put_back = beginning.map(|of| (of.ticks(workers).0, of.checkpoint.of.at));
@@ -120,6 +123,10 @@ pub fn restarted(
         ended.expect("workers do not panic");
     }
     threads.close();
+    if is_compacted {
+        let compaction = Compaction::new(plan, &definition_of).of_any_size();
+        compaction.run(&folder, 0, Tick::MAX, || false).expect("what was stored");
+    }
     let mut sent = sent.take_texts(plan);
     let overtaken = overtaking.and_then(|tick| sent.remove(&tick)).unwrap_or_default();
     assert!(

@@ -26,9 +26,13 @@ pub struct DurableOutputs {
     /// What is replayed comes as what it comes to, as of that tick: of a run that was built beside the one whose place
     /// it takes. What each tick would have said is not known, so that outputs are compared with it.
     pub comes_at_once: bool,
-    /// The tick of the checkpoint that the run begins with: up to it all was committed; 0 if there is none. What it
-    /// comes to is told again in its tick, or shortly before.
-    pub checkpoint: Tick,
+    /// Up to this tick all was committed, whatever an output's progress says: the run begins with a checkpoint of it, or
+    /// versions of records have left that were known earlier; 0 if there is neither. What it comes to is told again in
+    /// this tick, or shortly before.
+    pub settled: Tick,
+    /// What was known before this tick can't be computed any more, since versions of records have left under another
+    /// definition: progress up to an earlier one does not say what was sent.
+    pub known_from: Tick,
     pub process: usize,
     pub processes: usize,
     /// Of each process.
@@ -38,9 +42,15 @@ pub struct DurableOutputs {
 
 impl DurableOutputs {
     /// The last tick of which an output has been told everything, where it was committed up to this one: the last one that
-    /// held something for it may be long before a checkpoint.
+    /// held something for it may be long before.
     pub fn told_up_to(&self, committed: Tick) -> Tick {
-        committed.max(self.checkpoint)
+        committed.max(self.settled)
+    }
+
+    /// Whether what was known can be computed at the last tick of which an output that was committed up to this one has
+    /// been told everything.
+    pub fn can_compute(&self, committed: Tick) -> bool {
+        self.told_up_to(committed) >= self.known_from
     }
 }
 

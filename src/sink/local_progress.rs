@@ -44,8 +44,10 @@ impl LocalProgress {
         LocalProgress { store, definition, tick, sending: Vec::new(), file }
     }
 
+    /// Whether it says what the store's rows came to, by the definition as it is now.
     pub fn is_of(&self, durable: &DurableOutputs) -> bool {
-        self.store == durable.store && self.definition == durable.definition
+        let is_of = self.store == durable.store && self.definition == durable.definition;
+        is_of && durable.can_compute(self.tick)
     }
 }
 

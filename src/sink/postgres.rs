@@ -232,7 +232,8 @@ impl PostgresMedium {
                 None => Ok(0),
                 Some(durable) => {
                     let committed = committed(client, table, durable).await?;
-                    let known = committed.filter(|tick| *tick <= durable.replayed);
+                    let known = committed
+                        .filter(|tick| *tick <= durable.replayed && durable.can_compute(*tick));
                     Ok(known.map_or(0, |tick| durable.told_up_to(tick)))
                 }
             }

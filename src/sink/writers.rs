@@ -111,7 +111,12 @@ impl Writers {
                 by_output[output] = Some(target);
             }
         }
-        let committed = opening.committed;
+        let mut committed = opening.committed;
+        // Nothing is told of earlier ticks, which may not come out as they were.
+        if let Some(DurableOutputs { settled, .. }) = opening.durable {
+            committed = committed.split_off(&settled);
+            committed.insert(settled);
+        }
         let targets = Targets { by_output, committed, committable };
         Ok(Writers { under_way, ..Writers::of(plan, targets) })
     }

@@ -163,6 +163,7 @@ impl<'a> StoredSegmentWriter<'a> {
             complete: self.complete,
             positions: self.positions,
             rows,
+            superseded: BTreeMap::new(),
             ticks,
         }))
     }

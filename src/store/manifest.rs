@@ -20,6 +20,19 @@ pub type LogId = (u64, usize, u64);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Manifest {
     pub segments: Vec<StoredSegment>,
+    #[serde(default)]
+    pub compacted: Compacted,
+}
+
+/// What is known of the versions of records that have left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Compacted {
+    /// The last tick of the rows that were looked through: what was known at an earlier one can't be computed any more.
+    pub until: Tick,
+    /// The definition whose outputs had all been told of by then.
+    pub definition: String,
+    /// By source, how many rows were left of those that were looked through.
+    pub left: BTreeMap<String, u64>,
 }
 
 /// What one log became.
@@ -35,6 +48,9 @@ pub struct StoredSegment {
     pub complete: BTreeMap<usize, Tick>,
     pub positions: Positions,
     pub rows: Vec<RowsFile>,
+    /// By source, how many rows have left since newer versions of their records stand.
+    #[serde(default)]
+    pub superseded: BTreeMap<String, u64>,
     pub ticks: ColumnarFile,
 }
 

@@ -61,8 +61,12 @@ fn neighbours(segments: &[StoredSegment], small: u64) -> Option<Range<usize>> {
 
 fn merged(folder: &Folder, old: &[StoredSegment]) -> Result<StoredSegment, StoreError> {
     let (mut complete, mut positions) = (BTreeMap::new(), Positions::default());
+    let mut superseded = BTreeMap::new();
     for segment in old {
         positions.merge(&segment.positions);
+        for (source, rows) in &segment.superseded {
+            *superseded.entry(source.clone()).or_default() += rows;
+        }
         for (worker, tick) in &segment.complete {
             let known: &mut Tick = complete.entry(*worker).or_default();
             *known = (*known).max(*tick);
@@ -77,6 +81,7 @@ fn merged(folder: &Folder, old: &[StoredSegment]) -> Result<StoredSegment, Store
         complete,
         positions,
         rows: merged_rows(folder, old)?,
+        superseded,
         ticks: merged_ticks(folder, old)?,
     })
 }

@@ -7,6 +7,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 
 use crate::decode::Decoder;
+use crate::decode::latest::Latest;
 use crate::decode::stored::{OFFSET, StoredPart, TICK, parts};
 use crate::row::Row;
 use crate::source::{Chunk, Payload};
@@ -24,19 +25,31 @@ pub struct RowInBatch {
 /// The rows of a batch of a source, which is the decoder's. By the definition that there is now some may be none any
 /// more.
 pub fn rows_in_batch(decoder: &mut Decoder, source: usize, batch: &RecordBatch) -> Vec<RowInBatch> {
-    let mut decoded = Vec::with_capacity(batch.num_rows());
+    dated_rows_in_batch(decoder, source, batch, &mut Latest::default())
+}
+
+/// The same; `latest` learns of their times what the clock of events follows.
+pub fn dated_rows_in_batch(
+    decoder: &mut Decoder,
+    source: usize,
+    batch: &RecordBatch,
+    latest: &mut Latest,
+) -> Vec<RowInBatch> {
+    let mut found = Vec::with_capacity(batch.num_rows());
     for StoredPart { part, origin, rows, places } in parts(batch) {
-        let mut found = PlacesInBatch::new(&rows);
+        let mut in_part = PlacesInBatch::new(&rows);
         let (source, payload) = (source as u16, Payload::Stored { batch: rows.clone() });
         let chunk = Chunk { source, part, origin: Arc::clone(&origin), payload, reached: None };
         // None of them is too far ahead: that was looked at when it came.
-        for row in decoder.decode(&chunk, Micros::MAX).rows {
-            let place = found.of(&row);
+        let decoded = decoder.decode(&chunk, Micros::MAX);
+        latest.add_all(&decoded.latest);
+        for row in decoded.rows {
+            let place = in_part.of(&row);
             let place = places.as_ref().map_or(place, |places| places[place] as usize);
-            decoded.push(RowInBatch { place, origin: Arc::clone(&origin), row });
+            found.push(RowInBatch { place, origin: Arc::clone(&origin), row });
         }
     }
-    decoded
+    found
 }
 
 /// Where decoded rows stand in the batch that they were decoded of: in its order, some may be missing.

@@ -12,7 +12,7 @@ use super::folder::{Folder, StoreFile, is_there};
 use super::frame::LogHeader;
 use super::kept::FilesInUse;
 use super::log::LogReader;
-use super::manifest::{Manifest, StoredSegment};
+use super::manifest::{Compacted, Manifest, StoredSegment};
 use super::mirror::{Mirror, working_folder_of};
 use super::presence;
 use super::restored::restore;
@@ -32,6 +32,10 @@ pub struct Recovered {
     pub positions: Positions,
     /// Rows up to then, by the names of their sources.
     pub rows: BTreeMap<String, u64>,
+    /// By process, up to where older versions of records have left.
+    pub(super) compacted: Vec<Compacted>,
+    /// By source, how many those were.
+    pub(super) superseded: BTreeMap<String, u64>,
     pub(super) pieces: Vec<HistoryPart>,
     /// Identifiers whose rows are dropped.
     pub suppressed: Arc<BTreeSet<IdentifierHash>>,
@@ -198,8 +202,9 @@ fn read(
     let _reading = folder.reading();
     // Logs become other files, and not the other way round.
     let scanned = scan(&folder, opened_by.is_some())?;
-    let segments: Vec<StoredSegment> =
-        Manifest::all(&folder)?.into_iter().flat_map(|of| of.segments).collect();
+    let (segments, compacted): (Vec<_>, Vec<Compacted>) =
+        Manifest::all(&folder)?.into_iter().map(|of| (of.segments, of.compacted)).unzip();
+    let segments: Vec<StoredSegment> = segments.into_iter().flatten().collect();
     if let Some(process) = opened_by {
         presence::check(&folder, process, &segments, &folder.logs()?)?;
     }
@@ -233,10 +238,14 @@ fn read(
     }
     let until = |run: u64| runs[&run].until();
     let (mut positions, mut rows, mut pieces) = (Positions::default(), BTreeMap::new(), Vec::new());
+    let mut superseded = BTreeMap::new();
     for segment in segments {
         positions.merge(&segment.positions);
         for file in &segment.rows {
             *rows.entry(file.source.clone()).or_default() += file.rows;
+        }
+        for (source, number) in &segment.superseded {
+            *superseded.entry(source.clone()).or_default() += number;
         }
         pieces.push(HistoryPart::columnar(segment));
     }
@@ -263,6 +272,8 @@ fn read(
         store,
         positions,
         rows,
+        compacted,
+        superseded,
         pieces,
         lock,
         in_use: Mutex::default(),

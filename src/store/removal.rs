@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::Path;
 
-use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 
 use super::checkpoint;
-use super::columnar::{FileWriter, make};
+use super::columnar::make;
 use super::error::StoreError;
 use super::folder::Folder;
-use super::history::verified;
 use super::indexing::Indexing;
 use super::manifest::{Manifest, RowsFile, StoredSegment};
 use super::presence;
 use super::recovery::{PartFiles, Recovered};
+use super::rewritten::each_batch;
 use super::row_index::RowIndex;
 use super::row_keys::RowKey;
 use crate::plan::Plan;
@@ -66,59 +64,33 @@ impl Recovered {
         let mut removed = BTreeMap::new();
         for process in Manifest::processes(folder)? {
             let mut manifest = Manifest::read(folder, process)?;
-            let mut old = Vec::new();
-            for file in manifest.segments.iter_mut().flat_map(|segment| &mut segment.rows) {
-                if has_none(file) {
-                    continue;
-                }
-                let Some((without, number)) = rewrite(folder, file, &mut leaves)? else { continue };
-                *removed.entry(file.source.clone()).or_default() += number;
-                old.push(std::mem::replace(file, without).file.path);
-            }
-            if old.is_empty() {
+            let left = manifest.without_rows(folder, |file| match has_none(file) {
+                true => Ok(None),
+                false => marks(folder, file, &mut leaves).map(Some),
+            })?;
+            if left.is_empty() {
                 continue;
             }
             manifest.write(folder, process)?;
-            for path in old {
-                let path = folder.root.join(path);
-                folder.delete(&path)?;
+            for of in left {
+                *removed.entry(of.source).or_default() += of.rows;
+                folder.delete(&folder.root.join(of.path))?;
             }
         }
         Ok(removed)
     }
 }
 
-/// Writes a file without some of its rows; `None` if none of them is in it.
-fn rewrite(
+/// Which rows of a file leave.
+fn marks(
     folder: &Folder,
     file: &RowsFile,
     leaves: &mut impl FnMut(&str, &RecordBatch) -> BooleanArray,
-) -> Result<Option<(RowsFile, u64)>, StoreError> {
-    let (path, open) = verified(folder, &file.file)?;
-    let batches = batches(&path, open)?;
-    let marks: Vec<BooleanArray> =
-        batches.iter().map(|batch| leaves(&file.source, batch)).collect();
-    let number: usize = marks.iter().map(BooleanArray::true_count).sum();
-    if number == 0 {
-        return Ok(None);
-    }
-    let mut writer =
-        FileWriter::create(folder, folder.free(&file.file.path), &batches[0].schema())?;
-    for (batch, leaves) in batches.iter().zip(marks) {
-        let stays: BooleanArray = (0..leaves.len()).map(|row| Some(!leaves.value(row))).collect();
-        writer.write(&filter_record_batch(batch, &stays).expect("a mark for each row"))?;
-    }
-    let without = RowsFile {
-        source: file.source.clone(),
-        rows: file.rows - number as u64,
-        file: writer.finish()?,
-    };
-    Ok(Some((without, number as u64)))
-}
-
-fn batches(path: &Path, file: File) -> Result<Vec<RecordBatch>, StoreError> {
-    let altered = |error: String| StoreError::altered(path, error);
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
-    let reader = reader.map_err(|error| altered(error.to_string()))?;
-    reader.map(|batch| batch.map_err(|error| altered(error.to_string()))).collect()
+) -> Result<BooleanBuffer, StoreError> {
+    let mut marks = BooleanBufferBuilder::new(file.rows as usize);
+    each_batch(folder, file, |batch| {
+        marks.append_buffer(leaves(&file.source, batch).values());
+        Ok(())
+    })?;
+    Ok(marks.finish())
 }

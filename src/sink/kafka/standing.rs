@@ -75,6 +75,11 @@ fn known(
             durable.replayed
         )));
     }
+    if !durable.can_compute(shares.least()) {
+        return Ok(TopicsStanding::Unknown(
+            "since then older versions of records have left the data folder, with another definition".to_owned(),
+        ));
+    }
     // At least once, records may stand there of which no progress tells.
     for topic in topics.iter().filter(|_| are_exact) {
         let ends = progress.ends(durable, &topic.name);

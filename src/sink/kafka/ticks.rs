@@ -57,7 +57,7 @@ pub struct TickEncoder {
     /// The last tick that is replayed.
     pub until: Tick,
     /// Up to this one all was committed.
-    pub checkpoint: Tick,
+    pub settled: Tick,
     pub router: Router,
     pub backlog: Arc<Backlog>,
     /// Set when nobody waits for anything any more.
@@ -81,7 +81,7 @@ impl TickEncoder {
     fn encode(&mut self, batch: TopicBatch, encoded: &Sender<EncodedBatch>) {
         let TopicBatch { tick, number, topic, records, receipt } = batch;
         let shares = match &self.replayed {
-            Replayed::Withheld(shares) if tick <= shares.least().max(self.checkpoint) => return,
+            Replayed::Withheld(shares) if tick <= shares.least().max(self.settled) => return,
             Replayed::Withheld(shares) if tick <= shares.greatest() => Some(shares),
             _ => None,
         };

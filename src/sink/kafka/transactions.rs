@@ -127,7 +127,7 @@ pub fn start(
         examiner: Examiner::new(&opening.names),
         replayed,
         until: durable.replayed,
-        checkpoint: durable.checkpoint,
+        settled: durable.settled,
         router,
         backlog: Arc::clone(&backlog),
         is_over: Arc::clone(&is_over),

@@ -37,6 +37,8 @@ pub struct Settings {
     pub events: bool,
     /// All can be taken back: records are deleted, and events count beside a record alone.
     pub retractable: bool,
+    /// Most of its rows are versions of a few records.
+    pub corrected: bool,
 }
 
 /// A text in quotes: JSON's are YAML's, too.

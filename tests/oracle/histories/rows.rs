@@ -83,7 +83,7 @@ pub fn draft(
     let part = choices.below(2) as u32;
     // A table is corrected all the time, an event seldom comes twice.
     let many = !source.has_records && choices.below(3) > 0;
-    let key = choices.below(if many { 200 } else { 6 });
+    let key = choices.below(if many { 200 } else { source.keys });
     let joined = choices.below(3) == 1;
     let late = choices.below(8).saturating_sub(4);
     let from = if choices.below(2) == 0 { START } else { reading };

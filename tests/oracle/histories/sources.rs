@@ -17,6 +17,8 @@ pub struct Source {
     /// Its files have columns of text.
     pub is_columnar: bool,
     pub has_records: bool,
+    /// How many keys its records have.
+    pub keys: usize,
     pub has_decisions: bool,
     pub fields: Vec<Field>,
     /// All that expressions can name, of its own.
@@ -90,6 +92,10 @@ static DECIDING: [Field; 3] = [
     Field { name: VERDICT, of: Of::Text, path: &[VERDICT] },
 ];
 
+fn keys(settings: &Settings) -> usize {
+    if settings.corrected { 2 } else { 6 }
+}
+
 impl Source {
     /// The table of decisions.
     pub fn decisions(choices: &mut Choices, settings: &Settings) -> Self {
@@ -102,6 +108,7 @@ impl Source {
             marks: (',', Some('"')),
             is_columnar: false,
             has_records: true,
+            keys: keys(settings),
             has_decisions: true,
             fields: vec![
                 Field { name: ID, of: Of::Text, path: &["id"] },
@@ -138,7 +145,7 @@ impl Source {
             |table: &&Source| table.has_records && table.joins.is_empty() && !table.unnests;
         let tables = || before.iter().filter(is_table);
         let may_be_events = !settings.retractable || tables().next().is_some();
-        let has_records = choices.below(2) == 1 || !may_be_events;
+        let has_records = choices.below(2) == 1 || !may_be_events || settings.corrected;
         // Events that go when a table's record does.
         let depends = settings.retractable && !has_records;
         let is_topic = choices.one_in(3);
@@ -202,6 +209,7 @@ impl Source {
             marks,
             is_columnar,
             has_records,
+            keys: keys(settings),
             has_decisions: false,
             fields,
             columns: Vec::new(),

@@ -1,0 +1,117 @@
+//! What becomes of a process's logs beside the run: columnar files, larger ones of small ones, without the versions of records
+//! that have had their time, and with indexes.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::plan::Plan;
+use crate::store::{self, ClosedLog, Compaction, Folder, Recovered};
+use crate::time::Tick;
+
+/// How often it is looked whether a closed log is durable everywhere.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The thread's work.
+pub struct StoredFiles {
+    pub recovered: Arc<Recovered>,
+    pub plan: Arc<Plan>,
+    pub compaction: Compaction,
+    pub process: usize,
+    /// The first tick that may not be durable, or of which an output may not have committed all.
+    pub frontier: Arc<AtomicU64>,
+    pub is_ending: Arc<AtomicBool>,
+    pub is_leaving: Arc<AtomicBool>,
+}
+
+impl StoredFiles {
+    /// Makes logs columnar files, once all in them is durable and committed: rejects stand in logs alone, and are told
+    /// again until they are. Those that earlier runs left come when they have been read.
+    pub fn make(&self, left: Vec<(PathBuf, Tick)>, closed: &Receiver<ClosedLog>) {
+        let until = self.recovered.until;
+        let left = left.into_iter().map(|(path, last)| (path, last, until, true));
+        let mut waiting: VecDeque<(PathBuf, Tick, Tick, bool)> = left.collect();
+        let (mut more, mut are_new, mut may_compact) = (true, true, true);
+        while (more || !waiting.is_empty()) && !self.is_leaving() {
+            match closed.recv_timeout(LOOK) {
+                Ok(ClosedLog { path, last }) => waiting.push_back((path, last, last, false)),
+                // There is time now.
+                Err(RecvTimeoutError::Timeout) if std::mem::take(&mut are_new) => {
+                    are_new = !self.index();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => more = false,
+            }
+            let durable = match more || !self.is_ending() {
+                true => self.frontier.load(Ordering::Relaxed),
+                false => Tick::MAX,
+            };
+            let mut are_more = false;
+            while !self.is_leaving()
+                && let Some((path, last, _, may_be_torn)) =
+                    waiting.pop_front_if(|(_, _, after, _)| *after < durable)
+            {
+                let made = store::make(self.folder(), self.process, &path, last, may_be_torn);
+                if let Err(error) = made {
+                    tracing::warn!("'{}' stays a log: {error}", path.display());
+                }
+                are_more = true;
+            }
+            if are_more {
+                self.merge_small();
+                (are_new, may_compact) = (true, true);
+            }
+            // Files are read back until then, by this process and by others.
+            if durable > until && std::mem::take(&mut may_compact) {
+                self.compact(durable);
+            }
+        }
+    }
+
+    fn folder(&self) -> &Folder {
+        &self.recovered.folder
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
+    }
+
+    /// Makes small files larger ones, as long as there are enough of them.
+    fn merge_small(&self) {
+        while !self.is_leaving() {
+            match store::merge_small(self.folder(), self.process) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::warn!("small files stay as they are: {error}"),
+            }
+        }
+    }
+
+    fn compact(&self, durable: Tick) {
+        let is_stopped = || self.is_leaving();
+        if let Err(error) = self.compaction.run(self.folder(), self.process, durable, is_stopped) {
+            tracing::warn!("older versions of records stay stored: {error}");
+        }
+    }
+
+    /// Makes the indexes that are missing. Says whether none is to be made any more.
+    fn index(&self) -> bool {
+        let (folder, is_stopped) = (self.folder(), || self.is_ending());
+        let made = store::Indexing::new(folder, &self.plan).and_then(|indexing| {
+            indexing.make_missing(folder, Some(self.process), is_stopped)?;
+            if self.process == 0 { store::sweep(folder) } else { Ok(()) }
+        });
+        if let Err(error) = made {
+            tracing::warn!("rows are found without an index: {error}");
+        }
+        !self.is_ending()
+    }
+}
