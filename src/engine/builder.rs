@@ -260,12 +260,14 @@ impl EngineBuilder {
         let administered = AdministeredEngine::default();
         let administration: Arc<dyn Administration> = Arc::new(administered.clone());
         let served = move |view: &RunView, published: Option<Arc<Published>>| {
+            let process = serve::process(&view.plan, view.options.process, &view.options.hosts);
             let RunView { plan, posts, live, stop, failure, recovered, options, .. } = view.clone();
             let (clock, stored) = (options.clock, recovered.as_ref().map(Arc::downgrade));
             let history = live.as_ref().map_or(0, |live| live.history.load(Ordering::Relaxed));
             let (closing, keys) = of_port.clone()?;
             let administration = Arc::clone(&administration);
             let served = Served {
+                process,
                 administration,
                 keys,
                 plan,

@@ -43,7 +43,7 @@ impl From<Undone> for Denial {
             Undone::Wrong { why, mistakes } => {
                 let remedy = "mend the places that are named; `selfsame check` tells the same";
                 Denial {
-                    mistakes: Some(mistakes),
+                    beside: Some(Box::new(("mistakes", mistakes))),
                     ..Denial::bad_request("bad_definition", why, remedy)
                 }
             }

@@ -19,8 +19,9 @@ pub struct Denial {
     pub remedy: String,
     /// In seconds, when it may be tried again.
     pub retry_after: Option<u32>,
-    /// Each mistake of a definition: its line, column and message.
-    pub mistakes: Option<Value>,
+    /// What is told beside it, by name: `mistakes` of a definition, each with its line, column and message; the `address` at
+    /// which it is answered otherwise.
+    pub beside: Option<Box<(&'static str, Value)>>,
 }
 
 impl Denial {
@@ -31,7 +32,7 @@ impl Denial {
         remedy: impl Into<String>,
     ) -> Self {
         let (message, remedy) = (message.into(), remedy.into());
-        Denial { status, code, message, remedy, retry_after: None, mistakes: None }
+        Denial { status, code, message, remedy, retry_after: None, beside: None }
     }
 
     pub fn bad_request(
@@ -93,8 +94,9 @@ impl Denial {
     pub fn error(&self) -> Value {
         let (code, message, remedy) = (self.code, &self.message, &self.remedy);
         let mut error = json!({"code": code, "message": message, "remedy": remedy});
-        if let Some(mistakes) = &self.mistakes {
-            error["mistakes"] = mistakes.clone();
+        if let Some(beside) = &self.beside {
+            let (name, value) = &**beside;
+            error[*name] = value.clone();
         }
         error
     }

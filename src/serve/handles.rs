@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use axum::http::StatusCode;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::administrator::Administration;
@@ -18,8 +19,18 @@ use crate::source::Posts;
 use crate::store::Recovered;
 use crate::time::Tick;
 
+/// Which process of a run it is.
+#[derive(Clone, Debug)]
+pub struct ServedProcess {
+    /// How many there are.
+    pub of: usize,
+    /// Where the first one answers, if that is another one and it can be told.
+    pub first: Option<String>,
+}
+
 /// What a run has to answer with.
 pub struct Served {
+    pub process: ServedProcess,
     pub plan: Arc<Plan>,
     pub clock: Clock,
     pub administration: Arc<dyn Administration>,
@@ -77,8 +88,14 @@ impl Handles {
     pub fn source(&self) -> Result<&Arc<Published>, Denial> {
         self.published.as_ref().ok_or_else(|| {
             let message = "this process does not know all people: the first one of the run does";
-            let remedy = "ask at the first process's address";
-            Denial::new(StatusCode::MISDIRECTED_REQUEST, "other_process", message, remedy)
+            let first = &self.process.first;
+            let remedy = match first {
+                Some(address) => format!("ask the first process, at {address}"),
+                None => "ask at the first process's address".to_owned(),
+            };
+            let status = StatusCode::MISDIRECTED_REQUEST;
+            let beside = first.as_deref().map(|at| Box::new(("address", Value::from(at))));
+            Denial { beside, ..Denial::new(status, "other_process", message, remedy) }
         })
     }
 

@@ -52,6 +52,7 @@ mod websocket;
 mod why;
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -69,7 +70,7 @@ use limits::{Limiter, limited};
 pub use administrator::{Administration, Undone};
 pub use current::CurrentRouter;
 pub use denial::Denial;
-pub use handles::{Handles, Served, SharedHandles};
+pub use handles::{Handles, Served, ServedProcess, SharedHandles};
 pub use keys_in_force::KeysInForce;
 pub use published::{ProfileChange, Published, PublishedProfile, PublishedView};
 pub use publishing::{PublishingObserver, plan_for};
@@ -94,6 +95,33 @@ pub fn bind(plan: &Plan, process: usize, hosts: &[String]) -> Result<Option<Boun
     let own = hosts.get(process).and_then(machine);
     let before = hosts.iter().take(process).filter(|host| machine(host) == own).count();
     Bound::at(listen, before as u16, &plan.http).map(Some)
+}
+
+/// Which process of a run it is, and where the first one answers for all, as far as that follows from what was said: not
+/// where any port would do.
+pub fn process(plan: &Plan, process: usize, hosts: &[String]) -> ServedProcess {
+    let of = hosts.len().max(1);
+    let first = || {
+        let (listened, port) = plan.http.listen.as_ref()?.rsplit_once(':')?;
+        let machine = |host: &String| host.rsplit_once(':').map(|(machine, _)| machine.to_owned());
+        let (own, first) = (machine(hosts.get(process)?), machine(hosts.first()?)?);
+        let bare = listened.trim_start_matches('[').trim_end_matches(']');
+        let address = bare.parse::<IpAddr>().ok();
+        let is_here = own.is_some_and(|own| own == first);
+        let host = match address {
+            // From another machine it is reached by its name.
+            _ if !is_here
+                && (bare == "localhost" || address.is_some_and(|of| of.is_loopback())) =>
+            {
+                return None;
+            }
+            Some(address) if !is_here || address.is_unspecified() => &*first,
+            _ => listened,
+        };
+        let scheme = if plan.http.tls.is_some() { "https" } else { "http" };
+        (process > 0 && port != "0").then(|| format!("{scheme}://{host}:{port}"))
+    };
+    ServedProcess { of, first: first() }
 }
 
 /// Looks at the files that a run would be served with.
@@ -149,4 +177,41 @@ pub fn router(handles: &SharedHandles) -> Router {
 async fn unknown(uri: Uri) -> Denial {
     let message = format!("there is nothing at {}", uri.path());
     Denial::not_found("unknown_path", message, "the reference tells what there is")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unserved::unserved;
+    use super::*;
+
+    #[test]
+    fn where_the_first_process_answers_is_told_as_far_as_it_is_known() {
+        let here = ["127.0.0.1:2101", "127.0.0.1:2102"].map(str::to_owned);
+        let apart = ["shop-0:2101", "shop-1:2101"].map(str::to_owned);
+        let first = |listen: &str, tls: bool, number: usize, hosts: &[String]| {
+            let tls = if tls { ", tls: {certificate: none, key: none}" } else { "" };
+            let shop = format!(
+                "
+sources: {{orders: {{http: {{}}, kind: events, fields: {{email: text}}}}}}
+identity: {{email: {{from: {{orders: email}}}}}}
+outputs: {{profiles: {{files: unused}}}}
+http: {{listen: \"{listen}\", keys: {{admin: admin-admin-admin}}{tls}}}
+"
+            );
+            process(&unserved(&shop).plan, number, hosts).first
+        };
+        let told = |address: &str| Some(address.to_owned());
+        assert_eq!(first("127.0.0.1:8080", false, 1, &here), told("http://127.0.0.1:8080"));
+        assert_eq!(first("localhost:8080", true, 1, &here), told("https://localhost:8080"));
+        assert_eq!(first("0.0.0.0:8080", false, 1, &here), told("http://127.0.0.1:8080"));
+        assert_eq!(first("0.0.0.0:8080", false, 1, &apart), told("http://shop-0:8080"));
+        assert_eq!(first("[::]:8443", true, 1, &apart), told("https://shop-0:8443"));
+        assert_eq!(first("10.0.0.2:8080", false, 1, &apart), told("http://shop-0:8080"));
+        // Any port, a machine whose port is its own, and the first one itself.
+        assert_eq!(first("127.0.0.1:0", false, 1, &here), None);
+        assert_eq!(first("127.0.0.1:8080", false, 1, &apart), None);
+        assert_eq!(first("localhost:8080", false, 1, &apart), None);
+        assert_eq!(first("127.0.0.1:8080", false, 0, &here), None);
+        assert_eq!(first("127.0.0.1:8080", false, 0, &[]), None);
+    }
 }

@@ -27,7 +27,7 @@ async fn status(
     query: Result<Query<NoQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
     parameters(query)?;
-    let tick = handles.source()?.tick();
+    let (tick, people) = handles.source()?.read(|view| (view.tick(), view.people()));
     let is_ready = handles.ready().is_ok();
     let plan = &handles.plan;
     let decisions = plan.decisions.as_ref().map(|of| plan.sources[of.source].name.as_str());
@@ -38,6 +38,8 @@ async fn status(
         "version": env!("CARGO_PKG_VERSION"),
         "at": rfc3339(wall_clock()),
         "catching_up": !is_ready,
+        "processes": handles.process.of,
+        "people": people,
         "stored": handles.stored.is_some(),
         "decisions": decisions,
         "keys": plan.http.keys.are_any(),
@@ -49,7 +51,6 @@ async fn status(
         let (counts, newest) = (live.counts(), live.newest_rows());
         body.extend([
             ("started".to_owned(), json!(rfc3339(live.started))),
-            ("people".to_owned(), json!(counts.people)),
             ("identifiers".to_owned(), json!(counts.identifiers)),
             ("merges".to_owned(), json!(counts.joined)),
             ("splits".to_owned(), json!(counts.parted)),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::administrator::{Administration, Undone};
-use super::handles::Served;
+use super::handles::{Served, ServedProcess};
 use super::keys_in_force::KeysInForce;
 use crate::runtime::{Clock, Stop};
 use crate::sink::Failure;
@@ -33,6 +33,7 @@ pub fn unserved(definition: &str) -> Served {
     let read = crate::definition::check_text(definition, Path::new("shop.yaml"));
     let plan = Arc::new(read.expect("it is right").0);
     Served {
+        process: ServedProcess { of: 1, first: None },
         administration: Arc::new(Nobody),
         keys: KeysInForce::load(&plan.http.keys).expect("they are read"),
         plan,

@@ -9,6 +9,8 @@ const PATIENCE = Number(process.env.PATIENCE ?? 60_000);
 /** Runs a script with a browser, and ends it whatever comes. */
 exports.run = async (script) => {
   const browser = await puppeteer.launch({
+    // No authority that browsers know vouches for what tests make.
+    acceptInsecureCerts: process.env.HOST?.startsWith('https:'),
     executablePath: process.env.CHROMIUM,
     headless: true,
     timeout: PATIENCE,
@@ -51,6 +53,12 @@ exports.says = (page, text, selector = 'body') => page.waitForFunction(
   const said = await page.evaluate((at) => document.querySelector(at)?.innerText, selector);
   throw new Error(`never says '${text}' in ${selector}: ${error.message}; it says: ${said}; ${page.faults.join('; ')}`);
 });
+
+/** Presses a button wherever it stands: what comes in above it may move it away from under a mouse. */
+exports.press = async (page, selector) => {
+  await page.waitForSelector(selector);
+  await page.$eval(selector, (button) => button.click());
+};
 
 /** What axe finds wrong. It is put in by the debugger, which the page's policy does not bind. */
 exports.violations = async (page) => {

@@ -4,10 +4,13 @@
 
 #[path = "../browser/mod.rs"]
 mod browser;
+#[path = "../http/certificate.rs"]
+mod certificate;
 #[path = "../http/mod.rs"]
 mod http;
 #[path = "../program/mod.rs"]
 mod program;
+mod served;
 
 use std::fs;
 use std::io::{BufRead, BufReader};

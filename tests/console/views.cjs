@@ -1,7 +1,7 @@
 // Every view of the console, wide and narrow, light and dark: what it says, that nothing stands beyond its width, and that
 // axe finds nothing wrong. Leaves pictures for people to look at.
 const assert = require('node:assert/strict');
-const { overflow, page: opened, picture, run, says, violations } = require('../browser/launch.cjs');
+const { overflow, page: opened, picture, press, run, says, violations } = require('../browser/launch.cjs');
 
 const HOST = process.env.HOST;
 const KLARA = 'klara.huber.0@example.com';
@@ -10,7 +10,7 @@ const part = encodeURIComponent;
 
 /** Opens all that unfolds, so that it is looked at, too. */
 async function unfold(page) {
-  for (const select of ['.card ul.plain > li button.small', 'td button.small']) await page.locator(select).click();
+  for (const select of ['.card ul.plain > li button.small', 'td button.small']) await press(page, select);
   await says(page, 'rfm_recency', 'body');
   await page.waitForFunction(() => !document.body.innerText.includes('Computed of all stored rows'));
 }

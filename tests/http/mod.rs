@@ -15,7 +15,8 @@ use crate::program::Running;
 pub fn address(running: &mut Running) -> String {
     let told = |running: &Running| {
         let said = running.err();
-        let (_, rest) = said.split_once("listens at http://")?;
+        let (_, rest) = said.split_once("listens at http")?;
+        let rest = rest.trim_start_matches('s').strip_prefix("://")?;
         let (address, _) = rest.split_once(['\n', '\u{1b}', ' '])?;
         Some(address.trim().to_owned())
     };

@@ -1,6 +1,8 @@
 //! What the port of a served run does beside answering: it encrypts, lets pages of other hosts read, holds keys to their
 //! limits, and goes on where a client left.
 
+#[path = "../http/certificate.rs"]
+mod certificate;
 mod changes;
 #[path = "../serve/client.rs"]
 mod client;

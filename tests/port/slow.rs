@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use super::certificate::certificate;
 use super::client::{answer, connect, get, request};
-use super::tls::certificate;
 use super::{definition, start};
 
 #[test]

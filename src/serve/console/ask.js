@@ -7,6 +7,7 @@ export class Denied extends Error {
     this.status = status;
     this.code = said?.code;
     this.remedy = said?.remedy;
+    this.address = said?.address;
   }
 }
 

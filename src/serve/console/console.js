@@ -29,19 +29,21 @@ async function show(isFirst) {
   }
   const view = at('view');
   // What is asked for another view may come when this one is shown.
-  const own_view = { replaceChildren: (...children) => { if (own === number) view.replaceChildren(...children.filter((of) => of !== '')); } };
+  const own_view = { replaceChildren: (...children) => { if (own === number) view.replaceChildren(...children.filter((of) => of !== '' && of !== false)); } };
   const act = VIEWS[name];
+  const heading = parts[0] ?? (name || 'Overview');
   const title = (name || 'overview') + (parts.length ? ` ${parts.join(' ')}` : '');
   document.title = `${visible(title)} – selfsame`;
   if (!act) { own_view.replaceChildren(made('h1', {}, 'Nothing is here'), note('The views are named above.')); return; }
   try {
-    if (act !== overview) { own_view.replaceChildren(made('h1', {}, parts[0] ?? name), note('Asking the run …')); await known(); }
+    own_view.replaceChildren(made('h1', {}, heading), note('Asking the run …'));
+    await known();
     await act(own_view, {
       parts, again: () => { if (own === number) show(); }, isCurrent: () => own === number,
       cleanup: (stop) => { if (own === number) cleanups.push(stop); else stop(); },
     });
   } catch (error) {
-    own_view.replaceChildren(made('h1', {}, parts[0] ?? name), problem(error));
+    own_view.replaceChildren(made('h1', {}, heading), problem(error));
     if (own === number) failed = error;
   }
   // Whoever came here by keyboard or listens is where the view begins.
@@ -93,7 +95,7 @@ function tell(trouble) {
     status.replaceChildren(...(trouble ? [problem(trouble)] : []));
   }
   // A view that could not be shown is shown once there is somebody to ask, who knows everybody.
-  const isLater = failed instanceof Away || failed?.status === 503;
+  const isLater = failed instanceof Away || [421, 503].includes(failed?.status);
   if (!trouble && isLater && !latest().catching_up) show();
 }
 

@@ -90,7 +90,9 @@ export function facts(pairs) {
 
 /** What went wrong, and what would be right. */
 export function problem(error) {
-  return made('div', { class: 'problem' }, made('p', {}, error.message ?? String(error)), error.remedy && made('p', {}, error.remedy));
+  // Whoever is led elsewhere comes to the same view there.
+  const there = error.address && made('p', {}, made('a', { href: `${error.address}/${location.hash}` }, `Go to ${error.address}`));
+  return made('div', { class: 'problem' }, made('p', {}, error.message ?? String(error)), error.remedy && made('p', {}, error.remedy), there);
 }
 
 export const note = (...text) => made('p', { class: 'note' }, ...text);

@@ -19,10 +19,16 @@ export function follow(act) {
 
 export const latest = () => answers[answers.length - 1]?.status;
 
+/** What keeps it from ever being told here: another process of the run knows. */
+let elsewhere = null;
+const waiting = new Set();
+
 /** The first answer, when it comes. */
-export const known = () => (latest() ? Promise.resolve(latest()) : new Promise((resolve) => {
-  const stop = follow((status) => { queueMicrotask(() => stop()); resolve(status); });
-}));
+export function known() {
+  if (latest()) return Promise.resolve(latest());
+  if (elsewhere) return Promise.reject(elsewhere);
+  return new Promise((resolve, reject) => waiting.add({ resolve, reject }));
+}
 
 /** How fast something grows, in a second: null where that is not known yet. */
 export function rate(of) {
@@ -42,7 +48,15 @@ export async function look(onChange) {
     if (latest()?.started !== status.started) answers.length = 0;
     answers.push({ at: performance.now(), time: Date.now(), status });
     answers.splice(0, Math.max(0, answers.length - KEPT));
+    elsewhere = null;
     listeners.forEach((act) => act(status));
+    waiting.forEach(({ resolve }) => resolve(status));
+    waiting.clear();
   } catch (error) { problem = error; } finally { asking = false; }
+  if (problem?.code === 'other_process') {
+    elsewhere = problem;
+    waiting.forEach(({ reject }) => reject(problem));
+    waiting.clear();
+  }
   onChange(problem);
 }

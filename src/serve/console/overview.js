@@ -39,7 +39,6 @@ export default function overview(view, { cleanup }) {
     if (now !== shape) { shape = now; held = laid(view, status); }
     held.update(status);
   }));
-  if (!shape) view.replaceChildren(made('h1', {}, 'Overview'), note('Asking the run …'));
 }
 
 function laid(view, status) {
@@ -81,7 +80,9 @@ function laid(view, status) {
     return bars(label, of.latency.buckets.map(({ le_ms, rows: value }) => ({ name: short(le_ms), value, isBeyond: le_ms === null || le_ms > target })), { width: room(element, 320) });
   });
   view.replaceChildren(
-    made('h1', {}, 'Overview'), tiles,
+    made('h1', {}, 'Overview'),
+    status.processes > 1 && note(`The run has ${number(status.processes)} processes. People are those of all of them; all else is counted in this one, the first, alone. What the others count, their /metrics say.`),
+    tiles,
     section('Latency', made('p', {}, place.text((of) => {
       const { all, half, most } = latency(of);
       return all ? `From a row’s arrival until all outputs have what follows: half took ${half}, 99 % took ${most}. The target is ${target} ms.` : 'No row has come yet.';
