@@ -7,12 +7,12 @@ use arrow::array::{ArrayBuilder, ArrayRef, Date32Builder, TimestampMicrosecondBu
 
 use super::instant;
 use super::scalar::{ScalarFault, shown};
-use crate::definition::sql::calendar::{day_of_text, instant_of_text};
+use crate::definition::sql::calendar::read_day;
 use crate::plan::{TimeForm, TimeWriting, Type};
 use crate::row::Datum;
 use crate::time::format::FormatFault;
 use crate::time::zone::Zone;
-use crate::time::{DAY, Micros};
+use crate::time::{DAY, Micros, NoInstant, read_iso};
 
 /// A column of timestamps or dates, of which each value is read from its text.
 pub(super) struct WrittenTimes {
@@ -128,11 +128,11 @@ impl WrittenTimes {
             (TimeWriting::Rfc3339, false) => instant::rfc3339(text),
             (TimeWriting::Rfc3339, true) => instant::date(text).map(Micros::from),
             (TimeWriting::Iso, false) => {
-                instant_of_text(text, self.zone).map_err(|error| loose(&error.to_string()))
+                read_iso(text, self.zone).map_err(|why| loose(text, self.spoken(), why))
             }
             (TimeWriting::Iso, true) => {
-                let day = day_of_text(text, self.zone).map_err(|error| loose(&error.to_string()));
-                day.map(Micros::from)
+                let day = read_day(text, self.zone);
+                day.map(Micros::from).map_err(|why| loose(text, self.spoken(), why))
             }
             (TimeWriting::Epoch(unit), false) => instant::epoch(text, *unit),
             (TimeWriting::Epoch(unit), true) => {
@@ -152,13 +152,13 @@ fn fault(why: FormatFault) -> ScalarFault {
     }
 }
 
-/// What SQL says of a text that it can't read.
-fn loose(why: &str) -> ScalarFault {
-    let is_range = ["outside of the years", "there is no such day", "out of range"]
-        .iter()
-        .any(|of| why.contains(of));
-    let code = if is_range { "out_of_range" } else { "wrong_type" };
-    ScalarFault::new(code, why)
+/// Why a text is none as SQL reads it.
+fn loose(text: &str, wanted: &str, why: NoInstant) -> ScalarFault {
+    let message = format!("{} is not {wanted}: {why}", shown(text));
+    match why {
+        NoInstant::Shape => ScalarFault::wrong_type(message),
+        _ => ScalarFault::out_of_range(message),
+    }
 }
 
 fn spoken(format: &TimeWriting) -> String {

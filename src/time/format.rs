@@ -103,6 +103,15 @@ impl TimeFormat {
         Some(day).filter(|day| day_in_years(*day)).ok_or_else(range)
     }
 
+    /// Whether a text is written so, whatever numbers it has: a number is found to be too large before what stands behind
+    /// it is looked at.
+    fn fits(&self, text: &str) -> bool {
+        let ones = text.replace(|character: char| character.is_ascii_digit(), "1");
+        let fault = parse(&mut Parsed::new(), &ones, self.items.iter()).err();
+        let kind = fault.map(|error| error.kind());
+        matches!(kind, None | Some(ParseErrorKind::OutOfRange | ParseErrorKind::Impossible))
+    }
+
     /// What a text shows, and by how much that is ahead of UTC if it says so.
     fn read(&self, text: &str) -> Result<(Shown, Option<Micros>), FormatFault> {
         let wrong = |error: chrono::ParseError| {
@@ -117,7 +126,10 @@ impl TimeFormat {
             rest = text.trim_end().rsplit_once(' ').map_or(text, |(before, _)| before);
         }
         let mut parsed = Parsed::new();
-        parse(&mut parsed, rest, self.items.iter()).map_err(wrong)?;
+        parse(&mut parsed, rest, self.items.iter()).map_err(|error| match self.fits(rest) {
+            true => wrong(error),
+            false => FormatFault::Shape(format!("'{text}' is not written as '{}'", self.text)),
+        })?;
         // Seconds since the epoch are an instant.
         let at = match parsed.timestamp() {
             Some(_) => parsed.to_datetime_with_timezone(&chrono::Utc).map(|at| at.naive_utc()),

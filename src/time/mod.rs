@@ -7,12 +7,14 @@
 
 pub mod days;
 pub mod format;
+mod iso;
 pub mod since;
 mod text;
 pub mod zone;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use iso::read_iso;
 pub use text::{NoInstant, date, read_date, read_rfc3339, rfc3339, write_rfc3339};
 
 /// An instant: microseconds since the epoch, UTC.

@@ -85,6 +85,11 @@ pub fn read_date(text: &str) -> Result<i64, NoInstant> {
     if day_in_years(day) { Ok(day) } else { Err(NoInstant::Beyond) }
 }
 
+/// The day that `YYYY-MM-DD` names, of the year 0, too: with an offset it may lie within the years.
+pub(super) fn calendar_day(text: &[u8; 10]) -> Result<i64, NoInstant> {
+    known(fields(text).ok_or(NoInstant::Shape)?)
+}
+
 fn known([year, month, day]: [u32; 3]) -> Result<i64, NoInstant> {
     NaiveDate::from_ymd_opt(year as i32, month, day).map(day_of).ok_or(NoInstant::NoSuchDay)
 }

@@ -36,7 +36,7 @@ pub use super::calendar::length::multiplied;
 pub use super::calendar::midnight::beginnings;
 pub use super::calendar::moved::operands;
 pub use super::calendar::parts::Extract;
-pub use super::calendar::read::{day as day_of_text, instant as instant_of_text};
+pub use super::calendar::read::read_day;
 
 use crate::time::zone::Zone;
 

@@ -154,9 +154,9 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
     }
     // What is said of constants is said when a definition is read.
     for (expression, part) in [
-        ("timestamp '2025-02-29'", "no date"),
+        ("timestamp '2025-02-29'", "no such day"),
         ("timestamp '10000-01-01'", "no timestamp"),
-        ("date '2025-02-29'", "no date"),
+        ("date '2025-02-29'", "no such day"),
         ("timestamp '9999-12-31 23:59:59-12:00'", "years 1 to 9999"),
         ("date_trunc('fortnight', at)", "date_trunc knows no 'fortnight'"),
         ("at at time zone '+02:00'", "no time zone"),
