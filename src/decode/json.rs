@@ -177,21 +177,32 @@ fn place_value<'row>(
     if node.is_leaf() {
         return Ok(());
     }
+    // Of a key that comes twice the last counts, and with it what is wrong there.
     for field in &node.below {
         values[*field] = None;
     }
+    if !flaws.reasons.is_empty() {
+        flaws.reasons.retain(|reason| !node.shows(&reason.path));
+        flaws.columns.retain(|column| !node.below.contains(column));
+    }
     let mut parser = serde_json::Deserializer::from_str(value);
     let (of_objects, of_lists) = (!node.children.is_empty(), !node.items.is_empty());
-    match value.as_bytes()[0] {
+    let first = value.as_bytes()[0];
+    match first {
         b'{' if of_objects => parser.deserialize_map(ObjectWalk { node, values, flaws })?,
         b'[' if of_lists => parser.deserialize_seq(ListWalk { node, values, flaws })?,
-        b'n' => {}
-        _ => {
-            let wanted = if of_objects { "an object" } else { "a list" };
-            let message = format!("expected {wanted}, found {}", shown(value));
-            flaws.add("wrong_type", node.shown.as_str(), message);
-            flaws.columns.extend(&node.below);
-        }
+        _ => {}
+    }
+    let mut expected = |wanted: &str, fields: Vec<usize>| {
+        let message = format!("expected {wanted}, found {}", shown(value));
+        flaws.add("wrong_type", node.shown.as_str(), message);
+        flaws.columns.extend(fields);
+    };
+    if of_objects && first != b'{' && first != b'n' {
+        expected("an object", node.below_keys());
+    }
+    if of_lists && first != b'[' && first != b'n' {
+        expected("a list", node.below_items());
     }
     Ok(())
 }

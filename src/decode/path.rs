@@ -68,6 +68,26 @@ impl PathNode {
         }
     }
 
+    /// Fields whose path goes on from here by the key of an object.
+    pub fn below_keys(&self) -> Vec<usize> {
+        self.children.iter().flat_map(|(_, node)| node.all()).collect()
+    }
+
+    /// Fields whose path goes on from here by an item of a list.
+    pub fn below_items(&self) -> Vec<usize> {
+        self.items.iter().flat_map(|(_, node)| node.all()).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.fields.iter().chain(&self.below).copied()
+    }
+
+    /// Whether a path as messages show it is this one or leads on from here.
+    pub fn shows(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.shown)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    }
+
     /// Whether no path goes on from here.
     pub fn is_leaf(&self) -> bool {
         self.below.is_empty()

@@ -184,3 +184,28 @@ fn defaults_stand_for_what_is_absent_or_null() {
     assert_eq!(row(1), (text("none"), Some(Datum::List([].into()))));
     assert_eq!(row(2), (text("x"), one));
 }
+
+#[test]
+fn of_a_key_that_comes_twice_what_was_wrong_with_the_first_counts_no_more() {
+    let fields = [
+        field("who.mail", Type::Text),
+        field("who.seen[1].day", Type::Text),
+        field("who.seen.first", Type::Text),
+        field("whole", Type::Integer),
+    ];
+    let (columns, reasons) = decode(
+        &fields,
+        &[
+            r#"{"who":7,"who":{"mail":"a","seen":true,"seen":null}}"#,
+            r#"{"who":{"seen":[{"day":1},7],"mail":"a"},"who":{"mail":"b","seen":[]}}"#,
+            r#"{"who":{"seen":{"first":"x"}}}"#,
+            r#"{"who":[],"whole":"x","who":{"mail":"c"}}"#,
+        ],
+    );
+    let found: Vec<_> = (0..4).map(|row| columns::datum(&columns[0], row)).collect();
+    assert_eq!(found, [text("a"), text("b"), None, text("c")]);
+    assert_eq!(reasons[0], [""; 0]);
+    assert_eq!(reasons[1], ["wrong_type $.who.seen: expected an object, found []"]);
+    assert_eq!(reasons[2], [r#"wrong_type $.who.seen: expected a list, found {"first":"x"}"#]);
+    assert_eq!(reasons[3], [r#"wrong_type $.whole: expected an integer, found the text "x""#]);
+}
