@@ -3,8 +3,11 @@
 /// What to do with what is compressed though it was decompressed, or came as a message.
 const ONCE: &str = "decompress it before: a file is decompressed once, and a message not at all";
 
+const AGAIN: &str = "decompress it first, or compress it with zstd or gzip";
+const UNPACK: &str = "unpack it, and name the files in it";
+
 /// What bytes begin with, what they are, and what makes text of them.
-const KINDS: [(&[u8], &str, &str); 13] = [
+const KINDS: [(&[u8], &str, &str); 20] = [
     // What is compressed is decompressed before it is looked at here.
     (b"\x1f\x8b\x08", "compressed with gzip", ONCE),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", ONCE),
@@ -16,6 +19,11 @@ const KINDS: [(&[u8], &str, &str); 13] = [
     ),
     (b"\x04\x22\x4d\x18", "compressed with lz4", ONCE),
     (b"\xff\x06\0\0sNaPpY", "compressed with snappy", ONCE),
+    (b"\x02\x21\x4c\x18", "compressed with lz4 in its old format", AGAIN),
+    (b"\x82SNAPPY\0", "compressed with snappy as Java writes it", AGAIN),
+    (b"\x1f\x9d", "compressed with compress", AGAIN),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
     (
         b"PK\x03\x04",
         "a ZIP archive, or a workbook of Excel",
@@ -24,6 +32,8 @@ const KINDS: [(&[u8], &str, &str); 13] = [
     (b"\xd0\xcf\x11\xe0", "a workbook of Excel", "save it as CSV in UTF-8"),
     (b"PAR1\x15", "a Parquet file", "say so: `format: parquet`"),
     (b"Obj\x01", "an Avro file", "write it as JSON, CSV or Parquet"),
+    (b"ARROW1\0\0", "an Arrow or Feather file", "write it as Parquet"),
+    (b"%PDF-", "a PDF document", "write its table as CSV in UTF-8"),
     (b"SQLite format 3\0", "a database of SQLite", "write its table as JSON, CSV or Parquet"),
     (b"\xff\xfe", "UTF-16", "say so: `encoding: utf-16`"),
     (b"\xfe\xff", "UTF-16", "say so: `encoding: utf-16`"),

@@ -8,6 +8,7 @@ mod ahead;
 mod begin;
 pub mod brokers;
 pub mod client;
+mod codec;
 mod committed;
 mod connector;
 mod connectors;

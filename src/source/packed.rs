@@ -12,77 +12,13 @@ use snap::read::FrameDecoder as SnappyDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::ahead::Ahead;
+use super::codec::Codec;
 
 /// Log of the largest window of zstd that is held: its own limit.
 const ZSTD_WINDOW: u32 = 27;
 
 /// So many first bytes tell.
 const LOOKED_AT: usize = 10;
-
-/// How bytes are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
-    Gzip,
-    Zstd,
-    Bzip2,
-    Lz4,
-    Snappy,
-    /// A frame of zstd or lz4 that holds none of the bytes.
-    Skipped,
-}
-
-const BEGINNINGS: [(&[u8], Codec); 4] = [
-    (b"\x1f\x8b\x08", Codec::Gzip),
-    (b"\x28\xb5\x2f\xfd", Codec::Zstd),
-    (b"\x04\x22\x4d\x18", Codec::Lz4),
-    (b"\xff\x06\0\0sNaPpY", Codec::Snappy),
-];
-
-/// Behind `BZh` and a digit: a first block, or the end of no bytes at all.
-const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
-
-impl Codec {
-    /// Of what begins so. `None` if more bytes are needed, `Some(None)` for what is not compressed.
-    pub fn of(head: &[u8]) -> Option<Option<Codec>> {
-        for (first, codec) in BEGINNINGS {
-            if head.starts_with(first) {
-                return Some(Some(codec));
-            }
-            if first.starts_with(head) {
-                return None;
-            }
-        }
-        if let [first, rest @ ..] = head
-            && first & 0xf0 == 0x50
-        {
-            let is_skipped = |rest: &[u8]| rest.starts_with(b"\x2a\x4d\x18");
-            if is_skipped(rest) || b"\x2a\x4d\x18".starts_with(rest) {
-                return is_skipped(rest).then_some(Some(Codec::Skipped));
-            }
-        }
-        if head.len() <= 3 {
-            return if b"BZh".starts_with(head) { None } else { Some(None) };
-        }
-        let is_bzip2 = head.starts_with(b"BZh") && (b'1'..=b'9').contains(&head[3]);
-        let block = &head[4..];
-        if is_bzip2 && BZIP2_BLOCKS.iter().any(|first| block.starts_with(first)) {
-            return Some(Some(Codec::Bzip2));
-        }
-        let may_be = is_bzip2 && BZIP2_BLOCKS.iter().any(|first| first.starts_with(block));
-        if may_be { None } else { Some(None) }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Codec::Gzip => "gzip",
-            Codec::Zstd => "zstd",
-            Codec::Bzip2 => "bzip2",
-            Codec::Lz4 => "lz4",
-            Codec::Snappy => "snappy",
-            Codec::Skipped => "zstd or lz4",
-        }
-    }
-}
 
 /// What is decompressed of some bytes.
 pub(super) struct Unpacked {
@@ -121,7 +57,11 @@ impl Unpacked {
             self.member = PackedMember::Between(packed);
             return Ok(false);
         }
-        let Some(Some(codec)) = Codec::of(head) else {
+        let Some(codec) = Codec::of(head) else {
+            // It begins as another member does, and goes no further.
+            return Err(self.cut_off(packed));
+        };
+        let Some(codec) = codec else {
             let (at, name) = (packed.taken, self.codec.name());
             let why = format!(
                 "other bytes follow the end of what is compressed with {name}, from its byte {} on",
@@ -144,17 +84,27 @@ impl Unpacked {
             Codec::Lz4 => PackedMember::Lz4(Box::new(Lz4Decoder::new(packed))),
             Codec::Snappy => PackedMember::Snappy(Box::new(SnappyDecoder::new(packed))),
             Codec::Skipped => {
-                let mut frame = [0; 8];
-                packed.read_exact(&mut frame)?;
-                let length = u32::from_le_bytes([frame[4], frame[5], frame[6], frame[7]]);
+                let mut frame = Vec::new();
+                packed.by_ref().take(8).read_to_end(&mut frame)?;
+                let Some(length) = frame.get(4..).and_then(|length| length.try_into().ok()) else {
+                    return Err(self.cut_off(packed));
+                };
+                let length = u32::from_le_bytes(length);
                 let passed = io::copy(&mut packed.by_ref().take(length.into()), &mut io::sink())?;
                 if passed < u64::from(length) {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+                    return Err(self.cut_off(packed));
                 }
                 PackedMember::Between(packed)
             }
         };
         Ok(true)
+    }
+
+    /// Of bytes that end before a member does: all that are left are taken.
+    fn cut_off(&mut self, mut packed: Ahead) -> io::Error {
+        let left = io::copy(&mut packed, &mut io::sink());
+        self.member = PackedMember::Between(packed);
+        left.err().unwrap_or(io::ErrorKind::UnexpectedEof.into())
     }
 
     /// What reading fails with, from now on.
@@ -323,6 +273,12 @@ mod tests {
                 assert!(why.contains(&told), "{why}");
             }
             let padded = [&packed[..], &[0; 700]].concat();
+            for next in CODECS.into_iter().chain([Codec::Skipped]).map(|next| pack(next, b"abc")) {
+                let begun = 1.max(next.len() / 3);
+                let (_, why) = unpack(&[&packed[..], &next[..begun]].concat()).unwrap_err();
+                let told = format!("and cut off: it ends at its byte {}", packed.len() + begun);
+                assert!(codec == Codec::Snappy || why.contains(&told), "{told}: {why}");
+            }
             if codec != Codec::Snappy {
                 assert_eq!(unpack(&padded).unwrap(), text);
                 let (_, why) = unpack(&[&packed[..], b"more"].concat()).unwrap_err();

@@ -11,9 +11,10 @@ use std::path::Path;
 use encoding_rs::Encoding;
 
 use super::ahead::Ahead;
+use super::codec::Codec;
 use super::encoding::Transcoded;
 use super::list::{ListLines, is_list, is_short_list};
-use super::packed::{Codec, Unpacked};
+use super::packed::Unpacked;
 use super::text::TextEnd;
 use super::trail::Trail;
 use crate::plan::{Format, Source};
