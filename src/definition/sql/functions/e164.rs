@@ -31,7 +31,9 @@ fn country(text: &str) -> Option<Id> {
 /// A number that there can be; one without its country's code is of the country that is given. Of what is no
 /// country only numbers with a code are known.
 fn e164(text: &str, of: &str) -> Option<String> {
-    let text = clean(text);
+    let text: String = clean(text).chars().map(in_ascii).collect();
+    // As addresses of telephones have it, `tel:+4930123456;ext=12`.
+    let text = text.split(";ext=").next().unwrap_or_default();
     if text.len() > LONGEST {
         return None;
     }
@@ -41,10 +43,26 @@ fn e164(text: &str, of: &str) -> Option<String> {
         (None, None) => None,
         (None, Some(of)) => {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            from_abroad(&digits, of).or_else(|| valid(Some(of), &text))
+            from_abroad(&digits, of).or_else(|| valid(Some(of), text))
         }
     };
     number.map(|number| number.format().mode(Mode::E164).to_string())
+}
+
+/// The zeros of scripts in which telephone numbers are written, too: Arabic, Persian, those of India, Thai, full width.
+const ZEROS: [char; 10] = [
+    '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{a66}', '\u{ae6}', '\u{b66}', '\u{be6}',
+    '\u{e50}', '\u{ff10}',
+];
+
+/// A digit, or a plus of full width, as ASCII has it.
+fn in_ascii(character: char) -> char {
+    if character == '\u{ff0b}' {
+        return '+';
+    }
+    let digit =
+        |zero: &char| u32::from(character).checked_sub(u32::from(*zero)).filter(|of| *of < 10);
+    ZEROS.iter().find_map(digit).and_then(|digit| char::from_digit(digit, 10)).unwrap_or(character)
 }
 
 /// A number that is dialled with the country's prefix for others, such as 00.
@@ -86,6 +104,10 @@ mod tests {
             ("912 345-67-89", "RU", Some("+79123456789")),
             ("06 1 234 5678", "HU", Some("+3612345678")),
             ("030 123456 ext. 12", "DE", berlin),
+            ("tel:+49-30-123456;ext=12", "US", berlin),
+            // In digits of other scripts.
+            ("\u{ff10}\u{ff13}\u{ff10}\u{3000}123456", "DE", berlin),
+            ("\u{ff0b}\u{664}\u{669}\u{663}\u{660}\u{6f1}\u{968}3456", "US", berlin),
             ("Tel. +49 30 123456", "US", berlin),
             ("+44 20 7946 0018", "GB", Some("+442079460018")),
             ("\u{a0}020 7946 0018\u{200b}", "GB", Some("+442079460018")),
