@@ -86,6 +86,11 @@ impl FieldPath {
         self.0 == [PathStep::Position]
     }
 
+    /// It, and another one from there on.
+    pub fn extended(&self, below: &FieldPath) -> FieldPath {
+        FieldPath([&self.0[..], &below.0[..]].concat())
+    }
+
     /// Up to so many steps.
     pub fn up_to(&self, steps: usize) -> FieldPath {
         FieldPath(self.0[..steps].to_vec())

@@ -9,7 +9,7 @@ use super::join::{DerivedColumn, Tables};
 use super::object::{Object, ReadContext, SqlText, sql, text};
 use super::time_form::{self, StatedTimes};
 use super::types::{parse_default, parse_type};
-use super::unnest::leads_into;
+use super::unnest::path_of;
 use super::value_map;
 use crate::definition::file::fields;
 use crate::definition::file::yaml::{YamlNode, YamlValue};
@@ -54,13 +54,7 @@ fn field(
         YamlValue::Mapping(_) => {
             let object = Object::read(context, what, node, fields::SOURCE_FIELD)?;
             if let Some((text, place)) = object.text(context, "path") {
-                let is_column = format == Some(Format::Csv) && !leads_into(&text, unnest);
-                let parsed = match is_column {
-                    // A column of CSV has nothing below it: a dot is a part of its name.
-                    true => Ok(FieldPath::key(text.as_str())),
-                    false => FieldPath::parse(&text),
-                };
-                match parsed {
+                match path_of(&text, format, unnest) {
                     Ok(parsed) => path = parsed,
                     Err(why) => context.complain(place, format!("path '{text}' of {what}: {why}")),
                 }

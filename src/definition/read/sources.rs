@@ -68,7 +68,7 @@ fn source(
         None => None,
     };
     let text = text_form::read(context, object, format, connector.as_deref());
-    let list = unnest::path(context, object);
+    let list = unnest::path(context, object, format);
     let (fields, columns) = columns(context, object, format, time_zone, list.as_ref());
     let unnest = list.and_then(|list| unnest::unnest(context, object, list, &fields, &columns));
     text_form::check_columns(context, object, &text, &fields);

@@ -5,21 +5,36 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column};
 
 use super::object::{Object, ReadContext};
-use crate::plan::{Expression, Field, FieldPath, Source, Type, Unnest};
+use crate::plan::{Expression, Field, FieldPath, Format, Source, Type, Unnest};
 
 /// The list that `unnest` names.
-pub fn path(context: &mut ReadContext, object: &Object<'_>) -> Option<FieldPath> {
+pub fn path(
+    context: &mut ReadContext,
+    object: &Object<'_>,
+    format: Option<Format>,
+) -> Option<FieldPath> {
     let (text, place) = object.text(context, "unnest")?;
-    let parsed = FieldPath::parse(&text);
     let wrong =
         |why| context.complain(place, format!("'unnest' of {}: '{text}': {why}", object.what));
-    parsed.map_err(wrong).ok()
+    path_of(&text, format, None).map_err(wrong).ok()
 }
 
-/// Whether a path of CSV leads into the cell that is unnested.
-pub fn leads_into(text: &str, list: Option<&FieldPath>) -> bool {
-    let Some(list) = list.map(ToString::to_string) else { return false };
-    text.strip_prefix(&list).is_some_and(|below| below.is_empty() || below.starts_with('.'))
+/// The path that a definition writes. A column of CSV has nothing below it, a dot is a part of its name; but for the one
+/// whose cells are unnested.
+pub fn path_of(
+    text: &str,
+    format: Option<Format>,
+    list: Option<&FieldPath>,
+) -> Result<FieldPath, String> {
+    if format != Some(Format::Csv) {
+        return FieldPath::parse(text);
+    }
+    match list.and_then(|list| Some((list, text.strip_prefix(list.root())?))) {
+        Some((list, below)) if below.starts_with('.') => {
+            Ok(list.extended(&FieldPath::parse(&below[1..])?))
+        }
+        _ => Ok(FieldPath::key(text)),
+    }
 }
 
 /// Parts the fields; whatever is wrong is noted.
