@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-use super::function::{AggregateFunction, CallForm, Called, Kept, Typed};
+use super::function::{AggregateFunction, AskedSums, CallForm, Called, Kept, Typed};
 use super::summed::{MOST_KEYS, summed, typed};
 use super::{avg, bool_and, bool_or, count, stddev, sum, variance};
 use crate::row::Datum;
@@ -78,11 +78,17 @@ impl AggregateFunction for ByKey {
     }
 
     fn kept(&self) -> Kept {
-        summed(self.function().kept(), of_values(self), MOST_KEYS, |sums| {
-            let entry =
-                |(key, sum): (&Datum, Datum)| Datum::Struct([Some(key.clone()), Some(sum)].into());
-            Some(Datum::List(sums.into_iter().map(entry).collect()))
-        })
+        summed(
+            self.function().kept(),
+            of_values(self),
+            AskedSums::All { most: MOST_KEYS },
+            |sums| {
+                let entry = |(key, sum): (&Datum, Datum)| {
+                    Datum::Struct([Some(key.clone()), Some(sum)].into())
+                };
+                Some(Datum::List(sums.into_iter().map(entry).collect()))
+            },
+        )
     }
 }
 

@@ -153,13 +153,22 @@ pub struct KeyedSums {
     pub each: Box<Kept>,
     /// What comes of a key's values.
     pub types: fn(&DataType) -> Result<Typed, &'static str>,
-    /// Where more keys have a value, all of them have none.
-    pub most_keys: usize,
-    /// What is made of all keys, in their order, with what their values come to.
+    pub asked: AskedSums,
+    /// What is made of the keys that are asked for, with what their values come to.
     pub read: Arc<ReadSums>,
 }
 
 type ReadSums = dyn Fn(Vec<(&Datum, Datum)>) -> Option<Datum> + Send + Sync;
+
+/// Which keys are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedSums {
+    /// All, in their order. Where more than so many have a value, all of them have none.
+    All { most: usize },
+    /// So many with the greatest sums, the greatest first, of equal ones the least key first. Where one of all sums has no
+    /// room, there is no value.
+    Greatest(usize),
+}
 
 impl KeyedSums {
     fn value(&self, sums: &SumsByKey, types: Types<'_>) -> Result<Option<Datum>, NoRoom> {
@@ -167,13 +176,24 @@ impl KeyedSums {
         let (_, argument) = pair.expect("the plan gives it pairs");
         let output = (self.types)(argument).expect("the plan has typed it").output;
         let types = Types { argument: Some(argument), output: &output };
-        let mut values = Vec::with_capacity(sums.keys().min(self.most_keys));
+        let most = match self.asked {
+            AskedSums::All { most } => most,
+            AskedSums::Greatest(number) => {
+                let (greatest, least) = sums.ends(number);
+                // Between two that have room there are none that don't.
+                least.map_or(Ok(None), |(_, sum)| self.each.value(sum, types))?;
+                let value = |(key, sum)| Ok(self.each.value(sum, types)?.map(|sum| (key, sum)));
+                let values = greatest.into_iter().filter_map(|sum| value(sum).transpose());
+                return Ok((self.read)(values.collect::<Result<_, NoRoom>>()?));
+            }
+        };
+        let mut values = Vec::with_capacity(sums.keys().min(most));
         for (key, partial) in sums.iter() {
             // A deviation of too few values is none.
             if let Some(value) = self.each.value(partial, types)? {
                 values.push((key, value));
             }
-            if values.len() > self.most_keys {
+            if values.len() > most {
                 return Err(NoRoom);
             }
         }
@@ -310,6 +330,17 @@ impl Kept {
             }
             Kept::Extreme(_) | Kept::Newest(_) | Kept::Values(_) | Kept::Rows => return None,
         })
+    }
+
+    /// What is added up so far to nothing, as a person holds it.
+    pub fn at_person(&self, nothing: Partial) -> Partial {
+        match (self, nothing) {
+            (
+                Kept::ByKey(KeyedSums { asked: AskedSums::Greatest(_), .. }),
+                Partial::ByKey(sums),
+            ) => Partial::ByKey(Box::new(sums.ranked())),
+            (_, nothing) => nothing,
+        }
     }
 
     /// The value of what is added up; `None` is null.

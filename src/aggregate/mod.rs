@@ -48,8 +48,8 @@ use crate::time::Micros;
 
 pub use by_key::{ADD_UP, AddsUp, map_of};
 pub use function::{
-    AggregateFunction, CallForm, Called, End, Extreme, Gather, Kept, KeptValues, KeyedSums,
-    MOST_VALUES, Travels, Typed, list_of,
+    AggregateFunction, AskedSums, CallForm, Called, End, Extreme, Gather, Kept, KeptValues,
+    KeyedSums, MOST_VALUES, Travels, Typed, list_of,
 };
 pub use pair::{pair_of, parts as parts_of_pair};
 pub use room::{NoRoom, Types};

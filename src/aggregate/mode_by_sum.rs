@@ -1,8 +1,8 @@
 //! `mode(x, sum(y))`.
 
-use super::function::{AggregateFunction, CallForm, Called, Kept};
+use super::function::{AggregateFunction, AskedSums, CallForm, Called, Kept};
 use super::sum;
-use super::summed::{greatest, summed, typed};
+use super::summed::{summed, typed};
 
 pub struct ModeBySum;
 
@@ -18,8 +18,8 @@ impl AggregateFunction for ModeBySum {
     }
 
     fn kept(&self) -> Kept {
-        summed(sum::Sum.kept(), sum::types, usize::MAX, |sums| {
-            greatest(sums, 1).pop().map(|(value, _)| value)
+        summed(sum::Sum.kept(), sum::types, AskedSums::Greatest(1), |mut sums| {
+            sums.pop().map(|(value, _)| value.clone())
         })
     }
 }

@@ -2,9 +2,9 @@
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-use super::function::{AggregateFunction, CallForm, Called, Kept, list_of};
+use super::function::{AggregateFunction, AskedSums, CallForm, Called, Kept, list_of};
 use super::sum;
-use super::summed::{greatest, summed, typed};
+use super::summed::{summed, typed};
 use crate::row::Datum;
 
 pub struct TopBySum(pub u16);
@@ -22,11 +22,12 @@ impl AggregateFunction for TopBySum {
     }
 
     fn kept(&self) -> Kept {
-        let number = usize::from(self.0);
-        summed(sum::Sum.kept(), sum::types, usize::MAX, move |sums| {
-            let top = greatest(sums, number).into_iter();
-            let top = top.map(|(value, sum)| Datum::Struct([Some(value), Some(sum)].into()));
-            Some(Datum::List(top.collect()))
+        let asked = AskedSums::Greatest(usize::from(self.0));
+        summed(sum::Sum.kept(), sum::types, asked, |sums| {
+            let each = |(value, sum): (&Datum, Datum)| {
+                Datum::Struct([Some(value.clone()), Some(sum)].into())
+            };
+            Some(Datum::List(sums.into_iter().map(each).collect()))
         })
     }
 }

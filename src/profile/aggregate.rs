@@ -47,6 +47,14 @@ impl AggregateState {
         }
     }
 
+    /// The same while there is nothing of it, where the rows are a person's of their own.
+    pub fn at_person(self, kept: &Kept) -> Self {
+        match self {
+            AggregateState::Sum(nothing) => AggregateState::Sum(kept.at_person(nothing)),
+            state => state,
+        }
+    }
+
     /// Takes a value in (`diff` 1) or back (-1). Returns how often it travels by that, or travels
     /// back.
     pub fn add(

@@ -19,7 +19,7 @@ impl Gathered {
     pub fn new(aggregate: &Aggregate, kept: &Kept) -> Self {
         match kept {
             Kept::Values(values) => Gathered::Values((values.gather)(aggregate.types())),
-            _ => Gathered::State(AggregateState::new(aggregate, kept)),
+            _ => Gathered::State(AggregateState::new(aggregate, kept).at_person(kept)),
         }
     }
 

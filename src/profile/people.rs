@@ -1,5 +1,6 @@
 //! People: what their identifiers bring, put together, and the id they go by.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -170,13 +171,13 @@ impl People {
         }
         let partial = match place {
             LanePlace::Count { .. } | LanePlace::Sum { .. } | LanePlace::Truths { .. } => {
-                self.layout.partial(place, &person.sums)
+                self.layout.partial(place, &person.sums).map(Cow::Owned)
             }
             LanePlace::Extreme { .. } | LanePlace::Apart => {
                 if let Some(gathered) = rest.and_then(|rest| rest.gathered.get(&number)) {
                     return gathered.value(aggregate, kept);
                 }
-                rest.and_then(|rest| rest.partials.get(&number).cloned())
+                rest.and_then(|rest| rest.partials.get(&number).map(Cow::Borrowed))
             }
         };
         match partial {
@@ -251,7 +252,9 @@ impl Keyed for People {
             }
             Contribution::Partial { aggregate: number, partial } => {
                 let partials = &mut person.rest.get_or_insert_default().partials;
-                let sum = partials.get_or_insert_with(number, || partial.nothing());
+                let kept = self.layout.kept(number);
+                let nothing = || kept.at_person(partial.nothing());
+                let sum = partials.get_or_insert_with(number, nothing);
                 sum.merge(&partial, diff as i64);
                 self.takes_back |= sum.is_nothing();
             }

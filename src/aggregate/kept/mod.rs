@@ -3,4 +3,5 @@
 pub mod exact;
 pub mod partial;
 pub mod parts;
+pub mod ranks;
 pub mod tally;

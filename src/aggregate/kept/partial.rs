@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, i256};
 use serde::{Deserialize, Serialize};
 
 use super::exact::ExactSum;
+use super::ranks::{KeyRanks, RankedSums, SumRank};
 use crate::row::Datum;
 
 /// What values come to that are added up.
@@ -39,11 +40,35 @@ pub struct SumsByKey {
     nothing: Partial,
     /// None of them is nothing.
     by_key: BTreeMap<Datum, Partial>,
+    /// Of a person's, where the greatest are asked for.
+    #[serde(skip)]
+    ranks: KeyRanks,
 }
+
+/// A key, and what its values come to.
+pub type KeySum<'a> = (&'a Datum, &'a Partial);
 
 impl SumsByKey {
     pub fn new(nothing: Partial) -> Self {
-        SumsByKey { nothing, by_key: BTreeMap::new() }
+        SumsByKey { nothing, by_key: BTreeMap::new(), ranks: KeyRanks::Unasked }
+    }
+
+    /// The same while there is nothing of it, ready to be asked for the greatest of them.
+    pub fn ranked(self) -> Self {
+        SumsByKey { ranks: KeyRanks::Few, ..self }
+    }
+
+    #[cfg(test)]
+    pub fn is_indexed(&self) -> bool {
+        matches!(self.ranks, KeyRanks::Many(_))
+    }
+
+    /// So many with the greatest sums, the greatest first, of equal ones the least key first; and the one with the
+    /// least sum of all.
+    pub fn ends(&self, number: usize) -> (Vec<KeySum<'_>>, Option<KeySum<'_>>) {
+        let (greatest, least) = self.ranks.ends(ranked(&self.by_key), number);
+        let sum = |key: &Datum| self.by_key.get_key_value(key).expect("what is ranked is there");
+        (greatest.into_iter().map(sum).collect(), least.map(sum))
     }
 
     pub fn keys(&self) -> usize {
@@ -58,6 +83,12 @@ impl SumsByKey {
     /// A key goes when its sum is that of no values, and not when as many came as went: on the way of a tick a
     /// value may go before it came, and its sum is still owed then.
     fn change(&mut self, key: &Datum, change: impl FnOnce(&mut Partial)) {
+        let before = self.ranks.before(key, ranked(&self.by_key));
+        self.change_sum(key, change);
+        self.ranks.change(key, before, ranked(&self.by_key));
+    }
+
+    fn change_sum(&mut self, key: &Datum, change: impl FnOnce(&mut Partial)) {
         let Some(sum) = self.by_key.get_mut(key) else {
             let mut sum = self.nothing.clone();
             change(&mut sum);
@@ -71,6 +102,14 @@ impl SumsByKey {
             self.by_key.remove(key);
         }
     }
+}
+
+fn ranked(by_key: &BTreeMap<Datum, Partial>) -> RankedSums<'_, Partial> {
+    let rank = |sum: &Partial| match sum.added() {
+        Added::Whole { sum, .. } => SumRank::Whole(sum),
+        Added::Numbers { sum, .. } => SumRank::Number(Datum::Number(sum.value())),
+    };
+    RankedSums { by_key, rank }
 }
 
 /// A sum that never overflows: 2^63 decimals of 38 digits come to less than 2^190.
