@@ -7,7 +7,7 @@ use selfsame::internals::time::Micros;
 use serde_json::value::RawValue;
 
 use super::json;
-use super::rows::{Row, Verdict, judge_values};
+use super::rows::{RawRow, Row, Verdict, judge_values};
 use super::script::Delivery;
 use super::values::{Code, Value};
 
@@ -15,20 +15,20 @@ use super::values::{Code, Value};
 pub fn judge(plan: &Plan, delivery: &Delivery, payload: &str, wall: Micros) -> Verdict {
     let source = &plan.sources[delivery.source];
     let list = source.unnest.as_ref().expect("it is unnested").path.steps();
-    let object = match json::object(payload) {
-        Ok(object) => object,
+    let row = match RawRow::read(source, delivery, payload) {
+        Ok(row) => row,
         Err(code) => return Verdict::Rejected([code].into()),
     };
     let values = |element: Result<Option<(usize, &RawValue)>, Code>| -> Vec<_> {
         let value = |field: &Field| match (below(field, list), element) {
-            (None, _) => json::field(source, &object, field),
+            (None, _) => row.field(source, field),
             (Some(_), Err(code)) => Err(code),
             (Some(_), Ok(None)) => Ok(None),
             (Some(below), Ok(Some((number, element)))) => of_element(field, below, number, element),
         };
         source.fields.iter().map(value).collect()
     };
-    let found = json::at_path(&object, list).and_then(|found| match found {
+    let found = row.at(list).and_then(|found| match found {
         None => Ok(Vec::new()),
         Some(raw) => {
             serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()).map_err(|_| "wrong_type")

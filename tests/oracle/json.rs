@@ -47,14 +47,16 @@ pub fn field(source: &Source, row: &Object, field: &Field) -> Result<Option<Valu
         Some(zone) => at_path(row, zone.path.steps())?,
         None => None,
     };
-    let zone = zone.and_then(|zone| serde_json::from_str::<String>(zone.get()).ok());
+    // What is no text names no zone.
+    let zone = zone.map(|zone| serde_json::from_str::<String>(zone.get()));
+    let zone = zone.transpose().map_err(|_| "wrong_type")?;
     let raw = raw.get();
     let text = match raw.chars().next() {
         Some('"') => serde_json::from_str(raw).map_err(|_| "wrong_type")?,
         Some('-' | '0'..='9') => raw.to_owned(),
         _ => return Err("wrong_type"),
     };
-    let at = written::instant(form, zone.as_deref(), text.trim())?;
+    let at = written::value(field, form, zone.as_deref(), text.trim())?;
     Ok(Some(Value::Plain(at)))
 }
 

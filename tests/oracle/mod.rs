@@ -120,7 +120,7 @@ impl Oracle {
     /// Takes in what arrives with a tick; returns what is set aside of it.
     fn take_in(&mut self, tick: &Tick) -> Vec<SetAside> {
         let (mut valid, mut set_aside) = (Vec::new(), Vec::new());
-        for delivery in &tick.rows {
+        for delivery in tick.rows.iter().filter(|delivery| !delivery.is_comment(&self.plan)) {
             match judge(&self.plan, delivery, tick.reading) {
                 Verdict::Valid(row) => valid.push(row),
                 Verdict::Dropped => self.became[delivery.source].dropped += 1,

@@ -1,6 +1,6 @@
 //! What becomes of a raw row: what it says, or why it is rejected, or that it does not count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
@@ -8,10 +8,12 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use selfsame::internals::columns;
 use selfsame::internals::plan::{
-    Decisions, Expression, Field, Format, IdentifierType, Kind, Placeholders, Plan, Source, Type,
+    Decisions, Expression, Field, Format, IdentifierType, Kind, PathStep, Placeholders, Plan,
+    Source, Type,
 };
 use selfsame::internals::row::Datum;
 use selfsame::internals::time::Micros;
+use serde_json::value::RawValue;
 
 use super::script::Delivery;
 use super::values::{self, Code, Value};
@@ -147,33 +149,67 @@ pub fn judge_values(
     Verdict::Valid(Row { source, key, time, position, columns, said, elements, dropped })
 }
 
+/// What is read of a row by paths.
+pub enum RawRow {
+    Object(json::Object),
+    /// Texts by columns, of CSV and columnar files.
+    Columns(BTreeMap<String, String>),
+}
+
+impl RawRow {
+    /// Reads a row, or says why it is none.
+    pub fn read(source: &Source, delivery: &Delivery, payload: &str) -> Result<Self, Code> {
+        if let Some(header) = &delivery.header {
+            return csv::cells(header, payload, &source.text.marks).map(RawRow::Columns);
+        }
+        if source.format == Format::Parquet {
+            let texts = columnar::texts(payload).into_iter();
+            let texts = texts.filter_map(|(name, text)| Some((name, text?)));
+            return Ok(RawRow::Columns(texts.collect()));
+        }
+        json::object(payload).map(RawRow::Object)
+    }
+
+    /// The value of a field; `None` if there is none, or null.
+    pub fn field(&self, source: &Source, field: &Field) -> Result<Option<Value>, Code> {
+        let columns = match self {
+            RawRow::Object(object) => return json::field(source, object, field),
+            RawRow::Columns(columns) => columns,
+        };
+        if let [PathStep::Key(root), PathStep::Item(_), ..] = field.path.steps()
+            && columns.get(root).is_some_and(|text| text.starts_with('['))
+        {
+            let raw = self.at(field.path.steps())?;
+            return raw.map_or(Ok(None), |raw| json::of_raw(field, raw.get()));
+        }
+        let text = |field: &Field| columns.get(&field.path.to_string());
+        let zone = zone_of(source, field).and_then(text);
+        text(field).map_or(Ok(None), |cell| of_text(field, zone, cell))
+    }
+
+    /// What stands at a path as JSON; `None` if there is nothing, or null. A column of CSV has nothing below it, and its
+    /// name may have dots.
+    pub fn at(&self, path: &[PathStep]) -> Result<Option<Box<RawValue>>, Code> {
+        let columns = match self {
+            RawRow::Object(object) => return json::at_path(object, path),
+            RawRow::Columns(columns) => columns,
+        };
+        let [PathStep::Key(root), below @ ..] = path else { unreachable!("a key") };
+        let Some(text) = columns.get(root) else { return Ok(None) };
+        let raw: Box<RawValue> = serde_json::from_str(text).map_err(|_| "wrong_type")?;
+        let (key, raw) = ("it".to_owned(), json::Object::from([("it".to_owned(), raw)]));
+        json::at_path(&raw, &[&[PathStep::Key(key)], below].concat())
+    }
+}
+
 /// The values of the source's fields, or why the row has none at all.
 fn values(
     source: &Source,
     delivery: &Delivery,
     payload: &str,
 ) -> Result<Vec<Result<Option<Value>, Code>>, Code> {
-    let fields = source.fields.iter();
-    if let Some(header) = &delivery.header {
-        let cells = csv::cells(header, payload, &source.text.marks)?;
-        let text = |field: &Field| cells.get(&field.path.to_string());
-        let value = |field: &Field| {
-            let zone = zone_of(source, field).and_then(text);
-            text(field).map_or(Ok(None), |cell| of_text(field, zone, cell))
-        };
-        return Ok(fields.map(value).collect());
-    }
-    if source.format == Format::Parquet {
-        let texts = columnar::texts(payload);
-        let text = |field: &Field| texts.get(&field.path.to_string()).and_then(Option::as_ref);
-        let value = |field: &Field| {
-            let zone = zone_of(source, field).and_then(text);
-            text(field).map_or(Ok(None), |cell| of_text(field, zone, cell))
-        };
-        return Ok(fields.map(value).collect());
-    }
-    let object = json::object(payload)?;
-    Ok(fields.map(|field| json::field(source, &object, field)).collect())
+    let row = RawRow::read(source, delivery, payload)?;
+    Ok(source.fields.iter().map(|field| row.field(source, field)).collect())
 }
 
 /// The field that names the zone of another one's times.
@@ -186,7 +222,7 @@ fn of_text(field: &Field, zone: Option<&String>, text: &str) -> Result<Option<Va
     let itself = || match &field.written {
         Some(form) => {
             let zone = zone.map(String::as_str);
-            written::instant(form, zone, text.trim()).map(|at| Some(Value::Plain(at)))
+            written::value(field, form, zone, text.trim()).map(|at| Some(Value::Plain(at)))
         }
         None => values::of_text(&field.data_type, text).map(Some),
     };

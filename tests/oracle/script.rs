@@ -8,7 +8,7 @@
 //! + web 0:2 {"id":"2", …}                   + : in one chunk with the row before
 //! crm 1:7 @1751673600000000 key=c1 null     partition:offset, broker's time, message key, payload
 //! app 0:1 header=id,mail 7,a@x.org          CSV
-//! pos 0:1 {"id":"7","mail":null}            Parquet: all columns, in the order of their names
+//! pos 0:1 {"id":"7","mail":null}            Parquet: all columns, in the order of their names, and lists with all members
 //! ```
 
 use std::fmt::{Display, Formatter, Result};
@@ -65,6 +65,13 @@ impl Delivery {
         }
     }
 
+    /// Whether it is a line of CSV that is no row.
+    pub fn is_comment(&self, plan: &Plan) -> bool {
+        let comment = plan.sources[self.source].text.marks.comment.map(char::from);
+        let payload = self.payload.as_ref().filter(|_| self.header.is_some());
+        comment.zip(payload).is_some_and(|(comment, payload)| payload.starts_with(comment))
+    }
+
     /// Whether it can be in one chunk with another that comes before it.
     pub fn can_join(&self, before: &Delivery, plan: &Plan) -> bool {
         let is_topic = plan.sources[self.source].connector.topic().is_some();
@@ -105,7 +112,7 @@ fn chunk(plan: &Plan, rows: &[&Delivery]) -> Chunk {
         None if source.format == Format::Parquet => {
             let payloads = rows.iter().map(|row| row.payload.as_deref());
             let payloads: Option<Vec<&str>> = payloads.collect();
-            let batch = columnar::batch(&payloads.expect("a row is never null"));
+            let batch = columnar::batch(source, &payloads.expect("a row is never null"));
             Payload::Rows { batch, first_row: first.offset, arrived: 0, bytes: 0 }
         }
         None => {

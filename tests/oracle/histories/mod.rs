@@ -140,6 +140,10 @@ impl History {
         let segments = profiles::segments(&attributes, &identity, &mut chosen.segments, &mut yaml);
         profiles::outputs(&attributes, &segments, &mut chosen.outputs, &mut yaml);
         let plan = plan(&yaml);
+        for (source, read) in sources.iter().zip(&plan.sources) {
+            let read = read.fields.iter().map(|field| field.path.steps());
+            assert!(read.eq(source.paths()), "the paths of {} are others\n{yaml}", source.name);
+        }
         let script = script(chosen.ticks, &plan, &sources, &identity.types, settings);
         let case = Case { plan, yaml, clock, script };
         History { case, settings, sources }

@@ -8,7 +8,7 @@ use selfsame::internals::time::{DAY, HOUR, MINUTE, Micros, rfc3339};
 use super::START;
 use super::choices::Choices;
 use super::sources::{
-    EXTRA, Field, ID, ITEM, ITEMS, LEFT, POSITION, RIGHT, SHOP, STATUS, Source, VERDICT, ZONE,
+    EXTRA, FIRST, Field, ID, ITEM, LEFT, POSITION, Path, RIGHT, SHOP, STATUS, Source, VERDICT, ZONE,
 };
 use super::sql::Of;
 use crate::oracle::script::Delivery;
@@ -96,7 +96,11 @@ pub fn draft(
     let payload = payload(choices, source, types, key, time, &flaw);
     let payload = (!empty).then(|| match (source.is_csv, source.is_columnar) {
         (_, true) => payload,
-        (true, _) => flaw.spoil_csv(payload, source.marks.0),
+        (true, _) => {
+            let comment = source.comment.filter(|_| choices.one_in(8));
+            let spoiled = flaw.spoil_csv(payload, source.marks.0);
+            comment.into_iter().chain(spoiled.chars()).collect()
+        }
         (false, _) => flaw.spoil_json(payload),
     });
     Draft {
@@ -180,7 +184,10 @@ impl Flaw {
         match self {
             Flaw::CutOff => payload.chars().take(payload.chars().count() / 2).collect(),
             Flaw::NoObject => "[1]".to_owned(),
-            Flaw::Duplicated => payload.replacen('{', "{\"n\":7,", 1),
+            // The last of a key counts, whatever is wrong with another one.
+            Flaw::Duplicated => {
+                payload.replacen('{', "{\"n\":7,\"who\":7,\"cart\":[],\"of.n\":{\"a\":[1]},", 1)
+            }
             _ => payload,
         }
     }
@@ -225,29 +232,33 @@ fn payload(
             }
             EXTRA => Some(choices.pick(&EXTRAS).to_owned()),
             ZONE => Some(choices.pick(&ZONES).to_owned()).filter(|zone| !zone.is_empty()),
-            "born" if source.is_written && !choices.one_in(4) => Some(local(choices, time)),
+            "born" | "day" if source.formats.is_some() && !choices.one_in(4) => {
+                Some(local(choices, time))
+            }
             _ => value(choices, *of),
         };
         value.or_else(|| choices.one_in(2).then(|| "null".to_owned()))
     };
-    let (of_items, own): (Vec<&Field>, Vec<&Field>) =
-        source.fields.iter().partition(|field| field.is_of_item());
-    let mut values = Vec::new();
+    let fields = source.fields.iter().filter(|field| field.name != FIRST);
+    let (of_items, own): (Vec<&Field>, Vec<&Field>) = fields.partition(|field| field.is_of_item);
+    let mut values: Vec<(Path, String)> = Vec::new();
     for field in own {
         values.extend(value_of(choices, field).map(|value| (field.path, value)));
     }
-    if source.unnests {
+    if let Some(list) = source.list {
+        let is_wrong = *flaw == Flaw::WrongType;
         let items = match choices.below(12) {
             0 => None,
             1 => Some("null".to_owned()),
-            _ if *flaw == Flaw::WrongType && choices.one_in(3) => {
+            _ if is_wrong && !source.is_columnar && choices.one_in(3) => {
                 Some("{\"kind\":\"a\"}".to_owned())
             }
-            number => {
-                Some(items(choices, &of_items, number % 4, *flaw == Flaw::WrongType, value_of))
+            number if source.is_columnar => {
+                Some(stored_items(choices, &of_items, number % 4, value_of))
             }
+            number => Some(items(choices, &of_items, number % 4, is_wrong, value_of)),
         };
-        values.extend(items.map(|items| (&[ITEMS][..], items)));
+        values.extend(items.map(|items| (list, items)));
     }
     written(source, &values)
 }
@@ -267,13 +278,57 @@ fn items(
         if may_be_wrong && choices.one_in(4) {
             return "7".to_owned();
         }
-        let told = fields.iter().filter(|field| field.path[1] != POSITION);
+        let told = fields.iter().filter(|field| field.path != [POSITION]);
         let values: Vec<_> =
-            told.filter_map(|field| Some((&field.path[1..], value_of(choices, field)?))).collect();
+            told.filter_map(|field| Some((field.path, value_of(choices, field)?))).collect();
         nested(&values)
     };
     let items: Vec<String> = (0..number).map(item).collect();
     format!("[{}]", items.join(","))
+}
+
+/// The same as a columnar file holds it: each element has all members, one of which no field reads, and these have the
+/// types that `columnar` gives them.
+fn stored_items(
+    choices: &mut Choices,
+    fields: &[&Field],
+    number: usize,
+    value_of: impl Fn(&mut Choices, &Field) -> Option<String>,
+) -> String {
+    let item = |_| {
+        if choices.one_in(8) {
+            return "null".to_owned();
+        }
+        let told = fields.iter().filter(|field| field.path != [POSITION]);
+        let members = told.map(|field| {
+            let value = value_of(choices, field).and_then(|value| stored(field, &value));
+            format!("\"{}\":{},", field.path[0], value.unwrap_or("null".to_owned()))
+        });
+        format!("{{{}\"other\":null}}", members.collect::<String>())
+    };
+    let items: Vec<String> = (0..number).map(item).collect();
+    format!("[{}]", items.join(","))
+}
+
+/// A value as its column holds it; `None` where that can't.
+fn stored(field: &Field, value: &str) -> Option<String> {
+    let double = |value: &str| serde_json::Number::from_f64(value.parse().ok()?);
+    match field.of {
+        Of::Text if field.name == EXTRA => serde_json::to_string(value).ok(),
+        Of::Text => serde_json::to_string(&serde_json::from_str::<String>(value).ok()?).ok(),
+        // No whole number.
+        Of::Integer if value.starts_with('{') => Some("2.5".to_owned()),
+        Of::Integer | Of::Number => double(value).map(|number| number.to_string()),
+        Of::Decimal => {
+            let value = value.trim_matches('"').parse::<f64>().ok()?;
+            (value < 1e10).then(|| format!("{value:.2}"))
+        }
+        Of::Boolean => value.parse::<bool>().ok().map(|truth| truth.to_string()),
+        Of::Texts => {
+            serde_json::to_string(&serde_json::from_str::<Vec<Option<String>>>(value).ok()?).ok()
+        }
+        _ => unreachable!("no element has one"),
+    }
 }
 
 /// What a type has no room for, or what there is not.
@@ -295,7 +350,7 @@ fn out_of_range(of: Of) -> Option<&'static [&'static str]> {
 }
 
 /// A row with values at paths, in the source's format.
-fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> String {
+fn written(source: &Source, values: &[(Path, String)]) -> String {
     if source.is_columnar {
         return texts(source, values);
     }
@@ -303,8 +358,8 @@ fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> Str
         return nested(values);
     }
     let (delimiter, quote) = source.marks;
-    let cell = |field: &Field| {
-        let value = values.iter().find(|(path, _)| *path == field.path).map(|(_, value)| value);
+    let cell = |of: Path| {
+        let value = values.iter().find(|(path, _)| *path == of).map(|(_, value)| value);
         let text = match value.map_or("null", String::as_str) {
             "null" => String::new(),
             // A line for a row, so that scripts can be told line by line.
@@ -321,36 +376,56 @@ fn written(source: &Source, values: &[(&'static [&'static str], String)]) -> Str
             None => format!("{}{delimiter}", text.replace(delimiter, " ")),
         }
     };
-    source.fields.iter().map(cell).collect()
+    source.cells().into_iter().map(cell).collect()
 }
 
-/// An object of the texts of all columns.
-fn texts(source: &Source, values: &[(&'static [&'static str], String)]) -> String {
-    let text = |field: &Field| {
-        let value = values.iter().find(|(path, _)| *path == field.path).map(|(_, value)| value);
-        let value = value.filter(|value| *value != "null");
-        let text = value.map(|value| serde_json::from_str(value).unwrap_or(value.clone()));
-        (field.path[0].to_owned(), text)
+/// An object of all columns: texts, and the list with what is around it.
+fn texts(source: &Source, values: &[(Path, String)]) -> String {
+    let value_at = |of: Path| {
+        let value = values.iter().find(|(path, _)| *path == of).map(|(_, value)| value);
+        value.filter(|value| *value != "null")
     };
-    let texts: BTreeMap<String, Option<String>> = source.fields.iter().map(text).collect();
-    serde_json::to_string(&texts).expect("texts")
+    let text = |field: &Field| {
+        let value = value_at(field.path);
+        let text = value.map(|value| serde_json::from_str(value).unwrap_or(value.clone()));
+        (field.path[0], serde_json::to_string(&text).expect("a text"))
+    };
+    let own = source.fields.iter().filter(|field| !field.is_of_item && field.name != FIRST);
+    let mut all: BTreeMap<&str, String> = own.map(text).collect();
+    all.extend(source.list.map(|list| match (value_at(list), &list[1..]) {
+        (None, _) => (list[0], "null".to_owned()),
+        (Some(items), []) => (list[0], items.clone()),
+        (Some(items), below) => (list[0], nested(&[(below, items.clone())])),
+    }));
+    let all = all.iter().map(|(name, value)| format!("\"{name}\":{value}"));
+    format!("{{{}}}", all.collect::<Vec<_>>().join(","))
 }
 
-/// What clocks show, or seconds or microseconds; and what clocks never show.
+/// What clocks show, or what is counted since the epoch; and what clocks never show.
 fn local(choices: &mut Choices, time: Micros) -> String {
-    match choices.below(8) {
+    let shown = rfc3339(time);
+    let (day, clock) = (&shown[..10], &shown[11..19]);
+    match choices.below(12) {
         0 => (time / 1_000_000).to_string(),
         1 => format!("\"{}\"", time / 1_000_000),
         2 => time.to_string(),
+        6 => choices.pick(&["-1", "1.5", "1e3", "\"-0.5\"", "1e30", "253402300800"]).to_owned(),
+        7 => format!("{}{:03}", time, choices.below(1_000)),
+        8 => format!("\"{day}\""),
+        9 => {
+            let end =
+                choices.pick(&[":00", "", ".25", ".1234567", "Z", "+05:30", "-08", " Asia/Tokyo"]);
+            let clock = if end == ":00" { &clock[..5] } else { clock };
+            format!("\"{day}{}{clock}{end}\"", choices.pick(&["T", " "]))
+        }
+        10 => choices
+            .pick(&["\"2025-02-30\"", "\"2025-07-05 25:00\"", "\"\"", "\"soon\"", "\"20250705\""])
+            .to_owned(),
         // In Berlin the one never comes, and the other comes twice.
         3 => "\"30.03.2025 02:30:00\"".to_owned(),
         4 => "\"26.10.2025 02:30:00\"".to_owned(),
         5 if choices.one_in(4) => "\"31.02.2025 00:00:00\"".to_owned(),
-        _ => {
-            let shown = rfc3339(time);
-            let (day, clock) = (&shown[..10], &shown[11..19]);
-            format!("\"{}.{}.{} {clock}\"", &day[8..], &day[5..7], &day[..4])
-        }
+        _ => format!("\"{}.{}.{} {clock}\"", &day[8..], &day[5..7], &day[..4]),
     }
 }
 
@@ -411,24 +486,32 @@ fn value(choices: &mut Choices, of: Of) -> Option<String> {
     })
 }
 
-/// An object with values at paths.
-fn nested(values: &[(&'static [&'static str], String)]) -> String {
-    let mut keys: Vec<&str> = Vec::new();
-    values.iter().for_each(|(path, _)| {
-        if !keys.contains(&path[0]) {
-            keys.push(path[0]);
+/// An object with values at paths, or a list where these begin with its items.
+fn nested(values: &[(Path, String)]) -> String {
+    let mut steps: Vec<&str> = Vec::new();
+    for (path, _) in values {
+        if !steps.contains(&path[0]) {
+            steps.push(path[0]);
         }
-    });
-    let entries = keys.into_iter().map(|key| {
-        let below: Vec<_> = values.iter().filter(|(path, _)| path[0] == key).collect();
-        match below.as_slice() {
-            [(path, value)] if path.len() == 1 => format!("\"{key}\":{value}"),
+    }
+    let at = |step: &str| {
+        let here: Vec<_> = values.iter().filter(|(path, _)| path[0] == step).collect();
+        match here.as_slice() {
+            [] => "null".to_owned(),
+            [(path, value)] if path.len() == 1 => value.clone(),
             below => {
-                let below: Vec<_> =
-                    below.iter().map(|(path, value)| (&path[1..], value.clone())).collect();
-                format!("\"{key}\":{}", nested(&below))
+                let below = below.iter().map(|(path, value)| (&path[1..], value.clone()));
+                nested(&below.collect::<Vec<_>>())
             }
         }
-    });
-    format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+    };
+    let number = |step: &str| step.strip_prefix('[')?.strip_suffix(']')?.parse::<usize>().ok();
+    let numbers: Option<Vec<usize>> = steps.iter().map(|step| number(step)).collect();
+    if let Some(last) = numbers.into_iter().flatten().max() {
+        let items: Vec<String> = (0..=last).map(|item| at(&format!("[{item}]"))).collect();
+        return format!("[{}]", items.join(","));
+    }
+    let entry =
+        |step: &&str| format!("{}:{}", serde_json::to_string(step).expect("text"), at(step));
+    format!("{{{}}}", steps.iter().map(entry).collect::<Vec<_>>().join(","))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use selfsame::internals::plan::PathStep;
+
 use super::choices::Choices;
 use super::sql::{self, Column, Of};
 use super::{Settings, quoted};
@@ -14,6 +16,8 @@ pub struct Source {
     pub is_csv: bool,
     /// What parts its cells, and what they may stand in.
     pub marks: (char, Option<char>),
+    /// What a line of CSV begins with that is no row.
+    pub comment: Option<char>,
     /// Its files have columns of text.
     pub is_columnar: bool,
     pub has_records: bool,
@@ -33,20 +37,29 @@ pub struct Source {
     key_of_table: Option<String>,
     /// Whether rows with the status `gone` delete.
     pub deletes: bool,
-    /// Whether its rows have a list whose elements are rows.
-    pub unnests: bool,
-    /// Whether `born` is written by formats.
-    pub is_written: bool,
+    /// Where its rows have a list whose elements are rows.
+    pub list: Option<Path>,
+    /// By which formats `born` and `day` are written, if by any.
+    pub formats: Option<&'static str>,
     yaml: String,
 }
+
+/// Keys from a root down; `[1]` is an item of a list.
+pub type Path = &'static [&'static str];
 
 /// What to take out of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub name: &'static str,
     pub of: Of,
-    /// Keys from the root down.
-    pub path: &'static [&'static str],
+    /// From the row's root down, or from the element of its list.
+    pub path: Path,
+    /// Whether it stands in the elements of the row's list.
+    pub is_of_item: bool,
+}
+
+const fn field(name: &'static str, of: Of, path: Path) -> Field {
+    Field { name, of, path, is_of_item: false }
 }
 
 const NAMES: [&str; 4] = ["web", "crm", "shop", "app"];
@@ -59,37 +72,49 @@ pub const RIGHT: &str = "right";
 pub const VERDICT: &str = "verdict";
 /// What names the zone of local times.
 pub const ZONE: &str = "zone";
-/// A list, and the place in it.
-pub const ITEMS: &str = "items";
+/// Where lists may lie whose elements are rows, and the place in one.
+static LISTS: [Path; 3] = [&["items"], &["items"], &["cart", "lines"]];
 pub const POSITION: &str = "#";
+/// What an element says of its kind, by the row's own path.
+pub const FIRST: &str = "first";
 /// Text in SQL, any JSON in a row.
 pub const EXTRA: &str = "extra";
 /// Columns that identifiers are taken from, with the paths that they may have.
 static IDENTIFYING: [Field; 4] = [
-    Field { name: "mail", of: Of::Text, path: &["who", "mail"] },
-    Field { name: "user", of: Of::Text, path: &["user"] },
-    Field { name: "device", of: Of::Text, path: &["who", "device", "id"] },
-    Field { name: "mails", of: Of::Texts, path: &["mails"] },
+    field("mail", Of::Text, &["who", "mail"]),
+    field("user", Of::Text, &["user"]),
+    field("device", Of::Text, &["who", "device", "id"]),
+    field("mails", Of::Texts, &["mails"]),
 ];
 static TELLING: [Field; 10] = [
-    Field { name: "kind", of: Of::Text, path: &["kind"] },
-    Field { name: "n", of: Of::Integer, path: &["n"] },
-    Field { name: "amount", of: Of::Decimal, path: &["cart", "amount"] },
-    Field { name: "x", of: Of::Number, path: &["x"] },
-    Field { name: "ok", of: Of::Boolean, path: &["ok"] },
-    Field { name: "day", of: Of::Date, path: &["day"] },
-    Field { name: "born", of: Of::Timestamp, path: &["who", "born"] },
-    Field { name: "ns", of: Of::Integers, path: &["ns"] },
-    Field { name: EXTRA, of: Of::Text, path: &["extra"] },
-    Field { name: ZONE, of: Of::Text, path: &["zone"] },
+    field("kind", Of::Text, &["kind"]),
+    field("n", Of::Integer, &["n"]),
+    field("amount", Of::Decimal, &["cart", "amount"]),
+    field("x", Of::Number, &["x"]),
+    field("ok", Of::Boolean, &["ok"]),
+    field("day", Of::Date, &["day"]),
+    field("born", Of::Timestamp, &["who", "born"]),
+    field("ns", Of::Integers, &["ns"]),
+    field(EXTRA, Of::Text, &["extra"]),
+    field(ZONE, Of::Text, &["zone"]),
+];
+
+/// How instants and days may be written.
+const FORMATS: [&str; 6] = [
+    "['%d.%m.%Y %H:%M:%S', epoch_s, rfc3339, epoch_us]",
+    "[iso, epoch_ms]",
+    "[epoch_ns, '%d.%m.%Y %H:%M:%S', iso]",
+    "iso",
+    "[epoch_ms, '%d.%m.%Y %H:%M:%S', epoch_us]",
+    "[rfc3339, epoch_ns]",
 ];
 
 pub const DERIVED: [&str; 2] = ["one", "two"];
 
 static DECIDING: [Field; 3] = [
-    Field { name: LEFT, of: Of::Text, path: &[LEFT] },
-    Field { name: RIGHT, of: Of::Text, path: &[RIGHT] },
-    Field { name: VERDICT, of: Of::Text, path: &[VERDICT] },
+    field(LEFT, Of::Text, &[LEFT]),
+    field(RIGHT, Of::Text, &[RIGHT]),
+    field(VERDICT, Of::Text, &[VERDICT]),
 ];
 
 fn keys(settings: &Settings) -> usize {
@@ -106,26 +131,24 @@ impl Source {
             is_topic,
             is_csv: false,
             marks: (',', Some('"')),
+            comment: None,
             is_columnar: false,
             has_records: true,
             keys: keys(settings),
             has_decisions: true,
-            fields: vec![
-                Field { name: ID, of: Of::Text, path: &["id"] },
-                Field { name: STATUS, of: Of::Text, path: &["status"] },
-            ],
+            fields: vec![field(ID, Of::Text, &["id"]), field(STATUS, Of::Text, &["status"])],
             columns: Vec::new(),
             of_sessions: Vec::new(),
             joined: Vec::new(),
             joins: Vec::new(),
             key_of_table: None,
             deletes: true,
-            unnests: false,
-            is_written: false,
+            list: None,
+            formats: None,
             yaml: String::new(),
         };
         if has_time {
-            source.fields.push(Field { name: "at", of: Of::Timestamp, path: &["at"] });
+            source.fields.push(field("at", Of::Timestamp, &["at"]));
         }
         source.fields.extend(&DECIDING);
         source.name_columns();
@@ -142,7 +165,7 @@ impl Source {
     pub fn new(before: &[Source], choices: &mut Choices, settings: &Settings) -> Self {
         let name = NAMES[before.len()];
         let is_table =
-            |table: &&Source| table.has_records && table.joins.is_empty() && !table.unnests;
+            |table: &&Source| table.has_records && table.joins.is_empty() && table.list.is_none();
         let tables = || before.iter().filter(is_table);
         let may_be_events = !settings.retractable || tables().next().is_some();
         let has_records = choices.below(2) == 1 || !may_be_events || settings.corrected;
@@ -160,14 +183,14 @@ impl Source {
         let mut fields = vec![];
         if has_key {
             let of = if integer_key { Of::Integer } else { Of::Text };
-            fields.push(Field { name: ID, of, path: &["id"] });
+            fields.push(field(ID, of, &["id"]));
         }
         if has_time {
             let name = if choices.one_in(6) { "time" } else { "at" };
-            fields.push(Field { name, of: Of::Timestamp, path: &["at"] });
+            fields.push(field(name, Of::Timestamp, &["at"]));
         }
         if deletes {
-            fields.push(Field { name: STATUS, of: Of::Text, path: &["status"] });
+            fields.push(field(STATUS, Of::Text, &["status"]));
         }
         let first = choices.below(IDENTIFYING.len());
         let identifying = IDENTIFYING.iter().enumerate();
@@ -181,8 +204,8 @@ impl Source {
             }
             joins.push((table.name, key));
             let of = if choices.one_in(3) { Of::Integer } else { Of::Text };
-            let path: &[&str] = if key == ITEM { &["item"] } else { &["where", "place"] };
-            fields.push(Field { name: key, of, path });
+            let path: Path = if key == ITEM { &["item"] } else { &["where", "place"] };
+            fields.push(field(key, of, path));
         }
         // Of one name, but not of one type with that of other sources.
         if choices.one_in(6)
@@ -195,18 +218,28 @@ impl Source {
         }
         let delimiter = [',', ',', ';', '\t', '|'][choices.below(5)];
         let marks = (delimiter, [Some('"'), Some('"'), Some('\''), None][choices.below(4)]);
-        let is_written = choices.one_in(3);
-        let unnests = !is_csv && !is_columnar && choices.one_in(5);
-        if unnests {
+        let formats = choices.one_in(3).then(|| choices.pick(&FORMATS));
+        let list = choices.one_in(5).then(|| LISTS[choices.below(LISTS.len())]);
+        if let Some(list) = list {
             let moved = fields.iter_mut().filter(|_| choices.below(3) > 0);
-            moved.for_each(Field::move_into_items);
-            fields.push(Field { name: "line", of: Of::Integer, path: &[ITEMS, POSITION] });
+            moved.for_each(|field| field.move_into_items(is_columnar));
+            let is_named = fields.iter().any(|field| field.name == "kind" && field.is_of_item);
+            if is_named && !is_csv && list.len() == 1 && choices.one_in(2) {
+                fields.push(field(FIRST, Of::Text, &["items", "[0]", "kind"]));
+            }
+            let line = field("line", Of::Integer, &[POSITION]);
+            fields.push(Field { is_of_item: true, ..line });
+        }
+        if !is_csv && !is_columnar && choices.one_in(3) {
+            let own = fields.iter_mut().filter(|field| !field.is_of_item);
+            own.for_each(|field| field.put_oddly(list));
         }
         let mut source = Source {
             name,
             is_topic,
             is_csv,
             marks,
+            comment: is_csv.then(|| choices.pick(&["", "", "#", "%"]).chars().next()).flatten(),
             is_columnar,
             has_records,
             keys: keys(settings),
@@ -218,8 +251,8 @@ impl Source {
             joins,
             key_of_table: None,
             deletes,
-            unnests,
-            is_written,
+            list,
+            formats,
             yaml: String::new(),
         };
         source.name_columns();
@@ -271,8 +304,8 @@ impl Source {
             yaml.push_str("    format: json\n");
         }
         let mut say = |text: String| writeln!(yaml, "    {text}").expect("to a string");
-        if self.unnests {
-            say(format!("unnest: {ITEMS}"));
+        if let Some(list) = self.list {
+            say(format!("unnest: {}", told(list)));
         }
         if key && self.has_records {
             say("key: id".to_owned());
@@ -310,8 +343,9 @@ impl Source {
             choices.pick(&["", ", else: keep", ", else: reject", ", else: null", ", else: 3"]);
         let others = is_mapped.then_some(others);
         let zone = if self.has(ZONE) { "time_zone_from: zone" } else { "time_zone: Asia/Tokyo" };
-        let zone = self.is_written.then_some(zone);
-        let fields = self.fields.iter().map(|field| field.yaml(default, others, zone));
+        let written = self.formats.map(|formats| (formats, zone));
+        let list = self.list.unwrap_or_default();
+        let fields = self.fields.iter().map(|field| field.yaml(list, default, others, written));
         say(format!("fields: {{{}}}", fields.collect::<Vec<_>>().join(", ")));
         if !self.joins.is_empty() {
             let joins = self.joins.iter().map(|(table, key)| format!("{table}: {key}"));
@@ -327,7 +361,7 @@ impl Source {
         let instants: Vec<&str> = instants.map(|column| column.name.as_str()).collect();
         if time {
             // The first is a field; and what has the name must be the time.
-            let field = settings.retractable || self.has("time") || self.unnests;
+            let field = settings.retractable || self.has("time") || self.list.is_some();
             let which = choices.below(if field { 1 } else { instants.len() });
             say(format!("time: {}", instants[which]));
         }
@@ -336,7 +370,7 @@ impl Source {
         }
         if self.deletes {
             let others = ["status = 'gone'", "status = 'gone' or n = 3", "10 / n = 5"];
-            let with_n = self.fields.iter().any(|field| field.name == "n" && !field.is_of_item())
+            let with_n = self.fields.iter().any(|field| field.name == "n" && !field.is_of_item)
                 && !settings.retractable;
             let which = choices.below(if with_n { 3 } else { 1 });
             say(format!("deleted: {}", quoted(others[which])));
@@ -372,16 +406,42 @@ impl Source {
             Some(other) => said += &format!("    quote: \"{other}\"\n"),
             None => said += "    quote: none\n",
         }
+        if let Some(comment) = self.comment {
+            writeln!(said, "    comment: \"{comment}\"").expect("to a string");
+        }
         if is_headless {
             said += &format!("    columns: [{}]\n", self.header().replace(',', ", "));
         }
         said
     }
 
+    /// What its fields' paths are, as steps from the row's root down.
+    pub fn paths(&self) -> Vec<Vec<PathStep>> {
+        let key = |key: &str| PathStep::Key(key.to_owned());
+        let step = |step: &&str| match step.strip_prefix('[') {
+            Some(item) => PathStep::Item(item.trim_end_matches(']').parse().expect("a number")),
+            None => key(step),
+        };
+        let steps = |path: Path| match self.is_csv {
+            true => vec![key(&path.join("."))],
+            false => path.iter().map(step).collect(),
+        };
+        let path = |field: &Field| match self.list.filter(|_| field.is_of_item) {
+            Some(list) => [steps(list), field.path.iter().map(step).collect()].concat(),
+            None => steps(field.path),
+        };
+        self.fields.iter().map(path).collect()
+    }
+
+    /// The columns of its files of CSV: those of its own fields, and its list.
+    pub fn cells(&self) -> Vec<Path> {
+        let own = self.fields.iter().filter(|field| !field.is_of_item).map(|field| field.path);
+        own.chain(self.list).collect()
+    }
+
     /// The header of its files of CSV: its columns and another one.
     pub fn header(&self) -> String {
-        self.fields.iter().map(|field| format!("{},", field.path.join("."))).collect::<String>()
-            + "other"
+        self.cells().iter().map(|path| format!("{},", path.join("."))).collect::<String>() + "other"
     }
 
     /// Adds the columns of tables: under their own names where these are free.
@@ -442,33 +502,64 @@ impl Source {
     }
 }
 
+/// A path as definitions write it.
+fn told(path: &[&str]) -> String {
+    let mut text = String::new();
+    for (place, step) in path.iter().enumerate() {
+        let is_item = step.starts_with('[');
+        text.push_str(if place > 0 && !is_item { "." } else { "" });
+        let is_plain = !step.is_empty() && !step.contains(['.', '[', ' ', '"']);
+        match (is_item || is_plain, step.contains('"')) {
+            (true, _) => text.push_str(step),
+            (_, true) => write!(text, "'{step}'").expect("to a string"),
+            (_, false) => write!(text, "\"{step}\"").expect("to a string"),
+        }
+    }
+    text
+}
+
 impl Field {
     /// Whether it is when the row happened.
     pub fn is_time(&self) -> bool {
         self.path == ["at"]
     }
 
-    /// Whether it stands in the elements of the row's list.
-    pub fn is_of_item(&self) -> bool {
-        self.path[0] == ITEMS
-    }
-
     /// Takes it from the elements of the row's list, if it may stand there.
-    fn move_into_items(&mut self) {
-        static PATHS: [&[&str]; 10] = [
-            &[ITEMS, "mail"],
-            &[ITEMS, "user"],
-            &[ITEMS, "kind"],
-            &[ITEMS, "n"],
-            &[ITEMS, "cart", "amount"],
-            &[ITEMS, "x"],
-            &[ITEMS, "ok"],
-            &[ITEMS, "mails"],
-            &[ITEMS, EXTRA],
-            &[ITEMS, ITEM],
+    fn move_into_items(&mut self, is_columnar: bool) {
+        static PATHS: [Path; 10] = [
+            &["mail"],
+            &["user"],
+            &["kind"],
+            &["n"],
+            &["cart", "amount"],
+            &["x"],
+            &["ok"],
+            &["mails"],
+            &[EXTRA],
+            &[ITEM],
         ];
         let path = PATHS.into_iter().find(|path| path.last() == Some(&self.name));
-        self.path = path.unwrap_or(self.path);
+        if let Some(path) = path {
+            self.path = if is_columnar { &path[path.len() - 1..] } else { path };
+            self.is_of_item = true;
+        }
+    }
+
+    /// Takes it from where paths have brackets and quotes, unless that is within the list that is unnested.
+    fn put_oddly(&mut self, list: Option<Path>) {
+        static PATHS: [(&str, Path); 8] = [
+            ("mail", &["who", "mails", "[1]"]),
+            ("user", &["the \"user\""]),
+            ("kind", &["kind [0]", "a.b"]),
+            ("n", &["of.n", "[2]", "[0]"]),
+            ("ok", &["of.n", "[0]"]),
+            ("x", &["", "x"]),
+            ("amount", &["cart.", "[0]", "amount"]),
+            ("day", &["cart.", "[2]"]),
+        ];
+        let path = PATHS.into_iter().find(|(name, _)| *name == self.name);
+        let path = path.filter(|(_, path)| list.is_none_or(|list| list[0] != path[0]));
+        self.path = path.map_or(self.path, |(_, path)| path);
     }
 
     /// Takes it from a column of its name.
@@ -478,9 +569,22 @@ impl Field {
         self.path = path.unwrap_or(self.path);
     }
 
-    /// How it is declared: with a default, and where `others` says what becomes of others with a map.
-    fn yaml(&self, default: bool, others: Option<&str>, zone: Option<&str>) -> String {
-        let (name, path) = (self.name, self.path.join("."));
+    /// Its path from the row's root down.
+    fn whole_path(&self, list: Path) -> Vec<&'static str> {
+        let list = if self.is_of_item { list } else { &[] };
+        [list, self.path].concat()
+    }
+
+    /// How it is declared: with a default, where `others` says what becomes of others with a map, and by which formats
+    /// and zones it is written.
+    fn yaml(
+        &self,
+        list: Path,
+        default: bool,
+        others: Option<&str>,
+        written: Option<(&str, &str)>,
+    ) -> String {
+        let (name, path) = (self.name, told(&self.whole_path(list)));
         let of = match self.of {
             Of::Text if name == EXTRA => "json",
             Of::Text => "text",
@@ -494,9 +598,8 @@ impl Field {
             Of::Integers => "\"[integer]\"",
             Of::List | Of::Sums | Of::Map => unreachable!("no field is one"),
         };
-        let written = zone.filter(|_| name == "born").map(|zone| {
-            format!(", format: ['%d.%m.%Y %H:%M:%S', epoch_s, rfc3339, epoch_us], {zone}")
-        });
+        let written = written.filter(|_| ["born", "day"].contains(&name));
+        let written = written.map(|(formats, zone)| format!(", format: {formats}, {zone}"));
         let default = match name {
             _ if written.is_some() => "",
             "kind" if default => ", default: c",
@@ -518,6 +621,6 @@ impl Field {
         if path == name && default.is_empty() && map.is_empty() {
             return format!("{name}: {of}");
         }
-        format!("{name}: {{type: {of}, path: {path}{default}{map}}}")
+        format!("{name}: {{type: {of}, path: {}{default}{map}}}", quoted(&path))
     }
 }
