@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn what_is_no_instant_is_told_apart() {
-        let noon = Ok(1_751_673_600 * SECOND + 12 * HOUR);
+        let at_noon = 1_751_673_600 * SECOND + 12 * HOUR;
+        let noon = Ok(at_noon);
         for (text, expected) in [
             ("2025-07-05T12:00:00Z", noon),
             (" 2025-07-05 12:00z ", noon),
@@ -116,9 +117,9 @@ mod tests {
             ("2025-07-05 14:00:00+02", noon),
             ("2025-07-05 14:00 +0200", noon),
             ("2025-07-05 17:30:00 +05:30", noon),
-            ("2025-07-05 04:00:00 America/Los_Angeles", Ok(noon.unwrap() - HOUR)),
+            ("2025-07-05 04:00:00 America/Los_Angeles", Ok(at_noon - HOUR)),
             ("2025-07-05 21:00 Asia/Tokyo", noon),
-            ("2025-07-05", Ok(noon.unwrap() - 14 * HOUR)),
+            ("2025-07-05", Ok(at_noon - 14 * HOUR)),
             ("2025-07-05 13:59:60", noon),
             ("0000-12-31T23:00:00-01:00", Ok(FIRST)),
             ("2025-02-29", Err(NoInstant::NoSuchDay)),
