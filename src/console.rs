@@ -26,6 +26,23 @@ pub fn draw(line: &str) {
     line.clone_into(&mut drawn);
 }
 
+/// A whole number as people read it, such as 2,892.
+pub fn grouped(number: impl TryInto<i128>) -> String {
+    let text = number.try_into().unwrap_or(i128::MAX).to_string();
+    let digits = text.trim_start_matches('-');
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<&str> = groups.map(|of| std::str::from_utf8(of).expect("digits")).collect();
+    format!("{}{}", &text[..text.len() - digits.len()], groups.join(","))
+}
+
+/// So many of something: `1 record is`, `2,892 records are`.
+pub fn counted(number: impl TryInto<i128>, one: &str, several: &str) -> String {
+    match grouped(number).as_str() {
+        "1" => format!("1 {one}"),
+        number => format!("{number} {several}"),
+    }
+}
+
 /// Where the log goes: above the line of progress.
 pub struct Log;
 
@@ -108,5 +125,16 @@ mod tests {
         assert_eq!(shown("a\u{1b}[2Jb\r\nc\u{9b}d\u{202e}"), "a\\u001b[2Jb\\r\\nc\\u009bd\\u202e");
         assert_eq!(shown("Zoë – 猫"), "Zoë – 猫");
         assert_eq!(shown_lines("one\n\ttwo\u{7}"), "one\n\ttwo\\u0007");
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three_and_one_is_singular() {
+        let grouped: Vec<String> = [0i64, 12, 123, 1234, -1234567].map(grouped).into();
+        assert_eq!(grouped, ["0", "12", "123", "1,234", "-1,234,567"]);
+        let counted = |number: u64| counted(number, "row is", "rows are");
+        assert_eq!(
+            [0, 1, 2, 1_000].map(counted),
+            ["0 rows are", "1 row is", "2 rows are", "1,000 rows are"]
+        );
     }
 }

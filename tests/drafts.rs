@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field};
 use broker::client::{Message, make_topic, produce, unique};
 use parquet::arrow::ArrowWriter;
 use program::{State, records, selfsame};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let batch = RecordBatch::try_from_iter_with_nullable(
@@ -272,4 +272,68 @@ fn the_log_of_a_shop_that_is_not_ours_comes_to_its_visitors() {
     }
     assert!(plain.len() > 500, "{}", plain.len());
     assert_eq!(found, plain);
+}
+
+/// As a music shop's database has them: lines name their invoice and nobody, and people have birthdays.
+#[test]
+fn tables_of_a_shop_are_drafted_with_the_lines_as_their_buyers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::create_dir(at.join("dump")).expect("room");
+    let (mut customers, mut invoices, mut lines) =
+        ("id;email;birthdate\n".to_owned(), String::new(), String::new());
+    let mut all = Vec::new();
+    for number in 1..=40 {
+        let day = number % 28 + 1;
+        let customer = json!({"email": format!("c{number}@x.example"), "birthdate": format!("1980-01-{day:02}T00:00:00Z"), "city": "Linz", "phone": null});
+        customers += &format!("{number};c{number}@x.example;1980-01-{day:02}T00:00:00Z\n");
+        let invoice = json!({"id": 1_000 + number, "customer": number % 10 + 1, "invoicedate": format!("2025-01-{day:02}T00:00:00Z"), "total": 2.5});
+        let line =
+            json!({"id": number, "invoice": 1_000 + number % 20 + 1, "quantity": 1, "track": 7});
+        invoices += &format!("{invoice}\n");
+        lines += &format!("{line}\n");
+        all.push(json!({"pk": number, "model": "shop.customer", "fields": customer}));
+        all.push(json!({"pk": number, "model": "shop.invoice", "fields": invoice}));
+        all.push(json!({"pk": number, "model": "shop.line", "fields": line}));
+    }
+    let whole = serde_json::to_string(&all).expect("JSON");
+    for (name, text) in [
+        ("dump/customer.csv", &customers),
+        ("dump/invoice.json", &invoices),
+        ("dump/invoiceline.json", &lines),
+        ("whole.json", &whole),
+    ] {
+        std::fs::write(at.join(name), text).expect("room");
+    }
+    selfsame(at, &["init", "dump", "-o", "shop.yaml"]).well();
+    let drafted = std::fs::read_to_string(at.join("shop.yaml")).expect("a draft");
+    assert!(
+        !drafted.contains("time: birthdate") && drafted.contains("time: invoicedate"),
+        "{drafted}"
+    );
+    assert!(
+        drafted.contains("from: {invoice: id, invoiceline: invoice}")
+            && drafted.contains("# ? invoiceline.invoice names rows of invoice, 20 of 20 values"),
+        "{drafted}"
+    );
+    selfsame(at, &["check", "shop.yaml", "--deny-warnings"]).well();
+    selfsame(at, &["run", "shop.yaml", "--clock", "event"]).well();
+    let profile = selfsame(at, &["get", "c2@x.example", "--spec", "shop.yaml"]).well();
+    let profile: Value = serde_json::from_str(&profile).expect("JSON");
+    let said = ["customer_rows", "invoice_rows", "invoiceline_rows"];
+    let said = said.map(|name| profile["attributes"][name].as_u64());
+    // Invoices 1001, 1011, 1021 and 1031, of which the first two have two lines each.
+    assert_eq!(said, [1, 4, 4].map(Some), "{profile}");
+    assert_eq!(people(at).len(), 40);
+
+    // One dump of all tables is told as one.
+    selfsame(at, &["init", "whole.json", "-o", "whole.yaml"]).well();
+    let drafted = std::fs::read_to_string(at.join("whole.yaml")).expect("a draft");
+    let told =
+        "# ? rows of 3 kinds, which model tells apart (shop.customer, shop.invoice, shop.line)";
+    assert!(
+        drafted.contains(told) && drafted.contains("`where: \"model = 'shop.customer'\"`"),
+        "{drafted}"
+    );
+    selfsame(at, &["check", "whole.yaml"]).well();
 }

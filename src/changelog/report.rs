@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::error::ChangelogError;
 use super::reader::Changelog;
+use crate::console::counted;
 use crate::console::shown;
 use crate::identity::Detail;
 use crate::plan::Publish;
@@ -88,8 +89,7 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
 
 fn table(rules: &[(String, (u64, Vec<String>))]) -> String {
     let all: u64 = rules.iter().map(|(_, (count, _))| count).sum();
-    let conflicts = if all == 1 { "conflict" } else { "conflicts" };
-    let mut text = format!("{all} {conflicts}\n");
+    let mut text = counted(all, "conflict", "conflicts") + "\n";
     let width = rules.iter().map(|(rule, _)| rule.chars().count()).max().unwrap_or(0);
     for (rule, (count, examples)) in rules {
         let mut examples = examples.iter();

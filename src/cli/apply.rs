@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use selfsame::internals::console::counted;
 use selfsame::internals::control::{ControlAnswer, ControlRequest, ask};
 use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::{Difference, SegmentDifference};
@@ -112,8 +113,8 @@ fn text_of(of: &Difference) -> String {
         }
     }
     for of in &of.attributes {
-        let _ =
-            write!(text, "\n  attribute {}: another value for {} people", of.attribute, of.changed);
+        let people = counted(of.changed, "person", "people");
+        let _ = write!(text, "\n  attribute {}: another value for {people}", of.attribute);
     }
     text.push('\n');
     text

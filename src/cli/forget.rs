@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use selfsame::internals::console::counted;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
@@ -74,25 +75,27 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
     if args.json {
         return print(&format!("{:#}\n", forgotten.to_json(how)));
     }
-    let what = if args.dry_run { "would be" } else { "are" };
+    let (is, are) = if args.dry_run { ("would be", "would be") } else { ("is", "are") };
+    let so_many = |number: u64, what: &str| {
+        counted(number, &format!("{what} {is} removed"), &format!("{what}s {are} removed"))
+    };
     let mut text = match &forgotten.person {
         Some(person) => format!("{person}: {}\n", forgotten.identifiers.join(", ")),
         None => format!("nobody is known by '{}' now\n", args.id),
     };
     let all: u64 = forgotten.rows.values().sum();
-    text.push_str(&format!("{all} stored rows {what} removed"));
+    text.push_str(&so_many(all, "stored row"));
     for (source, rows) in &forgotten.rows {
         text.push_str(&format!("\n  {source}: {rows}"));
     }
     text.push('\n');
     for (output, records) in &forgotten.records {
-        text.push_str(&format!(
-            "{records} records {what} removed from the file of output {output}\n"
-        ));
+        let removed = so_many(*records, "record");
+        text.push_str(&format!("{removed} from the file of output {output}\n"));
     }
     if args.suppress {
         text.push_str(&format!(
-            "rows that come with these identifiers {what} dropped from now on\n"
+            "rows that come with these identifiers {are} dropped from now on\n"
         ));
     }
     if !args.dry_run && !is_running {

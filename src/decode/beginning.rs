@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::decoded::Decoded;
 use super::early::Early;
 use super::placeholders::IS_PLACEHOLDER;
+use crate::console::{counted, grouped};
 use crate::plan::{Format, Plan, Publish, Source, Type};
 use crate::row::{RawPosition, Reason};
 use crate::source::foreign;
@@ -91,10 +92,10 @@ impl Beginning {
         if 2 * self.rejected > self.rows {
             said.push(self.rejects(plan, source));
         } else if let Some((rejected, why)) = &self.placeholders {
-            let (rows, are) = (self.rows, are(*rejected));
             said.push(format!(
-                "source {}: {rejected} of the first {rows} rows {are} rejected as unidentified: {why}",
-                source.name
+                "source {}: {} rejected as unidentified: {why}",
+                source.name,
+                of_first(*rejected, self.rows)
             ));
         }
         for (field, (values, early)) in &self.early {
@@ -113,7 +114,6 @@ impl Beginning {
     }
 
     fn rejects(&self, plan: &Plan, source: &Source) -> String {
-        let (rejected, rows) = (self.rejected, self.rows);
         let most = self.reasons.iter().max_by_key(|(_, told)| told.number);
         let why = most.map(|((code, path), ReasonCount { number, message, raw, .. })| {
             let at = if path.is_empty() { String::new() } else { format!(" {path}") };
@@ -126,15 +126,22 @@ impl Beginning {
         };
         let why = why.unwrap_or_default();
         format!(
-            "source {}: {rejected} of the first {rows} rows {} rejected{why}{shown}",
+            "source {}: {} rejected{why}{shown}",
             source.name,
-            are(rejected)
+            of_first(self.rejected, self.rows)
         )
     }
 }
 
-fn are(rows: u64) -> &'static str {
-    if rows == 1 { "is" } else { "are" }
+/// That so many of the first rows are …
+fn of_first(rejected: u64, rows: u64) -> String {
+    match rows {
+        1 => "its first row is".to_owned(),
+        rows => {
+            let of = format!("of the first {} rows", grouped(rows));
+            counted(rejected, &format!("{of} is"), &format!("{of} are"))
+        }
+    }
 }
 
 /// The field of a source that is a timestamp and stands at a path, as reasons tell it.

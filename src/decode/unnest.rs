@@ -19,6 +19,7 @@ use super::path::Paths;
 use super::raw_row::{Flaws, RawReading, RawRow};
 use super::rows::accept;
 use super::scalar::shown;
+use crate::console::{counted, grouped};
 use crate::plan::{Kind, Unnest};
 use crate::row::{Body, Row};
 
@@ -79,7 +80,9 @@ fn estimate(raw: &mut [RawRow], columns: &[ArrayRef], place: usize) -> usize {
         let elements = serde_json::from_str::<Vec<&RawValue>>(list).map_or(0, |all| all.len());
         if elements * own > TOGETHER {
             let why = format!(
-                "its {elements} elements with its own values beside each would come to more than {TOGETHER} bytes"
+                "its {} with its own values beside each would come to more than {} bytes",
+                counted(elements, "element", "elements"),
+                grouped(TOGETHER)
             );
             raw[place].unreadable("too_long", why);
             return 0;

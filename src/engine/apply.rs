@@ -6,6 +6,7 @@ use super::change::options_of;
 use super::control::{Changing, Control, cannot_take_over, refused};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
+use crate::console::counted;
 use crate::plan::Plan;
 use crate::plan::changes::DefinitionChanges;
 use crate::runtime::{changed_fields, difference, preflight};
@@ -33,7 +34,10 @@ impl Control {
         }
         let options = options_of(&changing.view, definition);
         preflight(&changing.view, definition.plan(), &options)?;
-        told(&format!("{} stored rows are read back beside what runs", applied.rows));
+        told(&format!(
+            "{} read back beside what runs",
+            counted(applied.rows, "stored row is", "stored rows are")
+        ));
         let built = changing.build(definition, Default::default())?;
         applied.rows = built.rows;
         told("it takes over: outputs are read back, and what differs is sent");
@@ -56,7 +60,10 @@ impl Control {
         }
         let changing = self.change()?;
         let mut applied = begin(&changing, definition)?;
-        told(&format!("{} stored rows are read back, twice", applied.rows));
+        told(&format!(
+            "{} read back, twice",
+            counted(applied.rows, "stored row is", "stored rows are")
+        ));
         let found = difference(&changing.view, definition.plan())?;
         applied.difference = Some(found);
         Ok(applied)

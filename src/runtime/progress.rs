@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::latency::{LatencySummary, SharedLatencies, new_histogram};
-use super::report::{counted, grouped};
+use crate::console::{counted, grouped};
+
 use crate::console;
 
 /// How often a line is drawn on a terminal.
@@ -146,7 +147,8 @@ impl ProgressLine {
             return None;
         }
         let rate = fresh as f64 / interval.as_secs_f64().max(1e-3);
-        let mut text = format!("{}, {} a second", counted(rows), grouped(rate as i64));
+        let mut text =
+            format!("{}, {} a second", counted(rows, "row", "rows"), grouped(rate as i64));
         if let Some(all) = self.bytes.filter(|all| *all > 0) {
             let read = self.amounts.bytes.load(Ordering::Relaxed).min(all);
             let share = read as f64 / all as f64;

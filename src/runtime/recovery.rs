@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::options::{RunError, RunOptions};
+use crate::console::counted;
 use crate::decode::stored;
 use crate::plan::{Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
@@ -66,23 +67,29 @@ fn read_back(plan: &Plan, recovered: &Recovered) {
     let rows: u64 = recovered.rows.values().sum();
     let folder = recovered.folder.shown();
     match &recovered.checkpoint {
-        None => tracing::info!("{rows} stored rows of earlier runs are read back from '{folder}'"),
+        None => tracing::info!(
+            "{} read back from '{folder}'",
+            counted(rows, "stored row of earlier runs is", "stored rows of earlier runs are")
+        ),
         Some(checkpoint) => tracing::info!(
-            "a checkpoint of {} is put back, and what was stored after it of {rows} rows of earlier runs is read back \
+            "a checkpoint of {} is put back, and what was stored after it of {} of earlier runs is read back \
              from '{folder}'",
-            rfc3339(checkpoint.of.at)
+            rfc3339(checkpoint.of.at),
+            counted(rows, "row", "rows")
         ),
     }
     let superseded = recovered.superseded();
     if superseded > 0 {
         tracing::info!(
-            "{superseded} more were older versions of records, from which nothing followed any more: they have left '{folder}'"
+            "{} of records, from which nothing followed any more: they have left '{folder}'",
+            counted(superseded, "more was an older version", "more were older versions")
         );
     }
     for (source, rows) in &recovered.rows {
         if plan.sources.iter().all(|of| of.name != *source) {
             tracing::warn!(
-                "{rows} stored rows are of source {source}, which the definition does not have: they stay stored"
+                "{} of source {source}, which the definition does not have: they stay stored",
+                counted(*rows, "stored row is", "stored rows are")
             );
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
 use super::stop::{RunEnd, StopCause};
+use crate::console::{counted, grouped};
 use crate::metrics::{Counts, SourceCounts};
 use crate::plan::{Plan, Publish};
 use crate::time::{rfc3339, spoken};
@@ -117,7 +118,7 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     line(format_args!(
         "{}: {} in {seconds:.digits$} s ({} a second)",
         plan.name,
-        counted(rows),
+        counted(rows, "row", "rows"),
         grouped(rate as i64)
     ));
     line(format_args!(""));
@@ -128,7 +129,7 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     for (source, counts) in plan.sources.iter().zip(&counts.sources) {
         let SourceCounts { rows, rejected, duplicates, dropped } = *counts;
         let columns = [rows, counts.accepted(), rejected, duplicates, dropped];
-        let columns = columns.map(|count| format!("{:>12}", grouped(count as i64))).concat();
+        let columns = columns.map(|count| format!("{:>12}", grouped(count))).concat();
         line(format_args!("  {:<20}{columns}", source.name));
     }
     line(format_args!(""));
@@ -150,7 +151,7 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     line(format_args!(""));
     line(format_args!("  {:<20}{:>12}  {}", "output", "records", "to"));
     for (output, sent) in plan.outputs.iter().zip(&counts.outputs) {
-        line(format_args!("  {:<20}{:>12}  {}", output.name, grouped(*sent as i64), output.target));
+        line(format_args!("  {:<20}{:>12}  {}", output.name, grouped(*sent), output.target));
     }
     let rejected: u64 = counts.sources.iter().map(|source| source.rejected).sum();
     let are_told = plan.outputs.iter().any(|output| output.publish == Publish::Rejects);
@@ -165,17 +166,15 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
         line(format_args!(""));
         line(format_args!(
             "  {} larger than its topic takes: a tombstone stands in its place, and a reject names it",
-            match counts.too_large {
-                1 => "1 record was".to_owned(),
-                several => format!("{} records were each", grouped(several as i64)),
-            },
+            counted(counts.too_large, "record was", "records were each"),
         ));
     }
     if counts.failed_expressions > 0 {
         line(format_args!(""));
         line(format_args!(
-            "  {} values are null because their expression failed (--log selfsame=debug says why)",
-            grouped(counts.failed_expressions as i64)
+            "  {} null because {} expression failed (--log selfsame=debug says why)",
+            counted(counts.failed_expressions, "value is", "values are"),
+            if counts.failed_expressions == 1 { "its" } else { "their" }
         ));
     }
     if let Some((source, time)) = counts.ahead {
@@ -207,7 +206,7 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     line(format_args!(
         "  {:.2} % of {} within {:.0} ms",
         latency.within_target * 100.0,
-        counted(latency.count),
+        counted(latency.count, "row", "rows"),
         latency.target_ms
     ));
     text
@@ -226,35 +225,4 @@ fn signal(cause: StopCause) -> Option<i32> {
 fn named(signal: i32) -> String {
     signal_hook::low_level::signal_name(signal)
         .map_or_else(|| format!("signal {signal}"), str::to_owned)
-}
-
-/// A number of rows.
-pub fn counted(rows: u64) -> String {
-    match rows {
-        1 => "1 row".to_owned(),
-        rows => format!("{} rows", grouped(rows as i64)),
-    }
-}
-
-/// Digits in groups of three.
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn digits_are_grouped_by_three() {
-        let grouped: Vec<_> =
-            [0, 12, 123, 1234, -1234567].map(super::grouped).into_iter().collect();
-        assert_eq!(grouped, ["0", "12", "123", "1,234", "-1,234,567"]);
-    }
 }

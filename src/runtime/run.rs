@@ -22,6 +22,7 @@ use super::run_view::RunView;
 use super::stop::{RunEnd, Stop, StopCause};
 use super::workers::{RunningWorkers, WorkerThreads};
 use super::{Clock, overlap, recovery};
+use crate::console::counted;
 use crate::plan::{Plan, Source};
 use crate::sink::{AwaitedAcknowledgement, Failure, Observer, ProgramFunction, SinkError, Writers};
 use crate::source::{self, Feeds, OpenedSources, ReadingThreads, SourceOptions};
@@ -333,10 +334,6 @@ pub(super) fn go_live(
 
 /// What a run is about to do.
 pub(super) fn announcement(plan: &Plan, options: &RunOptions) -> String {
-    let counted = |number: usize, what: &str| match number {
-        1 => format!("1 {what}"),
-        number => format!("{number} {what}s"),
-    };
     let process = match options.hosts.len() {
         0 | 1 => String::new(),
         processes => format!(" in process {} (of {processes})", options.process),
@@ -346,8 +343,8 @@ pub(super) fn announcement(plan: &Plan, options: &RunOptions) -> String {
     format!(
         "{} runs with {}{process}: {} to {}, {until}",
         plan.name,
-        counted(options.workers, "worker"),
-        counted(plan.sources.len(), "source"),
-        counted(plan.outputs.len(), "output"),
+        counted(options.workers, "worker", "workers"),
+        counted(plan.sources.len(), "source", "sources"),
+        counted(plan.outputs.len(), "output", "outputs"),
     )
 }

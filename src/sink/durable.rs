@@ -23,6 +23,7 @@ use super::local_progress::{FilePart, LocalProgress, ProgressFile};
 use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
+use crate::console::counted;
 use crate::time::Tick;
 use crate::wait::Retry;
 
@@ -259,9 +260,9 @@ impl<M: Medium> LocalCommitter<M> {
         };
         let (records, catalog) = comparison.difference();
         tracing::info!(
-            "output {} was compared: {} records differ",
+            "output {} was compared: {}",
             self.file.output,
-            records.len()
+            counted(records.len(), "record differs", "records differ")
         );
         // Names that only the output knew are for these alone: others have the same numbers.
         self.names = Arc::new(catalog);

@@ -25,6 +25,7 @@ use super::start::LocalStart;
 use super::target::{Opened, Opening, Target};
 use super::under_way::{OutputTicks, UnderWay};
 use super::{file, http, kafka, postgres, program, standard, webhook};
+use crate::console::counted;
 use crate::plan::Plan;
 use crate::time::Tick;
 
@@ -179,7 +180,8 @@ impl Writers {
         let refused = taking.take_refused().len();
         if refused > 0 {
             tracing::warn!(
-                "{refused} records are larger than their topic takes: a tombstone is in the place of each"
+                "{} larger than the topic takes: a tombstone is in the place of each",
+                counted(refused, "record is", "records are")
             );
         }
         for (of, from) in self.under_way.iter().zip(under_way.iter()) {

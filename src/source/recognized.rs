@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::paths::FoundFile;
 use super::positions::{FilePosition, SourcePositions};
+use crate::console::counted;
 use crate::place::FileId;
 
 /// By file, the part that it is and how far that was read; `None` for a new one.
@@ -112,20 +113,25 @@ pub(super) struct FoundCounts {
 impl Display for FoundCounts {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let FoundCounts { done, read_on, new } = *self;
-        let files = |count: usize| format!("{count} file{}", if count == 1 { "" } else { "s" });
-        let are = |count: usize| if count == 1 { "is" } else { "are" };
+        let files = |count: usize| counted(count, "file", "files");
+        let are = |count: usize, what: &str| {
+            counted(count, &format!("is {what}"), &format!("are {what}"))
+        };
         match done + read_on + new {
             all if all == done => {
                 write!(f, "all of its {} was read before; nothing new", files(done))
             }
             all => write!(
                 f,
-                "of its {} {done} {} read before and {} not changed; {read_on} {} read on and {new} {} new",
+                "of its {} {}; {} and {}",
                 files(all),
-                if done == 1 { "was" } else { "were" },
-                if done == 1 { "has" } else { "have" },
-                are(read_on),
-                are(new)
+                counted(
+                    done,
+                    "was read before and has not changed",
+                    "were read before and have not changed"
+                ),
+                are(read_on, "read on"),
+                are(new, "new")
             ),
         }
     }

@@ -23,6 +23,7 @@ use super::read_back::dated_rows_in_batch;
 use super::recovery::Recovered;
 use super::rewritten::each_batch;
 use super::superseded::{Version, superseded};
+use crate::console::counted;
 use crate::decode::Decoder;
 use crate::decode::latest::Latest;
 use crate::fault;
@@ -103,8 +104,10 @@ impl Compaction {
             if number > 0 {
                 let name = &source.name;
                 tracing::info!(
-                    "source {name}: {number} of {rows} stored rows are older versions of records, from which nothing \
-                     follows any more: they have left the data folder"
+                    "source {name}: {} of records, from which nothing follows any more, of {}: they have left the \
+                     data folder",
+                    counted(number, "is an older version", "are older versions"),
+                    counted(rows, "stored row", "stored rows")
                 );
             }
         }

@@ -17,6 +17,7 @@ use super::manifest::{ColumnarFile, Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::presence::made_of;
 use super::whole::replace;
+use crate::console::counted;
 
 /// So many objects are read at once.
 const TOGETHER: usize = 8;
@@ -154,8 +155,12 @@ fn columnar(
     if !missing.is_empty() {
         let bytes: u64 = missing.iter().map(|file| file.bytes).sum();
         tracing::info!(
-            "{} files with {bytes} bytes are brought here from '{}'",
-            missing.len(),
+            "{} brought here from '{}'",
+            counted(
+                missing.len(),
+                &format!("file with {bytes} bytes is"),
+                &format!("files with {bytes} bytes are")
+            ),
             mirror.bucket.place.url()
         );
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use selfsame::internals::console::counted;
 use selfsame::internals::plan::Format;
 
 use super::guess::{Guess, guess};
@@ -127,11 +128,11 @@ fn files(files: &[PathBuf], folder: &Path) -> String {
 fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder: &Path) {
     let mut say = |text: String| writeln!(yaml, "{text}").expect("to a string");
     say(format!(
-        "  {}:    # {} rows were looked at{}",
+        "  {}:    # {} looked at{}",
         source.name,
-        sample.rows,
+        counted(sample.rows, "row was", "rows were"),
         if sample.bad > 0 {
-            format!(", and {} lines that are none", sample.bad)
+            format!(", and {}", counted(sample.bad, "line that is none", "lines that are none"))
         } else {
             String::new()
         }
@@ -186,6 +187,17 @@ fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder
     if let Some((column, word)) = &source.deleted {
         let name = &source.fields[*column].0;
         say(format!("    deleted: {name} = '{word}'    # ? rows say so"));
+    }
+    if let Some(of) = &source.kinds {
+        let column = &source.fields[of.column].0;
+        let some: Vec<&str> = of.values.iter().take(3).map(String::as_str).collect();
+        let more = if of.values.len() > some.len() { ", …" } else { "" };
+        let condition = quoted(&format!("{column} = '{}'", of.values[0].replace('\'', "''")));
+        say(format!(
+            "    # ? rows of {} kinds, which {column} tells apart ({}{more}): better a source of each, with `where: {condition}`",
+            of.values.len(),
+            some.join(", ")
+        ));
     }
     for why in &sample.passed_over {
         say(format!("    # ? {why}: there is no field of it"));
@@ -287,12 +299,12 @@ fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[Dra
             }
             IdentifierKind::Phone => yaml
                 .push_str("    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\n"),
-            IdentifierKind::Device => {}
+            IdentifierKind::Device | IdentifierKind::Row => {}
         }
         let shared = match of.kind {
             IdentifierKind::Email | IdentifierKind::Phone => Some(5),
             IdentifierKind::Device => Some(10),
-            IdentifierKind::Person => None,
+            IdentifierKind::Person | IdentifierKind::Row => None,
         };
         if let Some(shared) = shared.filter(|_| has_person && !is_most_trusted) {
             writeln!(

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::plan::Format;
 use selfsame::internals::time::format::TimeFormat;
 
@@ -70,7 +71,7 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
         return Guess { data_type: "json".into(), format: None, evidence, is_unsure: true };
     }
     if lists > 0 {
-        return plain("\"[text]\"", format!("lists, in {present} rows"));
+        return plain("\"[text]\"", format!("lists, in {}", counted(present, "row", "rows")));
     }
     if booleans > 0 && booleans == present {
         return plain("boolean", format!("{present} true or false"));
@@ -88,9 +89,9 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
         plain(
             "text",
             format!(
-                "{} different in {} values, such as {}",
-                distinct.len(),
-                texts.len(),
+                "{} different in {}, such as {}",
+                grouped(distinct.len()),
+                counted(texts.len(), "value", "values"),
                 shown(texts[0])
             ),
         )
@@ -104,9 +105,10 @@ fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
     let evidence = match texts.first() {
         Some(first) => {
             let (all, present) = (distinct.len(), texts.len());
-            format!("stored so: {all} different in {present} values, such as {}", shown(first))
+            let values = counted(present, "value", "values");
+            format!("stored so: {} different in {values}, such as {}", grouped(all), shown(first))
         }
-        None => format!("stored so, in {} rows", column.present()),
+        None => format!("stored so, in {}", counted(column.present(), "row", "rows")),
     };
     // Names of people and things are texts, which is what identifiers are made of.
     if matches!(of, "integer" | "number") && is_code(name) {
@@ -147,8 +149,11 @@ fn most(texts: &[&str], holds: impl Fn(&str) -> bool) -> Option<String> {
     let all = texts.len();
     match held * 100 >= all * MOST && held > 0 {
         false => None,
-        true if held == all => Some(format!("all {all} values")),
-        true => Some(format!("{held} of {all} values; the others are rejected")),
+        true if all == 1 => Some("its value".to_owned()),
+        true if held == all => Some(format!("all {} values", grouped(all))),
+        true => {
+            Some(format!("{} of {} values; the others are rejected", grouped(held), grouped(all)))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, distinct, is_id, singular};
 use super::sample::Sample;
+use selfsame::internals::console::{counted, grouped};
 
 /// What ties rows to people.
 pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIdentifier> {
@@ -22,8 +23,12 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
             let mails = texts.iter().filter(|text| is_email(text)).count();
             let evidence = |what: String| format!("{}.{name}: {what}", source.name);
             if mails * 2 > texts.len() {
-                let what =
-                    evidence(format!("{mails} of {} values are e-mail addresses", texts.len()));
+                let what = evidence(format!(
+                    "{} of {} {} e-mail addresses",
+                    grouped(mails),
+                    counted(texts.len(), "value", "values"),
+                    if mails == 1 { "is" } else { "are" }
+                ));
                 add(&mut found, "email", IdentifierKind::Email, (number, at), what);
             } else if ["phone", "mobile", "tel", "telephone", "msisdn"].iter().any(|part| {
                 name == part
@@ -69,7 +74,57 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
     }
+    let of_rows = rows_of_rows(samples, sources, &found);
+    found.extend(of_rows);
     found.sort_by_key(|of| of.kind);
+    found
+}
+
+/// Sources without a column of somebody's, whose rows name the row of another one, as lines do their order: by it they
+/// are whose that is.
+fn rows_of_rows(
+    samples: &[Sample],
+    sources: &[DraftSource],
+    known: &[DraftIdentifier],
+) -> Vec<DraftIdentifier> {
+    let is_somebodys =
+        |of: usize| known.iter().any(|known| known.from.iter().any(|(source, _)| *source == of));
+    let mut found: Vec<DraftIdentifier> = Vec::new();
+    for (parent, source) in sources.iter().enumerate().filter(|(of, _)| is_somebodys(*of)) {
+        let Some((key, _)) = &source.key else { continue };
+        let keys = distinct(&samples[parent].columns[*key]);
+        let name = called(source, &source.fields[*key].0);
+        for (child, of_child) in sources.iter().enumerate().filter(|(of, _)| !is_somebodys(*of)) {
+            let names_it = |field: &str| field == name || field == singular(&source.name);
+            let column = of_child.fields.iter().position(|(field, _)| names_it(field));
+            let Some(column) =
+                column.filter(|at| of_child.key.as_ref().is_none_or(|(key, _)| key != at))
+            else {
+                continue;
+            };
+            let values = distinct(&samples[child].columns[column]);
+            let shared = values.intersection(&keys).count();
+            if shared == 0 || shared * 10 < values.len() * 8 {
+                continue;
+            }
+            let what = format!(
+                "? {}.{} names rows of {}, {} of {}: so they are whose these are",
+                of_child.name,
+                of_child.fields[column].0,
+                source.name,
+                grouped(shared),
+                counted(values.len(), "value", "values")
+            );
+            add(&mut found, &name, IdentifierKind::Row, (parent, *key), what.clone());
+            let of = found.iter_mut().find(|of| of.name == name).expect("it was added");
+            of.evidence.dedup();
+            of.from.retain(|from| *from != (parent, *key));
+            of.from.insert(0, (parent, *key));
+            of.from.push((child, column));
+        }
+    }
+    // What has the name already says something else.
+    found.retain(|of| known.iter().all(|known| known.name != of.name));
     found
 }
 
@@ -123,8 +178,13 @@ fn persons(
                     let source = &sources[columns[at].0];
                     format!("{}.{}", source.name, source.fields[columns[at].1].0)
                 };
-                let what =
-                    format!("{} and {} share {shared} of {least} values", named(other), named(one));
+                let what = format!(
+                    "{} and {} share {} of {}",
+                    named(other),
+                    named(one),
+                    grouped(shared),
+                    counted(least, "value", "values")
+                );
                 evidence.entry(other).or_default().push(what);
             }
         }

@@ -1,7 +1,8 @@
 //! What columns are there for: ids and keys by how unique they are, times, and deletions.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::time::zone::Zone;
 
 use super::guess::Guess;
@@ -18,6 +19,14 @@ pub struct DraftSource {
     pub time: Option<(usize, String)>,
     /// A column and the values of it that mean that a record is gone.
     pub deleted: Option<(usize, String)>,
+    /// Where its rows are of several kinds, which have other columns each: what tells them apart.
+    pub kinds: Option<RowKinds>,
+}
+
+/// A column, and its values, the most frequent first.
+pub struct RowKinds {
+    pub column: usize,
+    pub values: Vec<String>,
 }
 
 /// A type of identifiers.
@@ -41,6 +50,8 @@ pub enum IdentifierKind {
     Email,
     Phone,
     Device,
+    /// A row of another source, which is somebody's.
+    Row,
 }
 
 pub fn distinct(column: &SampledColumn) -> HashSet<&str> {
@@ -87,7 +98,9 @@ pub fn is_id(name: &str) -> bool {
 /// Kind, id or key, and time of a source.
 pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -> DraftSource {
     take_a_day_for_the_time(sample, &mut fields);
-    let is_time = |at: &usize| fields[*at].1.data_type == "timestamp";
+    let is_time = |at: &usize| {
+        fields[*at].1.data_type == "timestamp" && !says_of_another_time(&fields[*at].0)
+    };
     let times: Vec<usize> = (0..fields.len()).filter(is_time).collect();
     let named = |parts: &[&str]| {
         let has = |at: &&usize| parts.iter().any(|part| fields[**at].0.contains(part));
@@ -124,9 +137,9 @@ pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -
         (
             *at,
             format!(
-                "{} different in {} values ({share} %)",
-                distinct(column).len(),
-                column.present()
+                "{} different in {} ({share} %)",
+                grouped(distinct(column).len()),
+                counted(column.present(), "value", "values")
             ),
         )
     });
@@ -145,7 +158,47 @@ pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -
         )
     });
     let deleted = is_records.then(|| deletion(sample, &fields)).flatten();
-    DraftSource { name, fields, is_records, key, time, deleted }
+    let kinds = (key.is_none() && time.is_none()).then(|| kinds(sample)).flatten();
+    DraftSource { name, fields, is_records, key, time, deleted, kinds }
+}
+
+/// The column whose values say which of the others a row has, as in a dump of several tables.
+fn kinds(sample: &Sample) -> Option<RowKinds> {
+    let partly: Vec<&SampledColumn> =
+        sample.columns.iter().filter(|column| column.present() < sample.rows).collect();
+    let told_by = |at: usize| {
+        let column = &sample.columns[at];
+        let is_whole = column.present() == sample.rows && column.texts().count() == sample.rows;
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        column.texts().for_each(|text| *counts.entry(text).or_default() += 1);
+        if !is_whole || !(2..=50).contains(&counts.len()) || counts.len() * 3 > sample.rows {
+            return None;
+        }
+        // So many columns only some of the kinds have, and these in nearly all of their rows.
+        let is_told = |other: &&&SampledColumn| {
+            let mut has: HashMap<&str, usize> = HashMap::new();
+            let rows = column.texts().zip(&other.values);
+            rows.filter(|(_, cell)| cell.is_some()).for_each(|(kind, _)| {
+                *has.entry(kind).or_default() += 1;
+            });
+            has.len() < counts.len() && has.iter().any(|(kind, rows)| rows * 10 >= counts[kind] * 9)
+        };
+        let told = partly.iter().filter(is_told).count();
+        let mut values: Vec<(&str, usize)> = counts.into_iter().collect();
+        values.sort_by_key(|(value, rows)| (std::cmp::Reverse(*rows), *value));
+        let values = values.into_iter().map(|(value, _)| value.to_owned()).collect();
+        (told >= 4 && told * 10 >= partly.len() * 6)
+            .then_some((told, RowKinds { column: at, values }))
+    };
+    let found = (0..sample.columns.len()).filter_map(told_by);
+    found.max_by_key(|(told, of)| (*told, std::cmp::Reverse(of.column))).map(|(_, of)| of)
+}
+
+/// Whether a name says that it is not when a row happened: when somebody was born, or when something ends.
+fn says_of_another_time(name: &str) -> bool {
+    ["birth", "born", "dob", "due", "until", "expir", "valid"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 /// Where no column is an instant, a day on which something happened is as good: its midnight.
@@ -156,9 +209,8 @@ fn take_a_day_for_the_time(sample: &Sample, fields: &mut [(String, Guess)]) {
     let happens =
         ["order", "purchase", "invoice", "transaction", "event", "visit", "payment", "sale"];
     let is_when = |name: &str| {
-        let says = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-        (["date", "day"].contains(&name) || says(&happens))
-            && !says(&["birth", "born", "due", "until", "expir", "valid"])
+        let says = happens.iter().any(|part| name.contains(part));
+        (["date", "day"].contains(&name) || says) && !says_of_another_time(name)
     };
     let found = fields.iter_mut().zip(&sample.columns).find(|((name, guess), column)| {
         let is_full = column.present() * 10 >= sample.rows * 9;

@@ -6,6 +6,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::{Result, exec_err};
 use datafusion_expr::ColumnarValue;
 
+use crate::console::grouped;
 use crate::plan::Limits;
 
 /// What a call may make of all rows of a batch: a batch that would make more is evaluated in parts.
@@ -55,17 +56,6 @@ pub fn together(rows: usize, bytes: u64) -> Result<()> {
         return exec_err!("its rows make more than {} bytes together", grouped(TOGETHER));
     }
     Ok(())
-}
-
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).expect("digits"))
-        .collect();
-    groups.join(",")
 }
 
 /// What all values of an array come to.

@@ -12,7 +12,7 @@ use regex_automata::nfa::thompson::{Compiler, NFA};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::limits::grouped;
+use crate::console::grouped;
 use crate::plan::Limits;
 
 /// To make, and to hold ready, a byte of an automaton takes so many steps (about 70 ms a megabyte).

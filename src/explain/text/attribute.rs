@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Formatter};
 
-use super::layout::{cells, counted, published, reading, table};
+use super::layout::{cells, published, reading, table};
+use crate::console::counted;
 use crate::console::shown;
 use crate::explain::attribute::AttributeAnswer;
 use crate::explain::attribute_said::{AttributeSaid, MovingRow, PartSaid, StepRow, StepSaid};
@@ -63,8 +64,8 @@ fn rank(f: &mut Formatter<'_>, rank: &RankSaid) -> fmt::Result {
     writeln!(f, "\n  by {by} = {value}: {score} of {bins}")?;
     writeln!(
         f,
-        "    of {people} people who have a value {less} have a lesser one, {same} the same and \
-         {greater} a greater one"
+        "    of {} a value {less} have a lesser one, {same} the same and {greater} a greater one",
+        counted(*people, "person who has", "people who have")
     )?;
     let own = score as usize;
     let is_shown = |of: &usize| usize::from(*bins) <= BORDERS || of.abs_diff(own) <= 1;
@@ -82,7 +83,7 @@ fn rank(f: &mut Formatter<'_>, rank: &RankSaid) -> fmt::Result {
 fn step(said: &StepSaid) -> Vec<Vec<String>> {
     let mut first = vec![said.step.to_string(), said.sql.clone()];
     let Some(at) = &said.at else {
-        let rows = counted(said.of_rows, "row");
+        let rows = counted(said.of_rows, "row", "rows");
         let satisfy = if said.of_rows == 1 { "satisfies" } else { "satisfy" };
         first.extend(["not reached".to_owned(), format!("{rows} {satisfy} it")]);
         return vec![first];
@@ -98,7 +99,7 @@ fn step(said: &StepSaid) -> Vec<Vec<String>> {
 }
 
 fn part(part: &PartSaid) -> Vec<String> {
-    let rows = counted(part.rows, "row");
+    let rows = counted(part.rows, "row", "rows");
     vec![part.identifier.clone(), part.source.clone(), rows, part.value.to_string()]
 }
 
@@ -112,7 +113,7 @@ fn moved(moved: &MovingRow, is_funnel: bool) -> Vec<String> {
         (gives, false) => gives,
     });
     line.extend(moved.session.as_ref().map(|of| {
-        let events = counted(of.events as usize, "row");
+        let events = counted(of.events as usize, "row", "rows");
         format!("session {}: {events} in {} s", of.session, of.seconds)
     }));
     let mut window = Vec::new();

@@ -26,10 +26,6 @@ pub fn table(f: &mut Formatter<'_>, indent: usize, lines: &[Vec<String>]) -> fmt
     Ok(())
 }
 
-pub fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
 /// What outputs say, of one person or of two.
 pub fn published<'a>(
     f: &mut Formatter<'_>,

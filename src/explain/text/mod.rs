@@ -11,9 +11,10 @@ use super::person::{DecisionSaid, LinkSaid, PersonAnswer};
 use super::ranks::RankSaid;
 use super::segment::{SegmentAnswer, TermOf, TermSaid};
 use super::term_turn::TermTurn;
+use crate::console::counted;
 
 use crate::console::shown;
-use layout::{cells, counted, published, reading, table};
+use layout::{cells, published, reading, table};
 
 /// How many links, and decisions, are printed; JSON has all.
 const LINKS: usize = 50;
@@ -43,7 +44,7 @@ fn person(f: &mut Formatter<'_>, answer: &PersonAnswer) -> fmt::Result {
                 of.r#type.clone(),
                 of.value.clone(),
                 of.first_seen.as_ref().map_or("undated".into(), |at| format!("first seen {at}")),
-                counted(of.rows.max(0) as usize, "row"),
+                counted(of.rows.max(0) as usize, "row", "rows"),
             ];
             line.extend(of.shared.as_ref().map(|_| "shared".to_owned()));
             line
@@ -97,8 +98,8 @@ fn decisions(f: &mut Formatter<'_>, decisions: &[DecisionSaid]) -> fmt::Result {
 fn link(f: &mut Formatter<'_>, said: &LinkSaid, most_rows: usize) -> fmt::Result {
     let by = match (said.decided, said.of) {
         (true, 0) => "by decision".to_owned(),
-        (true, of) => format!("{}, and by decision", counted(of, "row")),
-        (false, of) => counted(of, "row"),
+        (true, of) => format!("{}, and by decision", counted(of, "row", "rows")),
+        (false, of) => counted(of, "row", "rows"),
     };
     writeln!(f, "  {} — {}: {by}", shown(&said.one), shown(&said.other))?;
     let most = said.rows.len().min(most_rows);
@@ -123,7 +124,7 @@ fn chain(f: &mut Formatter<'_>, answer: &ChainAnswer) -> fmt::Result {
             return writeln!(f, "{this} is one identifier, of {}", one.person);
         }
         (Some(chain), true) => {
-            let links = counted(chain.len(), "link");
+            let links = counted(chain.len(), "link", "links");
             writeln!(f, "{this} and {that} are one person,")?;
             writeln!(f, "{}, by {links}:\n", one.person)?;
         }
@@ -225,5 +226,6 @@ fn rank_in_short(rank: &RankSaid) -> String {
     let above = own.checked_sub(2).map(|border| format!(" above {}", rank.borders[border]));
     let up_to = rank.borders.get(own - 1).map(|border| format!(" up to {border}"));
     let (above, up_to) = (above.unwrap_or_default(), up_to.unwrap_or_default());
-    format!("by {by} = {value}: {score} of {bins} over {people} people,{above}{up_to}")
+    let people = counted(*people, "person", "people");
+    format!("by {by} = {value}: {score} of {bins} over {people},{above}{up_to}")
 }

@@ -24,6 +24,7 @@ use super::producer::{Broken, Committing, CommittingProducer};
 use super::progress::{PartitionEnds, ProgressRecord, TopicProgress};
 use super::ticks::{EncodedBatch, SharedComparison, TopicComparisons};
 use super::topics::OutputTopic;
+use crate::console::counted;
 use crate::plan::Kafka;
 use crate::time::Tick;
 
@@ -205,7 +206,8 @@ impl TickCommitter {
             };
             let messages: Vec<EncodedMessage> = records.iter().map(encode).collect();
             let name = &self.topics[topic].name;
-            tracing::info!("topic '{name}' was compared: {} records differ", messages.len());
+            let differ = counted(messages.len(), "record differs", "records differ");
+            tracing::info!("topic '{name}' was compared: {differ}");
             pending.batches.push((topic, messages));
         }
         self.pending.ticks.insert(self.durable.replayed, pending);

@@ -30,6 +30,7 @@ use super::standing::{self, TopicsStanding};
 use super::ticks::{Replayed, TickEncoder, TopicComparisons};
 use super::topics::{self, Asking, OutputTopic};
 use super::transactional::{PendingTicks, TickCommitter, first_progress};
+use crate::console::counted;
 
 /// Starts the threads. What is returned is disconnected when it is known what the topics hold.
 pub fn start(
@@ -202,8 +203,9 @@ fn read_back(
     let bounds = read.map_err(|why| format!("topic '{}' can't be read: {why}", topic.name))?;
     if foreign > 0 {
         tracing::warn!(
-            "topic '{}' holds {foreign} messages that are no records of its output: they stay",
-            topic.name
+            "topic '{}' holds {} of its output: they stay",
+            topic.name,
+            counted(foreign, "message that is no record", "messages that are no records")
         );
     }
     comparison.end(catalog, bounds.0.values().any(|(begin, _)| *begin > 0));
