@@ -7,7 +7,7 @@ const AGAIN: &str = "decompress it first, or compress it with zstd or gzip";
 const UNPACK: &str = "unpack it, and name the files in it";
 
 /// What bytes begin with, what they are, and what makes text of them.
-const KINDS: [(&[u8], &str, &str); 20] = [
+const KINDS: [(&[u8], &str, &str); 21] = [
     // What is compressed is decompressed before it is looked at here.
     (b"\x1f\x8b\x08", "compressed with gzip", ONCE),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", ONCE),
@@ -35,6 +35,7 @@ const KINDS: [(&[u8], &str, &str); 20] = [
     (b"ARROW1\0\0", "an Arrow or Feather file", "write it as Parquet"),
     (b"%PDF-", "a PDF document", "write its table as CSV in UTF-8"),
     (b"SQLite format 3\0", "a database of SQLite", "write its table as JSON, CSV or Parquet"),
+    (b"\xff\xfe\0\0", "UTF-32", "write it in UTF-8, as by iconv -f utf-32 -t utf-8"),
     (b"\xff\xfe", "UTF-16", "say so: `encoding: utf-16`"),
     (b"\xfe\xff", "UTF-16", "say so: `encoding: utf-16`"),
 ];
@@ -63,6 +64,7 @@ pub fn wide(head: &[u8]) -> Option<&'static str> {
     let (even, odd) = (zeros(0), zeros(1));
     let is_wide = half >= 4 && even.max(odd) > half * 3 / 4 && even.min(odd) < half / 4;
     match head {
+        [0xff, 0xfe, 0, 0, ..] => None,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("utf-16"),
         _ => is_wide.then_some(if even > odd { "utf-16be" } else { "utf-16le" }),
     }
@@ -109,6 +111,9 @@ mod tests {
             "it is compressed with xz: decompress it first (unxz FILE), or compress it with zstd or gzip"
         );
         assert!(told_of(&wide("{\"id\":1}")).starts_with("it is UTF-16"));
+        assert!(
+            told_of(b"\xff\xfe\0\0i\0\0\0d\0\0\0").starts_with("it is UTF-32: write it in UTF-8")
+        );
         assert!(told_of(&[b"\xff\xfe", &wide("id,note")[..]].concat()).starts_with("it is UTF-16"));
         assert_eq!(
             line_ends_of_json(b"{\"id\":1}\r{\"id\":2}\r").unwrap_or_default(),

@@ -10,7 +10,7 @@ use selfsame::internals::plan::Format;
 use super::guess::{Guess, guess};
 use super::identifying;
 use super::roles::{self, DraftIdentifier, DraftSource, IdentifierKind, snake};
-use super::sample::{Origin, Sample};
+use super::sample::{Origin, Sample, SampledCell};
 
 /// The definition; paths are written as they are from a folder.
 ///
@@ -44,8 +44,15 @@ pub fn draft(samples: &[Sample], folder: &Path, brokers: Option<&str>) -> Result
         let columns: Vec<String> = columns
             .zip(samples)
             .map(|(columns, sample)| {
-                let over: String =
-                    sample.passed_over.iter().map(|why| format!("; {why}")).collect();
+                let lists = sample.columns.iter().filter(|column| {
+                    column.values.iter().flatten().any(|cell| *cell == SampledCell::Objects)
+                });
+                let lists = lists.map(|column| {
+                    let path = &column.path;
+                    format!("{path} is a list of objects: jq -c '.{path}[]' makes a row of each")
+                });
+                let over = lists.chain(sample.passed_over.iter().cloned());
+                let over: String = over.map(|why| format!("; {why}")).collect();
                 columns + &over
             })
             .collect();

@@ -6,6 +6,7 @@ use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::plan::Format;
 use selfsame::internals::time::format::TimeFormat;
 
+use super::amounts;
 use super::sample::{SampledCell, SampledColumn};
 
 /// Of so many hundredths of the values something has to hold to be guessed; the rest would be rejected, and is told.
@@ -84,7 +85,15 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     // Beside truth values others are texts.
     let of_values =
         || times(&texts, name).or_else(|| numbers(column, &texts, name, format == Format::Json));
-    (booleans == 0).then(of_values).flatten().unwrap_or_else(|| {
+    let as_amounts = || {
+        let (example, read) = amounts::told(&texts, name).filter(|_| !is_code(name))?;
+        let example = shown(example);
+        let told = format!(
+            "numbers such as {example}: `derive: {{{name}_number: \"{read}\"}}` reads them"
+        );
+        Some(Guess { is_unsure: true, ..plain("text", told) })
+    };
+    (booleans == 0).then(of_values).flatten().or_else(as_amounts).unwrap_or_else(|| {
         let distinct: HashSet<&str> = texts.iter().copied().collect();
         plain(
             "text",

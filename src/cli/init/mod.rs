@@ -1,10 +1,12 @@
 //! `selfsame init`: a first definition for files or topics that nobody has described yet, each guess with what speaks for it.
 
+mod amounts;
 mod columnar;
 mod draft;
 mod found;
 mod guess;
 mod identifying;
+mod odd;
 mod roles;
 mod sample;
 mod topics;

@@ -9,6 +9,8 @@ use selfsame::internals::plan::Format;
 use selfsame::internals::source::{foreign, text_of};
 use serde_json::{Map, Value};
 
+use super::odd;
+
 /// Rows of a file that are looked at.
 pub const ROWS: usize = 20_000;
 /// And bytes of its text.
@@ -148,6 +150,9 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
         false => encoding_rs::WINDOWS_1252.decode(&bytes).0,
     };
     let text = text.trim_start_matches('\u{feff}');
+    if let Some(odd) = odd::told(text, &path.display().to_string()) {
+        return Err(format!("{}: {odd}", path.display()));
+    }
     let mut form = TextShape { format, encoding, ..TextShape::default() };
     let origin = Origin::Files(vec![path.to_owned()]);
     let mut passed_over = Vec::new();

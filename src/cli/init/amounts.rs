@@ -1,0 +1,89 @@
+//! Amounts as people write them: with commas, spaces between thousands, and currencies beside them.
+
+/// Of a column whose values are such amounts, one of them and the expression that reads them.
+pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
+    let read: Vec<Amount> = texts.iter().map(|text| amount(text)).collect::<Option<_>>()?;
+    let mut points = read.iter().filter_map(|of| of.point);
+    let point = points.next()?;
+    if points.any(|other| other != point) {
+        return None;
+    }
+    // Between thousands there may be what others write before cents.
+    if read.iter().any(|of| of.thousands == Some(point)) {
+        return None;
+    }
+    let digits = format!("regexp_replace({name}, '[^0-9{point}-]', '', 'g')");
+    let digits = if point == ',' { format!("replace({digits}, ',', '.')") } else { digits };
+    let example = texts.iter().max_by_key(|text| text.len())?;
+    Some((example, format!("cast({digits} as decimal(18,2))")))
+}
+
+struct Amount {
+    /// What stands before its cents.
+    point: Option<char>,
+    /// What stands between its thousands.
+    thousands: Option<char>,
+}
+
+fn amount(text: &str) -> Option<Amount> {
+    let is_currency =
+        |of: char| of.is_whitespace() || "€$£¥".contains(of) || of.is_ascii_uppercase();
+    let bare = text.trim_matches(is_currency);
+    let bare = bare.strip_prefix('-').unwrap_or(bare).trim_start_matches(is_currency);
+    if text.chars().filter(char::is_ascii_uppercase).count() > 3 {
+        return None;
+    }
+    let cents = bare.rfind([',', '.']).filter(|at| (1..=2).contains(&(bare.len() - at - 1)));
+    let (whole, point) = match cents {
+        Some(at) => (&bare[..at], bare[at..].chars().next()),
+        None => (bare, None),
+    };
+    let behind = cents.map_or("", |at| &bare[at + 1..]);
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let thousands = whole.chars().find(|of| !of.is_ascii_digit());
+    let is_between = thousands.is_none_or(|of| ",.' \u{a0}\u{202f}\u{2019}".contains(of));
+    let mut groups = whole.split(|of| Some(of) == thousands);
+    let first = groups.next()?;
+    let is_whole = !first.is_empty()
+        && is_number(first)
+        && (thousands.is_none() || first.len() <= 3)
+        && groups.all(|group| group.len() == 3 && is_number(group));
+    (is_between && is_whole && is_number(behind)).then_some(Amount { point, thousands })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_by_what_stands_before_their_cents() {
+        let said = |texts: &[&str]| told(texts, "amount").map(|(_, read)| read);
+        for texts in [
+            &["1.234,50", "0,99", "-12,00"][..],
+            &["1 234,50 €", "7,5"],
+            &["EUR 1'234,50", "EUR 3,00"],
+            &["12,5", "3"],
+        ] {
+            assert!(said(texts).is_some_and(|said| said.contains("',', '.')")), "{texts:?}");
+        }
+        for texts in [&["1,234.50", "2,000.00"][..], &["$12.50", "$3.00"], &["-$1,234.5", "US 7"]] {
+            assert!(said(texts).is_some_and(|said| said.contains("[^0-9.-]")), "{texts:?}");
+        }
+        for texts in [
+            &["1,50", "1.50"][..],
+            &["05.07.2025"],
+            &["10.0.0.1"],
+            &["030 123 456"],
+            &["1,234", "2,000"],
+            &["a,50"],
+            &["1,2,3"],
+            &[",50"],
+            &["FOUR 1.50"],
+            &["é1,50"],
+            &[""],
+            &[],
+        ] {
+            assert_eq!(said(texts), None, "{texts:?}");
+        }
+    }
+}
