@@ -94,12 +94,6 @@ impl Control {
                 Unchanged::NeedsRestart,
                 "the program around it holds its sources or outputs: end it, and start it with what is new",
             ))
-        } else if view.options.hosts.len() > 1
-            && view.recovered.as_ref().is_some_and(|of| of.folder.mirror().is_some())
-        {
-            let why = "it has several processes whose data folder lies in a bucket: end them, and start all of them with \
-                       what is new";
-            Some((Unchanged::NeedsRestart, why))
         } else if view.recovered.is_none() {
             Some((
                 Unchanged::NothingStored,

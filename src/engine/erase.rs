@@ -95,11 +95,12 @@ pub fn finish(plan: &Arc<Plan>, recovered: &Recovered) -> Result<bool, StoreErro
     Ok(true)
 }
 
-/// The first process finishes what an earlier run had begun, and the others use the folder no sooner.
+/// The first process finishes what an earlier run had begun, and the others use the folder no sooner. Who joins a bucket's
+/// run waits anyhow until the first process has all; what lies in a working folder there may be of any run.
 pub fn wait_until_finished(data: &DataPlace, process: usize) -> Result<(), StoreError> {
-    let root = store::working_folder(data)?;
+    let DataPlace::Folder(root) = data else { return Ok(()) };
     let mut is_told = false;
-    while process > 0 && Erasure::of(&root)?.is_some() {
+    while process > 0 && Erasure::of(root)?.is_some() {
         if !std::mem::replace(&mut is_told, true) {
             tracing::info!(
                 "process 0 is waited for, which forgets somebody in '{}'",

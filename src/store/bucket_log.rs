@@ -55,7 +55,7 @@ pub struct PieceRow {
 }
 
 impl PieceRow {
-    fn below(self) -> String {
+    pub fn below(self) -> String {
         format!("log/{:010}/p{}/", self.epoch, self.process)
     }
 
@@ -129,6 +129,8 @@ struct LogState {
     pieces: BTreeMap<String, Vec<String>>,
     /// The last number, where that is of what has become columnar.
     gone: Option<String>,
+    /// By row of another process, its last piece that is known here.
+    ends: BTreeMap<String, String>,
 }
 
 impl BucketLog {
@@ -156,10 +158,27 @@ impl BucketLog {
         Ok(true)
     }
 
-    /// Takes the pieces of a log away.
+    /// Learns of a piece that another process has put.
+    pub fn know(&self, log: &str, key: &str) {
+        let mut state = self.state.lock().expect("no one panics with it");
+        let row = row_of(key).unwrap_or_default().to_owned();
+        state.ends.insert(row, key.to_owned());
+        let known = state.pieces.entry(log.to_owned()).or_default();
+        if !known.iter().any(|of| of == key) {
+            known.push(key.to_owned());
+        }
+    }
+
+    /// Takes the pieces of a log away. Where its process goes on behind them, the last one stays without its bytes.
     pub fn delete(&self, bucket: &S3Bucket, log: &str) -> Result<(), StoreError> {
         let mut state = self.state.lock().expect("no one panics with it");
-        let mut keys = state.pieces.remove(log).unwrap_or_default();
+        let keys = state.pieces.remove(log).unwrap_or_default();
+        let (ends, mut keys): (Vec<String>, Vec<String>) =
+            keys.into_iter().partition(|key| state.ends.values().any(|end| end == key));
+        for end in ends {
+            let gone = PieceHeader { kind: PieceKind::Gone, log: log.to_owned(), at: 0 };
+            bucket.put(&end, &object(&gone, &[]))?;
+        }
         let last = state.next.checked_sub(1).map(|last| self.row.key(last));
         if let Some(last) = last.clone()
             && let Some(at) = keys.iter().position(|key| *key == last)

@@ -64,6 +64,20 @@ impl SmallFiles {
         Ok(Some(object.file()))
     }
 
+    /// What a file holds, where another process has written it since this one knew it.
+    pub fn changed(&self, bucket: &S3Bucket, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut tags = self.tags.lock().expect("no one panics with it");
+        let Some((bytes, tag)) = bucket.get(name)? else { return Ok(None) };
+        // Servers give them with quotes, or without.
+        let bare = |tag: &Tag| tag.trim_matches('"').to_owned();
+        if tags.get(name).map(bare) == Some(bare(&tag)) {
+            return Ok(None);
+        }
+        let object: SmallObject = checked::parse(Path::new(&bucket.url(name)), &bytes)?;
+        tags.insert(name.to_owned(), tag);
+        Ok(Some(object.file()))
+    }
+
     /// What a file holds, which is this run's from now on: no other can replace it.
     pub fn adopt(&self, bucket: &S3Bucket, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         loop {

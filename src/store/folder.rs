@@ -180,6 +180,15 @@ impl Folder {
         self.kept.delete(path).map_err(StoreError::io(path, "deleted"))
     }
 
+    /// Deletes what does not count any more on this machine alone, once nobody in this process reads the folder.
+    pub fn delete_here(&self, path: &Path) {
+        if let Some(below) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) {
+            let _ = self.kept.delete(&self.index(below));
+        }
+        // Whoever made it may have done so.
+        let _ = self.kept.delete(path);
+    }
+
     /// Where the index of a file of rows is, by that one's path below the folder.
     pub fn index(&self, rows: &str) -> PathBuf {
         let path = rows.strip_prefix("rows/").unwrap_or(rows);

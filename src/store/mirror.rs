@@ -5,10 +5,10 @@
 //! names them, and small files (`bucket_small`). So a working folder may be lost at any
 //! time; a run begins by making it what the bucket holds (`restored`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::{fs, io};
 
 use super::bucket::{S3Bucket, Tag};
@@ -37,6 +37,8 @@ pub struct Mirror {
     lease: Mutex<Option<(LeaseFile, Tag)>>,
     small: SmallFiles,
     log: OnceLock<BucketLog>,
+    /// The keys of the pieces of others that were brought.
+    brought: Mutex<BTreeSet<String>>,
     /// Whether the working folder is of the run that had the bucket last.
     pub was_last: bool,
     when_lost: Mutex<Option<WhenLost>>,
@@ -148,6 +150,7 @@ impl Mirror {
             lease: Mutex::default(),
             small: SmallFiles::of(row.epoch),
             log: OnceLock::new(),
+            brought: Mutex::default(),
             was_last,
             when_lost: Mutex::new(None),
         }
@@ -206,6 +209,30 @@ impl Mirror {
             // The holder has done so.
             false => self.small.read(&self.bucket, name),
         }
+    }
+
+    /// What a small file holds that another process of the run has written, and this one does not know.
+    pub fn changed(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.small.changed(&self.bucket, name)
+    }
+
+    /// Learns of a piece of a log that another process has put.
+    pub fn know(&self, log: &str, key: &str) {
+        self.log().know(log, key);
+    }
+
+    /// The keys of the pieces of others that were brought, for who brings more.
+    pub fn brought(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.brought.lock().expect("no one panics with it")
+    }
+
+    /// What the keys of this process's pieces begin with.
+    pub fn own_pieces(&self) -> String {
+        self.row.below()
+    }
+
+    pub fn process(&self) -> usize {
+        self.row.process
     }
 
     /// Replaces a small file.

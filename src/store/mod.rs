@@ -11,6 +11,8 @@
 //! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
 //! newest rows are in a log, whose frames are appended and checked one by one.
 
+mod at_once;
+mod brought;
 mod bucket;
 mod bucket_checkpoints;
 mod bucket_client;

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::brought;
 use super::checkpoint::{self, Checkpoint};
 use super::error::StoreError;
 use super::folder::{Folder, StoreFile, is_there};
@@ -169,18 +170,12 @@ impl Recovered {
     /// What the folder holds by now, for the run that holds it and writes into it meanwhile, or the one that takes its
     /// place.
     ///
-    /// # Errors
-    /// Where the folder is in a bucket that several processes share: what the others store is not on this machine.
+    /// Of several processes that share a bucket, each has on its machine what it stores itself: what the others have is brought.
     pub fn again(&self) -> Result<Recovered, StoreError> {
-        if let Some(mirror) = self.folder.mirror().filter(|mirror| mirror.is_shared()) {
-            return Err(StoreError::Bucket {
-                url: mirror.bucket.place.url(),
-                why: "several processes share it while they run, and each sees its own rows: end them, and ask again, or \
-                      start all of them with what is new"
-                    .to_owned(),
-            });
-        }
         let in_use = self.folder.reading();
+        if let Some(mirror) = self.folder.mirror().filter(|mirror| mirror.is_shared()) {
+            brought::bring(mirror, &self.folder)?;
+        }
         let store = self.folder.store()?;
         let again = read(self.folder.clone(), store, Arc::clone(&self.lock), None)?;
         Ok(Recovered { in_use: Mutex::new(Some(in_use)), ..again })

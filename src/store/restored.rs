@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::sync::Mutex;
 
+use super::at_once::at_once;
 use super::bucket_checkpoints;
 use super::bucket_log::{self, LogPiece, PieceKind};
 use super::checked;
@@ -18,9 +18,6 @@ use super::mirror::Mirror;
 use super::presence::made_of;
 use super::whole::replace;
 use crate::console::counted;
-
-/// So many objects are read at once.
-const TOGETHER: usize = 8;
 
 /// What the names of small files begin with that no store has.
 const OF_THE_LEASE: [&str; 3] = ["lease", "joined-", "probe-"];
@@ -35,8 +32,7 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
     let names = [mirror.bucket.names("")?, mirror.bucket.names("outputs/")?].concat();
     // First what says which other objects count: from here on no earlier run can change that.
     let mut small = BTreeMap::new();
-    for name in names.into_iter().filter(|name| !OF_THE_LEASE.iter().any(|of| name.starts_with(of)))
-    {
+    for name in names.into_iter().filter(|name| is_of_store(name)) {
         small.extend(mirror.adopt(&name)?.map(|bytes| (name, bytes)));
     }
     let listed: BTreeMap<String, u64> = mirror.bucket.list("")?.into_iter().collect();
@@ -88,6 +84,11 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
     bucket_checkpoints::clean(mirror, root, &of, listed.keys())?;
     columnar(mirror, root, &segments, &listed)?;
     logs(mirror, root, &segments, &listed)
+}
+
+/// Whether a small file says something of a store.
+pub fn is_of_store(name: &str) -> bool {
+    !OF_THE_LEASE.iter().any(|of| name.starts_with(of))
 }
 
 /// Which store a folder was of.
@@ -148,6 +149,22 @@ fn columnar(
             fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
         }
     }
+    match fetch(mirror, root, &files)? {
+        None => Ok(()),
+        Some(missing) => {
+            let url = mirror.bucket.url(&missing);
+            Err(StoreError::altered(Path::new(&url), "it is not there"))
+        }
+    }
+}
+
+/// Brings those of some columnar files that are not here. Returns the path of one that the bucket does not have, if there is
+/// any.
+pub fn fetch(
+    mirror: &Mirror,
+    root: &Path,
+    files: &[&ColumnarFile],
+) -> Result<Option<String>, StoreError> {
     let is_here = |file: &&ColumnarFile| {
         fs::metadata(root.join(&file.path)).is_ok_and(|found| found.len() == file.bytes)
     };
@@ -164,22 +181,22 @@ fn columnar(
             mirror.bucket.place.url()
         );
     }
-    at_once(&missing, |file| {
+    let brought = at_once(&missing, |file| {
         let altered =
             |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&file.path)), why);
         let path = root.join(&file.path);
         let parent = path.parent().expect("it lies in a folder");
         fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
         if !mirror.bucket.get_file(&file.path, &path)? {
-            return Err(altered("it is not there"));
+            return Ok(Some(file.path.clone()));
         }
         if checksum(&path)?.1 != file.checksum {
             fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
             return Err(altered("its checksum differs"));
         }
-        Ok(())
+        Ok(None)
     })?;
-    Ok(())
+    Ok(brought.into_iter().flatten().next())
 }
 
 /// The logs that have not become columnar, put together from their pieces.
@@ -248,31 +265,4 @@ fn logs(
         mirror.bucket.delete(&gone)?;
     }
     Ok(left)
-}
-
-/// Does something with several at once, and gives what comes of it in their order.
-fn at_once<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(&T) -> Result<R, StoreError> + Sync,
-) -> Result<Vec<R>, StoreError> {
-    let next = Mutex::new(items.iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..TOGETHER.min(items.len()))
-            .map(|_| {
-                scope.spawn(|| {
-                    loop {
-                        let taken = next.lock().expect("no one panics with it").next();
-                        let Some((place, item)) = taken else { return Ok(()) };
-                        let made = work(item)?;
-                        done.lock().expect("no one panics with it").push((place, made));
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
-    })?;
-    let mut done = done.into_inner().expect("no one panics with it");
-    done.sort_by_key(|(place, _)| *place);
-    Ok(done.into_iter().map(|(_, made)| made).collect())
 }

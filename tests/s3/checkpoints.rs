@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::servers::Server;
-use crate::{DEFINITION, RUN, Shop};
+use crate::{RUN, Shop};
 
 const OFTEN: [(&str, &str); 1] = [("SELFSAME_CHECKPOINT_ROWS", "50")];
 
@@ -25,9 +25,6 @@ fn checkpoints(shop: &Shop) -> Vec<String> {
 fn of_processes(processes: &str) {
     let Some(server) = Server::versitygw() else { return };
     let mut shop = Shop::new(server);
-    // Which file's rows come first is not the same each time: so nothing depends on who was seen first.
-    let definition = DEFINITION.replace(", at_most: 1", "");
-    fs::write(shop.path().join("shop.yaml"), definition).expect("it is written");
     for _ in 0..4 {
         shop.grow(100);
         run(&shop, "here", processes);

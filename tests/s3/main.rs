@@ -1,6 +1,7 @@
 //! A data folder that lies in a bucket: real servers, runs that end at any step, machines that are lost, two runs at
 //! once, a server that is away, objects that are altered, people who are forgotten.
 
+mod changes;
 mod checkpoints;
 mod live;
 mod processes;

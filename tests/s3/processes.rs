@@ -5,15 +5,7 @@ use std::process::Command;
 
 use crate::program::Running;
 use crate::servers::Server;
-use crate::{DATA, DEFINITION, RUN, Shop};
-
-/// Which file's rows come first is not the same each time: so nothing depends on who was seen first.
-fn shop(server: Server) -> Shop {
-    let shop = Shop::new(server);
-    let definition = DEFINITION.replace(", at_most: 1", "");
-    fs::write(shop.path().join("shop.yaml"), definition).expect("it is written");
-    shop
-}
+use crate::{DATA, RUN, Shop};
 
 fn run(shop: &Shop, machine: &str, processes: &str) -> String {
     let arguments = [&RUN[..], &["--processes", processes]].concat();
@@ -38,7 +30,7 @@ fn length(shop: &Shop) -> u64 {
 #[test]
 fn a_run_goes_on_with_any_number_of_processes_wherever_it_is_started() {
     let Some(server) = Server::versitygw() else { return };
-    let mut shop = shop(server);
+    let mut shop = Shop::new(server);
     for processes in ["2", "1", "3", "2"] {
         shop.grow(40);
         shop.grow(60);
@@ -58,7 +50,7 @@ fn a_run_goes_on_with_any_number_of_processes_wherever_it_is_started() {
 #[test]
 fn one_of_two_processes_is_killed_and_then_the_machine_is_lost() {
     let Some(server) = Server::versitygw() else { return };
-    let mut shop = shop(server);
+    let mut shop = Shop::new(server);
     let follow = ["run", "shop.yaml", "--data", DATA, "--follow", "--processes", "2"];
     for round in 0..2 {
         shop.grow(70);
@@ -86,7 +78,7 @@ fn one_of_two_processes_is_killed_and_then_the_machine_is_lost() {
 #[test]
 fn processes_that_do_not_belong_together_do_not_share_a_bucket() {
     let Some(server) = Server::versitygw() else { return };
-    let mut shop = shop(server);
+    let mut shop = Shop::new(server);
     shop.grow(50);
     let follow = ["run", "shop.yaml", "--data", DATA, "--follow"];
     let mut first = shop.start(&follow, "here", &[]);
@@ -97,30 +89,4 @@ fn processes_that_do_not_belong_together_do_not_share_a_bucket() {
     assert!(said.contains("as one of 1 processes, and this is process 1 of 2"), "{said}");
     first.signal("INT");
     first.end().well();
-}
-
-#[test]
-fn what_needs_the_rows_of_all_processes_is_refused_while_several_share_a_bucket() {
-    let Some(server) = Server::versitygw() else { return };
-    let mut shop = shop(server);
-    shop.grow(50);
-    shop.grow(50);
-    let follow = ["run", "shop.yaml", "--data", DATA, "--follow", "--processes", "2"];
-    let mut run = shop.start(&follow, "here", &[]);
-    run.until("it has told something", |_| length(&shop) > 0);
-    let of_spec = ["--data", DATA, "--spec", "shop.yaml"];
-    for asked in [
-        ["apply", "shop.yaml", "--data", DATA].to_vec(),
-        [&["forget", "user:user-21"], &of_spec[..]].concat(),
-        [&["why", "user:user-21"], &of_spec[..]].concat(),
-    ] {
-        let said = shop.start(&asked, "here", &[]).end().badly();
-        assert!(said.contains("several processes"), "{asked:?}: {said}");
-    }
-    let before = length(&shop);
-    shop.grow(60);
-    run.until("it goes on", |_| length(&shop) > before);
-    run.signal("INT");
-    run.end().well();
-    shop.start(&[&["forget", "user:user-21"], &of_spec[..]].concat(), "here", &[]).end().well();
 }
