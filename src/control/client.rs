@@ -2,12 +2,12 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::socket::{address, names};
 use super::{ControlAnswer, ControlRequest};
 use crate::plan::DataPlace;
-use crate::store::working_folder;
+use crate::store::working_folders;
 
 /// Why nothing was answered.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,10 @@ pub fn ask(
     request: &ControlRequest,
     mut told: impl FnMut(&str),
 ) -> Result<ControlAnswer, AskError> {
-    let folder = working_folder(data)
+    let folders = working_folders(data)
         .map_err(|_| AskError::NotRunning { folder: PathBuf::from(data.to_string()) })?;
-    let mut stream = connect(&folder).map_err(|source| match source.kind() {
+    let folder = folders[0].clone();
+    let mut stream = connect(&folders).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             AskError::NotRunning { folder: folder.clone() }
         }
@@ -53,13 +54,16 @@ pub fn ask(
 }
 
 /// Connects to whichever process of the engine listens on this machine.
-fn connect(folder: &Path) -> io::Result<UnixStream> {
+fn connect(folders: &[PathBuf]) -> io::Result<UnixStream> {
     let mut last = io::ErrorKind::NotFound.into();
-    for name in names(folder)? {
-        let connected = address(folder, &name).and_then(|(path, _of)| UnixStream::connect(path));
-        match connected {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+    for folder in folders.iter().filter(|folder| folder.exists()) {
+        for name in names(folder)? {
+            let connected =
+                address(folder, &name).and_then(|(path, _of)| UnixStream::connect(path));
+            match connected {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
         }
     }
     Err(last)

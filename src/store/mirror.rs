@@ -6,6 +6,7 @@
 //! time; a run begins by making it what the bucket holds (`restored`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -15,6 +16,7 @@ use super::bucket::{S3Bucket, Tag};
 use super::bucket_client::named;
 use super::bucket_log::{self, BucketLog, PieceRow};
 use super::bucket_small::SmallFiles;
+use super::entries::entries;
 use super::error::StoreError;
 use super::lease::{self, Holder, LeaseFile};
 use super::whole::replace;
@@ -81,6 +83,24 @@ pub fn working_folder_of(data: &DataPlace, process: usize) -> Result<PathBuf, St
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(format!("-{process}"));
     Ok(folder.with_file_name(name))
+}
+
+/// Those that processes of a run may have on this machine, the first one's first.
+pub fn working_folders(data: &DataPlace) -> Result<Vec<PathBuf>, StoreError> {
+    let first = working_folder(data)?;
+    let mut others = Vec::new();
+    if let (DataPlace::Bucket(_), Some(beside), Some(name)) =
+        (data, first.parent(), first.file_name().and_then(OsStr::to_str))
+    {
+        let number = |path: &PathBuf| {
+            let after = path.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?;
+            after.parse::<usize>().ok()
+        };
+        others =
+            entries(beside)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect();
+        others.sort();
+    }
+    Ok([first].into_iter().chain(others.into_iter().map(|(_, path)| path)).collect())
 }
 
 impl Mirror {

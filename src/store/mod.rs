@@ -70,7 +70,7 @@ pub use in_force::InForce;
 pub use indexing::{Indexing, sweep};
 pub use kept::FilesInUse;
 pub use merge::merge_small;
-pub use mirror::{Mirror, working_folder};
+pub use mirror::{Mirror, working_folder, working_folders};
 pub use read_back::{RowInBatch, rows_in_batch};
 pub use recovery::{Recovered, open, open_existing};
 pub use rejects::StoredReject;

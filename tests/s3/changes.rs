@@ -49,9 +49,14 @@ fn is_told(shop: &Shop, user: &str) -> bool {
     state(shop.path()).keys().any(|(output, of)| output == "identities" && *of == key)
 }
 
+/// Asks the process on a machine.
+fn ask_at(shop: &Shop, machine: &str, arguments: &[&str]) -> Ended {
+    shop.start(&[arguments, &["--data", DATA]].concat(), machine, &[]).end()
+}
+
 /// Asks the first process.
 fn ask(shop: &Shop, arguments: &[&str]) -> Ended {
-    shop.start(&[arguments, &["--data", DATA]].concat(), MACHINES[0], &[]).end()
+    ask_at(shop, MACHINES[0], arguments)
 }
 
 fn stop(both: [Running; 2]) {
@@ -103,7 +108,7 @@ fn two_processes_on_two_machines_change_together_and_forget() {
     let mut both = start(&shop, "shop.yaml", [&[], &[]]);
     let told = ask(&shop, &["apply", "next.yaml", "--dry-run"]).well();
     assert!(told.contains("segment big: changed"), "{told}");
-    ask(&shop, &["apply", "next.yaml"]).well();
+    ask_at(&shop, MACHINES[1], &["apply", "next.yaml"]).well();
     assert_eq!(in_force(&shop), next());
     shop.grow(60);
     let why = ask(&shop, &["why", "user:user-21", "--spec", "next.yaml"]).well();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::program::Running;
 use crate::servers::Server;
-use crate::{DATA, RUN, Shop};
+use crate::{DATA, DEFINITION, RUN, Shop};
 
 fn run(shop: &Shop, machine: &str, processes: &str) -> String {
     let arguments = [&RUN[..], &["--processes", processes]].concat();
@@ -27,10 +27,17 @@ fn length(shop: &Shop) -> u64 {
     fs::metadata(shop.path().join("out/profiles.ndjson")).map_or(0, |of| of.len())
 }
 
+/// Also where the order of rows is that of the files that they are in.
 #[test]
 fn a_run_goes_on_with_any_number_of_processes_wherever_it_is_started() {
+    goes_on(DEFINITION);
+    goes_on(&DEFINITION.replace("    time: at\n", ""));
+}
+
+fn goes_on(definition: &str) {
     let Some(server) = Server::versitygw() else { return };
     let mut shop = Shop::new(server);
+    fs::write(shop.path().join("shop.yaml"), definition).expect("it is written");
     for processes in ["2", "1", "3", "2"] {
         shop.grow(40);
         shop.grow(60);
