@@ -216,6 +216,21 @@ fn csv_is_read_by_the_marks_and_in_the_encoding_that_the_source_says() {
 }
 
 #[test]
+fn an_encoding_that_is_not_read_is_told_with_what_makes_another_of_it() {
+    for (name, remedy) in [
+        ("cp437", "iconv -f cp437 -t utf-8"),
+        ("utf-32", "iconv -f utf-32 -t utf-8"),
+        ("utf-7", "(utf-8, utf-16, "),
+        ("lattin1", "did you mean 'latin1'?"),
+    ] {
+        let folder = folder("data/*", &format!("    format: csv\n    encoding: {name}\n"));
+        let told = selfsame(folder.path(), &["check", "crm.yaml"]).badly();
+        let place = format!("unknown encoding '{name}' in source 'crm': ");
+        assert!(told.contains(&place) && told.contains(remedy), "{told}");
+    }
+}
+
+#[test]
 fn what_is_no_character_of_the_encoding_spoils_its_row_alone() {
     let folder = folder("data/*", "    format: csv\n    encoding: shift_jis\n");
     write(folder.path(), "data/a.csv", b"id,email\n1,a@x\n2,\x81\n3,\x83e@x\n");

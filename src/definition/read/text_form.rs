@@ -128,7 +128,16 @@ fn encoding(
         Some(encoding) => return Some(encoding),
         None => {}
     }
-    let hint = suggest(&text, &ENCODINGS);
+    let name = text.to_ascii_lowercase();
+    let is_elsewhere =
+        ["utf-7", "utf-32", "ucs-", "cp", "ibm"].iter().any(|of| name.starts_with(of));
+    let hint = match suggest(&text, &ENCODINGS) {
+        hint if hint.starts_with("did") && !is_elsewhere => hint,
+        _ => format!(
+            "there are those that browsers know ({} and others): make UTF-8 of such a text, as by iconv -f {text} -t utf-8",
+            ENCODINGS.join(", ")
+        ),
+    };
     context.complain(place, format!("unknown encoding '{text}' in {what}: {hint}"));
     None
 }
