@@ -154,6 +154,36 @@ fn a_topic_that_is_deleted_ends_the_run() {
 }
 
 #[test]
+fn a_topic_of_an_output_that_is_deleted_ends_the_run_and_the_next_one_makes_it_whole() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let (topic, output) = (unique("web"), unique("people"));
+    make_topic(&topic, 1, &[]);
+    define(path, brokers(), &topic, "");
+    let text = std::fs::read_to_string(path.join("shop.yaml")).expect("it was written");
+    let text = text
+        .replace("'}\n", "', properties: {transaction.timeout.ms: '5000'}}\n")
+        .replace("{files: out/profiles.ndjson}", &format!("{{kafka: {{topic: {output}}}}}"));
+    std::fs::write(path.join("shop.yaml"), format!("name: {output}\n{text}")).expect("room");
+    send(&topic, 0, &["one", "two"]);
+    let run = ["run", "shop.yaml", "--data", "data"];
+    let mut running = Running::start(path, &run);
+    running.until("it runs", |running| running.err().contains(" runs with "));
+    running.until("it is sent", |_| newest(&output).len() == 2);
+    delete_topic(&output);
+    send(&topic, 0, &["three"]);
+    let said = running.end().badly();
+    let told =
+        format!("topic '{output}' was deleted while the run wrote to it: start the run again");
+    assert!(said.contains(&told) && !said.contains("librdkafka"), "{said}");
+    let mut running = Running::start(path, &run);
+    running.until("it runs", |running| running.err().contains(" runs with "));
+    running.until("all is there", |_| newest(&output).len() == 3);
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
 fn what_retention_deletes_before_it_is_read_is_told_and_nothing_is_read_twice() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, Error, NoTls};
+use tokio_postgres::{Client, Error, GenericClient, NoTls};
 
 use super::catalog::Catalog;
 use super::commit::DurableOutputs;
@@ -291,13 +291,24 @@ impl PostgresMedium {
                 let told = "insert into selfsame_progress (output, store, definition, tick) values ($1, $2, $3, $4) \
                      on conflict (output) do update set store = $2, definition = $3, tick = $4";
                 let key = table.progress_key();
-                let tick = tick as i64;
-                transaction.execute(told, &[&key, &durable.store, &durable.definition, &tick]).await?;
+                let (of, tick) = (told_of(&transaction, table, durable).await?, tick as i64);
+                transaction.execute(told, &[&key, &durable.store, &of, &tick]).await?;
             }
             transaction.commit().await
         });
         committed.map_err(|error: Error| said(&error))
     }
+}
+
+/// Of which definition, and of which table, progress tells: one that was dropped and made anew is another, and holds
+/// nothing of what was committed to the first.
+async fn told_of(
+    client: &impl GenericClient,
+    table: &OutputTable,
+    durable: &DurableOutputs,
+) -> Result<String, Error> {
+    let asked = "select $1 || ':' || coalesce(to_regclass($2)::oid, 0)::text";
+    Ok(client.query_one(asked, &[&durable.definition, &table.quoted()]).await?.get(0))
 }
 
 /// The last tick that was committed to a table by this definition on this store.
@@ -308,8 +319,8 @@ async fn committed(
 ) -> Result<Option<Tick>, Error> {
     let asked =
         "select tick from selfsame_progress where output = $1 and store = $2 and definition = $3";
-    let key = table.progress_key();
-    let told = client.query_opt(asked, &[&key, &durable.store, &durable.definition]).await?;
+    let (key, definition) = (table.progress_key(), told_of(client, table, durable).await?);
+    let told = client.query_opt(asked, &[&key, &durable.store, &definition]).await?;
     Ok(told.map(|row| row.get::<_, i64>(0) as Tick))
 }
 

@@ -46,6 +46,11 @@ pub fn is_away(code: Code) -> bool {
     )
 }
 
+/// Whether an error means that a topic, or a partition of it, is not there any more.
+pub fn is_gone(code: Code) -> bool {
+    matches!(code, Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicOrPartition)
+}
+
 /// Takes in what the library complains of.
 pub fn complain(code: Option<Code>, error: &str, reason: &str) {
     let mut watch = WATCH.lock().expect("nobody panics with it");
@@ -67,6 +72,10 @@ pub fn complain(code: Option<Code>, error: &str, reason: &str) {
             }
         }
         (Some(_), None) => tracing::debug!(target: "librdkafka", "{error}: {reason}"),
+        // It comes for each partition. Who reads the topic, or writes to it, is told, and tells it once.
+        (None, _) if code.is_some_and(is_gone) => {
+            tracing::debug!(target: "librdkafka", "{error}: {reason}");
+        }
         (None, _) => {
             let text = format!("{error}: {reason}");
             let recent = watch.told.get(&text).is_some_and(|told| told.elapsed() < AGAIN);

@@ -39,6 +39,10 @@ pub(super) fn config(
 /// The library's own log lines: what they say to somebody, errors say too.
 pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
+        // These are errors of a producer, too, which is replaced.
+        _ if matches!(facility, "FATAL" | "TXNERR") => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(target: "librdkafka", facility, "{message}");
         }

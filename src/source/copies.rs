@@ -42,12 +42,13 @@ pub(super) enum Suspicion {
 }
 
 impl Suspects {
-    /// Looks at a new file, beside those that are being read.
-    pub fn look(
+    /// Looks at a new file, beside those that are being read, and those that will be next.
+    pub fn look<'a>(
         &mut self,
         source: &Source,
         found: &FoundFile,
         read: &[OpenFile],
+        ahead: impl Iterator<Item = &'a mut OpenFile>,
         patience: Patience,
     ) -> Suspicion {
         let (now, length) = (Instant::now(), found.stamp.length);
@@ -68,13 +69,14 @@ impl Suspects {
         }
         let head = suspect.file.trail.peek(HEAD).unwrap_or_default();
         let like = read.iter().find(|other| begins_as(other, &head));
-        let waits = match like {
-            Some(_) => {
+        let is_like = like.is_some() || { ahead }.any(|other| will_begin_as(other, &head));
+        let waits = match is_like {
+            true => {
                 let since = *suspect.since.get_or_insert(now);
                 now.duration_since(suspect.grew) < patience.copied
                     && now.duration_since(since) < LONGEST
             }
-            None => head.is_empty(),
+            false => head.is_empty(),
         };
         if waits {
             self.held.insert(found.id, suspect);
@@ -120,6 +122,13 @@ pub(super) fn holds(file: &OpenFile, seen: &Seen) -> bool {
 /// Whether what was read of a file begins with these bytes, as far as both go.
 fn begins_as(read: &OpenFile, head: &[u8]) -> bool {
     read.trail.seen().is_some_and(|seen| seen.begins_as(head))
+}
+
+/// Whether a file of which nothing was read begins with these bytes, as far as both go.
+fn will_begin_as(file: &mut OpenFile, head: &[u8]) -> bool {
+    let own = file.trail.peek(HEAD).unwrap_or_default();
+    let both = own.len().min(head.len());
+    both > 0 && own[..both] == head[..both]
 }
 
 /// Whether a file holds all that was read of another one, and that is more than a header.

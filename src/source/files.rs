@@ -3,8 +3,8 @@
 //! One thread a process reads them all and hands its chunks to whichever worker is free, so that a
 //! single large file keeps every worker busy. Sources take turns chunk by chunk: tables and events
 //! arrive together. A file's place in the order of names is its part, and files are spread over
-//! processes by it. Those that come later are read by the first process, which knows all that there were:
-//! what is a new file, and what an old one with a new name, two processes might see differently.
+//! processes by it, unless they are followed: then the first process reads all of them. What is a new file, what
+//! an old one with a new name, and what a copy, two processes would see differently, and could not know together.
 
 use std::any::Any;
 use std::fmt::Display;
@@ -228,6 +228,8 @@ impl AllFiles {
         for files in &mut self.sources {
             files.hold_ahead(&self.plan.sources[files.source]);
         }
+        // The first one reads what is followed.
+        self.sources.retain(|files| !files.options.follow || files.options.process == 0);
         loop {
             let mut read = false;
             for files in &mut self.sources {

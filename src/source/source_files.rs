@@ -2,8 +2,6 @@
 //! followed.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,8 +30,8 @@ pub(super) struct SourceFiles {
     /// Whether texts of it are unfolded from the bytes of their files, as far as was looked.
     pub has_unfolded: bool,
     patience: Patience,
-    /// How many parts each process may have given out so far, of this source.
-    parts: u32,
+    /// The part that a new file gets.
+    next_part: u32,
     /// Files of this process that were not begun.
     ahead: VecDeque<WaitingFile>,
     /// Files that are being read; more than one only while they may grow.
@@ -44,8 +42,6 @@ pub(super) struct SourceFiles {
     aside: HashMap<FileId, Aside>,
     /// New files that may be copies of others.
     suspects: Suspects,
-    /// Files of other processes, each held so that no other file gets its identity.
-    of_others: HashMap<FileId, Option<File>>,
     /// Folders of which it was said that they can't be looked into.
     complained: HashSet<PathBuf>,
 }
@@ -79,7 +75,7 @@ impl SourceFiles {
         patience: Patience,
     ) -> Self {
         let first = walk(&patterns);
-        let (mut ahead, mut of_others) = (VecDeque::new(), HashMap::new());
+        let mut ahead = VecDeque::new();
         let (mut aside, mut counts) = (HashMap::new(), FoundCounts::default());
         let none = SourcePositions::default();
         let before = options.positions.of(&of.name).unwrap_or(&none);
@@ -100,7 +96,9 @@ impl SourceFiles {
                 Some(0) => counts.done += 1,
                 Some(_) => counts.read_on += 1,
             }
-            let is_own = part as usize % options.processes == options.process;
+            // What a file has become, and which one is another's copy, only who reads both can tell.
+            let whose = if options.follow { 0 } else { part as usize % options.processes };
+            let is_own = whose == options.process;
             // A text may still grow.
             let is_whole = known.as_ref().is_some_and(FilePosition::is_whole);
             let is_done = left == Some(0) && (!options.follow || is_whole);
@@ -111,10 +109,6 @@ impl SourceFiles {
                 let (path, id) = (path.clone(), *id);
                 ahead.push_back(WaitingFile { part, path, id, known, held: None });
             }
-            if !is_own && options.follow && options.process == 0 {
-                of_others
-                    .insert(*id, (of_others.len() < HELD).then(|| File::open(path).ok()).flatten());
-            }
         }
         if !before.files.is_empty() && options.process == 0 {
             tracing::info!("source {}: {counts}", of.name);
@@ -123,7 +117,7 @@ impl SourceFiles {
             source,
             name: of.name.as_str().into(),
             patterns,
-            parts: next_part.div_ceil(options.processes as u32),
+            next_part,
             first,
             options: options.clone(),
             has_unfolded: false,
@@ -133,7 +127,6 @@ impl SourceFiles {
             turn: 0,
             aside,
             suspects: Suspects::default(),
-            of_others,
             complained: HashSet::new(),
         }
     }
@@ -169,7 +162,7 @@ impl SourceFiles {
                         continue;
                     }
                     Piece::Anew(Lost { half, seen }) => {
-                        file.part = new_part(&mut self.parts, &self.options);
+                        file.part = new_part(&mut self.next_part);
                         let goes_on = seen.is_some_and(|seen| self.find_copy(source, &seen, part));
                         // Of the row that was incomplete the copy has the rest, or has it as well.
                         let Some(half) = half.filter(|_| !goes_on) else { continue };
@@ -276,37 +269,29 @@ impl SourceFiles {
         }
         if found.unreadable.is_empty() {
             for mut file in self.suspects.take_gone(|id| present.contains_key(&id)) {
-                file.part = new_part(&mut self.parts, &self.options);
+                file.part = new_part(&mut self.next_part);
                 self.read_next(file);
             }
         }
         self.hold_ahead(source);
-        // What is nowhere any more need not be held.
-        self.of_others.retain(|_, held| {
-            let links = held.as_ref().and_then(|file| file.metadata().ok()).map(|of| of.nlink());
-            links != Some(0)
-        });
     }
 
     /// A file that is not being read.
     fn meet(&mut self, source: &Source, found: &FoundFile) {
-        if self.of_others.contains_key(&found.id) {
-            return;
-        }
         let aside = match self.aside.get(&found.id) {
             Some(aside) if aside.stamp == Some(found.stamp) => return,
             Some(_) => self.aside.remove(&found.id),
-            None if self.options.process > 0 => return,
             None => None,
         };
         let mut held = None;
         if aside.is_none() {
-            match self.suspects.look(source, found, &self.open, self.patience) {
+            let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
+            match self.suspects.look(source, found, &self.open, ahead, self.patience) {
                 Suspicion::Waits => return,
                 Suspicion::ByItself(file) => held = file.map(|file| *file),
             }
         }
-        let part = new_part(&mut self.parts, &self.options);
+        let part = new_part(&mut self.next_part);
         if let Some(file) = &mut held {
             file.part = part;
         }
@@ -344,7 +329,7 @@ impl SourceFiles {
         let read = self.open.iter().map(|file| file.id);
         let mut known: HashSet<FileId> =
             read.chain(self.ahead.iter().map(|file| file.id)).collect();
-        known.extend(self.aside.keys().chain(self.of_others.keys()));
+        known.extend(self.aside.keys());
         for found in walk(&self.patterns).files.iter().filter(|found| !known.contains(&found.id)) {
             let held = self.suspects.take_if(found.id, |file| holds(file, seen));
             let open = || OpenFile::new(source, 0, &found.path, TextEnd::Open).ok();
@@ -352,19 +337,11 @@ impl SourceFiles {
                 continue;
             };
             let path = found.path.display();
-            if self.options.process > 0 {
-                tracing::warn!(
-                    "source {}: '{path}' is a copy of it, which the first process reads as a new file: its rows \
-                     count twice. Let 'files' leave copies out, or give rows an 'id'",
-                    source.name
-                );
-                return false;
-            }
             tracing::info!(
                 "source {}: '{path}' is a copy of it, as it was: it is read on behind what had been read",
                 source.name
             );
-            file.part = new_part(&mut self.parts, &self.options);
+            file.part = new_part(&mut self.next_part);
             if file.resume(seen, part).is_ok() {
                 self.read_next(file);
                 return true;
@@ -378,9 +355,9 @@ fn unread(unread: Unread) -> Payload {
     Payload::Unread { unread, arrived: wall_clock() }
 }
 
-/// Behind all parts that any process gave out at the start, and none that another one gives out.
-fn new_part(parts: &mut u32, options: &SourceOptions) -> u32 {
-    let part = *parts * options.processes as u32 + options.process as u32;
-    *parts += 1;
+/// Behind all that there are.
+fn new_part(next_part: &mut u32) -> u32 {
+    let part = *next_part;
+    *next_part += 1;
     part
 }

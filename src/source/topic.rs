@@ -194,9 +194,7 @@ impl TopicReader {
                     Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
                         return self.find_place(outlet);
                     }
-                    Some(
-                        Code::UnknownTopic | Code::UnknownPartition | Code::UnknownTopicOrPartition,
-                    ) => return Ok(Some(Gone::Deleted)),
+                    Some(code) if brokers::is_gone(code) => return Ok(Some(Gone::Deleted)),
                     _ => self.consider(error)?,
                 },
             }
@@ -357,7 +355,5 @@ fn failed(topic: &str, error: &KafkaError) -> ReadEnd {
 }
 
 fn is_gone(error: &KafkaError) -> bool {
-    use Code::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-    let code = error.rdkafka_error_code();
-    matches!(code, Some(UnknownTopic | UnknownPartition | UnknownTopicOrPartition))
+    error.rdkafka_error_code().is_some_and(brokers::is_gone)
 }

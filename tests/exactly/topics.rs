@@ -12,7 +12,7 @@ use selfsame::internals::sink::{
 use selfsame::internals::time::Tick;
 
 use crate::broker::brokers;
-use crate::broker::client::{Message, Read, Reader, make_topic, produce, unique};
+use crate::broker::client::{Message, Read, Reader, delete_topic, make_topic, produce, unique};
 use crate::history::{self, Cluster, Said, Start, chance, holding, records, said};
 
 /// Topics of a test's own, and the definition over them.
@@ -244,6 +244,26 @@ fn what_is_not_known_is_compared_and_only_what_differs_is_sent() {
         let tombstone = after[0].iter().rev().find(|of| of.key == "phone:1").expect("it is there");
         assert_eq!(tombstone.payload, None, "{reason}");
     }
+}
+
+#[test]
+fn a_topic_that_was_deleted_meanwhile_gets_all_that_holds() {
+    let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));
+    let start = Shop::start(folder.path(), [1, 2], 0);
+    let mut cluster = Cluster::start(&shop.plan, start);
+    cluster.tell(&shop.plan, 11, 1..=20);
+    cluster.finish();
+    let kept = shop.read()[1].len();
+    delete_topic(&shop.topics[0]);
+    let start = Start { replayed: 20, ..start };
+    let mut cluster = Cluster::start(&shop.plan, start);
+    cluster.tell(&shop.plan, 11, 1..=20);
+    cluster.finish();
+    let after = shop.read();
+    let expected = holding(&said(&shop.plan, 11, 0, 1..=20));
+    assert!(!expected.is_empty());
+    assert_eq!(holding(&said_by(&after[0])), expected);
+    assert_eq!(after[1].len(), kept, "the others have it all");
 }
 
 #[test]

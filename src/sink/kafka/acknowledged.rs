@@ -18,7 +18,7 @@ use super::super::record::Record;
 use super::batch::TopicBatch;
 use super::messages::{Examined, Examiner, produced};
 use super::topics::OutputTopic;
-use crate::source::client;
+use crate::source::{brokers, client};
 
 /// The client library spins through the last millisecond of a poll: polls are long, and an idle
 /// engine uses no processor.
@@ -125,7 +125,16 @@ pub fn not_taken(topic: &str, error: &KafkaError) -> String {
              (max.message.bytes): start the run again, with a smaller batch.size in \
              kafka.properties if that is not enough"
         }
+        Some(code) if brokers::is_gone(code) => return gone(topic),
         _ => "",
     };
     format!("topic '{topic}' took no record: {error}{remedy}")
+}
+
+/// What is to be done about a topic that is not there any more.
+pub fn gone(topic: &str) -> String {
+    format!(
+        "topic '{topic}' was deleted while the run wrote to it: start the run again, which makes the topic anew and sends \
+         all that it lacks"
+    )
 }

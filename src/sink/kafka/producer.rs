@@ -203,6 +203,10 @@ impl ClientContext for Deliveries {
                 state.failed.get_or_insert_with(|| reason.to_owned());
                 self.state.changed.notify_all();
             }
+            // Whoever sends or commits next is told, and tells it.
+            Some(RDKafkaErrorCode::InvalidTransactionalState) => {
+                tracing::debug!(target: "librdkafka", "{error}: {reason}");
+            }
             _ => client::error(&error, reason),
         }
     }

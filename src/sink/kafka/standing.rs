@@ -42,7 +42,12 @@ pub fn found(
     let standing = if durable.comes_at_once && durable.replayed > 0 {
         TopicsStanding::Unknown("another run takes over".to_owned())
     } else if shares.cover_all() {
-        known(progress, durable, reader, topics, shares, are_exact)?
+        match topics.iter().find(|topic| is_shorter(&ends[&topic.name], progress, durable, topic)) {
+            Some(OutputTopic { name, .. }) => TopicsStanding::Unknown(format!(
+                "topic '{name}' holds less than was written to it: it was deleted and made anew"
+            )),
+            None => known(progress, durable, reader, topics, shares, are_exact)?,
+        }
     } else {
         match holding {
             None => TopicsStanding::Fresh,
@@ -57,6 +62,17 @@ pub fn found(
         }
     };
     Ok((standing, ends))
+}
+
+/// Whether a topic ends before what our progress tells of.
+fn is_shorter(
+    ends: &PartitionEnds,
+    progress: &TopicProgress,
+    durable: &DurableOutputs,
+    topic: &OutputTopic,
+) -> bool {
+    let told = progress.ends(durable, &topic.name);
+    told.iter().any(|(partition, end)| ends.get(partition).is_none_or(|found| found < end))
 }
 
 /// Whether the topics are as our progress says.

@@ -19,6 +19,7 @@ use super::super::failure::Failure;
 use super::super::formats::message_encoder;
 use super::super::receipt::Acknowledgement;
 use super::super::shares::{CommittedShare, CommittedShares};
+use super::acknowledged::gone;
 use super::committed::{CommittedTopics, Isolation};
 use super::producer::{Broken, Committing, CommittingProducer};
 use super::progress::{PartitionEnds, ProgressRecord, TopicProgress};
@@ -30,6 +31,8 @@ use crate::time::Tick;
 
 /// How long until a producer that failed is replaced, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+/// How long brokers may take to say which topics there are.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ticks that are not committed.
 #[derive(Default)]
@@ -220,7 +223,8 @@ impl TickCommitter {
         let [mut pause, most] = PAUSES;
         while !self.is_over.load(Ordering::Acquire) && self.failure.get().is_none() {
             match self.replace() {
-                Ok(()) => return Ok(()),
+                // What is sent to a topic that is not there fails again and again.
+                Ok(()) => return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic))),
                 Err(ReplaceError::Replaced) => return Err(self.replaced()),
                 Err(ReplaceError::Failed(why)) => broken = Broken(why),
             }
@@ -229,6 +233,22 @@ impl TickCommitter {
             pause = (pause * 2).min(most);
         }
         Ok(())
+    }
+
+    /// A topic that the brokers know no longer, as far as they answer: they say so twice, since one that has just been
+    /// started may not know all yet.
+    fn gone_topic(&self) -> Option<&str> {
+        let topics = self.topics.iter().map(|topic| topic.name.as_str());
+        let mut missing: Vec<&str> = topics.chain([self.progress_topic.as_str()]).collect();
+        for pause in [Duration::ZERO, PAUSES[1]] {
+            if missing.is_empty() {
+                break;
+            }
+            std::thread::sleep(pause);
+            let metadata = self.producer.client().fetch_metadata(None, PATIENCE).ok()?;
+            missing.retain(|name| metadata.topics().iter().all(|topic| topic.name() != *name));
+        }
+        missing.first().copied()
     }
 
     fn replaced(&self) -> String {

@@ -45,3 +45,26 @@ fn a_file_that_begins_as_another_is_read_by_itself_once_it_stands_still() {
     reading.look();
     assert_eq!(reading.ids(), ["1", "1", "2", "1", "3"]);
 }
+
+#[test]
+fn a_file_that_is_copied_and_emptied_before_it_was_read_is_read_once() {
+    // Whichever of the two is met first.
+    for (log, copy) in [("b.log", "c.log"), ("c.log", "b.log")] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        append(&folder.path().join("a.log"), &row("0"));
+        let mut reading = Reading::start(folder.path(), "json", FOREVER);
+        reading.read();
+        let (log, copy) = (folder.path().join(log), folder.path().join(copy));
+        append(&log, &(row("1") + &row("2")));
+        std::fs::copy(&log, &copy).unwrap();
+        reading.files.look_again(&reading.source);
+        reading.read();
+        std::fs::write(&log, "").unwrap();
+        reading.look();
+        append(&log, &row("3"));
+        reading.look();
+        let mut ids = reading.ids();
+        ids.sort_unstable();
+        assert_eq!(ids, ["0", "1", "2", "3"]);
+    }
+}

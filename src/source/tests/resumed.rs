@@ -63,16 +63,13 @@ impl Processes {
     }
 
     fn look(&mut self, most: usize) -> Vec<Held> {
-        for files in &mut self.processes {
-            files.look_again(&self.source);
-        }
+        // The others have none to look for.
+        self.processes[0].look_again(&self.source);
         let mut held = self.read(most);
         // What may be a copy is held back until the next look, at least.
         while !self.processes.iter().all(SourceFiles::is_settled) {
             std::thread::sleep(2 * FOREVER.copied);
-            for files in &mut self.processes {
-                files.look_again(&self.source);
-            }
+            self.processes[0].look_again(&self.source);
             held.extend(self.read(most - held.len().min(most)));
         }
         held
