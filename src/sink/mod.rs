@@ -46,6 +46,7 @@ mod rejects;
 mod shares;
 mod standard;
 mod start;
+mod storable;
 mod stream;
 mod target;
 #[cfg(test)]
