@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use selfsame::internals::decode::Decoder;
 use selfsame::internals::explain::{self, AllRows, Question, WhyError};
 use selfsame::internals::plan::Plan;
-use selfsame::internals::row::{Body, Identifier, IdentifierHash};
+use selfsame::internals::row::{Body, Carried, Identifier, IdentifierHash};
 use selfsame::internals::runtime::{GivenTick, Restart, restarted};
 use selfsame::internals::store::{self, Indexing, Recovered, rows_in_batch};
 use serde_json::Value;
@@ -68,7 +68,7 @@ fn carried(case: &Case) -> Vec<Identifier> {
         for chunk in tick.chunks(plan) {
             let rows = decoders[usize::from(chunk.source)].decode(&chunk, tick.reading).rows;
             let said = rows.iter().flat_map(|row| row.body.iter().flat_map(Body::said));
-            all.extend(said.flat_map(|body| body.identifiers.iter().cloned()));
+            all.extend(said.flat_map(Body::identifiers).map(Carried::to_identifier));
         }
     }
     all.into_iter().collect()

@@ -56,8 +56,8 @@ fn read(column: ArrayRef, of: &str) -> Result<Vec<String>, String> {
             Next::Chunk(chunk) => {
                 let decoded = Decoder::new(Arc::clone(&plan), 0).decode(&chunk, 0);
                 let rows = decoded.rows.iter().map(|row| {
-                    let inputs = &row.body.as_ref().expect("it stands").inputs;
-                    inputs.first().map_or("null".to_owned(), |input| format!("{:?}", input.value))
+                    let mut inputs = row.body.as_ref().expect("it stands").inputs();
+                    inputs.next().map_or("null".to_owned(), |input| format!("{:?}", input.value))
                 });
                 said.extend(rows);
                 said.extend(decoded.rejects.iter().flat_map(|reject| {

@@ -38,7 +38,7 @@ fn main() {
     let rows = rows(events);
     let mirrors: Vec<Mirror> = rows.iter().map(Mirror::of).collect();
     let inputs: usize =
-        rows.iter().filter_map(|row| row.body.as_ref()).map(|body| body.inputs.len()).sum();
+        rows.iter().filter_map(|row| row.body.as_ref()).map(|body| body.inputs().count()).sum();
     println!(
         "{} rows of the retail definition, {:.1} inputs to aggregates each, in messages of {PIECE} rows; \
          medians of {rounds} rounds, taken in turn",

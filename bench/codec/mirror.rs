@@ -74,25 +74,23 @@ impl Mirror {
     pub fn of(row: &Row) -> Self {
         let body = row.body.as_ref().map(|body| Body {
             identifiers: body
-                .identifiers
-                .iter()
+                .identifiers()
                 .map(|identifier| Identifier {
                     hash: halves(identifier.hash.0),
                     kind: identifier.kind,
-                    text: identifier.text.to_string(),
+                    text: identifier.text().to_owned(),
                 })
                 .collect(),
             inputs: body
-                .inputs
-                .iter()
+                .inputs()
                 .map(|input| Input { aggregate: input.aggregate, value: Value::of(&input.value) })
                 .collect(),
-            verdict: match body.verdict {
+            verdict: match body.verdict() {
                 Verdict::Together => 0,
                 Verdict::Same => 1,
                 Verdict::Different => 2,
             },
-            joining: body.joining.as_ref().map(|joining| Joining {
+            joining: body.joining().map(|joining| Joining {
                 source: joining.source,
                 part: joining.position.part,
                 offset: joining.position.offset,

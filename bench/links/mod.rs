@@ -4,14 +4,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use differential_dataflow::input::{Input, InputSession};
 use selfsame::internals::identity::{Component, identify};
 use selfsame::internals::metrics::SharedCounts;
 use selfsame::internals::plan::Plan;
-use selfsame::internals::row::{Body, Identifier, IdentifierHash, StandingRow, Verdict};
+use selfsame::internals::row::{Body, Identifier, IdentifierHash, StandingRow};
 use selfsame::internals::time::Tick;
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
@@ -85,16 +84,8 @@ impl Selfsame {
 
     fn send(&mut self, changes: &[Change]) {
         for (one, other, diff) in changes {
-            let identifiers = [one.identifier(), other.identifier()].into_iter().collect();
-            let verdict = Verdict::Together;
-            let body = Body {
-                identifiers,
-                inputs: Vec::new(),
-                verdict,
-                joining: None,
-                elements: thin_vec::ThinVec::new(),
-            };
-            let row = StandingRow { source: 0, time: 0, body: Arc::new(body) };
+            let body = Body::of(&[one.identifier(), other.identifier()], &[]);
+            let row = StandingRow { source: 0, time: 0, body };
             self.rows.update(row, isize::from(*diff));
         }
     }

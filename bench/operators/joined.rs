@@ -7,7 +7,7 @@ use std::time::Duration;
 use differential_dataflow::input::Input;
 use selfsame::internals::flow::{Diff, Due, keyed};
 use selfsame::internals::metrics::SharedCounts;
-use selfsame::internals::row::{Body, Input as RowInput, Joining, Position, Verdict};
+use selfsame::internals::row::{Body, BodyBuilder, Joining, Position, Verdict};
 use selfsame::internals::standing::{Join, JoinInput, JoinKey, JoiningRow};
 use selfsame::internals::time::Tick;
 use smallvec::smallvec;
@@ -24,7 +24,7 @@ type Change = (Side, Diff);
 /// A change of either side of the join.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Side {
-    Order(JoinKey, Arc<Body>),
+    Order(JoinKey, Body),
     Product(JoinKey, Record),
 }
 
@@ -37,18 +37,14 @@ fn joining(source: u16, key: u64, offset: u64, values: &[u8]) -> Record {
 fn changes() -> Vec<Change> {
     let (mut drawn, mut prices) = (Drawn::seeded(), vec![None::<Record>; PRODUCTS as usize]);
     let mut changes = Vec::with_capacity(CHANGES + 1);
+    let mut bodies = BodyBuilder::default();
     while changes.len() < CHANGES {
         let (product, offset) = (drawn.below(PRODUCTS), changes.len() as u64);
         let key = (1, u128::from(product));
         if drawn.below(50) > 0 {
-            let body = Body {
-                identifiers: smallvec![],
-                inputs: Vec::<RowInput>::new(),
-                verdict: Verdict::Together,
-                joining: Some(joining(0, product, offset, &[7; 24])),
-                elements: ThinVec::new(),
-            };
-            changes.push((Side::Order(key, Arc::new(body)), 1));
+            let joining = Some(joining(0, product, offset, &[7; 24]));
+            let body = bodies.build(Verdict::Together, joining, ThinVec::new());
+            changes.push((Side::Order(key, body), 1));
             continue;
         }
         let price = joining(1, product, offset, &drawn.below(1_000).to_le_bytes());
@@ -60,7 +56,7 @@ fn changes() -> Vec<Change> {
 }
 
 fn number(body: &Body, record: Option<&Record>) -> u64 {
-    let offset = body.joining.as_ref().expect("it joins").position.offset;
+    let offset = body.joining().expect("it joins").position.offset;
     let price = record
         .map_or(7, |record| u64::from_le_bytes(record.values[..8].try_into().expect("eight")) + 11);
     (offset + 1).wrapping_mul(price)
@@ -106,11 +102,11 @@ pub fn theirs(tick: usize) -> (Duration, u64) {
             let orders = orders.arrange_by_key();
             let products = products.arrange_by_key();
             let with = orders.clone().join_core(products.clone(), |_, body, record| {
-                Some((Arc::clone(body), Some(Arc::clone(record))))
+                Some((body.clone(), Some(Arc::clone(record))))
             });
             let named = products.as_collection(|key, _| *key).distinct().arrange_by_self();
-            let all = orders.clone().as_collection(|_, body| (Arc::clone(body), None));
-            let there = orders.join_core(named, |_, body, ()| Some((Arc::clone(body), None)));
+            let all = orders.clone().as_collection(|_, body| (body.clone(), None));
+            let there = orders.join_core(named, |_, body, ()| Some((body.clone(), None)));
             let rows = with.concat(all).concat(there.negate());
             let (rows, digest) = digest(rows, |(body, record)| number(body, record.as_ref()));
             rows.inner.probe_with(&probe);

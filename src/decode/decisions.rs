@@ -1,13 +1,12 @@
 //! Rows of the table of decisions: two identifiers, each as `type:value`, and a verdict.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use smallvec::SmallVec;
 
 use super::evaluate::{Failures, Room};
-use super::identifiers;
+use super::identifiers::{self, RowIdentifiers};
 use super::raw_row::RawRow;
 use crate::plan::{Decisions, Plan};
-use crate::row::{Identifier, Verdict};
+use crate::row::Verdict;
 
 /// Adds to each row the two identifiers that it names. Rows on which a normalisation fails are
 /// returned by type, with its message.
@@ -15,7 +14,7 @@ pub(super) fn identifiers(
     plan: &Plan,
     decisions: &Decisions,
     batch: &RecordBatch,
-    rows: &mut [SmallVec<[Identifier; 3]>],
+    rows: &mut RowIdentifiers,
     room: &mut Room,
 ) -> Option<Vec<(u8, Failures)>> {
     let mut failures = Vec::new();

@@ -15,7 +15,7 @@ use crate::definition::sql::direct::DirectText;
 use crate::definition::sql::limits::all_bytes;
 use crate::definition::texts;
 use crate::plan::{IdentifierType, Placeholders, Plan};
-use crate::row::{Identifier, IdentifierHash};
+use crate::row::{BodyBuilder, IdentifierHash};
 
 /// Adds to each row the identifiers of one type that one column holds (text, or lists of text).
 /// Rows on which the normalisation fails are returned with its message.
@@ -23,15 +23,14 @@ pub(super) fn add(
     plan: &Plan,
     kind: u8,
     column: &ArrayRef,
-    rows: &mut [SmallVec<[Identifier; 3]>],
+    rows: &mut RowIdentifiers,
     room: &mut Room,
 ) -> Option<Failures> {
     let identifier_type = &plan.identifiers[usize::from(kind)];
     if !matches!(column.data_type(), DataType::List(_)) {
         let (texts, failures) = normalise(identifier_type, column, room)?;
-        for row in (0..rows.len()).filter(|row| texts.is_valid(*row)) {
-            rows[row].extend(identifier(identifier_type, kind, texts.value(row)));
-        }
+        let rows_with = (0..texts.len()).map(|row| (row, row));
+        rows.add(identifier_type, kind, texts, rows_with);
         return Some(failures);
     }
     let lists = column.as_list::<i32>();
@@ -40,12 +39,10 @@ pub(super) fn add(
         let offsets = lists.value_offsets();
         offsets[row] as usize..offsets[row + 1] as usize
     };
-    for row in (0..rows.len()).filter(|row| lists.is_valid(*row)) {
-        let items = item_range(row).filter(|item| texts.is_valid(*item));
-        rows[row]
-            .extend(items.filter_map(|item| identifier(identifier_type, kind, texts.value(item))));
-    }
-    let row_of = |item: usize| (0..rows.len()).find(|row| item_range(*row).contains(&item));
+    let rows_with = (0..lists.len()).filter(|row| lists.is_valid(*row));
+    let items = rows_with.flat_map(|row| item_range(row).map(move |item| (row, item)));
+    rows.add(identifier_type, kind, texts, items);
+    let row_of = |item: usize| (0..lists.len()).find(|row| item_range(*row).contains(&item));
     Some(failures.into_iter().filter_map(|(item, why)| Some((row_of(item)?, why))).collect())
 }
 
@@ -93,10 +90,65 @@ pub(super) fn placeholder(plan: &Plan, kind: u8, column: &ArrayRef, row: usize) 
     texts.iter().flatten().find(|text| is_placeholder(text)).map(str::to_owned)
 }
 
-/// Brings a row's identifiers into their own order (type, then text byte by byte), each once.
-pub(super) fn sort_and_dedup(identifiers: &mut SmallVec<[Identifier; 3]>) {
-    identifiers.sort_unstable_by(|a, b| (a.kind, &a.text).cmp(&(b.kind, &b.text)));
-    identifiers.dedup_by(|a, b| a.kind == b.kind && a.text == b.text);
+/// The identifiers that rows carry, whose texts stay in the columns in which they were found.
+pub(super) struct RowIdentifiers {
+    rows: Vec<SmallVec<[FoundIdentifier; 2]>>,
+    columns: Vec<StringArray>,
+}
+
+struct FoundIdentifier {
+    hash: IdentifierHash,
+    kind: u8,
+    column: u32,
+    item: u32,
+}
+
+impl RowIdentifiers {
+    pub fn of_rows(number: usize) -> Self {
+        RowIdentifiers { rows: (0..number).map(|_| SmallVec::new()).collect(), columns: Vec::new() }
+    }
+
+    /// How many a row carries.
+    pub fn number(&self, row: usize) -> usize {
+        self.rows[row].len()
+    }
+
+    /// Adds to rows what of a column's items is an identifier.
+    fn add(
+        &mut self,
+        of: &IdentifierType,
+        kind: u8,
+        texts: StringArray,
+        items: impl Iterator<Item = (usize, usize)>,
+    ) {
+        let column = self.columns.len() as u32;
+        for (row, item) in items.filter(|(_, item)| texts.is_valid(*item)) {
+            let text = texts.value(item);
+            if of.ignore.is_empty() || !of.ignore.is_match(text) {
+                let hash = IdentifierHash::of(&of.name, text);
+                self.rows[row].push(FoundIdentifier { hash, kind, column, item: item as u32 });
+            }
+        }
+        self.columns.push(texts);
+    }
+
+    /// Brings each row's into their own order (type, then text byte by byte), each once.
+    pub fn sort_and_dedup(&mut self) {
+        let columns = &self.columns;
+        let own =
+            |of: &FoundIdentifier| (of.kind, columns[of.column as usize].value(of.item as usize));
+        for row in self.rows.iter_mut().filter(|row| row.len() > 1) {
+            row.sort_unstable_by(|one, other| own(one).cmp(&own(other)));
+            row.dedup_by(|one, other| own(one) == own(other));
+        }
+    }
+
+    /// Puts a row's into what it says.
+    pub fn put(&self, row: usize, body: &mut BodyBuilder) {
+        for FoundIdentifier { hash, kind, column, item } in &self.rows[row] {
+            body.carry(*hash, *kind, self.columns[*column as usize].value(*item as usize));
+        }
+    }
 }
 
 /// The values once normalised, null where they are no identifiers. A placeholder is none before it is
@@ -135,14 +187,6 @@ fn without(texts: StringArray, some: Vec<bool>) -> StringArray {
     }
     let texts = nullif(&texts, &BooleanArray::from(some)).expect("as many of either");
     texts.as_string::<i32>().clone()
-}
-
-fn identifier(identifier_type: &IdentifierType, kind: u8, text: &str) -> Option<Identifier> {
-    if !identifier_type.ignore.is_empty() && identifier_type.ignore.is_match(text) {
-        return None;
-    }
-    let hash = IdentifierHash::of(&identifier_type.name, text);
-    Some(Identifier { hash, kind, text: text.into() })
 }
 
 #[cfg(test)]

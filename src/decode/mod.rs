@@ -17,6 +17,7 @@ mod documents;
 mod early;
 pub mod evaluate;
 mod found;
+mod given;
 pub mod identifiers;
 mod instant;
 mod json;

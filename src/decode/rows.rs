@@ -9,12 +9,13 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
-use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use super::context::{DecodeContext, RowFate};
 use super::decoded::Decoded;
 use super::evaluate::{Failures, Room, evaluate_where, evaluate_within, in_parts, matches};
+use super::given::GivenColumn;
+use super::identifiers::RowIdentifiers;
 use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
 use super::needs::{check_key, check_time, excused, message_key};
@@ -23,9 +24,8 @@ use super::placeholders::IS_PLACEHOLDER;
 use super::raw_row::{Flaws, RawReading, RawRow};
 use super::scalar::shown;
 use super::{decisions, identifiers};
-use crate::columns;
 use crate::plan::{Decisions, Expression, Kind, Plan, Source};
-use crate::row::{Body, Datum, Identifier, Input, Position, Row, Verdict};
+use crate::row::{BodyBuilder, Position, Row, Verdict};
 use crate::source::Payload;
 use crate::time::Micros;
 
@@ -73,9 +73,8 @@ fn accept_within(
     let inputs = inputs(context, raw, &fates, &batch, room)?;
     let packed = context.packing.map(|packing| PackedRows::new(packing, source, &batch));
 
-    for (place, ((row, identifiers), inputs)) in
-        raw.iter_mut().zip(identifiers).zip(inputs).enumerate()
-    {
+    let mut body = BodyBuilder::default();
+    for (place, row) in raw.iter_mut().enumerate() {
         if !row.flaws.reasons.is_empty() {
             continue;
         }
@@ -114,8 +113,9 @@ fn accept_within(
                         key,
                     ))
                 });
-                let elements = ThinVec::new();
-                Arc::new(Body { identifiers, inputs, verdict, joining, elements })
+                identifiers.put(place, &mut body);
+                inputs.iter().for_each(|input| input.put(place, &mut body));
+                body.build(verdict, joining, ThinVec::new())
             }),
         });
     }
@@ -244,9 +244,9 @@ fn carried(
     fates: &[RowFate],
     batch: &RecordBatch,
     room: &mut Room,
-) -> Option<Vec<SmallVec<[Identifier; 3]>>> {
+) -> Option<RowIdentifiers> {
     let source = context.source;
-    let mut carried = vec![SmallVec::new(); raw.len()];
+    let mut carried = RowIdentifiers::of_rows(raw.len());
     for (kind, column) in &source.identifiers {
         let failures =
             identifiers::add(context.plan, *kind, batch.column(*column), &mut carried, room)?;
@@ -270,11 +270,11 @@ fn carried(
             }
         }
     }
-    for (place, (row, carried)) in raw.iter_mut().zip(&mut carried).enumerate() {
-        identifiers::sort_and_dedup(carried);
+    carried.sort_and_dedup();
+    for (place, row) in raw.iter_mut().enumerate() {
         let stands = fates[place] == RowFate::Stands && row.reading == RawReading::Fields;
         if table(context).is_some() {
-            if stands && carried.len() < 2 && row.flaws.reasons.is_empty() {
+            if stands && carried.number(place) < 2 && row.flaws.reasons.is_empty() {
                 let message = "a decision is about two identifiers that differ, each as type:value; a \
                                placeholder or what is ignored is none";
                 row.flaws.add("unidentified", "", message);
@@ -284,7 +284,7 @@ fn carried(
         let needed = source.kind == Kind::Events || !source.identifiers.is_empty();
         // An identifier may hide behind a value that is bad.
         let hidden = source.identifiers.iter().any(|(_, column)| excused(source, row, *column));
-        if needed && stands && carried.is_empty() && !hidden {
+        if needed && stands && carried.number(place) == 0 && !hidden {
             let why = nothing_of(context.plan, source, batch, place);
             let message = format!("none of the row's columns gives an identifier{why}");
             row.flaws.add("unidentified", "", &message);
@@ -314,23 +314,20 @@ fn nothing_of(plan: &Plan, source: &Source, batch: &RecordBatch, row: usize) -> 
     if ignored { ": what they have is ignored".to_owned() } else { String::new() }
 }
 
-/// What each row that stands gives to aggregates, by aggregate.
+/// What rows that stand give to aggregates, by aggregate.
 fn inputs(
     context: &DecodeContext<'_>,
     raw: &mut [RawRow],
     fates: &[RowFate],
     batch: &RecordBatch,
     room: &mut Room,
-) -> Option<Vec<Vec<Input>>> {
+) -> Option<Vec<GivenColumn>> {
     let stands: BooleanArray = raw
         .iter()
         .zip(fates)
         .map(|(row, fate)| Some(*fate == RowFate::Stands && row.flaws.reasons.is_empty()))
         .collect();
-    // Most rows give something to most aggregates of their source.
-    let most = context.source.inputs.len();
-    let list = |stands: bool| Vec::with_capacity(if stands { most } else { 0 });
-    let mut inputs: Vec<Vec<Input>> = stands.values().iter().map(list).collect();
+    let mut given = Vec::with_capacity(context.source.inputs.len());
     for input in &context.source.inputs {
         let chosen = match &input.condition {
             None => stands.clone(),
@@ -342,27 +339,19 @@ fn inputs(
                 arrow::compute::and(&chosen, &stands).expect("columns of one batch")
             }
         };
-        let aggregate = input.aggregate;
-        let rows = (0..raw.len()).filter(|place| chosen.value(*place));
-        let Some(argument) = &input.argument else {
-            let value = || Datum::Boolean(true);
-            rows.for_each(|place| inputs[place].push(Input { aggregate, value: value() }));
-            continue;
-        };
         if chosen.true_count() == 0 {
             continue;
         }
+        let Some(argument) = &input.argument else {
+            given.push(GivenColumn::rows(input.aggregate, chosen));
+            continue;
+        };
         let (column, failures) = evaluate_where(argument, batch, &chosen, room)?;
-        columns::for_each(&column, rows, |place, value| {
-            inputs[place].push(Input { aggregate, value });
-        });
+        given.push(GivenColumn::values(input.aggregate, &column, &chosen));
         set_aside(raw, failures, None, "attributes", argument, |_| true);
     }
-    let sorted = context.source.inputs.is_sorted_by_key(|input| input.aggregate);
-    if !sorted {
-        inputs.iter_mut().for_each(|inputs| inputs.sort_by_key(|input| input.aggregate));
-    }
-    Some(inputs)
+    given.sort_by_key(|column| column.aggregate);
+    Some(given)
 }
 
 /// Gives rows on which an expression failed their reason, those that it concerns.

@@ -5,7 +5,6 @@
 //! taken back. Of a row none of whose elements counts nothing counts.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt64Array};
 use arrow::compute::take;
@@ -240,7 +239,7 @@ impl Elements {
             let elements = &self.rows[of.clone()];
             let offset = elements[0].offset;
             let mut gathered: Option<Row> = None;
-            let mut said: ThinVec<Arc<Body>> = ThinVec::new();
+            let mut said: ThinVec<Body> = ThinVec::new();
             while let Some(mut row) = rows.next_if(|row| row.position.offset == offset) {
                 said.extend(row.body.take());
                 gathered.get_or_insert(row);
@@ -252,13 +251,7 @@ impl Elements {
                 0 if context.source.kind == Kind::Events => continue,
                 0 => None,
                 1 => said.pop(),
-                _ => {
-                    let mut of_row = Body::clone(&said[0]);
-                    of_row.identifiers.clear();
-                    of_row.inputs.clear();
-                    (of_row.joining, of_row.elements) = (None, said);
-                    Some(Arc::new(of_row))
-                }
+                _ => Some(Body::of_elements(said[0].verdict(), said)),
             };
             decoded.rows.push(Row { body, ..row });
         }

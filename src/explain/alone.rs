@@ -4,17 +4,14 @@
 //! is run. Who the person is was found from everyone's rows: of each row only what is this person's is
 //! kept, so that no link leads elsewhere.
 
-use std::sync::Arc;
-
 use hashbrown::HashSet;
-use smallvec::smallvec;
 
 use super::history::HistoryRow;
-use crate::row::{Body, IdentifierHash, Row, Verdict};
+use crate::row::{Body, Carried, Identifier, IdentifierHash, Input, Row, Verdict};
 
 /// Whether a row is the person's: it belongs to whoever holds its most trusted identifier.
 pub fn is_own(members: &HashSet<IdentifierHash>, body: &Body) -> bool {
-    body.identifiers.first().is_some_and(|first| members.contains(&first.hash))
+    body.identifiers().next().is_some_and(|first| members.contains(&first.hash))
 }
 
 /// The person's rows as if there were nobody else.
@@ -26,39 +23,18 @@ pub fn own_rows<'a>(
     let mut add = |row: &Row, body: Body| {
         // All of these stand, so none may take another's place.
         let key = Some(own.len() as u128);
-        own.push(Row { key, body: Some(Arc::new(body)), ..row.clone() });
+        own.push(Row { key, body: Some(body), ..row.clone() });
     };
     for HistoryRow { row, body } in rows {
-        let held = body.identifiers.iter().filter(|of| members.contains(&of.hash)).cloned();
-        if is_own(members, body) && body.verdict != Verdict::Different {
-            let (inputs, verdict) = (body.inputs.clone(), body.verdict);
-            add(
-                row,
-                Body {
-                    identifiers: held.collect(),
-                    inputs,
-                    verdict,
-                    joining: None,
-                    elements: thin_vec::ThinVec::new(),
-                },
-            );
+        let held = body.identifiers().filter(|of| members.contains(&of.hash));
+        let held: Vec<Identifier> = held.map(Carried::to_identifier).collect();
+        if is_own(members, body) && body.verdict() != Verdict::Different {
+            let inputs: Vec<Input> = body.inputs().collect();
+            add(row, Body::saying(body.verdict(), &held, &inputs));
             continue;
         }
         // Somebody else's row that mentions them, or one that says whom they are not.
-        for identifier in held {
-            let identifiers = smallvec![identifier];
-            let verdict = Verdict::Together;
-            add(
-                row,
-                Body {
-                    identifiers,
-                    inputs: Vec::new(),
-                    verdict,
-                    joining: None,
-                    elements: thin_vec::ThinVec::new(),
-                },
-            );
-        }
+        held.chunks(1).for_each(|identifier| add(row, Body::of(identifier, &[])));
     }
     own
 }

@@ -126,7 +126,7 @@ impl Inquiry {
         said: &mut AttributeSaid,
     ) {
         let rows = given(&self.plan, aggregates, &ground.rows);
-        let mut parts: BTreeMap<(&Identifier, u16), usize> = BTreeMap::new();
+        let mut parts: BTreeMap<(Identifier, u16), usize> = BTreeMap::new();
         for GivenRow { standing, .. } in &rows {
             if self.readings(aggregates, standing).contains(&ground.now) {
                 *parts.entry((carrier(standing), standing.row.source)).or_default() += 1;
@@ -138,9 +138,9 @@ impl Inquiry {
         for ((identifier, source), rows) in parts.into_iter().take(PARTS) {
             let brings = |row: &&HistoryRow| carrier(row) == identifier && row.row.source == source;
             let alone = own_rows(&[identifier.hash].into(), ground.rows.iter().filter(brings));
-            let person = self.alone(identifier, alone, ground.now);
+            let person = self.alone(&identifier, alone, ground.now);
             said.parts.push(PartSaid {
-                identifier: self.spoken(identifier),
+                identifier: self.spoken(&identifier),
                 source: self.plan.sources[usize::from(source)].name.clone(),
                 rows,
                 value: ShownValue::of(&person.expect("these rows are someone's").columns, column),
@@ -171,7 +171,7 @@ impl Inquiry {
         let instant = |at: Micros, told: bool| (told && at != Micros::MAX).then(|| rfc3339(at));
         MovingRow {
             row: self.row_said(&ground.origins, standing),
-            identifier: self.spoken(carrier(standing)),
+            identifier: self.spoken(&carrier(standing)),
             gives,
             session,
             enters: instant(start, start > ground.now),

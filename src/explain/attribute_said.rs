@@ -82,8 +82,8 @@ pub struct Ground {
 }
 
 /// The identifier to whose holder a row belongs.
-pub fn carrier(row: &HistoryRow) -> &Identifier {
-    &row.body.identifiers[0]
+pub fn carrier(row: &HistoryRow) -> Identifier {
+    row.body.identifiers().next().expect("a row of somebody's").to_identifier()
 }
 
 #[derive(Debug, Serialize)]

@@ -32,7 +32,7 @@ pub fn steps(asking: &Inquiry, ground: &Ground, aggregates: &[u16], said: &mut A
                 rows: carry
                     .map(|row| StepRow {
                         row: asking.row_said(&ground.origins, row),
-                        identifier: asking.spoken(carrier(row)),
+                        identifier: asking.spoken(&carrier(row)),
                     })
                     .collect(),
             });
@@ -50,7 +50,7 @@ fn times(value: Option<&Datum>) -> Vec<Micros> {
 }
 
 fn satisfies(row: &HistoryRow, aggregate: u16, step: usize) -> bool {
-    let mut inputs = row.body.inputs.iter().filter(|input| input.aggregate == aggregate);
+    let mut inputs = row.body.inputs().filter(|input| input.aggregate == aggregate);
     inputs.any(|input| input.value == Datum::Integer(step as i64))
 }
 

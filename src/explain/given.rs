@@ -61,9 +61,9 @@ fn of_itself<'a>(
     aggregates: &[u16],
     standing: &'a HistoryRow,
 ) -> (bool, GivenRow<'a>) {
-    let inputs = standing.body.inputs.iter();
+    let inputs = standing.body.inputs();
     let inputs: Vec<_> = inputs.filter(|input| aggregates.contains(&input.aggregate)).collect();
-    let value = |input: &&crate::row::Input| {
+    let value = |input: &crate::row::Input| {
         let argument = plan.aggregates[usize::from(input.aggregate)].argument.as_ref()?;
         Some(ShownValue::of_datum(argument, &input.value))
     };
@@ -77,14 +77,17 @@ fn in_sessions(of: &Sessions, plan: &Plan, aggregates: &[u16], all: &mut [(bool,
     let mut all: Vec<&mut (bool, GivenRow<'_>)> = all.iter_mut().filter(brings).collect();
     let times: Vec<Micros> = all.iter().map(|(_, given)| given.standing.row.time).collect();
     let sessions = part(of.gap, &times);
-    let rows = all.iter().zip(&sessions).map(|((_, given), session)| InSession {
-        brought: brought(of, given.standing).expect("it brings something"),
-        time: given.standing.row.time,
-        number: session.number,
-        start: session.start,
-        seconds: session.seconds(),
-        events: session.events,
-    });
+    let values = all.iter().map(|(_, given)| brought(of, given.standing));
+    let values: Vec<Datum> = values.map(|value| value.expect("it brings something")).collect();
+    let rows =
+        all.iter().zip(&sessions).zip(&values).map(|(((_, given), session), brought)| InSession {
+            brought,
+            time: given.standing.row.time,
+            number: session.number,
+            start: session.start,
+            seconds: session.seconds(),
+            events: session.events,
+        });
     let batch = session_columns(of, &rows.collect::<Vec<_>>());
     for input in of.inputs.iter().filter(|input| aggregates.contains(&input.aggregate)) {
         let counts = input.condition.as_ref().map(|condition| matches(condition, &batch).0);
@@ -107,9 +110,9 @@ fn in_sessions(of: &Sessions, plan: &Plan, aggregates: &[u16], all: &mut [(bool,
 }
 
 /// What a row brings to its person's timeline.
-fn brought<'a>(of: &Sessions, row: &'a HistoryRow) -> Option<&'a Datum> {
-    let input = row.body.inputs.iter().find(|input| input.aggregate == of.timeline);
-    input.map(|input| &input.value)
+fn brought(of: &Sessions, row: &HistoryRow) -> Option<Datum> {
+    let input = row.body.inputs().find(|input| input.aggregate == of.timeline);
+    input.map(|input| input.value)
 }
 
 /// The session that each row is in, by their times, which rise.

@@ -16,14 +16,14 @@ use crate::state::batch::Batch;
 #[derive(Clone, Debug)]
 pub struct HistoryRow {
     pub row: Row,
-    pub body: Arc<Body>,
+    pub body: Body,
 }
 
 /// Reads everything, and hands on what each tick changes of the rows that stand: a row, and what is
 /// said of it. Of a row that `keep` does not want only its id or key is remembered.
 pub fn changes(
     all: &AllRows,
-    keep: impl Fn(&Body) -> Option<Arc<Body>>,
+    keep: impl Fn(&Body) -> Option<Body>,
     mut change: impl FnMut(&Row, RowChange),
 ) -> Result<RowsReading, WhyError> {
     let (plan, mut reading) = (&all.plan, all.read()?);
@@ -58,8 +58,7 @@ pub fn changes(
         }
         admission.end_tick(reading.now, &mut admitted);
         for mut told in joined.apply(to_join) {
-            let of =
-                told.row.body.joining.as_ref().expect("a row that takes part in a join says so");
+            let of = told.row.body.joining().expect("a row that takes part in a join says so");
             let row = &joining[&(of.source, of.position)];
             if let Some(body) = keep(&told.row.body) {
                 told.row.body = body;
@@ -71,12 +70,12 @@ pub fn changes(
 }
 
 /// What is wanted of a row, or of its elements.
-fn kept(body: &Arc<Body>, keep: impl Fn(&Body) -> Option<Arc<Body>>) -> Option<Arc<Body>> {
-    if body.elements.is_empty() {
+fn kept(body: &Body, keep: impl Fn(&Body) -> Option<Body>) -> Option<Body> {
+    if body.elements().is_empty() {
         return keep(body);
     }
-    let elements: ThinVec<_> = body.elements.iter().filter_map(|element| keep(element)).collect();
-    (!elements.is_empty()).then(|| Arc::new(Body { elements, ..Body::clone(body) }))
+    let elements: ThinVec<_> = body.elements().iter().filter_map(keep).collect();
+    (!elements.is_empty()).then(|| Body::of_elements(body.verdict(), elements))
 }
 
 /// A row's source and position.
@@ -93,13 +92,13 @@ fn takes_part(plan: &Plan, source: usize) -> bool {
 /// Reads everything, and returns the rows that stand in the end and that `keep` wants.
 pub fn standing(
     all: &AllRows,
-    keep: impl Fn(&Body) -> Option<Arc<Body>>,
+    keep: impl Fn(&Body) -> Option<Body>,
 ) -> Result<(Vec<HistoryRow>, RowsReading), WhyError> {
     let mut rows: Vec<Option<HistoryRow>> = Vec::new();
     let mut known: HashMap<(Id, u32), Vec<usize>> = HashMap::new();
     let reading = changes(all, keep, |row, change| {
         // Of those that join tables each element comes and goes by itself.
-        let element = change.row.body.joining.as_ref().map_or(0, |joining| joining.element);
+        let element = change.row.body.joining().map_or(0, |joining| joining.element);
         let id = ((row.source, row.position), element);
         match change.status {
             RowStatus::Stands => {

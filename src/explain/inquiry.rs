@@ -7,7 +7,7 @@ use super::reading::AllRows;
 use super::watch::PersonWatch;
 use crate::identity::whole::Whole;
 use crate::plan::Plan;
-use crate::row::{Body, Identifier};
+use crate::row::{Body, Carried, Identifier};
 use crate::runtime::Clock;
 
 /// What is known once the first reading is done.
@@ -43,14 +43,7 @@ impl Inquiry {
 }
 
 /// What a row says of identifiers alone.
-pub fn without_inputs(body: &Body) -> Arc<Body> {
-    let Body { identifiers, verdict, .. } = body;
-    let (identifiers, verdict) = (identifiers.clone(), *verdict);
-    Arc::new(Body {
-        identifiers,
-        inputs: Vec::new(),
-        verdict,
-        joining: None,
-        elements: thin_vec::ThinVec::new(),
-    })
+pub fn without_inputs(body: &Body) -> Body {
+    let identifiers: Vec<Identifier> = body.identifiers().map(Carried::to_identifier).collect();
+    Body::saying(body.verdict(), &identifiers, &[])
 }

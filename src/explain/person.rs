@@ -158,7 +158,7 @@ impl Inquiry {
         rows.sort_by_key(|row| (row.row.time, row.row.source, row.row.position));
         let (mut carried, mut decided) = (CarryingRows::new(), CarryingRows::new());
         for row in rows {
-            let of = match row.body.verdict {
+            let of = match row.body.verdict() {
                 Verdict::Together => &mut carried,
                 Verdict::Same | Verdict::Different => &mut decided,
             };
@@ -171,7 +171,7 @@ impl Inquiry {
             let said = |row: HistoryRow| DecisionSaid {
                 one: self.spoken(&link.one),
                 other: self.spoken(&link.other),
-                verdict: if row.body.verdict == Verdict::Same { "same" } else { "different" },
+                verdict: if row.body.verdict() == Verdict::Same { "same" } else { "different" },
                 row: self.row_said(&reading.origins, &row),
             };
             rows.into_iter().map(said).collect::<Vec<_>>()
@@ -234,6 +234,6 @@ fn pair(link: &WholeLink) -> IdentifierPair {
 
 /// A row says something of its most trusted identifier and each of the others.
 fn pairs_of(body: &Body) -> impl Iterator<Item = IdentifierPair> {
-    let first = body.identifiers.first().map(|identifier| identifier.hash);
-    body.identifiers.iter().skip(1).filter_map(move |other| Some((first?, other.hash)))
+    let first = body.identifiers().next().map(|identifier| identifier.hash);
+    body.identifiers().skip(1).filter_map(move |other| Some((first?, other.hash)))
 }

@@ -135,8 +135,8 @@ impl Inquiry {
     ) -> Result<(Vec<HistoryRow>, Micros, Origins), WhyError> {
         let members = members(subject);
         let keep = |body: &Body| {
-            let concerns = body.identifiers.iter().any(|of| members.contains(&of.hash));
-            concerns.then(|| Arc::new(body.clone()))
+            let concerns = body.identifiers().any(|of| members.contains(&of.hash));
+            concerns.then(|| body.clone())
         };
         let (rows, ending) = standing(&self.rows, keep)?;
         Ok((rows, ending.now, ending.origins))

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use super::sighting::seen;
 use super::statement::Statement;
 use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState};
-use crate::row::{Identifier, IdentifierHash, StandingRow, Verdict};
+use crate::row::{Carried, Identifier, IdentifierHash, Mentioned, StandingRow, Verdict};
 use crate::state::few::FewWithin;
 use crate::state::saved::{SavedChunk, SavedEntries, put_entry, saved_entries};
 use crate::state::table::Table;
@@ -66,10 +66,9 @@ pub(super) enum Supported {
 }
 
 /// One row's word for a link.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CarriedLink {
-    kinds: [u8; 2],
-    texts: [ArcStr; 2],
+    ends: Mentioned<2>,
     source: u16,
     verdict: Verdict,
     seen: Micros,
@@ -83,17 +82,18 @@ pub(super) fn carried_links(
     stands: bool,
 ) -> impl Iterator<Item = (Pair, CarriedLink)> {
     let StandingRow { source, time, body } = row;
-    (1..body.identifiers.len()).map(move |other| {
-        let ends = [&body.identifiers[0], &body.identifiers[other]];
-        let link = CarriedLink {
-            kinds: ends.map(|end| end.kind),
-            texts: ends.map(|end| end.text.clone()),
-            source,
-            verdict: body.verdict,
-            seen: seen(&body, time),
-            stands,
-        };
-        ((ends[0].hash, ends[1].hash), link)
+    let links: SmallVec<[_; 2]> = match body.identifiers().next() {
+        Some(first) => {
+            body.identifiers().skip(1).map(|other| body.mentioned([first, other])).collect()
+        }
+        None => SmallVec::new(),
+    };
+    links.into_iter().map(move |ends| {
+        let pair = ends.each().map(|end| end.hash).into();
+        (
+            pair,
+            CarriedLink { ends, source, verdict: body.verdict(), seen: seen(&body, time), stands },
+        )
     })
 }
 
@@ -147,7 +147,7 @@ pub(super) struct SupportedLinks {
     /// When links that nothing carries any more were first seen, where that matters.
     remembered: Table<Pair, Micros>,
     /// The two ends of the link at hand.
-    ends: Option<(Identifier, Identifier)>,
+    ends: Option<Mentioned<2>>,
 }
 
 impl SupportedLinks {
@@ -180,7 +180,7 @@ impl Keyed for SupportedLinks {
     }
 
     fn apply(&mut self, pair: &Pair, support: &mut Support, link: &mut CarriedLink, diff: Diff) {
-        let CarriedLink { kinds, texts, source, verdict, seen, stands } = link;
+        let CarriedLink { ends, source, verdict, seen, stands } = link;
         if self.ends.is_none()
             && let Some(first_seen) = self.remembered.remove(pair)
         {
@@ -197,13 +197,7 @@ impl Keyed for SupportedLinks {
                 Verdict::Different => support.different += diff as i32,
             }
         }
-        self.ends.get_or_insert_with(|| {
-            let mut end = |hash, of: usize| {
-                let text = std::mem::take(&mut texts[of]);
-                Identifier { hash, kind: kinds[of], text }
-            };
-            (end(pair.0, 0), end(pair.1, 1))
-        });
+        self.ends.get_or_insert_with(|| ends.clone());
     }
 
     fn flush(
@@ -213,19 +207,20 @@ impl Keyed for SupportedLinks {
         (state_before, sources_before): Self::Face,
         out: &mut Emit<Supported>,
     ) -> Keep {
-        let (one, other) = self.ends.take().expect("a change names its ends");
+        let ends = self.ends.take().expect("a change names its ends");
+        let named = || ends.each().map(Carried::to_identifier);
         let state = support.state();
         if state_before != state {
             for (state, diff) in [(state_before, -1), (state, 1)] {
                 if let Some(state) = state {
-                    let (one, other) = (one.clone(), other.clone());
+                    let [one, other] = named();
                     out.push(Supported::Link(Link { one, other, state }), diff);
                 }
             }
         }
         let sources = self.sources(support);
         let mut state = |source: u16, diff| {
-            let (about, says) = (one.clone(), other.clone());
+            let [about, says] = named();
             out.push(Supported::Statement(Statement { about, source, says }), diff);
         };
         let ceased = sources_before.iter().filter(|source| !sources.contains(source));
@@ -313,9 +308,12 @@ impl NamedLink {
     pub fn carried(self) -> Vec<((Pair, CarriedLink), Diff)> {
         let NamedLink { link, kinds, texts } = self;
         let SavedLink { ends, rows, same, different, first_seen } = link;
+        let (hashes, [one, other]) = ([ends.0, ends.1], texts);
+        let end = |of: usize, text| Identifier { hash: hashes[of], kind: kinds[of], text };
+        let named = Mentioned::alone(&[end(0, one), end(1, other)]);
         let carried = |source, verdict, stands, rows: i32| {
-            let (texts, seen) = (texts.clone(), first_seen);
-            let carried = CarriedLink { kinds, texts, source, verdict, seen, stands };
+            let (of, seen) = (named.clone(), first_seen);
+            let carried = CarriedLink { ends: of, source, verdict, seen, stands };
             ((ends, carried), rows as Diff)
         };
         let together = rows.iter().map(|(source, rows)| (*source, Verdict::Together, *rows));

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Diff;
-use crate::row::{Body, Identifier, Verdict};
+use crate::row::{Body, Mentioned, Verdict};
 use crate::time::Micros;
 
 /// One row's word for an identifier.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
-    pub identifier: Identifier,
+    pub identifier: Mentioned<1>,
     pub seen: Micros,
     /// Whether the row stands. One that never did, since a newer record of its key stood already, only
     /// says when it saw its identifiers.
@@ -18,7 +18,7 @@ pub struct Sighting {
 
 /// When a row saw what it carries. A decision sees nothing: it is about what other rows carry.
 pub fn seen(body: &Body, time: Micros) -> Micros {
-    match body.verdict {
+    match body.verdict() {
         Verdict::Together => time,
         Verdict::Same | Verdict::Different => Micros::MAX,
     }

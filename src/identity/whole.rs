@@ -61,11 +61,11 @@ impl Gathering {
                 RowStatus::Gone => (true, -1),
                 RowStatus::SeenOnly => (false, 1),
             };
-            for identifier in &row.body.identifiers {
-                let unseen = || (identifier.clone(), Sighted::default());
+            for identifier in row.body.identifiers() {
+                let unseen = || (identifier.to_identifier(), Sighted::default());
                 let (_, sighted) = self.known.entry(identifier.hash).or_insert_with(unseen);
                 sighted.apply(seen(&row.body, row.time), stands, diff);
-                if !self.dated[usize::from(row.source)] && row.body.verdict == Verdict::Together {
+                if !self.dated[usize::from(row.source)] && row.body.verdict() == Verdict::Together {
                     self.undated.insert(identifier.hash);
                 }
             }

@@ -25,7 +25,7 @@ use crate::aggregate::kept::partial::Partial;
 use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
 use crate::plan::Plan;
-use crate::row::{self, IdentifierHash, Input};
+use crate::row::{Carried, IdentifierHash, Input};
 use crate::state::saved::SavedEntries;
 use crate::state::table::Table;
 use crate::time::Micros;
@@ -83,13 +83,13 @@ impl Identifiers {
     fn sight(
         &mut self,
         identifier: &mut IdentifierState,
-        of: &row::Identifier,
+        of: Carried<'_>,
         seen: Micros,
         stands: bool,
         diff: Diff,
     ) {
         if identifier.text.is_none() {
-            identifier.text = Some(of.text.clone());
+            identifier.text = Some(of.text().into());
             identifier.kind = of.kind;
             if let Some(first_seen) = self.remembered.remove(&of.hash) {
                 identifier.sighted.first_seen = first_seen;
@@ -240,14 +240,10 @@ impl Keyed for Identifiers {
 
     fn prefetch_value(input: &IdentifierInput) -> usize {
         match input {
-            IdentifierInput::Row { body, .. } => {
-                let given = body.inputs.first().map_or(0, |input| input.aggregate.into());
-                given + body.identifiers.len()
-            }
+            IdentifierInput::Row { body, .. } => body.prefetch(),
             IdentifierInput::InWindow { inputs, .. } => inputs.len(),
-            IdentifierInput::Sighting(_)
-            | IdentifierInput::Belongs(_)
-            | IdentifierInput::Saved(_) => 0,
+            IdentifierInput::Sighting(sighting) => sighting.identifier.prefetch(),
+            IdentifierInput::Belongs(_) | IdentifierInput::Saved(_) => 0,
         }
     }
 
@@ -266,15 +262,17 @@ impl Keyed for Identifiers {
         let nothing = IdentifierInput::Belongs(Component::alone(*key));
         match std::mem::replace(input, nothing) {
             IdentifierInput::Row { time, body } => {
-                self.sight(identifier, &body.identifiers[0], seen(&body, time), true, diff);
-                for input in &body.inputs {
+                let first = body.identifiers().next().expect("a row's own identifier");
+                self.sight(identifier, first, seen(&body, time), true, diff);
+                for input in body.inputs() {
                     if !self.in_window[usize::from(input.aggregate)] {
-                        self.add(identifier, input, time, diff);
+                        self.add(identifier, &input, time, diff);
                     }
                 }
             }
             IdentifierInput::Sighting(Sighting { identifier: of, seen, stands }) => {
-                self.sight(identifier, &of, seen, stands, diff);
+                let [of] = of.each();
+                self.sight(identifier, of, seen, stands, diff);
             }
             IdentifierInput::InWindow { time, inputs } => {
                 inputs.iter().for_each(|input| self.add(identifier, input, time, diff));

@@ -17,7 +17,7 @@ use crate::time::Micros;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum IdentifierInput {
     /// A row that stands, whose most trusted identifier it is.
-    Row { time: Micros, body: Arc<Body> },
+    Row { time: Micros, body: Body },
     /// Another row's word for it.
     Sighting(Sighting),
     /// What a row of its gives to the aggregates of a window while it is in it.

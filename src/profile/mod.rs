@@ -33,6 +33,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::flow::{
     AsCollection, Collection, Due, Emit, Index, KeyedState, PackedList, Pieces, Pipeline, Saving,
     Stream, WholeTick, arranged, during, keyed, keyed_in, parted, whole_ticks,
@@ -122,16 +124,16 @@ fn sightings(
     stands: bool,
 ) -> impl Iterator<Item = (IdentifierHash, IdentifierInput)> {
     let StandingRow { time, body, .. } = row;
-    (0..body.identifiers.len()).map(move |index| {
-        let identifier = &body.identifiers[index];
+    let inputs = body.identifiers().enumerate().map(|(index, identifier)| {
         let input = if index == 0 && stands {
-            IdentifierInput::Row { time, body: Arc::clone(&body) }
+            IdentifierInput::Row { time, body: body.clone() }
         } else {
-            let identifier = identifier.clone();
-            IdentifierInput::Sighting(Sighting { identifier, seen: seen(&body, time), stands })
+            let (of, seen) = (body.mentioned([identifier]), seen(&body, time));
+            IdentifierInput::Sighting(Sighting { identifier: of, seen, stands })
         };
         (identifier.hash, input)
-    })
+    });
+    inputs.collect::<SmallVec<[_; 3]>>().into_iter()
 }
 
 /// What rows give to the aggregates of windows, with the readings of `now()` at which they are in them.
@@ -141,7 +143,7 @@ fn in_window<'scope>(
 ) -> Collection<'scope, ((IdentifierHash, IdentifierInput), std::ops::Range<Micros>)> {
     let mut windows = Windows::new(plan);
     rows.flat_map(move |row| {
-        let identifier = row.body.identifiers.first().map(|identifier| identifier.hash);
+        let identifier = row.body.identifiers().next().map(|identifier| identifier.hash);
         let of_windows = identifier.map(|of| (of, windows.inputs(&row)));
         of_windows.into_iter().flat_map(|(of, inputs)| {
             inputs.into_iter().map(move |(input, readings)| ((of, input), readings))

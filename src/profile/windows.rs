@@ -42,8 +42,8 @@ impl Windows {
         let StandingRow { time, body, .. } = row;
         let mut in_windows = Vec::new();
         for window in 0..self.windows.len() as u16 {
-            let inside = |input: &&Input| self.of[usize::from(input.aggregate)] == Some(window);
-            let inputs: Arc<[Input]> = body.inputs.iter().filter(inside).cloned().collect();
+            let inside = |input: &Input| self.of[usize::from(input.aggregate)] == Some(window);
+            let inputs: Arc<[Input]> = body.inputs().filter(inside).collect();
             if !inputs.is_empty() {
                 let input = IdentifierInput::InWindow { time: *time, inputs };
                 in_windows.push((input, self.readings(window, *time)));

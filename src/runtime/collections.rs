@@ -228,11 +228,11 @@ impl KnownNames {
     }
 
     fn row(&self, row: &StandingRow) -> KnownRow {
-        let identifiers = row.body.identifiers.iter();
+        let identifiers = row.body.identifiers();
         KnownRow {
             source: Arc::clone(&self.sources[usize::from(row.source)]),
             time: row.time,
-            identifiers: identifiers.map(|of| self.identifier(of.kind, &of.text)).collect(),
+            identifiers: identifiers.map(|of| self.identifier(of.kind, of.text())).collect(),
         }
     }
 

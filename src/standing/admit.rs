@@ -5,7 +5,6 @@
 //! events arrive at their own times, they are a function of the rows alone.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +44,7 @@ pub struct NewestRecord {
     time: Micros,
     position: Position,
     /// `None`: the newest row says that the record is gone.
-    body: Option<Arc<Body>>,
+    body: Option<Body>,
 }
 
 /// What is remembered of one id or key of a source.

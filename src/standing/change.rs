@@ -1,7 +1,5 @@
 //! What admission says of rows, and what joins make of that.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::row::{Row, StandingRow};
@@ -31,7 +29,7 @@ impl RowChange {
         let Row { source, time, body, .. } = row;
         let body = body.expect("a row that says nothing changes nothing");
         for said in body.said() {
-            let row = StandingRow { source, time, body: Arc::clone(said) };
+            let row = StandingRow { source, time, body: said.clone() };
             change(RowChange { status, row });
         }
     }

@@ -157,15 +157,15 @@ impl Evaluation {
     }
 
     /// A row's body with what it says now, instead of what it said before.
-    pub fn body(&self, before: &Arc<Body>, mut outputs: Vec<Input>) -> Arc<Body> {
+    pub fn body(&self, before: &Body, mut outputs: Vec<Input>) -> Body {
         outputs.sort_by_key(|input| input.aggregate);
-        let gives = |input: &&Input| self.gives[usize::from(input.aggregate)];
-        if before.inputs.iter().filter(gives).eq(&outputs) {
-            return Arc::clone(before);
+        let gives = |input: &Input| self.gives[usize::from(input.aggregate)];
+        let (said, mut inputs): (Vec<Input>, Vec<Input>) = before.inputs().partition(gives);
+        if said == outputs {
+            return before.clone();
         }
-        let kept = before.inputs.iter().filter(|input| !gives(input));
-        let mut inputs: Vec<Input> = kept.cloned().chain(outputs).collect();
+        inputs.append(&mut outputs);
         inputs.sort_by_key(|input| input.aggregate);
-        Arc::new(Body { inputs, ..Body::clone(before) })
+        before.with_inputs(&inputs)
     }
 }

@@ -58,7 +58,7 @@ impl JoinedChanges {
         let (gone, _) = evaluation.evaluate(&candidates(false));
         let (stand, failed) = evaluation.evaluate(&candidates(true));
         let (mut gone, mut stand) = (gone.into_iter(), stand.into_iter());
-        let mut said: Vec<((Micros, Arc<Body>), Diff)> = Vec::new();
+        let mut said: Vec<((Micros, Body), Diff)> = Vec::new();
         for of_id in rows.chunk_by(|(one, _), (other, _)| one.id() == other.id()) {
             for (row, diff) in of_id {
                 let inputs = if *diff > 0 { stand.next() } else { gone.next() };
@@ -94,6 +94,6 @@ fn consolidate(rows: &mut [(JoiningRow, Diff)], mut passing: impl FnMut(&(Joinin
 }
 
 fn change(status: RowStatus, row: &JoiningRow) -> RowChange {
-    let (source, body) = (row.joining().source, Arc::clone(&row.body));
+    let (source, body) = (row.joining().source, row.body.clone());
     RowChange { status, row: StandingRow { source, time: row.time, body } }
 }

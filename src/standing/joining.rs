@@ -34,7 +34,7 @@ pub fn joins(plan: &Plan) -> usize {
 pub fn past(plan: &Plan, change: &RowChange) -> Option<RowChange> {
     let RowChange { status, row } = change;
     let joined = plan.sources[usize::from(row.source)].joined.as_ref();
-    let Some(joined) = joined.filter(|_| row.body.joining.is_some()) else {
+    let Some(joined) = joined.filter(|_| row.body.joining().is_some()) else {
         return Some(change.clone());
     };
     let seen_now = match status {
@@ -51,13 +51,13 @@ pub fn joining_row(plan: &Plan, change: RowChange) -> Option<(JoiningRow, Diff)>
     let RowChange { status, row: StandingRow { source, time, body } } = change;
     plan.sources[usize::from(source)].joined.as_ref()?;
     let diff = diff_of(status)?;
-    body.joining.is_some().then(|| (JoiningRow { time, body, records: ThinVec::new() }, diff))
+    body.joining().is_some().then(|| (JoiningRow { time, body, records: ThinVec::new() }, diff))
 }
 
 /// The record, if its source is a table that others join.
 pub fn record(plan: &Plan, change: &RowChange) -> Option<(Arc<Joining>, Diff)> {
     let RowChange { status, row } = change;
-    let (joining, diff) = (row.body.joining.as_ref()?, diff_of(*status)?);
+    let (joining, diff) = (row.body.joining()?, diff_of(*status)?);
     let is_table = plan.sources[usize::from(row.source)].joined.is_none();
     is_table.then(|| (Arc::clone(joining), diff))
 }

@@ -21,13 +21,13 @@ type Records = ThinVec<Option<Arc<Joining>>>;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JoiningRow {
     pub time: Micros,
-    pub body: Arc<Body>,
+    pub body: Body,
     pub records: Records,
 }
 
 impl JoiningRow {
     pub fn joining(&self) -> &Joining {
-        self.body.joining.as_deref().expect("its source joins tables")
+        self.body.joining().map(AsRef::as_ref).expect("its source joins tables")
     }
 
     pub fn source(&self) -> usize {
@@ -51,7 +51,7 @@ impl PartialEq for JoiningRow {
     fn eq(&self, other: &Self) -> bool {
         self.time == other.time
             && self.records.iter().map(values).eq(other.records.iter().map(values))
-            && (Arc::ptr_eq(&self.body, &other.body) || self.body == other.body)
+            && self.body == other.body
     }
 }
 

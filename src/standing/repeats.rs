@@ -13,7 +13,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -70,7 +69,7 @@ struct RepeatedRow {
     at: Micros,
     time: Micros,
     position: Position,
-    body: Option<Arc<Body>>,
+    body: Option<Body>,
     /// `None`: it came in the tick at hand.
     stands: Option<bool>,
 }
@@ -255,10 +254,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use smallvec::smallvec;
 
     use super::*;
-    use crate::row::Verdict;
 
     const WINDOW: Micros = 10;
 
@@ -276,15 +273,7 @@ mod tests {
     }
 
     fn row(id: u128, time: Micros, offset: u64) -> Row {
-        let verdict = Verdict::Together;
-        let body = Body {
-            identifiers: smallvec![],
-            inputs: Vec::new(),
-            verdict,
-            joining: None,
-            elements: thin_vec::ThinVec::new(),
-        };
-        let (position, body) = (Position { part: 0, offset }, Some(Arc::new(body)));
+        let (position, body) = (Position { part: 0, offset }, Some(Body::of(&[], &[])));
         Row { source: 0, key: Some(id), time, position, arrived: RowArrival::WITH_ITS_TICK, body }
     }
 

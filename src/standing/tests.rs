@@ -15,7 +15,7 @@ use super::joining::JoinInput;
 use super::joining_row::JoiningRow;
 use crate::flow::{Collection, Diff, Due, keyed};
 use crate::metrics::SharedCounts;
-use crate::row::{Body, Joining, Position, Verdict};
+use crate::row::{BodyBuilder, Joining, Position, Verdict};
 use crate::time::Tick;
 
 /// A change: of the record of a key, which has another value from now on or none, or of a row by its number.
@@ -43,14 +43,9 @@ fn joining(source: u16, key: u8, offset: u8, values: &[u8]) -> Arc<Joining> {
 }
 
 fn row(key: u8, number: u8) -> JoiningRow {
-    let body = Body {
-        identifiers: smallvec![],
-        inputs: Vec::new(),
-        verdict: Verdict::Together,
-        joining: Some(joining(0, key, number, &[])),
-        elements: ThinVec::new(),
-    };
-    JoiningRow { time: 0, body: Arc::new(body), records: ThinVec::new() }
+    let joining = Some(joining(0, key, number, &[]));
+    let body = BodyBuilder::default().build(Verdict::Together, joining, ThinVec::new());
+    JoiningRow { time: 0, body, records: ThinVec::new() }
 }
 
 /// A row's key and number, and the value of its record.

@@ -79,7 +79,7 @@ impl KeyHasher {
     /// By what a row is found: what it carries, or its elements do, and its id or key.
     pub fn own(&self, row: &Row) -> SmallVec<[RowKey; 4]> {
         let said = row.body.iter().flat_map(Body::said);
-        let carried = said.flat_map(|body| &body.identifiers);
+        let carried = said.flat_map(Body::identifiers);
         let mut keys: SmallVec<[RowKey; 4]> =
             carried.map(|identifier| self.identifier(identifier.hash)).collect();
         keys.extend(row.key.map(|key| self.of_source(row.source, key)));
@@ -92,7 +92,7 @@ impl KeyHasher {
             return SmallVec::new();
         };
         let said = row.body.iter().flat_map(Body::said);
-        let joining = said.filter_map(|body| body.joining.as_ref());
+        let joining = said.filter_map(|body| body.joining());
         let named = joining.flat_map(|joining| joined.tables.iter().zip(&joining.keys));
         named.filter_map(|(of, key)| Some(self.of_source(of.source as u16, (*key)?))).collect()
     }

@@ -126,16 +126,16 @@ pub fn account_for(plan: &Plan, source: u16, decoded: &Decoded) {
 }
 
 fn hold_guards(rows: &[Row]) {
-    for body in rows.iter().filter_map(|row| row.body.as_deref()) {
-        for identifier in &body.identifiers {
-            let text: &str = &identifier.text;
+    for body in rows.iter().filter_map(|row| row.body.as_ref()) {
+        for identifier in body.identifiers() {
+            let text = identifier.text();
             let none = ["", "null", "undefined", "none", "nan", "0", "-1", "anonymous", "guest"];
             assert!(
                 !none.contains(&text) && text == text.trim_matches(' '),
                 "{text:?} is an identifier"
             );
         }
-        for input in &body.inputs {
+        for input in body.inputs() {
             if let Datum::Text(text) = &input.value {
                 assert!(text.len() <= GUARDED_BYTES, "{} bytes of a row", text.len());
             }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
-use smallvec::smallvec;
 
 use super::naive;
 use crate::flow::{Diff, During, Emit, KeyedState, Packed, Update};
@@ -21,7 +20,7 @@ use crate::profile::people::{Belonging, Known, People};
 use crate::profile::sessions::{self, OverSessions, Parting};
 use crate::profile::sums::Layout;
 use crate::profile::windows::Windows;
-use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, StandingRow, Verdict};
+use crate::row::{Body, Datum, Identifier, IdentifierHash, Input, Mentioned, StandingRow};
 use crate::state::batch::Batch;
 use crate::time::{Micros, SECOND};
 use crate::{columns, definition};
@@ -174,7 +173,8 @@ impl World {
             }
             // Whoever is in a component is known, and nobody else, whatever rows there are.
             let sighting = |seen, stands| {
-                IdentifierInput::Sighting(Sighting { identifier: identifier.clone(), seen, stands })
+                let identifier = Mentioned::alone(std::array::from_ref(identifier));
+                IdentifierInput::Sighting(Sighting { identifier, seen, stands })
             };
             post(sighting(*first_seen, false), 1);
             match (before.is_some(), component.is_some()) {
@@ -232,16 +232,9 @@ impl World {
             };
             Some(Input { aggregate: input.aggregate, value })
         });
-        let identifiers = smallvec![self.members[of].identifier.clone()];
-        let verdict = Verdict::Together;
-        let body = Body {
-            identifiers,
-            inputs: inputs.collect(),
-            verdict,
-            joining: None,
-            elements: thin_vec::ThinVec::new(),
-        };
-        StandingRow { source: row.source as u16, time: row.time, body: Arc::new(body) }
+        let inputs: Vec<Input> = inputs.collect();
+        let body = Body::of(std::slice::from_ref(&self.members[of].identifier), &inputs);
+        StandingRow { source: row.source as u16, time: row.time, body }
     }
 
     fn post(
@@ -252,7 +245,7 @@ impl World {
         let mut in_window = Batch::default();
         for (of, row, diff) in rows {
             let row = self.standing(of, &row);
-            let hash = row.body.identifiers[0].hash;
+            let hash = self.members[of].identifier.hash;
             for (input, readings) in self.windows.inputs(&row) {
                 in_window.push((((hash, input), readings), TICK, diff));
             }
