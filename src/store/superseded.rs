@@ -9,8 +9,6 @@
 //! A row that carries nothing (it says that the record is gone, or its source has no identifiers) has had its time where
 //! another such row is behind it.
 
-use std::sync::Arc;
-
 use crate::row::{Body, Position, Row};
 use crate::time::Micros;
 
@@ -68,13 +66,14 @@ impl Version {
 }
 
 /// A hash of the identifiers that a row carries, and of what it says of them; 0 where it carries none.
-fn carries(body: &Arc<Body>) -> u128 {
+fn carries(body: &Body) -> u128 {
     // Elements that say the same of the same identifiers say it once.
-    let mut said: Vec<(u8, Vec<u128>)> = Body::said(body)
+    let mut said: Vec<(u8, Vec<u128>)> = body
+        .said()
         .iter()
         .map(|body| {
-            let hashes = body.identifiers.iter().map(|identifier| identifier.hash.0);
-            (body.verdict as u8, hashes.collect())
+            let hashes = body.identifiers().map(|identifier| identifier.hash.0);
+            (body.verdict() as u8, hashes.collect())
         })
         .filter(|(_, hashes): &(u8, Vec<u128>)| !hashes.is_empty())
         .collect();
