@@ -97,3 +97,38 @@ fn processes_that_do_not_belong_together_do_not_share_a_bucket() {
     first.signal("INT");
     first.end().well();
 }
+
+/// As `aws s3 sync` brings it.
+fn synced(shop: &Shop) -> std::path::PathBuf {
+    let folder = shop.path().join("synced");
+    for key in shop.objects.keys().into_iter().filter(|key| key.contains("/rows/")) {
+        let path = folder.join(key.split_once("/rows/").expect("it is one of rows").1);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, shop.objects.get(&key)).expect("it is written");
+    }
+    folder
+}
+
+#[test]
+fn duckdb_reads_a_copy_of_what_several_processes_stored() {
+    let Some(python) = crate::python::with("readers", &["duckdb", "pandas", "pyarrow"]) else {
+        return;
+    };
+    let Some(server) = Server::versitygw() else { return };
+    let mut shop = Shop::new(server);
+    for processes in ["2", "1"] {
+        shop.grow(130);
+        shop.grow(70);
+        run(&shop, "here", processes);
+    }
+    let files = synced(&shop).join("web/*.parquet");
+    let query = "import sys, duckdb
+print(*duckdb.connect().execute(f\"select count(*), sum(amount), count(distinct cookie) from read_parquet('{sys.argv[1]}')\").fetchone())";
+    let asked = Command::new(python).args(["-c", query]).arg(files).output().expect("Python");
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    let rows = shop.written;
+    let spent: u64 = (0..rows).map(|row| row % 50).sum();
+    let cookies: std::collections::BTreeSet<u64> = (0..rows).map(|row| row * 11 % 150).collect();
+    let expected = format!("{rows} {spent} {}", cookies.len());
+    assert_eq!(said.trim(), expected, "{}", String::from_utf8_lossy(&asked.stderr));
+}
