@@ -201,6 +201,27 @@ fn what_one_process_cannot_do_leaves_all_as_they_were() {
 }
 
 #[test]
+fn a_process_that_stands_still_holds_up_a_change_for_so_long_and_no_longer() {
+    let mut chance = Chance(5);
+    let mut shop = Shop::new(PLAIN);
+    shop.define("next.yaml", &PLAIN.replace("> 400", "> 200"));
+    shop.write(&mut chance, 300);
+    let soon: &[(&str, &str)] = &[("SELFSAME_SILENCE_MS", "1500")];
+    let both = start(&shop, "shop.yaml", 1, [soon, soon]);
+    both[1].signal("STOP");
+    let told = shop.apply("next.yaml", &[]).badly();
+    assert!(told.contains("has said nothing for 1.5 s"), "{told}");
+    assert_eq!(in_force(&shop), PLAIN);
+    both[1].signal("CONT");
+    shop.write(&mut chance, 100);
+    shop.apply("next.yaml", &[]).well();
+    shop.write(&mut chance, 100);
+    stop(both, 1);
+    run_to_the_end(&shop, "next.yaml");
+    shop.must_hold("next.yaml", "one stood still");
+}
+
+#[test]
 fn processes_that_are_started_again_go_on_with_what_was_applied() {
     let mut chance = Chance(4);
     let mut shop = Shop::new(PLAIN);

@@ -76,7 +76,7 @@ impl Changing<'_> {
         };
         let others =
             |until| followers.take(&ChangeStep::ReadBack { until }).map_err(EngineError::from);
-        match successor.catch_up(others) {
+        match followers.unless_still(&failure, || successor.catch_up(others)) {
             Ok(rows) => Ok(Built { successor, definition: definition.clone(), published, rows }),
             Err(error) => {
                 successor.fail(&error.to_string());

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 
 use super::asks::{Ask, News, RefusedChange, WrittenDefinition};
 use super::error::{EngineError, Unchanged};
+use super::silence::{self, Silence};
 use crate::row::IdentifierHash;
 use crate::runtime::{Peers, RunError};
 use crate::sink::Failure;
@@ -50,8 +52,16 @@ pub enum ToOthers {
 /// What others say to the first process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToFirst {
-    Taken { number: u64, result: Result<(), RefusedChange> },
-    Ask { ask: u64, what: Ask },
+    Taken {
+        number: u64,
+        result: Result<(), RefusedChange>,
+    },
+    Ask {
+        ask: u64,
+        what: Ask,
+    },
+    /// It is there.
+    Alive,
 }
 
 /// What a process replies to a step of a number; `None`: nothing more comes from it.
@@ -70,13 +80,18 @@ pub struct Followers {
     early: Mutex<BTreeMap<(u64, usize), StepTaken>>,
     /// Whether one has gone.
     is_less: AtomicBool,
+    silence: Silence,
 }
+
+/// How often it is looked whether one stands still.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Followers {
     pub fn new(peers: Option<Arc<Peers>>) -> Self {
         let (replied, replies) = unbounded();
         let (last, early, is_less) = (AtomicU64::new(0), Mutex::default(), AtomicBool::new(false));
-        Followers { peers, last, replied, replies, early, is_less }
+        let silence = Silence::default();
+        Followers { peers, last, replied, replies, early, is_less, silence }
     }
 
     /// Whether there are none.
@@ -87,6 +102,39 @@ impl Followers {
     /// Where what they reply is laid down.
     pub fn replied(&self) -> Sender<Reply> {
         self.replied.clone()
+    }
+
+    /// A process has said something.
+    pub fn hear(&self, process: usize) {
+        self.silence.hear(process);
+    }
+
+    /// Why nothing can come of a change: one of some processes stands still.
+    fn stands_still(&self, processes: impl IntoIterator<Item = usize>) -> Option<String> {
+        let process = self.silence.silent(processes)?;
+        let name = self.peers.as_ref().map(|peers| peers.name(process)).unwrap_or_default();
+        let seconds = silence::patience().as_secs_f32();
+        Some(format!(
+            "{name} has said nothing for {seconds} s: it stands still, or its machine does. Let it go on, or end it, and ask again"
+        ))
+    }
+
+    /// Does something that waits for all processes; if one stands still, that is its failure.
+    pub fn unless_still<T>(&self, failure: &Failure, work: impl FnOnce() -> T) -> T {
+        let (over, is_over) = bounded::<()>(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while is_over.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                    let all = self.all().map(|(_, process)| process);
+                    if let Some(why) = self.stands_still(all) {
+                        return failure.set(why);
+                    }
+                }
+            });
+            let done = work();
+            drop(over);
+            done
+        })
     }
 
     /// Says a step, and its number.
@@ -102,11 +150,22 @@ impl Followers {
         self.peers.iter().flat_map(|peers| peers.others().map(|process| (&**peers, process)))
     }
 
-    /// Waits until all have taken a step, or one says why not.
+    /// Waits until all have taken a step, or one says why not, or stands still.
     ///
     /// # Errors
     /// What is said of the first one that did not.
     pub fn wait(&self, number: u64) -> StepTaken {
+        self.wait_while(number, |waiting| {
+            self.stands_still(waiting.iter().copied()).map_or(Ok(()), Err)
+        })
+    }
+
+    /// The same, for as long as nothing is said against it.
+    fn wait_while(
+        &self,
+        number: u64,
+        is_worth_it: impl Fn(&BTreeSet<usize>) -> Result<(), String>,
+    ) -> StepTaken {
         let mut waiting: BTreeSet<usize> = self.all().map(|(_, process)| process).collect();
         let mut early = self.early.lock().expect("no one panics with it");
         // Of steps before it nobody wants to know any more.
@@ -122,9 +181,11 @@ impl Followers {
             if self.is_less.load(Ordering::Relaxed) {
                 return Err(RefusedChange::ending("one of its processes has ended"));
             }
-            match self.replies.recv().expect("one end is kept here") {
-                (_, None) => self.is_less.store(true, Ordering::Relaxed),
-                (process, Some((of, taken))) => drop(early.insert((of, process), taken)),
+            match self.replies.recv_timeout(LOOK) {
+                Ok((_, None)) => self.is_less.store(true, Ordering::Relaxed),
+                Ok((process, Some((of, taken)))) => drop(early.insert((of, process), taken)),
+                Err(_) => is_worth_it(&waiting)
+                    .map_err(|why| RefusedChange { because: Unchanged::Failed, why })?,
             }
         }
         refused.map_or(Ok(()), Err)
@@ -141,7 +202,12 @@ impl Followers {
 
     /// Has all take a step.
     pub fn take(&self, step: &ChangeStep) -> Result<(), RefusedChange> {
-        self.wait(self.say(step))
+        let number = self.say(step);
+        match step {
+            // What has come into force is not taken back.
+            ChangeStep::Settle => self.wait_while(number, |_| Ok(())),
+            _ => self.wait(number),
+        }
     }
 
     /// Takes a step that needs all at once. What keeps one from it keeps the others, too: all have given the change up then,

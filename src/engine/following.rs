@@ -12,6 +12,7 @@ use super::control::{Control, WeakControl};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
 use super::followers::{ChangeStep, ToFirst, ToOthers};
+use super::silence;
 use super::switch::{NumberedSteps, Settled, TakeOver, Turn};
 use crate::fault;
 use crate::row::IdentifierHash;
@@ -35,7 +36,11 @@ fn lead(control: &Control, peers: &Arc<Peers>) -> io::Result<()> {
     let (replied, weak, to) =
         (control.followers().replied(), control.downgrade(), Arc::clone(peers));
     peers.listen(move |process, said: Option<ToFirst>| {
+        if let Some(control) = weak.control() {
+            control.followers().hear(process);
+        }
         let reply = match said {
+            Some(ToFirst::Alive) => return,
             Some(ToFirst::Ask { ask, what }) => return answer(&weak, &to, process, ask, what),
             Some(ToFirst::Taken { number, result }) => Some((number, result)),
             None => None,
@@ -103,6 +108,14 @@ fn follow(control: &Control, peers: &Arc<Peers>) -> io::Result<()> {
             None => asks.iter().for_each(|of| of.asks().end()),
         }
     })?;
+    let (weak, to) = (control.downgrade(), Arc::clone(peers));
+    let is_there = move || {
+        while weak.control().is_some() {
+            to.say(0, ToFirst::Alive);
+            std::thread::sleep(silence::beat());
+        }
+    };
+    std::thread::Builder::new().name("alive".to_owned()).spawn(is_there)?;
     let (weak, to) = (control.downgrade(), Arc::clone(peers));
     let follower = Follower { control: weak, peers: to, steps, building, change: None };
     std::thread::Builder::new().name("change".to_owned()).spawn(move || follower.run()).map(drop)

@@ -23,6 +23,7 @@ mod pushed;
 mod redacted;
 mod running;
 mod serving;
+mod silence;
 mod summary;
 mod switch;
 
