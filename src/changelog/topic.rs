@@ -15,6 +15,11 @@ use crate::source::brokers;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For so long transactions are waited for that are open when reading begins. One that was committed just before may
+/// take the broker a moment until readers may see it.
+const SETTLING: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// A topic read from all partitions, committed records only, without a group.
 pub struct ChangelogTopic {
     consumer: BaseConsumer,
@@ -26,6 +31,26 @@ pub struct ChangelogTopic {
     output: u16,
     encoder: Box<dyn MessageEncoder>,
     catalog: Catalog,
+}
+
+/// Waits until readers of what is committed may see all that is in a topic, or no longer.
+fn settle(
+    committed: &BaseConsumer,
+    asking: &BaseConsumer,
+    topic: &str,
+    partitions: i32,
+) -> Result<(), KafkaError> {
+    let end = |consumer: &BaseConsumer, partition| {
+        consumer.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end)
+    };
+    let started = Instant::now();
+    for partition in 0..partitions {
+        let all = end(asking, partition)?;
+        while end(committed, partition)? < all && started.elapsed() < SETTLING {
+            std::thread::sleep(AGAIN);
+        }
+    }
+    Ok(())
 }
 
 impl ChangelogTopic {
@@ -57,6 +82,10 @@ impl ChangelogTopic {
         if partitions == 0 {
             return Err(failed("there is no such topic".to_owned()));
         }
+        config.set("isolation.level", "read_uncommitted");
+        let asking: BaseConsumer = config.create().map_err(|error| failed(error.to_string()))?;
+        settle(&consumer, &asking, topic, partitions as i32)
+            .map_err(|error| failed(error.to_string()))?;
         let mut assignment = TopicPartitionList::new();
         let mut open = BTreeSet::new();
         for partition in 0..partitions as i32 {
