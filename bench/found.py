@@ -32,9 +32,12 @@ def without_tick(said):
 
 
 def has_indexes(data):
-    rows = [path for path in (data / "rows").rglob("*.parquet") if path.stat().st_size >= LARGE]
+    rows = list((data / "rows").rglob("*.parquet"))
+    large = [path for path in rows if path.stat().st_size >= LARGE]
     made = len(list((data / "index").rglob("*.index")))
-    return rows and made >= len(rows)
+    if rows and not large:
+        sys.exit("no file of rows is so large that it has an index: ask for more --events")
+    return rows and made >= len(large)
 
 
 def bytes_of(folder):

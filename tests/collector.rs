@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{address, post};
-use program::{Running, selfsame};
+use program::{Running, free_addresses, selfsame};
 use serde_json::{Value, json};
 
 const DEFINITION: &str = "
@@ -221,11 +221,44 @@ fn an_id_that_is_null_or_undefined_makes_nobody_one_person_with_others() {
 
 #[test]
 fn no_acknowledged_event_is_lost_by_kills_under_load() {
+    kills_under_load(|folder| {
+        let (running, address) = start(folder, &["--data", "data"]);
+        (vec![running], address)
+    });
+}
+
+#[test]
+fn no_acknowledged_event_is_lost_by_kills_of_several_processes_under_load() {
+    kills_under_load(|folder| {
+        fs::write(folder.join("hosts"), free_addresses(2).join("\n")).expect("room on the disk");
+        // The first takes what is posted, whoever works at it; both answer.
+        let process = |number| {
+            let which = [
+                "--hosts",
+                "hosts",
+                "--process",
+                number,
+                "--data",
+                "data",
+                "--http",
+                "127.0.0.1:0",
+            ];
+            Running::start(folder, &[&["run", "web.yaml"][..], &which].concat())
+        };
+        let [mut first, second] = ["0", "1"].map(process);
+        let address = address(&mut first);
+        (vec![first, second], address)
+    });
+}
+
+/// Posts without end, and kills all that takes them, one after the other, again and again; what is started are the processes
+/// of one run.
+fn kills_under_load(start: impl Fn(&Path) -> (Vec<Running>, String)) {
     let folder = shop();
     let acknowledged: Arc<Mutex<Vec<String>>> = Arc::default();
     let sent = Arc::new(AtomicUsize::new(0));
     for round in 0..4 {
-        let (running, address) = start(folder.path(), &["--data", "data"]);
+        let (mut running, address) = start(folder.path());
         let is_over = Arc::new(AtomicBool::new(false));
         let sender = |number: usize| {
             let (acknowledged, sent) = (Arc::clone(&acknowledged), Arc::clone(&sent));
@@ -254,12 +287,17 @@ fn no_acknowledged_event_is_lost_by_kills_under_load() {
         while acknowledged.lock().expect("no panic").len() < enough {
             std::thread::sleep(Duration::from_millis(5));
         }
-        running.signal("KILL");
-        drop(running);
+        // Of several by turns one goes first, and the others see it, or do not.
+        let turns = round % running.len();
+        running.rotate_left(turns);
+        for process in running {
+            process.signal("KILL");
+            drop(process);
+        }
         is_over.store(true, Ordering::Relaxed);
         senders.into_iter().for_each(|sender| sender.join().expect("no panic"));
     }
-    let (running, address) = start(folder.path(), &["--data", "data"]);
+    let (running, address) = start(folder.path());
     // What was acknowledged is known, and does not count again.
     let acknowledged = acknowledged.lock().expect("no panic").clone();
     for ids in acknowledged.chunks(50) {
@@ -267,8 +305,8 @@ fn no_acknowledged_event_is_lost_by_kills_under_load() {
         let batch = json!({"batch": ids.iter().map(message).collect::<Vec<_>>()}).to_string();
         assert_eq!(post(&address, "/v1/batch", &[], batch.as_bytes()).0, 200);
     }
-    running.signal("INT");
-    running.end().well();
+    running.iter().for_each(|process| process.signal("INT"));
+    running.into_iter().for_each(|process| drop(process.end().well()));
     let mut known: Vec<String> = Vec::new();
     for profile in profiles(folder.path()) {
         let messages = profile["attributes"]["messages"].as_array().expect("a list").clone();

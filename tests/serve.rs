@@ -83,7 +83,7 @@ fn a_profile_is_found_by_any_identifier_and_is_the_one_that_was_published() {
         let value = ada.value.as_ref().expect("a profile");
         assert_eq!(body, format!("{{\"tick\":{tick},\"profile\":{value}}}"), "{path}");
     }
-    let some = get(shop.address, "/v1/profiles/email:ada@example.com?attributes=last,spent");
+    let some = get(shop.address, "/v1/profiles/email:ada@example.com?attributes=last,spent,last");
     assert_eq!(
         some.json()["profile"]["attributes"].to_string(),
         r#"{"last":[120.5],"spent":120.5}"#

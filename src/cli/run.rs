@@ -8,6 +8,7 @@ use selfsame::internals::control::ControlSocket;
 use selfsame::internals::engine::CommandOptions;
 use selfsame::internals::plan::{DataPlace, Destination, Output};
 use selfsame::internals::runtime::{Clock, Progress, RunEnd, tell_that_it_failed};
+use selfsame::internals::serve::open_files;
 use selfsame::internals::store::{InForce, working_folder};
 use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Engine, EngineError, Running};
@@ -124,6 +125,7 @@ fn run_as_one_of(hosts: &[String], args: &RunArgs) -> CommandResult {
         },
         stoppable: signals::stop_on_signals,
     };
+    open_files::raise();
     let builder = Engine::builder(&definition);
     // One that is in force need not say it.
     let builder = match data.filter(|_| args.data.is_some() || args.in_force) {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -56,6 +57,12 @@ impl Denial {
         let remedy = "send it again to the run that takes this one's place";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Denial::new(status, "shutting_down", "the run comes to its end", remedy).after(1)
+    }
+
+    /// A path can't be read.
+    pub fn bad_path(rejection: &PathRejection) -> Self {
+        let remedy = "write it percent-encoded, in UTF-8";
+        Denial::bad_request("bad_path", rejection.body_text(), remedy)
     }
 
     /// A body, or a part of one, has more bytes than it may.

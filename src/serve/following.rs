@@ -16,10 +16,12 @@ use super::published::Published;
 use super::recent::{RecordPlace, TooOld};
 use crate::plan::KeyHash;
 use crate::sink::Record;
-use crate::time::Tick;
+use crate::time::{Tick, wall_clock};
 
 /// Records that are taken at once.
 const PART: usize = 256;
+/// How far the clock of an earlier run may have been ahead of this one's.
+const SOON: Duration = Duration::from_secs(3_600);
 /// How often it is looked whether a file has what was published.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -56,6 +58,13 @@ impl Following {
     ) -> Result<Self, Denial> {
         let published = Arc::clone(handles.recent()?);
         handles.ready()?;
+        // Nothing would be told for as long as the clock takes to come there.
+        let soon = (wall_clock() / 1_000 + SOON.as_millis() as i64).unsigned_abs();
+        if place.is_some_and(|place| place.tick > published.tick().max(soon)) {
+            let message = "Last-Event-ID is ahead of all that was told";
+            let remedy = "send the id of the last event of this run, or none";
+            return Err(Denial::bad_request("bad_event_id", message, remedy));
+        }
         let place = place.or_else(|| published.recent.last());
         // Said before the first event: afterwards there is no status to say it by.
         let earlier = match (published.recent.behind(place, 1), place) {

@@ -25,13 +25,15 @@ pub fn chosen(handles: &Handles, names: Option<&str>) -> Result<Option<Vec<u16>>
             unknown_attribute(name, &known)
         })
     };
-    names
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(number)
-        .collect::<Result<_, _>>()
-        .map(Some)
+    let mut numbers = Vec::new();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let number = number(name)?;
+        // An object has each of its names once.
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    Ok(Some(numbers))
 }
 
 /// A person's profile as JSON.

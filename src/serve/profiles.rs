@@ -67,10 +67,7 @@ pub fn no_cursor(message: String) -> Denial {
 
 /// A part of the path, or what is wrong with it.
 pub fn in_path(path: Result<Path<String>, PathRejection>) -> Result<String, Denial> {
-    let wrong = |rejection: PathRejection| {
-        Denial::bad_request("bad_path", rejection.body_text(), "write it percent-encoded, in UTF-8")
-    };
-    path.map(|Path(part)| part).map_err(wrong)
+    path.map(|Path(part)| part).map_err(|rejection| Denial::bad_path(&rejection))
 }
 
 impl ReadQuery {

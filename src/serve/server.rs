@@ -1,9 +1,10 @@
 //! A port, and the threads that answer there.
 //!
-//! 1. Connections are few enough: past a bound they wait with the system until others have gone.
+//! 1. Connections are few enough: past a bound the most silent one goes, and others wait until one has gone (`places`).
 //! 2. A connection is closed that does not agree on TLS or send a request's head in time, or takes nothing of its answer.
 //! 3. When the run ends, what is being answered is finished, for a while; then all connections are closed.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,16 +16,18 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::keys_in_force::KeysInForce;
+use super::open_files;
 use super::patient::PatientStream;
+use super::places::{AnswerBody, ConnectionPlace, ConnectionPlaces};
 use super::tls::{ReloadedTls, TlsError};
 use crate::plan::HttpServing;
 
 /// Threads that answer. What takes long is done on others.
 const THREADS: usize = 2;
-/// Connections at once.
+/// Connections at once, where that leaves half of what a process may have open for files.
 const CONNECTIONS: usize = 1_024;
 /// How long a client may take to send a request's head, and be silent between two.
 const HEAD: Duration = Duration::from_secs(30);
@@ -68,13 +71,6 @@ pub struct Client {
     pub is_encrypted: bool,
     /// The connection's place among all: held by whatever goes on with it when HTTP has ended there.
     pub place: Arc<ConnectionPlace>,
-}
-
-/// A place among the connections that are served at once, while it is held.
-#[derive(Debug)]
-pub struct ConnectionPlace {
-    _place: OwnedSemaphorePermit,
-    _busy: Arc<()>,
 }
 
 /// A port that has been taken.
@@ -190,22 +186,21 @@ async fn accept(
     mut closing: watch::Receiver<bool>,
     busy: Arc<()>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = ConnectionPlaces::new(CONNECTIONS.min(open_files::may_be_open() / 2));
     loop {
         let next = async {
-            let place = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
-            (place, listener.accept().await)
+            let (stream, address) = listener.accept().await?;
+            Ok::<_, io::Error>((stream, address, places.room().await))
         };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             next = next => next,
             () = closed(&mut closing) => return,
         };
         match accepted {
-            Ok((stream, address)) => {
+            Ok((stream, address, room)) => {
                 let _ = stream.set_nodelay(true);
-                let held = ConnectionPlace { _place: place, _busy: Arc::clone(&busy) };
                 let is_encrypted = tls.is_some();
-                let client = Client { address, is_encrypted, place: Arc::new(held) };
+                let client = Client { address, is_encrypted, place: places.place(room, &busy) };
                 let answering =
                     Answering { router: router.clone(), client, closing: closing.clone() };
                 let tls = tls.clone();
@@ -233,6 +228,7 @@ impl Answering {
         let agreed = tokio::select! {
             agreed = tokio::time::timeout(HEAD, tls.agree(stream)) => agreed,
             () = closed(&mut self.closing) => return,
+            () = self.client.place.dismissed() => return,
         };
         match agreed {
             Ok(Ok(stream)) => self.connection(stream).await,
@@ -249,14 +245,19 @@ impl Answering {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
         let (client, router) = (self.client, TowerToHyperService::new(self.router));
+        let place = Arc::clone(&client.place);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            let place = Arc::clone(&client.place);
+            place.is_answered();
             request.extensions_mut().insert(client.clone());
-            router.call(request)
+            let answer = router.call(request);
+            async move { answer.await.map(|answer| AnswerBody::of(answer, place)) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = place.dismissed() => return,
             () = closed(&mut self.closing) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await

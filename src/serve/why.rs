@@ -246,7 +246,7 @@ pub async fn rows(
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::{Shutdown, TcpStream};
     use std::sync::mpsc::channel;
     use std::time::Duration;
@@ -268,7 +268,7 @@ outputs: {profiles: {files: unused}}
         let folder = tempfile::tempdir().expect("a folder");
         let recovered = store::open(&folder.path().to_owned().into(), 0, 1).expect("a folder");
         let recovered = Arc::new(recovered);
-        let (_open, closing) = tokio::sync::watch::channel(false);
+        let (open, closing) = tokio::sync::watch::channel(false);
         let stored = Some(Arc::downgrade(&recovered));
         let handles = Handles::new(Served { stored, closing, ..unserved(SHOP) });
         let (begun, begins) = channel();
@@ -299,5 +299,16 @@ outputs: {profiles: {files: unused}}
             }
             ends.recv_timeout(Duration::from_secs(60)).expect("it ends");
         }
+        // Who waits when the run ends is told so.
+        let mut stream = TcpStream::connect(server.address).expect("it listens");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .expect("it is sent");
+        begins.recv_timeout(Duration::from_secs(60)).expect("it begins");
+        open.send_replace(true);
+        ends.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        let mut told = String::new();
+        stream.read_to_string(&mut told).expect("an answer");
+        assert!(told.starts_with("HTTP/1.1 503") && told.contains("shutting_down"), "{told}");
     }
 }

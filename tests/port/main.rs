@@ -6,9 +6,14 @@ mod certificate;
 mod changes;
 #[path = "../serve/client.rs"]
 mod client;
+mod flood;
+#[path = "../http/mod.rs"]
+mod http;
 mod keys;
 mod limits;
 mod origins;
+#[path = "../program/mod.rs"]
+mod program;
 mod slow;
 mod tls;
 mod vanished;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -30,10 +31,14 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
 
 async fn take(
     State(ingest): State<Arc<Ingest>>,
-    Path(name): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let name = match path {
+        Ok(Path(name)) => name,
+        Err(rejection) => return Denial::bad_path(&rejection).into_response(),
+    };
     match taken(&ingest, &name, &headers, body).await {
         Ok(answer) => Json(answer).into_response(),
         Err(denial) => denial.into_response(),
