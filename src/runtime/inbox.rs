@@ -17,7 +17,7 @@ use crate::time::{Micros, Tick};
 
 /// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they
 /// pass, larger ticks cost less a row (`bench/throughput.py`), and smaller ones less memory.
-const WAITING_ROWS: usize = 65_536;
+const WAITING_ROWS: usize = 131_072;
 /// What they may hold, in bytes: few rows may be much, as they are or by what is made of them.
 const WAITING_BYTES: u64 = 64 << 20;
 
