@@ -6,7 +6,8 @@
 //!
 //! To add one, write a file beside `min.rs` that implements `AggregateFunction`: how it is called, what it
 //! takes and gives, its sentence in the reference, what is kept of the values (`Kept`), and how its value is
-//! read from that. One that keeps values in a way of its own brings it along as a `Gather`, as
+//! read from that. Where it is to be had by key, by sums of another value, or with a share, `by_key`, `by_sum` or
+//! `with_share` below say so. One that keeps values in a way of its own brings it along as a `Gather`, as
 //! `sum_distinct.rs` does. The oracle (`tests/oracle/aggregate.rs`) does not compile until it knows the
 //! function too.
 

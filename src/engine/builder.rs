@@ -199,8 +199,10 @@ impl EngineBuilder {
         self
     }
 
-    /// Attaches a dataflow of one's own to what the engine comes to. Each worker calls this once, within its
-    /// dataflow; a tick is complete when it has passed the probe that is returned, too.
+    /// Attaches a dataflow of one's own to what the engine comes to, in the place of one that was attached before. Each
+    /// worker calls this once, within its dataflow, whose scope collections know (`collections.rows.scope()`); a tick is
+    /// complete when it has passed the probe that is returned, too. Another definition can't be applied to such an engine
+    /// while it runs.
     pub fn attach(
         mut self,
         dataflow: impl for<'scope> Fn(Collections<'scope>) -> ProbeHandle<Tick> + Send + Sync + 'static,

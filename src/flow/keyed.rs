@@ -6,7 +6,7 @@
 //! ```
 //!
 //! In differential's terms it is `reduce` over values that a [`Keyed`] folds into a state of its own
-//! instead of an arrangement of them all: since ticks are totally ordered and arrive complete, only the
+//! instead of an arrangement of them all, wherever what is taken back leaves the state that was there before: since ticks are totally ordered and arrive complete, only the
 //! present state is kept. The operator owns what all such stages share: it waits until a tick is complete,
 //! puts the tick's changes in the order in which their keys lie in memory, prefetches what the next keys need,
 //! visits each key once, forgets keys with nothing left, gives memory back, and tells the metrics how many
@@ -34,18 +34,19 @@ pub trait Keyed: 'static {
     type Value: 'static;
     /// What is kept of a key. The default is what is known of a key that was never heard of.
     type State: Default + 'static;
-    /// What a key said when the tick began, as far as the outputs need it.
+    /// What a key said when the tick began, as far as `flush` has to know it, to take that back.
     type Face;
     type Output: Clone + 'static;
 
-    /// Which worker holds the key: keys of one number are held together.
+    /// Which worker holds the key: keys of one number go to one worker.
     fn route(key: &Self::Key) -> u64;
 
     /// What the key says at present; called before the first change of a tick is applied.
     fn face(&self, key: &Self::Key, state: &Self::State) -> Self::Face;
 
-    /// Takes one change in. Within a tick changes come in any order: a count may fall below zero before
-    /// it rises. Nobody looks at the value behind this, so whatever is wanted of it may be taken out.
+    /// Takes one change in. Within a tick changes come in any order and are not consolidated: a count may fall below
+    /// zero before it rises, and one value may come and go. Nobody looks at the value after this, so whatever is wanted
+    /// of it may be taken out.
     fn apply(
         &mut self,
         key: &Self::Key,
@@ -54,7 +55,8 @@ pub trait Keyed: 'static {
         diff: Diff,
     );
 
-    /// Tells what follows from all of a tick's changes of the key.
+    /// Tells what follows from all of a tick's changes of the key; called for keys that are due even where nothing
+    /// changes them. What is told comes in no order of keys.
     fn flush(
         &mut self,
         key: &Self::Key,
@@ -63,8 +65,8 @@ pub trait Keyed: 'static {
         out: &mut Emit<Self::Output>,
     ) -> Keep;
 
-    /// Reads what `apply` and `flush` will need beyond the state itself, and returns anything that
-    /// depends on it: several keys wait for memory at once then.
+    /// Reads what `apply` and `flush` will need beyond the state itself, and returns a number that depends on what it
+    /// read, so that the compiler leaves nothing out: several keys wait for memory at once then.
     fn prefetch(_state: &Self::State) -> usize {
         0
     }
@@ -107,7 +109,8 @@ pub trait Keyed: 'static {
     }
 }
 
-/// Whether there is anything left to know of a key.
+/// Whether there is anything left to know of a key: if not, its state is dropped, and the next change of it finds the
+/// default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     Yes,
@@ -196,8 +199,8 @@ impl<L: Keyed> KeyedState<L> {
                 self.visit_place(visits, &mut changes, &due, &mut empty, out);
             }
         }
-        // Nothing moves while places are told by the order of visits: so what is left of nobody goes behind it, the last
-        // one first, since the last of all takes its place.
+        // Nothing moves while visits say where keys lie. Keys of which nothing is left go afterwards, and the hindmost
+        // first, since the last key of the table takes the place of one that goes.
         empty.sort_unstable();
         empty.into_iter().rev().for_each(|place| drop(self.keys.remove_at(place)));
         self.logic.end_tick(&self.keys);
@@ -294,7 +297,8 @@ fn visit_key<L: Keyed>(
 
 /// Where a change of a tick is, with the hash of its key.
 struct Visit {
-    /// Where the key probably lies; behind all that lie somewhere, by their hashes, those that are new.
+    /// By this visits are sorted: the place where the key probably lies; of a key that is new, its hash with the highest
+    /// bit set, which puts it behind all others.
     order: u64,
     hash: u64,
     piece: u32,
@@ -332,7 +336,8 @@ fn groups(mut rest: &mut [Visit]) -> impl Iterator<Item = &mut [Visit]> {
     })
 }
 
-/// Keeps a state by key: see the module. `now` is needed where the stage looks at time.
+/// Keeps a state by key: see the module. `now` is needed where the stage looks at time, and `due` is kept at the next
+/// instant at which time alone changes something in it.
 pub fn keyed<'scope, L: Keyed>(
     changes: Collection<'scope, (L::Key, L::Value)>,
     now: Option<Stream<'scope, Micros>>,

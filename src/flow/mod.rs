@@ -1,8 +1,9 @@
 //! Collections, and the operators that differential lacks.
 //!
 //! Every edge between stages is a [`Collection`]: updates `(data, tick, diff)`, to which any operator of
-//! differential's can be attached. Operators of ours take and give collections too. Ticks are totally
-//! ordered, so an operator may apply them whole and in order, and keep the present state alone.
+//! differential's can be attached. [`keyed`] and [`during`] take and give collections, too; what else is here works
+//! on streams of whole ticks. Ticks are totally ordered, so an operator may apply them whole and in order, and keep the
+//! present state alone.
 
 mod arrange;
 mod during;
@@ -43,15 +44,16 @@ pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};
 
-/// How many times more, or less, something is there.
+/// How many times more, or less, something is there: the difference of an update.
 pub type Diff = isize;
 
 /// A change of a collection.
 pub type Update<D> = (D, Tick, Diff);
 
-/// What there is, as it changes from tick to tick.
+/// What there is, as it changes from tick to tick: a multiset, told by its updates.
 pub type Collection<'scope, D> = differential_dataflow::VecCollection<'scope, Tick, D, Diff>;
 
+/// What comes with ticks and is told once, without a difference.
 pub type Stream<'scope, D> = timely::dataflow::StreamVec<'scope, Tick, D>;
 
 /// Parts a stream in two, without a copy of anything.

@@ -68,9 +68,9 @@ use links::{NamedLink, Supported, SupportedLinks};
 use outcome::Outcome;
 use shared::{CountingGates, NotifiedGates, Passed};
 
-/// What this stage finds out.
+/// What comes out of this stage.
 pub struct Identified<'scope> {
-    /// The components of identifiers that are not alone.
+    /// The components of identifiers that are linked: one that is absent is a component by itself.
     pub belongs: Collection<'scope, (IdentifierHash, Component)>,
     /// `None` where the definition does not publish them.
     pub conflicts: Option<Collection<'scope, Conflict>>,

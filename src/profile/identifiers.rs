@@ -1,7 +1,7 @@
 //! What each identifier's own rows add up to, and which person that is brought to.
 //!
-//! A row is added up for the identifier that carries it, so that when people merge only what the smaller
-//! side holds per identifier moves, never its rows. An identifier is known while a row that stands carries
+//! A row is added up once, for the most trusted of the identifiers that it carries, so that when people merge only
+//! what the smaller side holds per identifier moves, never its rows. Its other identifiers hear that it saw them. An identifier is known while a row that stands carries
 //! it; when it was first seen is remembered for ever.
 //!
 //! Invariant: what has been emitted for a component comes to what its identifiers hold. So an identifier

@@ -61,7 +61,7 @@ pub use packed::PersonRow;
 pub use people::Belonging;
 pub use sessions::{InSession, session_columns};
 
-/// What this stage finds out.
+/// What comes out of this stage.
 pub struct Assembled<'scope> {
     /// Whose each identifier is.
     pub belongings: Collection<'scope, Belonging>,

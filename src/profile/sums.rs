@@ -1,4 +1,4 @@
-//! Sums in a flat difference: what an identifier's rows, or a person's, come to in all aggregates that can
+//! Sums in flat blocks of words: what an identifier's rows, or a person's, come to in all aggregates that can
 //! be added up and taken back word by word.
 //!
 //! Aggregates over the same sources share a *block*, since a row that brings something to one of them
@@ -7,8 +7,9 @@
 //! are left out. An identifier's own blocks go on with its extremes, which are no sums; they travel behind all
 //! blocks (`extremes`).
 //!
-//! Two lists of blocks add up lane by lane, wrapping, so that what is taken back leaves what was there: in
-//! differential's terms they are an abelian group.
+//! Two lists of blocks add up lane by lane, wrapping, so that what is taken back leaves what was there: they are an
+//! abelian group. They travel as the data of updates, as often as the update's difference says, not as the difference
+//! itself.
 
 use std::ops::Range;
 
