@@ -217,6 +217,7 @@ fn fails(case: &Case, stored: &Stored) -> Option<String> {
     if let Some(why) = reads_for_nobody(&case.plan, &rows, first) {
         return Some(why);
     }
+    drop(rows);
     indexing().make_missing(&folder, None, || false).expect("indexes");
     let forgotten = BTreeSet::from([stored.forgotten.get(&asked).hash]);
     let rows = all_rows(case, &recovered);

@@ -17,6 +17,7 @@ use selfsame::internals::definition::sql::call::LimitedCall;
 use selfsame::internals::plan::{Expression, Plan};
 use selfsame::internals::row::Row;
 use selfsame::internals::source::{Chunk, Payload};
+use selfsame::internals::time::Micros;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -42,6 +43,8 @@ sources:
       short: substr(name, 1, 3)
 identity:
   user: {from: {web: user}}
+outputs:
+  profiles: {files: out/profiles.ndjson}
 attributes:
   rows: {from: web, select: count(*)}
   spent: {from: web, select: sum(total), where: shop and page <> 'x'}
@@ -52,6 +55,8 @@ attributes:
   names: {from: web, select: count(distinct shown), where: short <> 'zzz'}
 ";
 
+/// 2025-08-01T00:00:00Z, so that no row is ahead of its time.
+const NOW: Micros = 1_754_006_400_000_000;
 const ROWS: usize = 20_000;
 const ROUNDS: usize = 31;
 
@@ -73,14 +78,14 @@ fn main() {
     }
     let chunk = chunk();
     let mut decoders = [held, free].map(|plan: Plan| Decoder::new(Arc::new(plan), 0));
-    let [ours, theirs] = decoders.each_mut().map(|decoder| said(&decoder.decode(&chunk, 0).rows));
+    let [ours, theirs] = decoders.each_mut().map(|decoder| said(&decoder.decode(&chunk, NOW).rows));
     assert_eq!(ours.len(), ROWS, "every row is accepted");
     assert_eq!(ours, theirs, "both ways say the same of rows");
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..2 * ROUNDS {
         let which = round % 2;
         let began = Instant::now();
-        let decoded = decoders[which].decode(&chunk, 0);
+        let decoded = decoders[which].decode(&chunk, NOW);
         times[which].push(began.elapsed());
         assert_eq!(decoded.rows.len(), ROWS);
     }
@@ -139,7 +144,7 @@ fn chunk() -> Chunk {
     };
     let bytes: String = (0..ROWS).map(line).collect();
     let bytes = bytes.into_bytes();
-    let payload = Payload::Lines { bytes, first_line: 1, header: None, arrived: 0 };
+    let payload = Payload::Lines { bytes, first_line: 1, header: None, arrived: NOW };
     Chunk { source: 0, part: 0, origin: "web".into(), payload, reached: None }
 }
 
