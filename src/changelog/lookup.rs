@@ -100,21 +100,12 @@ fn person_of(
     changelogs: &[Changelog],
     wanted: &Wanted,
 ) -> Result<Option<IdentifierHash>, ChangelogError> {
-    let mut found: BTreeMap<(u8, String), IdentifierHash> = BTreeMap::new();
+    let mut found: BTreeMap<(u8, String), Owners> = BTreeMap::new();
     each_identity(changelogs, |key, owner| {
         let Some(rank) = wanted.rank(key) else { return };
-        let key = (rank, key.to_owned());
-        match owner {
-            IdentifierOwner::Is(person) => drop(found.insert(key, person)),
-            IdentifierOwner::IsNoLonger(person) => {
-                if found.get(&key).is_some_and(|found| person.is_none_or(|person| person == *found))
-                {
-                    found.remove(&key);
-                }
-            }
-        }
+        found.entry((rank, key.to_owned())).or_default().take_in(owner);
     })?;
-    Ok(found.into_values().next())
+    Ok(found.into_values().find_map(|owners| owners.now()))
 }
 
 /// Identifiers that are written nearly as what is asked for.
@@ -122,19 +113,11 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
     let value = wanted.id.trim().to_lowercase();
     let length = value.chars().count();
     let most = 1 + length / 8;
-    let mut near: BTreeMap<String, (usize, IdentifierHash)> = BTreeMap::new();
+    let mut near: BTreeMap<String, (usize, Owners)> = BTreeMap::new();
     each_identity(changelogs, |key, owner| {
-        let owner = match owner {
-            IdentifierOwner::Is(person) => person,
-            IdentifierOwner::IsNoLonger(person) => {
-                let is_theirs =
-                    |(_, owner): &(usize, IdentifierHash)| person.is_none_or(|of| of == *owner);
-                if near.get(key).is_some_and(is_theirs) {
-                    near.remove(key);
-                }
-                return;
-            }
-        };
+        if let Some((_, owners)) = near.get_mut(key) {
+            return owners.take_in(owner);
+        }
         let distance = |text: &str| {
             let may_be = text.chars().count().abs_diff(length) <= most;
             may_be.then(|| strsim::damerau_levenshtein(&value, &text.to_lowercase()))
@@ -142,9 +125,10 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
         let of_value = key.split_once(':').and_then(|(_, value)| distance(value));
         let least = distance(key).into_iter().chain(of_value).min();
         if let Some(distance) = least.filter(|distance| *distance <= most) {
-            near.insert(key.to_owned(), (distance, owner));
+            near.entry(key.to_owned()).or_insert((distance, Owners::default())).1.take_in(owner);
         }
     })?;
+    near.retain(|_, (_, owners)| owners.now().is_some());
     let mut near: Vec<(usize, String)> = near.into_iter().map(|(key, (of, _))| (of, key)).collect();
     near.sort_unstable();
     let least = near.first().map(|(of, _)| *of);
@@ -154,13 +138,36 @@ fn near(changelogs: &[Changelog], wanted: &Wanted) -> Result<Vec<String>, Change
 
 /// Whom an identifier belongs to, as a record says.
 enum IdentifierOwner {
-    Is(IdentifierHash),
-    /// Nobody, or where a person is named, not that one: of records that one tick wrote, the new owner's may
-    /// stand before the old one's.
-    IsNoLonger(Option<IdentifierHash>),
+    /// This person and nobody else.
+    Only(IdentifierHash),
+    /// This person, as far as their own record says.
+    Also(IdentifierHash),
+    NoLonger(IdentifierHash),
+    Nobody,
 }
 
-/// Every change of whom an identifier (`type:value`) belongs to, in order.
+/// Those whose an identifier is by the records so far, the latest last. Of profiles each person's come in order, but not
+/// one person's and another's, which may stand in different partitions: the new owner's may be read before the old one's
+/// come, and go.
+#[derive(Default)]
+struct Owners(Vec<IdentifierHash>);
+
+impl Owners {
+    fn take_in(&mut self, owner: IdentifierOwner) {
+        match owner {
+            IdentifierOwner::Only(person) => self.0 = vec![person],
+            IdentifierOwner::Also(person) => self.0.push(person),
+            IdentifierOwner::NoLonger(person) => self.0.retain(|owner| *owner != person),
+            IdentifierOwner::Nobody => self.0.clear(),
+        }
+    }
+
+    fn now(&self) -> Option<IdentifierHash> {
+        self.0.last().copied()
+    }
+}
+
+/// Every change of whom an identifier (`type:value`) belongs to, as it is read.
 fn each_identity(
     changelogs: &[Changelog],
     mut take: impl FnMut(&str, IdentifierOwner),
@@ -173,8 +180,8 @@ fn each_identity(
         take(
             &text,
             match record.value() {
-                Some(RecordValue::Identity(person)) => IdentifierOwner::Is(*person),
-                _ => IdentifierOwner::IsNoLonger(None),
+                Some(RecordValue::Identity(person)) => IdentifierOwner::Only(*person),
+                _ => IdentifierOwner::Nobody,
             },
         );
     })?;
@@ -196,11 +203,11 @@ fn each_identity(
             true => held.remove(&person),
             false => held.insert(person, identifiers),
         };
-        had.iter().flatten().for_each(|key| take(key, IdentifierOwner::IsNoLonger(Some(person))));
+        had.iter().flatten().for_each(|key| take(key, IdentifierOwner::NoLonger(person)));
         held.get(&person)
             .into_iter()
             .flatten()
-            .for_each(|key| take(key, IdentifierOwner::Is(person)));
+            .for_each(|key| take(key, IdentifierOwner::Also(person)));
     })
 }
 
@@ -266,4 +273,45 @@ fn newest(
         }
     }
     Ok(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// An identifier goes from person to person, and the records of each person are in order, as in a topic's partitions.
+        #[test]
+        fn an_identifier_is_its_last_owners_however_the_records_of_people_are_mixed(
+            owners in prop::collection::vec(0..4u128, 1..8),
+            draws in prop::collection::vec(any::<prop::sample::Index>(), 16),
+        ) {
+            let mut owners = owners;
+            owners.dedup();
+            let last = IdentifierHash(owners[owners.len() - 1]);
+            let mut of_people: BTreeMap<u128, Vec<bool>> = BTreeMap::new();
+            for (place, owner) in owners.iter().enumerate() {
+                let records = of_people.entry(*owner).or_default();
+                records.push(true);
+                records.extend((place + 1 < owners.len()).then_some(false));
+            }
+            let mut of_people: Vec<_> =
+                of_people.into_iter().map(|(of, records)| (of, records.into_iter())).collect();
+            let mut found = Owners::default();
+            for draw in draws.iter().cycle() {
+                of_people.retain(|(_, records)| records.len() > 0);
+                if of_people.is_empty() {
+                    break;
+                }
+                let place = draw.index(of_people.len());
+                let (person, comes) = (IdentifierHash(of_people[place].0), of_people[place].1.next());
+                found.take_in(match comes {
+                    Some(true) => IdentifierOwner::Also(person),
+                    _ => IdentifierOwner::NoLonger(person),
+                });
+            }
+            prop_assert_eq!(found.now(), Some(last));
+        }
+    }
 }
