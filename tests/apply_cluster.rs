@@ -6,13 +6,14 @@
 
 mod changing;
 mod program;
+#[path = "changing/steps.rs"]
+mod steps;
 
 use std::fs;
 use std::time::Duration;
 
 use changing::{Chance, PLAIN, Shop, definition, said};
 use program::{Ended, Running, free_addresses, selfsame};
-use selfsame::internals::fault::{FOLLOWING, TAKING_OVER};
 use serde_json::Value;
 
 /// Two processes of a shop, each with its own environment, that are asked for changes.
@@ -133,10 +134,7 @@ fn whatever_is_applied_to_two_processes_while_rows_come_is_what_a_run_of_it_come
 
 #[test]
 fn wherever_a_process_ends_while_a_definition_is_applied_one_is_in_force() {
-    let of_first = TAKING_OVER.iter().map(|point| (0, *point));
-    let others = ["room made", "outputs opened", "taken over"];
-    let of_second = FOLLOWING.iter().chain(&others).map(|point| (1, *point));
-    for (number, (process, point)) in of_first.chain(of_second).enumerate() {
+    for (number, (process, point)) in steps::of_processes().enumerate() {
         let mut chance = Chance(7);
         let (first, next) = (definition(&mut chance), definition(&mut chance));
         let mut shop = Shop::new(&first);
@@ -154,8 +152,7 @@ fn wherever_a_process_ends_while_a_definition_is_applied_one_is_in_force() {
             assert!(!ended.status.success(), "{what}: {ended:?}");
             assert!(!ended.err.contains("panicked"), "{what}: {}", ended.err);
         }
-        let is_decided = ["decided", "others taken over", "taken over", "settled"].contains(&point);
-        assert_eq!(in_force(&shop), if is_decided { next } else { first }, "{what}");
+        assert_eq!(in_force(&shop), if steps::is_decided(point) { next } else { first }, "{what}");
         let then = ["shop.yaml", "next.yaml"][number % 2];
         if number % 3 == 0 {
             // Processes again, in place of one.

@@ -82,12 +82,10 @@ pub(super) fn carried_links(
     stands: bool,
 ) -> impl Iterator<Item = (Pair, CarriedLink)> {
     let StandingRow { source, time, body } = row;
-    let links: SmallVec<[_; 2]> = match body.identifiers().next() {
-        Some(first) => {
-            body.identifiers().skip(1).map(|other| body.mentioned([first, other])).collect()
-        }
-        None => SmallVec::new(),
-    };
+    let mut identifiers = body.identifiers();
+    let first = identifiers.next();
+    let ends = identifiers.filter_map(|other| Some(body.mentioned([first?, other])));
+    let links: SmallVec<[_; 2]> = ends.collect();
     links.into_iter().map(move |ends| {
         let pair = ends.each().map(|end| end.hash).into();
         (

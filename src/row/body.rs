@@ -83,7 +83,10 @@ impl Body {
 
     /// What takes no part in a join.
     pub fn saying(verdict: Verdict, identifiers: &[Identifier], inputs: &[Input]) -> Self {
-        BodyBuilder::of(identifiers, inputs).build(verdict, None, ThinVec::new())
+        let mut builder = BodyBuilder::default();
+        identifiers.iter().for_each(|of| builder.carry(of.hash, of.kind, &of.text));
+        inputs.iter().for_each(|input| builder.give(input.aggregate, &input.value));
+        builder.build(verdict, None, ThinVec::new())
     }
 
     /// Most trusted first (by type, then text), each once. None only for records of a source that
@@ -234,13 +237,6 @@ pub struct BodyBuilder {
 }
 
 impl BodyBuilder {
-    fn of(identifiers: &[Identifier], inputs: &[Input]) -> Self {
-        let mut builder = BodyBuilder::default();
-        identifiers.iter().for_each(|of| builder.carry(of.hash, of.kind, &of.text));
-        inputs.iter().for_each(|input| builder.give(input.aggregate, &input.value));
-        builder
-    }
-
     /// Adds an identifier: all of them come before the first input.
     pub fn carry(&mut self, hash: IdentifierHash, kind: u8, text: &str) {
         self.bytes.extend_from_slice(&hash.0.to_le_bytes());

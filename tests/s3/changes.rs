@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use selfsame::internals::fault::{ERASING, FOLLOWING, TAKING_OVER};
+use selfsame::internals::fault::ERASING;
 use serde_json::Value;
 
 use crate::program::{Ended, Running, free_addresses};
 use crate::servers::Server;
+use crate::steps;
 use crate::{DATA, DEFINITION, Shop, state, texts};
 
 /// Each process's own.
@@ -135,10 +136,7 @@ fn two_processes_on_two_machines_change_together_and_forget() {
 
 #[test]
 fn wherever_one_ends_while_a_definition_is_applied_to_two_machines_one_is_in_force() {
-    let of_first = TAKING_OVER.iter().map(|point| (0, *point));
-    let others = ["room made", "outputs opened", "taken over"];
-    let of_second = FOLLOWING.iter().chain(&others).map(|point| (1, *point));
-    for (number, (process, point)) in of_first.chain(of_second).enumerate() {
+    for (number, (process, point)) in steps::of_processes().enumerate() {
         let Some(server) = Server::versitygw() else { return };
         let shop = shop(server);
         let fault = format!("{point}:1");
@@ -153,8 +151,7 @@ fn wherever_one_ends_while_a_definition_is_applied_to_two_machines_one_is_in_for
             assert!(!ended.status.success(), "{what}: {ended:?}");
             assert!(!ended.err.contains("panicked"), "{what}: {}", ended.err);
         }
-        let is_decided = ["decided", "others taken over", "taken over", "settled"].contains(&point);
-        let expected = if is_decided { next() } else { DEFINITION.to_owned() };
+        let expected = if steps::is_decided(point) { next() } else { DEFINITION.to_owned() };
         assert_eq!(in_force(&shop), expected, "{what}");
         let then = ["shop.yaml", "next.yaml"][number % 2];
         if number % 3 == 0 {

@@ -10,6 +10,8 @@ mod program;
 #[path = "../python/mod.rs"]
 mod python;
 mod servers;
+#[path = "../changing/steps.rs"]
+mod steps;
 
 use std::collections::BTreeMap;
 use std::fs;
