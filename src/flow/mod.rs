@@ -1,7 +1,7 @@
 //! Collections, and the operators that differential lacks.
 //!
 //! Every edge between stages is a [`Collection`]: updates `(data, tick, diff)`, to which any operator of
-//! differential's can be attached. [`keyed`] and [`during`] take and give collections, too; what else is here works
+//! differential's can be attached. [`keyed()`] and [`during()`] take and give collections, too; what else is here works
 //! on streams of whole ticks. Ticks are totally ordered, so an operator may apply them whole and in order, and keep the
 //! present state alone.
 
