@@ -38,19 +38,31 @@ pub(super) fn recognize(
         .map(|(part, _)| *part)
         .collect();
     let shown = |file: &FoundFile| file.path.display().to_string();
-    seek(files, known, &mut free, &mut recognized, |p| Some(p.file.id), |file| Some(file.id));
+    let newest: Vec<u32> = free.iter().rev().copied().collect();
+    seek(
+        files,
+        known,
+        &newest,
+        &mut free,
+        &mut recognized,
+        |p| Some(p.file.id),
+        |file| Some(file.id),
+    );
     let path = |position: &FilePosition| Some(position.file.path.to_string());
-    seek(files, known, &mut free, &mut recognized, path, |file| Some(shown(file)));
+    seek(files, known, &newest, &mut free, &mut recognized, path, |file| Some(shown(file)));
     if !known.values().any(|position| Path::new(&*position.file.path).exists()) {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
-        seek(files, known, &mut free, &mut recognized, old_name, |file| name(&file.path));
+        seek(files, known, &newest, &mut free, &mut recognized, old_name, |file| name(&file.path));
     }
     // What was read of a file that has begun anew since lies in its copy, where there is one.
     let present: HashSet<FileId> = files.iter().map(|file| file.id).collect();
     let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
     let mut anew: BTreeSet<u32> = free.iter().copied().filter(has_begun_anew).collect();
-    seek(files, known, &mut anew, &mut recognized, |_| Some(()), |_| Some(()));
+    // Of a few bytes many files may hold all: a file is a copy of that of which it holds most.
+    let mut longest: Vec<u32> = anew.iter().rev().copied().collect();
+    longest.sort_by_key(|part| std::cmp::Reverse(known[part].read_to().byte));
+    seek(files, known, &longest, &mut anew, &mut recognized, |_| Some(()), |_| Some(()));
     free.retain(|part| !has_begun_anew(part) || anew.contains(part));
     let old: BTreeSet<&str> = free.iter().map(|part| &*known[part].file.path).collect();
     for (file, _) in files.iter().zip(&recognized).filter(|(_, of)| of.is_none()) {
@@ -61,10 +73,11 @@ pub(super) fn recognize(
     recognized
 }
 
-/// Gives each file that has none the newest part that is free, goes by the same key, and stands in it.
+/// Gives each file that has none the first part that is free, goes by the same key, and stands in it.
 fn seek<K: std::hash::Hash + Eq>(
     files: &[FoundFile],
     known: &BTreeMap<u32, FilePosition>,
+    order: &[u32],
     free: &mut BTreeSet<u32>,
     recognized: &mut Recognized,
     of_part: impl Fn(&FilePosition) -> Option<K>,
@@ -74,7 +87,7 @@ fn seek<K: std::hash::Hash + Eq>(
         return;
     }
     let mut parts: HashMap<K, Vec<u32>> = HashMap::new();
-    for part in free.iter().rev() {
+    for part in order.iter().filter(|part| free.contains(part)) {
         if let Some(key) = of_part(&known[part]) {
             parts.entry(key).or_default().push(*part);
         }

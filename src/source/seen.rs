@@ -113,6 +113,11 @@ impl Seen {
         both > 0 && bytes[..both] == self.head[..both]
     }
 
+    /// How many bytes were read.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// How many lines were read, at least.
     pub fn lines(&self) -> usize {
         self.marks.len()

@@ -330,12 +330,15 @@ impl SourceFiles {
         let mut known: HashSet<FileId> =
             read.chain(self.ahead.iter().map(|file| file.id)).collect();
         known.extend(self.aside.keys());
+        // Of a few bytes many files may hold all: a file is a copy of that of which it holds most.
+        let others = self.open.iter().filter_map(|file| file.trail.seen());
+        let longer: Vec<&Seen> = others.filter(|other| other.length() > seen.length()).collect();
+        let is_copy =
+            |file: &OpenFile| holds(file, seen) && !longer.iter().any(|other| holds(file, other));
         for found in walk(&self.patterns).files.iter().filter(|found| !known.contains(&found.id)) {
-            let held = self.suspects.take_if(found.id, |file| holds(file, seen));
+            let held = self.suspects.take_if(found.id, &is_copy);
             let open = || OpenFile::new(source, 0, &found.path, TextEnd::Open).ok();
-            let Some(mut file) = held.or_else(open).filter(|file| holds(file, seen)) else {
-                continue;
-            };
+            let Some(mut file) = held.or_else(open).filter(&is_copy) else { continue };
             let path = found.path.display();
             tracing::info!(
                 "source {}: '{path}' is a copy of it, as it was: it is read on behind what had been read",

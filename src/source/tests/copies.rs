@@ -68,3 +68,19 @@ fn a_file_that_is_copied_and_emptied_before_it_was_read_is_read_once() {
         assert_eq!(ids, ["0", "1", "2", "3"]);
     }
 }
+
+#[test]
+fn a_copy_is_one_of_that_of_which_it_holds_most() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The first that is met has a byte that every other one begins with, too.
+    let (little, log) = (folder.path().join("a.log"), folder.path().join("b.log"));
+    append(&little, &row("1")[..1]);
+    append(&log, &row("2"));
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    std::fs::copy(&log, folder.path().join("c.log")).unwrap();
+    std::fs::write(&little, "").unwrap();
+    std::fs::write(&log, row("3")).unwrap();
+    reading.look();
+    assert_eq!(reading.ids(), ["2", "3"]);
+}

@@ -320,3 +320,22 @@ fn what_was_read_of_a_file_is_not_read_of_its_copy_after_a_restart() {
         assert_eq!(ids, ["3", "4"]);
     }
 }
+
+#[test]
+fn after_a_restart_a_copy_is_one_of_that_of_which_it_holds_most() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [log, little, copy] = ["a.log", "b.log", "c.log"].map(|name| folder.path().join(name));
+    append(&log, &(row("1") + &row("2")));
+    append(&little, &row("1"));
+    let mut run = Processes::start(folder.path(), "json", false, 1, Positions::default());
+    let (positions, read) = durable(run.read(usize::MAX), &[true], false);
+    assert_eq!(read.len(), 3);
+    drop(run);
+    std::fs::copy(&log, &copy).unwrap();
+    std::fs::write(&log, row("4")).unwrap();
+    std::fs::write(&little, row("5")).unwrap();
+    let mut run = Processes::start(folder.path(), "json", false, 1, positions);
+    let mut ids: Vec<String> = run.read(usize::MAX).into_iter().flat_map(|(_, ids)| ids).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["4", "5"]);
+}
