@@ -3,40 +3,84 @@
 //! An empty cell is null (or the field's default), quoted or not: most writers do not tell the two
 //! apart. A row with more or fewer cells than the header is set aside alone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use memchr::{memchr, memchr_iter};
 
 use super::column::Column;
 use super::raw_row::Flaws;
 use crate::plan::{CsvMarks, Field};
+use crate::source::records::{self, Breach, RecordEnd, RecordForm};
 
+/// The cells of the record that was found last.
 pub(super) struct Cells {
-    reader: csv_core::Reader,
-    text: Vec<u8>,
+    form: RecordForm,
+    /// Where each of them ends, behind where the record begins.
     ends: Vec<usize>,
+    /// The next quote among the bytes in which records are looked for: before it, records are lines.
+    quote: Option<usize>,
     /// The header that was seen last.
-    header: Option<(Arc<[String]>, CellOfField)>,
+    header: Option<(Arc<[String]>, Vec<FieldCell>)>,
 }
 
-/// By field: which cell of a row is its own, if one is.
-type CellOfField = Vec<Option<usize>>;
+/// Which cells of a row a field is read from, if any are.
+struct FieldCell {
+    own: Option<usize>,
+    /// Of a timestamp whose zone another field names: that one's.
+    zone: Option<Option<usize>>,
+}
+
+/// A record among others.
+pub(super) struct CsvRecord {
+    /// Where it ends, behind its newline.
+    pub end: usize,
+    pub newlines: u64,
+    pub breach: Option<Breach>,
+}
 
 impl Cells {
     pub fn new(marks: CsvMarks) -> Self {
-        // Whole rows come in, without their newline: a lone carriage return is a part of its cell.
-        let mut reader = ReaderBuilder::new();
-        reader.terminator(Terminator::Any(b'\n')).delimiter(marks.delimiter);
-        match marks.quote {
-            Some(quote) => reader.quote(quote),
-            None => reader.quoting(false),
-        };
-        let reader = reader.build();
-        Cells { reader, text: Vec::new(), ends: Vec::new(), header: None }
+        let form = RecordForm { marks, columns: None };
+        Cells { form, ends: Vec::new(), quote: None, header: None }
     }
 
-    /// Adds one value to every column, and to `flaws` what is wrong with the row. Whether it has
-    /// as many cells as the header; if not, all values are null.
+    /// Begins with other bytes, whose records have so many cells.
+    pub fn begin(&mut self, bytes: &[u8], columns: usize) {
+        self.form.columns = Some(columns);
+        self.look_for_quote(bytes, 0);
+    }
+
+    fn look_for_quote(&mut self, bytes: &[u8], from: usize) {
+        let quote = self.form.marks.quote.and_then(|quote| memchr(quote, &bytes[from..]));
+        self.quote = quote.map(|quote| from + quote);
+    }
+
+    /// The record that begins at a place; those before it have been found.
+    pub fn record(&mut self, bytes: &[u8], start: usize) -> CsvRecord {
+        let newline = memchr(b'\n', &bytes[start..]).map(|end| start + end);
+        let line = newline.unwrap_or(bytes.len());
+        if self.quote.is_none_or(|quote| quote >= line) {
+            self.ends.clear();
+            self.ends.extend(memchr_iter(self.form.marks.delimiter, &bytes[start..line]));
+            self.ends.push(line - start);
+            let newlines = u64::from(newline.is_some());
+            return CsvRecord { end: line + newlines as usize, newlines, breach: None };
+        }
+        let (length, breach) = match records::first(&bytes[start..], self.form, &mut self.ends) {
+            RecordEnd::Broken(length, breach) => (length, Some(breach)),
+            RecordEnd::At(length) => (length, None),
+            RecordEnd::Open | RecordEnd::Quoted => unreachable!("a chunk has whole records"),
+        };
+        let end = start + length;
+        if self.quote.is_some_and(|quote| quote < end) {
+            self.look_for_quote(bytes, end);
+        }
+        CsvRecord { end, newlines: memchr_iter(b'\n', &bytes[start..end]).count() as u64, breach }
+    }
+
+    /// Adds one value to every column, and to `flaws` what is wrong with the row: the record that was found last,
+    /// without its line end. Whether it has as many cells as the header; if not, all values are null.
     pub fn decode(
         &mut self,
         row: &str,
@@ -45,7 +89,7 @@ impl Cells {
         columns: &mut [Column],
         flaws: &mut Flaws,
     ) -> bool {
-        let count = self.split(row.as_bytes());
+        let count = self.ends.len();
         if count != header.len() {
             columns.iter_mut().for_each(Column::push_null);
             let code = if count > header.len() { "too_many_columns" } else { "too_few_columns" };
@@ -53,70 +97,63 @@ impl Cells {
             flaws.add(code, "", message);
             return false;
         }
-        let Cells { text, ends, header: seen, .. } = self;
+        let Cells { form, ends, header: seen, .. } = self;
+        // The carriage return before a newline is none of the last cell's.
+        ends[count - 1] = row.len();
         let known = seen.as_ref().is_some_and(|(seen, _)| Arc::ptr_eq(seen, header));
         if !known {
-            *seen = Some((Arc::clone(header), places(header, fields)));
+            *seen = Some((Arc::clone(header), places(header, fields, columns)));
         }
         let places = seen.as_ref().map(|(_, places)| places.as_slice()).unwrap_or_default();
+        let cell_at = |place: Option<usize>| {
+            place.map_or(Cow::Borrowed(""), |place| {
+                let from = place.checked_sub(1).map_or(0, |before| ends[before] + 1);
+                unquoted(&row[from..ends[place]], form.marks.quote)
+            })
+        };
         for (index, (column, place)) in columns.iter_mut().zip(places).enumerate() {
-            let field = &fields[index];
-            let cell_at = |place: &Option<usize>| {
-                place.map_or("", |place| {
-                    let from = if place == 0 { 0 } else { ends[place - 1] };
-                    std::str::from_utf8(&text[from..ends[place]]).expect("cells of a text are text")
-                })
-            };
-            let cell = cell_at(place);
+            let cell = cell_at(place.own);
             if cell.is_empty() {
-                column.push_default(field.default.as_ref());
+                column.push_default(fields[index].default.as_ref());
                 continue;
             }
-            let zone = column.zone_of().map(|of| cell_at(&places[of]));
-            let pushed = match column.set_zone(zone) {
-                Ok(()) => column.push_text(cell),
-                Err(fault) => {
+            let pushed = match place.zone.map(|of| column.set_zone(Some(&cell_at(of)))) {
+                None | Some(Ok(())) => column.push_text(&cell),
+                Some(Err(fault)) => {
                     column.push_null();
                     Err(fault)
                 }
             };
             if let Err(fault) = pushed {
-                let path = format!("{}{}", field.path.root(), fault.within);
+                let path = format!("{}{}", fields[index].path.root(), fault.within);
                 flaws.add(fault.code, path, fault.message);
                 flaws.columns.push(index);
             }
         }
         true
     }
-
-    /// Splits a row into its unquoted cells and counts them.
-    fn split(&mut self, row: &[u8]) -> usize {
-        self.reader.reset();
-        self.text.resize(self.text.len().max(row.len() + 1), 0);
-        self.ends.resize(self.ends.len().max(64), 0);
-        let (mut read, mut written, mut count) = (0, 0, 0);
-        loop {
-            let (result, input, output, ends) = self.reader.read_record(
-                &row[read..],
-                &mut self.text[written..],
-                &mut self.ends[count..],
-            );
-            read += input;
-            written += output;
-            count += ends;
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::Record | ReadRecordResult::End => return count,
-            }
-        }
-    }
 }
 
-fn places(header: &[String], fields: &[Field]) -> Vec<Option<usize>> {
+/// What a cell says: what its quotes enclose, if it begins with one.
+fn unquoted(cell: &str, quote: Option<u8>) -> Cow<'_, str> {
+    let Some(quote) = quote.filter(|quote| cell.as_bytes().first() == Some(quote)) else {
+        return Cow::Borrowed(cell);
+    };
+    let inside = &cell[1..cell.len() - 1];
+    if memchr(quote, inside.as_bytes()).is_none() {
+        return Cow::Borrowed(inside);
+    }
+    let quote = char::from(quote);
+    Cow::Owned(inside.replace(&String::from_iter([quote, quote]), quote.encode_utf8(&mut [0; 4])))
+}
+
+fn places(header: &[String], fields: &[Field], columns: &[Column]) -> Vec<FieldCell> {
     let place = |field: &Field| header.iter().position(|name| *name == field.path.root());
-    fields.iter().map(place).collect()
+    let of = |(field, column): (&Field, &Column)| FieldCell {
+        own: place(field),
+        zone: column.zone_of().map(|of| place(&fields[of])),
+    };
+    fields.iter().zip(columns).map(of).collect()
 }
 
 #[cfg(test)]
@@ -157,11 +194,14 @@ mod tests {
             "a,b",
             &wide,
             "c,,1.001,maybe,x,then",
+            "\u{feff}\"d\",,,,,",
         ];
         let told: Vec<Vec<String>> = rows
             .iter()
             .map(|row| {
                 let mut flaws = Flaws::default();
+                cells.begin(row.as_bytes(), header.len());
+                assert_eq!(cells.record(row.as_bytes(), 0).end, row.len());
                 cells.decode(row, &header, &fields, &mut columns, &mut flaws);
                 flaws
                     .reasons
@@ -201,5 +241,7 @@ mod tests {
             row(1),
             [None, Some(text("b \"and\" c")), Some(Datum::Boolean(true)), None, second]
         );
+        // A mark of byte order is one at the beginning of a text alone.
+        assert_eq!(row(5)[1], Some(text("\u{feff}\"d\"")));
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::nullif;
+use arrow::compute::{filter, nullif};
 use arrow::datatypes::{DataType, Field, Schema};
 use smallvec::SmallVec;
 
@@ -17,7 +17,7 @@ use crate::definition::texts;
 use crate::plan::{IdentifierType, Placeholders, Plan};
 use crate::row::{BodyBuilder, IdentifierHash};
 
-/// Adds to each row the identifiers of one type that one column holds (text, or lists of text).
+/// Adds to each row that stands the identifiers of one type that one column holds (text, or lists of text).
 /// Rows on which the normalisation fails are returned with its message.
 pub(super) fn add(
     plan: &Plan,
@@ -27,23 +27,26 @@ pub(super) fn add(
     room: &mut Room,
 ) -> Option<Failures> {
     let identifier_type = &plan.identifiers[usize::from(kind)];
+    let column = rows.standing(column);
     if !matches!(column.data_type(), DataType::List(_)) {
-        let (texts, failures) = normalise(identifier_type, column, room)?;
+        let (texts, failures) = normalise(identifier_type, &column, room)?;
         let rows_with = (0..texts.len()).map(|row| (row, row));
         rows.add(identifier_type, kind, texts, rows_with);
-        return Some(failures);
+        return Some(rows.own(failures));
     }
     let lists = column.as_list::<i32>();
-    let (texts, failures) = normalise(identifier_type, lists.values(), room)?;
-    let item_range = |row: usize| {
-        let offsets = lists.value_offsets();
-        offsets[row] as usize..offsets[row + 1] as usize
-    };
+    let offsets = lists.value_offsets();
+    let place = |row: usize| (offsets[row] - offsets[0]) as usize;
+    let values = lists.values().slice(offsets[0] as usize, place(lists.len()));
+    let (texts, failures) = normalise(identifier_type, &values, room)?;
     let rows_with = (0..lists.len()).filter(|row| lists.is_valid(*row));
-    let items = rows_with.flat_map(|row| item_range(row).map(move |item| (row, item)));
+    let items = rows_with.flat_map(|row| (place(row)..place(row + 1)).map(move |item| (row, item)));
     rows.add(identifier_type, kind, texts, items);
-    let row_of = |item: usize| (0..lists.len()).find(|row| item_range(*row).contains(&item));
-    Some(failures.into_iter().filter_map(|(item, why)| Some((row_of(item)?, why))).collect())
+    let row_of =
+        |item: usize| (0..lists.len()).find(|row| (place(*row)..place(row + 1)).contains(&item));
+    let failures =
+        failures.into_iter().filter_map(|(item, why)| Some((row_of(item)?, why))).collect();
+    Some(rows.own(failures))
 }
 
 /// A value as it is known once it is normalised; none, where it is no identifier of the type.
@@ -94,6 +97,8 @@ pub(super) fn placeholder(plan: &Plan, kind: u8, column: &ArrayRef, row: usize) 
 pub(super) struct RowIdentifiers {
     rows: Vec<SmallVec<[FoundIdentifier; 2]>>,
     columns: Vec<StringArray>,
+    /// Which rows stand, unless all do, and where they are: the others carry none.
+    standing: Option<(BooleanArray, Vec<usize>)>,
 }
 
 struct FoundIdentifier {
@@ -104,8 +109,32 @@ struct FoundIdentifier {
 }
 
 impl RowIdentifiers {
-    pub fn of_rows(number: usize) -> Self {
-        RowIdentifiers { rows: (0..number).map(|_| SmallVec::new()).collect(), columns: Vec::new() }
+    /// Of rows, of which some stand.
+    pub fn of_rows(stands: Vec<bool>) -> Self {
+        let rows = stands.iter().map(|_| SmallVec::new()).collect();
+        let standing = stands.contains(&false).then(|| {
+            let places = (0..stands.len()).filter(|row| stands[*row]).collect();
+            (BooleanArray::from(stands), places)
+        });
+        RowIdentifiers { rows, columns: Vec::new(), standing }
+    }
+
+    /// What a column has of the rows that stand.
+    fn standing(&self, column: &ArrayRef) -> ArrayRef {
+        match &self.standing {
+            None => Arc::clone(column),
+            Some((stands, _)) => filter(column, stands).expect("as many of either"),
+        }
+    }
+
+    /// The row that is at a place among those that stand.
+    fn row(&self, place: usize) -> usize {
+        self.standing.as_ref().map_or(place, |(_, places)| places[place])
+    }
+
+    /// Failures of rows that stand, as failures of their own rows.
+    fn own(&self, failures: Failures) -> Failures {
+        failures.into_iter().map(|(place, why)| (self.row(place), why)).collect()
     }
 
     /// How many a row carries.
@@ -113,7 +142,7 @@ impl RowIdentifiers {
         self.rows[row].len()
     }
 
-    /// Adds to rows what of a column's items is an identifier.
+    /// Adds to rows that stand what of a column's items is an identifier.
     fn add(
         &mut self,
         of: &IdentifierType,
@@ -126,6 +155,7 @@ impl RowIdentifiers {
             let text = texts.value(item);
             if of.ignore.is_empty() || !of.ignore.is_match(text) {
                 let hash = IdentifierHash::of(&of.name, text);
+                let row = self.row(row);
                 self.rows[row].push(FoundIdentifier { hash, kind, column, item: item as u32 });
             }
         }

@@ -15,7 +15,6 @@ use super::path::Paths;
 use super::raw_row::{RawReading, RawRow, Text};
 use crate::plan::{Kind, Source};
 use crate::source::Message;
-use crate::source::records::{self, RecordEnd, RecordForm};
 
 /// Reads raw rows into columns, reusing its buffers from chunk to chunk.
 pub(super) struct RowReader {
@@ -73,39 +72,36 @@ impl RowReader {
         header: &Arc<[String]>,
     ) -> Vec<RawRow> {
         let text = Text::of(bytes);
-        let mut rows = Vec::new();
-        let form = RecordForm { marks: source.text.marks, columns: Some(header.len()) };
+        let mut rows = Vec::with_capacity(bytes.len() / self.line_length * 9 / 8);
+        let marks = source.text.marks;
+        self.cells.begin(bytes, header.len());
         let (mut start, mut line) = (0, first);
         while start < bytes.len() {
-            let (length, breach) = match records::first(&bytes[start..], form) {
-                RecordEnd::Broken(length, breach) => (length, Some(breach)),
-                RecordEnd::At(length) => (length, None),
-                RecordEnd::Open | RecordEnd::Quoted => unreachable!("a chunk has whole records"),
-            };
-            let end = start + length;
-            let newline = usize::from(bytes[end - 1] == b'\n');
-            let range = start..without_return(bytes, start, end - newline);
-            if !range.is_empty() && !form.marks.is_comment(&bytes[range.clone()]) {
-                let mut row = RawRow::at(line, range.clone());
-                if let Some(raw) = row.text(&text) {
-                    if let Some(breach) = breach {
-                        row.unreadable("malformed", breach.to_string());
-                    } else if !self.cells.decode(
-                        raw,
-                        header,
-                        source.raw_fields(),
-                        &mut self.columns,
-                        &mut row.flaws,
-                    ) {
-                        row.reading = RawReading::Nothing;
+            let record = self.cells.record(bytes, start);
+            let newline = usize::from(bytes[record.end - 1] == b'\n');
+            let range = start..without_return(bytes, start, record.end - newline);
+            if !range.is_empty() && !marks.is_comment(&bytes[range.clone()]) {
+                let mut row = RawRow::at(line, range);
+                match (row.text(&text), record.breach) {
+                    (Some(raw), None) => {
+                        let fields = source.raw_fields();
+                        let columns = &mut self.columns;
+                        if !self.cells.decode(raw, header, fields, columns, &mut row.flaws) {
+                            row.reading = RawReading::Nothing;
+                        }
                     }
+                    (Some(_), Some(breach)) => {
+                        row.unreadable("malformed", breach.to_string());
+                        self.fill(rows.len() + 1);
+                    }
+                    (None, _) => self.fill(rows.len() + 1),
                 }
-                self.fill(rows.len() + 1);
                 rows.push(row);
             }
-            line += memchr::memchr_iter(b'\n', &bytes[start..end]).count() as u64;
-            start = end;
+            line += record.newlines;
+            start = record.end;
         }
+        self.line_length = bytes.len().div_ceil(rows.len().max(1)).max(1);
         rows
     }
 

@@ -41,10 +41,15 @@ pub(super) fn accept(
         let fields: Vec<ArrayRef> =
             fields.iter().map(|field| field.slice(rows.start, rows.len())).collect();
         let raw = &mut raw[rows];
-        let before: Vec<Flaws> = raw.iter().map(|row| row.flaws.clone()).collect();
+        let with_flaws = |(place, row): (usize, &RawRow)| {
+            let has_none = row.flaws.reasons.is_empty() && row.flaws.columns.is_empty();
+            (!has_none).then(|| (place, row.flaws.clone()))
+        };
+        let before: Vec<(usize, Flaws)> = raw.iter().enumerate().filter_map(with_flaws).collect();
         let accepted = accept_within(context, raw, &fields, decoded, room);
         if accepted.is_none() {
-            raw.iter_mut().zip(before).for_each(|(row, flaws)| row.flaws = flaws);
+            raw.iter_mut().for_each(|row| row.flaws = Flaws::default());
+            before.into_iter().for_each(|(place, flaws)| raw[place].flaws = flaws);
         }
         decoded.held += accepted.map_or(0, |()| room.taken());
         accepted
@@ -246,16 +251,15 @@ fn carried(
     room: &mut Room,
 ) -> Option<RowIdentifiers> {
     let source = context.source;
-    let mut carried = RowIdentifiers::of_rows(raw.len());
+    let stands = fates.iter().map(|fate| *fate == RowFate::Stands).collect();
+    let mut carried = RowIdentifiers::of_rows(stands);
     for (kind, column) in &source.identifiers {
         let failures =
             identifiers::add(context.plan, *kind, batch.column(*column), &mut carried, room)?;
         let of = &context.plan.identifiers[usize::from(*kind)];
         if let Some(normalize) = &of.normalize {
             let place = format!("identity.{}.normalize", of.name);
-            set_aside(raw, failures, Some(*column), &place, normalize, |place| {
-                fates[place] == RowFate::Stands
-            });
+            set_aside(raw, failures, Some(*column), &place, normalize, |_| true);
         }
     }
     if let Some(decisions) = table(context) {
@@ -264,9 +268,7 @@ fn carried(
             let of = &context.plan.identifiers[usize::from(kind)];
             if let Some(normalize) = &of.normalize {
                 let place = format!("identity.{}.normalize", of.name);
-                set_aside(raw, failures, None, &place, normalize, |place| {
-                    fates[place] == RowFate::Stands
-                });
+                set_aside(raw, failures, None, &place, normalize, |_| true);
             }
         }
     }

@@ -152,8 +152,47 @@ pub(super) fn number(text: &str) -> Result<f64, ScalarFault> {
     Err(ScalarFault::out_of_range(message))
 }
 
+/// Digits that a number of 64 bits holds, whichever they are.
+const SHORT: usize = 18;
+
+/// The unscaled value of a number that is written as most are: with few digits, none too fine. `None` for any other.
+fn short_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
+    let bytes = text.as_bytes();
+    let (negative, bytes) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    if bytes.len() > SHORT {
+        return None;
+    }
+    let (mut digits, mut number, mut point) = (0u64, 0usize, None);
+    for (place, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                digits = digits * 10 + u64::from(byte - b'0');
+                number += 1;
+            }
+            b'.' if point.is_none() => point = Some(place),
+            _ => return None,
+        }
+    }
+    let fraction = point.map_or(0, |point| bytes.len() - 1 - point);
+    let power = usize::try_from(scale).ok()?.checked_sub(fraction)?;
+    if number == 0 || number + power > SHORT {
+        return None;
+    }
+    let unscaled = digits * 10u64.pow(power as u32);
+    let fits = usize::from(precision) > SHORT || unscaled < 10u64.pow(precision.into());
+    let unscaled = i128::from(unscaled);
+    fits.then_some(if negative { -unscaled } else { unscaled })
+}
+
 /// The unscaled value of a `decimal(precision, scale)`, with no digit lost.
 pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, ScalarFault> {
+    short_decimal(text, precision, scale).map_or_else(|| long_decimal(text, precision, scale), Ok)
+}
+
+fn long_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, ScalarFault> {
     let written = written(text).ok_or_else(|| {
         let not_finite = text.parse::<f64>().is_ok();
         let message = if not_finite { "is not a finite number" } else { "is not a number" };
@@ -269,6 +308,16 @@ mod tests {
             let (whole, fraction) = digits.split_at(digits.len() - scale as usize);
             prop_assert_eq!(decimal(&format!("{sign}{whole}.{fraction}0"), 38, scale), Ok(unscaled));
             prop_assert_eq!(decimal(&format!("{sign}{digits}e-{scale}"), 38, scale), Ok(unscaled));
+        }
+
+        #[test]
+        fn a_short_decimal_is_what_a_long_one_is(
+            text in "-?[0-9]{0,12}[.]?[0-9]{0,12}|-?0{0,9}[1-9]{0,3}[.]?[0-9]{0,3}|[-+0-9.e]{0,9}", precision in 1u8..=38,
+            scale in -3i8..20,
+        ) {
+            if let Some(short) = short_decimal(&text, precision, scale) {
+                prop_assert_eq!(long_decimal(&text, precision, scale), Ok(short), "{}", text);
+            }
         }
 
         #[test]

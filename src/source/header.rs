@@ -59,7 +59,7 @@ pub(super) fn names(
             delimiter_word(found)
         )));
     }
-    match records::first(record, form) {
+    match records::first(record, form, &mut Vec::new()) {
         RecordEnd::Broken(_, Breach::NeverClosed) => {
             return Err(unreadable("a quote in the header is opened and never closed".to_owned()));
         }

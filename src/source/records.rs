@@ -6,7 +6,7 @@
 //! it, and these are read as if it were not there. All of this is said by a record's own bytes, so that it
 //! does not matter how they were read.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::ROW_LIMIT;
 use crate::plan::CsvMarks;
@@ -44,6 +44,11 @@ pub enum Breach {
 
 /// Where the first record ends. A comment is one, too: its line.
 pub fn ending(bytes: &[u8], form: RecordForm) -> RecordEnd {
+    cells(bytes, form, |_| {})
+}
+
+/// The same, telling where each of its cells ends. What was told counts only if the record is whole.
+fn cells(bytes: &[u8], form: RecordForm, mut cell_ends: impl FnMut(usize)) -> RecordEnd {
     let RecordForm { marks: CsvMarks { delimiter, quote, comment }, columns } = form;
     if comment.is_some() && comment == bytes.first().copied() {
         return memchr(b'\n', bytes).map_or(RecordEnd::Open, |end| RecordEnd::At(end + 1));
@@ -85,11 +90,17 @@ pub fn ending(bytes: &[u8], form: RecordForm) -> RecordEnd {
         }
         match (next, line) {
             (None, _) => return RecordEnd::Open,
-            (Some(next), _) if bytes[next] == delimiter => (at, cell) = (next + 1, cell + 1),
+            (Some(next), _) if bytes[next] == delimiter => {
+                cell_ends(next);
+                (at, cell) = (next + 1, cell + 1);
+            }
             (Some(_), Some(line)) if columns.is_some_and(|columns| columns != cell) => {
                 return runaway(line);
             }
-            (Some(end), _) => return RecordEnd::At(end + 1),
+            (Some(end), _) => {
+                cell_ends(end);
+                return RecordEnd::At(end + 1);
+            }
         }
     }
 }
@@ -106,17 +117,40 @@ fn closing(bytes: &[u8], opened: usize, quote: u8) -> Option<usize> {
     }
 }
 
-/// The first of some whole records, of which the last may be a file's, without a newline.
-pub fn first(bytes: &[u8], form: RecordForm) -> RecordEnd {
+/// The first of some whole records, of which the last may be a file's, without a newline; and where its cells end,
+/// if it breaks no rule.
+pub fn first(bytes: &[u8], form: RecordForm, ends: &mut Vec<usize>) -> RecordEnd {
     let first_line = || memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
-    match ending(bytes, form) {
+    ends.clear();
+    match cells(bytes, form, |end| ends.push(end)) {
         RecordEnd::Quoted => RecordEnd::Broken(first_line(), Breach::NeverClosed),
         // With a newline at its end it would be told in full.
-        RecordEnd::Open => match ending(&[bytes, b"\n"].concat(), form) {
-            RecordEnd::Broken(line, breach) => RecordEnd::Broken(line.min(bytes.len()), breach),
-            _ => RecordEnd::At(bytes.len()),
-        },
+        RecordEnd::Open => {
+            ends.clear();
+            match cells(&[bytes, b"\n"].concat(), form, |end| ends.push(end)) {
+                RecordEnd::Broken(line, breach) => RecordEnd::Broken(line.min(bytes.len()), breach),
+                _ => RecordEnd::At(bytes.len()),
+            }
+        }
         ending => ending,
+    }
+}
+
+/// How many of some bytes that begin with a record are whole records.
+pub fn whole(bytes: &[u8], form: RecordForm) -> usize {
+    let mut whole = 0;
+    loop {
+        // Where no quote is, records are lines.
+        let quoted = form.marks.quote.and_then(|quote| memchr(quote, &bytes[whole..]));
+        let plain = quoted.map_or(bytes.len(), |quoted| whole + quoted);
+        whole = memrchr(b'\n', &bytes[whole..plain]).map_or(whole, |end| whole + end + 1);
+        if quoted.is_none() {
+            return whole;
+        }
+        match ending(&bytes[whole..], form) {
+            RecordEnd::At(length) | RecordEnd::Broken(length, _) => whole += length,
+            RecordEnd::Open | RecordEnd::Quoted => return whole,
+        }
     }
 }
 
@@ -187,7 +221,7 @@ mod tests {
             ("a,\"b\nc\",d", RecordEnd::At(9)),
             ("a,b", RecordEnd::At(3)),
         ] {
-            assert_eq!(first(text.as_bytes(), form(3)), ending, "{text:?}");
+            assert_eq!(first(text.as_bytes(), form(3), &mut Vec::new()), ending, "{text:?}");
         }
     }
 
@@ -220,6 +254,21 @@ mod tests {
                     prop_assert_eq!(&part, &whole, "{} of {:?}", known, text);
                 }
             }
+        }
+
+        #[test]
+        fn whole_records_are_those_that_end_one_after_the_other(
+            text in "([#a-b,\"]{0,4}\r?\n?){0,24}", columns in prop::option::of(1usize..4), quotes in any::<bool>(),
+            comments in any::<bool>(),
+        ) {
+            let quote = quotes.then_some(b'"');
+            let marks = CsvMarks { quote, comment: comments.then_some(b'#'), ..CsvMarks::default() };
+            let form = RecordForm { marks, columns };
+            let mut at = 0;
+            while let RecordEnd::At(length) | RecordEnd::Broken(length, _) = ending(&text.as_bytes()[at..], form) {
+                at += length;
+            }
+            prop_assert_eq!(whole(text.as_bytes(), form), at);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use super::ROW_LIMIT;
 use super::reached::FileOffset;
-use super::records::{self, RecordEnd, RecordForm};
+use super::records::{self, RecordForm};
 
 /// What is read at once, and about what a chunk holds: large enough for work by column, small
 /// enough to stay in the cache from reading to decoding.
@@ -139,11 +139,7 @@ impl Cutter {
 
     fn search(&mut self) {
         if let Some(form) = self.csv {
-            while let RecordEnd::At(length) | RecordEnd::Broken(length, _) =
-                records::ending(&self.buffer[self.whole..], form)
-            {
-                self.whole += length;
-            }
+            self.whole += records::whole(&self.buffer[self.whole..], form);
         } else if let Some(end) = memchr::memrchr(b'\n', &self.buffer[self.searched..]) {
             self.whole = self.searched + end + 1;
         }
@@ -179,6 +175,7 @@ impl Cutter {
 mod tests {
     use super::*;
     use crate::plan::CsvMarks;
+    use crate::source::records::RecordEnd;
     use proptest::prelude::*;
 
     fn rows(text: &str, first_line: u64) -> CutRows {
@@ -268,7 +265,7 @@ mod tests {
             let mut ends = std::collections::BTreeSet::from([0]);
             let mut at = 0;
             while let Some(form) = csv.filter(|_| at < text.len()) {
-                at += match records::first(&text.as_bytes()[at..], form) {
+                at += match records::first(&text.as_bytes()[at..], form, &mut Vec::new()) {
                     RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
                     open => panic!("{open:?}"),
                 };
