@@ -194,6 +194,8 @@ fn has_room(value: &ColumnarValue) -> Result<bool> {
     Ok(values.validate_decimal_precision(values.precision()).is_ok())
 }
 
+const MINUS_ZERO: u64 = (-0.0f64).to_bits();
+
 /// Doubles, of which none is infinite or no number: so what is divided by zero, or has no room. There is one
 /// zero among them: kernels take that below it for another number.
 pub fn finite(value: ColumnarValue) -> Result<ColumnarValue> {
@@ -203,10 +205,15 @@ pub fn finite(value: ColumnarValue) -> Result<ColumnarValue> {
             _ => values,
         };
         let Some(numbers) = items.as_primitive_opt::<Float64Type>() else { return Ok(None) };
+        // Mostly there is nothing to do, which is seen soonest by looking at all of them.
+        let is_plain = |number: &f64| number.is_finite() & (number.to_bits() != MINUS_ZERO);
+        if numbers.values().iter().fold(true, |all, number| all & is_plain(number)) {
+            return Ok(None);
+        }
         if let Some(number) = numbers.iter().flatten().find(|number| !number.is_finite()) {
             return exec_err!("what comes of it is no finite number ({number})");
         }
-        let is_below = |number: &f64| number.to_bits() == (-0.0f64).to_bits();
+        let is_below = |number: &f64| number.to_bits() == MINUS_ZERO;
         let has_two = numbers.values().iter().any(is_below) && !values.data_type().is_nested();
         let one = || Arc::new(numbers.unary::<_, Float64Type>(|number| number + 0.0)) as ArrayRef;
         Ok(has_two.then(one))

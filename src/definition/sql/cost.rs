@@ -2,13 +2,16 @@
 //!
 //! All others make and do no more than a few times what they are given.
 
+#[cfg(test)]
+mod tests;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use arrow::util::display::array_value_to_string;
 use datafusion_common::Result;
 
-use super::limits::{all_bytes, bytes_of, items_of, together};
+use super::limits::{TOGETHER, all_bytes, bytes_of, items_of, longest, together};
 use super::pattern::{self, Pattern};
 use crate::plan::Limits;
 
@@ -103,6 +106,13 @@ pub fn hold(name: &str, given: &[Argument], rows: usize, limits: Limits) -> Resu
     let all: u64 = given.iter().map(|given| all_bytes(given.array())).sum();
     together(rows, all)?;
     let Some(cost) = costs(name) else { return Ok(()) };
+    if let Some(most) = greatest(name, given, all, rows, limits)
+        && most.steps <= limits.steps
+        && most.bytes <= limits.bytes
+        && (most.bytes + most.held).saturating_mul(rows as u64) <= TOGETHER
+    {
+        return Ok(());
+    }
     let mut made = 0u64;
     for row in 0..rows {
         let cost = cost(given, row, limits);
@@ -112,6 +122,32 @@ pub fn hold(name: &str, given: &[Argument], rows: usize, limits: Limits) -> Resu
         together(rows, made)?;
     }
     Ok(())
+}
+
+/// No less than what the call costs for any of the rows, where that is told without a look at each of them: as it
+/// mostly is, by the longest of what is given beside constants. `all` bytes are given.
+fn greatest(name: &str, given: &[Argument], all: u64, rows: usize, limits: Limits) -> Option<Cost> {
+    let (Argument::Many(first), constants) = given.split_first()? else {
+        // A separator that is the same for all rows stands once for each of their texts.
+        let together = all + given[0].bytes(0) * given.len() as u64;
+        return (name == "concat_ws" && rows > 0).then(|| of_bytes(together));
+    };
+    if rows == 0 || !constants.iter().all(|given| matches!(given, Argument::One(_))) {
+        return None;
+    }
+    match name {
+        "lpad" | "rpad" => (count(given, 1, 0) <= UNPADDED).then(Cost::default),
+        "replace" => (given[2].bytes(0) <= given[1].bytes(0).max(1)).then(Cost::default),
+        "array_has_all" | "array_has_any" | "array_union" | "array_intersect" | "array_except" => {
+            let most = (0..rows).max_by_key(|row| items_of(first, *row))?;
+            Some(costs(name)?(given, most, limits))
+        }
+        "repeat" | "levenshtein" | "like" | "~" | "~*" | "regexp_like" | "regexp_match"
+        | "regexp_count" | "regexp_instr" => Some(costs(name)?(given, longest(first)?, limits)),
+        "regexp_replace" => Some(regexp_replaced(given, longest(first)?, limits)),
+        name if name.starts_with("json_") => Some(costs(name)?(given, longest(first)?, limits)),
+        _ => None,
+    }
 }
 
 /// What a call costs for a row of what it is given.
@@ -165,7 +201,7 @@ fn costs(name: &str) -> Option<Costs> {
         }
         "regexp_count" => |given, row, limits| flagged(given, row, limits, 3, true),
         "regexp_instr" => |given, row, limits| flagged(given, row, limits, 4, true),
-        "regexp_replace" => regexp_replaced,
+        "regexp_replace" => regexp_replaced_so_often,
         _ => return None,
     })
 }
@@ -183,9 +219,12 @@ fn count(given: &[Argument], place: usize, row: usize) -> u64 {
     given.get(place).and_then(|given| given.number(row)).map_or(0, |count| count.max(0) as u64)
 }
 
+/// What is padded to no more than this many characters is not looked at.
+const UNPADDED: u64 = 1_000;
+
 fn padded(given: &[Argument], row: usize) -> Cost {
     let length = count(given, 1, row);
-    if length <= 1_000 {
+    if length <= UNPADDED {
         return Cost::default();
     }
     let fill = match given.get(2) {
@@ -305,30 +344,38 @@ fn matched(given: &[Argument], row: usize, limits: Limits, look: Look) -> Cost {
     Cost { steps, held, ..Cost::default() }
 }
 
+/// What it costs to put something in the place of matches, by as many of them as there may be.
 fn regexp_replaced(given: &[Argument], row: usize, limits: Limits) -> Cost {
     let again = has_flag(given, 3, row, 'g');
     let look = Look { any_case: has_flag(given, 3, row, 'i'), again };
-    let mut cost = matched(given, row, limits, look);
-    if cost.steps > limits.steps {
-        // To count its matches would take as long.
+    let cost = matched(given, row, limits, look);
+    // Each match is of a character at least, unless it is of none.
+    let most = if again { given[0].bytes(row) + 1 } else { 1 };
+    Cost { bytes: put_in(given, row, most), ..cost }
+}
+
+/// The same by how many matches there are, where these may be too many.
+fn regexp_replaced_so_often(given: &[Argument], row: usize, limits: Limits) -> Cost {
+    let cost = regexp_replaced(given, row, limits);
+    let again = has_flag(given, 3, row, 'g');
+    // To count its matches would take as long as it does.
+    if cost.steps > limits.steps || cost.bytes <= limits.bytes || !again {
         return cost;
     }
-    let (Some(text), Some(by)) = (given[0].text(row), given[2].text(row)) else { return cost };
-    let (length, by_length) = (text.len() as u64, by.len() as u64);
+    let Some(text) = given[0].text(row) else { return cost };
+    let flags = given.get(3).and_then(|flags| flags.text(row)).unwrap_or_default();
+    let pattern = given[1].text(row).unwrap_or_default();
+    let matches = pattern::compiled(pattern, flags)
+        .map_or(0, |pattern| pattern.find_iter(text).count() as u64);
+    Cost { bytes: put_in(given, row, matches), ..cost }
+}
+
+/// The bytes of a text in which something is put in the place of so many matches; none, where one of them is null.
+fn put_in(given: &[Argument], row: usize, matches: u64) -> u64 {
+    let (Some(text), Some(by)) = (given[0].text(row), given[2].text(row)) else { return 0 };
+    let length = text.len() as u64;
     // What was matched may be put in for each reference to it.
     let references = by.matches(['$', '\\']).count() as u64;
-    let made = |times: u64| {
-        let put_in = times.saturating_mul(by_length);
-        length.saturating_add(put_in).saturating_add(references.saturating_mul(length))
-    };
-    // Each match is of a character at least, unless it is of none.
-    cost.bytes = made(if again { length + 1 } else { 1 });
-    if again && cost.bytes > limits.bytes {
-        let flags = given.get(3).and_then(|flags| flags.text(row)).unwrap_or_default();
-        let pattern = given[1].text(row).unwrap_or_default();
-        let matches = pattern::compiled(pattern, flags)
-            .map_or(0, |pattern| pattern.find_iter(text).count() as u64);
-        cost.bytes = made(matches);
-    }
-    cost
+    let put_in = matches.saturating_mul(by.len() as u64);
+    length.saturating_add(put_in).saturating_add(references.saturating_mul(length))
 }

@@ -70,7 +70,9 @@ pub fn all_bytes(array: &ArrayRef) -> u64 {
             let offsets = array.as_string::<i64>().value_offsets();
             between(offsets[0] as usize, offsets[offsets.len() - 1] as usize)
         }
-        DataType::Utf8View | DataType::BinaryView | DataType::Binary | DataType::LargeBinary => {
+        DataType::Utf8View => lengths(array.as_string_view().views()),
+        DataType::BinaryView => lengths(array.as_binary_view().views()),
+        DataType::Binary | DataType::LargeBinary => {
             (0..array.len()).map(|row| bytes_of(array, row)).sum()
         }
         DataType::List(_) => {
@@ -93,6 +95,11 @@ pub fn all_bytes(array: &ArrayRef) -> u64 {
         }
         other => (other.primitive_width().unwrap_or(1) * array.len()) as u64,
     }
+}
+
+/// A view begins with its length.
+fn lengths(views: &[u128]) -> u64 {
+    views.iter().map(|view| u64::from(*view as u32)).sum()
 }
 
 /// What the value of a row comes to.
@@ -119,6 +126,25 @@ pub fn bytes_of(array: &ArrayRef, row: usize) -> u64 {
             None => all_bytes(&array.slice(row, 1)),
         },
     }
+}
+
+/// The row whose value comes to most, or one of them.
+pub fn longest(array: &ArrayRef) -> Option<usize> {
+    let soon = match array.data_type() {
+        DataType::Utf8 => {
+            let offsets = array.as_string::<i32>().value_offsets();
+            let lengths = || offsets.windows(2).map(|ends| ends[1] - ends[0]);
+            lengths().max().and_then(|most| lengths().position(|length| length == most))
+        }
+        DataType::Utf8View => {
+            let lengths = || array.as_string_view().views().iter().map(|view| *view as u32);
+            lengths().max().and_then(|most| lengths().position(|length| length == most))
+        }
+        _ => None,
+    };
+    // What lies under a null is no value.
+    soon.filter(|row| array.is_valid(*row))
+        .or_else(|| (0..array.len()).max_by_key(|row| bytes_of(array, *row)))
 }
 
 /// How many values the list of a row has.
