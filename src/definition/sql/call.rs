@@ -13,8 +13,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::compute::{cast, nullif};
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array,
+    new_null_array,
+};
+use arrow::compute::{cast, filter, nullif, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion_common::{DataFusionError, Result, ScalarValue, exec_datafusion_err};
 use datafusion_expr::ColumnarValue;
@@ -35,6 +38,8 @@ const STRICT: [&str; 2] = ["array_has_all", "array_has_any"];
 pub struct LimitedCall {
     name: String,
     arguments: Vec<Arc<dyn PhysicalExpr>>,
+    /// By argument, its value where it is a constant and not null.
+    constants: Vec<Option<ArrayRef>>,
     /// The call over the columns of `schema`: those arguments that are no constants, or null.
     inner: Arc<dyn PhysicalExpr>,
     schema: SchemaRef,
@@ -73,12 +78,15 @@ impl LimitedCall {
         if let Some(pattern) = pattern_of(name, &arguments) {
             Pattern::hold(pattern, name == "~*", limits)?;
         }
+        let of_constant = |argument| constant(argument).map(ScalarValue::to_array).transpose();
+        let constants = arguments.iter().map(of_constant).collect::<Result<_>>()?;
         let output = node.data_type(schema)?;
         let inner = node.with_new_children(inner)?;
         let schema = Arc::new(Schema::new(fields));
         Ok(LimitedCall {
             name: name.to_owned(),
             arguments,
+            constants,
             inner,
             schema,
             reserves,
@@ -98,6 +106,87 @@ impl LimitedCall {
 
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What comes of some arguments.
+    fn made(&self, given: &[Argument], rows: usize) -> Result<ColumnarValue> {
+        cost::hold(&self.name, given, rows, self.limits)?;
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        for (place, given) in given.iter().enumerate() {
+            match given {
+                Argument::Many(values) => columns.push(Arc::clone(values)),
+                Argument::One(value) if reserved(&self.name) == Some(place) => {
+                    let value = ScalarValue::try_from_array(value, 0)?;
+                    columns.push(value.to_array_of_size(rows)?);
+                }
+                Argument::One(_) => {}
+            }
+        }
+        if let Some(column) = self.reserves {
+            columns[column] = to_reserve(&columns[column], given, rows)?;
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let mut made = caught(|| self.inner.evaluate(&batch))
+            .map_err(|error| not_taken(error, &self.name, given, rows))?;
+        if STRICT.contains(&self.name.as_str()) {
+            made = null_with(made, given, rows)?;
+        }
+        self.limits.hold(&self.name, &made)?;
+        arithmetic::finite(made)
+    }
+
+    /// What comes of arguments that it fails on, unless it does so without the rows for which there is a null among them
+    /// that makes null of it.
+    fn made_where_not_null(
+        &self,
+        why: DataFusionError,
+        given: &[Argument],
+        rows: usize,
+    ) -> Result<ColumnarValue> {
+        let is_null = |row: usize| {
+            let mut each = given.iter().enumerate();
+            each.any(|(place, given)| given.is_null(row) && !takes_null(&self.name, place))
+        };
+        let others: BooleanArray = (0..rows).map(|row| Some(!is_null(row))).collect();
+        let number = others.true_count();
+        if number == rows {
+            return Err(why);
+        }
+        if number == 0 {
+            return Ok(ColumnarValue::Array(new_null_array(&self.output, rows)));
+        }
+        let of_others = |given: &Argument| -> Result<Argument> {
+            Ok(match given {
+                Argument::One(value) => Argument::One(Arc::clone(value)),
+                Argument::Many(values) => Argument::Many(filter(values, &others)?),
+            })
+        };
+        let given = given.iter().map(of_others).collect::<Result<Vec<_>>>()?;
+        let made = self.made(&given, number)?.into_array(number)?;
+        let mut next = 0..number as u32;
+        let places: UInt32Array =
+            (0..rows).map(|row| if others.value(row) { next.next() } else { None }).collect();
+        Ok(ColumnarValue::Array(take(&made, &places, None)?))
+    }
+}
+
+/// Whether a function makes something of a null at a place: at others it makes null of it, whatever is beside it.
+pub fn takes_null(name: &str, place: usize) -> bool {
+    match name {
+        "concat" | "concat_ws" | "greatest" | "least" | "make_array" | "struct"
+        | "named_struct" | "map" | "nvl2" | "nullif" | "arrow_typeof" | "array_append"
+        | "array_prepend" | "array_concat" | "array_union" | "array_except" | "array_intersect"
+        | "arrays_zip" | "nanvl" => true,
+        // Formats count for texts alone.
+        name if name.starts_with("to_") => place > 0,
+        "array_repeat" => place == 0,
+        "array_resize" | "array_to_string" => place == 2,
+        "array_has" | "array_position" | "array_positions" | "array_remove"
+        | "array_remove_all" | "array_remove_n" | "string_to_array" | "cast_to_type"
+        | "try_cast_to_type" => place > 0,
+        "array_replace" | "array_replace_n" | "array_replace_all" => place == 1 || place == 2,
+        _ => false,
     }
 }
 
@@ -162,33 +251,14 @@ impl PhysicalExpr for LimitedCall {
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let rows = batch.num_rows();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         let mut given: Vec<Argument> = Vec::with_capacity(self.arguments.len());
-        for (place, argument) in self.arguments.iter().enumerate() {
-            if let Some(value) = constant(argument) {
-                given.push(Argument::One(value.to_array()?));
-                if self.reserves == Some(columns.len()) && reserved(&self.name) == Some(place) {
-                    columns.push(value.to_array_of_size(rows)?);
-                }
-                continue;
-            }
-            let values = argument.evaluate(batch)?.into_array(rows)?;
-            given.push(Argument::Many(Arc::clone(&values)));
-            columns.push(values);
+        for (argument, of_all) in self.arguments.iter().zip(&self.constants) {
+            given.push(match of_all {
+                Some(of_all) => Argument::One(Arc::clone(of_all)),
+                None => Argument::Many(argument.evaluate(batch)?.into_array(rows)?),
+            });
         }
-        cost::hold(&self.name, &given, rows, self.limits)?;
-        if let Some(column) = self.reserves {
-            columns[column] = to_reserve(&columns[column], &given, rows)?;
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        let mut made = caught(|| self.inner.evaluate(&batch))
-            .map_err(|error| not_taken(error, &self.name, &given, rows))?;
-        if STRICT.contains(&self.name.as_str()) {
-            made = null_with(made, &given, rows)?;
-        }
-        self.limits.hold(&self.name, &made)?;
-        arithmetic::finite(made)
+        self.made(&given, rows).or_else(|why| self.made_where_not_null(why, &given, rows))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
@@ -199,8 +269,10 @@ impl PhysicalExpr for LimitedCall {
         self: Arc<Self>,
         arguments: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
+        let of_constant = |argument| constant(argument).map(ScalarValue::to_array).transpose();
         Ok(Arc::new(LimitedCall {
             name: self.name.clone(),
+            constants: arguments.iter().map(of_constant).collect::<Result<_>>()?,
             arguments,
             inner: Arc::clone(&self.inner),
             schema: Arc::clone(&self.schema),

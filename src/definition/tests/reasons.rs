@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::each::arguments::{NULLS, TYPES};
+use super::each::arguments::{NULLS, SHEETS, TYPES};
 use super::each::calls::{CALLS, OPERATORS};
 use super::each::{arguments, evaluated, with};
 use crate::definition::sql::Dialect;
+use crate::definition::sql::call::takes_null;
 use crate::definition::sql::limits::bytes_of;
 use crate::plan::{Expression, Limits};
 
@@ -126,17 +127,24 @@ fn batch(columns: impl Iterator<Item = ArrayRef>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns).expect("of one row")
 }
 
-#[test]
-fn each_function_gives_a_value_or_a_reason_in_plain_words() {
-    let dialect = Dialect::new("Europe/Berlin");
+/// What nobody thinks of, evaluated, by type; a null is the last of each.
+fn hostile(dialect: &Dialect) -> Vec<Vec<ArrayRef>> {
     let none = batch(std::iter::empty());
     let values = HOSTILE.iter().zip(NULLS).map(|(of, null)| {
         let value =
-            |sql: &&str| evaluated(&dialect, sql, &none).unwrap_or_else(|e| panic!("{sql}: {e}"));
+            |sql: &&str| evaluated(dialect, sql, &none).unwrap_or_else(|e| panic!("{sql}: {e}"));
         of.iter().chain([&null]).map(value).collect()
     });
-    let values: Vec<Vec<ArrayRef>> = values.collect();
-    let compiled = CALLS.iter().flat_map(|(_, calls)| calls.iter()).chain(OPERATORS).map(|call| {
+    values.collect()
+}
+
+/// Each call of a function or an operator, with the types of its arguments.
+fn compiled(
+    dialect: &Dialect,
+    values: &[Vec<ArrayRef>],
+) -> Vec<(&'static str, Vec<usize>, Expression)> {
+    let calls = CALLS.iter().flat_map(|(_, calls)| calls.iter()).chain(OPERATORS);
+    let compiled = calls.map(|call| {
         let types = arguments(call);
         let text = with(call, |place| format!("c{place}"));
         let schema = batch(types.iter().map(|of| Arc::clone(&values[*of][0]))).schema();
@@ -145,7 +153,14 @@ fn each_function_gives_a_value_or_a_reason_in_plain_words() {
         let compiled = dialect.compile(planned, &schema, None, &text);
         (*call, types, compiled.unwrap_or_else(|e| panic!("{call}: {}", e.message)))
     });
-    let compiled: Vec<(&str, Vec<usize>, Expression)> = compiled.collect();
+    compiled.collect()
+}
+
+#[test]
+fn each_function_gives_a_value_or_a_reason_in_plain_words() {
+    let dialect = Dialect::new("Europe/Berlin");
+    let values = hostile(&dialect);
+    let compiled = compiled(&dialect, &values);
     let most = Limits::default().bytes;
     let picks = prop::collection::vec(any::<prop::sample::Index>(), 6);
     let each = |picks: Vec<prop::sample::Index>| {
@@ -159,6 +174,86 @@ fn each_function_gives_a_value_or_a_reason_in_plain_words() {
                     let is_sentence = plain && why.len() <= LONGEST && !why.contains('\n');
                     prop_assert!(is_sentence, "{call} of {given:?}: {why}");
                 }
+            }
+        }
+        Ok(())
+    };
+    TestRunner::default().run(&picks, each).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+/// At which places a null makes null of a call, whatever else it is given of what is plain, nulls too; and at which it
+/// does not.
+fn strict(dialect: &Dialect, types: &[usize], call: &Expression) -> Vec<bool> {
+    let none = batch(std::iter::empty());
+    let value = |sql: &str| evaluated(dialect, sql, &none).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let values: Vec<Vec<ArrayRef>> = (0..SHEETS.len() + 1)
+        .map(|sheet| {
+            let of = |(place, of): (usize, &usize)| match SHEETS.get(sheet) {
+                Some(sheet) => value(sheet[*of][place]),
+                None => value(NULLS[*of]),
+            };
+            types.iter().enumerate().map(of).collect()
+        })
+        .collect();
+    let has_value = |null: usize| {
+        // Each choice of a sheet, or a null, for each of the others.
+        (0..values.len().pow(types.len() as u32)).any(|choice| {
+            let sheet = |place: usize| choice / values.len().pow(place as u32) % values.len();
+            let given = (0..types.len()).map(|place| Arc::clone(&values[sheet(place)][place]));
+            sheet(null) == SHEETS.len()
+                && call.evaluate(&batch(given)).is_ok_and(|made| made.is_valid(0))
+        })
+    };
+    (0..types.len()).map(|place| !has_value(place)).collect()
+}
+
+/// Whether a call is no more than a function of its arguments, so that none of them fails by itself.
+fn is_plain(call: &str) -> Option<&str> {
+    let (name, rest) = call.split_once('(')?;
+    let arguments = rest.strip_suffix(')')?.split(", ");
+    let is_argument = |text: &str| text.len() == 3 && text.starts_with('{') && text.ends_with('}');
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (is_name && { arguments }.all(is_argument)).then_some(name)
+}
+
+#[test]
+fn a_null_that_makes_null_of_a_call_does_so_whatever_else_it_is_given() {
+    let dialect = Dialect::new("Europe/Berlin");
+    let values = hostile(&dialect);
+    // These are no calls of a function once they are compiled.
+    let own = ["coalesce", "nvl"];
+    let compiled =
+        compiled(&dialect, &values).into_iter().filter_map(|(call, types, expression)| {
+            let name = is_plain(call)?;
+            (!own.contains(&name)).then_some((call, name, types, expression))
+        });
+    let compiled: Vec<_> = compiled.collect();
+    let mut wrong: Vec<String> = Vec::new();
+    for (call, name, types, expression) in &compiled {
+        let strict = strict(&dialect, types, expression);
+        let places = (0..strict.len()).filter(|place| !strict[*place] && !takes_null(name, *place));
+        wrong.extend(places.map(|place| format!("{call} takes a null at {place}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let picks = prop::collection::vec(any::<prop::sample::Index>(), 6);
+    let each = |picks: Vec<prop::sample::Index>| {
+        for (call, name, types, expression) in &compiled {
+            for null in (0..types.len()).filter(|place| !takes_null(name, *place)) {
+                let given = types.iter().zip(&picks).enumerate().map(|(place, (of, pick))| {
+                    if place == null {
+                        values[*of].last().expect("a null")
+                    } else {
+                        pick.get(&values[*of])
+                    }
+                });
+                let given = batch(given.map(Arc::clone));
+                let made = expression.evaluate(&given);
+                let is_null = match &made {
+                    Ok(made) => made.is_null(0),
+                    // An argument that is no number of 32 bits, where a function takes one, fails by itself.
+                    Err(why) => why.ends_with("has no room in integer"),
+                };
+                prop_assert!(is_null, "{call} is {made:?} with a null at {null}: {given:?}");
             }
         }
         Ok(())
