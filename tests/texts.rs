@@ -111,6 +111,12 @@ fn a_compressed_file_that_is_cut_off_is_an_error_with_its_place_and_read_when_it
         whole.len() / 2
     );
     assert!(told.contains(&place) && told.contains("rows before line"), "{told}");
+    for cut in 1..10 {
+        write(at, "data/a.gz", &whole[..cut]);
+        let told = selfsame(at, &["run", "crm.yaml"]).badly();
+        let place = format!("compressed with gzip and cut off: it ends at its byte {cut}");
+        assert!(told.contains(&place), "{told}");
+    }
 
     // Once it is whole all of it is there, and once.
     for _ in 0..2 {
@@ -166,10 +172,12 @@ fn a_followed_file_that_is_compressed_counts_once_it_is_whole_and_once() {
         at.join("out/profiles.ndjson").exists() && emails(at).len() == 1
     });
     let packed = gzip(format!("{}\n{}\n", row(1), row(2)).as_bytes());
-    write(at, "data/b.gz", &packed[..packed.len() - 9]);
-    run.until("it waits for the rest", |run| {
-        run.err().contains("looked at again when it has changed")
-    });
+    for (name, length) in [("b.gz", packed.len() - 9), ("e.gz", 3)] {
+        write(at, &format!("data/{name}"), &packed[..length]);
+        let waits = format!("{name}: it is compressed with gzip and cut off");
+        run.until("it waits for the rest", |run| run.err().contains(&waits));
+    }
+    std::fs::remove_file(at.join("data/e.gz")).unwrap();
     assert_eq!(emails(at).len(), 1);
     write(at, "data/b.gz", &packed);
     run.until("its rows", |_| emails(at).len() == 3);

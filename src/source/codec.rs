@@ -22,6 +22,9 @@ const BEGINNINGS: [(&[u8], Codec); 4] = [
 /// Behind `BZh` and a digit: a first block, or the end of no bytes at all.
 const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 
+/// Characters of a text that may be no more than how bytes begin that are compressed: such as `BZh`.
+const SHORT_TEXT: usize = 3;
+
 impl Codec {
     /// Of what begins so. `None` if more bytes are needed, `Some(None)` for what is not compressed.
     pub fn of(head: &[u8]) -> Option<Option<Codec>> {
@@ -51,6 +54,18 @@ impl Codec {
         }
         let may_be = is_bzip2 && BZIP2_BLOCKS.iter().any(|first| first.starts_with(block));
         if may_be { None } else { Some(None) }
+    }
+
+    /// Of bytes that end before they tell, and are more than a short text that happens to begin in the same way.
+    pub fn begun(bytes: &[u8]) -> Option<Codec> {
+        let is_text = bytes.len() <= SHORT_TEXT && bytes.iter().all(u8::is_ascii_graphic);
+        if bytes.is_empty() || is_text || Codec::of(bytes).is_some() {
+            return None;
+        }
+        let begins = |first: &[u8]| first.starts_with(bytes);
+        let known = BEGINNINGS.iter().find(|(first, _)| begins(first)).map(|(_, codec)| *codec);
+        let other = if bytes.starts_with(b"BZh") { Codec::Bzip2 } else { Codec::Skipped };
+        Some(known.unwrap_or(other))
     }
 
     pub fn name(self) -> &'static str {

@@ -18,7 +18,7 @@ use super::codec::Codec;
 const ZSTD_WINDOW: u32 = 27;
 
 /// So many first bytes tell.
-const LOOKED_AT: usize = 10;
+pub(super) const LOOKED_AT: usize = 10;
 
 /// What is decompressed of some bytes.
 pub(super) struct Unpacked {
@@ -113,11 +113,7 @@ impl Unpacked {
         let name = self.codec.name();
         let said = why.to_string();
         let told = match why.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                format!(
-                    "it is compressed with {name} and cut off: it ends at its byte {at}, and more should follow"
-                )
-            }
+            io::ErrorKind::UnexpectedEof => cut_off(self.codec, at),
             // What zstd says of it.
             _ if said.contains("too much memory") => format!(
                 "it is compressed with {name} by a window of more than {} MiB: compress it without --ultra and --long",
@@ -131,6 +127,14 @@ impl Unpacked {
         self.member = PackedMember::Failed(told.clone());
         io::Error::new(io::ErrorKind::InvalidData, told)
     }
+}
+
+/// What is said of compressed bytes that end before they should.
+pub(super) fn cut_off(codec: Codec, at: u64) -> String {
+    let name = codec.name();
+    format!(
+        "it is compressed with {name} and cut off: it ends at its byte {at}, and more should follow"
+    )
 }
 
 impl PackedMember {
@@ -298,9 +302,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_off_before_it_tells_how_it_is_compressed_is_no_text() {
+        for codec in CODECS.into_iter().chain([Codec::Skipped]) {
+            for text in [&b""[..], b"{\"id\":1}\n"] {
+                let packed = pack(codec, text);
+                // Of nothing snappy makes nothing.
+                if packed.is_empty() {
+                    continue;
+                }
+                let told = (1..=packed.len())
+                    .find(|cut| Codec::of(&packed[..*cut]).is_some())
+                    .expect("it tells");
+                for cut in 1..told {
+                    let begun = Codec::begun(&packed[..cut]);
+                    let is_text =
+                        cut <= 3 && packed[..cut].is_ascii() && packed[0].is_ascii_graphic();
+                    assert_eq!(begun.is_some(), !is_text, "{codec:?} cut off at {cut}");
+                    assert!(begun.is_none_or(|begun| begun == codec), "{codec:?} is {begun:?}");
+                }
+                assert_eq!(Codec::begun(&packed), None);
+            }
+        }
+    }
+
+    #[test]
     fn no_text_begins_as_what_is_compressed() {
         for text in ["", "(", "B", "BZ", "BZh", "BZh9", "P*M", "Preis;"] {
             assert!(!matches!(Codec::of(text.as_bytes()), Some(Some(_))), "{text}");
+            let is_long = text == "BZh9";
+            assert_eq!(Codec::begun(text.as_bytes()).is_some(), is_long, "{text}");
         }
         for text in ["{", "[1", "(a", "BZh9,b", "Prices", "id"] {
             assert_eq!(Codec::of(text.as_bytes()), Some(None), "{text}");

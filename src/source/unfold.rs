@@ -14,7 +14,7 @@ use super::ahead::Ahead;
 use super::codec::Codec;
 use super::encoding::Transcoded;
 use super::list::{ListLines, is_list, is_short_list};
-use super::packed::Unpacked;
+use super::packed::{LOOKED_AT, Unpacked, cut_off};
 use super::text::TextEnd;
 use super::trail::Trail;
 use crate::plan::{Format, Source};
@@ -58,6 +58,13 @@ fn unfolded_as(
     let mut text = Ahead::new(bytes);
     let mut is_folded = false;
     let codec = text.look(Codec::of)?;
+    if codec.is_none() {
+        let all = text.peek(LOOKED_AT)?;
+        if let Some(begun) = Codec::begun(all) {
+            let why = cut_off(begun, all.len() as u64);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+    }
     if codec.is_none() && end == TextEnd::Open {
         return Ok(Unfolding::Undecided);
     }
