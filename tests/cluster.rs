@@ -161,8 +161,9 @@ fn a_process_that_fails_takes_the_others_with_it() {
     let complaint = second.end().badly();
     assert!(complaint.contains("data/2.parquet: not readable as Parquet"), "{complaint}");
     let complaint = first.end().badly();
-    let lost = format!("error: process 1 at {} is lost", addresses[1]);
-    assert!(complaint.contains(&lost), "{complaint}");
+    let failed = format!("error: process 1 at {} failed (source web: ", addresses[1]);
+    let says_why = complaint.contains(&failed) && complaint.contains("not readable as Parquet");
+    assert!(says_why, "{complaint}");
 }
 
 #[test]
@@ -241,6 +242,29 @@ fn a_second_signal_ends_a_process_at_once_whatever_it_waits_for() {
     let [first, second] = both;
     ends_at_once(first, "a process that stands still");
     drop(second);
+}
+
+#[test]
+fn a_second_signal_ends_all_processes_of_a_machine_though_one_stands_still() {
+    let retail = retail();
+    for more in [&[][..], &["--data", "kept"]] {
+        let run = ["run", "retail.yaml", "--follow", "--processes", "2"];
+        let mut all = Running::start(retail.path(), &[&run[..], more].concat());
+        all.until("they run", |all| all.err().contains("runs with 1 worker in process 0"));
+        let children = Command::new("pgrep").args(["-P", &all.id().to_string()]).output();
+        let children =
+            String::from_utf8(children.expect("there is pgrep").stdout).expect("numbers");
+        let children: Vec<&str> = children.lines().collect();
+        assert_eq!(children.len(), 2, "{children:?}");
+        let stopped = Command::new("kill").args(["-STOP", children[1]]).status();
+        assert!(stopped.expect("there is kill").success());
+        all.signal("INT");
+        all.until("it has heard", |all| all.err().contains("stopping: "));
+        all.signal("INT");
+        assert_eq!(all.end().status.code(), Some(130), "{more:?}");
+        let left = Command::new("kill").args(["-0", children[1]]).output().expect("there is kill");
+        assert!(!left.status.success(), "one is left");
+    }
 }
 
 #[test]

@@ -45,6 +45,29 @@ cp -a disk/data disk/out kept
 exit $status
 "#;
 
+/// Runs the engine with a disk of 8 MiB, and hands each signal on to it, until it has ended.
+const SMALL_DISK: &str = r#"
+mkdir disk
+mount -t tmpfs -o size=8m none disk || exit 77
+"$@" &
+engine=$!
+trap 'kill -TERM $engine' TERM
+while kill -0 $engine 2>/dev/null; do wait $engine; status=$?; done
+exit $status
+"#;
+
+/// Whether a process can be given a disk of its own.
+fn is_there_a_small_disk() -> bool {
+    let can =
+        Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status();
+    if can.is_ok_and(|can| can.success()) {
+        return true;
+    }
+    assert!(std::env::var_os("CI").is_none(), "unshare gives no small disk here");
+    eprintln!("not run: `unshare -rm mount` gives no small disk here");
+    false
+}
+
 /// Texts that do not become small.
 fn rows(from: u32, to: u32) -> String {
     let mut rows = String::new();
@@ -75,11 +98,8 @@ fn visits(profiles: &Path) -> (BTreeSet<String>, u64) {
 
 #[test]
 fn a_full_disk_holds_the_inflow_back_until_there_is_room() {
-    let can =
-        Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status();
-    if !can.is_ok_and(|can| can.success()) {
-        assert!(std::env::var_os("CI").is_none(), "unshare gives no small disk here");
-        return eprintln!("not run: `unshare -rm mount` gives no small disk here");
+    if !is_there_a_small_disk() {
+        return;
     }
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
@@ -111,4 +131,31 @@ fn a_full_disk_holds_the_inflow_back_until_there_is_room() {
     selfsame(folder, &["run", "shop.yaml", "--until-end", "--quiet"]).well();
     let (people, sum) = visits(&folder.join("kept/out/profiles.ndjson"));
     assert_eq!((people.len(), sum), (50, 12_000));
+}
+
+#[test]
+fn a_second_signal_ends_a_run_whose_disk_is_full() {
+    if !is_there_a_small_disk() {
+        return;
+    }
+    // All that it writes, what it stores alone, its outputs alone.
+    for (data, out) in [("disk/data", "disk/out"), ("disk/data", "out"), ("data", "disk/out")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        // Each row is of another person, so that there is much to send.
+        let text = DEFINITION.replace("web: user", "web: id");
+        let text = text.replace("disk/data", data).replace("disk/out", out);
+        fs::write(folder.join("shop.yaml"), text).expect("it is written");
+        fs::write(folder.join("web.ndjson"), rows(0, 60_000)).expect("it is written");
+        let engine = env!("CARGO_BIN_EXE_selfsame");
+        let arguments = ["-rm", "sh", "-c", SMALL_DISK, "sh", engine, "run", "shop.yaml"];
+        let mut run = Running::start_of("unshare", folder, &arguments, &[]);
+        run.until("the disk is full", |run| run.err().contains("can't be written, trying again"));
+        run.signal("TERM");
+        run.until("it has heard", |run| run.err().contains("stopping: "));
+        run.signal("TERM");
+        let ended = run.end();
+        assert_eq!(ended.status.code(), Some(143), "{data}, {out}: {}", ended.err);
+        assert!(ended.out.is_empty(), "it tells no end that was none: {}", ended.out);
+    }
 }

@@ -84,7 +84,6 @@ pub fn run(args: &RunArgs) -> CommandResult {
         );
     }
     run_as_one_of(&hosts, args).inspect_err(|error| {
-        // Those that wait for this one would do so in vain. Who runs by now notices it.
         tell_that_it_failed(args.process, &hosts, &error.to_string());
     })
 }

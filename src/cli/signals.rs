@@ -67,7 +67,7 @@ pub fn wait_until_told() {
 }
 
 /// What the shell says of a process that a signal ended.
-fn exit_code(signal: i32) -> u8 {
+pub fn exit_code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 

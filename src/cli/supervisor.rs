@@ -1,7 +1,7 @@
 //! `selfsame run --processes N`: the processes of a run on one machine, started together and ended together.
 //!
-//! Each is this program again, with the same arguments and a place in a hosts file. Signals are passed on. A process that
-//! is lost ends the others, by their own doing; where rows are stored all are then started again, at growing intervals, with
+//! Each is this program again, with the same arguments and a place in a hosts file. Signals are passed on; whoever has not
+//! ended soon behind the second one, as a process that stands still does not, is ended by force. A process that is lost ends the others, by their own doing; where rows are stored all are then started again, at growing intervals, with
 //! the definition that was in force.
 
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::print::CommandResult;
-use super::signals::stopping;
+use super::signals::{exit_code, stopping};
 
 /// How often it is looked whether a process has ended.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the others may take to notice that one is lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long they may take to end by themselves behind a second signal.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// The first pause before all are started again, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// How a process ends that does not understand its arguments.
@@ -46,10 +48,13 @@ pub fn supervise(processes: usize, data: Option<&DataPlace>) -> CommandResult {
     loop {
         let hosts = hosts_file(processes)?;
         let started = Instant::now();
-        let ended = run_all(processes, &hosts, goes_on, &running);
+        let ended = run_all(processes, &hosts, goes_on, &running, &stopped);
         let _ = std::fs::remove_file(&hosts);
         let ended = ended?;
-        let is_stopped = stopped.load(Ordering::Relaxed) != 0;
+        let is_stopped = stopped.is_asked();
+        if let Some(code) = stopped.code_at_once() {
+            return Ok(ExitCode::from(code));
+        }
         let Some((process, status)) = first_failure(&ended) else { return Ok(ExitCode::SUCCESS) };
         let is_misused = ended.iter().any(|status| status.code() == Some(MISUSED));
         let was_killed = !is_misused && ended.iter().any(|status| status.signal().is_some());
@@ -73,10 +78,10 @@ pub fn supervise(processes: usize, data: Option<&DataPlace>) -> CommandResult {
             pause.as_secs()
         );
         let until = Instant::now() + pause;
-        while Instant::now() < until && stopped.load(Ordering::Relaxed) == 0 {
+        while Instant::now() < until && !stopped.is_asked() {
             std::thread::sleep(LOOK);
         }
-        if stopped.load(Ordering::Relaxed) != 0 {
+        if stopped.is_asked() {
             return Ok(ExitCode::from(1));
         }
         pause = (pause * 2).min(PAUSES[1]);
@@ -95,6 +100,7 @@ fn run_all(
     hosts: &Path,
     goes_on: bool,
     running: &Mutex<Vec<u32>>,
+    stopped: &StopSignals,
 ) -> Result<Vec<ExitStatus>, Box<dyn std::error::Error>> {
     let mut children: Vec<Child> = Vec::new();
     for process in 0..processes {
@@ -102,7 +108,10 @@ fn run_all(
     }
     *running.lock().expect("no one panics with it") = children.iter().map(Child::id).collect();
     let mut ended: Vec<Option<ExitStatus>> = vec![None; processes];
-    let mut lost: Option<Instant> = None;
+    let (mut lost, mut at_once): (Option<Instant>, Option<Instant>) = (None, None);
+    let is_past = |since: &mut Option<Instant>, most: Duration| {
+        since.get_or_insert_with(Instant::now).elapsed() > most
+    };
     while ended.iter().any(Option::is_none) {
         for (child, ended) in children.iter_mut().zip(&mut ended) {
             *ended = child.try_wait()?;
@@ -113,7 +122,10 @@ fn run_all(
         if is_misused {
             children.iter_mut().for_each(|child| drop(child.kill()));
         }
-        if failed && lost.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+        let is_asked_again = stopped.code_at_once().is_some();
+        if failed && is_past(&mut lost, PATIENCE)
+            || is_asked_again && is_past(&mut at_once, AT_ONCE)
+        {
             for (child, _) in children.iter_mut().zip(&ended).filter(|(_, ended)| ended.is_none()) {
                 let _ = child.kill();
             }
@@ -171,16 +183,40 @@ fn hosts_file(processes: usize) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Passes signals on to whatever runs; says which came last, 0 before any.
-fn pass_signals_on(running: &Arc<Mutex<Vec<u32>>>) -> Result<Arc<AtomicI32>, String> {
+/// Signals that ended the reading, and then all.
+#[derive(Default)]
+struct StopSignals {
+    number: AtomicU32,
+    last: AtomicI32,
+}
+
+impl StopSignals {
+    fn ask(&self, signal: i32) {
+        self.last.store(signal, Ordering::Relaxed);
+        self.number.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.number.load(Ordering::Relaxed) > 0
+    }
+
+    /// How this process exits, if all is to end at once.
+    fn code_at_once(&self) -> Option<u8> {
+        let again = self.number.load(Ordering::Relaxed) > 1;
+        again.then(|| exit_code(self.last.load(Ordering::Relaxed)))
+    }
+}
+
+/// Passes signals on to whatever runs.
+fn pass_signals_on(running: &Arc<Mutex<Vec<u32>>>) -> Result<Arc<StopSignals>, String> {
     let failed = |error: std::io::Error| format!("signals can't be handled: {error}");
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
-    let stopped = Arc::new(AtomicI32::new(0));
+    let stopped = Arc::new(StopSignals::default());
     let (of_thread, running) = (Arc::clone(&stopped), Arc::clone(running));
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if stopping().contains(&signal) {
-                of_thread.store(signal, Ordering::Relaxed);
+                of_thread.ask(signal);
             }
             for id in &*running.lock().expect("no one panics with it") {
                 // SAFETY: it takes two numbers. The process may have ended; its number is not given again before

@@ -6,6 +6,7 @@ mod checkpoint;
 mod collections;
 mod dataflow;
 mod difference;
+mod door;
 mod durable;
 mod embedded;
 mod greeting;

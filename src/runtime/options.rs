@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Clock;
+use super::door::Door;
 use super::progress::Progress;
 use crate::plan::{DataPlace, Plan, Source};
 use crate::sink::SinkError;
@@ -35,6 +36,8 @@ pub struct RunOptions {
     /// Called on a thread of a run with several processes that must not go on, since the others would take
     /// that for an end: it stays until the process ends.
     pub stay: fn() -> !,
+    /// Where others find this process.
+    pub door: Door,
 }
 
 impl Default for RunOptions {
@@ -53,6 +56,7 @@ impl Default for RunOptions {
             reads: Vec::new(),
             summary: None,
             stay: || unreachable!("there is no other process"),
+            door: Door::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::door::Door;
 use super::greeting::{Greeting, MeetingPurpose};
 use super::options::RunOptions;
 use super::processes::{ProcessWatch, meet, prepare};
@@ -32,6 +33,7 @@ pub struct Peers {
     /// By process.
     streams: Vec<Option<Mutex<TcpStream>>>,
     hosts: Vec<String>,
+    door: Door,
     loss: Arc<Mutex<Loss>>,
 }
 
@@ -61,7 +63,8 @@ impl Peers {
         let streams = streams.into_iter().enumerate().map(kept).collect::<io::Result<_>>();
         let streams =
             streams.map_err(|error| format!("other processes can't be talked to: {error}"))?;
-        Ok(Some(Peers { streams, hosts: options.hosts.clone(), loss: Arc::default() }))
+        let (hosts, door) = (options.hosts.clone(), options.door.clone());
+        Ok(Some(Peers { streams, hosts, door, loss: Arc::default() }))
     }
 
     /// The processes that this one agrees with.
@@ -117,10 +120,11 @@ impl Peers {
             let stream = self.streams[process].as_ref().expect("it is one of those");
             let stream = stream.lock().expect("no one panics with it").try_clone()?;
             let (take, name, loss) = (take.clone(), self.name(process), Arc::clone(&self.loss));
+            let door = self.door.clone();
             let thread = std::thread::Builder::new().name("agreement".to_owned());
             thread.spawn(move || {
                 let lost = hear(stream, |message| take(process, Some(message)));
-                lost.inspect(|why| Loss::tell(&loss, &name, why));
+                lost.inspect(|how| Loss::tell(&loss, &door.broken(process, &name, how)));
                 take(process, None);
             })?;
         }
@@ -142,13 +146,12 @@ fn hear<M: DeserializeOwned>(stream: TcpStream, take: impl Fn(M)) -> Option<Stri
 }
 
 impl Loss {
-    fn tell(loss: &Mutex<Loss>, name: &str, why: &str) {
+    fn tell(loss: &Mutex<Loss>, why: &str) {
         let mut loss = loss.lock().expect("no one panics with it");
-        let why = format!("{name} is lost ({why}): this one stops, too; start all of them again");
         for (failure, stop) in &loss.told {
-            failure.set(why.clone());
+            failure.set(why.to_owned());
             stop.wake();
         }
-        loss.lost = Some(why);
+        loss.lost = Some(why.to_owned());
     }
 }

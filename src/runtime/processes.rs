@@ -16,6 +16,7 @@ use timely::communication::allocator::zero_copy::stream::Stream;
 use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use timely::communication::{Config, Hooks};
 
+use super::door::Door;
 use super::greeting::{Greeting, MeetingPurpose};
 use super::options::RunOptions;
 use super::stop::Stop;
@@ -48,6 +49,7 @@ pub struct ProcessWatch {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     /// See [`RunOptions::stay`].
     pub stay: fn() -> !,
+    pub door: Door,
 }
 
 /// Prepares this process's workers, once all processes are there. `None` if a signal came first.
@@ -80,14 +82,26 @@ pub fn connect(
         .map_err(|error| format!("connections can't be used: {error}"))
 }
 
-/// Tells the other processes of a run, those that wait for this one, that it could not start: they would wait in vain.
+/// Tells the other processes of a run why this one fails: those that wait for it would do so in vain, and those that run
+/// with it see no more than that its connections break. Returns once they have heard it, or do not listen.
 pub fn tell_that_it_failed(process: usize, hosts: &[String], why: &str) {
     let why = why.lines().next().unwrap_or_default().to_owned();
     let greeting = Greeting::of_failed(process, hosts.len(), why);
-    for host in (0..).zip(hosts).filter(|(other, _)| *other != process).map(|(_, host)| host) {
-        let told = reach(host, MEETING).and_then(|mut stream| greeting.send(&mut stream));
-        tracing::debug!("{host} is told that this process could not start: {told:?}");
-    }
+    let tell = |host: &str| -> io::Result<()> {
+        let mut stream = reach(host, MEETING)?;
+        greeting.send(&mut stream)?;
+        stream.set_read_timeout(Some(MEETING))?;
+        // It says nothing, and closes the connection.
+        io::copy(&mut stream, &mut io::sink()).map(|_| ())
+    };
+    std::thread::scope(|scope| {
+        for (_, host) in (0..).zip(hosts).filter(|(other, _)| *other != process) {
+            scope.spawn(move || {
+                let told = tell(host);
+                tracing::debug!("{host} is told that this process fails: {told:?}");
+            });
+        }
+    });
 }
 
 /// By process, the connection to it; none to this one. `None` if a signal came first.
@@ -108,8 +122,7 @@ fn meet_within(
     let address = &options.hosts[own.process];
     let cannot =
         |error: io::Error| format!("process {} can't listen at {address}: {error}", own.process);
-    let listener = TcpListener::bind(address).map_err(cannot)?;
-    listener.set_nonblocking(true).map_err(cannot)?;
+    let listener = options.door.open(address).map_err(cannot)?;
     let mut sockets: Vec<Option<TcpStream>> = (0..own.processes).map(|_| None).collect();
     let (started, mut waiting) = (Instant::now(), MissingLog::default());
     while let Some(missing) =
@@ -163,7 +176,14 @@ fn meet_within(
         }
     }
     waiting.end();
+    options.door.keep(listener, what_fails).map_err(cannot)?;
     Ok(Some(sockets))
+}
+
+/// Which process fails, and why, if that is what somebody says.
+fn what_fails(stream: &mut TcpStream) -> io::Result<Option<(usize, String)>> {
+    let Greeting { process, failed, .. } = Greeting::receive(stream)?;
+    Ok(failed.map(|why| (process, why)))
 }
 
 /// Another process that looks for this one.
@@ -253,9 +273,8 @@ impl Connection {
     /// The process will end, and what its workers would yet say must not look like a goodbye.
     fn lost(&self, why: &str) -> ! {
         let Connection { process, host, .. } = self;
-        self.watch.failure.set(format!(
-            "process {process} at {host} is lost ({why}): this one stops, too; start all of them again"
-        ));
+        let name = format!("process {process} at {host}");
+        self.watch.failure.set(self.watch.door.broken(*process, &name, why));
         (self.watch.wake)();
         (self.watch.stay)()
     }
@@ -336,7 +355,8 @@ mod tests {
             let options = RunOptions { process, hosts: hosts.clone(), ..RunOptions::default() };
             let (failure, wake) = (Failure::default(), Arc::new(|| ()));
             let stop = Stop::new(wake.clone());
-            let watch = ProcessWatch { failure, stop, wake, stay: options.stay };
+            let (stay, door) = (options.stay, options.door.clone());
+            let watch = ProcessWatch { failure, stop, wake, stay, door };
             let own = Greeting::of_failed(process, 2, String::new());
             let met = meet_within(Duration::from_millis(300), &own, &options, &watch);
             let missing =

@@ -34,8 +34,8 @@ impl RunView {
     /// What its connections to other processes look at.
     pub(super) fn watch(&self, wake: Arc<dyn Fn() + Send + Sync>) -> ProcessWatch {
         let RunView { failure, stop, options, .. } = self;
-        let (failure, stop, stay) = (failure.clone(), stop.clone(), options.stay);
-        ProcessWatch { failure, stop, wake, stay }
+        let (failure, stop) = (failure.clone(), stop.clone());
+        ProcessWatch { failure, stop, wake, stay: options.stay, door: options.door.clone() }
     }
 
     /// Prepares its workers, once all processes are there; `None` if a signal came first.
