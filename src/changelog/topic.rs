@@ -33,24 +33,39 @@ pub struct ChangelogTopic {
     catalog: Catalog,
 }
 
-/// Waits until readers of what is committed may see all that is in a topic, or no longer.
-fn settle(
-    committed: &BaseConsumer,
-    asking: &BaseConsumer,
-    topic: &str,
+/// Whose end of a partition is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EndOf {
+    /// All that was written, whatever becomes of it.
+    All,
+    /// What readers of what is committed may see.
+    Committed,
+}
+
+/// Waits until readers of what is committed may see all that was in each partition when it was looked at first, as
+/// long as `wait` allows for one more look.
+fn settle<Error>(
     partitions: i32,
-) -> Result<(), KafkaError> {
-    let end = |consumer: &BaseConsumer, partition| {
-        consumer.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end)
-    };
-    let started = Instant::now();
+    mut end: impl FnMut(EndOf, i32) -> Result<i64, Error>,
+    mut wait: impl FnMut() -> bool,
+) -> Result<(), Error> {
     for partition in 0..partitions {
-        let all = end(asking, partition)?;
-        while end(committed, partition)? < all && started.elapsed() < SETTLING {
-            std::thread::sleep(AGAIN);
-        }
+        let all = end(EndOf::All, partition)?;
+        while end(EndOf::Committed, partition)? < all && wait() {}
     }
     Ok(())
+}
+
+/// Allows for another look for so long.
+fn patiently(most: Duration, between: Duration) -> impl FnMut() -> bool {
+    let started = Instant::now();
+    move || {
+        let may = started.elapsed() < most;
+        if may {
+            std::thread::sleep(between);
+        }
+        may
+    }
 }
 
 impl ChangelogTopic {
@@ -84,7 +99,11 @@ impl ChangelogTopic {
         }
         config.set("isolation.level", "read_uncommitted");
         let asking: BaseConsumer = config.create().map_err(|error| failed(error.to_string()))?;
-        settle(&consumer, &asking, topic, partitions as i32)
+        let end = |of, partition| {
+            let consumer = if of == EndOf::All { &asking } else { &consumer };
+            consumer.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end)
+        };
+        settle(partitions as i32, end, patiently(SETTLING, AGAIN))
             .map_err(|error| failed(error.to_string()))?;
         let mut assignment = TopicPartitionList::new();
         let mut open = BTreeSet::new();
@@ -158,5 +177,48 @@ impl ChangelogTopic {
     fn failed(&self, message: String) -> ChangelogError {
         let (topic, brokers) = (self.topic.clone(), self.brokers.clone());
         ChangelogError::Topic { topic, brokers, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Partitions with ten records each, of which readers may see so many, by look: the last of them from then on.
+    fn looks_at(seen: &[&[i64]], most: usize) -> Result<(Vec<usize>, usize), &'static str> {
+        let mut looks = vec![0; seen.len()];
+        let waits = Cell::new(0);
+        let end = |of, partition: i32| {
+            let partition = partition as usize;
+            if of == EndOf::All {
+                return Ok(10);
+            }
+            let of = seen[partition];
+            let now = of[looks[partition].min(of.len() - 1)];
+            looks[partition] += 1;
+            if now < 0 { Err("the broker is gone") } else { Ok(now) }
+        };
+        let wait = || {
+            waits.set(waits.get() + 1);
+            waits.get() <= most
+        };
+        settle(seen.len() as i32, end, wait)?;
+        Ok((looks, waits.get()))
+    }
+
+    #[test]
+    fn reading_begins_once_what_was_written_before_is_committed() {
+        assert_eq!(looks_at(&[&[10], &[11]], 9), Ok((vec![1, 1], 0)));
+        assert_eq!(looks_at(&[&[10], &[3, 3, 10], &[0, 12]], 9), Ok((vec![1, 3, 2], 3)));
+    }
+
+    #[test]
+    fn a_transaction_that_stays_open_is_waited_for_once_and_no_longer_than_there_is_patience() {
+        assert_eq!(looks_at(&[&[3], &[9], &[10]], 4), Ok((vec![5, 1, 1], 6)));
+        assert_eq!(looks_at(&[&[3, -1]], 4), Err("the broker is gone"));
+        let mut wait = patiently(Duration::ZERO, Duration::MAX);
+        assert!(!wait(), "no patience is left, and nothing is slept");
     }
 }
