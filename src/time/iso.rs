@@ -127,6 +127,8 @@ mod tests {
             ("2025-07-05 24:00", Err(NoInstant::NoSuchTime)),
             ("2025-07-05 12:60:00", Err(NoInstant::NoSuchTime)),
             ("2025-07-05 12:00+24:00", Err(NoInstant::NoSuchTime)),
+            ("2025-07-05 12:00+02:60", Err(NoInstant::NoSuchTime)),
+            ("2025-07-05 12:00:00 -0260", Err(NoInstant::NoSuchTime)),
             ("9999-12-31T23:59:59-12:00", Err(NoInstant::Beyond)),
             ("0000-01-01", Err(NoInstant::Beyond)),
             ("1751673600", Err(NoInstant::Shape)),
