@@ -131,7 +131,9 @@ impl RowReader {
             };
             row.timestamp = message.timestamp;
             rows.push(row);
-            self.fill(rows.len());
+            if message.payload.is_none() {
+                self.fill(rows.len());
+            }
         }
         rows
     }
