@@ -146,7 +146,7 @@ fn a_second_signal_ends_a_run_whose_disk_is_full() {
         let text = DEFINITION.replace("web: user", "web: id");
         let text = text.replace("disk/data", data).replace("disk/out", out);
         fs::write(folder.join("shop.yaml"), text).expect("it is written");
-        fs::write(folder.join("web.ndjson"), rows(0, 60_000)).expect("it is written");
+        fs::write(folder.join("web.ndjson"), rows(0, 120_000)).expect("it is written");
         let engine = env!("CARGO_BIN_EXE_selfsame");
         let arguments = ["-rm", "sh", "-c", SMALL_DISK, "sh", engine, "run", "shop.yaml"];
         let mut run = Running::start_of("unshare", folder, &arguments, &[]);
