@@ -25,6 +25,7 @@ use super::bucket_refusal::{BucketRefusal, said};
 use super::error::StoreError;
 use super::whole::beside;
 use crate::plan::BucketPlace;
+use crate::time::Micros;
 use crate::wait::Retry;
 
 /// Between two tries.
@@ -260,6 +261,12 @@ impl S3Bucket {
 
     /// Keys with their lengths, below one.
     pub fn list(&self, below: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let listed = self.list_with_times(below)?;
+        Ok(listed.into_iter().map(|(key, bytes, _)| (key, bytes)).collect())
+    }
+
+    /// Keys with their lengths, and when they were put, by the bucket's clock.
+    pub fn list_with_times(&self, below: &str) -> Result<Vec<(String, u64, Micros)>, StoreError> {
         let at = self.key(below);
         let from = match self.place.prefix.len() {
             0 => 0,
@@ -269,7 +276,8 @@ impl S3Bucket {
             let listed = self.client.list(Some(&at));
             listed
                 .map_ok(|of| {
-                    (of.location.as_ref().get(from..).unwrap_or_default().to_owned(), of.size)
+                    let key = of.location.as_ref().get(from..).unwrap_or_default().to_owned();
+                    (key, of.size, of.last_modified.timestamp_micros())
                 })
                 .try_collect::<Vec<_>>()
                 .await

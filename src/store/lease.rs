@@ -10,7 +10,7 @@
 //! with, until they have met.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const TELLING: Duration = Duration::from_secs(10);
 
 /// How long the holder may say nothing, in milliseconds.
-fn patience() -> Duration {
+pub fn patience() -> Duration {
     Duration::from_millis(fault::number("SELFSAME_LEASE_MS", 15_000))
 }
 
@@ -192,6 +192,25 @@ fn wait_for_silence(bucket: &S3Bucket, holder: &Holder, tag: &Tag) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// When the bucket was last known to be the run's, by both of a machine's clocks: one of them does not go on while the machine
+/// sleeps, and the other one may be set back.
+#[derive(Debug, Default)]
+pub struct Confirmed(Option<(Instant, SystemTime)>);
+
+impl Confirmed {
+    pub fn now() -> Self {
+        Confirmed(Some((Instant::now(), SystemTime::now())))
+    }
+
+    /// Whether nobody can have taken it for dead since.
+    pub fn is_recent(&self) -> bool {
+        self.0.is_some_and(|(at, time)| {
+            let by_date = time.elapsed().unwrap_or(Duration::MAX);
+            at.elapsed().max(by_date) < patience()
+        })
+    }
 }
 
 /// Waits for the other processes of the holder's run. Says who they are.

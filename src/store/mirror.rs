@@ -6,22 +6,19 @@
 //! time; a run begins by making it what the bucket holds (`restored`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::{fs, io};
 
 use super::bucket::{S3Bucket, Tag};
-use super::bucket_client::named;
 use super::bucket_log::{self, BucketLog, PieceRow};
 use super::bucket_small::SmallFiles;
-use super::entries::entries;
 use super::error::StoreError;
-use super::lease::{self, Holder, LeaseFile};
+use super::lease::{self, Confirmed, Holder, LeaseFile};
 use super::whole::replace;
 use crate::fault;
-use crate::plan::{BucketPlace, DataPlace};
+use crate::plan::BucketPlace;
 
 /// Says in a working folder which holder of the lease made it what the bucket holds …
 const TOKEN: &str = "lease-token";
@@ -38,6 +35,7 @@ pub struct Mirror {
     /// What the holder says; `None`: given back, or held by another process.
     lease: Mutex<Option<(LeaseFile, Tag)>>,
     small: SmallFiles,
+    confirmed: Mutex<Confirmed>,
     log: OnceLock<BucketLog>,
     /// The keys of the pieces of others that were brought.
     brought: Mutex<BTreeSet<String>>,
@@ -53,54 +51,6 @@ impl std::fmt::Debug for WhenLost {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("WhenLost")
     }
-}
-
-/// The folder on this machine in which a run works: `data` itself, where that is one.
-pub fn working_folder(data: &DataPlace) -> Result<PathBuf, StoreError> {
-    let place = match data {
-        DataPlace::Folder(folder) => return Ok(folder.clone()),
-        DataPlace::Bucket(BucketPlace { working_folder: Some(folder), .. }) => {
-            return Ok(folder.clone());
-        }
-        DataPlace::Bucket(place) => place,
-    };
-    let set = |name: &str| std::env::var_os(name).filter(|of| !of.is_empty()).map(PathBuf::from);
-    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    let cache = cache.ok_or_else(|| StoreError::Bucket {
-        url: place.url(),
-        why: "there is no place for its working folder: name one by `working_folder` of `data`, or by XDG_CACHE_HOME"
-            .to_owned(),
-    })?;
-    Ok(cache.join("selfsame").join("s3").join(named(place)))
-}
-
-/// The same, of one process of a run: each has its own.
-pub fn working_folder_of(data: &DataPlace, process: usize) -> Result<PathBuf, StoreError> {
-    let folder = working_folder(data)?;
-    if process == 0 || matches!(data, DataPlace::Folder(_)) {
-        return Ok(folder);
-    }
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(format!("-{process}"));
-    Ok(folder.with_file_name(name))
-}
-
-/// Those that processes of a run may have on this machine, the first one's first.
-pub fn working_folders(data: &DataPlace) -> Result<Vec<PathBuf>, StoreError> {
-    let first = working_folder(data)?;
-    let mut others = Vec::new();
-    if let (DataPlace::Bucket(_), Some(beside), Some(name)) =
-        (data, first.parent(), first.file_name().and_then(OsStr::to_str))
-    {
-        let number = |path: &PathBuf| {
-            let after = path.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?;
-            after.parse::<usize>().ok()
-        };
-        others =
-            entries(beside)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect();
-        others.sort();
-    }
-    Ok([first].into_iter().chain(others.into_iter().map(|(_, path)| path)).collect())
 }
 
 impl Mirror {
@@ -169,6 +119,8 @@ impl Mirror {
             token,
             lease: Mutex::default(),
             small: SmallFiles::of(row.epoch),
+            // Whatever is promised first is asked for.
+            confirmed: Mutex::default(),
             log: OnceLock::new(),
             brought: Mutex::default(),
             was_last,
@@ -278,13 +230,27 @@ impl Mirror {
     pub fn append(&self, log: &Path, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let name = log.file_name().expect("a log has a name").to_string_lossy();
         match self.log().append(&self.bucket, &name, at, bytes)? {
-            true => Ok(()),
+            true => self.confirm(),
             false => Err(self.lose()),
         }
     }
 
+    /// Asks whether the run has the bucket still, if that is not known for sure: it may have stood still, and whoever took
+    /// over may have taken its fence away since (`old_fences`).
+    fn confirm(&self) -> Result<(), StoreError> {
+        let is_recent = self.confirmed.lock().expect("no one panics with it").is_recent();
+        if is_recent { Ok(()) } else { self.renew() }
+    }
+
     /// Says that the holder is there; fails where it is another one.
     fn renew(&self) -> Result<(), StoreError> {
+        let asked = Confirmed::now();
+        self.renew_lease()?;
+        *self.confirmed.lock().expect("no one panics with it") = asked;
+        Ok(())
+    }
+
+    fn renew_lease(&self) -> Result<(), StoreError> {
         if !self.is_holder() {
             return match lease::read(&self.bucket)? {
                 Some((lease, _)) if lease.token == self.token => Ok(()),

@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::folder::StoreFile;
 use super::manifest::{ColumnarFile, Manifest, StoredSegment};
 use super::mirror::Mirror;
+use super::old_fences::{PutTimes, old_fences};
 use super::presence::made_of;
 use super::whole::replace;
 use crate::console::counted;
@@ -35,7 +36,11 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
     for name in names.into_iter().filter(|name| is_of_store(name)) {
         small.extend(mirror.adopt(&name)?.map(|bytes| (name, bytes)));
     }
-    let listed: BTreeMap<String, u64> = mirror.bucket.list("")?.into_iter().collect();
+    let (mut listed, mut put) = (BTreeMap::new(), PutTimes::new());
+    for (key, bytes, at) in mirror.bucket.list_with_times("")? {
+        put.insert(key.clone(), at);
+        listed.insert(key, bytes);
+    }
     if !small.contains_key("store.json") {
         if let Some(key) = listed.keys().find(|key| key.starts_with("rows/")) {
             let url = mirror.bucket.url("store.json");
@@ -83,7 +88,7 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
     let of = store_of(&store).unwrap_or_default();
     bucket_checkpoints::clean(mirror, root, &of, listed.keys())?;
     columnar(mirror, root, &segments, &listed)?;
-    logs(mirror, root, &segments, &listed)
+    logs(mirror, root, &segments, &put)
 }
 
 /// Whether a small file says something of a store.
@@ -204,7 +209,7 @@ fn logs(
     mirror: &Mirror,
     root: &Path,
     segments: &[StoredSegment],
-    listed: &BTreeMap<String, u64>,
+    listed: &PutTimes,
 ) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
     let folder = root.join("log");
     remove(&folder)?;
@@ -216,7 +221,7 @@ fn logs(
     let pieces = at_once(&keys, |key| bucket_log::read(&mirror.bucket, key))?;
     let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut gone, mut open): (Vec<String>, Option<(String, File, u64)>) = (Vec::new(), None);
-    let mut last: Option<(String, u64)> = None;
+    let (mut fences, mut last): (Vec<String>, Option<(String, u64)>) = (Vec::new(), None);
     for LogPiece { key, number, header, bytes } in pieces.into_iter().flatten() {
         let altered = |why: &str| StoreError::altered(Path::new(&mirror.bucket.url(&key)), why);
         let row = bucket_log::row_of(&key).ok_or_else(|| altered("its name is no number"))?;
@@ -226,7 +231,7 @@ fn logs(
         let made = made_of(&log).filter(|_| log.ends_with(".log") && !log.contains('/'));
         let is_made = made.is_some_and(|log| segments.iter().any(|of| of.has(log)));
         match header.kind {
-            PieceKind::Fence => {}
+            PieceKind::Fence => fences.push(key.clone()),
             PieceKind::Gone => gone.push(key.clone()),
             PieceKind::Frames if is_made => gone.push(key.clone()),
             PieceKind::Frames => {
@@ -262,6 +267,7 @@ fn logs(
         }
     }
     if mirror.is_holder() {
+        gone.extend(old_fences(&fences, listed));
         mirror.bucket.delete(&gone)?;
     }
     Ok(left)

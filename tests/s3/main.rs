@@ -4,11 +4,18 @@
 mod changes;
 mod checkpoints;
 mod live;
+mod lost;
+#[path = "../services/postgres.rs"]
+mod postgres;
 mod processes;
 #[path = "../program/mod.rs"]
 mod program;
 #[path = "../python/mod.rs"]
 mod python;
+// Each test uses its part of this.
+#[allow(dead_code)]
+#[path = "../services/receiver.rs"]
+mod receiver;
 mod servers;
 #[path = "../changing/steps.rs"]
 mod steps;
@@ -309,6 +316,52 @@ fn one_run_at_a_time_has_the_folder_and_one_that_comes_back_ends() {
     assert!(added.iter().all(|key| !key.contains("/log/")), "{added:?}");
     shop.run("elsewhere").well();
     shop.is_whole("one run had the folder, and then another");
+}
+
+/// Fences that nobody can come to any more leave, and a run that stood still for as long as that promises nothing either.
+#[test]
+fn fences_do_not_pile_up_and_whoever_comes_back_when_they_have_gone_ends() {
+    let Some(server) = Server::versitygw() else { return };
+    let mut shop = Shop::new(server);
+    let follow = ["run", "shop.yaml", "--data", DATA, "--follow"];
+    let out = shop.path().join("out/profiles.ndjson");
+    let length = || fs::metadata(&out).map_or(0, |of| of.len());
+    let rows = |shop: &Shop| {
+        let row = |key: String| key.split_once("/log/").map(|(_, of)| of[..10].to_owned());
+        let rows = shop.objects.keys().into_iter().filter_map(row);
+        rows.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    for _ in 0..4 {
+        shop.grow(30);
+        killed(&shop, "here");
+        // What it had stored becomes columnar.
+        shop.run("here").well();
+    }
+    assert!(rows(&shop) >= 4, "each run that was killed has its fence: {:?}", shop.objects.keys());
+    shop.start(&RUN, "here", &[("SELFSAME_FENCE_MS", "0")]).end().well();
+    assert!(rows(&shop) <= 1, "{:?}", shop.objects.keys());
+    let none = [("SELFSAME_FENCE_MS", "0"), ("SELFSAME_LEASE_MS", "1500")];
+    shop.grow(30);
+    let before = length();
+    let mut still = shop.start(&follow, "there", &none);
+    still.until("it has told something", |_| length() > before);
+    still.signal("STOP");
+    fs::rename(shop.path().join("out"), shop.path().join("out-before")).expect("it is moved");
+    fs::create_dir(shop.path().join("out")).expect("a folder");
+    for _ in 0..3 {
+        shop.start(&RUN, "here", &none).end().well();
+    }
+    shop.grow(50);
+    still.signal("CONT");
+    let said = still.end().badly();
+    assert!(said.contains("was taken over by") || said.contains("silent for too long"), "{said}");
+    shop.start(&RUN, "here", &none).end().well();
+    // Rejects that an output had committed are not stored, and the output was taken away.
+    let stored = |mut state: BTreeMap<(String, String), Value>| {
+        state.retain(|(output, _), _| output != "rejects");
+        state
+    };
+    assert_eq!(stored(state(shop.path())), stored(shop.whole()));
 }
 
 #[test]
