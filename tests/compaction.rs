@@ -182,3 +182,59 @@ fn an_output_that_was_told_before_versions_left_is_compared() {
     }
     assert_eq!(state(path), undisturbed(path));
 }
+
+/// What is read otherwise by a later definition may follow from versions that have left: that is said, with the way to have
+/// it, and of nothing else.
+#[test]
+fn who_reads_records_otherwise_than_when_versions_left_is_told_what_is_not_known_any_more() {
+    let folder = folder();
+    let path = folder.path();
+    for minute in 0..30 {
+        tell(path, minute, |key| format!("n{}", (key + minute) % 7));
+    }
+    assert!(run(path).contains("have left the data folder"));
+    let with = |from: &str, to: &str| {
+        let text = definition(&ALL).replace(from, to);
+        assert_ne!(text, definition(&ALL));
+        fs::write(path.join("crm.yaml"), text).expect("it is written");
+        run(path)
+    };
+    let all_the_same =
+        with("attributes:\n", "attributes:\n  plan: {from: crm, select: last(plan)}\n");
+    assert!(!all_the_same.contains("otherwise now"), "{all_the_same}");
+    for (from, to, what) in [
+        (
+            "    time: at\n",
+            "    time: at\n    where: name <> 'n1'\n",
+            "where is stated otherwise now",
+        ),
+        ("    key: id\n", "    key: phone\n", "key is stated otherwise now"),
+        ("kind: records\n    key: id", "kind: events\n    id: id", "key, kind, time"),
+        (
+            "attributes:\n",
+            "  plan: {from: {crm: plan}}\nattributes:\n",
+            "identity.plan.from.crm is stated otherwise now",
+        ),
+        (
+            "identity:\n",
+            "    derive: {called: \"lower(name)\"}\nidentity:\n  called: {from: {crm: called}}\n",
+            "derive.called, identity.called.from.crm are stated otherwise now",
+        ),
+    ] {
+        let said = with(from, to);
+        assert!(said.contains(what), "{what}: {said}");
+        assert!(said.contains("let the source be read from its start"), "{said}");
+    }
+    // Whoever applies it hears of it before.
+    fs::write(path.join("crm.yaml"), definition(&ALL)).expect("it is written");
+    let run = ["run", "crm.yaml", "--data", "data", "--follow"];
+    let mut running = Running::start_with(path, &run, &SMALL);
+    let socket = path.join("data/control.sock");
+    running.until("it listens", |_| socket.exists());
+    let text = definition(&ALL).replace("    key: id\n", "    key: phone\n");
+    fs::write(path.join("next.yaml"), text).expect("it is written");
+    let told = selfsame(path, &["apply", "next.yaml", "--data", "data", "--dry-run"]).well();
+    assert!(told.contains("key is stated otherwise now"), "{told}");
+    running.signal("TERM");
+    running.end().well();
+}

@@ -13,7 +13,8 @@ pub struct Applied {
     pub changes: DefinitionChanges,
     /// Stored rows from which all was computed anew.
     pub rows: u64,
-    /// Fields that stored rows do not have, or have otherwise, and what can be done.
+    /// Fields that stored rows do not have, or have otherwise, and sources whose older versions of records have left under
+    /// another reading of them: and what can be done.
     pub fields: Vec<String>,
     /// How people differ; only where nothing was to be done but to tell it.
     pub difference: Option<Difference>,

@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod output;
 mod path;
+pub mod record_reading;
 mod source;
 pub mod stated;
 mod text_form;

@@ -25,6 +25,9 @@ impl Stated {
     }
 }
 
+/// Characters of a value that are shown.
+pub const SHOWN: usize = 80;
+
 /// Differences that are named; how many more there are is counted.
 const NAMED: usize = 8;
 

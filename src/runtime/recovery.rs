@@ -96,7 +96,8 @@ fn read_back(plan: &Plan, recovered: &Recovered) {
     changed_fields(plan, recovered).iter().for_each(|told| tracing::warn!("{told}"));
 }
 
-/// What there is to be said of fields that stored rows do not have, or have otherwise.
+/// What there is to be said of fields that stored rows do not have, or have otherwise, and of versions of records that are
+/// not stored any more.
 pub fn changed_fields(plan: &Plan, recovered: &Recovered) -> Vec<String> {
     let made = fields(plan);
     let told = |(source, field, was): (&str, &str, Option<String>)| match was {
@@ -110,7 +111,17 @@ pub fn changed_fields(plan: &Plan, recovered: &Recovered) -> Vec<String> {
             made[source][field]
         ),
     };
-    recovered.changed_fields(&made).into_iter().map(told).collect()
+    let versions = recovered.read_otherwise(plan).into_iter().map(|(source, number, names)| {
+        let versions = counted(number, "older version", "older versions");
+        format!(
+            "source {source}: {versions} of its records left the data folder while nothing followed from them, but its \
+             {} {} otherwise now: what follows from them by that is not known. To know it, let the source be read from \
+             its start with a data folder that is new",
+            names.join(", "),
+            if names.len() == 1 { "is stated" } else { "are stated" }
+        )
+    });
+    recovered.changed_fields(&made).into_iter().map(told).chain(versions).collect()
 }
 
 /// By source, what each field is made of.

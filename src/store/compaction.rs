@@ -27,6 +27,7 @@ use crate::console::counted;
 use crate::decode::Decoder;
 use crate::decode::latest::Latest;
 use crate::fault;
+use crate::plan::record_reading::{differing, record_reading};
 use crate::plan::{Kind, Plan};
 use crate::time::Tick;
 
@@ -95,6 +96,8 @@ impl Compaction {
             compacted.left.insert(source.name.clone(), rows - number);
             if number > 0 {
                 (compacted.until, compacted.definition) = (until, self.definition.clone());
+                let read_as = compacted.read_as.entry(source.name.clone()).or_default();
+                read_as.insert(record_reading(&self.plan, &source.name));
             }
             manifest.write(folder, process)?;
             fault::point("compaction in force");
@@ -179,6 +182,25 @@ impl Recovered {
             *known = (*known).max(of.until);
         }
         until
+    }
+
+    /// The sources of which versions left that had had their time by another reading, how many have left of each, and
+    /// what is stated otherwise by now.
+    pub fn read_otherwise<'a>(&self, plan: &'a Plan) -> Vec<(&'a str, u64, Vec<String>)> {
+        let mut told = Vec::new();
+        for source in &plan.sources {
+            let now = record_reading(plan, &source.name);
+            let then =
+                self.compacted.iter().filter_map(|of| of.read_as.get(&source.name)).flatten();
+            let mut names: Vec<String> = then.flat_map(|then| differing(then, &now)).collect();
+            names.sort_unstable();
+            names.dedup();
+            let number = self.superseded.get(&source.name).copied().unwrap_or_default();
+            if !names.is_empty() {
+                told.push((source.name.as_str(), number, names));
+            }
+        }
+        told
     }
 
     /// How many older versions of records have left the store.

@@ -1,6 +1,6 @@
 //! Which columnar files count: by process a list, which is replaced in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use super::checked;
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame::LogHeader;
+use crate::plan::record_reading::RecordReading;
 use crate::source::Positions;
 use crate::time::Tick;
 
@@ -33,6 +34,9 @@ pub struct Compacted {
     pub definition: String,
     /// By source, how many rows were left of those that were looked through.
     pub left: BTreeMap<String, u64>,
+    /// By source, as what its rows were read when versions left.
+    #[serde(default)]
+    pub read_as: BTreeMap<String, BTreeSet<RecordReading>>,
 }
 
 /// What one log became.

@@ -2,10 +2,7 @@
 //! process of a run.
 
 use super::yaml::{YamlNode, YamlValue};
-use crate::plan::stated::Stated;
-
-/// Characters of a value that are shown.
-const SHOWN: usize = 80;
+use crate::plan::stated::{SHOWN, Stated};
 
 /// All that a definition states, in its order, since that has a meaning. Comments, quotes, and how
 /// lists and mappings are written have none.
