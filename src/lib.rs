@@ -70,6 +70,8 @@ mod place;
 #[allow(missing_docs)]
 mod plan;
 #[allow(missing_docs)]
+mod priority;
+#[allow(missing_docs)]
 mod profile;
 #[allow(missing_docs)]
 mod row;

@@ -69,9 +69,6 @@ pub(super) fn accepted(
     if rows.is_empty() {
         return None;
     }
-    let mut accepted = rows.iter().map(|row| row.position.offset).peekable();
-    let is_accepted: BooleanArray =
-        raw.iter().map(|row| Some(accepted.next_if_eq(&row.offset).is_some())).collect();
     let mut columns = fields.to_vec();
     columns.push(Arc::new(UInt32Array::from_value(chunk.part, raw.len())));
     columns.push(Arc::new(UInt64Array::from_iter_values(raw.iter().map(|row| row.offset))));
@@ -92,10 +89,13 @@ pub(super) fn accepted(
         true => Arc::new(StringArray::from_iter(raw.iter().map(|row| deleted(chunk, row)))),
     });
     let batch = RecordBatch::try_new(Arc::clone(schema), columns).expect("columns of these types");
-    match rows.len() == raw.len() {
-        true => Some(batch),
-        false => Some(filter_record_batch(&batch, &is_accepted).expect("a mark for each row")),
+    if rows.len() == raw.len() {
+        return Some(batch);
     }
+    let mut accepted = rows.iter().map(|row| row.position.offset).peekable();
+    let is_accepted: BooleanArray =
+        raw.iter().map(|row| Some(accepted.next_if_eq(&row.offset).is_some())).collect();
+    Some(filter_record_batch(&batch, &is_accepted).expect("a mark for each row"))
 }
 
 fn deleted<'chunk>(chunk: &'chunk Chunk, row: &RawRow) -> Option<&'chunk str> {

@@ -7,8 +7,8 @@
 //!    says that its part is there.
 //!
 //! The child does nothing but serialise and write: other threads do not live on in it, so nothing of theirs is waited for.
-//! It is not held back behind other processes: while it is there, each page that a tick changes is copied first, which
-//! costs more than what the child does.
+//! It gives way to the ticks: while it is there, each page that a tick changes is copied first, so that they take longer
+//! anyway. How many pages that is depends on how many there are, and little on how long it takes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::fault;
+use crate::priority;
 use crate::state::saved::Savers;
 use crate::store::{CheckpointOf, Folder, checkpoint};
 use crate::time::Tick;
@@ -114,11 +115,19 @@ impl CheckpointWriter {
 
     /// Saves what a worker's operators keep at the end of a tick.
     pub fn save(&self, of: CheckpointOf, worker: usize, savers: &Savers) {
+        let began = Instant::now();
         let saved = checkpoint::prepare(&self.folder, of.tick, self.run, worker)
             .and_then(|path| Ok((Child::write(&path, savers)?, path)));
         match saved {
             // Nobody is there any more who would complete it.
-            Ok((child, path)) => drop(self.parts.send(SavedPart { of, path, child })),
+            Ok((child, path)) => {
+                tracing::debug!(
+                    "a checkpoint of tick {} begins, after {:?}",
+                    of.tick,
+                    began.elapsed()
+                );
+                drop(self.parts.send(SavedPart { of, path, child }));
+            }
             Err(error) => tracing::warn!("there is no checkpoint of this moment: {error}"),
         }
     }
@@ -216,6 +225,7 @@ impl Child {
                 // SAFETY: as above; none of these calls waits for a thread.
                 unsafe {
                     apart();
+                    priority::give_way();
                     let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                         checkpoint::write(path, savers, || {
                             std::os::unix::process::parent_id() == parent

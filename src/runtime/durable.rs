@@ -20,6 +20,7 @@ use super::stored_files::StoredFiles;
 use crate::flow::{Pipeline, Stream};
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
+use crate::priority;
 use crate::source::DurableNews;
 use crate::store::{
     self, CheckpointOf, Compaction, LogHeader, Recovered, StoreError, StoreWriter, StoredReject,
@@ -104,7 +105,10 @@ impl ProcessStore {
         };
         let making = std::thread::Builder::new()
             .name("columnar files".to_owned())
-            .spawn(move || files.make(left, &closed))
+            .spawn(move || {
+                priority::give_way();
+                files.make(left, &closed);
+            })
             .map_err(StoreError::io(&recovered.folder.root, "written"))?;
         let folder = recovered.folder.clone();
         let root = folder.root.clone();

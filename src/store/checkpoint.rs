@@ -19,6 +19,7 @@ use super::bucket_checkpoints;
 use super::checkpoint_of::{CheckpointOf, CompleteFile};
 use super::entries::remove;
 use super::folder::Folder;
+use super::spread::SpreadFile;
 use super::whole::{replace, sync_folder};
 use crate::state::saved::{SavedChunk, Savers};
 use crate::time::Tick;
@@ -67,7 +68,7 @@ pub fn prepare(folder: &Folder, tick: Tick, run: u64, worker: usize) -> io::Resu
 
 /// Writes a worker's part of a checkpoint, as long as that is wanted.
 pub fn write(path: &Path, savers: &Savers, is_wanted: impl Fn() -> bool) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let mut file = BufWriter::with_capacity(1 << 20, SpreadFile::new(File::create(path)?));
     savers.save(&mut |section, chunk| {
         if !is_wanted() {
             return Err(io::ErrorKind::Interrupted.into());
@@ -82,7 +83,7 @@ pub fn write(path: &Path, savers: &Savers, is_wanted: impl Fn() -> bool) -> io::
         file.write_all(&xxh3_64(&body).to_le_bytes())?;
         file.write_all(&body)
     })?;
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
 }
 
 /// Says that a process's part is there. Those before the last few go.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt64Array};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -18,8 +19,9 @@ use super::folder::Folder;
 use super::frame::{self, LogHeader, TickHeader};
 use super::manifest::{ColumnarFile, Manifest, RowsFile, StoredSegment};
 use super::ordered::OrderedLog;
+use super::spread::SpreadFile;
 use super::whole::{beside, sync_folder};
-use crate::decode::stored::{AT, TICK, instant};
+use crate::decode::stored::{AT, OFFSET, TICK, instant};
 use crate::fault;
 use crate::source::Positions;
 use crate::time::{Micros, Tick};
@@ -28,6 +30,8 @@ use crate::time::{Micros, Tick};
 const GROUP: usize = 1 << 16;
 /// Rows whose values are unpacked at once by who wants one of them.
 const PAGE: usize = 1 << 12;
+/// Bytes of a column's dictionary in a group: what has more values is better off without one, and soon known.
+const DICTIONARY: usize = 1 << 16;
 
 /// Makes a log's ticks up to `last` columnar files, and then takes the log away: the manifest decides which of the two
 /// counts. A log in which there is nothing goes without a trace.
@@ -100,7 +104,7 @@ impl<'a> StoredSegmentWriter<'a> {
         })
     }
 
-    fn add(&mut self, log: &Path, header: &TickHeader, streams: &[u8]) -> Result<(), StoreError> {
+    fn add(&mut self, log: &Path, header: &TickHeader, streams: &Buffer) -> Result<(), StoreError> {
         let TickHeader { tick, at, worker, reached, rows, rejects: _ } = header;
         self.span = Some(
             self.span.map_or((*tick, *tick), |(first, last)| (first.min(*tick), last.max(*tick))),
@@ -113,10 +117,9 @@ impl<'a> StoredSegmentWriter<'a> {
                 self.write_ticks()?;
             }
         }
-        let mut rest = streams;
+        let mut rest = streams.clone();
         for (source, number, length) in rows {
-            let (stream, behind) = rest
-                .split_at_checked(*length as usize)
+            let (stream, behind) = frame::split(&rest, *length)
                 .ok_or_else(|| StoreError::altered(log, "its rows are too short"))?;
             rest = behind;
             let batches =
@@ -204,7 +207,7 @@ pub struct FileWriter {
     folder: Folder,
     whole: PathBuf,
     beside: PathBuf,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<SpreadFile>,
 }
 
 impl FileWriter {
@@ -214,12 +217,16 @@ impl FileWriter {
         fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
         let beside = beside(&whole);
         let file = File::create(&beside).map_err(StoreError::io(&beside, "written"))?;
+        let file = SpreadFile::new(file);
         let level = ZstdLevel::try_new(1).expect("a level that there is");
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(Some(GROUP))
             .set_data_page_row_count_limit(PAGE)
+            .set_dictionary_page_size_limit(DICTIONARY)
+            .set_column_dictionary_enabled(OFFSET.into(), false)
+            .set_column_encoding(OFFSET.into(), Encoding::DELTA_BINARY_PACKED)
             .build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
             .map_err(|error| StoreError::io(&beside, "written")(std::io::Error::other(error)))?;
@@ -238,8 +245,7 @@ impl FileWriter {
             .writer
             .into_inner()
             .map_err(|error| io("written")(std::io::Error::other(error)))?;
-        file.sync_all().map_err(io("written"))?;
-        drop(file);
+        file.finish().map_err(io("written"))?;
         let (bytes, checksum) = checksum(&self.beside)?;
         fs::rename(&self.beside, &self.whole).map_err(io("written"))?;
         let parent = self.whole.parent().expect("it lies in a folder");

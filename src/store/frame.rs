@@ -3,17 +3,18 @@
 //! ```text
 //! log   = magic, frame (a LogHeader), frame (a TickHeader with its rows) …
 //! frame = length of the body (u32), XXH3 of the body (u64), body
-//! body  = length of the JSON (u32), JSON, the streams that it lists, one behind the other
+//! body  = length of the JSON (u32), JSON and spaces behind it, the streams that it lists, one behind the other
 //! ```
-//! Numbers are little-endian. One stream holds the rows of one source.
+//! Numbers are little-endian. One stream holds the rows of one source. The first stream begins at a multiple of 64 bytes of
+//! the body, so that its columns lie where they can be used as they are, without a copy.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
-use arrow_ipc::reader::StreamReader;
+use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub const PREFIX: usize = 12;
 
 /// No body is longer; what says so is damaged.
 const LONGEST: usize = 1 << 30;
+
+/// Where columns of an Arrow stream want to lie.
+const ALIGNED: usize = 64;
 
 /// Whose log it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +76,11 @@ pub struct TickHeader {
 
 /// Appends a frame.
 pub fn append(out: &mut Vec<u8>, header: &impl Serialize, streams: &[Vec<u8>]) {
-    let json = serde_json::to_vec(header).expect("a header is JSON");
+    let mut json = serde_json::to_vec(header).expect("a header is JSON");
+    if !streams.is_empty() {
+        let length = (4 + json.len()).next_multiple_of(ALIGNED) - 4;
+        json.resize(length, b' ');
+    }
     let length = 4 + json.len() + streams.iter().map(Vec::len).sum::<usize>();
     let start = out.len();
     out.extend_from_slice(&(length as u32).to_le_bytes());
@@ -116,7 +124,18 @@ pub fn stream(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     writer.into_inner()
 }
 
-/// The rows of a stream.
-pub fn rows(stream: &[u8]) -> Result<Vec<RecordBatch>, ArrowError> {
-    StreamReader::try_new(Cursor::new(stream), None)?.collect()
+/// The rows of a stream, whose memory they keep where its columns lie as they are wanted.
+pub fn rows(mut stream: Buffer) -> Result<Vec<RecordBatch>, ArrowError> {
+    let (mut decoder, mut batches) = (StreamDecoder::new(), Vec::new());
+    while let Some(batch) = decoder.decode(&mut stream)? {
+        batches.push(batch);
+    }
+    decoder.finish()?;
+    Ok(batches)
+}
+
+/// The first of the streams in some bytes, of this length, and those behind it; `None` if there are too few bytes.
+pub fn split(streams: &Buffer, length: u64) -> Option<(Buffer, Buffer)> {
+    let length = usize::try_from(length).ok().filter(|length| *length <= streams.len())?;
+    Some((streams.slice_with_length(0, length), streams.slice(length)))
 }

@@ -247,9 +247,9 @@ impl StoredHistory {
                     let rejects = self.rejects.entry(of.header.tick).or_default();
                     rejects.extend_from_slice(&of.header.rejects);
                 }
-                let mut rest = &of.streams[..];
+                let mut rest = of.streams;
                 for (source, _, length) in &of.header.rows {
-                    let split = rest.split_at_checked(*length as usize);
+                    let split = frame::split(&rest, *length);
                     let (stream, behind) = split.ok_or_else(|| short(&self.folder))?;
                     rest = behind;
                     if self.columns.iter().all(|(wanted, _)| wanted != source) {

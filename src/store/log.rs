@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use arrow::buffer::Buffer;
+
 use super::error::StoreError;
 use super::frame::{self, LogHeader, MAGIC, PREFIX, TickHeader};
 
@@ -15,14 +17,14 @@ pub struct LogReader {
     /// Whether what is damaged at its end is what a crash leaves, and not an error.
     may_be_torn: bool,
     at: u64,
-    body: Vec<u8>,
+    body: Buffer,
     torn: Option<(u64, u64)>,
 }
 
 /// A worker's tick, and the streams of its rows.
-pub struct TickFrame<'a> {
+pub struct TickFrame {
     pub header: TickHeader,
-    pub streams: &'a [u8],
+    pub streams: Buffer,
 }
 
 impl LogReader {
@@ -43,7 +45,7 @@ impl LogReader {
         }
         let none = LogHeader::default();
         let (path, at) = (path.to_owned(), MAGIC.len() as u64);
-        let body = Vec::new();
+        let body = Buffer::default();
         let mut log = LogReader { path, file, header: none, may_be_torn, at, body, torn: None };
         if !log.advance()? {
             return Ok(None);
@@ -53,12 +55,13 @@ impl LogReader {
     }
 
     /// The next frame; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<TickFrame<'_>>, StoreError> {
+    pub fn next(&mut self) -> Result<Option<TickFrame>, StoreError> {
         if !self.advance()? {
             return Ok(None);
         }
         let read = frame::header(&self.body);
         let (header, streams) = read.map_err(|why| self.altered(&why))?;
+        let streams = self.body.slice(self.body.len() - streams.len());
         Ok(Some(TickFrame { header, streams }))
     }
 
@@ -73,12 +76,13 @@ impl LogReader {
         let Some((length, sum)) = told else {
             return self.torn();
         };
-        self.body.resize(length, 0);
-        let read =
-            read_all(&mut self.file, &mut self.body).map_err(StoreError::io(&self.path, "read"))?;
-        if read < length || !frame::is_whole(&self.body, sum) {
+        let mut body = Vec::with_capacity(length);
+        let read = Read::by_ref(&mut self.file).take(length as u64).read_to_end(&mut body);
+        read.map_err(StoreError::io(&self.path, "read"))?;
+        if body.len() < length || !frame::is_whole(&body, sum) {
             return self.torn();
         }
+        self.body = Buffer::from_vec(body);
         self.at += (PREFIX + length) as u64;
         Ok(true)
     }

@@ -51,6 +51,7 @@ mod rewritten;
 mod row_finder;
 mod row_index;
 mod row_keys;
+mod spread;
 mod superseded;
 mod suppressed;
 #[cfg(test)]

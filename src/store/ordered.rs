@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use arrow::buffer::Buffer;
+
 use super::error::StoreError;
 use super::frame::{LogHeader, TickHeader};
-use super::log::LogReader;
+use super::log::{LogReader, TickFrame};
 use crate::time::Tick;
 
 /// A log that is read in order.
@@ -21,7 +23,7 @@ pub struct OrderedLog {
 /// A worker's tick, and the streams of its rows.
 pub struct OwnedFrame {
     pub header: TickHeader,
-    pub streams: Vec<u8>,
+    pub streams: Buffer,
 }
 
 impl OrderedLog {
@@ -54,7 +56,7 @@ impl OrderedLog {
             match self.log.next()? {
                 None => self.has_ended = true,
                 Some(frame) => {
-                    let (header, streams) = (frame.header, frame.streams.to_vec());
+                    let TickFrame { header, streams } = frame;
                     let (tick, worker) = (header.tick, header.worker);
                     self.read.insert(worker, tick);
                     self.held.insert((tick, worker), OwnedFrame { header, streams });

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 12] = [
+const GROUND: [&str; 13] = [
     "time",
     "place",
     "metrics",
@@ -17,6 +17,7 @@ const GROUND: [&str; 12] = [
     "row",
     "columns",
     "console",
+    "priority",
     "wait",
     "aggregate",
     "plan",
