@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -29,7 +30,19 @@ from pathlib import Path
 import retail
 from throughput import ROOT, check, generate
 
-TARGET_P99 = 100.0
+TARGET_P99, TARGET_P999 = 100.0, 200.0
+# What the engine logs of a tick, a commit and a sync that took long.
+SLOW = {
+    "ticks": (
+        r"tick \d+ took (\d+) ms: its records were handed over after (\d+), its rows durable after (\d+)",
+        ("in all", "handed over", "durable"),
+    ),
+    "commits": (
+        r"commit of tick \d+ took (\d+) ms: its records were acknowledged after (\d+), its progress after (\d+)",
+        ("in all", "acknowledged", "progress"),
+    ),
+    "syncs": (r"bytes were durable after (\d+) ms", ("in all",)),
+}
 TOPICS = {
     "data/web/*.ndjson": "web.events",
     "data/orders/*.ndjson": "orders",
@@ -139,7 +152,11 @@ def through(args, folder, address, logs, prefix, people, events):
     if args.data:
         shutil.rmtree(folder / f"{prefix}.data", ignore_errors=True)
         run += ["--data", folder / f"{prefix}.data"]
-    engine = subprocess.Popen([*run, "--summary", summary])
+    log = folder / f"{prefix}.log"
+    if args.stages:
+        run += ["--log", "info,selfsame=debug"]
+    with open(log, "w") as stderr:
+        engine = subprocess.Popen([*run, "--summary", summary], stderr=stderr if args.stages else None)
     # Outputs are opened after the ends of the topics were asked for.
     until(lambda: (logs / f"{prefix}.vips-0").exists(), "the engine runs", engine)
     time.sleep(2)
@@ -151,6 +168,18 @@ def through(args, folder, address, logs, prefix, people, events):
     if engine.wait() != 0:
         sys.exit("the engine failed")
     return spec, json.loads(summary.read_text())
+
+
+def tell_stages(log):
+    """What slow ticks, commits and syncs waited for: medians and the longest, in milliseconds."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
+    for what, (pattern, stages) in SLOW.items():
+        found = [match if isinstance(match, tuple) else (match,) for match in re.findall(pattern, text)]
+        columns = [sorted(map(int, column)) for column in zip(*found)] or [[0]] * len(stages)
+        told = (f"{stage} {column[len(column) // 2]}, at most {column[-1]}" for stage, column in zip(stages, columns))
+        print(f"  {len(found):,} slow {what}: {'; '.join(told)} ms")
+    for line in re.findall(r".*(?:became columnar files|indexing|merging|compaction|checkpoint of tick).*", text):
+        print(f"  {line}")
 
 
 def main():
@@ -165,6 +194,7 @@ def main():
     parser.add_argument("--partitions", default=2, type=int)
     parser.add_argument("--data", action="store_true", help="rows are stored, and topics written in transactions")
     parser.add_argument("--properties", default="", help="librdkafka's, for the engine")
+    parser.add_argument("--stages", action="store_true", help="tell also what slow ticks waited for, by the engine's log")
     args = parser.parse_args()
     folder = args.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,14 +217,17 @@ def main():
         people = check_profiles(args.selfsame, spec, expected)
     print(f"answers: {people:,} people are as they should be, each with orders and lifetime value")
     latency = found["latency"]
-    met = "met" if latency["p99"] <= TARGET_P99 else "MISSED"
+    is_met = latency["p99"] <= TARGET_P99 and latency["p999"] <= TARGET_P999
+    met = "met" if is_met else "MISSED"
     print(
         f"{latency['count']:,} rows at {args.rate:,} a second, append to acknowledged output: "
         f"p50 {latency['p50']:.1f}  p90 {latency['p90']:.1f}  p99 {latency['p99']:.1f}  "
         f"p99.9 {latency['p999']:.1f}  max {latency['max']:.1f} ms; "
-        f"p99 target {TARGET_P99:.0f} ms: {met}"
+        f"targets p99 {TARGET_P99:.0f} and p99.9 {TARGET_P999:.0f} ms: {met}"
     )
-    return latency["p99"] > TARGET_P99
+    if args.stages:
+        tell_stages(folder / "out.log")
+    return not is_met
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::dataflow::Dataflow;
+use super::giving_way;
 use super::process::Process;
 use super::replay::Replay;
 use super::requests::{Request, Requests};
@@ -101,6 +102,9 @@ impl Intake {
             let (plan, worker, workers) = (&process.plan, self.worker, self.workers);
             inbox.replay =
                 Replay::new(plan, &recovered, beginning, after, without, worker, workers);
+            if process.beside.is_some() && handed.is_none() {
+                inbox.replay = inbox.replay.take().map(|of| of.together(giving_way::ROWS));
+            }
             self.after = after.max(recovered.until);
             if inbox.replay.is_some() {
                 return;

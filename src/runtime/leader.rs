@@ -1,12 +1,13 @@
 //! Who opens ticks: the first worker, when some worker requests a tick.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Pace;
 use super::dataflow::Dataflow;
+use super::giving_way::GivingWay;
 use super::live::SharedLive;
+use super::open_ticks::OpenTicks;
 use super::process::Process;
 use super::replay::ReplayLead;
 use super::report::WorkerReport;
@@ -29,16 +30,14 @@ pub struct Leader {
     peers: usize,
     wanted: bool,
     ended: usize,
-    /// Ticks whose records are not all handed over.
-    open: VecDeque<Tick>,
-    /// Ticks whose records are not all acknowledged.
-    incomplete: VecDeque<(Tick, Instant)>,
-    /// How many of these there may be.
+    open: OpenTicks,
+    /// How many ticks there may be whose records are not all acknowledged.
     most_incomplete: usize,
     last: Tick,
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
+    giving_way: GivingWay,
     /// The round of them that comes next, and by worker up to which tick it has loaded all.
     round: usize,
     loaded: Vec<Tick>,
@@ -66,12 +65,12 @@ impl Leader {
             peers,
             wanted: false,
             ended: 0,
-            open: VecDeque::new(),
-            incomplete: VecDeque::new(),
+            open: OpenTicks::default(),
             most_incomplete,
             last: 0,
             opened,
             replay: None,
+            giving_way: GivingWay::default(),
             round: 0,
             loaded: vec![0; peers],
             has_begun: false,
@@ -106,29 +105,27 @@ impl Leader {
         dataflow: &mut Dataflow,
         process: &Process,
     ) -> Result<Option<Duration>, StoreError> {
-        while self.open.front().is_some_and(|tick| !dataflow.handed.less_equal(tick)) {
-            self.open.pop_front();
-        }
-        let complete = |(tick, _): &mut (Tick, Instant)| !dataflow.complete.less_equal(tick);
-        while let Some((_, opened)) = self.incomplete.pop_front_if(complete) {
-            // Those that read much of the history back at once are no measure of others.
-            if self.has_begun {
-                self.live.tick_lengths.record(opened.elapsed(), 1);
-            }
-        }
+        self.open.follow(dataflow, &self.live, self.has_begun);
         if self.unsaved > 0 {
             return Ok(None);
         }
-        if self.open.len() >= OPEN_TICKS || self.incomplete.len() >= self.most_incomplete {
+        if self.open.not_handed() >= OPEN_TICKS || self.open.len() >= self.most_incomplete {
             return Ok(None);
         }
         if self.replay.is_none() && !self.has_begun {
             self.begin(process);
         }
         if let Some(replay) = &mut self.replay {
+            // Once it has what the other run had, that one has ended.
+            if let Some(beside) = process.beside.as_ref().filter(|_| process.handed.get().is_none())
+                && let Some(rest) = self.giving_way.rest(beside, process.plan.target_latency)
+            {
+                return Ok(Some(rest));
+            }
             if let Some((tick, reading)) = replay.next(&self.loaded, self.last)? {
                 let is_over = replay.is_over(tick);
                 self.open(dataflow, tick, reading);
+                self.giving_way.stepped();
                 fault::point("replay step");
                 self.replay = self.replay.take().filter(|_| !is_over);
                 if is_over {
@@ -191,12 +188,11 @@ impl Leader {
     fn open(&mut self, dataflow: &mut Dataflow, tick: Tick, reading: Micros) {
         (self.last, self.reading) = (tick, reading);
         dataflow.open_tick(tick, reading);
-        self.open.push_back(tick);
-        self.incomplete.push_back((tick, Instant::now()));
+        self.open.open(tick);
     }
 
     /// Whether every worker has read all and every tick is complete.
     pub fn is_done(&self) -> bool {
-        self.ended == self.peers && !self.wanted && self.incomplete.is_empty() && self.unsaved == 0
+        self.ended == self.peers && !self.wanted && self.open.is_empty() && self.unsaved == 0
     }
 }

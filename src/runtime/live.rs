@@ -23,6 +23,9 @@ pub struct Live {
     pub latencies: Buckets,
     /// From a tick's opening until it is complete: where the leader is.
     pub tick_lengths: Buckets,
+    /// From its opening until all its records are handed over, and until all its rows are durable: there, too.
+    pub tick_handed: Buckets,
+    pub tick_durable: Buckets,
     times: Mutex<RowTimes>,
     pub under_way: UnderWay,
     /// Ticks before these are handed over, complete, and durable, on all workers of all processes.
@@ -61,6 +64,8 @@ impl Live {
             empty,
             latencies: Buckets::with(Some(plan.target_latency)),
             tick_lengths: Buckets::with(None),
+            tick_handed: Buckets::with(None),
+            tick_durable: Buckets::with(None),
             times: Mutex::new(RowTimes::new(sources, outputs)),
             under_way,
             handed: never(),

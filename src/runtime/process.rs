@@ -31,6 +31,8 @@ pub struct Process {
     pub failure: Failure,
     pub amounts: Arc<Amounts>,
     pub live: SharedLive,
+    /// Of the run beside which it is built, whose place it is to take.
+    pub beside: Option<SharedLive>,
     pub beginnings: Beginnings,
     pub attached: Option<Attached>,
     /// When all is read, it goes on until it is stopped.
@@ -104,6 +106,7 @@ impl Process {
             failure: failure.clone(),
             amounts: Arc::new(Amounts::default()),
             live: Arc::new(live),
+            beside: None,
             beginnings: Beginnings::new(plan, options.workers),
             attached: None,
             stays: !options.ends(plan),

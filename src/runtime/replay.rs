@@ -30,6 +30,8 @@ pub struct Replay {
     decoders: Vec<Decoder>,
     /// The last durable tick.
     until: Tick,
+    /// Rows that are loaded at least before a tick takes them, if there are so many.
+    together: usize,
     loaded: Option<Tick>,
     /// The last tick whose rows were taken.
     taken: Tick,
@@ -59,7 +61,22 @@ impl Replay {
         let decoder = |source| Decoder::new(Arc::clone(plan), source).without(without);
         let decoders = (0..plan.sources.len()).map(decoder).collect();
         let (until, plan) = (recovered.until, Arc::clone(plan));
-        Some(Replay { restored, plan, history, decoders, until, loaded: None, taken: after })
+        let together = LOADED;
+        Some(Replay {
+            restored,
+            plan,
+            history,
+            decoders,
+            until,
+            together,
+            loaded: None,
+            taken: after,
+        })
+    }
+
+    /// The same, by so many rows at once.
+    pub fn together(self, together: usize) -> Self {
+        Replay { together, ..self }
     }
 
     /// Whether all rows up to a tick are loaded.
@@ -72,7 +89,7 @@ impl Replay {
         let is_enough = |replay: &Replay| {
             replay.loaded.is_some_and(|loaded| {
                 loaded >= replay.until
-                    || (loaded > replay.taken && replay.history.loaded() >= LOADED)
+                    || (loaded > replay.taken && replay.history.loaded() >= replay.together)
             })
         };
         let before = self.loaded;

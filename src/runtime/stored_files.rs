@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
@@ -55,14 +55,22 @@ impl StoredFiles {
                 && let Some((path, last, _, may_be_torn)) =
                     waiting.pop_front_if(|(_, _, after, _)| *after < durable)
             {
+                let began = Instant::now();
                 let made = store::make(self.folder(), self.process, &path, last, may_be_torn);
                 if let Err(error) = made {
                     tracing::warn!("'{}' stays a log: {error}", path.display());
                 }
+                tracing::debug!(
+                    "'{}' became columnar files within {:?}",
+                    path.display(),
+                    began.elapsed()
+                );
                 are_more = true;
             }
             if are_more {
+                let began = Instant::now();
                 self.merge_small();
+                tracing::debug!("merging took {:?}", began.elapsed());
                 (are_new, may_compact) = (true, true);
             }
             // Files are read back until then, by this process and by others.
@@ -96,15 +104,16 @@ impl StoredFiles {
     }
 
     fn compact(&self, durable: Tick) {
-        let is_stopped = || self.is_leaving();
+        let (began, is_stopped) = (Instant::now(), || self.is_leaving());
         if let Err(error) = self.compaction.run(self.folder(), self.process, durable, is_stopped) {
             tracing::warn!("older versions of records stay stored: {error}");
         }
+        tracing::debug!("compaction took {:?}", began.elapsed());
     }
 
     /// Makes the indexes that are missing. Says whether none is to be made any more.
     fn index(&self) -> bool {
-        let (folder, is_stopped) = (self.folder(), || self.is_ending());
+        let (began, folder, is_stopped) = (Instant::now(), self.folder(), || self.is_ending());
         let made = store::Indexing::new(folder, &self.plan).and_then(|indexing| {
             indexing.make_missing(folder, Some(self.process), is_stopped)?;
             if self.process == 0 { store::sweep(folder) } else { Ok(()) }
@@ -112,6 +121,7 @@ impl StoredFiles {
         if let Err(error) = made {
             tracing::warn!("rows are found without an index: {error}");
         }
+        tracing::debug!("indexing took {:?}", began.elapsed());
         !self.is_ending()
     }
 }

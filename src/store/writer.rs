@@ -34,6 +34,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(5)
 /// How far apart what is put into a bucket is at least.
 const APART: Duration = Duration::from_millis(50);
 
+/// What takes longer is told of, to whoever has the log tell everything.
+const SLOW: Duration = Duration::from_millis(50);
+
 /// Bytes that are encoded before they are written.
 const TOGETHER: usize = 8 << 20;
 
@@ -200,6 +203,7 @@ impl OpenLog {
     ///
     /// In a bucket they are durable once that has them, and the file is there to be read.
     fn append(&mut self, folder: &Folder, bytes: &[u8], last: Tick) -> Result<(), StoreError> {
+        let began = Instant::now();
         until_it_works(&self.path, || {
             self.file.write_all_at(bytes, self.length)?;
             fault::point("frames written");
@@ -209,7 +213,6 @@ impl OpenLog {
             }
         });
         if let Some(mirror) = folder.mirror() {
-            let began = Instant::now();
             let at = self.length - self.unsent.len() as u64;
             self.unsent.extend_from_slice(bytes);
             mirror.append(&self.path, at, &self.unsent)?;
@@ -218,6 +221,10 @@ impl OpenLog {
             std::thread::sleep(APART.saturating_sub(began.elapsed()));
         }
         fault::point("frames synced");
+        let took = began.elapsed();
+        if took > SLOW {
+            tracing::debug!("{} bytes were durable after {} ms", bytes.len(), took.as_millis());
+        }
         self.length += bytes.len() as u64;
         self.last = self.last.max(last);
         Ok(())

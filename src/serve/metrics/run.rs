@@ -174,6 +174,16 @@ impl RunMetrics {
         let help =
             "From the opening of a tick until it is complete, in the process that opens them";
         families.histogram("selfsame_tick_duration_seconds", help, &live.tick_lengths.counts())?;
+        let help = "From the opening of a tick until all its records are handed over to outputs";
+        families.histogram("selfsame_tick_handed_seconds", help, &live.tick_handed.counts())?;
+        if live.data.is_some() {
+            let help = "From the opening of a tick until all its rows are durable";
+            families.histogram(
+                "selfsame_tick_durable_seconds",
+                help,
+                &live.tick_durable.counts(),
+            )?;
+        }
         // A tick is a number of milliseconds.
         let oldest = live.oldest_tick().map_or(0.0, |tick| age(tick as Micros * 1_000));
         let help = "How long the oldest tick has been under way; 0 where none is";

@@ -31,6 +31,8 @@ use crate::time::Tick;
 
 /// How long until a producer that failed is replaced, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+/// A commit that takes longer is told of, to whoever has the log tell everything.
+const SLOW: Duration = Duration::from_millis(50);
 /// How long brokers may take to say which topics there are.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -143,7 +145,9 @@ impl TickCommitter {
             }
         }
         let Some(tick) = self.pending.sent.filter(|_| is_due) else { return Ok(false) };
+        let began = Instant::now();
         self.settle()?;
+        let settled = began.elapsed();
         for (topic, ends) in self.producer.ends() {
             // The progress topic has the number behind all others.
             if let Some(topic) = self.topics.get(topic) {
@@ -160,7 +164,17 @@ impl TickCommitter {
             ..self.progress.clone()
         };
         self.tell(&told)?;
+        let has_told = began.elapsed();
         self.producer.commit()?;
+        let took = began.elapsed();
+        if took > SLOW {
+            tracing::debug!(
+                "the commit of tick {tick} took {} ms: its records were acknowledged after {}, its progress after {}",
+                took.as_millis(),
+                settled.as_millis(),
+                has_told.as_millis()
+            );
+        }
         self.committed(told);
         Ok(true)
     }
