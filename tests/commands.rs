@@ -491,3 +491,28 @@ fn what_is_not_there_is_named_before_anything_starts() {
     let why = selfsame(elsewhere.path(), &["why", "x"]).badly();
     assert!(why.contains("no definition was run from this folder"), "{why}");
 }
+
+/// Paragraphs fill their lines, whatever the width: no line ends before its next word would not fit.
+#[test]
+fn help_is_wrapped_by_width_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all = selfsame(folder.path(), &["--help"]).well();
+    let commands = all.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty());
+    let names: Vec<&str> =
+        commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    assert!(names.contains(&"forget"), "{names:?}");
+    let names = names.into_iter().filter(|name| !name.is_empty() && *name != "help");
+    for name in names.map(Some).chain([None]) {
+        let help = selfsame(folder.path(), &[name.as_slice(), &["--help"]].concat()).well();
+        let lines: Vec<&str> = help.lines().collect();
+        for pair in lines.windows(2) {
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            if is_prose(pair[0]) && is_prose(pair[1]) {
+                let word = pair[1].split(' ').next().unwrap_or_default();
+                let length = pair[0].chars().count() + 1 + word.chars().count();
+                assert!(length > 100, "{name:?}: '{}' ends before '{word}'", pair[0]);
+            }
+        }
+    }
+}

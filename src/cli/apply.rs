@@ -15,9 +15,9 @@ use selfsame::{Applied, Definition};
 use super::print::{CommandResult, print};
 
 const APPLY_HELP: &str = "\
-The definition is checked first, as `selfsame check` does. Then it is computed of the stored rows, beside the engine
-that runs, which goes on; and takes its place at a tick, when outputs are told what differs. If anything fails, all is
-as it was. With --dry-run nothing is done: people are computed by both definitions, and what differs is told.
+The definition is checked first, as `selfsame check` does. Then it is computed of the stored rows, beside the engine \
+that runs, which goes on; and takes its place at a tick, when outputs are told what differs. If anything fails, all is \
+as it was. With --dry-run nothing is done: people are computed by both definitions, and what differs is told. \
 Several processes change together, whichever of them is asked.
 
 Its variables (${NAME}) are taken from the environment of the engine.";

@@ -13,12 +13,12 @@ use selfsame::{Definition, Forgetting};
 use super::print::{CommandResult, print};
 
 const FORGET_HELP: &str = "\
-An engine that runs with the data folder does it itself: what is left is computed beside it, and takes its place at a
-tick, in all of its processes. Where none runs, the next run tells the outputs. They are told the difference: tombstones of the person's profile
+An engine that runs with the data folder does it itself: what is left is computed beside it, and takes its place at a \
+tick, in all of its processes. Where none runs, the next run tells the outputs. They are told the difference: tombstones of the person's profile \
 and identifiers, and that they left their segments. A topic holds what it was told before until it is compacted.
 
-Rows that carry any of the person's identifiers leave, also those that do not stand. What a source still has (a
-topic, a file) is not touched, and not read again. Files of outputs are written anew without the records that name
+Rows that carry any of the person's identifiers leave, also those that do not stand. What a source still has (a \
+topic, a file) is not touched, and not read again. Files of outputs are written anew without the records that name \
 them.";
 
 #[derive(Args)]

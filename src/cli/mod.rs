@@ -47,7 +47,7 @@ Start here:
   selfsame get klara.huber.0@example.com
   selfsame tail segments
 
-A definition says where records come from, what ties them to a person, what is known about each
+A definition says where records come from, what ties them to a person, what is known about each \
 person and which people belong to which segment. docs/reference.md has every word of it.";
 
 /// The same person, across every system, at every instant.

@@ -23,17 +23,17 @@ Examples:
   selfsame why ada@example.com --attribute spend     what each identifier and source brings, and the
                                                      rows that moved it last
 
-The answer is computed from the rows that runs have stored in the data folder. An engine that runs with
-the folder answers itself, by the definition and the clock that it has. Where nothing is stored it is computed
+The answer is computed from the rows that runs have stored in the data folder. An engine that runs with \
+the folder answers itself, by the definition and the clock that it has. Where nothing is stored it is computed \
 from the definition's sources: files whole, topics from their earliest offset to their present end.
 
-Of what is stored those rows are looked up that say something of this person. Sources are read twice: meanwhile it takes
-the memory of everyone's identifiers, links, ids and keys, as a run does. Where a rank is asked about (ntile, rfm) all
-rows are read, and it takes the time and memory of a whole run.
-Rows that are not stored and that a topic holds no longer, by retention or compaction, are not known to it: so identifiers
+Of what is stored those rows are looked up that say something of this person. Sources are read twice: meanwhile it takes \
+the memory of everyone's identifiers, links, ids and keys, as a run does. Where a rank is asked about (ntile, rfm) all \
+rows are read, and it takes the time and memory of a whole run. \
+Rows that are not stored and that a topic holds no longer, by retention or compaction, are not known to it: so identifiers \
 may have been first seen later than the running engine knows, and people have other ids.
 
-What the output of profiles says of the person, if there is one, stands beside the answer, unless an engine that
+What the output of profiles says of the person, if there is one, stands beside the answer, unless an engine that \
 runs has given it.
 
 Give the clock that the run has, or now() is another and so may be the answer.";
