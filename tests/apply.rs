@@ -8,6 +8,10 @@ mod changing;
 mod program;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use changing::{Chance, PLAIN, Shop, definition, rows, said};
 use program::{Running, selfsame};
@@ -272,4 +276,60 @@ fn a_definition_is_applied_while_stored_rows_are_read_back() {
     let back = selfsame(shop.path(), &["run", "shop.yaml", "--data", "data", "--until-end"]);
     assert!(back.err.contains("this one takes its place, for all stored rows"), "{}", back.err);
     shop.must_hold("shop.yaml", "the old one again");
+}
+
+/// Answers every post, once it is to.
+fn receiver(answers: &Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    let answers = Arc::clone(answers);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answers = Arc::clone(&answers);
+            std::thread::spawn(move || {
+                let mut bytes = [0; 1 << 16];
+                while !answers.load(Ordering::Relaxed) {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+                let _ = stream.read(&mut bytes);
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                );
+            });
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+fn an_output_that_takes_nothing_keeps_a_change_from_being_made_and_is_named() {
+    let answers: Arc<AtomicBool> = Arc::default();
+    let hook = format!(
+        "outputs:\n  hook: {{webhook: {{url: \"{}\"}}, publish: profiles}}\n",
+        receiver(&answers)
+    );
+    let first = PLAIN.replace("outputs:\n", &hook);
+    let next = first.replace("> 400", "> 200");
+    assert!(first != PLAIN && next != first);
+    let mut shop = Shop::new(&first);
+    shop.define("next.yaml", &next);
+    shop.write(&mut Chance(3), 200);
+    let run = ["run", "shop.yaml", "--data", "data", "--follow"];
+    let mut running = Running::start_with(shop.path(), &run, &[("SELFSAME_SILENCE_MS", "2000")]);
+    let socket = shop.path().join("data/control.sock");
+    running.until("it listens", |_| socket.exists());
+    let out = shop.path().join("out/profiles.ndjson");
+    running.until("another output was told", |_| fs::metadata(&out).is_ok_and(|of| of.len() > 0));
+    let refused = shop.apply("next.yaml", &[]).badly();
+    assert!(refused.contains("output hook has yet to take"), "{refused}");
+    assert!(refused.contains("Ask again when it goes on"), "{refused}");
+    // Nothing was done: what ran runs, and the change is made when all is well.
+    answers.store(true, Ordering::Relaxed);
+    shop.write(&mut Chance(4), 50);
+    let applied = shop.apply("next.yaml", &[]).well();
+    assert!(applied.contains("in force"), "{applied}");
+    running.signal("TERM");
+    running.end().well();
+    selfsame(shop.path(), &["run", "next.yaml", "--data", "data", "--until-end", "--quiet"]).well();
+    shop.must_hold("next.yaml", "an output had taken nothing");
 }

@@ -41,7 +41,7 @@ impl Control {
         let built = changing.build(definition, Default::default())?;
         applied.rows = built.rows;
         told("it takes over: outputs are read back, and what differs is sent");
-        changing.hand_over(built, |_| Ok(()))?;
+        changing.hand_over(built, told, |_| Ok(()))?;
         Ok(applied)
     }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::control::{Changing, Control, ENDED, refused};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
 use super::followers::ChangeStep;
 use super::switch::{TakeOver, Turn};
+use super::waiting::{Reminder, until_outputs_go_on};
 use crate::row::IdentifierHash;
 use crate::runtime::{Blueprint, RunError, RunOptions, RunView, Successor};
 use crate::serve::Published;
@@ -89,13 +90,24 @@ impl Changing<'_> {
 
     /// Has it take the place of the run, and waits until outputs hold what it comes to. `before` is done to the folder
     /// while nobody uses it.
+    ///
+    /// # Errors
+    /// If outputs of what runs take nothing, or anything else fails: then all is as it was. If only the outputs of what took
+    /// its place do not settle, it is in force.
     pub fn hand_over(
         mut self,
         built: Built,
+        told: &dyn Fn(&str),
         before: impl FnOnce(&Recovered) -> Result<(), RunError> + Send + 'static,
     ) -> Result<(), EngineError> {
         let Built { successor, definition, published, .. } = built;
         let (control, change) = (self.control, self.change);
+        if let Err(error) = until_outputs_go_on(&self.view) {
+            successor.fail(&error.to_string());
+            control.followers().give_up(&error);
+            successor.give_up();
+            return Err(error);
+        }
         let (answer, answered) = bounded(1);
         let room = control.followers().say(&ChangeStep::MakeRoom);
         // Nobody makes other files of them any more.
@@ -103,12 +115,18 @@ impl Changing<'_> {
         let turn = Turn::Leads { room, before: Box::new(before) };
         control.replace(TakeOver { successor, definition, published, change, turn, answer });
         // If nothing answers it has ended before.
-        let settled = match answered.recv() {
-            Ok(Ok(settled)) => settled,
-            Ok(Err(refusal)) => return Err(refusal.into()),
-            Err(_) => return refused(Unchanged::Ending, ENDED),
+        let mut reminder = Reminder::new();
+        let settled = loop {
+            match answered.recv_timeout(Reminder::every()) {
+                Ok(Ok(settled)) => break settled,
+                Ok(Err(refusal)) => return Err(refusal.into()),
+                Err(RecvTimeoutError::Timeout) => reminder.tell(told, || control.what_is_missing()),
+                Err(RecvTimeoutError::Disconnected) => return refused(Unchanged::Ending, ENDED),
+            }
         };
-        control.settle(&settled)?;
-        Ok(control.followers().take(&ChangeStep::Settle)?)
+        control.settle(&settled, told)?;
+        control.followers().take(&ChangeStep::Settle).map_err(|refusal| {
+            EngineError::Failed(format!("the change is in force, but: {}", refusal.why))
+        })
     }
 }

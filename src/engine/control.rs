@@ -15,6 +15,7 @@ use super::followers::{ChangeStep, Followers};
 use super::in_force;
 use super::serving::Serving;
 use super::switch::{self, NotTaken, Settled, TakeOver};
+use super::waiting::{Reminder, who_is_behind};
 use crate::explain::{self, AllRows, Answer, Question, WhyError};
 use crate::plan::{Destination, Plan};
 use crate::runtime::{Ended, Leftover, Peers, Run, RunView, StopCause};
@@ -146,6 +147,12 @@ impl Control {
         let held = run.recovered.as_ref().ok_or(WhyError::NothingStored)?;
         let (plan, clock) = (Arc::clone(&run.plan), run.options.clock);
         explain::why(AllRows::of_run(plan, clock, held)?, false, id, question)
+    }
+
+    /// What a change waits for that is being made.
+    pub(super) fn what_is_missing(&self) -> String {
+        let run = self.current().run.clone();
+        run.map_or_else(|| ENDED.to_owned(), |view| who_is_behind(&view))
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -327,8 +334,11 @@ impl Control {
     }
 
     /// Waits until outputs hold what was handed over to them.
-    pub(super) fn settle(&self, settled: &Settled) -> Result<(), EngineError> {
+    pub(super) fn settle(&self, settled: &Settled, told: &dyn Fn(&str)) -> Result<(), EngineError> {
+        let mut reminder = Reminder::new();
         while !settled() {
+            reminder
+                .tell(told, || format!("the change is in force, and {}", self.what_is_missing()));
             let failure = self.current().run.as_ref().map(|run| run.failure.clone());
             match failure {
                 None => {

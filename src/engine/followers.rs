@@ -202,12 +202,7 @@ impl Followers {
 
     /// Has all take a step.
     pub fn take(&self, step: &ChangeStep) -> Result<(), RefusedChange> {
-        let number = self.say(step);
-        match step {
-            // What has come into force is not taken back.
-            ChangeStep::Settle => self.wait_while(number, |_| Ok(())),
-            _ => self.wait(number),
-        }
+        self.wait(self.say(step))
     }
 
     /// Takes a step that needs all at once. What keeps one from it keeps the others, too: all have given the change up then,

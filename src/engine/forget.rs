@@ -86,7 +86,7 @@ impl Control {
         let erased = wanted.erased.clone();
         let removed: Arc<Mutex<Removed>> = Arc::default();
         let number = Arc::clone(&removed);
-        changing.hand_over(built, move |recovered| {
+        changing.hand_over(built, told, move |recovered| {
             let removed = erased.remove(&plan, recovered, how.suppress)?;
             *number.lock().expect("no one panics with it") = removed;
             Ok(())

@@ -26,6 +26,7 @@ mod serving;
 mod silence;
 mod summary;
 mod switch;
+mod waiting;
 
 use timely::dataflow::Scope;
 

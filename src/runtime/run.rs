@@ -24,7 +24,9 @@ use super::workers::{RunningWorkers, WorkerThreads};
 use super::{Clock, overlap, recovery};
 use crate::console::counted;
 use crate::plan::{Plan, Source};
-use crate::sink::{AwaitedAcknowledgement, Failure, Observer, ProgramFunction, SinkError, Writers};
+use crate::sink::{
+    AwaitedAcknowledgement, Failure, Observer, OutputsAhead, ProgramFunction, SinkError, Writers,
+};
 use crate::source::{self, Feeds, OpenedSources, ReadingThreads, SourceOptions};
 use crate::store::{Recovered, StoreError};
 
@@ -130,7 +132,7 @@ impl Run {
         let RunView { plan, options, stop, failure, recovered, .. } = &view;
         let recovered = recovered.as_deref();
         // Last of all: whatever fails before leaves them as they are.
-        let writers = match open_writers(&view, functions, false) {
+        let writers = match open_writers(&view, functions, None) {
             Err(RunError::Sink(SinkError::Stopped)) => {
                 return Ok(Run { view, started, running: None });
             }
@@ -280,7 +282,7 @@ pub(super) fn open_sources(
 pub(super) fn open_writers(
     view: &RunView,
     functions: Vec<(usize, ProgramFunction)>,
-    comes_at_once: bool,
+    ahead: Option<OutputsAhead>,
 ) -> Result<Writers, RunError> {
     let RunView { plan, options, stop, failure, recovered, .. } = view;
     let when_left: Arc<dyn Fn() + Send + Sync> = {
@@ -289,7 +291,9 @@ pub(super) fn open_writers(
             stop.ask(StopCause::Left);
         })
     };
+    let comes_at_once = ahead.is_some();
     let durable = recovered.as_ref().map(|of| recovery::outputs(plan, options, of, comes_at_once));
+    let durable = durable.map(|durable| (durable, ahead.unwrap_or_default()));
     let stopped = || stop.asked().is_some();
     let (process, when_left) = (options.process, &when_left);
     Ok(Writers::open(plan, process, failure, when_left, &stopped, functions, durable)?)

@@ -16,6 +16,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::greeting::MeetingPurpose;
@@ -30,8 +31,9 @@ use super::stop::StopCause;
 use super::workers::{RunningWorkers, WorkerThreads};
 use crate::fault;
 use crate::plan::Plan;
+use crate::priority;
 use crate::row::IdentifierHash;
-use crate::sink::{Failure, HeldRecords, Observer, Writers};
+use crate::sink::{self, Failure, HeldRecords, Observer, OutputsAhead, Writers};
 use crate::source::OpenedSources;
 use crate::store::Recovered;
 use crate::time::Tick;
@@ -55,6 +57,8 @@ pub struct Successor {
     process: Arc<Process>,
     workers: RunningWorkers,
     held: HeldRecords,
+    /// What reads what outputs hold by now.
+    ahead: Mutex<Option<JoinHandle<OutputsAhead>>>,
     /// What is read back of what is stored, for as long as it may be.
     rounds: Mutex<Vec<Arc<Recovered>>>,
     given_up: Latch,
@@ -114,7 +118,8 @@ impl Successor {
         let held = HeldRecords::new(plan);
         let writers = Writers::holding(plan, &held).observed(observer);
         let process = Process::new(plan, options, (stop, failure), writers, Some(&store));
-        let process = Arc::new(Process { without: Arc::new(without), ..process });
+        let (without, beside) = (Arc::new(without), of.live.clone());
+        let process = Arc::new(Process { without, beside, ..process });
         let given_up = Latch::default();
         let stay = (options.hosts.len() > 1).then(|| {
             let given_up = given_up.clone();
@@ -124,7 +129,7 @@ impl Successor {
             RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
         let workers = workers.map_err(RunError::Workers)?;
         let (predecessor, started) = (of.clone(), Instant::now());
-        let rounds = Mutex::default();
+        let (rounds, ahead) = (Mutex::default(), Mutex::new(look_ahead(&view)));
         Ok(Successor {
             view,
             predecessor,
@@ -134,6 +139,7 @@ impl Successor {
             process,
             workers,
             held,
+            ahead,
             rounds,
             given_up,
         })
@@ -157,6 +163,7 @@ impl Successor {
             tracing::debug!("what is stored up to tick {until} is read back in {took:?}");
             // What grows faster than it is read is not waited for.
             if took < LITTLE || took >= before {
+                self.wait_while(true, || self.is_looking_ahead())?;
                 return Ok(rows);
             }
             before = took;
@@ -211,7 +218,14 @@ impl Successor {
 
     /// Waits until all that is stored up to a tick is read back. Where nothing has happened yet, it may be stopped.
     fn wait_for(&self, tick: Tick, may_stop: bool) -> Result<(), RunError> {
-        while self.process.complete.load(Ordering::Relaxed) <= tick && tick > 0 {
+        self.wait_while(may_stop, || {
+            self.process.complete.load(Ordering::Relaxed) <= tick && tick > 0
+        })
+    }
+
+    /// Waits as long as something is so, and nothing fails.
+    fn wait_while(&self, may_stop: bool, is_so: impl Fn() -> bool) -> Result<(), RunError> {
+        while is_so() {
             if let Some(why) = self.view.failure.get() {
                 return Err(RunError::Workers(why.to_owned()));
             }
@@ -227,12 +241,21 @@ impl Successor {
         Ok(())
     }
 
+    /// Whether what outputs hold is being read while the other run writes them still.
+    fn is_looking_ahead(&self) -> bool {
+        let ahead = self.ahead.lock().expect("no one panics with it");
+        ahead.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Opens what the other run had, which has made room on all processes, and reads back what is left up to a tick.
     pub fn open(&self, until: Tick) -> Result<OpenedEnds, RunError> {
         let recovered = self.read_back(until)?;
         let view = RunView { recovered: Some(Arc::clone(&recovered)), ..self.view.clone() };
         let sources = open_sources(&view.plan, &view.options, Some(&recovered))?;
-        let writers = open_writers(&view, Vec::new(), true)?;
+        self.wait_while(false, || self.is_looking_ahead())?;
+        let looking = self.ahead.lock().expect("no one panics with it").take();
+        let ahead = looking.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let writers = open_writers(&view, Vec::new(), Some(ahead))?;
         fault::point("outputs opened");
         self.wait_for(until, false)?;
         self.release();
@@ -286,6 +309,18 @@ impl Successor {
         self.process.failure.set(why.to_owned());
         self.threads.wake();
     }
+}
+
+/// Begins to read what outputs hold while the other run writes them still; where that can't be, all is read later.
+fn look_ahead(view: &RunView) -> Option<JoinHandle<OutputsAhead>> {
+    let view = view.clone();
+    let look = move || {
+        priority::give_way();
+        let recovered = view.recovered.as_ref().expect("only what is stored is read back");
+        let durable = recovery::outputs(&view.plan, &view.options, recovered, true);
+        sink::look_ahead(&view.plan, &durable)
+    };
+    std::thread::Builder::new().name("outputs".to_owned()).spawn(look).ok()
 }
 
 fn stopped() -> RunError {

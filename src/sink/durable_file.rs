@@ -4,21 +4,24 @@
 //! back and compared, or, where nothing is known that it could be compared with, begun anew with the first record.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ahead::{HeldAhead, ReadAhead};
+use super::catalog::Catalog;
 use super::commit::DurableOutputs;
 use super::compare::Comparison;
 use super::durable::{self, LocalStanding};
 use super::encoder::{Encoder, Holding, ReadBack};
 use super::failure::SinkError;
 use super::formats::encoder;
-use super::local_progress::{LocalProgress, ProgressFile};
+use super::local_progress::{FilePart, LocalProgress, ProgressFile};
 use super::stream::{StreamMedium, StreamSink};
 use super::target::{Opening, Target};
 use super::tick_index::TickIndex;
-use crate::plan::{Destination, Format, Output, Publish};
+use crate::plan::{Destination, Format, Output, Plan, Publish};
 use crate::time::{Tick, wall_clock};
 
 /// So many bytes are read at once.
@@ -35,7 +38,7 @@ pub fn start(
     let output = &opening.plan.outputs[index_of];
     let named = |source| SinkError::File { path: sink.path.clone(), source };
     let (standing, begins) = match is_file {
-        true => of_file(opening, durable, output, &sink).map_err(named)?,
+        true => of_file(opening, durable, index_of, &sink).map_err(named)?,
         false => (of_stream(durable, &output.name, &mut opening.committed).map_err(named)?, true),
     };
     let index = match &output.target {
@@ -123,12 +126,12 @@ fn index(
 
 /// What a file holds, and whether it is begun anew with the first record.
 fn of_file(
-    opening: &Opening<'_>,
+    opening: &mut Opening<'_>,
     durable: &DurableOutputs,
-    output: &Output,
+    index_of: usize,
     sink: &StreamSink,
 ) -> io::Result<(LocalStanding, bool)> {
-    let (file, path) = (&sink.file, &sink.path);
+    let (file, path, output) = (&sink.file, &sink.path, &opening.plan.outputs[index_of]);
     let told = ProgressFile::new(durable, &output.name).read()?;
     let ours = told.as_ref().filter(|told| told.is_of(durable));
     if let Some(told) = ours.filter(|told| told.tick <= durable.replayed && !durable.comes_at_once)
@@ -157,8 +160,8 @@ fn of_file(
         (Some(_), _) => "it was written from another data folder, or before somebody was forgotten",
         (None, _) => "nothing tells of which ticks it holds records",
     };
-    let encoder = encoder(output.format, &Holding::of(opening.plan, output), &opening.names);
-    match read_back(opening, output, sink, encoder)? {
+    let ahead = opening.ahead.take(index_of);
+    match read_back(opening, output, sink, ahead)? {
         Ok(comparison) => {
             if !durable.comes_at_once {
                 tracing::warn!("'{path}' is read back once, and only what differs is added: {why}");
@@ -179,48 +182,108 @@ fn read_back(
     opening: &Opening<'_>,
     output: &Output,
     sink: &StreamSink,
-    mut encoder: Box<dyn Encoder>,
+    ahead: Option<HeldAhead>,
 ) -> io::Result<Result<Comparison, String>> {
-    let number = Holding::of(opening.plan, output).output;
-    let is_log = output.publish == Publish::Rejects;
-    let mut comparison = Comparison::new(number, is_log, &opening.names);
-    let mut catalog = opening.names.as_ref().clone();
-    let mut head = Vec::new();
-    encoder.head(&opening.names, &mut head);
-    let (mut bytes, mut place, mut line) = (Vec::new(), 0, 1);
-    let mut file = &sink.file;
-    file.seek(SeekFrom::Start(0))?;
-    let mut whole = 0;
-    loop {
-        let left = bytes.len() - place;
-        bytes.copy_within(place.., 0);
-        bytes.truncate(left);
-        place = 0;
-        if file.take(CHUNK as u64).read_to_end(&mut bytes)? == 0 {
-            break;
+    let mut reading = FileReading::new(opening.plan, output, &opening.names);
+    reading.go_on(ahead, &sink.file);
+    Ok(match reading.read(&sink.file)? {
+        Ok(()) => {
+            sink.file.set_len(reading.whole)?;
+            let FileReading { mut comparison, catalog, .. } = reading;
+            comparison.end(catalog, false);
+            Ok(comparison)
         }
-        if whole == 0 && !bytes.starts_with(&head) {
-            return Ok(Err("its columns are others".to_owned()));
-        }
-        loop {
-            let length = match encoder.decode(&bytes[place..], &mut catalog) {
-                Ok(ReadBack::Record(record, length)) => {
-                    if record.output != number {
-                        return Ok(Err(format!("line {line} is a record of another output")));
-                    }
-                    comparison.hold(record, &catalog);
-                    length
-                }
-                Ok(ReadBack::Nothing(length)) => length,
-                Ok(ReadBack::Unfinished) => break,
-                Err(why) => return Ok(Err(format!("line {line}: {why}"))),
-            };
-            line += 1;
-            place += length;
-            whole += length as u64;
+        Err(why) => Err(why),
+    })
+}
+
+/// What files of outputs hold by now, whoever writes them.
+pub fn look_ahead(plan: &Plan, names: &Catalog) -> Vec<(usize, HeldAhead)> {
+    let look = |(index, output): (usize, &Output)| {
+        let Destination::File { path } = &output.target else { return None };
+        let file = File::open(path).ok().filter(|file| {
+            // A pipe would be waited for, and what is read of it is gone.
+            file.metadata().is_ok_and(|found| found.is_file())
+        })?;
+        let mut reading = FileReading::new(plan, output, names);
+        reading.read(&file).ok()?.ok()?;
+        let part = FilePart::of(&file, reading.whole).ok()?;
+        let FileReading { comparison, catalog, line, .. } = reading;
+        Some((index, HeldAhead { comparison, catalog, read: ReadAhead::File(part, line) }))
+    };
+    plan.outputs.iter().enumerate().filter_map(look).collect()
+}
+
+/// A file of records that is read.
+struct FileReading {
+    output: u16,
+    encoder: Box<dyn Encoder>,
+    /// What it begins with.
+    head: Vec<u8>,
+    comparison: Comparison,
+    catalog: Catalog,
+    /// Bytes of whole records that were read, and the number of the line behind them.
+    whole: u64,
+    line: usize,
+}
+
+impl FileReading {
+    fn new(plan: &Plan, output: &Output, names: &Catalog) -> Self {
+        let holding = Holding::of(plan, output);
+        let is_log = output.publish == Publish::Rejects;
+        let comparison = Comparison::new(holding.output, is_log, names);
+        let encoder = encoder(output.format, &holding, names);
+        let mut head = Vec::new();
+        encoder.head(names, &mut head);
+        let (output, catalog) = (holding.output, names.clone());
+        FileReading { output, encoder, head, comparison, catalog, whole: 0, line: 1 }
+    }
+
+    /// Begins behind what was read before, if the file still begins with that.
+    fn go_on(&mut self, ahead: Option<HeldAhead>, file: &File) {
+        let Some(HeldAhead { comparison, catalog, read: ReadAhead::File(part, line) }) = ahead
+        else {
+            return;
+        };
+        if part.bytes > 0 && part.is_in(file) {
+            (self.comparison, self.catalog) = (comparison, catalog);
+            (self.whole, self.line) = (part.bytes, line);
         }
     }
-    file.set_len(whole)?;
-    comparison.end(catalog, false);
-    Ok(Ok(comparison))
+
+    /// Reads the rest; fails if it is no such file.
+    fn read(&mut self, mut file: &File) -> io::Result<Result<(), String>> {
+        let (mut bytes, mut place) = (Vec::new(), 0);
+        file.seek(SeekFrom::Start(self.whole))?;
+        loop {
+            let left = bytes.len() - place;
+            bytes.copy_within(place.., 0);
+            bytes.truncate(left);
+            place = 0;
+            if file.take(CHUNK as u64).read_to_end(&mut bytes)? == 0 {
+                return Ok(Ok(()));
+            }
+            if self.whole == 0 && !bytes.starts_with(&self.head) {
+                return Ok(Err("its columns are others".to_owned()));
+            }
+            loop {
+                let line = self.line;
+                let length = match self.encoder.decode(&bytes[place..], &mut self.catalog) {
+                    Ok(ReadBack::Record(record, length)) => {
+                        if record.output != self.output {
+                            return Ok(Err(format!("line {line} is a record of another output")));
+                        }
+                        self.comparison.hold(record, &self.catalog);
+                        length
+                    }
+                    Ok(ReadBack::Nothing(length)) => length,
+                    Ok(ReadBack::Unfinished) => break,
+                    Err(why) => return Ok(Err(format!("line {line}: {why}"))),
+                };
+                self.line += 1;
+                place += length;
+                self.whole += length as u64;
+            }
+        }
+    }
 }

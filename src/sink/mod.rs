@@ -12,6 +12,7 @@
 //! A target is added as a file beside `file` and a row in `writers::KINDS`; a format as one beside `json` and a row
 //! in `formats::FORMATS`.
 
+mod ahead;
 mod backlog;
 mod catalog;
 mod commit;
@@ -31,6 +32,7 @@ mod http;
 pub mod json;
 mod kafka;
 mod local_progress;
+mod looking;
 mod memory;
 mod observer;
 mod pack;
@@ -80,6 +82,7 @@ use crate::segment::Evaluated;
 use crate::state::batch::Batch;
 use crate::time::{Micros, Tick};
 
+pub use ahead::OutputsAhead;
 pub use catalog::Catalog;
 pub use commit::{Committable, DurableOutputs};
 pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Unreadable};
@@ -89,6 +92,7 @@ pub use function::{ChangelogRecord, ProgramFunction};
 pub use held::HeldRecords;
 pub use json::{Json, TextRecord};
 pub use kafka::read_message;
+pub use looking::look_ahead;
 pub use memory::MemoryTarget;
 pub use observer::Observer;
 pub use pack::pack_value;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::ahead::OutputsAhead;
 use super::catalog::Catalog;
 use super::commit::DurableOutputs;
 use super::failure::Failure;
@@ -49,6 +50,8 @@ pub struct Opening<'a> {
     pub beginning: LocalStart,
     /// `None`: nothing outlives the run.
     pub durable: Option<DurableOutputs>,
+    /// What was read of outputs while another run wrote them.
+    pub ahead: OutputsAhead,
     /// Filled in by who opens: the last ticks that its outputs have committed.
     pub committed: BTreeSet<Tick>,
 }

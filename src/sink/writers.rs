@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
+use super::ahead::OutputsAhead;
 use super::catalog::Catalog;
 use super::commit::{Committable, DurableOutputs};
 use super::failure::{Failure, SinkError};
@@ -77,7 +78,7 @@ impl Writers {
     /// `when_left` is called when who reads standard output has left; a pipe waits for its reader until `stopped`
     /// says that the run is to stop, which is [`SinkError::Stopped`]; `functions` take the records of outputs,
     /// by their numbers, that go to the program. Without `durable`, nothing outlives the run: a record is
-    /// acknowledged by itself, and nothing is known of what an earlier run sent.
+    /// acknowledged by itself, and nothing is known of what an earlier run sent; with it comes what was read of outputs before.
     pub fn open(
         plan: &Plan,
         process: usize,
@@ -85,8 +86,10 @@ impl Writers {
         when_left: &Arc<dyn Fn() + Send + Sync>,
         stopped: &dyn Fn() -> bool,
         functions: Vec<(usize, ProgramFunction)>,
-        durable: Option<DurableOutputs>,
+        durable: Option<(DurableOutputs, OutputsAhead)>,
     ) -> Result<Self, SinkError> {
+        let (durable, ahead) = durable.unzip();
+        let ahead = ahead.unwrap_or_default();
         let names = Catalog::shared(plan);
         let beginning = LocalStart::default();
         let committable = durable.as_ref().map(|durable| durable.committable.clone());
@@ -103,6 +106,7 @@ impl Writers {
             functions,
             beginning,
             durable,
+            ahead,
             committed,
         };
         let mut by_output: Vec<Option<Box<dyn Target>>> = Vec::new();

@@ -7,6 +7,7 @@
 mod acknowledged;
 mod batch;
 mod committed;
+mod held_topic;
 mod messages;
 mod producer;
 mod progress;
@@ -32,6 +33,7 @@ use crate::plan::Publish;
 use crate::time::Tick;
 use acknowledged::{Acknowledging, ProducerFeeder, take_acknowledgements};
 use batch::{TopicBatch, spawn};
+pub use held_topic::look_ahead;
 use messages::Examiner;
 pub use messages::read_message;
 use topics::{Asking, OutputTopic, WantedTopic};

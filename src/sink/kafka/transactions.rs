@@ -7,30 +7,25 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rdkafka::ClientConfig;
-use rdkafka::Message;
 use rdkafka::admin::AdminClient;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
 
 use super::super::backlog::Backlog;
-use super::super::catalog::Catalog;
 use super::super::commit::DurableOutputs;
-use super::super::compare::Comparison;
 use super::super::failure::Failure;
-use super::super::formats::message_encoder;
-use super::super::shares::{CommittedShares, Distribution};
+use super::super::shares::CommittedShares;
 use super::super::target::Opening;
 use super::super::update::Router;
 use super::batch::{TopicBatch, spawn};
 use super::committed::{CommittedTopics, Isolation};
-use super::messages::{Examiner, read_message};
+use super::held_topic::TopicReading;
+use super::messages::Examiner;
 use super::producer::{Committing, CommittingProducer};
 use super::progress::{self, TopicProgress};
 use super::standing::{self, TopicsStanding};
 use super::ticks::{Replayed, TickEncoder, TopicComparisons};
 use super::topics::{self, Asking, OutputTopic};
 use super::transactional::{PendingTicks, TickCommitter, first_progress};
-use crate::console::counted;
 
 /// Starts the threads. What is returned is disconnected when it is known what the topics hold.
 pub fn start(
@@ -112,7 +107,11 @@ pub fn start(
             }
             let topics = topics.iter().enumerate();
             let compared = topics.map(|(number, topic)| {
-                Ok((number, read_back(&reader, topic, &opening.names, &router, &durable)?))
+                let ahead = opening.ahead.take(usize::from(topic.output));
+                let of = (topic.output, topic.name.as_str(), topic.is_log);
+                let mut reading = TopicReading::new(of, &opening.names, &router, &durable);
+                reading.go_on(ahead, &reader.bounds(&topic.name)?);
+                Ok((number, reading.read_back(&reader)?))
             });
             let compared = compared.collect::<Result<BTreeMap<_, _>, String>>()?;
             let shared = Arc::new(Mutex::new(Some(TopicComparisons::new(compared))));
@@ -168,48 +167,6 @@ fn why_closed(id: &str, error: &KafkaError) -> String {
         }
         _ => format!("no transactions under the transactional.id {id}: {error}"),
     }
-}
-
-/// What a topic holds of the keys that are this process's.
-fn read_back(
-    reader: &CommittedTopics<'_>,
-    topic: &OutputTopic,
-    names: &Catalog,
-    router: &Router,
-    durable: &DurableOutputs,
-) -> Result<Comparison, String> {
-    let DurableOutputs { process, processes, workers, .. } = *durable;
-    let of = Distribution { processes, workers };
-    let mut comparison = Comparison::new(topic.output, topic.is_log, names);
-    let (mut encoder, mut catalog) = (message_encoder(names), names.clone());
-    let mut foreign = 0;
-    let take = |message: &BorrowedMessage<'_>| {
-        match encoder.decode(topic.output, &read_message(message), &mut catalog) {
-            Ok(record) => {
-                let route = router.route(topic.output, &record.key, &catalog);
-                if topic.is_log || of.process(route) == process {
-                    comparison.hold(record, &catalog);
-                }
-            }
-            Err(why) => {
-                let (partition, offset) = (message.partition(), message.offset());
-                tracing::debug!("{}[{partition}]@{offset} is no record: {why}", topic.name);
-                foreign += 1;
-            }
-        }
-        Ok(true)
-    };
-    let read = reader.read(&topic.name, Isolation::Committed, |_| 0, take);
-    let bounds = read.map_err(|why| format!("topic '{}' can't be read: {why}", topic.name))?;
-    if foreign > 0 {
-        tracing::warn!(
-            "topic '{}' holds {} of its output: they stay",
-            topic.name,
-            counted(foreign, "message that is no record", "messages that are no records")
-        );
-    }
-    comparison.end(catalog, bounds.0.values().any(|(begin, _)| *begin > 0));
-    Ok(comparison)
 }
 
 /// A text that no other run has.

@@ -1,0 +1,17 @@
+//! Reads what outputs hold while another run writes them still.
+
+use super::ahead::OutputsAhead;
+use super::catalog::Catalog;
+use super::commit::DurableOutputs;
+use super::{durable_file, kafka};
+use crate::plan::Plan;
+
+/// What outputs hold that can be read on later. Nothing of them is changed.
+pub fn look_ahead(plan: &Plan, durable: &DurableOutputs) -> OutputsAhead {
+    let names = Catalog::shared(plan);
+    let mut ahead = kafka::look_ahead(plan, &names, durable);
+    if durable.process == 0 {
+        ahead.extend(durable_file::look_ahead(plan, &names));
+    }
+    OutputsAhead(ahead.into_iter().collect())
+}
