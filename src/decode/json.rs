@@ -5,6 +5,10 @@
 //! doubles, and a timestamp may be RFC 3339 text or milliseconds since the epoch. What is not
 //! wanted is skipped without being copied, but all of a row must be JSON, else nothing of it counts.
 //! Where an object has a key twice, the last one counts.
+//!
+//! Most rows are plain, and [`scan`] finds their values in one walk; serde_json reads the others.
+
+mod scan;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +24,7 @@ use super::raw_row::Flaws;
 use super::scalar::{ScalarFault, shown};
 use crate::plan::Field;
 use crate::row::Reason;
+use scan::Scan;
 
 impl Paths {
     /// Adds one value to every column, and to `flaws` what is wrong with the row. Whether the row
@@ -94,6 +99,20 @@ impl Paths {
     }
 
     fn find<'row>(
+        &self,
+        row: &'row str,
+        values: &mut [Option<&'row str>],
+        flaws: &mut Flaws,
+    ) -> Result<(), Reason> {
+        if Scan::find(row, &self.root, values).is_some() {
+            return Ok(());
+        }
+        values.fill(None);
+        self.find_whatever(row, values, flaws)
+    }
+
+    /// Of any row, with what is wrong in it.
+    fn find_whatever<'row>(
         &self,
         row: &'row str,
         values: &mut [Option<&'row str>],

@@ -5,6 +5,7 @@ use crate::columns;
 use crate::plan::{FieldPath, Type};
 use crate::row::Datum;
 use arrow::array::ArrayRef;
+use proptest::prelude::*;
 use std::sync::Arc;
 
 fn field(path: &str, data_type: Type) -> Field {
@@ -208,4 +209,93 @@ fn of_a_key_that_comes_twice_what_was_wrong_with_the_first_counts_no_more() {
     assert_eq!(reasons[1], ["wrong_type $.who.seen: expected an object, found []"]);
     assert_eq!(reasons[2], [r#"wrong_type $.who.seen: expected a list, found {"first":"x"}"#]);
     assert_eq!(reasons[3], [r#"wrong_type $.whole: expected an integer, found the text "x""#]);
+}
+
+/// Rows near to JSON: texts, numbers and words as they are written, right and wrong, in objects and lists.
+fn near_json() -> impl Strategy<Value = String> {
+    let space =
+        || prop::sample::select(vec!["", "", "", " ", "\t ", "\n", "\r\n", "\u{b}", "\u{a0}"]);
+    let text = prop_oneof![
+        6 => "[a-e]{0,12}",
+        2 => "\\PC{0,9}",
+        2 => prop::collection::vec(prop::sample::select(vec![
+            "a", "\\\"", "\\\\", "\\/", "\\n", "\\u00e9", "\\ud800", "\\u12", "\\x", "\\", "\u{1}", "\t", "é", "\u{7f}",
+            "12345678", "\u{1f642}",
+        ]), 0..6).prop_map(|parts| parts.concat()),
+    ];
+    let text = text.prop_map(|text| format!("\"{text}\""));
+    let number = prop_oneof![
+        Just("0".to_owned()),
+        "-?[0-9]{1,3}(\\.[0-9]{0,2})?([eE][+-]?[0-9]{0,2})?",
+        "[+.eE0-9-]{1,4}",
+    ];
+    let word = prop::sample::select(vec!["true", "false", "null", "nul", "True", "NaN", ""])
+        .prop_map(str::to_owned);
+    let leaf = prop_oneof![5 => text, 3 => number, 2 => word];
+    let value = leaf.prop_recursive(4, 40, 5, move |inner| {
+        let key = prop_oneof![
+            8 => prop::sample::select(vec!["a", "b", "c", "é", "a b", "x", "\\u0061", "a\\\"", ""]).prop_map(|key| format!("\"{key}\"")),
+            1 => prop::sample::select(vec!["a", "'a'", "\"a", ""]).prop_map(str::to_owned),
+        ];
+        let colon = prop::sample::select(vec![":", ":", ":", ":", ":", ":", " : ", "", "::"]);
+        let member = (key, colon, inner.clone(), space()).prop_map(|(key, colon, value, space)| format!("{space}{key}{colon}{value}{space}"));
+        let comma = || prop::sample::select(vec![",", ",", ",", ",", ",", ",", ",,", ""]);
+        let end = |right: char, wrong: char| prop::sample::select(vec![right, right, right, right, right, right, right, wrong]);
+        let object = (prop::collection::vec(member, 0..5), comma(), end('}', ']'));
+        let list = (prop::collection::vec((space(), inner).prop_map(|(space, value)| space.to_owned() + &value), 0..5), comma(), end(']', '}'));
+        prop_oneof![
+            4 => object.prop_map(|(members, comma, end)| format!("{{{}{end}", members.join(comma))),
+            1 => list.prop_map(|(items, comma, end)| format!("[{}{end}", items.join(comma))),
+        ]
+    });
+    (space(), value, space()).prop_map(|(before, value, after)| format!("{before}{value}{after}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_scan_finds_is_what_serde_json_finds(row in near_json()) {
+        let wanted = [
+            vec!["a", "b", "c"], vec!["a.b", "a.a.c", "b"], vec!["a[1]", "a[0].b", "c"], vec!["c", "a b", "é", "'a\"'"],
+            vec!["a.b", "a[0]", "b.a", "b"],
+        ];
+        for wanted in wanted {
+            let fields: Vec<Field> = wanted.iter().map(|path| field(path, Type::Json)).collect();
+            let paths = Paths::new(&fields);
+            let (mut scanned, mut found) = (vec![None; fields.len()], vec![None; fields.len()]);
+            if Scan::find(&row, &paths.root, &mut scanned).is_none() {
+                continue;
+            }
+            let mut flaws = Flaws::default();
+            prop_assert!(paths.find_whatever(&row, &mut found, &mut flaws).is_ok(), "{row}");
+            prop_assert!(flaws.reasons.is_empty(), "{row}");
+            prop_assert_eq!(scanned, found, "{}", row);
+        }
+    }
+}
+
+#[test]
+fn a_scan_takes_plain_rows() {
+    let fields = [field("a", Type::Text), field("b.c[1]", Type::Text), field("d", Type::Json)];
+    let paths = Paths::new(&fields);
+    let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(60), "]".repeat(60));
+    let rows = [
+        (r#"{}"#, [None; 3]),
+        (
+            r#" { "x" : [ 1 , { "y\n" : [ ] , "z" : { } } , -0.5e+3 ] , "a" : "é\"\u00e9" } "#,
+            [Some(r#""é\"\u00e9""#), None, None],
+        ),
+        (
+            r#"{"d":{"e":[true,false,null]},"b":{"c":["x",12],"d":1},"a":"0123456789abcdef"}"#,
+            [Some("\"0123456789abcdef\""), Some("12"), Some(r#"{"e":[true,false,null]}"#)],
+        ),
+        (r#"{"b":{"c":[1,2]},"b":null,"a":1,"a":2}"#, [Some("2"), None, None]),
+        (&deep, [None; 3]),
+    ];
+    for (row, expected) in rows {
+        let mut values = [None; 3];
+        assert!(Scan::find(row, &paths.root, &mut values).is_some(), "{row}");
+        assert_eq!(values, expected, "{row}");
+    }
 }
