@@ -77,97 +77,89 @@ impl Wants {
     }
 }
 
-/// A route with its cases.
+/// What is sent, and how it is refused: the status, and the code.
+type Wrong = (&'static str, u16, &'static str);
+
+/// A route with its cases. What every route has follows from the rest: keys, limits, what is no name of anything, bodies
+/// that are too large or slow.
+#[derive(Clone)]
 struct Route {
     method: &'static str,
-    path: &'static str,
-    /// A request that is answered well.
-    well: &'static str,
-    body: &'static str,
+    path: String,
     wants: Wants,
+    /// A request that is answered well, and ends; empty: there is none.
+    well: String,
+    body: &'static str,
     /// By path: what is wrong in it, and how it is refused.
-    wrong: &'static [(&'static str, u16, &'static str)],
+    wrong: &'static [Wrong],
     /// By body, likewise.
-    wrong_bodies: &'static [(&'static str, u16, &'static str)],
+    wrong_bodies: &'static [Wrong],
     /// How many bytes are too many; none: it takes no body.
     too_many_bytes: Option<usize>,
+    /// Whether it is refused to who asks too often.
+    is_limited: bool,
     /// Errors that the document declares and others look for: where.
     elsewhere: &'static [(u16, &'static str)],
 }
 
+fn get(path: &str, wants: Wants) -> Route {
+    Route {
+        method: "GET",
+        path: path.to_owned(),
+        wants,
+        well: path.to_owned(),
+        body: "",
+        wrong: &[],
+        wrong_bodies: &[],
+        too_many_bytes: None,
+        is_limited: true,
+        elsewhere: &[],
+    }
+}
+
+fn post(path: &str, wants: Wants) -> Route {
+    Route { method: "POST", ..get(path, wants) }
+}
+
+impl Route {
+    fn well(self, well: &str) -> Self {
+        Route { well: well.to_owned(), ..self }
+    }
+
+    fn wrong(self, wrong: &'static [Wrong]) -> Self {
+        Route { wrong, ..self }
+    }
+
+    /// A body that does, some that do not, and how many bytes are too many.
+    fn body(self, body: &'static str, wrong_bodies: &'static [Wrong], too_many: usize) -> Self {
+        Route { body, wrong_bodies, too_many_bytes: Some(too_many), ..self }
+    }
+
+    fn without_limit(self) -> Self {
+        Route { is_limited: false, ..self }
+    }
+
+    fn elsewhere(self, elsewhere: &'static [(u16, &'static str)]) -> Self {
+        Route { elsewhere, ..self }
+    }
+
+    /// Errors of whatever asks the run for something: every one is refused once it ends.
+    fn of_the_run(&self) -> Vec<(u16, &'static str)> {
+        let always = ["/health/", "/openapi.json", "/v1/openapi.json"];
+        let asks = !always.iter().any(|of| self.path.starts_with(of));
+        asks.then_some((503, "src/serve/ending.rs: the run ends")).into_iter().collect()
+    }
+}
+
 const SEVERAL: (u16, &str) = (421, "tests/served_cluster.rs: another process has it");
-const BUSY: (u16, &str) =
-    (503, "tests/serve_admin.rs, tests/serve_why.rs, src/serve: the run ends, or reads back");
-const FOLLOWING: (u16, &str) =
-    (503, "src/serve/handles.rs: the rows of earlier runs are read back");
-
-const fn read(
-    path: &'static str,
-    well: &'static str,
-    wrong: &'static [(&'static str, u16, &'static str)],
-) -> Route {
-    let wants = Wants::Read;
-    Route {
-        method: "GET",
-        path,
-        well,
-        body: "",
-        wants,
-        wrong,
-        wrong_bodies: &[],
-        too_many_bytes: None,
-        elsewhere: &[SEVERAL, BUSY],
-    }
-}
-
-const fn open(
-    path: &'static str,
-    well: &'static str,
-    elsewhere: &'static [(u16, &'static str)],
-) -> Route {
-    let wants = Wants::Nothing;
-    Route {
-        method: "GET",
-        path,
-        well,
-        body: "",
-        wants,
-        wrong: &[],
-        wrong_bodies: &[],
-        too_many_bytes: None,
-        elsewhere,
-    }
-}
-
-const fn collected(path: &'static str, is_batch: bool) -> Route {
-    let body = match is_batch {
-        true => r#"{"batch": [{"type": "track", "messageId": "1", "userId": "u", "event": "e"}]}"#,
-        false => r#"{"messageId": "1", "userId": "u", "event": "e"}"#,
-    };
-    let wrong_bodies: &[(&str, u16, &str)] = match is_batch {
-        true => &[("no json", 400, "bad_body"), (r#"{"batch": 1}"#, 400, "bad_body")],
-        false => &[("no json", 400, "bad_body"), ("[]", 400, "bad_body")],
-    };
-    let too_many_bytes = Some(if is_batch { 512_001 } else { 32_769 });
-    Route {
-        method: "POST",
-        path,
-        well: path,
-        body,
-        wants: Wants::Collector,
-        wrong: &[],
-        wrong_bodies,
-        too_many_bytes,
-        elsewhere: &[SEVERAL, BUSY, (404, "tests/collector.rs: no source has a collector")],
-    }
-}
+const CHANGING: (u16, &str) = (409, "tests/serve_admin.rs: a change is under way");
 
 /// By what stands in braces in a route's path: where it stands in a request that is answered well, and what may not stand
 /// there.
-type Misnamed = (&'static str, &'static str, &'static [(&'static str, u16, &'static str)]);
+type Misnamed = (&'static str, &'static str, &'static [Wrong]);
 
 /// What is no name of anything, of whatever a route is about: it follows from the route's path alone.
-const MISNAMED: [Misnamed; 4] = [
+const MISNAMED: [Misnamed; 5] = [
     (
         "/v1/profiles/{identifier}",
         "email:ada@example.com",
@@ -191,6 +183,7 @@ const MISNAMED: [Misnamed; 4] = [
     ),
     ("/v1/segments/{name}", "big", &[("none", 404, "unknown_segment"), ("%ff", 400, "bad_path")]),
     ("/v1/sources/{name}", "orders", &[("none", 404, "no_source"), ("%ff", 400, "bad_path")]),
+    ("/v1/projects/{key}", "telling-telling-t", &[("%ff", 400, "bad_path")]),
 ];
 
 const NOBODY: &str = "p_00000000000000000000000000000000";
@@ -199,233 +192,213 @@ const MOST: usize = 64 << 20;
 static ONE_TOO_MANY: std::sync::LazyLock<String> =
     std::sync::LazyLock::new(|| format!("{{\"ids\": [{}\"\"]}}", "\"\",".repeat(1_000)));
 
-fn routes() -> Vec<Route> {
-    let mut all = vec![
-        read(
-            "/v1/profiles/{identifier}",
-            "/v1/profiles/email:ada@example.com",
-            &[
-                ("/v1/profiles/email:ada@example.com?attributes=age", 404, "unknown_attribute"),
-                ("/v1/profiles/email:ada@example.com?attribute=spent", 400, "bad_parameter"),
-                (
-                    "/v1/profiles/email:ada@example.com?after=18000000000000&timeout=1",
-                    409,
-                    "not_reached",
-                ),
-            ],
-        ),
-        read(
-            "/v1/persons/{id}",
-            "/v1/persons/ADA",
-            &[
-                ("/v1/persons/ADA?attributes=age", 404, "unknown_attribute"),
-                ("/v1/persons/ADA?after=18000000000000&timeout=1", 409, "not_reached"),
-            ],
-        ),
-        Route {
-            method: "POST",
-            path: "/v1/profiles:batch",
-            well: "/v1/profiles:batch",
-            body: r#"{"ids": ["email:ada@example.com"]}"#,
-            wants: Wants::Read,
-            wrong: &[
+/// Of people and segments.
+fn reads() -> Vec<Route> {
+    let profile = "/v1/profiles/email:ada@example.com";
+    let of_several = |route: Route| route.elsewhere(&[SEVERAL]);
+    let routes = [
+        get("/v1/profiles/{identifier}", Wants::Read).well(profile).wrong(&[
+            ("/v1/profiles/email:ada@example.com?attributes=age", 404, "unknown_attribute"),
+            ("/v1/profiles/email:ada@example.com?attribute=spent", 400, "bad_parameter"),
+            (
+                "/v1/profiles/email:ada@example.com?after=18000000000000&timeout=1",
+                409,
+                "not_reached",
+            ),
+        ]),
+        get("/v1/persons/{id}", Wants::Read).well("/v1/persons/ADA").wrong(&[
+            ("/v1/persons/ADA?attributes=age", 404, "unknown_attribute"),
+            ("/v1/persons/ADA?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
+        post("/v1/profiles:batch", Wants::Read)
+            .wrong(&[
                 ("/v1/profiles:batch?attributes=age", 404, "unknown_attribute"),
                 ("/v1/profiles:batch?after=x", 400, "bad_parameter"),
                 ("/v1/profiles:batch?after=18000000000000&timeout=1", 409, "not_reached"),
-            ],
-            wrong_bodies: &[
-                ("no json", 400, "bad_body"),
-                ("[]", 400, "bad_body"),
-                (r#"{"ids": 1}"#, 400, "bad_body"),
-            ],
-            too_many_bytes: Some(2 << 20),
-            elsewhere: &[SEVERAL, BUSY],
-        },
-        read(
-            "/v1/segments",
-            "/v1/segments",
-            &[
-                ("/v1/segments?after=x", 400, "bad_parameter"),
-                ("/v1/segments?after=18000000000000&timeout=1", 409, "not_reached"),
-            ],
-        ),
-        read(
-            "/v1/segments/{name}",
-            "/v1/segments/big",
-            &[
-                ("/v1/segments/big?x=1", 400, "bad_parameter"),
-                ("/v1/segments/big?after=18000000000000&timeout=1", 409, "not_reached"),
-            ],
-        ),
-        read(
-            "/v1/segments/{name}/members",
-            "/v1/segments/big/members",
-            &[
-                ("/v1/segments/big/members?limit=0", 400, "bad_limit"),
-                ("/v1/segments/big/members?limit=1000000", 400, "bad_limit"),
-                ("/v1/segments/big/members?cursor=x", 400, "bad_cursor"),
-                ("/v1/segments/big/members?after=18000000000000&timeout=1", 409, "not_reached"),
-            ],
-        ),
-        read(
-            "/v1/persons/{id}/segments",
-            "/v1/persons/ADA/segments",
-            &[("/v1/persons/ADA/segments?after=18000000000000&timeout=1", 409, "not_reached")],
-        ),
-        read(
-            "/v1/persons/{id}/why",
-            "/v1/persons/ADA/why",
-            &[("/v1/persons/ADA/why?segment=none", 404, "unknown_segment")],
-        ),
-        read(
-            "/v1/persons/{id}/rows",
-            "/v1/persons/ADA/rows",
-            &[
-                ("/v1/persons/ADA/rows?limit=1001", 400, "bad_limit"),
-                ("/v1/persons/ADA/rows?cursor=1", 400, "bad_cursor"),
-            ],
-        ),
-        read(
-            "/v1/profiles/{identifier}/why",
-            "/v1/profiles/email:ada@example.com/why",
-            &[(
+            ])
+            .body(
+                r#"{"ids": ["email:ada@example.com"]}"#,
+                &[
+                    ("no json", 400, "bad_body"),
+                    ("[]", 400, "bad_body"),
+                    (r#"{"ids": 1}"#, 400, "bad_body"),
+                ],
+                2 << 20,
+            ),
+        get("/v1/segments", Wants::Read).wrong(&[
+            ("/v1/segments?after=x", 400, "bad_parameter"),
+            ("/v1/segments?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
+        get("/v1/segments/{name}", Wants::Read).well("/v1/segments/big").wrong(&[
+            ("/v1/segments/big?x=1", 400, "bad_parameter"),
+            ("/v1/segments/big?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
+        get("/v1/segments/{name}/members", Wants::Read).well("/v1/segments/big/members").wrong(&[
+            ("/v1/segments/big/members?limit=0", 400, "bad_limit"),
+            ("/v1/segments/big/members?limit=1000000", 400, "bad_limit"),
+            ("/v1/segments/big/members?cursor=x", 400, "bad_cursor"),
+            ("/v1/segments/big/members?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
+        get("/v1/persons/{id}/segments", Wants::Read).well("/v1/persons/ADA/segments").wrong(&[(
+            "/v1/persons/ADA/segments?after=18000000000000&timeout=1",
+            409,
+            "not_reached",
+        )]),
+        get("/v1/persons/{id}/why", Wants::Read).well("/v1/persons/ADA/why").wrong(&[(
+            "/v1/persons/ADA/why?segment=none",
+            404,
+            "unknown_segment",
+        )]),
+        get("/v1/persons/{id}/rows", Wants::Read).well("/v1/persons/ADA/rows").wrong(&[
+            ("/v1/persons/ADA/rows?limit=1001", 400, "bad_limit"),
+            ("/v1/persons/ADA/rows?cursor=1", 400, "bad_cursor"),
+        ]),
+        get("/v1/profiles/{identifier}/why", Wants::Read).well(&format!("{profile}/why")).wrong(&[
+            (
                 "/v1/profiles/email:ada@example.com/why?segment=big&attribute=spent",
                 400,
                 "bad_parameter",
-            )],
-        ),
-        read(
-            "/v1/profiles/{identifier}/rows",
-            "/v1/profiles/email:ada@example.com/rows",
-            &[("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter")],
-        ),
-        Route {
-            elsewhere: &[SEVERAL, FOLLOWING, (410, "tests/serve.rs: what is too long ago")],
-            ..read(
-                "/v1/changes",
-                "",
-                &[
-                    ("/v1/changes?output=none", 404, "unknown_output"),
-                    ("/v1/changes?last_event_id=x", 400, "bad_event_id"),
-                    ("/v1/changes?last_event_id=18446744073709551615.0.1", 400, "bad_event_id"),
-                ],
-            )
-        },
-        Route {
-            elsewhere: &[SEVERAL],
-            ..read("/v1/status", "/v1/status", &[("/v1/status?x=1", 400, "bad_parameter")])
-        },
-        Route {
-            elsewhere: &[SEVERAL],
-            ..read("/v1/rejects", "/v1/rejects", &[("/v1/rejects?x=1", 400, "bad_parameter")])
-        },
-        Route {
-            elsewhere: &[SEVERAL],
-            ..read(
-                "/v1/conflicts",
-                "/v1/conflicts",
-                &[
-                    ("/v1/conflicts?limit=0", 400, "bad_limit"),
-                    ("/v1/conflicts?cursor=x", 400, "bad_parameter"),
-                    ("/v1/conflicts?kinds=x", 400, "bad_parameter"),
-                ],
-            )
-        },
-        Route {
-            wants: Wants::Admin,
-            elsewhere: &[BUSY],
-            ..read("/v1/definition", "/v1/definition", &[])
-        },
-        Route {
-            method: "POST",
-            path: "/v1/definition",
-            well: "",
-            body: SHOP,
-            wants: Wants::Admin,
-            wrong: &[("/v1/definition?dry=true", 400, "bad_parameter")],
-            wrong_bodies: &[("no: definition", 400, "bad_definition"), ("", 400, "bad_definition")],
-            too_many_bytes: Some(5 << 20),
-            elsewhere: &[BUSY, (409, "tests/serve_admin.rs: a change is under way")],
-        },
-        Route {
-            method: "POST",
-            path: "/v1/persons/{id}:forget",
-            well: "/v1/persons/ADA:forget?dry_run=true",
-            body: "",
-            wants: Wants::Admin,
-            wrong: &[("/v1/persons/ADA:forget?dry=1", 400, "bad_parameter")],
-            wrong_bodies: &[],
-            too_many_bytes: None,
-            elsewhere: &[BUSY, (409, "tests/serve_admin.rs: a change is under way")],
-        },
-        Route {
-            method: "POST",
-            path: "/v1/profiles/{identifier}:forget",
-            well: "/v1/profiles/email:ada@example.com:forget?dry_run=true",
-            body: "",
-            wants: Wants::Admin,
-            wrong: &[("/v1/profiles/email:ada@example.com:forget?dry_run=x", 400, "bad_parameter")],
-            wrong_bodies: &[],
-            too_many_bytes: None,
-            elsewhere: &[BUSY, (409, "tests/serve_admin.rs: a change is under way")],
-        },
-        Route {
-            method: "POST",
-            path: "/v1/decisions",
-            well: "/v1/decisions",
-            body: r#"{"left": "email:ada@example.com", "right": "email:bob@example.com", "decision": "different"}"#,
-            wants: Wants::Admin,
-            wrong: &[],
-            wrong_bodies: &[
-                ("no json", 400, "bad_body"),
-                (
-                    r#"{"left": "email:ada@example.com", "right": "phone:1", "decision": "same"}"#,
-                    404,
-                    "unknown_type",
-                ),
-                (
-                    r#"{"left": "email:ada@example.com", "right": "email:a", "decision": "maybe"}"#,
-                    400,
-                    "bad_body",
-                ),
-            ],
-            too_many_bytes: Some(2 << 20),
-            elsewhere: &[
-                SEVERAL,
-                BUSY,
-                (409, "tests/serve_admin.rs: decisions come from elsewhere"),
-            ],
-        },
-        Route {
-            method: "POST",
-            path: "/v1/sources/{name}",
-            well: "/v1/sources/orders",
-            body: r#"{"id": "9", "email": "ada@example.com", "amount": "1"}"#,
-            wants: Wants::Write,
-            wrong: &[],
-            wrong_bodies: &[("no json", 400, "bad_body"), ("[1", 400, "bad_body")],
-            too_many_bytes: Some(MOST + 1),
-            elsewhere: &[SEVERAL, BUSY],
-        },
-        open("/v1/projects/{key}/settings", "/v1/projects/telling-telling-t/settings", &[]),
-        open("/sourceConfig", "/sourceConfig?writeKey=telling-telling-t", &[]),
-        open("/sourceConfig/", "/sourceConfig/?writeKey=telling-telling-t", &[]),
-        Route { elsewhere: &[], ..read("/metrics", "/metrics", &[]) },
-        open("/health/live", "/health/live", &[(503, "tests/watch: a run that has failed")]),
-        open("/health/ready", "/health/ready", &[(503, "tests/watch: a run that reads back")]),
-        open("/openapi.json", "/openapi.json", &[]),
-        open("/v1/openapi.json", "/v1/openapi.json", &[]),
+            ),
+        ]),
+        get("/v1/profiles/{identifier}/rows", Wants::Read)
+            .well(&format!("{profile}/rows"))
+            .wrong(&[("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter")]),
+        get("/v1/status", Wants::Read).wrong(&[("/v1/status?x=1", 400, "bad_parameter")]),
+        get("/v1/rejects", Wants::Read).wrong(&[("/v1/rejects?x=1", 400, "bad_parameter")]),
+        get("/v1/conflicts", Wants::Read).wrong(&[
+            ("/v1/conflicts?limit=0", 400, "bad_limit"),
+            ("/v1/conflicts?cursor=x", 400, "bad_parameter"),
+            ("/v1/conflicts?kinds=x", 400, "bad_parameter"),
+        ]),
     ];
-    for path in
-        ["track", "t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a"]
-    {
-        all.push(collected(Box::leak(format!("/v1/{path}").into_boxed_str()), false));
-    }
-    for path in ["/v1/batch", "/v1/b", "/v1/import"] {
-        all.push(collected(path, true));
-    }
+    let changes = get("/v1/changes", Wants::Read).well("").wrong(&[
+        ("/v1/changes?output=none", 404, "unknown_output"),
+        ("/v1/changes?last_event_id=x", 400, "bad_event_id"),
+        ("/v1/changes?last_event_id=18446744073709551615.0.1", 400, "bad_event_id"),
+    ]);
+    let others = [
+        changes.elsewhere(&[SEVERAL, (410, "tests/serve.rs: what is too long ago")]),
+        get("/metrics", Wants::Read),
+    ];
+    routes.into_iter().map(of_several).chain(others).collect()
+}
+
+/// Of what is changed.
+fn changes() -> Vec<Route> {
+    vec![
+        get("/v1/definition", Wants::Admin),
+        post("/v1/definition", Wants::Admin)
+            .well("")
+            .wrong(&[("/v1/definition?dry=true", 400, "bad_parameter")])
+            .body(
+                SHOP,
+                &[("no: definition", 400, "bad_definition"), ("", 400, "bad_definition")],
+                5 << 20,
+            )
+            .elsewhere(&[CHANGING]),
+        post("/v1/persons/{id}:forget", Wants::Admin)
+            .well("/v1/persons/ADA:forget?dry_run=true")
+            .wrong(&[("/v1/persons/ADA:forget?dry=1", 400, "bad_parameter")])
+            .elsewhere(&[CHANGING]),
+        post("/v1/profiles/{identifier}:forget", Wants::Admin)
+            .well("/v1/profiles/email:ada@example.com:forget?dry_run=true")
+            .wrong(&[("/v1/profiles/email:ada@example.com:forget?dry_run=x", 400, "bad_parameter")])
+            .elsewhere(&[CHANGING]),
+        post("/v1/decisions", Wants::Admin)
+            .body(
+                r#"{"left": "email:ada@example.com", "right": "email:bob@example.com", "decision": "different"}"#,
+                &[
+                    ("no json", 400, "bad_body"),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "phone:1", "decision": "same"}"#,
+                        404,
+                        "unknown_type",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": "maybe"}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:ada@example.com", "decision": "same"}"#,
+                        409,
+                        "one_identifier",
+                    ),
+                ],
+                2 << 20,
+            )
+            .elsewhere(&[SEVERAL]),
+    ]
+}
+
+/// Of rows that come in.
+fn posts() -> Vec<Route> {
+    let rows = post("/v1/sources/{name}", Wants::Write).well("/v1/sources/orders").body(
+        r#"{"id": "9", "email": "ada@example.com", "amount": "1"}"#,
+        &[("no json", 400, "bad_body"), ("[1", 400, "bad_body")],
+        MOST + 1,
+    );
+    let settings = |path: &str, well: &str| get(path, Wants::Nothing).well(well);
+    let twice: &[Wrong] = &[("/sourceConfig?writeKey=a&writeKey=b", 400, "bad_parameter")];
+    let mut all = vec![
+        rows.elsewhere(&[SEVERAL]),
+        settings("/v1/projects/{key}/settings", "/v1/projects/telling-telling-t/settings"),
+        settings("/sourceConfig", "/sourceConfig?writeKey=telling-telling-t").wrong(twice),
+        settings("/sourceConfig/", "/sourceConfig/?writeKey=telling-telling-t").wrong(&[(
+            "/sourceConfig/?writeKey=a&writeKey=b",
+            400,
+            "bad_parameter",
+        )]),
+    ];
+    let collected = |path: &str| post(&format!("/v1/{path}"), Wants::Collector);
+    let none: &[(u16, &str)] = &[SEVERAL, (404, "tests/collector.rs: no source has a collector")];
+    let one =
+        ["track", "t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a"];
+    all.extend(one.map(|path| {
+        let wrong: &[Wrong] = &[("no json", 400, "bad_body"), ("[]", 400, "bad_body")];
+        let body = r#"{"messageId": "1", "userId": "u", "event": "e"}"#;
+        collected(path).body(body, wrong, 32_769).elsewhere(none)
+    }));
+    all.extend(["batch", "b", "import"].map(|path| {
+        let wrong: &[Wrong] = &[("no json", 400, "bad_body"), (r#"{"batch": 1}"#, 400, "bad_body")];
+        let body =
+            r#"{"batch": [{"type": "track", "messageId": "1", "userId": "u", "event": "e"}]}"#;
+        collected(path).body(body, wrong, 512_001).elsewhere(none)
+    }));
     all
 }
+
+/// Of what is asked for by who watches.
+fn watching() -> Vec<Route> {
+    let open = |path| get(path, Wants::Nothing).without_limit();
+    vec![
+        open("/health/live").elsewhere(&[(503, "tests/watch: a run that has failed")]),
+        open("/health/ready").elsewhere(&[(503, "tests/watch: a run that reads back")]),
+        open("/openapi.json"),
+        open("/v1/openapi.json"),
+    ]
+}
+
+fn routes() -> Vec<Route> {
+    [reads(), changes(), posts(), watching()].concat()
+}
+
+/// What HTTP itself refuses, before any route sees it.
+type Sent = fn() -> Vec<u8>;
+const NO_REQUEST: &[(Sent, u16, &str)] = &[
+    (|| b"\0\xff\xfe\r\n\r\n".to_vec(), 400, "bad_request"),
+    (|| b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), 400, "bad_request"),
+    (|| b"GET / HTTP/1.1\r\nho st: x\r\n\r\n".to_vec(), 400, "bad_request"),
+    (|| b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n".to_vec(), 400, "bad_request"),
+    (|| format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(65_600)).into_bytes(), 414, "long_path"),
+    (|| format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(200)).into_bytes(), 431, "long_head"),
+    // More than is ever read of it.
+    (
+        || format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(2_000_000)).into_bytes(),
+        431,
+        "long_head",
+    ),
+];
 
 struct Shop {
     running: Running,
@@ -467,16 +440,6 @@ impl Shop {
     }
 }
 
-/// The status, and the code of a refusal, which every refusal has: also those that are told as Segment tells them.
-fn refusal(answer: &Answer) -> (u16, String) {
-    let json = answer.json();
-    let error = if json["error"].is_object() { &json["error"] } else { &json };
-    for part in ["message", "remedy"] {
-        assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{json}");
-    }
-    (answer.status, error["code"].as_str().expect("a code").to_owned())
-}
-
 /// By method and path: the errors that the document declares.
 fn declared(document: &Value) -> BTreeMap<(String, String), BTreeSet<u16>> {
     let paths = document["paths"].as_object().expect("paths").iter();
@@ -502,7 +465,7 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
     let document = shop.ask("GET", "/openapi.json", "", "").json();
     let declared = declared(&document);
     let routes = routes();
-    let of = |route: &Route| (route.method.to_owned(), route.path.to_owned());
+    let of = |route: &Route| (route.method.to_owned(), route.path.clone());
     let table: BTreeSet<_> = routes.iter().map(of).collect();
     assert_eq!(
         table,
@@ -514,9 +477,10 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
     let mut slow = Vec::new();
     for route in &routes {
         let name = format!("{} {}", route.method, route.path);
-        let mut seen: BTreeSet<u16> = route.elsewhere.iter().map(|(status, _)| *status).collect();
+        let elsewhere = route.of_the_run().into_iter().chain(route.elsewhere.iter().copied());
+        let mut seen: BTreeSet<u16> = elsewhere.map(|(status, _)| status).collect();
         let mut look = |what: &str, answer: &Answer, status: u16, code: &str| {
-            let found = refusal(answer);
+            let found = answer.refusal();
             seen.insert(found.0);
             if found != (status, code.to_owned()) {
                 wrong.push(format!("{name}, {what}: {found:?}, and not {status} {code}"));
@@ -526,14 +490,14 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
             }
         };
         let key = route.wants.key();
-        let well = if route.well.is_empty() { route.path } else { route.well };
+        let well = if route.well.is_empty() { &route.path } else { &route.well };
         for (begin, named, wrong) in MISNAMED {
             if !route.path.starts_with(begin) {
                 continue;
             }
             for (wrong, status, code) in wrong {
                 let path = well.replacen(named, wrong, 1);
-                assert_ne!(path, well, "{name} names it");
+                assert_ne!(path, *well, "{name} names it");
                 // Who is to be forgotten may be known by what is stored alone.
                 let code = match (*code, route.wants) {
                     ("no_person", Wants::Admin) => "nobody",
@@ -554,8 +518,10 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
             look("wrong key", &shop.ask(route.method, well, made_up, route.body), 401, "wrong_key");
             let other = route.wants.other();
             look("another key", &shop.ask(route.method, well, other, route.body), 403, "wrong_key");
+        }
+        if route.is_limited {
             // One is taken by what comes first, whatever is answered; changes would be told for ever.
-            let path = route.wrong.first().map_or(well, |(path, ..)| path);
+            let path = route.wrong.first().map_or(&**well, |(path, ..)| path);
             limited.ask(route.method, path, key, "");
             let many = limited.ask(route.method, path, key, "");
             look("too many", &many, 429, "too_many_requests");
@@ -578,7 +544,7 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
             slow.push((name.clone(), stream));
         }
         if !route.well.is_empty() {
-            let answer = shop.ask(route.method, route.well, key, route.body);
+            let answer = shop.ask(route.method, &route.well, key, route.body);
             if answer.status != 200 {
                 let told = String::from_utf8_lossy(&answer.body);
                 wrong.push(format!("{name} is not answered well: {} {told}", answer.status));
@@ -598,17 +564,23 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
     }
     // All have been silent for about as long.
     for (name, mut stream) in slow {
-        let found = refusal(&answer(&mut stream));
+        let found = answer(&mut stream).refusal();
         if found != (408, "slow_body".to_owned()) {
             wrong.push(format!("{name}, a slow body: {found:?}"));
         }
     }
     let many = shop.ask("POST", "/v1/profiles:batch", "reading-reading-r", &ONE_TOO_MANY);
-    assert_eq!(refusal(&many), (400, "too_many".to_owned()));
+    assert_eq!(many.refusal(), (400, "too_many".to_owned()));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for (sent, status, code) in NO_REQUEST {
+        let mut stream = connect(shop.address);
+        stream.write_all(&sent()).expect("it is sent");
+        let found = answer(&mut stream).refusal();
+        assert_eq!(found, (*status, (*code).to_owned()));
+    }
     let unknown = shop.ask("GET", "/v1/none", "reading-reading-r", "");
-    assert_eq!(refusal(&unknown), (404, "unknown_path".to_owned()));
+    assert_eq!(unknown.refusal(), (404, "unknown_path".to_owned()));
     let deleted = shop.ask("DELETE", "/v1/status", "reading-reading-r", "");
-    assert_eq!(refusal(&deleted), (405, "method_not_allowed".to_owned()));
+    assert_eq!(deleted.refusal(), (405, "method_not_allowed".to_owned()));
     shop.running.stop().expect("it ends, whatever was sent to it");
 }

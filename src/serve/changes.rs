@@ -66,6 +66,9 @@ async fn changes(
         return Ok(websocket::answer(socket, following, client));
     }
     let following = Following::begin(handles.clone(), key, outputs, place)?;
+    if let Some(Extension(client)) = &client {
+        client.place.follows();
+    }
     let events = following.changes().map(move |change| {
         Ok::<_, Infallible>(match change {
             FollowedChange::Told { place, output, line } => {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -59,6 +59,15 @@ impl Denial {
         Denial::new(status, "shutting_down", "the run comes to its end", remedy).after(1)
     }
 
+    /// Parameters can't be read.
+    pub fn bad_parameter(rejection: &QueryRejection) -> Self {
+        let text = rejection.body_text();
+        let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        let remedy = "GET /openapi.json tells which parameters there are";
+        let message = format!("the parameters can't be read: {why}");
+        Denial::bad_request("bad_parameter", message, remedy)
+    }
+
     /// A path can't be read.
     pub fn bad_path(rejection: &PathRejection) -> Self {
         let remedy = "write it percent-encoded, in UTF-8";
@@ -91,10 +100,10 @@ impl Denial {
     }
 
     /// As the API of Segment answers, whose SDKs look at `code` and `message`.
-    pub fn of_collector(self) -> Response {
+    fn of_collector(&self) -> Response {
         let Denial { status, code, message, remedy, retry_after, .. } = self;
         let body = json!({"success": false, "code": code, "message": message, "remedy": remedy});
-        told(status, body, retry_after, "Basic realm=\"selfsame\"")
+        told(*status, body, *retry_after, "Basic realm=\"selfsame\"")
     }
 
     /// As it is told: `{"code", "message", "remedy"}`.
@@ -133,10 +142,23 @@ pub async fn not_allowed(method: Method, uri: Uri) -> Response {
 /// What is done to somebody.
 pub const FORGET: &str = ":forget";
 
+/// What is not done, whoever says so, as the API of Segment answers.
+pub async fn for_sdks(response: Response) -> Response {
+    let Some(denial) = response.extensions().get::<Denial>() else { return response };
+    let mut told = denial.of_collector();
+    for (name, value) in response.headers() {
+        told.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    told
+}
+
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         let body = json!({"error": self.error()});
-        told(self.status, body, self.retry_after, "Bearer realm=\"selfsame\"")
+        let mut response = told(self.status, body, self.retry_after, "Bearer realm=\"selfsame\"");
+        // For whoever tells it in other words.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

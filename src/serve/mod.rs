@@ -16,6 +16,7 @@ mod current;
 mod decisions;
 mod denial;
 mod earlier;
+mod ending;
 mod following;
 mod handles;
 mod health;
@@ -37,6 +38,7 @@ mod profiles;
 mod published;
 mod publishing;
 mod recent;
+mod refused;
 mod reject_examples;
 mod segments;
 mod server;
@@ -48,6 +50,7 @@ mod tls;
 #[cfg(feature = "otel")]
 mod traced;
 mod trusted;
+mod unread;
 #[cfg(test)]
 mod unserved;
 mod websocket;
@@ -64,6 +67,7 @@ use axum::middleware::from_fn_with_state;
 use crate::plan::{Plan, Source};
 use crate::source::Http;
 use denial::not_allowed;
+use ending::until_the_end;
 use health::Health;
 use ingest::{Ingest, IngestPatience};
 use keys_in_force::KeyKind;
@@ -155,15 +159,18 @@ pub fn router(handles: &SharedHandles) -> Router {
     if let Some(live) = &handles.live {
         reads = reads.merge(metrics::router(&handles.plan, live));
     }
+    let reads = until_the_end(reads, &handles.closing);
     let limiter = Limiter::new(&keys, handles.plan.http.limits);
     let reads = reads.route_layer(from_fn_with_state(Arc::clone(&keys), keys::reading));
     let reads = limited(reads, &limiter, KeyKind::Read);
     let changes = administration::routes().merge(decisions::routes(&ingest));
-    let changes = changes.with_state(handles.clone());
+    let changes = until_the_end(changes.with_state(handles.clone()), &handles.closing);
     let changes = changes.route_layer(from_fn_with_state(keys, trusted::changing));
     let changes = limited(changes, &limiter, KeyKind::Admin);
     let mut router = origins::read_from(reads, &handles.plan.http.origins).merge(changes);
-    let ingest = limited(ingest::router(&ingest), &limiter, KeyKind::Write);
+    let ingest = ingest::router(&ingest, |routes| {
+        limited(until_the_end(routes, &handles.closing), &limiter, KeyKind::Write)
+    });
     router = router.merge(ingest).merge(openapi::routes()).merge(page::routes());
     if let Some(live) = &handles.live {
         let (live, stop) = (Arc::clone(live), handles.stop.clone());

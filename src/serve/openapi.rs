@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 
-const DOCUMENT: &str = include_str!("openapi.json");
+pub const DOCUMENT: &str = include_str!("openapi.json");
 
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let document = || async { ([(CONTENT_TYPE, "application/json")], DOCUMENT) };

@@ -39,11 +39,7 @@ pub struct ReadQuery {
 
 /// Parameters as they were sent, or what is wrong with them.
 pub fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Denial> {
-    let wrong = |rejection: QueryRejection| {
-        let remedy = "GET /openapi.json tells which parameters there are";
-        Denial::bad_request("bad_parameter", rejection.body_text(), remedy)
-    };
-    query.map(|Query(parameters)| parameters).map_err(wrong)
+    query.map(|Query(parameters)| parameters).map_err(|rejection| Denial::bad_parameter(&rejection))
 }
 
 /// How long a page is to be, of so many unless it is said, and at most; `what` it is of.
@@ -76,6 +72,14 @@ impl ReadQuery {
         let Some(after) = self.after else { return Ok(()) };
         let patience = self.timeout.map_or(PATIENCE[0], Duration::from_millis).min(PATIENCE[1]);
         let published = handles.source()?;
+        if published.tick() >= after {
+            return Ok(());
+        }
+        let _waiting = handles.answers.after.try_acquire().map_err(|_| {
+            let message = "as many as may be wait for a tick that is to come";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Denial::new(status, "busy", message, "ask again shortly").after(1)
+        })?;
         let mut ticks = published.ticks();
         let reached = async {
             tokio::select! {

@@ -1,6 +1,6 @@
 //! A port, and the threads that answer there.
 //!
-//! 1. Connections are few enough: past a bound the most silent one goes, and others wait until one has gone (`places`).
+//! 1. Connections are few enough: past a bound whoever has been waited for longest goes (`places`), and others wait.
 //! 2. A connection is closed that does not agree on TLS or send a request's head in time, or takes nothing of its answer.
 //! 3. When the run ends, what is being answered is finished, for a while; then all connections are closed.
 
@@ -21,8 +21,10 @@ use tokio::sync::watch;
 use super::keys_in_force::KeysInForce;
 use super::open_files;
 use super::patient::PatientStream;
-use super::places::{AnswerBody, ConnectionPlace, ConnectionPlaces};
+use super::places::{AnswerBody, ConnectionPlace, ConnectionPlaces, RequestBody};
+use super::refused::RefusingStream;
 use super::tls::{ReloadedTls, TlsError};
+use super::unread::UnreadInput;
 use crate::plan::HttpServing;
 
 /// Threads that answer. What takes long is done on others.
@@ -245,10 +247,14 @@ impl Answering {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
         let (client, router) = (self.client, TowerToHyperService::new(self.router));
-        let place = Arc::clone(&client.place);
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let (place, unread) = (Arc::clone(&client.place), UnreadInput::default());
+        let stream = RefusingStream::new(stream, Arc::clone(&place), unread.clone());
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
             let place = Arc::clone(&client.place);
             place.is_answered();
+            unread.clear();
+            let sent = |body| RequestBody::of(body, Arc::clone(&place), unread.clone());
+            let mut request = request.map(sent);
             request.extensions_mut().insert(client.clone());
             let answer = router.call(request);
             async move { answer.await.map(|answer| AnswerBody::of(answer, place)) }

@@ -44,8 +44,19 @@ pub fn answer(socket: WebSocketUpgrade, following: Following, client: Option<Cli
     let place = client.map(|client| client.place);
     let socket = socket.max_message_size(HEARD).max_frame_size(HEARD);
     socket.on_upgrade(async move |socket| {
-        follow(socket, following).await;
-        drop(place);
+        let dismissed = async {
+            match &place {
+                Some(place) => {
+                    place.follows();
+                    place.dismissed().await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = follow(socket, following) => {}
+            () = dismissed => {}
+        }
     })
 }
 

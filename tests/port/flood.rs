@@ -131,6 +131,74 @@ fn who_is_being_answered_stays_while_others_flood() {
     running.end().well();
 }
 
+/// More than the connections that are served at once.
+const TIMES: usize = 1_100;
+
+/// Each of these holds a place for as long as the server waits for it.
+fn floods() -> [(&'static str, String); 5] {
+    let body = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n\r\n{{\"ids\": [")
+    };
+    let read = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    [
+        ("a slow body of rows", body("/v1/sources/orders")),
+        ("a slow body of a batch", body("/v1/profiles:batch")),
+        ("who follows", read("/v1/changes")),
+        ("who waits for a tick", read("/v1/segments?after=18000000000000&timeout=30000")),
+        // So many answers that they don't all fit where they wait to be taken.
+        ("who takes nothing", read("/openapi.json").repeat(200)),
+    ]
+}
+
+#[test]
+fn a_flood_of_whatever_lasts_keeps_nobody_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut running, address) = start(folder.path(), None);
+    let mut sent = 0;
+    for (what, text) in floods() {
+        let mut flood = Vec::new();
+        for number in 0..TIMES {
+            let mut stream = connect(address);
+            stream.set_nonblocking(true).expect("it is set");
+            // Whoever takes nothing is not taken from, either.
+            let _ = stream.write(text.as_bytes());
+            flood.push(stream);
+            if number % 100 == 99 {
+                post(address, &format!("o{sent}"));
+                sent += 1;
+            }
+        }
+        for _ in 0..20 {
+            post(address, &format!("o{sent}"));
+            sent += 1;
+            assert_eq!(get(address, "/v1/segments").status, 200, "beside {what}");
+        }
+    }
+    running.until("all are known", |_| get(address, "/v1/segments").json()["people"] == sent);
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
+fn who_sends_more_than_is_read_is_told_why_before_the_connection_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (running, address) = start(folder.path(), None);
+    let long = "x".repeat(40 << 20);
+    for path in ["/v1/sources/orders", "/v1/sources/none", "/v1/profiles:batch", "/v1/none"] {
+        let mut stream = connect(address);
+        let length = long.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        stream.write_all(long.as_bytes()).expect("all of it is sent, and then the answer read");
+        let (status, _) = answer(&mut stream).refusal();
+        assert!([404, 413].contains(&status), "{path}: {status}");
+    }
+    running.signal("INT");
+    running.end().well();
+}
+
 #[test]
 fn where_few_files_may_be_open_connections_leave_enough_for_those_of_the_run() {
     let folder = tempfile::tempdir().expect("a folder");

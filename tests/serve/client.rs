@@ -28,9 +28,13 @@ impl Answer {
         found.next().map(|(_, value)| &**value)
     }
 
-    /// The status and the code of a refusal, which has a message and a remedy.
+    /// The status and the code of a refusal, which has a message and a remedy: also of those that are told as Segment tells
+    /// them.
+    #[track_caller]
     pub fn refusal(&self) -> (u16, String) {
-        let json = &self.json()["error"];
+        assert_eq!(self.header("content-type"), Some("application/json"), "{}", self.status);
+        let json = self.json();
+        let json = if json["error"].is_object() { &json["error"] } else { &json };
         for part in ["message", "remedy"] {
             assert!(json[part].as_str().is_some_and(|text| !text.is_empty()), "{json}");
         }

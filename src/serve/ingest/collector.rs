@@ -9,17 +9,17 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::map_response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_http::cors::{Any, CorsLayer};
 
 use super::messages::{BodyFault, Call, Collected, collect};
 use super::{Ingest, PostedSource, body, settings};
-use crate::serve::denial::{Denial, not_allowed};
+use crate::serve::denial::{Denial, for_sdks, not_allowed};
 use crate::time::wall_clock;
 
 /// What is posted to each path: browsers use the short ones.
@@ -49,28 +49,30 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
         };
         router = router.route(path, post(take));
     }
-    // A shop's pages are served from elsewhere. What they send is no secret, and nothing is read here.
-    let pages = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_headers(Any)
-        .allow_methods([Method::POST, Method::GET]);
     router
         .route("/v1/projects/{key}/settings", get(settings::of_segment))
         .route("/sourceConfig", get(settings::of_rudderstack))
         .route("/sourceConfig/", get(settings::of_rudderstack))
-        .method_not_allowed_fallback(not_allowed)
-        .layer(pages)
         .with_state(Arc::clone(ingest))
 }
 
-async fn take(ingest: &Ingest, call: Call, headers: &HeaderMap, body: Body) -> Response {
-    match taken(ingest, call, headers, body).await {
-        Ok(()) => Json(json!({"success": true})).into_response(),
-        Err(denial) => denial.of_collector(),
-    }
+/// What is told on these routes, whoever tells it: in the words of Segment's API, and to pages from anywhere. A shop's are
+/// served from elsewhere; what they send is no secret, and nothing is read here.
+pub fn told(router: Router) -> Router {
+    let pages = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_headers(Any)
+        .allow_methods([Method::POST, Method::GET])
+        .expose_headers([header::RETRY_AFTER]);
+    router.method_not_allowed_fallback(not_allowed).layer(map_response(for_sdks)).layer(pages)
 }
 
-async fn taken(ingest: &Ingest, call: Call, headers: &HeaderMap, body: Body) -> Result<(), Denial> {
+async fn take(
+    ingest: &Ingest,
+    call: Call,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Denial> {
     let collectors: Vec<&PostedSource> =
         ingest.sources.iter().filter(|source| source.collector).collect();
     let stated = write_key(headers);
@@ -91,7 +93,8 @@ async fn taken(ingest: &Ingest, call: Call, headers: &HeaderMap, body: Body) -> 
     let key = stated.or(write_key);
     let source = (ingest.writing)(key.as_deref(), &collectors)?;
     // Rows that are rejected are told where all rejects are: to send them again would not help.
-    ingest.post(source, rows).await.map(drop)
+    ingest.post(source, rows).await?;
+    Ok(Json(json!({"success": true})))
 }
 
 /// The key that a request brings: the user name of basic authentication, whose password is empty or counts for nothing,

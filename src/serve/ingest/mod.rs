@@ -105,9 +105,9 @@ impl Ingest {
     }
 }
 
-/// What rows are posted to.
-pub fn router(ingest: &Arc<Ingest>) -> Router {
-    rows::router(ingest).merge(collector::router(ingest))
+/// What rows are posted to, as `guarded` lets in who comes.
+pub fn router(ingest: &Arc<Ingest>, guarded: impl Fn(Router) -> Router) -> Router {
+    guarded(rows::router(ingest)).merge(collector::told(guarded(collector::router(ingest))))
 }
 
 /// Where there are no keys, everyone may write: the key names the source, if it is one's name, and otherwise there has

@@ -1,21 +1,24 @@
 //! What the SDKs of browsers ask for before they send anything: where to send it, which is here.
 
 use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query};
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::serve::denial::Denial;
 use crate::serve::server::Client;
 
 /// Of `@segment/analytics-next`, whose `cdnURL` is this host. Without settings of its own it sends where its
 /// `integrations` say: a page that is served over TLS sends over TLS.
 pub async fn of_segment(
-    Path(key): Path<String>,
+    key: Result<Path<String>, PathRejection>,
     client: Option<Extension<Client>>,
     headers: HeaderMap,
-) -> Json<Value> {
+) -> Result<Json<Value>, Denial> {
+    let Path(key) = key.map_err(|rejection| Denial::bad_path(&rejection))?;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_encrypted = client.is_some_and(|client| client.is_encrypted);
     let protocol = match headers.get("x-forwarded-proto").map(|of| of.as_bytes()) {
@@ -23,7 +26,7 @@ pub async fn of_segment(
         _ if is_encrypted => "https",
         _ => "http",
     };
-    Json(json!({
+    Ok(Json(json!({
         "integrations": {
             "Segment.io": {
                 "apiKey": key, "apiHost": format!("{host}/v1"), "protocol": protocol,
@@ -34,7 +37,7 @@ pub async fn of_segment(
         "edgeFunction": {}, "analyticsNextEnabled": true, "middlewareSettings": {},
         "enabledMiddleware": {}, "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": false,
         "remotePlugins": [],
-    }))
+    })))
 }
 
 /// What a browser says of itself.
@@ -45,14 +48,17 @@ pub struct Asked {
 }
 
 /// Of `@rudderstack/analytics-js`, whose `configUrl` is this host.
-pub async fn of_rudderstack(Query(asked): Query<Asked>) -> Json<Value> {
+pub async fn of_rudderstack(
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Value>, Denial> {
+    let Query(asked) = asked.map_err(|rejection| Denial::bad_parameter(&rejection))?;
     let key = asked.write_key;
-    Json(json!({
+    Ok(Json(json!({
         "source": {
             "id": key, "name": key, "writeKey": key, "enabled": true, "workspaceId": "selfsame",
             "config": {"statsCollection": {"errors": {"enabled": false}, "metrics": {"enabled": false}}},
             "connections": [], "destinations": [],
         },
         "updatedAt": "2025-01-01T00:00:00.000Z",
-    }))
+    })))
 }
