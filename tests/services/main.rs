@@ -5,6 +5,7 @@ mod broker;
 #[path = "../http/mod.rs"]
 mod http;
 mod postgres;
+mod processes;
 #[path = "../program/mod.rs"]
 mod program;
 mod receiver;
