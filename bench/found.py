@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""How long it takes to find a person's stored rows: `rows` and `why` over HTTP, by the indexes of the data folder and, once
-these are taken away, by all rows. What is answered is compared before any time is told.
+"""How long it takes to find a person's stored rows: `rows` and `why` over HTTP, of Parquet files with their indexes and of a
+log with the newest tenth of all rows, and, once the indexes are taken away, by all rows. What is answered is compared before
+any time is told.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -28,20 +30,51 @@ def asked(address, path):
 
 
 def without_tick(said):
-    return {key: value for key, value in said.items() if key != "tick"}
+    return {key: value for key, value in said.items() if key not in ("tick", "now")}
 
 
-def has_indexes(data):
+def without_indexes(data):
     rows = list((data / "rows").rglob("*.parquet"))
     large = [path for path in rows if path.stat().st_size >= LARGE]
-    made = len(list((data / "index").rglob("*.index")))
-    if rows and not large:
+    if not large:
         sys.exit("no file of rows is so large that it has an index: ask for more --events")
-    return rows and made >= len(large)
+    return len(large) - len(list((data / "index").rglob("*.index")))
 
 
-def bytes_of(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def bytes_of(folder, ending="*"):
+    return sum(path.stat().st_size for path in folder.rglob(ending) if path.is_file())
+
+
+class Run:
+    """A run that is served, until it is ended; `rows` are those that it has taken in."""
+
+    def __init__(self, engine, command):
+        self.log = engine.folder / "log"
+        output = self.log.open("w")
+        self.process = subprocess.Popen(command, cwd=engine.folder, stderr=output, stdout=output)
+        self.address = self.until(lambda: re.search(r"listens at http://([0-9.:]+)", self.log.read_text()))[1]
+
+    def until(self, found):
+        while self.process.poll() is None:
+            if known := found():
+                return known
+            time.sleep(0.2)
+        sys.exit(self.log.read_text())
+
+    def is_ready(self):
+        try:
+            return urllib.request.urlopen(f"http://{self.address}/health/ready").status == 200
+        except urllib.error.HTTPError:
+            return False
+
+    def rows(self):
+        page = urllib.request.urlopen(f"http://{self.address}/metrics").read().decode()
+        counted = re.search(r'selfsame_source_rows_total\{source="events"\} (\S+)', page)
+        return float(counted[1]) if counted else 0
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 def main():
@@ -58,31 +91,28 @@ def main():
     engine = lite.Engine("found", args.selfsame, 2, args.folder, data)
     stored = engine.folder / "data"
     shutil.rmtree(stored, ignore_errors=True)
+    # A file of the run's own, so that it grows.
+    growing, definition = engine.folder / "events.ndjson", engine.folder / "lite.yaml"
+    definition.write_text(definition.read_text().replace(str(data), str(growing)))
+    with data.open("rb") as lines, growing.open("wb") as begin:
+        lines = lines.readlines()
+        newest = lines[len(lines) * 9 // 10 :]
+        begin.writelines(lines[: len(lines) - len(newest)])
+    subprocess.run([*engine.command, "--data", stored, "--quiet"], cwd=engine.folder, check=True, stdout=subprocess.DEVNULL)
     command = [part for part in engine.command if part != "--until-end"]
-    command += ["--data", stored, "--http", "127.0.0.1:0"]
-    log = (engine.folder / "log").open("w+")
-    running = subprocess.Popen(command, cwd=engine.folder, stderr=log, stdout=log)
+    run = Run(engine, [*command, "--follow", "--data", stored, "--http", "127.0.0.1:0"])
     try:
-        address = None
-        while running.poll() is None:
-            said = (engine.folder / "log").read_text()
-            address = re.search(r"listens at http://([0-9.:]+)", said)
-            if address and "selfsame_people " in (page := urllib.request.urlopen(f"http://{address[1]}/metrics").read().decode()):
-                rows = float(re.search(r'selfsame_source_rows_total\{source="events"\} (\S+)', page)[1])
-                if rows >= args.events and has_indexes(stored):
-                    break
-            time.sleep(1)
-        if running.poll() is not None:
-            sys.exit((engine.folder / "log").read_text())
-        address = address[1]
-        with data.open() as lines:
-            devices = [json.loads(line)["device"] for _, line in zip(range(200_000), lines)]
-        paths = [
-            f"/v1/profiles/device:{device}/{what}"
-            for device in random.Random(1).sample(devices, args.asked)
-            for what in ["rows", "why"]
-        ]
-        found = {path: asked(address, path) for path in paths}
+        run.until(run.is_ready)
+        run.until(lambda: run.rows() >= args.events - len(newest))
+        run.until(lambda: without_indexes(stored) <= 0)
+        with growing.open("ab") as end:
+            end.writelines(newest)
+        run.until(lambda: run.rows() >= args.events)
+        devices = [json.loads(line)["device"] for line in random.Random(1).sample(lines, args.asked)]
+        paths = [f"/v1/profiles/device:{device}/{what}" for device in devices for what in ["rows", "why"]]
+        first = asked(run.address, paths[0])[0]
+        logs = bytes_of(stored / "log")
+        found = {path: asked(run.address, path) for path in paths}
         index, rows = bytes_of(stored / "index"), bytes_of(stored / "rows")
         # What is taken away is made anew for files that are new alone, until the run is started again.
         for path in (stored / "index").rglob("*.index"):
@@ -93,14 +123,14 @@ def main():
             what = path.rsplit("/", 1)[1]
             told[what].append(took)
             if len(whole[what]) < 2:
-                took, all_said = asked(address, path)
+                took, all_said = asked(run.address, path)
                 if without_tick(said) != without_tick(all_said):
                     sys.exit(f"{path}: {said}\nand by all rows\n{all_said}")
                 whole[what].append(took)
     finally:
-        running.terminate()
-        running.wait()
-    print(f"{args.events} rows of {args.people} people: {rows / args.events:.1f} bytes a row, and {index / args.events:.1f} of indexes")
+        run.end()
+    print(f"{args.events} rows of {args.people} people: {rows} bytes of Parquet, {index} of indexes, {logs} of logs")
+    print(f"the first who asked waited {1_000 * first:.0f} ms")
     for what, times in told.items():
         times = sorted(1_000 * of for of in times)
         p99 = times[max(0, round(0.99 * len(times)) - 1)]

@@ -132,6 +132,24 @@ fn rows_are_answered_once_they_are_read_and_rejects_are_told_twice() {
 }
 
 #[test]
+fn rows_become_parquet_when_their_log_is_old_also_where_nothing_more_comes() {
+    let folder = shop();
+    let run = ["run", "web.yaml", "--http", "127.0.0.1:0", "--data", "data"];
+    let old = [("SELFSAME_LOG_SECONDS", "1")];
+    let mut running = Running::start_with(folder.path(), &run, &old);
+    let address = address(&mut running);
+    let message = br#"{"messageId": "1", "userId": "ada", "event": "Order"}"#;
+    assert_eq!(post(&address, "/v1/track", &[], message).0, 200);
+    let rows = folder.path().join("data/rows/web");
+    running.until("there is a file of rows", |_| {
+        let files = fs::read_dir(&rows).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.path().extension().is_some_and(|end| end == "parquet"))
+    });
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
 fn a_message_that_is_sent_again_counts_once() {
     let folder = shop();
     let (running, address) = start(folder.path(), &["--data", "data"]);

@@ -29,6 +29,8 @@ struct Stored {
     missing: Vec<prop::sample::Index>,
     altered: Vec<(prop::sample::Index, prop::sample::Index)>,
     forgotten: prop::sample::Index,
+    /// Where logs end when they are first asked.
+    early: f64,
 }
 
 fn stored() -> impl Strategy<Value = Stored> {
@@ -36,11 +38,13 @@ fn stored() -> impl Strategy<Value = Stored> {
     let cuts = prop::collection::vec(0.0..1.0, 0..5);
     let missing = prop::collection::vec(index(), 0..3);
     let altered = prop::collection::vec((index(), index()), 0..3);
-    (cuts, missing, altered, index()).prop_map(|(cuts, missing, altered, forgotten)| Stored {
+    let all = (cuts, missing, altered, index(), 0.0..1.0);
+    all.prop_map(|(cuts, missing, altered, forgotten, early)| Stored {
         cuts,
         missing,
         altered,
         forgotten,
+        early,
     })
 }
 
@@ -173,6 +177,26 @@ fn counted(rows: &AllRows, of: &BTreeSet<IdentifierHash>) -> BTreeMap<usize, usi
     counted
 }
 
+/// Asks logs that end earlier, so that their indexes are read on when they are as they were.
+fn ask_early(case: &Case, recovered: &Arc<Recovered>, asked: &[Identifier], early: f64) {
+    let logs = fs::read_dir(recovered.folder.root.join("log")).expect("a folder").flatten();
+    let logs: Vec<_> = logs.map(|log| log.path()).collect();
+    let whole: Vec<Vec<u8>> = logs.iter().map(|log| fs::read(log).expect("it is there")).collect();
+    for (log, whole) in logs.iter().zip(&whole) {
+        let length = (whole.len() as f64 * early) as usize;
+        fs::write(log, &whole[..length]).expect("it is written");
+    }
+    // Of logs that end within a frame nothing may be there but what comes before it.
+    if let Ok(early) = recovered.again() {
+        let of: Vec<_> = asked.iter().map(|of| of.hash).collect();
+        let rows = all_rows(case, &Arc::new(early));
+        let _ = rows.about(&of);
+    }
+    for (log, whole) in logs.iter().zip(&whole) {
+        fs::write(log, whole).expect("it is written");
+    }
+}
+
 fn all_rows(case: &Case, recovered: &Arc<Recovered>) -> AllRows {
     AllRows::of_folder(Arc::clone(&case.plan), case.clock, Arc::clone(recovered))
 }
@@ -205,7 +229,11 @@ fn fails(case: &Case, stored: &Stored) -> Option<String> {
         bytes[at] ^= 1;
         fs::write(path, bytes).expect("it is written");
     }
-    let recovered = open();
+    let recovered = {
+        let opened = open();
+        ask_early(case, &opened, &asked, stored.early);
+        Arc::new(opened.again().expect("it is as it was"))
+    };
     let sample: Vec<Identifier> = asked.iter().step_by(asked.len() / 4 + 1).cloned().collect();
     if let Some(why) = differs(&case.plan, &all_rows(case, &recovered), &sample) {
         return Some(why);

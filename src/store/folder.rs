@@ -22,6 +22,7 @@ use super::checked;
 use super::error::StoreError;
 use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
+use super::log_index::LogIndexes;
 use super::mirror::Mirror;
 use super::whole::{create, replace};
 use crate::place::path_part;
@@ -37,6 +38,8 @@ pub struct Folder {
     kept: KeptFiles,
     /// The bucket that has all that counts, where it lies in one.
     mirror: Option<Arc<Mirror>>,
+    /// Which rows of its logs carry whom, as far as somebody has asked.
+    pub log_indexes: LogIndexes,
 }
 
 /// What a data folder is.
@@ -58,7 +61,12 @@ pub fn is_there(root: &Path) -> bool {
 impl Folder {
     /// Makes the folder, or finds it as it is.
     pub fn open(root: &Path, mirror: Option<Arc<Mirror>>) -> Result<(Self, StoreFile), StoreError> {
-        let folder = Folder { root: root.to_owned(), kept: KeptFiles::default(), mirror };
+        let folder = Folder {
+            root: root.to_owned(),
+            kept: KeptFiles::default(),
+            mirror,
+            log_indexes: LogIndexes::default(),
+        };
         for part in ["log", "rows", "ticks", "outputs", "index"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 
@@ -95,8 +96,34 @@ impl Indexing {
         self.plan.sources.iter().position(|source| source.name == file.source)
     }
 
+    pub fn source_named(&self, name: &str) -> Option<usize> {
+        self.plan.sources.iter().position(|source| source.name == name)
+    }
+
     pub fn hasher(&self) -> &KeyHasher {
         &self.hasher
+    }
+
+    /// What says which keys the rows of all sources have.
+    pub fn meaning(&self) -> String {
+        self.meanings.concat()
+    }
+
+    /// Tells by what the rows of a source's batch are found: of each its place, and the hash of a key.
+    pub fn keys(&self, source: usize, batch: &RecordBatch, each: impl FnMut(usize, u64)) {
+        self.keys_by(&mut Decoder::new(Arc::clone(&self.plan), source), source, batch, each);
+    }
+
+    fn keys_by(
+        &self,
+        decoder: &mut Decoder,
+        source: usize,
+        batch: &RecordBatch,
+        mut each: impl FnMut(usize, u64),
+    ) {
+        for of in rows_in_batch(decoder, source, batch) {
+            self.hasher.own(&of.row).iter().for_each(|key| each(of.place, key.hash));
+        }
     }
 
     fn make(
@@ -128,10 +155,9 @@ impl Indexing {
                 return Ok(());
             }
             let batch = batch.map_err(|error| altered(error.to_string()))?;
-            for of in rows_in_batch(&mut decoder, source, &batch) {
-                let row = first + of.place as u64;
-                self.hasher.own(&of.row).iter().for_each(|key| index.add(row, key.hash));
-            }
+            self.keys_by(&mut decoder, source, &batch, |row, key| {
+                index.add(first + row as u64, key)
+            });
             first += batch.num_rows() as u64;
         }
         let place = folder.index(&file.file.path);

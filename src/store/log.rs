@@ -1,7 +1,7 @@
 //! Reading logs back: frame by frame, up to where the last run was cut off.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use arrow::buffer::Buffer;
@@ -63,6 +63,18 @@ impl LogReader {
         let (header, streams) = read.map_err(|why| self.altered(&why))?;
         let streams = self.body.slice(self.body.len() - streams.len());
         Ok(Some(TickFrame { header, streams }))
+    }
+
+    /// Behind the last frame that was read.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Goes on where another reading of it ended.
+    pub fn go_to(&mut self, at: u64) -> Result<(), StoreError> {
+        let gone = self.file.seek(SeekFrom::Start(at));
+        self.at = gone.map_err(StoreError::io(&self.path, "read"))?;
+        Ok(())
     }
 
     fn advance(&mut self) -> Result<bool, StoreError> {

@@ -6,7 +6,8 @@
 //! knows Parquet: the repository of all rows. A run begins by reading them back (`StoredHistory`), whatever number of
 //! workers and processes there are now, and reads its sources on from where the durable ticks end (`Positions`).
 //!
-//! Which rows a columnar file has of whom an index beside it says (`row_index`), which stands for nothing: `RowFinder` asks it.
+//! Which rows a columnar file has of whom an index beside it says (`row_index`), and one in memory of a log's (`log_index`).
+//! Neither stands for anything: `RowFinder` asks them.
 //!
 //! Parquet is what DuckDB, pandas and Spark read as it is, and small; but a file of it is written as a whole. So the
 //! newest rows are in a log, whose frames are appended and checked one by one.
@@ -36,6 +37,8 @@ mod kept;
 mod laid_down;
 mod lease;
 mod log;
+mod log_index;
+mod log_indexing;
 mod manifest;
 mod merge;
 mod mirror;

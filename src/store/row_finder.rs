@@ -1,10 +1,11 @@
-//! Stored rows by what they are found by: of files that have an index, the blocks that it names; of all others, every row.
+//! Stored rows by what they are found by: of files that have an index, and of logs, the blocks that it names; of all others,
+//! every row.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{
@@ -19,6 +20,8 @@ use super::folder::Folder;
 use super::history::{StoredHistory, StoredRows, projected, ticks};
 use super::indexing::Indexing;
 use super::kept::FilesInUse;
+use super::log_index::{LogBlock, LogIndex};
+use super::log_indexing::{read_on, rows_of};
 use super::recovery::{HistoryPart, PartFiles, Recovered};
 use super::row_index::RowIndex;
 use super::row_keys::{KeyHasher, RowKey};
@@ -40,11 +43,22 @@ pub struct RowFinder {
     folder: Folder,
     plan: Arc<Plan>,
     hasher: KeyHasher,
+    logs: Vec<IndexedLog>,
     indexed: Vec<IndexedFile>,
     others: Vec<HistoryPart>,
     others_rows: u64,
     until: Tick,
     _in_use: FilesInUse,
+}
+
+/// A log with its index.
+struct IndexedLog {
+    path: PathBuf,
+    index: Arc<Mutex<LogIndex>>,
+    /// The last tick that counts.
+    last: Tick,
+    /// Blocks that were given.
+    given: BTreeSet<usize>,
 }
 
 /// A columnar file with its index.
@@ -66,15 +80,11 @@ impl RowFinder {
         let folder = recovered.folder.clone();
         let _in_use = folder.reading();
         let indexing = Indexing::new(&folder, plan)?;
+        let logs = indexed_logs(recovered, &indexing)?;
         let (mut indexed, mut others, mut others_rows) = (Vec::new(), Vec::new(), 0);
-        let mut in_columns = 0;
         for part in recovered.pieces.iter().filter(|part| part.first <= part.last) {
-            let PartFiles::Columnar(segment) = &part.held else {
-                others.push(part.clone());
-                continue;
-            };
+            let PartFiles::Columnar(segment) = &part.held else { continue };
             let mut rest = segment.as_ref().clone();
-            in_columns += rest.rows.iter().map(|file| file.rows).sum::<u64>();
             rest.rows.retain(|file| {
                 let found = indexing.source(file).zip(indexing.index(&folder, file));
                 let Some((source, index)) = found else { return true };
@@ -100,12 +110,12 @@ impl RowFinder {
                 });
             }
         }
-        others_rows += recovered.rows.values().sum::<u64>().saturating_sub(in_columns);
         Ok(RowFinder {
             hasher: indexing.hasher().clone(),
             plan: Arc::clone(plan),
             until: recovered.until,
             folder,
+            logs,
             indexed,
             others,
             others_rows,
@@ -144,12 +154,21 @@ impl RowFinder {
         }
     }
 
-    /// The rows of files with an index that have one of the keys, with some of their neighbours.
+    /// The rows of logs, and of files with an index, that have one of the keys, with some of their neighbours.
     pub fn find<E: From<StoreError>>(
         &mut self,
         keys: &[RowKey],
         mut each: impl FnMut(FoundRows) -> Result<(), E>,
     ) -> Result<(), E> {
+        for log in &mut self.logs {
+            let wanted = log.wanted(keys, self.until);
+            for (source, batch) in rows_of(&log.path, &wanted)? {
+                let place = self.plan.sources.iter().position(|of| of.name == source);
+                if let Some(source) = place {
+                    each(FoundRows { source, batch })?;
+                }
+            }
+        }
         for file in &mut self.indexed {
             let source = file.source;
             let wanted = file.wanted(keys);
@@ -167,6 +186,43 @@ impl RowFinder {
             }
         }
         Ok(())
+    }
+}
+
+/// The logs, with what is in them by now.
+fn indexed_logs(recovered: &Recovered, indexing: &Indexing) -> Result<Vec<IndexedLog>, StoreError> {
+    let parts = recovered.pieces.iter().filter_map(|part| match &part.held {
+        PartFiles::Log { path, may_be_torn } => Some((path, *may_be_torn, part)),
+        PartFiles::Columnar(_) => None,
+    });
+    let indexes = recovered.folder.log_indexes.of(parts.clone().map(|(path, ..)| path));
+    let mut logs = Vec::new();
+    for ((path, may_be_torn, part), index) in parts.zip(indexes) {
+        if part.first > part.last {
+            continue;
+        }
+        let mut read = index.lock().unwrap_or_else(PoisonError::into_inner);
+        read_on(&mut read, path, may_be_torn, indexing)?;
+        drop(read);
+        logs.push(IndexedLog {
+            path: path.clone(),
+            index,
+            last: part.last,
+            given: BTreeSet::new(),
+        });
+    }
+    Ok(logs)
+}
+
+impl IndexedLog {
+    /// The blocks that are to be read for some keys, in order, without those that were given.
+    fn wanted(&mut self, keys: &[RowKey], until: Tick) -> Vec<LogBlock> {
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted: Vec<usize> = keys.iter().flat_map(|key| index.with_key(key.hash)).collect();
+        wanted.sort_unstable();
+        wanted.retain(|block| self.given.insert(*block));
+        let blocks = wanted.into_iter().map(|number| index.blocks[number]);
+        blocks.filter(|block| block.tick <= self.last.min(until)).collect()
     }
 }
 

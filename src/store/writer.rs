@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::error::StoreError;
 use super::folder::Folder;
@@ -24,7 +24,7 @@ use crate::source::Reached;
 use crate::time::{Micros, Tick};
 use crate::wait::Retry;
 
-/// A log is closed when it has so many bytes, or is so old: then it becomes columnar files.
+/// A log is closed when it has so many bytes, or what it has is so old: then it becomes columnar files.
 const LARGE: u64 = 64 << 20;
 const OLD: Duration = Duration::from_secs(60);
 
@@ -108,10 +108,20 @@ fn run(
 ) {
     let mut is_closed = false;
     let large = fault::number("SELFSAME_LOG_BYTES", LARGE);
-    while !is_closed && let Ok(first) = waiting.recv() {
+    let old = Duration::from_secs(fault::number("SELFSAME_LOG_SECONDS", OLD.as_secs()));
+    while !is_closed {
+        // It grows old whether more comes or not.
+        let age = log.since.map(|since| since.elapsed());
+        let first = match age {
+            None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(age) => waiting.recv_timeout(old.saturating_sub(age)),
+        };
+        if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+            break;
+        }
         let mut bytes = Vec::new();
         let (mut done, mut last) = (Vec::new(), 0);
-        for message in std::iter::once(first).chain(waiting.try_iter()) {
+        for message in first.into_iter().chain(waiting.try_iter()) {
             let ForStore::Tick(tick) = message else {
                 is_closed = true;
                 break;
@@ -131,7 +141,8 @@ fn run(
             return;
         }
         done.into_iter().for_each(|durable| durable());
-        if log.length >= large || log.since.elapsed() >= OLD {
+        let is_old = log.since.is_some_and(|since| since.elapsed() >= old);
+        if log.length >= large || is_old {
             let header = LogHeader { number: log.header.number + 1, ..log.header.clone() };
             let next = until_it_works(&folder.root, || OpenLog::create(folder, &header));
             let OpenLog { path, last, .. } = std::mem::replace(&mut log, next);
@@ -170,7 +181,8 @@ struct OpenLog {
     /// Bytes that are durable.
     length: u64,
     last: Tick,
-    since: Instant,
+    /// When its first frame came.
+    since: Option<Instant>,
     /// Bytes that a bucket does not have, where the folder lies in one: they go with the next ones.
     unsent: Vec<u8>,
 }
@@ -192,7 +204,7 @@ impl OpenLog {
             header: header.clone(),
             length: bytes.len() as u64,
             last: 0,
-            since: Instant::now(),
+            since: None,
             path,
             unsent: if folder.mirror().is_some() { bytes } else { Vec::new() },
         })
@@ -226,6 +238,7 @@ impl OpenLog {
             tracing::debug!("{} bytes were durable after {} ms", bytes.len(), took.as_millis());
         }
         self.length += bytes.len() as u64;
+        self.since.get_or_insert_with(Instant::now);
         self.last = self.last.max(last);
         Ok(())
     }
