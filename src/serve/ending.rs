@@ -78,7 +78,7 @@ outputs:
             .replace("{id}", "p_00000000000000000000000000000000")
             .replace("{key}", "k");
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}"
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}"
         );
         stream.write_all(request.as_bytes()).expect("it is sent");
         let mut told = String::new();
