@@ -93,7 +93,7 @@ proptest! {
         let (mut rows, mut rejects, mut start, mut at) = (Vec::new(), Vec::new(), 0, 0);
         let mut ends = ends.into_iter();
         while at < bytes.len() {
-            at += match records::first(&bytes[at..], form) {
+            at += match records::first(&bytes[at..], form, &mut Vec::new()) {
                 RecordEnd::At(length) | RecordEnd::Broken(length, _) => length,
                 open => panic!("{open:?}"),
             };

@@ -338,7 +338,7 @@ impl SourceFiles {
         for found in walk(&self.patterns).files.iter().filter(|found| !known.contains(&found.id)) {
             let held = self.suspects.take_if(found.id, &is_copy);
             let open = || OpenFile::new(source, 0, &found.path, TextEnd::Open).ok();
-            let Some(mut file) = held.or_else(open).filter(&is_copy) else { continue };
+            let Some(mut file) = held.or_else(open).filter(is_copy) else { continue };
             let path = found.path.display();
             tracing::info!(
                 "source {}: '{path}' is a copy of it, as it was: it is read on behind what had been read",
