@@ -85,7 +85,7 @@ fn batches(
         let split = rest.split_at_checked(*length as usize);
         let (stream, behind) = split.ok_or_else(|| altered("the rows of a log are too short"))?;
         rest = behind;
-        let rows = frame::rows(stream).map_err(|error| altered(&error.to_string()))?;
+        let rows = frame::rows(stream.into()).map_err(|error| altered(&error.to_string()))?;
         Ok((source.clone(), rows))
     };
     header.rows.iter().map(of_stream).collect()

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use selfsame::internals::plan::Plan;
 use selfsame::internals::row::{IdentifierHash, RawPosition};
 use selfsame::internals::sink::{
-    Committable, DurableOutputs, Failure, NamedIdentifier, ProgramFunction, Receipt, Record,
-    RecordBody, RecordKey, RecordValue, RejectReason, RejectedInput, SegmentChange, Writers,
+    Committable, DurableOutputs, Failure, NamedIdentifier, OutputsAhead, ProgramFunction, Receipt,
+    Record, RecordBody, RecordKey, RecordValue, RejectReason, RejectedInput, SegmentChange,
+    Writers,
 };
 use selfsame::internals::store::Folder;
 use selfsame::internals::time::Tick;
@@ -151,7 +152,7 @@ impl Cluster {
                 &nobody,
                 &|| false,
                 std::mem::take(&mut functions),
-                Some(durable),
+                Some((durable, OutputsAhead::default())),
             );
             cluster.writers.push(writers.unwrap_or_else(|error| panic!("{error}")));
             cluster.failures.push(failure);
