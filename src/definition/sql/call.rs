@@ -153,9 +153,6 @@ impl LimitedCall {
         if number == rows {
             return Err(why);
         }
-        if number == 0 {
-            return Ok(ColumnarValue::Array(new_null_array(&self.output, rows)));
-        }
         let of_others = |given: &Argument| -> Result<Argument> {
             Ok(match given {
                 Argument::One(value) => Argument::One(Arc::clone(value)),
@@ -163,7 +160,11 @@ impl LimitedCall {
             })
         };
         let given = given.iter().map(of_others).collect::<Result<Vec<_>>>()?;
+        // Without any row it fails on what is the same for all rows, as on a pattern that is none.
         let made = self.made(&given, number)?.into_array(number)?;
+        if number == 0 {
+            return Ok(ColumnarValue::Array(new_null_array(&self.output, rows)));
+        }
         let mut next = 0..number as u32;
         let places: UInt32Array =
             (0..rows).map(|row| if others.value(row) { next.next() } else { None }).collect();

@@ -86,6 +86,10 @@ fn zones() -> impl Strategy<Value = (&'static Zone, chrono_tz::Tz)> {
     prop::sample::select(zones)
 }
 
+/// The edition 2026a lets Moldova change its clocks at the hours of the European Union from 2022 on; chrono-tz has an
+/// earlier edition.
+const AMENDED: [&str; 2] = ["Europe/Chisinau", "Europe/Tiraspol"];
+
 proptest! {
     /// Its tables end in 2100; of what is to come, and of what was before 2000, editions of the database
     /// differ.
@@ -95,6 +99,7 @@ proptest! {
         at in (946_684_800i64..1_700_000_000).prop_map(|seconds| seconds * SECOND),
         near in -3 * HOUR..3 * HOUR,
     ) {
+        prop_assume!(!AMENDED.contains(&zone.name()));
         let edge = zone.periods[zone.period(at)].from.max(0);
         for at in [at, (edge + near).max(0)] {
             let utc = chrono::DateTime::from_timestamp_micros(at).expect("an instant").naive_utc();
