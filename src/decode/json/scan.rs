@@ -303,8 +303,8 @@ fn special(bytes: &[u8]) -> Option<usize> {
         // The highest bit of a byte is set where it is zero; above the first such, bits may be set by a borrow.
         let zero = |word: u64| word.wrapping_sub(EACH) & !word & HIGHEST;
         let control = word.wrapping_sub(EACH * 0x20) & !word & HIGHEST;
-        let quote = zero(word ^ EACH * u64::from(b'"'));
-        let backslash = zero(word ^ EACH * u64::from(b'\\'));
+        let quote = zero(word ^ (EACH * u64::from(b'"')));
+        let backslash = zero(word ^ (EACH * u64::from(b'\\')));
         let found = control | quote | backslash;
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize / 8);
