@@ -1,32 +1,16 @@
-//! The programs in `examples/`: what each prints.
+//! The programs in `examples/`, as cargo builds them beside the tests: what each prints.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-
-/// The examples that are built, as they stand, beside this test: a run of this test alone builds none.
-fn built() -> PathBuf {
-    let test = std::env::current_exe().expect("a test runs");
-    // `target/debug/deps/examples-…`
-    let folder = test.ancestors().nth(2).expect("cargo's folders");
-    let profile = folder.file_name().and_then(|name| name.to_str()).expect("a profile's folder");
-    let profile = if profile == "debug" { "dev" } else { profile };
-    let features = [("otel", cfg!(feature = "otel")), ("tls", cfg!(feature = "tls"))];
-    let features: Vec<&str> = features.iter().filter(|(_, on)| *on).map(|(of, _)| *of).collect();
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--examples", "--profile", profile, "--features", &features.join(",")])
-        .arg("--manifest-path")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(folder.parent().expect("the target's folder"))
-        .output()
-        .expect("cargo runs");
-    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-    folder.join("examples")
-}
 
 /// What an example prints.
 fn printed(name: &str) -> String {
-    let run = Command::new(built().join(name)).output().expect("an example runs");
+    let mut folder: PathBuf = std::env::current_exe().expect("a test runs");
+    // `target/debug/deps/examples-…`
+    folder.pop();
+    folder.pop();
+    let run = Command::new(folder.join("examples").join(name)).output();
+    let run = run.expect("cargo builds examples with the tests");
     let error = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{error}");
     String::from_utf8(run.stdout).expect("text")
