@@ -336,7 +336,7 @@ impl SourceFiles {
         let is_copy =
             |file: &OpenFile| holds(file, seen) && !longer.iter().any(|other| holds(file, other));
         for found in walk(&self.patterns).files.iter().filter(|found| !known.contains(&found.id)) {
-            let held = self.suspects.take_if(found.id, &is_copy);
+            let held = self.suspects.take_if(found.id, is_copy);
             let open = || OpenFile::new(source, 0, &found.path, TextEnd::Open).ok();
             let Some(mut file) = held.or_else(open).filter(is_copy) else { continue };
             let path = found.path.display();
