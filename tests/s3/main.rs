@@ -12,8 +12,6 @@ mod processes;
 mod program;
 #[path = "../python/mod.rs"]
 mod python;
-// Each test uses its part of this.
-#[allow(dead_code)]
 #[path = "../services/receiver.rs"]
 mod receiver;
 mod servers;
