@@ -16,6 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use selfsame::internals::wait::wait_for;
 
@@ -227,7 +228,19 @@ pub fn committed(group: &str, topic: &str, partition: i32) -> Option<i64> {
     let consumer: BaseConsumer = config.set("group.id", group).create().expect("a consumer");
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);
-    let found = consumer.committed_offsets(list, PATIENCE).expect("the broker answers");
+    // Which broker keeps a group's offsets may not be settled yet.
+    let began = Instant::now();
+    let found = loop {
+        match consumer.committed_offsets(list.clone(), PATIENCE) {
+            Ok(found) => break found,
+            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotCoordinator))
+                if began.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(why) => panic!("the broker answers: {why:?}"),
+        }
+    };
     match found.find_partition(topic, partition).expect("it was asked for").offset() {
         Offset::Offset(offset) => Some(offset),
         _ => None,
