@@ -3,7 +3,6 @@
 mod http;
 mod program;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{address, post};
+use program::outputs::{folded, values};
 use program::{Running, free_addresses, selfsame};
 use serde_json::{Value, json};
 
@@ -43,15 +43,9 @@ outputs:
   rejects: {files: out/rejects.ndjson}
 ";
 
-/// The profiles that an output holds, by the person's id.
+/// The profiles that an output holds so far.
 fn profiles(folder: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(folder.join("out/profiles.ndjson")).unwrap_or_default();
-    let mut held = BTreeMap::new();
-    for line in text.lines() {
-        let Ok(record) = serde_json::from_str::<Value>(line) else { continue };
-        held.insert(record["key"].to_string(), record["value"].clone());
-    }
-    held.into_values().filter(|value| !value.is_null()).collect()
+    folded(values(&folder.join("out/profiles.ndjson"))).into_values().collect()
 }
 
 fn total(folder: &Path, attribute: &str) -> i64 {

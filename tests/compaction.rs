@@ -9,8 +9,9 @@ use std::path::Path;
 
 use arrow::array::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use program::{Running, said_of, selfsame};
-use serde_json::{Value, json};
+use program::outputs::{Holds, holds};
+use program::{Running, selfsame};
+use serde_json::json;
 
 const KEYS: usize = 20;
 
@@ -71,24 +72,12 @@ fn run(folder: &Path) -> String {
     said
 }
 
-/// What outputs hold, less the instants.
-fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
-    let mut state = BTreeMap::new();
-    for output in ALL {
-        let text = fs::read_to_string(folder.join("out").join(format!("{output}.ndjson")));
-        for line in text.expect("an output").lines() {
-            let (key, value) = said_of(output, line);
-            match value {
-                None => state.remove(&key),
-                Some(value) => state.insert(key, value),
-            };
-        }
-    }
-    state
+fn state(folder: &Path) -> Holds {
+    holds(folder, &ALL)
 }
 
 /// What a run without a store comes to.
-fn undisturbed(folder: &Path) -> BTreeMap<(String, String), Value> {
+fn undisturbed(folder: &Path) -> Holds {
     fs::rename(folder.join("out"), folder.join("kept")).expect("it is moved");
     selfsame(folder, &["run", "crm.yaml", "--until-end", "--quiet"]).well();
     let whole = state(folder);

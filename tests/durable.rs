@@ -13,7 +13,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use program::{Running, said_of, selfsame};
+use program::outputs::{Holds, holds};
+use program::{Running, selfsame};
 use serde_json::{Value, json};
 
 const DEFINITION: &str = "
@@ -93,31 +94,14 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// What the outputs hold, less the instants. Each reject is there once.
-fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
-    let mut state = BTreeMap::new();
-    for output in ["profiles", "segments", "identities", "rejects"] {
-        let text = fs::read_to_string(folder.join("out").join(format!("{output}.ndjson")))
-            .expect("an output");
-        for line in text.lines() {
-            let (key, value) = said_of(output, line);
-            if output == "rejects" {
-                let again = state.contains_key(&key);
-                assert!(!again, "{} is told twice:\n{text}", key.1);
-            }
-            match value {
-                None => state.remove(&key),
-                Some(value) => state.insert(key, value),
-            };
-        }
-    }
-    state
+fn state(folder: &Path) -> Holds {
+    holds(folder, &["profiles", "segments", "identities", "rejects"])
 }
 
 const RUN: [&str; 6] = ["run", "shop.yaml", "--data", "data", "--until-end", "--quiet"];
 
 /// What a run without a store comes to.
-fn undisturbed(folder: &Path) -> BTreeMap<(String, String), Value> {
+fn undisturbed(folder: &Path) -> Holds {
     let out = folder.join("out");
     let kept = folder.join("kept");
     if out.exists() {

@@ -267,8 +267,9 @@ fn a_record_that_is_larger_than_its_topic_takes_costs_itself_alone() {
         None,
         "no old value is left that could pass for the present one"
     );
-    running.until("it is told", |_| path.join("out/rejects.ndjson").metadata().unwrap().len() > 0);
-    let reject = &records(&path.join("out/rejects.ndjson"))[0];
+    let rejects = path.join("out/rejects.ndjson");
+    running.until("it is told", |_| !records(&rejects).is_empty());
+    let reject = &records(&rejects)[0];
     assert_eq!(reject.key, "profiles");
     let reject: Value =
         serde_json::from_str(reject.value.as_ref().expect("a value")).expect("JSON");

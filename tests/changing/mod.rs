@@ -3,14 +3,14 @@
 // Each test uses its part of this.
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::program::{self, Running, said_of, selfsame};
+use crate::program::outputs::{Holds, lines, said_of};
+use crate::program::{self, Running, selfsame};
 
 /// Numbers that follow from a seed.
 pub struct Chance(pub u64);
@@ -165,21 +165,19 @@ impl Shop {
 
     /// What outputs hold, less the instants. No record says what the one before it said of its key, none takes back
     /// what was never said, and each reject is there once.
-    pub fn state(&self, out: &str) -> BTreeMap<(String, String), Value> {
-        let mut state: BTreeMap<(String, String), Value> = BTreeMap::new();
+    pub fn state(&self, out: &str) -> Holds {
+        let mut state = Holds::new();
         for output in ["profiles", "segments", "identities", "rejects"] {
             let path = self.path().join(out).join(format!("{output}.ndjson"));
-            for line in fs::read_to_string(path).unwrap_or_default().lines() {
+            let lines = lines(&path);
+            for line in &lines {
                 let (key, value) = said_of(output, line);
                 let says_it_again = match value {
                     None => state.remove(&key).is_none(),
                     Some(value) => state.insert(key.clone(), value.clone()) == Some(value),
                 };
                 if says_it_again {
-                    let all =
-                        fs::read_to_string(self.path().join(out).join(format!("{output}.ndjson")));
-                    let all = all.unwrap_or_default();
-                    let of_key: Vec<_> = all.lines().filter(|of| of.contains(&key.1)).collect();
+                    let of_key: Vec<_> = lines.iter().filter(|of| of.contains(&key.1)).collect();
                     panic!("{key:?} says again what was said: {line}\n{of_key:#?}");
                 }
             }
@@ -188,7 +186,7 @@ impl Shop {
     }
 
     /// What a run from the start comes to. Of outputs that the definition has not, nothing is known.
-    pub fn expected(&self, name: &str) -> BTreeMap<(String, String), Value> {
+    pub fn expected(&self, name: &str) -> Holds {
         let text = fs::read_to_string(self.path().join(name)).expect("a definition");
         self.define("fresh.yaml", &text.replace("files: out/", "files: fresh/"));
         let _ = fs::remove_dir_all(self.path().join("fresh"));
@@ -211,11 +209,7 @@ impl Shop {
 }
 
 #[track_caller]
-pub fn pretty_assert(
-    found: &BTreeMap<(String, String), Value>,
-    expected: &BTreeMap<(String, String), Value>,
-    what: &str,
-) {
+pub fn pretty_assert(found: &Holds, expected: &Holds, what: &str) {
     let keys = found.keys().chain(expected.keys());
     let differing: Vec<_> = keys.filter(|key| found.get(*key) != expected.get(*key)).collect();
     if let Some(key) = differing.first() {

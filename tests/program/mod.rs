@@ -3,6 +3,8 @@
 // Each test uses its part of this.
 #![allow(dead_code)]
 
+pub mod outputs;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -12,9 +14,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use serde_json::Value;
-
 /// How long anything may take that is waited for: what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -41,20 +40,6 @@ impl Ended {
         assert!(ended_by_itself, "{:?}\n{}\n{}", self.status, self.out, self.err);
         self.err
     }
-}
-
-/// What a line of an output says of which key, less the instant; nothing where it is gone. Of rejects the key is where
-/// they stand.
-pub fn said_of(output: &str, line: &str) -> ((String, String), Option<Value>) {
-    let mut record: Value = serde_json::from_str(line).expect("a record");
-    let mut key = record["key"].as_str().expect("a key").to_owned();
-    let mut value = record["value"].take();
-    if output == "rejects" {
-        key = value["position"].to_string();
-    }
-    value.as_object_mut().map(|value| value.remove("at"));
-    let is_gone = value.is_null() || value["change"] == "left";
-    ((output.to_owned(), key), (!is_gone).then_some(value))
 }
 
 /// Runs the program in a folder to its end.
@@ -227,16 +212,13 @@ pub fn records(path: &Path) -> Vec<Record> {
         value: Option<Box<serde_json::value::RawValue>>,
         merged_into: Option<String>,
     }
-    let bytes = std::fs::read(path).unwrap_or_else(|why| panic!("{path:?}: {why}"));
-    // A line that is still being written is none yet.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let text = std::str::from_utf8(&bytes[..whole]).expect("UTF-8");
-    let record = |line: &str| {
+    assert!(path.exists(), "{path:?} is not there");
+    let record = |line: &String| {
         let Line { output, key, value, merged_into } =
             serde_json::from_str(line).expect("a record");
         Record { output, key, value: value.map(|value| value.get().to_owned()), merged_into }
     };
-    text.lines().map(record).collect()
+    outputs::lines(path).iter().map(record).collect()
 }
 
 /// The records of all changelogs in a folder.

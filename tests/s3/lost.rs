@@ -1,37 +1,16 @@
 //! Outputs that are other people's services, when the machine is lost: a table of PostgreSQL and a webhook hold in the end
 //! what files hold.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
 
 use crate::postgres::Postgres;
-use crate::program::said_of;
+use crate::program::outputs::{folded, lines, said_of, undated, values};
 use crate::receiver::Receiver;
 use crate::servers::Server;
 use crate::{DATA, DEFINITION, Shop};
-
-/// By key, what holds, less the instants.
-fn folded(records: impl IntoIterator<Item = Value>) -> BTreeMap<String, Value> {
-    let mut held = BTreeMap::new();
-    for mut record in records {
-        let key = record["key"].as_str().expect("a key").to_owned();
-        match record["value"].take() {
-            Value::Null => drop(held.remove(&key)),
-            mut value => {
-                value["at"] = Value::Null;
-                held.insert(key, value);
-            }
-        }
-    }
-    held
-}
-
-fn lines(shop: &Shop, output: &str) -> Vec<String> {
-    let path = shop.path().join(format!("out/{output}.ndjson"));
-    fs::read_to_string(path).expect("an output").lines().map(str::to_owned).collect()
-}
 
 #[test]
 fn tables_and_webhooks_come_out_right_when_the_machine_is_lost_again_and_again() {
@@ -69,15 +48,16 @@ fn tables_and_webhooks_come_out_right_when_the_machine_is_lost_again_and_again()
     shop.lose("there");
     shop.run("elsewhere").well();
     shop.is_whole("machines were lost");
-    let file = lines(&shop, "profiles");
-    let expected = folded(file.iter().map(|line| serde_json::from_str(line).expect("JSON")));
+    let file = |output: &str| shop.path().join(format!("out/{output}.ndjson"));
+    let expected = undated(folded(values(&file("profiles"))));
     let table =
         database.ask("select json_agg(json_build_object('key', key, 'value', value)) from people");
     let table: Vec<Value> = serde_json::from_str(&table).expect("JSON");
-    assert_eq!(folded(table), expected);
-    assert_eq!(folded(receiver.taken().into_iter().flat_map(|post| post.records)), expected);
-    let wrong: std::collections::BTreeSet<_> =
-        lines(&shop, "rejects").iter().map(|line| said_of("rejects", line).0).collect();
+    assert_eq!(undated(folded(table)), expected);
+    let posted = receiver.taken().into_iter().flat_map(|post| post.records);
+    assert_eq!(undated(folded(posted)), expected);
+    let wrong: BTreeSet<_> =
+        lines(&file("rejects")).iter().map(|line| said_of("rejects", line).0).collect();
     let told = database.ask("select count(*), count(distinct value ->> 'raw') from wrong");
     assert_eq!(told.trim(), format!("{0}|{0}", wrong.len()));
 }

@@ -25,8 +25,9 @@ use std::path::Path;
 
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use program::{Ended, Running, said_of, selfsame};
-use serde_json::{Value, json};
+use program::outputs::{Holds, holds};
+use program::{Ended, Running, selfsame};
+use serde_json::json;
 use servers::{Objects, Server};
 
 const DEFINITION: &str = "
@@ -116,7 +117,7 @@ impl Shop {
     }
 
     /// What a run that stores nothing comes to, of the same rows.
-    fn whole(&self) -> BTreeMap<(String, String), Value> {
+    fn whole(&self) -> Holds {
         let (out, kept) = (self.path().join("out"), self.path().join("kept"));
         fs::rename(&out, &kept).expect("it is moved");
         selfsame(self.path(), &["run", "shop.yaml", "--until-end", "--quiet"]).well();
@@ -142,25 +143,8 @@ impl Shop {
     }
 }
 
-/// What the outputs hold, less the instants. Each reject is there once.
-fn state(folder: &Path) -> BTreeMap<(String, String), Value> {
-    let mut state = BTreeMap::new();
-    for output in ["profiles", "segments", "identities", "rejects"] {
-        let text =
-            fs::read_to_string(folder.join(format!("out/{output}.ndjson"))).unwrap_or_default();
-        for line in text.lines() {
-            let (key, value) = said_of(output, line);
-            if output == "rejects" {
-                let again = state.contains_key(&key);
-                assert!(!again, "{} is told twice:\n{text}", key.1);
-            }
-            match value {
-                None => state.remove(&key),
-                Some(value) => state.insert(key, value),
-            };
-        }
-    }
-    state
+fn state(folder: &Path) -> Holds {
+    holds(folder, &["profiles", "segments", "identities", "rejects"])
 }
 
 /// All that objects hold, as text: Parquet's values as they are read, and every object's bytes.
@@ -355,7 +339,7 @@ fn fences_do_not_pile_up_and_whoever_comes_back_when_they_have_gone_ends() {
     assert!(said.contains("was taken over by") || said.contains("silent for too long"), "{said}");
     shop.start(&RUN, "here", &none).end().well();
     // Rejects that an output had committed are not stored, and the output was taken away.
-    let stored = |mut state: BTreeMap<(String, String), Value>| {
+    let stored = |mut state: Holds| {
         state.retain(|(output, _), _| output != "rejects");
         state
     };

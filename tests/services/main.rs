@@ -17,6 +17,7 @@ use std::path::Path;
 
 use http::{address, post};
 use postgres::Postgres;
+use program::outputs::{folded, undated, values};
 use program::{Running, selfsame};
 use receiver::{Answer, Receiver};
 use serde_json::{Value, json};
@@ -64,28 +65,8 @@ fn rows(number: usize) -> String {
     .to_string()
 }
 
-/// What records come to: by key, what holds.
-fn folded(records: impl IntoIterator<Item = Value>) -> BTreeMap<String, Value> {
-    let mut held = BTreeMap::new();
-    for mut record in records {
-        let key = record["key"].as_str().expect("a key").to_owned();
-        match record["value"].take() {
-            Value::Null => drop(held.remove(&key)),
-            value => drop(held.insert(key, value)),
-        }
-    }
-    held
-}
-
 fn file(folder: &Path, output: &str) -> Vec<Value> {
-    let text = fs::read_to_string(folder.join(format!("out/{output}.ndjson"))).expect("the output");
-    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-}
-
-/// Without when it was sent: a run that was killed sends again at another time.
-fn undated(mut held: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-    held.values_mut().for_each(|value| value["at"] = Value::Null);
-    held
+    values(&folder.join(format!("out/{output}.ndjson")))
 }
 
 #[test]
@@ -129,10 +110,7 @@ fn a_webhook_that_is_away_holds_nobody_back_for_a_while() {
         assert_eq!(post(&address, "/v1/sources/web", &[], rows(number).as_bytes()).0, 200);
     }
     let mut running = running;
-    running.until("the file has all", |_| {
-        folder.path().join("out/rejects.ndjson").exists()
-            && file(folder.path(), "rejects").len() == 20
-    });
+    running.until("the file has all", |_| file(folder.path(), "rejects").len() == 20);
     running.signal("KILL");
     drop(running);
     // It is there by now, and gets what it lacks.
