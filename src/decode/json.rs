@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::column::Column;
-use super::path::{PathNode, Paths};
+use super::path::{PathNode, Paths, WantedName};
 use super::raw_row::Flaws;
 use super::scalar::{ScalarFault, shown};
 use crate::plan::Field;
@@ -255,7 +255,7 @@ impl<'row> Visitor<'row> for ListWalk<'_, 'row> {
 
 /// A key's place among the wanted ones.
 struct WantedKey<'walk> {
-    children: &'walk [(String, PathNode)],
+    children: &'walk [(WantedName, PathNode)],
     next: usize,
 }
 
@@ -277,7 +277,7 @@ impl Visitor<'_> for WantedKey<'_> {
     fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
         let from = self.next.min(self.children.len());
         let places = (from..self.children.len()).chain(0..from);
-        Ok(places.into_iter().find(|place| self.children[*place].0 == key))
+        Ok(places.into_iter().find(|place| self.children[*place].0.name == key))
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Paths {
 #[derive(Default)]
 pub(super) struct PathNode {
     /// By keys of objects.
-    pub children: Vec<(String, PathNode)>,
+    pub children: Vec<(WantedName, PathNode)>,
     /// By items of lists.
     pub items: Vec<(usize, PathNode)>,
     /// Fields whose path ends here.
@@ -20,6 +20,22 @@ pub(super) struct PathNode {
     /// Fields whose path goes on from here.
     pub below: Vec<usize>,
     pub shown: String,
+}
+
+/// A key that is looked for.
+pub(super) struct WantedName {
+    pub name: String,
+    /// As it stands in a row behind its first quote, with the last one; none where some of it would be escaped.
+    pub written: Option<Box<[u8]>>,
+}
+
+impl WantedName {
+    fn new(name: &str) -> Self {
+        let is_escaped = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
+        let written =
+            (!name.bytes().any(is_escaped)).then(|| [name.as_bytes(), b"\""].concat().into());
+        WantedName { name: name.to_owned(), written }
+    }
 }
 
 impl Paths {
@@ -47,10 +63,10 @@ impl PathNode {
         let node = || PathNode { shown: extended(&self.shown, step), ..PathNode::default() };
         match step {
             PathStep::Key(key) => {
-                let place = self.children.iter().position(|(name, _)| name == key);
+                let place = self.children.iter().position(|(wanted, _)| wanted.name == *key);
                 let place = place.unwrap_or_else(|| {
                     let node = node();
-                    self.children.push((key.clone(), node));
+                    self.children.push((WantedName::new(key), node));
                     self.children.len() - 1
                 });
                 &mut self.children[place].1

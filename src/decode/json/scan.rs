@@ -3,7 +3,7 @@
 //! It takes only what is beyond doubt: objects whose keys have no escapes, and paths that meet what they expect.
 //! Of everything else, and of all that is no JSON, it says nothing: serde_json reads that, and tells what is wrong.
 
-use super::super::path::PathNode;
+use super::super::path::{PathNode, WantedName};
 
 /// So deep is nothing that it takes: one bit says whether a level is an object.
 const DEEPEST: u32 = 64;
@@ -22,7 +22,7 @@ impl<'row> Scan<'row> {
         if scan.byte()? != b'{' {
             return None;
         }
-        scan.object(root, values)?;
+        scan.members(true, root, values)?;
         scan.pass_space();
         (scan.at == row.len()).then_some(())
     }
@@ -51,49 +51,37 @@ impl<'row> Scan<'row> {
         }
     }
 
-    /// An object that begins here.
-    fn object(&mut self, node: &PathNode, values: &mut [Option<&'row str>]) -> Option<()> {
+    /// An object, or a list, that begins here.
+    fn members(
+        &mut self,
+        is_object: bool,
+        node: &PathNode,
+        values: &mut [Option<&'row str>],
+    ) -> Option<()> {
+        let end = if is_object { b'}' } else { b']' };
         self.go_down()?;
-        if self.ends(b'}') {
+        if self.ends(end) {
             return Some(());
         }
-        // Rows of a source tend to have their keys in one order: look first behind the last found.
+        // Of a list, the item's number. Of an object, the place behind the key that was found last: rows of a source tend
+        // to have their keys in one order.
         let mut next = 0;
         loop {
             self.pass_space();
-            self.expect(b'"')?;
-            let found = self.key(&node.children, next)?;
-            self.pass_space();
-            self.expect(b':')?;
-            self.pass_space();
-            match found {
-                Some(place) => {
-                    next = place + 1;
-                    self.value(&node.children[place].1, values)?;
-                }
+            let wanted = if is_object {
+                let place = self.key(&node.children, next)?;
+                next = place.map_or(next, |place| place + 1);
+                place.map(|place| &node.children[place].1)
+            } else {
+                next += 1;
+                let item = node.items.iter().find(|(number, _)| number + 1 == next);
+                item.map(|(_, node)| node)
+            };
+            match wanted {
+                Some(node) => self.value(node, values)?,
                 None => self.skip()?,
             }
-            if !self.goes_on(b'}')? {
-                return Some(());
-            }
-        }
-    }
-
-    /// A list that begins here.
-    fn list(&mut self, node: &PathNode, values: &mut [Option<&'row str>]) -> Option<()> {
-        self.go_down()?;
-        if self.ends(b']') {
-            return Some(());
-        }
-        let mut item = 0;
-        loop {
-            self.pass_space();
-            match node.items.iter().find(|(number, _)| *number == item) {
-                Some((_, node)) => self.value(node, values)?,
-                None => self.skip()?,
-            }
-            item += 1;
-            if !self.goes_on(b']')? {
+            if !self.goes_on(end)? {
                 return Some(());
             }
         }
@@ -139,8 +127,8 @@ impl<'row> Scan<'row> {
             node.below.iter().for_each(|field| values[*field] = None);
             let (of_objects, of_lists) = (!node.children.is_empty(), !node.items.is_empty());
             match self.byte()? {
-                b'{' if of_objects && !of_lists => self.object(node, values)?,
-                b'[' if of_lists && !of_objects => self.list(node, values)?,
+                b'{' if of_objects && !of_lists => self.members(true, node, values)?,
+                b'[' if of_lists && !of_objects => self.members(false, node, values)?,
                 b'n' => self.word(b"null")?,
                 _ => return None,
             }
@@ -150,28 +138,31 @@ impl<'row> Scan<'row> {
         Some(())
     }
 
-    /// The rest of a key, behind its first quote: its place among the wanted ones, if it is one.
-    fn key(&mut self, wanted: &[(String, PathNode)], next: usize) -> Option<Option<usize>> {
-        let rest = self.rest();
-        let is =
-            |name: &str| rest.get(name.len()) == Some(&b'"') && rest.starts_with(name.as_bytes());
-        // Within quotes a name that has any would be escaped.
-        let is_plain =
-            |name: &str| !name.bytes().any(|byte| byte == b'"' || byte == b'\\' || byte < b' ');
-        if let Some((name, _)) = wanted.get(next)
-            && is(name)
-            && is_plain(name)
-        {
-            self.at += name.len() + 1;
-            return Some(Some(next));
-        }
-        let start = self.at;
-        let special = self.pass_text()?;
-        if special == b'\\' {
-            return None;
-        }
-        let key = &self.row.as_bytes()[start..self.at - 1];
-        Some(wanted.iter().position(|(name, _)| name.as_bytes() == key))
+    /// A key, and on to its value: its place among the wanted ones, if it is one.
+    fn key(&mut self, wanted: &[(WantedName, PathNode)], next: usize) -> Option<Option<usize>> {
+        self.expect(b'"')?;
+        let is_next = |(name, _): &&(WantedName, PathNode)| {
+            name.written.as_ref().is_some_and(|written| self.rest().starts_with(written))
+        };
+        let place =
+            match wanted.get(next).filter(is_next).and_then(|(name, _)| name.written.as_ref()) {
+                Some(written) => {
+                    self.at += written.len();
+                    Some(next)
+                }
+                None => {
+                    let start = self.at;
+                    if self.pass_text()? == b'\\' {
+                        return None;
+                    }
+                    let key = &self.row.as_bytes()[start..self.at - 1];
+                    wanted.iter().position(|(wanted, _)| wanted.name.as_bytes() == key)
+                }
+            };
+        self.pass_space();
+        self.expect(b':')?;
+        self.pass_space();
+        Some(place)
     }
 
     /// Goes on behind the next quote, or the next backslash: which of the two it was.
