@@ -45,26 +45,13 @@ async fn over(mut closing: watch::Receiver<bool>) {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream};
-    use std::sync::Arc;
 
     use serde_json::Value;
 
     use super::*;
-    use crate::runtime::Live;
-    use crate::serve::handles::Served;
     use crate::serve::server::Bound;
-    use crate::serve::unserved::unserved;
-    use crate::serve::{Handles, openapi, router};
-    use crate::sink::UnderWay;
-
-    const SHOP: &str = "
-sources:
-  orders: {http: {collector: segment}, kind: events, fields: {email: text}}
-identity:
-  email: {from: {orders: email}}
-outputs:
-  profiles: {files: unused}
-";
+    use crate::serve::unserved::{SHOP, unserved, unserved_shop};
+    use crate::serve::{openapi, router};
 
     /// What does not ask the run for anything.
     const ALWAYS: [&str; 4] =
@@ -91,9 +78,7 @@ outputs:
     #[test]
     fn every_route_that_asks_the_run_for_something_says_when_it_ends() {
         let (close, closing) = watch::channel(false);
-        let mut served = Served { closing, ..unserved(SHOP) };
-        served.live = Some(Arc::new(Live::new(&served.plan, 1, UnderWay::default())));
-        let handles = Handles::new(served);
+        let handles = unserved_shop(closing);
         let bound = Bound::at("127.0.0.1:0", 0, &handles.plan.http).expect("a port");
         let server = bound.serve(router(&handles)).expect("threads");
         let document: Value = serde_json::from_str(openapi::DOCUMENT).expect("JSON");

@@ -16,26 +16,14 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::sync::Arc;
-
     use regex::Regex;
     use serde_json::Value;
+    use std::collections::{BTreeMap, BTreeSet};
+    use tokio::sync::watch;
 
     use super::*;
-    use crate::runtime::Live;
-    use crate::serve::unserved::unserved;
-    use crate::serve::{Handles, page, router};
-    use crate::sink::UnderWay;
-
-    const SHOP: &str = "
-sources:
-  orders: {http: {collector: segment}, kind: events, fields: {email: text}}
-identity:
-  email: {from: {orders: email}}
-outputs:
-  profiles: {files: unused}
-";
+    use crate::serve::unserved::unserved_shop;
+    use crate::serve::{page, router};
 
     /// What a router has, by path: methods. Axum tells it to those who debug.
     fn routes_of(router: &Router) -> BTreeMap<String, BTreeSet<String>> {
@@ -60,9 +48,7 @@ outputs:
 
     #[test]
     fn every_route_is_in_the_document_and_none_other() {
-        let mut served = unserved(SHOP);
-        served.live = Some(Arc::new(Live::new(&served.plan, 1, UnderWay::default())));
-        let mut routes = routes_of(&router(&Handles::new(served)));
+        let mut routes = routes_of(&router(&unserved_shop(watch::channel(false).1)));
         let pages = routes_of(&page::routes());
         assert!(pages.contains_key("/"), "{pages:?}");
         routes.retain(|path, _| !pages.contains_key(path));

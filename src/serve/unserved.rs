@@ -7,10 +7,20 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::administrator::{Administration, Undone};
-use super::handles::{Served, ServedProcess};
+use super::handles::{Handles, Served, ServedProcess, SharedHandles};
 use super::keys_in_force::KeysInForce;
-use crate::runtime::{Clock, Stop};
-use crate::sink::Failure;
+use crate::runtime::{Clock, Live, Stop};
+use crate::sink::{Failure, UnderWay};
+
+/// A definition with a collector.
+pub const SHOP: &str = "
+sources:
+  orders: {http: {collector: segment}, kind: events, fields: {email: text}}
+identity:
+  email: {from: {orders: email}}
+outputs:
+  profiles: {files: unused}
+";
 
 struct Nobody;
 
@@ -48,4 +58,11 @@ pub fn unserved(definition: &str) -> Served {
         // As it is when the server has gone.
         closing: watch::channel(false).1,
     }
+}
+
+/// A shop of which all that a run tells of itself can be asked for.
+pub fn unserved_shop(closing: watch::Receiver<bool>) -> SharedHandles {
+    let mut served = Served { closing, ..unserved(SHOP) };
+    served.live = Some(Arc::new(Live::new(&served.plan, 1, UnderWay::default())));
+    Handles::new(served)
 }

@@ -78,8 +78,7 @@ impl LimitedCall {
         if let Some(pattern) = pattern_of(name, &arguments) {
             Pattern::hold(pattern, name == "~*", limits)?;
         }
-        let of_constant = |argument| constant(argument).map(ScalarValue::to_array).transpose();
-        let constants = arguments.iter().map(of_constant).collect::<Result<_>>()?;
+        let constants = constants(&arguments)?;
         let output = node.data_type(schema)?;
         let inner = node.with_new_children(inner)?;
         let schema = Arc::new(Schema::new(fields));
@@ -197,6 +196,12 @@ fn constant(argument: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
     (!literal.value().is_null()).then(|| literal.value())
 }
 
+/// By argument, its value where it is a constant and not null.
+fn constants(arguments: &[Arc<dyn PhysicalExpr>]) -> Result<Vec<Option<ArrayRef>>> {
+    let of = |argument| constant(argument).map(ScalarValue::to_array).transpose();
+    arguments.iter().map(of).collect()
+}
+
 /// The regular expression that a call looks for in all rows.
 fn pattern_of<'a>(name: &str, arguments: &'a [Arc<dyn PhysicalExpr>]) -> Option<&'a str> {
     let takes_one = name.starts_with('~') || name.starts_with("regexp_");
@@ -270,10 +275,9 @@ impl PhysicalExpr for LimitedCall {
         self: Arc<Self>,
         arguments: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        let of_constant = |argument| constant(argument).map(ScalarValue::to_array).transpose();
         Ok(Arc::new(LimitedCall {
             name: self.name.clone(),
-            constants: arguments.iter().map(of_constant).collect::<Result<_>>()?,
+            constants: constants(&arguments)?,
             arguments,
             inner: Arc::clone(&self.inner),
             schema: Arc::clone(&self.schema),
