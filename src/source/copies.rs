@@ -68,8 +68,12 @@ impl Suspects {
             (suspect.length, suspect.grew) = (length, now);
         }
         let head = suspect.file.trail.peek(HEAD).unwrap_or_default();
-        let like = read.iter().find(|other| begins_as(other, &head));
-        let is_like = like.is_some() || { ahead }.any(|other| will_begin_as(other, &head));
+        let is_like = |own: &[u8]| begin_alike(own, &head, header_lines(source));
+        let like =
+            read.iter().find(|other| other.trail.seen().is_some_and(|of| is_like(of.head())));
+        let will_be_like =
+            |other: &mut OpenFile| is_like(&other.trail.peek(HEAD).unwrap_or_default());
+        let is_like = like.is_some() || { ahead }.any(will_be_like);
         let waits = match is_like {
             true => {
                 let since = *suspect.since.get_or_insert(now);
@@ -101,37 +105,42 @@ impl Suspects {
         self.held.values().all(|suspect| suspect.length == 0)
     }
 
-    /// One of those that are held back, if it is such.
-    pub fn take_if(&mut self, id: FileId, is: impl Fn(&OpenFile) -> bool) -> Option<OpenFile> {
-        self.held.get(&id).filter(|suspect| is(&suspect.file))?;
+    /// One of those that are held back.
+    pub fn get(&self, id: FileId) -> Option<&OpenFile> {
+        self.held.get(&id).map(|suspect| &suspect.file)
+    }
+
+    pub fn take(&mut self, id: FileId) -> Option<OpenFile> {
         self.held.remove(&id).map(|suspect| suspect.file)
     }
 
     /// Those that no name leads to any more: what is in them is to be read all the same.
     pub fn take_gone(&mut self, is_there: impl Fn(FileId) -> bool) -> Vec<OpenFile> {
         let gone: Vec<FileId> = self.held.keys().copied().filter(|id| !is_there(*id)).collect();
-        gone.into_iter().filter_map(|id| self.take_if(id, |_| true)).collect()
+        gone.into_iter().filter_map(|id| self.take(id)).collect()
     }
 }
 
-/// Whether a file holds all that was read of another one.
-pub(super) fn holds(file: &OpenFile, seen: &Seen) -> bool {
-    seen.is_in(file.trail.file()).unwrap_or(false)
+/// Up to where a file holds what was read of another one.
+pub(super) fn held_by(file: &OpenFile, seen: &Seen) -> u64 {
+    seen.held_by(file.trail.file()).unwrap_or(0)
 }
 
-/// Whether what was read of a file begins with these bytes, as far as both go.
-fn begins_as(read: &OpenFile, head: &[u8]) -> bool {
-    read.trail.seen().is_some_and(|seen| seen.begins_as(head))
+/// Lines with which files of a source begin that are no copies of each other: a header.
+pub(super) fn header_lines(source: &Source) -> usize {
+    usize::from(source.format == Format::Csv && source.text.columns.is_none())
 }
 
-/// Whether a file of which nothing was read begins with these bytes, as far as both go.
-fn will_begin_as(file: &mut OpenFile, head: &[u8]) -> bool {
-    let own = file.trail.peek(HEAD).unwrap_or_default();
-    let both = own.len().min(head.len());
-    both > 0 && own[..both] == head[..both]
+/// Whether files with these first bytes have a row in common, behind so many lines, or are one as far as both are known.
+fn begin_alike(one: &[u8], other: &[u8], header: usize) -> bool {
+    let alike = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let lines = memchr::memchr_iter(b'\n', &one[..alike]).count();
+    lines > header || (alike > 0 && alike == one.len().min(other.len()))
 }
 
 /// Whether a file holds all that was read of another one, and that is more than a header.
 fn is_copied(read: &OpenFile, file: &OpenFile) -> bool {
-    read.trail.seen().is_some_and(|seen| seen.lines() > 1 && holds(file, seen))
+    let is_copied =
+        |seen: &Seen| seen.lines(seen.length()) > 1 && held_by(file, seen) == seen.length();
+    read.trail.seen().is_some_and(is_copied)
 }

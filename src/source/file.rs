@@ -295,7 +295,7 @@ impl OpenFile {
             let why = "the file was cut off, or written anew, before the row was complete";
             Unread { line: Some(line), code: "cut_off", why: why.to_owned(), raw }
         });
-        Ok(Piece::Anew(Lost { half, seen: Some(Box::new(seen)) }))
+        Ok(Piece::Anew(Lost { half, seen: Some(Box::new(seen)), kept }))
     }
 
     fn begin_part(&mut self) {

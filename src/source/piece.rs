@@ -34,7 +34,9 @@ pub(super) type HalfRow = (Vec<u8>, u64);
 pub(super) struct Lost {
     /// The row that was incomplete.
     pub half: Option<Unread>,
+    /// What was read, and up to where that stands in the file still.
     pub seen: Option<Box<Seen>>,
+    pub kept: u64,
 }
 
 /// What a file gives.

@@ -68,9 +68,24 @@ pub(super) fn recognize(
     for (file, _) in files.iter().zip(&recognized).filter(|(_, of)| of.is_none()) {
         if old.contains(&*shown(file)) {
             tell_another(source, &shown(file));
+        } else if let Some(part) = anew.iter().find(|part| begins_as(file, &known[part])) {
+            tracing::warn!(
+                "source {source}: '{}' begins as '{}' did, which was cut off or replaced since it was read: it is read \
+                 as a new file. If it is a copy of that, made when that had been cut off before, the rows of both are \
+                 the same, and count twice unless rows have an 'id'",
+                shown(file),
+                known[part].file.path
+            );
         }
     }
     recognized
+}
+
+/// Whether a file begins as another one did, as far as is known of that.
+fn begins_as(file: &FoundFile, position: &FilePosition) -> bool {
+    let print = position.file.print;
+    let stands = |open: File| print.stands_before(&open, print.length);
+    print.length > 0 && File::open(&file.path).and_then(stands).is_ok_and(|stands| stands)
 }
 
 /// Gives each file that has none the first part that is free, goes by the same key, and stands in it.

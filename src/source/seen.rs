@@ -107,10 +107,9 @@ impl Seen {
         }
     }
 
-    /// Whether they are bytes that a file began with, as far as both go; of none nothing is known.
-    pub fn begins_as(&self, bytes: &[u8]) -> bool {
-        let both = bytes.len().min(self.head.len());
-        both > 0 && bytes[..both] == self.head[..both]
+    /// The first bytes.
+    pub fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// How many bytes were read.
@@ -118,14 +117,22 @@ impl Seen {
         self.length
     }
 
-    /// How many lines were read, at least.
-    pub fn lines(&self) -> usize {
-        self.marks.len()
+    /// How many of the lines that were read end before a place, or at it, at least.
+    pub fn lines(&self, to: u64) -> usize {
+        self.marks.partition_point(|mark| mark.at <= to)
     }
 
     /// Whether another file holds all of it.
     pub fn is_in(&self, file: &File) -> io::Result<bool> {
         Ok(self.length > 0 && self.stands(file)? && self.is_whole(file)?)
+    }
+
+    /// Up to where another file holds it.
+    pub fn held_by(&self, file: &File) -> io::Result<u64> {
+        match self.is_in(file)? {
+            true => Ok(self.length),
+            false => self.kept(file),
+        }
     }
 
     /// Whether the file stands as it was read, as far as its first and last bytes tell.

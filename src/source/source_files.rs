@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::copies::{Suspects, Suspicion, holds};
+use super::copies::{Suspects, Suspicion, header_lines, held_by};
 use super::file::OpenFile;
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
@@ -161,9 +161,10 @@ impl SourceFiles {
                         self.turn += 1;
                         continue;
                     }
-                    Piece::Anew(Lost { half, seen }) => {
+                    Piece::Anew(Lost { half, seen, kept }) => {
                         file.part = new_part(&mut self.next_part);
-                        let goes_on = seen.is_some_and(|seen| self.find_copy(source, &seen, part));
+                        let goes_on =
+                            seen.is_some_and(|seen| self.find_copy(source, &seen, part, kept));
                         // Of the row that was incomplete the copy has the rest, or has it as well.
                         let Some(half) = half.filter(|_| !goes_on) else { continue };
                         (unread(half), None)
@@ -323,34 +324,55 @@ impl SourceFiles {
         self.ahead.push_back(WaitingFile { part, path, id, known: None, held: Some(file) });
     }
 
-    /// Looks for a new file that holds all that was read of one, under a part, before that was cut off or written
-    /// anew: it is read on behind that.
-    fn find_copy(&mut self, source: &Source, seen: &Seen, part: u32) -> bool {
+    /// Looks for a new file that holds what was read of one, under a part, before that was cut off or written anew: it
+    /// is read on behind that. Whether it holds all of it.
+    ///
+    /// A copy may hold less than was read, where the file had been cut off before it was copied; more than the file has
+    /// kept it holds, or nothing is to be gone on with.
+    fn find_copy(&mut self, source: &Source, seen: &Seen, part: u32, kept: u64) -> bool {
         let read = self.open.iter().map(|file| file.id);
         let mut known: HashSet<FileId> =
             read.chain(self.ahead.iter().map(|file| file.id)).collect();
         known.extend(self.aside.keys());
+        let is_row = |held: u64| seen.lines(held) > header_lines(source);
+        let is_more = |held: u64| held > kept && (held == seen.length() || is_row(held));
         // Of a few bytes many files may hold all: a file is a copy of that of which it holds most.
-        let others = self.open.iter().filter_map(|file| file.trail.seen());
-        let longer: Vec<&Seen> = others.filter(|other| other.length() > seen.length()).collect();
-        let is_copy =
-            |file: &OpenFile| holds(file, seen) && !longer.iter().any(|other| holds(file, other));
-        for found in walk(&self.patterns).files.iter().filter(|found| !known.contains(&found.id)) {
-            let held = self.suspects.take_if(found.id, is_copy);
-            let open = || OpenFile::new(source, 0, &found.path, TextEnd::Open).ok();
-            let Some(mut file) = held.or_else(open).filter(is_copy) else { continue };
-            let path = found.path.display();
-            tracing::info!(
-                "source {}: '{path}' is a copy of it, as it was: it is read on behind what had been read",
-                source.name
-            );
-            file.part = new_part(&mut self.next_part);
-            if file.resume(seen, part).is_ok() {
-                self.read_next(file);
-                return true;
+        let others: Vec<&Seen> = self.open.iter().filter_map(|file| file.trail.seen()).collect();
+        let mut copy: Option<(u64, &FoundFile, Option<OpenFile>)> = None;
+        let found = walk(&self.patterns).files;
+        for found in found.iter().filter(|found| !known.contains(&found.id)) {
+            let opened = match self.suspects.get(found.id) {
+                Some(_) => None,
+                None => OpenFile::new(source, 0, &found.path, TextEnd::Open).ok(),
+            };
+            let Some(file) = opened.as_ref().or(self.suspects.get(found.id)) else { continue };
+            let held = held_by(file, seen);
+            let is_longer = copy.as_ref().is_none_or(|(longest, ..)| held > *longest);
+            let is_of_another = || {
+                let longer = others.iter().filter(|other| other.length() > held);
+                { longer }.any(|other| held_by(file, other) > held)
+            };
+            if is_longer && is_more(held) && !is_of_another() {
+                copy = Some((held, found, opened));
             }
         }
-        false
+        let Some((held, found, opened)) = copy else { return false };
+        let Some(mut file) = opened.or_else(|| self.suspects.take(found.id)) else { return false };
+        let (name, path, length) = (&source.name, found.path.display(), seen.length());
+        let is_whole = held == length;
+        match is_whole {
+            true => tracing::info!(
+                "source {name}: '{path}' is a copy of it, as it was: it is read on behind what had been read"
+            ),
+            false => tracing::warn!(
+                "source {name}: '{path}' holds the first {held} of the {length} bytes that had been read of it, and is \
+                 taken for its copy: it is read on behind these"
+            ),
+        }
+        file.part = new_part(&mut self.next_part);
+        let is_resumed = file.resume(seen, part).is_ok();
+        self.read_next(file);
+        is_resumed && is_whole
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files that lie beside others, and begin as they do.
 
-use super::{FOREVER, Reading, append, row};
+use super::{FOREVER, Reading, Unread, append, row};
 
 #[test]
 fn what_was_read_of_a_file_is_not_read_of_the_copy_that_is_left_when_it_is_emptied() {
@@ -66,6 +66,33 @@ fn a_file_that_is_copied_and_emptied_before_it_was_read_is_read_once() {
         let mut ids = reading.ids();
         ids.sort_unstable();
         assert_eq!(ids, ["0", "1", "2", "3"]);
+    }
+}
+
+#[test]
+fn a_copy_of_a_file_that_had_been_cut_off_is_not_read_again() {
+    for (beginning, format) in [("", "json"), ("a,id\n", "csv")] {
+        let of = |id: &str| if format == "csv" { format!("a,{id}\n") } else { row(id) };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
+        let before = beginning.to_owned() + &of("1") + &of("2");
+        append(&log, &(before.clone() + &of("3") + &of("4")[..3]));
+        let mut reading = Reading::start(folder.path(), format, FOREVER);
+        reading.look();
+        // It is cut off, written to, copied and emptied between two looks.
+        std::fs::write(&log, before + &of("5")).unwrap();
+        std::fs::copy(&log, &copy).unwrap();
+        std::fs::write(&log, beginning.to_owned() + &of("6")).unwrap();
+        // Another one that only has the same header.
+        std::fs::write(folder.path().join("c.log"), beginning.to_owned() + &of("7")).unwrap();
+        reading.look();
+        let mut ids = reading.ids();
+        ids.sort_unstable();
+        assert_eq!(ids, ["1", "2", "3", "5", "6", "7"], "{format}");
+        // What was begun stands in neither.
+        let [Unread { line: Some(_), code: "cut_off", .. }] = &reading.unread[..] else {
+            panic!("{:?}", reading.unread)
+        };
     }
 }
 

@@ -68,8 +68,6 @@ pub struct World<'a> {
     rows: usize,
     /// Files that were looked at.
     followed: BTreeSet<usize>,
-    /// Those that were cut off or edited since.
-    changed: BTreeSet<usize>,
     /// Rows that stood in a file whole when it was looked at.
     pub must: BTreeSet<String>,
     /// How often a row may be read more than once: what follows on an edited row is new.
@@ -95,7 +93,6 @@ impl<'a> World<'a> {
             writers: Default::default(),
             rows: 0,
             followed: BTreeSet::new(),
-            changed: BTreeSet::new(),
             must: BTreeSet::new(),
             again: BTreeMap::new(),
         }
@@ -159,7 +156,6 @@ impl<'a> World<'a> {
         // Clocks of file systems are slower than these steps.
         let when = UNIX_EPOCH + Duration::from_secs(self.rows as u64);
         file.set_modified(when).expect("it is ours");
-        self.changed.insert(self.names[&name(writer)]);
         for (id, _) in &rows[rows.len() * per_cent / 100..] {
             *self.again.entry(id.clone()).or_default() += 1;
         }
@@ -198,13 +194,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A file lies under another name, too: a copy of what was read unless more than to grow has happened to it since.
-    fn copied(&mut self, file: usize, name: String) {
-        if self.changed.contains(&file) {
-            for (id, _) in self.whole_rows(file) {
-                *self.again.entry(id).or_default() += 1;
-            }
-        }
+    /// A file lies under another name, too.
+    fn copied(&mut self, name: String) {
         self.rows += 1;
         self.files.push(File::open(self.folder.join(&name)).expect("it was copied"));
         self.names.insert(name, self.files.len() - 1);
@@ -220,7 +211,6 @@ impl<'a> World<'a> {
             *self.again.entry(id).or_default() += 1;
         }
         self.files[file].set_len(length).expect("it is open for writing");
-        self.changed.insert(file);
         for (open, rest) in &mut self.writers {
             if *open == Some(file) {
                 rest.clear();
@@ -255,13 +245,13 @@ impl<'a> World<'a> {
                 }
             }
             Step::CopyAndTruncate(writer, beside) => {
-                if let Some(file) = self.names.get(&name(writer)).copied() {
+                if self.names.contains_key(&name(writer)) {
                     let from = self.folder.join(name(writer));
                     let to =
                         if beside { format!("{}.copy.log", self.rows) } else { "copy".to_owned() };
                     std::fs::copy(from, self.folder.join(&to)).expect("room");
                     if beside {
-                        self.copied(file, to);
+                        self.copied(to);
                     }
                 }
                 self.cut(writer, 0);
@@ -276,7 +266,6 @@ impl<'a> World<'a> {
             Step::Cut(writer, per_cent) => drop(self.cut(writer, per_cent)),
             Step::Edit(writer, per_cent) => self.edit(writer, per_cent),
             Step::Look => {
-                self.changed.clear();
                 let seen = self.names.iter().filter(|(name, _)| name.ends_with(".log"));
                 self.followed.extend(seen.map(|(_, file)| *file));
                 for file in self.followed.clone() {
