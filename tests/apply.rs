@@ -5,6 +5,7 @@
 //! unless it is said.
 
 mod changing;
+mod http;
 mod program;
 
 use std::fs;
@@ -180,6 +181,29 @@ fn what_cannot_be_applied_leaves_everything_as_it_was_and_says_why() {
     running.end().well();
     selfsame(shop.path(), &["run", "shop.yaml", "--data", "data", "--until-end", "--quiet"]).well();
     shop.must_hold("shop.yaml", "after what failed");
+}
+
+#[test]
+fn a_run_that_is_served_goes_on_with_another_definition() {
+    let mut chance = Chance(6);
+    let mut shop = Shop::new(PLAIN);
+    shop.write(&mut chance, 100);
+    shop.define("next.yaml", &PLAIN.replace("> 400", "> 200"));
+    // Nothing but that it is served keeps it from its end.
+    let run = ["run", "shop.yaml", "--data", "data", "--http", "127.0.0.1:0"];
+    let mut running = Running::start(shop.path(), &run);
+    let address = http::address(&mut running);
+    running.until("it is ready", |_| http::get(&address, "/health/ready").0 == 200);
+    shop.apply("next.yaml", &[]).well();
+    running.until("the other one runs", |running| {
+        running.err().matches("until Ctrl-C stops it").count() == 2
+    });
+    assert_eq!(http::get(&address, "/health/live").0, 200);
+    assert_eq!(http::get(&address, "/v1/segments").0, 200);
+    running.signal("TERM");
+    running.end().well();
+    selfsame(shop.path(), &["run", "next.yaml", "--data", "data", "--until-end", "--quiet"]).well();
+    shop.must_hold("next.yaml", "applied to a run that is served");
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod topic;
 
 pub use error::ChangelogError;
 pub use indent::indented;
-pub use last::{last_run, remember_run};
+pub use last::LastRun;
 pub use lookup::{LookupResult, lookup};
 pub use profile::ReadProfile;
 pub use reader::{Changelog, changelogs_in, changelogs_of};

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use selfsame::internals::changelog::LastRun;
+use selfsame::internals::console;
 use selfsame::internals::console::counted;
 use selfsame::internals::control::{ControlAnswer, ControlRequest, ask};
 use selfsame::internals::plan::DataPlace;
-use selfsame::internals::runtime::{Difference, SegmentDifference};
-use selfsame::internals::{changelog, console};
+use selfsame::internals::runtime::{Clock, Difference, SegmentDifference};
 use selfsame::{Applied, Definition};
 
 use super::print::{CommandResult, print};
@@ -41,9 +42,10 @@ pub struct ApplyArgs {
 pub fn apply(args: &ApplyArgs) -> CommandResult {
     let definition = Definition::load(&args.spec)?;
     eprint!("{}", definition.warnings().as_warnings());
+    let last = LastRun::of_folder();
     let of_last = || {
-        let last = Definition::load(changelog::last_run()?).ok()?;
-        last.plan().data.clone()
+        let last = last.as_ref()?;
+        last.data().or_else(|| Definition::load(&last.definition).ok()?.plan().data.clone())
     };
     let data = args
         .data
@@ -67,7 +69,8 @@ pub fn apply(args: &ApplyArgs) -> CommandResult {
         other => return Err(format!("the engine answered something else: {other:?}").into()),
     };
     if !args.dry_run {
-        changelog::remember_run(&args.spec);
+        let wall = || LastRun::new(&args.spec, args.data.as_deref(), Clock::Wall);
+        last.map_or_else(wall, |last| last.with(&args.spec)).remember();
     }
     if args.json {
         return print(&format!("{:#}\n", serde_json::to_value(&applied)?));

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use selfsame::internals::changelog::LastRun;
+use selfsame::internals::console;
 use selfsame::internals::console::counted;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
-use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Forgetting};
 
 use super::print::{CommandResult, print};
@@ -26,15 +27,15 @@ them.";
 pub struct ForgetArgs {
     /// A person id (p_…), an identifier as type:value, or a value of whatever type
     id: String,
-    /// The data folder [default: the definition's `data`]
+    /// The data folder [default: that of the last run from this folder, or the definition's `data`]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// The definition file [default: the one that was last run from this folder]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// What now() follows in the run, where none runs now
-    #[arg(long, default_value = "wall")]
-    clock: Clock,
+    /// What now() follows in the run, where none runs now [default: as in the last run from this folder, or `wall`]
+    #[arg(long)]
+    clock: Option<Clock>,
     /// Also drop rows that come later and carry one of the person's identifiers, of which only hashes are kept
     #[arg(long)]
     suppress: bool,
@@ -47,14 +48,17 @@ pub struct ForgetArgs {
 }
 
 pub fn forget(args: &ForgetArgs) -> CommandResult {
-    let spec = args.spec.clone().or_else(changelog::last_run).ok_or(
+    let last = LastRun::of(args.spec.as_deref());
+    let spec = args.spec.as_ref().or(last.as_ref().map(|last| &last.definition)).ok_or(
         "no definition was run from this folder: name the one that is meant with --spec FILE",
     )?;
-    let definition = Definition::load(&spec)?;
+    let definition = Definition::load(spec)?;
+    let clock = args.clock.or_else(|| last.as_ref()?.clock()).unwrap_or(Clock::Wall);
     let data = args
         .data
         .clone()
         .map(DataPlace::from)
+        .or_else(|| last.as_ref()?.data())
         .or_else(|| definition.plan().data.clone())
         .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;
     let how = Forgetting { suppress: args.suppress, dry_run: args.dry_run };
@@ -64,7 +68,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         Ok(ControlAnswer::Failed(why)) => return Err(why.into()),
         Ok(other) => return Err(format!("the engine answered something else: {other:?}").into()),
         Err(AskError::NotRunning { .. }) => {
-            (false, definition.forget(data.clone(), args.clock, &args.id, how)?)
+            (false, definition.forget(data.clone(), clock, &args.id, how)?)
         }
         Err(error) => return Err(error.into()),
     };

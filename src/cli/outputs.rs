@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use selfsame::internals::changelog::{self, LastRun};
+use selfsame::internals::definition;
 use selfsame::internals::plan::Plan;
-use selfsame::internals::{changelog, definition};
 
 #[derive(Args)]
 pub struct WhereArgs {
@@ -24,7 +25,7 @@ pub fn outputs(from: &WhereArgs) -> Result<ReadOutputs, Box<dyn std::error::Erro
     if let Some(out) = &from.out {
         return Ok((None, changelog::changelogs_in(out)?));
     }
-    let spec = from.spec.clone().or_else(changelog::last_run);
+    let spec = from.spec.clone().or_else(|| Some(LastRun::of_folder()?.definition));
     let plan = spec.map(|spec| definition::load(&spec)).transpose()?;
     let changelogs = match &plan {
         Some(plan) => changelog::changelogs_of(plan),

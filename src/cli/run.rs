@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use selfsame::internals::changelog::LastRun;
+use selfsame::internals::console;
 use selfsame::internals::control::ControlSocket;
 use selfsame::internals::engine::CommandOptions;
 use selfsame::internals::plan::{DataPlace, Destination, Output};
 use selfsame::internals::runtime::{Clock, Progress, RunEnd, tell_that_it_failed};
 use selfsame::internals::serve::open_files;
 use selfsame::internals::store::{InForce, working_folder};
-use selfsame::internals::{changelog, console};
 use selfsame::{Definition, Engine, EngineError, Running};
 
 use super::print::{CommandResult, print};
@@ -147,7 +148,7 @@ fn run_as_one_of(hosts: &[String], args: &RunArgs) -> CommandResult {
     if let Some(url) = running.url() {
         tracing::info!("listens at {url}");
     }
-    changelog::remember_run(&args.spec);
+    LastRun::new(&args.spec, args.data.as_deref(), args.clock).remember();
     let _control = listen(&running);
     let summary = running.wait_and_leave().map_err(of_command)?;
     let end = summary.end();

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use selfsame::internals::changelog::LastRun;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
+use selfsame::internals::definition;
 use selfsame::internals::explain::{self, AllRows, Question};
 use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
 use selfsame::internals::store::{self, StoreError};
-use selfsame::internals::{changelog, definition};
 
 use super::print::{CommandResult, print};
 
@@ -36,7 +37,7 @@ may have been first seen later than the running engine knows, and people have ot
 What the output of profiles says of the person, if there is one, stands beside the answer, unless an engine that \
 runs has given it.
 
-Give the clock that the run has, or now() is another and so may be the answer.";
+Of a run from another folder give the clock that it has, or now() is another and so may be the answer.";
 
 #[derive(Args)]
 #[command(after_help = WHY_HELP)]
@@ -56,12 +57,12 @@ pub struct WhyArgs {
     /// The definition file [default: the one that was last run from this folder]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// The data folder of the runs [default: the definition's `data`]
+    /// The data folder of the runs [default: that of the last run from this folder, or the definition's `data`]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// What now() is: as in `selfsame run`
-    #[arg(long, default_value = "wall")]
-    clock: Clock,
+    /// What now() is: as in `selfsame run` [default: as in the last run from this folder, or `wall`]
+    #[arg(long)]
+    clock: Option<Clock>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -79,13 +80,18 @@ impl WhyArgs {
 }
 
 pub fn why(args: &WhyArgs) -> CommandResult {
-    let spec = args.spec.clone().or_else(changelog::last_run).ok_or(
+    let last = LastRun::of(args.spec.as_deref());
+    let spec = args.spec.as_ref().or(last.as_ref().map(|last| &last.definition)).ok_or(
         "no definition was run from this folder: name the one that is meant with --spec FILE",
     )?;
-    let plan = definition::load(&spec)?;
+    let plan = definition::load(spec)?;
+    let of_last = || last.as_ref()?.clock();
+    let clock = args.clock.or_else(of_last).unwrap_or(Clock::Wall);
+    let said = args.data.clone().map(DataPlace::from);
+    let of_last = || last.as_ref()?.data();
     // Before the first run of the definition nothing is stored yet.
-    let rows = match args.data.clone().map(DataPlace::from).or_else(|| plan.data.clone()) {
-        None => AllRows::of_sources(plan, args.clock)?,
+    let rows = match said.or_else(of_last).or_else(|| plan.data.clone()) {
+        None => AllRows::of_sources(plan, clock)?,
         Some(place) => {
             let request = ControlRequest::Why { id: args.id.clone(), question: args.question() };
             match ask(&place, &request, |text| tracing::info!("{text}")) {
@@ -101,9 +107,9 @@ pub fn why(args: &WhyArgs) -> CommandResult {
             }
             match store::open_existing(&place) {
                 Err(StoreError::NotThere { .. }) if args.data.is_none() => {
-                    AllRows::of_sources(plan, args.clock)?
+                    AllRows::of_sources(plan, clock)?
                 }
-                recovered => AllRows::of_folder(Arc::new(plan), args.clock, Arc::new(recovered?)),
+                recovered => AllRows::of_folder(Arc::new(plan), clock, Arc::new(recovered?)),
             }
         }
     };

@@ -157,6 +157,7 @@ impl EngineBuilder {
     /// port 0 the operating system chooses one: [`Running::http`] tells it.
     pub fn http(mut self, listen: impl Into<String>) -> Self {
         self.plan.http.listen = Some(listen.into());
+        self.options.served = true;
         self
     }
 

@@ -24,6 +24,8 @@ pub struct RunOptions {
     pub until_end: bool,
     /// Keep reading what is appended to files.
     pub follow: bool,
+    /// It is served over HTTP, whether or not a definition says so.
+    pub served: bool,
     pub progress: Progress,
     /// Go on with a topic that is deleted and created again while it is read.
     pub from_start: bool,
@@ -50,6 +52,7 @@ impl Default for RunOptions {
             hosts: Vec::new(),
             until_end: false,
             follow: false,
+            served: false,
             progress: Progress::Quiet,
             from_start: false,
             data: None,
@@ -86,6 +89,7 @@ impl RunOptions {
     /// Whether a run of the plan comes to an end by itself. One that is served goes on for those who ask.
     pub fn ends(&self, plan: &Plan) -> bool {
         let ends = |source: &Source| source.connector.ends(self.follow);
-        self.until_end || plan.http.listen.is_none() && plan.sources.iter().all(ends)
+        let is_served = self.served || plan.http.listen.is_some();
+        self.until_end || !is_served && plan.sources.iter().all(ends)
     }
 }

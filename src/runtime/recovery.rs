@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::options::{RunError, RunOptions};
 use crate::console::counted;
 use crate::decode::stored;
+use crate::plan::source_reading::source_reading;
 use crate::plan::{Field, Plan, Source, Unnest};
 use crate::sink::{Committable, DurableOutputs};
 use crate::store::{self, CompactedUntil, LogHeader, Recovered, StoreError};
@@ -107,21 +108,34 @@ pub fn changed_fields(plan: &Plan, recovered: &Recovered) -> Vec<String> {
         ),
         Some(was) => format!(
             "source {source}: field {field} of rows that are stored was {was}, and is now {}: they keep what they have. \
-             To read it anew, let the source be read from its start with a data folder that is new",
+             To read it anew, and rows that were rejected for what it was, let the source be read from its start with a \
+             data folder that is new",
             made[source][field]
         ),
     };
+    let stated = |names: &[&str]| {
+        let are = if names.len() == 1 { "is stated" } else { "are stated" };
+        format!("{} {are} otherwise", names.join(", "))
+    };
+    let taken = recovered.taken_otherwise(plan).into_iter().map(|(source, names)| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        format!(
+            "source {source}: its {} now. Rows that did not count when they were read, or were rejected, are not stored, \
+             and are not read again. To have those that count by now, let the source be read from its start with a data \
+             folder that is new",
+            stated(&names)
+        )
+    });
     let versions = recovered.read_otherwise(plan).into_iter().map(|(source, number, names)| {
         let versions = counted(number, "older version", "older versions");
         format!(
             "source {source}: {versions} of its records left the data folder while nothing followed from them, but its \
-             {} {} otherwise now: what follows from them by that is not known. To know it, let the source be read from \
+             {} now: what follows from them by that is not known. To know it, let the source be read from \
              its start with a data folder that is new",
-            names.join(", "),
-            if names.len() == 1 { "is stated" } else { "are stated" }
+            stated(&names.iter().map(String::as_str).collect::<Vec<_>>())
         )
     });
-    recovered.changed_fields(&made).into_iter().map(told).chain(versions).collect()
+    recovered.changed_fields(&made).into_iter().map(told).chain(versions).chain(taken).collect()
 }
 
 /// By source, what each field is made of.
@@ -148,6 +162,11 @@ pub fn header(plan: &Plan, options: &RunOptions, recovered: &Recovered) -> LogHe
         workers: options.workers,
         number: 0,
         fields: fields(plan),
+        read_as: plan
+            .sources
+            .iter()
+            .map(|source| (source.name.clone(), source_reading(plan, &source.name)))
+            .collect(),
     }
 }
 

@@ -65,8 +65,7 @@ pub fn restarted(
     let stops: Vec<(Tick, Micros)> =
         put_back.chain(stops.into_iter().map(&mut read_back)).collect();
     let run = recovered.next_run;
-    let header =
-        LogHeader { run, process: 0, processes: 1, workers, number: 0, fields: Default::default() };
+    let header = LogHeader { run, processes: 1, workers, ..LogHeader::default() };
     let (store, threads) =
         ProcessStore::start(header, definition, plan, Arc::new(recovered), DurableNews::default())
             .expect("it can be written");

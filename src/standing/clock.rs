@@ -2,7 +2,7 @@
 
 use super::admit::ArrivalTime;
 use crate::row::{Row, RowArrival};
-use crate::time::{Micros, read_rfc3339};
+use crate::time::{Micros, read_rfc3339, rfc3339};
 
 /// What `now()` follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,17 @@ impl ArrivalClock {
                 self.read_back
             }
             _ => reading,
+        }
+    }
+}
+
+/// As it is read.
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Clock::Wall => f.write_str("wall"),
+            Clock::Event => f.write_str("event"),
+            Clock::Fixed(at) => write!(f, "fixed:{}", rfc3339(*at)),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::console::counted;
 use crate::decode::Decoder;
 use crate::decode::latest::Latest;
 use crate::fault;
-use crate::plan::record_reading::{differing, record_reading};
+use crate::plan::source_reading::{differing, source_reading};
 use crate::plan::{Kind, Plan};
 use crate::time::Tick;
 
@@ -97,7 +97,7 @@ impl Compaction {
             if number > 0 {
                 (compacted.until, compacted.definition) = (until, self.definition.clone());
                 let read_as = compacted.read_as.entry(source.name.clone()).or_default();
-                read_as.insert(record_reading(&self.plan, &source.name));
+                read_as.insert(source_reading(&self.plan, &source.name));
             }
             manifest.write(folder, process)?;
             fault::point("compaction in force");
@@ -189,7 +189,7 @@ impl Recovered {
     pub fn read_otherwise<'a>(&self, plan: &'a Plan) -> Vec<(&'a str, u64, Vec<String>)> {
         let mut told = Vec::new();
         for source in &plan.sources {
-            let now = record_reading(plan, &source.name);
+            let now = source_reading(plan, &source.name);
             let then =
                 self.compacted.iter().filter_map(|of| of.read_as.get(&source.name)).flatten();
             let mut names: Vec<String> = then.flat_map(|then| differing(then, &now)).collect();

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rejects::StoredReject;
+use crate::plan::source_reading::SourceReading;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};
 
@@ -48,6 +49,9 @@ pub struct LogHeader {
     pub number: u64,
     /// By source, its fields: the name of each, and what it was made of.
     pub fields: BTreeMap<String, BTreeMap<String, String>>,
+    /// By source, what decided which of its rows count: no others are stored.
+    #[serde(default)]
+    pub read_as: BTreeMap<String, SourceReading>,
 }
 
 impl LogHeader {

@@ -10,7 +10,7 @@ use super::checked;
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame::LogHeader;
-use crate::plan::record_reading::RecordReading;
+use crate::plan::source_reading::SourceReading;
 use crate::source::Positions;
 use crate::time::Tick;
 
@@ -36,7 +36,7 @@ pub struct Compacted {
     pub left: BTreeMap<String, u64>,
     /// By source, as what its rows were read when versions left.
     #[serde(default)]
-    pub read_as: BTreeMap<String, BTreeSet<RecordReading>>,
+    pub read_as: BTreeMap<String, BTreeSet<SourceReading>>,
 }
 
 /// What one log became.

@@ -44,7 +44,7 @@ fn rows(numbers: &[i64]) -> RecordBatch {
 }
 
 fn header(run: u64, process: usize, processes: usize, workers: usize) -> LogHeader {
-    LogHeader { run, process, processes, workers, number: 0, fields: BTreeMap::new() }
+    LogHeader { run, process, processes, workers, ..LogHeader::default() }
 }
 
 /// Writes what a process's workers took in, each tick durable before the next; returns the log.

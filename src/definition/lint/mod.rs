@@ -23,7 +23,7 @@ use super::lint::satisfiability::{Constraint, Never};
 use super::read::object::{Object, ReadContext, SqlText, sql};
 use super::read::{funnel, rfm};
 use super::sql::ranks;
-use crate::plan::{Attribute, Plan, Publish, Source, Step};
+use crate::plan::{Attribute, Kind, Plan, Publish, Source, Step};
 
 /// How many parts a condition may have that stands in the place of its segment.
 const MOST_PARTS: usize = 1_000;
@@ -40,6 +40,9 @@ pub fn warnings(document: &yaml::YamlNode, plan: &Plan) -> Vec<Diagnostic> {
     for source in &plan.sources {
         let entries = file.map(&mut context, "sources");
         let entry = entries.iter().find(|(key, _)| key.name == source.name);
+        if let Some((key, _)) = entry {
+            idle(&mut context, plan, source, key);
+        }
         rows.push(match entry {
             Some((key, node)) => self::source(&mut context, source, key, node),
             None => KnownRows::of(&context.dialect, std::slice::from_ref(source), &[0]),
@@ -127,6 +130,26 @@ fn null_in(expression: &Expr, rows: &KnownRows) -> Option<String> {
     let used = expression.column_refs();
     let used: BTreeSet<&str> = used.iter().map(|column| column.name.as_str()).collect();
     rows.nulls.iter().find(|column| used.contains(column.as_str())).cloned()
+}
+
+/// Notes records from which nothing follows.
+fn idle(context: &mut ReadContext, plan: &Plan, source: &Source, key: &YamlKey) {
+    let is_it = |index: usize| plan.sources[index].name == source.name;
+    let is_joined = plan.sources.iter().any(|of| {
+        let tables = of.joined.iter().flat_map(|joined| &joined.tables);
+        { tables }.any(|table| is_it(table.source))
+    });
+    let is_decisions = plan.decisions.as_ref().is_some_and(|of| is_it(of.source));
+    if source.kind == Kind::Records && source.identifiers.is_empty() && !is_joined && !is_decisions
+    {
+        let message = format!(
+            "source '{}': nothing follows from its records, since no identifier is taken from it and nothing looks at \
+             its columns by 'join': name one of its columns in 'identity', join it with a source whose rows refer to \
+             it, or leave it out",
+            source.name
+        );
+        context.complain(key.place, message);
+    }
 }
 
 /// Notes an attribute that nobody uses.

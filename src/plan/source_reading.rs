@@ -1,19 +1,16 @@
-//! What a definition says of a source of records that decides which versions of a record have had their time.
+//! What a definition says of a source that decides which of its rows count, and which versions of a record have had
+//! their time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Plan;
 use super::stated::{SHOWN, Stated};
-use super::{Kind, Plan};
 
 /// By what it is called in the definition, a hash of each statement.
-pub type RecordReading = BTreeMap<String, String>;
+pub type SourceReading = BTreeMap<String, String>;
 
-/// How a source's records are read; nothing, where it has none.
-pub fn record_reading(plan: &Plan, source: &str) -> RecordReading {
-    let is_read = plan.sources.iter().any(|of| of.name == source && of.kind == Kind::Records);
-    if !is_read {
-        return RecordReading::new();
-    }
+/// How a source's rows are read.
+pub fn source_reading(plan: &Plan, source: &str) -> SourceReading {
     let all: Vec<ReadingStatement<'_>> = plan
         .stated
         .iter()
@@ -49,13 +46,14 @@ impl<'a> ReadingStatement<'a> {
         let path: Vec<&str> = stated.path.iter().map(String::as_str).collect();
         let (first, column) = match path[..] {
             ["sources", of, "derive", column] if of == source => (2, Some(column)),
-            ["sources", of, "kind" | "key" | "time" | "deleted" | "where" | "unnest", ..]
-                if of == source =>
-            {
-                (2, None)
-            }
+            [
+                "sources",
+                of,
+                "kind" | "id" | "key" | "time" | "deleted" | "where" | "unnest",
+                ..,
+            ] if of == source => (2, None),
             ["identity", _, "from", of, ..] if of == source => (0, None),
-            ["identity", identifier, "normalize" | "ignore" | "type", ..]
+            ["identity", identifier, "normalize" | "ignore" | "placeholders", ..]
                 if is_carried(plan, source, identifier) =>
             {
                 (0, None)
@@ -83,7 +81,7 @@ fn is_carried(plan: &Plan, source: &str, identifier: &str) -> bool {
 }
 
 /// Under which names two readings differ.
-pub fn differing(one: &RecordReading, other: &RecordReading) -> Vec<String> {
+pub fn differing(one: &SourceReading, other: &SourceReading) -> Vec<String> {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     names.into_iter().filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
 }

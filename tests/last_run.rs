@@ -1,0 +1,98 @@
+//! What is remembered of the run that was last started from a folder, and what is said of rows that did not count in it.
+
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use program::outputs::{Holds, holds};
+use program::{Ended, selfsame};
+
+const DEFINITION: &str = "
+name: shop
+sources:
+  web:
+    files: web.ndjson
+    kind: events
+    id: id
+    time: at
+    fields: {id: text, at: timestamp, email: text, customer: text, amount: integer}
+identity:
+  email: {from: {web: email}}
+attributes:
+  spent: {from: web, select: sum(amount), within: 30 days}
+segments:
+  buyers: spent > 0
+outputs:
+  profiles: {files: out/profiles.ndjson}
+";
+
+/// The second one carries no e-mail address.
+const ROWS: &str = r#"{"id":"1","at":"2026-03-01T10:00:00Z","email":"ada@x.org","amount":5}
+{"id":"2","at":"2026-03-02T10:00:00Z","customer":"7","amount":6}
+"#;
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("shop.yaml"), DEFINITION).expect("it is written");
+    fs::write(folder.path().join("web.ndjson"), ROWS).expect("it is written");
+    folder
+}
+
+fn run(folder: &Path, data: &str) -> Ended {
+    selfsame(folder, &["run", "shop.yaml", "--data", data, "--clock", "event", "--until-end"])
+}
+
+#[test]
+fn why_forget_and_apply_ask_of_the_folder_and_the_clock_of_the_last_run() {
+    let folder = folder();
+    let path = folder.path();
+    run(path, "kept").well();
+    // By the wall clock it was long ago; and the file of the source is not there any more.
+    fs::write(path.join("web.ndjson"), "").expect("it is written");
+    let ask = ["why", "ada@x.org", "--segment", "buyers"];
+    let told = selfsame(path, &ask).well();
+    assert!(told.contains("is in buyers"), "{told}");
+    let told = selfsame(path, &[&ask[..], &["--spec", "./shop.yaml"]].concat()).well();
+    assert!(told.contains("is in buyers"), "{told}");
+    let told = selfsame(path, &[&ask[..], &["--clock", "2027-01-01"]].concat()).badly();
+    assert!(told.contains("a clock is"), "{told}");
+    let told =
+        selfsame(path, &[&ask[..], &["--clock", "fixed:2027-01-01T00:00:00Z"]].concat()).well();
+    assert!(told.contains("is not in buyers"), "{told}");
+    // Of another definition nothing is remembered.
+    fs::copy(path.join("shop.yaml"), path.join("other.yaml")).expect("it is copied");
+    let told = selfsame(path, &["forget", "ada@x.org", "--spec", "other.yaml"]).badly();
+    assert!(told.contains("name the data folder of the run with --data FOLDER"), "{told}");
+    let told = selfsame(path, &["apply", "other.yaml"]).badly();
+    assert!(told.contains("kept") && !told.contains("--data FOLDER"), "{told}");
+    let told = selfsame(path, &["forget", "ada@x.org"]).well();
+    assert!(told.contains("1 stored row is removed"), "{told}");
+}
+
+#[test]
+fn rows_that_did_not_count_are_not_read_again_and_that_is_said() {
+    let folder = folder();
+    let path = folder.path();
+    let people = |holds: &Holds| holds.len();
+    run(path, "kept").well();
+    assert_eq!(people(&holds(path, &["profiles"])), 1);
+    let again = run(path, "kept").err;
+    assert!(!again.contains("otherwise now"), "{again}");
+    let with_customers = DEFINITION.replace(
+        "  email: {from: {web: email}}\n",
+        "  customer: {from: {web: customer}}\n  email: {from: {web: email}}\n",
+    );
+    fs::write(path.join("shop.yaml"), with_customers).expect("it is written");
+    let said = run(path, "kept").err;
+    assert!(
+        said.contains("identity.customer.from.web is stated otherwise now. Rows that did not count"),
+        "{said}"
+    );
+    assert!(said.contains("a data folder that is new"), "{said}");
+    assert_eq!(people(&holds(path, &["profiles"])), 1);
+    fs::remove_dir_all(path.join("out")).expect("it is there");
+    let said = run(path, "new").err;
+    assert!(!said.contains("otherwise now"), "{said}");
+    assert_eq!(people(&holds(path, &["profiles"])), 2);
+}
