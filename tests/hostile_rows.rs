@@ -3,6 +3,7 @@
 
 mod program;
 
+use program::outputs::holds;
 use program::{records_in, selfsame};
 use serde_json::{Value, json};
 
@@ -161,4 +162,41 @@ outputs:
     let attributes = &value("profiles")["attributes"];
     assert_eq!(attributes["rows"], json!(399));
     assert_eq!(attributes["length"], json!(2_000 * (399 * 400 / 2)));
+}
+
+/// An expression may fail for somebody, and for nobody at all: then all others have what they have.
+#[test]
+fn what_fails_for_one_person_is_null_for_that_one_alone_whoever_is_evaluated_beside() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let definition = "
+sources: {s: {files: s.ndjson, kind: events, fields: {id: text, list: '[text]'}}}
+identity: {id: {from: {s: id}}}
+attributes:
+  list: {from: s, select: any_value(list)}
+  numbers: {from: s, select: max(array_length(list)), where: 'array_has(list, 1)'}
+  greatest: {sql: \"array_max(identifiers['id'])\"}
+  places: {sql: \"array_positions(list, '1')\"}
+segments: {has: 'array_has(list, 1)'}
+outputs: {profiles: {files: out/profiles.ndjson}, rejects: {files: out/rejects.ndjson}}
+";
+    std::fs::write(path.join("s.yaml"), definition).expect("room on the disk");
+    let row = |number: usize| {
+        let list = if number == 5 { "x" } else { "1" };
+        format!("{{\"id\":\"i{number}\",\"list\":[\"{list}\"]}}\n")
+    };
+    let rows: String = (0..40).map(row).collect();
+    std::fs::write(path.join("s.ndjson"), rows + "{\"id\":\"last\"}\n").expect("room on the disk");
+    for workers in ["1", "3"] {
+        let _ = std::fs::remove_dir_all(path.join("out"));
+        selfsame(path, &["run", "s.yaml", "--until-end", "--workers", workers]).well();
+        let holds = holds(path, &["profiles", "rejects"]);
+        let has = holds.values().filter(|value| value["segments"][0] == "has").count();
+        assert_eq!(has, 39, "{workers} workers");
+        let rejects = holds.keys().filter(|(output, _)| output == "rejects").count();
+        assert_eq!(rejects, 1, "{workers} workers: its row alone");
+        let ids = holds.values().filter(|value| value["attributes"]["greatest"].is_string());
+        // That of the row that is set aside is nobody's.
+        assert_eq!(ids.count(), 40, "{workers} workers");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+mod alone;
 mod deep;
 mod each;
 mod hostile;

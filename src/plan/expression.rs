@@ -10,6 +10,7 @@ use datafusion_physical_expr::utils::collect_columns;
 
 use super::caught::caught;
 use super::failure::reason;
+use super::own_rows::own_rows;
 
 /// A planned expression over a known schema.
 #[derive(Debug, Clone)]
@@ -34,7 +35,13 @@ impl Expression {
     /// One value a row of the batch, whose columns are the schema's, or its first ones where the
     /// expression looks at no later one.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<ArrayRef, String> {
-        let values = caught(|| self.physical.evaluate(batch)?.into_array(batch.num_rows()));
+        let evaluate = |batch: &RecordBatch| {
+            caught(|| self.physical.evaluate(batch)?.into_array(batch.num_rows()))
+        };
+        let values = evaluate(batch).or_else(|why| match own_rows(batch) {
+            Some(own) => evaluate(&own),
+            None => Err(why),
+        });
         values.map_err(reason)
     }
 

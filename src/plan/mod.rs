@@ -13,6 +13,7 @@ mod http;
 mod identity;
 mod limits;
 mod output;
+mod own_rows;
 mod path;
 mod source;
 pub mod source_reading;
@@ -45,6 +46,8 @@ pub use http::{
 pub use identity::{Decisions, IdentifierType, Placeholders};
 pub use limits::Limits;
 pub use output::{Destination, Output, PostgresTable, Publish, Webhook};
+#[cfg(test)]
+pub use own_rows::own_rows;
 pub use path::{FieldPath, PathStep};
 pub use source::{Joined, JoinedTable, Kind, Source};
 use stated::Stated;

@@ -174,10 +174,10 @@ pub fn value_or_null(
 ) -> ArrayRef {
     match expression.evaluate(people) {
         Ok(values) => values,
-        Err(error) if people.num_rows() == 1 => {
+        Err(error) if people.num_rows() <= 1 => {
             tracing::debug!("{}: {error}", expression.text);
-            counts.borrow_mut().failed_expressions += 1;
-            new_null_array(&expression.data_type, 1)
+            counts.borrow_mut().failed_expressions += people.num_rows() as u64;
+            new_null_array(&expression.data_type, people.num_rows())
         }
         Err(_) => {
             let half = people.num_rows() / 2;
