@@ -37,6 +37,8 @@ struct Suspect {
 /// What is known of a new file.
 pub(super) enum Suspicion {
     Waits,
+    /// It has taken the place of that file, which has no name any more: it is read on behind what was read of that.
+    Replaces(Box<OpenFile>, FileId),
     /// It is read by itself; here it is, if it was opened.
     ByItself(Option<Box<OpenFile>>),
 }
@@ -74,6 +76,12 @@ impl Suspects {
         let will_be_like =
             |other: &mut OpenFile| is_like(&other.trail.peek(HEAD).unwrap_or_default());
         let is_like = like.is_some() || { ahead }.any(will_be_like);
+        let is_replaced = |other: &&OpenFile| {
+            other.gone.is_some() && other.is_read() && is_copied(other, &suspect.file)
+        };
+        if let Some(replaced) = read.iter().find(is_replaced) {
+            return Suspicion::Replaces(Box::new(suspect.file), replaced.id);
+        }
         let waits = match is_like {
             true => {
                 let since = *suspect.since.get_or_insert(now);
@@ -105,10 +113,40 @@ impl Suspects {
         self.held.values().all(|suspect| suspect.length == 0)
     }
 
-    /// One of those that are held back.
-    pub fn get(&self, id: FileId) -> Option<&OpenFile> {
-        self.held.get(&id).map(|suspect| &suspect.file)
+    /// Of new files the one that holds most of what was read of one, more than that has kept itself: up to where, and the
+    /// file, opened, unless it is held back. What holds more of others is a copy of one of these.
+    pub fn longest_copy<'a>(
+        &self,
+        source: &Source,
+        new: impl Iterator<Item = &'a FoundFile>,
+        seen: &Seen,
+        others: &[&Seen],
+        kept: u64,
+    ) -> Option<(u64, &'a FoundFile, Option<OpenFile>)> {
+        let is_row = |held: u64| seen.lines(held) > header_lines(source);
+        let is_more = |held: u64| held > kept && (held == seen.length() || is_row(held));
+        let mut copy: Option<(u64, &FoundFile, Option<OpenFile>)> = None;
+        for found in new {
+            let waits = self.held.get(&found.id).map(|suspect| &suspect.file);
+            let opened = match waits {
+                Some(_) => None,
+                None => OpenFile::new(source, 0, &found.path, TextEnd::Open).ok(),
+            };
+            let Some(file) = opened.as_ref().or(waits) else { continue };
+            let held = held_by(file, seen);
+            let is_longer = copy.as_ref().is_none_or(|(longest, ..)| held > *longest);
+            let is_of_another = || {
+                let longer = others.iter().filter(|other| other.length() > held);
+                { longer }.any(|other| held_by(file, other) > held)
+            };
+            if is_longer && is_more(held) && !is_of_another() {
+                copy = Some((held, found, opened));
+            }
+        }
+        copy
     }
+
+    /// One of those that are held back.
 
     pub fn take(&mut self, id: FileId) -> Option<OpenFile> {
         self.held.remove(&id).map(|suspect| suspect.file)
@@ -122,12 +160,12 @@ impl Suspects {
 }
 
 /// Up to where a file holds what was read of another one.
-pub(super) fn held_by(file: &OpenFile, seen: &Seen) -> u64 {
+fn held_by(file: &OpenFile, seen: &Seen) -> u64 {
     seen.held_by(file.trail.file()).unwrap_or(0)
 }
 
 /// Lines with which files of a source begin that are no copies of each other: a header.
-pub(super) fn header_lines(source: &Source) -> usize {
+fn header_lines(source: &Source) -> usize {
     usize::from(source.format == Format::Csv && source.text.columns.is_none())
 }
 

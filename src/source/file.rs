@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::begin::{self, Begun};
 use super::marking::Marking;
 use super::paths::Stamp;
-use super::piece::{HalfRow, Left, Lost, Patience, Piece};
+use super::piece::{HalfRow, Left, Lost, Patience, Piece, UnendedRow};
 use super::positions::FilePosition;
 use super::reached::{FileOffset, PartStart, Print};
 use super::read_on::ReadRanges;
@@ -42,6 +42,7 @@ pub(super) struct OpenFile {
     later: ReadRanges,
     marking: Marking,
     unready: Option<Unready>,
+    unended: UnendedRow,
 }
 
 enum FileRows {
@@ -82,6 +83,7 @@ impl OpenFile {
             later: ReadRanges::default(),
             marking: Marking::new(id, PartStart::FIRST, FileOffset::FIRST),
             unready: None,
+            unended: UnendedRow::default(),
         })
     }
 
@@ -145,6 +147,12 @@ impl OpenFile {
         }
     }
 
+    /// Whether all that is in it was read, up to a row's end.
+    pub fn is_read(&self) -> bool {
+        let FileRows::Text { cutter, .. } = &self.rows else { return false };
+        cutter.is_empty() && self.stamp().is_some_and(|stamp| stamp.length == self.trail.at())
+    }
+
     /// Whether it is what was left, read as a whole.
     pub fn is_whole(&self, left: &Left) -> bool {
         let Left::Whole(before) = left else { return false };
@@ -160,7 +168,7 @@ impl OpenFile {
     /// # Errors
     /// Only of a file that nobody writes to.
     pub fn next(&mut self, source: &Source, patience: Patience) -> Result<Piece, SourceError> {
-        match self.read(source) {
+        match self.read(source, patience) {
             Ok(Piece::Waiting) if self.text_end() == TextEnd::Final => Ok(Piece::Ended),
             Ok(piece) => {
                 self.unready = None;
@@ -188,12 +196,11 @@ impl OpenFile {
         if now.duration_since(waiting.since) < patience.unready && !ended {
             return Piece::Waiting;
         }
-        let why = &waiting.why;
-        tracing::error!("{why}: rejected as a file; once it is mended, write it anew");
-        Piece::Rejected(Unread::file(why.about_file()))
+        tracing::error!("{}: rejected as a file; once it is mended, write it anew", waiting.why);
+        Piece::Rejected(Unread::file(waiting.why.about_file()))
     }
 
-    fn read(&mut self, source: &Source) -> Result<Piece, SourceError> {
+    fn read(&mut self, source: &Source, patience: Patience) -> Result<Piece, SourceError> {
         if matches!(self.rows, FileRows::Unbegun) {
             // It is as it was when it could not be read.
             if let Some(unready) = &self.unready
@@ -233,7 +240,15 @@ impl OpenFile {
                     };
                     SourceError::unreadable(name, &self.path, why)
                 };
-                match cut.map_err(unreadable)? {
+                let mut cut = cut.map_err(unreadable)?;
+                if cut == CutRows::Waiting
+                    && !is_open
+                    && cutter.goes_over_lines()
+                    && self.unended.is_given_up(cutter.place(), &self.origin, patience)
+                {
+                    cut = cutter.give_up_row();
+                }
+                match cut {
                     CutRows::Rows { .. } if passing.is_some() => {}
                     CutRows::Rows { bytes, first_line } => {
                         let to = cutter.place();
@@ -258,7 +273,7 @@ impl OpenFile {
                         self.marking = Marking::new(self.id, PartStart { at, after }, at);
                     }
                     CutRows::Waiting => {
-                        let csv = record_form(source, header.as_deref());
+                        let csv = RecordForm::of(source, header.as_deref());
                         let behind = self.later.pass(&mut self.trail, csv, &self.origin);
                         let Some(behind) = behind.map_err(unreadable)? else {
                             return Ok(Piece::Waiting);
@@ -366,7 +381,7 @@ impl OpenFile {
             self.trail.limit(None);
         }
         self.trail.pass(length).map_err(io)?;
-        let csv = record_form(source, header.as_deref());
+        let csv = RecordForm::of(source, header.as_deref());
         let rows = FileOffset { byte: length as u64, row: line };
         let cutter = match self.known.take() {
             None => Cutter::new(csv, rows),
@@ -378,9 +393,4 @@ impl OpenFile {
         self.rows = FileRows::Text { cutter, header: header.map(Arc::from) };
         Ok(true)
     }
-}
-
-/// How the records of a text with a header are written.
-fn record_form(source: &Source, header: Option<&[String]>) -> Option<RecordForm> {
-    header.map(|names| RecordForm { marks: source.text.marks, columns: Some(names.len()) })
 }

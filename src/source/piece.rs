@@ -1,8 +1,8 @@
 //! What comes of a file that is being read, and what is left of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::reached::{Print, Span};
+use super::reached::{FileOffset, Print, Span};
 use super::seen::Seen;
 use super::{Payload, Unread};
 
@@ -15,6 +15,29 @@ pub(super) struct Patience {
     pub gone: Duration,
     /// A file that begins as another does, and may be a copy of it that is being made, before it is one of its own.
     pub copied: Duration,
+}
+
+/// A row that goes over lines and has not ended: where it begins, and since when its end is waited for.
+#[derive(Default)]
+pub(super) struct UnendedRow(Option<(FileOffset, Instant)>);
+
+impl UnendedRow {
+    /// Whether the end of the row that begins there is not waited for any more, which is told.
+    pub fn is_given_up(&mut self, at: FileOffset, file: &str, patience: Patience) -> bool {
+        let now = Instant::now();
+        let since = self.0.filter(|(row, _)| *row == at).map_or(now, |(_, since)| since);
+        self.0 = Some((at, since));
+        let is_given_up = now.duration_since(since) >= patience.unready;
+        if is_given_up {
+            tracing::warn!(
+                "'{file}': a quote on line {} has not been closed for {} s: that line is rejected, and those below \
+                 are read by themselves",
+                at.row,
+                patience.unready.as_secs()
+            );
+        }
+        is_given_up
+    }
 }
 
 /// What is known of a file that is let go.

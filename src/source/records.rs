@@ -9,7 +9,7 @@
 use memchr::{memchr, memchr2, memrchr};
 
 use super::ROW_LIMIT;
-use crate::plan::CsvMarks;
+use crate::plan::{CsvMarks, Source};
 
 /// How the records of a text are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,13 @@ pub enum Breach {
     /// A quote is opened, and what it would enclose is no cell: the file ends, the row would be too
     /// long, text follows the closing quote, or the cells are not as many as there are columns.
     NeverClosed,
+}
+
+impl RecordForm {
+    /// Of a text with a header.
+    pub fn of(source: &Source, header: Option<&[String]>) -> Option<Self> {
+        header.map(|names| RecordForm { marks: source.text.marks, columns: Some(names.len()) })
+    }
 }
 
 /// Where the first record ends. A comment is one, too: its line.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::copies::{Suspects, Suspicion, header_lines, held_by};
+use super::copies::{Suspects, Suspicion};
 use super::file::OpenFile;
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
@@ -290,6 +290,7 @@ impl SourceFiles {
             match self.suspects.look(source, found, &self.open, ahead, self.patience) {
                 Suspicion::Waits => return,
                 Suspicion::ByItself(file) => held = file.map(|file| *file),
+                Suspicion::Replaces(file, of) => return self.replace(source, *file, of),
             }
         }
         let part = new_part(&mut self.next_part);
@@ -310,6 +311,22 @@ impl SourceFiles {
         }
         let FoundFile { path, id, .. } = found.clone();
         self.ahead.push_back(WaitingFile { part, path, id, known: None, held });
+    }
+
+    /// A file that has taken the place of another one, and holds all that was read of that.
+    fn replace(&mut self, source: &Source, mut file: OpenFile, of: FileId) {
+        let replaced = self.open.iter().find(|open| open.id == of).expect("it is being read");
+        let seen = replaced.trail.seen().expect("it is followed");
+        tracing::info!(
+            "source {}: '{}' was replaced by '{}', which holds all that was read of it: it is read on behind that",
+            source.name,
+            replaced.path.display(),
+            file.path.display()
+        );
+        file.part = new_part(&mut self.next_part);
+        // Where it can't be read it is read from its beginning on, which tells why.
+        let _ = file.resume(seen, replaced.part);
+        self.read_next(file);
     }
 
     /// Whether no file is held back.
@@ -334,28 +351,11 @@ impl SourceFiles {
         let mut known: HashSet<FileId> =
             read.chain(self.ahead.iter().map(|file| file.id)).collect();
         known.extend(self.aside.keys());
-        let is_row = |held: u64| seen.lines(held) > header_lines(source);
-        let is_more = |held: u64| held > kept && (held == seen.length() || is_row(held));
         // Of a few bytes many files may hold all: a file is a copy of that of which it holds most.
         let others: Vec<&Seen> = self.open.iter().filter_map(|file| file.trail.seen()).collect();
-        let mut copy: Option<(u64, &FoundFile, Option<OpenFile>)> = None;
         let found = walk(&self.patterns).files;
-        for found in found.iter().filter(|found| !known.contains(&found.id)) {
-            let opened = match self.suspects.get(found.id) {
-                Some(_) => None,
-                None => OpenFile::new(source, 0, &found.path, TextEnd::Open).ok(),
-            };
-            let Some(file) = opened.as_ref().or(self.suspects.get(found.id)) else { continue };
-            let held = held_by(file, seen);
-            let is_longer = copy.as_ref().is_none_or(|(longest, ..)| held > *longest);
-            let is_of_another = || {
-                let longer = others.iter().filter(|other| other.length() > held);
-                { longer }.any(|other| held_by(file, other) > held)
-            };
-            if is_longer && is_more(held) && !is_of_another() {
-                copy = Some((held, found, opened));
-            }
-        }
+        let new = found.iter().filter(|found| !known.contains(&found.id));
+        let copy = self.suspects.longest_copy(source, new, seen, &others, kept);
         let Some((held, found, opened)) = copy else { return false };
         let Some(mut file) = opened.or_else(|| self.suspects.take(found.id)) else { return false };
         let (name, path, length) = (&source.name, found.path.display(), seen.length());

@@ -111,6 +111,18 @@ impl Cutter {
         }
     }
 
+    /// Whether the row that is not whole yet goes over lines, as one of CSV whose quote is open.
+    pub fn goes_over_lines(&self) -> bool {
+        self.whole == 0 && !self.skipping && memchr::memchr(b'\n', &self.buffer).is_some()
+    }
+
+    /// Hands over the whole lines of a row that goes over lines, whose end is not waited for any more: the first of them
+    /// is no row, and each of the others may be one.
+    pub fn give_up_row(&mut self) -> CutRows {
+        let end = memchr::memrchr(b'\n', &self.buffer).expect("it goes over lines");
+        self.take(end + 1)
+    }
+
     /// Whether it has handed over all that it has read.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()

@@ -1,6 +1,6 @@
 //! Files that lie beside others, and begin as they do.
 
-use super::{FOREVER, Reading, Unread, append, row};
+use super::{COPYING, FOREVER, Reading, Unread, append, row};
 
 #[test]
 fn what_was_read_of_a_file_is_not_read_of_the_copy_that_is_left_when_it_is_emptied() {
@@ -11,7 +11,7 @@ fn what_was_read_of_a_file_is_not_read_of_the_copy_that_is_left_when_it_is_empti
         let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
         let (half, rest) = (of("3")[..3].to_owned(), of("3")[3..].to_owned());
         append(&log, &(beginning.to_owned() + &of("1") + &of("2") + &half));
-        let mut reading = Reading::start(folder.path(), format, FOREVER);
+        let mut reading = Reading::start(folder.path(), format, COPYING);
         reading.read();
         // The copy is seen while it is made, and is whole before the file is emptied.
         std::fs::copy(&log, &copy).unwrap();
@@ -33,7 +33,7 @@ fn a_file_that_begins_as_another_is_read_by_itself_once_it_stands_still() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (log, other) = (folder.path().join("a.log"), folder.path().join("b.log"));
     append(&log, &row("1"));
-    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    let mut reading = Reading::start(folder.path(), "json", COPYING);
     reading.look();
     append(&other, &(row("1") + &row("2")));
     reading.look();
@@ -52,7 +52,7 @@ fn a_file_that_is_copied_and_emptied_before_it_was_read_is_read_once() {
     for (log, copy) in [("b.log", "c.log"), ("c.log", "b.log")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         append(&folder.path().join("a.log"), &row("0"));
-        let mut reading = Reading::start(folder.path(), "json", FOREVER);
+        let mut reading = Reading::start(folder.path(), "json", COPYING);
         reading.read();
         let (log, copy) = (folder.path().join(log), folder.path().join(copy));
         append(&log, &(row("1") + &row("2")));
@@ -93,6 +93,32 @@ fn a_copy_of_a_file_that_had_been_cut_off_is_not_read_again() {
         let [Unread { line: Some(_), code: "cut_off", .. }] = &reading.unread[..] else {
             panic!("{:?}", reading.unread)
         };
+    }
+}
+
+#[test]
+fn what_takes_a_file_s_place_and_holds_all_of_it_is_read_on() {
+    for (beginning, format) in [("", "json"), ("a,id\n", "csv")] {
+        let of = |id: &str| if format == "csv" { format!("a,{id}\n") } else { row(id) };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (log, saved) = (folder.path().join("a.log"), folder.path().join("saved"));
+        append(&log, &(beginning.to_owned() + &of("1")));
+        let mut reading = Reading::start(folder.path(), format, FOREVER);
+        reading.look();
+        // As editors do: what was not read of it yet is in both.
+        append(&log, &(of("2") + &of("3")));
+        std::fs::copy(&log, &saved).unwrap();
+        append(&saved, &of("4"));
+        std::fs::rename(&saved, &log).unwrap();
+        reading.look();
+        append(&log, &of("5"));
+        reading.look();
+        assert_eq!(reading.ids(), ["1", "2", "3", "4", "5"], "{format}");
+        // Another text is another file's.
+        append(&saved, &(beginning.to_owned() + &of("6") + &of("2") + &of("3")));
+        std::fs::rename(&saved, &log).unwrap();
+        reading.look();
+        assert_eq!(reading.ids()[5..], ["6", "2", "3"], "{format}");
     }
 }
 

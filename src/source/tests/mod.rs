@@ -34,6 +34,8 @@ const FOREVER: Patience = Patience {
     gone: Duration::from_secs(9_999),
     copied: Duration::from_millis(1),
 };
+/// For tests that do something while a copy is held back, however slow they are.
+const COPYING: Patience = Patience { copied: Duration::from_millis(500), ..FOREVER };
 const NONE: Patience =
     Patience { unready: Duration::ZERO, gone: Duration::ZERO, copied: Duration::ZERO };
 
@@ -79,6 +81,7 @@ fn source(format: &str) -> Source {
 struct Reading {
     source: Source,
     files: SourceFiles,
+    patience: Patience,
     /// Each with the place where it stood.
     ids: Vec<(String, u32)>,
     unread: Vec<Unread>,
@@ -90,7 +93,7 @@ impl Reading {
         let patterns = vec![PathPattern::new(&pattern).expect("a pattern")];
         let source = source(format);
         let files = SourceFiles::new(0, &source, patterns, &follow(), patience);
-        Reading { source, files, ids: Vec::new(), unread: Vec::new() }
+        Reading { source, files, patience, ids: Vec::new(), unread: Vec::new() }
     }
 
     fn read(&mut self) {
@@ -122,7 +125,7 @@ impl Reading {
         self.read();
         // What may be a copy is held back until the next look, at least.
         if !self.files.is_settled() {
-            std::thread::sleep(2 * FOREVER.copied);
+            std::thread::sleep(2 * self.patience.copied);
             self.files.look_again(&self.source);
             self.read();
         }
@@ -282,6 +285,26 @@ fn csv_that_is_cut_off_keeps_its_header_and_a_quoted_row_that_goes_over_lines() 
     reading.look();
     assert_eq!(reading.ids().last(), Some(&"5"));
     assert_eq!(reading.unread.len(), 0);
+}
+
+#[test]
+fn a_quote_that_nobody_closes_holds_back_what_is_below_it_for_a_while_only() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("a.log");
+    append(&log, "id,x\n1,a\n2,\"b\n3,c\n4,");
+    let mut reading = Reading::start(folder.path(), "csv", FOREVER);
+    reading.look();
+    reading.look();
+    assert_eq!(reading.ids(), ["1"]);
+    let soon = Patience { unready: Duration::from_millis(1), ..FOREVER };
+    let mut reading = Reading::start(folder.path(), "csv", soon);
+    reading.look();
+    std::thread::sleep(2 * soon.unready);
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "3"]);
+    append(&log, "d\n5,\"e\ne\"\n");
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "3", "4", "5", "e\""]);
 }
 
 fn parquet(rows: usize) -> Vec<u8> {
