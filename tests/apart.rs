@@ -194,6 +194,14 @@ fn a_file_is_written_by_one_run_until_that_ends_however_it_does() {
     let said = "output file 'out/profiles.ndjson' is being written by another run";
     assert!(complaint.contains(said), "{complaint}");
     assert_eq!(records(&profiles).len(), 1);
+    // Nor is a summary written to it.
+    define(path, "data/*.ndjson", "  profiles: {files: elsewhere/profiles.ndjson}\n");
+    let to = [&RUN[..], &["--summary", "out/profiles.ndjson"]].concat();
+    let complaint = selfsame(path, &to).badly();
+    assert!(complaint.contains("another run writes an output to it"), "{complaint}");
+    assert!(!path.join("elsewhere/profiles.ndjson").exists());
+    assert_eq!(records(&profiles).len(), 1);
+    define(path, "data/*.ndjson", PROFILES);
     running.signal("KILL");
     drop(running);
     selfsame(path, &RUN).well();

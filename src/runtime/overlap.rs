@@ -1,6 +1,7 @@
 //! What a run writes is nothing that it reads, nor anything else that it writes, whatever names these
 //! have: looked at before anything is opened, since opening may already spoil.
 
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 
 use super::options::{RunError, RunOptions};
@@ -127,7 +128,14 @@ fn make_way(path: &Path) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     match std::fs::OpenOptions::new().append(true).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        // An output of another run is held by a lock.
+        Ok(file) => match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(std::io::Error::other(
+                "another run writes an output to it: end that one first, or give the summary another path",
+            )),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        },
     }
 }
