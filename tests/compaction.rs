@@ -198,7 +198,11 @@ fn who_reads_records_otherwise_than_when_versions_left_is_told_what_is_not_known
             "where is stated otherwise now",
         ),
         ("    key: id\n", "    key: phone\n", "key is stated otherwise now"),
-        ("kind: records\n    key: id", "kind: events\n    id: id", "key, kind, time"),
+        (
+            "kind: records\n    key: id",
+            "kind: events\n    id: id",
+            "id, key, kind are stated otherwise now",
+        ),
         (
             "attributes:\n",
             "  plan: {from: {crm: plan}}\nattributes:\n",

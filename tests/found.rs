@@ -124,7 +124,7 @@ fn differs(plan: &Arc<Plan>, rows: &AllRows, asked: &[Identifier]) -> Option<Str
                 return Some(format!("{id} {question:?}: {found:#}\nand not\n{all:#}"));
             }
         }
-        let about = rows.about(&[identifier.hash]).expect("rows are read");
+        let about = rows.about(&[identifier.hash], true).expect("rows are read");
         assert!(about.is_some(), "{id} is not looked up");
         let (found, all) = (explain::person(rows, &id), explain::person(&whole, &id));
         let (found, all) = (format!("{found:?}"), format!("{all:?}"));
@@ -190,7 +190,7 @@ fn ask_early(case: &Case, recovered: &Arc<Recovered>, asked: &[Identifier], earl
     if let Ok(early) = recovered.again() {
         let of: Vec<_> = asked.iter().map(|of| of.hash).collect();
         let rows = all_rows(case, &Arc::new(early));
-        let _ = rows.about(&of);
+        let _ = rows.about(&of, true);
     }
     for (log, whole) in logs.iter().zip(&whole) {
         fs::write(log, whole).expect("it is written");

@@ -30,6 +30,7 @@ outputs:
 /// The second one carries no e-mail address.
 const ROWS: &str = r#"{"id":"1","at":"2026-03-01T10:00:00Z","email":"ada@x.org","amount":5}
 {"id":"2","at":"2026-03-02T10:00:00Z","customer":"7","amount":6}
+{"id":"3","at":"2026-03-02T11:00:00Z","email":"ben@x.org","amount":7}
 "#;
 
 fn folder() -> tempfile::TempDir {
@@ -76,7 +77,7 @@ fn rows_that_did_not_count_are_not_read_again_and_that_is_said() {
     let path = folder.path();
     let people = |holds: &Holds| holds.len();
     run(path, "kept").well();
-    assert_eq!(people(&holds(path, &["profiles"])), 1);
+    assert_eq!(people(&holds(path, &["profiles"])), 2);
     let again = run(path, "kept").err;
     assert!(!again.contains("otherwise now"), "{again}");
     let with_customers = DEFINITION.replace(
@@ -86,13 +87,15 @@ fn rows_that_did_not_count_are_not_read_again_and_that_is_said() {
     fs::write(path.join("shop.yaml"), with_customers).expect("it is written");
     let said = run(path, "kept").err;
     assert!(
-        said.contains("identity.customer.from.web is stated otherwise now. Rows that did not count"),
+        said.contains(
+            "identity.customer.from.web is stated otherwise now. Rows that did not count"
+        ),
         "{said}"
     );
     assert!(said.contains("a data folder that is new"), "{said}");
-    assert_eq!(people(&holds(path, &["profiles"])), 1);
+    assert_eq!(people(&holds(path, &["profiles"])), 2);
     fs::remove_dir_all(path.join("out")).expect("it is there");
     let said = run(path, "new").err;
     assert!(!said.contains("otherwise now"), "{said}");
-    assert_eq!(people(&holds(path, &["profiles"])), 2);
+    assert_eq!(people(&holds(path, &["profiles"])), 3);
 }

@@ -109,7 +109,8 @@ pub fn why(
             Question::Attribute(name) => asking.attribute(id, name).map(Answer::Attribute),
         }
     };
-    match rows.about(&identifiers)?.map(answer) {
+    let asks_clock = matches!(question, Question::Segment(_) | Question::Attribute(_));
+    match rows.about(&identifiers, asks_clock)?.map(answer) {
         // Whose name is near, all rows say.
         None | Some(Err(WhyError::Nobody { .. })) => answer(rows.clone()),
         Some(answered) => answered,
@@ -126,7 +127,7 @@ pub fn person(
     id: &str,
 ) -> Result<Option<(IdentifierHash, Vec<Identifier>)>, WhyError> {
     let identifiers = meant(&rows.plan, id);
-    let mut whole = match rows.about(&identifiers)? {
+    let mut whole = match rows.about(&identifiers, false)? {
         Some(about) => read_identities(&about)?,
         None => read_identities(rows)?,
     };

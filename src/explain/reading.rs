@@ -36,10 +36,12 @@ enum RowsFrom {
     Some(Arc<SomeRows>),
 }
 
-/// Rows that are in memory, and what the clock read when the last of all was stored.
+/// Rows that are in memory, what the clock on the wall read when the last of all was stored, and the latest of all, where
+/// the clock follows them.
 struct SomeRows {
     chunks: Vec<Chunk>,
     reading: Micros,
+    latest: Latest,
     until: Tick,
 }
 
@@ -117,11 +119,15 @@ impl AllRows {
     }
 
     /// Those from which all follows that is to be said of whoever holds one of these identifiers; `None` if all have to
-    /// be read for that.
+    /// be read for that. A clock that follows the times of rows, where `asks_clock`, is read off all of them.
     ///
     /// # Errors
     /// If what is stored can't be read.
-    pub fn about(&self, identifiers: &[IdentifierHash]) -> Result<Option<Self>, WhyError> {
+    pub fn about(
+        &self,
+        identifiers: &[IdentifierHash],
+        asks_clock: bool,
+    ) -> Result<Option<Self>, WhyError> {
         let RowsFrom::Store(of) = &self.from else { return Ok(None) };
         if !self.are_found {
             return Ok(None);
@@ -131,8 +137,19 @@ impl AllRows {
         let Some(chunks) = found else { return Ok(None) };
         let until = recovered.until;
         let reading = Readings::new(recovered, until).at(until)?;
-        let from = RowsFrom::Some(Arc::new(SomeRows { chunks, reading, until }));
+        let latest = match self.clock {
+            Clock::Event if asks_clock => self.latest()?,
+            _ => Latest::default(),
+        };
+        let from = RowsFrom::Some(Arc::new(SomeRows { chunks, reading, latest, until }));
         Ok(Some(AllRows { from, ..self.clone() }))
+    }
+
+    /// The latest of all rows.
+    fn latest(&self) -> Result<Latest, WhyError> {
+        let mut reading = self.read()?;
+        while reading.next()?.is_some() {}
+        Ok(reading.latest)
     }
 
     /// Visits the stored rows that carry one of these identifiers, in no order: the source, and the batch in which the
@@ -173,11 +190,16 @@ impl AllRows {
             RowsFrom::Store(of) => ReadingFrom::Store(Box::new(StoreReading::start(plan, of))),
             RowsFrom::Some(of) => ReadingFrom::Some(Some(Arc::clone(of))),
         };
+        let latest = match &self.from {
+            RowsFrom::Some(of) => of.latest.clone(),
+            RowsFrom::Sources | RowsFrom::Store(_) => Latest::default(),
+        };
         Ok(RowsReading {
             all: self.clone(),
             from,
             decoders: decoders(plan),
             origins: Origins::new(),
+            latest,
             now: 0,
         })
     }
@@ -194,6 +216,8 @@ pub struct RowsReading {
     from: ReadingFrom,
     decoders: Vec<Decoder>,
     pub origins: Origins,
+    /// The latest of the rows that were read.
+    latest: Latest,
     /// What `now()` has come to.
     pub now: Micros,
 }
@@ -207,7 +231,6 @@ enum ReadingFrom {
 
 struct FeedsReading {
     feeds: Feeds,
-    latest: Latest,
 }
 
 /// A reading of what is stored, in the order in which it came.
@@ -228,12 +251,8 @@ impl RowsReading {
                 let Some(chunk) = of.next()? else { return Ok(None) };
                 let wall = wall_clock();
                 let decoded = decode(&mut self.decoders, &mut self.origins, &chunk, wall);
-                of.latest.add_all(&decoded.1.latest);
-                self.now = match self.all.clock {
-                    Clock::Wall => wall,
-                    Clock::Event => of.latest.followed().unwrap_or(0).max(0),
-                    Clock::Fixed(instant) => instant,
-                };
+                self.latest.add_all(&decoded.1.latest);
+                self.read_clock(wall);
                 Ok(Some(vec![decoded]))
             }
             ReadingFrom::Store(of) => {
@@ -255,15 +274,23 @@ impl RowsReading {
         reading: Micros,
         is_over: bool,
     ) -> Vec<(usize, Decoded)> {
-        self.now = match self.all.clock {
-            // It has gone on since the last row was stored.
-            Clock::Wall if is_over => wall_clock().max(self.now),
-            Clock::Wall | Clock::Event => reading.max(self.now),
-            Clock::Fixed(instant) => instant,
-        };
         let (decoders, origins) = (&mut self.decoders, &mut self.origins);
         // None of them is too far ahead: that was looked at when it came.
-        chunks.iter().map(|chunk| decode(decoders, origins, chunk, Micros::MAX)).collect()
+        let together: Vec<(usize, Decoded)> =
+            chunks.iter().map(|chunk| decode(decoders, origins, chunk, Micros::MAX)).collect();
+        together.iter().for_each(|(_, decoded)| self.latest.add_all(&decoded.latest));
+        // The clock on the wall has gone on since the last row was stored.
+        self.read_clock(if is_over { wall_clock() } else { reading });
+        together
+    }
+
+    /// Takes in what the clock on the wall reads. No clock goes back.
+    fn read_clock(&mut self, wall: Micros) {
+        self.now = match self.all.clock {
+            Clock::Wall => wall.max(self.now),
+            Clock::Event => self.latest.followed().unwrap_or(0).max(0),
+            Clock::Fixed(instant) => instant,
+        };
     }
 }
 
@@ -284,7 +311,7 @@ impl FeedsReading {
         let reader = thread::current();
         let options = source::SourceOptions { until_end: true, ..source::SourceOptions::default() };
         let feeds = source::start(plan, &options, Arc::new(move || reader.unpark()))?;
-        Ok(FeedsReading { feeds, latest: Latest::default() })
+        Ok(FeedsReading { feeds })
     }
 
     fn next(&mut self) -> Result<Option<Chunk>, WhyError> {
