@@ -11,7 +11,6 @@ use arrow::array::{
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::DataType;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::instant;
@@ -228,68 +227,6 @@ impl Column {
         }
         result
     }
-
-    /// A value that stands as text of its own, such as a CSV cell. Lists are written in JSON.
-    pub fn push_text(&mut self, text: &str) -> Result<(), ScalarFault> {
-        let result = match self {
-            Column::Text(builder) => {
-                builder.append_value(text);
-                Ok(())
-            }
-            Column::Json(builder) => match serde_json::from_str::<IgnoredAny>(text) {
-                Ok(_) => {
-                    builder.append_value(text);
-                    Ok(())
-                }
-                Err(error) => Err(ScalarFault::wrong_type(format!("expected JSON: {error}"))),
-            },
-            Column::Integer(builder) => {
-                scalar::integer(text).map(|value| builder.append_value(value))
-            }
-            Column::Number(builder) => {
-                scalar::number(text).map(|value| builder.append_value(value))
-            }
-            Column::Decimal(builder, precision, scale) => {
-                scalar::decimal(text, *precision, *scale).map(|value| builder.append_value(value))
-            }
-            Column::Boolean(builder) => match text {
-                "1" => Ok(true),
-                "0" => Ok(false),
-                _ if text.eq_ignore_ascii_case("true") => Ok(true),
-                _ if text.eq_ignore_ascii_case("false") => Ok(false),
-                _ => Err(ScalarFault::wrong_type(format!(
-                    "expected true or false (or 1 or 0), found {}",
-                    shown(text)
-                ))),
-            }
-            .map(|value| builder.append_value(value)),
-            Column::Timestamp(builder) => {
-                let digits = text.strip_prefix('-').unwrap_or(text);
-                if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    instant::epoch_millis(text)
-                } else {
-                    instant::rfc3339(text)
-                }
-                .map(|value| builder.append_value(value))
-            }
-            Column::Written(times) => times.push(text),
-            Column::Mapped(values, map) => {
-                return values.push_looked_up(map.of_text(text), |of| of.push_text(text));
-            }
-            Column::Date(builder) => instant::date(text).map(|value| builder.append_value(value)),
-            Column::List(list) => match serde_json::from_str::<&RawValue>(text) {
-                Ok(raw) if raw.get().starts_with('[') => return list.push_json(raw.get()),
-                _ => Err(ScalarFault::wrong_type(format!(
-                    "expected a list in JSON such as [\"a\",\"b\"], found {}",
-                    shown(text)
-                ))),
-            },
-        };
-        if result.is_err() {
-            self.push_null();
-        }
-        result
-    }
 }
 
 impl Column {
@@ -338,7 +275,7 @@ impl ListColumn {
         self.valid.push(valid);
     }
 
-    fn push_json(&mut self, raw: &str) -> Result<(), ScalarFault> {
+    pub fn push_json(&mut self, raw: &str) -> Result<(), ScalarFault> {
         let items: Vec<&RawValue> = match serde_json::from_str(raw) {
             Ok(items) => items,
             Err(error) => {

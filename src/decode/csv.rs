@@ -1,7 +1,7 @@
 //! CSV rows to columns: RFC 4180 by the source's own marks, cells found by the header's names.
 //!
 //! An empty cell is null (or the field's default), quoted or not: most writers do not tell the two
-//! apart. A row with more or fewer cells than the header is set aside alone.
+//! apart. So is one with white space alone, where that is no value of its field. A row with more or fewer cells than the header is set aside alone.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -113,12 +113,13 @@ impl Cells {
         };
         for (index, (column, place)) in columns.iter_mut().zip(places).enumerate() {
             let cell = cell_at(place.own);
+            let default = fields[index].default.as_ref();
             if cell.is_empty() {
-                column.push_default(fields[index].default.as_ref());
+                column.push_default(default);
                 continue;
             }
             let pushed = match place.zone.map(|of| column.set_zone(Some(&cell_at(of)))) {
-                None | Some(Ok(())) => column.push_text(&cell),
+                None | Some(Ok(())) => column.push_cell(&cell, default),
                 Some(Err(fault)) => {
                     column.push_null();
                     Err(fault)
@@ -195,6 +196,7 @@ mod tests {
             &wide,
             "c,,1.001,maybe,x,then",
             "\u{feff}\"d\",,,,,",
+            " ,,\u{a0},  ,\" \",\t",
         ];
         let told: Vec<Vec<String>> = rows
             .iter()
@@ -223,6 +225,7 @@ mod tests {
                 "wrong_type at: expected a timestamp such as 2025-07-05T12:00:00Z, found then",
             ]
         );
+        assert_eq!(told[6], [""; 0]);
         let columns: Vec<_> = columns.iter_mut().map(Column::finish).collect();
         let row = |row| columns.iter().map(|c| datum(c, row)).collect::<Vec<_>>();
         let text = |text: &str| Datum::Text(text.into());
@@ -243,5 +246,7 @@ mod tests {
         );
         // A mark of byte order is one at the beginning of a text alone.
         assert_eq!(row(5)[1], Some(text("\u{feff}\"d\"")));
+        // White space alone is a text, and no value of anything else.
+        assert_eq!(row(6), [None, Some(text(" ")), Some(Datum::Boolean(true)), None, None]);
     }
 }

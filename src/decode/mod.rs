@@ -6,6 +6,7 @@
 //! notice.
 
 pub mod beginning;
+mod cell;
 mod column;
 mod columnar;
 mod context;

@@ -22,7 +22,7 @@ use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::PackedRows;
 use super::placeholders::IS_PLACEHOLDER;
 use super::raw_row::{Flaws, RawReading, RawRow};
-use super::scalar::shown;
+use super::scalar::beginning;
 use super::{decisions, identifiers};
 use crate::plan::{Decisions, Expression, Kind, Plan, Source};
 use crate::row::{BodyBuilder, Position, Row, Verdict};
@@ -306,7 +306,7 @@ fn nothing_of(plan: &Plan, source: &Source, batch: &RecordBatch, row: usize) -> 
         ))
     });
     if let Some((text, column, of)) = placeholder {
-        let text = shown(&text);
+        let text = beginning(&text);
         return format!(
             ": '{text}' in {column} {IS_PLACEHOLDER}; '{of}' keeps it with `placeholders: keep`"
         );

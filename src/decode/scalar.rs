@@ -26,11 +26,19 @@ impl ScalarFault {
 }
 
 /// The beginning of what was found, for a message.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn beginning(text: &str) -> String {
     const MOST: usize = 60;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// The beginning of what was found; in quotes where nobody would see it otherwise, or see where it ends.
+pub(super) fn shown(text: &str) -> String {
+    match text.is_empty() || text.trim() != text {
+        true => format!("'{}'", beginning(text)),
+        false => beginning(text),
     }
 }
 
@@ -230,6 +238,14 @@ mod tests {
 
     fn code<T: std::fmt::Debug>(result: Result<T, ScalarFault>) -> &'static str {
         result.expect_err("a fault").code
+    }
+
+    #[test]
+    fn what_was_found_is_seen_in_a_message() {
+        let message = |text| integer(text).expect_err("a fault").message;
+        assert_eq!(message("x"), "expected an integer, found x");
+        assert_eq!(message(""), "expected an integer, found ''");
+        assert_eq!(message(" 7"), "expected an integer, found ' 7'");
     }
 
     #[test]

@@ -93,8 +93,8 @@ impl WrittenTimes {
     }
 
     /// What the first format that fits says; nothing is added where none does.
-    pub fn push(&mut self, text: &str) -> Result<(), ScalarFault> {
-        let text = text.trim();
+    pub fn push(&mut self, given: &str) -> Result<(), ScalarFault> {
+        let text = given.trim();
         let mut range = None;
         let form = Arc::clone(&self.form);
         for format in &form.formats {
@@ -113,7 +113,7 @@ impl WrittenTimes {
         }
         Err(range.unwrap_or_else(|| {
             let formats: Vec<String> = self.form.formats.iter().map(spoken).collect();
-            let found = shown(text);
+            let found = shown(given);
             ScalarFault::wrong_type(format!(
                 "expected {} as {}, found {found}",
                 self.spoken(),

@@ -6,7 +6,7 @@ use selfsame::internals::plan::CsvMarks;
 
 use super::values::Code;
 
-/// The cells of a row by the names of the header, or why there are none. An empty cell is null.
+/// The cells of a row by the names of the header, or why there are none. An empty cell is none.
 pub fn cells(
     header: &str,
     payload: &str,

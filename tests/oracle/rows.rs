@@ -152,15 +152,17 @@ pub fn judge_values(
 /// What is read of a row by paths.
 pub enum RawRow {
     Object(json::Object),
-    /// Texts by columns, of CSV and columnar files.
+    /// Texts by columns of a columnar file.
     Columns(BTreeMap<String, String>),
+    /// Texts by columns of CSV, in which white space alone that can't be read is none.
+    Cells(BTreeMap<String, String>),
 }
 
 impl RawRow {
     /// Reads a row, or says why it is none.
     pub fn read(source: &Source, delivery: &Delivery, payload: &str) -> Result<Self, Code> {
         if let Some(header) = &delivery.header {
-            return csv::cells(header, payload, &source.text.marks).map(RawRow::Columns);
+            return csv::cells(header, payload, &source.text.marks).map(RawRow::Cells);
         }
         if source.format == Format::Parquet {
             let texts = columnar::texts(payload).into_iter();
@@ -174,7 +176,7 @@ impl RawRow {
     pub fn field(&self, source: &Source, field: &Field) -> Result<Option<Value>, Code> {
         let columns = match self {
             RawRow::Object(object) => return json::field(source, object, field),
-            RawRow::Columns(columns) => columns,
+            RawRow::Columns(columns) | RawRow::Cells(columns) => columns,
         };
         if let [PathStep::Key(root), PathStep::Item(_), ..] = field.path.steps()
             && columns.get(root).is_some_and(|text| text.starts_with('['))
@@ -184,7 +186,11 @@ impl RawRow {
         }
         let text = |field: &Field| columns.get(&field.path.to_string());
         let zone = zone_of(source, field).and_then(text);
-        text(field).map_or(Ok(None), |cell| of_text(field, zone, cell))
+        let Some(cell) = text(field) else { return Ok(None) };
+        match (of_text(field, zone, cell), self) {
+            (Err(_), RawRow::Cells(_)) if is_blank(cell) => Ok(None),
+            (read, _) => read,
+        }
     }
 
     /// What stands at a path as JSON; `None` if there is nothing, or null. A column of CSV has nothing below it, and its
@@ -192,14 +198,19 @@ impl RawRow {
     pub fn at(&self, path: &[PathStep]) -> Result<Option<Box<RawValue>>, Code> {
         let columns = match self {
             RawRow::Object(object) => return json::at_path(object, path),
-            RawRow::Columns(columns) => columns,
+            RawRow::Columns(columns) | RawRow::Cells(columns) => columns,
         };
         let [PathStep::Key(root), below @ ..] = path else { unreachable!("a key") };
-        let Some(text) = columns.get(root) else { return Ok(None) };
+        let is_none = |text: &&String| matches!(self, RawRow::Cells(_)) && is_blank(text);
+        let Some(text) = columns.get(root).filter(|text| !is_none(text)) else { return Ok(None) };
         let raw: Box<RawValue> = serde_json::from_str(text).map_err(|_| "wrong_type")?;
         let (key, raw) = ("it".to_owned(), json::Object::from([("it".to_owned(), raw)]));
         json::at_path(&raw, &[&[PathStep::Key(key)], below].concat())
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 /// The values of the source's fields, or why the row has none at all.

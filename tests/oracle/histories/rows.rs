@@ -50,6 +50,8 @@ const DECIMALS: [&str; 7] = ["1", "2.50", "0.10", "-1.25", "\"3.30\"", "1e2", "9
 const EXTRAS: [&str; 6] = ["{\"a\": [1, null]}", "\"a\"", "7", "[ ]", "true", "{\"b\":{}}"];
 /// As programs write them that escape slashes, too.
 const ZONES: [&str; 5] = ["", "\"Europe/Berlin\"", "\"Asia\\/Tokyo\"", "\" \"", "\"nowhere\""];
+/// In a cell of CSV a text, and no value of any other type.
+const BLANK: &str = "\" \"";
 const DAYS: [&str; 3] = ["\"2025-07-03\"", "\"2025-07-04\"", "\"2025-07-05\""];
 /// What stands for what has no end, and no beginning.
 const ENDS: [&str; 3] =
@@ -235,6 +237,7 @@ fn payload(
             "born" | "day" if source.formats.is_some() && !choices.one_in(4) => {
                 Some(local(choices, time))
             }
+            _ if source.is_csv && choices.one_in(24) => Some(BLANK.to_owned()),
             _ => value(choices, *of),
         };
         value.or_else(|| choices.one_in(2).then(|| "null".to_owned()))
