@@ -107,7 +107,10 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
         ),
         ("\nsku,title,price\n", "the first line is blank: it should name the columns"),
         ("sku,titles,price\n", "no column title; did you mean titles?"),
-        ("sku,x1,,price\n", "no column title; it has sku, x1, , price"),
+        (
+            "sku,x1,,price\n",
+            "no column title; it has sku, x1, , price. Where a file may lack it, the field needs a `default`",
+        ),
         ("sku, title,price\n", "no column title; did you mean ' title'?"),
         (
             "sku,title,price\ra,x,1\rb,y,2\r",

@@ -93,7 +93,11 @@ fn found(near: &Option<String>, columns: &[String]) -> String {
         Some(near) if near.trim() != near => format!("; did you mean '{near}'?"),
         Some(near) => format!("; did you mean {near}?"),
         None if columns.is_empty() => "; it has none".to_owned(),
-        None => format!("; it has {}", columns.join(", ")),
+        // A file of before the column came, for one.
+        None => format!(
+            "; it has {}. Where a file may lack it, the field needs a `default`",
+            columns.join(", ")
+        ),
     }
 }
 
