@@ -330,3 +330,309 @@ fn the_id_of_users_is_what_others_call_a_users_id() {
     let yaml = std::fs::read_to_string(folder.path().join("draft.yaml")).expect("a draft");
     assert!(yaml.contains("    from: {users: id, visits: user_id}"), "{yaml}");
 }
+
+/// Drafts a definition of some files, takes it on to the end of a run, and returns it.
+fn drafted(files: &[(&str, String)]) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join("data").join(name), text).expect("room");
+    }
+    taken(folder.path()).unwrap_or_else(|why| panic!("{why}"));
+    let rejects = program::records(&folder.path().join("out/rejects.ndjson"));
+    let yaml = std::fs::read_to_string(folder.path().join("draft.yaml")).expect("a draft");
+    assert!(rejects.is_empty(), "{:?}\n{yaml}", rejects[0].value);
+    (folder, yaml)
+}
+
+/// Profiles by an identifier, such as `user_id:u1`.
+fn profile(folder: &Path, of: &str) -> Value {
+    let said = selfsame(folder, &["get", of, "--spec", "draft.yaml"]).well();
+    serde_json::from_str(&said).expect("JSON")
+}
+
+#[test]
+fn no_file_is_left_out_for_a_column_that_another_one_has() {
+    let (folder, yaml) = drafted(&[
+        (
+            "orders_2023.csv",
+            "id,email,amount,city,zip\n1,a@x.org,5,Bern,1\n2,b@x.org,7,Bern,2\n".into(),
+        ),
+        (
+            "orders_2024.csv",
+            "email,id,amount,city,zip\na@x.org,3,5,Bern,1\nc@x.org,4,7,Bern,2\n".into(),
+        ),
+        (
+            "orders_2025.csv",
+            "id,email,amount,city,zip,channel\n5,a@x.org,5,Bern,1,web\n6,d@x.org,7,Bern,2,shop\n"
+                .into(),
+        ),
+    ]);
+    for said in [
+        "files: [\"data/orders_2023.csv\", \"data/orders_2024.csv\"]",
+        "files: \"data/orders_2025.csv\"",
+        "# ? its files have channel, which those of orders_2023 lack: one source reads all of them where each field that \
+         some lack has a `default`",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    let of_a = profile(folder.path(), "a@x.org");
+    let rows =
+        ["orders_2023_rows", "orders_2025_rows"].map(|name| of_a["attributes"][name].as_u64());
+    assert_eq!(rows, [Some(2), Some(1)], "{of_a}");
+    // What a run says that misses the column is what the draft says.
+    let wide = yaml.replace("\"data/orders_2025.csv\"", "[\"data/orders_*.csv\"]");
+    std::fs::write(folder.path().join("wide.yaml"), &wide).expect("room");
+    let said = selfsame(folder.path(), &["run", "wide.yaml"]).badly();
+    let told = "no column channel; it has id, email, amount, city, zip. Where a file may lack it, the field needs a `default`";
+    assert!(said.contains(told), "{said}");
+    let wide = wide.replace("channel: text", "channel: {type: text, default: shop}");
+    std::fs::write(folder.path().join("wide.yaml"), wide).expect("room");
+    selfsame(folder.path(), &["run", "wide.yaml"]).well();
+
+    // What can't be read is named where people look.
+    let data = folder.path().join("data");
+    std::fs::write(data.join("logo.png"), b"\x89PNG\r\n\x1a\n\0\0").expect("room");
+    std::fs::write(data.join("empty.csv"), "").expect("room");
+    std::fs::remove_file(folder.path().join("draft.yaml")).expect("it is there");
+    taken(folder.path()).expect("a draft");
+    let yaml = std::fs::read_to_string(folder.path().join("draft.yaml")).expect("a draft");
+    for said in ["# ? left out: data/empty.csv: it is empty\n", "# ? left out: data/logo.png: "] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+}
+
+/// A file of columns, each with a value for each of its rows.
+fn file_of(columns: &[(&str, &[&str])]) -> String {
+    let rows = columns[0].1.len();
+    let line = |cell: &dyn Fn(usize) -> String| -> String {
+        let cells: Vec<String> = (0..columns.len()).map(|at| format!("\"{}\"", cell(at))).collect();
+        cells.join(",") + "\n"
+    };
+    let head = line(&|at| columns[at].0.to_owned());
+    (0..rows).fold(head, |text, row| text + &line(&|at| columns[at].1[row].to_owned()))
+}
+
+#[test]
+fn times_are_drafted_with_what_reads_them_however_programs_write_them() {
+    let times = [
+        ("python", "2018-09-01T12:29:00.367278", "iso"),
+        ("pandas", "2018-09-01 12:29:00.367", "iso"),
+        ("shopify", "2018-09-01 12:29:00 +0100", "iso"),
+        ("hubspot", "2018-09-01T12:29:00+0200", "iso"),
+        ("postgres", "2018-09-01 12:29:00.5+00", "iso"),
+        ("bigquery", "2018-09-01 12:29:00 UTC", "iso"),
+        ("german", "01.09.18 12:29", "'%d.%m.%y %H:%M'"),
+        ("excel", "9/13/18 12:29", "'%m/%d/%y %H:%M'"),
+        ("american", "09/13/2018 12:29 PM", "'%m/%d/%Y %I:%M %p'"),
+        ("stripe", "Sep 1, 2018", "'%b %d, %Y'"),
+        ("mail", "Sat, 01 Sep 2018 12:29:00 +0200", "'%a, %d %b %Y %H:%M:%S %z'"),
+        ("browser_time", "1.9.2018, 12:29:00", "'%d.%m.%Y, %H:%M:%S'"),
+    ];
+    let cells: Vec<[&str; 2]> = times.iter().map(|(_, text, _)| [*text, *text]).collect();
+    let mut columns: Vec<(&str, &[&str])> = vec![("user_id", &["u1", "u2"])];
+    columns.extend(times.iter().zip(&cells).map(|((name, ..), cells)| (*name, &cells[..])));
+    columns.push(("datum", &["1. Sept. 2018", "Samstag, 2. September 2018"]));
+    let (folder, yaml) = drafted(&[("rows.csv", file_of(&columns))]);
+    for (name, _, format) in times {
+        let line = yaml.lines().find(|line| line.starts_with(&format!("      {name}: ")));
+        assert!(
+            line.is_some_and(|line| line.contains(&format!("format: {format}}}"))),
+            "{name}\n{yaml}"
+        );
+    }
+    assert!(yaml.contains("      datum: text    # ? 2 different in 2 values"), "{yaml}");
+    assert!(yaml.contains("times, it seems, that no format reads"), "{yaml}");
+    // All of them are of one year.
+    let year: Vec<String> = times
+        .iter()
+        .map(|(name, ..)| {
+            format!("  y_{name}: {{from: rows, select: max(date_part('year', {name}))}}\n")
+        })
+        .collect();
+    let yaml = yaml.replace("attributes:\n", &format!("attributes:\n{}", year.concat()));
+    std::fs::write(folder.path().join("draft.yaml"), yaml).expect("room");
+    selfsame(folder.path(), &["run", "draft.yaml", "--clock", "event"]).well();
+    let of = profile(folder.path(), "u1");
+    for (name, ..) in times {
+        assert_eq!(of["attributes"][format!("y_{name}")].as_f64(), Some(2018.0), "{name}: {of}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_type_costs_no_row() {
+    let mut rows = "user_id,amount,birthday,score,vip,active,joined,age\n".to_owned();
+    let mut objects = String::new();
+    for row in 0..40 {
+        let (amount, birthday) = match row {
+            7 => ("twelve", "1980-02-30"),
+            9 => ("12", "31.12.1999?"),
+            _ => ("12", "1980-01-05"),
+        };
+        let score = if row % 4 == 0 { "N/A" } else { "3" };
+        let vip = if row % 3 == 0 { "True" } else { "False" };
+        let active = if row % 3 == 0 { "yes" } else { "no" };
+        let joined = if row % 5 == 0 { "0000-00-00" } else { "2024-05-01" };
+        let age = if row % 2 == 0 { "  " } else { "30" };
+        rows += &format!("u{row},{amount},{birthday},{score},{vip},{active},{joined},{age}\n");
+        objects += &format!(
+            "{}\n",
+            json!({"user_id": format!("u{row}"), "score": score, "vip": vip, "joined": joined})
+        );
+    }
+    let (folder, yaml) = drafted(&[("rows.csv", rows), ("objects.ndjson", objects)]);
+    for said in [
+        "amount: text    # ? 39 of 40 values fit integer, and others, such as 'twelve', would cost their rows; `derive: \
+         {amount_read: \"try_cast(amount as bigint)\"}` reads those",
+        "birthday: text    # ? 38 of 40 values fit date, and others, such as '1980-02-30' and '31.12.1999?', would",
+        "score: {type: integer, map: {\"N/A\": null}}    # ? whole numbers, all 30 values; 'N/A' stands for none",
+        "score: {type: \"decimal(18,0)\", map: {\"N/A\": null}}",
+        "vip: boolean",
+        "vip: {type: boolean, map: {\"False\": false, \"True\": true}}",
+        "active: {type: boolean, map: {\"no\": false, \"yes\": true}}",
+        "joined: {type: date, map: {\"0000-00-00\": null}}",
+        "age: integer",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    // What is advised is understood.
+    let own = "    derive: {amount_read: \"try_cast(amount as bigint)\", born: \"try_cast(birthday as date)\"}\n    fields:\n      user_id: text    # 40 different in 40 values, such as u0\n      amount";
+    let yaml = yaml.replace(
+        "    fields:\n      user_id: text    # 40 different in 40 values, such as u0\n      amount",
+        own,
+    );
+    let own = "attributes:\n  spent: {from: rows, select: sum(amount_read)}\n  born: {from: rows, select: max(born)}\n  vip: {from: rows, select: last(vip)}\n";
+    std::fs::write(folder.path().join("draft.yaml"), yaml.replace("attributes:\n", own))
+        .expect("room");
+    selfsame(folder.path(), &["run", "draft.yaml"]).well();
+    let of = |user| profile(folder.path(), user)["attributes"].clone();
+    assert_eq!((&of("u7")["spent"], &of("u7")["born"]), (&Value::Null, &Value::Null));
+    assert_eq!((&of("u8")["spent"], &of("u8")["born"]), (&json!(12), &json!("1980-01-05")));
+    assert_eq!(of("u9")["vip"], true);
+}
+
+/// What ties rows to people, as the draft has it.
+fn identity(yaml: &str) -> Vec<String> {
+    let (_, identity) = yaml.split_once("\nidentity:").expect("identifiers");
+    let froms = identity.lines().filter_map(|line| line.strip_prefix("    from: "));
+    froms.map(str::to_owned).collect()
+}
+
+#[test]
+fn people_are_known_as_exports_of_others_call_them() {
+    let rows =
+        |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
+    // As dbt's example names its tables.
+    let (folder, yaml) = drafted(&[
+        (
+            "raw_customers.csv",
+            "id,name\n".to_owned() + &rows(20, &|at| format!("{},N{at}\n", at + 1)),
+        ),
+        (
+            "raw_orders.csv",
+            "id,customer,ordered_at\n".to_owned()
+                + &rows(60, &|at| format!("o{at},{},2024-05-01T00:00:00Z\n", at % 20 + 1)),
+        ),
+        (
+            "raw_items.csv",
+            "id,order_id,sku\n".to_owned()
+                + &rows(90, &|at| format!("i{at},o{},s{}\n", at % 60, at % 7)),
+        ),
+    ]);
+    assert_eq!(
+        identity(&yaml),
+        ["{raw_customers: id, raw_orders: customer}", "{raw_orders: id, raw_items: order_id}"],
+        "{yaml}"
+    );
+    assert_eq!(program::records(&folder.path().join("out/profiles.ndjson")).len(), 20);
+
+    // Small numbers are shared by chance, a name is not.
+    let (_, yaml) = drafted(&[
+        (
+            "baskets.csv",
+            "basket_id,panel_id,product_id,day\n".to_owned()
+                + &rows(400, &|at| {
+                    format!("b{},{},{},{}\n", at / 2, at % 90 + 1, at % 120 + 1, at % 30)
+                }),
+        ),
+        (
+            "ages.csv",
+            "panel_id,age\n".to_owned() + &rows(90, &|at| format!("{},{}\n", at + 1, at % 50)),
+        ),
+        (
+            "mailings.csv",
+            "mailing,panel_id\n".to_owned()
+                + &rows(200, &|at| format!("m{},{}\n", at % 9, at % 90 + 1)),
+        ),
+        (
+            "makers.csv",
+            "maker_id,kind\n".to_owned()
+                + &rows(200, &|at| format!("{},k{}\n", at % 60 + 1, at % 3)),
+        ),
+    ]);
+    assert_eq!(
+        identity(&yaml),
+        ["{ages: panel_id, baskets: panel_id, mailings: panel_id}"],
+        "{yaml}"
+    );
+    assert!(yaml.contains("  #  makers:"), "{yaml}");
+
+    // An address says nothing of who has none.
+    let (_, yaml) = drafted(&[
+        (
+            "Kunden.csv",
+            "Kd.-Nr.;E-Mail;Telefon (mobil)\n".to_owned()
+                + &rows(30, &|at| format!("K{at};k{at}@x.org;0170 12345{at:02}\n")),
+        ),
+        (
+            "Bestellungen.csv",
+            "Bestellnr;Kundennummer\n".to_owned()
+                + &rows(60, &|at| format!("B{at};K{}\n", at % 30)),
+        ),
+        (
+            "Karten.csv",
+            "KundenID;Stufe\n".to_owned() + &rows(30, &|at| format!("K{at};{}\n", at % 3)),
+        ),
+        (
+            "Retouren.csv",
+            "Retoure;Konto\n".to_owned() + &rows(20, &|at| format!("R{at};K{}\n", at % 15)),
+        ),
+    ]);
+    let all = identity(&yaml);
+    assert_eq!(
+        all[0], "{bestellungen: kundennummer, karten: kunden_id, kunden: kd_nr, retouren: konto}",
+        "{yaml}"
+    );
+    assert_eq!(all[1..], ["{kunden: e_mail}", "{kunden: telefon_mobil}"], "{yaml}");
+
+    // As Google Analytics has it: few are logged in.
+    let (_, yaml) = drafted(&[(
+        "events.csv",
+        "event_name,event_timestamp,user_pseudo_id,user_id,device_category\n".to_owned()
+            + &rows(60, &|at| {
+                let user = if at % 10 == 0 { "u1" } else { "" };
+                format!(
+                    "view,{},{}.{},{user},mobile\n",
+                    1_725_193_740_000_000u64 + at as u64,
+                    at % 12 + 1,
+                    at % 12
+                )
+            }),
+    )]);
+    assert_eq!(identity(&yaml), ["{events: user_id}", "{events: user_pseudo_id}"], "{yaml}");
+
+    // A seller is not the buyer.
+    let (_, yaml) = drafted(&[
+        ("users.csv", "id,email\n".to_owned() + &rows(30, &|at| format!("u{at},u{at}@x.org\n"))),
+        (
+            "deals.csv",
+            "deal,user_id,owner_id\n".to_owned()
+                + &rows(30, &|at| format!("d{at},u{at},u{}\n", (at + 7) % 30)),
+        ),
+    ]);
+    assert_eq!(
+        identity(&yaml)[..2],
+        ["{deals: user_id, users: id}", "{deals: owner_id}"],
+        "{yaml}"
+    );
+}

@@ -1,110 +1,151 @@
-//! What columns are by their values: types, times and their formats.
+//! What columns are by their values: types, and what is said of them where not all values fit one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::plan::Format;
-use selfsame::internals::time::format::TimeFormat;
 
-use super::amounts;
+use super::fit::{Guess, PartialFit, ValueFit};
+use super::names::{is_of_person, is_of_phone};
 use super::sample::{SampledCell, SampledColumn};
+use super::texts::shown;
+use super::{amounts, times, words};
 
-/// Of so many hundredths of the values something has to hold to be guessed; the rest would be rejected, and is told.
+/// Of so many hundredths of the values something has to hold, for it to be told where it does not hold of all.
 const MOST: usize = 90;
-
-/// What a column seems to be.
-#[derive(Clone, Debug)]
-pub struct Guess {
-    /// As a definition writes it: `text`, or `{type: timestamp, …}` less the path.
-    pub data_type: String,
-    pub format: Option<String>,
-    pub evidence: String,
-    pub is_unsure: bool,
-}
-
-/// Formats of times, each with how sure it is.
-const FORMATS: [(&str, bool); 12] = [
-    ("%Y-%m-%d %H:%M:%S", true),
-    ("%Y-%m-%dT%H:%M:%S", true),
-    ("%Y-%m-%d %H:%M", true),
-    ("%d.%m.%Y %H:%M:%S", true),
-    ("%d.%m.%Y %H:%M", true),
-    ("%d/%m/%Y %H:%M:%S", false),
-    ("%d/%m/%Y %H:%M", false),
-    ("%m/%d/%Y %H:%M:%S", false),
-    ("%m/%d/%Y %H:%M", false),
-    ("%Y/%m/%d %H:%M:%S", true),
-    ("%b %d, %Y %I:%M %p", true),
-    ("%d %b %Y %H:%M", true),
-];
-
-const DAYS: [(&str, bool); 5] = [
-    ("%Y-%m-%d", true),
-    ("%d.%m.%Y", true),
-    ("%d/%m/%Y", false),
-    ("%m/%d/%Y", false),
-    ("%Y%m%d", false),
-];
 
 pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     let present = column.present();
     if let Some(of) = column.stored.as_ref().filter(|of| *of != "text") {
         return as_stored(column, of, name);
     }
-    let lists =
-        column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::List)).count();
-    let objects =
-        column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::Objects)).count();
-    let booleans = column
-        .values
-        .iter()
-        .flatten()
-        .filter(|cell| matches!(cell, SampledCell::Boolean(_)))
-        .count();
-    if objects > 0 {
-        let evidence = "a list of objects: `unnest` makes a row of each".to_owned();
-        return Guess { data_type: "json".into(), format: None, evidence, is_unsure: true };
+    let number = |is: fn(&SampledCell) -> bool| {
+        column.values.iter().flatten().filter(|cell| is(cell)).count()
+    };
+    let lists = number(|cell| matches!(cell, SampledCell::List));
+    if number(|cell| matches!(cell, SampledCell::Objects)) > 0 {
+        return Guess::unsure("json", "a list of objects: `unnest` makes a row of each");
     }
-    let others =
-        column.values.iter().flatten().filter(|cell| matches!(cell, SampledCell::Other)).count();
+    let others = number(|cell| matches!(cell, SampledCell::Other));
     if others > 0 || lists > 0 && lists < present {
-        let evidence = "lists or objects in some rows, and something else in others".to_owned();
-        return Guess { data_type: "json".into(), format: None, evidence, is_unsure: true };
+        let evidence = "lists or objects in some rows, and something else in others";
+        return Guess::unsure("json", evidence);
     }
     if lists > 0 {
-        return plain("\"[text]\"", format!("lists, in {}", counted(present, "row", "rows")));
+        let evidence = format!("lists, in {}", counted(present, "row", "rows"));
+        return Guess::new("\"[text]\"", evidence);
     }
+    let booleans = number(|cell| matches!(cell, SampledCell::Boolean(_)));
     if booleans > 0 && booleans == present {
-        return plain("boolean", format!("{present} true or false"));
+        return Guess::new("boolean", format!("{present} true or false"));
     }
     let texts: Vec<&str> = column.texts().collect();
     if texts.is_empty() {
-        let evidence = "no value in the rows that were looked at".to_owned();
-        return Guess { data_type: "text".into(), format: None, evidence, is_unsure: true };
+        return Guess::unsure("text", "no value in the rows that were looked at");
     }
+    of_texts(column, &texts, name, format, booleans)
+}
+
+/// What texts, and numbers as they are written, are beside so many truth values.
+fn of_texts(
+    column: &SampledColumn,
+    texts: &[&str],
+    name: &str,
+    format: Format,
+    booleans: usize,
+) -> Guess {
+    let is_cell = format == Format::Csv;
+    let is_blank = |text: &&str| text.trim().is_empty();
+    let is_none = |text: &&str| words::is_none(text);
+    // White space alone is no value in a cell that is no text.
+    let is_blank = |text: &&str| is_cell && is_blank(text);
+    let told: Vec<&str> =
+        texts.iter().copied().filter(|of| !is_blank(of) && !is_none(of)).collect();
+    let without: BTreeSet<&str> = texts.iter().copied().filter(is_none).collect();
+    let typed = |guess: Guess| {
+        if without.is_empty() {
+            return guess;
+        }
+        let shown: Vec<String> = without.iter().map(|of| format!("'{}'", shown(of))).collect();
+        let evidence = format!("{}; {} stands for none", guess.evidence, shown.join(" or "));
+        let mut words = guess.words.clone();
+        words.extend(without.iter().map(|of| ((*of).to_owned(), "null")));
+        Guess { words, evidence, is_unsure: true, ..guess }
+    };
+    let truths = words::truths(&told, is_cell).filter(|_| !told.is_empty() || booleans > 0);
+    if let Some(meant) = truths {
+        let evidence = format!("{} true or false", grouped(told.len() + booleans));
+        let words = meant.into_iter().map(|(of, meant)| (of.to_owned(), meant)).collect();
+        return typed(Guess { words, ..Guess::new("boolean", evidence) });
+    }
+    let distinct: HashSet<&str> = texts.iter().copied().collect();
+    let as_text = || {
+        let values = counted(texts.len(), "value", "values");
+        format!("{} different in {values}, such as {}", grouped(distinct.len()), shown(texts[0]))
+    };
     // Beside truth values others are texts.
-    let of_values =
-        || times(&texts, name).or_else(|| numbers(column, &texts, name, format == Format::Json));
-    let as_amounts = || {
-        let (example, read) = amounts::told(&texts, name).filter(|_| !is_code(name))?;
+    if told.is_empty() || booleans > 0 {
+        return Guess::new("text", as_text());
+    }
+    // In JSON a text of digits is a text, of which only decimals are read.
+    let is_text =
+        |cell: &SampledCell| matches!(cell, SampledCell::Text(of) if !is_none(&of.as_str()));
+    let is_text = format == Format::Json && column.values.iter().flatten().any(is_text);
+    let fits = [times::told(&told, name), numbers(&told, name, is_text)];
+    let mut partly: Option<PartialFit> = None;
+    for fit in fits {
+        match fit {
+            ValueFit::All(guess) => return typed(guess),
+            ValueFit::Most(of) if of.held * 100 >= told.len() * MOST => {
+                partly = partly.or(Some(of))
+            }
+            ValueFit::Most(_) | ValueFit::None => {}
+        }
+    }
+    if let Some((example, read)) = amounts::told(&told, name).filter(|_| !is_code(name)) {
         let example = shown(example);
-        let told = format!(
+        let evidence = format!(
             "numbers such as {example}: `derive: {{{name}_number: \"{read}\"}}` reads them"
         );
-        Some(Guess { is_unsure: true, ..plain("text", told) })
+        return Guess::unsure("text", evidence);
+    }
+    if let Some(of) = partly {
+        let evidence = but_for(&of, told.len(), name);
+        return Guess { nearly: of.as_time(told.len()), ..Guess::unsure("text", evidence) };
+    }
+    if times::says_when(name) && times::seem(&told) {
+        let evidence = format!("{}: times, it seems, that no format reads", as_text());
+        return Guess::unsure("text", evidence);
+    }
+    Guess::new("text", as_text())
+}
+
+/// What is said of a column of which some values do not fit: as a text it costs no row.
+fn but_for(fit: &PartialFit, all: usize, name: &str) -> String {
+    let data_type = fit.guess.data_type.trim_matches('"');
+    let formats: Vec<String> = fit.guess.formats.iter().map(|of| format!("'{of}'")).collect();
+    let by = match &formats[..] {
+        [] => String::new(),
+        all => format!(" by {}", all.join(" or ")),
     };
-    (booleans == 0).then(of_values).flatten().or_else(as_amounts).unwrap_or_else(|| {
-        let distinct: HashSet<&str> = texts.iter().copied().collect();
-        plain(
-            "text",
-            format!(
-                "{} different in {}, such as {}",
-                grouped(distinct.len()),
-                counted(texts.len(), "value", "values"),
-                shown(texts[0])
-            ),
-        )
-    })
+    let others: Vec<String> = fit.others.iter().map(|of| format!("'{of}'")).collect();
+    let sql = match data_type {
+        "integer" => "bigint",
+        "number" => "double",
+        other => other,
+    };
+    let read = match fit.guess.formats.is_empty() {
+        true => format!(
+            "; `derive: {{{name}_read: \"try_cast({name} as {sql})\"}}` reads those, and null for the others"
+        ),
+        false => String::new(),
+    };
+    format!(
+        "{} of {} fit {data_type}{by}, and others, such as {}, would cost their rows{read}",
+        grouped(fit.held),
+        counted(all, "value", "values"),
+        others.join(" and ")
+    )
 }
 
 /// A column that has a type.
@@ -121,10 +162,10 @@ fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
     };
     // Names of people and things are texts, which is what identifiers are made of.
     if matches!(of, "integer" | "number") && is_code(name) {
-        return plain("text", evidence);
+        return Guess::new("text", evidence);
     }
     let is_unsure = of == "json";
-    Guess { is_unsure, ..plain(of, evidence) }
+    Guess { is_unsure, ..Guess::new(of, evidence) }
 }
 
 /// Whether a name is one of what is no amount of anything.
@@ -136,80 +177,9 @@ fn is_code(name: &str) -> bool {
             || lower.starts_with(&format!("{part}_"))
     };
     let is_count = lower.starts_with("number_of_");
-    !is_count && ["id", "code", "zip", "phone", "number", "sku", "postal"].iter().any(is_part)
-}
-
-fn plain(data_type: &str, evidence: String) -> Guess {
-    Guess { data_type: data_type.to_owned(), format: None, evidence, is_unsure: false }
-}
-
-pub fn shown(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    // What ends a line anywhere would end the comment.
-    let is_plain =
-        |of: &char| !of.is_control() && !['\u{2028}', '\u{2029}', '\u{feff}'].contains(of);
-    let short: String = short.chars().map(|of| if is_plain(&of) { of } else { ' ' }).collect();
-    if text.chars().nth(40).is_some() { format!("{short}…") } else { short }
-}
-
-/// How many values something holds of, in words.
-fn most(texts: &[&str], holds: impl Fn(&str) -> bool) -> Option<String> {
-    let held = texts.iter().filter(|text| holds(text)).count();
-    let all = texts.len();
-    match held * 100 >= all * MOST && held > 0 {
-        false => None,
-        true if all == 1 => Some("its value".to_owned()),
-        true if held == all => Some(format!("all {} values", grouped(all))),
-        true => {
-            Some(format!("{} of {} values; the others are rejected", grouped(held), grouped(all)))
-        }
-    }
-}
-
-fn times(texts: &[&str], name: &str) -> Option<Guess> {
-    let guess = |data_type: &str, format: Option<&str>, evidence: String, is_unsure| {
-        Some(Guess {
-            data_type: data_type.to_owned(),
-            format: format.map(str::to_owned),
-            evidence,
-            is_unsure,
-        })
-    };
-    let rfc3339 = |text: &str| chrono::DateTime::parse_from_rfc3339(text).is_ok();
-    if let Some(held) = most(texts, rfc3339) {
-        return guess("timestamp", None, format!("RFC 3339, {held}"), false);
-    }
-    let lower = name.to_lowercase();
-    let is_named = ["time", "date", "_at", "ts", "when", "created", "updated"]
-        .iter()
-        .any(|part| lower.contains(part));
-    let counts = |low: f64, high: f64| {
-        move |text: &str| text.parse::<f64>().is_ok_and(|number| (low..high).contains(&number))
-    };
-    for (format, low) in
-        [("epoch_s", 6e8), ("epoch_ms", 6e11), ("epoch_us", 6e14), ("epoch_ns", 6e17)]
-    {
-        // From 1989 to 2100.
-        if is_named && let Some(held) = most(texts, counts(low, low * 7.0)) {
-            return guess("timestamp", Some(format), format!("numbers since 1970, {held}"), false);
-        }
-    }
-    for (formats, data_type) in [(&FORMATS[..], "timestamp"), (&DAYS[..], "date")] {
-        for (format, is_sure) in formats {
-            let of = TimeFormat::new(format).expect("a format");
-            let holds = |text: &str| {
-                text.len() >= 8
-                    && of.day(text).is_ok()
-                    && (is_named || text.contains(['-', '/', '.', ' ']))
-            };
-            if let Some(held) = most(texts, holds) {
-                let what = format!("such as {}, {held}", shown(texts[0]));
-                let format = (*format != "%Y-%m-%d").then_some(*format);
-                return guess(data_type, format, what, !is_sure);
-            }
-        }
-    }
-    None
+    let is_code =
+        ["id", "code", "zip", "phone", "number", "sku", "postal", "plz"].iter().any(is_part);
+    !is_count && (is_code || is_of_person(&lower) || is_of_phone(&lower))
 }
 
 /// A number as it is written out, without an exponent: its digits before the point, and behind it.
@@ -225,37 +195,44 @@ fn written(text: &str) -> Option<(usize, usize)> {
         .then_some((whole.len(), fraction.len()))
 }
 
-/// `is_json`: a text of digits is a text there, of which only decimals are read.
-fn numbers(column: &SampledColumn, texts: &[&str], name: &str, is_json: bool) -> Option<Guess> {
+/// `is_text`: they are texts of JSON.
+fn numbers(texts: &[&str], name: &str, is_text: bool) -> ValueFit {
     // What only looks like a number is no amount of anything.
     let has_zeros =
         texts.iter().any(|text| text.len() > 1 && text.starts_with('0') && !text.starts_with("0."));
     if is_code(name) || has_zeros {
-        return None;
+        return ValueFit::None;
     }
-    let is_text =
-        is_json && column.values.iter().flatten().any(|cell| matches!(cell, SampledCell::Text(_)));
-    let is_whole = |text: &str| {
-        written(text).is_some_and(|(_, behind)| behind == 0) && text.parse::<i64>().is_ok()
-    };
-    if let Some(held) = most(texts, is_whole) {
-        return Some(match is_text {
-            true => plain("\"decimal(18,0)\"", format!("whole numbers, written as texts, {held}")),
-            false => plain("integer", format!("whole numbers, {held}")),
-        });
+    let digits: Vec<Option<(usize, usize)>> = texts.iter().map(|text| written(text)).collect();
+    let is_number = |at: usize| digits[at].is_some();
+    let is_whole = texts
+        .iter()
+        .zip(&digits)
+        .all(|(text, of)| of.is_none_or(|(_, behind)| behind == 0 && text.parse::<i64>().is_ok()));
+    if is_whole {
+        let longest = digits.iter().flatten().map(|(before, _)| *before).max().unwrap_or(0).max(18);
+        let guess = match is_text {
+            true => Guess::new(
+                &format!("\"decimal({longest},0)\""),
+                "whole numbers, written as texts".to_owned(),
+            ),
+            false => Guess::new("integer", "whole numbers".to_owned()),
+        };
+        return ValueFit::of(texts, is_number, guess);
     }
-    let held = most(texts, |text| written(text).is_some())?;
-    let digits = texts.iter().filter_map(|text| written(text));
     let (whole, scale) = digits
-        .fold((0, 2), |(whole, scale), (before, behind)| (whole.max(before), scale.max(behind)));
+        .iter()
+        .flatten()
+        .fold((0, 2), |(whole, scale), (before, behind)| (whole.max(*before), scale.max(*behind)));
     let precision = (whole + scale).max(18);
-    match scale > 9 || precision > 38 {
+    let guess = match scale > 9 || precision > 38 {
         // Of texts no double is read.
-        true if is_text => None,
-        true => Some(plain("number", format!("numbers, {held}"))),
-        false => Some(plain(
+        true if is_text => return ValueFit::None,
+        true => Guess::new("number", "numbers".to_owned()),
+        false => Guess::new(
             &format!("\"decimal({precision},{scale})\""),
-            format!("numbers with up to {scale} digits behind the point, {held}"),
-        )),
-    }
+            format!("numbers with up to {scale} digits behind the point"),
+        ),
+    };
+    ValueFit::of(texts, is_number, guess)
 }

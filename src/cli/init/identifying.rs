@@ -1,9 +1,12 @@
 //! What says who somebody is: by the shape of values, by names, and by the values that several sources share.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, distinct, is_id, singular};
-use super::sample::Sample;
+use super::names::{is_id, is_of_device, is_of_person, is_of_phone, is_phone, whose};
+use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts, distinct};
+use super::rows_of_rows::rows_of_rows;
+use super::sample::{Sample, SampledColumn};
 use selfsame::internals::console::{counted, grouped};
 
 /// What ties rows to people.
@@ -30,37 +33,17 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
                     if mails == 1 { "is" } else { "are" }
                 ));
                 add(&mut found, "email", IdentifierKind::Email, (number, at), what);
-            } else if ["phone", "mobile", "tel", "telephone", "msisdn"].iter().any(|part| {
-                name == part
-                    || name.ends_with(&format!("_{part}"))
-                    || name.starts_with(&format!("{part}_"))
-            }) {
-                add(
-                    &mut found,
-                    "phone",
-                    IdentifierKind::Phone,
-                    (number, at),
-                    evidence("by its name".to_owned()),
-                );
-            } else if [
-                "anonymous",
-                "device",
-                "cookie",
-                "visitor",
-                "browser",
-                "fingerprint",
-                "gaid",
-                "idfa",
-            ]
-            .iter()
-            .any(|part| name.contains(part))
-                && distinct(column).len() > 1
+            } else if is_of_phone(name)
+                && texts.iter().filter(|text| is_phone(text)).count() * 2 > texts.len()
             {
+                let what = evidence("by its name".to_owned());
+                add(&mut found, "phone", IdentifierKind::Phone, (number, at), what);
+            } else if is_of_device(name) && is_told_apart(name, column) {
                 let what =
                     evidence(format!("by its name, {} different values", distinct(column).len()));
                 add(&mut found, name, IdentifierKind::Device, (number, at), what);
             } else {
-                let name = called(source, name);
+                let name = source.called(name);
                 people.extend(is_of_person(&name).then_some((number, at, name)));
             }
         }
@@ -74,82 +57,55 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
     }
-    let of_rows = rows_of_rows(samples, sources, &found);
-    found.extend(of_rows);
+    rows_of_rows(samples, sources, &mut found);
     found.sort_by_key(|of| of.kind);
     found
 }
 
-/// Sources without a column of somebody's, whose rows name the row of another one, as lines do their order: by it they
-/// are whose that is.
-fn rows_of_rows(
-    samples: &[Sample],
-    sources: &[DraftSource],
-    known: &[DraftIdentifier],
-) -> Vec<DraftIdentifier> {
-    let is_somebodys =
-        |of: usize| known.iter().any(|known| known.from.iter().any(|(source, _)| *source == of));
-    let mut found: Vec<DraftIdentifier> = Vec::new();
-    for (parent, source) in sources.iter().enumerate().filter(|(of, _)| is_somebodys(*of)) {
-        let Some((key, _)) = &source.key else { continue };
-        let keys = distinct(&samples[parent].columns[*key]);
-        let name = called(source, &source.fields[*key].0);
-        for (child, of_child) in sources.iter().enumerate().filter(|(of, _)| !is_somebodys(*of)) {
-            let names_it = |field: &str| field == name || field == singular(&source.name);
-            let column = of_child.fields.iter().position(|(field, _)| names_it(field));
-            let Some(column) =
-                column.filter(|at| of_child.key.as_ref().is_none_or(|(key, _)| key != at))
-            else {
-                continue;
-            };
-            let values = distinct(&samples[child].columns[column]);
-            let shared = values.intersection(&keys).count();
-            if shared == 0 || shared * 10 < values.len() * 8 {
-                continue;
-            }
-            let what = format!(
-                "? {}.{} names rows of {}, {} of {}: so they are whose these are",
-                of_child.name,
-                of_child.fields[column].0,
-                source.name,
-                grouped(shared),
-                counted(values.len(), "value", "values")
-            );
-            add(&mut found, &name, IdentifierKind::Row, (parent, *key), what.clone());
-            let of = found.iter_mut().find(|of| of.name == name).expect("it was added");
-            of.evidence.dedup();
-            of.from.retain(|from| *from != (parent, *key));
-            of.from.insert(0, (parent, *key));
-            of.from.push((child, column));
-        }
-    }
-    // What has the name already says something else.
-    found.retain(|of| known.iter().all(|known| known.name != of.name));
-    found
+/// Whether values are those of browsers, and not of kinds of them.
+fn is_told_apart(name: &str, column: &SampledColumn) -> bool {
+    let all = distinct(column).len();
+    all > 1 && (is_id(name) || all * 20 >= column.present())
 }
 
-/// The id of a table of users is what others call a user's id.
-fn called(source: &DraftSource, name: &str) -> String {
-    match name {
-        "id" => format!("{}_id", singular(&source.name)),
-        _ => name.to_owned(),
-    }
-}
-
-/// Of each source the ids that most different rows share: where nothing else says who somebody is, they may.
+/// Where nothing else says who somebody is, ids may that come again and again: those whose name most sources have, else of
+/// each source those that most different rows share.
 fn repeated(samples: &[Sample], sources: &[DraftSource]) -> Vec<(usize, usize, String)> {
-    let of_source = |(number, source): (usize, &DraftSource)| {
-        let ids = source.fields.iter().enumerate().filter_map(|(at, (name, guess))| {
+    let mut all: Vec<(usize, usize, usize, String)> = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        for (at, (name, guess)) in source.fields.iter().enumerate() {
             let column = &samples[number].columns[at];
             let is_type = matches!(guess.data_type.as_str(), "text" | "integer");
-            let (all, present) = (distinct(column).len(), column.present());
-            let is_repeated = all > 1 && all * 100 < present * 85;
-            (is_id(name) && is_type && is_repeated).then(|| (all, at, called(source, name)))
-        });
-        let (_, at, name) = ids.max_by_key(|(all, at, _)| (*all, std::cmp::Reverse(*at)))?;
-        Some((number, at, name))
+            let (values, present) = (distinct(column).len(), column.present());
+            let is_repeated = values > 1 && values * 100 < present * 85;
+            if is_id(name) && is_type && is_repeated {
+                all.push((values, number, at, source.called(name)));
+            }
+        }
+    }
+    let sources_with = |name: &str| {
+        let has =
+            |source: &&DraftSource| source.fields.iter().any(|(of, _)| source.called(of) == *name);
+        sources.iter().filter(has).count()
     };
-    sources.iter().enumerate().filter_map(of_source).collect()
+    let values_of = |name: &str| {
+        all.iter().filter(|(.., of)| of == name).map(|(values, ..)| *values).max().unwrap_or(0)
+    };
+    let names: BTreeSet<&str> = all.iter().map(|(.., name)| name.as_str()).collect();
+    let most = names.into_iter().max_by_key(|name| (sources_with(name), values_of(name)));
+    if let Some(name) = most.filter(|name| sources_with(name) > 1) {
+        let of_source = |(number, source): (usize, &DraftSource)| {
+            let at = source.fields.iter().position(|(of, _)| source.called(of) == name)?;
+            Some((number, at, name.to_owned()))
+        };
+        return sources.iter().enumerate().filter_map(of_source).collect();
+    }
+    let best = |number: usize| {
+        let own = all.iter().filter(|(_, of, ..)| *of == number);
+        let (_, _, at, name) = own.max_by_key(|(values, _, at, _)| (*values, Reverse(*at)))?;
+        Some((number, *at, name.clone()))
+    };
+    (0..sources.len()).filter_map(best).collect()
 }
 
 /// Columns that people are known by are one type where they share values, and where they share a name.
@@ -165,28 +121,49 @@ fn persons(
         .collect();
     let mut group: Vec<usize> = (0..columns.len()).collect();
     let mut evidence: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    for one in 0..columns.len() {
-        for other in 0..one {
+    // Names come first: of two columns that stand side by side, one has the name of what both share values with.
+    for by_name in [true, false] {
+        for (one, other) in
+            (0..columns.len()).flat_map(|one| (0..one).map(move |other| (one, other)))
+        {
             let shared = values[one].intersection(&values[other]).count();
             let least = values[one].len().min(values[other].len());
-            let is_one = shared >= 3.min(least.max(1)) && shared * 5 >= least
-                || columns[one].2 == columns[other].2;
-            if is_one {
-                let (from, to) = (group[one], group[other]);
-                group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
-                let named = |at: usize| {
-                    let source = &sources[columns[at].0];
-                    format!("{}.{}", source.name, source.fields[columns[at].1].0)
-                };
-                let what = format!(
-                    "{} and {} share {} of {}",
-                    named(other),
-                    named(one),
-                    grouped(shared),
-                    counted(least, "value", "values")
-                );
-                evidence.entry(other).or_default().push(what);
+            // What counts from 1 shares values with whatever else does.
+            let by_chance = || {
+                !(is_of_person(&columns[one].2) && is_of_person(&columns[other].2))
+                    && [one, other].into_iter().all(|of| are_counts(&values[of]))
+            };
+            let is_one = match by_name {
+                true => are_called_alike(&columns[one].2, &columns[other].2),
+                false => shared >= 3.min(least.max(1)) && shared * 5 >= least && !by_chance(),
+            };
+            let is_known = !by_name && are_called_alike(&columns[one].2, &columns[other].2);
+            let members = |of: usize| {
+                let group = &group;
+                (0..columns.len()).filter(move |at| group[*at] == group[of])
+            };
+            let are_two = || {
+                let mut pairs =
+                    members(one).flat_map(|one| members(other).map(move |other| (one, other)));
+                pairs.any(|(one, other)| are_beside(samples, &columns[one], &columns[other]))
+            };
+            if !is_one || is_known || are_two() {
+                continue;
             }
+            let (from, to) = (group[one], group[other]);
+            group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
+            let named = |at: usize| {
+                let source = &sources[columns[at].0];
+                format!("{}.{}", source.name, source.fields[columns[at].1].0)
+            };
+            let what = format!(
+                "{} and {} share {} of {}",
+                named(other),
+                named(one),
+                grouped(shared),
+                counted(least, "value", "values")
+            );
+            evidence.entry(other).or_default().push(what);
         }
     }
     let groups: BTreeSet<usize> = group.iter().copied().collect();
@@ -229,28 +206,26 @@ fn persons(
         .collect()
 }
 
-fn add(
-    found: &mut Vec<DraftIdentifier>,
-    name: &str,
-    kind: IdentifierKind,
-    from: (usize, usize),
-    evidence: String,
-) {
-    match found.iter_mut().find(|of| of.name == name) {
-        Some(of) => {
-            of.from.push(from);
-            of.evidence.push(evidence);
-        }
-        None => found.push(DraftIdentifier {
-            name: name.to_owned(),
-            kind,
-            from: vec![from],
-            evidence: vec![evidence],
-            has_points: false,
-            has_space: false,
-            counts_from_0: false,
-        }),
+/// Whether names are one, or say one thing by other words.
+fn are_called_alike(one: &str, other: &str) -> bool {
+    let has_id = |of: &(usize, Option<usize>)| of.1.is_some();
+    one == other || whose(one).filter(has_id).is_some_and(|one| whose(other) == Some(one))
+}
+
+/// Whether columns stand side by side in rows and mostly say different people, as of a buyer and a seller.
+fn are_beside(
+    samples: &[Sample],
+    one: &(usize, usize, String),
+    other: &(usize, usize, String),
+) -> bool {
+    if one.0 != other.0 || one.1 == other.1 {
+        return false;
     }
+    let columns = &samples[one.0].columns;
+    let rows = columns[one.1].values.iter().zip(&columns[other.1].values);
+    let both: Vec<bool> =
+        rows.filter_map(|(one, other)| Some(one.as_ref()? == other.as_ref()?)).collect();
+    both.iter().filter(|are_equal| !**are_equal).count() * 2 > both.len()
 }
 
 fn is_email(text: &str) -> bool {
@@ -266,28 +241,4 @@ fn without_point(text: &str) -> &str {
     text.strip_suffix(".0")
         .filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()))
         .unwrap_or(text)
-}
-
-/// Whether a name is one that people are known by.
-fn is_of_person(name: &str) -> bool {
-    let people = [
-        "user",
-        "customer",
-        "client",
-        "member",
-        "person",
-        "contact",
-        "profile",
-        "lead",
-        "subscriber",
-        "buyer",
-        "requester",
-        "owner",
-    ];
-    people.iter().any(|person| {
-        name == *person
-            || ["id", "uuid", "key", "no", "number", "ref"]
-                .iter()
-                .any(|id| name == format!("{person}_{id}"))
-    })
 }

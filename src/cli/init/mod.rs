@@ -1,24 +1,34 @@
 //! `selfsame init`: a first definition for files or topics that nobody has described yet, each guess with what speaks for it.
 
+mod alike;
 mod amounts;
 mod columnar;
 mod draft;
+mod fit;
 mod found;
 mod guess;
 mod identifying;
+mod identity;
+mod names;
 mod odd;
 mod roles;
+mod rows_of_rows;
 mod sample;
+mod source;
+mod texts;
+mod times;
 mod topics;
+mod words;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use selfsame::SourceError;
-use selfsame::internals::{definition, source};
+use selfsame::internals::{definition, source as sources};
 
 use super::print::{CommandResult, print};
-use sample::{Origin, Sample};
+use sample::Sample;
 
 #[derive(Args, Clone, Debug)]
 pub struct InitArgs {
@@ -41,7 +51,9 @@ pub fn init(args: &InitArgs) -> CommandResult {
         None => Path::new("."),
     };
     let yaml = match &args.kafka {
-        Some(brokers) => draft::draft(&of_topics(brokers, &args.files)?, folder, Some(brokers))?,
+        Some(brokers) => {
+            draft::draft(&of_topics(brokers, &args.files)?, folder, Some(brokers), &[])?
+        }
         None => of_files(&args.files, folder)?,
     };
     let Some(out) = &args.out else { return print(&yaml) };
@@ -65,28 +77,29 @@ pub fn init(args: &InitArgs) -> CommandResult {
 /// A definition of all files that a run reads. What a run would refuse it refuses at its start, and is left out here with
 /// the same words: so what is drafted runs.
 fn of_files(files: &[PathBuf], folder: &Path) -> Result<String, String> {
-    let mut paths = found::files(files, &|why| left_out(&why))?;
+    let told = RefCell::new(Vec::new());
+    let left_out = |why: &str| {
+        tracing::warn!("{why}; it is left out");
+        told.borrow_mut().push(why.to_owned());
+    };
+    let mut paths = found::files(files, &left_out)?;
     loop {
-        let samples = samples(&mut paths);
+        let samples = samples(&mut paths, &left_out);
         if samples.is_empty() {
             return Err(
                 "none of these files can be read: name files of JSON, CSV or Parquet".to_owned()
             );
         }
-        let yaml = draft::draft(&samples, folder, None)?;
+        let yaml = draft::draft(&samples, folder, None, &told.borrow())?;
         let refused = refused(&yaml, folder)?;
         if refused.is_empty() {
             return Ok(yaml);
         }
         for (path, why) in refused {
-            left_out(&why);
+            left_out(&why.to_string());
             paths.retain(|other| resolved(other) != resolved(&path));
         }
     }
-}
-
-fn left_out(why: &impl std::fmt::Display) {
-    tracing::warn!("{why}; it is left out");
 }
 
 fn resolved(path: &Path) -> Option<PathBuf> {
@@ -99,11 +112,11 @@ fn refused(yaml: &str, folder: &Path) -> Result<Vec<(PathBuf, SourceError)>, Str
     let plan = definition::parse(yaml, &folder.join("draft.yaml"), &variable).map_err(|wrong| {
         format!("what was drafted of them is not understood, which is a mistake of this program:\n{wrong}")
     })?;
-    Ok(plan.sources.iter().flat_map(source::refused).collect())
+    Ok(plan.sources.iter().flat_map(sources::refused).collect())
 }
 
 /// What files have, less those that have nothing: these are told, and are no longer among the paths.
-fn samples(paths: &mut Vec<PathBuf>) -> Vec<Sample> {
+fn samples(paths: &mut Vec<PathBuf>, left_out: &dyn Fn(&str)) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
     paths.retain(|path| {
         let sample = match columnar::is_columnar(path) {
@@ -116,7 +129,7 @@ fn samples(paths: &mut Vec<PathBuf>) -> Vec<Sample> {
         });
         let is_read = sample.is_ok();
         match sample {
-            Ok(sample) => add(&mut samples, sample),
+            Ok(sample) => alike::add(&mut samples, sample),
             Err(why) => left_out(&why),
         }
         is_read
@@ -132,45 +145,4 @@ fn of_topics(brokers: &str, topics: &[PathBuf]) -> Result<Vec<Sample>, String> {
         true => Err(format!("--kafka {brokers}: no topic there has messages of JSON")),
         false => Ok(samples),
     }
-}
-
-/// Files of one folder that are written alike and have the same columns are one source.
-fn add(samples: &mut Vec<Sample>, sample: Sample) {
-    let folder = |sample: &Sample| match &sample.origin {
-        Origin::Files(files) => files[0].parent().map(Path::to_owned),
-        Origin::Topic { .. } => None,
-    };
-    let names = |sample: &Sample| {
-        let mut names: Vec<String> =
-            sample.columns.iter().map(|column| column.path.clone()).collect();
-        names.sort();
-        names
-    };
-    let is_like = |one: &Sample, other: &Sample| {
-        let (ours, theirs) = (names(one), names(other));
-        let common = ours.iter().filter(|name| theirs.contains(name)).count();
-        folder(one) == folder(other)
-            && one.form == other.form
-            && common * 10 >= ours.len().max(theirs.len()) * 8
-    };
-    let Some(known) = samples.iter_mut().find(|known| is_like(known, &sample)) else {
-        return samples.push(sample);
-    };
-    if let (Origin::Files(known), Origin::Files(more)) = (&mut known.origin, sample.origin) {
-        known.extend(more);
-    }
-    for column in sample.columns {
-        let had = known.rows;
-        match known.columns.iter_mut().find(|of| of.path == column.path) {
-            Some(of) => of.values.extend(column.values),
-            None => {
-                let values = vec![None; had].into_iter().chain(column.values).collect();
-                known.columns.push(sample::SampledColumn { values, ..column });
-            }
-        }
-    }
-    known.rows += sample.rows;
-    known.bad += sample.bad;
-    let rows = known.rows;
-    known.columns.iter_mut().for_each(|column| column.values.resize(rows, None));
 }

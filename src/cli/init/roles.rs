@@ -5,12 +5,15 @@ use std::collections::{HashMap, HashSet};
 use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::time::zone::Zone;
 
-use super::guess::Guess;
-use super::sample::{Origin, Sample, SampledColumn};
+use super::fit::Guess;
+use super::names::{is_id, singular};
+use super::sample::{Origin, Sample, SampledCell, SampledColumn};
 
 /// A source as it will be written.
 pub struct DraftSource {
     pub name: String,
+    /// What a row is one of: `customer` in `raw_customers`.
+    pub entity: String,
     /// By column: its name in the definition, and what it seems to be.
     pub fields: Vec<(String, Guess)>,
     pub is_records: bool,
@@ -19,8 +22,25 @@ pub struct DraftSource {
     pub time: Option<(usize, String)>,
     /// A column and the values of it that mean that a record is gone.
     pub deleted: Option<(usize, String)>,
+    /// Where its files are nearly like those of another source: in what they are not.
+    pub unlike: Option<String>,
     /// Where its rows are of several kinds, which have other columns each: what tells them apart.
     pub kinds: Option<RowKinds>,
+}
+
+impl DraftSource {
+    /// The id of a table of users is what others call a user's id.
+    pub fn called(&self, name: &str) -> String {
+        let plain =
+            ["id", "record_id", "pk", "nr", "nummer", "no", "number", "key", "uuid", "guid"];
+        if !plain.contains(&name) {
+            return name.to_owned();
+        }
+        let has = |of: &&str| self.fields.iter().any(|(field, _)| field == of);
+        let whole = format!("{}_id", self.entity);
+        let is_first = plain.iter().find(|of| has(of)) == Some(&name);
+        if is_first && !has(&whole.as_str()) { whole } else { name.to_owned() }
+    }
 }
 
 /// A column, and its values, the most frequent first.
@@ -58,55 +78,33 @@ pub fn distinct(column: &SampledColumn) -> HashSet<&str> {
     column.texts().collect()
 }
 
-/// A name in lower case, with underscores between words.
-pub fn snake(path: &str) -> String {
-    let mut steps = path.rsplit('.').filter(|step| step.contains(char::is_alphanumeric));
-    let last = steps.next().unwrap_or_default().trim_matches(['"', '\'']);
-    // What says little by itself says whose it is.
-    let above = steps.next().filter(|_| ["id", "name", "key", "type", "number"].contains(&last));
-    let last = &above.map_or(last.to_owned(), |above| format!("{above}_{last}"));
-    let mut name = String::new();
-    let mut before = ' ';
-    for letter in last.chars() {
-        if letter.is_alphanumeric() {
-            if letter.is_uppercase() && before.is_lowercase() {
-                name.push('_');
-            }
-            name.extend(letter.to_lowercase());
-        } else if !name.ends_with('_') {
-            name.push('_');
-        }
-        before = letter;
-    }
-    let name = name.trim_matches('_').to_owned();
-    match name.chars().next() {
-        None => "column".to_owned(),
-        Some(first) if !first.is_alphabetic() => format!("c_{name}"),
-        // What YAML has its own meaning for.
-        Some(_) if ["null", "true", "false"].contains(&name.as_str()) => format!("c_{name}"),
-        Some(_) => name,
-    }
-}
-
-/// Whether a name is one of an id.
-pub fn is_id(name: &str) -> bool {
-    ["id", "uuid", "guid", "key", "sku", "code", "number", "no"]
-        .iter()
-        .any(|end| name == *end || name.ends_with(&format!("_{end}")))
-}
-
 /// Kind, id or key, and time of a source.
-pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -> DraftSource {
+pub fn source(
+    name: String,
+    entity: String,
+    sample: &Sample,
+    mut fields: Vec<(String, Guess)>,
+) -> DraftSource {
     take_a_day_for_the_time(sample, &mut fields);
     let is_time = |at: &usize| {
         fields[*at].1.data_type == "timestamp" && !says_of_another_time(&fields[*at].0)
     };
+    let is_nearly =
+        |at: &usize| fields[*at].1.nearly.is_some() && !says_of_another_time(&fields[*at].0);
     let times: Vec<usize> = (0..fields.len()).filter(is_time).collect();
-    let named = |parts: &[&str]| {
+    let nearly: Vec<usize> = (0..fields.len()).filter(is_nearly).collect();
+    let named = |times: &[usize], parts: &[&str]| {
         let has = |at: &&usize| parts.iter().any(|part| fields[**at].0.contains(part));
         times.iter().find(has).copied()
     };
-    let updated = named(&["updated", "modified", "changed"]);
+    let updates = ["updated", "modified", "changed"];
+    let updated = named(&times, &updates).or_else(|| named(&nearly, &updates));
+    let happens = ["timestamp", "time", "occurred", "created", "ordered", "_at"];
+    let time = updated
+        .or_else(|| named(&times, &happens))
+        .or(times.first().copied())
+        .or_else(|| named(&nearly, &happens))
+        .or(nearly.first().copied());
     let unique = |at: usize| {
         let column = &sample.columns[at];
         let (all, present) = (distinct(column).len(), column.present());
@@ -114,7 +112,8 @@ pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -
     };
     let ids: Vec<(usize, usize)> = (0..fields.len())
         .filter(|at| {
-            (is_id(&fields[*at].0) || fields[*at].0 == singular(&name))
+            (is_id(&fields[*at].0)
+                || [entity.as_str(), &singular(&name)].contains(&fields[*at].0.as_str()))
                 && !matches!(fields[*at].1.data_type.as_str(), "timestamp" | "date" | "json")
         })
         .filter_map(|at| Some((at, unique(at)?)))
@@ -123,7 +122,7 @@ pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -
         .iter()
         .filter(|(_, share)| *share >= 85)
         .max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at)));
-    let is_records = updated.is_some() || times.is_empty() && best.is_some() || nulls(sample) > 0;
+    let is_records = updated.is_some() || time.is_none() && best.is_some() || nulls(sample) > 0;
     let of_table = ids.iter().filter(|(_, share)| *share >= 20);
     let key = match is_records {
         true => {
@@ -137,29 +136,48 @@ pub fn source(name: String, sample: &Sample, mut fields: Vec<(String, Guess)>) -
         (
             *at,
             format!(
-                "{} different in {} ({share} %)",
+                "{} different in {} ({share} %){}",
                 grouped(distinct(column).len()),
-                counted(column.present(), "value", "values")
+                counted(column.present(), "value", "values"),
+                lacking(sample.rows - column.present())
             ),
         )
     });
-    let time = updated
-        .or_else(|| named(&["timestamp", "time", "occurred", "created", "ordered", "_at"]))
-        .or(times.first().copied());
-    let time = time.filter(|at| sample.columns[*at].present() * 10 >= sample.rows * 9);
+    let filled = |at: usize| filled(&sample.columns[at], &fields[at].1);
+    let time = time.filter(|at| filled(*at) * 10 >= sample.rows * 9);
     let time = time.map(|at| {
-        (
-            at,
-            if times.len() > 1 {
-                format!("one of {} timestamps", times.len())
-            } else {
-                "the only timestamp".to_owned()
-            },
-        )
+        let which = match times.len().max(1) {
+            1 => "the only timestamp".to_owned(),
+            several => format!("one of {several} timestamps"),
+        };
+        (at, which + &lacking(sample.rows - filled(at)))
     });
+    // Without its time a row is of no use, so that those are rejected which have none that can be read.
+    if let Some((at, _)) = &time {
+        let guess = &mut fields[*at].1;
+        *guess = guess.nearly.take().map_or_else(|| guess.clone(), |nearly| *nearly);
+    }
     let deleted = is_records.then(|| deletion(sample, &fields)).flatten();
     let kinds = (key.is_none() && time.is_none()).then(|| kinds(sample)).flatten();
-    DraftSource { name, fields, is_records, key, time, deleted, kinds }
+    DraftSource { name, entity, fields, is_records, key, time, deleted, unlike: None, kinds }
+}
+
+/// How many rows have a value, and not what stands for none.
+fn filled(column: &SampledColumn, guess: &Guess) -> usize {
+    let is_none = |text: &str| {
+        let stands_for_none = |(word, meant): &(String, &str)| word == text && *meant == "null";
+        text.trim().is_empty() || guess.words.iter().any(stands_for_none)
+    };
+    let is_value = |cell: &&SampledCell| !matches!(cell, SampledCell::Text(text) if is_none(text));
+    column.values.iter().flatten().filter(is_value).count()
+}
+
+/// What becomes of so many rows without what each row has to have.
+fn lacking(rows: usize) -> String {
+    match rows {
+        0 => String::new(),
+        _ => format!("; ? {} without one, rejected for that", counted(rows, "row is", "rows are")),
+    }
 }
 
 /// The column whose values say which of the others a row has, as in a dump of several tables.
@@ -196,7 +214,7 @@ fn kinds(sample: &Sample) -> Option<RowKinds> {
 
 /// Whether a name says that it is not when a row happened: when somebody was born, or when something ends.
 fn says_of_another_time(name: &str) -> bool {
-    ["birth", "born", "dob", "due", "until", "expir", "valid"]
+    ["birth", "born", "dob", "geburt", "naissance", "nacimiento", "due", "until", "expir", "valid"]
         .iter()
         .any(|part| name.contains(part))
 }
@@ -219,8 +237,8 @@ fn take_a_day_for_the_time(sample: &Sample, fields: &mut [(String, Guess)]) {
     let Some(((_, guess), column)) = found else { return };
     guess.data_type = "timestamp".to_owned();
     // What is stored as a day needs no format.
-    if column.stored.is_none() {
-        guess.format.get_or_insert_with(|| "%Y-%m-%d".to_owned());
+    if column.stored.is_none() && guess.formats.is_empty() {
+        guess.formats.push("%Y-%m-%d".to_owned());
     }
     guess.evidence += "; its midnight, since nothing else says when";
 }
@@ -261,6 +279,33 @@ pub fn zone(sample: &Sample, fields: &[(String, Guess)]) -> Option<String> {
     named.next().map(|((name, _), _)| name.clone())
 }
 
-pub fn singular(name: &str) -> &str {
-    name.strip_suffix('s').unwrap_or(name)
+/// Whether values are numbers as small as there are few of them: any two tables share some of those.
+pub fn are_counts(values: &HashSet<&str>) -> bool {
+    let numbers: Option<Vec<u64>> = values.iter().map(|text| text.parse().ok()).collect();
+    let most = (values.len() as u64).saturating_mul(100).max(10_000);
+    numbers.is_some_and(|numbers| numbers.iter().all(|number| *number < most))
+}
+
+pub fn add(
+    found: &mut Vec<DraftIdentifier>,
+    name: &str,
+    kind: IdentifierKind,
+    from: (usize, usize),
+    evidence: String,
+) {
+    match found.iter_mut().find(|of| of.name == name) {
+        Some(of) => {
+            of.from.push(from);
+            of.evidence.push(evidence);
+        }
+        None => found.push(DraftIdentifier {
+            name: name.to_owned(),
+            kind,
+            from: vec![from],
+            evidence: vec![evidence],
+            has_points: false,
+            has_space: false,
+            counts_from_0: false,
+        }),
+    }
 }

@@ -1,0 +1,98 @@
+//! Identifiers and attributes as they are written, with what speaks for each beside it.
+
+use std::fmt::Write;
+
+use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
+
+pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[DraftIdentifier]) {
+    yaml.push_str("\nidentity:    # most trusted first\n");
+    for of in identifiers {
+        let mut by_source: Vec<(usize, Vec<&str>)> = Vec::new();
+        for (source, column) in &of.from {
+            let name = sources[*source].fields[*column].0.as_str();
+            match by_source.iter_mut().find(|(known, _)| known == source) {
+                Some((_, names)) => names.push(name),
+                None => by_source.push((*source, vec![name])),
+            }
+        }
+        let from = by_source.iter().map(|(source, names)| {
+            let names = if names.len() == 1 {
+                names[0].to_owned()
+            } else {
+                format!("[{}]", names.join(", "))
+            };
+            format!("{}: {names}", sources[*source].name)
+        });
+        writeln!(yaml, "  {}:", of.name).expect("to a string");
+        for evidence in &of.evidence {
+            writeln!(yaml, "    # {evidence}").expect("to a string");
+        }
+        writeln!(yaml, "    from: {{{}}}", from.collect::<Vec<_>>().join(", "))
+            .expect("to a string");
+        let has_person = identifiers.iter().any(|of| of.kind == IdentifierKind::Person);
+        let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
+        match of.kind {
+            IdentifierKind::Person => {
+                let clean = if of.has_space { "clean(value)" } else { "value" };
+                if of.has_points {
+                    writeln!(
+                        yaml,
+                        "    normalize: regexp_replace({clean}, '[.]0$', '')    # 17850.0 is 17850"
+                    )
+                    .expect("to a string");
+                } else if of.has_space {
+                    yaml.push_str(
+                        "    normalize: clean(value)    # some have white space at an end\n",
+                    );
+                }
+                if of.counts_from_0 {
+                    yaml.push_str(
+                        "    placeholders: keep    # ? they count from 0, which is somebody then\n",
+                    );
+                }
+                if is_most_trusted {
+                    yaml.push_str("    at_most: 1    # ? a person has one\n");
+                }
+            }
+            IdentifierKind::Email => {
+                yaml.push_str("    normalize: lower(clean(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
+            }
+            IdentifierKind::Phone => yaml
+                .push_str("    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\n"),
+            IdentifierKind::Device | IdentifierKind::Row => {}
+        }
+        let shared = match of.kind {
+            IdentifierKind::Email | IdentifierKind::Phone => Some(5),
+            IdentifierKind::Device => Some(10),
+            IdentifierKind::Person | IdentifierKind::Row => None,
+        };
+        if let Some(shared) = shared.filter(|_| has_person && !is_most_trusted) {
+            writeln!(
+                yaml,
+                "    shared_after: {shared}    # ? what more people share says who nobody is"
+            )
+            .expect("to a string");
+        }
+    }
+}
+
+pub fn write_attributes(
+    yaml: &mut String,
+    sources: &[DraftSource],
+    identifiers: &[DraftIdentifier],
+) {
+    let mut lines = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        if !identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number)) {
+            continue;
+        }
+        let name = &source.name;
+        lines.push(format!("  {name}_rows: {{from: {name}, select: count(*)}}"));
+        if source.time.is_some() && !source.is_records {
+            lines.push(format!("  {name}_last: {{from: {name}, select: max(time)}}"));
+        }
+    }
+    if !lines.is_empty() {
+        writeln!(yaml, "\nattributes:\n{}", lines.join("\n")).expect("to a string");
+    }
+}

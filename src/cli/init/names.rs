@@ -1,0 +1,284 @@
+//! What names of tables and columns say, in the languages that exports are usually in.
+
+/// Words for what people are, each group of which is one in one language.
+#[rustfmt::skip]
+const PEOPLE: [&[&str]; 40] = [
+    &["user", "usr"], &["customer", "cust"], &["client"], &["member"], &["person"], &["contact"], &["profile"], &["lead"],
+    &["subscriber"], &["buyer"], &["requester"], &["owner"], &["shopper"], &["guest"], &["household"], &["patient", "patienten"],
+    &["student"], &["donor"], &["player"], &["passenger"], &["cardholder"],
+    &["kunde", "kunden", "kd"], &["mitglied", "mitglieds"], &["nutzer", "benutzer", "anwender"], &["kontakt"],
+    &["abonnent", "abonnenten"], &["käufer", "kaeufer"], &["gast"],
+    &["utilisateur"], &["membre"], &["abonne", "abonné"], &["adherent", "adhérent"], &["acheteur"],
+    &["cliente"], &["usuario"], &["miembro"], &["socio"], &["suscriptor"], &["comprador"], &["klant"],
+];
+
+/// Words for what is one of each, likewise.
+#[rustfmt::skip]
+const IDS: [&[&str]; 6] = [
+    &["id", "recordid", "ident", "identifiant"],
+    &["no", "nr", "num", "number", "nummer", "numero", "número", "numéro"],
+    &["uuid", "guid"], &["key", "clave", "cle", "clé", "sk"], &["ref"], &["hash"],
+];
+
+/// What people are known by whose names have no word for them.
+const PEOPLES_IDS: [&str; 4] = ["uid", "whoid", "externaluserid", "personalnummer"];
+
+/// What stands around the names of tables for where they are from.
+#[rustfmt::skip]
+const LAYERS: [&str; 17] = [
+    "raw", "stg", "staging", "src", "dim", "fct", "fact", "tbl", "dwh", "export", "exports", "dataset", "data", "table",
+    "dump", "extract", "all",
+];
+
+/// A name in lower case, with underscores between words.
+pub fn snake(path: &str) -> String {
+    let mut steps =
+        steps(path).into_iter().rev().filter(|step| step.contains(char::is_alphanumeric));
+    let last = steps.next().unwrap_or_default().trim_matches(['"', '\'']);
+    // What says little by itself says whose it is.
+    let above = steps.next().filter(|_| ["id", "name", "key", "type", "number"].contains(&last));
+    let last = &above.map_or(last.to_owned(), |above| format!("{above}_{last}"));
+    let mut name = String::new();
+    let mut before = ' ';
+    for letter in last.chars() {
+        if letter.is_alphanumeric() {
+            if letter.is_uppercase() && before.is_lowercase() {
+                name.push('_');
+            }
+            name.extend(letter.to_lowercase());
+        } else if !name.ends_with('_') {
+            name.push('_');
+        }
+        before = letter;
+    }
+    let name = name.trim_matches('_').to_owned();
+    match name.chars().next() {
+        None => "column".to_owned(),
+        Some(first) if !first.is_alphabetic() => format!("c_{name}"),
+        // What YAML has its own meaning for.
+        Some(_) if ["null", "true", "false"].contains(&name.as_str()) => format!("c_{name}"),
+        Some(_) => name,
+    }
+}
+
+/// The keys of a path. A point behind which no word begins ends an abbreviation, as in `Kd.-Nr.`.
+fn steps(path: &str) -> Vec<&str> {
+    let (mut steps, mut from) = (Vec::new(), 0);
+    for (at, _) in path.match_indices('.') {
+        let is_step =
+            path[at + 1..].starts_with(|of: char| of.is_alphanumeric() || "_\"'$".contains(of));
+        if is_step {
+            steps.push(&path[from..at]);
+            from = at + 1;
+        }
+    }
+    steps.push(&path[from..]);
+    steps
+}
+
+/// Whether a name is one of an id.
+pub fn is_id(name: &str) -> bool {
+    let ends = ["id", "uuid", "guid", "key", "sku", "code", "number", "no", "nr", "nummer"];
+    ends.iter().any(|end| name == *end || name.ends_with(&format!("_{end}")))
+        || ["nr", "nummer"].iter().any(|end| name.ends_with(end))
+        || whose(name).is_some_and(|(_, id)| id.is_some())
+}
+
+pub fn singular(name: &str) -> String {
+    match name.strip_suffix("ies") {
+        Some(stem) if stem.len() > 1 => format!("{stem}y"),
+        _ => name.strip_suffix('s').unwrap_or(name).to_owned(),
+    }
+}
+
+/// By table, what a row of it is one of: its name without what all of them begin with, and what says where it is from.
+pub fn entities(tables: &[String]) -> Vec<String> {
+    let words = |name: &String| -> Vec<String> {
+        let mut words: Vec<String> = name.split('_').map(str::to_owned).collect();
+        while words.len() > 1
+            && words.last().is_some_and(|word| !word.contains(char::is_alphabetic))
+        {
+            words.pop();
+        }
+        words
+    };
+    let mut all: Vec<Vec<String>> = tables.iter().map(words).collect();
+    let differ = |all: &[Vec<String>]| all.iter().any(|words| *words != all[0]);
+    while differ(&all) && all.iter().all(|words| words.len() > 1 && words[0] == all[0][0]) {
+        all.iter_mut().for_each(|words| drop(words.remove(0)));
+    }
+    for words in &mut all {
+        let is_layer = |word: &String| LAYERS.contains(&word.as_str());
+        while words.len() > 1 && is_layer(&words[0]) {
+            words.remove(0);
+        }
+        while words.len() > 1 && words.last().is_some_and(is_layer) {
+            words.pop();
+        }
+    }
+    all.into_iter().map(|words| singular(&words.join("_"))).collect()
+}
+
+/// Which word for people a name has, and which for what is one of each, if it has nothing beside: numbers of these groups.
+pub fn whose(name: &str) -> Option<(usize, Option<usize>)> {
+    let bare = name.replace('_', "");
+    let bare = bare.strip_prefix("associated").unwrap_or(&bare);
+    let id = |text: &str| {
+        let text = ["del", "de", "du", "of"]
+            .iter()
+            .find_map(|link| text.strip_suffix(link))
+            .unwrap_or(text);
+        IDS.iter().position(|words| words.contains(&text))
+    };
+    let of_word = |word: &str| {
+        if bare == word {
+            return Some(None);
+        }
+        let before = bare.strip_suffix(word).and_then(id);
+        before.or_else(|| bare.strip_prefix(word).and_then(id)).map(Some)
+    };
+    let found = PEOPLE
+        .iter()
+        .enumerate()
+        .find_map(|(at, words)| Some((at, words.iter().find_map(|word| of_word(word))?)));
+    found
+}
+
+/// Whether a name is one that people are known by.
+pub fn is_of_person(name: &str) -> bool {
+    whose(name).is_some() || PEOPLES_IDS.contains(&name.replace('_', "").as_str())
+}
+
+/// Whether a name is one of a browser or a device, which people are known by before they say who they are.
+pub fn is_of_device(name: &str) -> bool {
+    let bare = name.replace('_', "");
+    let is_word = |part: &&str| bare.contains(*part);
+    let has = ["pseudo", "anonymous", "device", "cookie", "visitor", "browser", "fingerprint"];
+    let own = ["domainuserid", "networkuserid", "distinctid", "amplitudeid", "ecid", "mcvisid"];
+    // What says of what kind they are is no name of one.
+    let is_name =
+        ["id", "uuid", "guid", "key", "hash", "token"].iter().any(|end| bare.ends_with(end))
+            || has.iter().any(|word| bare.ends_with(word));
+    own.contains(&bare.as_str())
+        || ["gaid", "idfa"].iter().any(is_word)
+        || has.iter().any(is_word) && is_name
+}
+
+/// Whether a name is one of phone numbers.
+pub fn is_of_phone(name: &str) -> bool {
+    #[rustfmt::skip]
+    let words = [
+        "phone", "mobile", "tel", "telephone", "téléphone", "msisdn", "telefon", "handy", "mobil", "mobiltelefon", "ruf",
+        "telefono", "teléfono", "movil", "móvil", "celular", "cell", "cellphone", "mobilephone", "phonemobile", "portable",
+        "whatsapp",
+    ];
+    let is_word = |part: &str| {
+        let ends = ["nummer", "number", "num", "nr", "no", ""];
+        ends.iter().filter_map(|end| part.strip_suffix(end)).any(|stem| words.contains(&stem))
+    };
+    name.split('_').any(is_word)
+}
+
+/// Whether a text may be a phone number.
+pub fn is_phone(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let others = text.chars().filter(|of| of.is_alphabetic()).count();
+    (5..=20).contains(&digits) && others <= 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_people_are_known_as_exports_write_them() {
+        for name in [
+            "customer",
+            "CustomerID",
+            "customerkey",
+            "Kd.-Nr.",
+            "Kundennummer",
+            "KundenID",
+            "Kunden-Nr.",
+            "Kunde",
+            "id_client",
+            "numero_cliente",
+            "Numéro de client",
+            "ID del cliente",
+            "uid",
+            "Record ID - Contact",
+            "Associated Contact ID",
+            "user.id",
+            "usuario_id",
+            "household_id",
+            "Mitgliedsnummer",
+            "cust_no",
+        ] {
+            assert!(is_of_person(&snake(name)), "{name}: {}", snake(name));
+        }
+        for name in [
+            "order_id",
+            "customer_name",
+            "id",
+            "client_city",
+            "kundengruppe",
+            "user_agent",
+            "manufacturer_id",
+            "no",
+            "contact_email",
+            "device_id",
+            "guide",
+            "userid_count",
+        ] {
+            assert!(!is_of_person(&snake(name)), "{name}");
+        }
+        let same = ["Kd.-Nr.", "Kundennummer", "Kunden-Nr."].map(|name| whose(&snake(name)));
+        assert!(same[0].is_some() && same.iter().all(|of| *of == same[0]), "{same:?}");
+        assert_ne!(whose("customer_id"), whose("customer_uuid"));
+    }
+
+    #[test]
+    fn names_of_phones_and_devices_are_known_as_exports_write_them() {
+        for name in [
+            "telefon",
+            "handynr",
+            "Telefon (mobil)",
+            "phone",
+            "home_phone",
+            "Tel.",
+            "Mobilnummer",
+            "móvil",
+        ] {
+            assert!(is_of_phone(&snake(name)), "{name}");
+        }
+        assert!(!is_of_phone("telemetry") && !is_of_phone("number") && !is_of_phone("hotel"));
+        assert!(
+            is_phone("0170 1234567")
+                && is_phone("+1 (555) 010-0199 ext 3")
+                && !is_phone("iPhone 12")
+        );
+        for name in
+            ["user_pseudo_id", "domain_userid", "anonymous_id", "cookie", "fullVisitorId", "idfa"]
+        {
+            assert!(is_of_device(&snake(name)), "{name}");
+        }
+        for name in ["device_category", "browser_version", "cookie_consent", "user_id"] {
+            assert!(!is_of_device(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn tables_are_called_without_what_says_where_they_are_from() {
+        let called = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            entities(&names).join(" ")
+        };
+        assert_eq!(called(&["raw_customers", "raw_orders", "raw_items"]), "customer order item");
+        assert_eq!(called(&["olist_customers_dataset", "olist_orders_dataset"]), "customer order");
+        assert_eq!(called(&["dim_customer", "fct_orders"]), "customer order");
+        assert_eq!(called(&["orders_2024", "orders_2025"]), "order order");
+        assert_eq!(called(&["order", "order_items"]), "order order_item");
+        assert_eq!(called(&["companies", "data"]), "company data");
+        assert_eq!(called(&["users"]), "user");
+    }
+}

@@ -1,0 +1,156 @@
+//! Sources as they are written, with what speaks for each guess beside it.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use selfsame::internals::console::counted;
+use selfsame::internals::plan::Format;
+
+use super::fit::Guess;
+use super::roles::{self, DraftSource};
+use super::sample::{Origin, Sample};
+use super::texts::quoted;
+
+/// Where its files are: one, or all of their folder that end alike.
+fn files(files: &[PathBuf], folder: &Path) -> String {
+    let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = absolute(folder);
+    let shown = |path: &Path| {
+        let path = absolute(path);
+        path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
+    };
+    let all: Vec<String> = files.iter().map(|path| shown(path)).collect();
+    let escaped = |path: &String| quoted(&glob::Pattern::escape(path));
+    match &all[..] {
+        [one] => escaped(one),
+        several => format!("[{}]", several.iter().map(escaped).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder: &Path) {
+    let mut say = |text: String| writeln!(yaml, "{text}").expect("to a string");
+    say(format!(
+        "  {}:    # {} looked at{}",
+        source.name,
+        counted(sample.rows, "row was", "rows were"),
+        if sample.bad > 0 {
+            format!(", and {}", counted(sample.bad, "line that is none", "lines that are none"))
+        } else {
+            String::new()
+        }
+    ));
+    match &sample.origin {
+        Origin::Files(paths) => say(format!("    files: {}", files(paths, folder))),
+        Origin::Topic { name, .. } => say(format!("    kafka: {{topic: {}}}", quoted(name))),
+    }
+    if sample.form.format == Format::Parquet {
+        say("    format: parquet".to_owned());
+    }
+    if sample.form.format == Format::Csv {
+        say("    format: csv".to_owned());
+        match sample.form.delimiter {
+            b',' => {}
+            b'\t' => say("    delimiter: tab".to_owned()),
+            other => say(format!("    delimiter: \"{}\"", char::from(other))),
+        }
+    }
+    if sample.form.comment.is_some() {
+        say("    comment: \"#\"    # its first line is one".to_owned());
+    }
+    if let Some(encoding) = sample.form.encoding {
+        let doubt = match encoding {
+            "utf-16" => "by its mark of byte order",
+            "utf-16le" | "utf-16be" => "every other byte is zero",
+            _ => "? it is no UTF-8, and this is what is most often meant",
+        };
+        say(format!("    encoding: {encoding}    # {doubt}"));
+    }
+    if let Some(columns) = &sample.form.columns {
+        say(format!(
+            "    columns: [{}]    # ? its first line seems to be no header: name its columns",
+            columns.join(", ")
+        ));
+    }
+    let kind = if source.is_records { "records" } else { "events" };
+    let why = match (source.is_records, &source.time) {
+        _ if roles::nulls(sample) > 0 => "a table: messages without a payload delete",
+        (true, Some(_)) => "a table: rows say when they were updated",
+        (true, None) => "a table: rows have a key and no time",
+        (false, _) => "facts: each row happened",
+    };
+    say(format!("    kind: {kind}    # ? {why}"));
+    if let Some((column, evidence)) = &source.key {
+        let word = if source.is_records { "key" } else { "id" };
+        say(format!("    {word}: {}    # {evidence}", source.fields[*column].0));
+    }
+    if let Some((column, evidence)) = &source.time {
+        say(format!("    time: {}    # {evidence}", source.fields[*column].0));
+    }
+    if let Some((column, word)) = &source.deleted {
+        let name = &source.fields[*column].0;
+        say(format!("    deleted: {name} = '{word}'    # ? rows say so"));
+    }
+    if let Some(of) = &source.kinds {
+        let column = &source.fields[of.column].0;
+        let some: Vec<&str> = of.values.iter().take(3).map(String::as_str).collect();
+        let more = if of.values.len() > some.len() { ", …" } else { "" };
+        let condition = quoted(&format!("{column} = '{}'", of.values[0].replace('\'', "''")));
+        say(format!(
+            "    # ? rows of {} kinds, which {column} tells apart ({}{more}): better a source of each, with `where: {condition}`",
+            of.values.len(),
+            some.join(", ")
+        ));
+    }
+    if let Some(unlike) = &source.unlike {
+        say(format!("    # ? {unlike}"));
+    }
+    for why in &sample.passed_over {
+        say(format!("    # ? {why}: there is no field of it"));
+    }
+    let zone = roles::zone(sample, &source.fields);
+    say("    fields:".to_owned());
+    for ((name, guess), column) in source.fields.iter().zip(&sample.columns) {
+        let is_in_doubt = is_local(guess) && zone.is_none();
+        let mark = if guess.is_unsure || is_in_doubt { "? " } else { "" };
+        let clocks =
+            if is_in_doubt { "; by UTC's clocks, unless `time_zone` names others" } else { "" };
+        say(format!(
+            "      {name}: {}    # {mark}{}{clocks}",
+            field(name, &column.path, guess, zone.as_deref()),
+            guess.evidence
+        ));
+    }
+}
+
+/// Whether values have no offset, so that they are what clocks show.
+fn is_local(guess: &Guess) -> bool {
+    guess.data_type == "timestamp" && guess.is_local
+}
+
+fn field(name: &str, path: &str, guess: &Guess, zone: Option<&str>) -> String {
+    let is_plain = name == path;
+    if is_plain && guess.formats.is_empty() && guess.words.is_empty() {
+        return guess.data_type.clone();
+    }
+    let mut all = vec![format!("type: {}", guess.data_type)];
+    if !is_plain {
+        all.push(format!("path: {}", quoted(path)));
+    }
+    let format = |of: &String| if of.contains('%') { format!("'{of}'") } else { of.clone() };
+    match &guess.formats[..] {
+        [] => {}
+        [one] => all.push(format!("format: {}", format(one))),
+        several => {
+            let several: Vec<String> = several.iter().map(format).collect();
+            all.push(format!("format: [{}]", several.join(", ")));
+        }
+    }
+    if let Some(zone) = zone.filter(|_| is_local(guess)) {
+        all.push(format!("time_zone_from: {zone}"));
+    }
+    if !guess.words.is_empty() {
+        let words = guess.words.iter().map(|(word, meant)| format!("{}: {meant}", quoted(word)));
+        all.push(format!("map: {{{}}}", words.collect::<Vec<_>>().join(", ")));
+    }
+    format!("{{{}}}", all.join(", "))
+}
