@@ -12,7 +12,7 @@ use arrow::array::{
 use arrow::compute::kernels::cmp;
 use arrow::compute::{cast, nullif, or};
 use arrow::datatypes::{
-    ArrowNativeType, DataType, Date32Type, Float64Type, TimestampMicrosecondType,
+    ArrowNativeType, DataType, Date32Type, Float32Type, Float64Type, TimestampMicrosecondType,
 };
 
 use arrow::error::ArrowError;
@@ -150,7 +150,7 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         Type::Integer | Type::Decimal(..) if rounds(found.data_type(), wanted) => {
             // What comes back as something else was not whole, or had more digits.
             let back = cast(&column, found.data_type());
-            let changed = back.and_then(|back| cmp::distinct(&back, found));
+            let changed = back.and_then(|back| cmp::distinct(&back, &with_one_zero(found)));
             bad = changed.and_then(|changed| or(&bad, &changed)).unwrap_or(bad);
         }
         Type::Number => {
@@ -177,6 +177,19 @@ fn scalars(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, 
         })
         .collect();
     (without(column, &faults), faults)
+}
+
+/// A zero with a sign is zero.
+fn with_one_zero(found: &ArrayRef) -> ArrayRef {
+    match found.data_type() {
+        DataType::Float64 => {
+            Arc::new(found.as_primitive::<Float64Type>().unary::<_, Float64Type>(|of| of + 0.0))
+        }
+        DataType::Float32 => {
+            Arc::new(found.as_primitive::<Float32Type>().unary::<_, Float32Type>(|of| of + 0.0))
+        }
+        _ => Arc::clone(found),
+    }
 }
 
 /// Which values became null.
@@ -224,6 +237,13 @@ mod tests {
             .iter()
             .map(|(row, fault)| format!("{row} {} {}{}", fault.code, fault.within, fault.message));
         (values, faults.collect())
+    }
+
+    #[test]
+    fn a_zero_with_a_sign_is_a_whole_number() {
+        let (values, faults) = read(Float64Array::from(vec![-0.0, -1.0]), Type::Integer);
+        assert_eq!(values, [Some(Datum::Integer(0)), Some(Datum::Integer(-1))]);
+        assert!(faults.is_empty(), "{faults:?}");
     }
 
     #[test]

@@ -43,6 +43,13 @@ impl Inquiry {
     }
 
     fn near(&self, id: &str) -> Vec<String> {
+        // Another identifier is asked about where no option says what is meant.
+        if self.plan.attributes.iter().any(|attribute| attribute.name == id) {
+            return vec![format!("--attribute {id}")];
+        }
+        if self.plan.segments.iter().any(|segment| segment.name == id) {
+            return vec![format!("--segment {id}")];
+        }
         let value = types_value(&self.plan.identifiers, id).to_lowercase();
         let length = value.chars().count();
         let most = 1 + length / 8;

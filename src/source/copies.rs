@@ -147,7 +147,6 @@ impl Suspects {
     }
 
     /// One of those that are held back.
-
     pub fn take(&mut self, id: FileId) -> Option<OpenFile> {
         self.held.remove(&id).map(|suspect| suspect.file)
     }

@@ -126,12 +126,22 @@ pub(super) fn near_file(path: &str) -> Option<String> {
     let names: Vec<String> = names.collect();
     let wanted = path.file_name()?.to_str()?;
     let near = nearest(wanted, names.iter().map(String::as_str))?;
+    // Brackets of a name stand for characters in a pattern.
+    let near = if near == wanted { glob::Pattern::escape(&near) } else { near };
     Some(path.with_file_name(near).display().to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_whose_name_is_a_pattern_is_named_as_one_that_matches_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("x[1].log"), "").expect("it is written");
+        let path = folder.path().join("x[1].log").display().to_string();
+        assert!(near_file(&path).is_some_and(|near| near.ends_with("/x[[]1[]].log")));
+    }
 
     #[test]
     fn a_column_without_a_name_is_never_meant() {
