@@ -149,7 +149,7 @@ const FUNCTIONS: [(usize, &[&str]); 3] = [
 ];
 
 fn leaf() -> impl Strategy<Value = String> {
-    let column = prop::sample::select(&["n", "x", "m", "s", "p", "b", "d", "t", "l"][..]);
+    let column = prop::sample::select(&["n", "x", "m", "s", "p", "b", "d", "t", "l", "w"][..]);
     let constant = prop::sample::select(
         &[
             "null",
@@ -198,6 +198,8 @@ fn expressions() -> impl Strategy<Value = String> {
         "date",
         "interval",
         "decimal(38,38)",
+        "bigint[]",
+        "text[]",
     ];
     let operators = [
         "+",
