@@ -114,8 +114,8 @@ impl Running {
         let start = Instant::now();
         while !holds(self) {
             let status = self.child.try_wait().expect("it is our child");
-            // What it did last may have made it hold.
-            if status.is_some() && !holds(self) {
+            // What it did last may have made it hold, and what it said last may be on its way.
+            if status.is_some() && !(0..500).any(|_| holds(self) || pause()) {
                 panic!("ended ({status:?}) before {what}\n{}\n{}", self.out(), self.err());
             }
             assert!(start.elapsed() < PATIENCE, "never: {what}\n{}\n{}", self.out(), self.err());
@@ -173,6 +173,12 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Lets some time go by.
+fn pause() -> bool {
+    std::thread::sleep(Duration::from_millis(10));
+    false
 }
 
 fn collect(pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> JoinHandle<()> {
