@@ -83,7 +83,7 @@ impl ValueFit {
 
 impl PartialFit {
     /// Of so many values what most of them are, where these are instants: each row has to have its time.
-    pub fn as_time(self, all: usize) -> Option<Box<Guess>> {
+    pub fn into_time(self, all: usize) -> Option<Box<Guess>> {
         let held = grouped(self.held);
         let evidence = format!(
             "{}, {held} of {} values; the others are rejected, such as '{}', since each row has to have its time",

@@ -111,7 +111,7 @@ fn of_texts(
     }
     if let Some(of) = partly {
         let evidence = but_for(&of, told.len(), name);
-        return Guess { nearly: of.as_time(told.len()), ..Guess::unsure("text", evidence) };
+        return Guess { nearly: of.into_time(told.len()), ..Guess::unsure("text", evidence) };
     }
     if times::says_when(name) && times::seem(&told) {
         let evidence = format!("{}: times, it seems, that no format reads", as_text());

@@ -137,11 +137,10 @@ pub fn whose(name: &str) -> Option<(usize, Option<usize>)> {
         let before = bare.strip_suffix(word).and_then(id);
         before.or_else(|| bare.strip_prefix(word).and_then(id)).map(Some)
     };
-    let found = PEOPLE
+    PEOPLE
         .iter()
         .enumerate()
-        .find_map(|(at, words)| Some((at, words.iter().find_map(|word| of_word(word))?)));
-    found
+        .find_map(|(at, words)| Some((at, words.iter().find_map(|word| of_word(word))?)))
 }
 
 /// Whether a name is one that people are known by.
