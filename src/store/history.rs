@@ -316,9 +316,10 @@ pub fn verified(
 pub struct Readings {
     folder: Folder,
     ahead: VecDeque<HistoryPart>,
-    ticks: VecDeque<(Tick, Micros)>,
-    /// The last tick that was passed, and its reading: files may overlap in their ticks.
-    last: (Tick, Micros),
+    /// Those of files that were read, whose ticks may overlap.
+    ticks: BTreeMap<Tick, Micros>,
+    /// At the last tick that was passed.
+    last: Micros,
     _in_use: FilesInUse,
 }
 
@@ -333,26 +334,22 @@ impl Readings {
         Readings {
             folder: recovered.folder.clone(),
             ahead,
-            ticks: VecDeque::new(),
-            last: (0, Micros::MIN),
+            ticks: BTreeMap::new(),
+            last: Micros::MIN,
             _in_use: recovered.folder.reading(),
         }
     }
 
     /// The reading at a tick, or at the last one before it. Ticks that are asked for do not fall.
     pub fn at(&mut self, tick: Tick) -> Result<Micros, StoreError> {
-        loop {
-            while let Some(passed) = self.ticks.pop_front_if(|(of, _)| *of <= tick) {
-                self.last = self.last.max(passed);
-            }
-            if !self.ticks.is_empty() {
-                return Ok(self.last.1);
-            }
-            match self.ahead.pop_front_if(|piece| piece.first <= tick) {
-                Some(piece) => self.read(&piece)?,
-                None => return Ok(self.last.1),
-            }
+        // A worker may be ahead of others: a file that begins later may have a tick between two of another one.
+        while let Some(piece) = self.ahead.pop_front_if(|piece| piece.first <= tick) {
+            self.read(&piece)?;
         }
+        while let Some(passed) = self.ticks.first_entry().filter(|of| *of.key() <= tick) {
+            self.last = passed.remove();
+        }
+        Ok(self.last)
     }
 
     fn read(&mut self, piece: &HistoryPart) -> Result<(), StoreError> {
@@ -361,7 +358,7 @@ impl Readings {
                 let Some(mut log) = OrderedLog::open(path, *may_be_torn)? else { return Ok(()) };
                 while let Some(frame) = log.next()? {
                     if frame.header.tick <= piece.last {
-                        self.ticks.push_back((frame.header.tick, frame.header.at));
+                        self.ticks.insert(frame.header.tick, frame.header.at);
                     }
                 }
             }

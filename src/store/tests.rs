@@ -250,6 +250,21 @@ proptest! {
 }
 
 #[test]
+fn a_reading_is_that_of_its_tick_however_far_a_worker_is_ahead() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ticks = vec![vec![Vec::new(); 2]; 18];
+    // One of the logs has ticks of the one alone that is ahead, behind one with earlier ticks of the other and later ones.
+    let written = interleaved(frames(&ticks, 1), &[1, 1, 0, 0, 1]);
+    for (number, frames) in (0..).zip(written.chunks(3)) {
+        write(folder.path(), LogHeader { number, ..header(1, 0, 1, 2) }, frames);
+    }
+    let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
+    let mut readings = Readings::new(&recovered, 0);
+    let all: Vec<i64> = (1..=18).map(|tick| readings.at(tick).expect("a reading")).collect();
+    assert_eq!(all, (1..=18).map(|tick| tick * 10).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_tick_counts_once_every_process_has_it() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), header(7, 0, 2, 1), &[(1, 0, vec![1]), (2, 0, vec![2]), (3, 0, vec![3])]);
