@@ -23,12 +23,9 @@ pub struct LastRun {
 impl LastRun {
     /// `data` as the command names it.
     pub fn new(definition: &Path, data: Option<&Path>, clock: Clock) -> Self {
-        let is_folder = |data: &&Path| matches!(DataPlace::of(data), DataPlace::Folder(_));
-        // One that another definition is applied to may be asked about from elsewhere.
-        let whole = |data: &Path| std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
-        let data = data.map(|data| match is_folder(&data) {
-            true => whole(data),
-            false => data.to_owned(),
+        let data = data.map(|data| match DataPlace::of(data) {
+            DataPlace::Folder(folder) => std::path::absolute(&folder).unwrap_or(folder),
+            DataPlace::Bucket(_) => data.to_owned(),
         });
         LastRun { definition: definition.to_owned(), data, clock: clock.to_string() }
     }

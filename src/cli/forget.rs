@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use selfsame::internals::changelog::LastRun;
 use selfsame::internals::console;
 use selfsame::internals::console::counted;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
-use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
 use selfsame::{Definition, Forgetting};
 
+use super::asked::AskedRun;
 use super::print::{CommandResult, print};
 
 const FORGET_HELP: &str = "\
@@ -48,17 +47,10 @@ pub struct ForgetArgs {
 }
 
 pub fn forget(args: &ForgetArgs) -> CommandResult {
-    let last = LastRun::of(args.spec.as_deref());
-    let spec = args.spec.as_ref().or(last.as_ref().map(|last| &last.definition)).ok_or(
-        "no definition was run from this folder: name the one that is meant with --spec FILE",
-    )?;
-    let definition = Definition::load(spec)?;
-    let clock = args.clock.or_else(|| last.as_ref()?.clock()).unwrap_or(Clock::Wall);
-    let data = args
-        .data
-        .clone()
-        .map(DataPlace::from)
-        .or_else(|| last.as_ref()?.data())
+    let AskedRun { definition, clock, data } =
+        AskedRun::new(args.spec.as_deref(), args.data.as_deref(), args.clock)?;
+    let definition = Definition::load(definition)?;
+    let data = data
         .or_else(|| definition.plan().data.clone())
         .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;
     let how = Forgetting { suppress: args.suppress, dry_run: args.dry_run };

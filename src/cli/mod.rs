@@ -1,6 +1,7 @@
 //! The command line: commands, each in a file of its own, what they log and how they end.
 
 mod apply;
+mod asked;
 mod check;
 mod forget;
 mod generate;

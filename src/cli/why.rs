@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use selfsame::internals::changelog::LastRun;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::definition;
 use selfsame::internals::explain::{self, AllRows, Question};
-use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::Clock;
 use selfsame::internals::store::{self, StoreError};
 
+use super::asked::AskedRun;
 use super::print::{CommandResult, print};
 
 const WHY_HELP: &str = "\
@@ -80,17 +79,11 @@ impl WhyArgs {
 }
 
 pub fn why(args: &WhyArgs) -> CommandResult {
-    let last = LastRun::of(args.spec.as_deref());
-    let spec = args.spec.as_ref().or(last.as_ref().map(|last| &last.definition)).ok_or(
-        "no definition was run from this folder: name the one that is meant with --spec FILE",
-    )?;
-    let plan = definition::load(spec)?;
-    let of_last = || last.as_ref()?.clock();
-    let clock = args.clock.or_else(of_last).unwrap_or(Clock::Wall);
-    let said = args.data.clone().map(DataPlace::from);
-    let of_last = || last.as_ref()?.data();
+    let AskedRun { definition, clock, data } =
+        AskedRun::new(args.spec.as_deref(), args.data.as_deref(), args.clock)?;
+    let plan = definition::load(&definition)?;
     // Before the first run of the definition nothing is stored yet.
-    let rows = match said.or_else(of_last).or_else(|| plan.data.clone()) {
+    let rows = match data.or_else(|| plan.data.clone()) {
         None => AllRows::of_sources(plan, clock)?,
         Some(place) => {
             let request = ControlRequest::Why { id: args.id.clone(), question: args.question() };
