@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Plan;
 use super::stated::{SHOWN, Stated};
+use super::{Plan, Source};
 
 /// By what it is called in the definition, a hash of each statement.
 pub type SourceReading = BTreeMap<String, String>;
@@ -80,8 +80,22 @@ fn is_carried(plan: &Plan, source: &str, identifier: &str) -> bool {
     sources.any(|of| of.identifiers.iter().any(|(kind, _)| Some(usize::from(*kind)) == number))
 }
 
+/// By source that was read otherwise at some time than it is now, what is stated otherwise. `then`: as what it was read.
+pub fn stated_otherwise<'plan, 'then, I: Iterator<Item = &'then SourceReading>>(
+    plan: &'plan Plan,
+    then: impl Fn(&'plan str) -> I,
+) -> Vec<(&'plan str, BTreeSet<String>)> {
+    let of_source = |source: &'plan Source| {
+        let now = source_reading(plan, &source.name);
+        let names: BTreeSet<String> =
+            then(&source.name).flat_map(|then| differing(then, &now)).collect();
+        (!names.is_empty()).then_some((source.name.as_str(), names))
+    };
+    plan.sources.iter().filter_map(of_source).collect()
+}
+
 /// Under which names two readings differ.
-pub fn differing(one: &SourceReading, other: &SourceReading) -> Vec<String> {
+fn differing(one: &SourceReading, other: &SourceReading) -> Vec<String> {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     names.into_iter().filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
 }

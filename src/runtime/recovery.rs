@@ -1,6 +1,6 @@
 //! What a run has of the runs before it: stored rows, where its sources are read on, what its outputs were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::options::{RunError, RunOptions};
 use crate::console::counted;
@@ -113,17 +113,16 @@ pub fn changed_fields(plan: &Plan, recovered: &Recovered) -> Vec<String> {
             made[source][field]
         ),
     };
-    let stated = |names: &[&str]| {
+    let stated = |names: BTreeSet<String>| {
         let are = if names.len() == 1 { "is stated" } else { "are stated" };
-        format!("{} {are} otherwise", names.join(", "))
+        format!("{} {are} otherwise", Vec::from_iter(names).join(", "))
     };
     let taken = recovered.taken_otherwise(plan).into_iter().map(|(source, names)| {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         format!(
             "source {source}: its {} now. Rows that did not count when they were read, or were rejected, are not stored, \
              and are not read again. To have those that count by now, let the source be read from its start with a data \
              folder that is new",
-            stated(&names)
+            stated(names)
         )
     });
     let versions = recovered.read_otherwise(plan).into_iter().map(|(source, number, names)| {
@@ -132,7 +131,7 @@ pub fn changed_fields(plan: &Plan, recovered: &Recovered) -> Vec<String> {
             "source {source}: {versions} of its records left the data folder while nothing followed from them, but its \
              {} now: what follows from them by that is not known. To know it, let the source be read from \
              its start with a data folder that is new",
-            stated(&names.iter().map(String::as_str).collect::<Vec<_>>())
+            stated(names)
         )
     });
     recovered.changed_fields(&made).into_iter().map(told).chain(versions).chain(taken).collect()

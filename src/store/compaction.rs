@@ -9,7 +9,7 @@
 //! A source's files are looked through when they have twice the rows that the last time left: each row is read again
 //! as often as the history doubles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::buffer::{BooleanBuffer, MutableBuffer};
@@ -27,7 +27,7 @@ use crate::console::counted;
 use crate::decode::Decoder;
 use crate::decode::latest::Latest;
 use crate::fault;
-use crate::plan::source_reading::{differing, source_reading};
+use crate::plan::source_reading::{source_reading, stated_otherwise};
 use crate::plan::{Kind, Plan};
 use crate::time::Tick;
 
@@ -186,21 +186,13 @@ impl Recovered {
 
     /// The sources of which versions left that had had their time by another reading, how many have left of each, and
     /// what is stated otherwise by now.
-    pub fn read_otherwise<'a>(&self, plan: &'a Plan) -> Vec<(&'a str, u64, Vec<String>)> {
-        let mut told = Vec::new();
-        for source in &plan.sources {
-            let now = source_reading(plan, &source.name);
-            let then =
-                self.compacted.iter().filter_map(|of| of.read_as.get(&source.name)).flatten();
-            let mut names: Vec<String> = then.flat_map(|then| differing(then, &now)).collect();
-            names.sort_unstable();
-            names.dedup();
-            let number = self.superseded.get(&source.name).copied().unwrap_or_default();
-            if !names.is_empty() {
-                told.push((source.name.as_str(), number, names));
-            }
-        }
-        told
+    pub fn read_otherwise<'a>(&self, plan: &'a Plan) -> Vec<(&'a str, u64, BTreeSet<String>)> {
+        let then = |source: &'a str| {
+            self.compacted.iter().filter_map(move |of| of.read_as.get(source)).flatten()
+        };
+        let number = |source: &str| self.superseded.get(source).copied().unwrap_or_default();
+        let told = stated_otherwise(plan, then).into_iter();
+        told.map(|(source, names)| (source, number(source), names)).collect()
     }
 
     /// How many older versions of records have left the store.

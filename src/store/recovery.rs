@@ -19,7 +19,7 @@ use super::presence;
 use super::restored::restore;
 use super::suppressed::suppressed;
 use super::working_folder::working_folder_of;
-use crate::plan::source_reading::{differing, source_reading};
+use crate::plan::source_reading::stated_otherwise;
 use crate::plan::{DataPlace, Plan};
 use crate::row::IdentifierHash;
 use crate::source::{Positions, Reached};
@@ -336,16 +336,9 @@ impl Recovered {
 
     /// The sources that were read before and of which other rows count by now, and what is stated otherwise.
     pub fn taken_otherwise<'a>(&self, plan: &'a Plan) -> Vec<(&'a str, BTreeSet<String>)> {
-        let mut told = Vec::new();
-        for source in &plan.sources {
-            let now = source_reading(plan, &source.name);
-            let then = self.pieces.iter().filter_map(|piece| piece.log.read_as.get(&source.name));
-            let names: BTreeSet<String> = then.flat_map(|then| differing(then, &now)).collect();
-            if !names.is_empty() {
-                told.push((source.name.as_str(), names));
-            }
-        }
-        told
+        stated_otherwise(plan, |source| {
+            self.pieces.iter().filter_map(move |piece| piece.log.read_as.get(source))
+        })
     }
 
     /// Of the sources that there are still, the fields that some stored row has otherwise, with what it was made of;
