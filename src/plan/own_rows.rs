@@ -7,20 +7,19 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array, OffsetSizeTrait, Record
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
 
 /// The same rows, where a column has more than they say; `None` where none has.
 pub fn own_rows(batch: &RecordBatch) -> Option<RecordBatch> {
-    if !batch.columns().iter().any(has_more) {
+    let mut columns = batch.columns().to_vec();
+    let more: Vec<&mut ArrayRef> = columns.iter_mut().filter(|column| has_more(column)).collect();
+    if more.is_empty() {
         return None;
     }
     let all = Int32Array::from_iter_values(0..i32::try_from(batch.num_rows()).ok()?);
-    let own = |column: &ArrayRef| match has_more(column) {
-        true => take(column, &all, None),
-        false => Ok(column.clone()),
-    };
-    let columns: Result<Vec<ArrayRef>, ArrowError> = batch.columns().iter().map(own).collect();
-    RecordBatch::try_new(batch.schema(), columns.ok()?).ok()
+    for column in more {
+        *column = take(column, &all, None).ok()?;
+    }
+    RecordBatch::try_new(batch.schema(), columns).ok()
 }
 
 /// Whether there are elements that are in no row's list.

@@ -177,7 +177,6 @@ fn begin_alike(one: &[u8], other: &[u8], header: usize) -> bool {
 
 /// Whether a file holds all that was read of another one, and that is more than a header.
 fn is_copied(read: &OpenFile, file: &OpenFile) -> bool {
-    let is_copied =
-        |seen: &Seen| seen.lines(seen.length()) > 1 && held_by(file, seen) == seen.length();
-    read.trail.seen().is_some_and(is_copied)
+    let is_in = |seen: &Seen| seen.is_in(file.trail.file()).unwrap_or(false);
+    read.trail.seen().is_some_and(|seen| seen.lines(seen.length()) > 1 && is_in(seen))
 }

@@ -141,24 +141,21 @@ impl<'row> Scan<'row> {
     /// A key, and on to its value: its place among the wanted ones, if it is one.
     fn key(&mut self, wanted: &[(WantedName, PathNode)], next: usize) -> Option<Option<usize>> {
         self.expect(b'"')?;
-        let is_next = |(name, _): &&(WantedName, PathNode)| {
-            name.written.as_ref().is_some_and(|written| self.rest().starts_with(written))
+        let written = wanted.get(next).and_then(|(name, _)| name.written.as_deref());
+        let place = match written.filter(|written| self.rest().starts_with(written)) {
+            Some(written) => {
+                self.at += written.len();
+                Some(next)
+            }
+            None => {
+                let start = self.at;
+                if self.pass_text()? == b'\\' {
+                    return None;
+                }
+                let key = &self.row.as_bytes()[start..self.at - 1];
+                wanted.iter().position(|(wanted, _)| wanted.name.as_bytes() == key)
+            }
         };
-        let place =
-            match wanted.get(next).filter(is_next).and_then(|(name, _)| name.written.as_ref()) {
-                Some(written) => {
-                    self.at += written.len();
-                    Some(next)
-                }
-                None => {
-                    let start = self.at;
-                    if self.pass_text()? == b'\\' {
-                        return None;
-                    }
-                    let key = &self.row.as_bytes()[start..self.at - 1];
-                    wanted.iter().position(|(wanted, _)| wanted.name.as_bytes() == key)
-                }
-            };
         self.pass_space();
         self.expect(b':')?;
         self.pass_space();

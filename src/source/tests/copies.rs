@@ -2,11 +2,13 @@
 
 use super::{COPYING, FOREVER, Reading, Unread, append, row};
 
+/// A format, what its files begin with, and a row of it.
+type Written = (&'static str, &'static str, fn(&str) -> String);
+const FORMATS: [Written; 2] = [("json", "", row), ("csv", "a,id\n", |id| format!("a,{id}\n"))];
+
 #[test]
 fn what_was_read_of_a_file_is_not_read_of_the_copy_that_is_left_when_it_is_emptied() {
-    for beginning in ["", "a,id\n"] {
-        let format = if beginning.is_empty() { "json" } else { "csv" };
-        let of = |id: &str| if format == "csv" { format!("a,{id}\n") } else { row(id) };
+    for (format, beginning, of) in FORMATS {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
         let (half, rest) = (of("3")[..3].to_owned(), of("3")[3..].to_owned());
@@ -71,8 +73,7 @@ fn a_file_that_is_copied_and_emptied_before_it_was_read_is_read_once() {
 
 #[test]
 fn a_copy_of_a_file_that_had_been_cut_off_is_not_read_again() {
-    for (beginning, format) in [("", "json"), ("a,id\n", "csv")] {
-        let of = |id: &str| if format == "csv" { format!("a,{id}\n") } else { row(id) };
+    for (format, beginning, of) in FORMATS {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
         let before = beginning.to_owned() + &of("1") + &of("2");
@@ -98,8 +99,7 @@ fn a_copy_of_a_file_that_had_been_cut_off_is_not_read_again() {
 
 #[test]
 fn what_takes_a_file_s_place_and_holds_all_of_it_is_read_on() {
-    for (beginning, format) in [("", "json"), ("a,id\n", "csv")] {
-        let of = |id: &str| if format == "csv" { format!("a,{id}\n") } else { row(id) };
+    for (format, beginning, of) in FORMATS {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (log, saved) = (folder.path().join("a.log"), folder.path().join("saved"));
         append(&log, &(beginning.to_owned() + &of("1")));
