@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use program::outputs::{folded, values};
 use program::{Running, records, selfsame};
 
 const CRM: &str = "sources:\n  crm:\n    files: FILES\n    kind: records\n    key: id\n    fields: {id: text, email: text}\n\
@@ -36,13 +37,9 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
 
 /// The e-mails of all people, sorted.
 fn emails(folder: &Path) -> Vec<String> {
-    let mut found: Vec<String> = records(&folder.join("out/profiles.ndjson"))
-        .iter()
-        .map(|record| {
-            let profile: serde_json::Value =
-                serde_json::from_str(record.value.as_ref().unwrap()).unwrap();
-            profile["identifiers"]["email"][0].as_str().unwrap_or("-").to_owned()
-        })
+    let mut found: Vec<String> = folded(values(&folder.join("out/profiles.ndjson")))
+        .values()
+        .map(|profile| profile["identifiers"]["email"][0].as_str().unwrap_or("-").to_owned())
         .collect();
     found.sort();
     found

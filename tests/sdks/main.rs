@@ -9,13 +9,13 @@ mod program;
 #[path = "../python/mod.rs"]
 mod python;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use program::Running;
+use program::outputs::{folded, values};
 use serde_json::{Value, json};
 
 const DEFINITION: &str = "
@@ -118,13 +118,7 @@ fn profiles(folder: &Path, running: Running) -> Vec<Value> {
     running.end().well();
     let rejects = fs::read_to_string(folder.join("out/rejects.ndjson")).unwrap_or_default();
     assert_eq!(rejects, "", "nothing is rejected");
-    let text = fs::read_to_string(folder.join("out/profiles.ndjson")).expect("profiles");
-    let mut held = BTreeMap::new();
-    for line in text.lines() {
-        let record: Value = serde_json::from_str(line).expect("JSON");
-        held.insert(record["key"].to_string(), record["value"].clone());
-    }
-    held.into_values().filter(|value| !value.is_null()).collect()
+    folded(values(&folder.join("out/profiles.ndjson"))).into_values().collect()
 }
 
 /// What each SDK sends comes to this.
