@@ -233,6 +233,12 @@ fn reads() -> Vec<Route> {
             ("/v1/segments/big?x=1", 400, "bad_parameter"),
             ("/v1/segments/big?after=18000000000000&timeout=1", 409, "not_reached"),
         ]),
+        get("/v1/persons", Wants::Read).wrong(&[
+            ("/v1/persons?limit=0", 400, "bad_limit"),
+            ("/v1/persons?limit=1000000", 400, "bad_limit"),
+            ("/v1/persons?cursor=x", 400, "bad_cursor"),
+            ("/v1/persons?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
         get("/v1/segments/{name}/members", Wants::Read).well("/v1/segments/big/members").wrong(&[
             ("/v1/segments/big/members?limit=0", 400, "bad_limit"),
             ("/v1/segments/big/members?limit=1000000", 400, "bad_limit"),

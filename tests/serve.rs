@@ -270,6 +270,22 @@ fn members_are_paged_in_the_order_of_their_ids_while_people_come_and_go() {
             get(shop.address, &format!("/v1/persons/{}/segments", person.as_str().expect("an id")));
         assert_eq!(of.json()["segments"], json!(["big"]));
     }
+    // So it is with everybody, whom nothing takes out of a segment.
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = get(shop.address, &format!("/v1/persons?limit=77{cursor}")).json();
+        let persons = page["persons"].as_array().expect("a list");
+        assert!(persons.len() <= 77);
+        all.extend(persons.iter().map(|id| id.as_str().expect("an id").to_owned()));
+        if page["cursor"].is_null() {
+            assert_eq!(page["size"], all.len());
+            break;
+        }
+        cursor = format!("&cursor={}", page["cursor"].as_str().expect("an id"));
+    }
+    assert!(all.is_sorted() && all.windows(2).all(|two| two[0] != two[1]));
+    assert!(seen.iter().all(|one| all.binary_search(one).is_ok()));
+    assert_eq!(get(shop.address, "/v1/segments").json()["people"], all.len());
     let size = get(shop.address, "/v1/segments").json()["segments"][0]["size"].as_u64();
     let all = get(shop.address, "/v1/segments/big/members?limit=10000").json();
     assert_eq!(size, all["members"].as_array().map(|members| members.len() as u64));

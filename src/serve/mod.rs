@@ -32,6 +32,7 @@ mod openapi;
 mod origins;
 mod page;
 mod patient;
+mod person_pages;
 mod places;
 mod profile_json;
 mod profiles;
@@ -148,6 +149,7 @@ pub fn router(handles: &SharedHandles) -> Router {
         profiles::routes(),
         identified::routes(),
         batch::routes(),
+        person_pages::routes(),
         segments::routes(),
         changes::routes(),
         why::routes(),

@@ -15,7 +15,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Paths, types and texts.
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("console/index.html")),
     ("/console/console.css", CSS, include_str!("console/console.css")),
     ("/console/console.js", SCRIPT, include_str!("console/console.js")),
@@ -29,6 +29,7 @@ const FILES: [(&str, &str, &str); 15] = [
     ("/console/noted.js", SCRIPT, include_str!("console/noted.js")),
     ("/console/overview.js", SCRIPT, include_str!("console/overview.js")),
     ("/console/person.js", SCRIPT, include_str!("console/person.js")),
+    ("/console/person_list.js", SCRIPT, include_str!("console/person_list.js")),
     ("/console/segments.js", SCRIPT, include_str!("console/segments.js")),
     ("/console/why.js", SCRIPT, include_str!("console/why.js")),
 ];

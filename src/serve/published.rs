@@ -11,7 +11,8 @@
 //! 2. A person's id is made of one of their identifiers. Who has become of an id that is no person's any more is
 //!    therefore told by the identifier's hash, and nothing has to be remembered of people who are gone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
@@ -60,7 +61,8 @@ pub struct Published {
 #[derive(Default)]
 struct Standing {
     tick: Tick,
-    people: Table<IdentifierHash, PublishedProfile>,
+    /// In the order of their ids, by which they are paged.
+    people: BTreeMap<IdentifierHash, PublishedProfile>,
     whose: Table<IdentifierHash, IdentifierHash>,
     /// By segment.
     members: Vec<BTreeSet<IdentifierHash>>,
@@ -106,9 +108,14 @@ impl PublishedView<'_> {
         behind: Option<IdentifierHash>,
         most: usize,
     ) -> Vec<IdentifierHash> {
-        use std::ops::Bound::{Excluded, Unbounded};
         let range = (behind.map_or(Unbounded, Excluded), Unbounded);
         self.0.members[segment].range(range).take(most).copied().collect()
+    }
+
+    /// Everybody, in the order of their ids, from behind one on: so many at most.
+    pub fn everybody(&self, behind: Option<IdentifierHash>, most: usize) -> Vec<IdentifierHash> {
+        let range = (behind.map_or(Unbounded, Excluded), Unbounded);
+        self.0.people.range(range).take(most).map(|(person, _)| *person).collect()
     }
 
     /// How many people there are.

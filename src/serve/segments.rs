@@ -11,14 +11,9 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::profiles::{
-    ReadQuery, at, in_path, no_cursor, no_person, page_length, parameters, person_id, redirect,
-};
+use super::person_pages::PersonPageQuery;
+use super::profiles::{ReadQuery, at, in_path, no_person, parameters, person_id, redirect};
 use crate::definition::sql::predicate_terms;
-use crate::row::IdentifierHash;
-
-/// Members of a page, unless it is said, and at most.
-const PAGE: [usize; 2] = [100, 10_000];
 
 pub fn routes() -> Router<SharedHandles> {
     Router::new()
@@ -93,40 +88,19 @@ async fn one(
     Ok(at(tick, Json(body).into_response()))
 }
 
-/// Which page of members is asked for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PageQuery {
-    /// The last id of the page before.
-    cursor: Option<String>,
-    limit: Option<usize>,
-    after: Option<u64>,
-    timeout: Option<u64>,
-}
-
 async fn members(
     State(handles): State<SharedHandles>,
     path: Result<Path<String>, PathRejection>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    query: Result<Query<PersonPageQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
-    let (name, PageQuery { cursor, limit, after, timeout }) = (in_path(path)?, parameters(query)?);
+    let (name, query) = (in_path(path)?, parameters(query)?);
     let segment = number(&handles, &name)?;
-    let cursor = cursor.as_deref().map(cursor_of).transpose()?;
-    let limit = page_length(limit, PAGE, "members")?;
-    WaitQuery { after, timeout }.read().wait(&handles).await?;
-    let (tick, size, mut found) = handles
-        .read(|view| (view.tick(), view.size(segment), view.members(segment, cursor, limit + 1)))?;
-    // Whoever comes or goes meanwhile: behind the last id of a page are all who have not been seen.
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| last.person_id());
-    let members: Vec<String> = found.iter().map(|person| person.person_id()).collect();
-    let body = json!({"tick": tick, "size": size, "members": members, "cursor": next});
-    Ok(at(tick, Json(body).into_response()))
-}
-
-fn cursor_of(written: &str) -> Result<IdentifierHash, Denial> {
-    person_id(written).map_err(|_| no_cursor(format!("'{written}' is no cursor")))
+    let page = query.asked(&handles, "members").await?;
+    let (tick, size, found) = handles.read(|view| {
+        let found = view.members(segment, page.behind, page.looked_up());
+        (view.tick(), view.size(segment), found)
+    })?;
+    Ok(page.answer(tick, size, found))
 }
 
 async fn of_person(

@@ -18,6 +18,6 @@ run(async (browser) => {
   await shows('segment/none', "there is no segment 'none'");
   await shows('rejects', 'No output publishes rejects', 'No row was rejected');
   await shows('conflicts', 'No output publishes conflicts');
-  await shows('people', 'There are 1 person');
+  await shows('people', 'There is 1 person');
   assert.deepEqual(page.faults.filter((of) => !/status of 404/.test(of)), []);
 });

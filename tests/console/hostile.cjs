@@ -21,6 +21,13 @@ run(async (browser) => {
   await says(page, 'last(note)');
   assert.deepEqual(await violations(page), []);
   await picture(page, 'hostile-360-light');
+  await page.goto(`${HOST}/#/person/crowd%40example.com`);
+  await says(page, '41 more');
+  await says(page, 'The 48 identifiers with the most links are drawn, of 61');
+  assert.deepEqual(await violations(page), []);
+  await page.evaluate(() => document.querySelectorAll('details').forEach((of) => { of.open = true; }));
+  await says(page, 'kiosk-59');
+  assert.deepEqual(await violations(page), []);
   await page.goto(`${HOST}/#/rejects`);
   await page.waitForSelector('details');
   await page.evaluate(() => document.querySelectorAll('details').forEach((of) => { of.open = true; }));

@@ -138,6 +138,16 @@ fn markup_and_controls_in_what_people_wrote_are_shown_as_text() {
     send(&address, "", &hostile.to_string());
     let rejected = serde_json::json!({"id": "9", "note": "<script>alert(4)</script>\u{202e}"});
     send(&address, "", &rejected.to_string());
+    // One with more identifiers than anybody reads at once.
+    let crowd: String = (0..60)
+        .map(|row| {
+            let device = format!("kiosk-{row}");
+            let id = format!("k{row}");
+            let row = serde_json::json!({"id": id, "email": "crowd@example.com", "device": device});
+            format!("{row}\n")
+        })
+        .collect();
+    send(&address, "", &crowd);
     browser.run("console/hostile.cjs", &[("HOST", &host(&address))]);
 }
 

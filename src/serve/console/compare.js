@@ -2,7 +2,7 @@
 import { ask, find, key, pathOf, post } from './ask.js';
 import { made, note, problem, section, shown, table } from './dom.js';
 import { decision, item } from './graph.js';
-import { identifiersOf } from './person.js';
+import { identifiersOf } from './person_list.js';
 import { link } from './links.js';
 import { known } from './live.js';
 

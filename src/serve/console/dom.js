@@ -99,6 +99,16 @@ export const note = (...text) => made('p', { class: 'note' }, ...text);
 
 export const section = (title, ...children) => made('section', { class: 'card' }, made('h2', {}, title), ...children);
 
+/** How much of a long list is shown at once. */
+const SHOWN = 20;
+
+/** A list, of which what is long is behind a line that unfolds it. `show(items, isRest)` makes a part of it. */
+export function inParts(items, show) {
+  if (items.length <= SHOWN + 5) return show(items, false);
+  const rest = items.length - SHOWN;
+  return [show(items.slice(0, SHOWN), false), made('details', {}, made('summary', {}, `${number(rest)} more`), show(items.slice(SHOWN), true))];
+}
+
 /** A button that shows what is behind it, which is fetched when it is opened, and hides it again. */
 export function unfolding(text, label, into, fetch) {
   let content = null;

@@ -1,6 +1,6 @@
 // What a person is known by: identifiers, the links between them, and the links that do not count, as a drawing and as a
 // list. Types stand below each other, the most trusted first.
-import { count, drawn, instant, made, note, number, place, table, visible } from './dom.js';
+import { count, drawn, inParts, instant, made, note, number, place, table, visible } from './dom.js';
 import { compareLink, link } from './links.js';
 
 /** Identifiers that are drawn. */
@@ -15,17 +15,19 @@ export function graph(said, types) {
   return made('div', {},
     drawing(said, types, own),
     made('h3', {}, 'Identifiers'),
-    table('Identifiers', ['Identifier', 'First seen (UTC)', { name: 'Rows', number: true }],
-      said.identifiers.map((of) => [
+    inParts(said.identifiers, (identifiers, isRest) => table(isRest ? 'More identifiers' : 'Identifiers', ['Identifier', 'First seen (UTC)', { name: 'Rows', number: true }],
+      identifiers.map((of) => [
         made('span', {}, made('code', {}, `${of.type}:${of.value}`), of.shared && made('span', { class: 'badge out' }, `shared: ${of.shared}`)),
-        instant(of.first_seen), number(of.rows)])),
+        instant(of.first_seen), number(of.rows)]))),
     made('h3', {}, 'Links'),
-    said.links.length ? made('ul', { class: 'links' }, said.links.map((of) => item(of))) : note('There are none.'),
+    said.links.length ? inParts(said.links, listed) : note('There are none.'),
     made('h3', {}, 'Withheld links'),
-    said.withheld.length ? made('ul', { class: 'links' }, said.withheld.map((of) => item(of))) : note('There are none: nothing that ties this person to others is kept from counting.'),
+    said.withheld.length ? inParts(said.withheld, listed) : note('There are none: nothing that ties this person to others is kept from counting.'),
     said.decisions.length > 0 && [made('h3', {}, 'Decisions'), made('ul', { class: 'links' }, said.decisions.map(decision))],
   );
 }
+
+const listed = (all) => made('ul', { class: 'links' }, all.map((of) => item(of)));
 
 export const decision = ({ one, other, verdict, source, position, time }) =>
   made('li', {}, made('span', { class: `badge ${verdict === 'same' ? 'in' : 'out'}` }, verdict), ' ', made('code', {}, one), ' and ', made('code', {}, other),

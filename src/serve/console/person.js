@@ -1,13 +1,11 @@
 // A person: what is known of them, what they did last, which identifiers they have and why they are one.
 import { ask, find, pathOf } from './ask.js';
-import { count, facts, instant, made, moreButton, note, number, place, problem, section, shown, table, unfolding } from './dom.js';
+import { count, facts, inParts, instant, made, moreButton, note, number, place, problem, section, shown, table, unfolding } from './dom.js';
 import { graph } from './graph.js';
 import { whyAttribute, whySegment } from './why.js';
 import { known } from './live.js';
 import { link, segmentLink } from './links.js';
-
-/** The identifiers of a profile, most trusted first, as `type:value`. */
-export const identifiersOf = (profile, types) => types.flatMap((type) => (profile.identifiers[type] ?? []).map((value) => `${type}:${value}`));
+import { identifiersOf, personList } from './person_list.js';
 
 /** Where people are looked for. */
 export async function people(view) {
@@ -19,16 +17,19 @@ export async function people(view) {
     location.hash = `#/compare/${encodeURIComponent(one.value.trim())}/${encodeURIComponent(other.value.trim())}`;
   } }, made('div', {}, made('label', { for: 'one' }, 'One'), one), made('div', {}, made('label', { for: 'other' }, 'The other'), other), made('button', {}, 'Compare'));
   const { people: all, segments } = await ask('/v1/segments');
+  const [list, more, bring] = personList({ caption: 'Some of the people', empty: 'No row has made a person yet.', path: '/v1/persons', field: 'persons', types });
   view.replaceChildren(
     made('h1', {}, 'People'),
     section('Find somebody', made('p', {}, 'Write an identifier into the field at the top of the page: a value, ', made('code', {}, 'type:value'), ', or a person’s id.'),
       made('p', {}, 'Types of identifiers, most trusted first: ', types.flatMap((type, at) => [at ? ', ' : '', made('code', {}, type)]), '.'),
-      made('p', {}, `There are ${count(all, 'person', 'people')}.`)),
+      made('p', {}, `There ${all === 1 ? 'is' : 'are'} ${count(all, 'person', 'people')}.`)),
+    section('Some of them', list, more),
     section('Two people side by side', made('p', {}, 'What makes them one, or keeps them apart.'), compare),
     section('People by segment', segments.length
       ? made('ul', { class: 'chips' }, segments.map(({ name, size }) => made('li', {}, segmentLink(name), ` ${number(size)}`)))
       : note('The definition has no segments.')),
   );
+  await bring();
 }
 
 export async function person(view, { parts: [wanted] }) {
@@ -88,7 +89,7 @@ function attributes(profile) {
 /** The identity graph where rows are stored, else the identifiers alone. */
 async function identity(profile, identifiers, status) {
   const content = section('Identity');
-  const plain = () => made('ul', {}, identifiers.map((of) => made('li', {}, made('code', {}, of))));
+  const plain = () => made('div', {}, inParts(identifiers, (some) => made('ul', {}, some.map((of) => made('li', {}, made('code', {}, of))))));
   if (!status.stored) {
     content.append(plain(), note('Why these are one person can be told where rows are stored: run it with ', made('code', {}, '--data FOLDER'), '.'));
     return content;

@@ -1,10 +1,10 @@
 // Segments: how large they are and have been, what they mean, and who is in them.
-import { ask, post } from './ask.js';
+import { ask } from './ask.js';
 import { answers, follow, known } from './live.js';
 import { line, room } from './chart.js';
-import { instant, made, moreButton, note, number, section, shown, table } from './dom.js';
-import { identifiersOf } from './person.js';
-import { link, segmentLink } from './links.js';
+import { instant, made, note, number, section, table } from './dom.js';
+import { segmentLink } from './links.js';
+import { personList } from './person_list.js';
 
 const path = (name) => `/v1/segments/${encodeURIComponent(name)}`;
 /** Sizes at ticks as points of time, up to now. */
@@ -48,22 +48,7 @@ export async function segment(view, { parts: [name], cleanup }) {
     drawing.replaceChildren(line(`Size of ${name} over time, now ${number(one.size)}`, points(one), { width: room(drawing) }));
   };
   const one = await ask(path(name));
-  const list = made('div');
-  let cursor = null;
-  const rows = [];
-  const [more, bring] = moreButton('More', list, async () => {
-    const page = await ask(`${path(name)}/members?limit=20${cursor ? `&cursor=${cursor}` : ''}`);
-    const { profiles } = page.members.length ? await post('/v1/profiles:batch', { ids: page.members }) : { profiles: [] };
-    rows.push(...profiles.filter((of) => of.profile).map(({ profile }) => {
-      const [first, ...others] = identifiersOf(profile, types);
-      const told = Object.entries(profile.attributes).filter(([, value]) => value !== null && typeof value !== 'object').slice(0, 3);
-      return [link(profile.person, first ?? profile.person), others.slice(0, 3).join(', ') + (others.length > 3 ? `, and ${others.length - 3} more` : ''),
-        told.map(([of, value]) => `${of}: ${shown(value)}`).join(', ')];
-    }));
-    list.replaceChildren(rows.length ? table('Members', ['Person', 'Other identifiers', 'Attributes'], rows) : note('Nobody is in it.'));
-    cursor = page.cursor;
-    return cursor !== null;
-  });
+  const [list, more, bring] = personList({ caption: 'Members', empty: 'Nobody is in it.', path: `${path(name)}/members`, field: 'members', types });
   view.replaceChildren(made('h1', {}, name),
     section('Size', made('p', {}, size, ` ${one.size === 1 ? 'person' : 'people'} now`), drawing,
       note(one.sizes.length ? `Since ${instant(new Date(one.sizes[0][0]).toISOString())} UTC, as far as this run knows.` : 'This run knows of no time before now.')),
