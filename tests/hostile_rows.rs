@@ -3,7 +3,7 @@
 
 mod program;
 
-use program::outputs::holds;
+use program::outputs::{holds, values};
 use program::{records_in, selfsame};
 use serde_json::{Value, json};
 
@@ -199,4 +199,53 @@ outputs: {profiles: {files: out/profiles.ndjson}, rejects: {files: out/rejects.n
         // That of the row that is set aside is nobody's.
         assert_eq!(ids.count(), 40, "{workers} workers");
     }
+}
+
+/// What failed is named as it stands in the definition, be it asked of rows or taken of them.
+#[test]
+fn a_row_is_told_which_expression_failed_on_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let definition = r#"
+name: told
+sources:
+  web: {files: web.ndjson, kind: events, time: at, sessions: {gap: 1 hour}, fields: {s: text, n: integer, at: timestamp}}
+identity:
+  person: {from: {web: s}}
+attributes:
+  ATTRIBUTE
+outputs:
+  rejects: {files: out/rejects.ndjson}
+"#;
+    let rows = "{\"s\":\"a\",\"n\":0,\"at\":1000}\n{\"s\":\"b\",\"n\":2,\"at\":1000}\n";
+    std::fs::write(folder.path().join("web.ndjson"), rows).expect("room on the disk");
+    for (attribute, told) in [
+        ("a: {from: web, select: sum(n), where: 10 / n > 2}", "`10 / n > 2`"),
+        ("a: {from: web, select: sum(10 / n)}", "`sum(10 / n)`"),
+        (
+            "a: {from: web, select: sum(n) filter (where n < 9), where: 10 / n > 2}",
+            "`10 / n > 2` and `sum(n) filter (where n < 9)`",
+        ),
+        (
+            "a: {from: web, select: count(*) filter (where 1 / n = 1)}",
+            "`count(*) filter (where 1 / n = 1)`",
+        ),
+        (
+            "a: {from: web, select: count(distinct session), where: 10 / n > 2 and session_events > 0}",
+            "`10 / n > 2 and session_events > 0`",
+        ),
+    ] {
+        let definition = definition.replace("ATTRIBUTE", attribute);
+        std::fs::write(folder.path().join("told.yaml"), definition).expect("room on the disk");
+        selfsame(folder.path(), &["run", "told.yaml", "--until-end"]).well();
+        let rejects = values(&folder.path().join("out/rejects.ndjson"));
+        let reasons: Vec<&Value> = rejects.iter().map(|it| &it["value"]["reasons"]).collect();
+        assert_eq!(reasons.len(), 1, "{attribute}");
+        assert_eq!(reasons[0][0]["message"], format!("{told}: division by zero"), "{attribute}");
+    }
+    // Where it always fails the place is that of the condition.
+    let attribute = "a: {from: web, select: sum(n), where: n > 1 / 0}";
+    std::fs::write(folder.path().join("told.yaml"), definition.replace("ATTRIBUTE", attribute))
+        .expect("room on the disk");
+    let complaint = selfsame(folder.path(), &["check", "told.yaml"]).badly();
+    assert!(complaint.contains("in 'where' of attribute 'a': `1 / 0` always fails"), "{complaint}");
 }

@@ -27,6 +27,12 @@ impl Expression {
         Expression { physical, data_type, text: Arc::from(text.trim()) }
     }
 
+    /// With another text, as it is told where it fails.
+    pub fn told_as(mut self, text: &str) -> Self {
+        self.text = Arc::from(text.trim());
+        self
+    }
+
     /// What evaluates it.
     pub fn physical(&self) -> &Arc<dyn PhysicalExpr> {
         &self.physical

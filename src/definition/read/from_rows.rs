@@ -26,7 +26,8 @@ struct ChosenRows {
     from: Vec<usize>,
     /// The columns that all of the sources have.
     schema: SchemaRef,
-    condition: Option<Expr>,
+    /// What `where` asks, with its text.
+    condition: Option<(Expr, SqlText)>,
     window: Option<Window>,
 }
 
@@ -49,7 +50,13 @@ pub fn select(
     let text = object.sql(context, "select")?;
     let (window, note) = windows::window(context, object, sources, &from).unzip();
     let schema = columns(&context.dialect, sources, &from);
-    let condition = object.sql(context, "where").map(|text| condition(context, &text, &schema));
+    let condition = object.sql(context, "where").map(|text| {
+        let planned = condition(context, &text, &schema)?;
+        // What is wrong with it stands in it, and not in the text of an aggregate that it is compiled with.
+        let compiled = context.dialect.compile(planned.clone(), &schema, None, &text.text);
+        context.check(&text, compiled)?;
+        Some((planned, text))
+    });
     let planned = context.dialect.plan(&text.text, &schema);
     let planned = context.check(&text, planned)?;
     context.no_now(&text, &planned)?;
@@ -111,9 +118,13 @@ impl FiledAggregates {
     ) -> Result<usize, SqlError> {
         let AggregateCall { function, argument, filter } = call;
         let ChosenRows { from, schema, window, .. } = rows;
-        let condition = match (rows.condition.clone(), filter) {
-            (Some(one), Some(other)) => Some(one.and(other)),
-            (one, other) => one.or(other),
+        // Its text is what a row is told on which it fails.
+        let (condition, asked) = match (&rows.condition, filter) {
+            (Some((one, by)), Some(other)) => {
+                (Some(one.clone().and(other)), format!("{}` and `{}", by.text.trim(), text.text))
+            }
+            (Some((one, by)), None) => (Some(one.clone()), by.text.clone()),
+            (None, other) => (other, text.text.clone()),
         };
         let identity = format!("{from:?} {window:?} {function:?} {argument:?} {condition:?}");
         if let Some(index) = self.known(&identity) {
@@ -142,8 +153,10 @@ impl FiledAggregates {
             let compile = |expression: &Expr, wanted: &DataType| {
                 dialect.compile(expression.clone(), columns, Some(wanted), &text.text)
             };
-            let condition =
-                condition.as_ref().map(|c| compile(c, &DataType::Boolean)).transpose()?;
+            let condition = condition
+                .as_ref()
+                .map(|it| compile(it, &DataType::Boolean).map(|it| it.told_as(&asked)))
+                .transpose()?;
             let argument = match (&argument, &wanted) {
                 (Some(argument), Some(wanted)) => Some(compile(argument, wanted)?),
                 _ => None,
@@ -157,7 +170,7 @@ impl FiledAggregates {
             self.over_sessions.push(SessionAggregate {
                 source: from[0],
                 aggregate: index as u16,
-                condition,
+                condition: condition.map(|condition| (condition, asked)),
                 argument: argument.zip(wanted.clone()),
                 text: text.clone(),
             });

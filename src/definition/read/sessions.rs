@@ -98,7 +98,8 @@ pub fn looks_at_them(expression: &Expr) -> bool {
 pub struct SessionAggregate {
     pub source: usize,
     pub aggregate: u16,
-    pub condition: Option<Expr>,
+    /// Its condition, with what a row is told on which that fails.
+    pub condition: Option<(Expr, String)>,
     /// Its argument, with the type that it is brought to.
     pub argument: Option<(Expr, DataType)>,
     pub text: SqlText,
@@ -108,6 +109,8 @@ pub struct SessionAggregate {
 struct SessionInput {
     fields: Vec<Field>,
     values: Vec<Expr>,
+    /// The texts of the conditions that are answered on the way.
+    asked: Vec<String>,
     /// Whether some of it comes by joins. Then nothing is answered on the way: an answer that fails
     /// would take the row's columns with it, and its place in its session.
     late: bool,
@@ -146,18 +149,20 @@ fn timeline(
 ) -> Result<Sessions, SqlError> {
     let late = over.iter().any(|over| {
         let argument = over.argument.as_ref().map(|(argument, _)| argument);
-        over.condition.iter().chain(argument).any(|asked| {
+        let condition = over.condition.as_ref().map(|(condition, _)| condition);
+        condition.into_iter().chain(argument).any(|asked| {
             let joined = source.joined_columns();
             asked.column_refs().iter().any(|of| joined.iter().any(|it| *it.name() == of.name))
         })
     });
-    let mut brought = SessionInput { fields: Vec::new(), values: Vec::new(), late };
+    let mut brought =
+        SessionInput { fields: Vec::new(), values: Vec::new(), asked: Vec::new(), late };
     let mut parts = Vec::new();
     for over in over {
         let condition = match over.condition.clone() {
-            Some(condition) => {
-                let rest = brought.condition(condition);
-                Some(brought.columns(rest, source)?)
+            Some((condition, asked)) => {
+                let rest = brought.condition(condition, &asked);
+                Some((brought.columns(rest, source)?, asked))
             }
             None => None,
         };
@@ -179,7 +184,9 @@ fn timeline(
         };
         inputs.push(AggregateInput {
             aggregate: over.aggregate,
-            condition: condition.map(|it| compile(it, DataType::Boolean)).transpose()?,
+            condition: condition
+                .map(|(it, asked)| compile(it, DataType::Boolean).map(|it| it.told_as(&asked)))
+                .transpose()?,
             argument: argument.map(|(it, wanted)| compile(it, wanted)).transpose()?,
         });
         let window = aggregates[over.aggregate as usize].window;
@@ -209,11 +216,14 @@ fn timeline(
 
 impl SessionInput {
     /// Has the terms answered that need no session, and leaves the others.
-    fn condition(&mut self, condition: Expr) -> Expr {
+    fn condition(&mut self, condition: Expr, asked: &str) -> Expr {
         let (over, plain): (Vec<_>, Vec<_>) = split_conjunction_owned(condition)
             .into_iter()
             .partition(|term| self.late || looks_at_them(term));
         let plain = conjunction(plain).map(|plain| {
+            if !self.asked.iter().any(|known| known == asked) {
+                self.asked.push(asked.to_owned());
+            }
             let name = format!("#{}", self.fields.len());
             let answer = Expr::Cast(Cast::new(Box::new(plain), DataType::Boolean));
             self.column(&name, DataType::Boolean, answer)
@@ -261,7 +271,8 @@ impl SessionInput {
         let arguments = named.flat_map(|(field, value)| [lit(field.name().as_str()), value]);
         let function = datafusion_functions::core::named_struct();
         let value = ScalarFunction::new_udf(function, arguments.collect());
-        let text = "what sessions look at";
-        dialect.compile(Expr::ScalarFunction(value), schema, Some(&wanted), text).map(Some)
+        // Columns as they are do not fail.
+        let text = self.asked.join("` or `");
+        dialect.compile(Expr::ScalarFunction(value), schema, Some(&wanted), &text).map(Some)
     }
 }
