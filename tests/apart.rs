@@ -243,3 +243,24 @@ fn what_is_no_file_is_told_from_what_is_not_there() {
     std::fs::write(path.join("orders.ndjson"), "").expect("a file");
     says("order.ndjson", "no file matches order.ndjson; did you mean orders.ndjson?\n");
 }
+
+/// A pattern is waited for by who follows it, a name is not: it may be misspelt.
+#[test]
+fn what_is_followed_may_come_later() {
+    let folder = place("data/deep/later/*.ndjson", PROFILES);
+    let path = folder.path();
+    let said = "source web: no file matches data/deep/later/*.ndjson";
+    assert!(selfsame(path, &RUN).badly().contains(said));
+    let mut running = Running::start(path, &["run", "shop.yaml", "--follow"]);
+    let waits = format!("{said}; the run waits for one to come");
+    running.until("it is told", |running| running.err().contains(&waits));
+    std::fs::create_dir(path.join("data/deep/later")).expect("a folder");
+    write(path, "data/deep/later/a.ndjson", "{\"user\":\"ben\"}\n");
+    let profiles = path.join("out/profiles.ndjson");
+    running.until("it is sent", |_| profiles.exists() && records(&profiles).len() == 1);
+    running.signal("INT");
+    running.end().well();
+    define(path, "data/nothing.ndjson", PROFILES);
+    let complaint = selfsame(path, &["run", "shop.yaml", "--follow"]).badly();
+    assert!(complaint.contains("no file matches data/nothing.ndjson\n"), "{complaint}");
+}

@@ -145,7 +145,11 @@ fn open(
                         near_file(&pattern.text).map(|near| format!("; did you mean {near}?"))
                     });
                 let (name, glob) = (of.name.clone(), pattern.text.clone());
-                wrong.push(SourceError::NoFile { name, glob, but: but.unwrap_or_default() });
+                let none = SourceError::NoFile { name, glob, but: but.unwrap_or_default() };
+                match options.follow && pattern.is_of_many() {
+                    true => tracing::warn!("{none}; the run waits for one to come"),
+                    false => wrong.push(none),
+                }
             }
         }
         let mut files = SourceFiles::new(source, of, patterns, options, PATIENCE);

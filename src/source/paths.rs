@@ -97,6 +97,11 @@ impl PathPattern {
         Ok(PathPattern { text: text.to_owned(), root: root.into(), parts })
     }
 
+    /// Whether several names may match it, so that it is no mistake of writing where none does yet.
+    pub fn is_of_many(&self) -> bool {
+        !self.parts.iter().all(|part| matches!(part, PatternPart::Name(_)))
+    }
+
     /// Whether the names, one below the other, are what is sought from a part on.
     fn fits(&self, part: usize, names: &[&str]) -> bool {
         match (self.parts.get(part), names) {
