@@ -168,6 +168,9 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
             "It seems to be CSV: say `format: csv`".to_owned()
         }
         "malformed" if is_json => "A row is one JSON object a line".to_owned(),
+        "wrong_type" if is_json && path == "$" => {
+            "A row is one JSON object a line, whose keys are the columns; `format: csv` reads lines of cells".to_owned()
+        }
         "malformed" => "A quote within a quoted cell is doubled".to_owned(),
         "not_utf8" => match foreign::told(raw) {
             Some(told) => format!("By its first bytes {told}"),

@@ -77,7 +77,8 @@ pub fn read(
 ) -> Option<YamlNode> {
     let lines = diagnostic::lines(text).map(|line| line.chars().collect()).collect();
     let anchors = HashMap::new();
-    let mut reader = YamlReader { lines, environment, found, anchors, depth: 0, values: 0 };
+    let mut reader =
+        YamlReader { lines, environment, found, anchors, depth: 0, values: 0, is_map: false };
     let mut parser = Parser::new_from_str(text);
     let mut document = None;
     loop {
@@ -118,6 +119,8 @@ struct YamlReader<'a> {
     anchors: HashMap<usize, Anchor>,
     depth: usize,
     values: usize,
+    /// Whether the next value is a `map`: of what texts mean the empty one may be told, too.
+    is_map: bool,
 }
 
 impl YamlReader<'_> {
@@ -236,6 +239,7 @@ impl YamlReader<'_> {
     }
 
     fn mapping<'i>(&mut self, parser: &mut Events<'i>) -> Option<Vec<(YamlKey, YamlNode)>> {
+        let may_be_empty = std::mem::take(&mut self.is_map);
         let mut entries: Vec<(YamlKey, YamlNode)> = Vec::new();
         loop {
             let (event, span) = match self.next(parser)? {
@@ -245,9 +249,11 @@ impl YamlReader<'_> {
             let key_place = place(&span.start);
             let key = self.node(parser, event, span)?;
             let (event, span) = self.next(parser)?;
+            self.is_map = matches!(&key.value, YamlValue::Scalar { text, .. } if text == "map");
             let value = self.node(parser, event, span)?;
-            let (name, places) = match key.value {
-                YamlValue::Scalar { text, places, .. } => (text, places),
+            self.is_map = false;
+            let (name, quoted, places) = match key.value {
+                YamlValue::Scalar { text, quoted, places } => (text, quoted, places),
                 YamlValue::Unset => continue,
                 _ => {
                     self.complain(key_place, format!("a name is a text, found {}", key.kind()));
@@ -260,7 +266,7 @@ impl YamlReader<'_> {
             {
                 continue;
             }
-            if name.is_empty() {
+            if name.is_empty() && !(quoted && may_be_empty) {
                 self.complain(key_place, "a name that is empty".to_owned());
                 continue;
             }

@@ -25,8 +25,9 @@ use super::read::{funnel, rfm};
 use super::sql::ranks;
 use crate::plan::{Attribute, Kind, Plan, Publish, Source, Step};
 
-/// How many parts a condition may have that stands in the place of its segment.
-const MOST_PARTS: usize = 1_000;
+/// How many parts a condition may have that stands in the place of its segment: the time in which one is simplified
+/// grows with the square of them.
+const MOST_PARTS: usize = 200;
 
 /// The warnings about a definition in which nothing is wrong.
 pub fn warnings(document: &yaml::YamlNode, plan: &Plan) -> Vec<Diagnostic> {

@@ -614,7 +614,7 @@ impl Field {
         };
         let map = match (name, others) {
             _ if written.is_some() => written.unwrap_or_default(),
-            ("kind", Some(others)) => format!(", map: {{a: c, b: null, c: d}}{others}"),
+            ("kind", Some(others)) => format!(", map: {{a: c, b: null, c: d, \"\": b}}{others}"),
             ("n", Some(others)) => format!(", map: {{1: 2, \"-1\": null, \"7\": 1}}{others}"),
             _ => String::new(),
         };
