@@ -89,6 +89,17 @@ fn aggregates_say_what_they_take() {
 }
 
 #[test]
+fn a_list_is_not_cast_to_timestamps_and_is_told_how_it_is_had() {
+    for cast in ["cast", "try_cast"] {
+        for wanted in ["timestamp[]", "timestamp with time zone[]"] {
+            let sql = format!("{cast}(make_array(event) as {wanted})");
+            let said = complaint(&format!("{{from: web, select: \"count({sql})\"}}"));
+            assert!(said.contains("a list is not cast to timestamps: declare its field"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_struct_is_no_column() {
     let text = SOURCES.replace(
         "    fields: {user",

@@ -209,6 +209,11 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
         counted(latency.count, "row", "rows"),
         latency.target_ms
     ));
+    if latency.within_target < 0.99 && end == RunEnd::Reached {
+        line(format_args!(
+            "  (rows that are there before a run are read as fast as it goes, and wait for each other)"
+        ));
+    }
     text
 }
 

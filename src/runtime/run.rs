@@ -253,7 +253,10 @@ pub fn preflight(of: &RunView, plan: &Arc<Plan>, options: &RunOptions) -> Result
         let before = of.plan.sources.iter().find(|before| before.name == source.name);
         before.is_none_or(|before| before.connector.to_string() != source.connector.to_string())
     });
-    open_sources(&Arc::new(trial), options, of.recovered.as_deref()).map(drop)
+    let recovered = of.recovered.as_deref();
+    // Nobody looks at its log: a pattern that no file matches is taken for a mistake.
+    let found = SourceOptions { awaits: false, ..source_options(options, recovered) };
+    find_sources(&Arc::new(trial), options, &found).map(drop)
 }
 
 /// Finds the sources of a run, from where they are read on.
@@ -262,16 +265,28 @@ pub(super) fn open_sources(
     options: &RunOptions,
     recovered: Option<&Recovered>,
 ) -> Result<OpenedSources, RunError> {
-    let source_options = SourceOptions {
+    find_sources(plan, options, &source_options(options, recovered))
+}
+
+fn source_options(options: &RunOptions, recovered: Option<&Recovered>) -> SourceOptions {
+    SourceOptions {
         process: options.process,
         processes: options.hosts.len().max(1),
         workers: options.workers,
         until_end: options.until_end,
         follow: options.follow,
+        awaits: options.follow,
         from_start: options.from_start,
         positions: recovered.map(|of| Arc::new(of.positions.clone())).unwrap_or_default(),
-    };
-    let sources = source::open(plan, &source_options)?;
+    }
+}
+
+fn find_sources(
+    plan: &Arc<Plan>,
+    options: &RunOptions,
+    of_sources: &SourceOptions,
+) -> Result<OpenedSources, RunError> {
+    let sources = source::open(plan, of_sources)?;
     if options.process == 0 {
         overlap::check(plan, options, &sources)?;
     }

@@ -146,7 +146,7 @@ fn open(
                     });
                 let (name, glob) = (of.name.clone(), pattern.text.clone());
                 let none = SourceError::NoFile { name, glob, but: but.unwrap_or_default() };
-                match options.follow && pattern.is_of_many() {
+                match options.awaits && pattern.is_of_many() {
                     true => tracing::warn!("{none}; the run waits for one to come"),
                     false => wrong.push(none),
                 }

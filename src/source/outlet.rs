@@ -30,6 +30,8 @@ pub struct SourceOptions {
     pub until_end: bool,
     /// Files go on where they end: what is appended to them, and new ones, are read too.
     pub follow: bool,
+    /// A pattern that no file matches yet is waited for, and is no mistake.
+    pub awaits: bool,
     /// A topic that is deleted and created again while it is read is read on from its start.
     pub from_start: bool,
     /// Where sources are read on; empty: from where their definitions say.
@@ -45,6 +47,7 @@ impl Default for SourceOptions {
             workers: 1,
             until_end: false,
             follow: false,
+            awaits: false,
             from_start: false,
             positions: Arc::default(),
         }

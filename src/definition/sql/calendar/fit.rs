@@ -25,10 +25,28 @@ pub fn fitted(expression: Expr, schema: &DFSchema, zone: &'static Zone) -> Resul
     Ok(expression.transform_up(|part| fit.part(part))?.data)
 }
 
+/// Whether it is a list whose innermost elements are timestamps.
+fn is_list_of_them(of: &DataType) -> bool {
+    match of {
+        DataType::List(of) | DataType::LargeList(of) | DataType::FixedSizeList(of, _) => {
+            matches!(of.data_type(), DataType::Timestamp(..)) || is_list_of_them(of.data_type())
+        }
+        _ => false,
+    }
+}
+
 /// What a cast to a timestamp means as it is written: one of microseconds, by the clocks of the zone.
 pub fn meant(part: Expr, zone: &'static Zone) -> Result<Transformed<Expr>> {
     let is_one = |field: &Arc<Field>| matches!(field.data_type(), DataType::Timestamp(..));
     Ok(match part {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. })
+            if is_list_of_them(field.data_type()) =>
+        {
+            return plan_err!(
+                "a list is not cast to timestamps: declare its field as a list of them, as in \
+                 fields: {{seen: [timestamp]}}"
+            );
+        }
         Expr::Cast(cast) if is_one(&cast.field) => {
             Transformed::yes(Expr::Cast(Cast::new(cast.expr, timestamp(zone))))
         }
