@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -54,7 +55,7 @@ async fn decide(
     handles: &SharedHandles,
     ingest: &Ingest,
     body: Body,
-) -> Result<Json<Value>, Denial> {
+) -> Result<Response, Denial> {
     let DecisionBody { left, right, decision } = body::json(body, MOST_BYTES, EXAMPLE).await?;
     if identifier(handles, &left)? == identifier(handles, &right)? {
         let message = format!("{left} and {right} are one identifier");
@@ -64,14 +65,14 @@ async fn decide(
     let (source, row) = row(&handles.plan, [&left, &right], decision)?;
     let mut rows = PostedRows::default();
     rows.push(row.to_string().as_bytes());
-    let rejected = ingest.post(source as u16, rows).await?;
+    let taken = ingest.post(source as u16, rows).await?;
     let name = &handles.plan.sources[source].name;
-    if let Some(rejected) = rejected.first() {
+    if let Some(rejected) = taken.rejected.first() {
         let why = rejected.reasons.iter().map(|reason| reason.message.as_str());
         let why = why.collect::<Vec<_>>().join("; ");
         return Err(unfit(name, &format!("its row is rejected: {why}")));
     }
-    Ok(Json(json!({"accepted": 1, "source": name})))
+    Ok(taken.answer(Json(json!({"accepted": 1, "source": name}))))
 }
 
 fn unfit(source: &str, why: &str) -> Denial {

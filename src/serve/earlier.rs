@@ -99,19 +99,20 @@ impl EarlierRecords {
         }
         let Some(tick) = next.filter(|tick| *tick <= until) else { return Ok(false) };
         for number in 0..self.files.len() {
-            let mut lines: Vec<(RecordKey, Line)> = Vec::new();
             let output = self.files[number].output;
+            let mut place = RecordPlace::before(tick);
             while self.files[number].tick()? == Some(tick) {
                 let range = self.files[number].range()?;
+                let mut lines: Vec<(RecordKey, Line)> = Vec::new();
                 self.lines(number, range, &mut lines)?;
                 self.files[number].next += 1;
-            }
-            lines.sort_by(|(one, _), (other, _)| one.cmp(other));
-            let mut place = RecordPlace::before(tick);
-            for (_, line) in lines {
-                place = place.next(output);
-                if place > self.place {
-                    self.waiting.push_back((place, number, line));
+                lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+                // What was added to the tick later stands behind what was told of it first.
+                for (_, line) in lines {
+                    place = place.next(output);
+                    if place > self.place {
+                        self.waiting.push_back((place, number, line));
+                    }
                 }
             }
         }

@@ -2,6 +2,10 @@
 //!
 //! What memory has no longer is read from the outputs' files, up to where memory goes on. A client that reads slowly is
 //! read for slowly: nothing waits for it, and once it is behind by more than is kept anywhere it is told so.
+//!
+//! Where a run outlives its process, a tick is told once the outputs that are followed have committed it. A restart
+//! computes what they had not committed in other, larger ticks: what somebody had been told of it before would stand in
+//! no output, and nothing would ever take it back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +18,7 @@ use super::earlier::EarlierRecords;
 use super::handles::SharedHandles;
 use super::published::Published;
 use super::recent::{RecordPlace, TooOld};
-use crate::plan::KeyHash;
+use crate::plan::{Destination, KeyHash};
 use crate::sink::Record;
 use crate::time::{Tick, wall_clock};
 
@@ -22,8 +26,8 @@ use crate::time::{Tick, wall_clock};
 const PART: usize = 256;
 /// How far the clock of an earlier run may have been ahead of this one's.
 const SOON: Duration = Duration::from_secs(3_600);
-/// How often it is looked whether a file has what was published.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often it is looked whether outputs have what was published.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What a client is told.
 pub enum FollowedChange {
@@ -105,10 +109,10 @@ impl Following {
                 }
                 continue;
             }
+            // Looked at first: what is committed by then is in memory, or was.
+            let (last, is_closed) = (self.may_be_told(), published.recent.is_closed());
             match published.recent.behind(self.place, PART) {
-                Ok(records) if records.is_empty() && published.recent.is_closed() => {
-                    self.over = true
-                }
+                Ok(records) if records.is_empty() && is_closed => self.over = true,
                 Ok(records) if records.is_empty() => {
                     let handles = Arc::clone(&self.handles);
                     tokio::select! {
@@ -116,7 +120,12 @@ impl Following {
                         () = handles.closed() => self.over = true,
                     }
                 }
-                Ok(records) => {
+                Ok(mut records) => {
+                    records.truncate(records.partition_point(|(place, _)| place.tick <= last));
+                    if records.is_empty() {
+                        self.look_again().await;
+                        continue;
+                    }
                     self.place = records.last().map(|(place, _)| *place);
                     let records = records.into_iter().rev();
                     let chosen = records.filter(|(_, of)| self.outputs.contains(&of.output));
@@ -158,23 +167,40 @@ impl Following {
             Ok(_) => self.place = Some(behind),
             // More was told meanwhile than memory has, or a file is yet to get what was published.
             Err(_) => {
-                let handles = Arc::clone(&self.handles);
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK) => {}
-                    () = handles.closed() => self.over = true,
-                }
+                self.look_again().await;
                 self.earlier = Some(earlier);
             }
         }
         Ok(())
     }
 
-    /// The last tick of which the files have all that is published.
+    async fn look_again(&mut self) {
+        let handles = Arc::clone(&self.handles);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = handles.closed() => self.over = true,
+        }
+    }
+
+    /// The last tick that may be told by now.
+    fn may_be_told(&self) -> Tick {
+        match self.handles.stored {
+            Some(_) if self.handles.live.is_some() => self.settled(),
+            _ => Tick::MAX,
+        }
+    }
+
+    /// The last tick of which the outputs have all that is published. A webhook commits nothing, and may be slow.
     fn settled(&self) -> Tick {
         // Looked at first: what was published has been handed over.
         let published = self.published.tick();
         let Some(live) = &self.handles.live else { return 0 };
-        let of = |output: &u16| live.under_way[usize::from(*output)].oldest();
+        let of = |output: &u16| {
+            let number = usize::from(*output);
+            let target = &self.handles.plan.outputs[number].target;
+            let commits = !matches!(target, Destination::Webhook(_));
+            live.under_way[number].oldest().filter(|_| commits)
+        };
         let unwritten = self.outputs.iter().filter_map(of).min();
         unwritten.map_or(published, |tick| published.min(tick.saturating_sub(1)))
     }

@@ -108,6 +108,16 @@ impl Handles {
         })
     }
 
+    /// As of which tick all can be read that follows from rows which can't be lost any more by now.
+    pub fn kept_tick(&self) -> Option<Tick> {
+        let durable = self.live.as_ref().and_then(|live| live.durable_before());
+        // At the end of a run there is no tick before which all is.
+        match durable.filter(|before| (1..Tick::MAX).contains(before)) {
+            Some(before) => Some(before - 1),
+            None => self.source().ok().map(|published| published.tick()),
+        }
+    }
+
     /// Reads what is published, as of one tick.
     pub fn read<R>(&self, read: impl FnOnce(&PublishedView<'_>) -> R) -> Result<R, Denial> {
         self.ready()?;

@@ -70,7 +70,7 @@ use crate::source::Http;
 use denial::not_allowed;
 use ending::until_the_end;
 use health::Health;
-use ingest::{Ingest, IngestPatience};
+use ingest::{Ingest, IngestPatience, KeptTick};
 use keys_in_force::KeyKind;
 use limits::{Limiter, limited};
 
@@ -84,6 +84,7 @@ pub use publishing::{PublishingObserver, plan_for};
 pub use recent::RecentRecords;
 pub use server::{Bound, ServeError, Server};
 use tls::ReloadedTls;
+use trusted::OpenHere;
 
 /// Takes the port that a process of a run answers at, where one is to be had. Processes on one machine take one behind
 /// the other.
@@ -144,7 +145,9 @@ pub fn router(handles: &SharedHandles) -> Router {
     let posts = handles.posts.clone();
     let keys = Arc::clone(&handles.keys);
     let writing = keys::writing(&keys);
-    let ingest = Ingest::new(&handles.plan, posts, writing, IngestPatience::default());
+    let kept = Arc::clone(handles);
+    let tick: KeptTick = Arc::new(move || kept.kept_tick());
+    let ingest = Ingest::new(&handles.plan, posts, writing, tick, IngestPatience::default());
     let reads = [
         profiles::routes(),
         identified::routes(),
@@ -164,14 +167,19 @@ pub fn router(handles: &SharedHandles) -> Router {
     let reads = until_the_end(reads, &handles.closing);
     let limiter = Limiter::new(&keys, handles.plan.http.limits);
     let reads = reads.route_layer(from_fn_with_state(Arc::clone(&keys), keys::reading));
+    let origins = handles.plan.http.origins.clone();
+    let open = Arc::new(OpenHere { keys: Arc::clone(&keys), origins });
+    let reads = reads.route_layer(from_fn_with_state(Arc::clone(&open), trusted::reading));
     let reads = limited(reads, &limiter, KeyKind::Read);
     let changes = administration::routes().merge(decisions::routes(&ingest));
     let changes = until_the_end(changes.with_state(handles.clone()), &handles.closing);
     let changes = changes.route_layer(from_fn_with_state(keys, trusted::changing));
     let changes = limited(changes, &limiter, KeyKind::Admin);
     let mut router = origins::read_from(reads, &handles.plan.http.origins).merge(changes);
-    let ingest = ingest::router(&ingest, |routes| {
-        limited(until_the_end(routes, &handles.closing), &limiter, KeyKind::Write)
+    let guarded =
+        |routes| limited(until_the_end(routes, &handles.closing), &limiter, KeyKind::Write);
+    let ingest = ingest::router(&ingest, guarded, |rows| {
+        rows.route_layer(from_fn_with_state(open, trusted::posting))
     });
     router = router.merge(ingest).merge(openapi::routes()).merge(page::routes());
     if let Some(live) = &handles.live {

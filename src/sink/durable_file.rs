@@ -108,7 +108,15 @@ fn index(
     begins: bool,
 ) -> io::Result<Option<TickIndex>> {
     let place = progress.path().with_extension("ticks");
-    let told = progress.read()?.filter(|told| told.is_of(durable) && !begins);
+    let told = progress.read()?;
+    if told.is_none()
+        && sink.file.metadata()?.len() == 0
+        && let Some(untold) = TickIndex::untold(&place, path)?
+    {
+        return Ok(Some(untold));
+    }
+    // Also where another definition told it: what differs by this one is added behind it.
+    let told = told.filter(|told| told.store == durable.store && !begins);
     if let Some(told) = told.filter(|told| told.tick <= durable.replayed)
         && let Some(part) = told.file.filter(|part| part.is_in(&sink.file))
         && let Some(kept) = TickIndex::kept(&place, path, (told.tick, part.bytes))?

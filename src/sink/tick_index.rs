@@ -42,6 +42,22 @@ impl TickIndex {
         Ok((number > 0 && known.pair(number - 1)?.0 == tick).then_some(known))
     }
 
+    /// Goes on with an index of a file that was never told anything: of all ticks behind its first pair there is nothing.
+    pub fn untold(index: &Path, path: &Path) -> io::Result<Option<Self>> {
+        match File::open(index) {
+            Ok(pairs) => {
+                let known = TickIndex::of(pairs, path)?;
+                let first = if known.pairs() > 0 { Some(known.pair(0)?) } else { None };
+                match first {
+                    Some((tick, 0)) => TickIndex::begun(index, path, tick, 0).map(Some),
+                    _ => Ok(None),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Begins anew: of ticks up to this one nothing is known, and those behind it begin at this byte.
     pub fn begun(index: &Path, path: &Path, tick: Tick, byte: u64) -> io::Result<Self> {
         std::fs::create_dir_all(index.parent().unwrap_or(Path::new(".")))?;

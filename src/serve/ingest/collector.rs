@@ -10,11 +10,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::messages::{BodyFault, Call, Collected, collect};
@@ -72,7 +73,7 @@ async fn take(
     call: Call,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Denial> {
+) -> Result<Response, Denial> {
     let collectors: Vec<&PostedSource> =
         ingest.sources.iter().filter(|source| source.collector).collect();
     let stated = write_key(headers);
@@ -93,8 +94,8 @@ async fn take(
     let key = stated.or(write_key);
     let source = (ingest.writing)(key.as_deref(), &collectors)?;
     // Rows that are rejected are told where all rejects are: to send them again would not help.
-    ingest.post(source, rows).await?;
-    Ok(Json(json!({"success": true})))
+    let taken = ingest.post(source, rows).await?;
+    Ok(taken.answer(Json(json!({"success": true}))))
 }
 
 /// The key that a request brings: the user name of basic authentication, whose password is empty or counts for nothing,

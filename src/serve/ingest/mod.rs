@@ -22,10 +22,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 
 use crate::plan::Plan;
 use crate::serve::denial::Denial;
+use crate::serve::profiles::at;
 use crate::source::{Http, PostRefused, PostedRows, Posts, RejectedRow};
+use crate::time::Tick;
 
 pub use collector::write_key;
 pub use fault::KeyFault;
@@ -50,6 +53,28 @@ impl Default for IngestPatience {
 pub type Writing =
     Arc<dyn Fn(Option<&str>, &[&PostedSource]) -> Result<u16, KeyFault> + Send + Sync>;
 
+/// Says of which tick rows are by now that can't be lost any more, or of which earlier one.
+pub type KeptTick = Arc<dyn Fn() -> Option<Tick> + Send + Sync>;
+
+/// What became of rows that were posted.
+#[derive(Debug, Default)]
+pub struct TakenRows {
+    pub rejected: Vec<RejectedRow>,
+    /// What follows from them can be read as of this tick.
+    tick: Option<Tick>,
+}
+
+impl TakenRows {
+    /// An answer, with the tick from which on whoever posted reads what follows.
+    pub fn answer(&self, answer: impl IntoResponse) -> Response {
+        let answer = answer.into_response();
+        match self.tick {
+            Some(tick) => at(tick, answer),
+            None => answer,
+        }
+    }
+}
+
 /// A source that rows are posted into.
 #[derive(Clone, Debug)]
 pub struct PostedSource {
@@ -65,6 +90,7 @@ pub struct Ingest {
     sources: Vec<PostedSource>,
     posts: Option<Posts>,
     writing: Writing,
+    tick: KeptTick,
     patience: IngestPatience,
     /// Bytes of bodies that are being read.
     bodies: AtomicUsize,
@@ -76,6 +102,7 @@ impl Ingest {
         plan: &Plan,
         posts: Option<Posts>,
         writing: Writing,
+        tick: KeptTick,
         patience: IngestPatience,
     ) -> Arc<Self> {
         let of = |(number, source): (usize, &crate::plan::Source)| {
@@ -84,13 +111,14 @@ impl Ingest {
             Some(PostedSource { name, number: number as u16, collector })
         };
         let sources = plan.sources.iter().enumerate().filter_map(of).collect();
-        Arc::new(Ingest { sources, posts, writing, patience, bodies: AtomicUsize::new(0) })
+        let bodies = AtomicUsize::new(0);
+        Arc::new(Ingest { sources, posts, writing, tick, patience, bodies })
     }
 
-    /// Posts rows, and waits until they can't be lost; says which were rejected.
-    pub async fn post(&self, source: u16, rows: PostedRows) -> Result<Vec<RejectedRow>, Denial> {
+    /// Posts rows, and waits until they can't be lost; says what became of them.
+    pub async fn post(&self, source: u16, rows: PostedRows) -> Result<TakenRows, Denial> {
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(TakenRows::default());
         }
         let posts = self.posts.as_ref().ok_or_else(fault::elsewhere)?;
         let kept = posts.post(source, rows).map_err(|refused| match refused {
@@ -98,16 +126,21 @@ impl Ingest {
             PostRefused::Over => fault::stopping(),
         })?;
         match tokio::time::timeout(self.patience.kept, kept).await {
-            Ok(Ok(rejected)) => Ok(rejected),
+            Ok(Ok(rejected)) => Ok(TakenRows { rejected, tick: (self.tick)() }),
             Ok(Err(_)) => Err(fault::stopping()),
             Err(_) => Err(fault::slow_store(self.patience.kept)),
         }
     }
 }
 
-/// What rows are posted to, as `guarded` lets in who comes.
-pub fn router(ingest: &Arc<Ingest>, guarded: impl Fn(Router) -> Router) -> Router {
-    guarded(rows::router(ingest)).merge(collector::told(guarded(collector::router(ingest))))
+/// What rows are posted to, as `guarded` lets in who comes; rows that no SDK of a page sends only as `trusted` does, too.
+pub fn router(
+    ingest: &Arc<Ingest>,
+    guarded: impl Fn(Router) -> Router,
+    trusted: impl FnOnce(Router) -> Router,
+) -> Router {
+    let rows = guarded(trusted(rows::router(ingest)));
+    rows.merge(collector::told(guarded(collector::router(ingest))))
 }
 
 /// Where there are no keys, everyone may write: the key names the source, if it is one's name, and otherwise there has

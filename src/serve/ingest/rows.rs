@@ -40,7 +40,7 @@ async fn take(
         Err(rejection) => return Denial::bad_path(&rejection).into_response(),
     };
     match taken(&ingest, &name, &headers, body).await {
-        Ok(answer) => Json(answer).into_response(),
+        Ok(answer) => answer,
         Err(denial) => denial.into_response(),
     }
 }
@@ -50,7 +50,7 @@ async fn taken(
     name: &str,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Value, Denial> {
+) -> Result<Response, Denial> {
     let named = ingest.sources.iter().filter(|source| source.name == name).collect::<Vec<_>>();
     if named.is_empty() {
         let names: Vec<&str> = ingest.sources.iter().map(|source| source.name.as_str()).collect();
@@ -73,9 +73,11 @@ async fn taken(
     });
     let rows = rows.await?;
     let all = rows.len();
-    let rejected = ingest.post(source, rows).await?;
-    let told: Vec<Value> = rejected.iter().take(TOLD).map(told).collect();
-    Ok(json!({"accepted": all - rejected.len(), "rejected": rejected.len(), "rejects": told}))
+    let taken = ingest.post(source, rows).await?;
+    let told: Vec<Value> = taken.rejected.iter().take(TOLD).map(told).collect();
+    let rejected = taken.rejected.len();
+    let answer = json!({"accepted": all - rejected, "rejected": rejected, "rejects": told});
+    Ok(taken.answer(Json(answer)))
 }
 
 /// A rejected row by its place in what was posted, from 0.
