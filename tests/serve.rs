@@ -360,7 +360,7 @@ fn changes_are_followed_and_gone_on_with_behind_the_last_one_that_was_seen() {
         let mut stream = connect(address);
         let last =
             if last.is_empty() { String::new() } else { format!("last-event-id: {last}\r\n") };
-        let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: x\r\n{last}\r\n");
+        let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: localhost\r\n{last}\r\n");
         stream.write_all(head.as_bytes()).expect("it is sent");
         let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
         assert!(lines.next().is_some_and(|line| line.contains("200")));

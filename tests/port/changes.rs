@@ -56,24 +56,32 @@ fn order(number: usize, amount: i64) -> Value {
 type Events = Vec<(String, Value)>;
 
 /// What is told from now on, or behind an event.
-fn follow(address: SocketAddr, query: &str, last: &str) -> impl Iterator<Item = (String, Value)> {
+fn follow(
+    address: SocketAddr,
+    query: &str,
+    last: &str,
+) -> impl Iterator<Item = (String, Value)> + use<> {
     let mut stream = connect(address);
     let last = match last {
         "" => String::new(),
         last => format!("last-event-id: {last}\r\n"),
     };
-    let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: x\r\n{last}\r\n");
+    let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: localhost\r\n{last}\r\n");
     stream.write_all(head.as_bytes()).expect("it is sent");
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let status = lines.next().expect("a status");
     assert!(status.contains("200"), "{status}");
-    let mut id = String::new();
+    let (mut id, mut data) = (String::new(), None);
     lines.filter_map(move |line| {
         if let Some(text) = line.strip_prefix("id: ") {
             id = text.to_owned();
         }
-        let text = line.strip_prefix("data: ")?;
-        Some((id.clone(), serde_json::from_str(text).expect("JSON")))
+        if let Some(text) = line.strip_prefix("data: ") {
+            data = Some(text.to_owned());
+        }
+        // An event is whole with the empty line behind it.
+        let text = data.take_if(|_| line.is_empty())?;
+        Some((id.clone(), serde_json::from_str(&text).expect("JSON")))
     })
 }
 
@@ -125,6 +133,133 @@ fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
     assert_eq!(refusal(address, "", &told[0].0), (410, "too_old".to_owned()));
     assert_eq!(refusal(address, "?output=flat", &told[0].0), (410, "too_old".to_owned()));
     assert_eq!(refusal(address, FILES, "1.0.1"), (410, "too_old".to_owned()));
+    running.stop().expect("it ends");
+}
+
+const KEPT: &str = "
+data: data
+sources:
+  orders: {http: {}, kind: events, id: id, fields: {id: text, user: text, email: text, amount: integer}}
+identity:
+  user: {from: {orders: user}}
+  email: {from: {orders: email}}
+attributes:
+  spent: {from: orders, select: sum(amount)}
+segments:
+  big: spent > 100
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+  rejects: {files: out/rejects.ndjson}
+http: {listen: \"127.0.0.1:0\"}
+";
+
+/// Two people come, are one by the third row, and go on so until nobody answers.
+fn post_until_it_is_killed(address: &str, who: &str) {
+    for number in 0.. {
+        let (user, email) = (format!("{who}-{number}"), format!("{who}-{number}@x.org"));
+        for row in [
+            json!({"id": format!("{user}-a"), "user": user, "amount": 150}),
+            json!({"id": format!("{user}-b"), "email": email, "amount": -100}),
+            json!({"id": format!("{user}-c"), "user": user, "email": email, "amount": 0}),
+        ] {
+            let body = row.to_string();
+            let answer =
+                super::http::try_post(address, "/v1/sources/orders", &[], body.as_bytes());
+            if answer.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// A restart brings what no output had committed in other ticks: nobody may have been told of it before. And what never
+/// told anything keeps nobody from coming back.
+#[test]
+fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("shop.yaml"), KEPT).expect("room on the disk");
+    let start = || {
+        let mut running = super::program::Running::start(folder.path(), &["run", "shop.yaml"]);
+        let address = super::http::address(&mut running);
+        let is_ready = |of: &str| super::http::try_get(of, "/v1/segments").map(|(status, _)| status);
+        running.until("it is ready", |_| is_ready(&address) == Some(200));
+        (running, address)
+    };
+    let mut told = Events::new();
+    for round in 0..4u64 {
+        let (running, address) = start();
+        let last = told.last().map(|(id, _)| id.clone()).unwrap_or_default();
+        let events = follow(address.parse().expect("an address"), "", &last);
+        let listening = std::thread::spawn(move || events.collect::<Events>());
+        let posting: Vec<_> = (0..4)
+            .map(|of| {
+                let (address, who) = (address.clone(), format!("{round}-{of}"));
+                std::thread::spawn(move || post_until_it_is_killed(&address, &who))
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(400 + 170 * round));
+        running.signal("KILL");
+        drop(running);
+        posting.into_iter().for_each(|posting| posting.join().expect("it ends"));
+        told.extend(listening.join().expect("it ends"));
+    }
+    let (running, address) = start();
+    let last = told.last().map(|(id, _)| id.clone()).expect("something was told");
+    let mut events = follow(address.parse().expect("an address"), "", &last);
+    let row = json!({"id": "last", "user": "the last", "amount": 1}).to_string();
+    let answer = super::http::try_post(&address, "/v1/sources/orders", &[], row.as_bytes());
+    assert_eq!(answer.expect("it answers").0, 200);
+    let is_last = |record: &Value| record["value"]["identifiers"]["user"] == json!(["the last"]);
+    loop {
+        let event = events.next().expect("it goes on");
+        let ends = is_last(&event.1);
+        told.push(event);
+        if ends {
+            break;
+        }
+    }
+    running.signal("INT");
+    running.end().well();
+    for output in ["profiles", "segments", "rejects"] {
+        let path = folder.path().join(format!("out/{output}.ndjson"));
+        let mut files: Vec<String> =
+            super::program::outputs::values(&path).iter().map(Value::to_string).collect();
+        let of_output = told.iter().filter(|(_, record)| record["output"] == output);
+        let mut heard: Vec<String> = of_output.map(|(_, record)| record.to_string()).collect();
+        files.sort();
+        heard.sort();
+        assert!(output == "rejects" || files.len() > 10, "{output}: {}", files.len());
+        let more = heard.iter().find(|record| files.binary_search(record).is_err());
+        assert_eq!(more, None, "{output}: told, and in no file");
+        let less = files.iter().find(|record| heard.binary_search(record).is_err());
+        assert_eq!(less, None, "{output}: in a file, and never told");
+        assert_eq!(heard.len(), files.len(), "{output}: each once");
+    }
+}
+
+#[test]
+fn who_posts_reads_what_follows_as_of_the_tick_of_the_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (running, address) = shop(folder.path());
+    let reading: Vec<_> = (0..4)
+        .map(|of| {
+            std::thread::spawn(move || {
+                for number in 0..40 {
+                    let row = Value::from(vec![order(of * 1_000 + number, 7)]).to_string();
+                    let posted =
+                        request(address, "POST", "/v1/sources/orders", &[], row.as_bytes());
+                    let tick = posted.header("selfsame-tick").expect("a tick").to_owned();
+                    let email = format!("{}@x.org", of * 1_000 + number);
+                    let path = format!("/v1/profiles/email:{email}?after={tick}&timeout=30000");
+                    let answer = super::client::get(address, &path);
+                    assert_eq!(answer.status, 200, "{tick} {}", answer.json());
+                    assert_eq!(answer.json()["profile"]["attributes"]["spent"], 7);
+                }
+            })
+        })
+        .collect();
+    reading.into_iter().for_each(|reading| reading.join().expect("all of it was read"));
     running.stop().expect("it ends");
 }
 

@@ -60,7 +60,7 @@ fn a_flood_of_connections_and_of_garbage_does_not_stop_ingestion() {
         b"GET / HTTP/1.1\r\nhost",
         b"\0\xff\xfe\r\n\r\n",
         b"\x16\x03\x01\x02\x00",
-        b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"POST /v1/sources/orders HTTP/1.1\r\n",
     ];
     let is_over = Arc::new(AtomicBool::new(false));
@@ -101,16 +101,16 @@ fn who_is_being_answered_stays_while_others_flood() {
     let folder = tempfile::tempdir().expect("a folder");
     let (running, address) = start(folder.path(), None);
     let mut follows = connect(address);
-    follows.write_all(b"GET /v1/changes HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is sent");
+    follows.write_all(b"GET /v1/changes HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is sent");
     assert!(follows.read(&mut [0; 16]).expect("an answer") > 0);
     let mut waits = connect(address);
     let path = "/v1/segments?after=18000000000000&timeout=30000";
-    let text = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let text = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     waits.write_all(text.as_bytes()).expect("it is sent");
     let mut slow = connect(address);
     let row = "{\"id\": \"slow\", \"email\": \"slow@example.com\"}";
     let head = format!(
-        "POST /v1/sources/orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/sources/orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         row.len()
     );
     slow.write_all(head.as_bytes()).expect("it is sent");
@@ -137,9 +137,9 @@ const TIMES: usize = 1_100;
 /// Each of these holds a place for as long as the server waits for it.
 fn floods() -> [(&'static str, String); 5] {
     let body = |path: &str| {
-        format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n\r\n{{\"ids\": [")
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 30000\r\n\r\n{{\"ids\": [")
     };
-    let read = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let read = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     [
         ("a slow body of rows", body("/v1/sources/orders")),
         ("a slow body of a batch", body("/v1/profiles:batch")),
@@ -188,7 +188,7 @@ fn who_sends_more_than_is_read_is_told_why_before_the_connection_ends() {
         let mut stream = connect(address);
         let length = long.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("it is sent");
         stream.write_all(long.as_bytes()).expect("all of it is sent, and then the answer read");

@@ -106,7 +106,7 @@ fn who_follows_changes_by_a_key_that_is_taken_back_is_told_so_and_let_go() {
     let follow = |key: &str| {
         let mut stream = connect(address);
         let head =
-            format!("GET /v1/changes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n");
+            format!("GET /v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n");
         stream.write_all(head.as_bytes()).expect("it is sent");
         BufReader::new(stream).lines().map_while(Result::ok)
     };
@@ -117,7 +117,7 @@ fn who_follows_changes_by_a_key_that_is_taken_back_is_told_so_and_let_go() {
     let socket = |key: &str| {
         let mut stream = connect(address);
         let head = format!(
-            "GET /v1/changes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: upgrade\r\n\
+            "GET /v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: upgrade\r\n\
              upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("it is sent");

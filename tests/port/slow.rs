@@ -14,7 +14,7 @@ fn who_waits_while_the_run_ends_is_told_that_it_does() {
     request(address, "POST", "/v1/sources/orders", &[], b"{\"email\": \"a@b.c\"}");
     let path = format!("/v1/profiles/email:a@b.c?after={}&timeout=30000", u64::MAX);
     let mut waiting = connect(address);
-    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     waiting.write_all(head.as_bytes()).expect("it is sent");
     // It has been taken up by the time that another one, sent later, was answered.
     assert_eq!(get(address, "/v1/segments").status, 200);
@@ -46,7 +46,7 @@ fn whoever_is_slow_with_a_handshake_a_head_or_a_body_is_let_go_and_keeps_nobody(
     ];
     let head = |path: &str| {
         format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 90\r\n\r\n{{\"ids\": ["
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 90\r\n\r\n{{\"ids\": ["
         )
     };
     let mut posts = ["/v1/profiles:batch", "/v1/sources/orders"]

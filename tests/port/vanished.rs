@@ -48,11 +48,11 @@ fn sent(address: SocketAddr, text: &str) -> TcpStream {
 }
 
 fn asked(path: &str, more: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: x\r\n{more}\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n")
 }
 
 fn posted(path: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n\r\n{{\"batch\": [")
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 30000\r\n\r\n{{\"batch\": [")
 }
 
 #[test]
