@@ -121,6 +121,10 @@ fn index(
         && let Some(part) = told.file.filter(|part| part.is_in(&sink.file))
         && let Some(kept) = TickIndex::kept(&place, path, (told.tick, part.bytes))?
     {
+        // What is behind it had not been committed, and stays where the file is compared.
+        if sink.file.metadata()?.len() > part.bytes {
+            kept.add(told.tick, part.bytes);
+        }
         return Ok(Some(kept));
     }
     // Behind what is replayed; of a folder without rows, behind all that another one may have told.

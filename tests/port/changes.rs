@@ -205,20 +205,29 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         told.extend(listening.join().expect("it ends"));
     }
     let (running, address) = start();
-    let last = told.last().map(|(id, _)| id.clone()).expect("something was told");
-    let mut events = follow(address.parse().expect("an address"), "", &last);
-    let row = json!({"id": "last", "user": "the last", "amount": 1}).to_string();
-    let answer = super::http::try_post(&address, "/v1/sources/orders", &[], row.as_bytes());
-    assert_eq!(answer.expect("it answers").0, 200);
-    let is_last = |record: &Value| record["value"]["identifiers"]["user"] == json!(["the last"]);
-    loop {
-        let event = events.next().expect("it goes on");
-        let ends = is_last(&event.1);
-        told.push(event);
-        if ends {
-            break;
+    // Whoever comes back hears of all up to this row.
+    let mut up_to = |user: &str| {
+        let last = told.last().map(|(id, _)| id.clone()).expect("something was told");
+        let mut events = follow(address.parse().expect("an address"), "", &last);
+        let row = json!({"id": user, "user": user, "amount": 1}).to_string();
+        let answer = super::http::post(&address, "/v1/sources/orders", &[], row.as_bytes());
+        assert_eq!(answer.0, 200, "{}", answer.1);
+        loop {
+            let (id, record) = events.next().expect("it goes on");
+            let ends = record["value"]["identifiers"]["user"] == json!([user]);
+            told.push((id, record));
+            if ends {
+                break;
+            }
         }
-    }
+    };
+    up_to("the last");
+    let next = KEPT.replace("spent > 100", "spent > 10");
+    let answer = super::http::post(&address, "/v1/definition", &[], next.as_bytes());
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    up_to("the very last");
+    let is_entered = |(_, record): &&(String, Value)| record["value"]["change"] == "entered";
+    assert!(told.iter().rev().take(50).find(is_entered).is_some(), "what differs is told");
     running.signal("INT");
     running.end().well();
     for output in ["profiles", "segments", "rejects"] {
