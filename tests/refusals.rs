@@ -395,7 +395,11 @@ const NO_REQUEST: &[(Sent, u16, &str)] = &[
     (|| b"\0\xff\xfe\r\n\r\n".to_vec(), 400, "bad_request"),
     (|| b"GET /\xff HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(), 400, "bad_request"),
     (|| b"GET / HTTP/1.1\r\nho st: x\r\n\r\n".to_vec(), 400, "bad_request"),
-    (|| b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n".to_vec(), 400, "bad_request"),
+    (
+        || b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n".to_vec(),
+        400,
+        "bad_request",
+    ),
     (|| format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(65_600)).into_bytes(), 414, "long_path"),
     (|| format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(200)).into_bytes(), 431, "long_head"),
     // More than is ever read of it.

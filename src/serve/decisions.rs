@@ -51,11 +51,7 @@ enum Decision {
     Different,
 }
 
-async fn decide(
-    handles: &SharedHandles,
-    ingest: &Ingest,
-    body: Body,
-) -> Result<Response, Denial> {
+async fn decide(handles: &SharedHandles, ingest: &Ingest, body: Body) -> Result<Response, Denial> {
     let DecisionBody { left, right, decision } = body::json(body, MOST_BYTES, EXAMPLE).await?;
     if identifier(handles, &left)? == identifier(handles, &right)? {
         let message = format!("{left} and {right} are one identifier");

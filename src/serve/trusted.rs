@@ -44,11 +44,7 @@ pub struct OpenHere {
 }
 
 /// Lets those read who ask this machine by a name of its own.
-pub async fn reading(
-    State(open): State<Arc<OpenHere>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn reading(State(open): State<Arc<OpenHere>>, request: Request, next: Next) -> Response {
     match from_here(open.keys.are_wanted() || is_to_here(request.headers(), &open.origins)) {
         Ok(()) => next.run(request).await,
         Err(denial) => denial.into_response(),
@@ -56,11 +52,7 @@ pub async fn reading(
 }
 
 /// Lets those post rows who are no page from elsewhere.
-pub async fn posting(
-    State(open): State<Arc<OpenHere>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn posting(State(open): State<Arc<OpenHere>>, request: Request, next: Next) -> Response {
     let (headers, origins) = (request.headers(), &open.origins);
     let may = is_to_here(headers, origins) && is_of_here(headers, origins);
     match from_here(open.keys.are_wanted() || may) {
@@ -121,8 +113,7 @@ fn is_to_here(headers: &HeaderMap, origins: &[String]) -> bool {
     let name = host.host().trim_start_matches('[').trim_end_matches(']');
     let is_loopback = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         || name.eq_ignore_ascii_case("localhost");
-    is_loopback
-        || origins.iter().any(|of| of == "*" || authority(of).is_some_and(|of| of == host))
+    is_loopback || origins.iter().any(|of| of == "*" || authority(of).is_some_and(|of| of == host))
 }
 
 /// Whether no page from elsewhere asks but these: it may send, by a browser on this machine, what it could not send

@@ -89,7 +89,8 @@ impl OpenFile {
 
     /// Reads what another run has left of it.
     pub fn go_on_from(&mut self, position: FilePosition) {
-        self.marking = Marking::new(self.id, position.start(), position.read_to());
+        let marking = Marking::new(self.id, position.start(), position.read_to());
+        self.marking = marking.again(position.file.again + 1);
         self.known = Some(position);
     }
 

@@ -18,6 +18,8 @@ const LONG_BEFORE: usize = 64 << 10;
 
 /// A file of which rows are handed over, in order.
 pub(super) struct Marking {
+    /// As its marks have it.
+    again: u32,
     id: FileId,
     mark: Option<Arc<FileMark>>,
     start: PartStart,
@@ -31,7 +33,12 @@ pub(super) struct Marking {
 impl Marking {
     /// Of a part that begins there, and was read up to a place.
     pub fn new(id: FileId, start: PartStart, end: FileOffset) -> Self {
-        Marking { id, mark: None, start, end, last: Vec::new(), last_end: 0 }
+        Marking { again: 0, id, mark: None, start, end, last: Vec::new(), last_end: 0 }
+    }
+
+    /// Of one that is gone on with for the so-manieth time.
+    pub fn again(self, again: u32) -> Self {
+        Marking { again, ..self }
     }
 
     /// The file has another name, or is another one.
@@ -141,8 +148,8 @@ impl Marking {
         rows: Option<u64>,
         unfolded: Option<TextLength>,
     ) -> Arc<FileMark> {
-        let mark =
-            Arc::new(FileMark { id: self.id, path: Arc::clone(path), print, rows, unfolded });
+        let (again, id, path) = (self.again, self.id, Arc::clone(path));
+        let mark = Arc::new(FileMark { again, id, path, print, rows, unfolded });
         self.mark = Some(Arc::clone(&mark));
         mark
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::reached::{FileMark, FileOffset, PartStart, Print, Reached, Span, TextLength};
+use crate::place::FileId;
 
 /// Where sources are read on. In which order it is added to, and how often, does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,6 +206,20 @@ impl FilePosition {
 
     fn end(&self) -> Option<&RangeEnd> {
         self.ranges.last_key_value().map(|(_, end)| end)
+    }
+
+    /// What says that the file is known as another one on this machine, or by another name, by now, if it is: a part of
+    /// it that holds nothing.
+    pub fn known_as(&self, id: FileId, path: &str) -> Option<Span> {
+        let known = &self.file;
+        let end = self.end().filter(|_| known.id != id || *known.path != *path)?;
+        let again = known.again + 1;
+        let file = Arc::new(FileMark { again, id, path: path.into(), ..FileMark::clone(known) });
+        let (bytes, rows) = match self.is_columnar() {
+            true => (0..0, end.at..end.at),
+            false => (end.at..end.at, end.row..end.row),
+        };
+        Some(Span::File { file, start: self.start, bytes, rows, before: end.before })
     }
 
     pub fn is_columnar(&self) -> bool {

@@ -80,6 +80,9 @@ impl PartStart {
 /// What tells a file from others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FileMark {
+    /// How often it was gone on with: of two marks up to one place the later one says where the file is by now.
+    #[serde(default)]
+    pub again: u32,
     pub id: FileId,
     /// As shown to users.
     pub path: Arc<str>,

@@ -5,17 +5,21 @@
 //! goes on under its new name; then by its path, where it was copied or restored; then, where it has begun anew
 //! itself, as by "copy and truncate", among all that were not known. Where nothing is at any of a
 //! source's paths any more, its folder was moved, or lies elsewhere on another machine: then its name alone
-//! has to be the same.
+//! has to be the same. Where files are found by their paths or names alone, all were copied or restored: then one that
+//! had been renamed before is told by what it holds.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::paths::FoundFile;
 use super::positions::{FilePosition, SourcePositions};
+use super::{Chunk, Payload, Reached, Span};
 use crate::console::counted;
 use crate::place::FileId;
+use crate::time::wall_clock;
 
 /// By file, the part that it is and how far that was read; `None` for a new one.
 pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
@@ -48,6 +52,7 @@ pub(super) fn recognize(
         |p| Some(p.file.id),
         |file| Some(file.id),
     );
+    let are_others = recognized.iter().all(Option::is_none);
     let path = |position: &FilePosition| Some(position.file.path.to_string());
     seek(files, known, &newest, &mut free, &mut recognized, path, |file| Some(shown(file)));
     if !known.values().any(|position| Path::new(&*position.file.path).exists()) {
@@ -55,13 +60,21 @@ pub(super) fn recognize(
         let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
         seek(files, known, &newest, &mut free, &mut recognized, old_name, |file| name(&file.path));
     }
+    // Of a few bytes many files may hold all: a file is that of which it holds most.
+    let by_length = |parts: &BTreeSet<u32>| {
+        let mut longest: Vec<u32> = parts.iter().rev().copied().collect();
+        longest.sort_by_key(|part| std::cmp::Reverse(known[part].read_to().byte));
+        longest
+    };
+    if are_others && recognized.iter().any(Option::is_some) {
+        let longest = by_length(&free);
+        seek(files, known, &longest, &mut free, &mut recognized, |_| Some(()), |_| Some(()));
+    }
     // What was read of a file that has begun anew since lies in its copy, where there is one.
     let present: HashSet<FileId> = files.iter().map(|file| file.id).collect();
     let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
     let mut anew: BTreeSet<u32> = free.iter().copied().filter(has_begun_anew).collect();
-    // Of a few bytes many files may hold all: a file is a copy of that of which it holds most.
-    let mut longest: Vec<u32> = anew.iter().rev().copied().collect();
-    longest.sort_by_key(|part| std::cmp::Reverse(known[part].read_to().byte));
+    let longest = by_length(&anew);
     seek(files, known, &longest, &mut anew, &mut recognized, |_| Some(()), |_| Some(()));
     free.retain(|part| !has_begun_anew(part) || anew.contains(part));
     let old: BTreeSet<&str> = free.iter().map(|part| &*known[part].file.path).collect();
@@ -79,6 +92,19 @@ pub(super) fn recognize(
         }
     }
     recognized
+}
+
+/// A chunk without a row, which says how a file is known by now.
+pub(super) fn known_as(source: u16, name: &str, part: u32, span: Span) -> Chunk {
+    let name: Arc<str> = name.into();
+    let arrived = wall_clock();
+    Chunk {
+        source,
+        part,
+        origin: Arc::clone(&name),
+        payload: Payload::Lines { bytes: Vec::new(), first_line: 1, header: None, arrived },
+        reached: Some(Reached { source: name, part, span }),
+    }
 }
 
 /// Whether a file begins as another one did, as far as is known of that.

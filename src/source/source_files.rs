@@ -12,7 +12,7 @@ use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
 use super::piece::{Left, Lost, Patience, Piece};
 use super::positions::{FilePosition, SourcePositions};
-use super::recognized::{FoundCounts, recognize};
+use super::recognized::{FoundCounts, known_as, recognize};
 use super::seen::Seen;
 use super::text::TextEnd;
 use super::{Chunk, Payload, Reached, SourceError, Unread};
@@ -32,6 +32,8 @@ pub(super) struct SourceFiles {
     patience: Patience,
     /// The part that a new file gets.
     next_part: u32,
+    /// What says of files that were read before how they are known by now.
+    known_anew: Vec<Chunk>,
     /// Files of this process that were not begun.
     ahead: VecDeque<WaitingFile>,
     /// Files that are being read; more than one only while they may grow.
@@ -75,7 +77,7 @@ impl SourceFiles {
         patience: Patience,
     ) -> Self {
         let first = walk(&patterns);
-        let mut ahead = VecDeque::new();
+        let (mut ahead, mut known_anew) = (VecDeque::new(), Vec::new());
         let (mut aside, mut counts) = (HashMap::new(), FoundCounts::default());
         let none = SourcePositions::default();
         let before = options.positions.of(&of.name).unwrap_or(&none);
@@ -99,6 +101,10 @@ impl SourceFiles {
             // What a file has become, and which one is another's copy, only who reads both can tell.
             let whose = if options.follow { 0 } else { part as usize % options.processes };
             let is_own = whose == options.process;
+            // Said at once: it may not grow any more, and have yet another name the next time.
+            let anew = known.as_ref().filter(|_| is_own);
+            let anew = anew.and_then(|of| of.known_as(*id, &path.display().to_string()));
+            known_anew.extend(anew.map(|span| known_as(source as u16, &of.name, part, span)));
             // A text may still grow.
             let is_whole = known.as_ref().is_some_and(FilePosition::is_whole);
             let is_done = left == Some(0) && (!options.follow || is_whole);
@@ -122,6 +128,7 @@ impl SourceFiles {
             options: options.clone(),
             has_unfolded: false,
             patience,
+            known_anew,
             ahead,
             open: Vec::new(),
             turn: 0,
@@ -147,6 +154,9 @@ impl SourceFiles {
 
     /// The source's next chunk, if there is one now. Files are read one after the other.
     pub fn next(&mut self, source: &Source) -> Result<Option<Chunk>, SourceError> {
+        if let Some(chunk) = self.known_anew.pop() {
+            return Ok(Some(chunk));
+        }
         loop {
             while self.turn < self.open.len() {
                 let file = &mut self.open[self.turn];

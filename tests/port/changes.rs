@@ -164,8 +164,7 @@ fn post_until_it_is_killed(address: &str, who: &str) {
             json!({"id": format!("{user}-c"), "user": user, "email": email, "amount": 0}),
         ] {
             let body = row.to_string();
-            let answer =
-                super::http::try_post(address, "/v1/sources/orders", &[], body.as_bytes());
+            let answer = super::http::try_post(address, "/v1/sources/orders", &[], body.as_bytes());
             if answer.is_none() {
                 return;
             }
@@ -182,7 +181,8 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
     let start = || {
         let mut running = super::program::Running::start(folder.path(), &["run", "shop.yaml"]);
         let address = super::http::address(&mut running);
-        let is_ready = |of: &str| super::http::try_get(of, "/v1/segments").map(|(status, _)| status);
+        let is_ready =
+            |of: &str| super::http::try_get(of, "/v1/segments").map(|(status, _)| status);
         running.until("it is ready", |_| is_ready(&address) == Some(200));
         (running, address)
     };

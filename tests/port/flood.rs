@@ -137,7 +137,9 @@ const TIMES: usize = 1_100;
 /// Each of these holds a place for as long as the server waits for it.
 fn floods() -> [(&'static str, String); 5] {
     let body = |path: &str| {
-        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 30000\r\n\r\n{{\"ids\": [")
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 30000\r\n\r\n{{\"ids\": ["
+        )
     };
     let read = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     [

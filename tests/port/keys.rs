@@ -105,8 +105,9 @@ fn who_follows_changes_by_a_key_that_is_taken_back_is_told_so_and_let_go() {
     let (_running, address) = shop(folder);
     let follow = |key: &str| {
         let mut stream = connect(address);
-        let head =
-            format!("GET /v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n");
+        let head = format!(
+            "GET /v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).expect("it is sent");
         BufReader::new(stream).lines().map_while(Result::ok)
     };

@@ -52,7 +52,9 @@ fn asked(path: &str, more: &str) -> String {
 }
 
 fn posted(path: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 30000\r\n\r\n{{\"batch\": [")
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 30000\r\n\r\n{{\"batch\": ["
+    )
 }
 
 #[test]

@@ -62,7 +62,11 @@ impl Server {
         patience: IngestPatience,
     ) -> Self {
         let (plan, _) = check_text(DEFINITION, "shop.yaml".as_ref()).expect("right");
-        let router = router(&Ingest::new(&plan, posts, writing, Arc::new(|| Some(7)), patience), |routes| routes, |routes| routes);
+        let router = router(
+            &Ingest::new(&plan, posts, writing, Arc::new(|| Some(7)), patience),
+            |routes| routes,
+            |routes| routes,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });

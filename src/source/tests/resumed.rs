@@ -339,3 +339,46 @@ fn after_a_restart_a_copy_is_one_of_that_of_which_it_holds_most() {
     ids.sort_unstable();
     assert_eq!(ids, ["4", "5"]);
 }
+
+/// A log that was rotated does not grow any more: how it is called is remembered all the same, and where nothing is where
+/// it was, since all was copied or restored, it is known by what it holds.
+#[test]
+fn what_was_renamed_is_not_read_again_when_all_is_copied() {
+    for follow in [false, true] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [log, older, oldest] = ["a.log", "b.log", "c.log"].map(|name| folder.path().join(name));
+        let mut positions = Positions::default();
+        let mut read = || {
+            let from = positions.clone();
+            let held = Processes::start(folder.path(), "json", follow, 1, from).read(usize::MAX);
+            let (more, ids) = durable(held, &[true], false);
+            positions.merge(&more);
+            ids
+        };
+        let copied = |path: &Path| {
+            let beside = path.with_extension("copied");
+            std::fs::copy(path, &beside).unwrap();
+            std::fs::rename(beside, path).unwrap();
+        };
+        append(&log, &(row("1") + &row("2")));
+        append(&older, &row("0"));
+        assert_eq!(read(), ["1", "2", "0"]);
+        std::fs::rename(&older, &oldest).unwrap();
+        std::fs::rename(&log, &older).unwrap();
+        append(&log, &row("3"));
+        assert_eq!(read(), ["3"]);
+        assert!(read().is_empty());
+        [&log, &older, &oldest].into_iter().for_each(|path| copied(path));
+        assert!(read().is_empty());
+        // It goes on under yet another name, though it did not grow since.
+        std::fs::rename(&oldest, folder.path().join("d.log")).unwrap();
+        assert!(read().is_empty());
+        append(&older, &row("4"));
+        assert_eq!(read(), ["4"]);
+        // One is renamed and all are copied before anybody looks: what it holds tells.
+        std::fs::rename(&older, &oldest).unwrap();
+        [&log, &oldest].into_iter().for_each(|path| copied(path));
+        copied(&folder.path().join("d.log"));
+        assert!(read().is_empty());
+    }
+}
