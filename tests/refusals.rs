@@ -221,6 +221,7 @@ fn reads() -> Vec<Route> {
                 &[
                     ("no json", 400, "bad_body"),
                     ("[]", 400, "bad_body"),
+                    (r#"[["email:ada@example.com"]]"#, 400, "bad_body"),
                     (r#"{"ids": 1}"#, 400, "bad_body"),
                 ],
                 2 << 20,
@@ -315,6 +316,7 @@ fn changes() -> Vec<Route> {
                 r#"{"left": "email:ada@example.com", "right": "email:bob@example.com", "decision": "different"}"#,
                 &[
                     ("no json", 400, "bad_body"),
+                    (r#"["email:ada@example.com", "email:bob@example.com", "same"]"#, 400, "bad_body"),
                     (
                         r#"{"left": "email:ada@example.com", "right": "phone:1", "decision": "same"}"#,
                         404,
