@@ -284,7 +284,11 @@ fn reads() -> Vec<Route> {
         ("/v1/changes?last_event_id=18446744073709551615.0.1", 400, "bad_event_id"),
     ]);
     let others = [
-        changes.elsewhere(&[SEVERAL, (410, "tests/serve.rs: what is too long ago")]),
+        changes.elsewhere(&[
+            SEVERAL,
+            (410, "tests/serve.rs: what is too long ago"),
+            (426, "tests/port/changes.rs: another version of WebSocket"),
+        ]),
         get("/metrics", Wants::Read),
     ];
     routes.into_iter().map(of_several).chain(others).collect()
