@@ -221,6 +221,7 @@ fn reads() -> Vec<Route> {
                 &[
                     ("no json", 400, "bad_body"),
                     ("[]", 400, "bad_body"),
+                    (r#"[["email:ada@example.com"]]"#, 400, "bad_body"),
                     (r#"{"ids": 1}"#, 400, "bad_body"),
                 ],
                 2 << 20,
@@ -283,7 +284,11 @@ fn reads() -> Vec<Route> {
         ("/v1/changes?last_event_id=18446744073709551615.0.1", 400, "bad_event_id"),
     ]);
     let others = [
-        changes.elsewhere(&[SEVERAL, (410, "tests/serve.rs: what is too long ago")]),
+        changes.elsewhere(&[
+            SEVERAL,
+            (410, "tests/serve.rs: what is too long ago"),
+            (426, "tests/port/changes.rs: another version of WebSocket"),
+        ]),
         get("/metrics", Wants::Read),
     ];
     routes.into_iter().map(of_several).chain(others).collect()
@@ -315,6 +320,7 @@ fn changes() -> Vec<Route> {
                 r#"{"left": "email:ada@example.com", "right": "email:bob@example.com", "decision": "different"}"#,
                 &[
                     ("no json", 400, "bad_body"),
+                    (r#"["email:ada@example.com", "email:bob@example.com", "same"]"#, 400, "bad_body"),
                     (
                         r#"{"left": "email:ada@example.com", "right": "phone:1", "decision": "same"}"#,
                         404,
@@ -408,7 +414,17 @@ const NO_REQUEST: &[(Sent, u16, &str)] = &[
         431,
         "long_head",
     ),
+    // A little more than may be.
+    (|| alive(&format!("host: x\r\na: {}\r\n", "b".repeat(65_536))), 431, "long_head"),
+    (|| alive(""), 400, "bad_host"),
+    (|| alive("host: x\r\nhost: x\r\n"), 400, "bad_host"),
+    (|| alive("host: not a host\r\n"), 400, "bad_host"),
 ];
+
+/// A request of what is always answered, by a connection that ends.
+fn alive(headers: &str) -> Vec<u8> {
+    format!("GET /health/live HTTP/1.1\r\nconnection: close\r\n{headers}\r\n").into_bytes()
+}
 
 struct Shop {
     running: Running,
@@ -588,9 +604,62 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
         let found = answer(&mut stream).refusal();
         assert_eq!(found, (*status, (*code).to_owned()));
     }
+    let before = alive("host: x\r\na: \r\n").len();
+    let old = b"GET /health/live HTTP/1.0\r\n\r\n".to_vec();
+    let most = alive(&format!("host: x\r\na: {}\r\n", "b".repeat(65_536 - before)));
+    for sent in [old, most] {
+        let mut stream = connect(shop.address);
+        stream.write_all(&sent).expect("it is sent");
+        assert_eq!(answer(&mut stream).status, 200, "{} bytes", sent.len());
+    }
     let unknown = shop.ask("GET", "/v1/none", "reading-reading-r", "");
     assert_eq!(unknown.refusal(), (404, "unknown_path".to_owned()));
     let deleted = shop.ask("DELETE", "/v1/status", "reading-reading-r", "");
     assert_eq!(deleted.refusal(), (405, "method_not_allowed".to_owned()));
     shop.running.stop().expect("it ends, whatever was sent to it");
+}
+
+#[test]
+fn who_sends_more_than_is_read_is_told_that_the_connection_ends() {
+    let (folder, strict) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let shop = Shop::open(folder.path(), "");
+    let limited = Shop::open(strict.path(), LIMITS);
+    let send = |shop: &Shop, method: &str, path: &str, key: &str, bytes: usize| {
+        let mut stream = connect(shop.address);
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {key}\r\ncontent-length: {bytes}\r\n\r\n",
+            shop.address
+        );
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        // Who refuses early need not read all of it.
+        let _ = stream.write_all(&vec![b' '; bytes]);
+        answer(&mut stream)
+    };
+    let (read, write, collector) = (Wants::Read.key(), Wants::Write.key(), Wants::Collector.key());
+    for (method, path, key, bytes, status, code) in [
+        ("POST", "/v1/sources/orders", write, (16 << 20) + 1, 413, "too_large"),
+        ("POST", "/v1/profiles:batch", read, 2 << 20, 413, "too_large"),
+        ("POST", "/v1/batch", collector, 512_001, 400, "too_large"),
+        ("POST", "/v1/sources/orders", "nobodys-nobodys-n", 1 << 20, 401, "wrong_key"),
+        ("POST", "/v1/sources/orders", read, 1 << 20, 403, "wrong_key"),
+        ("POST", "/v1/none", read, 1 << 20, 404, "unknown_path"),
+        ("DELETE", "/v1/status", read, 1 << 20, 405, "method_not_allowed"),
+    ] {
+        let answer = send(&shop, method, path, key, bytes);
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{method} {path}");
+        assert_eq!(answer.header("connection"), Some("close"), "{status} of {method} {path}");
+    }
+    limited.ask("POST", "/v1/profiles:batch", read, "{}");
+    let many = send(&limited, "POST", "/v1/profiles:batch", read, 1 << 20);
+    assert_eq!(many.refusal(), (429, "too_many_requests".to_owned()));
+    assert_eq!(many.header("connection"), Some("close"));
+    // A small body that comes along is taken, and what is asked next is answered.
+    let mut stream = connect(shop.address);
+    let next = String::from_utf8(alive("host: x\r\n")).expect("text");
+    let both = format!("POST /v1/none HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}{next}");
+    stream.write_all(both.as_bytes()).expect("it is sent");
+    let first = answer(&mut stream);
+    assert_eq!((first.status, first.header("connection")), (404, None));
+    assert!(String::from_utf8_lossy(&first.body).contains("HTTP/1.1 200 OK"), "{first:?}");
 }

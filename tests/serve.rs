@@ -105,6 +105,15 @@ fn a_merged_id_leads_to_who_it_has_become() {
     let moved = get(shop.address, &format!("/v1/persons/{old}"));
     assert_eq!(moved.refusal(), (307, "merged".to_owned()));
     assert_eq!(moved.header("location"), Some(&*format!("/v1/persons/{new}")));
+    // What was asked of the one is asked of the other.
+    for rest in ["?attributes=spent", "/segments?after=1&timeout=%35"] {
+        let moved = get(shop.address, &format!("/v1/persons/{old}{rest}"));
+        assert_eq!(moved.refusal(), (307, "merged".to_owned()), "{rest}");
+        let location = format!("/v1/persons/{new}{rest}");
+        assert_eq!(moved.header("location"), Some(&*location));
+        assert_eq!(moved.json()["error"]["remedy"], format!("GET {location}"));
+        assert_eq!(get(shop.address, &location).status, 200, "{rest}");
+    }
     assert_eq!(get(shop.address, &format!("/v1/persons/{new}")).json()["profile"], now["profile"]);
 }
 

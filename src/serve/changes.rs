@@ -57,6 +57,9 @@ async fn changes(
     });
     if is_socket {
         websocket::may_ask(&handles.plan.http.origins, &headers)?;
+        if let Some(other) = websocket::other_version(&headers) {
+            return Ok(other);
+        }
         let socket = socket.map_err(|rejection| {
             let remedy = "ask as RFC 6455 has it, with version 13";
             Denial::bad_request("bad_upgrade", rejection.body_text(), remedy)

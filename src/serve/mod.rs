@@ -19,6 +19,7 @@ mod earlier;
 mod ending;
 mod following;
 mod handles;
+mod head;
 mod health;
 mod identified;
 pub mod ingest;

@@ -191,7 +191,7 @@ async fn by_id(
             let profile = json(&handles, id, &profile, attributes.as_deref());
             answer(tick, &profile, &headers)
         }
-        (None, Some(now)) => redirect(&written, now, ""),
+        (None, Some(now)) => redirect(&written, now, "", &uri),
         (None, None) => no_person(&written).into_response(),
     };
     Ok(at(tick, response))
@@ -204,10 +204,11 @@ pub fn no_person(written: &str) -> Denial {
     Denial::not_found("no_person", message, remedy)
 }
 
-/// That a person is now another one.
-pub fn redirect(written: &str, now: IdentifierHash, rest: &str) -> Response {
+/// That a person is now another one, of whom the same is to be asked: `rest` of the path, and what `asked` has behind it.
+pub fn redirect(written: &str, now: IdentifierHash, rest: &str, asked: &Uri) -> Response {
     let now = now.person_id();
-    let location = format!("/v1/persons/{now}{rest}");
+    let query = asked.query().map(|query| format!("?{}", plain(query)));
+    let location = format!("/v1/persons/{now}{rest}{}", query.unwrap_or_default());
     let message = format!("{written} has become {now}");
     let remedy = format!("GET {location}");
     let moved = Denial::new(StatusCode::TEMPORARY_REDIRECT, "merged", message, remedy);
@@ -215,6 +216,15 @@ pub fn redirect(written: &str, now: IdentifierHash, rest: &str) -> Response {
     let location = HeaderValue::from_str(&location).expect("it is plain");
     response.headers_mut().insert(LOCATION, location);
     response
+}
+
+/// A query as a header may have it: what is no plain letter is percent-encoded.
+fn plain(query: &str) -> String {
+    let letter = |byte: u8| match byte.is_ascii_graphic() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    query.bytes().map(letter).collect()
 }
 
 /// An answer as of a tick.

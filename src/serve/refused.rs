@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::denial::Denial;
 use super::places::ConnectionPlace;
 use super::unread::UnreadInput;
 
@@ -137,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for RefusingStream<S> {
 
 /// What HTTP refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HttpRefusal {
+pub enum HttpRefusal {
     NoRequest,
     LongPath,
     LongHead,
@@ -168,30 +170,36 @@ fn refusal(bytes: &[u8]) -> Option<(usize, HttpRefusal)> {
 }
 
 impl HttpRefusal {
-    /// The whole answer.
-    fn told(self) -> Vec<u8> {
+    /// What it says.
+    pub fn denial(self) -> Denial {
         let (status, code, message, remedy) = match self {
             HttpRefusal::NoRequest => (
-                "400 Bad Request",
+                StatusCode::BAD_REQUEST,
                 "bad_request",
                 "what came is no request of HTTP/1.1",
                 "send a request as RFC 9112 has it",
             ),
             HttpRefusal::LongPath => (
-                "414 URI Too Long",
+                StatusCode::URI_TOO_LONG,
                 "long_path",
                 "a path may have 65,534 bytes with its parameters, and this has more",
                 "ask for many in a body, as POST /v1/profiles:batch has it",
             ),
             HttpRefusal::LongHead => (
-                "431 Request Header Fields Too Large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "long_head",
                 "a request's head may have 64 KiB and 100 headers, and this has more",
-                "send fewer headers",
+                "send fewer headers, or a shorter path",
             ),
         };
-        let body = json!({"error": {"code": code, "message": message, "remedy": remedy}});
-        let body = body.to_string();
+        Denial::new(status, code, message, remedy)
+    }
+
+    /// The whole answer.
+    fn told(self) -> Vec<u8> {
+        let denial = self.denial();
+        let status = denial.status;
+        let body = json!({"error": denial.error()}).to_string();
         let length = body.len();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"

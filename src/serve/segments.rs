@@ -1,11 +1,11 @@
 //! `GET /v1/segments`, `/v1/segments/{name}/members` and `/v1/persons/{id}/segments`: who is in which segment.
 
-use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, http::StatusCode};
+use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -105,6 +105,7 @@ async fn members(
 
 async fn of_person(
     State(handles): State<SharedHandles>,
+    uri: Uri,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
@@ -120,7 +121,7 @@ async fn of_person(
             let body = json!({"tick": tick, "person": written, "segments": segments});
             (StatusCode::OK, Json(body)).into_response()
         }
-        (None, Some(now)) => redirect(&written, now, "/segments"),
+        (None, Some(now)) => redirect(&written, now, "/segments", &uri),
         (None, None) => no_person(&written).into_response(),
     };
     Ok(at(tick, response))

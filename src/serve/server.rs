@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -18,6 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::head::{HEAD_BYTES, checked};
 use super::keys_in_force::KeysInForce;
 use super::open_files;
 use super::patient::PatientStream;
@@ -33,8 +35,6 @@ const THREADS: usize = 2;
 const CONNECTIONS: usize = 1_024;
 /// How long a client may take to send a request's head, and be silent between two.
 const HEAD: Duration = Duration::from_secs(30);
-/// How long a request's head may be.
-const HEAD_BYTES: usize = 64 << 10;
 /// How long requests that are under way may take when the run has ended.
 const GOODBYE: Duration = Duration::from_secs(3);
 /// How often it is looked whether they are done.
@@ -254,10 +254,23 @@ impl Answering {
             place.is_answered();
             unread.clear();
             let sent = |body| RequestBody::of(body, Arc::clone(&place), unread.clone());
+            let checked = checked(&request);
             let mut request = request.map(sent);
             request.extensions_mut().insert(client.clone());
-            let answer = router.call(request);
-            async move { answer.await.map(|answer| AnswerBody::of(answer, place)) }
+            let answer = checked.map(|()| router.call(request));
+            let unread = unread.clone();
+            async move {
+                let answer = match answer {
+                    Ok(answer) => answer.await,
+                    Err(denial) => Ok(denial.into_response()),
+                };
+                // HTTP takes a small rest of a body that is there, or gives the connection up: it does so before the
+                // answer's head is written, which says then that the connection ends (RFC 9112, section 9.6).
+                if unread.is_there() {
+                    tokio::task::yield_now().await;
+                }
+                answer.map(|answer| AnswerBody::of(answer, place))
+            }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
@@ -209,6 +209,7 @@ struct RowsAnswer {
 
 async fn rows_of_person(
     State(handles): State<SharedHandles>,
+    uri: Uri,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<RowsQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
@@ -216,7 +217,7 @@ async fn rows_of_person(
     let id = person_id(&written)?;
     let now = whose(&handles, &written)?;
     if now != id {
-        return Ok(redirect(&written, now, "/rows"));
+        return Ok(redirect(&written, now, "/rows", &uri));
     }
     rows(handles, id, query).await
 }

@@ -10,6 +10,9 @@ run(async (browser) => {
   await says(page, 'no row ties one to the other');
   assert.deepEqual(await violations(page), []);
   await picture(page, 'decide-1280-light');
+  // What is left out leaves no word behind.
+  const said = await page.evaluate(() => document.querySelector('main').innerText);
+  assert.doesNotMatch(said, /\b(false|true|null|undefined)\b/);
   await page.locator('button ::-p-text(They are the same)').click();
   await says(page, 'are the same person');
   await says(page, 'One person', 'h1');

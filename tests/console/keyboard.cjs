@@ -62,6 +62,23 @@ run(async (browser) => {
   await tabTo(page, ({ text }) => text.includes('malformed'));
   await page.keyboard.press('Enter');
   await says(page, 'not json at all');
+  // Whoever has begun to write while a view is asked for goes on.
+  await page.evaluate(() => {
+    const asked = window.fetch;
+    window.fetch = async (path, ...rest) => {
+      if (String(path).startsWith('/v1/conflicts')) await new Promise((answer) => { window.answer = answer; });
+      return asked(path, ...rest);
+    };
+    document.getElementById('wanted').value = '';
+    location.hash = '#/conflicts';
+  });
+  await page.waitForFunction(() => window.answer);
+  await page.focus('#wanted');
+  await page.keyboard.type('kla');
+  await page.evaluate(() => window.answer());
+  await says(page, 'The newest first', 'main');
+  await page.keyboard.type('ra');
+  assert.equal(await page.evaluate(() => document.activeElement.value), 'klara', 'the focus stays where somebody writes');
   // The dialog for a key is left by Escape, and the focus comes back.
   await page.evaluate(() => document.getElementById('ask-key').focus());
   await page.keyboard.press('Enter');

@@ -152,6 +152,29 @@ fn markup_and_controls_in_what_people_wrote_are_shown_as_text() {
 }
 
 #[test]
+fn what_is_false_or_large_or_long_is_shown_as_it_is_and_what_differs_is_bold() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let more = "attributes:\n  vip: {from: shop, select: last(vip)}\n  large: {from: shop, select: last(large)}\n  \
+                small: {from: shop, select: last(small)}\n";
+    let values = SHOP
+        .replace("note: text}", "note: text, vip: boolean, large: number, small: number}")
+        .replace("attributes:\n", more)
+        .replace("segments:\n", "segments:\n  chosen: vip\n");
+    fs::write(folder.path().join("shop.yaml"), values).expect("room on the disk");
+    let (_running, address) = start(folder.path(), &STORED, "127.0.0.1:0");
+    let row = |id: &str, email: &str, vip: bool| {
+        serde_json::json!({
+            "id": id, "email": email, "vip": vip, "large": 1e300, "small": 1e-9,
+            "note": "x".repeat(30_000),
+        })
+    };
+    let rows = [row("1", "ada@example.com", false), row("2", "ben@example.com", true)];
+    send(&address, "", &serde_json::json!(rows).to_string());
+    browser.run("console/values.cjs", &[("HOST", &host(&address))]);
+}
+
+#[test]
 fn what_is_not_there_is_said_to_be_missing_with_what_would_bring_it() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");

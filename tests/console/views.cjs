@@ -27,7 +27,11 @@ const VIEWS = [
     await page.evaluate(() => document.querySelectorAll('details').forEach((of) => { of.open = true; }));
     await says(page, 'not json at all');
   } },
-  { name: 'conflicts', hash: 'conflicts', says: ['The newest first', 'single source'] },
+  { name: 'conflicts', hash: 'conflicts', says: ['The newest first', 'single source'], act: async (page) => {
+    // What is no alarm does not look like one.
+    const badges = await page.evaluate(() => [...document.querySelectorAll('ul.links .badge')].map((of) => [of.innerText, of.classList.contains('out')]));
+    for (const [kind, isAlarm] of badges) assert.equal(isAlarm, kind !== 'single source', kind);
+  } },
   { name: 'conflicts-withheld', hash: 'conflicts/withheld', says: ['C0000160', 'a person has at most 1 of type customer_id'] },
   { name: 'nobody', hash: 'person/eve%40nowhere.example', says: ['Nobody is known by'] },
   { name: 'nothing', hash: 'elsewhere', says: ['Nothing is here'] },

@@ -1,6 +1,6 @@
 //! Whoever follows changes goes on where they left, over either way, however long ago that was.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -403,8 +403,57 @@ fn what_asks_for_a_websocket_wrongly_is_told_so() {
         |headers: &[(&str, &str)]| request(address, "GET", "/v1/changes", headers, b"").refusal();
     // No key, no version, and a connection that is to be closed.
     assert_eq!(asked(&[("upgrade", "websocket")]), (400, "bad_upgrade".to_owned()));
-    assert_eq!(
-        asked(&[("upgrade", "websocket"), ("sec-websocket-version", "8")]),
-        (400, "bad_upgrade".to_owned())
+    let headers = [("upgrade", "websocket"), ("sec-websocket-version", "8")];
+    let other = request(address, "GET", "/v1/changes", &headers, b"");
+    assert_eq!(other.refusal(), (426, "bad_upgrade".to_owned()));
+    assert_eq!(other.header("sec-websocket-version"), Some("13"));
+    assert_eq!(other.header("upgrade"), Some("websocket"));
+}
+
+/// What is sent behind the upgrade, masked by zeros, and what comes back: a closing frame's code, if it is one.
+fn closed(address: SocketAddr, frames: &[u8]) -> Option<u16> {
+    let mut stream = connect(address);
+    let head = format!(
+        "GET /v1/changes{FILES} HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    let mut reader = BufReader::new(stream.try_clone().expect("the same stream"));
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert!(reader.read_line(&mut line).expect("a line") > 0, "a head has an end");
+    }
+    stream.write_all(frames).expect("it is sent");
+    let mut rest = Vec::new();
+    // However it ends, what was told before is there.
+    let _ = reader.read_to_end(&mut rest);
+    // It is asked first whether it is there.
+    let frames = rest.strip_prefix(&[0x89, 0]).unwrap_or(&rest);
+    let [0x88, length, first, second, ..] = frames else { return None };
+    (usize::from(*length) + 2 == frames.len()).then(|| u16::from_be_bytes([*first, *second]))
+}
+
+#[test]
+fn who_sends_what_is_no_websocket_is_told_why_the_connection_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_running, address) = shop(folder.path());
+    let masked = |head: &[u8], payload: &[u8]| [head, &[0; 4], payload].concat();
+    let long = masked(&[0x82, 0xfe, 0x27, 0x10], &[b'x'; 10_000]);
+    let wrong = [
+        ("a frame that is not masked", vec![0x81, 2, b'h', b'i'], 1002),
+        ("reserved bits", masked(&[0xf1, 0x80], b""), 1002),
+        ("a kind that there is not", masked(&[0x83, 0x80], b""), 1002),
+        ("the rest of nothing", masked(&[0x80, 0x80], b""), 1002),
+        ("a ping in parts", masked(&[0x09, 0x80], b""), 1002),
+        ("a text that is none", masked(&[0x81, 0x82], b"\xff\xfe"), 1007),
+        ("more than is read", long, 1009),
+        // What is in order is closed as the client says.
+        ("a goodbye", masked(&[0x88, 0x82], &1000_u16.to_be_bytes()), 1000),
+    ];
+    // Each is given a while to close, too.
+    std::thread::scope(|scope| {
+        for (what, frames, code) in wrong {
+            scope.spawn(move || assert_eq!(closed(address, &frames), Some(code), "{what}"));
+        }
+    });
 }

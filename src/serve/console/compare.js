@@ -1,6 +1,6 @@
 // Two people side by side: what differs, what makes them one or keeps them apart, and a decision about it.
 import { ask, find, key, pathOf, post } from './ask.js';
-import { made, note, problem, section, shown, table } from './dom.js';
+import { folded, made, note, problem, section, table } from './dom.js';
 import { decision, item } from './graph.js';
 import { identifiersOf } from './person_list.js';
 import { link } from './links.js';
@@ -22,16 +22,23 @@ export async function compare(view, { parts: [one, other], again }) {
     await between(...names, status),
     decide(ids, names, status, again),
     section('Side by side', table('Identifiers and attributes of both', ['What', names[0], names[1]], [
-      ['Person', made('code', {}, left.person), made('code', {}, right.person)],
+      ['Person', ...[left, right].map((of) => made(isOne ? 'span' : 'strong', {}, made('code', {}, of.person)))],
       ...types.filter((type) => left.identifiers[type] || right.identifiers[type]).map((type) =>
-        [type, ...[left, right].map((of) => (of.identifiers[type] ?? []).join(', ') || '–')]),
-      ['segments', ...[left, right].map((of) => of.segments.join(', ') || '–')],
+        [type, ...lists(left.identifiers[type], right.identifiers[type])]),
+      ['segments', ...lists(left.segments, right.segments)],
       ...Object.keys(left.attributes).map((name) => {
-        const values = [left, right].map((of) => shown(of.attributes[name]));
-        return [name, ...(values[0] === values[1] ? values : values.map((of) => made('strong', {}, of)))];
+        const values = [left, right].map((of) => of.attributes[name]);
+        const [ours, theirs] = values.map((of) => JSON.stringify(of));
+        return [name, ...values.map((of) => made(ours === theirs ? 'span' : 'strong', {}, folded(of)))];
       }),
     ]), !isOne && note('What differs is bold.')),
   );
+}
+
+/** Two lists beside each other: what only one of them has is bold. */
+function lists(one = [], other = []) {
+  const cell = (own, others) => own.map((of, at) => [at ? ', ' : '', others.includes(of) ? of : made('strong', {}, of)]);
+  return [cell(one, other), cell(other, one)].map((of) => (of.length ? of : '–'));
 }
 
 async function between(one, other, status) {
@@ -73,11 +80,13 @@ function decide(ids, names, status, again) {
       setTimeout(again, 1500);
     } catch (error) { said.replaceChildren(problem(error)); }
   };
-  content.append(
+  const parts = [
     made('p', {}, 'Somebody who knows better than the rows decides about two identifiers. Another decision about the same two takes its place.'),
     status.keys && !key.get() && note('It takes the admin key.'),
     made('div', { class: 'pair' }, left, right),
     made('p', { class: 'actions' }, made('button', { type: 'button', click: () => send('same') }, 'They are the same'),
-      made('button', { type: 'button', click: () => send('different') }, 'They are different')), said);
+      made('button', { type: 'button', click: () => send('different') }, 'They are different')), said,
+  ];
+  content.append(...parts.filter(Boolean));
   return content;
 }

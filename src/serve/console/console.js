@@ -17,6 +17,17 @@ let number = 0;
 let cleanups = [];
 let failed = null;
 
+/** Whether somebody has begun to write into a field, or gone there, since they went to the view: they are not led away. */
+let isInField = false;
+const isField = (of) => of instanceof Element && of.matches('input, select, textarea');
+for (const event of ['input', 'focusin']) addEventListener(event, ({ target }) => { if (isField(target)) isInField = true; });
+
+/** Shows what somebody goes to. */
+function go() {
+  isInField = false;
+  show();
+}
+
 async function show(isFirst) {
   const own = ++number;
   cleanups.forEach((act) => act());
@@ -47,7 +58,8 @@ async function show(isFirst) {
     if (own === number) failed = error;
   }
   // Whoever came here by keyboard or listens is where the view begins.
-  if (own === number && !isFirst && !view.contains(document.activeElement)) view.focus({ preventScroll: true });
+  const isLeft = isInField && isField(document.activeElement);
+  if (own === number && !isFirst && !isLeft && !view.contains(document.activeElement)) view.focus({ preventScroll: true });
 }
 
 function decoded(part) {
@@ -76,13 +88,13 @@ dialog.addEventListener('close', () => {
   if (returnValue === 'use') key.set(at('key').value.trim());
   if (returnValue === 'forget') key.set(null);
   dialog.returnValue = '';
-  if (returnValue === 'use' || returnValue === 'forget') { refresh(); show(); }
+  if (returnValue === 'use' || returnValue === 'forget') { refresh(); go(); }
 });
 
 at('find').addEventListener('submit', (event) => {
   event.preventDefault();
   const hash = `#/person/${encodeURIComponent(at('wanted').value.trim())}`;
-  if (location.hash === hash) show(); else location.hash = hash;
+  if (location.hash === hash) go(); else location.hash = hash;
 });
 
 /** What is said above all views. */
@@ -109,7 +121,7 @@ function refresh() {
   });
 }
 
-addEventListener('hashchange', () => show());
+addEventListener('hashchange', go);
 document.addEventListener('visibilitychange', refresh);
 // The skip link leads to the view, and not to another address.
 document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); at('view').focus(); });

@@ -31,12 +31,33 @@ export function visible(text) {
   });
 }
 
-/** A value of a profile or a row, as people read it. */
+/** A value of a profile or a row, as people read it: a text, whatever it is, since `made` leaves out what is false. */
 export function shown(value) {
   if (value === null || value === undefined) return '–';
-  if (typeof value === 'number') return value.toLocaleString('en', { maximumFractionDigits: 6 });
-  if (typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'number') return isPlain(value) ? value.toLocaleString('en', { maximumFractionDigits: 6 }) : String(value).replace('e+', 'e');
+  if (typeof value !== 'string') return JSON.stringify(value);
   return isInstant(value) ? instant(value) : value;
+}
+
+/** Whether a number is read more easily with all its digits than as JSON has it. */
+const isPlain = (value) => value === 0 || (Math.abs(value) >= 1e-6 && Math.abs(value) < 1e15);
+
+/** How many characters of a long text are shown at once. */
+const CHARACTERS = 300;
+
+/** A value as people read it, of which what is long is behind a line that unfolds it. */
+export function folded(value) {
+  const text = shown(value);
+  const characters = [...text];
+  if (characters.length <= CHARACTERS + 20) return text;
+  const rest = characters.slice(CHARACTERS);
+  return [beginning(text, CHARACTERS), made('details', { class: 'rest' }, made('summary', {}, `${number(rest.length)} more characters`), rest.join(''))];
+}
+
+/** The beginning of a text, where it has more characters than this. */
+export function beginning(text, most) {
+  const characters = [...text];
+  return characters.length > most ? `${characters.slice(0, most).join('')}…` : text;
 }
 
 const isInstant = (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text);

@@ -47,7 +47,8 @@ export async function conflicts(view, { parts: [chosen = ''] }) {
 const code = (text) => made('code', {}, text);
 function conflict(of) {
   const at = made('p', { class: 'note' }, `${instant(of.at)} UTC`);
-  const badge = made('span', { class: 'badge out' }, of.conflict.replace('_', ' '));
+  // That one source alone knows somebody is no alarm: nothing is kept apart by it.
+  const badge = made('span', { class: of.conflict === 'single_source' ? 'badge' : 'badge out' }, of.conflict.replace('_', ' '));
   if (of.conflict === 'withheld') {
     const why = of.rule === 'different' ? `a decision keeps ${(of.decided ?? []).join(' and ')} apart`
       : `a person has at most ${of.limit} ${of.type ? `of type ${of.type}` : 'identifiers in all'}`;

@@ -1,6 +1,6 @@
 // A person: what is known of them, what they did last, which identifiers they have and why they are one.
 import { ask, find, pathOf } from './ask.js';
-import { count, facts, inParts, instant, made, moreButton, note, number, place, problem, section, shown, table, unfolding } from './dom.js';
+import { count, facts, folded, inParts, instant, made, moreButton, note, number, place, problem, section, table, unfolding } from './dom.js';
 import { graph } from './graph.js';
 import { whyAttribute, whySegment } from './why.js';
 import { known } from './live.js';
@@ -81,7 +81,7 @@ function attributes(profile) {
     };
     const button = unfolding('Why?', `Why? Where ${name} comes from`, into, async () =>
       whyAttribute(await ask(`${pathOf(profile.person)}/why?attribute=${encodeURIComponent(name)}`)));
-    return [name, shown(value), button];
+    return [name, folded(value), button];
   });
   return section('Attributes', rows.length ? table('Attributes', ['Attribute', 'Value', 'Where it comes from'], rows) : note('The definition has no attributes.'));
 }
@@ -129,7 +129,7 @@ function timeline(id, status) {
 
 const row = ({ source, time, arrived, position, fields }) => made('li', {},
   made('p', { class: 'head' }, made('strong', {}, source), ' ', made('time', { datetime: time ?? arrived }, instant(time ?? arrived)), ' ', made('span', { class: 'where' }, place(position))),
-  made('p', { class: 'fields' }, Object.entries(fields).flatMap(([name, value], at) => [at ? ' · ' : '', made('span', { class: 'field' }, `${name} `), shown(value)])));
+  made('div', { class: 'fields' }, Object.entries(fields).flatMap(([name, value], at) => [at ? ' · ' : '', made('span', { class: 'field' }, `${name} `), folded(value)])));
 
 function compareWith(one) {
   const other = made('input', { id: 'beside', required: true, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });

@@ -1,7 +1,10 @@
 // People in a table, page by page.
 import { ask, post } from './ask.js';
-import { made, moreButton, note, shown, table } from './dom.js';
+import { beginning, made, moreButton, note, shown, table } from './dom.js';
 import { link } from './links.js';
+
+/** How many characters of an attribute stand in a table of people. */
+const CHARACTERS = 80;
 
 /** The identifiers of a profile, most trusted first, as `type:value`. */
 export const identifiersOf = (profile, types) => types.flatMap((type) => (profile.identifiers[type] ?? []).map((value) => `${type}:${value}`));
@@ -27,5 +30,5 @@ function row(profile, types) {
   const [first, ...others] = identifiersOf(profile, types);
   const told = Object.entries(profile.attributes).filter(([, value]) => value !== null && typeof value !== 'object').slice(0, 3);
   return [link(profile.person, first ?? profile.person), others.slice(0, 3).join(', ') + (others.length > 3 ? `, and ${others.length - 3} more` : ''),
-    told.map(([of, value]) => `${of}: ${shown(value)}`).join(', ')];
+    told.map(([of, value]) => `${of}: ${beginning(shown(value), CHARACTERS)}`).join(', ')];
 }

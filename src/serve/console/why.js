@@ -1,5 +1,5 @@
 // Why somebody is in a segment or not, and where the value of an attribute comes from.
-import { count, instant, made, note, number, place, shown, table } from './dom.js';
+import { count, folded, instant, made, note, number, place, shown, table } from './dom.js';
 
 const truth = (value) => made('span', { class: value === true ? 'badge in' : value === false ? 'badge out' : 'badge' }, value === true ? 'true' : value === false ? 'false' : 'unknown');
 
@@ -24,7 +24,7 @@ function term(of) {
     turns.length > 0 && made('p', { class: 'note' }, turns.map(({ at, value: turned }) => `${turned ? 'true' : 'no longer true'} from ${instant(at)} UTC on`).join('; '))];
 }
 
-const value = ({ name, value: is, ranks }) => made('li', {}, `${name} is `, made('strong', {}, shown(is)), ranks?.map(rank));
+const value = ({ name, value: is, ranks }) => made('li', {}, `${name} is `, made('strong', {}, folded(is)), ranks?.map(rank));
 const rank = (of) => made('p', { class: 'note' }, `${of.score} of ${of.bins} by `, made('code', {}, of.by), ` ${shown(of.value)}: of ${count(of.people, 'person', 'people')} ${number(of.less)} have less, ${number(of.greater)} more`);
 
 export function whyAttribute(said) {
@@ -35,12 +35,12 @@ export function whyAttribute(said) {
     said.ranks?.map(rank),
     said.from?.length > 0 && [made('p', {}, 'It is made of:'), made('ul', { class: 'plain values' }, said.from.map((of) => (typeof of === 'string' ? made('li', {}, of) : value(of))))],
     parts.length > 0 && table('What each identifier brings', ['Identifier', 'Source', { name: 'Rows', number: true }, { name: 'Brings', number: true }],
-      parts.map((of) => [of.identifier, of.source, number(of.rows), shown(of.value)])),
+      parts.map((of) => [of.identifier, of.source, number(of.rows), folded(of.value)])),
     said.of_parts > parts.length && note(`and ${number(said.of_parts - parts.length)} more`),
     rows.length > 0 && [made('p', {}, `The latest rows that count, of ${number(said.of_rows ?? rows.length)}:`),
       table('The latest rows that count', ['Row', 'Time (UTC)', 'Gives'], rows.map((of) => {
         const row = of.row ?? of;
-        return [`${row.source} ${place(row.position)}`, instant(row.time), [(of.gives ?? []).map(shown).join(', '), of.leaves && ` (until ${instant(of.leaves)})`, of.left && ' (has left)']];
+        return [`${row.source} ${place(row.position)}`, instant(row.time), [(of.gives ?? []).map((value, at) => [at ? ', ' : '', folded(value)]), of.leaves && ` (until ${instant(of.leaves)})`, of.left && ' (has left)']];
       }))],
     !parts.length && !rows.length && !said.from?.length && note('No row says anything of it.'));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -42,6 +42,16 @@ const CALLS: [(&str, Call); 15] = [
     ("/v1/import", Call::Import),
 ];
 
+/// Headers that pages of other hosts may send: all of them, and by name those that SDKs send. A star does not mean the one
+/// with the key, by the Fetch standard.
+const ALLOWED_HEADERS: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    HeaderName::from_static("anonymousid"),
+    HeaderName::from_static("*"),
+];
+
 pub fn router(ingest: &Arc<Ingest>) -> Router {
     let mut router = Router::new();
     for (path, call) in CALLS {
@@ -62,7 +72,7 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
 pub fn told(router: Router) -> Router {
     let pages = CorsLayer::new()
         .allow_origin(Any)
-        .allow_headers(Any)
+        .allow_headers(ALLOWED_HEADERS)
         .allow_methods([Method::POST, Method::GET])
         .expose_headers([header::RETRY_AFTER]);
     router.method_not_allowed_fallback(not_allowed).layer(map_response(for_sdks)).layer(pages)

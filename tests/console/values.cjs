@@ -1,0 +1,54 @@
+// Values that are no plain texts: what is false, numbers of any size and long texts, wherever a person's values stand; and
+// of two people what differs is bold.
+const assert = require('node:assert/strict');
+const { overflow, page: opened, picture, run, says, violations } = require('../browser/launch.cjs');
+
+const HOST = process.env.HOST;
+
+/** The cells of a table's row, by its heading. */
+const cells = (page, caption, heading) => page.evaluate((of, name) => {
+  const table = [...document.querySelectorAll('table')].find((one) => one.caption.textContent === of);
+  const row = [...table.tBodies[0].rows].find((one) => one.cells[0].textContent === name);
+  return [...row.cells].slice(1).map((cell) => ({ text: cell.innerText, bold: [...cell.querySelectorAll('strong')].map((strong) => strong.innerText) }));
+}, caption, heading);
+
+run(async (browser) => {
+  const page = await opened(browser, HOST, { width: 360 });
+  await page.goto(`${HOST}/#/person/ada%40example.com`);
+  await says(page, 'By their own time', 'main');
+  const value = async (name) => (await cells(page, 'Attributes', name))[0].text;
+  assert.equal(await value('vip'), 'false');
+  assert.equal(await value('large'), '1e300');
+  assert.equal(await value('small'), '1e-9');
+  assert.equal(await value('rows'), '1');
+  await says(page, 'vip false', '.timeline');
+  await says(page, 'large 1e300', '.timeline');
+  // What is long is folded: the page stays one that is read.
+  assert.match(await value('note'), /^x{300}…\s*29,700 more characters/);
+  const tall = () => page.evaluate(() => document.documentElement.scrollHeight);
+  assert.ok(await tall() < 6_000, `${await tall()} pixels`);
+  assert.equal(await overflow(page), null);
+  assert.deepEqual(await violations(page), []);
+  await picture(page, 'values-360-light');
+  await page.evaluate(() => document.querySelectorAll('details').forEach((of) => { of.open = true; }));
+  assert.equal((await value('note')).replace(/[^x]/g, '').length, 30_000);
+  assert.equal(await overflow(page), null);
+
+  await page.goto(`${HOST}/#/compare/ada%40example.com/ben%40example.com`);
+  await says(page, 'no row ties one to the other');
+  const beside = (name) => cells(page, 'Identifiers and attributes of both', name);
+  const [ada, ben] = await beside('vip');
+  assert.deepEqual([ada.text, ben.text], ['false', 'true']);
+  assert.deepEqual([ada.bold, ben.bold], [['false'], ['true']]);
+  assert.deepEqual((await beside('rows')).map(({ text, bold }) => [text, bold]), [['1', []], ['1', []]]);
+  assert.deepEqual((await beside('email')).map(({ bold }) => bold), [['ada@example.com'], ['ben@example.com']]);
+  // Of segments what both are in is not.
+  const segments = (await beside('segments')).map(({ text, bold }) => [text.split(', ').sort(), bold]);
+  assert.deepEqual(segments, [[['active'], []], [['active', 'chosen'], ['chosen']]]);
+  assert.match((await beside('note'))[0].text, /29,700 more characters/);
+  // Nothing but the value says so.
+  const said = await page.evaluate(() => document.querySelector('main').innerText);
+  assert.equal(said.match(/false/g).length, 1);
+  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(page.faults, []);
+});
