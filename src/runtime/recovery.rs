@@ -1,19 +1,24 @@
 //! What a run has of the runs before it: stored rows, where its sources are read on, what its outputs were told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use super::options::{RunError, RunOptions};
 use crate::console::counted;
 use crate::decode::stored;
 use crate::plan::source_reading::source_reading;
-use crate::plan::{Field, Plan, Source, Unnest};
-use crate::sink::{Committable, DurableOutputs};
+use crate::plan::{DataPlace, Field, Plan, Source, Unnest};
+use crate::sink::{self, Committable, DurableOutputs};
 use crate::store::{self, CompactedUntil, LogHeader, Recovered, StoreError};
-use crate::time::rfc3339;
+use crate::time::{Micros, Tick, rfc3339};
 
 /// Where nothing is stored, nothing outlives the run.
 const FLEETING: &str = "nothing outlives this run: say where its rows are stored by --data FOLDER, or by `data` in \
                         the definition, and the next one goes on where it ends";
+
+/// How long a run that uses the data folder is waited for, which may be about to end, and how often it is looked.
+const LEAVING: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Opens the data folder, if there is one. The first process brings to its end what an earlier run had begun: `finish` does
 /// so, and says whether there was anything.
@@ -24,14 +29,52 @@ pub fn recover(
 ) -> Result<Option<Recovered>, RunError> {
     let Some(data) = options.data.as_ref().or(plan.data.as_ref()) else { return Ok(None) };
     check(plan)?;
-    let mut recovered = store::open(data, options.process, options.hosts.len().max(1))?;
+    let mut recovered = open_when_free(data, options.process, options.hosts.len().max(1))?;
     if options.process == 0 && finish(&recovered)? {
         recovered = recovered.again()?;
         recovered.release();
     }
     recovered.gather()?;
+    hold_what_was_told(&recovered)?;
     begin(&mut recovered, plan, options);
     Ok(Some(recovered))
+}
+
+/// Opens the data folder. Processes whose supervisor was killed hold it until they have noticed.
+fn open_when_free(
+    data: &DataPlace,
+    process: usize,
+    processes: usize,
+) -> Result<Recovered, StoreError> {
+    let begun = Instant::now();
+    loop {
+        match store::open(data, process, processes) {
+            Err(StoreError::Held { .. }) if begun.elapsed() < LEAVING => std::thread::sleep(LOOK),
+            opened => return opened,
+        }
+    }
+}
+
+/// What outputs were told follows from rows that were durable: where these are not there, something was taken away.
+fn hold_what_was_told(recovered: &Recovered) -> Result<(), StoreError> {
+    let root = &recovered.folder.root;
+    let told = sink::latest_committed(&recovered.folder, &recovered.store);
+    let told = told.map_err(StoreError::io(root, "read"))?;
+    match told.filter(|(tick, _)| *tick > recovered.until) {
+        None => Ok(()),
+        Some((tick, of)) => {
+            let at = |tick: Tick| rfc3339((tick as Micros).saturating_mul(1_000));
+            let (of, has) = (of.display(), at(recovered.until));
+            Err(StoreError::altered(
+                root,
+                format!(
+                    "a file in `log` was removed, shortened or changed, since '{of}' says that rows up to {} were stored, \
+                     and those after {has} are not there (without `outputs` a run goes on with what is left)",
+                    at(tick)
+                ),
+            ))
+        }
+    }
 }
 
 /// Has a run begin with the latest checkpoint that fits, if there is one.

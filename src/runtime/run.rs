@@ -20,7 +20,7 @@ use super::progress::{Telling, tell};
 use super::report::Report;
 use super::run_view::RunView;
 use super::stop::{RunEnd, Stop, StopCause};
-use super::workers::{RunningWorkers, WorkerThreads};
+use super::workers::{RunningWorkers, UnstartedWorkers, WorkerThreads};
 use super::{Clock, overlap, recovery};
 use crate::console::counted;
 use crate::plan::{Plan, Source};
@@ -129,6 +129,7 @@ impl Run {
         let Some(timely_workers) = view.meet(&watch, meeting)? else {
             return Ok(Run { view, started, running: None });
         };
+        let timely_workers = UnstartedWorkers::new(timely_workers);
         let RunView { plan, options, stop, failure, recovered, .. } = &view;
         let recovered = recovered.as_deref();
         // Last of all: whatever fails before leaves them as they are.
@@ -147,8 +148,12 @@ impl Run {
         let stay = options.stay;
         let stay =
             (options.hosts.len() > 1).then_some(Arc::new(move || -> () { stay() }) as Arc<_>);
-        let workers =
-            RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
+        let workers = RunningWorkers::start(
+            Arc::clone(&process),
+            threads.clone(),
+            timely_workers.take(),
+            stay,
+        );
         let workers = workers.map_err(RunError::Workers)?;
         let live = Some(Arc::clone(&process.live));
         let running = Some(RunningThreads { workers, threads, process, live: threads_of });

@@ -33,6 +33,27 @@ impl WorkerThreads {
     }
 }
 
+/// What workers are made of that may not be started after all. Timely's threads for the connections to other processes then
+/// wait for what never comes, and break down with whoever waits for them: they are left to the end of the process.
+pub struct UnstartedWorkers(Option<TimelyWorkers>);
+
+impl UnstartedWorkers {
+    pub fn new(workers: TimelyWorkers) -> Self {
+        UnstartedWorkers(Some(workers))
+    }
+
+    /// They are started.
+    pub fn take(mut self) -> TimelyWorkers {
+        self.0.take().expect("they are taken once")
+    }
+}
+
+impl Drop for UnstartedWorkers {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.take());
+    }
+}
+
 /// Workers that run.
 pub struct RunningWorkers {
     pub ended: Receiver<Result<Worked, String>>,

@@ -137,6 +137,13 @@ impl Comparison {
         }
     }
 
+    /// What a log holds that was not replayed.
+    pub fn left_over(&mut self) -> LeftOver {
+        let mut records = std::mem::take(&mut self.log);
+        records.retain(|_, times| *times > 0);
+        LeftOver { hasher: ValueHasher::new(&self.catalog), catalog: self.catalog.clone(), records }
+    }
+
     /// What is to be sent, with the names that it speaks of.
     pub fn difference(self) -> (Vec<Record>, Catalog) {
         let Comparison { output, catalog, keys, missing, latest, .. } = self;
@@ -159,6 +166,31 @@ impl Comparison {
             }
         }
         (records, catalog)
+    }
+}
+
+/// Records that a log holds though nothing that was replayed says them. Where a data folder of earlier was put back, the
+/// sources are read again from there on, and say them then.
+pub struct LeftOver {
+    hasher: ValueHasher,
+    catalog: Catalog,
+    records: HashMap<ValueHash, u64>,
+}
+
+impl LeftOver {
+    /// Whether the log has a record, which is counted off.
+    pub fn has(&mut self, record: &mut Record) -> bool {
+        if self.records.is_empty() {
+            return false;
+        }
+        let hash = self.hasher.hash(record, &self.catalog, true);
+        match self.records.get_mut(&hash) {
+            Some(times @ 1..) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 }
 

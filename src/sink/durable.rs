@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 use super::backlog::Backlog;
 use super::catalog::Catalog;
 use super::commit::DurableOutputs;
-use super::compare::Comparison;
+use super::compare::{Comparison, LeftOver};
 use super::failure::SinkError;
 use super::local_progress::{FilePart, LocalProgress, ProgressFile};
 use super::receipt::{Acknowledgement, Receipt};
@@ -147,6 +147,8 @@ struct LocalCommitter<M> {
     pending: BTreeMap<Tick, (Vec<Record>, Vec<Acknowledgement>)>,
     /// Of what is compared.
     compared: Vec<Acknowledgement>,
+    /// Of a log that was compared.
+    left_over: Option<LeftOver>,
     known: Option<Sender<()>>,
 }
 
@@ -175,6 +177,7 @@ pub fn start<M: Medium>(
         backlog: Arc::clone(&backlog),
         pending: BTreeMap::new(),
         compared: Vec::new(),
+        left_over: None,
     };
     let thread = std::thread::Builder::new()
         .name(format!("write {output}"))
@@ -234,7 +237,10 @@ impl<M: Medium> LocalCommitter<M> {
         }
     }
 
-    fn take(&mut self, (tick, records, acknowledgement): TickBatch) {
+    fn take(&mut self, (tick, mut records, acknowledgement): TickBatch) {
+        if let Some(left_over) = &mut self.left_over {
+            records.retain_mut(|record| !left_over.has(record));
+        }
         match &mut self.standing {
             LocalStanding::Withheld(until) if tick <= *until => self.backlog.release(tick),
             LocalStanding::Compared(comparison) if tick <= self.durable.replayed => {
@@ -254,10 +260,16 @@ impl<M: Medium> LocalCommitter<M> {
     fn take_difference(&mut self) {
         let LocalStanding::Compared(_) = self.standing else { return };
         let withheld = LocalStanding::Withheld(self.durable.replayed);
-        let LocalStanding::Compared(comparison) = std::mem::replace(&mut self.standing, withheld)
+        let LocalStanding::Compared(mut comparison) =
+            std::mem::replace(&mut self.standing, withheld)
         else {
             return;
         };
+        let mut left_over = comparison.left_over();
+        for (records, _) in self.pending.values_mut() {
+            records.retain_mut(|record| !left_over.has(record));
+        }
+        self.left_over = Some(left_over);
         let (records, catalog) = comparison.difference();
         tracing::info!(
             "output {} was compared: {}",

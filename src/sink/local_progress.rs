@@ -12,6 +12,8 @@ use crate::place::path_part;
 use crate::store::Folder;
 use crate::time::Tick;
 
+/// Where the progress of outputs lies in a data folder.
+const OUTPUTS: &str = "outputs";
 /// So many bytes at a file's beginning and before its committed end tell it from another one.
 const LOOKED_AT: u64 = 4_096;
 
@@ -71,6 +73,25 @@ impl FilePart {
     }
 }
 
+/// The latest tick that a local output has committed of a store, as far as its folder says, and the output's file there.
+pub fn latest_committed(folder: &Folder, store: &str) -> io::Result<Option<(Tick, PathBuf)>> {
+    let entries = match std::fs::read_dir(folder.root.join(OUTPUTS)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    let mut latest = None;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_none_or(|of| of != "json") {
+            continue;
+        }
+        let told = serde_json::from_slice::<LocalProgress>(&std::fs::read(&path)?).ok();
+        let committed = told.filter(|told| told.store == store).map(|told| (told.tick, path));
+        latest = latest.max(committed);
+    }
+    Ok(latest)
+}
+
 /// Where the progress of an output is kept.
 #[derive(Clone, Debug)]
 pub struct ProgressFile {
@@ -83,7 +104,7 @@ pub struct ProgressFile {
 
 impl ProgressFile {
     pub fn new(durable: &DurableOutputs, output: &str) -> Self {
-        let name = format!("outputs/{}.json", path_part(output));
+        let name = format!("{OUTPUTS}/{}.json", path_part(output));
         ProgressFile { output: output.to_owned(), folder: durable.folder.clone(), name }
     }
 

@@ -92,6 +92,7 @@ pub use function::{ChangelogRecord, ProgramFunction};
 pub use held::HeldRecords;
 pub use json::{Json, TextRecord};
 pub use kafka::read_message;
+pub use local_progress::latest_committed;
 pub use looking::look_ahead;
 pub use memory::MemoryTarget;
 pub use observer::Observer;

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::checked;
 use super::checkpoint_of::CompleteFile;
 use super::entries::{entries, remove};
 use super::error::StoreError;
@@ -92,8 +93,10 @@ pub fn clean<'a>(
         return Ok(());
     }
     for (tick, keys) in by_tick {
-        let first = mirror.bucket.get(&key(tick, "complete-0.json"))?;
-        let first = first.and_then(|(json, _)| serde_json::from_slice::<CompleteFile>(&json).ok());
+        let name = key(tick, "complete-0.json");
+        let first = mirror.bucket.get(&name)?;
+        let of = Path::new(&name);
+        let first = first.and_then(|(json, _)| checked::parse::<CompleteFile>(of, &json).ok());
         if first.is_none_or(|first| first.of.store != store) {
             mirror.bucket.delete(&keys)?;
         }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bucket_checkpoints;
+use super::checked;
 use super::checkpoint_of::{CheckpointOf, CompleteFile};
 use super::entries::remove;
 use super::folder::Folder;
@@ -100,9 +101,8 @@ pub fn complete(
         lengths.insert(name, file.metadata()?.len());
     }
     let json = CompleteFile::new(of.clone(), lengths);
-    let json = serde_json::to_vec_pretty(&json).expect("JSON");
     let complete = path.join(format!("complete-{process}.json"));
-    replace(&complete, &json)?;
+    replace(&complete, &checked::json(&json))?;
     sync_folder(&root(folder))?;
     if let Some(mirror) = folder.mirror() {
         bucket_checkpoints::put(mirror, files, &complete)?;
@@ -200,7 +200,7 @@ fn open(
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             json => json?,
         };
-        let complete: CompleteFile = serde_json::from_slice(&json)?;
+        let complete: CompleteFile = checked::parse(&complete, &json).map_err(io::Error::other)?;
         let fits = complete.fits(store, definition);
         let CompleteFile { of, files, .. } = complete;
         let is_same = found.as_ref().is_none_or(|found| *found == of);
