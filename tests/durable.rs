@@ -312,9 +312,19 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
     let said = run(&[]);
     assert!(said.contains(passed_over) && said.contains(begins), "{said}");
     is_whole();
+    // So is what says of which parts it is made.
+    fs::remove_dir_all(last).expect("it is deleted");
+    grow();
+    run(&[]);
+    let last = checkpoints(path).pop().expect("one");
+    let complete = last.join("complete-0.json");
+    alter(&complete);
+    grow();
+    let said = run(&[]);
+    assert!(said.contains(passed_over) && said.contains(begins), "{said}");
+    is_whole();
     // One that was never completed says nothing.
-    let altered = last;
-    fs::remove_dir_all(altered).expect("it is deleted");
+    fs::remove_dir_all(last).expect("it is deleted");
     let last = checkpoints(path).pop().expect("one");
     fs::remove_file(last.join("complete-0.json")).expect("it is deleted");
     grow();
@@ -338,6 +348,17 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
     grow();
     assert!(!run(&[]).contains(begins));
     is_whole();
+}
+
+/// Changes a digit of what a file with a checksum holds; gives what it was.
+fn alter(part: &Path) -> String {
+    let whole = fs::read_to_string(part).expect("it is read");
+    let content = whole.find("content").expect("it has one");
+    let digit = content + whole[content..].find(|of: char| of.is_ascii_digit()).expect("a digit");
+    let other = if whole[digit..].starts_with('1') { "2" } else { "1" };
+    let altered = [&whole[..digit], other, &whole[digit + 1..]].concat();
+    fs::write(part, altered).expect("it is written");
+    whole
 }
 
 /// What a start says of a folder in which something is amiss.
@@ -368,13 +389,7 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     }
     for name in ["manifest-0.json", "store.json"] {
         let part = path.join("data").join(name);
-        let whole = fs::read_to_string(&part).expect("it is read");
-        let content = whole.find("content").expect("it has one");
-        let digit =
-            content + whole[content..].find(|of: char| of.is_ascii_digit()).expect("a digit");
-        let other = if whole[digit..].starts_with('1') { "2" } else { "1" };
-        let altered = [&whole[..digit], other, &whole[digit + 1..]].concat();
-        fs::write(&part, altered).expect("it is written");
+        let whole = alter(&part);
         let said = refusal(path);
         assert!(said.contains(name) && said.contains("checksum"), "{name}: {said}");
         fs::write(&part, whole).expect("it is written");
@@ -389,6 +404,73 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     left.iter().for_each(|left| fs::write(left, &whole).expect("it is written"));
     selfsame(path, &RUN).well();
     assert!(left.iter().all(|left| !left.exists()));
+    assert_eq!(state(path), undisturbed(path));
+}
+
+/// What outputs were told follows from rows that a log had.
+#[test]
+fn a_log_that_lacks_what_outputs_were_told_is_refused() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(9);
+    let mut run =
+        Running::start(path, &["run", "shop.yaml", "--data", "data", "--follow", "--quiet"]);
+    let profiles = path.join("out/profiles.ndjson");
+    for part in 0..6 {
+        let before = fs::metadata(&profiles).map_or(0, |found| found.len());
+        let (web, crm) = rows(&mut chance, part * 50, 50);
+        append(&path.join("in/web.ndjson"), &web);
+        append(&path.join("in/crm.ndjson"), &crm);
+        run.until("it is told", |_| fs::metadata(&profiles).is_ok_and(|now| now.len() > before));
+    }
+    run.signal("KILL");
+    drop(run);
+    let logs = fs::read_dir(path.join("data/log")).expect("logs");
+    let logs: Vec<_> = logs.map(|log| log.expect("a log").path()).collect();
+    let [log] = &logs[..] else { panic!("{logs:?}") };
+    let whole = fs::read(log).expect("it is read");
+    let mut altered = whole.clone();
+    altered[whole.len() / 3] ^= 1;
+    for change in [None, Some(whole[..whole.len() / 2].to_vec()), Some(altered)] {
+        match change {
+            None => fs::remove_file(log).expect("it is deleted"),
+            Some(bytes) => fs::write(log, bytes).expect("it is written"),
+        }
+        let said = refusal(path);
+        assert!(said.contains("a file in `log` was removed, shortened or changed"), "{said}");
+    }
+    fs::write(log, whole).expect("it is written");
+    selfsame(path, &RUN).well();
+    assert_eq!(state(path), undisturbed(path));
+}
+
+/// What is read again says what a log of rejects has already.
+#[test]
+fn nothing_is_told_twice_where_an_older_folder_is_put_back() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(11);
+    let mut grow = |first| {
+        let (web, crm) = rows(&mut chance, first, 200);
+        append(&path.join("in/web.ndjson"), &web);
+        append(&path.join("in/crm.ndjson"), &crm);
+    };
+    grow(0);
+    selfsame(path, &RUN).well();
+    let copy = |from: &str, to: &str| {
+        let mut copied = std::process::Command::new("cp");
+        let copied = copied.args(["-r", from, to]).current_dir(path);
+        assert!(copied.status().expect("cp").success());
+    };
+    copy("data", "older");
+    grow(200);
+    selfsame(path, &RUN).well();
+    fs::remove_dir_all(path.join("data")).expect("it is deleted");
+    copy("older", "data");
+    selfsame(path, &RUN).well();
+    assert_eq!(state(path), undisturbed(path));
+    grow(400);
+    selfsame(path, &RUN).well();
     assert_eq!(state(path), undisturbed(path));
 }
 
