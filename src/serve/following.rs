@@ -39,7 +39,7 @@ pub enum FollowedChange {
 
 /// Follows outputs.
 pub struct Following {
-    handles: SharedHandles,
+    pub handles: SharedHandles,
     /// What it is followed by.
     key: Option<KeyHash>,
     published: Arc<Published>,

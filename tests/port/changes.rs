@@ -223,8 +223,20 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
     };
     up_to("the last");
     let next = KEPT.replace("spent > 100", "spent > 10");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let socket = open(address.parse().expect("an address"), "", &[]);
+    let mut socket = runtime.block_on(socket).expect("it opens");
     let answer = super::http::post(&address, "/v1/definition", &[], next.as_bytes());
     assert_eq!(answer.0, 200, "{}", answer.1);
+    let end = runtime.block_on(async {
+        loop {
+            if let Message::Close(frame) = socket.next().await.expect("a goodbye").expect("one") {
+                break frame.expect("a reason");
+            }
+        }
+    });
+    assert_eq!(end.code, CloseCode::Restart, "{}", end.reason);
     up_to("the very last");
     let is_entered = |(_, record): &&(String, Value)| record["value"]["change"] == "entered";
     assert!(told.iter().rev().take(50).find(is_entered).is_some(), "what differs is told");
