@@ -583,6 +583,31 @@ fn people_are_known_as_exports_of_others_call_them() {
     );
     assert!(yaml.contains("  #  makers:"), "{yaml}");
 
+    // Whose somebody is says not who they are.
+    let (_, yaml) = drafted(&[
+        (
+            "contacts.csv",
+            "id,email,owner_id\n".to_owned()
+                + &rows(200, &|at| format!("{},p{at}@x.org,{}\n", at + 1, at % 5 + 1)),
+        ),
+        (
+            "deals.csv",
+            "deal_id,contact_id,owner_id\n".to_owned()
+                + &rows(300, &|at| format!("d{at},{},{}\n", at % 200 + 1, at % 5 + 1)),
+        ),
+        (
+            "owners.csv",
+            "owner_id,name\n".to_owned() + &rows(5, &|at| format!("{},O{at}\n", at + 1)),
+        ),
+    ]);
+    assert_eq!(
+        identity(&yaml),
+        ["{contacts: id, deals: contact_id}", "{contacts: email}"],
+        "{yaml}"
+    );
+    let said = "  # ? left out: owner_id: 5 different in 200 rows of contacts, each of which has its own id";
+    assert!(yaml.contains(said), "{yaml}");
+
     // An address says nothing of who has none.
     let (_, yaml) = drafted(&[
         (

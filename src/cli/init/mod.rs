@@ -11,6 +11,7 @@ mod identifying;
 mod identity;
 mod names;
 mod odd;
+mod references;
 mod roles;
 mod rows_of_rows;
 mod sample;

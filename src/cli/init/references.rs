@@ -1,0 +1,58 @@
+//! Columns that say whose somebody is, as the owner of a contact, and not who they are.
+
+use selfsame::internals::console::{counted, grouped};
+
+use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, distinct};
+use super::sample::Sample;
+
+/// So many rows of people have one value of it, at least, on average.
+const ROWS: usize = 3;
+/// Of fewer rows nothing is said.
+const LEAST: usize = 10;
+
+/// Takes identifiers away that many people have who have ids of their own: they would make one person of all. What is said
+/// of each.
+pub fn take_references(
+    samples: &[Sample],
+    sources: &[DraftSource],
+    identifiers: &mut Vec<DraftIdentifier>,
+) -> Vec<String> {
+    let is_person = |of: &DraftIdentifier| of.kind == IdentifierKind::Person;
+    // By source, whose ids its records are known by.
+    let whose = |source: usize| {
+        let key = sources[source].key.as_ref().filter(|_| sources[source].is_records)?;
+        identifiers.iter().position(|of| is_person(of) && of.from.contains(&(source, key.0)))
+    };
+    let reference = |number: usize| {
+        let of = &identifiers[number];
+        let member = |(source, at): &(usize, usize)| {
+            whose(*source).filter(|whose| *whose != number)?;
+            let column = &samples[*source].columns[*at];
+            let (different, present) = (distinct(column).len(), column.present());
+            (present >= LEAST && different * ROWS <= present)
+                .then_some((*source, *at, different, present))
+        };
+        let (source, at, different, present) = of.from.iter().find_map(member)?;
+        let DraftSource { name, fields, key, .. } = &sources[source];
+        let key = key.as_ref().map_or("", |(key, _)| fields[*key].0.as_str());
+        Some(format!(
+            "{}: {} different in {} of {name}, each of which has its own {key}: {name}.{} says whose somebody is, it seems, \
+             and not who they are",
+            of.name,
+            grouped(different),
+            counted(present, "row", "rows"),
+            fields[at].0
+        ))
+    };
+    let told: Vec<Option<String>> = (0..identifiers.len())
+        .map(|number| reference(number).filter(|_| is_person(&identifiers[number])))
+        .collect();
+    // Somebody is left.
+    let is_left = |(of, told): (&DraftIdentifier, &Option<String>)| is_person(of) && told.is_none();
+    if !identifiers.iter().zip(&told).any(is_left) {
+        return Vec::new();
+    }
+    let mut is_kept = told.iter().map(Option::is_none);
+    identifiers.retain(|_| is_kept.next().unwrap_or(true));
+    told.into_iter().flatten().collect()
+}
