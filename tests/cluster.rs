@@ -397,3 +397,29 @@ fn a_process_that_can_not_start_is_waited_for_by_nobody() {
         drop(taken);
     }
 }
+
+/// What runs has met the others by then, and no worker is there yet.
+#[test]
+fn processes_whose_broker_does_not_answer_end_with_a_word() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let broker = silent.local_addr().expect("an address");
+    let definition = format!(
+        "kafka: {{brokers: \"{broker}\"}}\nsources: {{web: {{files: web.ndjson, kind: events, fields: {{user: text}}}}}}\n\
+         identity: {{user: {{from: {{web: user}}}}}}\noutputs: {{profiles: {{kafka: {{topic: profiles}}}}}}\n"
+    );
+    std::fs::write(path.join("shop.yaml"), definition).expect("room on the disk");
+    std::fs::write(path.join("web.ndjson"), "{\"user\":\"ada\"}\n").expect("room on the disk");
+    hosts(path, 2);
+    let start = |number: &str| {
+        let run = ["run", "shop.yaml", "--data", "data", "--hosts", "hosts", "--process", number];
+        Running::start(path, &run)
+    };
+    for running in [start("0"), start("1")] {
+        let said = running.end();
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        assert!(said.err.contains("error: ") && !said.err.contains("panicked"), "{}", said.err);
+    }
+}

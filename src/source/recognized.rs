@@ -173,7 +173,8 @@ impl Display for FoundCounts {
         };
         match done + read_on + new {
             all if all == done => {
-                write!(f, "all of its {} was read before; nothing new", files(done))
+                let all = counted(done, "file was", "files were");
+                write!(f, "all of its {all} read before; nothing new")
             }
             all => write!(
                 f,
