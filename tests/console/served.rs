@@ -8,7 +8,7 @@ use std::process::Stdio;
 use super::browser::browser;
 use super::certificate::certificate;
 use super::http::{address, get, post};
-use super::program::{Running, free_addresses};
+use super::program::{Running, free_addresses, free_ports};
 use super::{RETAIL, STORED, host, retail, shop, start, until};
 
 #[test]
@@ -96,10 +96,9 @@ fn of_several_processes_the_first_ones_page_shows_everybody_and_the_others_lead_
 /// The first of two ports that nobody has.
 fn two_in_a_row() -> String {
     let found = (0..100).find_map(|_| {
-        let first = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("one");
-        let next = first.port().checked_add(1)?;
-        let both = [first.port(), next].map(|port| TcpListener::bind(("127.0.0.1", port)));
-        both.iter().all(Result::is_ok).then(|| first.to_string())
+        let first = free_ports(1).remove(0);
+        let next = TcpListener::bind(("127.0.0.1", first + 1));
+        next.is_ok().then(|| format!("127.0.0.1:{first}"))
     });
     found.expect("two ports")
 }

@@ -7,6 +7,7 @@ pub mod outputs;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -192,12 +193,22 @@ fn collect(pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) -> JoinHa
     })
 }
 
+/// Ports of this machine where nobody listens. They lie below those that connections, and whoever asks for any port, are
+/// given: nobody is given one of them before it is used.
+pub fn free_ports(number: usize) -> Vec<u16> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    while listeners.len() < number {
+        let random = RandomState::new().build_hasher().finish();
+        let port = 10_000 + (random % 20_000) as u16;
+        listeners.extend(TcpListener::bind(("127.0.0.1", port)));
+    }
+    let port = |listener: &TcpListener| listener.local_addr().expect("bound").port();
+    listeners.iter().map(port).collect()
+}
+
 /// Addresses on this machine where nobody listens.
 pub fn free_addresses(number: usize) -> Vec<String> {
-    let listeners: Vec<TcpListener> =
-        (0..number).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    let address = |listener: &TcpListener| listener.local_addr().expect("bound").to_string();
-    listeners.iter().map(address).collect()
+    free_ports(number).into_iter().map(|port| format!("127.0.0.1:{port}")).collect()
 }
 
 /// A record of a changelog.

@@ -1,8 +1,9 @@
 //! A server of PostgreSQL of the test's own, in a folder of its own: as Debian has it.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::program::free_ports;
 
 pub struct Postgres {
     programs: PathBuf,
@@ -30,9 +31,7 @@ impl Postgres {
         };
         let folder =
             tempfile::Builder::new().prefix("selfsame-pg").tempdir_in("/tmp").expect("a folder");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_ports(1).remove(0);
         let connection =
             format!("host=127.0.0.1 port={port} user=postgres application_name=selfsame");
         let server = Postgres { programs, folder, port, connection };

@@ -1,7 +1,6 @@
 //! What is in `deploy/`: tried by the programs that it is for.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::http::{post, try_get};
+use super::program::free_ports;
 use super::start;
 use super::tools::tools;
 
@@ -34,8 +34,7 @@ impl Drop for Service {
 }
 
 fn port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    free.local_addr().expect("an address").port()
+    free_ports(1).remove(0)
 }
 
 /// Asks until an answer will do.
