@@ -191,6 +191,8 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         let (running, address) = start();
         let last = told.last().map(|(id, _)| id.clone()).unwrap_or_default();
         let events = follow(address.parse().expect("an address"), "", &last);
+        let (hears, heard) = std::sync::mpsc::channel();
+        let events = events.inspect(move |_| drop(hears.send(())));
         let listening = std::thread::spawn(move || events.collect::<Events>());
         let posting: Vec<_> = (0..4)
             .map(|of| {
@@ -198,7 +200,9 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
                 std::thread::spawn(move || post_until_it_is_killed(&address, &who))
             })
             .collect();
-        std::thread::sleep(std::time::Duration::from_millis(400 + 170 * round));
+        // So that there is a last event to come back with.
+        heard.recv_timeout(std::time::Duration::from_secs(60)).expect("something is told");
+        std::thread::sleep(std::time::Duration::from_millis(170 * (1 + round)));
         running.signal("KILL");
         drop(running);
         posting.into_iter().for_each(|posting| posting.join().expect("it ends"));
