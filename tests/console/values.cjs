@@ -1,7 +1,7 @@
 // Values that are no plain texts: what is false, numbers of any size and long texts, wherever a person's values stand; and
 // of two people what differs is bold.
 const assert = require('node:assert/strict');
-const { overflow, page: opened, picture, run, says, violations } = require('../browser/launch.cjs');
+const { overflow, page: opened, picture, press, run, says, violations } = require('../browser/launch.cjs');
 
 const HOST = process.env.HOST;
 
@@ -50,5 +50,16 @@ run(async (browser) => {
   const said = await page.evaluate(() => document.querySelector('main').innerText);
   assert.equal(said.match(/false/g).length, 1);
   assert.deepEqual(await violations(page), []);
+
+  // What has changed since is told, and shown when somebody wants to see it.
+  await page.goto(`${HOST}/#/person/ada%40example.com`);
+  await says(page, 'By their own time', 'main');
+  await page.evaluate(() => fetch('/v1/sources/shop', { method: 'POST', body: JSON.stringify({ id: '3', email: 'ada@example.com', vip: true }) }));
+  await says(page, 'What is known of them has changed since.', 'main');
+  assert.equal(await value('vip'), 'false');
+  assert.deepEqual(await violations(page), []);
+  await press(page, 'main [role=status] button');
+  await page.waitForFunction(() => !document.querySelector('main').innerText.includes('has changed since'));
+  assert.equal(await value('vip'), 'true');
   assert.deepEqual(page.faults, []);
 });

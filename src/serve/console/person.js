@@ -3,7 +3,7 @@ import { ask, find, pathOf } from './ask.js';
 import { count, facts, folded, inParts, instant, made, moreButton, note, number, place, problem, section, table, unfolding } from './dom.js';
 import { graph } from './graph.js';
 import { whyAttribute, whySegment } from './why.js';
-import { known } from './live.js';
+import { answers, follow, known } from './live.js';
 import { link, segmentLink } from './links.js';
 import { identifiersOf, personList } from './person_list.js';
 
@@ -32,7 +32,7 @@ export async function people(view) {
   await bring();
 }
 
-export async function person(view, { parts: [wanted] }) {
+export async function person(view, { parts: [wanted], cleanup, again }) {
   const status = await known();
   const types = status.identifier_types;
   const found = await find(wanted, types);
@@ -43,14 +43,23 @@ export async function person(view, { parts: [wanted] }) {
   }
   const { tick, profile } = found[0];
   const identifiers = identifiersOf(profile, types);
+  const changed = made('div', { role: 'status' });
   view.replaceChildren(
     made('h1', {}, identifiers[0] ?? profile.person),
+    changed,
     facts([['Person', made('code', {}, profile.person)], ['Profile since', `${instant(profile.at)} UTC`], ['As of', `${instant(new Date(tick).toISOString())} UTC`]]),
     made('div', { class: 'columns' },
       made('div', {}, segments(profile), attributes(profile)),
       made('div', {}, await identity(profile, identifiers, status), timeline(profile.person, status))),
     section('Beside somebody else', compareWith(identifiers[0] ?? profile.person)),
   );
+  cleanup(follow(async () => {
+    if (changed.firstChild || answers.length % 2) return;
+    const now = await ask(pathOf(profile.person)).catch(() => null);
+    if (!now || changed.firstChild || JSON.stringify(now.profile) === JSON.stringify(profile)) return;
+    // What somebody reads stays where it is until they want to see what is new.
+    changed.replaceChildren(made('p', { class: 'note' }, 'What is known of them has changed since. ', made('button', { type: 'button', class: 'small', click: again }, 'Show it')));
+  }));
 }
 
 function segments(profile) {
