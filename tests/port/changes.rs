@@ -192,7 +192,10 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         let last = told.last().map(|(id, _)| id.clone()).unwrap_or_default();
         let events = follow(address.parse().expect("an address"), "", &last);
         let (hears, heard) = std::sync::mpsc::channel();
-        let events = events.inspect(move |_| drop(hears.send(())));
+        let events = events.inspect(move |_| {
+            // Nobody waits for it once the first was heard.
+            let _ = hears.send(());
+        });
         let listening = std::thread::spawn(move || events.collect::<Events>());
         let posting: Vec<_> = (0..4)
             .map(|of| {
