@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::denial::Denial;
 use super::ingest::{KeyFault, Writing, open_to_all, write_key};
 use super::keys_in_force::{KeyKind, KeysInForce, is_among};
+use super::trusted::passed;
 use crate::plan::KeyHash;
 
 /// Lets those pass who may read.
@@ -18,10 +19,8 @@ pub async fn reading(
     request: Request,
     next: Next,
 ) -> Response {
-    match may_read(&keys, write_key(request.headers()).as_deref()) {
-        Ok(()) => next.run(request).await,
-        Err(denial) => denial.into_response(),
-    }
+    let may = may_read(&keys, write_key(request.headers()).as_deref());
+    passed(may, request, next).await
 }
 
 fn may_read(keys: &KeysInForce, stated: Option<&str>) -> Result<(), Denial> {

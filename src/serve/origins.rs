@@ -13,6 +13,11 @@ use super::profiles::TICK;
 /// How long a browser need not ask again.
 const KNOWN: Duration = Duration::from_secs(3_600);
 
+/// Whether a page's origin is one of these.
+pub fn is_named(origins: &[String], origin: &str) -> bool {
+    origins.iter().any(|of| of == "*" || of == origin)
+}
+
 /// Routes that pages of these origins may read from. Without any, browsers let none.
 pub fn read_from(router: Router, origins: &[String]) -> Router {
     if origins.is_empty() {

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use super::denial::Denial;
 use super::ingest::write_key;
 use super::keys_in_force::{KeyKind, KeysInForce};
+use super::origins::is_named;
 use crate::plan::KeyHash;
 
 /// Lets those pass who may change the run.
@@ -30,6 +31,11 @@ pub async fn changing(
             from_here(is_to_here(headers, &[]) && is_of_here(headers, &[]))
         }
     };
+    passed(may, request, next).await
+}
+
+/// Lets a request pass that may, and refuses another one.
+pub async fn passed(may: Result<(), Denial>, request: Request, next: Next) -> Response {
     match may {
         Ok(()) => next.run(request).await,
         Err(denial) => denial.into_response(),
@@ -45,20 +51,15 @@ pub struct OpenHere {
 
 /// Lets those read who ask this machine by a name of its own.
 pub async fn reading(State(open): State<Arc<OpenHere>>, request: Request, next: Next) -> Response {
-    match from_here(open.keys.are_wanted() || is_to_here(request.headers(), &open.origins)) {
-        Ok(()) => next.run(request).await,
-        Err(denial) => denial.into_response(),
-    }
+    let may = from_here(open.keys.are_wanted() || is_to_here(request.headers(), &open.origins));
+    passed(may, request, next).await
 }
 
 /// Lets those post rows who are no page from elsewhere.
 pub async fn posting(State(open): State<Arc<OpenHere>>, request: Request, next: Next) -> Response {
     let (headers, origins) = (request.headers(), &open.origins);
-    let may = is_to_here(headers, origins) && is_of_here(headers, origins);
-    match from_here(open.keys.are_wanted() || may) {
-        Ok(()) => next.run(request).await,
-        Err(denial) => denial.into_response(),
-    }
+    let is_from_here = is_to_here(headers, origins) && is_of_here(headers, origins);
+    passed(from_here(open.keys.are_wanted() || is_from_here), request, next).await
 }
 
 fn may_change(keys: &KeysInForce, stated: Option<&str>) -> Result<(), Denial> {
@@ -120,7 +121,7 @@ fn is_to_here(headers: &HeaderMap, origins: &[String]) -> bool {
 /// itself.
 fn is_of_here(headers: &HeaderMap, origins: &[String]) -> bool {
     let origin = text(headers.get(ORIGIN));
-    if origin.as_ref().is_some_and(|origin| origins.iter().any(|of| of == "*" || of == origin)) {
+    if origin.as_ref().is_some_and(|origin| is_named(origins, origin)) {
         return true;
     }
     let site = text(headers.get("sec-fetch-site"));

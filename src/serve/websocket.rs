@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::denial::Denial;
 use super::following::{FollowedChange, Following};
+use super::origins::is_named;
 use super::server::Client;
 
 /// How often a client that is told nothing is asked whether it is there; it has as long to answer.
@@ -35,7 +36,7 @@ pub fn may_ask(origins: &[String], headers: &HeaderMap) -> Result<(), Denial> {
     let origin = origin.to_str().unwrap_or_default();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let is_own = origin.split_once("://").map(|(_, of)| of).is_some_and(|of| Some(of) == host);
-    if is_own || origins.iter().any(|of| of == "*" || of == origin) {
+    if is_own || is_named(origins, origin) {
         return Ok(());
     }
     let message = format!("pages of '{origin}' may not follow what outputs are told");

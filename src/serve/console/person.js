@@ -53,10 +53,11 @@ export async function person(view, { parts: [wanted], cleanup, again }) {
       made('div', {}, await identity(profile, identifiers, status), timeline(profile.person, status))),
     section('Beside somebody else', compareWith(identifiers[0] ?? profile.person)),
   );
+  const seen = JSON.stringify(profile);
   cleanup(follow(async () => {
     if (changed.firstChild || answers.length % 2) return;
     const now = await ask(pathOf(profile.person)).catch(() => null);
-    if (!now || changed.firstChild || JSON.stringify(now.profile) === JSON.stringify(profile)) return;
+    if (!now || changed.firstChild || JSON.stringify(now.profile) === seen) return;
     // What somebody reads stays where it is until they want to see what is new.
     changed.replaceChildren(made('p', { class: 'note' }, 'What is known of them has changed since. ', made('button', { type: 'button', class: 'small', click: again }, 'Show it')));
   }));
