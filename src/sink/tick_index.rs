@@ -30,12 +30,7 @@ pub struct TickIndex {
 impl TickIndex {
     /// Goes on with what there is, if its last pair is of this tick, and lies before this byte.
     pub fn kept(index: &Path, path: &Path, (tick, bytes): (Tick, u64)) -> io::Result<Option<Self>> {
-        let pairs = match File::options().read(true).write(true).open(index) {
-            Ok(pairs) => pairs,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let known = TickIndex::of(pairs, path)?;
+        let Some(known) = TickIndex::opened(index, path)? else { return Ok(None) };
         let number = known.first_where(|(_, byte)| byte >= bytes)?;
         known.number.store(number, Ordering::Release);
         known.pairs.set_len(number * PAIR)?;
@@ -44,15 +39,19 @@ impl TickIndex {
 
     /// Goes on with an index of a file that was never told anything: of all ticks behind its first pair there is nothing.
     pub fn untold(index: &Path, path: &Path) -> io::Result<Option<Self>> {
-        match File::open(index) {
-            Ok(pairs) => {
-                let known = TickIndex::of(pairs, path)?;
-                let first = if known.pairs() > 0 { Some(known.pair(0)?) } else { None };
-                match first {
-                    Some((tick, 0)) => TickIndex::begun(index, path, tick, 0).map(Some),
-                    _ => Ok(None),
-                }
-            }
+        let Some(known) = TickIndex::opened(index, path)?.filter(|known| known.pairs() > 0) else {
+            return Ok(None);
+        };
+        match known.pair(0)? {
+            (tick, 0) => TickIndex::begun(index, path, tick, 0).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// What there is, if there is any.
+    fn opened(index: &Path, path: &Path) -> io::Result<Option<Self>> {
+        match File::options().read(true).write(true).open(index) {
+            Ok(pairs) => TickIndex::of(pairs, path).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
