@@ -122,7 +122,8 @@ impl Run {
         meeting: MeetingPurpose,
     ) -> Result<Self, RunError> {
         let started = Instant::now();
-        let sources = open_sources(&view.plan, &view.options, view.recovered.as_deref())?;
+        let (plan, options) = (&view.plan, &view.options);
+        let sources = open_sources(plan, options, view.recovered.as_deref(), options.follow)?;
         view.posts = sources.posts();
         stoppable(&view.stop).map_err(RunError::Workers)?;
         let watch = view.watch(threads.waking());
@@ -258,40 +259,28 @@ pub fn preflight(of: &RunView, plan: &Arc<Plan>, options: &RunOptions) -> Result
         let before = of.plan.sources.iter().find(|before| before.name == source.name);
         before.is_none_or(|before| before.connector.to_string() != source.connector.to_string())
     });
-    let recovered = of.recovered.as_deref();
     // Nobody looks at its log: a pattern that no file matches is taken for a mistake.
-    let found = SourceOptions { awaits: false, ..source_options(options, recovered) };
-    find_sources(&Arc::new(trial), options, &found).map(drop)
+    open_sources(&Arc::new(trial), options, of.recovered.as_deref(), false).map(drop)
 }
 
-/// Finds the sources of a run, from where they are read on.
+/// Finds the sources of a run, from where they are read on; `awaits`: patterns that no file matches yet are waited for.
 pub(super) fn open_sources(
     plan: &Arc<Plan>,
     options: &RunOptions,
     recovered: Option<&Recovered>,
+    awaits: bool,
 ) -> Result<OpenedSources, RunError> {
-    find_sources(plan, options, &source_options(options, recovered))
-}
-
-fn source_options(options: &RunOptions, recovered: Option<&Recovered>) -> SourceOptions {
-    SourceOptions {
+    let source_options = SourceOptions {
         process: options.process,
         processes: options.hosts.len().max(1),
         workers: options.workers,
         until_end: options.until_end,
         follow: options.follow,
-        awaits: options.follow,
+        awaits,
         from_start: options.from_start,
         positions: recovered.map(|of| Arc::new(of.positions.clone())).unwrap_or_default(),
-    }
-}
-
-fn find_sources(
-    plan: &Arc<Plan>,
-    options: &RunOptions,
-    of_sources: &SourceOptions,
-) -> Result<OpenedSources, RunError> {
-    let sources = source::open(plan, of_sources)?;
+    };
+    let sources = source::open(plan, &source_options)?;
     if options.process == 0 {
         overlap::check(plan, options, &sources)?;
     }

@@ -251,7 +251,8 @@ impl Successor {
     pub fn open(&self, until: Tick) -> Result<OpenedEnds, RunError> {
         let recovered = self.read_back(until)?;
         let view = RunView { recovered: Some(Arc::clone(&recovered)), ..self.view.clone() };
-        let sources = open_sources(&view.plan, &view.options, Some(&recovered))?;
+        let sources =
+            open_sources(&view.plan, &view.options, Some(&recovered), view.options.follow)?;
         self.wait_while(false, || self.is_looking_ahead())?;
         let looking = self.ahead.lock().expect("no one panics with it").take();
         let ahead = looking.and_then(|thread| thread.join().ok()).unwrap_or_default();
