@@ -56,11 +56,10 @@ fn of_texts(
 ) -> Guess {
     let is_cell = format == Format::Csv;
     let is_blank = |text: &&str| text.trim().is_empty();
+    let told: Vec<&str> =
+        texts.iter().copied().filter(|of| !is_blank(of) && !words::is_none(of)).collect();
     // White space alone is no value in a cell that is no text; elsewhere it is a text as others are.
     let is_none = |text: &&str| words::is_none(text) || !is_cell && is_blank(text);
-    let is_blank = |text: &&str| is_cell && is_blank(text);
-    let told: Vec<&str> =
-        texts.iter().copied().filter(|of| !is_blank(of) && !is_none(of)).collect();
     let without: BTreeSet<&str> = texts.iter().copied().filter(is_none).collect();
     let typed = |guess: Guess| {
         if without.is_empty() {

@@ -52,7 +52,7 @@ pub fn take_references(
     if !identifiers.iter().zip(&told).any(is_left) {
         return Vec::new();
     }
-    let mut is_kept = told.iter().map(Option::is_none);
-    identifiers.retain(|_| is_kept.next().unwrap_or(true));
+    let all = std::mem::take(identifiers).into_iter().zip(&told);
+    *identifiers = all.filter(|(_, told)| told.is_none()).map(|(of, _)| of).collect();
     told.into_iter().flatten().collect()
 }
