@@ -337,3 +337,87 @@ fn tables_of_a_shop_are_drafted_with_the_lines_as_their_buyers() {
     );
     selfsame(at, &["check", "whole.yaml"]).well();
 }
+
+/// What amounts come to, of each currency by itself, and what the newest row says: by plain sums of the same rows.
+#[test]
+fn drafted_attributes_say_what_people_come_to_and_are_like() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::create_dir(at.join("exports")).expect("a folder");
+    let plans = ["free", "pro", "team"];
+    let (mut accounts, mut bills) = (
+        "id,email,plan,all,interval,lifetime_value,note\n".to_owned(),
+        "bill_id,account_email,at,total amount,unit_price,Currency,order,kind\n".to_owned(),
+    );
+    let mut sums: BTreeMap<usize, BTreeMap<&str, i64>> = BTreeMap::new();
+    for number in 0..30 {
+        let plan = plans[number % 3];
+        accounts += &format!(
+            "{},a{number}@x.example,{plan},{},monthly,7.50,note {number}\n",
+            100 + number,
+            if number % 2 == 0 { "yes" } else { "no" }
+        );
+    }
+    for bill in 0..120 {
+        let (number, currency) = (bill % 30, ["EUR", "USD"][bill / 30 % 2]);
+        let cents = 100 + bill as i64 * 7;
+        *sums.entry(number).or_default().entry(currency).or_default() += cents;
+        bills += &format!(
+            "b{bill},a{number}@x.example,2026-03-01T{:02}:{:02}:00Z,{}.{:02},1.25,{currency},{},k{}\n",
+            bill / 60,
+            bill % 60,
+            cents / 100,
+            cents % 100,
+            ["x", "y"][bill % 2],
+            bill / 30,
+        );
+    }
+    std::fs::write(at.join("exports/accounts.csv"), accounts).expect("room");
+    std::fs::write(at.join("exports/bills.csv"), bills).expect("room");
+    selfsame(at, &["init", "exports", "-o", "shop.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("shop.yaml")).expect("a draft");
+    let drafted: Vec<&str> = yaml
+        .lines()
+        .skip_while(|line| *line != "attributes:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert_eq!(
+        drafted,
+        [
+            "  accounts_rows: {from: accounts, select: count(*)}",
+            "  accounts_plan: {from: accounts, select: last(plan)}",
+            "  accounts_all: {from: accounts, select: last(\"all\")}",
+            "  accounts_interval: {from: accounts, select: last(\"interval\")}",
+            "  bills_rows: {from: bills, select: count(*)}",
+            "  bills_last: {from: bills, select: max(time)}",
+            "  bills_total_amount: {from: bills, select: sum(total_amount) by currency}    # ? an amount, by its name",
+            "  bills_currency: {from: bills, select: last(currency)}",
+            "  bills_order: {from: bills, select: last(order)}",
+            "  bills_kind: {from: bills, select: last(kind)}",
+        ]
+    );
+    selfsame(at, &["check", "shop.yaml", "--deny-warnings"]).well();
+    selfsame(at, &["run", "shop.yaml", "--clock", "event"]).well();
+    let people = State::of(records(&at.join("out/profiles.ndjson")));
+    assert_eq!(people.values.len(), 30);
+    for value in people.values.values() {
+        let value: Value = serde_json::from_str(value).expect("JSON");
+        let email = value["identifiers"]["email"][0].as_str().expect("an address");
+        let number: usize =
+            email[1..].split('@').next().and_then(|of| of.parse().ok()).expect("one");
+        let attributes = &value["attributes"];
+        let told = attributes["bills_total_amount"].as_object().expect("a map");
+        let told: BTreeMap<&str, i64> = told
+            .iter()
+            .map(|(key, sum)| {
+                let cents = (sum.as_f64().expect("a number") * 100.0).round() as i64;
+                (key.as_str(), cents)
+            })
+            .collect();
+        assert_eq!(told, sums[&number], "{value}");
+        assert_eq!(attributes["accounts_plan"], plans[number % 3], "{value}");
+        assert_eq!(attributes["accounts_all"], number % 2 == 0, "{value}");
+        assert_eq!(attributes["bills_kind"], "k3", "{value}");
+    }
+}

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::guess::guess;
-use super::identity::{write_attributes, write_identity};
+use super::identity::write_identity;
 use super::names::{entities, snake};
 use super::references::take_references;
 use super::roles::{self, DraftSource};
 use super::sample::{Origin, Sample, SampledCell};
 use super::source::write_source;
+use super::telling::write_attributes;
 use super::texts::{on_one_line, quoted};
 use super::{alike, identifying};
 
@@ -109,7 +110,7 @@ pub fn draft(
     for of in &references {
         writeln!(yaml, "  # ? left out: {of}").expect("to a string");
     }
-    write_attributes(&mut yaml, &sources, &identifiers);
+    write_attributes(&mut yaml, samples, &sources, &identifiers);
     yaml.push_str("\noutputs:\n  profiles:   {files: out/profiles.ndjson}\n  identities: {files: out/identities.ndjson}\n  rejects:    {files: out/rejects.ndjson}\n  conflicts:  {files: out/conflicts.ndjson}\n");
     Ok(yaml)
 }

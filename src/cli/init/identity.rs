@@ -1,4 +1,4 @@
-//! Identifiers and attributes as they are written, with what speaks for each beside it.
+//! Identifiers as they are written, with what speaks for each beside it.
 
 use std::fmt::Write;
 
@@ -73,26 +73,5 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
             )
             .expect("to a string");
         }
-    }
-}
-
-pub fn write_attributes(
-    yaml: &mut String,
-    sources: &[DraftSource],
-    identifiers: &[DraftIdentifier],
-) {
-    let mut lines = Vec::new();
-    for (number, source) in sources.iter().enumerate() {
-        if !identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number)) {
-            continue;
-        }
-        let name = &source.name;
-        lines.push(format!("  {name}_rows: {{from: {name}, select: count(*)}}"));
-        if source.time.is_some() && !source.is_records {
-            lines.push(format!("  {name}_last: {{from: {name}, select: max(time)}}"));
-        }
-    }
-    if !lines.is_empty() {
-        writeln!(yaml, "\nattributes:\n{}", lines.join("\n")).expect("to a string");
     }
 }

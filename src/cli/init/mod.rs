@@ -16,6 +16,7 @@ mod roles;
 mod rows_of_rows;
 mod sample;
 mod source;
+mod telling;
 mod texts;
 mod times;
 mod topics;

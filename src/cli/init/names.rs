@@ -178,6 +178,29 @@ pub fn is_of_phone(name: &str) -> bool {
     name.split('_').any(is_word)
 }
 
+/// Whether a name is one of what rows of somebody come to together: money, or how many there were.
+pub fn is_amount(name: &str) -> bool {
+    #[rustfmt::skip]
+    let words = [
+        "amount", "total", "subtotal", "revenue", "value", "paid", "spent", "spend", "sales", "net", "gross", "turnover",
+        "quantity", "qty", "count", "betrag", "summe", "umsatz", "menge", "anzahl", "netto", "brutto", "montant", "quantite",
+        "quantité", "importe", "monto", "cantidad", "bedrag",
+    ];
+    // What is one of each, or a mean of several, comes to nothing together.
+    let singles = [
+        "unit", "average", "avg", "mean", "max", "min", "rate", "score", "lifetime", "ltv",
+        "running",
+    ];
+    let mut parts = name.split('_');
+    parts.clone().any(|part| words.contains(&part)) && !parts.any(|part| singles.contains(&part))
+}
+
+/// Whether a name is one of currencies.
+pub fn is_currency(name: &str) -> bool {
+    let words = ["currency", "curr", "ccy", "währung", "waehrung", "devise", "moneda", "valuta"];
+    name.split('_').any(|part| words.contains(&part))
+}
+
 /// Whether a text may be a phone number.
 pub fn is_phone(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -264,6 +287,29 @@ mod tests {
         for name in ["device_category", "browser_version", "cookie_consent", "user_id"] {
             assert!(!is_of_device(name), "{name}");
         }
+    }
+
+    #[test]
+    fn names_of_amounts_are_those_whose_rows_can_be_added_up() {
+        for name in
+            ["total", "Order Total", "amount_eur", "Betrag", "Menge", "importe", "num_items_count"]
+        {
+            assert!(is_amount(&snake(name)), "{name}");
+        }
+        for name in [
+            "unit_value",
+            "average_amount",
+            "price",
+            "age",
+            "lifetime_value",
+            "latitude",
+            "discount",
+        ] {
+            assert!(!is_amount(&snake(name)), "{name}");
+        }
+        assert!(
+            is_currency("currency") && is_currency("order_currency") && !is_currency("current")
+        );
     }
 
     #[test]

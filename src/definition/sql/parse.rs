@@ -59,6 +59,20 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
     shallow(parsed)
 }
 
+/// A column's name as an expression has it: in double quotes where it is a word of SQL.
+pub fn name_in_sql(name: &str) -> String {
+    let is_name = |text: &str| {
+        let parsed = parse(text, &Schema::empty());
+        matches!(parsed, Ok(Expr::Identifier(of)) if of.value == name)
+    };
+    // Some words are names where they stand alone, and not as what a function is called with.
+    let is_argument = parse(&format!("last({name})"), &Schema::empty()).is_ok();
+    if is_name(name) && is_argument {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 fn no_statement() -> SqlError {
     let message = "an expression stands here alone, without 'select' and 'from'";
     SqlError { at: Some((1, 1)), ..SqlError::new(message) }
