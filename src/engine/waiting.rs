@@ -16,7 +16,11 @@ const SHORT: Duration = Duration::from_secs(1);
 
 /// The tick that a run's outputs, of all processes, or its store have yet to complete, and how long it has been under way.
 fn under_way(view: &RunView) -> Option<(Tick, Duration)> {
-    let tick = view.live.as_ref()?.oldest_tick()?;
+    let live = view.live.as_ref()?;
+    let outputs = live.under_way.iter().zip(&view.plan.outputs);
+    let services = outputs.filter(|(_, output)| output.target.is_service());
+    let lagging = services.filter_map(|(of, _)| of.oldest());
+    let tick = lagging.chain(live.oldest_tick()).min()?;
     // A tick is a number of milliseconds.
     let took = wall_clock().saturating_sub((tick as Micros).saturating_mul(1_000));
     Some((tick, Duration::from_micros(u64::try_from(took).unwrap_or(0))))

@@ -152,17 +152,14 @@ impl Completing {
     fn run(&self, parts: &Receiver<SavedPart>) {
         let mut waiting: BTreeMap<Tick, Vec<SavedPart>> = BTreeMap::new();
         loop {
-            // Set when all workers have ended, and all is durable and committed.
+            // Set when all workers have ended, and it is known what is committed.
             let is_ending = self.is_ending.load(Ordering::Relaxed);
             let came = parts.recv_timeout(LOOK);
             if !is_ending && matches!(came, Err(RecvTimeoutError::Disconnected)) {
                 std::thread::sleep(LOOK);
             }
             let came = came.map(|part| waiting.entry(part.of.tick).or_default().push(part));
-            let committed = match is_ending {
-                false => self.frontier.load(Ordering::Relaxed),
-                true => Tick::MAX,
-            };
+            let committed = self.frontier.load(Ordering::Relaxed);
             let whole = waiting
                 .iter()
                 .find(|(tick, parts)| **tick < committed && parts.len() == self.workers);

@@ -65,6 +65,7 @@ impl StorePlace {
 pub struct StoreThreads {
     writer: StoreWriter,
     threads: [JoinHandle<()>; 3],
+    frontier: Arc<AtomicU64>,
     is_ending: Arc<AtomicBool>,
     is_leaving: Arc<AtomicBool>,
 }
@@ -121,7 +122,13 @@ impl ProcessStore {
         )
         .map_err(StoreError::io(&root, "written"))?;
         let threads = [thread, making, completing];
-        let threads = StoreThreads { writer: writer.clone(), threads, is_ending, is_leaving };
+        let threads = StoreThreads {
+            writer: writer.clone(),
+            threads,
+            frontier: Arc::clone(&frontier),
+            is_ending,
+            is_leaving,
+        };
         let store = ProcessStore { recovered, writer, news, frontier, checkpoints, beginning };
         Ok((store, threads))
     }
@@ -133,8 +140,10 @@ impl ProcessStore {
 }
 
 impl StoreThreads {
-    /// All is durable, and nothing follows: what was written becomes columnar files.
-    pub fn close(self) {
+    /// All is durable, and nothing follows: what was written becomes columnar files, as far as outputs have committed all
+    /// ticks before this one.
+    pub fn close(self, committed: Tick) {
+        self.frontier.fetch_max(committed, Ordering::Relaxed);
         self.is_ending.store(true, Ordering::Relaxed);
         self.join();
     }
@@ -142,7 +151,7 @@ impl StoreThreads {
     /// Another run takes the place of this one: what was written is for that one to make columnar files of.
     pub fn leave(self) {
         self.is_leaving.store(true, Ordering::Relaxed);
-        self.close();
+        self.close(Tick::MAX);
     }
 
     fn join(self) {

@@ -20,10 +20,12 @@ use crate::time::{Micros, Tick, wall_clock};
 /// each holds less, and who changes in several of them is put together, evaluated and sent in each.
 const OPEN_TICKS: usize = 2;
 /// Ticks that may wait for their commit, which takes many of them at once. What their records may hold is for the
-/// targets to bound.
+/// targets to bound; for a service that takes long they do not wait.
 const UNCOMMITTED_TICKS: usize = 64;
 /// Ticks are no closer than this, so that what arrives together happens together.
 const INTERVAL: Duration = Duration::from_millis(2);
+/// How often other processes are told of services.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// The first worker's additional duty.
 pub struct Leader {
@@ -47,8 +49,12 @@ pub struct Leader {
     pace: Option<Pace>,
     /// While one is made, how many workers have yet to save their part of it.
     unsaved: usize,
+    /// The tick of the latest.
+    saved: Tick,
     /// What the clock read at the last tick.
     reading: Micros,
+    /// Before which tick services have taken everything, as other processes were told, and when.
+    settled: (Tick, Instant),
     /// To be sent to all workers.
     pub announced: Option<Request>,
     live: SharedLive,
@@ -76,7 +82,9 @@ impl Leader {
             has_begun: false,
             pace: None,
             unsaved: 0,
+            saved: 0,
             reading: Micros::MIN,
+            settled: (0, opened),
             announced: None,
             live,
             reports: Vec::new(),
@@ -90,7 +98,8 @@ impl Leader {
                 Request::Loaded(worker, tick) => self.loaded[worker] = tick,
                 Request::Ended => self.ended += 1,
                 Request::Saved => self.unsaved -= 1,
-                Request::Stop(_) | Request::Cut | Request::Checkpoint(..) => {}
+                Request::Stop(_) | Request::Cut | Request::Checkpoint(..) | Request::Settled(_) => {
+                }
                 Request::Report(report) => self.reports.push(*report),
             }
         }
@@ -129,7 +138,7 @@ impl Leader {
                 fault::point("replay step");
                 self.replay = self.replay.take().filter(|_| !is_over);
                 if is_over {
-                    self.make_checkpoint(dataflow, false);
+                    self.make_checkpoint(dataflow, process, false);
                 }
             }
             return Ok(None);
@@ -146,23 +155,48 @@ impl Leader {
         let reading = wall_clock();
         let tick = (reading as Tick / 1_000).max(self.last + 1);
         self.open(dataflow, tick, reading);
-        self.make_checkpoint(dataflow, false);
+        self.make_checkpoint(dataflow, process, false);
         Ok(None)
     }
 
     /// Has a checkpoint made at the end of the last tick, if one is due: no other is opened before all workers have saved
     /// their part. `is_last`: the run was told to stop, and the next one is to begin soon.
-    pub fn make_checkpoint(&mut self, dataflow: &Dataflow, is_last: bool) -> bool {
+    pub fn make_checkpoint(
+        &mut self,
+        dataflow: &Dataflow,
+        process: &Process,
+        is_last: bool,
+    ) -> bool {
+        // One that services lag behind counts when they have caught up: until then none follows it.
+        let settled = process.settled_before(dataflow.complete_before());
+        if self.saved > 0 && settled <= self.saved
+            || is_last && process.writers.lags_from().is_some()
+        {
+            return false;
+        }
         let Some(pace) = self.pace.as_mut().filter(|_| self.unsaved == 0) else { return false };
         // The other workers have about as many.
         let rows = dataflow.inbox.borrow().rows * self.peers as u64;
         let is_due = pace.is_due(rows, is_last);
         if is_due {
             pace.saved(rows);
-            self.unsaved = self.peers;
+            (self.unsaved, self.saved) = (self.peers, self.last);
             self.announced = Some(Request::Checkpoint(self.last, self.reading));
         }
         is_due
+    }
+
+    /// Has other processes told, every so often, what services have taken that this process delivers to.
+    pub fn settle(&mut self, process: &Process, dataflow: &Dataflow) {
+        let (told, when) = self.settled;
+        if self.peers == process.workers || self.announced.is_some() || when.elapsed() < SETTLING {
+            return;
+        }
+        let settled = process.settled_before(dataflow.complete_before());
+        self.settled = (settled.max(told), Instant::now());
+        if process.writers.delivers() && settled > told {
+            self.announced = Some(Request::Settled(settled));
+        }
     }
 
     /// Begins the next round of what is stored, or with new ticks where there is none.

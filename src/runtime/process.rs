@@ -5,7 +5,7 @@
 //! stores meanwhile, before it is handed what the other had.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Clock;
@@ -21,6 +21,7 @@ use crate::row::IdentifierHash;
 use crate::sink::{AwaitedAcknowledgement, Failure, Writers};
 use crate::source::Feed;
 use crate::store::Recovered;
+use crate::time::Tick;
 
 /// What the workers of a process share.
 pub struct Process {
@@ -46,6 +47,8 @@ pub struct Process {
     pub handed: OnceLock<HandedOver>,
     /// The first tick that may not be complete.
     pub complete: AtomicU64,
+    /// Before this tick, services that the first process delivers to have taken everything, as far as this process knows.
+    pub settled: AtomicU64,
 }
 
 /// What is stored, to be read back round by round.
@@ -97,6 +100,9 @@ impl Process {
         recovered: Option<&Recovered>,
     ) -> Self {
         let mut live = Live::new(plan, options.workers, writers.under_way());
+        let has_services = plan.outputs.iter().any(|output| output.target.is_service());
+        // The first one looks at them itself.
+        let knows_services = options.process == 0 || !has_services;
         live.data = recovered.map(|recovered| recovered.folder.root.clone());
         Process {
             plan: Arc::clone(plan),
@@ -116,12 +122,20 @@ impl Process {
             without: Arc::default(),
             handed: OnceLock::new(),
             complete: AtomicU64::new(0),
+            settled: AtomicU64::new(if knows_services { Tick::MAX } else { 0 }),
         }
     }
 
     /// Where rows are stored, once it is known.
     pub fn stored(&self) -> Option<&ProcessStore> {
         self.store.as_ref()?.get()
+    }
+
+    /// The first tick that may not be complete, or of which a service may have yet to take something, where ticks before
+    /// `complete` are.
+    pub fn settled_before(&self, complete: Tick) -> Tick {
+        let told = self.settled.load(Ordering::Relaxed);
+        complete.min(told).min(self.writers.lags_from().unwrap_or(Tick::MAX))
     }
 
     /// What can't be read again (standard input, rows that a program pushes) is counted anew in each run: its rows come

@@ -29,6 +29,8 @@ pub enum Request {
     Checkpoint(Tick, Micros),
     /// A worker has done so.
     Saved,
+    /// Of the leader: before this tick, all outputs have committed what they were told.
+    Settled(Tick),
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
     /// This worker's process was asked to stop: every process stops.
@@ -50,6 +52,8 @@ pub struct Requests {
     cut: Rc<Cell<bool>>,
     /// On every worker, the tick at whose end a checkpoint is wanted, until it is taken.
     checkpoint: Rc<Cell<Option<(Tick, Micros)>>>,
+    /// On every worker, before which tick outputs have committed everything, as far as the leader has said.
+    settled: Rc<Cell<Tick>>,
     pub silent: Handle<Tick>,
 }
 
@@ -60,6 +64,8 @@ impl Requests {
         let cut = Rc::new(Cell::new(false));
         let checkpoint = Rc::new(Cell::new(None));
         let wanted = Rc::clone(&checkpoint);
+        let settled = Rc::new(Cell::new(0));
+        let settles = Rc::clone(&settled);
         let (input, silent) = worker.dataflow_named("requests", |scope| {
             let (input, requests) = scope.new_input::<Vec<Request>>();
             let (received, stopped, cut) =
@@ -67,12 +73,14 @@ impl Requests {
             // An input's flush does not reach behind an exchange: what an operator sends does.
             let requests = requests.map(std::convert::identity);
             let for_all = |request: &Request| {
-                matches!(request, Request::Stop(_) | Request::Cut | Request::Checkpoint(..))
+                use Request::{Checkpoint, Cut, Settled, Stop};
+                matches!(request, Stop(_) | Cut | Checkpoint(..) | Settled(_))
             };
             let stops = requests.clone().filter(for_all).broadcast();
             let stops = stops.inspect(move |request| match request {
                 Request::Stop(cause) => stopped.set(stopped.get().or(Some(*cause))),
                 Request::Checkpoint(tick, at) => wanted.set(Some((*tick, *at))),
+                Request::Settled(tick) => settles.set(settles.get().max(*tick)),
                 _ => cut.set(true),
             });
             let requests = requests
@@ -81,7 +89,7 @@ impl Requests {
             let (silent, _) = requests.concat(stops).probe();
             (input, silent)
         });
-        Requests { input, received, stopped, cut, checkpoint, silent }
+        Requests { input, received, stopped, cut, checkpoint, settled, silent }
     }
 
     /// Why some process was asked to stop.
@@ -94,6 +102,11 @@ impl Requests {
         let wanted = self.checkpoint.get().filter(|(tick, _)| *tick < handed_before)?;
         self.checkpoint.set(None);
         Some(wanted)
+    }
+
+    /// Before which tick services of the first process have taken everything, as it is told now and later.
+    pub fn settled(&self) -> Rc<Cell<Tick>> {
+        Rc::clone(&self.settled)
     }
 
     /// On the first worker, what has been received.

@@ -121,7 +121,7 @@ pub fn restarted(
     for ended in guards.expect("threads start").join() {
         ended.expect("workers do not panic");
     }
-    threads.close();
+    threads.close(Tick::MAX);
     if is_compacted {
         let compaction = Compaction::new(plan, &definition_of).of_any_size();
         compaction.run(&folder, 0, Tick::MAX, || false).expect("what was stored");

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::time::{Micros, Tick};
 
+/// Of so many ticks the times are kept; where an output lags by more, those of two ticks become the later one's.
+const MOST: usize = 16_384;
+
 /// The newest times of rows.
 #[derive(Debug)]
 pub struct RowTimes {
@@ -30,6 +33,24 @@ impl RowTimes {
         let mut newest = newest.into_iter().peekable();
         if newest.peek().is_some() {
             self.by_tick.entry(tick).or_default().extend(newest);
+        }
+        if self.by_tick.len() > MOST {
+            self.thin();
+        }
+    }
+
+    /// Puts the rows of each second tick to those of the one behind it: they count once that is acknowledged.
+    fn thin(&mut self) {
+        let mut ticks = std::mem::take(&mut self.by_tick).into_iter();
+        while let Some((tick, mut rows)) = ticks.next() {
+            let (tick, later) = ticks.next().unwrap_or((tick, Vec::new()));
+            rows.extend(later);
+            let mut newest: BTreeMap<u16, Micros> = BTreeMap::new();
+            for (source, time) in rows {
+                let of = newest.entry(source).or_insert(time);
+                *of = (*of).max(time);
+            }
+            self.by_tick.insert(tick, newest.into_iter().collect());
         }
     }
 
@@ -75,5 +96,24 @@ mod tests {
         assert!(times.by_tick.is_empty());
         times.add(9, [(1, 90)]);
         assert_eq!(times.settle(10, &[10, 9]), newest([Some(60), Some(90)], [Some(90), Some(70)]));
+    }
+
+    #[test]
+    fn an_output_that_lags_by_many_ticks_costs_little_and_is_told_late_rather_than_early() {
+        let mut times = RowTimes::new(1, 2);
+        let most = MOST as Micros * 5;
+        for tick in 0..most {
+            times.add(tick as Tick, [(0, tick)]);
+            assert!(times.by_tick.len() <= MOST);
+        }
+        let of_outputs = |times: &mut RowTimes, acknowledged: Tick| {
+            times.settle(most as Tick, &[most as Tick, acknowledged]).outputs
+        };
+        let told = of_outputs(&mut times, most as Tick / 2);
+        assert_eq!(told[0], Some(most - 1));
+        let late = most / 2 - 1 - told[1].expect("some of it");
+        assert!((0..64).contains(&late), "{late}");
+        assert_eq!(of_outputs(&mut times, most as Tick), [Some(most - 1); 2]);
+        assert!(times.by_tick.is_empty());
     }
 }

@@ -29,6 +29,7 @@ use crate::sink::{
 };
 use crate::source::{self, Feeds, OpenedSources, ReadingThreads, SourceOptions};
 use crate::store::{Recovered, StoreError};
+use crate::time::Tick;
 
 /// What became of a run.
 #[derive(Clone, Debug)]
@@ -226,12 +227,19 @@ impl Run {
         drop(telling);
         // A run that was stopped before it said anything has not taken another's place.
         let end = end_of(was_cut);
+        let writers = &process.writers;
+        if end == RunEnd::Reached || store.is_none() || stop.is_replaced() {
+            writers.wait_for_services(&plan, &|| failure.get().is_none());
+        } else if writers.lags_from().is_some() {
+            tracing::warn!("the next run goes on with what is left: {}", writers.lagging(&plan));
+        }
+        let committed = process.settled_before(Tick::MAX);
         if end == RunEnd::Reached {
-            process.writers.finish();
+            writers.finish();
         }
         match store {
             Some(store) if stop.is_replaced() => store.leave(),
-            Some(store) => store.close(),
+            Some(store) => store.close(committed),
             None => {}
         }
         if !stop.is_replaced() {

@@ -46,10 +46,9 @@ impl StoredFiles {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => more = false,
             }
-            let durable = match more || !self.is_ending() {
-                true => self.frontier.load(Ordering::Relaxed),
-                false => Tick::MAX,
-            };
+            // Asked first: what is committed in the end is known by then.
+            let is_ending = self.is_ending();
+            let durable = self.frontier.load(Ordering::Relaxed);
             let mut are_more = false;
             while !self.is_leaving()
                 && let Some((path, last, _, may_be_torn)) =
@@ -76,6 +75,10 @@ impl StoredFiles {
             // Files are read back until then, by this process and by others.
             if durable > until && std::mem::take(&mut may_compact) {
                 self.compact(durable);
+            }
+            // Of what outputs have not committed the next run makes files.
+            if is_ending && !more && !are_more {
+                return;
             }
         }
     }

@@ -53,6 +53,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     // The ticks that had been taken from the inbox when this worker last requested one.
     let mut requested: Option<u64> = None;
     let mut stop_told = false;
+    let settled = requests.settled();
     while !dataflow.has_ended() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
@@ -92,10 +93,11 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
                 timeout = timeout.min(rest);
             }
             let was_stopped = process.stop.asked().is_some() && !process.stop.is_replaced();
-            if leader.is_done() && !leader.make_checkpoint(&dataflow, was_stopped) {
+            if leader.is_done() && !leader.make_checkpoint(&dataflow, process, was_stopped) {
                 dataflow.end();
                 timeout = Duration::ZERO;
             }
+            leader.settle(process, &dataflow);
             leader.announced.take().into_iter().for_each(|request| requests.send(request));
         }
         worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
@@ -103,6 +105,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         let (handed, complete) = (dataflow.handed_before(), dataflow.complete_before());
         let (mut committable, mut kept) = (handed, complete);
         process.complete.fetch_max(complete, Ordering::Relaxed);
+        process.settled.fetch_max(settled.get(), Ordering::Relaxed);
         if let Some(durable) = &dataflow.durable {
             let first = durable.with_frontier(|frontier| frontier.first().copied());
             kept = first.unwrap_or(Tick::MAX);
@@ -111,7 +114,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         if let Some(store) = process.stored()
             && !process.handed.get().is_some_and(HandedOver::is_settling)
         {
-            store.complete(complete);
+            store.complete(process.settled_before(complete));
         }
         process.live.advance(Frontiers {
             handed,
@@ -140,6 +143,9 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             process.live.tell(index % process.workers, &dataflow.counts.borrow());
         }
     }
+    if leader.is_some() && writers.delivers() {
+        requests.send(Request::Settled(process.settled_before(Tick::MAX)));
+    }
     let counts = dataflow.counts.borrow().clone();
     let report = WorkerReport { counts, latencies: latencies.recorded() };
     requests.send(Request::Report(Box::new(report)));
@@ -147,6 +153,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         worker.step_or_park(Some(IDLE));
         process.failure.get().is_none()
     });
+    process.settled.fetch_max(settled.get(), Ordering::Relaxed);
     let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
     reports.extend(received.into_iter().filter_map(|request| match request {
         Request::Report(report) => Some(*report),

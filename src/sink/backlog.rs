@@ -3,15 +3,22 @@
 //! A tick's records are held from when they are taken until they are committed. Where they are many, a later tick is
 //! not taken as long as an earlier one is there: then no further tick opens. The earliest is always taken, since it
 //! can't be committed before.
+//!
+//! An output that is delivered to somebody else's service lags behind the run where that takes long: then the run
+//! waits for it no longer, until it has caught up.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use super::receipt::Taking;
+use super::receipt::{Hold, Taking};
 use crate::time::Tick;
 
 /// Bytes of records that may wait for a commit, besides what the ticks bring that are being taken.
 const MOST: usize = 128 << 20;
+
+/// For so long the run waits for a service that is given what has come.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub struct Backlog(Mutex<HeldTicks>);
@@ -22,6 +29,12 @@ struct HeldTicks {
     total: usize,
     /// Ticks that are not taken yet.
     takings: Vec<(Tick, Taking)>,
+    /// Ticks that the run waits for.
+    holds: Vec<(Tick, Hold)>,
+    /// Whether it waits no longer.
+    lags: bool,
+    /// Since when what has come is given to the service.
+    delivering: Option<Instant>,
 }
 
 impl HeldTicks {
@@ -47,15 +60,50 @@ impl Backlog {
         }
     }
 
-    /// Ticks up to this one are committed.
+    /// The run waits until they are released, unless the service lags.
+    pub fn hold(&self, tick: Tick, hold: Hold) {
+        let mut held = self.0.lock().expect("no one panics with it");
+        if !held.lags {
+            held.holds.push((tick, hold));
+        }
+    }
+
+    /// What has come is given to the service from now on.
+    pub fn deliver(&self) {
+        self.0.lock().expect("no one panics with it").delivering = Some(Instant::now());
+    }
+
+    /// Lets the run go on if the service takes long. To be asked again and again while it is waited for.
+    pub fn look(&self) {
+        let mut held = self.0.lock().expect("no one panics with it");
+        if held.delivering.is_some_and(|since| since.elapsed() > PATIENCE) {
+            held.lags = true;
+            let holds = std::mem::take(&mut held.holds);
+            // Whoever waits is told when nobody holds the lock.
+            drop(held);
+            drop(holds);
+        }
+    }
+
+    /// Ticks up to this one are committed. A service that took them soon lags no longer.
     pub fn release(&self, tick: Tick) {
         let mut held = self.0.lock().expect("no one panics with it");
         let later = held.bytes.split_off(&(tick + 1));
         held.total = later.values().sum();
         held.bytes = later;
         let takings = std::mem::take(&mut held.takings);
-        let (back, _) = takings.into_iter().partition(|(tick, _)| held.holds_back(*tick));
+        let (back, taken): (Vec<_>, Vec<_>) =
+            takings.into_iter().partition(|(tick, _)| held.holds_back(*tick));
         held.takings = back;
+        let holds = std::mem::take(&mut held.holds);
+        let (back, released): (Vec<_>, Vec<_>) =
+            holds.into_iter().partition(|(held, _)| *held > tick);
+        held.holds = back;
+        if held.delivering.take().is_some_and(|since| since.elapsed() <= PATIENCE) {
+            held.lags = false;
+        }
+        drop(held);
+        drop((taken, released));
     }
 }
 
@@ -83,5 +131,34 @@ mod tests {
         assert!(third.is_held());
         backlog.release(6);
         assert!(!third.is_held());
+    }
+
+    #[test]
+    fn the_run_waits_for_a_service_until_that_takes_long_and_again_once_it_has_caught_up() {
+        let backlog = Backlog::default();
+        let hold = |tick| {
+            let (receipt, _, awaited) = Receipt::new(|| ());
+            let (_, mut acknowledgement) = receipt.taken();
+            backlog.add(tick, 1);
+            backlog.hold(tick, acknowledgement.take_hold().expect("one by which the run waits"));
+            awaited
+        };
+        let first = [hold(5), hold(6)];
+        backlog.deliver();
+        backlog.look();
+        assert!(first.iter().all(|awaited| awaited.is_held()), "it has only begun");
+        backlog.release(5);
+        assert!(!first[0].is_held() && first[1].is_held());
+        backlog.deliver();
+        std::thread::sleep(PATIENCE * 2);
+        assert!(first[1].is_held(), "nobody has looked");
+        backlog.look();
+        assert!(!first[1].is_held());
+        assert!(!hold(7).is_held(), "it lags");
+        backlog.release(7);
+        assert!(!hold(8).is_held(), "what was taken just now took long");
+        backlog.deliver();
+        backlog.release(8);
+        assert!(hold(9).is_held());
     }
 }

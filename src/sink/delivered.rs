@@ -1,15 +1,20 @@
 //! Outputs that are delivered to somebody else's service, by a medium of their own kind: in a durable run by whole ticks
 //! that may be committed, else as they come.
 //!
-//! A service that is away or slow is waited for. Up to a bound of ticks and of memory (`backlog`) that holds nobody back
-//! but this output; beyond, the inflow.
+//! A service that is away or slow is waited for, and holds nobody back but this output (`backlog`): ticks are complete
+//! without it, and what a restart begins with is what it has taken (`Writers::lags_from`). Beyond a bound of memory it
+//! holds back the inflow.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use super::backlog::Backlog;
 use super::catalog::Catalog;
@@ -20,24 +25,68 @@ use super::record::Record;
 use super::target::{Opening, Target};
 use crate::time::Tick;
 
-/// Starts the thread of an output. `is_abandoned` is set when nobody waits for the service any more.
+/// How often it is looked whether a service takes long, and whether anybody still waits for it.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Who waits for a service.
+#[derive(Clone, Default)]
+pub struct Awaiting {
+    pub backlog: Arc<Backlog>,
+    /// Set when nobody does any more.
+    pub is_abandoned: Arc<AtomicBool>,
+}
+
+impl Awaiting {
+    pub fn is_over(&self) -> bool {
+        self.is_abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Waits for something of the service's. The run goes on where that takes long; `None`: nobody waits any more.
+    pub fn wait<T>(&self, runtime: &Runtime, something: impl Future<Output = T>) -> Option<T> {
+        let mut something = pin!(something);
+        loop {
+            let some = runtime.block_on(async { timeout(LOOK, something.as_mut()).await });
+            if let Ok(some) = some {
+                return Some(some);
+            }
+            self.backlog.look();
+            if self.is_over() {
+                return None;
+            }
+        }
+    }
+
+    /// Rests before it is asked again; `false`: nobody waits any more.
+    pub fn rest(&self, pause: Duration) -> bool {
+        let mut left = pause;
+        while !left.is_zero() && !self.is_over() {
+            self.backlog.look();
+            std::thread::sleep(left.min(LOOK));
+            left = left.saturating_sub(LOOK);
+        }
+        !self.is_over()
+    }
+}
+
+/// Starts the thread of an output.
 pub fn start<M: Medium>(
     opening: &mut Opening<'_>,
     output: &str,
     standing: LocalStanding,
     medium: M,
-    is_abandoned: Arc<AtomicBool>,
+    awaiting: Awaiting,
 ) -> Result<Box<dyn Target>, SinkError> {
+    let Awaiting { backlog, is_abandoned } = awaiting;
     let abandon = move || is_abandoned.store(true, Ordering::Relaxed);
     if let Some(durable) = opening.durable.clone() {
         if let LocalStanding::Withheld(tick) = standing {
             opening.committed.insert(tick);
         }
+        let medium = (medium, Some(backlog));
         let target = durable::start(opening, (&durable, output), standing, medium, abandon, || ())?;
         return Ok(Box::new(target));
     }
     let (sender, batches) = unbounded();
-    let backlog: Arc<Backlog> = Arc::default();
     let (names, held) = (Arc::clone(&opening.names), Arc::clone(&backlog));
     let thread = std::thread::Builder::new()
         .name(format!("write {output}"))
@@ -61,8 +110,9 @@ struct Delivering {
 impl Target for Delivering {
     fn send(&self, tick: Tick, records: Vec<Record>, receipt: Receipt) {
         let batches = self.batches.as_ref().expect("it is not dropped");
-        let (taking, acknowledgement) = receipt.taken();
+        let (taking, mut acknowledgement) = receipt.taken();
         self.backlog.add(tick, records.len() * RECORD_BYTES);
+        acknowledgement.take_hold().into_iter().for_each(|hold| self.backlog.hold(tick, hold));
         let sent = batches.send((tick, records, acknowledgement));
         sent.expect("the thread runs while there are senders");
         self.backlog.take(tick, taking);
@@ -93,6 +143,7 @@ fn deliver<M: Medium>(
             acknowledgements.push(acknowledgement);
         }
         let last = *waiting.last_key_value().expect("one at least").0;
+        backlog.deliver();
         let written =
             waiting.values().all(|(records, _)| medium.write(records, names) == Readership::Stays);
         if !written || medium.settle(last).0 == Readership::Left {

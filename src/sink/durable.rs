@@ -101,6 +101,8 @@ pub struct DurableTarget {
     /// `None`: no more will come.
     batches: Option<Sender<TickBatch>>,
     backlog: Arc<Backlog>,
+    /// Whether the run goes on without it where it takes long.
+    may_lag: bool,
     /// Disconnected when it is known what the output holds, and the difference is committed.
     known: Receiver<()>,
     /// What is done when nothing more will be said.
@@ -112,8 +114,14 @@ pub struct DurableTarget {
 impl Target for DurableTarget {
     fn send(&self, tick: Tick, records: Vec<Record>, receipt: Receipt) {
         let batches = self.batches.as_ref().expect("it is not dropped");
-        let (bytes, (taking, acknowledgement)) = (records.len() * RECORD_BYTES, receipt.taken());
+        let (bytes, (taking, mut acknowledgement)) =
+            (records.len() * RECORD_BYTES, receipt.taken());
         self.backlog.add(tick, bytes);
+        if self.may_lag
+            && let Some(hold) = acknowledgement.take_hold()
+        {
+            self.backlog.hold(tick, hold);
+        }
         let sent = batches.send((tick, records, acknowledgement));
         sent.expect("the thread runs while there are senders");
         // Nothing is refused here. What comes after it waits if too much is held.
@@ -153,18 +161,21 @@ struct LocalCommitter<M> {
 }
 
 /// Starts the thread of an output. `abandon` lets go of what can't be written; `on_close` is called when
-/// nothing more will be said, after all is committed.
+/// nothing more will be said, after all is committed. Of an output that may lag behind the run its backlog is given.
 pub fn start<M: Medium>(
     opening: &Opening<'_>,
     (durable, output): (&DurableOutputs, &str),
     standing: LocalStanding,
-    medium: M,
+    (medium, lagging): (M, Option<Arc<Backlog>>),
     abandon: impl Fn() + Send + Sync + 'static,
     on_close: impl Fn() + Send + Sync + 'static,
 ) -> Result<DurableTarget, SinkError> {
     let (sender, batches) = unbounded();
     let (telling, known) = unbounded();
-    let backlog: Arc<Backlog> = Arc::default();
+    let (backlog, may_lag) = match lagging {
+        Some(backlog) => (backlog, true),
+        None => (Arc::default(), false),
+    };
     let progress = LocalProgress::of(durable, 0, None);
     let committer = LocalCommitter {
         medium,
@@ -186,6 +197,7 @@ pub fn start<M: Medium>(
     Ok(DurableTarget {
         batches: Some(sender),
         backlog,
+        may_lag,
         known,
         on_close: Box::new(on_close),
         abandon: Box::new(abandon),
@@ -293,6 +305,7 @@ impl<M: Medium> LocalCommitter<M> {
         let later = self.pending.split_off(&before);
         let ready = std::mem::replace(&mut self.pending, later);
         let Some((&tick, _)) = ready.last_key_value() else { return Readership::Stays };
+        self.backlog.deliver();
         if !self.medium.takes_back() {
             let sending = ready.keys().copied().collect();
             let begun = LocalProgress { sending, ..self.progress.clone() };

@@ -71,7 +71,7 @@ pub fn start(
         opening,
         (durable, &output.name),
         standing,
-        medium,
+        (medium, None),
         abandon,
         // Files that were not spoken to hold nothing of an earlier run either.
         move || closed.begin(),

@@ -4,8 +4,6 @@
 //! once, however the run ends. A transaction of which nobody knows whether it was committed is looked up by that progress.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -13,7 +11,7 @@ use tokio_postgres::{Client, Error, GenericClient, NoTls};
 
 use super::catalog::Catalog;
 use super::commit::DurableOutputs;
-use super::delivered;
+use super::delivered::{self, Awaiting};
 use super::durable::{LocalStanding, Medium, Readership, until_it_works};
 use super::encoder::{EncodedMessage, MessageEncoder};
 use super::failure::SinkError;
@@ -35,6 +33,8 @@ const LOCK: &str = "select pg_try_advisory_lock(hashtextextended(coalesce(
     (select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.oid = to_regclass($1)),
     case when strpos($2, '.') > 0 then $2 else current_schema() || '.' || $2 end), 7))";
+/// Why nothing more is written.
+const ENDED: &str = "the run ends without it";
 /// Rows of one statement.
 const ROWS: usize = 5_000;
 
@@ -49,7 +49,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
             |message: String| SinkError::Target { target: output.target.to_string(), message };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-        let is_abandoned: Arc<AtomicBool> = Arc::default();
+        let awaiting = Awaiting::default();
         let is_log = output.publish == Publish::Rejects;
         let mut medium = PostgresMedium {
             table: OutputTable { of: table.clone(), output: output.name.clone(), is_log },
@@ -59,15 +59,12 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
             is_cleared: false,
             runtime,
             client: None,
-            is_abandoned: Arc::clone(&is_abandoned),
+            awaiting: awaiting.clone(),
         };
         let standing = medium.begin().map_err(failed)?;
         medium.is_cleared = standing > 0;
         let standing = LocalStanding::Withheld(standing);
-        opened.push((
-            index,
-            delivered::start(opening, &output.name, standing, medium, is_abandoned)?,
-        ));
+        opened.push((index, delivered::start(opening, &output.name, standing, medium, awaiting)?));
     }
     Ok(opened)
 }
@@ -139,7 +136,7 @@ struct PostgresMedium {
     is_cleared: bool,
     runtime: Runtime,
     client: Option<Client>,
-    is_abandoned: Arc<AtomicBool>,
+    awaiting: Awaiting,
 }
 
 impl Medium for PostgresMedium {
@@ -168,13 +165,15 @@ impl Medium for PostgresMedium {
         let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
         let mut may_be_done = false;
         while let Err(error) = self.commit(&changes, tick, may_be_done) {
-            if self.is_abandoned.load(Ordering::Relaxed) {
+            if self.awaiting.is_over() {
                 return (Readership::Left, None);
             }
             let pause = retry.failed(&format!("{} can't be written", self.table.of), &error);
             self.client = None;
             may_be_done = true;
-            std::thread::sleep(pause);
+            if !self.awaiting.rest(pause) {
+                return (Readership::Left, None);
+            }
         }
         retry.works(&format!("{} can be written", self.table.of));
         self.is_cleared = true;
@@ -182,7 +181,7 @@ impl Medium for PostgresMedium {
     }
 
     fn until_it_works(&self, what: &str, work: &dyn Fn() -> std::io::Result<()>) -> bool {
-        until_it_works(what, &self.is_abandoned, work).is_some()
+        until_it_works(what, &self.awaiting.is_abandoned, work).is_some()
     }
 }
 
@@ -193,7 +192,7 @@ impl PostgresMedium {
         }
         let (connection, runtime) = (&self.table.of.connection, &self.runtime);
         let (quoted, table) = (self.table.quoted(), &self.table.of.table);
-        let client = runtime.block_on(async {
+        let client = self.awaiting.wait(runtime, async {
             let (client, connection) = tokio_postgres::connect(connection, NoTls).await?;
             // It goes on whenever something is waited for; what ends it, the client tells.
             tokio::spawn(async move { drop(connection.await) });
@@ -202,7 +201,7 @@ impl PostgresMedium {
             let row = client.query_one(LOCK, &[&quoted, table]).await?;
             Ok(row.get::<_, bool>(0).then_some(client))
         });
-        match client.map_err(|error| said(&error))? {
+        match client.ok_or(ENDED)?.map_err(|error| said(&error))? {
             Some(client) => {
                 self.client = Some(client);
                 Ok(())
@@ -250,9 +249,9 @@ impl PostgresMedium {
         may_be_done: bool,
     ) -> Result<(), String> {
         self.connect()?;
-        let PostgresMedium { runtime, client, table, progress, is_cleared, .. } = self;
+        let PostgresMedium { runtime, client, table, progress, is_cleared, awaiting, .. } = self;
         let client = client.as_mut().expect("connected");
-        let committed = runtime.block_on(async {
+        let committed = awaiting.wait(runtime, async {
             if let (Some(durable), true) = (&*progress, may_be_done)
                 && committed(client, table, durable).await?.is_some_and(|done| done >= tick)
             {
@@ -297,7 +296,7 @@ impl PostgresMedium {
             }
             transaction.commit().await
         });
-        committed.map_err(|error: Error| said(&error))
+        committed.ok_or(ENDED)?.map_err(|error: Error| said(&error))
     }
 }
 

@@ -91,7 +91,7 @@ fn durable_function(
     };
     let abandon = move || is_abandoned.store(true, Ordering::Relaxed);
     let target =
-        durable::start(opening, (durable, &output.name), standing, medium, abandon, || ())?;
+        durable::start(opening, (durable, &output.name), standing, (medium, None), abandon, || ())?;
     Ok(Box::new(target))
 }
 

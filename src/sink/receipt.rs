@@ -24,7 +24,23 @@ pub struct Taking {
 /// Held for as long as something that was taken is not acknowledged.
 #[derive(Clone)]
 pub struct Acknowledgement {
+    /// Of a part of it. It goes first: who waits for all looks at what it tells.
+    _of_part: Option<Arc<Signal>>,
+    /// `None`: the run waits no longer.
+    hold: Option<Hold>,
+}
+
+/// Held for as long as the run waits for an acknowledgement.
+#[derive(Clone)]
+pub struct Hold {
     _signal: Arc<Signal>,
+}
+
+impl Acknowledgement {
+    /// What makes the run wait for it, to be let go of before it is acknowledged.
+    pub fn take_hold(&mut self) -> Option<Hold> {
+        self.hold.take()
+    }
 }
 
 /// Calls when the last holder is gone.
@@ -55,7 +71,8 @@ impl Receipt {
             AwaitedTaking { signal: Arc::downgrade(&taking), refused: Arc::clone(&refused) };
         let awaited = AwaitedAcknowledgement { signal: Arc::downgrade(&acknowledged) };
         let taking = Taking { _signal: taking, refused };
-        let acknowledgement = Acknowledgement { _signal: acknowledged };
+        let hold = Some(Hold { _signal: acknowledged });
+        let acknowledgement = Acknowledgement { _of_part: None, hold };
         (Receipt { taking, acknowledgement }, awaited_taking, awaited)
     }
 
@@ -66,13 +83,9 @@ impl Receipt {
 
     /// The same, for a part of what came with it: `when_acknowledged` is called once that is acknowledged.
     pub fn part(&self, when_acknowledged: impl Fn() + Send + Sync + 'static) -> Self {
-        let whole = self.acknowledgement.clone();
-        let signal = Signal::new(move || {
-            when_acknowledged();
-            // It goes with the signal.
-            let _ = &whole;
-        });
-        let acknowledgement = Acknowledgement { _signal: signal };
+        let hold = self.acknowledgement.hold.clone();
+        let acknowledgement =
+            Acknowledgement { _of_part: Some(Signal::new(when_acknowledged)), hold };
         Receipt { taking: self.taking.clone(), acknowledgement }
     }
 

@@ -2,8 +2,6 @@
 //!
 //! At least once: what was posted and not told of before a kill is posted again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -14,7 +12,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::catalog::Catalog;
-use super::delivered;
+use super::delivered::{self, Awaiting};
 use super::durable::{LocalStanding, Medium, Readership, until_it_works};
 use super::durable_file;
 use super::encoder::{Encoder, Holding};
@@ -31,8 +29,6 @@ use crate::wait::Retry;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first pause before it is tried again, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
-/// How often it is looked whether nobody waits any more.
-const LOOK: Duration = Duration::from_millis(100);
 
 pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
     let mut opened = Opened::new();
@@ -52,12 +48,13 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
                     .map_err(named)?
             }
         };
-        let is_abandoned: Arc<AtomicBool> = Arc::default();
+        let awaiting = Awaiting::default();
         let medium = WebhookMedium {
-            poster: Poster::new(webhook, &output.name, &is_abandoned).map_err(failed)?,
+            poster: Poster::new(webhook, &output.name, &awaiting).map_err(failed)?,
             encoder: encoder(output.format, &Holding::of(opening.plan, output), &opening.names),
+            waiting: Default::default(),
         };
-        let target = delivered::start(opening, &output.name, standing, medium, is_abandoned)?;
+        let target = delivered::start(opening, &output.name, standing, medium, awaiting)?;
         opened.push((index, target));
     }
     Ok(opened)
@@ -66,21 +63,31 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
 struct WebhookMedium {
     poster: Poster,
     encoder: Box<dyn Encoder>,
+    /// What the next post is to hold, of one tick or several: so many records, each behind a `[` or a comma.
+    waiting: (Vec<u8>, usize),
+}
+
+impl WebhookMedium {
+    fn post(&mut self) -> Readership {
+        let (mut body, records) = std::mem::take(&mut self.waiting);
+        if records == 0 {
+            return Readership::Stays;
+        }
+        body.push(b']');
+        self.poster.post(&body)
+    }
 }
 
 impl Medium for WebhookMedium {
     fn write(&mut self, records: &[Record], names: &Catalog) -> Readership {
-        for batch in records.chunks(self.poster.webhook.batch) {
-            let mut body = b"[".to_vec();
-            for record in batch {
-                self.encoder.encode(record, names, &mut body);
-                // A record is a line: in a list they are parted.
-                body.pop_if(|last| *last == b'\n');
-                body.push(b',');
-            }
-            body.pop();
-            body.push(b']');
-            if self.poster.post(&body) == Readership::Left {
+        for record in records {
+            let (body, waiting) = &mut self.waiting;
+            body.push(if *waiting == 0 { b'[' } else { b',' });
+            self.encoder.encode(record, names, body);
+            // A record is a line: in a list they are parted.
+            body.pop_if(|last| *last == b'\n');
+            *waiting += 1;
+            if *waiting == self.poster.webhook.batch && self.post() == Readership::Left {
                 return Readership::Left;
             }
         }
@@ -88,11 +95,11 @@ impl Medium for WebhookMedium {
     }
 
     fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
-        (Readership::Stays, None)
+        (self.post(), None)
     }
 
     fn until_it_works(&self, what: &str, work: &dyn Fn() -> std::io::Result<()>) -> bool {
-        until_it_works(what, &self.poster.is_abandoned, work).is_some()
+        until_it_works(what, &self.poster.awaiting.is_abandoned, work).is_some()
     }
 }
 
@@ -105,15 +112,11 @@ struct Poster {
     client: reqwest::Client,
     /// Of this thread alone.
     runtime: tokio::runtime::Runtime,
-    is_abandoned: Arc<AtomicBool>,
+    awaiting: Awaiting,
 }
 
 impl Poster {
-    fn new(
-        webhook: &Webhook,
-        output: &str,
-        is_abandoned: &Arc<AtomicBool>,
-    ) -> Result<Self, String> {
+    fn new(webhook: &Webhook, output: &str, awaiting: &Awaiting) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)
@@ -127,7 +130,7 @@ impl Poster {
             shown: Destination::Webhook(webhook.clone()).to_string(),
             client: client.map_err(|error| error.to_string())?,
             runtime: runtime.map_err(|error| error.to_string())?,
-            is_abandoned: Arc::clone(is_abandoned),
+            awaiting: awaiting.clone(),
         })
     }
 
@@ -136,24 +139,18 @@ impl Poster {
         let id = format!("msg_{}", Uuid::new_v4().simple());
         let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
         loop {
-            let (why, wait) = match self.runtime.block_on(self.try_to_post(&id, body)) {
-                Ok(()) => {
+            let answer = self.awaiting.wait(&self.runtime, self.try_to_post(&id, body));
+            let (why, wait) = match answer {
+                None => return Readership::Left,
+                Some(Ok(())) => {
                     retry.works(&format!("output {}: {} takes posts", self.output, self.shown));
                     return Readership::Stays;
                 }
-                Err(failed) => failed,
+                Some(Err(failed)) => failed,
             };
             let what = format!("output {}: {} does not take a post", self.output, self.shown);
             let pause = retry.failed(&what, &why);
-            let mut left = wait.unwrap_or(pause).min(PAUSES[1]);
-            while !left.is_zero() {
-                if self.is_abandoned.load(Ordering::Relaxed) {
-                    return Readership::Left;
-                }
-                std::thread::sleep(left.min(LOOK));
-                left = left.saturating_sub(LOOK);
-            }
-            if self.is_abandoned.load(Ordering::Relaxed) {
+            if !self.awaiting.rest(wait.unwrap_or(pause).min(PAUSES[1])) {
                 return Readership::Left;
             }
         }

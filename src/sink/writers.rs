@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
@@ -51,6 +51,9 @@ const BATCH: usize = 1_024;
 /// How often somebody who waits looks whether the run has failed.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often it is said that a run that ends waits for a service.
+const TELL: Duration = Duration::from_secs(10);
+
 /// The targets of one process, by output.
 #[derive(Clone)]
 pub struct Writers {
@@ -59,8 +62,8 @@ pub struct Writers {
     under_way: UnderWay,
     /// Who sees all records, too.
     observer: Option<Arc<dyn Observer>>,
-    /// Whether some output is delivered to somebody else's service, which may be slow.
-    delivers: bool,
+    /// The outputs that are delivered to somebody else's service, which may be slow.
+    services: Arc<[usize]>,
 }
 
 struct Targets {
@@ -128,9 +131,11 @@ impl Writers {
 
     fn of(plan: &Plan, targets: Targets) -> Self {
         let under_way = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
-        let delivers = plan.outputs.iter().any(|output| output.target.is_service());
+        let outputs = plan.outputs.iter().enumerate();
+        let services = outputs.filter(|(_, output)| output.target.is_service());
+        let services = services.map(|(number, _)| number).collect();
         let targets = Arc::new(RwLock::new(targets));
-        Writers { targets, under_way, observer: None, delivers }
+        Writers { targets, under_way, observer: None, services }
     }
 
     /// Shows all records to an observer, too.
@@ -173,7 +178,10 @@ impl Writers {
                 if batch.is_empty() {
                     break;
                 }
-                target.send(tick, batch, receipt.clone());
+                let (under_way, records) = (self.under_way(), batch.len() as u64);
+                under_way[output].add(tick, records);
+                let receipt = receipt.part(move || under_way[output].release(tick, records));
+                target.send(tick, batch, receipt);
             }
         }
         drop(receipt);
@@ -222,7 +230,42 @@ impl Writers {
 
     /// Whether ticks may wait for outputs: those that are committed, or delivered to somebody else's service.
     pub fn may_wait(&self) -> bool {
-        self.targets().committable.is_some() || self.delivers
+        self.targets().committable.is_some() || self.delivers()
+    }
+
+    /// Whether some output is delivered to somebody else's service.
+    pub fn delivers(&self) -> bool {
+        !self.services.is_empty()
+    }
+
+    /// The first tick of which a service has yet to take something, where one lags behind the run.
+    pub fn lags_from(&self) -> Option<Tick> {
+        self.services.iter().filter_map(|output| self.under_way[*output].oldest()).min()
+    }
+
+    /// Waits for services that lag, as long as `goes_on`, and says so every so often.
+    pub fn wait_for_services(&self, plan: &Plan, goes_on: &dyn Fn() -> bool) {
+        let mut told = Instant::now();
+        while self.lags_from().is_some() && goes_on() {
+            if told.elapsed() >= TELL {
+                told = Instant::now();
+                tracing::warn!(
+                    "the run ends when {}; a second signal ends it now",
+                    self.lagging(plan)
+                );
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// What services have yet to take.
+    pub fn lagging(&self, plan: &Plan) -> String {
+        let lagging = self.services.iter().filter_map(|output| {
+            let records = self.under_way[*output].records();
+            let records = (records > 0).then(|| counted(records, "record", "records"))?;
+            Some(format!("output {} has taken {records} more", plan.outputs[*output].name))
+        });
+        lagging.collect::<Vec<_>>().join(" and ")
     }
 
     /// The same target for every output, such as one that keeps all in memory.

@@ -4,6 +4,7 @@
 mod broker;
 #[path = "../http/mod.rs"]
 mod http;
+mod lagging;
 mod postgres;
 mod processes;
 #[path = "../program/mod.rs"]

@@ -1,7 +1,10 @@
 //! A server of PostgreSQL of the test's own, in a folder of its own: as Debian has it.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+// Each test uses its part of this.
+#![allow(dead_code)]
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use super::program::free_ports;
 
@@ -51,31 +54,27 @@ impl Postgres {
     fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = Command::new("runuser");
         let command = command.args(["-u", "postgres", "--"]).arg(self.programs.join(program));
-        let ended = command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdout(std::process::Stdio::null());
+        let ended = command.args(arguments).current_dir(self.folder.path()).stdout(Stdio::null());
         assert!(ended.status().expect("it starts").success(), "{program}");
+    }
+
+    fn client(&self, statement: &str) -> Command {
+        let port = self.port.to_string();
+        let mut client = Command::new("psql");
+        client.args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-At"]);
+        client.args(["-v", "ON_ERROR_STOP=1", "-c", statement]);
+        client
+    }
+
+    /// Begins what takes as long as it takes.
+    pub fn begin(&self, statements: &str) -> Child {
+        let mut client = self.client(statements);
+        client.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
     }
 
     /// What a statement gives.
     pub fn ask(&self, statement: &str) -> String {
-        let psql = Path::new("psql");
-        let port = self.port.to_string();
-        let arguments = [
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-U",
-            "postgres",
-            "-At",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-c",
-            statement,
-        ];
-        let ended = Command::new(psql).args(arguments).output().expect("it starts");
+        let ended = self.client(statement).output().expect("it starts");
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         String::from_utf8(ended.stdout).expect("text")
     }

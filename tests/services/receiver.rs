@@ -6,7 +6,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -47,6 +49,16 @@ sys.exit(told != 'v1,' + base64.b64encode(signed).decode())";
 pub struct Receiver {
     pub url: String,
     taken: Arc<Mutex<Vec<Post>>>,
+    mood: Arc<Mood>,
+}
+
+/// How a receiver is at the moment.
+#[derive(Default)]
+struct Mood {
+    /// It takes nothing.
+    is_away: AtomicBool,
+    /// How many milliseconds each answer takes.
+    pause: AtomicU64,
 }
 
 impl Receiver {
@@ -55,13 +67,28 @@ impl Receiver {
         let url = format!("http://{}/secret-path", listener.local_addr().expect("an address"));
         let taken: Arc<Mutex<Vec<Post>>> = Arc::default();
         let (noted, answers) = (Arc::clone(&taken), Arc::new(Mutex::new(answers)));
+        let mood: Arc<Mood> = Arc::default();
+        let of_answers = Arc::clone(&mood);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (noted, answers) = (Arc::clone(&noted), Arc::clone(&answers));
-                std::thread::spawn(move || while serve(&stream, &noted, &answers).is_some() {});
+                let mood = Arc::clone(&of_answers);
+                std::thread::spawn(
+                    move || while serve(&stream, &noted, &answers, &mood).is_some() {},
+                );
             }
         });
-        Receiver { url, taken }
+        Receiver { url, taken, mood }
+    }
+
+    /// From now on it takes nothing, or what it is given.
+    pub fn is_away(&self, is_away: bool) {
+        self.mood.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    /// From now on each answer takes so long.
+    pub fn takes(&self, pause: Duration) {
+        self.mood.pause.store(pause.as_millis() as u64, Ordering::Relaxed);
     }
 
     pub fn taken(&self) -> Vec<Post> {
@@ -73,6 +100,7 @@ fn serve(
     mut stream: &TcpStream,
     taken: &Mutex<Vec<Post>>,
     answers: &Mutex<Vec<Answer>>,
+    mood: &Mood,
 ) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut headers = std::collections::BTreeMap::new();
@@ -90,6 +118,8 @@ fn serve(
     let mut answers = answers.lock().expect("no panic");
     let answer = if answers.is_empty() { Answer::Status(204) } else { answers.remove(0) };
     drop(answers);
+    std::thread::sleep(Duration::from_millis(mood.pause.load(Ordering::Relaxed)));
+    let answer = if mood.is_away.load(Ordering::Relaxed) { Answer::Status(503) } else { answer };
     let (status, more) = match answer {
         Answer::Nothing => return None,
         Answer::Status(status) => (status, ""),
