@@ -116,7 +116,7 @@ fn a_run_of_the_sample_finds_what_its_maker_worked_out_by_itself() {
     let rejected = ["signups", "leads", "events", "invoices", "tickets", "workspaces"];
     let rejected = rejected.map(|name| counted(name, "rejected"));
     assert_eq!(rejected, [2, 1, 2, 0, 2, 0]);
-    assert_eq!((counted("signups", "duplicate"), counted("events", "duplicate")), (6, 20));
+    assert_eq!((counted("signups", "duplicates"), counted("events", "duplicates")), (6, 20));
     let codes: Vec<String> = records(&at.join("out/rejects.ndjson"))
         .iter()
         .map(|record| serde_json::from_str(record.value.as_ref().unwrap()).unwrap())
