@@ -7,6 +7,7 @@ mod broker;
 mod program;
 mod python;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -124,13 +125,16 @@ fn what_the_guide_shows_is_what_happens() {
     let file = root.join("docs/guide.md");
     let document = std::fs::read_to_string(&file).expect("the guide");
     let blesses = std::env::var_os("SELFSAME_BLESS").is_some();
-    let (mut changes, mut failed, mut taken) = (Vec::new(), Vec::new(), 0);
+    let (mut changes, mut failed, mut taken, mut left_out) = (Vec::new(), Vec::new(), 0, 0);
     for (title, blocks) in chapters(&document) {
         let wants = |what: &str| blocks.iter().any(|block| block.text.contains(what));
         let found = wants("python3 ")
             .then(|| python::with("guide", &["confluent_kafka", "duckdb", "pandas"]));
         if found == Some(None) {
-            eprintln!("SKIPPED: the chapter '{title}', which wants packages of Python");
+            // Past what the test's runner keeps of tests that pass; in continuous integration it has failed by now.
+            let said = format!("SKIPPED: the chapter '{title}', which wants packages of Python\n");
+            std::io::stderr().write_all(said.as_bytes()).expect("somebody reads");
+            left_out += 1;
             continue;
         }
         let found = found.flatten();
@@ -174,6 +178,7 @@ fn what_the_guide_shows_is_what_happens() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(taken > 80, "{taken}");
+    assert!(left_out == 0 || std::env::var_os("CI").is_none(), "{left_out}");
     let mut mended = document.clone();
     for (from, to, printed) in changes.into_iter().rev() {
         mended.replace_range(from..to, &format!("{}\n", printed.trim_end()));

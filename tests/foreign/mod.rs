@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{block, broken, read, root, selfsame, text};
 
 /// Broken in ways that a schema can see.
-const STRUCTURAL: [&str; 13] = [
+const STRUCTURAL: [&str; 15] = [
     "a_list",
     "columns_unknown",
     "decisions_columns",
@@ -21,6 +21,8 @@ const STRUCTURAL: [&str; 13] = [
     "funnels",
     "identity_at_most",
     "lacks",
+    "maps",
+    "text_forms",
     "unknown_fields",
     "unknown_types",
     "unknown_words",
@@ -67,11 +69,18 @@ fn the_schema_takes_what_check_takes_and_refuses_what_is_built_wrongly() {
     std::fs::write(&of_readme, block(&read(&root().join("README.md")), "```yaml\n")).expect("room");
     let right = [
         "dataflows/retail/retail.yaml",
+        "dataflows/saas/saas.yaml",
         "tests/check/right/from_the_environment.yaml",
         "tests/check/warnings/hardly_meant.yaml",
     ];
     let mut right: Vec<PathBuf> = right.iter().map(|name| root().join(name)).collect();
     right.push(of_readme);
+    for (number, shown) in blocks(&read(&root().join("docs/guide.md"))).enumerate() {
+        let file = folder.path().join(format!("guide-{number}.yaml"));
+        std::fs::write(&file, shown).expect("room");
+        right.push(file);
+    }
+    assert!(right.len() > 25, "the guide has definitions: {}", right.len());
     let judged = judged(&[&right[..], &broken()].concat());
     for file in &right {
         let name = file.to_str().expect("a path");
@@ -94,7 +103,8 @@ fn the_schema_takes_what_check_takes_and_refuses_what_is_built_wrongly() {
 #[test]
 fn whatever_yaml_the_documents_show_others_read_as_we_do() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let documents = ["README.md", "docs/reference.md", "dataflows/retail/README.md"];
+    let documents =
+        ["README.md", "docs/reference.md", "docs/guide.md", "dataflows/retail/README.md"];
     let mut files = Vec::new();
     for (number, document) in documents.into_iter().enumerate() {
         for (place, shown) in shown(&read(&root().join(document))).into_iter().enumerate() {
@@ -124,10 +134,15 @@ fn whatever_yaml_the_documents_show_others_read_as_we_do() {
     assert!(differing.is_empty(), "others do not read these as we do: {differing:#?}");
 }
 
+/// The blocks of YAML in a document, whether they are said to be files or not.
+fn blocks(document: &str) -> impl Iterator<Item = String> {
+    let blocks = document.split("```yaml").skip(1).filter_map(|block| block.split_once('\n'));
+    blocks.map(|(_, block)| block.split("```").next().unwrap_or_default().to_owned())
+}
+
 /// The YAML in a document: its blocks, the examples of fields, and what stands in braces.
 fn shown(document: &str) -> Vec<String> {
-    let blocks = document.split("```yaml\n").skip(1);
-    let blocks = blocks.map(|block| block.split("```").next().unwrap_or_default().to_owned());
+    let blocks = blocks(document);
     let examples = document.lines().filter_map(|line| line.split_once("<br>`"));
     let examples = examples.filter_map(|(_, rest)| Some(rest.rsplit_once("` |")?.0.to_owned()));
     let prose = document.lines().filter(|line| !line.starts_with('|'));

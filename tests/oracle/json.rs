@@ -43,6 +43,9 @@ pub fn at_path(row: &Object, path: &[PathStep]) -> Result<Option<Box<RawValue>>,
 pub fn field(source: &Source, row: &Object, field: &Field) -> Result<Option<Value>, Code> {
     let Some(raw) = at_path(row, field.path.steps())? else { return Ok(None) };
     let Some(form) = &field.written else { return of_raw(field, raw.get()) };
+    if let Some(meant) = looked_up(field, raw.get()) {
+        return meant;
+    }
     let zone = match zone_of(source, field) {
         Some(zone) => at_path(row, zone.path.steps())?,
         None => None,
@@ -62,13 +65,17 @@ pub fn field(source: &Source, row: &Object, field: &Field) -> Result<Option<Valu
 
 /// The value of a field for which this stands in a row.
 pub fn of_raw(field: &Field, raw: &str) -> Result<Option<Value>, Code> {
+    looked_up(field, raw).unwrap_or_else(|| value(&field.data_type, raw))
+}
+
+/// What a field's map makes of this; `None` where it says itself what it is.
+fn looked_up(field: &Field, raw: &str) -> Option<Result<Option<Value>, Code>> {
     let text = match raw.chars().next() {
         Some('"') => serde_json::from_str::<String>(raw).ok(),
         Some('{' | '[') => None,
         _ => Some(raw.to_owned()),
     };
-    let mapped = text.and_then(|text| values::mapped(field, &text));
-    mapped.unwrap_or_else(|| value(&field.data_type, raw))
+    values::mapped(field, &text?)
 }
 
 /// A value of a type.

@@ -58,7 +58,7 @@ const OUTSIDE: [&str; 35] = [
 ];
 
 /// What a definition may say in SQL, and how sources hand over their rows.
-const SAID: [&str; 53] = [
+const SAID: [&str; 77] = [
     "${",
     "select: \"count(*)\"",
     "filter (where ",
@@ -90,6 +90,9 @@ const SAID: [&str; 53] = [
     "unnest: items",
     "unnest: cart.lines",
     "%d.%m.%Y",
+    "format: ['%Y/%m/%d %H:%M', '%d.%m.%Y",
+    "path: \"at\", format: [",
+    "\n    time_zone: Asia/Kolkata\n",
     "iso",
     "rfc3339",
     "epoch_s",
@@ -97,6 +100,14 @@ const SAID: [&str; 53] = [
     "epoch_us",
     "epoch_ns",
     "default: 2.50",
+    "default: 2025-07-04, format: ",
+    "default: \"2025-07-04T00:00:00Z\", format: ",
+    "map: {\"true\": false",
+    "map: {\"2.50\": 3.75",
+    "map: {\"2025-07-03\": 2025-07-05",
+    "map: {\"9999-12-31",
+    "}, format: ",
+    "}, else: reject, format: ",
     "sql: \"identifiers",
     "not \\\"s",
     "bins: 10",
@@ -108,9 +119,22 @@ const SAID: [&str; 53] = [
     "['a']",
     "map_keys(",
     "clean(",
+    "nfc(",
+    "nfkc(",
+    "md5(",
+    "sha256(",
+    "ratio(count(*) filter (where ",
     "e164(",
     "hashed_email(",
     "json_get_int(",
+    "json_get_str(",
+    "json_get_float(",
+    "json_get_bool(",
+    "json_get_json(",
+    "json_get_array(",
+    "json_as_text(",
+    "json_length(",
+    "json_contains(",
     "json_object_keys(",
 ];
 

@@ -39,8 +39,8 @@ pub fn value(
             let Datum::Timestamp(at) = values::counted(text, power)? else { unreachable!() };
             if is_date { day(shown_at(at, zone)) } else { Ok(Datum::Timestamp(at)) }
         }
-        TimeWriting::Format(format) if format.text() == "%d.%m.%Y %H:%M:%S" => {
-            let shown = by_pattern(text)?;
+        TimeWriting::Format(format) => {
+            let shown = by_pattern(format.text(), text)?;
             if is_date {
                 day(shown)
             } else {
@@ -61,7 +61,6 @@ pub fn value(
                 at => Ok(at),
             }
         }
-        other => unreachable!("{other:?} is not generated"),
     });
     let read: Vec<Result<Datum, Code>> = read.collect();
     if let Some(Ok(first)) = read.iter().find(|read| read.is_ok()) {
@@ -114,12 +113,17 @@ fn shape(text: &str) -> String {
     text.chars().map(|of| if of.is_ascii_digit() { '0' } else { of }).collect()
 }
 
-/// What clocks show, as `05.07.2025 14:00:00`.
-fn by_pattern(text: &str) -> Result<NaiveDateTime, Code> {
-    if shape(text) != "00.00.0000 00:00:00" {
+/// What clocks show, as `05.07.2025 14:00:00` or `2025/07/05 14:00`.
+fn by_pattern(pattern: &str, text: &str) -> Result<NaiveDateTime, Code> {
+    let (form, year, month, day) = match pattern {
+        "%d.%m.%Y %H:%M:%S" => ("00.00.0000 00:00:00", 6..10, 3..5, 0..2),
+        "%Y/%m/%d %H:%M" => ("0000/00/00 00:00", 0..4, 5..7, 8..10),
+        other => unreachable!("{other} is not generated"),
+    };
+    if shape(text) != form {
         return Err("wrong_type");
     }
-    Ok(date([&text[6..10], &text[3..5], &text[..2]])?.and_time(time(&text[11..])?))
+    Ok(date([&text[year], &text[month], &text[day]])?.and_time(time(&text[11..])?))
 }
 
 /// A day, and maybe minutes, seconds and their parts, and an offset or a zone.

@@ -47,7 +47,17 @@ const TEXTS: [&str; 20] = [
 const INTEGERS: [&str; 8] = ["0", "1", "2", "3", "4", "-1", "5.0", "9007199254740993"];
 const NUMBERS: [&str; 8] = ["0", "0.1", "0.2", "0.3", "-0.1", "1e15", "-2.5e-7", "-0.0"];
 const DECIMALS: [&str; 7] = ["1", "2.50", "0.10", "-1.25", "\"3.30\"", "1e2", "9999999999.99"];
-const EXTRAS: [&str; 6] = ["{\"a\": [1, null]}", "\"a\"", "7", "[ ]", "true", "{\"b\":{}}"];
+const EXTRAS: [&str; 9] = [
+    "{\"a\": [1, null]}",
+    "\"a\"",
+    "7",
+    "[ ]",
+    "true",
+    "{\"b\":{}}",
+    "{\"a\":1}",
+    "[\"e\\u0301\", 2.5, true]",
+    "-0.25",
+];
 /// As programs write them that escape slashes, too.
 const ZONES: [&str; 5] = ["", "\"Europe/Berlin\"", "\"Asia\\/Tokyo\"", "\" \"", "\"nowhere\""];
 /// In a cell of CSV a text, and no value of any other type.
@@ -212,7 +222,7 @@ fn payload(
             _ if field.is_time() => match flaw {
                 Flaw::NoTime => None,
                 Flaw::FarAhead => Some("\"9000-01-01T00:00:00Z\"".to_owned()),
-                _ => Some(instant(choices, time)),
+                _ => Some(happened(choices, source, time)),
             },
             ITEM | SHOP if choices.one_in(12) => None,
             ITEM | SHOP => {
@@ -234,6 +244,10 @@ fn payload(
             }
             EXTRA => Some(choices.pick(&EXTRAS).to_owned()),
             ZONE => Some(choices.pick(&ZONES).to_owned()).filter(|zone| !zone.is_empty()),
+            "ok" if source.mapped == Some("ok") && choices.one_in(3) => Some("\"J\"".to_owned()),
+            "amount" if source.mapped == Some("amount") && choices.one_in(3) => {
+                Some("\"free\"".to_owned())
+            }
             "born" | "day" if source.formats.is_some() && !choices.one_in(4) => {
                 Some(local(choices, time))
             }
@@ -408,7 +422,7 @@ fn texts(source: &Source, values: &[(Path, String)]) -> String {
 fn local(choices: &mut Choices, time: Micros) -> String {
     let shown = rfc3339(time);
     let (day, clock) = (&shown[..10], &shown[11..19]);
-    match choices.below(12) {
+    match choices.below(14) {
         0 => (time / 1_000_000).to_string(),
         1 => format!("\"{}\"", time / 1_000_000),
         2 => time.to_string(),
@@ -428,7 +442,29 @@ fn local(choices: &mut Choices, time: Micros) -> String {
         3 => "\"30.03.2025 02:30:00\"".to_owned(),
         4 => "\"26.10.2025 02:30:00\"".to_owned(),
         5 if choices.one_in(4) => "\"31.02.2025 00:00:00\"".to_owned(),
+        12 => format!("\"{} {}\"", day.replace('-', "/"), &clock[..5]),
+        13 if choices.one_in(4) => "\"2025/02/31 00:00\"".to_owned(),
         _ => format!("\"{}.{}.{} {clock}\"", &day[8..], &day[5..7], &day[..4]),
+    }
+}
+
+/// When a row happened, in one of the ways that its source reads: where that says by which formats or whose clocks,
+/// without an offset too.
+fn happened(choices: &mut Choices, source: &Source, time: Micros) -> String {
+    let shown = rfc3339(time);
+    let (day, clock) = (&shown[..10], &shown[11..19]);
+    let of_zone = if source.zone.is_some() { "iso" } else { "" };
+    let formats = source.time_formats.unwrap_or(of_zone);
+    let ways = [
+        ("iso", format!("\"{day} {clock}\"")),
+        ("%d.%m", format!("\"{}.{}.{} {clock}\"", &day[8..], &day[5..7], &day[..4])),
+        ("%Y/%m", format!("\"{} {}\"", day.replace('-', "/"), &clock[..5])),
+    ];
+    let ways: Vec<String> =
+        ways.into_iter().filter(|(of, _)| formats.contains(of)).map(|(_, text)| text).collect();
+    match ways.is_empty() || choices.one_in(2) {
+        true => instant(choices, time),
+        false => ways[choices.below(ways.len())].clone(),
     }
 }
 

@@ -41,6 +41,12 @@ pub struct Source {
     pub list: Option<Path>,
     /// By which formats `born` and `day` are written, if by any.
     pub formats: Option<&'static str>,
+    /// By which formats its rows' time is.
+    pub time_formats: Option<&'static str>,
+    /// By whose clocks its times are read that have no offset.
+    pub zone: Option<&'static str>,
+    /// Another field than `kind` and `n` whose codes have a meaning.
+    pub mapped: Option<&'static str>,
     yaml: String,
 }
 
@@ -100,14 +106,41 @@ static TELLING: [Field; 10] = [
 ];
 
 /// How instants and days may be written.
-const FORMATS: [&str; 6] = [
+const FORMATS: [&str; 7] = [
     "['%d.%m.%Y %H:%M:%S', epoch_s, rfc3339, epoch_us]",
     "[iso, epoch_ms]",
     "[epoch_ns, '%d.%m.%Y %H:%M:%S', iso]",
     "iso",
     "[epoch_ms, '%d.%m.%Y %H:%M:%S', epoch_us]",
     "[rfc3339, epoch_ns]",
+    "['%Y/%m/%d %H:%M', '%d.%m.%Y %H:%M:%S', iso]",
 ];
+
+/// How a row's time may be: as rows that delete have it among others.
+const TIME_FORMATS: [&str; 4] = [
+    "['%d.%m.%Y %H:%M:%S', rfc3339, epoch_ms]",
+    "[epoch_ms, iso]",
+    "['%Y/%m/%d %H:%M', '%d.%m.%Y %H:%M:%S', iso, epoch_ms]",
+    "[rfc3339, '%Y/%m/%d %H:%M', epoch_ms]",
+];
+
+/// Whose clocks are ahead of UTC, behind it, and ahead by half an hour.
+const SOURCE_ZONES: [&str; 3] = ["Europe/Berlin", "America/New_York", "Asia/Kolkata"];
+
+/// Fields of other types than text and whole numbers, with what their codes mean.
+const CODES: [(&str, &str); 4] = [
+    ("ok", "{\"true\": false, J: true}"),
+    ("amount", "{\"2.50\": 3.75, 1e2: null, free: 0}"),
+    ("day", "{\"2025-07-03\": 2025-07-05, soon: null, \"20250705\": 2025-07-04}"),
+    (
+        "born",
+        "{\"9999-12-31T23:59:59.999999Z\": null, \"253402214400000\": null, soon: \"2025-07-04T00:00:00Z\", \
+         \"-1\": \"2025-07-03T00:00:00Z\"}",
+    ),
+];
+
+/// What becomes of others.
+const OTHERS: [&str; 4] = ["", ", else: keep", ", else: reject", ", else: null"];
 
 pub const DERIVED: [&str; 2] = ["one", "two"];
 
@@ -145,6 +178,9 @@ impl Source {
             deletes: true,
             list: None,
             formats: None,
+            time_formats: None,
+            zone: None,
+            mapped: None,
             yaml: String::new(),
         };
         if has_time {
@@ -234,6 +270,10 @@ impl Source {
             let own = fields.iter_mut().filter(|field| !field.is_of_item);
             own.for_each(|field| field.put_oddly(list));
         }
+        let time_formats = (has_time && choices.one_in(4)).then(|| choices.pick(&TIME_FORMATS));
+        let has_instants = fields.iter().any(|field| field.of == Of::Timestamp);
+        let zone = (has_instants && choices.one_in(4)).then(|| choices.pick(&SOURCE_ZONES));
+        let mapped = choices.one_in(2).then(|| CODES[choices.below(CODES.len())].0);
         let mut source = Source {
             name,
             is_topic,
@@ -253,6 +293,9 @@ impl Source {
             deletes,
             list,
             formats,
+            time_formats,
+            zone,
+            mapped,
             yaml: String::new(),
         };
         source.name_columns();
@@ -342,10 +385,21 @@ impl Source {
         let others =
             choices.pick(&["", ", else: keep", ", else: reject", ", else: null", ", else: 3"]);
         let others = is_mapped.then_some(others);
+        let codes = CODES.iter().find(|(name, _)| self.mapped == Some(name));
+        let codes = codes.map(|(name, codes)| (*name, *codes, choices.pick(&OTHERS)));
+        if let Some(zone) = self.zone {
+            say(format!("time_zone: {zone}"));
+        }
         let zone = if self.has(ZONE) { "time_zone_from: zone" } else { "time_zone: Asia/Tokyo" };
-        let written = self.formats.map(|formats| (formats, zone));
-        let list = self.list.unwrap_or_default();
-        let fields = self.fields.iter().map(|field| field.yaml(list, default, others, written));
+        let declared = Declared {
+            list: self.list.unwrap_or_default(),
+            default,
+            others,
+            codes,
+            written: self.formats.map(|formats| (formats, zone)),
+            time_formats: self.time_formats,
+        };
+        let fields = self.fields.iter().map(|field| field.yaml(&declared));
         say(format!("fields: {{{}}}", fields.collect::<Vec<_>>().join(", ")));
         if !self.joins.is_empty() {
             let joins = self.joins.iter().map(|(table, key)| format!("{table}: {key}"));
@@ -518,6 +572,21 @@ fn told(path: &[&str]) -> String {
     text
 }
 
+/// How the fields of a source are declared.
+struct Declared<'a> {
+    list: Path,
+    /// Some stand in for what is absent.
+    default: bool,
+    /// `kind` and `n` have maps, and this says what becomes of others.
+    others: Option<&'a str>,
+    /// Another field with a map, the map, and what becomes of others.
+    codes: Option<(&'a str, &'a str, &'a str)>,
+    /// By which formats and whose clocks `born` and `day` are written.
+    written: Option<(&'a str, &'a str)>,
+    /// By which formats the row's time is.
+    time_formats: Option<&'a str>,
+}
+
 impl Field {
     /// Whether it is when the row happened.
     pub fn is_time(&self) -> bool {
@@ -575,16 +644,8 @@ impl Field {
         [list, self.path].concat()
     }
 
-    /// How it is declared: with a default, where `others` says what becomes of others with a map, and by which formats
-    /// and zones it is written.
-    fn yaml(
-        &self,
-        list: Path,
-        default: bool,
-        others: Option<&str>,
-        written: Option<(&str, &str)>,
-    ) -> String {
-        let (name, path) = (self.name, told(&self.whole_path(list)));
+    fn yaml(&self, declared: &Declared<'_>) -> String {
+        let (name, path) = (self.name, told(&self.whole_path(declared.list)));
         let of = match self.of {
             Of::Text if name == EXTRA => "json",
             Of::Text => "text",
@@ -598,29 +659,41 @@ impl Field {
             Of::Integers => "\"[integer]\"",
             Of::List | Of::Sums | Of::Map => unreachable!("no field is one"),
         };
-        let written = written.filter(|_| ["born", "day"].contains(&name));
-        let written = written.map(|(formats, zone)| format!(", format: {formats}, {zone}"));
         let default = match name {
-            _ if written.is_some() => "",
-            "kind" if default => ", default: c",
-            "n" if default => ", default: 2",
-            "user" if default => ", default: none",
-            "amount" if default && self.of == Of::Decimal => ", default: 2.50",
-            "x" if default => ", default: 0.1",
-            "ok" if default => ", default: true",
-            "day" if default => ", default: 2025-07-04",
-            "born" if default => ", default: \"2025-07-04T00:00:00Z\"",
+            _ if !declared.default => "",
+            "kind" => ", default: c",
+            "n" => ", default: 2",
+            "user" => ", default: none",
+            "amount" if self.of == Of::Decimal => ", default: 2.50",
+            "x" => ", default: 0.1",
+            "ok" => ", default: true",
+            "day" => ", default: 2025-07-04",
+            "born" => ", default: \"2025-07-04T00:00:00Z\"",
             _ => "",
         };
-        let map = match (name, others) {
-            _ if written.is_some() => written.unwrap_or_default(),
+        let codes = declared.codes.filter(|(of, ..)| *of == name);
+        let map = match (name, declared.others) {
             ("kind", Some(others)) => format!(", map: {{a: c, b: null, c: d, \"\": b}}{others}"),
             ("n", Some(others)) => format!(", map: {{1: 2, \"-1\": null, \"7\": 1}}{others}"),
-            _ => String::new(),
+            _ => {
+                codes.map_or(String::new(), |(_, codes, others)| format!(", map: {codes}{others}"))
+            }
         };
-        if path == name && default.is_empty() && map.is_empty() {
+        let written = match declared.written.filter(|_| ["born", "day"].contains(&name)) {
+            // What a code means does not depend on a zone that a row names, or names wrongly.
+            Some((formats, _)) if codes.is_some() => {
+                format!(", format: {formats}, time_zone: Asia/Tokyo")
+            }
+            Some((formats, zone)) => format!(", format: {formats}, {zone}"),
+            None => match declared.time_formats.filter(|_| self.is_time()) {
+                Some(formats) => format!(", format: {formats}"),
+                None => String::new(),
+            },
+        };
+        let more = format!("{default}{map}{written}");
+        if path == name && more.is_empty() {
             return format!("{name}: {of}");
         }
-        format!("{name}: {{type: {of}, path: {}{default}{map}}}", quoted(&path))
+        format!("{name}: {{type: {of}, path: {}{more}}}", quoted(&path))
     }
 }

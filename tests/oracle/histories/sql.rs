@@ -87,11 +87,19 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
                 ("length({c})", Integer),
                 ("coalesce({c}, 'c') || '!'", Text),
                 ("clean({c})", Text),
+                ("nfc({c})", Text),
                 ("nfkc({c})", Text),
+                ("md5({c})", Text),
                 ("hashed_email({c})", Text),
                 ("sha256({c})", Text),
                 ("e164(concat('030 123', length({c})), 'DE')", Text),
                 ("json_get_int({c}, 'a')", Integer),
+                ("json_get_str({c}, 0)", Text),
+                ("json_get_float({c}, 1)", Number),
+                ("json_get_float({c})", Number),
+                ("json_get_bool({c}, 2)", Boolean),
+                ("json_get_json({c}, 'a')", Text),
+                ("json_get_array({c}, 'a')", Texts),
                 ("json_as_text({c}, 0)", Text),
                 ("json_length({c})", Integer),
                 ("json_contains({c}, 'a')", Boolean),
@@ -193,6 +201,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("var({x})", Number);
                 say("max({x}) - min({x})", Integer);
                 say("sum({x}) / count(*)", Integer);
+                say("ratio(sum({x}), count(*))", Number);
             }
             Number => {
                 say("sum({x})", Number);
@@ -218,6 +227,8 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("bool_or({x})", Boolean);
                 say("count(*) filter (where {x})", Integer);
                 say("count(*) filter (where not {x}) / count(*)", Integer);
+                say("ratio(count(*) filter (where {x}), count(*))", Number);
+                say("ratio(count(*), count(*) filter (where not {x}))", Number);
             }
             Text => {
                 say("last({x}) || '/' || count(*)", Text);

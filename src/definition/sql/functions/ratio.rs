@@ -76,3 +76,58 @@ impl ScalarUDFImpl for Ratio {
         Some(&self.about)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Decimal128Array, Int64Array, RecordBatch};
+
+    use super::*;
+    use crate::columns;
+    use crate::definition::sql::Dialect;
+    use crate::row::Datum;
+
+    fn called(part: ArrayRef, whole: ArrayRef) -> Result<Vec<Option<Datum>>, String> {
+        let sql = "ratio(part, whole)";
+        let batch = RecordBatch::try_from_iter([("part", part), ("whole", whole)]).expect("rows");
+        let (dialect, schema) = (Dialect::new("UTC"), batch.schema());
+        let planned = dialect.plan(sql, &schema).expect("a call");
+        let compiled = dialect.compile(planned, &schema, None, sql).expect("a call");
+        let ratios = compiled.evaluate(&batch)?;
+        Ok((0..ratios.len()).map(|row| columns::datum(&ratios, row)).collect())
+    }
+
+    fn of_whole(parts: &[Option<i64>], wholes: &[Option<i64>]) -> Vec<Option<Datum>> {
+        let [parts, wholes] =
+            [parts, wholes].map(|of| Arc::new(Int64Array::from(of.to_vec())) as ArrayRef);
+        called(parts, wholes).expect("ratios")
+    }
+
+    #[test]
+    fn a_ratio_is_the_first_by_the_second_and_null_of_nothing() {
+        let number = |of: f64| Some(Datum::Number(of));
+        assert_eq!(of_whole(&[Some(1), Some(4)], &[Some(4), Some(1)]), [number(0.25), number(4.0)]);
+        assert_eq!(of_whole(&[Some(2)], &[Some(3)]), [number(2.0 / 3.0)]);
+        assert_eq!(
+            of_whole(&[Some(0), Some(4), Some(0)], &[Some(4), Some(0), Some(0)]),
+            [number(0.0), None, None]
+        );
+        assert_eq!(of_whole(&[None, Some(4), None], &[Some(4), None, Some(0)]), [None, None, None]);
+        assert_eq!(
+            of_whole(&[Some(-1), Some(1), Some(-1)], &[Some(4), Some(-4), Some(-4)]),
+            [number(-0.25), number(-0.25), number(0.25)]
+        );
+    }
+
+    #[test]
+    fn a_ratio_is_of_numbers_of_any_type_and_of_none_without_room() {
+        let decimals = Decimal128Array::from(vec![150]).with_precision_and_scale(5, 2);
+        let decimals: ArrayRef = Arc::new(decimals.expect("they fit"));
+        let doubles = |of: f64| Arc::new(Float64Array::from(vec![of])) as ArrayRef;
+        let three = called(Arc::clone(&decimals), doubles(0.5)).expect("a ratio");
+        assert_eq!(three, [Some(Datum::Number(3.0))]);
+        let third = called(doubles(0.5), decimals).expect("a ratio");
+        assert_eq!(third, [Some(Datum::Number(0.5 / 1.5))]);
+        assert_eq!(called(doubles(1.0), doubles(-0.0)).expect("a ratio"), [None]);
+        assert!(called(doubles(1e308), doubles(1e-308)).is_err());
+    }
+}
