@@ -24,13 +24,15 @@ pub struct WorkerReport {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub counts: Counts,
+    /// By output, how many of its records are not acknowledged: the next run sends what is left.
+    pub pending: Vec<u64>,
     /// None, where no record was sent.
     pub latency: Option<LatencySummary>,
     pub took: Duration,
 }
 
 impl Report {
-    pub fn of(plan: &Plan, workers: &[WorkerReport], took: Duration) -> Self {
+    pub fn of(plan: &Plan, workers: &[WorkerReport], pending: Vec<u64>, took: Duration) -> Self {
         let mut counts = Counts::new(plan.sources.len(), plan.segments.len(), plan.outputs.len());
         let mut histogram = new_histogram();
         for worker in workers {
@@ -41,13 +43,14 @@ impl Report {
         }
         let is_sent = counts.outputs.iter().any(|sent| *sent > 0);
         let latency = LatencySummary::of(&histogram, plan.target_latency).filter(|_| is_sent);
-        Report { counts, latency, took }
+        Report { counts, pending, latency, took }
     }
 }
 
 /// For machines: the fields that `--summary` writes.
 pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Value {
-    let Report { counts, latency, took } = report;
+    let Report { counts, pending, latency, took } = report;
+    let pending = plan.outputs.iter().zip(pending);
     let sources = plan.sources.iter().zip(&counts.sources);
     let segments = plan.segments.iter().zip(&counts.segments);
     let outputs = plan.outputs.iter().zip(&counts.outputs);
@@ -74,6 +77,9 @@ pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Va
         "outputs": outputs
             .map(|(output, sent)| (output.name.clone(), (*sent).into()))
             .collect::<serde_json::Map<_, _>>(),
+        "pending_records": pending
+            .map(|(output, pending)| (output.name.clone(), (*pending).into()))
+            .collect::<serde_json::Map<_, _>>(),
         "too_large_records": counts.too_large,
         "failed_expressions": counts.failed_expressions,
         "not_followed": counts.ahead.map(|(source, time)| {
@@ -98,7 +104,7 @@ fn counts_json(counts: &SourceCounts) -> serde_json::Value {
 
 /// For people.
 pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
-    let Report { counts, latency, took } = report;
+    let Report { counts, pending, latency, took } = report;
     let mut text = String::new();
     let rows: u64 = counts.sources.iter().map(|source| source.rows).sum();
     let seconds = took.as_secs_f64();
@@ -152,6 +158,14 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     line(format_args!("  {:<20}{:>12}  {}", "output", "records", "to"));
     for (output, sent) in plan.outputs.iter().zip(&counts.outputs) {
         line(format_args!("  {:<20}{:>12}  {}", output.name, grouped(*sent), output.target));
+    }
+    for (output, pending) in plan.outputs.iter().zip(pending).filter(|(_, of)| **of > 0) {
+        line(format_args!(""));
+        line(format_args!(
+            "  {} has yet to take {}: the next run sends what is left",
+            output.name,
+            counted(*pending, "record", "records")
+        ));
     }
     let rejected: u64 = counts.sources.iter().map(|source| source.rejected).sum();
     let are_told = plan.outputs.iter().any(|output| output.publish == Publish::Rejects);

@@ -25,7 +25,8 @@ use super::{Clock, overlap, recovery};
 use crate::console::counted;
 use crate::plan::{Plan, Source};
 use crate::sink::{
-    AwaitedAcknowledgement, Failure, Observer, OutputsAhead, ProgramFunction, SinkError, Writers,
+    AwaitedAcknowledgement, Failure, Observer, OutputTicks, OutputsAhead, ProgramFunction,
+    SinkError, Writers,
 };
 use crate::source::{self, Feeds, OpenedSources, ReadingThreads, SourceOptions};
 use crate::store::{Recovered, StoreError};
@@ -230,8 +231,6 @@ impl Run {
         let writers = &process.writers;
         if end == RunEnd::Reached || store.is_none() || stop.is_replaced() {
             writers.wait_for_services(&plan, &|| failure.get().is_none());
-        } else if writers.lags_from().is_some() {
-            tracing::warn!("the next run goes on with what is left: {}", writers.lagging(&plan));
         }
         let committed = process.settled_before(Tick::MAX);
         if end == RunEnd::Reached {
@@ -249,7 +248,8 @@ impl Run {
             process.writers.close();
         }
         let first = options.process == 0;
-        let report = first.then(|| Report::of(&plan, &reports, started.elapsed()));
+        let pending = process.live.under_way.iter().map(OutputTicks::records).collect();
+        let report = first.then(|| Report::of(&plan, &reports, pending, started.elapsed()));
         (Ok(Ended { end, report }), Some(guards))
     }
 }

@@ -52,7 +52,7 @@ fn a_webhook_that_is_away_holds_nobody_back_and_gets_what_it_lacks_from_the_next
     // What it lacks is stored: nobody waits for it.
     running.signal("INT");
     let said = running.end().well();
-    assert!(said.contains("the next run goes on with what is left: output hook"), "{said}");
+    assert!(said.contains("  hook has yet to take "), "{said}");
     assert!(receiver.taken().is_empty());
     receiver.is_away(false);
     let (running, address) = start(folder.path(), &["--data", "data"]);
@@ -131,5 +131,10 @@ fn a_table_that_is_locked_holds_back_no_other_output() {
     running.end().well();
     let told = database.ask("select json_object_agg(key, value) from people");
     let told: BTreeMap<String, Value> = serde_json::from_str(&told).expect("an object");
-    assert_eq!(undated(told), undated(folded(file(folder.path(), "profiles"))));
+    // There is no character of the number 0 in it.
+    let file = file(folder.path(), "profiles").into_iter().map(|record| {
+        let text = record.to_string().replace("\\u0000", "\u{fffd}");
+        serde_json::from_str(&text).expect("a record")
+    });
+    assert_eq!(undated(told), undated(folded(file)));
 }
