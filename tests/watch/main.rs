@@ -117,6 +117,7 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
         "selfsame_store_bytes",
         "selfsame_store_disk_free_bytes",
         "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
         "selfsame_store_durable_timestamp_seconds",
         "selfsame_tick_duration_seconds_count",
         "selfsame_operator_entries{operator=\"Directory\"}",
