@@ -241,8 +241,8 @@ async fn what_the_collector_refuses_it_says_as_sdks_read_it() {
         ("/v1/track", "nonsense".to_owned(), 400, "bad_body"),
         ("/v1/track", "[]".to_owned(), 400, "bad_body"),
         ("/v1/batch", "{}".to_owned(), 400, "bad_body"),
-        ("/v1/track", long(MESSAGE_LIMIT), 400, "too_large"),
-        ("/v1/batch", long(BATCH_LIMIT), 400, "too_large"),
+        ("/v1/track", long(MESSAGE_LIMIT), 400, "large_body"),
+        ("/v1/batch", long(BATCH_LIMIT), 400, "large_body"),
         ("/v1/track", "{}".to_owned(), 401, "unclear_key"),
     ];
     for (path, body, status, code) in cases {
@@ -268,10 +268,10 @@ async fn keys_are_asked_for_before_a_body_is_read() {
     for (path, key, status, code) in [
         ("/v1/sources/shop", None, 401, "no_key"),
         ("/v1/sources/shop", Some("guess"), 401, "wrong_key"),
-        ("/v1/sources/web", Some("of-shop"), 403, "wrong_key"),
+        ("/v1/sources/web", Some("of-shop"), 403, "other_key"),
         ("/v1/track", None, 401, "no_key"),
         ("/v1/track", Some("guess"), 401, "wrong_key"),
-        ("/v1/track", Some("of-shop"), 403, "wrong_key"),
+        ("/v1/track", Some("of-shop"), 403, "other_key"),
     ] {
         let mut request = server.post(path, "{}");
         if let Some(key) = key {
