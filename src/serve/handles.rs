@@ -28,6 +28,19 @@ pub struct ServedProcess {
     pub first: Option<String>,
 }
 
+impl ServedProcess {
+    /// Another process answers it: the first one, with its address where that is known.
+    pub fn other(&self, message: &str) -> Denial {
+        let remedy = match &self.first {
+            Some(address) => format!("ask the first process, at {address}"),
+            None => "ask at the first process's address".to_owned(),
+        };
+        let beside = self.first.as_deref().map(|at| Box::new(("address", Value::from(at))));
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        Denial { beside, ..Denial::new(status, "other_process", message, remedy) }
+    }
+}
+
 /// What a run has to answer with.
 pub struct Served {
     pub process: ServedProcess,
@@ -88,14 +101,7 @@ impl Handles {
     pub fn source(&self) -> Result<&Arc<Published>, Denial> {
         self.published.as_ref().ok_or_else(|| {
             let message = "this process does not know all people: the first one of the run does";
-            let first = &self.process.first;
-            let remedy = match first {
-                Some(address) => format!("ask the first process, at {address}"),
-                None => "ask at the first process's address".to_owned(),
-            };
-            let status = StatusCode::MISDIRECTED_REQUEST;
-            let beside = first.as_deref().map(|at| Box::new(("address", Value::from(at))));
-            Denial { beside, ..Denial::new(status, "other_process", message, remedy) }
+            self.process.other(message)
         })
     }
 

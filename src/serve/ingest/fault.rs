@@ -46,13 +46,6 @@ pub fn slow_store(patience: Duration) -> Denial {
     later("not_durable_yet", why, "send them again, with the same ids", 5)
 }
 
-/// Another process takes them.
-pub fn elsewhere() -> Denial {
-    let why = "this process takes no rows: the first one of the run does";
-    let remedy = "send it to the first process's address";
-    Denial::new(StatusCode::MISDIRECTED_REQUEST, "other_process", why, remedy)
-}
-
 impl From<KeyFault> for Denial {
     fn from(fault: KeyFault) -> Self {
         let remedy = "send a write key of the source as the user name of basic authentication, or as a bearer token";

@@ -18,6 +18,7 @@ use super::messages::{BATCH_LIMIT, MESSAGE_LIMIT};
 use super::{Ingest, IngestPatience, Writing, open_to_all, router};
 use crate::definition::check_text;
 use crate::row::Reason;
+use crate::serve::handles::ServedProcess;
 use crate::source::{Posts, RejectedRow};
 
 const DEFINITION: &str = "
@@ -62,8 +63,9 @@ impl Server {
         patience: IngestPatience,
     ) -> Self {
         let (plan, _) = check_text(DEFINITION, "shop.yaml".as_ref()).expect("right");
+        let process = ServedProcess { of: 2, first: Some("http://first:80".to_owned()) };
         let router = router(
-            &Ingest::new(&plan, posts, writing, Arc::new(|| Some(7)), patience),
+            &Ingest::new(&plan, posts, &process, writing, Arc::new(|| Some(7)), patience),
             |routes| routes,
             |routes| routes,
         );
@@ -252,6 +254,22 @@ async fn what_the_collector_refuses_it_says_as_sdks_read_it() {
         assert!(told["message"].is_string());
     }
     assert_eq!(server.posted(), []);
+}
+
+#[tokio::test]
+async fn who_takes_no_rows_says_who_does_of_none_as_of_some() {
+    let patience = IngestPatience::default();
+    let server = Server::over(None, Posted::default(), open_to_all(), patience).await;
+    for body in ["[]", "[{}]"] {
+        let (status, told) = answer(server.post("/v1/sources/shop", body)).await;
+        let Value::Object(error) = &told["error"] else { panic!("{told}") };
+        assert_eq!((status.as_u16(), &error["code"]), (421, &json!("other_process")), "{body}");
+        assert_eq!(error["address"], "http://first:80", "{body}");
+    }
+    for body in [r#"{"batch":[],"writeKey":"web"}"#, r#"{"batch":[{}],"writeKey":"web"}"#] {
+        let (status, told) = answer(server.post("/v1/batch", body)).await;
+        assert_eq!((status.as_u16(), &told["code"]), (421, &json!("other_process")), "{body}");
+    }
 }
 
 #[tokio::test]
