@@ -336,6 +336,39 @@ fn changes() -> Vec<Route> {
                         400,
                         "bad_body",
                     ),
+                    (r#"{"same": null}"#, 400, "bad_body"),
+                    (r#"{"same": ["email:ada@example.com"]}"#, 400, "bad_body"),
+                    (r#"{"left": "email:ada@example.com", "decision": "same"}"#, 400, "bad_body"),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": {"same": null}}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": {"same": []}}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": ["same", "different"]}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": null}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": "same", "why": ""}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": null, "decision": "same"}"#,
+                        400,
+                        "bad_body",
+                    ),
                     (
                         r#"{"left": "email:ada@example.com", "right": "email:ada@example.com", "decision": "same"}"#,
                         409,
