@@ -293,9 +293,9 @@ impl EngineBuilder {
         let handles = Mutex::new(handles);
         let changed: WhenReplaced = Box::new(move |view: &RunView, published| {
             let Some(next) = served(view, published) else { return };
-            current.replace(serve::router(&next));
             let mut handles = handles.lock().expect("no one panics with it");
             handles.iter().for_each(|before| before.is_replaced_by(&next));
+            current.replace(serve::router(&next));
             *handles = Some(next);
         });
         let served = (published, changed);
