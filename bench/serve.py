@@ -164,7 +164,7 @@ def buckets(address):
     """How many latencies were at most so long, in ms, and the processor's seconds of the engine."""
     text = ask(address, "/metrics")
     found = re.findall(r'selfsame_latency_seconds_bucket\{le="([^"]+)"\} (\d+)', text)
-    cpu = float(re.search(r"^selfsame_process_cpu_seconds (\S+)", text, re.M)[1])
+    cpu = float(re.search(r"^process_cpu_seconds_total (\S+)", text, re.M)[1])
     return {float(bound) * 1_000: int(count) for bound, count in found}, cpu
 
 

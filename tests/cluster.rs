@@ -251,20 +251,50 @@ fn a_second_signal_ends_all_processes_of_a_machine_though_one_stands_still() {
         let run = ["run", "retail.yaml", "--follow", "--processes", "2"];
         let mut all = Running::start(retail.path(), &[&run[..], more].concat());
         all.until("they run", |all| all.err().contains("runs with 1 worker in process 0"));
-        let children = Command::new("pgrep").args(["-P", &all.id().to_string()]).output();
-        let children =
-            String::from_utf8(children.expect("there is pgrep").stdout).expect("numbers");
-        let children: Vec<&str> = children.lines().collect();
-        assert_eq!(children.len(), 2, "{children:?}");
-        let stopped = Command::new("kill").args(["-STOP", children[1]]).status();
+        let children = children(&all);
+        let stopped = Command::new("kill").args(["-STOP", &children[1]]).status();
         assert!(stopped.expect("there is kill").success());
         all.signal("INT");
         all.until("it has heard", |all| all.err().contains("stopping: "));
         all.signal("INT");
         assert_eq!(all.end().status.code(), Some(130), "{more:?}");
-        let left = Command::new("kill").args(["-0", children[1]]).output().expect("there is kill");
-        assert!(!left.status.success(), "one is left");
+        assert!(!is_there(&children[1]), "one is left");
     }
+}
+
+/// The two processes that `--processes 2` starts.
+fn children(all: &Running) -> Vec<String> {
+    let children = Command::new("pgrep").args(["-P", &all.id().to_string()]).output();
+    let children = String::from_utf8(children.expect("there is pgrep").stdout).expect("numbers");
+    let children: Vec<String> = children.lines().map(str::to_owned).collect();
+    assert_eq!(children.len(), 2, "{children:?}");
+    children
+}
+
+/// Whether a process runs; one that has ended may still be waited for by nobody.
+fn is_there(process: &str) -> bool {
+    let found = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    found.is_ok_and(|found| !found.contains(") Z "))
+}
+
+#[test]
+fn nothing_is_left_of_processes_whose_supervisor_is_killed() {
+    let retail = retail();
+    let temporary = tempfile::tempdir().expect("a folder");
+    let at = temporary.path().to_str().expect("text");
+    let run = ["run", "retail.yaml", "--follow", "--processes", "2"];
+    let mut all = Running::start_with(retail.path(), &run, &[("TMPDIR", at)]);
+    all.until("they run", |all| all.err().contains("runs with 1 worker in process 0"));
+    let children = children(&all);
+    all.signal("KILL");
+    all.end();
+    let began = Instant::now();
+    while children.iter().any(|child| is_there(child)) {
+        assert!(began.elapsed() < Duration::from_secs(60), "one is left");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let left: Vec<_> = std::fs::read_dir(at).expect("a folder").collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -144,7 +144,12 @@ fn topics_are_drafted_by_their_newest_messages() {
     ] {
         assert!(yaml.contains(said), "{said}\n{yaml}");
     }
-    assert!(!yaml.contains(&noise) && !yaml.contains(&empty), "{yaml}");
+    for (name, why) in
+        [(&noise, "no message in it is an object of JSON"), (&empty, "it has no messages")]
+    {
+        assert_eq!(yaml.matches(name.as_str()).count(), 1, "{yaml}");
+        assert!(yaml.contains(&format!("\n# ? left out: topic {name}: {why}\n")), "{yaml}");
+    }
     selfsame(at, &["check", "drafted.yaml"]).well();
     selfsame(at, &["run", "drafted.yaml", "--clock", "event", "--until-end"]).well();
     let expected = set(&[&["u1", "a@x.org", "d-0", "d-1", "d-2", "d-3"], &["u2", "b@x.org"]]);

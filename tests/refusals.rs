@@ -152,6 +152,7 @@ impl Route {
 }
 
 const SEVERAL: (u16, &str) = (421, "tests/served_cluster.rs: another process has it");
+const UNSTORED: (u16, &str) = (409, "tests/serve_why.rs: nothing is stored");
 const CHANGING: (u16, &str) = (409, "tests/serve_admin.rs: a change is under way");
 
 /// By what stands in braces in a route's path: where it stands in a request that is answered well, and what may not stand
@@ -195,7 +196,11 @@ static ONE_TOO_MANY: std::sync::LazyLock<String> =
 /// Of people and segments.
 fn reads() -> Vec<Route> {
     let profile = "/v1/profiles/email:ada@example.com";
-    let of_several = |route: Route| route.elsewhere(&[SEVERAL]);
+    let is_of_store = |route: &Route| ["/why", "/rows"].iter().any(|end| route.path.ends_with(end));
+    let of_several = |route: Route| match is_of_store(&route) {
+        true => route.elsewhere(&[SEVERAL, UNSTORED]),
+        false => route.elsewhere(&[SEVERAL]),
+    };
     let routes = [
         get("/v1/profiles/{identifier}", Wants::Read).well(profile).wrong(&[
             ("/v1/profiles/email:ada@example.com?attributes=age", 404, "unknown_attribute"),
@@ -328,6 +333,39 @@ fn changes() -> Vec<Route> {
                     ),
                     (
                         r#"{"left": "email:ada@example.com", "right": "email:a", "decision": "maybe"}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (r#"{"same": null}"#, 400, "bad_body"),
+                    (r#"{"same": ["email:ada@example.com"]}"#, 400, "bad_body"),
+                    (r#"{"left": "email:ada@example.com", "decision": "same"}"#, 400, "bad_body"),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": {"same": null}}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": {"same": []}}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": ["same", "different"]}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": null}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": "email:a", "decision": "same", "why": ""}"#,
+                        400,
+                        "bad_body",
+                    ),
+                    (
+                        r#"{"left": "email:ada@example.com", "right": null, "decision": "same"}"#,
                         400,
                         "bad_body",
                     ),
@@ -501,6 +539,7 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
 
     let mut wrong = Vec::new();
     let mut slow = Vec::new();
+    let mut statuses: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for route in &routes {
         let name = format!("{} {}", route.method, route.path);
         let elsewhere = route.of_the_run().into_iter().chain(route.elsewhere.iter().copied());
@@ -508,6 +547,7 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
         let mut look = |what: &str, answer: &Answer, status: u16, code: &str| {
             let found = answer.refusal();
             seen.insert(found.0);
+            statuses.entry(found.1.clone()).or_default().insert(found.0);
             if found != (status, code.to_owned()) {
                 wrong.push(format!("{name}, {what}: {found:?}, and not {status} {code}"));
             }
@@ -543,7 +583,7 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
             let made_up = "nobodys-nobodys-n";
             look("wrong key", &shop.ask(route.method, well, made_up, route.body), 401, "wrong_key");
             let other = route.wants.other();
-            look("another key", &shop.ask(route.method, well, other, route.body), 403, "wrong_key");
+            look("another key", &shop.ask(route.method, well, other, route.body), 403, "other_key");
         }
         if route.is_limited {
             // One is taken by what comes first, whatever is answered; changes would be told for ever.
@@ -554,7 +594,7 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
         }
         if let Some(bytes) = route.too_many_bytes {
             let (status, code) = match route.wants {
-                Wants::Collector => (400, "too_large"),
+                Wants::Collector => (400, "large_body"),
                 _ => (413, "too_large"),
             };
             let long = format!("{{\"a\": \"{}\"}}", "x".repeat(bytes));
@@ -596,7 +636,12 @@ fn every_error_of_every_route_is_told_with_a_code_and_a_remedy() {
         }
     }
     let many = shop.ask("POST", "/v1/profiles:batch", "reading-reading-r", &ONE_TOO_MANY);
-    assert_eq!(many.refusal(), (400, "too_many".to_owned()));
+    assert_eq!(many.refusal(), (413, "too_many".to_owned()));
+    let rows = format!("[{}{{}}]", "{},".repeat(10_000));
+    let many = shop.ask("POST", "/v1/sources/orders", "admin-admin-admin", &rows);
+    assert_eq!(many.refusal(), (413, "too_many".to_owned()));
+    statuses.retain(|_, of| of.len() > 1);
+    assert!(statuses.is_empty(), "a code has one status: {statuses:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for (sent, status, code) in NO_REQUEST {
         let mut stream = connect(shop.address);
@@ -640,9 +685,9 @@ fn who_sends_more_than_is_read_is_told_that_the_connection_ends() {
     for (method, path, key, bytes, status, code) in [
         ("POST", "/v1/sources/orders", write, (16 << 20) + 1, 413, "too_large"),
         ("POST", "/v1/profiles:batch", read, 2 << 20, 413, "too_large"),
-        ("POST", "/v1/batch", collector, 512_001, 400, "too_large"),
+        ("POST", "/v1/batch", collector, 512_001, 400, "large_body"),
         ("POST", "/v1/sources/orders", "nobodys-nobodys-n", 1 << 20, 401, "wrong_key"),
-        ("POST", "/v1/sources/orders", read, 1 << 20, 403, "wrong_key"),
+        ("POST", "/v1/sources/orders", read, 1 << 20, 403, "other_key"),
         ("POST", "/v1/none", read, 1 << 20, 404, "unknown_path"),
         ("DELETE", "/v1/status", read, 1 << 20, 405, "method_not_allowed"),
     ] {

@@ -182,7 +182,7 @@ fn many_are_answered_at_once_each_for_itself() {
     assert_eq!(refused("{\"ids\": 1}"), (400, "bad_body".to_owned()));
     assert_eq!(refused("{\"ids\": [], \"more\": 1}"), (400, "bad_body".to_owned()));
     let many = json!({"ids": vec!["email:x"; 1001]}).to_string();
-    assert_eq!(refused(&many), (400, "too_many".to_owned()));
+    assert_eq!(refused(&many), (413, "too_many".to_owned()));
     assert_eq!(refused(&" ".repeat(2 << 20)), (413, "too_large".to_owned()));
 }
 
@@ -347,7 +347,7 @@ fn a_key_opens_what_it_is_for() {
     assert_eq!(without.refusal(), (401, "no_key".to_owned()));
     assert!(without.header("www-authenticate").is_some_and(|asked| asked.starts_with("Bearer")));
     assert_eq!(read(Some("read-key-read-kez")).refusal(), (401, "wrong_key".to_owned()));
-    assert_eq!(read(Some("write-key-write-key")).refusal(), (403, "wrong_key".to_owned()));
+    assert_eq!(read(Some("write-key-write-key")).refusal(), (403, "other_key".to_owned()));
     assert_eq!(read(Some("read-key-read-key")).status, 200);
     assert_eq!(read(Some("admin-key-admin-key")).status, 200);
     assert_eq!(write("read-key-read-key"), 403);

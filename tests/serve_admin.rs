@@ -238,8 +238,8 @@ fn whoever_lacks_the_admin_key_changes_nothing() {
         for (key, status, code) in [
             ("", 401, "no_key"),
             ("none", 401, "wrong_key"),
-            ("reading-reading-r", 403, "wrong_key"),
-            ("writing-writing-w", 403, "wrong_key"),
+            ("reading-reading-r", 403, "other_key"),
+            ("writing-writing-w", 403, "other_key"),
         ] {
             let answer = bearer(shop.address, method, path, key, body);
             assert_eq!(answer.refusal(), (status, code.to_owned()), "{method} {path} {key}");
@@ -316,6 +316,13 @@ fn what_cannot_be_changed_is_told_with_a_remedy_and_stays_as_it_was() {
     ] {
         assert_eq!(refused("/v1/decisions", &body), (status, code.to_owned()), "{body:.60}");
     }
+    let told = |body: &str| {
+        let error = post(shop.address, "/v1/decisions", body).json();
+        error["error"]["message"].as_str().expect("a message").to_owned()
+    };
+    assert!(told(&decision("email:a", "mail:b", "same")).starts_with("`right`: "), "which of both");
+    let perhaps = told(&decision("email:a", "email:b", "perhaps"));
+    assert!(perhaps.contains("`decision` is \"same\" or \"different\""), "{perhaps}");
     // A page from elsewhere.
     for headers in [[("origin", "http://evil.example")], [("sec-fetch-site", "cross-site")]] {
         let answer = request(shop.address, "POST", "/v1/definition", &headers, SHOP.as_bytes());

@@ -259,7 +259,7 @@ fn what_cannot_be_explained_is_told_with_a_remedy() {
     let ada = shop.person("email:ada@example.com");
     for path in ["why", "rows"] {
         let answer = get(shop.address, &format!("/v1/persons/{ada}/{path}"));
-        assert_eq!(answer.refusal(), (404, "nothing_stored".to_owned()), "{path}");
+        assert_eq!(answer.refusal(), (409, "nothing_stored".to_owned()), "{path}");
     }
 }
 

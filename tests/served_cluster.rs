@@ -90,8 +90,14 @@ fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
         let (status, text) = get(&second, path);
         assert_eq!((status, &*code(&text)), (421, "other_process"), "{path}");
     }
-    let (status, told) = post(&second, "/v1/sources/orders", &[], b"{\"email\":\"x@x\"}");
-    assert_eq!((status, told["error"]["code"].as_str()), (421, Some("other_process")));
+    for rows in ["{\"email\":\"x@x\"}", "[]"] {
+        let (status, told) = post(&second, "/v1/sources/orders", &[], rows.as_bytes());
+        assert_eq!(
+            (status, told["error"]["code"].as_str()),
+            (421, Some("other_process")),
+            "{rows}"
+        );
+    }
     let (status, told) = post(&second, "/v1/profiles:batch", &[], b"{\"ids\":[\"email:0@x\"]}");
     assert_eq!((status, told["error"]["code"].as_str()), (421, Some("other_process")));
     // Not all that outputs are told comes to the first one.

@@ -59,14 +59,17 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = parse_workers, conflicts_with_all = ["process", "hosts"])]
     processes: Option<usize>,
     /// This process's number, from 0, of those in --hosts
-    #[arg(long, default_value_t = 0, value_name = "I", requires = "hosts")]
+    #[arg(long, default_value_t = 0, value_name = "I")]
     process: usize,
     /// A file with a line host:port for each process, the same on all of them
     #[arg(long, value_name = "FILE")]
     hosts: Option<PathBuf>,
+    /// What --hosts has a line for: of processes that --processes starts, so that no file of it is ever left
+    #[arg(long, hide = true, value_name = "HOST:PORT", conflicts_with = "hosts")]
+    host: Vec<String>,
     /// Go on with the definition that is in force in the data folder, in place of the file: of processes that are started
     /// again
-    #[arg(long, hide = true, requires = "hosts")]
+    #[arg(long, hide = true)]
     in_force: bool,
     /// Also write the summary as JSON to this file
     #[arg(long, value_name = "FILE")]
@@ -75,9 +78,15 @@ pub struct RunArgs {
 
 pub fn run(args: &RunArgs) -> CommandResult {
     let hosts = match &args.hosts {
-        None => Vec::new(),
+        None => args.host.clone(),
         Some(path) => read_hosts(path)?,
     };
+    if args.process > 0 && hosts.is_empty() {
+        let process = args.process;
+        return Err(
+            format!("--process {process}: say by --hosts FILE where all processes are").into()
+        );
+    }
     if args.process > 0 && args.process >= hosts.len() {
         let (process, hosts) = (args.process, hosts.len());
         return Err(

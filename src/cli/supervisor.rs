@@ -1,13 +1,12 @@
 //! `selfsame run --processes N`: the processes of a run on one machine, started together and ended together.
 //!
-//! Each is this program again, with the same arguments and a place in a hosts file. Signals are passed on; whoever has not
+//! Each is this program again, with the same arguments, the addresses of all, and its place among them. Signals are passed on; whoever has not
 //! ended soon behind the second one, as a process that stands still does not, is ended by force. A process that is lost ends the others, by their own doing; where rows are stored all are then started again, at growing intervals, with
 //! the definition that was in force.
 
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,11 +45,9 @@ pub fn supervise(processes: usize, data: Option<&DataPlace>) -> CommandResult {
     let stopped = pass_signals_on(&running)?;
     let mut pause = PAUSES[0];
     loop {
-        let hosts = hosts_file(processes)?;
+        let hosts = hosts(processes)?;
         let started = Instant::now();
-        let ended = run_all(processes, &hosts, goes_on, &running, &stopped);
-        let _ = std::fs::remove_file(&hosts);
-        let ended = ended?;
+        let ended = run_all(&hosts, goes_on, &running, &stopped)?;
         let is_stopped = stopped.is_asked();
         if let Some(code) = stopped.code_at_once() {
             return Ok(ExitCode::from(code));
@@ -96,18 +93,17 @@ fn first_failure(ended: &[ExitStatus]) -> Option<(usize, ExitStatus)> {
 
 /// Starts all, and waits until none is left.
 fn run_all(
-    processes: usize,
-    hosts: &Path,
+    hosts: &[String],
     goes_on: bool,
     running: &Mutex<Vec<u32>>,
     stopped: &StopSignals,
 ) -> Result<Vec<ExitStatus>, Box<dyn std::error::Error>> {
     let mut children: Vec<Child> = Vec::new();
-    for process in 0..processes {
+    for process in 0..hosts.len() {
         children.push(start(process, hosts, goes_on)?);
     }
     *running.lock().expect("no one panics with it") = children.iter().map(Child::id).collect();
-    let mut ended: Vec<Option<ExitStatus>> = vec![None; processes];
+    let mut ended: Vec<Option<ExitStatus>> = vec![None; hosts.len()];
     let (mut lost, mut at_once): (Option<Instant>, Option<Instant>) = (None, None);
     let is_past = |since: &mut Option<Instant>, most: Duration| {
         since.get_or_insert_with(Instant::now).elapsed() > most
@@ -137,7 +133,7 @@ fn run_all(
 }
 
 /// This program again, as one process of several.
-fn start(process: usize, hosts: &Path, goes_on: bool) -> std::io::Result<Child> {
+fn start(process: usize, hosts: &[String], goes_on: bool) -> std::io::Result<Child> {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let is_count =
         |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--processes"));
@@ -146,7 +142,10 @@ fn start(process: usize, hosts: &Path, goes_on: bool) -> std::io::Result<Child> 
         arguments.drain(at..at + 1 + usize::from(alone));
     }
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(arguments).arg("--process").arg(process.to_string()).arg("--hosts").arg(hosts);
+    command.args(arguments).arg("--process").arg(process.to_string());
+    for host in hosts {
+        command.arg("--host").arg(host);
+    }
     if goes_on {
         command.arg("--in-force");
     }
@@ -170,17 +169,11 @@ fn start(process: usize, hosts: &Path, goes_on: bool) -> std::io::Result<Child> 
     command.spawn()
 }
 
-/// A hosts file with a port of this machine for each.
-fn hosts_file(processes: usize) -> std::io::Result<PathBuf> {
+/// A port of this machine for each.
+fn hosts(processes: usize) -> std::io::Result<Vec<String>> {
     let listeners = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0"));
     let listeners: Vec<TcpListener> = listeners.collect::<Result<_, _>>()?;
-    let mut hosts = String::new();
-    for listener in &listeners {
-        hosts.push_str(&format!("{}\n", listener.local_addr()?));
-    }
-    let path = std::env::temp_dir().join(format!("selfsame-hosts-{}", std::process::id()));
-    std::fs::write(&path, hosts)?;
-    Ok(path)
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.to_string())).collect()
 }
 
 /// Signals that ended the reading, and then all.

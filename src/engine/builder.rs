@@ -1,14 +1,14 @@
 //! An engine before it starts: what it reads and writes beside what its definition says.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use timely::dataflow::ProbeHandle;
 
 use super::administered::AdministeredEngine;
-use super::control::Control;
+use super::control::{Control, WhenReplaced};
 use super::definition::Definition;
 use super::erase;
 use super::error::{EngineError, unknown};
@@ -284,15 +284,22 @@ impl EngineBuilder {
                 failure,
                 closing,
             };
-            Some(serve::router(&Handles::new(served)))
+            Some(Handles::new(served))
         };
-        let current = CurrentRouter::new(served(run.view(), published).unwrap_or_default());
+        let handles = served(run.view(), published.clone());
+        let current = CurrentRouter::new(handles.as_ref().map(serve::router).unwrap_or_default());
         let server = bound.map(|bound| bound.serve(current.router())).transpose()?;
         let is_served = server.is_some();
-        let changed = Box::new(move |view: &RunView, published| {
-            served(view, published).into_iter().for_each(|router| current.replace(router));
+        let handles = Mutex::new(handles);
+        let changed: WhenReplaced = Box::new(move |view: &RunView, published| {
+            let Some(next) = served(view, published) else { return };
+            let mut handles = handles.lock().expect("no one panics with it");
+            handles.iter().for_each(|before| before.is_replaced_by(&next));
+            current.replace(serve::router(&next));
+            *handles = Some(next);
         });
-        let control = Control::new(&run, self.definition, has_own_parts, is_served, changed);
+        let served = (published, changed);
+        let control = Control::new(&run, self.definition, has_own_parts, is_served, served);
         administered.is_of(&control);
         following::listen(&control).map_err(|error| {
             EngineError::Failed(format!("other processes can't be listened to: {error}"))

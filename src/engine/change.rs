@@ -21,7 +21,7 @@ use crate::store::Recovered;
 pub struct Built {
     successor: Successor,
     definition: Definition,
-    published: Option<Arc<Published>>,
+    pub published: Option<Arc<Published>>,
     /// Stored rows of which it was computed.
     pub rows: u64,
 }

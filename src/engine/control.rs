@@ -66,6 +66,8 @@ struct Current {
     /// `None`: it has ended.
     run: Option<RunView>,
     definition: Definition,
+    /// What is published of it, where anything is asked for over HTTP.
+    published: Option<Arc<Published>>,
     waiting: Option<TakeOver>,
 }
 
@@ -87,7 +89,7 @@ impl Control {
         definition: Definition,
         has_own_parts: bool,
         is_served: bool,
-        changed: WhenReplaced,
+        (published, changed): (Option<Arc<Published>>, WhenReplaced),
     ) -> Self {
         let view = run.view();
         let fixed = if has_own_parts {
@@ -104,7 +106,7 @@ impl Control {
         } else {
             None
         };
-        let current = Current { run: Some(view.clone()), definition, waiting: None };
+        let current = Current { run: Some(view.clone()), definition, published, waiting: None };
         let (peers, first) = (view.peers.clone(), view.options.process == 0);
         Control(Arc::new(ControlState {
             changing: Mutex::default(),
@@ -147,6 +149,11 @@ impl Control {
         let held = run.recovered.as_ref().ok_or(WhyError::NothingStored)?;
         let (plan, clock) = (Arc::clone(&run.plan), run.options.clock);
         explain::why(AllRows::of_run(plan, clock, held)?, false, id, question)
+    }
+
+    /// What is published of what runs.
+    pub(super) fn published(&self) -> Option<Arc<Published>> {
+        self.current().published.clone()
     }
 
     /// What a change waits for that is being made.
@@ -294,8 +301,9 @@ impl Control {
         definition: Option<Definition>,
         published: Option<Arc<Published>>,
     ) {
-        (self.0.changed)(run.view(), published);
+        (self.0.changed)(run.view(), published.clone());
         let mut current = self.current();
+        current.published = published;
         current.run = Some(run.view().clone());
         current.definition = definition.unwrap_or_else(|| current.definition.clone());
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use arrow::array::{BooleanArray, RecordBatch};
 
 use super::error::EngineError;
-use super::redacted;
+use super::redacted::{self, NamedTexts, RedactedFile};
 use crate::decode::Decoder;
 use crate::explain::{AllRows, WhyError};
 use crate::fault;
 use crate::plan::{DataPlace, Plan};
 use crate::row::IdentifierHash;
+use crate::sink::DifferingRecords;
 use crate::store::{self, Erasure, Recovered, StoreError};
 
 /// How often a process looks whether the first one is done with what the run before had begun.
@@ -32,6 +33,8 @@ pub struct Erased {
 pub struct Removed {
     pub rows: BTreeMap<String, u64>,
     pub records: BTreeMap<String, u64>,
+    /// What is told of it to who follows outputs, since their files say nothing of it.
+    pub withdrawn: Vec<DifferingRecords>,
 }
 
 impl Erased {
@@ -41,8 +44,8 @@ impl Erased {
             *rows.entry(all.plan.sources[source].name.clone()).or_default() += 1;
         });
         counted.map_err(unread)?;
-        let records = self.redact(&all.plan, recovered, true).map_err(EngineError::Store)?;
-        Ok(Removed { rows, records })
+        let redacted = self.redact(&all.plan, recovered, true).map_err(EngineError::Store)?;
+        Ok(Removed::new(rows, redacted))
     }
 
     /// Has the files of outputs go without records that name the person.
@@ -51,10 +54,9 @@ impl Erased {
         plan: &Plan,
         recovered: &Recovered,
         is_dry: bool,
-    ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let redacted = redacted::redact(plan, &self.texts, is_dry);
+    ) -> Result<Vec<RedactedFile>, StoreError> {
         let io = StoreError::io(&recovered.folder.root, "cleared of what outputs were told");
-        redacted.map(|all| all.into_iter().collect()).map_err(io)
+        redacted::redact(plan, &NamedTexts::of(&self.texts), is_dry).map_err(io)
     }
 
     pub fn remove(
@@ -67,7 +69,7 @@ impl Erased {
         Erasure::new(&self.hashes, &self.texts, suppress).begin(folder)?;
         fault::point("erasure begun");
         // First of all: if the process ends here, the next run finds what is missing there, and tells it.
-        let records = self.redact(plan, recovered, false)?;
+        let redacted = self.redact(plan, recovered, false)?;
         let leaves =
             |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
         let rows = recovered.remove(plan, &self.hashes, leaves)?;
@@ -77,7 +79,18 @@ impl Erased {
             store::suppress(folder, &hashes)?;
         }
         Erasure::finish(folder)?;
-        Ok(Removed { rows, records })
+        Ok(Removed::new(rows, redacted))
+    }
+}
+
+impl Removed {
+    fn new(rows: BTreeMap<String, u64>, redacted: Vec<RedactedFile>) -> Self {
+        let mut removed = Removed { rows, ..Removed::default() };
+        for RedactedFile { output, records, withdrawn } in redacted {
+            removed.records.insert(output, records);
+            removed.withdrawn.push(withdrawn);
+        }
+        removed
     }
 }
 

@@ -8,6 +8,7 @@ use super::definition::Definition;
 use super::erase::{self, Erased, Removed, unread};
 use super::error::{EngineError, Unchanged};
 use super::forgotten::{Forgetting, Forgotten};
+use super::redacted::NamedTexts;
 use crate::explain::{self, AllRows};
 use crate::plan::{DataPlace, Plan};
 use crate::runtime::Clock;
@@ -86,8 +87,14 @@ impl Control {
         let erased = wanted.erased.clone();
         let removed: Arc<Mutex<Removed>> = Arc::default();
         let number = Arc::clone(&removed);
+        let (before, next) = (self.published(), built.published.clone());
         changing.hand_over(built, told, move |recovered| {
-            let removed = erased.remove(&plan, recovered, how.suppress)?;
+            let mut removed = erased.remove(&plan, recovered, how.suppress)?;
+            // Who follows outputs is told that the person is gone, and nothing else of them any more.
+            let texts = NamedTexts::of(&erased.texts);
+            before.iter().for_each(|before| before.leave_out(|record| texts.are_in(record)));
+            let withdrawn = std::mem::take(&mut removed.withdrawn);
+            next.iter().for_each(|next| next.withdraw(withdrawn.clone()));
             *number.lock().expect("no one panics with it") = removed;
             Ok(())
         })?;
@@ -122,7 +129,7 @@ impl ForgottenPerson {
 
     /// Who and what it was; `None` where nobody is known by what was asked for, and nobody is to stay unknown.
     fn forgotten(&self, removed: Removed, how: Forgetting) -> Option<Forgotten> {
-        let Removed { rows, records } = removed;
+        let Removed { rows, records, .. } = removed;
         let (person, identifiers) = (self.person.clone(), self.identifiers.clone());
         let is_known = person.is_some() || !rows.is_empty();
         let is_known = is_known || (how.suppress && !self.erased.hashes.is_empty());

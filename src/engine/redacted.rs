@@ -2,42 +2,113 @@
 //! somebody else's record names the same text, the next run finds missing when it compares, and tells again; rejects alone
 //! are not told again.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::plan::{Destination, Format, Plan};
+use crate::plan::{Destination, Format, Output, Plan, Publish};
+use crate::sink::{
+    Catalog, DifferingRecords, Encoder, Holding, ReadBack, Record, RecordBody, RecordKey,
+    RecordValue, SegmentChange, encoder,
+};
 use crate::store::beside;
 
 /// What may stand beside a value.
 const BESIDE: [char; 7] = ['"', '\\', ',', ';', ' ', '[', ']'];
 
-/// Writes the files of a plan's outputs anew without the records that have one of the texts as a value. Says how many
-/// were left out, by output; in a dry run nothing is done.
-pub fn redact(plan: &Plan, texts: &[String], is_dry: bool) -> io::Result<Vec<(String, u64)>> {
-    let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+/// Whether a record says something of somebody.
+#[derive(Clone)]
+pub struct NamedTexts(Vec<String>);
+
+/// What was left out of a file.
+pub struct RedactedFile {
+    pub output: String,
+    pub records: u64,
+    /// That nothing holds of keys any more, of which the file held something and has nothing now.
+    pub withdrawn: DifferingRecords,
+}
+
+/// Writes the files of a plan's outputs anew without the records that have one of the texts as a value. Says what was
+/// left out; in a dry run nothing is done.
+pub fn redact(plan: &Plan, texts: &NamedTexts, is_dry: bool) -> io::Result<Vec<RedactedFile>> {
     let mut removed = Vec::new();
     for output in &plan.outputs {
         let Destination::File { path } = &output.target else { continue };
         if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
             continue;
         }
-        let number = redact_file(path, output.format, &texts, is_dry)?;
-        if number > 0 {
-            removed.push((output.name.clone(), number));
+        let mut keys = FileKeys::new(plan, output);
+        let records = redact_file(path, output.format, texts, &mut keys, is_dry)?;
+        if records > 0 {
+            let (output, withdrawn) = (output.name.clone(), keys.withdrawn());
+            removed.push(RedactedFile { output, records, withdrawn });
         }
     }
     Ok(removed)
 }
 
-fn redact_file(path: &Path, format: Format, texts: &[String], is_dry: bool) -> io::Result<u64> {
+/// What a file's records say of their keys, before some of them leave and behind it.
+struct FileKeys {
+    output: u16,
+    encoder: Box<dyn Encoder>,
+    catalog: Catalog,
+    /// Records of a log have no key of which anything holds.
+    is_log: bool,
+    /// By key: whether something holds of it with all records, and without those that leave.
+    holds: HashMap<RecordKey, [bool; 2]>,
+}
+
+impl FileKeys {
+    fn new(plan: &Plan, output: &Output) -> Self {
+        let (holding, catalog) = (Holding::of(plan, output), Catalog::of(plan));
+        let encoder = encoder(output.format, &holding, &catalog);
+        let is_log = output.publish == Publish::Rejects;
+        FileKeys { output: holding.output, encoder, catalog, is_log, holds: HashMap::new() }
+    }
+
+    /// The next record. What is none says nothing.
+    fn record(&mut self, bytes: &[u8], leaves: bool) {
+        let decoded = self.encoder.decode(bytes, &mut self.catalog);
+        let Ok(ReadBack::Record(record, _)) = decoded else { return };
+        if self.is_log {
+            return;
+        }
+        let left = RecordValue::Segment(SegmentChange::Left);
+        let is_something = record.value().is_some_and(|value| *value != left);
+        let holds = self.holds.entry(record.key).or_default();
+        holds[0] = is_something;
+        holds[1] = if leaves { holds[1] } else { is_something };
+    }
+
+    fn withdrawn(self) -> DifferingRecords {
+        let withdrawn = self.holds.into_iter().filter(|(_, holds)| *holds == [true, false]);
+        let record = |(key, _): (RecordKey, _)| {
+            let body = RecordBody::Gone { merged_into: None };
+            Record { output: self.output, key, body }
+        };
+        let records = withdrawn.map(record).collect();
+        DifferingRecords { records, names: Arc::new(self.catalog) }
+    }
+}
+
+fn redact_file(
+    path: &Path,
+    format: Format,
+    texts: &NamedTexts,
+    keys: &mut FileKeys,
+    is_dry: bool,
+) -> io::Result<u64> {
     let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
     // The first line of CSV names its columns.
     let head = usize::from(format == Format::Csv);
     let mut stays: Vec<&str> = Vec::new();
     let mut removed = 0;
     for (number, record) in records(&text, format).into_iter().enumerate() {
-        match number >= head && names(&record.to_lowercase(), texts) {
+        let leaves = number >= head && texts.are_in(record);
+        keys.record(record.as_bytes(), leaves);
+        match leaves {
             true => removed += 1,
             false => stays.push(record),
         }
@@ -73,7 +144,17 @@ fn records(text: &str, format: Format) -> Vec<&str> {
     records
 }
 
-/// Whether a record has one of the texts as a value.
+impl NamedTexts {
+    pub fn of(texts: &[String]) -> Self {
+        NamedTexts(texts.iter().map(|text| text.to_lowercase()).collect())
+    }
+
+    /// Whether a record has one of the texts as a value.
+    pub fn are_in(&self, record: &str) -> bool {
+        names(&record.to_lowercase(), &self.0)
+    }
+}
+
 fn names(record: &str, texts: &[String]) -> bool {
     let is_end = |character: Option<char>| {
         character.is_none_or(|character| BESIDE.contains(&character) || character.is_control())

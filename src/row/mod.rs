@@ -64,12 +64,30 @@ pub struct StandingRow {
     pub body: Body,
 }
 
+/// The codes of reasons: a fixed set, which `docs/reference.md` explains.
+pub const REASON_CODES: [&str; 16] = [
+    "malformed",
+    "too_many_columns",
+    "too_few_columns",
+    "not_utf8",
+    "too_long",
+    "wrong_type",
+    "out_of_range",
+    "unmapped",
+    "missing_id",
+    "missing_key",
+    "missing_time",
+    "time_ahead",
+    "unidentified",
+    "expression",
+    "cut_off",
+    "unreadable",
+];
+
 /// Why a row, or a field of it, is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// One of a fixed set, see `docs/reference.md`: `malformed`, `wrong_type`, `out_of_range`,
-    /// `missing_id`, `missing_key`, `missing_time`, `time_ahead`, `unidentified`, `expression`,
-    /// `too_long`, `not_utf8`, `too_many_columns`, `too_few_columns`.
+    /// One of [`REASON_CODES`].
     pub code: &'static str,
     /// The field's path in the raw row, or the expression's place in the definition; may be empty.
     pub path: String,

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use thin_vec::ThinVec;
 
 use super::value_bytes::{push_value, skip_value, take_value};
-use super::{Body, BodyBuilder, Carried, Datum, Identifier, IdentifierHash, Input, Verdict};
+use super::{
+    Body, BodyBuilder, Carried, Datum, Identifier, IdentifierHash, Input, REASON_CODES, Verdict,
+};
 
 /// Values of every type, as short and as long as they come.
 pub fn values() -> impl Strategy<Value = Datum> {
@@ -150,4 +152,15 @@ fn what_is_small_takes_few_bytes() {
         push_value(value.as_ref(), &mut bytes);
         assert_eq!(bytes.len(), size, "{value:?}");
     }
+}
+
+#[test]
+fn the_reference_explains_every_code_of_a_reason_and_no_other() {
+    let reference = include_str!("../../docs/reference.md");
+    let (_, table) = reference.split_once("| code | why |\n|---|---|\n").expect("the table");
+    let rows = table.lines().map_while(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let codes = rows.flat_map(|(codes, _)| codes.split(", ").map(|code| code.trim_matches('`')));
+    // It is told of no row, but of a record.
+    let codes: Vec<&str> = codes.filter(|code| *code != "too_large").collect();
+    assert_eq!(codes, REASON_CODES);
 }

@@ -9,7 +9,7 @@ use super::replay::Replay;
 use crate::decode::Decoded;
 use crate::decode::latest::Latest;
 use crate::metrics::{Counts, SharedCounts};
-use crate::row::{Reject, Row};
+use crate::row::{REASON_CODES, Reject, Row};
 use crate::source::{Awaited, Reached, Ticket};
 use crate::state::batch;
 use crate::state::saved::{SavedChunk, saved_entries};
@@ -105,7 +105,8 @@ impl Inbox {
     pub fn add(&mut self, source: usize, decoded: Decoded, counts: &SharedCounts) {
         let mut counts = counts.borrow_mut();
         for reject in &decoded.rejects {
-            let reason = reject.reasons.first().map_or("", |reason| reason.code);
+            let reason = reject.reasons.first().expect("nothing is rejected without a reason").code;
+            debug_assert!(REASON_CODES.contains(&reason), "{reason} is no code of a reason");
             // Few reasons, and mostly none: no text is made for a known one.
             match counts
                 .rejects

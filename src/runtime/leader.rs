@@ -36,6 +36,8 @@ pub struct Leader {
     /// How many ticks there may be whose records are not all acknowledged.
     most_incomplete: usize,
     last: Tick,
+    /// What was told before any new tick has this one.
+    behind: Tick,
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
@@ -74,6 +76,7 @@ impl Leader {
             open: OpenTicks::default(),
             most_incomplete,
             last: 0,
+            behind: 0,
             opened,
             replay: None,
             giving_way: GivingWay::default(),
@@ -153,7 +156,7 @@ impl Leader {
         self.wanted = false;
         self.opened = Instant::now();
         let reading = wall_clock();
-        let tick = (reading as Tick / 1_000).max(self.last + 1);
+        let tick = (reading as Tick / 1_000).max(self.last.max(self.behind) + 1);
         self.open(dataflow, tick, reading);
         self.make_checkpoint(dataflow, process, false);
         Ok(None)
@@ -217,6 +220,9 @@ impl Leader {
             }
         }
         self.has_begun = is_last;
+        if is_last {
+            self.behind = process.writers.differ_at();
+        }
     }
 
     fn open(&mut self, dataflow: &mut Dataflow, tick: Tick, reading: Micros) {

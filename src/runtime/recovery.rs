@@ -8,9 +8,9 @@ use crate::console::counted;
 use crate::decode::stored;
 use crate::plan::source_reading::source_reading;
 use crate::plan::{DataPlace, Field, Plan, Source, Unnest};
-use crate::sink::{self, Committable, DurableOutputs};
+use crate::sink::{self, Committable, DurableOutputs, OutputsDifference};
 use crate::store::{self, CompactedUntil, LogHeader, Recovered, StoreError};
-use crate::time::{Micros, Tick, rfc3339};
+use crate::time::{Micros, Tick, rfc3339, wall_clock};
 
 /// Where nothing is stored, nothing outlives the run.
 const FLEETING: &str = "nothing outlives this run: say where its rows are stored by --data FOLDER, or by `data` in \
@@ -234,6 +234,8 @@ pub fn outputs(
         processes: options.hosts.len().max(1),
         workers: options.workers,
         committable: Committable::new(),
+        difference: OutputsDifference::default(),
+        differs_at: (wall_clock() as Tick / 1_000).max(recovered.until + 1),
     }
 }
 

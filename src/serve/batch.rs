@@ -49,7 +49,7 @@ async fn batch(
     let BatchBody { ids } = body::json(body, MOST_BYTES, EXAMPLE).await?;
     if ids.len() > MOST {
         let message = format!("{} are asked for at once, and {MOST} may be", ids.len());
-        return Err(Denial::bad_request("too_many", message, "ask in several requests"));
+        return Err(Denial::too_many(message));
     }
     query.wait(&handles).await?;
     let wanted = |id: &String| match id.starts_with("p_") && !id.contains(':') {

@@ -75,7 +75,6 @@ async fn changes(
     let events = following.changes().map(move |change| {
         Ok::<_, Infallible>(match change {
             FollowedChange::Told { place, output, line } => {
-                let output = handles.catalog.outputs.name(output);
                 Event::default().id(place.to_string()).event(output).data(line)
             }
             FollowedChange::Fault(denial) => {

@@ -44,16 +44,36 @@ struct DecisionBody {
     decision: Decision,
 }
 
+/// Read from a text alone: an enum by itself would also be read from an object such as `{"same": null}`.
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 enum Decision {
     Same,
     Different,
 }
 
+impl TryFrom<String> for Decision {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match &*text {
+            "same" => Ok(Decision::Same),
+            "different" => Ok(Decision::Different),
+            _ => Err(format!("`decision` is \"same\" or \"different\", and not {}", json!(text))),
+        }
+    }
+}
+
 async fn decide(handles: &SharedHandles, ingest: &Ingest, body: Body) -> Result<Response, Denial> {
     let DecisionBody { left, right, decision } = body::json(body, MOST_BYTES, EXAMPLE).await?;
-    if identifier(handles, &left)? == identifier(handles, &right)? {
+    let side = |name: &str, of: &str| {
+        let named = |denial: Denial| {
+            let message = format!("`{name}`: {}", denial.message);
+            Denial { message, ..denial }
+        };
+        identifier(handles, of).map_err(named)
+    };
+    if side("left", &left)? == side("right", &right)? {
         let message = format!("{left} and {right} are one identifier");
         let status = StatusCode::CONFLICT;
         return Err(Denial::new(status, "one_identifier", message, "a decision is about two"));

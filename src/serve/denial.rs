@@ -74,6 +74,17 @@ impl Denial {
         Denial::bad_request("bad_path", rejection.body_text(), remedy)
     }
 
+    /// A body has more of something than it may.
+    pub fn too_many(message: impl Into<String>) -> Self {
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Denial::new(status, "too_many", message, "send it in parts")
+    }
+
+    /// A key is for something else than what is asked.
+    pub fn other_key(message: &str, remedy: &str) -> Self {
+        Denial::new(StatusCode::FORBIDDEN, "other_key", message, remedy)
+    }
+
     /// A body, or a part of one, has more bytes than it may.
     pub fn too_large(what: &str, limit: usize) -> Self {
         let message = format!("{what} may have {limit} bytes, and this has more");

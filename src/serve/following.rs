@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use futures_util::stream::{self, Stream};
+use tokio::sync::watch;
 
 use super::denial::Denial;
 use super::earlier::EarlierRecords;
 use super::handles::SharedHandles;
 use super::published::Published;
-use super::recent::{RecordPlace, TooOld};
+use super::recent::{RecordPlace, ToldRecord, TooOld};
 use crate::plan::{Destination, KeyHash};
-use crate::sink::Record;
+use crate::sink::Json;
 use crate::time::{Tick, wall_clock};
 
 /// Records that are taken at once.
@@ -32,14 +33,14 @@ const LOOK: Duration = Duration::from_millis(5);
 /// What a client is told.
 pub enum FollowedChange {
     /// A record, as a line of a file has it.
-    Told { place: RecordPlace, output: u16, line: String },
+    Told { place: RecordPlace, output: String, line: String },
     /// The last: it can't be gone on.
     Fault(Denial),
 }
 
 /// Follows outputs.
 pub struct Following {
-    pub handles: SharedHandles,
+    handles: SharedHandles,
     /// What it is followed by.
     key: Option<KeyHash>,
     published: Arc<Published>,
@@ -85,10 +86,11 @@ impl Following {
             if following.over {
                 return None;
             }
-            let handles = Arc::clone(&following.handles);
+            // Nothing else is held of a run whose place another one takes meanwhile.
+            let keys = Arc::clone(&following.handles.keys);
             let change = tokio::select! {
                 biased;
-                () = handles.keys.taken_back(following.key) => following.fail(taken_back()),
+                () = keys.taken_back(following.key) => following.fail(taken_back()),
                 change = following.next() => change?,
             };
             Some((change, following))
@@ -96,8 +98,7 @@ impl Following {
     }
 
     async fn next(&mut self) -> Option<FollowedChange> {
-        let published = Arc::clone(&self.published);
-        let mut told = published.recent.told();
+        let (mut published, mut told) = self.told();
         while !self.over {
             told.mark_unchanged();
             if let Some(next) = self.waiting.pop() {
@@ -112,7 +113,20 @@ impl Following {
             // Looked at first: what is committed by then is in memory, or was.
             let (last, is_closed) = (self.may_be_told(), published.recent.is_closed());
             match published.recent.behind(self.place, PART) {
-                Ok(records) if records.is_empty() && is_closed => self.over = true,
+                Ok(records) if records.is_empty() && is_closed => {
+                    let handles = Arc::clone(&self.handles);
+                    let next = tokio::select! {
+                        next = handles.replaced() => next,
+                        () = handles.closed() => {
+                            self.over = true;
+                            continue;
+                        }
+                    };
+                    if let Err(denial) = self.go_on(next).await {
+                        return Some(self.fail(denial));
+                    }
+                    (published, told) = self.told();
+                }
                 Ok(records) if records.is_empty() => {
                     let handles = Arc::clone(&self.handles);
                     tokio::select! {
@@ -128,7 +142,7 @@ impl Following {
                     }
                     self.place = records.last().map(|(place, _)| *place);
                     let records = records.into_iter().rev();
-                    let chosen = records.filter(|(_, of)| self.outputs.contains(&of.output));
+                    let chosen = records.filter(|(_, of)| self.outputs.contains(&of.record.output));
                     self.waiting = chosen.map(|(place, of)| self.change(place, &of)).collect();
                 }
                 Err(old) => {
@@ -143,9 +157,36 @@ impl Following {
         None
     }
 
-    /// Reads on in files, as far as they go; then memory goes on behind the last tick that they have whole.
+    /// What is published, and what tells whenever there is more.
+    fn told(&self) -> (Arc<Published>, watch::Receiver<u64>) {
+        let published = Arc::clone(&self.published);
+        let told = published.recent.told();
+        (published, told)
+    }
+
+    /// Goes on with the run that has taken the place of the one that was followed.
+    async fn go_on(&mut self, next: SharedHandles) -> Result<(), Denial> {
+        let names = &self.handles.catalog.outputs;
+        let outputs = self.outputs.iter().map(|output| {
+            let name = names.name(*output);
+            next.catalog.outputs.number(name).ok_or_else(|| {
+                let message = format!("there is no output '{name}' any more");
+                Denial::not_found("unknown_output", message, "follow the outputs that there are")
+            })
+        });
+        let outputs = outputs.collect::<Result<_, _>>()?;
+        self.published = Arc::clone(next.recent()?);
+        (self.outputs, self.handles) = (outputs, next);
+        while self.handles.ready().is_err() && !self.over {
+            self.look_again().await;
+        }
+        Ok(())
+    }
+
+    /// Reads on in files, as far as is wanted of them; then memory goes on behind the last tick that they have whole.
     async fn read(&mut self, mut earlier: EarlierRecords) -> Result<(), Denial> {
-        let until = self.settled();
+        let from = self.published.recent.from().map_or(Tick::MAX, |from| from.tick);
+        let until = self.settled().min(from);
         let read = tokio::task::spawn_blocking(move || {
             let records = earlier.read(PART, until);
             (records, earlier)
@@ -157,7 +198,11 @@ impl Following {
         })?;
         if !records.is_empty() {
             self.place = records.last().map(|(place, ..)| *place);
-            let told = |(place, output, line)| FollowedChange::Told { place, output, line };
+            let names = &self.handles.catalog.outputs;
+            let told = |(place, output, line): (_, u16, _)| {
+                let output = names.name(output).to_owned();
+                FollowedChange::Told { place, output, line }
+            };
             self.waiting = records.into_iter().rev().map(told).collect();
             self.earlier = Some(earlier);
             return Ok(());
@@ -205,10 +250,14 @@ impl Following {
         unwritten.map_or(published, |tick| published.min(tick.saturating_sub(1)))
     }
 
-    fn change(&self, place: RecordPlace, record: &Record) -> FollowedChange {
+    fn change(&self, place: RecordPlace, told: &ToldRecord) -> FollowedChange {
+        let ToldRecord { record, names } = told;
         let catalog = &self.handles.catalog;
-        let line = self.handles.write(|json| json.line(record, catalog).to_owned());
-        FollowedChange::Told { place, output: record.output, line }
+        let line = match names {
+            Some(names) => Json::new(names).line(record, names).to_owned(),
+            None => self.handles.write(|json| json.line(record, catalog).to_owned()),
+        };
+        FollowedChange::Told { place, output: catalog.outputs.name(record.output).to_owned(), line }
     }
 
     fn fail(&mut self, denial: Denial) -> FollowedChange {

@@ -28,6 +28,19 @@ pub struct ServedProcess {
     pub first: Option<String>,
 }
 
+impl ServedProcess {
+    /// Another process answers it: the first one, with its address where that is known.
+    pub fn other(&self, message: &str) -> Denial {
+        let remedy = match &self.first {
+            Some(address) => format!("ask the first process, at {address}"),
+            None => "ask at the first process's address".to_owned(),
+        };
+        let beside = self.first.as_deref().map(|at| Box::new(("address", Value::from(at))));
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        Denial { beside, ..Denial::new(status, "other_process", message, remedy) }
+    }
+}
+
 /// What a run has to answer with.
 pub struct Served {
     pub process: ServedProcess,
@@ -60,6 +73,8 @@ pub struct Handles {
     /// Writers of JSON that are not in use.
     writers: Mutex<Vec<Json>>,
     pub answers: StoreAnswers,
+    /// Those of the run that has taken this one's place.
+    next: watch::Sender<Option<SharedHandles>>,
 }
 
 impl std::ops::Deref for Handles {
@@ -81,21 +96,38 @@ impl Handles {
         }
         let normalisers = served.plan.identifiers.iter().map(Normaliser::of).collect();
         let (writers, answers) = Default::default();
-        Arc::new(Handles { served, catalog, normalisers, writers, answers })
+        let next = watch::channel(None).0;
+        Arc::new(Handles { served, catalog, normalisers, writers, answers, next })
+    }
+
+    /// Another run has taken the place of this one: who follows goes on there.
+    pub fn is_replaced_by(&self, next: &SharedHandles) {
+        if let (Some(before), Some(published)) = (&self.published, &next.published)
+            && self.catalog.outputs.iter().eq(next.catalog.outputs.iter())
+        {
+            published.recent.go_on(&before.recent, &self.catalog);
+        }
+        self.next.send_replace(Some(Arc::clone(next)));
+    }
+
+    /// Waits until another run has taken this one's place.
+    pub async fn replaced(&self) -> SharedHandles {
+        let mut told = self.next.subscribe();
+        loop {
+            let next = told.borrow_and_update().clone();
+            match next {
+                Some(next) => return next,
+                // What tells it is this one's, so that it does not end before.
+                None => drop(told.changed().await),
+            }
+        }
     }
 
     /// What is published, where it is.
     pub fn source(&self) -> Result<&Arc<Published>, Denial> {
         self.published.as_ref().ok_or_else(|| {
             let message = "this process does not know all people: the first one of the run does";
-            let first = &self.process.first;
-            let remedy = match first {
-                Some(address) => format!("ask the first process, at {address}"),
-                None => "ask at the first process's address".to_owned(),
-            };
-            let status = StatusCode::MISDIRECTED_REQUEST;
-            let beside = first.as_deref().map(|at| Box::new(("address", Value::from(at))));
-            Denial { beside, ..Denial::new(status, "other_process", message, remedy) }
+            self.process.other(message)
         })
     }
 

@@ -36,7 +36,7 @@ fn may_read(keys: &KeysInForce, stated: Option<&str>) -> Result<(), Denial> {
         Some(KeyKind::Read | KeyKind::Admin) => Ok(()),
         Some(KeyKind::Write) => {
             let message = "this key is for writing alone";
-            Err(Denial::new(StatusCode::FORBIDDEN, "wrong_key", message, remedy))
+            Err(Denial::other_key(message, remedy))
         }
         None => {
             let message = "there is no such key";

@@ -148,7 +148,8 @@ pub fn router(handles: &SharedHandles) -> Router {
     let writing = keys::writing(&keys);
     let kept = Arc::clone(handles);
     let tick: KeptTick = Arc::new(move || kept.kept_tick());
-    let ingest = Ingest::new(&handles.plan, posts, writing, tick, IngestPatience::default());
+    let (plan, process) = (&handles.plan, &handles.process);
+    let ingest = Ingest::new(plan, posts, process, writing, tick, IngestPatience::default());
     let reads = [
         profiles::routes(),
         identified::routes(),

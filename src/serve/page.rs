@@ -15,13 +15,14 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Paths, types and texts.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("/", HTML, include_str!("console/index.html")),
     ("/console/console.css", CSS, include_str!("console/console.css")),
     ("/console/console.js", SCRIPT, include_str!("console/console.js")),
     ("/console/ask.js", SCRIPT, include_str!("console/ask.js")),
     ("/console/chart.js", SCRIPT, include_str!("console/chart.js")),
     ("/console/compare.js", SCRIPT, include_str!("console/compare.js")),
+    ("/console/digits.js", SCRIPT, include_str!("console/digits.js")),
     ("/console/dom.js", SCRIPT, include_str!("console/dom.js")),
     ("/console/graph.js", SCRIPT, include_str!("console/graph.js")),
     ("/console/links.js", SCRIPT, include_str!("console/links.js")),

@@ -14,17 +14,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
 use tokio::sync::watch;
 
-use super::recent::RecentRecords;
+use super::recent::{RecentRecords, ToldRecord};
 use super::reject_examples::RejectExamples;
 use super::sizes::SegmentSizes;
 use super::standing_conflicts::StandingConflicts;
 use crate::plan::{Plan, Publish};
 use crate::row::IdentifierHash;
-use crate::sink::{Catalog, PackedProfile, Record};
+use crate::sink::{Catalog, DifferingRecords, PackedProfile, Record};
 use crate::state::table::Table;
 use crate::time::{Micros, Tick};
 
@@ -48,6 +48,9 @@ pub struct Published {
     types: Vec<String>,
     /// What outputs were told last.
     pub recent: RecentRecords,
+    /// What files lost before this run began to write them, which no file says: it is told with what else differs.
+    withdrawn: Mutex<Vec<DifferingRecords>>,
+    names: Arc<Catalog>,
     pub rejects: RejectExamples,
     pub conflicts: StandingConflicts,
     /// How large segments have been.
@@ -137,6 +140,8 @@ impl Published {
             tick: watch::channel(0).0,
             types: Catalog::of(plan).identifiers.iter().map(str::to_owned).collect(),
             recent: RecentRecords::new(),
+            withdrawn: Mutex::default(),
+            names: Catalog::shared(plan),
             rejects: RejectExamples::default(),
             conflicts: StandingConflicts::default(),
             sizes: SegmentSizes::new(),
@@ -197,7 +202,36 @@ impl Published {
         if let Some(output) = conflicts {
             self.conflicts.note(output, &records);
         }
-        self.recent.add(tick, records);
+        self.recent.add(tick, records.into_iter().map(ToldRecord::from).collect());
+    }
+
+    /// Files have lost what they held: this is told of it.
+    pub fn withdraw(&self, withdrawn: Vec<DifferingRecords>) {
+        self.withdrawn.lock().expect("no one panics with it").extend(withdrawn);
+    }
+
+    /// What was told last is forgotten, where it says something.
+    pub fn leave_out(&self, says: impl Fn(&str) -> bool) {
+        self.recent.leave_out(&self.names, says);
+    }
+
+    /// All by which outputs differed, by output: what their files say first, in the order of keys.
+    pub fn differing(&self, differing: Vec<DifferingRecords>) -> Vec<ToldRecord> {
+        let withdrawn = std::mem::take(&mut *self.withdrawn.lock().expect("no one panics with it"));
+        let mut told = Vec::new();
+        for (is_withdrawn, of) in [(false, differing), (true, withdrawn)] {
+            for DifferingRecords { records, names } in of {
+                told.extend(records.into_iter().map(|record| {
+                    let names = Some(Arc::clone(&names));
+                    (is_withdrawn, ToldRecord { record: Arc::new(record), names })
+                }));
+            }
+        }
+        told.sort_by(|(one, of), (other, from)| {
+            let (of, from) = (&of.record, &from.record);
+            (of.output, one, &of.key).cmp(&(from.output, other, &from.key))
+        });
+        told.into_iter().map(|(_, told)| told).collect()
     }
 
     /// The copy that is not in front, once nobody reads it any more.

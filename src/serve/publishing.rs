@@ -10,7 +10,8 @@ use super::published::{ProfileChange, Published, PublishedProfile};
 use super::server::ServeError;
 use crate::plan::{Destination, Format, Output, Plan, Publish};
 use crate::sink::{
-    Acknowledgement, Committable, Observer, Receipt, Record, RecordBody, RecordKey, RecordValue,
+    Acknowledgement, Committable, DifferingRecords, Observer, Receipt, Record, RecordBody,
+    RecordKey, RecordValue,
 };
 use crate::time::Tick;
 
@@ -22,8 +23,16 @@ pub struct PublishingObserver {
     /// The output that tells all of everybody, and the same where it was added for that alone.
     output: u16,
     added: Option<u16>,
-    observed: Sender<ObservedRecords>,
+    observed: Sender<Observed>,
     whole: Committable,
+}
+
+/// What the thread is told.
+enum Observed {
+    Records(ObservedRecords),
+    /// What outputs differ by comes, and is told before what is behind this tick.
+    Awaits(Tick),
+    Differs(Tick, Vec<DifferingRecords>),
 }
 
 struct ObservedRecords {
@@ -83,7 +92,16 @@ impl Observer for PublishingObserver {
         let records = told.cloned().collect();
         let (_, acknowledgement) = receipt.taken();
         // The thread ends only when this is gone.
-        let _ = self.observed.send(ObservedRecords { tick, changes, records, acknowledgement });
+        let observed = ObservedRecords { tick, changes, records, acknowledgement };
+        let _ = self.observed.send(Observed::Records(observed));
+    }
+
+    fn awaits(&self, replayed: Tick) {
+        let _ = self.observed.send(Observed::Awaits(replayed));
+    }
+
+    fn differ(&self, tick: Tick, differing: Vec<DifferingRecords>) {
+        let _ = self.observed.send(Observed::Differs(tick, differing));
     }
 
     fn allow(&self, before: Tick) {
@@ -109,32 +127,38 @@ struct ObservedTick {
     held: Vec<Acknowledgement>,
 }
 
-/// The thread's life: until the last observer is gone, and all that was observed is published.
-fn publish(observed: &Receiver<ObservedRecords>, whole: &Committable, published: &Published) {
-    let told = whole.told();
-    let mut waiting: BTreeMap<Tick, ObservedTick> = BTreeMap::new();
-    let take = |waiting: &mut BTreeMap<Tick, ObservedTick>, of: ObservedRecords| {
-        let tick = waiting.entry(of.tick).or_default();
-        tick.changes.extend(of.changes);
-        tick.records.extend(of.records);
-        tick.held.push(of.acknowledgement);
-    };
-    let mut last = 0;
-    loop {
-        let is_over = crossbeam_channel::select! {
-            recv(observed) -> records => match records {
-                Ok(records) => {
-                    take(&mut waiting, records);
-                    false
-                }
-                Err(_) => true,
-            },
-            recv(told) -> _ => false,
-        };
-        // Read first: what is before it has been observed by then.
-        let before = whole.before();
-        observed.try_iter().for_each(|records| take(&mut waiting, records));
-        while let Some(next) = waiting.first_entry().filter(|next| *next.key() < before) {
+/// What waits to be published.
+#[derive(Default)]
+struct WaitingTicks {
+    ticks: BTreeMap<Tick, ObservedTick>,
+    /// Behind this tick it is told first what outputs differ by.
+    awaits: Option<Tick>,
+    /// As which tick that is told, and what it is, once it is known.
+    differs: Option<(Tick, Vec<DifferingRecords>)>,
+}
+
+impl WaitingTicks {
+    fn take(&mut self, observed: Observed) {
+        match observed {
+            Observed::Records(of) => {
+                let tick = self.ticks.entry(of.tick).or_default();
+                tick.changes.extend(of.changes);
+                tick.records.extend(of.records);
+                tick.held.push(of.acknowledgement);
+            }
+            Observed::Awaits(replayed) => self.awaits = Some(replayed),
+            Observed::Differs(tick, differing) => self.differs = Some((tick, differing)),
+        }
+    }
+
+    /// The tick before which all may be published.
+    fn before(&self, whole: Tick) -> Tick {
+        self.awaits.map_or(whole, |replayed| whole.min(replayed + 1))
+    }
+
+    /// Publishes what is before a tick. Says which tick was the last one.
+    fn publish(&mut self, before: Tick, published: &Published, mut last: Tick) -> Tick {
+        while let Some(next) = self.ticks.first_entry().filter(|next| *next.key() < before) {
             let (tick, ObservedTick { changes, mut records, held }) = next.remove_entry();
             // However workers came together: a record's place is the same after a restart.
             records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
@@ -146,8 +170,47 @@ fn publish(observed: &Receiver<ObservedRecords>, whole: &Committable, published:
         // Ticks that tell nothing pass, too. Behind the last one no tick has a number.
         let passed = before.saturating_sub(1);
         if before != Tick::MAX && passed > last {
-            last = passed;
             published.publish(passed, Vec::new());
+            last = passed;
+        }
+        last
+    }
+
+    /// What outputs differ by, once it is known, and all that is replayed is published.
+    fn difference(&mut self, last: Tick) -> Option<(Tick, Vec<DifferingRecords>)> {
+        let differs = self.differs.take_if(|_| self.awaits.is_none_or(|replayed| replayed <= last));
+        differs.inspect(|_| self.awaits = None)
+    }
+}
+
+/// The thread's life: until the last observer is gone, and all that was observed is published.
+fn publish(observed: &Receiver<Observed>, whole: &Committable, published: &Published) {
+    let told = whole.told();
+    let mut waiting = WaitingTicks::default();
+    let mut last = 0;
+    loop {
+        let is_over = crossbeam_channel::select! {
+            recv(observed) -> records => match records {
+                Ok(records) => {
+                    waiting.take(records);
+                    false
+                }
+                Err(_) => true,
+            },
+            recv(told) -> _ => false,
+        };
+        // Read first: what is before it has been observed by then.
+        let before = whole.before();
+        observed.try_iter().for_each(|records| waiting.take(records));
+        last = waiting.publish(waiting.before(before), published, last);
+        if let Some((tick, differing)) = waiting.difference(last) {
+            let told = published.differing(differing);
+            if !told.is_empty() {
+                last = tick;
+                published.publish(tick, Vec::new());
+                published.recent.add(tick, told);
+            }
+            last = waiting.publish(before, published, last);
         }
         if is_over {
             return;

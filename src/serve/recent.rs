@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use crate::sink::Record;
+use crate::sink::{Catalog, Json, Record};
 use crate::time::Tick;
 
 /// Records that are kept, at most.
@@ -25,6 +25,13 @@ pub struct RecordPlace {
     pub number: u64,
 }
 
+/// A record that was told, with the names that it speaks of where these are others than the definition's.
+#[derive(Clone, Debug)]
+pub struct ToldRecord {
+    pub record: Arc<Record>,
+    pub names: Option<Arc<Catalog>>,
+}
+
 /// The latest records.
 pub struct RecentRecords {
     kept: Mutex<KeptRecords>,
@@ -35,7 +42,7 @@ pub struct RecentRecords {
 
 #[derive(Default)]
 struct KeptRecords {
-    records: VecDeque<(RecordPlace, Arc<Record>)>,
+    records: VecDeque<(RecordPlace, ToldRecord)>,
     /// Behind this place all is kept.
     from: Option<RecordPlace>,
     /// The last tick of earlier runs: what is replayed of them was told by them.
@@ -70,15 +77,47 @@ impl RecentRecords {
         }
     }
 
+    /// Goes on from what a run before told, whose place this one has taken; its names are these.
+    pub fn go_on(&self, before: &RecentRecords, names: &Arc<Catalog>) {
+        let (told, from) = {
+            let before = before.kept.lock().expect("no one panics with it");
+            (before.records.clone(), before.from)
+        };
+        let mut kept = self.kept.lock().expect("no one panics with it");
+        if told.is_empty() {
+            return;
+        }
+        let first = kept.records.front().map(|(place, _)| *place);
+        let told = told.into_iter().filter(|(place, _)| first.is_none_or(|first| *place < first));
+        let told = told.map(|(place, ToldRecord { record, names: own })| {
+            let names = own.or_else(|| Some(Arc::clone(names)));
+            (place, ToldRecord { record, names })
+        });
+        let since = std::mem::take(&mut kept.records);
+        kept.records = told.chain(since).collect();
+        kept.from = from;
+        drop(kept.shorten());
+    }
+
+    /// Records that say something are gone, as if they had never been told. Others keep their places.
+    pub fn leave_out(&self, names: &Arc<Catalog>, says: impl Fn(&str) -> bool) {
+        let mut json = Json::new(names);
+        let mut kept = self.kept.lock().expect("no one panics with it");
+        kept.records.retain(|(_, told)| match &told.names {
+            Some(own) => !says(Json::new(own).line(&told.record, own)),
+            None => !says(json.line(&told.record, names)),
+        });
+    }
+
     /// Adds the records of a tick, in the order of their outputs and keys.
-    pub fn add(&self, tick: Tick, records: Vec<Record>) {
+    pub fn add(&self, tick: Tick, records: Vec<ToldRecord>) {
         if records.is_empty() {
             return;
         }
         let mut place = RecordPlace::before(tick);
-        let placed = records.into_iter().map(|record| {
-            place = place.next(record.output);
-            (place, Arc::new(record))
+        let placed = records.into_iter().map(|told| {
+            place = place.next(told.record.output);
+            (place, told)
         });
         let placed: Vec<_> = placed.collect();
         let mut kept = self.kept.lock().expect("no one panics with it");
@@ -88,11 +127,7 @@ impl RecentRecords {
         kept.from.get_or_insert(RecordPlace::before(tick));
         kept.last = placed.last().map(|(place, _)| *place);
         kept.records.extend(placed);
-        let too_many = kept.records.len().saturating_sub(KEPT);
-        let gone: Vec<_> = kept.records.drain(..too_many).collect();
-        if let Some((place, _)) = gone.last() {
-            kept.from = Some(*place);
-        }
+        let gone = kept.shorten();
         // What is gone is freed while nobody waits.
         drop(kept);
         drop(gone);
@@ -119,12 +154,17 @@ impl RecentRecords {
         self.kept.lock().expect("no one panics with it").last
     }
 
+    /// Behind this place all is kept; none: all that there was is.
+    pub fn from(&self) -> Option<RecordPlace> {
+        self.kept.lock().expect("no one panics with it").from
+    }
+
     /// Records behind a place, so many at most.
     pub fn behind(
         &self,
         place: Option<RecordPlace>,
         most: usize,
-    ) -> Result<Vec<(RecordPlace, Arc<Record>)>, TooOld> {
+    ) -> Result<Vec<(RecordPlace, ToldRecord)>, TooOld> {
         let kept = self.kept.lock().expect("no one panics with it");
         if let (Some(place), Some(from)) = (place, kept.from)
             && place < from
@@ -133,6 +173,24 @@ impl RecentRecords {
         }
         let start = place.map_or(0, |place| kept.records.partition_point(|(of, _)| *of <= place));
         Ok(kept.records.range(start..).take(most).cloned().collect())
+    }
+}
+
+impl KeptRecords {
+    /// Lets go of the oldest, where there are too many.
+    fn shorten(&mut self) -> Vec<(RecordPlace, ToldRecord)> {
+        let too_many = self.records.len().saturating_sub(KEPT);
+        let gone: Vec<_> = self.records.drain(..too_many).collect();
+        if let Some((place, _)) = gone.last() {
+            self.from = Some(*place);
+        }
+        gone
+    }
+}
+
+impl From<Record> for ToldRecord {
+    fn from(record: Record) -> Self {
+        ToldRecord { record: Arc::new(record), names: None }
     }
 }
 
@@ -185,22 +243,22 @@ mod tests {
     use crate::row::IdentifierHash;
     use crate::sink::{RecordBody, RecordKey};
 
-    fn records(number: usize) -> Vec<Record> {
+    fn records(number: usize) -> Vec<ToldRecord> {
         let record = |id| Record {
             output: 0,
             key: RecordKey::Person(IdentifierHash(id as u128)),
             body: RecordBody::Gone { merged_into: None },
         };
-        (0..number).map(record).collect()
+        (0..number).map(|id| record(id).into()).collect()
     }
 
     #[test]
     fn who_goes_on_from_a_place_misses_nothing_and_is_told_what_is_gone() {
         let recent = RecentRecords::new();
-        assert_eq!(recent.behind(None, 10), Ok(Vec::new()));
+        assert_eq!(recent.behind(None, 10).map(|of| of.len()), Ok(0));
         recent.add(7, records(3));
         recent.add(9, records(2));
-        let places = |of: &[(RecordPlace, Arc<Record>)]| -> Vec<String> {
+        let places = |of: &[(RecordPlace, ToldRecord)]| -> Vec<String> {
             of.iter().map(|(place, _)| place.to_string()).collect()
         };
         let behind = |text| recent.behind(RecordPlace::parse(text), 10).map(|of| places(&of));
@@ -220,8 +278,8 @@ mod tests {
         recent.add(7, records(3));
         recent.begin_behind(8);
         recent.add(8, records(1));
-        assert_eq!(recent.behind(None, 10), Ok(Vec::new()));
-        let behind = |text| recent.behind(RecordPlace::parse(text), 10);
+        assert_eq!(recent.behind(None, 10).map(|of| of.len()), Ok(0));
+        let behind = |text| recent.behind(RecordPlace::parse(text), 10).map(|of| of.len());
         assert_eq!(behind("8.0.1"), Err(TooOld { from: RecordPlace::behind(8) }));
         recent.add(9, records(1));
         assert_eq!(recent.behind(Some(RecordPlace::behind(8)), 10).map(|of| of.len()), Ok(1));
@@ -236,5 +294,26 @@ mod tests {
             assert_eq!(RecordPlace::parse(text), None, "{text}");
         }
         assert_eq!(RecordPlace::before(7).next(0).next(0).next(2).to_string(), "7.2.1");
+    }
+
+    #[test]
+    fn what_a_run_before_told_is_gone_on_from_less_what_is_left_out() {
+        let names = Arc::new(Catalog::default());
+        let before = RecentRecords::new();
+        before.add(7, records(3));
+        before.add(8, records(2));
+        let recent = RecentRecords::new();
+        recent.begin_behind(8);
+        recent.add(9, records(1));
+        recent.go_on(&before, &names);
+        let behind = |text| {
+            let told = recent.behind(RecordPlace::parse(text), 10)?;
+            Ok(told.iter().map(|(place, _)| place.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            behind("7.0.2"),
+            Ok(["7.0.3", "8.0.1", "8.0.2", "9.0.1"].map(String::from).to_vec())
+        );
+        assert_eq!(behind("6.0.2"), Err(TooOld { from: RecordPlace::before(7) }));
     }
 }

@@ -73,7 +73,7 @@ fn may_change(keys: &KeysInForce, stated: Option<&str>) -> Result<(), Denial> {
         Some(KeyKind::Admin) => Ok(()),
         Some(KeyKind::Read | KeyKind::Write) => {
             let message = "this key is for something else";
-            Err(Denial::new(StatusCode::FORBIDDEN, "wrong_key", message, remedy))
+            Err(Denial::other_key(message, remedy))
         }
         None => {
             let message = "there is no such key";

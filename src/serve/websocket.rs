@@ -4,7 +4,6 @@
 //! what is no WebSocket, is told why by the code and the reason of the closing frame.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -25,8 +24,6 @@ const ALIVE: Duration = Duration::from_secs(15);
 const HEARD: usize = 4 << 10;
 /// How long the other side may take to close, too.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How long after nothing more is told it may take until a run that ends says so: otherwise another one has taken its place.
-const ENDING: Duration = Duration::from_secs(2);
 /// The version of the protocol that is spoken, of RFC 6455.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 
@@ -82,7 +79,6 @@ pub fn answer(socket: WebSocketUpgrade, following: Following, client: Option<Cli
 }
 
 async fn follow(mut socket: WebSocket, following: Following) {
-    let handles = Arc::clone(&following.handles);
     let mut changes = pin!(following.changes());
     let mut alive = tokio::time::interval(ALIVE);
     let mut is_heard = true;
@@ -107,13 +103,7 @@ async fn follow(mut socket: WebSocket, following: Following) {
                     };
                     break (code, denial.code);
                 }
-                None => {
-                    let ends = tokio::time::timeout(ENDING, handles.closed()).await;
-                    break match ends {
-                        Ok(()) => (close_code::AWAY, "the run has ended"),
-                        Err(_) => (close_code::RESTART, "it goes on: follow behind the last id"),
-                    };
-                }
+                None => break (close_code::AWAY, "the run has ended"),
             },
             message = socket.recv() => match message {
                 // A closing frame is answered with its own while what comes is read.

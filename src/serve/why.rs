@@ -86,7 +86,7 @@ fn denied(error: WhyError) -> Denial {
         WhyError::NothingStored => {
             let message = "this run stores no rows, so it can't be said of which all follows";
             let remedy = "run it with --data FOLDER, or with `data` in the definition";
-            Denial::not_found("nothing_stored", message, remedy)
+            Denial::new(StatusCode::CONFLICT, "nothing_stored", message, remedy)
         }
         WhyError::Nobody { .. } => {
             let remedy = "ask by an identifier, as type:value, or by a person's id";

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::differing::OutputsDifference;
 use crate::store::Folder;
 use crate::time::Tick;
 
@@ -38,6 +39,9 @@ pub struct DurableOutputs {
     /// Of each process.
     pub workers: usize,
     pub committable: Committable,
+    pub difference: OutputsDifference,
+    /// The tick as which it is told: behind all that is replayed, and before whatever happens next.
+    pub differs_at: Tick,
 }
 
 impl DurableOutputs {

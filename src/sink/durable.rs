@@ -20,6 +20,7 @@ use super::commit::DurableOutputs;
 use super::compare::{Comparison, LeftOver};
 use super::failure::SinkError;
 use super::local_progress::{FilePart, LocalProgress, ProgressFile};
+use super::observer::DifferingRecords;
 use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
@@ -290,6 +291,9 @@ impl<M: Medium> LocalCommitter<M> {
         );
         // Names that only the output knew are for these alone: others have the same numbers.
         self.names = Arc::new(catalog);
+        let names = Arc::clone(&self.names);
+        let differing = || vec![DifferingRecords { records: records.clone(), names }];
+        self.durable.difference.found(differing);
         let compared = std::mem::take(&mut self.compared);
         self.pending.insert(self.durable.replayed, (records, compared));
     }
@@ -314,7 +318,8 @@ impl<M: Medium> LocalCommitter<M> {
             }
         }
         for (tick, (records, _)) in &ready {
-            self.medium.begins(*tick);
+            let is_difference = self.left_over.is_some() && *tick == self.durable.replayed;
+            self.medium.begins(if is_difference { self.durable.differs_at } else { *tick });
             if self.medium.write(records, &self.names) == Readership::Left {
                 return Readership::Left;
             }

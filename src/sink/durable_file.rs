@@ -44,6 +44,8 @@ pub fn start(
     let index = match &output.target {
         Destination::File { path } if is_file && output.format == Format::Json => {
             let progress = ProgressFile::new(durable, &output.name);
+            let is_compared = matches!(standing, LocalStanding::Compared(_));
+            let begins = (begins, is_compared);
             index(durable, &progress, path, &sink, begins).map_err(named)?.map(Arc::new)
         }
         _ => None,
@@ -105,7 +107,7 @@ fn index(
     progress: &ProgressFile,
     path: &Path,
     sink: &StreamSink,
-    begins: bool,
+    (begins, is_compared): (bool, bool),
 ) -> io::Result<Option<TickIndex>> {
     let place = progress.path().with_extension("ticks");
     let told = progress.read()?;
@@ -131,6 +133,8 @@ fn index(
     let (tick, byte) = match (durable.replayed, begins) {
         (0, _) => ((wall_clock() / 1_000) as Tick, 0),
         (replayed, true) => (replayed, 0),
+        // What else was told of the ticks that are replayed is not known: the file may have been written anew.
+        (_, false) if is_compared => (durable.differs_at, sink.file.metadata()?.len()),
         (replayed, false) => (replayed, sink.file.metadata()?.len()),
     };
     TickIndex::begun(&place, path, tick, byte).map(Some)
@@ -178,6 +182,7 @@ fn of_file(
             if !durable.comes_at_once {
                 tracing::warn!("'{path}' is read back once, and only what differs is added: {why}");
             }
+            durable.difference.is_awaited();
             Ok((LocalStanding::Compared(Box::new(comparison)), is_empty))
         }
         Err(unreadable) => {

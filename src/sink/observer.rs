@@ -1,14 +1,30 @@
 //! Who sees all records of a process, beside the targets of its outputs.
 
+use std::sync::Arc;
+
+use super::catalog::Catalog;
 use super::receipt::Receipt;
 use super::record::Record;
 use crate::time::Tick;
+
+/// Records by which an output differed from what it should hold, with the names that they speak of.
+#[derive(Clone)]
+pub struct DifferingRecords {
+    pub records: Vec<Record>,
+    pub names: Arc<Catalog>,
+}
 
 /// Sees what the outputs of this process are told.
 pub trait Observer: Send + Sync {
     /// Records of a tick and of one output, those of one key in their order. The tick is complete when the receipt is
     /// gone.
     fn observe(&self, tick: Tick, records: &[Record], receipt: Receipt);
+
+    /// Outputs are compared with what is replayed up to this tick: what they differ by is told before what comes behind it.
+    fn awaits(&self, replayed: Tick);
+
+    /// What outputs differed by, as a tick of its own: nothing, where none did. It comes once after it is awaited.
+    fn differ(&self, tick: Tick, differing: Vec<DifferingRecords>);
 
     /// Ticks before this one are durable, where anything is, and have been seen whole. It never falls; several
     /// workers say it.

@@ -28,13 +28,15 @@ pub struct TickIndex {
 }
 
 impl TickIndex {
-    /// Goes on with what there is, if its last pair is of this tick, and lies before this byte.
+    /// Goes on with what there is, if its last pair is of this tick, or of what differed at it, which is told as a later
+    /// one, and lies before this byte.
     pub fn kept(index: &Path, path: &Path, (tick, bytes): (Tick, u64)) -> io::Result<Option<Self>> {
         let Some(known) = TickIndex::opened(index, path)? else { return Ok(None) };
         let number = known.first_where(|(_, byte)| byte >= bytes)?;
         known.number.store(number, Ordering::Release);
         known.pairs.set_len(number * PAIR)?;
-        Ok((number > 0 && known.pair(number - 1)?.0 == tick).then_some(known))
+        let Some(last) = number.checked_sub(1) else { return Ok(None) };
+        Ok((known.pair(last)?.0 >= tick).then_some(known))
     }
 
     /// Goes on with an index of a file that was never told anything: of all ticks behind its first pair there is nothing.
@@ -155,7 +157,11 @@ mod tests {
             let again = TickIndex::kept(&index, &path, (all[kept].0, end)).expect("it is read");
             let again = again.expect("it is as it was told");
             prop_assert_eq!(again.pairs(), kept as u64 + 1);
-            prop_assert!(TickIndex::kept(&index, &path, (9, end)).expect("it is read").is_none());
+            // What differed at a tick was told as a later one.
+            let earlier = (all[kept].0 - 1, end);
+            prop_assert!(TickIndex::kept(&index, &path, earlier).expect("it is read").is_some());
+            let later = (all[kept].0 + 1, end);
+            prop_assert!(TickIndex::kept(&index, &path, later).expect("it is read").is_none());
         }
     }
 }

@@ -16,6 +16,7 @@ use crossbeam_channel::bounded;
 use super::ahead::OutputsAhead;
 use super::catalog::Catalog;
 use super::commit::{Committable, DurableOutputs};
+use super::differing::OutputsDifference;
 use super::failure::{Failure, SinkError};
 use super::function::ProgramFunction;
 use super::held::HeldRecords;
@@ -73,6 +74,8 @@ struct Targets {
     committed: BTreeSet<Tick>,
     /// Which ticks may be committed, where anything outlives the run.
     committable: Option<Committable>,
+    /// What they differ by, the last tick that is replayed, and the one that it is told as.
+    difference: Option<(OutputsDifference, Tick, Tick)>,
 }
 
 impl Writers {
@@ -96,6 +99,8 @@ impl Writers {
         let names = Catalog::shared(plan);
         let beginning = LocalStart::default();
         let committable = durable.as_ref().map(|durable| durable.committable.clone());
+        let difference =
+            durable.as_ref().map(|of| (of.difference.clone(), of.replayed, of.differs_at));
         let committed = BTreeSet::new();
         let under_way: UnderWay = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
         let mut opening = Opening {
@@ -125,7 +130,7 @@ impl Writers {
             committed = committed.split_off(&settled);
             committed.insert(settled);
         }
-        let targets = Targets { by_output, committed, committable };
+        let targets = Targets { by_output, committed, committable, difference };
         Ok(Writers { under_way, ..Writers::of(plan, targets) })
     }
 
@@ -140,6 +145,7 @@ impl Writers {
 
     /// Shows all records to an observer, too.
     pub fn observed(self, observer: Option<Arc<dyn Observer>>) -> Self {
+        self.targets().tell(observer.as_ref());
         Writers { observer, ..self }
     }
 
@@ -152,7 +158,7 @@ impl Writers {
     /// handed over.
     pub fn holding(plan: &Plan, held: &HeldRecords) -> Self {
         let (by_output, committed) = (held.targets(), BTreeSet::new());
-        Writers::of(plan, Targets { by_output, committed, committable: None })
+        Writers::of(plan, Targets { by_output, committed, ..Targets::none() })
     }
 
     /// Outputs are handed over, and what is held for them, as of a tick. What is returned is acknowledged when they
@@ -199,6 +205,7 @@ impl Writers {
         for (of, from) in self.under_way.iter().zip(under_way.iter()) {
             of.set_index(from.index());
         }
+        opened.tell(self.observer.as_ref());
         *self.targets_mut() = opened;
         awaited
     }
@@ -220,6 +227,11 @@ impl Writers {
     /// Ticks at which the replay has to end a step: the last committed ticks of the outputs, the earliest first.
     pub fn committed(&self) -> Vec<Tick> {
         self.targets().committed.iter().copied().filter(|tick| *tick > 0).collect()
+    }
+
+    /// The tick as which is told what they differ by: what happens next is behind it.
+    pub fn differ_at(&self) -> Tick {
+        self.targets().difference.as_ref().map_or(0, |(_, _, tick)| *tick)
     }
 
     /// Ticks before this one may be committed, since they are durable and handed over whole.
@@ -315,6 +327,18 @@ impl Writers {
 
 impl Targets {
     fn none() -> Self {
-        Targets { by_output: Vec::new(), committed: BTreeSet::new(), committable: None }
+        Targets {
+            by_output: Vec::new(),
+            committed: BTreeSet::new(),
+            committable: None,
+            difference: None,
+        }
+    }
+
+    /// An observer is told what they differ by, once they know.
+    fn tell(&self, observer: Option<&Arc<dyn Observer>>) {
+        if let (Some((difference, replayed, tick)), Some(observer)) = (&self.difference, observer) {
+            difference.is_told_to(observer, *replayed, *tick);
+        }
     }
 }

@@ -155,18 +155,20 @@ fn markup_and_controls_in_what_people_wrote_are_shown_as_text() {
 fn what_is_false_or_large_or_long_is_shown_as_it_is_and_what_differs_is_bold() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let more = "attributes:\n  vip: {from: shop, select: last(vip)}\n  large: {from: shop, select: last(large)}\n  \
-                small: {from: shop, select: last(small)}\n";
+    let more = "attributes:\n  price: {from: shop, select: last(price)}\n  big: {from: shop, select: max(big)}\n  \
+                vip: {from: shop, select: last(vip)}\n  large: {from: shop, select: last(large)}\n  \
+                small: {from: shop, select: last(small)}\n  \
+                prices: {from: shop, select: array_agg(distinct price)}\n  twice: {sql: price + price}\n";
     let values = SHOP
-        .replace("note: text}", "note: text, vip: boolean, large: number, small: number}")
+        .replace("note: text}", "note: text, vip: boolean, large: number, small: number, price: 'decimal(12,2)', big: integer}")
         .replace("attributes:\n", more)
-        .replace("segments:\n", "segments:\n  chosen: vip\n");
+        .replace("segments:\n", "segments:\n  chosen: vip\n  dear: price > 12.40\n");
     fs::write(folder.path().join("shop.yaml"), values).expect("room on the disk");
     let (_running, address) = start(folder.path(), &STORED, "127.0.0.1:0");
     let row = |id: &str, email: &str, vip: bool| {
         serde_json::json!({
             "id": id, "email": email, "vip": vip, "large": 1e300, "small": 1e-9,
-            "note": "x".repeat(30_000),
+            "note": "x".repeat(30_000), "price": "12.50", "big": 9_007_199_254_740_993i64,
         })
     };
     let rows = [row("1", "ada@example.com", false), row("2", "ben@example.com", true)];

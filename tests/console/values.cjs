@@ -1,5 +1,5 @@
-// Values that are no plain texts: what is false, numbers of any size and long texts, wherever a person's values stand; and
-// of two people what differs is bold.
+// Values that are no plain texts: what is false, numbers of any size, each with all of its digits, and long texts, wherever
+// a person's values stand; and of two people what differs is bold.
 const assert = require('node:assert/strict');
 const { overflow, page: opened, picture, press, run, says, violations } = require('../browser/launch.cjs');
 
@@ -13,7 +13,7 @@ const cells = (page, caption, heading) => page.evaluate((of, name) => {
 }, caption, heading);
 
 run(async (browser) => {
-  const page = await opened(browser, HOST, { width: 360 });
+  const page = await opened(browser, HOST, { width: 360, expected: [/status of 404/] });
   await page.goto(`${HOST}/#/person/ada%40example.com`);
   await says(page, 'By their own time', 'main');
   const value = async (name) => (await cells(page, 'Attributes', name))[0].text;
@@ -21,6 +21,10 @@ run(async (browser) => {
   assert.equal(await value('large'), '1e300');
   assert.equal(await value('small'), '1e-9');
   assert.equal(await value('rows'), '1');
+  const BIG = '9,007,199,254,740,993';
+  assert.deepEqual([await value('price'), await value('big'), await value('prices'), await value('twice')], ['12.50', BIG, '[12.50]', '25.00']);
+  await says(page, 'price 12.50', '.timeline');
+  await says(page, `big ${BIG}`, '.timeline');
   await says(page, 'vip false', '.timeline');
   await says(page, 'large 1e300', '.timeline');
   // What is long is folded: the page stays one that is read.
@@ -42,14 +46,32 @@ run(async (browser) => {
   assert.deepEqual([ada.bold, ben.bold], [['false'], ['true']]);
   assert.deepEqual((await beside('rows')).map(({ text, bold }) => [text, bold]), [['1', []], ['1', []]]);
   assert.deepEqual((await beside('email')).map(({ bold }) => bold), [['ada@example.com'], ['ben@example.com']]);
+  assert.deepEqual((await beside('price')).map(({ text, bold }) => [text, bold]), [['12.50', []], ['12.50', []]]);
+  assert.deepEqual((await beside('big')).map(({ text }) => text), [BIG, BIG]);
   // Of segments what both are in is not.
   const segments = (await beside('segments')).map(({ text, bold }) => [text.split(', ').sort(), bold]);
-  assert.deepEqual(segments, [[['active'], []], [['active', 'chosen'], ['chosen']]]);
+  assert.deepEqual(segments, [[['active', 'dear'], []], [['active', 'chosen', 'dear'], ['chosen']]]);
   assert.match((await beside('note'))[0].text, /29,700 more characters/);
   // Nothing but the value says so.
   const said = await page.evaluate(() => document.querySelector('main').innerText);
   assert.equal(said.match(/false/g).length, 1);
   assert.deepEqual(await violations(page), []);
+
+  // Why a value is what it is, and why somebody is in a segment, is told with the same digits.
+  await page.goto(`${HOST}/#/person/ada%40example.com`);
+  await says(page, 'By their own time', 'main');
+  const why = async (label, ...texts) => {
+    await press(page, `[aria-label="Why? ${label}"]`);
+    for (const text of texts) await says(page, text, '.unfolded');
+    await press(page, `[aria-label="Why? ${label}"]`);
+    await page.evaluate(() => document.querySelectorAll('.unfolded').forEach((of) => of.remove()));
+  };
+  await why('In dear', 'price is 12.50');
+  await why('Where big comes from', BIG);
+  await why('Where prices comes from', '[12.50]');
+  await why('Where twice comes from', 'price is 12.50');
+  await page.goto(`${HOST}/#/segment/dear`);
+  await says(page, `price: 12.50, big: ${BIG}`, 'main');
 
   // What has changed since is told, and shown when somebody wants to see it.
   await page.goto(`${HOST}/#/person/ada%40example.com`);
@@ -60,6 +82,23 @@ run(async (browser) => {
   assert.deepEqual(await violations(page), []);
   await press(page, 'main [role=status] button');
   await page.waitForFunction(() => !document.querySelector('main').innerText.includes('has changed since'));
+  await says(page, 'By their own time', 'main');
   assert.equal(await value('vip'), 'true');
+
+  // Who is not there yet is shown once they are, and nobody is led away from where they are meanwhile.
+  const late = ['late@example.com', 'email:later@example.com'];
+  for (const wanted of late) {
+    await page.goto(`${HOST}/#/person/${encodeURIComponent(wanted)}`);
+    await says(page, wanted === late[0] ? 'Nobody is known by' : 'nobody has the identifier', 'main');
+    await page.evaluate(() => document.getElementById('wanted').focus());
+    await page.evaluate((of) => fetch('/v1/sources/shop', { method: 'POST', body: JSON.stringify({ id: of, email: of.replace('email:', '') }) }), wanted);
+    await says(page, 'By their own time', 'main');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'wanted');
+  }
+  await page.goto(`${HOST}/#/compare/ada%40example.com/latest%40example.com`);
+  await says(page, 'Nobody is known by', 'main');
+  await page.evaluate(() => fetch('/v1/sources/shop', { method: 'POST', body: JSON.stringify({ id: '9', email: 'latest@example.com' }) }));
+  await says(page, 'no row ties one to the other', 'main');
+  assert.deepEqual(await violations(page), []);
   assert.deepEqual(page.faults, []);
 });

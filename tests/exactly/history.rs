@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use selfsame::internals::plan::Plan;
 use selfsame::internals::row::{IdentifierHash, RawPosition};
 use selfsame::internals::sink::{
-    Committable, DurableOutputs, Failure, NamedIdentifier, OutputsAhead, ProgramFunction, Receipt,
-    Record, RecordBody, RecordKey, RecordValue, RejectReason, RejectedInput, SegmentChange,
-    Writers,
+    Committable, DurableOutputs, Failure, NamedIdentifier, OutputsAhead, OutputsDifference,
+    ProgramFunction, Receipt, Record, RecordBody, RecordKey, RecordValue, RejectReason,
+    RejectedInput, SegmentChange, Writers,
 };
 use selfsame::internals::store::Folder;
 use selfsame::internals::time::Tick;
@@ -143,6 +143,8 @@ impl Cluster {
                 processes: start.processes,
                 workers: start.workers,
                 committable: committable.clone(),
+                difference: OutputsDifference::default(),
+                differs_at: start.replayed + 1,
             };
             let nobody: Arc<dyn Fn() + Send + Sync> = Arc::new(|| ());
             let writers = Writers::open(

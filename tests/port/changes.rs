@@ -229,21 +229,18 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         }
     };
     up_to("the last");
-    let next = KEPT.replace("spent > 100", "spent > 10");
+    let definition = KEPT.replace("spent > 100", "spent > 10");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let socket = open(address.parse().expect("an address"), "", &[]);
     let mut socket = runtime.block_on(socket).expect("it opens");
-    let answer = super::http::post(&address, "/v1/definition", &[], next.as_bytes());
+    let answer = super::http::post(&address, "/v1/definition", &[], definition.as_bytes());
     assert_eq!(answer.0, 200, "{}", answer.1);
-    let end = runtime.block_on(async {
-        loop {
-            if let Message::Close(frame) = socket.next().await.expect("a goodbye").expect("one") {
-                break frame.expect("a reason");
-            }
-        }
+    // Who follows stays, and is told what differs.
+    runtime.block_on(async {
+        while next(&mut socket).await["record"]["value"]["change"] != "entered" {}
     });
-    assert_eq!(end.code, CloseCode::Restart, "{}", end.reason);
+    drop(socket);
     up_to("the very last");
     let is_entered = |(_, record): &&(String, Value)| record["value"]["change"] == "entered";
     assert!(told.iter().rev().take(50).find(is_entered).is_some(), "what differs is told");
@@ -263,6 +260,116 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         let less = files.iter().find(|record| heard.binary_search(record).is_err());
         assert_eq!(less, None, "{output}: in a file, and never told");
         assert_eq!(heard.len(), files.len(), "{output}: each once");
+    }
+}
+
+const FORGETTING: &str = "
+data: data
+sources:
+  orders: {http: {}, kind: events, id: id, fields: {id: text, email: text, phone: text, amount: integer}}
+identity:
+  email: {from: {orders: email}}
+  phone: {from: {orders: phone}}
+attributes:
+  spent: {from: orders, select: sum(amount)}
+segments:
+  big: spent > 100
+outputs:
+  segments: {files: out/segments.ndjson}
+  profiles: {files: out/profiles.ndjson}
+  identities: {files: out/identities.ndjson}
+  flat: {publish: profiles, format: csv, files: out/flat.csv}
+http: {listen: \"127.0.0.1:0\"}
+";
+
+#[test]
+fn who_follows_while_somebody_is_forgotten_is_told_tombstones_and_nothing_else_of_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || {
+        let definition = Definition::parse(FORGETTING, folder.path().join("shop.yaml"));
+        let running = Engine::builder(&definition.expect("it is right")).start();
+        let running = running.expect("it starts");
+        let address = running.http().expect("it is served");
+        while super::client::get(address, "/v1/segments").status == 503 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        (running, address)
+    };
+    let (running, address) = start();
+    let mut events = follow(address, "", "");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let mut socket = runtime.block_on(open(address, "", &[])).expect("it opens");
+    let order = |who: &str, amount: i64| json!({"id": format!("{who}{amount}"), "email": format!("{who}@x.org"), "phone": format!("{who}-1"), "amount": amount});
+    let forget = |who: &str| {
+        let path = format!("/v1/profiles/email:{who}@x.org:forget");
+        let answer = request(address, "POST", &path, &[], b"");
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    };
+    post(address, &[order("ada", 500), order("bob", 500), order("cid", 1)]);
+    // Of each a profile, twice, and two identifiers; and two are in the segment.
+    let mut told: Events = events.by_ref().take(14).collect();
+    post(address, &[order("cid", 2)]);
+    told.extend(events.by_ref().take(2));
+    for who in ["ada", "bob"] {
+        forget(who);
+        let gone: Events = events.by_ref().take(5).collect();
+        let of = |output: &str| -> Vec<&Value> {
+            let of_output = gone.iter().filter(|(_, of)| of["output"] == output);
+            of_output.map(|(_, of)| of).collect()
+        };
+        assert_eq!(of("segments")[0]["value"]["change"], "left", "{gone:?}");
+        for (output, keys) in [("profiles", 1), ("identities", 2), ("flat", 1)] {
+            assert_eq!(of(output).len(), keys, "{gone:?}");
+            assert!(of(output).iter().all(|of| of["value"].is_null()), "{gone:?}");
+        }
+        let keys: Vec<&Value> = of("identities").iter().map(|of| &of["key"]).collect();
+        assert_eq!(keys, [&format!("email:{who}@x.org"), &format!("phone:{who}-1")]);
+        told.extend(gone);
+    }
+    // The connections go on.
+    post(address, &[order("dan", 3)]);
+    told.extend(events.by_ref().take(4));
+    for (id, record) in &told {
+        let heard = runtime.block_on(next(&mut socket));
+        assert_eq!(heard, json!({"id": id, "record": record}));
+    }
+    let places: Vec<Vec<u64>> = told
+        .iter()
+        .map(|(id, _)| id.split('.').map(|part| part.parse().expect("a number")).collect())
+        .collect();
+    assert!(
+        places.is_sorted_by(|one, other| one < other),
+        "each is behind the one before: {told:?}"
+    );
+    // Who comes back is told of them that they are gone, from wherever that is.
+    let is_erased = |(_, of): &(String, Value)| {
+        let text = of["value"].to_string();
+        ["ada", "bob"].iter().any(|who| text.contains(&format!("{who}@x.org")))
+            || ["ada", "bob"].iter().any(|who| text.contains(&format!("{who}-1")))
+    };
+    for place in [0, 3, 13, 14, 16, 18, 21, 25] {
+        let rest: Events = told[place + 1..].iter().filter(|of| !is_erased(of)).cloned().collect();
+        let heard: Events = follow(address, "", &told[place].0).take(rest.len()).collect();
+        assert_eq!(heard, rest, "behind {place}");
+    }
+    let forgotten = told[20].0.clone();
+    let last = told.last().expect("the last").0.clone();
+    drop(events);
+    running.stop().expect("it ends");
+    // Memory has gone with the run, and no file tells of who is no longer in it.
+    let (running, address) = start();
+    assert_eq!(refusal(address, "?output=identities", &forgotten), (410, "too_old".to_owned()));
+    let mut events = follow(address, FILES, &last);
+    post(address, &[order("eve", 3)]);
+    assert_eq!(
+        events.next().expect("news").1["value"]["identifiers"]["email"],
+        json!(["eve@x.org"])
+    );
+    running.stop().expect("it ends");
+    for entry in std::fs::read_dir(folder.path().join("out")).expect("a folder") {
+        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a text");
+        assert!(!text.contains("ada@x.org") && !text.contains("bob-1"), "{text}");
     }
 }
 

@@ -58,7 +58,7 @@ fn keys_in_files_are_given_and_taken_back_and_what_is_no_key_changes_nothing() {
     fs::write(folder.join("write.txt"), "second-of-writers\n").expect("a file");
     until("the second writes", || write(address, "second-of-writers") == 200);
     assert_eq!(write(address, "first-of-writers"), 401);
-    assert_eq!(read(address, "second-of-writers").refusal(), (403, "wrong_key".to_owned()));
+    assert_eq!(read(address, "second-of-writers").refusal(), (403, "other_key".to_owned()));
     let defined = |key: &str| {
         let authorization = format!("Bearer {key}");
         request(address, "GET", "/v1/definition", &[("authorization", &authorization)], b"").status

@@ -90,6 +90,7 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
         ("selfsame_source_rows_duplicate_total{source=\"web\"}", 1.0),
         ("selfsame_source_rows_rejected_total{source=\"web\",reason=\"unidentified\"}", 1.0),
         ("selfsame_source_rows_rejected_total{source=\"web\",reason=\"wrong_type\"}", 1.0),
+        ("selfsame_source_rows_rejected_total{source=\"quiet\",reason=\"malformed\"}", 0.0),
         ("selfsame_people", 2.0),
         ("selfsame_identifiers", 4.0),
         ("selfsame_identity_merges_total", 2.0),
@@ -113,10 +114,12 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
     new("selfsame_source_freshness_seconds{source=\"web\"}");
     new("selfsame_output_freshness_seconds{output=\"profiles\"}");
     assert!(!metrics.contains("selfsame_source_freshness_seconds{source=\"quiet\"}"));
+    assert!(!metrics.contains("=\"\""), "no label is empty: {metrics}");
     for name in [
         "selfsame_store_bytes",
         "selfsame_store_disk_free_bytes",
         "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
         "selfsame_store_durable_timestamp_seconds",
         "selfsame_tick_duration_seconds_count",
         "selfsame_operator_entries{operator=\"Directory\"}",

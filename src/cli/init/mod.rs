@@ -9,6 +9,7 @@ mod found;
 mod guess;
 mod identifying;
 mod identity;
+mod left_out;
 mod names;
 mod odd;
 mod references;
@@ -22,7 +23,6 @@ mod times;
 mod topics;
 mod words;
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -30,6 +30,7 @@ use selfsame::SourceError;
 use selfsame::internals::{definition, source as sources};
 
 use super::print::{CommandResult, print};
+use left_out::LeftOut;
 use sample::Sample;
 
 #[derive(Args, Clone, Debug)]
@@ -54,7 +55,9 @@ pub fn init(args: &InitArgs) -> CommandResult {
     };
     let yaml = match &args.kafka {
         Some(brokers) => {
-            draft::draft(&of_topics(brokers, &args.files)?, folder, Some(brokers), &[])?
+            let left_out = LeftOut::default();
+            let samples = of_topics(brokers, &args.files, &left_out)?;
+            draft::draft(&samples, folder, Some(brokers), &left_out.told())?
         }
         None => of_files(&args.files, folder)?,
     };
@@ -79,12 +82,8 @@ pub fn init(args: &InitArgs) -> CommandResult {
 /// A definition of all files that a run reads. What a run would refuse it refuses at its start, and is left out here with
 /// the same words: so what is drafted runs.
 fn of_files(files: &[PathBuf], folder: &Path) -> Result<String, String> {
-    let told = RefCell::new(Vec::new());
-    let left_out = |why: &str| {
-        tracing::warn!("{why}; it is left out");
-        told.borrow_mut().push(why.to_owned());
-    };
-    let mut paths = found::files(files, &left_out)?;
+    let left_out = LeftOut::default();
+    let mut paths = found::files(files, &|why| left_out.add(why))?;
     loop {
         let samples = samples(&mut paths, &left_out);
         if samples.is_empty() {
@@ -92,13 +91,13 @@ fn of_files(files: &[PathBuf], folder: &Path) -> Result<String, String> {
                 "none of these files can be read: name files of JSON, CSV or Parquet".to_owned()
             );
         }
-        let yaml = draft::draft(&samples, folder, None, &told.borrow())?;
+        let yaml = draft::draft(&samples, folder, None, &left_out.told())?;
         let refused = refused(&yaml, folder)?;
         if refused.is_empty() {
             return Ok(yaml);
         }
         for (path, why) in refused {
-            left_out(&why.to_string());
+            left_out.add(&why.to_string());
             paths.retain(|other| resolved(other) != resolved(&path));
         }
     }
@@ -118,7 +117,7 @@ fn refused(yaml: &str, folder: &Path) -> Result<Vec<(PathBuf, SourceError)>, Str
 }
 
 /// What files have, less those that have nothing: these are told, and are no longer among the paths.
-fn samples(paths: &mut Vec<PathBuf>, left_out: &dyn Fn(&str)) -> Vec<Sample> {
+fn samples(paths: &mut Vec<PathBuf>, left_out: &LeftOut) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
     paths.retain(|path| {
         let sample = match columnar::is_columnar(path) {
@@ -132,17 +131,17 @@ fn samples(paths: &mut Vec<PathBuf>, left_out: &dyn Fn(&str)) -> Vec<Sample> {
         let is_read = sample.is_ok();
         match sample {
             Ok(sample) => alike::add(&mut samples, sample),
-            Err(why) => left_out(&why),
+            Err(why) => left_out.add(&why),
         }
         is_read
     });
     samples
 }
 
-fn of_topics(brokers: &str, topics: &[PathBuf]) -> Result<Vec<Sample>, String> {
+fn of_topics(brokers: &str, topics: &[PathBuf], left_out: &LeftOut) -> Result<Vec<Sample>, String> {
     let names: Vec<String> =
         topics.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    let samples = topics::samples(brokers, &names)?;
+    let samples = topics::samples(brokers, &names, left_out)?;
     match samples.is_empty() {
         true => Err(format!("--kafka {brokers}: no topic there has messages of JSON")),
         false => Ok(samples),

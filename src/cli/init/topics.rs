@@ -10,6 +10,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use selfsame::internals::plan::Format;
 use serde_json::Value;
 
+use super::left_out::LeftOut;
 use super::sample::{Origin, Sample, TextShape, of_objects};
 
 /// Messages of a topic that are looked at, over all of its partitions.
@@ -17,8 +18,12 @@ const MESSAGES: i64 = 5_000;
 /// For so long brokers may not answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The newest messages of some topics, or of all.
-pub fn samples(brokers: &str, wanted: &[String]) -> Result<Vec<Sample>, String> {
+/// The newest messages of some topics, or of all. Topics that have none of JSON are told, and left out.
+pub fn samples(
+    brokers: &str,
+    wanted: &[String],
+    left_out: &LeftOut,
+) -> Result<Vec<Sample>, String> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "selfsame-init")
@@ -51,7 +56,7 @@ pub fn samples(brokers: &str, wanted: &[String]) -> Result<Vec<Sample>, String> 
         };
         match sample(&consumer, &name, &partitions) {
             Ok(sample) => samples.push(sample),
-            Err(why) => tracing::warn!("topic {name}: {why}; it is left out"),
+            Err(why) => left_out.add(&format!("topic {name}: {why}")),
         }
     }
     Ok(samples)

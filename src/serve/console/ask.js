@@ -1,4 +1,5 @@
 // Questions to the run. They go to where the page came from, and nowhere else.
+import { exact } from './digits.js';
 
 /** Why something was not done: with what the run said of it. */
 export class Denied extends Error {
@@ -37,13 +38,6 @@ export async function ask(path, options = {}) {
   const denied = new Denied(answer.status, said?.error);
   if (answer.status === 401) onDenied.forEach((act) => act(denied, path));
   throw denied;
-}
-
-/** Numbers with more digits than the browser's have stay as they are written. */
-function exact(_name, value, context) {
-  if (typeof value !== 'number' || !context?.source) return value;
-  const digits = context.source.replace(/[-.]|[eE].*$/g, '').replace(/^0+/, '');
-  return digits.length > 15 ? context.source : value;
 }
 
 export const post = (path, body) =>

@@ -1,5 +1,6 @@
 // Two people side by side: what differs, what makes them one or keeps them apart, and a decision about it.
 import { ask, find, key, pathOf, post } from './ask.js';
+import { json } from './digits.js';
 import { folded, made, note, problem, section, table } from './dom.js';
 import { decision, item } from './graph.js';
 import { identifiersOf } from './person_list.js';
@@ -28,7 +29,7 @@ export async function compare(view, { parts: [one, other], again }) {
       ['segments', ...lists(left.segments, right.segments)],
       ...Object.keys(left.attributes).map((name) => {
         const values = [left, right].map((of) => of.attributes[name]);
-        const [ours, theirs] = values.map((of) => JSON.stringify(of));
+        const [ours, theirs] = values.map(json);
         return [name, ...values.map((of) => made(ours === theirs ? 'span' : 'strong', {}, folded(of)))];
       }),
     ]), !isOne && note('What differs is bold.')),

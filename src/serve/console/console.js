@@ -1,6 +1,6 @@
 // The console: views by the address behind `#`, a key where one is wanted, and a word when the run does not answer.
 import { Away, key, whenKeyIsWanted } from './ask.js';
-import { known, latest, look } from './live.js';
+import { answers, known, latest, look } from './live.js';
 import { made, note, problem, visible } from './dom.js';
 import { compare } from './compare.js';
 import { conflicts, rejects } from './noted.js';
@@ -28,10 +28,12 @@ function go() {
   show();
 }
 
-async function show(isFirst) {
+/** Shows the view at the address. Where it is tried again it stays as it is until there is something else to show. */
+async function show({ isFirst = false, isAgain = false } = {}) {
   const own = ++number;
   cleanups.forEach((act) => act());
   cleanups = [];
+  const before = isAgain ? failed : null;
   failed = null;
   const [name, ...parts] = location.hash.replace(/^#\/?/, '').split('/').map(decoded);
   for (const link of document.querySelectorAll('nav a')) {
@@ -47,19 +49,19 @@ async function show(isFirst) {
   document.title = `${visible(title)} – selfsame`;
   if (!act) { own_view.replaceChildren(made('h1', {}, 'Nothing is here'), note('The views are named above.')); return; }
   try {
-    own_view.replaceChildren(made('h1', {}, heading), note('Asking the run …'));
+    if (!isAgain) own_view.replaceChildren(made('h1', {}, heading), note('Asking the run …'));
     await known();
     await act(own_view, {
       parts, again: () => { if (own === number) show(); }, isCurrent: () => own === number,
       cleanup: (stop) => { if (own === number) cleanups.push(stop); else stop(); },
     });
   } catch (error) {
-    own_view.replaceChildren(made('h1', {}, heading), problem(error));
+    if (error.message !== before?.message) own_view.replaceChildren(made('h1', {}, heading), problem(error));
     if (own === number) failed = error;
   }
   // Whoever came here by keyboard or listens is where the view begins.
   const isLeft = isInField && isField(document.activeElement);
-  if (own === number && !isFirst && !isLeft && !view.contains(document.activeElement)) view.focus({ preventScroll: true });
+  if (own === number && !isFirst && !isAgain && !isLeft && !view.contains(document.activeElement)) view.focus({ preventScroll: true });
 }
 
 function decoded(part) {
@@ -106,9 +108,10 @@ function tell(trouble) {
     told = text;
     status.replaceChildren(...(trouble ? [problem(trouble)] : []));
   }
-  // A view that could not be shown is shown once there is somebody to ask, who knows everybody.
-  const isLater = failed instanceof Away || [421, 503].includes(failed?.status);
-  if (!trouble && isLater && !latest().catching_up) show();
+  if (trouble || latest().catching_up) return;
+  // A view that could not be shown is shown once there is somebody to ask, who knows everybody, and what it is about.
+  if (failed instanceof Away || [421, 503].includes(failed?.status)) show();
+  else if (failed?.status === 404 && answers.length % 2 === 0) show({ isAgain: true });
 }
 
 function refresh() {
@@ -127,4 +130,4 @@ document.addEventListener('visibilitychange', refresh);
 document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); at('view').focus(); });
 setInterval(refresh, 1000);
 refresh();
-show(true);
+show({ isFirst: true });

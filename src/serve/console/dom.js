@@ -1,4 +1,5 @@
 // Elements. What is shown is put in as text, never as markup.
+import { grouped, isNumber, json } from './digits.js';
 
 /** An element: `made('p', {class: 'note'}, 'text', element, …)`. What is null is left out. */
 export function made(name, attributes = {}, ...children) {
@@ -34,13 +35,10 @@ export function visible(text) {
 /** A value of a profile or a row, as people read it: a text, whatever it is, since `made` leaves out what is false. */
 export function shown(value) {
   if (value === null || value === undefined) return '–';
-  if (typeof value === 'number') return isPlain(value) ? value.toLocaleString('en', { maximumFractionDigits: 6 }) : String(value).replace('e+', 'e');
-  if (typeof value !== 'string') return JSON.stringify(value);
+  if (isNumber(value)) return grouped(value);
+  if (typeof value !== 'string') return json(value);
   return isInstant(value) ? instant(value) : value;
 }
-
-/** Whether a number is read more easily with all its digits than as JSON has it. */
-const isPlain = (value) => value === 0 || (Math.abs(value) >= 1e-6 && Math.abs(value) < 1e15);
 
 /** How many characters of a long text are shown at once. */
 const CHARACTERS = 300;
@@ -89,7 +87,7 @@ export function place(position) {
   if (!position) return '';
   if (position.topic !== undefined) return `${position.topic}, partition ${position.partition}, offset ${position.offset}`;
   if (position.file !== undefined) return position.line === undefined || position.line === null ? position.file : `${position.file}:${position.line}`;
-  return JSON.stringify(position);
+  return json(position);
 }
 
 /** A table that scrolls by itself where the page is narrow. Rows are lists of cells; the first is the row's heading. */

@@ -1,5 +1,6 @@
 // What is wrong: rejects by reason with examples, and conflicts.
 import { ask } from './ask.js';
+import { json } from './digits.js';
 import { count, instant, made, moreButton, note, number, place, section } from './dom.js';
 import { compareLink, link } from './links.js';
 import { known } from './live.js';
@@ -60,5 +61,5 @@ function conflict(of) {
   }
   if (of.conflict === 'single_source') return made('li', {}, badge, ' ', link(of.person), ` is known to ${of.source} alone.`, at);
   const { conflict: _kind, at: _at, person, ...rest } = of;
-  return made('li', {}, badge, ' ', person && [link(person), ' '], Object.entries(rest).map(([name, value], place) => [place ? ', ' : '', `${name}: `, code(typeof value === 'string' ? value : JSON.stringify(value))]), at);
+  return made('li', {}, badge, ' ', person && [link(person), ' '], Object.entries(rest).map(([name, value], place) => [place ? ', ' : '', `${name}: `, code(typeof value === 'string' ? value : json(value))]), at);
 }

@@ -56,7 +56,8 @@ export async function person(view, { parts: [wanted], cleanup, again }) {
   const seen = JSON.stringify(profile);
   cleanup(follow(async () => {
     if (changed.firstChild || answers.length % 2) return;
-    const now = await ask(pathOf(profile.person)).catch(() => null);
+    // Nobody has the id any more, or nothing is known of it just now.
+    const now = await ask(pathOf(profile.person)).catch((error) => (error.status === 404 ? { profile: null } : null));
     if (!now || changed.firstChild || JSON.stringify(now.profile) === seen) return;
     // What somebody reads stays where it is until they want to see what is new.
     changed.replaceChildren(made('p', { class: 'note' }, 'What is known of them has changed since. ', made('button', { type: 'button', class: 'small', click: again }, 'Show it')));

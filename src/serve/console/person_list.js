@@ -1,5 +1,6 @@
 // People in a table, page by page.
 import { ask, post } from './ask.js';
+import { isNumber } from './digits.js';
 import { beginning, made, moreButton, note, shown, table } from './dom.js';
 import { link } from './links.js';
 
@@ -28,7 +29,7 @@ export function personList({ caption, empty, path, field, types }) {
 
 function row(profile, types) {
   const [first, ...others] = identifiersOf(profile, types);
-  const told = Object.entries(profile.attributes).filter(([, value]) => value !== null && typeof value !== 'object').slice(0, 3);
+  const told = Object.entries(profile.attributes).filter(([, value]) => isNumber(value) || (value !== null && typeof value !== 'object')).slice(0, 3);
   return [link(profile.person, first ?? profile.person), others.slice(0, 3).join(', ') + (others.length > 3 ? `, and ${others.length - 3} more` : ''),
     told.map(([of, value]) => `${of}: ${beginning(shown(value), CHARACTERS)}`).join(', ')];
 }

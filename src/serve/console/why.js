@@ -24,7 +24,7 @@ function term(of) {
     turns.length > 0 && made('p', { class: 'note' }, turns.map(({ at, value: turned }) => `${turned ? 'true' : 'no longer true'} from ${instant(at)} UTC on`).join('; '))];
 }
 
-const value = ({ name, value: is, ranks }) => made('li', {}, `${name} is `, made('strong', {}, folded(is)), ranks?.map(rank));
+const value = ({ name, attribute, value: is, ranks }) => made('li', {}, `${name ?? attribute} is `, made('strong', {}, folded(is)), ranks?.map(rank));
 const rank = (of) => made('p', { class: 'note' }, `${of.score} of ${of.bins} by `, made('code', {}, of.by), ` ${shown(of.value)}: of ${count(of.people, 'person', 'people')} ${number(of.less)} have less, ${number(of.greater)} more`);
 
 export function whyAttribute(said) {

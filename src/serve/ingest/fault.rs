@@ -46,13 +46,6 @@ pub fn slow_store(patience: Duration) -> Denial {
     later("not_durable_yet", why, "send them again, with the same ids", 5)
 }
 
-/// Another process takes them.
-pub fn elsewhere() -> Denial {
-    let why = "this process takes no rows: the first one of the run does";
-    let remedy = "send it to the first process's address";
-    Denial::new(StatusCode::MISDIRECTED_REQUEST, "other_process", why, remedy)
-}
-
 impl From<KeyFault> for Denial {
     fn from(fault: KeyFault) -> Self {
         let remedy = "send a write key of the source as the user name of basic authentication, or as a bearer token";
@@ -60,7 +53,7 @@ impl From<KeyFault> for Denial {
             KeyFault::Missing => (StatusCode::UNAUTHORIZED, "no_key", "a write key is wanted"),
             KeyFault::Unknown => (StatusCode::UNAUTHORIZED, "wrong_key", "there is no such key"),
             KeyFault::Elsewhere => {
-                (StatusCode::FORBIDDEN, "wrong_key", "this key is for something else")
+                return Denial::other_key("this key is for something else", remedy);
             }
             KeyFault::NoSource => {
                 let message = "no source of the definition takes this";
@@ -78,7 +71,7 @@ impl From<KeyFault> for Denial {
 }
 
 impl From<BodyFault> for Denial {
-    /// The API of Segment answers all of these with 400.
+    /// The API of Segment answers all of these with 400: what is too large has a code of its own for it.
     fn from(fault: BodyFault) -> Self {
         let remedy = "send messages as the SDKs of Segment do";
         match fault {
@@ -87,8 +80,8 @@ impl From<BodyFault> for Denial {
             }
             BodyFault::Shape(why) => Denial::bad_body(why, remedy),
             BodyFault::TooLarge { what, limit } => {
-                let denial = Denial::too_large(what, limit);
-                Denial { status: StatusCode::BAD_REQUEST, ..denial }
+                let Denial { message, remedy, .. } = Denial::too_large(what, limit);
+                Denial::bad_request("large_body", message, remedy)
             }
         }
     }

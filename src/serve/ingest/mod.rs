@@ -26,6 +26,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::plan::Plan;
 use crate::serve::denial::Denial;
+use crate::serve::handles::ServedProcess;
 use crate::serve::profiles::at;
 use crate::source::{Http, PostRefused, PostedRows, Posts, RejectedRow};
 use crate::time::Tick;
@@ -89,6 +90,7 @@ pub struct PostedSource {
 pub struct Ingest {
     sources: Vec<PostedSource>,
     posts: Option<Posts>,
+    process: ServedProcess,
     writing: Writing,
     tick: KeptTick,
     patience: IngestPatience,
@@ -101,6 +103,7 @@ impl Ingest {
     pub fn new(
         plan: &Plan,
         posts: Option<Posts>,
+        process: &ServedProcess,
         writing: Writing,
         tick: KeptTick,
         patience: IngestPatience,
@@ -112,15 +115,18 @@ impl Ingest {
         };
         let sources = plan.sources.iter().enumerate().filter_map(of).collect();
         let bodies = AtomicUsize::new(0);
-        Arc::new(Ingest { sources, posts, writing, tick, patience, bodies })
+        let process = process.clone();
+        Arc::new(Ingest { sources, posts, process, writing, tick, patience, bodies })
     }
 
     /// Posts rows, and waits until they can't be lost; says what became of them.
     pub async fn post(&self, source: u16, rows: PostedRows) -> Result<TakenRows, Denial> {
+        let posts = self.posts.as_ref().ok_or_else(|| {
+            self.process.other("this process takes no rows: the first one of the run does")
+        })?;
         if rows.is_empty() {
             return Ok(TakenRows::default());
         }
-        let posts = self.posts.as_ref().ok_or_else(fault::elsewhere)?;
         let kept = posts.post(source, rows).map_err(|refused| match refused {
             PostRefused::Full => fault::full(),
             PostRefused::Over => fault::stopping(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -66,8 +66,7 @@ async fn taken(
         let rows = rows_of(bytes).map_err(|why| Denial::bad_body(why.0, ROWS_EXAMPLE))?;
         if rows.len() > ROWS {
             let why = format!("a body may have {ROWS} rows, and this has {}", rows.len());
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return Err(Denial::new(status, "too_many", why, "send it in parts"));
+            return Err(Denial::too_many(why));
         }
         Ok(rows)
     });

@@ -18,6 +18,7 @@ use super::messages::{BATCH_LIMIT, MESSAGE_LIMIT};
 use super::{Ingest, IngestPatience, Writing, open_to_all, router};
 use crate::definition::check_text;
 use crate::row::Reason;
+use crate::serve::handles::ServedProcess;
 use crate::source::{Posts, RejectedRow};
 
 const DEFINITION: &str = "
@@ -62,8 +63,9 @@ impl Server {
         patience: IngestPatience,
     ) -> Self {
         let (plan, _) = check_text(DEFINITION, "shop.yaml".as_ref()).expect("right");
+        let process = ServedProcess { of: 2, first: Some("http://first:80".to_owned()) };
         let router = router(
-            &Ingest::new(&plan, posts, writing, Arc::new(|| Some(7)), patience),
+            &Ingest::new(&plan, posts, &process, writing, Arc::new(|| Some(7)), patience),
             |routes| routes,
             |routes| routes,
         );
@@ -241,8 +243,8 @@ async fn what_the_collector_refuses_it_says_as_sdks_read_it() {
         ("/v1/track", "nonsense".to_owned(), 400, "bad_body"),
         ("/v1/track", "[]".to_owned(), 400, "bad_body"),
         ("/v1/batch", "{}".to_owned(), 400, "bad_body"),
-        ("/v1/track", long(MESSAGE_LIMIT), 400, "too_large"),
-        ("/v1/batch", long(BATCH_LIMIT), 400, "too_large"),
+        ("/v1/track", long(MESSAGE_LIMIT), 400, "large_body"),
+        ("/v1/batch", long(BATCH_LIMIT), 400, "large_body"),
         ("/v1/track", "{}".to_owned(), 401, "unclear_key"),
     ];
     for (path, body, status, code) in cases {
@@ -252,6 +254,22 @@ async fn what_the_collector_refuses_it_says_as_sdks_read_it() {
         assert!(told["message"].is_string());
     }
     assert_eq!(server.posted(), []);
+}
+
+#[tokio::test]
+async fn who_takes_no_rows_says_who_does_of_none_as_of_some() {
+    let patience = IngestPatience::default();
+    let server = Server::over(None, Posted::default(), open_to_all(), patience).await;
+    for body in ["[]", "[{}]"] {
+        let (status, told) = answer(server.post("/v1/sources/shop", body)).await;
+        let Value::Object(error) = &told["error"] else { panic!("{told}") };
+        assert_eq!((status.as_u16(), &error["code"]), (421, &json!("other_process")), "{body}");
+        assert_eq!(error["address"], "http://first:80", "{body}");
+    }
+    for body in [r#"{"batch":[],"writeKey":"web"}"#, r#"{"batch":[{}],"writeKey":"web"}"#] {
+        let (status, told) = answer(server.post("/v1/batch", body)).await;
+        assert_eq!((status.as_u16(), &told["code"]), (421, &json!("other_process")), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -268,10 +286,10 @@ async fn keys_are_asked_for_before_a_body_is_read() {
     for (path, key, status, code) in [
         ("/v1/sources/shop", None, 401, "no_key"),
         ("/v1/sources/shop", Some("guess"), 401, "wrong_key"),
-        ("/v1/sources/web", Some("of-shop"), 403, "wrong_key"),
+        ("/v1/sources/web", Some("of-shop"), 403, "other_key"),
         ("/v1/track", None, 401, "no_key"),
         ("/v1/track", Some("guess"), 401, "wrong_key"),
-        ("/v1/track", Some("of-shop"), 403, "wrong_key"),
+        ("/v1/track", Some("of-shop"), 403, "other_key"),
     ] {
         let mut request = server.post(path, "{}");
         if let Some(key) = key {

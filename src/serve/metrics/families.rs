@@ -2,7 +2,7 @@
 
 use std::fmt::Error;
 
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 use crate::runtime::BucketCounts;
@@ -15,11 +15,11 @@ pub struct Families<'a>(pub DescriptorEncoder<'a>);
 
 impl Families<'_> {
     /// What only grows; `name` is without `_total`.
-    pub fn counter(
+    pub fn counter<V: EncodeCounterValue>(
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = (Labels, u64)>,
+        samples: impl IntoIterator<Item = (Labels, V)>,
     ) -> Result<(), Error> {
         let mut samples = samples.into_iter().peekable();
         if samples.peek().is_none() {
@@ -28,7 +28,7 @@ impl Families<'_> {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in samples {
             let mut sample = family.encode_family(&labels)?;
-            sample.encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
+            sample.encode_counter::<NoLabelSet, V, u64>(&value, None)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub fn write(families: &mut Families<'_>, started: f64, data: Option<&Path>) -> 
     let begun = single(started);
     families.gauge("process_start_time_seconds", "When the run began, since the epoch", begun)?;
     let cpu = cpu_seconds().map(|seconds| (Labels::new(), seconds));
-    families.gauge("selfsame_process_cpu_seconds", "Processor time, of all threads", cpu)?;
+    families.counter("process_cpu_seconds", "Processor time, of all threads", cpu)?;
     let resident = resident_bytes().map(|bytes| (Labels::new(), bytes));
     families.gauge("process_resident_memory_bytes", "Memory in use", resident)?;
     let open = fs::read_dir("/proc/self/fd").ok().map(|all| (Labels::new(), all.count() as f64));

@@ -11,6 +11,7 @@ use super::families::{Families, Labels, single};
 use super::process;
 use crate::metrics::{Counts, SourceCounts};
 use crate::plan::Plan;
+use crate::row::REASON_CODES;
 use crate::runtime::SharedLive;
 use crate::source::Lags;
 use crate::time::{Micros, wall_clock};
@@ -73,22 +74,17 @@ impl RunMetrics {
         families.counter("selfsame_source_rows_duplicate", help, by_source(|of| of.duplicates))?;
         let help = "Rows that the source's where does not count";
         families.counter("selfsame_source_rows_dropped", help, by_source(|of| of.dropped))?;
-        let rejects = counts.rejects.iter().map(|((source, reason), rejected)| {
-            let mut labels = self.source(usize::from(*source));
-            labels.push(("reason", reason.clone()));
-            (labels, *rejected)
+        // Each source has all reasons from the start, so that a rate is known before the first row of one.
+        let sources = 0..self.plan.sources.len() as u16;
+        let reasons = sources.flat_map(|source| REASON_CODES.map(|code| (source, code.to_owned())));
+        let rejects = reasons.map(|of| {
+            let mut labels = self.source(usize::from(of.0));
+            let rejected = counts.rejects.get(&of).copied().unwrap_or_default();
+            labels.push(("reason", of.1));
+            (labels, rejected)
         });
         let help = "Rows set aside, by the first reason of each";
-        // Each source has one, so that a rate is known before the first.
-        let none = (0..self.plan.sources.len()).filter(|number| {
-            !counts.rejects.keys().any(|(source, _)| usize::from(*source) == *number)
-        });
-        let none = none.map(|number| {
-            let mut labels = self.source(number);
-            labels.push(("reason", String::new()));
-            (labels, 0)
-        });
-        families.counter("selfsame_source_rows_rejected", help, rejects.chain(none))?;
+        families.counter("selfsame_source_rows_rejected", help, rejects)?;
         let newest = self.live.newest_rows().sources;
         let newest: Vec<_> = newest.into_iter().enumerate().collect();
         let known = || newest.iter().filter_map(|(number, time)| Some((*number, (*time)?)));

@@ -17,6 +17,7 @@ use super::super::commit::DurableOutputs;
 use super::super::encoder::{EncodedMessage, MessageEncoder};
 use super::super::failure::Failure;
 use super::super::formats::message_encoder;
+use super::super::observer::DifferingRecords;
 use super::super::receipt::Acknowledgement;
 use super::super::shares::{CommittedShare, CommittedShares};
 use super::acknowledged::gone;
@@ -213,6 +214,7 @@ impl TickCommitter {
         let comparisons = comparison.lock().expect("no one panics with it").take();
         let TopicComparisons { by_topic, acknowledgements } = comparisons.expect("taken once");
         let mut pending = PendingTick { batches: Vec::new(), acknowledgements };
+        let mut differing = Vec::new();
         for (topic, comparison) in by_topic {
             let (records, catalog) = comparison.difference();
             let mut encoder: Box<dyn MessageEncoder> = message_encoder(&catalog);
@@ -226,7 +228,9 @@ impl TickCommitter {
             let differ = counted(messages.len(), "record differs", "records differ");
             tracing::info!("topic '{name}' was compared: {differ}");
             pending.batches.push((topic, messages));
+            differing.push(DifferingRecords { records, names: Arc::new(catalog) });
         }
+        self.durable.difference.found(|| differing);
         self.pending.ticks.insert(self.durable.replayed, pending);
     }
 

@@ -116,6 +116,7 @@ pub fn start(
             let compared = compared.collect::<Result<BTreeMap<_, _>, String>>()?;
             let shared = Arc::new(Mutex::new(Some(TopicComparisons::new(compared))));
             (comparison, tick) = (Some(Arc::clone(&shared)), None);
+            durable.difference.is_awaited();
             Replayed::Compared(shared)
         }
     };
