@@ -156,6 +156,7 @@ fn topics_are_drafted_by_their_newest_messages() {
     assert!(said.contains("no topic there has messages of JSON"), "{said}");
     let said = selfsame(at, &["init", "--kafka", "localhost:1"]).badly();
     assert!(said.contains("no broker answers there"), "{said}");
+    assert!(said.contains("name one that runs") && !said.contains("BrokerTransport"), "{said}");
 }
 
 /// Exports of shops and of analytics: nobody is named as such, days are all there is, and numbers begin at 0.
