@@ -63,7 +63,7 @@ impl Write for Log {
 }
 
 /// Whether a character does something else than to stand in its line.
-fn is_control(character: char) -> bool {
+pub fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -101,6 +101,72 @@ fn an_output_that_is_something_else_of_the_run_is_refused_and_nothing_is_touched
     }
 }
 
+/// What a run reads beside rows is a secret, or what it can't be started again without.
+#[test]
+fn nothing_else_that_a_run_reads_is_written_over() {
+    let http = "http: {keys: {read: 'file:keys.txt', admin: 'file:admin.txt'}, \
+                tls: {certificate: cert.pem, key: key.pem}}\n";
+    let properties = [
+        ("ssl.ca.location", "authorities"),
+        ("ssl.crl.location", "crl.pem"),
+        ("ssl.certificate.location", "client.pem"),
+        ("ssl.key.location", "client.key"),
+        ("ssl.keystore.location", "store.p12"),
+        ("sasl.kerberos.keytab", "user.keytab"),
+        ("plugin.library.paths", "first.so;second.so"),
+    ];
+    let to = |path: &str| format!("  profiles: {{files: {path}}}\n");
+    let over = |what: &str| format!("would write over a file that the run reads ({what})");
+    let mut cases: Vec<(String, Vec<&str>, &str, String)> = Vec::new();
+    for (path, what) in [
+        ("keys.txt", "http.keys"),
+        ("admin.txt", "http.keys"),
+        ("cert.pem", "http.tls.certificate"),
+        ("key.pem", "http.tls.key"),
+        ("link.pem", "http.tls.key"),
+    ] {
+        cases.push((format!("{}{http}", to(path)), vec![], path, over(what)));
+    }
+    let rejects = "  rejects: {files: keys.txt}\n";
+    cases.push((format!("{PROFILES}{rejects}{http}"), vec![], "keys.txt", over("http.keys")));
+    let summary = vec!["--summary", "key.pem"];
+    cases.push((format!("{PROFILES}{http}"), summary, "key.pem", over("http.tls.key")));
+    for (property, path) in properties {
+        let path = path.rsplit(';').next().expect("a path");
+        let said = over(&format!("kafka.properties {property}"));
+        let kafka = |value: &str| format!("kafka: {{properties: {{{property}: '{value}'}}}}\n");
+        if property != "ssl.ca.location" {
+            cases.push((format!("{}{}", to(path), kafka(path)), vec![], path, said));
+            continue;
+        }
+        let said = format!(
+            "would write into the folder of a file that the run reads (kafka.properties {property})"
+        );
+        cases.push((
+            format!("{}{}", to("authorities/one.pem"), kafka(path)),
+            vec![],
+            "authorities/one.pem",
+            said,
+        ));
+    }
+    for (definition, more, path, said) in cases {
+        let folder = place("data/*.ndjson", &definition);
+        let at = folder.path();
+        std::fs::create_dir(at.join("authorities")).expect("room on the disk");
+        for name in ["keys.txt", "admin.txt", "cert.pem", "key.pem"] {
+            write(at, name, "a key that nobody knows\n");
+        }
+        symlink("key.pem", at.join("link.pem")).expect("a link");
+        if !at.join(path).exists() {
+            write(at, path, "a secret\n");
+        }
+        let before = all(at);
+        let complaint = selfsame(at, &[&RUN[..], &more].concat()).badly();
+        assert!(complaint.contains(&said), "{definition}{complaint}");
+        assert_eq!(all(at), before, "{definition}");
+    }
+}
+
 #[test]
 fn a_source_that_would_read_what_the_run_stores_is_refused() {
     for files in ["'st*/**'", "'st*/*.json'"] {

@@ -167,6 +167,9 @@ fn what_cannot_be_applied_leaves_everything_as_it_was_and_says_why() {
     fails(PLAIN.replace("spent > 400", "spend > 400"), "wrong.yaml:17:8");
     fails(PLAIN.replace("in/web*", "in/absent*"), "absent");
     fails(PLAIN.replace("out/segments.ndjson", "in/web.ndjson"), "would write over");
+    let over = |path: &str| PLAIN.replace("out/segments.ndjson", path);
+    fails(over("wrong.yaml"), "would write over the definition that is applied");
+    fails(over("shop.yaml"), "would write over the definition:");
     fails(format!("{PLAIN}data: elsewhere\n"), "its `data` is another one");
     fails(PLAIN.replace("files: in/web*.ndjson", "files: \"-\""), "can't be handed over");
     // What is found out when it takes over: what ran before goes on.

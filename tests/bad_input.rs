@@ -69,6 +69,21 @@ fn what_a_row_lacks_is_told_all_at_once() {
     );
 }
 
+/// Else strangers' events would be repeats of each other.
+#[test]
+fn an_id_that_is_an_empty_text_is_none() {
+    let row =
+        |id: &str| format!(r#"{{"id":"{id}","at":"2025-07-05T12:00:00Z","email":"x@x.org"}}"#);
+    let rows = ["", " \\t"].map(row);
+    assert_eq!(
+        events(&rows.each_ref().map(|row| row.as_bytes())),
+        [
+            "2 missing_id $.id: the row has no id: it is an empty text",
+            "3 missing_id $.id: the row has no id: it is an empty text",
+        ]
+    );
+}
+
 #[test]
 fn a_line_of_ten_megabytes_is_too_long() {
     let long = format!(r#"{{"id":"x","pad":"{}"}}"#, "x".repeat(10 << 20));

@@ -106,6 +106,11 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
              has no header, name its columns in the source: `columns: [sku, title, price]`",
         ),
         ("\nsku,title,price\n", "the first line is blank: it should name the columns"),
+        (
+            " sku , title , price \n",
+            "there is white space around the name of its column ' sku ': write the header without, or say so in the \
+             source, as in sku: {type: text, path: ' sku '}",
+        ),
         ("sku,titles,price\n", "no column title; did you mean titles?"),
         (
             "sku,x1,,price\n",

@@ -161,6 +161,23 @@ fn topics_are_drafted_by_their_newest_messages() {
     assert!(said.contains("no topic there has messages of JSON"), "{said}");
     let said = selfsame(at, &["init", "--kafka", "localhost:1"]).badly();
     assert!(said.contains("no broker answers there"), "{said}");
+    assert!(said.contains("name one that runs") && !said.contains("BrokerTransport"), "{said}");
+}
+
+/// Spellings of one number that differ by its country are brought together by a function that has to be known.
+#[test]
+fn phones_are_drafted_with_what_knows_countries() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let mut rows = String::from("customer_id,email,phone\n");
+    for row in 10..60 {
+        rows += &format!("c{row},c{row}@x.example,+49 30 12345{row}\n");
+    }
+    std::fs::write(at.join("crm.csv"), rows).expect("a file");
+    let yaml = selfsame(at, &["init", "crm.csv"]).well();
+    assert!(yaml.contains("# ? e164(value, 'DE')"), "{yaml}");
+    std::fs::write(at.join("drafted.yaml"), yaml).expect("a file");
+    selfsame(at, &["check", "drafted.yaml"]).well();
 }
 
 /// Exports of shops and of analytics: nobody is named as such, days are all there is, and numbers begin at 0.

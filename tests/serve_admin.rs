@@ -218,6 +218,42 @@ fn a_decision_is_a_row_of_the_source_that_decisions_are_taken_from() {
     );
 }
 
+/// A decision is about two identifiers as they are known: however they are spelt, and whatever spaces they have.
+#[test]
+fn a_decision_takes_the_place_of_one_about_the_same_two_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = SHOP.replace(
+        "  device: {from",
+        "  name: {from: {orders: name}, normalize: lower(value)}\n  device: {from",
+    );
+    let text = text.replace("email: text, phone", "email: text, name: text, phone");
+    let shop = Shop::open(folder.path(), &text, true);
+    let names = ["a", "b name:c", "a name:b", "c", "eve", "100% b", "100%20b"];
+    shop.order(names.iter().map(|name| json!({"name": name, "amount": 1})).collect());
+    let decide = |left: &str, right: &str, decision: &str| {
+        let body = json!({"left": left, "right": right, "decision": decision});
+        assert_eq!(post(shop.address, "/v1/decisions", &body.to_string()).status, 200, "{body}");
+    };
+    let people = |number: u32| {
+        shop.until("/v1/segments", |answer| answer.json()["people"] == number);
+    };
+    people(7);
+    // The two of each begin and end alike.
+    decide("name:a", "name:b name:c", "same");
+    people(6);
+    decide("name:a name:b", "name:c", "same");
+    people(5);
+    decide("name:eve", "name:100% b", "same");
+    people(4);
+    decide("name:eve", "name:100%20b", "same");
+    people(3);
+    // Spelt otherwise, it is about the same two.
+    decide("name:EVE", "name:100% B", "different");
+    people(4);
+    decide("name:B name:C", "name:A", "different");
+    people(5);
+}
+
 #[test]
 fn whoever_lacks_the_admin_key_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");

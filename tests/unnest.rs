@@ -124,6 +124,84 @@ fn a_row_is_accepted_rejected_or_dropped_with_all_of_its_elements() {
     assert_eq!(counted, [8, 1, 3, 1, 3].map(Some), "{summary}");
 }
 
+/// A field that a source of lists has, whose rows are these, and what the log and the rejects say.
+fn told(source: &str, rows: &[Value]) -> (String, Vec<Value>) {
+    let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  lines: {from: orders, select: count(*)}\n";
+    let folder = folder(source, rest);
+    let rows: Vec<String> = rows.iter().map(Value::to_string).collect();
+    std::fs::write(folder.path().join("orders.ndjson"), rows.join("\n")).unwrap();
+    let ended = selfsame(folder.path(), &["run", "d.yaml"]);
+    let log = ended.err.clone();
+    ended.well();
+    (log, rejects(folder.path()))
+}
+
+const LISTS: &str = "    files: orders.ndjson\n    kind: events\n    unnest: UNNEST\n    fields: {email: text, sku: {type: text, path: UNNEST.sku}}\n";
+
+/// One list is unnested: what is said where a row has another one above it, none, or elements that are no objects, does help.
+#[test]
+fn a_list_that_is_not_where_it_is_looked_for_is_told_with_what_would_be_right() {
+    let row = |items: Value| json!({"email": "a@x", "items": items});
+    let deep = LISTS.replace("UNNEST", "items.lines");
+    let (log, rejects) = told(&deep, &[row(json!([{"lines": [{"sku": "a"}]}]))]);
+    assert!(log.contains("say `unnest: items`"), "{log}");
+    assert!(log.contains("path: items.lines[0]"), "{log}");
+    assert!(!log.contains("Declare"), "{log}");
+    assert_eq!(rejects[0]["reasons"][0]["path"], "$.items");
+    let flat = LISTS.replace("UNNEST", "items");
+    let (log, _) = told(&flat, &[row(json!({"sku": "a"}))]);
+    assert!(log.contains("`unnest: items` takes a list"), "{log}");
+    let (log, _) = told(&flat, &[row(json!(["a", "b"]))]);
+    assert!(log.contains("a field with path: items is the element itself"), "{log}");
+}
+
+/// Whatever is wrong with an element, the reason says with which.
+#[test]
+fn a_reason_names_the_element_that_it_is_of() {
+    let source = LISTS
+        .replace("UNNEST", "items")
+        .replace("sku: {", "parts: {type: integer, path: items.parts}, sku: {");
+    let source =
+        format!("{source}    derive: {{share: 12 / parts, own: \"1 / (length(email) - 3)\"}}\n");
+    let row = |email: &str, by: &[i64]| {
+        let items: Vec<Value> = by.iter().map(|by| json!({"parts": by})).collect();
+        json!({"email": email, "items": items})
+    };
+    let (_, rejects) =
+        told(&source, &[row("ada@x", &[1, 0, 2, 0]), row("bob@x", &[0]), row("eve", &[1, 2])]);
+    let reasons = |of: usize| {
+        let reasons = rejects[of]["reasons"].as_array().unwrap();
+        let messages = reasons.iter().map(|reason| reason["message"].as_str().unwrap().to_owned());
+        messages.collect::<Vec<_>>()
+    };
+    let share = "`12 / parts`: division by zero";
+    assert_eq!(reasons(0), [1, 3].map(|at| format!("{share}, in $.items[{at}]")));
+    assert_eq!(reasons(1), [format!("{share}, in $.items[0]")]);
+    assert_eq!(reasons(2), ["`1 / (length(email) - 3)`: division by zero"]);
+}
+
+/// A row's own values are copied to each of its elements, within a bound.
+#[test]
+fn a_row_that_would_come_to_too_much_with_its_elements_is_rejected_alone() {
+    let source = LISTS.replace("UNNEST", "items");
+    let items = |number: usize| vec![json!({"sku": "a"}); number];
+    // 400 KB of its own, for 100 and for 200 elements.
+    let email = |name: char| name.to_string().repeat(400_000);
+    let rows = [
+        json!({"email": email('a'), "items": items(100)}),
+        json!({"email": email('b'), "items": items(200)}),
+        json!({"email": "c", "items": items(200)}),
+    ];
+    let (_, rejects) = told(&source, &rows);
+    assert_eq!(rejects.len(), 1);
+    let reason = &rejects[0]["reasons"][0];
+    assert_eq!(reason["code"], "too_long");
+    assert_eq!(
+        reason["message"],
+        "its 200 elements with its own values beside each would come to more than 67,108,864 bytes"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::decoded::Decoded;
 use super::early::Early;
+use super::path::shown_path;
 use super::placeholders::IS_PLACEHOLDER;
 use crate::console::{counted, grouped};
 use crate::plan::{Format, Plan, Publish, Source, Type};
@@ -144,9 +145,42 @@ fn of_first(rejected: u64, rows: u64) -> String {
     }
 }
 
+/// A path of a reason as the definition's fields have it: without the place of the element in a list that is unnested.
+fn in_fields(source: &Source, path: &str) -> String {
+    let of_element = || {
+        let list = shown_path(&source.unnest.as_ref()?.path);
+        let (_, below) = path.strip_prefix(&list)?.strip_prefix('[')?.split_once(']')?;
+        Some(format!("{list}{below}"))
+    };
+    of_element().unwrap_or_else(|| path.to_owned())
+}
+
+/// What would be right where a list that is unnested is not where it is looked for, or its elements are no objects.
+fn of_list(source: &Source, path: &str) -> Option<String> {
+    let unnest = &source.unnest.as_ref()?.path;
+    let list = shown_path(unnest);
+    if let Some(below) = list.strip_prefix(path).filter(|below| below.starts_with(['.', '['])) {
+        let above = path.strip_prefix("$.").unwrap_or(path);
+        return Some(format!(
+            "`unnest: {unnest}` goes down objects to one list, and {path} on its way is none: where that is a list itself, \
+             say `unnest: {above}`, and name what is in its elements by place, as in path: {above}{below}[0]"
+        ));
+    }
+    if path == list {
+        return Some(format!(
+            "`unnest: {unnest}` takes a list: leave it out where rows have one value there"
+        ));
+    }
+    let place = path.strip_prefix(&list)?.strip_prefix('[')?.strip_suffix(']')?;
+    place.parse::<u32>().is_ok().then(|| {
+        format!("Elements that are no objects have no parts: a field with path: {unnest} is the element itself")
+    })
+}
+
 /// The field of a source that is a timestamp and stands at a path, as reasons tell it.
 fn of_timestamp<'a>(source: &'a Source, path: &str) -> Option<&'a str> {
-    let path = path.strip_prefix("$.").unwrap_or(path);
+    let path = in_fields(source, path);
+    let path = path.strip_prefix("$.").unwrap_or(&path);
     let mut fields = source.fields.iter();
     let field = fields.find(|field| field.path.to_string() == path)?;
     (field.data_type == Type::Timestamp).then_some(field.name.as_str())
@@ -186,12 +220,13 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
                 source.text.marks.separator()
             )
         }
+        "wrong_type" if let Some(remedy) = of_list(source, path) => remedy,
         "wrong_type" => match of_timestamp(source, path) {
             Some(name) => format!(
                 "Say in `fields` how {name} is written, as in {name}: {{type: timestamp, format: '%d.%m.%Y %H:%M'}}, and by \
                  whose clocks, where it has no offset: time_zone: Europe/Berlin"
             ),
-            None => format!("Declare {path} in `fields` as what it is"),
+            None => format!("Declare {} in `fields` as what it is", in_fields(source, path)),
         },
         "out_of_range" if of_timestamp(source, path).is_some() => {
             "A number in a timestamp is milliseconds; a day or a time that there is not can only be \
@@ -202,7 +237,7 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
             "A row has at most 1 MiB, and 64 MiB with a copy of its own values for each element".to_owned()
         }
         "out_of_range" => {
-            format!("Declare {path} with more room")
+            format!("Declare {} with more room", in_fields(source, path))
         }
         "missing_id" | "missing_key" | "missing_time" => {
             format!("Say by `path` where {path} stands in a row, or name another column")

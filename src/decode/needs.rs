@@ -78,6 +78,9 @@ pub(super) fn check_key(
             }
         } else if keys.is_null(place) && !excused(source, row, column) {
             row.flaws.add(code, path_of(source, column), format!("the row has no {name}"));
+        } else if keys.is_valid(place) && keys.value(place).trim().is_empty() {
+            let message = format!("the row has no {name}: it is an empty text");
+            row.flaws.add(code, path_of(source, column), message);
         }
     }
 }
@@ -93,8 +96,13 @@ pub(super) fn message_key<'chunk>(
         _ => unreachable!("only messages have null payloads"),
     };
     let key = key.ok_or(("missing_key", "a null payload without a key deletes nothing"))?;
-    std::str::from_utf8(&bytes[key.clone()])
-        .map_err(|_| ("not_utf8", "the message's key is not UTF-8"))
+    match std::str::from_utf8(&bytes[key.clone()]) {
+        Ok(text) if text.trim().is_empty() => {
+            Err(("missing_key", "a null payload with an empty key deletes nothing"))
+        }
+        Ok(text) => Ok(text),
+        Err(_) => Err(("not_utf8", "the message's key is not UTF-8")),
+    }
 }
 
 /// Where the user finds a column: a field by its path, a derived column by its place.

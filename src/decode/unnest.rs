@@ -20,7 +20,7 @@ use super::rows::accept;
 use super::scalar::shown;
 use crate::console::{counted, grouped};
 use crate::plan::{Kind, Unnest};
-use crate::row::{Body, Row};
+use crate::row::{Body, Reason, Row};
 
 /// What the elements of rows may come to together, with a copy of their rows' own values each.
 const TOGETHER: usize = 64 << 20;
@@ -50,7 +50,7 @@ pub(super) fn accept_elements(
         }
         from = rows.end;
         let mut elements = Elements::of(context, unnest, &paths, raw, columns, rows);
-        elements.accept(context, raw, decoded);
+        elements.accept(context, unnest, raw, decoded);
     }
 }
 
@@ -94,6 +94,39 @@ fn estimate(raw: &mut [RawRow], columns: &[ArrayRef], place: usize) -> usize {
 fn list_of(columns: &[ArrayRef], place: usize) -> Option<&str> {
     let lists = columns.last()?.as_string::<i32>();
     lists.is_valid(place).then(|| lists.value(place))
+}
+
+/// Adds to the reasons of a row those of its elements, each with the element that it is of. What all of several elements
+/// share is the row's own.
+fn add_reasons(list: &str, elements: &[RawRow], reasons: &mut Vec<Reason>) {
+    let mut shared = match elements {
+        [first, _, ..] => first.flaws.reasons.clone(),
+        _ => Vec::new(),
+    };
+    for element in elements {
+        shared.retain(|reason| element.flaws.reasons.contains(reason));
+    }
+    for element in elements {
+        for reason in &element.flaws.reasons {
+            if reasons.len() == REASONS {
+                return;
+            }
+            let is_of_element = element.element > 0
+                && matches!(reason.code, "expression" | "unidentified")
+                && !shared.contains(reason);
+            let mut told = reason.clone();
+            if is_of_element && !reasons.contains(reason) {
+                let place = format!("{list}[{}]", element.element - 1);
+                match told.path.is_empty() {
+                    true => told.path = place,
+                    false => told.message.push_str(&format!(", in {place}")),
+                }
+            }
+            if !reasons.contains(&told) {
+                reasons.push(told);
+            }
+        }
+    }
 }
 
 /// The elements of some rows, as rows.
@@ -188,7 +221,14 @@ impl Elements {
     }
 
     /// Has the rows accepted whose elements all are.
-    fn accept(&mut self, context: &DecodeContext<'_>, raw: &mut [RawRow], decoded: &mut Decoded) {
+    fn accept(
+        &mut self,
+        context: &DecodeContext<'_>,
+        unnest: &Unnest,
+        raw: &mut [RawRow],
+        decoded: &mut Decoded,
+    ) {
+        let list = super::path::shown_path(&unnest.path);
         let before: Vec<Flaws> = self.rows.iter().map(|row| row.flaws.clone()).collect();
         let mut found = Decoded::default();
         accept(context, &mut self.rows, &self.columns, &mut found);
@@ -196,12 +236,7 @@ impl Elements {
         let bad: Vec<bool> =
             self.groups.iter().map(|(_, of)| is_bad(&self.rows[of.clone()])).collect();
         for ((place, of), _) in self.groups.iter().zip(&bad).filter(|(_, bad)| **bad) {
-            let reasons = &mut raw[*place].flaws.reasons;
-            for reason in self.rows[of.clone()].iter().flat_map(|row| &row.flaws.reasons) {
-                if reasons.len() < REASONS && !reasons.contains(reason) {
-                    reasons.push(reason.clone());
-                }
-            }
+            add_reasons(&list, &self.rows[of.clone()], &mut raw[*place].flaws.reasons);
         }
         if bad.contains(&true) {
             // Nothing of a row counts one of whose elements is bad: not for the clock of events, either.

@@ -36,8 +36,8 @@ pub fn explain(plan: &Plan) -> String {
     }
     if plan.identifiers.iter().any(|of| of.placeholders == Placeholders::Ignore) {
         line(
-            "  placeholders (an empty text, null, undefined, 0, anonymous, …) are no identifiers; a type keeps \
-             them with placeholders: keep"
+            "  placeholders (an empty text, null, undefined, 0, anonymous, …) and hashes of them are no identifiers; a type \
+             keeps them with placeholders: keep"
                 .to_owned(),
         );
     }

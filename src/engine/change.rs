@@ -26,13 +26,17 @@ pub struct Built {
     pub rows: u64,
 }
 
-/// The options of a run, with another definition.
+/// How messages call the file of a definition that took the place of the one that a run was started with.
+const APPLIED: &str = "the definition that is applied";
+
+/// The options of a run, with another definition. The file that it was started with is still read when it is started
+/// again.
 pub fn options_of(view: &RunView, definition: &Definition) -> RunOptions {
     let mut options = view.options.clone();
-    for (what, path) in &mut options.reads {
-        if *what == "the definition" {
-            *path = definition.path().to_owned();
-        }
+    options.reads.retain(|(what, _)| *what != APPLIED);
+    let path = definition.path();
+    if !options.reads.is_empty() && options.reads.iter().all(|(_, known)| known != path) {
+        options.reads.push((APPLIED, path.to_owned()));
     }
     options
 }

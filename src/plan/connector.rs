@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt::{Debug, Display};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +90,24 @@ pub struct Kafka {
     pub commit_every: Duration,
     /// Whether they are committed in transactions.
     pub transactions: bool,
+}
+
+/// How librdkafka's properties end that name files or folders; `paths` names several, parted by semicolons.
+const NAMES_FILES: [&str; 4] = [".location", ".keytab", ".file", ".paths"];
+
+impl Kafka {
+    /// Files and folders that the library reads: the property that names each, and its path.
+    pub fn files(&self) -> Vec<(&str, &Path)> {
+        let naming = self.properties.iter().filter(|(name, value)| {
+            // A text that is no path, but what the file would have.
+            let is_text = value.trim_start().starts_with("-----BEGIN");
+            !is_text && NAMES_FILES.iter().any(|end| name.ends_with(end))
+        });
+        let paths = naming.flat_map(|(name, value)| {
+            value.split(';').map(move |path| (name.as_str(), Path::new(path.trim())))
+        });
+        paths.filter(|(_, path)| !path.as_os_str().is_empty()).collect()
+    }
 }
 
 impl Default for Kafka {

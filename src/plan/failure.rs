@@ -3,6 +3,10 @@
 
 use datafusion_common::DataFusionError;
 
+use super::type_words::with_our_types;
+use super::uncalled::instead;
+use super::unfit::unfit;
+
 /// Why an expression has no value for a row, as one sentence. Of what speaks of a library's inside nothing is told.
 pub fn reason(error: DataFusionError) -> String {
     match error.find_root() {
@@ -65,15 +69,10 @@ pub fn failure(error: DataFusionError) -> String {
 /// A message of the planner, in the words of the language.
 fn spoken(message: &str) -> String {
     let between = |start: &str, end: &str| message.strip_prefix(start)?.strip_suffix(end);
-    let text = if let Some(terms) =
-        between("Cannot coerce arithmetic expression ", " to valid types")
-    {
-        with_a_cast(terms, "has no result")
-    } else if let Some(terms) =
-        between("Cannot infer common argument type for comparison operation ", "")
-    {
-        with_a_cast(terms, "can't be compared")
-    } else if let Some((value, wanted)) =
+    if let Some(told) = unfit(&with_our_types(message)) {
+        return told;
+    }
+    let text = if let Some((value, wanted)) =
         between("Cannot cast string ", " type").and_then(|terms| terms.split_once(" to value of "))
     {
         format!("{value} is no {wanted}")
@@ -85,14 +84,6 @@ fn spoken(message: &str) -> String {
             }
             _ => format!("there is no such operator ({operator})"),
         }
-    } else if let Some(sides) =
-        between("Cannot infer common string type for string concat operation ", "")
-    {
-        let hint = match sides {
-            "Boolean || Boolean" => "'or' joins conditions",
-            _ => "make texts of them, as in cast(x as text)",
-        };
-        format!("{sides} has no result: '||' puts texts together, and {hint}")
     } else if message == "get_field function requires all field_name arguments to be scalars" {
         "of a map a key is asked for that is the same for all rows, as in m['key']".to_owned()
     } else if let Some(found) =
@@ -115,7 +106,10 @@ fn spoken(message: &str) -> String {
                     "({found}) has no such place: in a list it is a whole number, as in list[1]"
                 )
             }
-            _ => format!("{name} does not take ({found})"),
+            _ => {
+                let found = with_our_types(found);
+                format!("{name} does not take ({found}){}", instead(name, &found))
+            }
         }
     } else if let Some(found) = between("array_element does not support type ", "") {
         format!(
@@ -198,43 +192,4 @@ fn spoken(message: &str) -> String {
         message.to_owned()
     };
     with_our_types(&text)
-}
-
-/// What two types do not do, such as `timestamp > integer`, and how they would.
-fn with_a_cast(terms: &str, do_not: &str) -> String {
-    let terms = with_our_types(terms);
-    let to = match terms.split(' ').next().unwrap_or_default() {
-        "integer" => "bigint",
-        "number" => "double",
-        other => other,
-    };
-    format!("{terms} {do_not}: bring one side to the type of the other, as in cast(x as {to})")
-}
-
-/// Arrow's names of types as users write them.
-fn with_our_types(text: &str) -> String {
-    let plain = [
-        ("Utf8View", "text"),
-        ("LargeUtf8", "text"),
-        ("Utf8", "text"),
-        ("UInt64", "integer"),
-        ("Int64", "integer"),
-        ("Int32", "integer"),
-        ("Float64", "number"),
-        ("Date32", "date"),
-        ("Boolean", "boolean"),
-        ("Interval(MonthDayNano)", "interval"),
-    ];
-    let mut text =
-        plain.iter().fold(text.to_owned(), |text, (arrow, ours)| text.replace(arrow, ours));
-    while let Some(start) = text.find("Timestamp(") {
-        let Some(length) = text[start..].find(')') else { break };
-        text.replace_range(start..=start + length, "timestamp");
-    }
-    while let Some(start) = text.find("Decimal128(") {
-        let Some(length) = text[start..].find(')') else { break };
-        let digits = text[start + "Decimal128(".len()..start + length].replace(' ', "");
-        text.replace_range(start..=start + length, &format!("decimal({digits})"));
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! What is served over HTTP.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -15,6 +15,16 @@ pub struct HttpServing {
     /// Whose pages may read, as `https://shop.example` or `*`.
     pub origins: Vec<String>,
     pub limits: RateLimits,
+}
+
+impl HttpServing {
+    /// Files that it reads: what each is, and its path.
+    pub fn files(&self) -> Vec<(&'static str, &Path)> {
+        let tls = self.tls.iter().flat_map(|tls| {
+            [("http.tls.certificate", &*tls.certificate), ("http.tls.key", &*tls.key)]
+        });
+        tls.chain(self.keys.files().map(|path| ("http.keys", path))).collect()
+    }
 }
 
 /// Files in PEM.
@@ -78,9 +88,17 @@ impl StatedKeys {
 
     /// Whether some of them may change while they are in use.
     pub fn have_files(&self) -> bool {
+        self.files().next().is_some()
+    }
+
+    /// The files that some of them stand in.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
         let write = self.write.iter().map(|(_, key)| key);
-        let mut all = self.read.iter().chain(write).chain(&self.admin);
-        all.any(|key| matches!(key, StatedKey::File(_)))
+        let all = self.read.iter().chain(write).chain(&self.admin);
+        all.filter_map(|key| match key {
+            StatedKey::Key(_) => None,
+            StatedKey::File(path) => Some(&**path),
+        })
     }
 
     /// Those that there are now.

@@ -26,6 +26,14 @@ impl FieldPath {
     /// # Errors
     /// What is wrong with the path.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "$" {
+            return Err("'$' alone is the whole row: name a key of it, as in email".to_owned());
+        }
+        if text.starts_with("$[") {
+            return Err(
+                "keys are parted by dots, as in a.b, and items are as in items[0]".to_owned()
+            );
+        }
         let mut steps = Vec::new();
         let mut rest = text.strip_prefix("$.").unwrap_or(text);
         loop {

@@ -23,6 +23,32 @@ impl Named {
         })?;
         Ok(Named { what, place })
     }
+
+    /// Why another file can't be written, if it is this one, or one of this folder.
+    fn forbids(&self, written: &FilePlace) -> Option<String> {
+        if self.place.is(written) {
+            return Some(format!("would write over {}", self.what));
+        }
+        let is_inside = self.place.path.is_dir() && written.path.starts_with(&self.place.path);
+        is_inside.then(|| format!("would write into the folder of {}", self.what))
+    }
+}
+
+/// What a run reads beside its sources: the files that the command names, and those that its plan does.
+fn read_beside(plan: &Plan, options: &RunOptions) -> Result<Vec<Named>, RunError> {
+    let mut read = Vec::new();
+    for (what, path) in &options.reads {
+        read.push(Named::new((*what).to_owned(), path)?);
+    }
+    let http = plan.http.files().into_iter().map(|(what, path)| (what.to_owned(), path));
+    let kafka = plan.kafka.files().into_iter();
+    let kafka = kafka.map(|(property, path)| (format!("kafka.properties {property}"), path));
+    let named = http.chain(kafka).filter_map(|(what, path)| {
+        // What leads nowhere, whoever reads it says.
+        Named::new(format!("a file that the run reads ({what})"), path).ok()
+    });
+    read.extend(named);
+    Ok(read)
 }
 
 /// Files such as a data folder has.
@@ -68,10 +94,7 @@ pub fn check_data(plan: &Plan, options: &RunOptions) -> Result<(), RunError> {
 
 /// Refuses outputs, and a summary, that would write over something of this run.
 pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Result<(), RunError> {
-    let mut read = Vec::new();
-    for (what, path) in &options.reads {
-        read.push(Named::new((*what).to_owned(), path)?);
-    }
+    let mut read = read_beside(plan, options)?;
     for (source, path) in sources.files() {
         read.push(Named::new(format!("a file of source {source}"), path)?);
     }
@@ -82,10 +105,13 @@ pub fn check(plan: &Plan, options: &RunOptions, sources: &OpenedSources) -> Resu
     for (what, path) in &all {
         let new = Named::new(what.clone(), path)?;
         let shown = path.display();
-        if let Some(of) = read.iter().find(|of| of.place.is(&new.place)) {
+        if let Some((of, why)) = read.iter().find_map(|of| Some((of, of.forbids(&new.place)?))) {
+            let which = match of.place.is(&new.place) {
+                true => "is the same file",
+                false => "lies in it",
+            };
             return Err(RunError::Overlap(format!(
-                "{what} would write over {}: '{shown}' is the same file: give it another place",
-                of.what
+                "{what} {why}: '{shown}' {which}: give it another place"
             )));
         }
         if let Some((other, of)) = written.iter().find(|(other, _)| other.place.is(&new.place)) {

@@ -17,7 +17,7 @@ use super::body;
 use super::denial::Denial;
 use super::handles::SharedHandles;
 use super::ingest::Ingest;
-use super::profiles::identifier;
+use super::profiles::normalised;
 use crate::plan::{PathStep, Plan, Source, Type};
 use crate::source::{Http, PostedRows};
 use crate::time::{rfc3339, wall_clock};
@@ -66,19 +66,19 @@ impl TryFrom<String> for Decision {
 
 async fn decide(handles: &SharedHandles, ingest: &Ingest, body: Body) -> Result<Response, Denial> {
     let DecisionBody { left, right, decision } = body::json(body, MOST_BYTES, EXAMPLE).await?;
-    let side = |name: &str, of: &str| {
-        let named = |denial: Denial| {
+    let side = |name: &str, of: &'_ str| {
+        normalised(handles, of).map_err(|denial| {
             let message = format!("`{name}`: {}", denial.message);
             Denial { message, ..denial }
-        };
-        identifier(handles, of).map_err(named)
+        })
     };
-    if side("left", &left)? == side("right", &right)? {
+    let named = [side("left", &left)?, side("right", &right)?];
+    if named[0] == named[1] {
         let message = format!("{left} and {right} are one identifier");
         let status = StatusCode::CONFLICT;
         return Err(Denial::new(status, "one_identifier", message, "a decision is about two"));
     }
-    let (source, row) = row(&handles.plan, [&left, &right], decision)?;
+    let (source, row) = row(&handles.plan, [&left, &right], &key(named), decision)?;
     let mut rows = PostedRows::default();
     rows.push(row.to_string().as_bytes());
     let taken = ingest.post(source as u16, rows).await?;
@@ -98,8 +98,22 @@ fn unfit(source: &str, why: &str) -> Denial {
     Denial::new(StatusCode::CONFLICT, "no_decisions", message, remedy)
 }
 
+/// The key of a decision about two identifiers, whichever is named first and however they are spelt: both as they are
+/// known, parted by a space, which their own spaces are not taken for.
+fn key(identifiers: [(&str, String); 2]) -> String {
+    let mut sides = identifiers
+        .map(|(kind, text)| format!("{kind}:{text}").replace('%', "%25").replace(' ', "%20"));
+    sides.sort_unstable();
+    sides.join(" ")
+}
+
 /// The row that says it, and its source.
-fn row(plan: &Plan, sides: [&str; 2], decision: Decision) -> Result<(usize, Value), Denial> {
+fn row(
+    plan: &Plan,
+    sides: [&str; 2],
+    key: &str,
+    decision: Decision,
+) -> Result<(usize, Value), Denial> {
     let Some(decisions) = &plan.decisions else {
         let message = "the definition takes no decisions";
         let remedy = "give `identity` of the definition `decisions`, from a source with `http: {}`";
@@ -119,9 +133,8 @@ fn row(plan: &Plan, sides: [&str; 2], decision: Decision) -> Result<(usize, Valu
     row.set(decisions.identifiers[1], "other", &Type::Text, sides[1].into())?;
     row.set(decisions.verdict, "verdict", &Type::Text, verdict.into())?;
     // A later decision about the two takes the place of an earlier one, whichever is named first. What is derived follows.
-    if let Some(key) = source.key.filter(|key| *key < source.fields.len()) {
-        let (first, last) = (sides[0].min(sides[1]), sides[0].max(sides[1]));
-        row.set(key, "key", &Type::Text, format!("{first} {last}").into())?;
+    if let Some(column) = source.key.filter(|column| *column < source.fields.len()) {
+        row.set(column, "key", &Type::Text, key.into())?;
     }
     if let Some(time) = source.time.filter(|time| *time < source.fields.len()) {
         row.set(time, "time", &Type::Timestamp, rfc3339(wall_clock()).into())?;

@@ -100,6 +100,12 @@ impl ReadQuery {
 
 /// An identifier as `type:value`, as the definition normalises it.
 pub fn identifier(handles: &Handles, written: &str) -> Result<IdentifierHash, Denial> {
+    let (kind, text) = normalised(handles, written)?;
+    Ok(IdentifierHash::of(kind, &text))
+}
+
+/// The type of an identifier that is written as `type:value`, and its value as the definition normalises it.
+pub fn normalised<'a>(handles: &'a Handles, written: &str) -> Result<(&'a str, String), Denial> {
     let types = &handles.plan.identifiers;
     let of = |name: &str| written.strip_prefix(name)?.strip_prefix(':');
     let mut known = types.iter().zip(&handles.normalisers);
@@ -124,7 +130,7 @@ pub fn identifier(handles: &Handles, written: &str) -> Result<IdentifierHash, De
         let remedy = "the definition's normalize, placeholders and ignore say what is one";
         return Err(Denial::bad_request("bad_identifier", message, remedy));
     };
-    Ok(IdentifierHash::of(&kind.name, &text))
+    Ok((&kind.name, text))
 }
 
 /// A person's id as it is written.

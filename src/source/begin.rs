@@ -43,7 +43,8 @@ pub(super) fn begin(
     let is_json = source.format == Format::Json;
     let ends = || foreign::line_ends_of_json(bytes).filter(|_| is_json);
     let first = &bytes[..bytes.len().min(foreign::LOOKED_AT)];
-    if let Some(why) = foreign::told(first).or_else(ends) {
+    let by_name = || foreign::told_by_name(path, first);
+    if let Some(why) = foreign::told(first).or_else(by_name).or_else(ends) {
         return Err(SourceError::unreadable(&source.name, path, why));
     }
     if source.format != Format::Csv {

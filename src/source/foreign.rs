@@ -1,5 +1,7 @@
 //! Files that are no text, told by how they begin: each of their lines would be a row that is no UTF-8.
 
+use std::path::Path;
+
 /// What to do with what is compressed though it was decompressed, or came as a message.
 const ONCE: &str = "decompress it before: a file is decompressed once, and a message not at all";
 
@@ -7,7 +9,7 @@ const AGAIN: &str = "decompress it first, or compress it with zstd or gzip";
 const UNPACK: &str = "unpack it, and name the files in it";
 
 /// What bytes begin with, what they are, and what makes text of them.
-const KINDS: [(&[u8], &str, &str); 21] = [
+const KINDS: [(&[u8], &str, &str); 26] = [
     // What is compressed is decompressed before it is looked at here.
     (b"\x1f\x8b\x08", "compressed with gzip", ONCE),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", ONCE),
@@ -22,6 +24,11 @@ const KINDS: [(&[u8], &str, &str); 21] = [
     (b"\x02\x21\x4c\x18", "compressed with lz4 in its old format", AGAIN),
     (b"\x82SNAPPY\0", "compressed with snappy as Java writes it", AGAIN),
     (b"\x1f\x9d", "compressed with compress", AGAIN),
+    (b"\x78\x01", "compressed with zlib", AGAIN),
+    (b"\x78\x9c", "compressed with zlib", AGAIN),
+    (b"\x78\xda", "compressed with zlib", AGAIN),
+    (b"\x89LZO\0\r\n\x1a\n", "compressed with lzop", AGAIN),
+    (b"\x5d\0\0", "compressed with lzma", AGAIN),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
     (
@@ -55,6 +62,17 @@ pub fn told(head: &[u8]) -> Option<String> {
             wide(head).map(|_| utf_16)
         })?;
     Some(format!("it is {is}: {remedy}"))
+}
+
+/// The same of a file by its name, where its first bytes are no text: what brotli compresses begins in any way.
+pub(super) fn told_by_name(path: &Path, head: &[u8]) -> Option<String> {
+    let is_named = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("br"));
+    let is_text = |head| match std::str::from_utf8(head) {
+        Ok(text) => !text.contains('\0'),
+        // Its last character may go on.
+        Err(error) => error.error_len().is_none(),
+    };
+    (is_named && !is_text(head)).then(|| format!("it seems to be compressed with brotli: {AGAIN}"))
 }
 
 /// Which UTF-16 a text is in, without a mark, too: every other byte of plain text is zero.
@@ -110,6 +128,19 @@ mod tests {
             told_of(b"\xfd7zXZ\0"),
             "it is compressed with xz: decompress it first (unxz FILE), or compress it with zstd or gzip"
         );
+        for (bytes, with) in [
+            (&b"\x78\x9c\xab\x56"[..], "zlib"),
+            (b"\x78\x01\xab\x56", "zlib"),
+            (b"\x89LZO\0\r\n\x1a\n\x10", "lzop"),
+            (b"\x5d\0\0\x80\0", "lzma"),
+        ] {
+            assert_eq!(told_of(bytes), format!("it is compressed with {with}: {AGAIN}"));
+        }
+        let by_name = |name: &str, bytes: &[u8]| told_by_name(Path::new(name), bytes);
+        let brotli = b"\x8b\x03\x80{\"id\":1}\n\x03";
+        assert!(by_name("a.ndjson.br", brotli).is_some_and(|why| why.contains("brotli")));
+        assert_eq!(by_name("a.ndjson", brotli), None);
+        assert_eq!(by_name("a.br", "{\"id\":\"é\"}\n".as_bytes()), None);
         assert!(told_of(&wide("{\"id\":1}")).starts_with("it is UTF-16"));
         assert!(
             told_of(b"\xff\xfe\0\0i\0\0\0d\0\0\0").starts_with("it is UTF-32: write it in UTF-8")

@@ -106,6 +106,18 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
     // A default says that a value may be absent, also from all of a file's rows; but not all values.
     let has_any = wanted().any(|column| is_named(&column));
     if !has_any && !source.raw_fields().is_empty() {
+        // Blanks beside a name are a part of it, and are hardly seen.
+        let with_blanks = source.raw_fields().iter().find_map(|field| {
+            Some((field, names.iter().find(|name| name.trim() == field.path.root())?))
+        });
+        if let Some((field, name)) = with_blanks {
+            return Err(unreadable(format!(
+                "there is white space around the name of its column '{}': write the header without, or say so in the \
+                 source, as in {}: {{type: text, path: '{0}'}}",
+                shown(name),
+                field.name
+            )));
+        }
         let column = wanted().next().unwrap_or_default();
         let near = nearest(&column, names.iter().map(String::as_str));
         if near.is_none() {

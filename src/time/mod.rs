@@ -10,6 +10,7 @@ pub mod format;
 mod iso;
 pub mod since;
 mod text;
+pub mod written_elsewhere;
 pub mod zone;
 
 use std::time::{SystemTime, UNIX_EPOCH};

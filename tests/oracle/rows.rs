@@ -134,7 +134,9 @@ pub fn judge_values(
     let excused = judged.excuses(source.time);
     check_time(source, time, wall, &mut judged.reasons, excused);
     let key = source.key.and_then(|key| text(&columns[key]));
-    if source.key.is_some() && key.is_none() && !judged.excuses(source.key) {
+    // What is empty is none.
+    let is_blank = key.as_ref().is_some_and(|key| key.trim().is_empty());
+    if source.key.is_some() && (is_blank || key.is_none() && !judged.excuses(source.key)) {
         judged.reasons.insert(match source.kind {
             Kind::Events => "missing_id",
             Kind::Records => "missing_key",
@@ -247,7 +249,7 @@ fn without_payload(source: &Source, delivery: &Delivery, wall: Micros) -> Verdic
     }
     let mut reasons = BTreeSet::new();
     check_time(source, delivery.timestamp, wall, &mut reasons, false);
-    if delivery.key.is_none() {
+    if delivery.key.as_ref().is_none_or(|key| key.trim().is_empty()) {
         reasons.insert("missing_key");
     }
     match delivery.timestamp {

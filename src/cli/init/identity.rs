@@ -57,8 +57,10 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
             IdentifierKind::Email => {
                 yaml.push_str("    normalize: lower(clean(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
             }
-            IdentifierKind::Phone => yaml
-                .push_str("    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\n"),
+            IdentifierKind::Phone => yaml.push_str(
+                "    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')    # ? e164(value, 'DE') also makes one \
+                 of 030 1234567 and +49 30 1234567, by their country\n",
+            ),
             IdentifierKind::Device | IdentifierKind::Row => {}
         }
         let shared = match of.kind {

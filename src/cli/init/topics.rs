@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use selfsame::internals::plan::Format;
+use selfsame::internals::source::brokers::silence;
 use serde_json::Value;
 
 use super::left_out::LeftOut;
@@ -33,7 +34,13 @@ pub fn samples(
         .map_err(|why| format!("--kafka {brokers}: {why}"))?;
     let metadata = consumer
         .fetch_metadata(None, PATIENCE)
-        .map_err(|why| format!("--kafka {brokers}: no broker answers there: {why}"))?;
+        .map_err(|why| {
+            let why = silence(brokers, &why);
+            format!(
+                "--kafka {brokers}: no broker answers there: {why}. Start it, or name one that runs, as in --kafka \
+                 localhost:9092"
+            )
+        })?;
     let partitions = |name: &str| -> Option<Vec<i32>> {
         let topic = metadata.topics().iter().find(|topic| topic.name() == name)?;
         Some(topic.partitions().iter().map(|partition| partition.id()).collect())

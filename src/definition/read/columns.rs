@@ -74,6 +74,16 @@ fn field(
         },
         _ => text(context, &format!("the type of {what}"), type_node)?,
     };
+    // Messages show paths so.
+    let is_path = name.starts_with("$.") && format != Some(Format::Csv);
+    if is_path && said.as_ref().is_none_or(|object| object.get("path").is_none()) {
+        let message = format!(
+            "{what}: its name is a path, of which only a key of that name would be read: give it a name, and say where \
+             it stands by 'path', as in name: {{type: {text}, path: {}}}",
+            &name[2..]
+        );
+        context.complain(type_node.place, message);
+    }
     let data_type = match parse_type(&text) {
         Ok(data_type) => data_type,
         Err(message) => {

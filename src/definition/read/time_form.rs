@@ -6,6 +6,7 @@ use super::object::{Object, ReadContext};
 use crate::definition::file::diagnostic::{Place, suggest};
 use crate::plan::{EpochUnit, Field, TimeForm, TimeWriting, Type};
 use crate::time::format::TimeFormat;
+use crate::time::written_elsewhere;
 use crate::time::zone::Zone;
 
 /// What a definition says of how a field's times are written, before all fields are known.
@@ -32,6 +33,12 @@ pub fn of_field(
         context.complain(object.place_of(name), message);
     }
     let formats = object.texts(context, "format").map(|texts| {
+        if texts.is_empty() {
+            let message = format!(
+                "'format' of {what} is an empty list, by which nothing is read: name a format in it, or leave 'format' out"
+            );
+            context.complain(object.place_of("format"), message);
+        }
         let formats = texts.iter().filter_map(|(text, place)| {
             let format = writing(text, data_type == Some(&Type::Timestamp));
             format.map_err(|why| context.complain(*place, format!("in {what}: {why}"))).ok()
@@ -69,8 +76,9 @@ fn writing(text: &str, is_instant: bool) -> Result<TimeWriting, String> {
     }
     if !text.contains('%') {
         let known = ["epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "rfc3339", "iso"];
-        let hint = match suggest(text, &known) {
-            hint if hint.starts_with("did") => hint,
+        let hint = match (written_elsewhere::meant(text), suggest(text, &known)) {
+            (Some(meant), _) => format!("here that is '{meant}'"),
+            (None, hint) if hint.starts_with("did") => hint,
             _ => format!("it is one such as '%d.%m.%Y %H:%M:%S', or one of {}", known.join(", ")),
         };
         return Err(format!("'{text}' is no format of times: {hint}"));
@@ -79,6 +87,11 @@ fn writing(text: &str, is_instant: bool) -> Result<TimeWriting, String> {
     let (day, hour, minute) = format.says();
     if !day {
         return Err(format!("the format '{text}' says no day: %Y-%m-%d is one"));
+    }
+    if let Some(fault) = format.fault() {
+        return Err(format!(
+            "the format '{text}' {fault}: one is as in '%Y-%m-%d', or '%d.%m.%Y %H:%M:%S' ('%I:%M %p' with am or pm)"
+        ));
     }
     if is_instant && hour && !minute {
         return Err(format!("the format '{text}' says an hour and no minute: add %M"));

@@ -195,7 +195,8 @@ fn nested(name: &str) -> SqlError {
     SqlError::new(format!("an aggregate in {name}(…): aggregates do not nest"))
 }
 
-fn no_by(name: &str, distinct: bool) -> SqlError {
+/// That what a name stands for is not added up by key.
+pub fn no_by(name: &str, distinct: bool) -> SqlError {
     let name = if distinct { format!("{name}(distinct …)") } else { name.to_owned() };
     let (last, others) = ADD_UP.split_last().expect("there are some");
     SqlError::new(format!("{name} has no 'by': what adds up has, {} and {last}", others.join(", ")))

@@ -11,7 +11,9 @@ use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{DFSchema, DataFusionError, Result, ScalarValue, plan_datafusion_err};
+use datafusion_common::{
+    Column as ExprColumn, DFSchema, DataFusionError, Result, ScalarValue, plan_datafusion_err,
+};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::InList;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
@@ -212,15 +214,28 @@ fn always_fails(expression: &Expr, error: DataFusionError) -> DataFusionError {
             let why = SqlError::from(error).message;
             let text = match expression {
                 Expr::ScalarFunction(function) if function.func.name() == arithmetic::QUOTIENT => {
-                    let sides = function.args.iter().map(|side| side.human_display().to_string());
+                    let sides = function.args.iter().map(shown);
                     sides.collect::<Vec<_>>().join(" / ")
                 }
                 Expr::ScalarFunction(function) => format!("{}(…)", function.func.name()),
-                other => other.human_display().to_string(),
+                other => shown(other),
             };
             plan_datafusion_err!("`{text}` always fails: {why}")
         }
     }
+}
+
+/// An expression as messages show it: what an aggregate comes to is a column that no definition names.
+fn shown(expression: &Expr) -> String {
+    let named = expression.clone().transform_up(|part| {
+        Ok(match part {
+            Expr::Column(column) if column.name.starts_with('#') => {
+                Transformed::yes(Expr::Column(ExprColumn::new_unqualified("…")))
+            }
+            other => Transformed::no(other),
+        })
+    });
+    named.map_or_else(|_| "…".to_owned(), |named| named.data.human_display().to_string())
 }
 
 fn one_value(value: ColumnarValue) -> Result<ScalarValue> {

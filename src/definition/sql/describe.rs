@@ -8,12 +8,13 @@ use crate::aggregate::parts_of_pair;
 pub fn describe(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 => "text".to_owned(),
-        DataType::Int64 => "integer".to_owned(),
-        DataType::Float64 => "number".to_owned(),
+        of if of.is_integer() => "integer".to_owned(),
+        of if of.is_floating() => "number".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::Boolean => "boolean".to_owned(),
         DataType::Timestamp(..) => "timestamp".to_owned(),
         DataType::Date32 => "date".to_owned(),
+        DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
         DataType::List(item) => format!("[{}]", describe(item.data_type())),
         DataType::Struct(fields) => {
             let field =

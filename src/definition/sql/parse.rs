@@ -13,6 +13,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
+use super::aggregate::no_by;
 use super::by_key;
 use super::mistake::SqlError;
 use super::names::QUALIFIED;
@@ -50,13 +51,23 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
         }
         let at = (rest.span.start.line, rest.span.start.column);
         let message = format!("expected the end of the expression, found '{}'", rest.token);
+        let is_by = rest.token.to_string().eq_ignore_ascii_case("by");
+        let by = name_of_call(&parsed).filter(|_| is_by).map(|name| no_by(&name, false));
         dismantle(parsed);
         if is_statement(text) {
             return Err(no_statement());
         }
-        return Err(SqlError { at: Some(at), ..SqlError::new(message) });
+        return Err(SqlError { at: Some(at), ..by.unwrap_or_else(|| SqlError::new(message)) });
     }
     shallow(parsed)
+}
+
+/// The name of the function that is called.
+fn name_of_call(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Function(function) => Some(function.name.to_string().to_lowercase()),
+        _ => None,
+    }
 }
 
 /// A column's name as an expression has it: in double quotes where it is a word of SQL.

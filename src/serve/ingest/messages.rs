@@ -153,9 +153,9 @@ impl<'a> CollectedMessage<'a> {
         }
         row.add("receivedAt", &written(received));
         match self.field("messageId") {
-            Some(id) => row.add("messageId", id.get()),
+            Some(id) if !is_blank(id.get()) => row.add("messageId", id.get()),
             // What has none can't be known again if it is sent twice.
-            None => row.add("messageId", &format!("\"{}\"", Uuid::new_v4())),
+            _ => row.add("messageId", &format!("\"{}\"", Uuid::new_v4())),
         }
         for name in ["context", "integrations"] {
             if let Some(merged) = merged(self.of_batch(name), self.field(name)) {
@@ -170,6 +170,11 @@ impl<'a> CollectedMessage<'a> {
         }
         row.end()
     }
+}
+
+/// Whether a value is a text with nothing in it.
+fn is_blank(json: &str) -> bool {
+    serde_json::from_str::<String>(json).is_ok_and(|text| text.trim().is_empty())
 }
 
 /// What is said of all messages, under what is said of one.
@@ -279,11 +284,13 @@ mod tests {
 
     #[test]
     fn a_message_without_an_id_gets_one_of_its_own() {
-        let body = json!({"batch": [{"type": "track"}, {"type": "track", "messageId": null}]});
+        let body = json!({"batch": [{"type": "track"}, {"type": "track", "messageId": null},
+            {"type": "track", "messageId": ""}, {"type": "track", "messageId": " "}]});
         let rows = rows(Call::Batch, &body);
         let ids: Vec<_> =
             rows.iter().map(|row| row["messageId"].as_str().expect("an id")).collect();
         assert_ne!(ids[0], ids[1]);
+        assert!(ids.iter().all(|id| id.len() == 36), "{ids:?}");
         assert_eq!(rows[0]["timestamp"], "2025-07-05T12:00:00.000Z");
     }
 

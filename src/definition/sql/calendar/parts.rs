@@ -18,6 +18,7 @@ use super::function::{
     CalendarCall, CalendarFunction, LOCAL, Meaning, each, failed, in_the_years, is_day, is_instant,
     is_local,
 };
+use crate::time::written_elsewhere;
 use crate::time::zone::{Zone, ZoneClock};
 use crate::time::{Micros, SECOND};
 
@@ -96,6 +97,14 @@ pub fn to_char(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
         },
         gives: |_, args| {
             let format = args.scalar_arguments[1].and_then(|format| format.try_as_str().flatten());
+            if let Some(format) = format.filter(|format| !format.contains('%')) {
+                let meant = written_elsewhere::meant(format);
+                let meant = meant.map(|meant| format!(", and this one is '{meant}'"));
+                return plan_err!(
+                    "to_char would write '{format}' of every time: a format is as in '%Y-%m-%d'{}",
+                    meant.unwrap_or_default()
+                );
+            }
             if let Some(format) = format
                 && StrftimeItems::new(format).any(|item| item == Item::Error)
             {

@@ -2,10 +2,11 @@
 
 use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::Date32Type;
-use datafusion_common::Result;
+use datafusion_common::{Result, plan_err};
 
 use super::function::{day_in_the_years, failed};
 use crate::time::format::TimeFormat;
+use crate::time::written_elsewhere;
 use crate::time::zone::{Shown, Zone};
 use crate::time::{DAY, Micros, NoInstant, day_in_years, read_date, read_iso};
 
@@ -44,6 +45,32 @@ fn unreadable(text: &str, wanted: &str, why: NoInstant) -> datafusion_common::Da
         why => format!(": {why}"),
     };
     failed(format!("'{}' is no {wanted}{why}", text.trim()))
+}
+
+/// What is wrong with formats that are the same for all rows, by none of which a text is read. `None` stands for one that rows
+/// say.
+pub fn check_formats(function: &str, formats: &[Option<&str>]) -> Result<()> {
+    let mut wrong = None;
+    for format in formats {
+        let Some(text) = format else { return Ok(()) };
+        if !text.contains('%') {
+            let meant = written_elsewhere::meant(text);
+            let meant = meant.unwrap_or_else(|| "%Y-%m-%d %H:%M:%S".to_owned());
+            return plan_err!(
+                "{function} reads by no '{text}': a format is as in '%d.%m.%Y', and this one is '{meant}'"
+            );
+        }
+        let fault = match TimeFormat::new(text) {
+            Ok(format) => format.fault().map(|fault| format!("the format '{text}' {fault}")),
+            Err(why) => Some(why),
+        };
+        let Some(fault) = fault else { return Ok(()) };
+        wrong.get_or_insert(fault);
+    }
+    match wrong {
+        Some(wrong) => plan_err!("{function} always fails: {wrong}"),
+        None => Ok(()),
+    }
 }
 
 /// By a format of chrono's; what names neither an offset nor a zone, by the zone's clocks.

@@ -9,7 +9,7 @@ use arrow::datatypes::{
     TimestampMicrosecondType,
 };
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::ScalarUDF;
+use datafusion_expr::{ReturnFieldArgs, ScalarUDF};
 
 use super::function::{
     CalendarCall, CalendarFunction, Instants, Meaning, beyond, day_in_the_years, each,
@@ -41,7 +41,10 @@ pub fn to_timestamp(name: &'static str, zone: &'static Zone) -> CalendarFunction
             takes.resize(formats.len() + 1, DataType::Utf8);
             Ok(takes)
         },
-        gives: |function, _| Ok(function.timestamp()),
+        gives: |function, args| {
+            check_formats(function, args)?;
+            Ok(function.timestamp())
+        },
         does: |function, call| {
             let unit = UNITS.iter().find(|(name, ..)| *name == function.called());
             let (_, nanos, cut) = unit.expect("it is one of these");
@@ -113,6 +116,15 @@ fn counted(function: &CalendarFunction, call: &CalendarCall, nanos: i128) -> Res
     }
 }
 
+/// Fails where no text can be read by the formats, if all rows have the same.
+fn check_formats(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Result<()> {
+    let is_text = args.arg_fields.first().is_some_and(|of| of.data_type().is_string());
+    let formats = args.scalar_arguments.get(1..).unwrap_or_default().iter();
+    let formats: Vec<Option<&str>> =
+        formats.map(|format| format.and_then(|format| format.try_as_str().flatten())).collect();
+    if is_text { read::check_formats(function.called(), &formats) } else { Ok(()) }
+}
+
 /// What the first of the formats that fits makes of each text; null where all formats are null.
 fn by_formats<To: ArrowPrimitiveType>(
     texts: &StringArray,
@@ -173,7 +185,10 @@ pub fn to_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Calend
             takes.resize(formats.len() + 1, DataType::Utf8);
             Ok(takes)
         },
-        gives: |_, _| Ok(DataType::Int64),
+        gives: |function, args| {
+            check_formats(function, args)?;
+            Ok(DataType::Int64)
+        },
         does: |function, call| {
             let seconds = |at: Micros| Ok(at.div_euclid(SECOND));
             Ok(match call.type_of(0) {
@@ -197,7 +212,10 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
             takes.resize(formats.len() + 1, DataType::Utf8);
             Ok(takes)
         },
-        gives: |_, _| Ok(DataType::Date32),
+        gives: |function, args| {
+            check_formats(function, args)?;
+            Ok(DataType::Date32)
+        },
         does: |function, call| {
             Ok(match call.type_of(0) {
                 DataType::Utf8 => {

@@ -168,6 +168,11 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
         ("interval '1 month' > interval '29 days'", "born"),
         ("extract(year from at) * interval '1 day' in (interval '1 year')", "born"),
         ("to_char(at, '%Q')", "'%Q'"),
+        ("to_char(at, 'YYYY-MM-DD')", "this one is '%Y-%m-%d'"),
+        ("to_timestamp('05.07.2025', 'DD.MM.YYYY')", "this one is '%d.%m.%Y'"),
+        ("to_timestamp('5.7.', '%Y', '%d.%m.')", "'%Y' says no day"),
+        ("to_unixtime('7/5', '%m/%d')", "'%m/%d' says no year"),
+        ("to_date('2025-07', '%Y-%m') > at", "'%Y-%m' says no day"),
         ("generate_series(at, at, interval '0 days') is not null", "leads nowhere"),
     ] {
         let error = said("Europe/Berlin", expression, last).expect_err(expression);
@@ -220,7 +225,7 @@ fn a_row_that_fails_leaves_its_neighbours_alone_and_nulls_are_null() {
         "text::timestamp",
         "text::date",
         "to_timestamp(text)",
-        "to_timestamp(text, '%Y')",
+        "to_timestamp(text, '%Y-%m-%d')",
         "to_timestamp('2025', text)",
         "to_timestamp(number)",
         "to_timestamp(double)",
