@@ -114,6 +114,24 @@ fn every_file_that_is_mounted_or_copied_is_there() {
     );
 }
 
+#[test]
+fn whatever_is_installed_by_cargo_has_the_versions_that_were_tested() {
+    let mut named = Vec::new();
+    for name in ["README.md", "docs", "deploy", "fuzz/README.md", "bench/README.md", ".ci"] {
+        let path = root().join(name);
+        let paths = if path.is_dir() { files(&path) } else { vec![path] };
+        for path in paths {
+            let text = fs::read_to_string(&path).expect("text");
+            let installs = text.lines().filter(|line| line.contains("cargo install"));
+            named.extend(installs.map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    assert!(named.len() >= 4, "{named:?}");
+    for line in named {
+        assert!(line.contains("--locked"), "{line}");
+    }
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
