@@ -83,6 +83,29 @@ fn a_run_that_nobody_can_post_to_says_what_it_lacks() {
 }
 
 #[test]
+fn what_sdks_send_is_refused_where_no_source_is_a_collector() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let without = DEFINITION.replace("http: {collector: segment}", "http: {}");
+    assert_ne!(without, DEFINITION);
+    fs::write(folder.path().join("web.yaml"), without).expect("room on the disk");
+    let (running, address) = start(folder.path(), &[]);
+    let one = json!({"messageId": "1", "userId": "ada", "event": "Order"});
+    let batch = json!({"batch": [{"type": "track", "messageId": "1", "userId": "ada"}]});
+    for (path, body) in [("track", &one), ("p", &one), ("batch", &batch), ("import", &batch)] {
+        let body = body.to_string();
+        let (status, told) = post(&address, &format!("/v1/{path}"), &[], body.as_bytes());
+        assert_eq!((status, &told["code"]), (404, &json!("no_source")), "{path}: {told}");
+        let remedy = told["remedy"].as_str().expect("a text");
+        assert!(remedy.contains("http: {collector: segment}"), "{path}: {remedy}");
+    }
+    // The source takes rows all the same.
+    let (status, told) = post(&address, "/v1/sources/web", &[], one.to_string().as_bytes());
+    assert_eq!((status, &told["accepted"]), (200, &json!(1)), "{told}");
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
 fn rows_are_answered_once_they_are_read_and_rejects_are_told_twice() {
     let folder = shop();
     let (running, address) = start(folder.path(), &[]);
