@@ -47,6 +47,8 @@ sys.exit(told != 'v1,' + base64.b64encode(signed).decode())";
 pub struct Receiver {
     pub url: String,
     taken: Arc<Mutex<Vec<Post>>>,
+    /// How the next posts are answered.
+    answers: Arc<Mutex<Vec<Answer>>>,
 }
 
 impl Receiver {
@@ -54,14 +56,20 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/secret-path", listener.local_addr().expect("an address"));
         let taken: Arc<Mutex<Vec<Post>>> = Arc::default();
-        let (noted, answers) = (Arc::clone(&taken), Arc::new(Mutex::new(answers)));
+        let answers = Arc::new(Mutex::new(answers));
+        let (noted, answered) = (Arc::clone(&taken), Arc::clone(&answers));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (noted, answers) = (Arc::clone(&noted), Arc::clone(&answers));
+                let (noted, answers) = (Arc::clone(&noted), Arc::clone(&answered));
                 std::thread::spawn(move || while serve(&stream, &noted, &answers).is_some() {});
             }
         });
-        Receiver { url, taken }
+        Receiver { url, taken, answers }
+    }
+
+    /// From now on every post is taken.
+    pub fn take_all(&self) {
+        self.answers.lock().expect("no panic").clear();
     }
 
     pub fn taken(&self) -> Vec<Post> {

@@ -5,14 +5,18 @@ mod deployed;
 mod http;
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../services/receiver.rs"]
+mod receiver;
 mod tools;
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use http::{address, get, post};
 use program::Running;
+use receiver::{Answer, Receiver};
 use serde_json::{Value, json};
 use tools::tools;
 
@@ -159,6 +163,67 @@ fn a_run_says_whether_it_is_well_and_ready() {
     running.signal("HUP");
     running.until("it says what SIGHUP does", |run| run.err().contains("SIGHUP changes nothing"));
     assert_eq!(get(&address, "/health/ready"), (200, "{\"ready\":true,\"reasons\":[]}".to_owned()));
+    running.signal("INT");
+    running.end().well();
+}
+
+/// A run whose webhook refuses all that is posted to it, until the run has ended.
+fn held_back(folder: &Path, hook: &Receiver) -> (Running, String) {
+    let hook = format!("  hook: {{webhook: {{url: \"{}\"}}, publish: profiles}}\n", hook.url);
+    let hooked = format!("{DEFINITION}{hook}");
+    fs::write(folder.join("hooked.yaml"), hooked).expect("room on the disk");
+    fs::create_dir_all(folder.join("none")).expect("room on the disk");
+    fs::write(folder.join("none/a.ndjson"), "").expect("room on the disk");
+    let run = ["run", "hooked.yaml", "--http", "127.0.0.1:0", "--data", "data"];
+    let mut running = Running::start(folder, &run);
+    let address = address(&mut running);
+    (running, address)
+}
+
+/// The codes of the reasons for which a run is not ready.
+fn unready(address: &str) -> (u16, Vec<String>) {
+    let (status, told) = get(address, "/health/ready");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["ready"], status == 200, "{told}");
+    let reasons = told["reasons"].as_array().expect("reasons").iter();
+    let code = |reason: &Value| {
+        assert!(reason["message"].as_str().is_some_and(|message| message.len() > 20), "{reason}");
+        reason["code"].as_str().expect("a code").to_owned()
+    };
+    (status, reasons.map(code).collect())
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_is_not_ready_and_says_so_for_as_long_as_an_output_waits() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hook = Receiver::start(vec![Answer::Status(500); 1_000]);
+    let (mut running, address) = held_back(folder.path(), &hook);
+    let message = json!({"messageId": "1", "userId": "ada", "event": "Order"}).to_string();
+    assert_eq!(post(&address, "/v1/track", &[], message.as_bytes()).0, 200);
+    assert_eq!(unready(&address), (200, vec![]));
+    running.signal("INT");
+    running.until("it stops", |run| run.err().contains("stopping: what has been read"));
+    assert_eq!(unready(&address), (503, vec!["stopping".to_owned()]));
+    assert_eq!(get(&address, "/health/live").0, 200);
+}
+
+#[test]
+fn a_run_that_reads_back_what_is_stored_is_not_ready_and_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hook = Receiver::start(vec![Answer::Status(500); 1_000]);
+    let (running, address) = held_back(folder.path(), &hook);
+    let message = json!({"messageId": "1", "userId": "ada", "event": "Order"}).to_string();
+    assert_eq!(post(&address, "/v1/track", &[], message.as_bytes()).0, 200);
+    // It is killed.
+    drop(running);
+    let (mut running, address) = held_back(folder.path(), &hook);
+    assert_eq!(unready(&address), (503, vec!["replaying".to_owned()]));
+    assert_eq!(get(&address, "/health/live"), (200, "{\"alive\":true,\"reasons\":[]}".to_owned()));
+    let metrics = get(&address, "/metrics").1;
+    assert_eq!(sample(&metrics, "selfsame_replay_active"), Some(1.0));
+    hook.take_all();
+    running.until("it is ready", |_| unready(&address) == (200, vec![]));
+    assert_eq!(sample(&get(&address, "/metrics").1, "selfsame_replay_active"), Some(0.0));
     running.signal("INT");
     running.end().well();
 }
