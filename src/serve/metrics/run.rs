@@ -200,12 +200,10 @@ impl RunMetrics {
                 help,
                 single(history as f64 / 1e3),
             )?;
+            // Before the first there is none.
+            let replayed = (replayed > 0).then(|| (Labels::new(), replayed as f64 / 1e3));
             let help = "The stored tick up to which all is read back, since the epoch";
-            families.gauge(
-                "selfsame_replay_timestamp_seconds",
-                help,
-                single(replayed as f64 / 1e3),
-            )?;
+            families.gauge("selfsame_replay_timestamp_seconds", help, replayed)?;
         }
         let durable = live.durable_before().filter(|tick| *tick > 0 && *tick < u64::MAX);
         let durable = durable.map(|tick| (Labels::new(), (tick - 1) as f64 / 1e3));
