@@ -23,6 +23,7 @@ use super::formats::encoder;
 use super::local_progress::{FilePart, ProgressFile};
 use super::record::Record;
 use super::target::{Opened, Opening};
+use super::under_way::UnderWay;
 use crate::plan::{Destination, Webhook};
 use crate::time::Tick;
 use crate::wait::Retry;
@@ -55,6 +56,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         let is_abandoned: Arc<AtomicBool> = Arc::default();
         let medium = WebhookMedium {
             poster: Poster::new(webhook, &output.name, &is_abandoned).map_err(failed)?,
+            under_way: (UnderWay::clone(&opening.under_way), index),
             encoder: encoder(output.format, &Holding::of(opening.plan, output), &opening.names),
         };
         let target = delivered::start(opening, &output.name, standing, medium, is_abandoned)?;
@@ -65,6 +67,8 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
 
 struct WebhookMedium {
     poster: Poster,
+    /// Where attempts that fail are counted: this output's place is the number.
+    under_way: (UnderWay, usize),
     encoder: Box<dyn Encoder>,
 }
 
@@ -80,7 +84,8 @@ impl Medium for WebhookMedium {
             }
             body.pop();
             body.push(b']');
-            if self.poster.post(&body) == Readership::Left {
+            let (outputs, number) = &self.under_way;
+            if self.poster.post(&body, &|| outputs[*number].note_retry()) == Readership::Left {
                 return Readership::Left;
             }
         }
@@ -131,7 +136,8 @@ impl Poster {
         })
     }
 
-    fn post(&self, body: &[u8]) -> Readership {
+    /// Posts a body, and tells of each attempt that fails.
+    fn post(&self, body: &[u8], failed: &dyn Fn()) -> Readership {
         // The same however often it is tried, so that who gets it twice can know.
         let id = format!("msg_{}", Uuid::new_v4().simple());
         let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
@@ -141,8 +147,9 @@ impl Poster {
                     retry.works(&format!("output {}: {} takes posts", self.output, self.shown));
                     return Readership::Stays;
                 }
-                Err(failed) => failed,
+                Err(refusal) => refusal,
             };
+            failed();
             let what = format!("output {}: {} does not take a post", self.output, self.shown);
             let pause = retry.failed(&what, &why);
             let mut left = wait.unwrap_or(pause).min(PAUSES[1]);
