@@ -10,15 +10,12 @@ mod receiver;
 mod tools;
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use http::{address, get, post};
 use program::Running;
 use receiver::{Answer, Receiver};
 use serde_json::{Value, json};
-use tools::tools;
 
 pub const DEFINITION: &str = "
 name: shop
@@ -104,6 +101,8 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
         ("selfsame_segment_left_total{segment=\"customers\"}", 1.0),
         ("selfsame_output_records_total{output=\"rejects\"}", 2.0),
         ("selfsame_output_pending_records{output=\"profiles\"}", 0.0),
+        ("selfsame_output_records_too_large_total{output=\"profiles\"}", 0.0),
+        ("selfsame_output_retries_total{output=\"profiles\"}", 0.0),
         ("selfsame_latency_seconds_bucket{le=\"+Inf\"}", 7.0),
         ("selfsame_latency_target_seconds", 0.2),
         ("selfsame_replay_active", 0.0),
@@ -120,6 +119,11 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
     for name in [
         "selfsame_store_bytes",
         "selfsame_store_disk_free_bytes",
+        "selfsame_store_disk_bytes",
+        "selfsame_tick_handed_seconds_count",
+        "selfsame_tick_handed_seconds_sum",
+        "selfsame_tick_durable_seconds_count",
+        "selfsame_tick_durable_seconds_sum",
         "process_resident_memory_bytes",
         "selfsame_store_durable_timestamp_seconds",
         "selfsame_tick_duration_seconds_count",
@@ -135,20 +139,11 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
 
 #[test]
 fn prometheus_finds_nothing_wrong_with_the_metrics() {
-    let Some(tools) = tools() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (running, address) = start(folder.path(), &["--data", "data"]);
     let message = json!({"userId": "a \"quoted\" \\ name\n", "event": "Order"}).to_string();
     assert_eq!(post(&address, "/v1/track", &[], message.as_bytes()).0, 200);
-    let (_, metrics) = get(&address, "/metrics");
-    let mut promtool = Command::new(tools.join("promtool"));
-    let promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut promtool = promtool.stdout(Stdio::piped()).spawn().expect("it starts");
-    promtool.stdin.take().expect("piped").write_all(metrics.as_bytes()).expect("it reads");
-    let ended = promtool.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    let said = said + &String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success() && said.is_empty(), "{said}\n{metrics}");
+    tools::nothing_is_wrong_with(&get(&address, "/metrics").1);
     running.signal("INT");
     running.end().well();
 }
@@ -221,9 +216,76 @@ fn a_run_that_reads_back_what_is_stored_is_not_ready_and_says_so() {
     assert_eq!(get(&address, "/health/live"), (200, "{\"alive\":true,\"reasons\":[]}".to_owned()));
     let metrics = get(&address, "/metrics").1;
     assert_eq!(sample(&metrics, "selfsame_replay_active"), Some(1.0));
+    // The row has been read back, and what follows from it is not taken.
+    let replayed = |address: &str| {
+        let metrics = get(address, "/metrics").1;
+        let of = |name: &str| sample(&metrics, name);
+        let end = of("selfsame_replay_end_timestamp_seconds").expect("there are stored rows");
+        let at = of("selfsame_replay_timestamp_seconds");
+        assert!(end > 1e9 && at.is_none_or(|at| at == end), "{at:?} of {end}");
+        at.is_some()
+    };
+    running.until("it tells how far it is", |_| replayed(&address));
     hook.take_all();
     running.until("it is ready", |_| unready(&address) == (200, vec![]));
     assert_eq!(sample(&get(&address, "/metrics").1, "selfsame_replay_active"), Some(0.0));
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
+fn metrics_tell_of_an_output_that_refuses_and_of_what_waits_for_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hook = Receiver::start(vec![Answer::Status(500); 1_000]);
+    let (mut running, address) = held_back(folder.path(), &hook);
+    let message = json!({"messageId": "1", "userId": "ada", "event": "Order"}).to_string();
+    assert_eq!(post(&address, "/v1/track", &[], message.as_bytes()).0, 200);
+    let told = |of: &str| {
+        let metrics = get(&address, "/metrics").1;
+        sample(&metrics, of).unwrap_or_else(|| panic!("{of} in {metrics}"))
+    };
+    let refused = "selfsame_output_retries_total{output=\"hook\"}";
+    let waiting = "selfsame_output_pending_records{output=\"hook\"}";
+    running.until("it was refused twice", |_| told(refused) >= 2.0);
+    assert_eq!(told(waiting), 1.0);
+    assert_eq!(told("selfsame_output_retries_total{output=\"profiles\"}"), 0.0);
+    tools::nothing_is_wrong_with(&get(&address, "/metrics").1);
+    hook.take_all();
+    running.until("it is taken", |_| told(waiting) == 0.0);
+    let before = told(refused);
+    running.until("the post came", |_| hook.taken().len() == 1);
+    assert_eq!(told(refused), before);
+    running.signal("INT");
+    running.end().well();
+}
+
+#[test]
+fn metrics_tell_of_people_that_come_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let definition = "
+sources:
+  crm: {http: {}, kind: records, key: id, fields: {id: text, email: text, phone: text}}
+identity: {email: {from: {crm: email}}, phone: {from: {crm: phone}}}
+outputs: {profiles: {files: out/profiles.ndjson}}
+";
+    fs::write(folder.path().join("crm.yaml"), definition).expect("room on the disk");
+    let run = ["run", "crm.yaml", "--http", "127.0.0.1:0"];
+    let mut running = Running::start(folder.path(), &run);
+    let address = address(&mut running);
+    let mut tell = |row: Value, people: f64, merges: f64, splits: f64| {
+        let answer = post(&address, "/v1/sources/crm", &[], row.to_string().as_bytes());
+        assert_eq!(answer.0, 200);
+        running.until("it is counted", |_| {
+            let metrics = get(&address, "/metrics").1;
+            sample(&metrics, "selfsame_people") == Some(people)
+                && sample(&metrics, "selfsame_identity_merges_total") == Some(merges)
+                && sample(&metrics, "selfsame_identity_splits_total") == Some(splits)
+        });
+    };
+    tell(json!({"id": "1", "email": "ada@x", "phone": "1"}), 1.0, 1.0, 0.0);
+    tell(json!({"id": "2", "email": "ben@x", "phone": "1"}), 1.0, 2.0, 0.0);
+    // His number was another.
+    tell(json!({"id": "2", "email": "ben@x", "phone": "2"}), 2.0, 3.0, 1.0);
     running.signal("INT");
     running.end().well();
 }
