@@ -73,6 +73,7 @@ fn a_run_that_nobody_can_post_to_says_what_it_lacks() {
     assert!(said.contains("source web takes rows over HTTP") && said.contains("--http"), "{said}");
     let said = selfsame(folder.path(), &["run", "web.yaml", "--http", "0.0.0.0:0"]).badly();
     assert!(said.contains("no keys"), "{said}");
+    assert!(said.contains("give the definition http: {keys: {read: …, admin: …}}"), "{said}");
     let said = selfsame(folder.path(), &["run", "web.yaml", "--http", "nowhere"]).badly();
     assert!(said.contains("127.0.0.1:8080"), "{said}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

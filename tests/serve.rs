@@ -243,7 +243,11 @@ fn an_address_that_is_taken_or_open_to_others_is_told_before_anything_starts() {
     };
     let taken = start(&shop.address.to_string());
     assert!(taken.contains(&shop.address.to_string()) && taken.contains("in use"), "{taken}");
-    assert!(start("0.0.0.0:0").contains("127.0.0.1"));
+    for open in ["0.0.0.0:0", "[::]:0"] {
+        let said = start(open);
+        let wanted = ["there are no keys", "http: {keys: {read: …, admin: …}}", "127.0.0.1"];
+        assert!(wanted.iter().all(|wanted| said.contains(wanted)), "{said}");
+    }
     assert!(start("nonsense").contains("127.0.0.1:8080"));
 }
 
