@@ -1,5 +1,7 @@
 //! A run is watched: by what it tells Prometheus, and by whether it is well.
 
+#[path = "../broker/mod.rs"]
+mod broker;
 mod deployed;
 #[path = "../http/mod.rs"]
 mod http;
@@ -41,8 +43,13 @@ outputs:
   rejects: {files: out/rejects.ndjson}
 ";
 
-pub fn start(folder: &std::path::Path, arguments: &[&str]) -> (Running, String) {
-    fs::write(folder.join("shop.yaml"), DEFINITION).expect("room on the disk");
+pub fn start(folder: &Path, arguments: &[&str]) -> (Running, String) {
+    start_of(folder, DEFINITION, arguments)
+}
+
+/// The same with another definition of a shop.
+pub fn start_of(folder: &Path, definition: &str, arguments: &[&str]) -> (Running, String) {
+    fs::write(folder.join("shop.yaml"), definition).expect("room on the disk");
     fs::create_dir_all(folder.join("none")).expect("room on the disk");
     fs::write(folder.join("none/a.ndjson"), "").expect("room on the disk");
     let all = [&["run", "shop.yaml", "--http", "127.0.0.1:0"], arguments].concat();
@@ -165,14 +172,7 @@ fn a_run_says_whether_it_is_well_and_ready() {
 /// A run whose webhook refuses all that is posted to it, until the run has ended.
 fn held_back(folder: &Path, hook: &Receiver) -> (Running, String) {
     let hook = format!("  hook: {{webhook: {{url: \"{}\"}}, publish: profiles}}\n", hook.url);
-    let hooked = format!("{DEFINITION}{hook}");
-    fs::write(folder.join("hooked.yaml"), hooked).expect("room on the disk");
-    fs::create_dir_all(folder.join("none")).expect("room on the disk");
-    fs::write(folder.join("none/a.ndjson"), "").expect("room on the disk");
-    let run = ["run", "hooked.yaml", "--http", "127.0.0.1:0", "--data", "data"];
-    let mut running = Running::start(folder, &run);
-    let address = address(&mut running);
-    (running, address)
+    start_of(folder, &format!("{DEFINITION}{hook}"), &["--data", "data"])
 }
 
 /// The codes of the reasons for which a run is not ready.
