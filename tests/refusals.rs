@@ -259,14 +259,14 @@ fn reads() -> Vec<Route> {
             409,
             "not_reached",
         )]),
-        get("/v1/persons/{id}/why", Wants::Read).well("/v1/persons/ADA/why").wrong(&[(
-            "/v1/persons/ADA/why?segment=none",
-            404,
-            "unknown_segment",
-        )]),
+        get("/v1/persons/{id}/why", Wants::Read).well("/v1/persons/ADA/why").wrong(&[
+            ("/v1/persons/ADA/why?segment=none", 404, "unknown_segment"),
+            ("/v1/persons/ADA/why?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
         get("/v1/persons/{id}/rows", Wants::Read).well("/v1/persons/ADA/rows").wrong(&[
             ("/v1/persons/ADA/rows?limit=1001", 400, "bad_limit"),
             ("/v1/persons/ADA/rows?cursor=1", 400, "bad_cursor"),
+            ("/v1/persons/ADA/rows?after=18000000000000&timeout=1", 409, "not_reached"),
         ]),
         get("/v1/profiles/{identifier}/why", Wants::Read).well(&format!("{profile}/why")).wrong(&[
             (
@@ -274,10 +274,22 @@ fn reads() -> Vec<Route> {
                 400,
                 "bad_parameter",
             ),
+            (
+                "/v1/profiles/email:ada@example.com/why?after=18000000000000&timeout=1",
+                409,
+                "not_reached",
+            ),
         ]),
-        get("/v1/profiles/{identifier}/rows", Wants::Read)
-            .well(&format!("{profile}/rows"))
-            .wrong(&[("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter")]),
+        get("/v1/profiles/{identifier}/rows", Wants::Read).well(&format!("{profile}/rows")).wrong(
+            &[
+                ("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter"),
+                (
+                    "/v1/profiles/email:ada@example.com/rows?after=18000000000000&timeout=1",
+                    409,
+                    "not_reached",
+                ),
+            ],
+        ),
         get("/v1/status", Wants::Read).wrong(&[("/v1/status?x=1", 400, "bad_parameter")]),
         get("/v1/rejects", Wants::Read).wrong(&[("/v1/rejects?x=1", 400, "bad_parameter")]),
         get("/v1/conflicts", Wants::Read).wrong(&[
