@@ -12,6 +12,7 @@ mod receiver;
 mod tools;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use http::{address, get, post};
@@ -335,4 +336,44 @@ fn top_shows_how_a_run_does_and_says_where_nobody_answers() {
     running.end().well();
     let said = program::selfsame(folder.path(), &["top", &address, "--once"]).badly();
     assert!(said.contains("does not answer"), "{said}");
+}
+
+#[test]
+fn top_tells_once_of_lag_and_freshness_as_the_engine_does() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    // As of an engine that reads a topic, and has some of it yet to read.
+    let engine = std::thread::spawn(move || {
+        for rows in [100, 400] {
+            let metrics = format!(
+                "selfsame_source_rows_total{{source=\"visits\"}} {rows}\n\
+                 selfsame_source_freshness_seconds{{source=\"visits\"}} 42\n\
+                 selfsame_source_lag_messages{{topic=\"visits\",partition=\"3\"}} 1500\n\
+                 selfsame_output_records_total{{output=\"profiles\"}} 7\n\
+                 selfsame_output_freshness_seconds{{output=\"profiles\"}} 0.05\n"
+            );
+            let (mut stream, _) = listener.accept().expect("it asks");
+            let mut head = String::new();
+            let mut lines = BufReader::new(&stream);
+            while !head.ends_with("\r\n\r\n") {
+                assert!(lines.read_line(&mut head).expect("a request") > 0, "{head}");
+            }
+            assert!(head.starts_with("GET /metrics "), "{head}");
+            let length = metrics.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all((head + &metrics).as_bytes()).expect("it reads");
+        }
+    });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shown = program::selfsame(folder.path(), &["top", &address, "--once"]).well();
+    engine.join().expect("it is asked twice");
+    let line = |begin: &str| {
+        let found = shown.lines().find(|line| line.trim_start().starts_with(begin));
+        found.unwrap_or_else(|| panic!("{begin}: {shown}")).to_owned()
+    };
+    assert!(line("visits  ").contains(" 400 rows") && line("visits  ").ends_with("fresh 42.0 s"));
+    assert!(!line("visits  ").contains(" 0/s"), "300 rows came meanwhile: {shown}");
+    assert!(line("visits 3").contains("1500 messages to read"), "{shown}");
+    assert!(line("profiles").ends_with("fresh 50 ms"), "{shown}");
 }
