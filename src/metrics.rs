@@ -25,8 +25,8 @@ pub struct Counts {
     pub left: Vec<u64>,
     /// Changelog records handed to each output, in the plan's order.
     pub outputs: Vec<u64>,
-    /// Changelog records that were larger than their topic takes.
-    pub too_large: u64,
+    /// Of those, how many were larger than their topic takes.
+    pub too_large: Vec<u64>,
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.
     pub failed_expressions: u64,
@@ -70,6 +70,7 @@ impl Counts {
             entered: vec![0; segments],
             left: vec![0; segments],
             outputs: vec![0; outputs],
+            too_large: vec![0; outputs],
             ..Counts::default()
         }
     }
@@ -134,11 +135,11 @@ impl Counts {
             (&mut self.entered, &other.entered),
             (&mut self.left, &other.left),
             (&mut self.outputs, &other.outputs),
+            (&mut self.too_large, &other.too_large),
         ];
         for (sums, others) in flows {
             sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
         }
-        self.too_large += other.too_large;
         self.failed_expressions += other.failed_expressions;
         self.ahead = self.ahead.max(other.ahead);
         for (sums, others) in [(&mut self.entries, &other.entries), (&mut self.bytes, &other.bytes)]

@@ -73,6 +73,7 @@ fn a_run_that_nobody_can_post_to_says_what_it_lacks() {
     assert!(said.contains("source web takes rows over HTTP") && said.contains("--http"), "{said}");
     let said = selfsame(folder.path(), &["run", "web.yaml", "--http", "0.0.0.0:0"]).badly();
     assert!(said.contains("no keys"), "{said}");
+    assert!(said.contains("give the definition http: {keys: {read: …, admin: …}}"), "{said}");
     let said = selfsame(folder.path(), &["run", "web.yaml", "--http", "nowhere"]).badly();
     assert!(said.contains("127.0.0.1:8080"), "{said}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -80,6 +81,29 @@ fn a_run_that_nobody_can_post_to_says_what_it_lacks() {
     let said = selfsame(folder.path(), &["run", "web.yaml", "--http", &taken.1]).badly();
     assert!(said.contains("in use") && said.contains(&taken.1), "{said}");
     assert!(!folder.path().join("out").exists(), "nothing is begun");
+}
+
+#[test]
+fn what_sdks_send_is_refused_where_no_source_is_a_collector() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let without = DEFINITION.replace("http: {collector: segment}", "http: {}");
+    assert_ne!(without, DEFINITION);
+    fs::write(folder.path().join("web.yaml"), without).expect("room on the disk");
+    let (running, address) = start(folder.path(), &[]);
+    let one = json!({"messageId": "1", "userId": "ada", "event": "Order"});
+    let batch = json!({"batch": [{"type": "track", "messageId": "1", "userId": "ada"}]});
+    for (path, body) in [("track", &one), ("p", &one), ("batch", &batch), ("import", &batch)] {
+        let body = body.to_string();
+        let (status, told) = post(&address, &format!("/v1/{path}"), &[], body.as_bytes());
+        assert_eq!((status, &told["code"]), (404, &json!("no_source")), "{path}: {told}");
+        let remedy = told["remedy"].as_str().expect("a text");
+        assert!(remedy.contains("http: {collector: segment}"), "{path}: {remedy}");
+    }
+    // The source takes rows all the same.
+    let (status, told) = post(&address, "/v1/sources/web", &[], one.to_string().as_bytes());
+    assert_eq!((status, &told["accepted"]), (200, &json!(1)), "{told}");
+    running.signal("INT");
+    running.end().well();
 }
 
 #[test]

@@ -114,6 +114,47 @@ fn every_file_that_is_mounted_or_copied_is_there() {
     );
 }
 
+#[test]
+fn what_is_copied_into_the_image_is_neither_built_nor_kept_nor_secret_here() {
+    assert!(deployed("Dockerfile").contains("COPY . .\n"));
+    let text = |name: &str| fs::read_to_string(root().join(name)).expect("text");
+    let ignored = text(".dockerignore");
+    let ignored: BTreeSet<&str> = ignored.lines().filter(|line| !line.starts_with('#')).collect();
+    for path in [".git", "target", "deploy/keys", "data", "kept"] {
+        assert!(ignored.contains(path), "{path}: {ignored:?}");
+    }
+    let of_git = text(".gitignore");
+    for path in of_git.lines().map(|line| line.trim_start_matches('/')) {
+        let is_ignored = ignored.contains(path) || ignored.contains(&*format!("**/{path}"));
+        assert!(is_ignored, "{path}: {ignored:?}");
+    }
+    // What is built is there, and so is what it is built of.
+    for path in ["Cargo.toml", "Cargo.lock", "src", "examples", "tests", "*", "**"] {
+        assert!(!ignored.contains(path), "{path}");
+    }
+    // Keys are made where the compose file looks for them.
+    assert!(deployed("compose.yaml").contains("mkdir -p keys"));
+    assert!(of_git.lines().any(|line| line == "/deploy/keys"), "{of_git}");
+}
+
+#[test]
+fn whatever_is_installed_by_cargo_has_the_versions_that_were_tested() {
+    let mut named = Vec::new();
+    for name in ["README.md", "docs", "deploy", "fuzz/README.md", "bench/README.md", ".ci"] {
+        let path = root().join(name);
+        let paths = if path.is_dir() { files(&path) } else { vec![path] };
+        for path in paths {
+            let text = fs::read_to_string(&path).expect("text");
+            let installs = text.lines().filter(|line| line.contains("cargo install"));
+            named.extend(installs.map(|line| format!("{}: {line}", path.display())));
+        }
+    }
+    assert!(named.len() >= 4, "{named:?}");
+    for line in named {
+        assert!(line.contains("--locked"), "{line}");
+    }
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());

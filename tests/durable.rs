@@ -6,6 +6,8 @@
 
 mod http;
 mod program;
+#[path = "watch/tools.rs"]
+mod tools;
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -530,6 +532,27 @@ fn metrics_tell_of_the_latest_checkpoint() {
     let ticks = ticks.iter().filter_map(|of| of.file_name()?.to_str()?.parse::<u64>().ok());
     assert!(ticks.into_iter().any(|tick| (tick as f64 / 1e3 - at).abs() < 1e-3), "{at}");
     assert!(told("selfsame_store_checkpoint_bytes").is_some_and(|bytes| bytes > 100.0));
+    running.signal("INT");
+    running.end().well();
+    // The next run begins with it, and tells from the first moment how far it is.
+    let mut running = Running::start_with(path, &arguments, &environment);
+    let address = http::address(&mut running);
+    let metrics = || http::get(&address, "/metrics").1;
+    let told = |name: &str, metrics: &str| -> f64 {
+        let sample = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        sample.unwrap_or_else(|| panic!("{name} in {metrics}")).parse().expect("a number")
+    };
+    running.until("all is read back", |_| {
+        let metrics = metrics();
+        let replayed = told("selfsame_replay_timestamp_seconds", &metrics);
+        let end = told("selfsame_replay_end_timestamp_seconds", &metrics);
+        assert!((at..=end).contains(&replayed), "{replayed} between {at} and {end}");
+        told("selfsame_replay_active", &metrics) == 0.0
+    });
+    assert!(running.err().contains("a checkpoint of"), "{}", running.err());
+    let metrics = metrics();
+    assert!(metrics.contains("# TYPE selfsame_store_checkpoint_bytes gauge"));
+    tools::nothing_is_wrong_with(&metrics);
     running.signal("INT");
     running.end().well();
 }

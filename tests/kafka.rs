@@ -6,6 +6,8 @@ mod http;
 mod oracle;
 mod program;
 mod shop;
+#[path = "watch/tools.rs"]
+mod tools;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -330,6 +332,9 @@ fn metrics_tell_how_far_each_partition_is_read() {
         http::get(&address, "/metrics").1.contains(&rows)
             && lags(running).iter().all(|(_, lag)| *lag == 0)
     });
+    let metrics = http::get(&address, "/metrics").1;
+    assert!(metrics.contains("# TYPE selfsame_source_lag_messages gauge"));
+    tools::nothing_is_wrong_with(&metrics);
 }
 
 #[test]

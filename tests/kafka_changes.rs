@@ -2,6 +2,7 @@
 //! and come back: through a real broker, and through mock brokers where one is to go.
 
 mod broker;
+mod http;
 mod program;
 
 use std::collections::BTreeMap;
@@ -253,7 +254,9 @@ fn a_record_that_is_larger_than_its_topic_takes_costs_itself_alone() {
     let many: String =
         (0..300).map(|n| customer(&format!("c{n}"), &n.to_string(), 0..20)).collect();
     std::fs::write(&crm, &many).expect("room on the disk");
-    let mut running = Running::start(path, &["run", "shop.yaml", "--follow"]);
+    let run = ["run", "shop.yaml", "--follow", "--http", "127.0.0.1:0"];
+    let mut running = Running::start(path, &run);
+    let address = http::address(&mut running);
     let of_large =
         |topic: &str| newest(topic).into_iter().find(|(_, value)| value.contains("\"c7\""));
     running.until("everyone is there", |_| newest(&profiles).len() == 300);
@@ -279,6 +282,14 @@ fn a_record_that_is_larger_than_its_topic_takes_costs_itself_alone() {
     let message = reject["reasons"][0]["message"].as_str().expect("text");
     assert!(message.contains("max.message.bytes") && message.contains("20000"), "{message}");
     assert!(running.err().contains(&key), "{}", running.err());
+    let counted =
+        |output: &str| format!("selfsame_output_records_too_large_total{{output=\"{output}\"}}");
+    let told = [("profiles", 1), ("rejects", 0)]
+        .map(|(output, of)| format!("\n{} {of}\n", counted(output)));
+    running.until("it is counted", |_| {
+        let metrics = http::get(&address, "/metrics").1;
+        told.iter().all(|line| metrics.contains(line))
+    });
     append(&crm, &customer("c7", "7", 0..3));
     running.until("it is back", |_| newest(&profiles).len() == 300);
     running.signal("INT");

@@ -344,6 +344,41 @@ fn drafted(files: &[(&str, String)]) -> (tempfile::TempDir, String) {
     (folder, yaml)
 }
 
+#[test]
+fn the_id_of_an_order_is_not_whose_it_is() {
+    let orders = |columns: &str, rows: &[&str]| format!("{columns}\n{}\n", rows.join("\n"));
+    // Two orders of two customers: a third one, of the first customer, is an order all the same.
+    let (folder, yaml) = drafted(&[(
+        "orders.csv",
+        orders(
+            "customer_id,order_no,ordered_at",
+            &["K-1,O-1,2026-07-01T10:00:00Z", "K-2,O-2,2026-07-02T10:00:00Z"],
+        ),
+    )]);
+    assert!(yaml.contains("    id: order_no    # 2 different in 2 values (100 %)\n"), "{yaml}");
+    let third = orders("customer_id,order_no,ordered_at", &["K-1,O-3,2026-07-03T10:00:00Z"]);
+    let all = std::fs::read_to_string(folder.path().join("data/orders.csv")).expect("rows");
+    let all = all + third.split_once('\n').expect("rows").1;
+    std::fs::write(folder.path().join("data/orders.csv"), all).expect("room");
+    selfsame(folder.path(), &["run", "draft.yaml"]).well();
+    assert_eq!(profile(folder.path(), "K-1")["attributes"]["orders_rows"], 2);
+    // Where there is no other the draft says what is wrong with it.
+    for (columns, rows) in [
+        ("customer_id,ordered_at", ["K-1,2026-07-01T10:00:00Z", "K-2,2026-07-02T10:00:00Z"]),
+        ("device_id,ordered_at", ["d-1,2026-07-01T10:00:00Z", "d-2,2026-07-02T10:00:00Z"]),
+    ] {
+        let (_, yaml) = drafted(&[("orders.csv", orders(columns, &rows))]);
+        let column = columns.split(',').next().expect("one");
+        let line = yaml.lines().find(|line| line.starts_with("    id: ")).expect("an id");
+        assert!(line.starts_with(&format!("    id: {column}    # 2 different")), "{line}");
+        assert!(line.contains("? it says whose a row is, and not which"), "{line}");
+    }
+    // Of people it is which row.
+    let customers = orders("customer_id,email", &["K-1,a@x.org", "K-2,b@x.org"]);
+    let (_, yaml) = drafted(&[("customers.csv", customers)]);
+    assert!(yaml.contains("    key: customer_id    # 2 different in 2 values (100 %)\n"), "{yaml}");
+}
+
 /// By key, what an output comes to, in however many ticks the rows came.
 fn held(folder: &Path, output: &str) -> BTreeMap<String, Value> {
     folded(values(&folder.join(format!("out/{output}.ndjson"))))

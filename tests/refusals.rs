@@ -98,7 +98,7 @@ struct Route {
     too_many_bytes: Option<usize>,
     /// Whether it is refused to who asks too often.
     is_limited: bool,
-    /// Errors that the document declares and others look for: where.
+    /// Errors that the document declares and that other tests look for, each with the test's file and function.
     elsewhere: &'static [(u16, &'static str)],
 }
 
@@ -147,13 +147,22 @@ impl Route {
     fn of_the_run(&self) -> Vec<(u16, &'static str)> {
         let always = ["/health/", "/openapi.json", "/v1/openapi.json"];
         let asks = !always.iter().any(|of| self.path.starts_with(of));
-        asks.then_some((503, "src/serve/ending.rs: the run ends")).into_iter().collect()
+        asks.then_some(ENDING).into_iter().collect()
     }
 }
 
-const SEVERAL: (u16, &str) = (421, "tests/served_cluster.rs: another process has it");
-const UNSTORED: (u16, &str) = (409, "tests/serve_why.rs: nothing is stored");
-const CHANGING: (u16, &str) = (409, "tests/serve_admin.rs: a change is under way");
+const ENDING: (u16, &str) =
+    (503, "src/serve/ending.rs::every_route_that_asks_the_run_for_something_says_when_it_ends");
+const SEVERAL: (u16, &str) = (
+    421,
+    "tests/served_cluster.rs::the_first_process_answers_for_all_and_each_tells_its_own_share",
+);
+const CHANGING: (u16, &str) = (
+    409,
+    "tests/serve_admin.rs::one_change_is_made_at_a_time_and_none_where_nothing_is_stored_or_the_run_ends",
+);
+const UNSTORED: (u16, &str) =
+    (409, "tests/serve_why.rs::what_cannot_be_explained_is_told_with_a_remedy");
 
 /// By what stands in braces in a route's path: where it stands in a request that is answered well, and what may not stand
 /// there.
@@ -256,14 +265,14 @@ fn reads() -> Vec<Route> {
             409,
             "not_reached",
         )]),
-        get("/v1/persons/{id}/why", Wants::Read).well("/v1/persons/ADA/why").wrong(&[(
-            "/v1/persons/ADA/why?segment=none",
-            404,
-            "unknown_segment",
-        )]),
+        get("/v1/persons/{id}/why", Wants::Read).well("/v1/persons/ADA/why").wrong(&[
+            ("/v1/persons/ADA/why?segment=none", 404, "unknown_segment"),
+            ("/v1/persons/ADA/why?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
         get("/v1/persons/{id}/rows", Wants::Read).well("/v1/persons/ADA/rows").wrong(&[
             ("/v1/persons/ADA/rows?limit=1001", 400, "bad_limit"),
             ("/v1/persons/ADA/rows?cursor=1", 400, "bad_cursor"),
+            ("/v1/persons/ADA/rows?after=18000000000000&timeout=1", 409, "not_reached"),
         ]),
         get("/v1/profiles/{identifier}/why", Wants::Read).well(&format!("{profile}/why")).wrong(&[
             (
@@ -271,10 +280,22 @@ fn reads() -> Vec<Route> {
                 400,
                 "bad_parameter",
             ),
+            (
+                "/v1/profiles/email:ada@example.com/why?after=18000000000000&timeout=1",
+                409,
+                "not_reached",
+            ),
         ]),
-        get("/v1/profiles/{identifier}/rows", Wants::Read)
-            .well(&format!("{profile}/rows"))
-            .wrong(&[("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter")]),
+        get("/v1/profiles/{identifier}/rows", Wants::Read).well(&format!("{profile}/rows")).wrong(
+            &[
+                ("/v1/profiles/email:ada@example.com/rows?limit=x", 400, "bad_parameter"),
+                (
+                    "/v1/profiles/email:ada@example.com/rows?after=18000000000000&timeout=1",
+                    409,
+                    "not_reached",
+                ),
+            ],
+        ),
         get("/v1/status", Wants::Read).wrong(&[("/v1/status?x=1", 400, "bad_parameter")]),
         get("/v1/rejects", Wants::Read).wrong(&[("/v1/rejects?x=1", 400, "bad_parameter")]),
         get("/v1/conflicts", Wants::Read).wrong(&[
@@ -291,8 +312,11 @@ fn reads() -> Vec<Route> {
     let others = [
         changes.elsewhere(&[
             SEVERAL,
-            (410, "tests/serve.rs: what is too long ago"),
-            (426, "tests/port/changes.rs: another version of WebSocket"),
+            (
+                410,
+                "tests/serve.rs::changes_are_followed_and_gone_on_with_behind_the_last_one_that_was_seen",
+            ),
+            (426, "tests/port/changes.rs::what_asks_for_a_websocket_wrongly_is_told_so"),
         ]),
         get("/metrics", Wants::Read),
     ];
@@ -401,7 +425,10 @@ fn posts() -> Vec<Route> {
         )]),
     ];
     let collected = |path: &str| post(&format!("/v1/{path}"), Wants::Collector);
-    let none: &[(u16, &str)] = &[SEVERAL, (404, "tests/collector.rs: no source has a collector")];
+    let none: &[(u16, &str)] = &[
+        SEVERAL,
+        (404, "tests/collector.rs::what_sdks_send_is_refused_where_no_source_is_a_collector"),
+    ];
     let one =
         ["track", "t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a"];
     all.extend(one.map(|path| {
@@ -422,8 +449,14 @@ fn posts() -> Vec<Route> {
 fn watching() -> Vec<Route> {
     let open = |path| get(path, Wants::Nothing).without_limit();
     vec![
-        open("/health/live").elsewhere(&[(503, "tests/watch: a run that has failed")]),
-        open("/health/ready").elsewhere(&[(503, "tests/watch: a run that reads back")]),
+        open("/health/live").elsewhere(&[(
+            503,
+            "src/serve/health.rs::a_run_that_has_failed_is_neither_alive_nor_ready_and_says_why",
+        )]),
+        open("/health/ready").elsewhere(&[(
+            503,
+            "tests/watch/main.rs::a_run_that_reads_back_what_is_stored_is_not_ready_and_says_so",
+        )]),
         open("/openapi.json"),
         open("/v1/openapi.json"),
     ]
@@ -518,6 +551,33 @@ fn declared(document: &Value) -> BTreeMap<(String, String), BTreeSet<u16>> {
         })
     });
     operations.collect()
+}
+
+/// What a test does, named by its file and its function; `None`: there is none.
+fn test_of(named: &str) -> Option<String> {
+    let (path, name) = named.split_once("::")?;
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()?;
+    // As it is formatted: an attribute, the function, and a brace as far in as they are.
+    let (before, body) = text.split_once(&format!("fn {name}() {{\n"))?;
+    let indent = before.rsplit('\n').next()?;
+    before.ends_with(&format!("#[test]\n{indent}")).then_some(())?;
+    body.split_once(&format!("\n{indent}}}\n")).map(|(body, _)| body.to_owned())
+}
+
+#[test]
+fn what_others_are_said_to_look_for_they_look_for() {
+    let routes = routes();
+    let named = routes.iter().flat_map(|route| {
+        let elsewhere = route.of_the_run().into_iter().chain(route.elsewhere.iter().copied());
+        elsewhere.map(|(status, test)| (&route.path, status, test))
+    });
+    for (path, status, test) in named {
+        let body = test_of(test).unwrap_or_else(|| panic!("{status} of {path}: no test is {test}"));
+        assert!(body.contains(&status.to_string()), "{test} says nothing of {status} of {path}");
+    }
+    for nothing in ["tests/watch", "tests/watch/main.rs::nothing", "tests/refusals.rs::test_of"] {
+        assert_eq!(test_of(nothing), None, "{nothing}");
+    }
 }
 
 #[test]

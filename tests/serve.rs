@@ -122,21 +122,33 @@ fn who_has_the_profile_already_is_told_only_that() {
     let mut shop = Shop::open();
     shop.order(json!([{"email": "ada@example.com", "amount": 1}]));
     let path = "/v1/profiles/email:ada@example.com";
-    let tag = get(shop.address, path).header("etag").expect("a tag").to_owned();
+    let first = get(shop.address, path);
+    let tag = first.header("etag").expect("a tag").to_owned();
+    let person = first.json()["profile"]["person"].as_str().expect("an id").to_owned();
+    let paths = [path.to_owned(), format!("/v1/persons/{person}")];
     // A tick that changes nothing of her changes nothing of the tag.
     shop.order(json!([{"email": "bob@example.com", "amount": 1}]));
-    let asked = |tag: &str| request(shop.address, "GET", path, &[("if-none-match", tag)], b"");
-    for known in [&*tag, &format!("\"other\", {tag}"), "*", tag.trim_start_matches("W/")] {
-        let answer = asked(known);
-        assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
-        assert_eq!(answer.header("etag"), Some(&*tag));
+    let address = shop.address;
+    let asked =
+        |path: &str, tag: &str| request(address, "GET", path, &[("if-none-match", tag)], b"");
+    for path in &paths {
+        for known in [&*tag, &format!("\"other\", {tag}"), "*", tag.trim_start_matches("W/")] {
+            let answer = asked(path, known);
+            assert_eq!((answer.status, answer.body.len()), (304, 0), "{path} {known}");
+            assert_eq!(answer.header("etag"), Some(&*tag), "{path}");
+        }
+        assert_eq!(asked(path, "\"other\"").status, 200, "{path}");
     }
     shop.order(json!([{"email": "ada@example.com", "amount": 1}]));
-    let answer = request(shop.address, "GET", path, &[("if-none-match", &tag)], b"");
-    assert_eq!(
-        (answer.status, answer.json()["profile"]["attributes"]["orders"].clone()),
-        (200, json!(2))
-    );
+    for path in &paths {
+        let answer = asked(path, &tag);
+        assert_eq!(
+            (answer.status, answer.json()["profile"]["attributes"]["orders"].clone()),
+            (200, json!(2)),
+            "{path}"
+        );
+        assert_ne!(answer.header("etag"), Some(&*tag), "{path}");
+    }
 }
 
 #[test]
@@ -243,7 +255,11 @@ fn an_address_that_is_taken_or_open_to_others_is_told_before_anything_starts() {
     };
     let taken = start(&shop.address.to_string());
     assert!(taken.contains(&shop.address.to_string()) && taken.contains("in use"), "{taken}");
-    assert!(start("0.0.0.0:0").contains("127.0.0.1"));
+    for open in ["0.0.0.0:0", "[::]:0"] {
+        let said = start(open);
+        let wanted = ["there are no keys", "http: {keys: {read: …, admin: …}}", "127.0.0.1"];
+        assert!(wanted.iter().all(|wanted| said.contains(wanted)), "{said}");
+    }
     assert!(start("nonsense").contains("127.0.0.1:8080"));
 }
 
@@ -308,6 +324,31 @@ fn members_are_paged_in_the_order_of_their_ids_while_people_come_and_go() {
     ] {
         assert_eq!(get(shop.address, path).refusal(), (status, code.to_owned()), "{path}");
     }
+}
+
+#[test]
+fn a_segment_tells_how_large_it_has_been() {
+    let mut shop = Shop::open();
+    let told = |shop: &Shop| {
+        let answer = get(shop.address, "/v1/segments/big").json();
+        let sizes: Vec<(u64, u64)> =
+            serde_json::from_value(answer["sizes"].clone()).expect("pairs of a tick and a size");
+        (answer["size"].as_u64().expect("a size"), sizes)
+    };
+    shop.order(json!([{"email": "ada@example.com", "amount": 150}]));
+    let (size, sizes) = told(&shop);
+    let (tick, last) = *sizes.last().expect("it has been of a size");
+    assert_eq!((size, last), (1, 1));
+    // Of each second the last size is kept.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    shop.order(json!([
+        {"email": "ben@example.com", "amount": 150},
+        {"email": "cleo@example.com", "amount": 150},
+    ]));
+    let (size, sizes) = told(&shop);
+    assert!(sizes.contains(&(tick, 1)), "{sizes:?} has no 1 at {tick}");
+    assert_eq!((size, sizes.last().map(|(_, size)| *size)), (3, Some(3)), "{sizes:?}");
+    assert!(sizes.is_sorted_by(|one, next| one.0 < next.0), "oldest first: {sizes:?}");
 }
 
 #[test]

@@ -171,6 +171,27 @@ fn a_person_is_explained_by_what_is_stored_of_rows_that_are_gone() {
 }
 
 #[test]
+fn whoever_posts_reads_why_and_rows_as_of_the_tick_of_the_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = Shop::open(folder.path(), true);
+    for number in 1..=5 {
+        let (device, row) = (format!("d{number}"), order(number, None, &format!("d{number}"), "1"));
+        let answer = post(shop.address, "/v1/sources/orders", &row.to_string());
+        let tick: u64 = answer.header("selfsame-tick").expect("a tick").parse().expect("a number");
+        // Nobody had the device before, so that whoever does not wait is told that it is nobody's.
+        let why = shop.get(&format!("/v1/profiles/device:{device}/why?after={tick}"));
+        assert_eq!(why["identifiers"][0]["value"], json!(device));
+        let person = why["person"].as_str().expect("an id");
+        for whose in [format!("profiles/device:{device}"), format!("persons/{person}")] {
+            let rows = shop.get(&format!("/v1/{whose}/rows?after={tick}&timeout=30000"));
+            assert_eq!(rows["rows"][0]["fields"]["id"], json!(number.to_string()), "{rows}");
+        }
+        let why = shop.get(&format!("/v1/persons/{person}/why?attribute=spent&after={tick}"));
+        assert_eq!(why["value"].as_f64(), Some(1.0), "{why}");
+    }
+}
+
+#[test]
 fn rows_of_a_person_come_newest_first_page_by_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let shop = Shop::open(folder.path(), true);

@@ -2,6 +2,7 @@
 
 mod samples;
 mod view;
+mod watched;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -9,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use selfsame::internals::time::wall_clock;
 
 use super::print::{CommandResult, print};
 use samples::Samples;
+use watched::WatchedEngine;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -84,16 +87,17 @@ fn causes(error: &dyn std::error::Error) -> String {
 pub fn top(args: &TopArgs) -> CommandResult {
     let asking = AskedEngine::new(args)?;
     let every = Duration::from_secs(args.every);
-    let mut before = asking.ask()?;
+    // Who gives a wrong address, or no key, is told at once.
+    let first = asking.ask()?;
     if args.once || !std::io::stdout().is_terminal() {
         std::thread::sleep(every);
-        return print(&view::text(&before, &asking.ask()?));
+        return print(&view::text(&first, &asking.ask()?));
     }
     let mut terminal = ratatui::try_init()?;
     let drawn = (|| -> Result<(), Box<dyn std::error::Error>> {
-        let mut now = before.clone();
+        let mut engine = WatchedEngine::new(first);
         loop {
-            terminal.draw(|frame| view::draw(frame, &before, &now))?;
+            terminal.draw(|frame| view::draw(frame, &engine))?;
             let until = Instant::now() + every;
             while let Some(left) = until.checked_duration_since(Instant::now()) {
                 if event::poll(left)?
@@ -105,7 +109,7 @@ pub fn top(args: &TopArgs) -> CommandResult {
                     return Ok(());
                 }
             }
-            before = std::mem::replace(&mut now, asking.ask()?);
+            engine.hear(asking.ask(), wall_clock());
         }
     })();
     ratatui::restore();

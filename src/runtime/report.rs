@@ -80,7 +80,7 @@ pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Va
         "pending_records": pending
             .map(|(output, pending)| (output.name.clone(), (*pending).into()))
             .collect::<serde_json::Map<_, _>>(),
-        "too_large_records": counts.too_large,
+        "too_large_records": counts.too_large.iter().sum::<u64>(),
         "failed_expressions": counts.failed_expressions,
         "not_followed": counts.ahead.map(|(source, time)| {
             let source = &plan.sources[usize::from(source)].name;
@@ -176,11 +176,12 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
              out/rejects.ndjson}}}}"
         ));
     }
-    if counts.too_large > 0 {
+    let too_large = counts.too_large.iter().sum::<u64>();
+    if too_large > 0 {
         line(format_args!(""));
         line(format_args!(
             "  {} larger than its topic takes: a tombstone stands in its place, and a reject names it",
-            counted(counts.too_large, "record was", "records were each"),
+            counted(too_large, "record was", "records were each"),
         ));
     }
     if counts.failed_expressions > 0 {

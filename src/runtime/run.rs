@@ -344,6 +344,9 @@ pub(super) fn go_live(
         place.set(store);
     }
     if let Some(recovered) = recovered {
+        // What a checkpoint holds is not read back row by row.
+        let begins = recovered.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.of.tick);
+        process.live.replayed.store(begins, Ordering::Relaxed);
         process.live.history.store(recovered.until, Ordering::Relaxed);
         process.rounds.add(Arc::clone(recovered));
     }

@@ -66,7 +66,7 @@ impl TryFrom<String> for Decision {
 
 async fn decide(handles: &SharedHandles, ingest: &Ingest, body: Body) -> Result<Response, Denial> {
     let DecisionBody { left, right, decision } = body::json(body, MOST_BYTES, EXAMPLE).await?;
-    let side = |name: &str, of: &'_ str| {
+    let side = |name: &str, of: &str| {
         normalised(handles, of).map_err(|denial| {
             let message = format!("`{name}`: {}", denial.message);
             Denial { message, ..denial }

@@ -55,3 +55,35 @@ fn answer(what: &str, reasons: Vec<Value>) -> Response {
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({what: is_well, "reasons": reasons}))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+    use crate::runtime::Live;
+    use crate::serve::unserved::{SHOP, unserved};
+    use crate::sink::UnderWay;
+    use crate::wait::wait_for;
+
+    fn told(answer: Response) -> (u16, Value) {
+        let status = answer.status().as_u16();
+        let body = wait_for(to_bytes(answer.into_body(), usize::MAX)).expect("a body");
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    #[test]
+    fn a_run_that_has_failed_is_neither_alive_nor_ready_and_says_why() {
+        let served = unserved(SHOP);
+        let live = Arc::new(Live::new(&served.plan, 1, UnderWay::default()));
+        let health = Health { live, stop: served.stop.clone(), failure: served.failure.clone() };
+        assert_eq!(told(health.alive()), (200, json!({"alive": true, "reasons": []})));
+        assert_eq!(told(health.ready()), (200, json!({"ready": true, "reasons": []})));
+        served.failure.set("the disk is gone".to_owned());
+        let failed = json!({"code": "failed", "message": "the run has failed: the disk is gone"});
+        let alive = json!({"alive": false, "reasons": [failed]});
+        assert_eq!(told(health.alive()), (503, alive));
+        let ready = json!({"ready": false, "reasons": [failed]});
+        assert_eq!(told(health.ready()), (503, ready));
+    }
+}

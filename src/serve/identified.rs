@@ -11,7 +11,7 @@ use axum::routing::get;
 use super::denial::Denial;
 use super::handles::SharedHandles;
 use super::profiles::{self, in_path, parameters};
-use super::why;
+use super::why::{self, RowsQuery};
 
 pub fn routes() -> Router<SharedHandles> {
     Router::new().route("/v1/profiles/{*identifier}", get(by_identifier))
@@ -31,7 +31,8 @@ async fn by_identifier(
         return why::why(handles, identifier.to_owned(), query).await;
     }
     if let Some(identifier) = behind("/rows") {
-        let query = parameters(Query::try_from_uri(&uri))?;
+        let query: RowsQuery = parameters(Query::try_from_uri(&uri))?;
+        query.wait(&handles).await?;
         let person = why::whose(&handles, identifier)?;
         return why::rows(handles, person, query).await;
     }

@@ -20,8 +20,8 @@ use super::denial::Denial;
 use super::handles::SharedHandles;
 use super::profile_json::unknown_attribute;
 use super::profiles::{
-    at, identifier, in_path, no_cursor, no_person, nobody, page_length, parameters, person_id,
-    redirect,
+    ReadQuery, at, identifier, in_path, no_cursor, no_person, nobody, page_length, parameters,
+    person_id, redirect,
 };
 use super::segments;
 use crate::explain::{self, AllRows, Question, TimelinePage, WhyError, timeline};
@@ -116,21 +116,23 @@ pub struct WhyQuery {
     with: Option<String>,
     segment: Option<String>,
     attribute: Option<String>,
+    after: Option<Tick>,
+    timeout: Option<u64>,
 }
 
 impl WhyQuery {
     fn question(self, handles: &SharedHandles) -> Result<Question, Denial> {
         match self {
-            WhyQuery { with: None, segment: None, attribute: None } => Ok(Question::Person),
-            WhyQuery { with: Some(with), segment: None, attribute: None } => {
+            WhyQuery { with: None, segment: None, attribute: None, .. } => Ok(Question::Person),
+            WhyQuery { with: Some(with), segment: None, attribute: None, .. } => {
                 whose(handles, &with)?;
                 Ok(Question::With(with))
             }
-            WhyQuery { with: None, segment: Some(name), attribute: None } => {
+            WhyQuery { with: None, segment: Some(name), attribute: None, .. } => {
                 segments::number(handles, &name)?;
                 Ok(Question::Segment(name))
             }
-            WhyQuery { with: None, segment: None, attribute: Some(name) } => {
+            WhyQuery { with: None, segment: None, attribute: Some(name), .. } => {
                 let names = handles.plan.attributes.iter().map(|of| of.name.as_str());
                 let names: Vec<&str> = names.collect();
                 if !names.contains(&name.as_str()) {
@@ -180,6 +182,8 @@ pub async fn why(
     written: String,
     query: WhyQuery,
 ) -> Result<Response, Denial> {
+    let (after, timeout) = (query.after, query.timeout);
+    ReadQuery { attributes: None, after, timeout }.wait(&handles).await?;
     whose(&handles, &written)?;
     let question = query.question(&handles)?;
     let compute = move |rows: AllRows| {
@@ -196,6 +200,16 @@ pub async fn why(
 pub struct RowsQuery {
     cursor: Option<String>,
     limit: Option<usize>,
+    after: Option<Tick>,
+    timeout: Option<u64>,
+}
+
+impl RowsQuery {
+    /// Waits until the tick is published that the answer has to have reached.
+    pub async fn wait(&self, handles: &SharedHandles) -> Result<(), Denial> {
+        let (after, timeout) = (self.after, self.timeout);
+        ReadQuery { attributes: None, after, timeout }.wait(handles).await
+    }
 }
 
 /// A page of rows, as it is answered.
@@ -215,6 +229,7 @@ async fn rows_of_person(
 ) -> Result<Response, Denial> {
     let (written, query) = (in_path(path)?, parameters(query)?);
     let id = person_id(&written)?;
+    query.wait(&handles).await?;
     let now = whose(&handles, &written)?;
     if now != id {
         return Ok(redirect(&written, now, "/rows", &uri));

@@ -230,7 +230,7 @@ fn tell<'scope>(
 ) -> Collection<'scope, Record> {
     let counts = SharedCounts::clone(counts);
     let told = refused.flat_map(move |refused| {
-        counts.borrow_mut().too_large += 1;
+        counts.borrow_mut().too_large[refused.output()] += 1;
         refused.told(&rejects)
     });
     let by_subject = Exchange::new(|(subject, _): &(OutputSubject, Record)| subject.route);

@@ -20,6 +20,7 @@ use super::local_progress::FilePart;
 use super::record::Record;
 use super::storable::{storable, stored_key};
 use super::target::{Opened, Opening};
+use super::under_way::UnderWay;
 use crate::plan::{Destination, PostgresTable, Publish};
 use crate::time::Tick;
 use crate::wait::Retry;
@@ -53,6 +54,7 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
         let is_log = output.publish == Publish::Rejects;
         let mut medium = PostgresMedium {
             table: OutputTable { of: table.clone(), output: output.name.clone(), is_log },
+            under_way: (UnderWay::clone(&opening.under_way), index),
             progress: opening.durable.clone(),
             encoder: message_encoder(&opening.names),
             changes: TableChanges::default(),
@@ -128,6 +130,8 @@ struct TableChanges {
 
 struct PostgresMedium {
     table: OutputTable,
+    /// Where attempts that fail are counted: this output's place is the number.
+    under_way: (UnderWay, usize),
     /// `None`: nothing outlives the run.
     progress: Option<DurableOutputs>,
     encoder: Box<dyn MessageEncoder>,
@@ -168,6 +172,8 @@ impl Medium for PostgresMedium {
             if self.awaiting.is_over() {
                 return (Readership::Left, None);
             }
+            let (outputs, number) = &self.under_way;
+            outputs[*number].note_retry();
             let pause = retry.failed(&format!("{} can't be written", self.table.of), &error);
             self.client = None;
             may_be_done = true;

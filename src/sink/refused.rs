@@ -90,6 +90,11 @@ impl Refused {
         format!("{topic}/{}", self.key)
     }
 
+    /// The number of the output whose record it is.
+    pub fn output(&self) -> usize {
+        usize::from(self.output)
+    }
+
     pub fn why(&self) -> &str {
         &self.why
     }

@@ -1,6 +1,7 @@
 //! How far each output is: which records of which ticks it has yet to acknowledge.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::tick_index::TickIndex;
@@ -12,6 +13,8 @@ pub struct OutputTicks {
     held: Mutex<BTreeMap<Tick, u64>>,
     /// Where its earlier records are, of an output whose file tells.
     index: Mutex<Option<Arc<TickIndex>>>,
+    /// How many attempts to deliver have failed and are made again.
+    retries: AtomicU64,
 }
 
 impl OutputTicks {
@@ -43,6 +46,16 @@ impl OutputTicks {
     /// The first tick of which a record is not acknowledged.
     pub fn oldest(&self) -> Option<Tick> {
         self.held.lock().expect("no one panics with it").keys().next().copied()
+    }
+
+    /// An attempt to deliver has failed, and is made again.
+    pub fn note_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many attempts to deliver have failed and are made again.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     /// Records that are not acknowledged.

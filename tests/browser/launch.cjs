@@ -1,4 +1,5 @@
 // A headless Chromium for the scripts of tests, and what they look at in it.
+const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const puppeteer = require('puppeteer-core');
@@ -53,6 +54,26 @@ exports.says = (page, text, selector = 'body') => page.waitForFunction(
   const said = await page.evaluate((at) => document.querySelector(at)?.innerText, selector);
   throw new Error(`never says '${text}' in ${selector}: ${error.message}; it says: ${said}; ${page.faults.join('; ')}`);
 });
+
+/** What has the focus, as whoever works by keyboard is told of it. */
+const focused = (page) => page.evaluate(() => {
+  const of = document.activeElement;
+  return { isPage: of === document.body, text: (of.getAttribute('aria-label') ?? of.innerText ?? '').trim(), id: of.id, shows: getComputedStyle(of).outlineStyle };
+});
+exports.focused = focused;
+
+/** Goes on by Tab until this has the focus; everything on the way shows that it has it. */
+exports.tabTo = async (page, wanted, most = 80) => {
+  for (let at = 0; at < most; at += 1) {
+    await page.keyboard.press('Tab');
+    const now = await focused(page);
+    // Between the last and the first nothing has it.
+    if (now.isPage) continue;
+    assert.notEqual(now.shows, 'none', `'${now.text}' (${now.id}) does not show that it has the focus`);
+    if (wanted(now)) return;
+  }
+  assert.fail(`${wanted} is not reached by keyboard`);
+};
 
 /** Presses a button wherever it stands: what comes in above it may move it away from under a mouse. */
 exports.press = async (page, selector) => {

@@ -1,6 +1,6 @@
 // Somebody decides that two are one, while rows come in.
 const assert = require('node:assert/strict');
-const { page: opened, picture, run, says, violations } = require('../browser/launch.cjs');
+const { page: opened, picture, run, says, tabTo, violations } = require('../browser/launch.cjs');
 
 const HOST = process.env.HOST;
 
@@ -13,7 +13,9 @@ run(async (browser) => {
   // What is left out leaves no word behind.
   const said = await page.evaluate(() => document.querySelector('main').innerText);
   assert.doesNotMatch(said, /\b(false|true|null|undefined)\b/);
-  await page.locator('button ::-p-text(They are the same)').click();
+  // By keyboard alone.
+  await tabTo(page, ({ text }) => text === 'They are the same');
+  await page.keyboard.press('Enter');
   await says(page, 'are the same person');
   await says(page, 'One person', 'h1');
   await says(page, 'Decisions about them');
@@ -37,6 +39,19 @@ run(async (browser) => {
     await moves('Rejected in a second');
     await page.waitForFunction(() => document.querySelector('.tile .spark .curve')?.getAttribute('d').length > 40);
     await picture(page, 'live-1280-light');
+    // A segment's size is drawn as it grows: from fewer people, which lie deeper, up to all that there are, at the top.
+    const grows = (select) => page.waitForFunction((of) => {
+      const drawn = document.querySelector(of)?.getAttribute('d') ?? '';
+      const heights = [...drawn.matchAll(/^M[\d.]+ ([\d.]+)|V([\d.]+)/g)].map(([, first, later]) => Number(first ?? later));
+      return heights.length > 3 && heights.every((height, at) => at === 0 || height <= heights[at - 1]) && heights[0] > heights.at(-1) + 10;
+    }, {}, select);
+    await page.goto(`${HOST}/#/segment/active`);
+    await says(page, 'people now', 'main');
+    await grows('.drawing svg.chart path.curve');
+    assert.match(await page.$eval('.drawing svg.chart', (of) => of.getAttribute('aria-label')), /^Size of active over time, now [\d,]+$/);
+    await picture(page, 'growing-1280-light');
+    await page.goto(`${HOST}/#/segments`);
+    await grows('.drawing svg.spark path.curve');
   } finally { clearInterval(sending); }
   assert.deepEqual(page.faults, []);
 });

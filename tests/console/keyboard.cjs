@@ -1,25 +1,8 @@
 // The console by keyboard alone: from the skip link to why somebody is in a segment.
 const assert = require('node:assert/strict');
-const { page: opened, run, says } = require('../browser/launch.cjs');
+const { focused, page: opened, run, says, tabTo } = require('../browser/launch.cjs');
 
 const HOST = process.env.HOST;
-const focused = (page) => page.evaluate(() => {
-  const of = document.activeElement;
-  return { isPage: of === document.body, text: (of.getAttribute('aria-label') ?? of.innerText ?? '').trim(), id: of.id, shows: getComputedStyle(of).outlineStyle };
-});
-
-/** Goes on by Tab until this has the focus; everything on the way shows that it has it. */
-async function tabTo(page, wanted, most = 80) {
-  for (let at = 0; at < most; at += 1) {
-    await page.keyboard.press('Tab');
-    const now = await focused(page);
-    // Between the last and the first nothing has it.
-    if (now.isPage) continue;
-    assert.notEqual(now.shows, 'none', `'${now.text}' (${now.id}) does not show that it has the focus`);
-    if (wanted(now)) return;
-  }
-  assert.fail(`${wanted} is not reached by keyboard`);
-}
 
 run(async (browser) => {
   const page = await opened(browser, HOST);

@@ -8,18 +8,42 @@ const KLARA = 'klara.huber.0@example.com';
 const APART = ['customer_id:C0000160', 'anonymous_id:a_2def5a91c4d2bcb4'];
 const part = encodeURIComponent;
 
+/** The links that are drawn of a person, with what each says. */
+async function drawnLinks(page) {
+  await page.waitForSelector('.graph svg path.edge');
+  return page.$$eval('.graph svg path.edge', (all) => all.map((of) => ({
+    isWithheld: of.classList.contains('withheld'),
+    isDashed: getComputedStyle(of).strokeDasharray !== 'none',
+    length: of.getTotalLength(),
+    why: of.querySelector('title').textContent,
+  })));
+}
+
+/** Links that are withheld are drawn otherwise than those that count, to whom they would lead, and say why. */
+async function drawsWithheld(page) {
+  const withheld = (await drawnLinks(page)).filter(({ isWithheld }) => isWithheld);
+  assert.ok(withheld.some(({ why }) => why.includes('C0000160')), JSON.stringify(withheld));
+  for (const { why, isDashed, length } of withheld) {
+    assert.match(why, / — .*: a person has at most 1 of type customer_id/);
+    assert.ok(isDashed && length > 10, why);
+  }
+  assert.ok(await page.$$eval('.graph svg g.node.strange text', (all) => all.length) > 0);
+}
+
 /** Opens all that unfolds, so that it is looked at, too. */
 async function unfold(page) {
   for (const select of ['.card ul.plain > li button.small', 'td button.small']) await press(page, select);
   await says(page, 'rfm_recency', 'body');
   await page.waitForFunction(() => !document.body.innerText.includes('Computed of all stored rows'));
+  const links = (await drawnLinks(page)).filter(({ isWithheld }) => !isWithheld);
+  assert.ok(links.length > 3 && links.every(({ isDashed, length }) => !isDashed && length > 10), JSON.stringify(links));
 }
 
 const VIEWS = [
   { name: 'overview', hash: '', says: ['254', '631 identifiers', '2,892 in all', 'Within the target', 'products', '200 ms'] },
   { name: 'people', hash: 'people', says: ['customer_id', 'Some of them', 'Other identifiers', 'Two people side by side', 'champions'] },
   { name: 'person', hash: `person/${part(KLARA)}`, says: ['klara.huber.0@example.com', '5,364.97', 'champions', 'First seen', 'data/crm/customers.ndjson:1', 'Withheld links', 'Product Viewed'], act: unfold },
-  { name: 'withheld', hash: `person/${part(APART[0])}`, says: ['a person has at most 1 of type customer_id: one side has C0000160, the other C0000161', 'Compare the two'] },
+  { name: 'withheld', hash: `person/${part(APART[0])}`, says: ['a person has at most 1 of type customer_id: one side has C0000160, the other C0000161', 'Compare the two'], act: drawsWithheld },
   { name: 'compare', hash: `compare/${APART.map(part).join('/')}`, says: ['Two people', 'some of them are withheld', 'at_most', 'This definition takes no decisions'] },
   { name: 'segments', hash: 'segments', says: ['big_spenders_lapsed', '16.1 %', 'orders > 0', 'Of all customers those who ordered lately'] },
   { name: 'segment', hash: 'segment/champions', says: ['rfm_recency >= 4', 'Of all customers', KLARA] },

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use selfsame::Running;
 
 use super::client::{Answer, connect, request};
-use super::{definition, start};
+use super::program::{Running as Program, selfsame};
+use super::{definition, http, start};
 
 const KEYS: &str = "keys: {read: [file:read.txt, read-of-definition], write: {orders: file:write.txt}, admin: file:admin.txt}";
 /// Longer than it takes to look at files twice.
@@ -82,6 +83,44 @@ fn keys_in_files_are_given_and_taken_back_and_what_is_no_key_changes_nothing() {
     assert_eq!(read(address, "read-of-definition").status, 200);
     assert_eq!(write(address, "second-of-writers"), 401);
     running.stop().expect("it ends");
+}
+
+#[test]
+fn keys_come_from_the_environment_as_the_definition_names_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let text = "
+http:
+  keys: {read: '${SHOP_READ_KEY}', write: {orders: '${SHOP_WRITE_KEY}'}, admin: '${SHOP_ADMIN_KEY}'}
+sources:
+  orders: {http: {}, kind: events, fields: {email: text, amount: integer}}
+identity: {email: {from: {orders: email}}}
+attributes: {spent: {from: orders, select: sum(amount)}}
+outputs: {profiles: {files: out/profiles.ndjson}}
+";
+    fs::write(folder.join("shop.yaml"), text).expect("a definition");
+    let run = ["run", "shop.yaml", "--http", "127.0.0.1:0"];
+    let said = selfsame(folder, &run).badly();
+    for name in ["SHOP_READ_KEY", "SHOP_WRITE_KEY", "SHOP_ADMIN_KEY"] {
+        assert!(said.contains(&format!("the environment has no '{name}'")), "{said}");
+    }
+    let environment = [
+        ("SHOP_READ_KEY", "reader-of-the-environment"),
+        ("SHOP_WRITE_KEY", "writer-of-the-environment"),
+        ("SHOP_ADMIN_KEY", "admin-of-the-environment"),
+    ];
+    let mut running = Program::start_with(folder, &run, &environment);
+    let address: SocketAddr = http::address(&mut running).parse().expect("an address");
+    assert_eq!(read(address, "reader-of-the-environment").status, 200);
+    assert_eq!(read(address, "admin-of-the-environment").status, 200);
+    assert_eq!(read(address, "${SHOP_READ_KEY}").refusal(), (401, "wrong_key".to_owned()));
+    assert_eq!(read(address, "writer-of-the-environment").status, 403);
+    assert_eq!(write(address, "writer-of-the-environment"), 200);
+    assert_eq!(write(address, "reader-of-the-environment"), 403);
+    running.signal("INT");
+    let ended = running.end();
+    assert!(environment.iter().all(|(_, key)| !ended.err.contains(key)), "{}", ended.err);
+    ended.well();
 }
 
 #[test]

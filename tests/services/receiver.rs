@@ -49,6 +49,8 @@ sys.exit(told != 'v1,' + base64.b64encode(signed).decode())";
 pub struct Receiver {
     pub url: String,
     taken: Arc<Mutex<Vec<Post>>>,
+    /// How the next posts are answered.
+    answers: Arc<Mutex<Vec<Answer>>>,
     mood: Arc<Mood>,
 }
 
@@ -66,19 +68,20 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/secret-path", listener.local_addr().expect("an address"));
         let taken: Arc<Mutex<Vec<Post>>> = Arc::default();
-        let (noted, answers) = (Arc::clone(&taken), Arc::new(Mutex::new(answers)));
+        let answers = Arc::new(Mutex::new(answers));
+        let (noted, answered) = (Arc::clone(&taken), Arc::clone(&answers));
         let mood: Arc<Mood> = Arc::default();
         let of_answers = Arc::clone(&mood);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (noted, answers) = (Arc::clone(&noted), Arc::clone(&answers));
+                let (noted, answers) = (Arc::clone(&noted), Arc::clone(&answered));
                 let mood = Arc::clone(&of_answers);
                 std::thread::spawn(
                     move || while serve(&stream, &noted, &answers, &mood).is_some() {},
                 );
             }
         });
-        Receiver { url, taken, mood }
+        Receiver { url, taken, answers, mood }
     }
 
     /// From now on it takes nothing, or what it is given.
@@ -89,6 +92,11 @@ impl Receiver {
     /// From now on each answer takes so long.
     pub fn takes(&self, pause: Duration) {
         self.mood.pause.store(pause.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// From now on every post is taken.
+    pub fn take_all(&self) {
+        self.answers.lock().expect("no panic").clear();
     }
 
     pub fn taken(&self) -> Vec<Post> {

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::broker::brokers;
+use super::broker::client::{Message, make_topic, produce, unique};
 use super::http::{post, try_get};
 use super::program::free_ports;
-use super::start;
 use super::tools::tools;
+use super::{DEFINITION, start_of};
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
@@ -76,7 +78,18 @@ fn alerts_fire_when_they_should_and_else_do_not() {
 fn every_panel_shows_something_under_load_and_an_alert_comes_to_somebody() {
     let Some(tools) = tools() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (running, address) = start(folder.path(), &["--data", "data"]);
+    // With a topic as well, which has a lag.
+    let topic = unique("visits");
+    make_topic(&topic, 1, &[]);
+    let payload = Some(json!({"userId": "u1"}).to_string().into_bytes());
+    produce(&topic, &[Message { partition: 0, key: None, payload, timestamp: None }]);
+    let visits = format!(
+        "  visits: {{kafka: {{topic: {topic}}}, kind: events, fields: {{userId: text}}}}\n  quiet: {{"
+    );
+    let definition = DEFINITION.replace("  quiet: {", &visits);
+    let definition = definition.replace("quiet: userId}", "quiet: userId, visits: userId}");
+    let definition = format!("{definition}kafka: {{brokers: \"{}\"}}\n", brokers());
+    let (running, address) = start_of(folder.path(), &definition, &["--data", "data"]);
     let (prometheus_port, alertmanager_port) = (port(), port());
     let (watched, told) =
         (format!("127.0.0.1:{prometheus_port}"), format!("127.0.0.1:{alertmanager_port}"));

@@ -1,8 +1,12 @@
 //! Prometheus and Alertmanager as Debian has them, unpacked into the target folder: nothing is installed.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// The folder of their programs, `usr/bin`.
@@ -26,6 +30,20 @@ pub fn tools() -> Option<PathBuf> {
         }
     }
     Some(folder.join("usr/bin"))
+}
+
+/// Has Prometheus's own checks look at metrics as they are told: names, units, help and types.
+#[track_caller]
+pub fn nothing_is_wrong_with(metrics: &str) {
+    let Some(tools) = tools() else { return };
+    let mut promtool = Command::new(tools.join("promtool"));
+    let promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.stdout(Stdio::piped()).spawn().expect("it starts");
+    promtool.stdin.take().expect("piped").write_all(metrics.as_bytes()).expect("it reads");
+    let ended = promtool.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let said = said + &String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.is_empty(), "{said}\n{metrics}");
 }
 
 fn unpack(folder: &Path) -> std::io::Result<()> {

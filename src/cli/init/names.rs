@@ -148,6 +148,16 @@ pub fn is_of_person(name: &str) -> bool {
     whose(name).is_some() || PEOPLES_IDS.contains(&name.replace('_', "").as_str())
 }
 
+/// Whether a name in a table is one of people, or of devices, where a row of the table is something else: of whom an order
+/// is, and not which order.
+pub fn names_somebody_else(name: &str, entity: &str) -> bool {
+    match (whose(name), whose(entity)) {
+        (Some((person, _)), Some((of_rows, _))) => person != of_rows,
+        (None, Some(_)) => false,
+        (_, None) => is_of_person(name) || is_of_device(name) && !name.starts_with(entity),
+    }
+}
+
 /// Whether a name is one of a browser or a device, which people are known by before they say who they are.
 pub fn is_of_device(name: &str) -> bool {
     let bare = name.replace('_', "");
@@ -253,6 +263,19 @@ mod tests {
             "userid_count",
         ] {
             assert!(!is_of_person(&snake(name)), "{name}");
+        }
+        for (name, entity, is_elses) in [
+            ("customer_id", "order", true),
+            ("anonymous_id", "page_view", true),
+            ("uid", "visit", true),
+            ("owner_id", "contact", true),
+            ("order_id", "order", false),
+            ("event_id", "order", false),
+            ("customer_id", "customer", false),
+            ("uid", "user", false),
+            ("device_id", "device", false),
+        ] {
+            assert_eq!(names_somebody_else(name, entity), is_elses, "{name} of a {entity}");
         }
         let same = ["Kd.-Nr.", "Kundennummer", "Kunden-Nr."].map(|name| whose(&snake(name)));
         assert!(same[0].is_some() && same.iter().all(|of| *of == same[0]), "{same:?}");

@@ -6,7 +6,7 @@ use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::time::zone::Zone;
 
 use super::fit::Guess;
-use super::names::{is_id, singular};
+use super::names::{is_id, names_somebody_else, singular};
 use super::sample::{Origin, Sample, SampledCell, SampledColumn};
 
 /// A source as it will be written.
@@ -131,12 +131,21 @@ pub fn source(
         false => best,
     };
     let is_records = is_records && key.is_some();
+    // In few rows each may be of another person; the next one of the same person is no repeat.
+    let is_elses = |at: usize| !is_records && names_somebody_else(&fields[at].0, &entity);
+    let of_rows = ids.iter().filter(|(at, share)| *share >= 85 && !is_elses(*at));
+    let of_rows = of_rows.max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at)));
+    let key = if is_records { key } else { of_rows.or(key) };
     let key = key.map(|(at, share)| {
         let column = &sample.columns[*at];
+        let doubt = match is_elses(*at) {
+            true => "; ? it says whose a row is, and not which: of each only the first row counts",
+            false => "",
+        };
         (
             *at,
             format!(
-                "{} different in {} ({share} %){}",
+                "{} different in {} ({share} %){}{doubt}",
                 grouped(distinct(column).len()),
                 counted(column.present(), "value", "values"),
                 lacking(sample.rows - column.present())

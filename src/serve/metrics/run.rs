@@ -137,11 +137,19 @@ impl RunMetrics {
     }
 
     fn outputs(&self, families: &mut Families<'_>, counts: &Counts) -> Result<(), Error> {
-        let sent = counts.outputs.iter().enumerate();
-        let sent = sent.map(|(number, records)| (self.output(number), *records));
-        families.counter("selfsame_output_records", "Changelog records handed over", sent)?;
+        let by_output = |of: &[u64]| {
+            let of = of.iter().enumerate();
+            of.map(|(number, records)| (self.output(number), *records)).collect::<Vec<_>>()
+        };
+        let help = "Changelog records handed over";
+        families.counter("selfsame_output_records", help, by_output(&counts.outputs))?;
         let help = "Records that were larger than their topic takes";
-        families.counter("selfsame_output_records_too_large", help, single(counts.too_large))?;
+        let too_large = by_output(&counts.too_large);
+        families.counter("selfsame_output_records_too_large", help, too_large)?;
+        let retries = self.live.under_way.iter().enumerate();
+        let retries = retries.map(|(number, of)| (self.output(number), of.retries()));
+        let help = "Attempts to deliver to a webhook or PostgreSQL that failed and are made again";
+        families.counter("selfsame_output_retries", help, retries)?;
         let waiting = self.live.under_way.iter().enumerate();
         let waiting = waiting.map(|(number, of)| (self.output(number), of.records() as f64));
         let help = "Records handed over that the output has not acknowledged";
@@ -196,12 +204,10 @@ impl RunMetrics {
                 help,
                 single(history as f64 / 1e3),
             )?;
+            // Before the first there is none.
+            let replayed = (replayed > 0).then(|| (Labels::new(), replayed as f64 / 1e3));
             let help = "The stored tick up to which all is read back, since the epoch";
-            families.gauge(
-                "selfsame_replay_timestamp_seconds",
-                help,
-                single(replayed as f64 / 1e3),
-            )?;
+            families.gauge("selfsame_replay_timestamp_seconds", help, replayed)?;
         }
         let durable = live.durable_before().filter(|tick| *tick > 0 && *tick < u64::MAX);
         let durable = durable.map(|tick| (Labels::new(), (tick - 1) as f64 / 1e3));
