@@ -26,7 +26,7 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     if number(|cell| matches!(cell, SampledCell::Objects)) > 0 {
         return Guess::unsure("json", "a list of objects: `unnest` makes a row of each");
     }
-    let others = number(|cell| matches!(cell, SampledCell::Other));
+    let others = number(|cell| matches!(cell, SampledCell::Other | SampledCell::Nothing));
     if others > 0 || lists > 0 && lists < present {
         let evidence = "lists or objects in some rows, and something else in others";
         return Guess::unsure("json", evidence);
