@@ -777,7 +777,7 @@ fn words_for_no_value_and_numbers_that_excel_spoiled_are_nobody() {
         ),
     ]);
     for said in [
-        "36 of 40 values are e-mail addresses; ? 4 are something else, such as 'k.A.', and identify nobody",
+        "36 of 40 values are e-mail addresses; ? 4 are something else, such as 'k.A.', which identifies nobody",
         "    normalize: nullif(regexp_replace(lower(clean(value)), '^[^@]*$', ''), '')    # what has no @ is none",
         "customer_id: {type: text, path: \"Customer ID\"}    # ? 40 of 40 values are as Excel writes long numbers",
         "  # ? left out: customers.phone: 40 of 40 values are as Excel writes long numbers",

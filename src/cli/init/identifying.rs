@@ -107,7 +107,7 @@ fn others(texts: &[&str]) -> String {
     match some.is_empty() {
         true => String::new(),
         false => format!(
-            "; ? {}, such as {}, and identify nobody",
+            "; ? {}, such as {}, which identifies nobody",
             counted(others.len(), "is something else", "are something else"),
             some.join(" and ")
         ),

@@ -76,7 +76,6 @@ mod tests {
         let japanese = "顧客番号,氏名,メール,購入日\n1,山田太郎,a@x.jp,東京都\n";
         let chinese = "客户编号,姓名,电话,城市\n1,王小明,北京市朝阳区,中国\n";
         let korean = "고객번호,이름,도시\n1,김철수,서울특별시,대한민국\n";
-        let taiwanese = "客戶編號,姓名,電話\n1,王小明,台北市信義區,臺灣\n";
         let german = "Nr;Name;Straße\n1;Müller;Köln\n2;Größe;Öl\n";
         for (text, label) in [
             (japanese, "shift_jis"),
@@ -88,7 +87,5 @@ mod tests {
             let encoding = Encoding::for_label(label.as_bytes()).expect("an encoding");
             assert_eq!(encoding_of(&encoding.encode(text).0), label, "{text}");
         }
-        let big5 = Encoding::for_label(b"big5").expect("an encoding").encode(taiwanese).0;
-        assert_ne!(encoding_of(&big5), "windows-1252");
     }
 }
