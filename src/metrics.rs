@@ -1,7 +1,7 @@
 //! What a worker counts while it works, and how the counts of all workers add up.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub struct Counts {
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.
     pub failed_expressions: u64,
+    /// The attributes and segments of which they are, as far as this process knows them.
+    #[serde(skip)]
+    pub failed: BTreeSet<String>,
     /// Where the clock follows event times: the row's source and time that it does not follow, since it is
     /// dated far past all others.
     pub ahead: Option<(u16, i64)>,
@@ -85,6 +88,7 @@ impl Counts {
     pub fn of_ticks(&self, read: &Counts) -> Counts {
         let mut of_ticks = read.clone();
         of_ticks.failed_expressions = self.failed_expressions;
+        of_ticks.failed.clone_from(&self.failed);
         for (counts, now) in of_ticks.sources.iter_mut().zip(&self.sources) {
             counts.duplicates = now.duplicates;
         }
@@ -141,6 +145,7 @@ impl Counts {
             sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
         }
         self.failed_expressions += other.failed_expressions;
+        self.failed.extend(other.failed.iter().cloned());
         self.ahead = self.ahead.max(other.ahead);
         for (sums, others) in [(&mut self.entries, &other.entries), (&mut self.bytes, &other.bytes)]
         {

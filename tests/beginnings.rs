@@ -57,6 +57,25 @@ fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
         &good.replace("2025-07-05T00:00:00Z", "yesterday"),
         "Say in `fields` how at is written, as in at: {type: timestamp, format: '%d.%m.%Y %H:%M'}",
     );
+    json(
+        &good.replace("2025-07-05T00:00:00Z", "03.11.2025"),
+        "Say in `fields` how at is written, as in at: {type: timestamp, format: '%d.%m.%Y'}, and by whose clocks",
+    );
+    says(
+        "    time: at\n    fields: {user: text, at: {type: timestamp, format: '%d.%m.%Y %H:%M'}}",
+        ("t.ndjson", good.replace("2025-07-05T00:00:00Z", "03.11.2025").as_bytes()),
+        "several formats are tried in turn, as in format: [the one that there is, '%d.%m.%Y']",
+    );
+    says(
+        "    time: at\n    fields: {user: text, at: timestamp, n: integer}",
+        ("t.ndjson", b"{\"user\":\"u1\",\"at\":0,\"n\":\"3\"}\n"),
+        "A whole number that is written as a text is read as a decimal: n: \"decimal(18,0)\"",
+    );
+    says(
+        "    format: csv\n    delimiter: \";\"\n    time: at\n    fields: {user: text, at: timestamp, n: \"decimal(12,2)\"}",
+        ("t.csv", b"user;at;n\nu1;2025-07-05T00:00:00Z;1.234,56\n"),
+        "Declare n as text, and make a number of it beside: derive: {n_number: \"cast(replace(regexp_replace(n, ",
+    );
     let latin: Vec<u8> = (0..20).flat_map(|_| b"{\"user\":\"zo\xeb\"}\n".to_vec()).collect();
     says(FIELDS, ("t.ndjson", &latin), "Say how it is written, as in `encoding: windows-1252`");
     let csv = format!("{FIELDS}\n    format: csv");

@@ -105,6 +105,10 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
             "its first line names none of the source's columns: it is 4711,Hat,12.50. Where the file \
              has no header, name its columns in the source: `columns: [sku, title, price]`",
         ),
+        (
+            "Report\nMade,2025-11-03\n\nsku,title,price\na,x,1\n",
+            "its first line, Report, names no column, which line 4 does: delete the 3 lines above it, as by tail -n +4",
+        ),
         ("\nsku,title,price\n", "the first line is blank: it should name the columns"),
         (
             " sku , title , price \n",

@@ -702,3 +702,253 @@ fn people_are_known_as_exports_of_others_call_them() {
         "{yaml}"
     );
 }
+
+/// The lines of a source in a draft, without what is said of its fields.
+fn source_of<'a>(yaml: &'a str, name: &str) -> Vec<&'a str> {
+    let lines = yaml.lines().skip_while(|line| !line.starts_with(&format!("  {name}:")));
+    let lines = lines.take_while(|line| *line != "    fields:" && !line.is_empty());
+    lines.map(str::trim).collect()
+}
+
+#[test]
+fn what_somebody_has_is_no_key_of_a_table() {
+    let rows =
+        |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
+    let (folder, yaml) = drafted(&[
+        (
+            "contacts.csv",
+            "Vorname,Email,Phone Number\n".to_owned()
+                + &rows(60, &|at| format!("N{at},a{at}@x.org,0170 5510{at:02}\n"))
+                + "Spouse,spouse@x.org,0170 551003\n",
+        ),
+        (
+            "places.csv",
+            "postal_code,credit_card_number,id,email\n".to_owned()
+                + &rows(40, &|at| format!("9{at:04},4111{at:08},p{at},a{at}@x.org\n")),
+        ),
+        (
+            "products.csv",
+            "sku,product_id,name\n".to_owned() + &rows(30, &|at| format!("s{at},{at},N{at}\n")),
+        ),
+        ("parts.csv", "sku,name\n".to_owned() + &rows(30, &|at| format!("s{at},N{at}\n"))),
+    ]);
+    let contacts = source_of(&yaml, "contacts");
+    assert!(contacts.iter().all(|line| !line.starts_with("id:") && !line.starts_with("key:")));
+    let said = "# ? no id: phone_number is what somebody has, and two may have the same";
+    assert!(contacts.contains(&said), "{yaml}");
+    for (name, key) in [
+        ("places", "key: id    # 40 different"),
+        ("products", "key: product_id    # 30 different"),
+        ("parts", "key: sku    # ? 30 different"),
+    ] {
+        let source = source_of(&yaml, name);
+        assert!(source.iter().any(|line| line.starts_with(key)), "{name}\n{yaml}");
+    }
+    // Nobody is gone who shares a phone.
+    let people = held(folder.path(), "identities");
+    assert!(people.contains_key("email:a3@x.org") && people.contains_key("email:spouse@x.org"));
+}
+
+#[test]
+fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
+    let rows =
+        |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
+    let of = |email: &str, says: &str| {
+        "Kd.-Nr.;E-Mail;Angelegt am;Newsletter\n".to_owned()
+            + &format!("K0;{email};01.09.2024 10:00;{says}\n")
+            + &rows(30, &|at| format!("K{};k{at}@x.org;0{}.09.2024 10:00;ja\n", at + 1, at % 9 + 1))
+    };
+    let (folder, yaml) = drafted(&[
+        ("Kunden-2025-10.csv", of("alt@x.org", "ja")),
+        ("Kunden-2025-11.csv", of("neu@x.org", "nein")),
+        (
+            "crm.csv",
+            "user_id,signup_date\n".to_owned()
+                + &rows(20, &|at| format!("u{at},2024-05-01T10:{at:02}:00Z\n")),
+        ),
+        (
+            "items.csv",
+            "id,email,last_update\n".to_owned()
+                + &rows(20, &|at| format!("i{at},k{at}@x.org,2024-05-01 10:{at:02}:00\n")),
+        ),
+        (
+            "visits.csv",
+            "user_id,at\n".to_owned()
+                + &rows(20, &|at| format!("u{at},2024-05-01T10:{at:02}:00Z\n")),
+        ),
+    ]);
+    for (name, lines) in [
+        ("kunden", &["kind: records    # ? a table: of rows with one key", "key: kd_nr"][..]),
+        ("crm", &["kind: records    # ? ", "key: user_id"]),
+        ("items", &["kind: records    # ? a table: rows say when they", "time: last_update"]),
+        ("visits", &["kind: events", "# ? no id: user_id says whose a row is", "time: at"]),
+    ] {
+        let source = source_of(&yaml, name);
+        for line in lines {
+            assert!(source.iter().any(|of| of.starts_with(line)), "{name}: {line}\n{yaml}");
+        }
+    }
+    let held = held(folder.path(), "identities");
+    assert!(held.contains_key("email:neu@x.org") && !held.contains_key("email:alt@x.org"));
+}
+
+#[test]
+fn words_for_no_value_and_numbers_that_excel_spoiled_are_nobody() {
+    let rows =
+        |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
+    let (folder, yaml) = drafted(&[
+        (
+            "Kunden.csv",
+            "Kd.-Nr.;E-Mail;Stufe\n".to_owned()
+                + &rows(40, &|at| match at % 10 {
+                    0 => format!("K{at};k.A.;1\n"),
+                    _ => format!("K{at};k{at}@x.org;1\n"),
+                }),
+        ),
+        (
+            "customers.csv",
+            "Customer ID,Phone,Email\n".to_owned()
+                + &rows(40, &|at| format!("5.00000E+12,4.92E+10,a{at}@x.org\n")),
+        ),
+    ]);
+    for said in [
+        "36 of 40 values are e-mail addresses; ? 4 are something else, such as 'k.A.', which identifies nobody",
+        "    normalize: nullif(regexp_replace(lower(clean(value)), '^[^@]*$', ''), '')    # what has no @ is none",
+        "customer_id: {type: text, path: \"Customer ID\"}    # ? 40 of 40 values are as Excel writes long numbers",
+        "  # ? left out: customers.phone: 40 of 40 values are as Excel writes long numbers",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    assert_eq!(identity(&yaml), ["{kunden: kd_nr}", "{kunden: e_mail, customers: email}"]);
+    assert_eq!(held(folder.path(), "profiles").len(), 80);
+}
+
+#[test]
+fn rows_are_tied_to_whom_they_are_of_and_to_nobody_else() {
+    let rows =
+        |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
+    let (_, yaml) = drafted(&[
+        (
+            "people.csv",
+            "id,email,shopify_customer_id\n".to_owned()
+                + &rows(50, &|at| format!("{},p{at}@x.org,{}\n", at + 300, at + 600_000_000)),
+        ),
+        (
+            "orders.csv",
+            "ORDERNUMBER,customer,total\n".to_owned()
+                + &rows(80, &|at| format!("{},{},{at}\n", at + 10_100, at % 40 + 300)),
+        ),
+        (
+            "orderlines.csv",
+            "OrderNumber,line,qty\n".to_owned()
+                + &rows(160, &|at| format!("{},{},1\n", at % 80 + 10_100, at % 3)),
+        ),
+        (
+            "offices.csv",
+            "office_id,phone\n".to_owned() + &rows(12, &|at| format!("o{at},030 7777{at:02}\n")),
+        ),
+        (
+            "accounts.csv",
+            "account,owner_id\n".to_owned() + &rows(40, &|at| format!("Firm {at},005{}\n", at % 4)),
+        ),
+        (
+            "notes.csv",
+            "note_id,customer\n".to_owned()
+                + &rows(20, &|at| {
+                    let name = ["Anna Smith", "Ben Jones"][at % 2];
+                    format!("n{at},{name}\n")
+                }),
+        ),
+    ]);
+    let all = identity(&yaml);
+    assert!(all.contains(&"{orders: customer, people: id}".to_owned()), "{yaml}");
+    assert!(all.contains(&"{people: shopify_customer_id}".to_owned()), "{yaml}");
+    assert!(all.contains(&"{orders: ordernumber, orderlines: order_number}".to_owned()), "{yaml}");
+    for said in [
+        "  # ? left out: a phone is all that could say whose its rows are",
+        "  #  offices:",
+        "  # ? left out: owner_id: 4 different in 40 rows of accounts",
+        "  # ? left out: notes.customer: names such as Anna Smith, which several people may have",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+}
+
+#[test]
+fn files_are_read_as_others_export_them() {
+    // As Segment and Shopify write objects.
+    let event = |at: usize| {
+        json!({
+            "anonymousId": format!("a{}", at % 5), "messageId": format!("m{at}"),
+            "originalTimestamp": "2025-10-01T10:00:00.100Z", "receivedAt": "2025-10-01T10:00:01Z",
+            "timestamp": "2025-10-01T10:00:00Z", "integrations": {}, "userId": format!("u{}", at % 7),
+        })
+    };
+    let order = |at: usize| {
+        json!({
+            "admin_graphql_api_id": format!("gid://shopify/Order/{at}"), "id": format!("o{at}"),
+            "customer": {"email": format!("c{at}@x.org")}, "email": format!("e{at}@x.org"),
+        })
+    };
+    let lines = |of: &dyn Fn(usize) -> Value| -> String {
+        (0..40).map(|at| format!("{}\n", of(at))).collect()
+    };
+    let days = (0..20).fold(
+        "order_id,customer_id,ordered_on,zone,invoice_no,at\n".to_owned(),
+        |all, at| {
+            let number = if at == 7 { "C99".to_owned() } else { format!("{}", 5_000 + at) };
+            all + &format!(
+                "o{at},c{at},{:02}/{:02}/2025,Europe/Berlin,{number},01.02.2025 10:00\n",
+                at % 9 + 1,
+                at % 8 + 1
+            )
+        },
+    );
+    let (_, yaml) = drafted(&[
+        ("segment.json", lines(&event)),
+        ("shopify.json", lines(&order)),
+        ("days.csv", days),
+    ]);
+    let (segment, shopify) = (source_of(&yaml, "segment"), source_of(&yaml, "shopify"));
+    assert!(segment.contains(&"time: timestamp    # one of 3 timestamps"), "{yaml}");
+    assert!(shopify.iter().any(|line| line.starts_with("key: id ")), "{yaml}");
+    assert!(!yaml.contains("integrations"), "{yaml}");
+    for said in [
+        "      email: text",
+        "      customer_email: {type: text, path: \"customer.email\"}",
+        "all 20 values; '%m/%d/%Y' reads them all, too",
+        "time_zone_from: zone}    # ? ",
+        "      invoice_no: text    # 20 different in 20 values",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+
+    // In letters of Japan, below lines that are no rows, in folders by month, and beside the definition's.
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let japanese = "顧客ID,氏名,メール\n".to_owned()
+        + &(0..20).map(|of| format!("{of},山田太郎,j{of}@x.jp\n")).collect::<String>();
+    let report = "Customer report\nMade,2025-11-03\n\nCustomer ID,Email\nC0,a@x.org\nC1,b@x.org\nC2,c@x.org\n";
+    for (name, bytes) in [
+        ("data/kokyaku.csv", encoding_rs::SHIFT_JIS.encode(&japanese).0.into_owned()),
+        ("data/report.csv", report.as_bytes().to_vec()),
+        ("data/visits/month=01/part-0.csv", b"user_id,page\nu1,a\nu1,b\nu2,a\n".to_vec()),
+        ("data/visits/month=02/part-0.csv", b"user_id,page\nu1,c\nu3,b\nu2,a\n".to_vec()),
+    ] {
+        std::fs::create_dir_all(at.join(name).parent().expect("one")).expect("a folder");
+        std::fs::write(at.join(name), bytes).expect("room");
+    }
+    std::fs::create_dir(at.join("own")).expect("a folder");
+    selfsame(at, &["init", "data", "-o", "own/draft.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("own/draft.yaml")).expect("a draft");
+    for said in [
+        "files: \"../data/kokyaku.csv\"",
+        "encoding: shift_jis    # ? it is no UTF-8, and by this all of it is read",
+        "  visits:    # 6 rows were looked at",
+        "files: \"../data/visits/month=*/part-0.csv\"",
+        "its first 3 lines stand above the header, Customer ID, Email: delete them, as by tail -n +4",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    selfsame(&at.join("own"), &["run", "draft.yaml", "--until-end"]).well();
+}

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::advice;
 use super::decoded::Decoded;
 use super::early::Early;
 use super::path::shown_path;
@@ -118,7 +119,7 @@ impl Beginning {
         let most = self.reasons.iter().max_by_key(|(_, told)| told.number);
         let why = most.map(|((code, path), ReasonCount { number, message, raw, .. })| {
             let at = if path.is_empty() { String::new() } else { format!(" {path}") };
-            let remedy = remedy(source, code, path, raw);
+            let remedy = remedy(source, code, (path, message), raw);
             format!(", {number} of them as {code}{at} ({message}). {remedy}")
         });
         let shown = match plan.publishes(Publish::Rejects) {
@@ -187,7 +188,7 @@ fn of_timestamp<'a>(source: &'a Source, path: &str) -> Option<&'a str> {
 }
 
 /// What is likely meant, and what would be right.
-fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
+fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
     let text = text.trim();
     let is_json = source.format == Format::Json;
@@ -221,13 +222,7 @@ fn remedy(source: &Source, code: &str, path: &str, raw: &[u8]) -> String {
             )
         }
         "wrong_type" if let Some(remedy) = of_list(source, path) => remedy,
-        "wrong_type" => match of_timestamp(source, path) {
-            Some(name) => format!(
-                "Say in `fields` how {name} is written, as in {name}: {{type: timestamp, format: '%d.%m.%Y %H:%M'}}, and by \
-                 whose clocks, where it has no offset: time_zone: Europe/Berlin"
-            ),
-            None => format!("Declare {} in `fields` as what it is", in_fields(source, path)),
-        },
+        "wrong_type" => advice::of_wrong_type(source, path, message),
         "out_of_range" if of_timestamp(source, path).is_some() => {
             "A number in a timestamp is milliseconds; a day or a time that there is not can only be \
              mended where the rows come from"

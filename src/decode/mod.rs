@@ -5,6 +5,7 @@
 //! behind. A row that cannot be accepted is set aside with every reason; its neighbours never
 //! notice.
 
+mod advice;
 pub mod beginning;
 mod cell;
 mod column;

@@ -76,7 +76,16 @@ pub fn tell(
     let (end, ended) = bounded(0);
     let started = Instant::now();
     let name = console::shown(name).into_owned();
-    let told = ProgressLine { name, amounts, bytes, target, started, rows: 0, at: started };
+    let told = ProgressLine {
+        name,
+        amounts,
+        bytes,
+        target,
+        started,
+        rows: 0,
+        at: started,
+        is_all_told: false,
+    };
     let thread =
         std::thread::Builder::new().name("progress".to_owned()).spawn(move || match progress {
             Progress::Quiet => {}
@@ -96,7 +105,12 @@ struct ProgressLine {
     /// The rows that were told last, and when.
     rows: u64,
     at: Instant,
+    /// Whether it is told that there is nothing more to be read of what there was at first.
+    is_all_told: bool,
 }
+
+/// Of files so few bytes may be left that they are of no row, as a last line that is blank.
+const NO_ROW: u64 = 64;
 
 impl ProgressLine {
     fn log(mut self, ended: &Receiver<()>) {
@@ -144,7 +158,12 @@ impl ProgressLine {
         let (fresh, interval) = (rows - self.rows, self.at.elapsed());
         (self.rows, self.at) = (rows, Instant::now());
         if fresh == 0 {
-            return None;
+            let bytes_read = self.amounts.bytes.load(Ordering::Relaxed);
+            let all = self.bytes.filter(|all| rows > 0 && bytes_read + NO_ROW >= *all)?;
+            let is_told = std::mem::replace(&mut self.is_all_told, true);
+            let all = bytes(all);
+            return (!is_told)
+                .then(|| format!("{}, all of {all} is read", counted(rows, "row", "rows")));
         }
         let rate = fresh as f64 / interval.as_secs_f64().max(1e-3);
         let mut text =
@@ -216,6 +235,7 @@ mod tests {
             started,
             rows: 0,
             at: started,
+            is_all_told: false,
         };
         assert_eq!(told.text(), None, "nothing is read");
         told.at = started;
@@ -231,6 +251,8 @@ mod tests {
         amounts.bytes.store(4_000_000, Ordering::Relaxed);
         let text = told.text().expect("something is read");
         assert!(text.ends_with(", 100 % of 4.0 MB read"), "{text}");
+        assert_eq!(told.text().as_deref(), Some("80,000 rows, all of 4.0 MB is read"));
+        assert_eq!(told.text(), None, "it is said once");
         told.bytes = None;
         amounts.rows.store(80_001, Ordering::Relaxed);
         assert!(told.text().is_some_and(|text| text.ends_with(" a second")));

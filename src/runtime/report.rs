@@ -1,5 +1,6 @@
 //! The summary of a run: what was read, who was found, how long it took.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -187,9 +188,10 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     if counts.failed_expressions > 0 {
         line(format_args!(""));
         line(format_args!(
-            "  {} null because {} expression failed (--log selfsame=debug says why)",
+            "  {} null because {} expression failed{} (--log selfsame=debug says why)",
             counted(counts.failed_expressions, "value is", "values are"),
-            if counts.failed_expressions == 1 { "its" } else { "their" }
+            if counts.failed_expressions == 1 { "its" } else { "their" },
+            failed(&counts.failed)
         ));
     }
     if let Some((source, time)) = counts.ahead {
@@ -230,6 +232,15 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
         ));
     }
     text
+}
+
+/// The attributes and segments of which expressions failed, as far as they are known.
+fn failed(names: &BTreeSet<String>) -> String {
+    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [last] => format!(", that of {last}"),
+        [ref named @ .., last] => format!(", those of {} and {last}", named.join(", ")),
+    }
 }
 
 /// The signal that stopped a run, as a shell tells it.

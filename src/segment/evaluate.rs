@@ -78,6 +78,7 @@ impl Evaluator {
             now_column(self.plan.profile_schema.field(1).data_type(), people.len(), now),
         ];
         for step in &self.plan.steps[..number - columns.len()] {
+            let failed = self.counts.borrow().failed_expressions;
             let column = match step {
                 _ if !self.sight.profile[columns.len()] => {
                     null(self.plan.profile_schema.field(columns.len()), people)
@@ -90,6 +91,10 @@ impl Evaluator {
                 }
                 Step::Rank(rank) => score(*rank),
             };
+            if self.counts.borrow().failed_expressions > failed {
+                let name = self.plan.profile_schema.field(columns.len()).name();
+                self.counts.borrow_mut().failed.insert(name.clone());
+            }
             columns.push(column);
         }
         self.batch(columns)

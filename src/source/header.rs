@@ -4,15 +4,19 @@
 //! than the source says, or whose lines end in another way, would make every row of the file a bad one, or a file of
 //! nothing but defaults.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::error::{WrongFile, nearest};
 use super::records::{self, Breach, RecordEnd, RecordForm};
-use super::{SourceError, foreign};
+use super::{SourceError, foreign, text_of};
 use crate::plan::{CsvMarks, Source};
 
 /// What separates cells elsewhere.
 const SEPARATORS: &[u8] = b",;\t|\x01:";
+
+/// So many bytes are looked at for a header below other lines.
+const HEAD: u64 = 64 << 10;
 
 /// How a definition names what separates cells.
 fn delimiter_word(delimiter: u8) -> String {
@@ -105,6 +109,19 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
     }
     // A default says that a value may be absent, also from all of a file's rows; but not all values.
     let has_any = wanted().any(|column| is_named(&column));
+    if !has_any && let Some(above) = lines_above(source, path, &wanted().collect::<Vec<_>>()) {
+        let lines = if above == 1 {
+            "the line above it".to_owned()
+        } else {
+            format!("the {above} lines above it")
+        };
+        return Err(unreadable(format!(
+            "its first line, {}, names no column, which line {} does: delete {lines}, as by tail -n +{1} '{}'",
+            shown(line),
+            above + 1,
+            path.display()
+        )));
+    }
     if !has_any && !source.raw_fields().is_empty() {
         // Blanks beside a name are a part of it, and are hardly seen.
         let with_blanks = source.raw_fields().iter().find_map(|field| {
@@ -143,6 +160,22 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
             Err(SourceError::of_file(&source.name, path, wrong))
         }
     }
+}
+
+/// How many lines there are above the one that names the columns that are wanted, where some are.
+fn lines_above(source: &Source, path: &Path, wanted: &[String]) -> Option<usize> {
+    let text = text_of(path, source.format, source.text.encoding).ok()?;
+    let mut head = Vec::new();
+    text.take(HEAD).read_to_end(&mut head).ok()?;
+    let text = String::from_utf8_lossy(&head);
+    let separator = char::from(source.text.marks.delimiter);
+    let is_header = |line: &str| {
+        let names: Vec<&str> =
+            line.split(separator).map(|name| name.trim().trim_matches('"')).collect();
+        !wanted.is_empty()
+            && wanted.iter().filter(|of| names.contains(&of.as_str())).count() * 2 >= wanted.len()
+    };
+    text.lines().position(is_header).filter(|above| *above > 0)
 }
 
 /// What separates the header's names, where that is something else: parted by it, it names more of the columns

@@ -172,10 +172,8 @@ impl Display for FoundCounts {
             counted(count, &format!("is {what}"), &format!("are {what}"))
         };
         match done + read_on + new {
-            all if all == done => {
-                let all = counted(done, "file was", "files were");
-                write!(f, "all of its {all} read before; nothing new")
-            }
+            1 if done == 1 => write!(f, "its file was read before; nothing new"),
+            all if all == done => write!(f, "its {} were read before; nothing new", files(all)),
             all => write!(
                 f,
                 "of its {} {}; {} and {}",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use selfsame::internals::plan::Format;
 
+use super::places;
 use super::sample::{Origin, Sample, SampledColumn};
 use super::texts::shown;
 
@@ -31,7 +32,8 @@ impl Unlike {
     }
 }
 
-/// Files of one folder that are written alike and have the same columns are one source.
+/// Files of one folder that are written alike and have the same columns are one source, and so are those of folders such as
+/// `month=01` in it.
 pub fn add(samples: &mut Vec<Sample>, sample: Sample) {
     let Some(known) = samples.iter_mut().find(|known| are_one(known, &sample)) else {
         return samples.push(sample);
@@ -100,7 +102,7 @@ fn are_written_alike(one: &Sample, other: &Sample) -> bool {
 
 fn folder(sample: &Sample) -> Option<&Path> {
     match &sample.origin {
-        Origin::Files(files) => files[0].parent(),
+        Origin::Files(files) => places::root(&files[0]),
         Origin::Topic { .. } => None,
     }
 }

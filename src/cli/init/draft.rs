@@ -6,14 +6,16 @@ use std::path::Path;
 
 use super::guess::guess;
 use super::identity::write_identity;
-use super::names::{entities, snake};
+use super::names::{entities, longer, snake};
+use super::phones::take_phones;
 use super::references::take_references;
 use super::roles::{self, DraftSource};
+use super::rows_of_rows::rows_of_rows;
 use super::sample::{Origin, Sample, SampledCell};
 use super::source::write_source;
 use super::telling::write_attributes;
 use super::texts::{on_one_line, quoted};
-use super::{alike, identifying};
+use super::{alike, identifying, places};
 
 /// So many of what is left out are named.
 const LEFT_OUT: usize = 20;
@@ -33,9 +35,7 @@ pub fn draft(
         .iter()
         .zip(names.iter().zip(entities(&names)))
         .map(|(sample, (name, entity))| {
-            let mut taken = Taken::from([("time".to_owned(), 0)]);
-            let fields = sample.columns.iter().map(|column| {
-                let name = unlike(&mut taken, snake(&column.path));
+            let fields = columns(sample).into_iter().zip(&sample.columns).map(|(name, column)| {
                 let of = guess(column, &name, sample.form.format);
                 (name, of)
             });
@@ -48,8 +48,10 @@ pub fn draft(
             Some(differ.told(&names[before]))
         });
     }
-    let mut identifiers = identifying::identifiers(samples, &sources);
-    let references = take_references(samples, &sources, &mut identifiers);
+    let (mut identifiers, mut doubted) = identifying::identifiers(samples, &sources);
+    doubted.extend(take_references(samples, &sources, &mut identifiers));
+    let phones = take_phones(samples, &sources, &mut identifiers);
+    rows_of_rows(samples, &sources, &mut identifiers);
     // Whatever they are made of, identifiers are texts.
     for (source, column) in identifiers.iter().flat_map(|of| &of.from) {
         sources[*source].fields[*column].1.become_text();
@@ -96,18 +98,20 @@ pub fn draft(
     }
     yaml.push_str(if left_out.is_empty() { "sources:\n" } else { "\nsources:\n" });
     for (number, (sample, source)) in samples.iter().zip(&sources).enumerate() {
-        let is_somebodys = source.is_records
+        let is_somebodys = source.is_records && !phones.contains_key(&number)
             || identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number));
         let mut written = String::new();
         write_source(&mut written, sample, source, folder);
         if !is_somebodys {
-            yaml.push_str("  # ? left out: none of its columns seems to say whose its rows are\n");
+            let why = "none of its columns seems to say whose its rows are";
+            let why = phones.get(&number).map_or(why, String::as_str);
+            writeln!(yaml, "  # ? left out: {why}").expect("to a string");
             written = written.lines().map(|line| format!("  #{line}\n")).collect();
         }
         yaml.push_str(&written);
     }
     write_identity(&mut yaml, &sources, &identifiers);
-    for of in &references {
+    for of in &doubted {
         writeln!(yaml, "  # ? left out: {of}").expect("to a string");
     }
     write_attributes(&mut yaml, samples, &sources, &identifiers);
@@ -130,6 +134,22 @@ fn unlike(taken: &mut Taken, name: String) -> String {
     unlike
 }
 
+/// By column, the name of its field. What stands in the row itself keeps its name, also behind what stands in an object.
+fn columns(sample: &Sample) -> Vec<String> {
+    let mut taken = Taken::from([("time".to_owned(), 0)]);
+    let mut names = vec![String::new(); sample.columns.len()];
+    let is_nested = |at: &usize| sample.columns[*at].path.contains('.');
+    let all = 0..names.len();
+    let (nested, own): (Vec<usize>, Vec<usize>) = all.partition(is_nested);
+    for at in own.into_iter().chain(nested) {
+        let path = &sample.columns[at].path;
+        let name = snake(path);
+        let is_taken = taken.contains_key(&name) && is_nested(&at);
+        names[at] = unlike(&mut taken, if is_taken { longer(path) } else { name });
+    }
+    names
+}
+
 /// By sample: the name of its source.
 fn names(samples: &[Sample]) -> Vec<String> {
     let short: Vec<String> = samples.iter().map(|sample| snake(stem(&whole(sample)))).collect();
@@ -149,6 +169,12 @@ fn names(samples: &[Sample]) -> Vec<String> {
 fn whole(sample: &Sample) -> String {
     match &sample.origin {
         Origin::Files(files) => {
+            // What is in a folder such as `month=01` is called as the folder above.
+            let above = places::root(&files[0]).filter(|_| places::is_in_partition(&files[0]));
+            let above = above.and_then(Path::file_name);
+            if let Some(name) = above {
+                return name.to_string_lossy().into_owned();
+            }
             let name = files[0].file_name().unwrap_or_default().to_string_lossy().into_owned();
             name.split('.').next().unwrap_or_default().to_owned()
         }

@@ -6,10 +6,11 @@ use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::plan::Format;
 
 use super::fit::{Guess, PartialFit, ValueFit};
-use super::names::{is_of_person, is_of_phone};
+use super::names::{is_id, is_of_phone};
+use super::people::is_of_person;
 use super::sample::{SampledCell, SampledColumn};
 use super::texts::shown;
-use super::{amounts, times, words};
+use super::{amounts, spoiled, times, words};
 
 /// Of so many hundredths of the values something has to hold, for it to be told where it does not hold of all.
 const MOST: usize = 90;
@@ -19,6 +20,9 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     if let Some(of) = column.stored.as_ref().filter(|of| *of != "text") {
         return as_stored(column, of, name);
     }
+    if (is_code(name) || is_of_phone(name)) && spoiled::are_spoiled(column) {
+        return Guess::unsure("text", spoiled::told(column));
+    }
     let number = |is: fn(&SampledCell) -> bool| {
         column.values.iter().flatten().filter(|cell| is(cell)).count()
     };
@@ -26,7 +30,7 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     if number(|cell| matches!(cell, SampledCell::Objects)) > 0 {
         return Guess::unsure("json", "a list of objects: `unnest` makes a row of each");
     }
-    let others = number(|cell| matches!(cell, SampledCell::Other));
+    let others = number(|cell| matches!(cell, SampledCell::Other | SampledCell::Nothing));
     if others > 0 || lists > 0 && lists < present {
         let evidence = "lists or objects in some rows, and something else in others";
         return Guess::unsure("json", evidence);
@@ -178,7 +182,7 @@ fn is_code(name: &str) -> bool {
     let is_count = lower.starts_with("number_of_");
     let is_code =
         ["id", "code", "zip", "phone", "number", "sku", "postal", "plz"].iter().any(is_part);
-    !is_count && (is_code || is_of_person(&lower) || is_of_phone(&lower))
+    !is_count && (is_code || is_id(&lower) || is_of_person(&lower) || is_of_phone(&lower))
 }
 
 /// A number as it is written out, without an exponent: its digits before the point, and behind it.

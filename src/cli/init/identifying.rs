@@ -3,16 +3,23 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::names::{is_id, is_of_device, is_of_person, is_of_phone, is_phone, whose};
+use super::belongings::is_of_somebody;
+use super::names::{is_id, is_of_device, is_of_phone, is_phone};
+use super::people::{is_of_person, whose};
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts, distinct};
-use super::rows_of_rows::rows_of_rows;
 use super::sample::{Sample, SampledColumn};
+use super::texts::shown;
+use super::{spoiled, words};
 use selfsame::internals::console::{counted, grouped};
 
-/// What ties rows to people.
-pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIdentifier> {
+/// What says who somebody is; and of what does not, though its name says so, why.
+pub fn identifiers(
+    samples: &[Sample],
+    sources: &[DraftSource],
+) -> (Vec<DraftIdentifier>, Vec<String>) {
     let mut found: Vec<DraftIdentifier> = Vec::new();
     let mut people: Vec<(usize, usize, String)> = Vec::new();
+    let mut told = Vec::new();
     for (number, (sample, source)) in samples.iter().zip(sources).enumerate() {
         for (at, (name, guess)) in source.fields.iter().enumerate() {
             let column = &sample.columns[at];
@@ -25,12 +32,16 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
             }
             let mails = texts.iter().filter(|text| is_email(text)).count();
             let evidence = |what: String| format!("{}.{name}: {what}", source.name);
-            if mails * 2 > texts.len() {
+            let is_by_name = is_of_phone(name) || is_of_person(&source.called(name));
+            if is_by_name && spoiled::are_spoiled(column) {
+                told.push(evidence(spoiled::told(column)));
+            } else if mails * 2 > texts.len() {
                 let what = evidence(format!(
-                    "{} of {} {} e-mail addresses",
+                    "{} of {} {} e-mail addresses{}",
                     grouped(mails),
                     counted(texts.len(), "value", "values"),
-                    if mails == 1 { "is" } else { "are" }
+                    if mails == 1 { "is" } else { "are" },
+                    others(&texts)
                 ));
                 add(&mut found, "email", IdentifierKind::Email, (number, at), what);
             } else if is_of_phone(name)
@@ -42,12 +53,18 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
                 let what =
                     evidence(format!("by its name, {} different values", distinct(column).len()));
                 add(&mut found, name, IdentifierKind::Device, (number, at), what);
+            } else if let Some(example) = full_name(name, &texts) {
+                let example = shown(example);
+                told.push(evidence(format!(
+                    "names such as {example}, which several people may have"
+                )));
             } else {
                 let name = source.called(name);
                 people.extend(is_of_person(&name).then_some((number, at, name)));
             }
         }
     }
+    people.extend(holders(samples, sources, &people));
     let is_guess = people.is_empty() && found.is_empty();
     if is_guess {
         people = repeated(samples, sources);
@@ -57,9 +74,87 @@ pub fn identifiers(samples: &[Sample], sources: &[DraftSource]) -> Vec<DraftIden
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
     }
-    rows_of_rows(samples, sources, &mut found);
+    found.iter_mut().for_each(|of| ignore_nobody(samples, of));
     found.sort_by_key(|of| of.kind);
-    found
+    (found, told)
+}
+
+/// Leaves out values of a type that stand for nobody, as far as a run does not know them itself.
+fn ignore_nobody(samples: &[Sample], of: &mut DraftIdentifier) {
+    let columns: Vec<&SampledColumn> =
+        of.from.iter().map(|(source, at)| &samples[*source].columns[*at]).collect();
+    let texts = || columns.iter().flat_map(|column| column.texts()).map(str::trim);
+    let has_spoiled = columns.iter().any(|column| spoiled::spoiled(column) > 0);
+    let nobody: BTreeSet<&str> = texts().filter(|text| words::is_nobody(text)).collect();
+    match of.kind {
+        IdentifierKind::Email => of.has_others = texts().any(|text| !text.contains('@')),
+        IdentifierKind::Phone => {
+            of.ignored.extend(has_spoiled.then(|| spoiled::PHONES.to_owned()));
+        }
+        IdentifierKind::Person | IdentifierKind::Device | IdentifierKind::Row => {
+            of.ignored = nobody.into_iter().map(glob::Pattern::escape).collect();
+            of.ignored.extend(has_spoiled.then(|| spoiled::PATTERN.to_owned()));
+        }
+    }
+}
+
+/// What is said of values that are no addresses in a column that has some.
+fn others(texts: &[&str]) -> String {
+    let others: Vec<&str> = texts.iter().copied().filter(|text| !is_email(text)).collect();
+    let different: BTreeSet<&str> = others.iter().copied().collect();
+    let some: Vec<String> =
+        different.iter().take(3).map(|text| format!("'{}'", shown(text))).collect();
+    match some.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; ? {}, such as {}, which identifies nobody",
+            counted(others.len(), "is something else", "are something else"),
+            some.join(" and ")
+        ),
+    }
+}
+
+/// One of the values, where these are names of people in full, of whom two may have the same.
+fn full_name<'a>(name: &str, texts: &[&'a str]) -> Option<&'a str> {
+    let is_bare = matches!(whose(name), Some((_, None)));
+    let is_full = |text: &&&str| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let is_word =
+            |word: &&str| word.chars().all(|of| of.is_alphabetic() || "-.,'’".contains(of));
+        words.len() > 1 && words.iter().all(is_word)
+    };
+    let full = texts.iter().filter(is_full).count();
+    (is_bare && full * 2 > texts.len()).then(|| texts.iter().find(is_full).copied()).flatten()
+}
+
+/// The own ids of tables that hold all values of another table's person column: they are the same people's. What counts
+/// from 1 holds whatever else does, so that there the table's name has to say that it is one of people.
+fn holders(
+    samples: &[Sample],
+    sources: &[DraftSource],
+    people: &[(usize, usize, String)],
+) -> Vec<(usize, usize, String)> {
+    let has_people = |number: usize| people.iter().any(|(of, ..)| *of == number);
+    let own = |number: usize| {
+        let (at, _) = sources[number].key.as_ref()?;
+        let column = &samples[number].columns[*at];
+        let values = distinct(column);
+        let is_unique = values.len() == column.present() && !are_counts(&values);
+        let name = &sources[number].fields[*at].0;
+        (is_unique && is_id(name)).then(|| (*at, values, sources[number].called(name)))
+    };
+    let holds = |values: &HashSet<&str>| {
+        people.iter().any(|(source, at, _)| {
+            let held = distinct(&samples[*source].columns[*at]);
+            held.len() > 2 && held.is_subset(values)
+        })
+    };
+    (0..sources.len())
+        .filter(|number| !has_people(*number))
+        .filter_map(|number| own(number).map(|own| (number, own)))
+        .filter(|(_, (_, values, _))| holds(values))
+        .map(|(number, (at, _, name))| (number, at, name))
+        .collect()
 }
 
 /// Whether values are those of browsers, and not of kinds of them.
@@ -78,7 +173,7 @@ fn repeated(samples: &[Sample], sources: &[DraftSource]) -> Vec<(usize, usize, S
             let is_type = matches!(guess.data_type.as_str(), "text" | "integer");
             let (values, present) = (distinct(column).len(), column.present());
             let is_repeated = values > 1 && values * 100 < present * 85;
-            if is_id(name) && is_type && is_repeated {
+            if is_id(name) && !is_of_somebody(name) && is_type && is_repeated {
                 all.push((values, number, at, source.called(name)));
             }
         }
@@ -201,7 +296,17 @@ fn persons(
                 .flat_map(|(source, at)| all(source, at))
                 .any(|text| text.trim() != text);
             let evidence = said;
-            DraftIdentifier { name, kind, from, evidence, counts_from_0, has_points, has_space }
+            DraftIdentifier {
+                name,
+                kind,
+                from,
+                evidence,
+                counts_from_0,
+                has_points,
+                has_space,
+                has_others: false,
+                ignored: Vec::new(),
+            }
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
+use super::texts::quoted;
 
 pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &[DraftIdentifier]) {
     yaml.push_str("\nidentity:    # most trusted first\n");
@@ -54,14 +55,22 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
                     yaml.push_str("    at_most: 1    # ? a person has one\n");
                 }
             }
-            IdentifierKind::Email => {
-                yaml.push_str("    normalize: lower(clean(value))\n    ignore: [\"test@test.com\", \"noreply@*\", \"no-reply@*\"]\n");
-            }
+            IdentifierKind::Email => yaml.push_str(match of.has_others {
+                true => "    normalize: nullif(regexp_replace(lower(clean(value)), '^[^@]*$', ''), '')    # what has no @ is none\n",
+                false => "    normalize: lower(clean(value))\n",
+            }),
             IdentifierKind::Phone => yaml.push_str(
                 "    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')    # ? e164(value, 'DE') also makes one \
                  of 030 1234567 and +49 30 1234567, by their country\n",
             ),
             IdentifierKind::Device | IdentifierKind::Row => {}
+        }
+        let usual = ["test@test.com", "noreply@*", "no-reply@*"].map(str::to_owned);
+        let usual = usual.into_iter().filter(|_| of.kind == IdentifierKind::Email);
+        let ignored = usual.chain(of.ignored.iter().cloned());
+        let ignored: Vec<String> = ignored.map(|text| quoted(&text)).collect();
+        if !ignored.is_empty() {
+            writeln!(yaml, "    ignore: [{}]", ignored.join(", ")).expect("to a string");
         }
         let shared = match of.kind {
             IdentifierKind::Email | IdentifierKind::Phone => Some(5),

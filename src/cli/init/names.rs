@@ -1,27 +1,16 @@
 //! What names of tables and columns say, in the languages that exports are usually in.
 
-/// Words for what people are, each group of which is one in one language.
-#[rustfmt::skip]
-const PEOPLE: [&[&str]; 40] = [
-    &["user", "usr"], &["customer", "cust"], &["client"], &["member"], &["person"], &["contact"], &["profile"], &["lead"],
-    &["subscriber"], &["buyer"], &["requester"], &["owner"], &["shopper"], &["guest"], &["household"], &["patient", "patienten"],
-    &["student"], &["donor"], &["player"], &["passenger"], &["cardholder"],
-    &["kunde", "kunden", "kd"], &["mitglied", "mitglieds"], &["nutzer", "benutzer", "anwender"], &["kontakt"],
-    &["abonnent", "abonnenten"], &["käufer", "kaeufer"], &["gast"],
-    &["utilisateur"], &["membre"], &["abonne", "abonné"], &["adherent", "adhérent"], &["acheteur"],
-    &["cliente"], &["usuario"], &["miembro"], &["socio"], &["suscriptor"], &["comprador"], &["klant"],
-];
+use super::people::whose;
 
-/// Words for what is one of each, likewise.
+/// Words for what is no person and has numbers of its own, as exports write them without a mark before `number` or `id`.
 #[rustfmt::skip]
-const IDS: [&[&str]; 6] = [
-    &["id", "recordid", "ident", "identifiant"],
-    &["no", "nr", "num", "number", "nummer", "numero", "número", "numéro"],
-    &["uuid", "guid"], &["key", "clave", "cle", "clé", "sk"], &["ref"], &["hash"],
+const THINGS: [&str; 50] = [
+    "order", "purchase", "invoice", "bill", "receipt", "payment", "transaction", "txn", "product", "item", "article", "line",
+    "lineitem", "orderline", "orderitem", "event", "message", "session", "visit", "ticket", "booking", "reservation",
+    "shipment", "delivery", "subscription", "contract", "account", "store", "shop", "office", "employee", "rental",
+    "inventory", "category", "cart", "basket", "check", "document", "record", "row", "campaign", "company", "address",
+    "territory", "supplier", "vendor", "shipper", "bestell", "bestellung", "bestellungs",
 ];
-
-/// What people are known by whose names have no word for them.
-const PEOPLES_IDS: [&str; 4] = ["uid", "whoid", "externaluserid", "personalnummer"];
 
 /// What stands around the names of tables for where they are from.
 #[rustfmt::skip]
@@ -32,11 +21,17 @@ const LAYERS: [&str; 17] = [
 
 /// A name in lower case, with underscores between words.
 pub fn snake(path: &str) -> String {
-    let mut steps =
-        steps(path).into_iter().rev().filter(|step| step.contains(char::is_alphanumeric));
+    let mut steps: Vec<&str> =
+        steps(path).into_iter().filter(|step| step.contains(char::is_alphanumeric)).collect();
+    // As `_id.$oid` is written, where a database says of what type a value is.
+    while steps.len() > 1 && steps.last().is_some_and(|step| step.starts_with('$')) {
+        steps.pop();
+    }
+    let mut steps = steps.into_iter().rev();
     let last = steps.next().unwrap_or_default().trim_matches(['"', '\'']);
     // What says little by itself says whose it is.
-    let above = steps.next().filter(|_| ["id", "name", "key", "type", "number"].contains(&last));
+    let says_little = ["id", "name", "key", "type", "number", "at"].contains(&last);
+    let above = steps.next().filter(|_| says_little);
     let last = &above.map_or(last.to_owned(), |above| format!("{above}_{last}"));
     let mut name = String::new();
     let mut before = ' ';
@@ -61,6 +56,15 @@ pub fn snake(path: &str) -> String {
     }
 }
 
+/// The name of a path with the key that stands above its last one, where another has the name already.
+pub fn longer(path: &str) -> String {
+    let steps = steps(path);
+    match &steps[..] {
+        [.., above, last] => snake(&format!("{}_{}", snake(above), snake(last))),
+        _ => snake(path),
+    }
+}
+
 /// The keys of a path. A point behind which no word begins ends an abbreviation, as in `Kd.-Nr.`.
 fn steps(path: &str) -> Vec<&str> {
     let (mut steps, mut from) = (Vec::new(), 0);
@@ -79,12 +83,24 @@ fn steps(path: &str) -> Vec<&str> {
 /// Whether a name is one of an id.
 pub fn is_id(name: &str) -> bool {
     let ends = ["id", "uuid", "guid", "key", "sku", "code", "number", "no", "nr", "nummer"];
+    let bare = bare(name);
+    let of_thing = |end: &str| bare.strip_suffix(end).is_some_and(|stem| THINGS.contains(&stem));
     ends.iter().any(|end| name == *end || name.ends_with(&format!("_{end}")))
         || ["nr", "nummer"].iter().any(|end| name.ends_with(end))
+        || ends.into_iter().any(of_thing)
         || whose(name).is_some_and(|(_, id)| id.is_some())
 }
 
+/// A name without what stands between its words.
+pub fn bare(name: &str) -> String {
+    name.replace('_', "")
+}
+
 pub fn singular(name: &str) -> String {
+    let (above, last) = name.rsplit_once('_').map_or(("", name), |(above, last)| (above, last));
+    if ["people", "persons", "personen"].contains(&last) {
+        return if above.is_empty() { "person".to_owned() } else { format!("{above}_person") };
+    }
     match name.strip_suffix("ies") {
         Some(stem) if stem.len() > 1 => format!("{stem}y"),
         _ => name.strip_suffix('s').unwrap_or(name).to_owned(),
@@ -117,45 +133,6 @@ pub fn entities(tables: &[String]) -> Vec<String> {
         }
     }
     all.into_iter().map(|words| singular(&words.join("_"))).collect()
-}
-
-/// Which word for people a name has, and which for what is one of each, if it has nothing beside: numbers of these groups.
-pub fn whose(name: &str) -> Option<(usize, Option<usize>)> {
-    let bare = name.replace('_', "");
-    let bare = bare.strip_prefix("associated").unwrap_or(&bare);
-    let id = |text: &str| {
-        let text = ["del", "de", "du", "of"]
-            .iter()
-            .find_map(|link| text.strip_suffix(link))
-            .unwrap_or(text);
-        IDS.iter().position(|words| words.contains(&text))
-    };
-    let of_word = |word: &str| {
-        if bare == word {
-            return Some(None);
-        }
-        let before = bare.strip_suffix(word).and_then(id);
-        before.or_else(|| bare.strip_prefix(word).and_then(id)).map(Some)
-    };
-    PEOPLE
-        .iter()
-        .enumerate()
-        .find_map(|(at, words)| Some((at, words.iter().find_map(|word| of_word(word))?)))
-}
-
-/// Whether a name is one that people are known by.
-pub fn is_of_person(name: &str) -> bool {
-    whose(name).is_some() || PEOPLES_IDS.contains(&name.replace('_', "").as_str())
-}
-
-/// Whether a name in a table is one of people, or of devices, where a row of the table is something else: of whom an order
-/// is, and not which order.
-pub fn names_somebody_else(name: &str, entity: &str) -> bool {
-    match (whose(name), whose(entity)) {
-        (Some((person, _)), Some((of_rows, _))) => person != of_rows,
-        (None, Some(_)) => false,
-        (_, None) => is_of_person(name) || is_of_device(name) && !name.starts_with(entity),
-    }
 }
 
 /// Whether a name is one of a browser or a device, which people are known by before they say who they are.
@@ -223,63 +200,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_people_are_known_as_exports_write_them() {
-        for name in [
-            "customer",
-            "CustomerID",
-            "customerkey",
-            "Kd.-Nr.",
-            "Kundennummer",
-            "KundenID",
-            "Kunden-Nr.",
-            "Kunde",
-            "id_client",
-            "numero_cliente",
-            "Numéro de client",
-            "ID del cliente",
-            "uid",
-            "Record ID - Contact",
-            "Associated Contact ID",
-            "user.id",
-            "usuario_id",
-            "household_id",
-            "Mitgliedsnummer",
-            "cust_no",
-        ] {
-            assert!(is_of_person(&snake(name)), "{name}: {}", snake(name));
+    fn ids_are_known_without_a_mark_between_their_words() {
+        for name in ["ORDERNUMBER", "orderid", "OrderID", "PRODUCTCODE", "checknumber", "Bestellnr"]
+        {
+            assert!(is_id(&snake(name)), "{name}");
         }
-        for name in [
-            "order_id",
-            "customer_name",
-            "id",
-            "client_city",
-            "kundengruppe",
-            "user_agent",
-            "manufacturer_id",
-            "no",
-            "contact_email",
-            "device_id",
-            "guide",
-            "userid_count",
-        ] {
-            assert!(!is_of_person(&snake(name)), "{name}");
+        for name in ["paid", "valid", "covid", "postcode", "grid", "bankid"] {
+            assert!(!is_id(&snake(name)), "{name}");
         }
-        for (name, entity, is_elses) in [
-            ("customer_id", "order", true),
-            ("anonymous_id", "page_view", true),
-            ("uid", "visit", true),
-            ("owner_id", "contact", true),
-            ("order_id", "order", false),
-            ("event_id", "order", false),
-            ("customer_id", "customer", false),
-            ("uid", "user", false),
-            ("device_id", "device", false),
-        ] {
-            assert_eq!(names_somebody_else(name, entity), is_elses, "{name} of a {entity}");
-        }
-        let same = ["Kd.-Nr.", "Kundennummer", "Kunden-Nr."].map(|name| whose(&snake(name)));
-        assert!(same[0].is_some() && same.iter().all(|of| *of == same[0]), "{same:?}");
-        assert_ne!(whose("customer_id"), whose("customer_uuid"));
+        assert_eq!(snake("_id.$oid"), "id");
+        assert_eq!(snake("signup.at.$date"), "signup_at");
+        assert_eq!(longer("customer.email"), "customer_email");
+        assert_eq!(singular("people"), "person");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use selfsame::internals::console::{counted, grouped};
 
+use super::people;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, distinct};
 use super::sample::Sample;
 
@@ -44,11 +45,42 @@ pub fn take_references(
             fields[at].0
         ))
     };
+    let word_of = |name: &str| people::whose(name).map(|(word, _)| word);
+    // Who owns an account looks after it, as those do who own several, and are in no table of their own.
+    let owner = |number: usize| {
+        let of = &identifiers[number];
+        let is_key = |(source, at): &(usize, usize)| {
+            sources[*source].key.as_ref().is_some_and(|(key, _)| key == at)
+        };
+        let is_owner = word_of(&of.name) == word_of("owner");
+        if !is_owner || of.from.iter().any(is_key) {
+            return None;
+        }
+        of.from.iter().find_map(|(source, at)| {
+            let column = &samples[*source].columns[*at];
+            let (different, present) = (distinct(column).len(), column.present());
+            let DraftSource { name, fields, .. } = &sources[*source];
+            let field = &fields[*at].0;
+            (present >= LEAST && different * ROWS <= present).then(|| {
+                format!(
+                    "{}: {} different in {} of {name}: {name}.{field} says who looks after them, it seems, and not whose \
+                     they are",
+                    of.name,
+                    grouped(different),
+                    counted(present, "row", "rows"),
+                )
+            })
+        })
+    };
     let told: Vec<Option<String>> = (0..identifiers.len())
-        .map(|number| reference(number).filter(|_| is_person(&identifiers[number])))
+        .map(|number| {
+            reference(number).or_else(|| owner(number)).filter(|_| is_person(&identifiers[number]))
+        })
         .collect();
     // Somebody is left.
-    let is_left = |(of, told): (&DraftIdentifier, &Option<String>)| is_person(of) && told.is_none();
+    let is_left = |(of, told): (&DraftIdentifier, &Option<String>)| {
+        (is_person(of) || of.kind == IdentifierKind::Email) && told.is_none()
+    };
     if !identifiers.iter().zip(&told).any(is_left) {
         return Vec::new();
     }

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use selfsame::internals::console::{counted, grouped};
+use selfsame::internals::console::counted;
 use selfsame::internals::time::zone::Zone;
 
 use super::fit::Guess;
-use super::names::{is_id, names_somebody_else, singular};
+use super::keys::{KeyCandidates, PLAIN};
+use super::moments::{TimeCandidates, take_a_day_for_the_time};
 use super::sample::{Origin, Sample, SampledCell, SampledColumn};
 
 /// A source as it will be written.
@@ -19,6 +20,8 @@ pub struct DraftSource {
     pub is_records: bool,
     /// The column of the id or the key, and what speaks for it.
     pub key: Option<(usize, String)>,
+    /// Why a column that is unique is neither.
+    pub no_key: Option<String>,
     pub time: Option<(usize, String)>,
     /// A column and the values of it that mean that a record is gone.
     pub deleted: Option<(usize, String)>,
@@ -31,14 +34,12 @@ pub struct DraftSource {
 impl DraftSource {
     /// The id of a table of users is what others call a user's id.
     pub fn called(&self, name: &str) -> String {
-        let plain =
-            ["id", "record_id", "pk", "nr", "nummer", "no", "number", "key", "uuid", "guid"];
-        if !plain.contains(&name) {
+        if !PLAIN.contains(&name) {
             return name.to_owned();
         }
         let has = |of: &&str| self.fields.iter().any(|(field, _)| field == of);
         let whole = format!("{}_id", self.entity);
-        let is_first = plain.iter().find(|of| has(of)) == Some(&name);
+        let is_first = PLAIN.iter().find(|of| has(of)) == Some(&name);
         if is_first && !has(&whole.as_str()) { whole } else { name.to_owned() }
     }
 }
@@ -62,6 +63,10 @@ pub struct DraftIdentifier {
     pub has_points: bool,
     /// Whether some values have white space at an end.
     pub has_space: bool,
+    /// Of addresses: whether some values are none.
+    pub has_others: bool,
+    /// Patterns of values that stand for nobody.
+    pub ignored: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,76 +91,39 @@ pub fn source(
     mut fields: Vec<(String, Guess)>,
 ) -> DraftSource {
     take_a_day_for_the_time(sample, &mut fields);
-    let is_time = |at: &usize| {
-        fields[*at].1.data_type == "timestamp" && !says_of_another_time(&fields[*at].0)
+    let TimeCandidates { updated, chosen: time, number: times, are_beginnings } =
+        TimeCandidates::of(sample, &fields);
+    let keys = KeyCandidates::of(sample, &fields, &name, &entity);
+    let unique = keys.unique;
+    // A row is somebody, and says when they came: the next export has the same people again, as they are then.
+    let is_somebody = match (&unique, &keys.versioned) {
+        (Some(of), _) => of.is_persons && (keys.are_people || are_beginnings && time.is_some()),
+        (None, Some(of)) => of.is_persons && keys.are_people && are_beginnings,
+        (None, None) => false,
     };
-    let is_nearly =
-        |at: &usize| fields[*at].1.nearly.is_some() && !says_of_another_time(&fields[*at].0);
-    let times: Vec<usize> = (0..fields.len()).filter(is_time).collect();
-    let nearly: Vec<usize> = (0..fields.len()).filter(is_nearly).collect();
-    let named = |times: &[usize], parts: &[&str]| {
-        let has = |at: &&usize| parts.iter().any(|part| fields[**at].0.contains(part));
-        times.iter().find(has).copied()
-    };
-    let updates = ["updated", "modified", "changed"];
-    let updated = named(&times, &updates).or_else(|| named(&nearly, &updates));
-    let happens = ["timestamp", "time", "occurred", "created", "ordered", "_at"];
-    let time = updated
-        .or_else(|| named(&times, &happens))
-        .or(times.first().copied())
-        .or_else(|| named(&nearly, &happens))
-        .or(nearly.first().copied());
-    let unique = |at: usize| {
-        let column = &sample.columns[at];
-        let (all, present) = (distinct(column).len(), column.present());
-        (present * 10 >= sample.rows * 9).then_some(all * 100 / present.max(1))
-    };
-    let ids: Vec<(usize, usize)> = (0..fields.len())
-        .filter(|at| {
-            (is_id(&fields[*at].0)
-                || [entity.as_str(), &singular(&name)].contains(&fields[*at].0.as_str()))
-                && !matches!(fields[*at].1.data_type.as_str(), "timestamp" | "date" | "json")
-        })
-        .filter_map(|at| Some((at, unique(at)?)))
-        .collect();
-    let best = ids
-        .iter()
-        .filter(|(_, share)| *share >= 85)
-        .max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at)));
-    let is_records = updated.is_some() || time.is_none() && best.is_some() || nulls(sample) > 0;
-    let of_table = ids.iter().filter(|(_, share)| *share >= 20);
+    let is_records =
+        updated.is_some() || time.is_none() && unique.is_some() || is_somebody || nulls(sample) > 0;
     let key = match is_records {
-        true => {
-            best.or_else(|| of_table.max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at))))
-        }
-        false => best,
+        true => unique.or(keys.versioned),
+        false => unique,
     };
     let is_records = is_records && key.is_some();
-    // In few rows each may be of another person; the next one of the same person is no repeat.
-    let is_elses = |at: usize| !is_records && names_somebody_else(&fields[at].0, &entity);
-    let of_rows = ids.iter().filter(|(at, share)| *share >= 85 && !is_elses(*at));
-    let of_rows = of_rows.max_by_key(|(at, share)| (*share / 5, std::cmp::Reverse(*at)));
-    let key = if is_records { key } else { of_rows.or(key) };
-    let key = key.map(|(at, share)| {
-        let column = &sample.columns[*at];
-        let doubt = match is_elses(*at) {
-            true => "; ? it says whose a row is, and not which: of each only the first row counts",
-            false => "",
-        };
-        (
-            *at,
-            format!(
-                "{} different in {} ({share} %){}{doubt}",
-                grouped(distinct(column).len()),
-                counted(column.present(), "value", "values"),
-                lacking(sample.rows - column.present())
-            ),
-        )
-    });
+    let (mut key, mut no_key) = (key, None);
+    // Of somebody there are many rows that happened, each of which is one.
+    if let Some(of) = key.take_if(|of| !is_records && of.is_persons) {
+        no_key =
+            Some(format!("{} says whose a row is, and not which one it is", fields[of.column].0));
+    } else if let Some(refused) = keys.refused.filter(|_| key.is_none()) {
+        no_key = Some(format!("{refused} is what somebody has, and two may have the same"));
+    }
+    let key = key.map(|of| (of.column, of.evidence(sample, &fields[of.column].0)));
     let filled = |at: usize| filled(&sample.columns[at], &fields[at].1);
-    let time = time.filter(|at| filled(*at) * 10 >= sample.rows * 9);
+    let is_time = |at: &usize| {
+        filled(*at) * 10 >= sample.rows * 9 && (updated == Some(*at) || !is_records || !is_somebody)
+    };
+    let time = time.filter(is_time);
     let time = time.map(|at| {
-        let which = match times.len().max(1) {
+        let which = match times.max(1) {
             1 => "the only timestamp".to_owned(),
             several => format!("one of {several} timestamps"),
         };
@@ -168,7 +136,8 @@ pub fn source(
     }
     let deleted = is_records.then(|| deletion(sample, &fields)).flatten();
     let kinds = (key.is_none() && time.is_none()).then(|| kinds(sample)).flatten();
-    DraftSource { name, entity, fields, is_records, key, time, deleted, unlike: None, kinds }
+    let unlike = None;
+    DraftSource { name, entity, fields, is_records, key, no_key, time, deleted, unlike, kinds }
 }
 
 /// How many rows have a value, and not what stands for none.
@@ -182,7 +151,7 @@ fn filled(column: &SampledColumn, guess: &Guess) -> usize {
 }
 
 /// What becomes of so many rows without what each row has to have.
-fn lacking(rows: usize) -> String {
+pub fn lacking(rows: usize) -> String {
     match rows {
         0 => String::new(),
         _ => format!("; ? {} without one, rejected for that", counted(rows, "row is", "rows are")),
@@ -219,37 +188,6 @@ fn kinds(sample: &Sample) -> Option<RowKinds> {
     };
     let found = (0..sample.columns.len()).filter_map(told_by);
     found.max_by_key(|(told, of)| (*told, std::cmp::Reverse(of.column))).map(|(_, of)| of)
-}
-
-/// Whether a name says that it is not when a row happened: when somebody was born, or when something ends.
-fn says_of_another_time(name: &str) -> bool {
-    ["birth", "born", "dob", "geburt", "naissance", "nacimiento", "due", "until", "expir", "valid"]
-        .iter()
-        .any(|part| name.contains(part))
-}
-
-/// Where no column is an instant, a day on which something happened is as good: its midnight.
-fn take_a_day_for_the_time(sample: &Sample, fields: &mut [(String, Guess)]) {
-    if fields.iter().any(|(_, guess)| guess.data_type == "timestamp") {
-        return;
-    }
-    let happens =
-        ["order", "purchase", "invoice", "transaction", "event", "visit", "payment", "sale"];
-    let is_when = |name: &str| {
-        let says = happens.iter().any(|part| name.contains(part));
-        (["date", "day"].contains(&name) || says) && !says_of_another_time(name)
-    };
-    let found = fields.iter_mut().zip(&sample.columns).find(|((name, guess), column)| {
-        let is_full = column.present() * 10 >= sample.rows * 9;
-        guess.data_type == "date" && is_full && is_when(name)
-    });
-    let Some(((_, guess), column)) = found else { return };
-    guess.data_type = "timestamp".to_owned();
-    // What is stored as a day needs no format.
-    if column.stored.is_none() && guess.formats.is_empty() {
-        guess.formats.push("%Y-%m-%d".to_owned());
-    }
-    guess.evidence += "; its midnight, since nothing else says when";
 }
 
 /// How many messages of a topic have no payload.
@@ -315,6 +253,8 @@ pub fn add(
             has_points: false,
             has_space: false,
             counts_from_0: false,
+            has_others: false,
+            ignored: Vec::new(),
         }),
     }
 }

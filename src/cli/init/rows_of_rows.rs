@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use selfsame::internals::console::{counted, grouped};
 
-use super::names::is_id;
+use super::names::{bare, is_id};
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts, distinct};
 use super::sample::Sample;
 
@@ -67,6 +67,7 @@ pub fn rows_of_rows(samples: &[Sample], sources: &[DraftSource], known: &mut Vec
     // What has the name already says something else.
     found.retain(|of| known.iter().all(|known| known.name != of.name));
     known.extend(found);
+    known.sort_by_key(|of| of.kind);
 }
 
 /// The key first; others where their values are ids, so that they are not shared by chance.
@@ -113,9 +114,9 @@ fn names_rows(
 ) -> Option<(usize, usize, usize)> {
     let (source, of_child) = (&sources[telling.source], &sources[child]);
     let by_name = |field: &str| {
-        field == telling.name
+        bare(field) == bare(&telling.name)
             || telling.is_key && field == source.entity
-            || field == source.fields[telling.column].0 && field != "id"
+            || bare(field) == bare(&source.fields[telling.column].0) && field != "id"
     };
     let may_be = |at: &usize| {
         let is_own_key = of_child.key.as_ref().is_some_and(|(key, _)| key == at);

@@ -9,7 +9,7 @@ use selfsame::internals::plan::Format;
 use selfsame::internals::source::{foreign, text_of};
 use serde_json::{Map, Value};
 
-use super::odd;
+use super::{letters, odd, preamble};
 
 /// Rows of a file that are looked at.
 pub const ROWS: usize = 20_000;
@@ -96,6 +96,8 @@ pub enum SampledCell {
     List,
     /// A list of objects.
     Objects,
+    /// An object without a key.
+    Nothing,
     /// A list of lists, or an object where other rows have something else.
     Other,
 }
@@ -143,14 +145,17 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     raw(format, of)?.take(BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     let is_utf_8 = encoding.is_some() || has_utf_8(&bytes);
     if !is_utf_8 {
-        encoding = Some("windows-1252");
+        encoding = Some(letters::encoding_of(&bytes));
     }
-    let text = match is_utf_8 {
-        true => String::from_utf8_lossy(&bytes),
-        false => encoding_rs::WINDOWS_1252.decode(&bytes).0,
+    let named = encoding.and_then(|name| Encoding::for_label(name.as_bytes()));
+    let text = match named.filter(|_| !is_utf_8) {
+        Some(named) => named.decode(&bytes).0,
+        None => String::from_utf8_lossy(&bytes),
     };
     let text = text.trim_start_matches('\u{feff}');
-    if let Some(odd) = odd::told(text, &path.display().to_string()) {
+    let name = path.display().to_string();
+    let above = || if format == Format::Csv { preamble::told(text, &name) } else { None };
+    if let Some(odd) = odd::told(text, &name).or_else(above) {
         return Err(format!("{}: {odd}", path.display()));
     }
     let mut form = TextShape { format, encoding, ..TextShape::default() };
@@ -247,7 +252,10 @@ pub fn of_objects(
     }
     // An object, which is null in some rows, is no column, but what it has are. Where some rows have something else
     // there, it is one as a whole.
-    let is_object = |cell: &Option<SampledCell>| matches!(cell, None | Some(SampledCell::Other));
+    let is_nothing = |cell: &Option<SampledCell>| matches!(cell, Some(SampledCell::Nothing));
+    let is_object = |cell: &Option<SampledCell>| {
+        is_nothing(cell) || matches!(cell, None | Some(SampledCell::Other))
+    };
     let (mut objects, mut mixed) = (HashSet::new(), HashSet::new());
     for path in &order {
         let above = path.match_indices('.').map(|(at, _)| &path[..at]);
@@ -258,7 +266,10 @@ pub fn of_objects(
     }
     order.retain(|path| {
         let mut above = path.match_indices('.').map(|(at, _)| &path[..at]);
-        !objects.contains(path) && !above.any(|above| mixed.contains(above))
+        let cells = &columns[path];
+        let says_nothing = cells.iter().any(is_nothing)
+            && cells.iter().all(|cell| cell.is_none() || is_nothing(cell));
+        !objects.contains(path) && !says_nothing && !above.any(|above| mixed.contains(above))
     });
     let column = |path: String| {
         let mut values = columns.remove(&path).unwrap_or_default();
@@ -296,6 +307,7 @@ fn flatten(
             Value::Array(items) if items.iter().any(Value::is_object) => Some(SampledCell::Objects),
             Value::Array(items) if items.iter().any(Value::is_array) => Some(SampledCell::Other),
             Value::Array(_) => Some(SampledCell::List),
+            Value::Object(inner) if inner.is_empty() => Some(SampledCell::Nothing),
             Value::Object(inner) if depth < DEPTH => {
                 found.push((path.clone(), Some(SampledCell::Other)));
                 flatten(inner, &path, depth + 1, found);

@@ -1,31 +1,16 @@
 //! Sources as they are written, with what speaks for each guess beside it.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use selfsame::internals::console::counted;
 use selfsame::internals::plan::Format;
 
 use super::fit::Guess;
+use super::places;
 use super::roles::{self, DraftSource};
 use super::sample::{Origin, Sample};
 use super::texts::quoted;
-
-/// Where its files are: one, or all of their folder that end alike.
-fn files(files: &[PathBuf], folder: &Path) -> String {
-    let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = absolute(folder);
-    let shown = |path: &Path| {
-        let path = absolute(path);
-        path.strip_prefix(&folder).unwrap_or(&path).display().to_string()
-    };
-    let all: Vec<String> = files.iter().map(|path| shown(path)).collect();
-    let escaped = |path: &String| quoted(&glob::Pattern::escape(path));
-    match &all[..] {
-        [one] => escaped(one),
-        several => format!("[{}]", several.iter().map(escaped).collect::<Vec<_>>().join(", ")),
-    }
-}
 
 pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder: &Path) {
     let mut say = |text: String| writeln!(yaml, "{text}").expect("to a string");
@@ -40,7 +25,7 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
         }
     ));
     match &sample.origin {
-        Origin::Files(paths) => say(format!("    files: {}", files(paths, folder))),
+        Origin::Files(paths) => say(format!("    files: {}", places::written(paths, folder))),
         Origin::Topic { name, .. } => say(format!("    kafka: {{topic: {}}}", quoted(name))),
     }
     if sample.form.format == Format::Parquet {
@@ -61,7 +46,8 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
         let doubt = match encoding {
             "utf-16" => "by its mark of byte order",
             "utf-16le" | "utf-16be" => "every other byte is zero",
-            _ => "? it is no UTF-8, and this is what is most often meant",
+            "windows-1252" => "? it is no UTF-8, and this is what is most often meant",
+            _ => "? it is no UTF-8, and by this all of it is read",
         };
         say(format!("    encoding: {encoding}    # {doubt}"));
     }
@@ -72,9 +58,11 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
         ));
     }
     let kind = if source.is_records { "records" } else { "events" };
+    let has_times = source.fields.iter().any(|(_, of)| of.data_type == "timestamp");
     let why = match (source.is_records, &source.time) {
         _ if roles::nulls(sample) > 0 => "a table: messages without a payload delete",
         (true, Some(_)) => "a table: rows say when they were updated",
+        (true, None) if has_times => "a table: of rows with one key the last that is read stands",
         (true, None) => "a table: rows have a key and no time",
         (false, _) => "facts: each row happened",
     };
@@ -82,6 +70,10 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
     if let Some((column, evidence)) = &source.key {
         let word = if source.is_records { "key" } else { "id" };
         say(format!("    {word}: {}    # {evidence}", source.fields[*column].0));
+    }
+    if let Some(why) = &source.no_key {
+        let word = if source.is_records { "key" } else { "id" };
+        say(format!("    # ? no {word}: {why}"));
     }
     if let Some((column, evidence)) = &source.time {
         say(format!("    time: {}    # {evidence}", source.fields[*column].0));
@@ -110,10 +102,12 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
     let zone = roles::zone(sample, &source.fields);
     say("    fields:".to_owned());
     for ((name, guess), column) in source.fields.iter().zip(&sample.columns) {
-        let is_in_doubt = is_local(guess) && zone.is_none();
-        let mark = if guess.is_unsure || is_in_doubt { "? " } else { "" };
-        let clocks =
-            if is_in_doubt { "; by UTC's clocks, unless `time_zone` names others" } else { "" };
+        let mark = if guess.is_unsure || is_local(guess) { "? " } else { "" };
+        let clocks = match &zone {
+            _ if !is_local(guess) => String::new(),
+            None => "; by UTC's clocks, unless `time_zone` names others".to_owned(),
+            Some(zone) => format!("; by the clocks that {zone} names"),
+        };
         say(format!(
             "      {name}: {}    # {mark}{}{clocks}",
             field(name, &column.path, guess, zone.as_deref()),

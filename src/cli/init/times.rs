@@ -8,6 +8,7 @@ use selfsame::internals::time::zone::Zone;
 use selfsame::internals::time::{Micros, read_date, read_iso, read_rfc3339};
 
 use super::fit::{Guess, ValueFit};
+use super::moments;
 use super::texts::shown;
 
 /// Patterns that say when, with a time. A number of a day that may as well be that of a month is not sure.
@@ -71,7 +72,15 @@ pub fn told(texts: &[&str], name: &str) -> ValueFit {
         true => ValueFit::None,
         false => {
             let is_read = |row: usize| chosen.iter().any(|of| of.read[row]);
-            ValueFit::of(texts, is_read, guess(&chosen, texts))
+            let fit = ValueFit::of(texts, is_read, guess(&chosen, texts));
+            let rival = one.and_then(|one| rival(one, &candidates));
+            match (fit, rival) {
+                (ValueFit::All(guess), Some(rival)) => {
+                    let evidence = format!("{}; '{rival}' reads them all, too", guess.evidence);
+                    ValueFit::All(Guess { evidence, is_unsure: true, ..guess })
+                }
+                (fit, _) => fit,
+            }
         }
     }
 }
@@ -80,7 +89,9 @@ pub fn told(texts: &[&str], name: &str) -> ValueFit {
 pub fn says_when(name: &str) -> bool {
     let lower = name.to_lowercase();
     let parts = ["time", "date", "_at", "when", "created", "updated", "datum", "zeit", "fecha"];
-    parts.iter().any(|part| lower.contains(part)) || lower.split('_').any(|word| word == "ts")
+    parts.iter().any(|part| lower.contains(part))
+        || moments::is_update(&lower)
+        || lower.split('_').any(|word| word == "ts")
 }
 
 /// Whether values seem to be times that no format reads, as `1. Sept. 2018`: with a year, and a day.
@@ -180,6 +191,16 @@ fn are_rivals(one: &str, other: &str) -> bool {
         () => None,
     };
     is_day_first(one).zip(is_day_first(other)).is_some_and(|(one, other)| one != other)
+}
+
+/// The format that takes for the month what another takes for the day, where it reads all values as well.
+fn rival(one: &Candidate, candidates: &[Candidate]) -> Option<&'static str> {
+    let mut others = candidates.iter().filter(|of| of.read.iter().all(|read| *read));
+    let is_rival = |of: &&Candidate| {
+        let swapped = of.format.replace("%m/%d", "%d/%m");
+        are_rivals(one.format, of.format) && swapped == one.format
+    };
+    others.find(is_rival).map(|of| of.format)
 }
 
 fn guess(chosen: &[&Candidate], texts: &[&str]) -> Guess {
@@ -287,6 +308,20 @@ mod tests {
         assert!(
             seem(&["1. Sept. 2018", "Samstag, 1. September 2018 12:29"]) && !seem(&["2018", "x"])
         );
+    }
+
+    #[test]
+    fn days_that_may_be_months_are_told_with_both_formats() {
+        let said = |texts: &[&str]| match told(texts, "ordered_on") {
+            ValueFit::All(of) => of.evidence,
+            _ => panic!("{texts:?}"),
+        };
+        let both = said(&["01/02/2025", "03/04/2025"]);
+        assert!(both.ends_with("; '%m/%d/%Y' reads them all, too"), "{both}");
+        let both = said(&["1/1/25 14:05"]);
+        assert!(both.ends_with("; '%m/%d/%y %H:%M' reads them all, too"), "{both}");
+        let one = said(&["01/02/2025", "13/04/2025"]);
+        assert!(!one.contains("too"), "{one}");
     }
 
     #[test]

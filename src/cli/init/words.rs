@@ -4,11 +4,16 @@ use std::collections::BTreeSet;
 
 /// In small letters.
 #[rustfmt::skip]
-const NONE: [&str; 27] = [
+const NONE: [&str; 31] = [
     "-", "--", ".", "?", "n/a", "#n/a", "na", "n.a.", "k.a.", "k. a.", "none", "null", "<null>", "(null)", "nil", "\\n",
-    "nan", "nat", "unknown", "undefined", "unbekannt", "not set", "(not set)", "0000-00-00", "0000-00-00 00:00:00",
+    "nan", "nat", "unknown", "undefined", "unbekannt", "keine angabe", "keine", "inconnu", "desconocido",
+    "not set", "(not set)", "0000-00-00", "0000-00-00 00:00:00",
     "00.00.0000", "00/00/0000",
 ];
+
+/// Those of them that a run takes for an identifier, unless it is told otherwise. In small letters.
+const NOBODY: [&str; 9] =
+    ["?", "n.a.", "k.a.", "k. a.", "unbekannt", "keine angabe", "keine", "inconnu", "desconocido"];
 
 /// What is said of what holds, and of what does not.
 #[rustfmt::skip]
@@ -20,6 +25,11 @@ const TRUTHS: [(&str, &str); 9] = [
 /// Whether a text is one that stands for no value.
 pub fn is_none(text: &str) -> bool {
     NONE.contains(&text.to_lowercase().as_str())
+}
+
+/// Whether a text stands for nobody, where a run does not know that itself.
+pub fn is_nobody(text: &str) -> bool {
+    NOBODY.contains(&text.to_lowercase().as_str())
 }
 
 /// Where values are words for true and false: each of them as it is written, with what it means. `is_cell`: such words

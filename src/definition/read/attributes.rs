@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use super::attribute_list::Attributes;
 use super::derived::{self, DerivedAttribute};
 use super::from_rows::{self, FiledAggregates, FromRows};
-use super::object::{Object, ReadContext};
+use super::object::{ANY_ATTRIBUTE, Object, ReadContext};
 use super::{funnel, rfm, sessions};
 use crate::definition::file::fields;
 use crate::definition::file::yaml::{YamlKey, YamlNode};
@@ -20,7 +20,11 @@ pub fn read(
     sources: &mut [Source],
     identifiers: &[IdentifierType],
 ) -> Attributes {
+    let noted = context.found.len();
     let entries = file.map(context, "attributes");
+    if context.found.len() > noted {
+        context.broken(ANY_ATTRIBUTE);
+    }
     let mut filed = FiledAggregates::default();
     let (mut from_rows, mut derived) = (Vec::new(), Vec::new());
     let mut names = Vec::new();

@@ -12,6 +12,9 @@ use crate::definition::file::yaml::{YamlKey, YamlNode, YamlValue};
 use crate::definition::sql::describe::describe;
 use crate::definition::sql::{Dialect, SqlError};
 
+/// Broken where nothing is known of the attributes, whose names may stand anywhere then.
+pub const ANY_ATTRIBUTE: &str = "*";
+
 /// What was found wrong so far, and the dialect that expressions are in.
 pub struct ReadContext {
     pub found: Vec<Diagnostic>,
@@ -40,7 +43,8 @@ impl ReadContext {
 
     /// Notes what is wrong with an expression, where it stands.
     pub fn complain_sql(&mut self, text: &SqlText, error: SqlError) {
-        if error.unknown.as_deref().is_some_and(|name| self.is_broken(name)) {
+        let is_broken = |name| self.is_broken(name) || self.is_broken(ANY_ATTRIBUTE);
+        if error.unknown.as_deref().is_some_and(is_broken) {
             return;
         }
         let place = match (error.at, &error.unknown) {

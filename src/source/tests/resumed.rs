@@ -292,8 +292,8 @@ fn a_row_that_was_taken_without_its_end_is_taken_once() {
 #[test]
 fn what_is_found_of_a_source_is_said_in_one_line() {
     let said = |done, read_on, new| FoundCounts { done, read_on, new }.to_string();
-    assert_eq!(said(1, 0, 0), "all of its 1 file was read before; nothing new");
-    assert_eq!(said(3, 0, 0), "all of its 3 files were read before; nothing new");
+    assert_eq!(said(1, 0, 0), "its file was read before; nothing new");
+    assert_eq!(said(3, 0, 0), "its 3 files were read before; nothing new");
     assert_eq!(
         said(3, 1, 2),
         "of its 6 files 3 were read before and have not changed; 1 is read on and 2 are new"

@@ -1,0 +1,91 @@
+//! In what encoding a text is that is no UTF-8: by what decodes without an error, and to letters that are in use.
+
+use encoding_rs::Encoding;
+
+/// Of a text so many bytes are looked at.
+const BYTES: usize = 256 << 10;
+
+/// Bytes that stand for no letter in windows-1252.
+const NO_LETTERS: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
+
+/// Encodings of two bytes a letter, each with the first bytes of the letters that are used most.
+const WIDE: [(&str, std::ops::RangeInclusive<u8>); 5] = [
+    ("shift_jis", 0x82..=0x97),
+    ("euc-kr", 0xb0..=0xc8),
+    ("euc-jp", 0xa4..=0xcf),
+    ("gb18030", 0xb0..=0xd7),
+    ("big5", 0xa4..=0xc6),
+];
+
+/// The name of the encoding that is meant most likely.
+pub fn encoding_of(bytes: &[u8]) -> &'static str {
+    let bytes = &bytes[..bytes.len().min(BYTES)];
+    // The last letter may be cut off.
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+    let bytes = &bytes[..end];
+    if !is_wide(bytes) {
+        return "windows-1252";
+    }
+    let score = |(name, usual): &(&'static str, std::ops::RangeInclusive<u8>)| {
+        let encoding = Encoding::for_label(name.as_bytes())?;
+        encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+        // Of Japanese some is in syllables.
+        if *name == "euc-jp" && letters(bytes, &(0xa4..=0xa5)).1 == 0 {
+            return None;
+        }
+        let (all, used) = letters(bytes, usual);
+        Some((used * 100 / all.max(1), *name))
+    };
+    // Of equals the first is meant.
+    let all = WIDE.iter().rev().filter_map(score);
+    all.max_by_key(|(share, _)| *share).map_or("windows-1252", |(_, name)| name)
+}
+
+/// Whether letters seem to take two bytes: some are none of windows-1252, or there is no single one.
+fn is_wide(bytes: &[u8]) -> bool {
+    let runs = bytes.split(u8::is_ascii).map(<[u8]>::len).filter(|length| *length > 0);
+    let (mut number, mut odd) = (0, 0);
+    for length in runs {
+        number += 1;
+        odd += length % 2;
+    }
+    bytes.iter().any(|byte| NO_LETTERS.contains(byte)) || number > 1 && odd == 0
+}
+
+/// How many letters of two bytes there are, and how many of them are among the usual ones.
+fn letters(bytes: &[u8], usual: &std::ops::RangeInclusive<u8>) -> (usize, usize) {
+    let (mut all, mut used, mut at) = (0, 0, 0);
+    while at < bytes.len() {
+        if bytes[at].is_ascii() {
+            at += 1;
+            continue;
+        }
+        all += 1;
+        used += usize::from(usual.contains(&bytes[at]));
+        at += 2;
+    }
+    (all, used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_told_by_the_letters_that_are_usual_in_them() {
+        let japanese = "顧客番号,氏名,メール,購入日\n1,山田太郎,a@x.jp,東京都\n";
+        let chinese = "客户编号,姓名,电话,城市\n1,王小明,北京市朝阳区,中国\n";
+        let korean = "고객번호,이름,도시\n1,김철수,서울특별시,대한민국\n";
+        let german = "Nr;Name;Straße\n1;Müller;Köln\n2;Größe;Öl\n";
+        for (text, label) in [
+            (japanese, "shift_jis"),
+            (japanese, "euc-jp"),
+            (korean, "euc-kr"),
+            (chinese, "gb18030"),
+            (german, "windows-1252"),
+        ] {
+            let encoding = Encoding::for_label(label.as_bytes()).expect("an encoding");
+            assert_eq!(encoding_of(&encoding.encode(text).0), label, "{text}");
+        }
+    }
+}
