@@ -417,7 +417,7 @@ fn drafted_attributes_say_what_people_come_to_and_are_like() {
             .collect();
         assert_eq!(told, sums[&number], "{value}");
         assert_eq!(attributes["accounts_plan"], plans[number % 3], "{value}");
-        assert_eq!(attributes["accounts_all"], number % 2 == 0, "{value}");
+        assert_eq!(attributes["accounts_all"], number.is_multiple_of(2), "{value}");
         assert_eq!(attributes["bills_kind"], "k3", "{value}");
     }
 }
