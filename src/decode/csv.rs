@@ -118,14 +118,11 @@ impl Cells {
                 column.push_default(default);
                 continue;
             }
-            let pushed = match place.zone.map(|of| column.set_zone(Some(&cell_at(of)))) {
-                None | Some(Ok(())) => column.push_cell(&cell, default),
-                Some(Err(fault)) => {
-                    column.push_null();
-                    Err(fault)
-                }
-            };
-            if let Err(fault) = pushed {
+            if let Some(of) = place.zone {
+                let zone = cell_at(of);
+                column.set_zone(Some(&*zone).filter(|zone| !zone.is_empty()));
+            }
+            if let Err(fault) = column.push_cell(&cell, default) {
                 let path = format!("{}{}", fields[index].path.root(), fault.within);
                 flaws.add(fault.code, path, fault.message);
                 flaws.columns.push(index);

@@ -9,13 +9,14 @@ use arrow::datatypes::{
     TimestampMicrosecondType,
 };
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::ScalarUDF;
+use datafusion_expr::{ReturnFieldArgs, ScalarUDF};
 
 use super::function::{
     CalendarCall, CalendarFunction, Instants, Meaning, beyond, day_in_the_years, each,
     in_the_years, is_day, is_instant, is_local,
 };
 use super::read;
+use crate::time::format::TimeFormat;
 use crate::time::zone::Zone;
 use crate::time::{Micros, SECOND};
 
@@ -41,7 +42,10 @@ pub fn to_timestamp(name: &'static str, zone: &'static Zone) -> CalendarFunction
             takes.resize(formats.len() + 1, DataType::Utf8);
             Ok(takes)
         },
-        gives: |function, _| Ok(function.timestamp()),
+        gives: |function, args| {
+            check_times(function, args)?;
+            Ok(function.timestamp())
+        },
         does: |function, call| {
             let unit = UNITS.iter().find(|(name, ..)| *name == function.called());
             let (_, nanos, cut) = unit.expect("it is one of these");
@@ -113,6 +117,19 @@ fn counted(function: &CalendarFunction, call: &CalendarCall, nanos: i128) -> Res
     }
 }
 
+/// Refuses a format that is the same for all rows and says a time of the day that is not to be read.
+fn check_times(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Result<()> {
+    let formats = args.scalar_arguments.get(1..).unwrap_or_default();
+    for format in
+        formats.iter().filter_map(|format| format.and_then(|format| format.try_as_str().flatten()))
+    {
+        if let Some(why) = TimeFormat::new(format).ok().and_then(|format| format.time_fault()) {
+            return plan_err!("{}: {why}", function.called());
+        }
+    }
+    Ok(())
+}
+
 /// What the first of the formats that fits makes of each text; null where all formats are null.
 fn by_formats<To: ArrowPrimitiveType>(
     texts: &StringArray,
@@ -173,7 +190,10 @@ pub fn to_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Calend
             takes.resize(formats.len() + 1, DataType::Utf8);
             Ok(takes)
         },
-        gives: |_, _| Ok(DataType::Int64),
+        gives: |function, args| {
+            check_times(function, args)?;
+            Ok(DataType::Int64)
+        },
         does: |function, call| {
             let seconds = |at: Micros| Ok(at.div_euclid(SECOND));
             Ok(match call.type_of(0) {
