@@ -12,6 +12,7 @@ mod codec;
 mod committed;
 mod connector;
 mod connectors;
+mod content;
 mod copies;
 mod encoding;
 mod error;
