@@ -49,12 +49,15 @@ pub fn told(head: &[u8]) -> Option<String> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("it is a tar archive: unpack it, and name the files in it".to_owned());
     }
-    let (_, is, remedy) =
-        KINDS.iter().find(|(first, ..)| head.starts_with(first)).or_else(|| {
-            let utf_16 = &KINDS[KINDS.len() - 1];
-            wide(head).map(|_| utf_16)
-        })?;
-    Some(format!("it is {is}: {remedy}"))
+    match KINDS.iter().find(|(first, ..)| head.starts_with(first)) {
+        Some((_, is, remedy)) => Some(format!("it is {is}: {remedy}")),
+        None => wide(head).map(|of| format!("it is UTF-16: say so: `encoding: {of}`")),
+    }
+}
+
+/// Whether a text of UTF-16 begins with a mark of byte order.
+pub(super) fn is_marked(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff")
 }
 
 /// Which UTF-16 a text is in, without a mark, too: every other byte of plain text is zero.
@@ -110,7 +113,9 @@ mod tests {
             told_of(b"\xfd7zXZ\0"),
             "it is compressed with xz: decompress it first (unxz FILE), or compress it with zstd or gzip"
         );
-        assert!(told_of(&wide("{\"id\":1}")).starts_with("it is UTF-16"));
+        assert_eq!(told_of(&wide("{\"id\":1}")), "it is UTF-16: say so: `encoding: utf-16le`");
+        let other_way: Vec<u8> = "id,note\n1".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(told_of(&other_way), "it is UTF-16: say so: `encoding: utf-16be`");
         assert!(
             told_of(b"\xff\xfe\0\0i\0\0\0d\0\0\0").starts_with("it is UTF-32: write it in UTF-8")
         );

@@ -26,6 +26,7 @@ mod kafka;
 mod lags;
 mod list;
 mod marking;
+mod member_mark;
 mod memory;
 mod outlet;
 mod owner;
