@@ -16,13 +16,13 @@ const GRAIN: Duration = Duration::from_secs(2);
 
 /// All bytes of a file, by their hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Content {
+pub struct FileContent {
     hash: u128,
     /// The file's, where it holds this as long as it has that.
     stamp: Option<Stamp>,
 }
 
-impl Content {
+impl FileContent {
     /// Whether a file holds it. `is_same`: it is the one that was read, and so need not be read for that if it was not
     /// changed since.
     pub(super) fn is_in(&self, file: &File, is_same: bool) -> io::Result<bool> {
@@ -60,7 +60,7 @@ impl Hashing {
     }
 
     /// What the file holds, if it was read to its end.
-    pub fn content(&self, file: &File) -> io::Result<Option<Content>> {
+    pub fn content(&self, file: &File) -> io::Result<Option<FileContent>> {
         let stamp = Stamp::of(&file.metadata()?);
         let length = self.read.lock().expect("nothing fails while it is held").length;
         if length != stamp.length {
@@ -70,7 +70,7 @@ impl Hashing {
         let modified = Duration::new(seconds.max(0) as u64, nanoseconds as u32);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let is_known = stamp == self.begun && now > modified + GRAIN;
-        Ok(Some(Content { hash: self.hash(), stamp: is_known.then_some(stamp) }))
+        Ok(Some(FileContent { hash: self.hash(), stamp: is_known.then_some(stamp) }))
     }
 }
 

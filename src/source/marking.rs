@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::content::Content;
+use super::content::FileContent;
 use super::parquet::ParquetRows;
 use super::reached::{FileMark, FileOffset, PartStart, Print, Span, TextLength};
 use super::trail::Trail;
@@ -124,7 +124,7 @@ impl Marking {
         path: &Arc<str>,
         first_line: u64,
         (end, is_end): (FileOffset, bool),
-        content: Option<Content>,
+        content: Option<FileContent>,
     ) -> io::Result<Span> {
         let length = if is_end { TextLength::Known(end.byte) } else { TextLength::Unknown };
         let file = match &self.mark {
@@ -145,7 +145,7 @@ impl Marking {
         path: &Arc<str>,
         print: Print,
         rows: Option<u64>,
-        unfolded: Option<(TextLength, Option<Content>)>,
+        unfolded: Option<(TextLength, Option<FileContent>)>,
     ) -> Arc<FileMark> {
         let (unfolded, content) = (unfolded.map(|of| of.0), unfolded.and_then(|of| of.1));
         let (again, id, path) = (self.again, self.id, Arc::clone(path));

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use super::content::Content;
+use super::content::FileContent;
 use super::reached::{FileMark, FileOffset, Print, Span};
 use super::seen::Seen;
 use super::trail::Trail;
@@ -49,7 +49,7 @@ pub(super) enum Left {
     Nothing,
     Text(Box<Seen>),
     /// A file that does not grow, and what it holds where that is known.
-    Whole(Print, Option<Content>),
+    Whole(Print, Option<FileContent>),
 }
 
 impl Left {

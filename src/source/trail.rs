@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ahead::Ahead;
-use super::content::{Content, Hashing, hashed};
+use super::content::{FileContent, Hashing, hashed};
 use super::paths::Stamp;
 use super::seen::{HEAD, Seen, holds, read_at};
 
@@ -92,7 +92,7 @@ impl Trail {
     }
 
     /// What the file holds whose text is unfolded, if that was read to its end.
-    pub fn content(&self) -> io::Result<Option<Content>> {
+    pub fn content(&self) -> io::Result<Option<FileContent>> {
         let hashing = self.unfolded.as_ref().and_then(|unfolded| unfolded.hashing.as_ref());
         hashing.map_or(Ok(None), |hashing| hashing.content(&self.file))
     }

@@ -2,7 +2,7 @@
 //! are is told by the bytes, never by its name.
 //!
 //! A text that has to be unfolded is read from its first byte on, and a file with such a text does not grow: it is
-//! known by its length, its beginning and its end, as columnar files are.
+//! known by its length and all of its bytes; a columnar file by its length, its beginning and its end.
 
 use std::fs::File;
 use std::io::{self, Read};
