@@ -87,6 +87,25 @@ fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
 }
 
 #[test]
+fn the_remedy_is_one_of_what_the_source_says_of_itself() {
+    let fields = FIELDS;
+    let json = |file: &str, what: &str| says(fields, ("t.ndjson", file.as_bytes()), what);
+    json("\u{1e}{\"user\":\"a\",\"at\":1}\n", "It is a sequence of JSON texts");
+    let source = |more: &str| format!("    format: csv\n{more}{fields}");
+    let wide: Vec<u8> =
+        "user,at\na\u{ffff},1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let at = wide.windows(2).position(|of| of == [0xff, 0xff]).expect("it is there");
+    // Half a character.
+    let broken = [&wide[..at], &[0, 0xd8], &wide[at + 2..]].concat();
+    let said = "(no character of UTF-16LE at byte 2, in UTF-8). It is read as UTF-16LE: say by `encoding` how it is written";
+    says(&source("    encoding: utf-16le\n"), ("t.csv", &broken), said);
+    let said = "(no character of Shift_JIS at byte 2, in UTF-8). It is read as Shift_JIS: say by `encoding`";
+    says(&source("    encoding: shift_jis\n"), ("t.csv", b"user,at\na\xff,1\n"), said);
+    let said = "(3 cells, `columns` names 2)";
+    says(&source("    columns: [user, at]\n"), ("t.csv", b"a,1,2\n"), said);
+}
+
+#[test]
 fn few_rejects_are_not_worth_one() {
     let good: String = (0..30).map(|user| row(user + 1, "\"2025-07-05T00:00:00Z\"")).collect();
     let (said, _) = run(FIELDS, ("t.ndjson", format!("{good}nonsense\n{{}}\n").as_bytes()));
@@ -110,6 +129,19 @@ fn seconds_in_a_timestamp_are_told_and_derived() {
         (0..50).map(|user| row(user + 1, &(1_751_673_600_000i64).to_string())).collect();
     let (said, _) = run(FIELDS, ("t.ndjson", millis.as_bytes()));
     assert!(!said.contains("WARN"), "{said}");
+}
+
+#[test]
+fn days_of_january_1970_that_are_written_so_are_no_seconds() {
+    for (at, row) in [
+        ("{type: timestamp, format: '%d.%m.%Y'}", "{\"user\":\"a\",\"at\":\"02.01.1970\"}\n"),
+        ("{type: timestamp, format: epoch_s}", "{\"user\":\"a\",\"at\":86400}\n"),
+        ("timestamp", "{\"user\":\"a\",\"at\":\"1970-01-02T00:00:00Z\"}\n"),
+    ] {
+        let source = format!("    time: at\n    fields: {{user: text, at: {at}}}");
+        let (said, _) = run(&source, ("t.ndjson", row.as_bytes()));
+        assert!(!said.contains("January 1970"), "{at}: {said}");
+    }
 }
 
 #[test]

@@ -419,7 +419,7 @@ fn drafted_attributes_say_what_people_come_to_and_are_like() {
             "  bills_kind: {from: bills, select: last(kind)}",
         ]
     );
-    selfsame(at, &["check", "shop.yaml", "--deny-warnings"]).well();
+    selfsame(at, &["check", "shop.yaml"]).well();
     selfsame(at, &["run", "shop.yaml", "--clock", "event"]).well();
     let people = State::of(records(&at.join("out/profiles.ndjson")));
     assert_eq!(people.values.len(), 30);

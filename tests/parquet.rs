@@ -282,3 +282,35 @@ fn two_columns_of_one_name_are_told() {
     let input = Input::new(|folder| definition(folder, "text"), &[("t.parquet", &bytes)]);
     assert_eq!(input.fails(), "source t: <folder>/t.parquet: two columns are named c");
 }
+
+#[test]
+fn the_zone_of_a_row_is_the_value_of_its_field() {
+    let zones = StringArray::from(vec![Some("EDT"), Some("?"), None, Some("CET+1"), Some("CET+1")]);
+    let of = "{type: timestamp, path: c.at, time_zone_from: zone}, zone: {type: text, path: c.zone, \
+              map: {EDT: America/New_York, '?': null}, default: Europe/Berlin}";
+    let at = |instant: i64| format!("Timestamp({instant})");
+    let bad = "wrong_type: its zone is CET+1, which is no time zone of the IANA database";
+    let texts = StringArray::from(vec![
+        "2025-07-05 12:00:00",
+        "2025-07-05 12:00:00",
+        "2025-07-05 12:00:00",
+        "2025-07-05T12:00:00Z",
+        "2025-07-05 12:00:00",
+    ]);
+    let noon = 1_751_716_800_000_000;
+    let hour = 3_600_000_000;
+    let [new_york, berlin] = [at(noon + 4 * hour), at(noon - 2 * hour)];
+    let beside = |name: &str, times: ArrayRef| {
+        let zone = (
+            Arc::new(Field::new("zone", DataType::Utf8, true)),
+            Arc::new(zones.clone()) as ArrayRef,
+        );
+        StructArray::from(vec![
+            zone,
+            (Arc::new(Field::new(name, times.data_type().clone(), true)), times),
+        ])
+    };
+    reads(beside("at", Arc::new(texts)), of, &[&new_york, &berlin, &berlin, &at(noon), bad]);
+    let naive = TimestampMicrosecondArray::from(vec![noon; 5]);
+    reads(beside("at", Arc::new(naive)), of, &[&new_york, &berlin, &berlin, bad, bad]);
+}

@@ -247,3 +247,44 @@ fn what_is_no_character_of_the_encoding_spoils_its_row_alone() {
         (1, &3.into(), &"not_utf8".into())
     );
 }
+
+#[test]
+fn a_mark_of_byte_order_at_the_beginning_of_a_further_member_is_no_text() {
+    let folder = folder("data/*", "");
+    let at = folder.path();
+    let member = |number| format!("\u{feff}{}\n", row(number));
+    let short = [gzip(b""), gzip(b"{"), gzip("\"id\":\"3\",".as_bytes())].concat();
+    write(at, "data/a", [gzip(member(0).as_bytes()), gzip(member(1).as_bytes()), short].concat());
+    write(
+        at,
+        "data/b",
+        [lz4(member(4).as_bytes()), lz4(format!("{}\n", row(5)).as_bytes())].concat(),
+    );
+    let cut = "\u{feff}".as_bytes();
+    write(at, "data/c", [gzip(row(6).as_bytes()), gzip(b"\n"), gzip(&cut[..2])].concat());
+    selfsame(at, &["run", "crm.yaml"]).well();
+    assert_eq!(emails(at), ["0@x.org", "1@x.org", "4@x.org", "5@x.org", "6@x.org"]);
+    let codes: Vec<_> = rejects(at).iter().map(|told| told["reasons"][0]["code"].clone()).collect();
+    assert_eq!(codes, ["malformed", "not_utf8"]);
+}
+
+#[test]
+fn utf_16_without_a_mark_is_told_by_the_way_round_that_it_is() {
+    for (said, encode) in [
+        ("utf-16be", u16::to_be_bytes as fn(u16) -> [u8; 2]),
+        ("utf-16le", u16::to_le_bytes as fn(u16) -> [u8; 2]),
+    ] {
+        let text: Vec<u8> = format!("{}\n", row(1)).encode_utf16().flat_map(encode).collect();
+        let other = if said == "utf-16be" { "utf-16" } else { "utf-16be" };
+        for declared in ["", other] {
+            let more = match declared {
+                "" => String::new(),
+                of => format!("    encoding: {of}\n"),
+            };
+            let folder = folder("data/*", &more);
+            write(folder.path(), "data/a", &text);
+            let told = selfsame(folder.path(), &["run", "crm.yaml"]).badly();
+            assert!(told.contains(&format!("`encoding: {said}`")), "{declared}: {told}");
+        }
+    }
+}

@@ -132,3 +132,72 @@ fn a_date_is_the_day_that_is_written() {
     assert_eq!(found[1..], ["a1 1970-01-01T00:00:00.000Z", "a2 1970-01-01T00:00:00.000Z"]);
     assert!(found[0].starts_with("3 out_of_range $.day"), "{found:?}");
 }
+
+#[test]
+fn the_zone_of_a_row_is_the_value_of_its_field_and_only_a_time_that_needs_it_looks_at_it() {
+    let zone =
+        "zone: {type: text, map: {EDT: America/New_York, '?': null}, default: Europe/Berlin}";
+    let at = "at: {type: timestamp, format: [rfc3339, epoch_s, '%Y-%m-%d %H:%M:%S'], time_zone_from: zone}";
+    let rows = [
+        ("a1", "EDT", "2025-07-05 12:00:00"),
+        ("a2", "?", "2025-07-05 12:00:00"),
+        ("a3", "", "2025-07-05 12:00:00"),
+        ("a4", "Asia/Kolkata", "2025-07-05 12:00:00"),
+        ("a5", "CET+1", "2025-07-05 12:00:00"),
+        ("a6", "CET+1", "2025-07-05T12:00:00Z"),
+        ("a7", "CET+1", "1751716800"),
+        ("a8", "CET+1", "rubbish"),
+        ("a9", "CET+1", ""),
+    ];
+    let read_as = |at: &str| {
+        let fields = format!("{at}, {zone}");
+        let mut csv = "id,zone,at\n".to_owned();
+        let mut json = String::new();
+        for (id, zone, at) in rows {
+            csv += &format!("{id},{zone},{at}\n");
+            let written = |text: &str| match text {
+                "" => "null".to_owned(),
+                text => format!("\"{}\"", text.replace('/', "\\/")),
+            };
+            json +=
+                &format!("{{\"id\":\"{id}\",\"at\":{},\"zone\":{}}}\n", written(at), written(zone));
+        }
+        let in_csv = read("csv", "", &fields, &csv);
+        let in_json = read("json", "", &fields, &json);
+        let told = |found: &[String]| -> Vec<String> {
+            found.iter().filter(|told| told.starts_with('a')).cloned().collect()
+        };
+        assert_eq!(told(&in_csv), told(&in_json));
+        in_csv
+    };
+    assert_eq!(
+        read_as(at),
+        [
+            "6 wrong_type at its zone is CET+1, which is no time zone of the IANA database",
+            "9 wrong_type at expected a timestamp as 2025-07-05T12:00:00Z or seconds since the epoch or '%Y-%m-%d %H:%M:%S', found rubbish",
+            "a1 2025-07-05T16:00:00.000Z",
+            "a2 2025-07-05T10:00:00.000Z",
+            "a3 2025-07-05T10:00:00.000Z",
+            "a4 2025-07-05T06:30:00.000Z",
+            "a6 2025-07-05T12:00:00.000Z",
+            "a7 2025-07-05T12:00:00.000Z",
+            "a9 null",
+        ]
+    );
+    // The usual formats do the same.
+    let usual = read_as("at: {type: timestamp, time_zone_from: zone}");
+    assert_eq!(usual.len(), 9, "{usual:?}");
+    assert!(usual.contains(&"a1 2025-07-05T16:00:00.000Z".to_owned()), "{usual:?}");
+    assert!(usual.contains(&"a6 2025-07-05T12:00:00.000Z".to_owned()), "{usual:?}");
+    assert!(usual[1].contains("found rubbish"), "{usual:?}");
+}
+
+#[test]
+fn z_under_a_format_that_does_not_read_it_is_told_with_the_one_that_does() {
+    let fields = "at: {type: timestamp, format: '%Y-%m-%dT%H:%M:%S%.f%z'}";
+    let told = read("csv", "", fields, "id,at\na1,2025-07-05T12:00:00.5Z\n");
+    assert!(told[0].ends_with("%#z reads Z as well, which %z and %:z don't"), "{told:?}");
+    let fields = "at: {type: timestamp, format: '%Y-%m-%dT%H:%M:%S%.f%#z'}";
+    let told = read("csv", "", fields, "id,at\na1,2025-07-05T12:00:00.5Z\n");
+    assert_eq!(told, ["a1 2025-07-05T12:00:00.500Z"]);
+}

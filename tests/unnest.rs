@@ -52,6 +52,37 @@ fn rejects(folder: &Path) -> Vec<Value> {
 }
 
 #[test]
+fn a_key_that_is_the_sign_of_positions_is_one_in_quotes() {
+    let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  key: {from: orders, select: min(key)}\n  at: {from: orders, select: max(line)}\n";
+    let fields = "    fields:\n      email: text\n      key: {type: text, path: \"items.'#'\"}\n      line: {type: integer, path: items.#}\n";
+    let json = format!("    files: orders.ndjson\n    kind: events\n    unnest: items\n{fields}");
+    let csv = json.replace("ndjson", "csv\n    format: csv");
+    let list = r##"[{"#":"hash"},{"#":"tag"}]"##;
+    for (source, name, rows) in [
+        (json, "orders.ndjson", format!("{{\"email\":\"a@x\",\"items\":{list}}}\n")),
+        (csv, "orders.csv", format!("email,items\na@x,\"{}\"\n", list.replace('"', "\"\""))),
+    ] {
+        let folder = folder(&source, rest);
+        std::fs::write(folder.path().join(name), rows).unwrap();
+        selfsame(folder.path(), &["run", "d.yaml"]).well();
+        assert_eq!(people(folder.path())["a@x"], json!({"key": "hash", "at": 2}), "{name}");
+    }
+}
+
+#[test]
+fn a_null_in_a_cell_is_no_list() {
+    let source = "    files: orders.csv\n    kind: records\n    key: email\n    format: csv\n    unnest: items\n    fields:\n      email: text\n      x: {type: integer, path: items.x}\n";
+    let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  x: {from: orders, select: sum(x)}\n";
+    let folder = folder(source, rest);
+    let rows = "email,items\na@x,\"[{\"\"x\"\":1}]\"\nb@x,null\nc@x,[]\nd@x, null \ne@x,nil\n";
+    std::fs::write(folder.path().join("orders.csv"), rows).unwrap();
+    selfsame(folder.path(), &["run", "d.yaml"]).well();
+    assert_eq!(people(folder.path())["a@x"], json!({"x": 1}));
+    let told = rejects(folder.path());
+    assert_eq!((told.len(), &told[0]["position"]["line"]), (1, &json!(6)), "{told:?}");
+}
+
+#[test]
 fn items_are_found_by_their_place_and_keys_with_dots_in_quotes() {
     let source = "    files: orders.ndjson\n    kind: events\n    fields:\n      email: {type: text, path: \"'a.b'[1].mail\"}\n      first: {type: text, path: 'items[0].sku'}\n      deep: {type: integer, path: 'm[1][0]'}\n      bare: {type: text, path: '\"\".x'}\n";
     let rest = "identity:\n  email: {from: {orders: email}}\nattributes:\n  first: {from: orders, select: last(first)}\n  deep: {from: orders, select: sum(deep)}\n  bare: {from: orders, select: last(bare)}\n";

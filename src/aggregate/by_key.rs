@@ -71,8 +71,9 @@ impl AggregateFunction for ByKey {
             form: CallForm::ByKey,
             meaning: "The same for each key k, as a map in the order of keys: k is a column, a call, or SQL in \
                       parentheses, of text, whole numbers, booleans or dates, whose texts are the keys. Rows without \
-                      a key are passed over, and so are keys for which the value is null; null where there are more \
-                      than 1,000 keys, or no room for the value of one.",
+                      a key are passed over, and so are keys for which the value is null, such as the deviation of one \
+                      value: where there are keys, and none has a value, the map is empty. Null where no row has a key \
+                      and a value, where there are more than 1,000 keys, or no room for the value of one.",
             types: self.types(),
         })
     }

@@ -199,6 +199,10 @@ fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]
         "malformed" if is_json && (text.starts_with(['{', '}', '"', ']'])) => {
             "Its objects seem to take several lines: write an object a line (jq -c .)".to_owned()
         }
+        "malformed" if is_json && text.starts_with('\u{1e}') => {
+            "It is a sequence of JSON texts, each behind the character U+001E: leave that out, as by tr -d '\\036'"
+                .to_owned()
+        }
         "malformed" if is_json && text.contains([',', ';', '\t']) => {
             "It seems to be CSV: say `format: csv`".to_owned()
         }
@@ -207,11 +211,18 @@ fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]
             "A row is one JSON object a line, whose keys are the columns; `format: csv` reads lines of cells".to_owned()
         }
         "malformed" => "A quote within a quoted cell is doubled".to_owned(),
-        "not_utf8" => match foreign::told(raw) {
+        // In what it is read as, its first bytes are no other file's.
+        "not_utf8" => match foreign::told(raw).filter(|_| source.text.encoding.is_none()) {
             Some(told) => format!("By its first bytes {told}"),
             None => match source.connector.topic().is_some() {
                 true => "Messages are read as UTF-8".to_owned(),
-                false => "Say how it is written, as in `encoding: windows-1252`".to_owned(),
+                false => match source.text.encoding {
+                    Some(encoding) => format!(
+                        "It is read as {}: say by `encoding` how it is written, or mend it where it comes from",
+                        encoding.name()
+                    ),
+                    None => "Say how it is written, as in `encoding: windows-1252`".to_owned(),
+                },
             },
         },
         "too_many_columns" | "too_few_columns" => {
@@ -246,6 +257,11 @@ fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]
             "Say by `path` where the columns of `identity` stand in a row, or leave such \
                            rows out by `where`"
                 .to_owned()
+        }
+        "unreadable" => "Write the file anew once it is mended: it is read then".to_owned(),
+        "cut_off" => "Append rows to a file that is followed, and write others under a new name".to_owned(),
+        "unmapped" => {
+            format!("Say in the `map` of {path} what it means, or by `else` what becomes of others")
         }
         _ => "Mend the expression, or leave such rows out by `where`".to_owned(),
     }

@@ -19,6 +19,7 @@ use super::scalar::{self, ScalarFault, shown};
 use super::written::WrittenTimes;
 use crate::plan::{Field, Type};
 use crate::row::Datum;
+use crate::time::zone::Shown;
 
 pub(super) enum Column {
     Text(StringBuilder),
@@ -256,12 +257,21 @@ impl Column {
         }
     }
 
-    /// By whose clocks the next value is read.
-    pub fn set_zone(&mut self, name: Option<&str>) -> Result<(), ScalarFault> {
+    /// By whose clocks the next value is read: those that the field which names the zone means by its text.
+    pub fn set_zone(&mut self, text: Option<&str>) {
         match self {
-            Column::Written(times) => times.set_zone(name),
-            Column::Mapped(values, _) => values.set_zone(name),
-            _ => Ok(()),
+            Column::Written(times) => times.set_zone(text),
+            Column::Mapped(values, _) => values.set_zone(text),
+            _ => {}
+        }
+    }
+
+    /// What the clocks of the row's zone show.
+    pub fn push_shown(&mut self, shown: Shown) -> Result<(), ScalarFault> {
+        match self {
+            Column::Written(times) => times.push_shown(shown),
+            Column::Mapped(values, _) => values.push_shown(shown),
+            _ => unreachable!("its field says by whose clocks it is read"),
         }
     }
 }

@@ -17,9 +17,7 @@ use super::plain::plain;
 use super::raw_row::RawRow;
 use super::scalar::ScalarFault;
 use crate::columns;
-use crate::plan::{Field, Source, TimeForm, Type};
-use crate::row::Datum;
-use crate::time::zone::Zone;
+use crate::plan::{Field, Source, Type};
 
 /// The columns of the source's fields; what is wrong with a row is added to its flaws.
 pub(super) fn decode(
@@ -38,9 +36,10 @@ pub(super) fn decode(
             };
             let (column, faults) = match &field.written {
                 Some(form) => {
+                    let zones = form.zone_of.as_ref();
                     let zones =
-                        form.zone_of.and_then(|of| find(batch, &source.raw_fields()[of].path));
-                    written(&found, field, form, zones.as_ref(), time_zone)
+                        zones.and_then(|of| find(batch, &source.raw_fields()[of.field].path));
+                    written(&found, field, zones.as_ref(), time_zone)
                 }
                 None => convert(&found, &field.data_type, time_zone),
             };
@@ -89,7 +88,6 @@ pub(super) fn or_default(
 fn written(
     found: &ArrayRef,
     field: &Field,
-    form: &TimeForm,
     zones: Option<&ArrayRef>,
     time_zone: &Arc<str>,
 ) -> (ArrayRef, Faults) {
@@ -114,18 +112,11 @@ fn written(
         }
         let name = zones.as_ref().map(|zones| zones.as_string::<i32>());
         let name = name.filter(|names| names.is_valid(row)).map(|names| names.value(row));
-        let pushed = column.set_zone(name).and_then(|()| {
-            if !is_naive {
-                return column.push_text(values.as_string::<i32>().value(row));
-            }
-            let shown = values.as_primitive::<TimestampMicrosecondType>().value(row);
-            let zone = name.and_then(Zone::named).unwrap_or(form.zone);
-            column.push_default(Some(&Datum::Timestamp(zone.instant(shown))));
-            Ok(())
-        });
-        if column.len() == row {
-            column.push_null();
-        }
+        column.set_zone(name);
+        let pushed = match is_naive {
+            true => column.push_shown(values.as_primitive::<TimestampMicrosecondType>().value(row)),
+            false => column.push_text(values.as_string::<i32>().value(row)),
+        };
         faults.extend(pushed.err().map(|fault| (row, fault)));
     }
     (column.finish(), faults)

@@ -22,6 +22,8 @@ pub(super) struct Cells {
     quote: Option<usize>,
     /// The header that was seen last.
     header: Option<(Arc<[String]>, Vec<FieldCell>)>,
+    /// The definition names the columns, and no header.
+    named: bool,
 }
 
 /// Which cells of a row a field is read from, if any are.
@@ -40,9 +42,10 @@ pub(super) struct CsvRecord {
 }
 
 impl Cells {
-    pub fn new(marks: CsvMarks) -> Self {
+    /// `named`: the definition names the columns, and no header.
+    pub fn new(marks: CsvMarks, named: bool) -> Self {
         let form = RecordForm { marks, columns: None };
-        Cells { form, ends: Vec::new(), quote: None, header: None }
+        Cells { form, ends: Vec::new(), quote: None, header: None, named }
     }
 
     /// Begins with other bytes, whose records have so many cells.
@@ -93,7 +96,8 @@ impl Cells {
         if count != header.len() {
             columns.iter_mut().for_each(Column::push_null);
             let code = if count > header.len() { "too_many_columns" } else { "too_few_columns" };
-            let message = format!("{count} cells, the header names {}", header.len());
+            let by = if self.named { "`columns`" } else { "the header" };
+            let message = format!("{count} cells, {by} names {}", header.len());
             flaws.add(code, "", message);
             return false;
         }
@@ -118,14 +122,11 @@ impl Cells {
                 column.push_default(default);
                 continue;
             }
-            let pushed = match place.zone.map(|of| column.set_zone(Some(&cell_at(of)))) {
-                None | Some(Ok(())) => column.push_cell(&cell, default),
-                Some(Err(fault)) => {
-                    column.push_null();
-                    Err(fault)
-                }
-            };
-            if let Err(fault) = pushed {
+            if let Some(of) = place.zone {
+                let zone = cell_at(of);
+                column.set_zone(Some(&*zone).filter(|zone| !zone.is_empty()));
+            }
+            if let Err(fault) = column.push_cell(&cell, default) {
                 let path = format!("{}{}", fields[index].path.root(), fault.within);
                 flaws.add(fault.code, path, fault.message);
                 flaws.columns.push(index);
@@ -187,7 +188,7 @@ mod tests {
         let zone: Arc<str> = "UTC".into();
         let mut columns: Vec<Column> =
             fields.iter().map(|field| Column::of(field, &zone)).collect();
-        let mut cells = Cells::new(CsvMarks::default());
+        let mut cells = Cells::new(CsvMarks::default(), false);
         let wide = format!("{}z", ",".repeat(200));
         let rows = [
             r#"a,ignored,0.10,FALSE,"[""x"",""y""]",1000"#,
@@ -226,6 +227,13 @@ mod tests {
             ]
         );
         assert_eq!(told[6], [""; 0]);
+        let mut named = Cells::new(CsvMarks::default(), true);
+        let mut flaws = Flaws::default();
+        named.begin(b"a", header.len());
+        named.record(b"a", 0);
+        let mut others: Vec<Column> = fields.iter().map(|field| Column::of(field, &zone)).collect();
+        assert!(!named.decode("a", &header, &fields, &mut others, &mut flaws));
+        assert_eq!(flaws.reasons[0].message, "1 cells, `columns` names 6");
         let columns: Vec<_> = columns.iter_mut().map(Column::finish).collect();
         let row = |row| columns.iter().map(|c| datum(c, row)).collect::<Vec<_>>();
         let text = |text: &str| Datum::Text(text.into());

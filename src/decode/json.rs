@@ -21,7 +21,7 @@ use smallvec::{SmallVec, smallvec};
 use super::column::Column;
 use super::path::{PathNode, Paths, WantedName};
 use super::raw_row::Flaws;
-use super::scalar::{ScalarFault, shown};
+use super::scalar::shown;
 use crate::plan::Field;
 use crate::row::Reason;
 use scan::Scan;
@@ -82,13 +82,10 @@ impl Paths {
                     column.push_default(fields[index].default.as_ref());
                     continue;
                 }
-                Some(raw) => match zone(column, values) {
-                    Ok(()) => column.push_json(raw),
-                    Err(fault) => {
-                        column.push_null();
-                        Err(fault)
-                    }
-                },
+                Some(raw) => {
+                    set_zone(column, values);
+                    column.push_json(raw)
+                }
             };
             if let Err(fault) = pushed {
                 let path = format!("{}{}", self.shown[index], fault.within);
@@ -138,15 +135,15 @@ impl Paths {
 }
 
 /// Tells a column by whose clocks its next value is read, where a field of the row names the zone.
-fn zone(column: &mut Column, values: &[Option<&str>]) -> Result<(), ScalarFault> {
-    let Some(of) = column.zone_of() else { return Ok(()) };
+fn set_zone(column: &mut Column, values: &[Option<&str>]) {
+    let Some(of) = column.zone_of() else { return };
     let name = values[of].filter(|raw| *raw != "null");
     // As a text it may be escaped: many programs write a slash as `\/`.
     let name = name.map(|raw| match raw.contains('\\').then(|| serde_json::from_str(raw)) {
         Some(Ok(text)) => Cow::Owned(text),
         _ => Cow::Borrowed(raw.trim_matches('"')),
     });
-    column.set_zone(name.as_deref())
+    column.set_zone(name.as_deref());
 }
 
 /// Down one object, noting the wanted values as they were written.

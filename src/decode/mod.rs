@@ -48,7 +48,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::plan::{Format, Plan, Source};
+use crate::plan::{Field, Format, Plan, Source};
 use crate::row::{IdentifierHash, Position, RawPosition, Reason, Reject};
 use crate::source::{Chunk, Payload, Unread};
 use crate::time::Micros;
@@ -121,7 +121,9 @@ impl Decoder {
         let (mut raw, fields) = self.read(source, chunk);
         decoded.rows_in = raw.len() as u64;
         if self.seen < beginning::FIRST_ROWS && source.unnest.is_none() {
-            decoded.early = early::early(&source.fields, &fields);
+            decoded.early = early::early(&source.fields, &fields, |field, row| {
+                is_number(chunk, field, &raw[row])
+            });
         }
         self.seen += decoded.rows_in;
         arrivals(chunk, raw.len(), &mut decoded.arrived);
@@ -179,6 +181,19 @@ impl Decoder {
             (Payload::Unread { .. }, _) => Vec::new(),
         };
         (raw, reader.finish())
+    }
+}
+
+/// Whether a row has a number in a field whose timestamp is early.
+fn is_number(chunk: &Chunk, field: &Field, row: &RawRow) -> bool {
+    match &chunk.payload {
+        Payload::Lines { bytes, .. } | Payload::Messages { bytes, .. } => {
+            early::has_no_year(&bytes[row.bytes.clone()])
+        }
+        Payload::Rows { batch, .. } => {
+            found::find(batch, &field.path).is_some_and(|column| column.data_type().is_numeric())
+        }
+        Payload::Unread { .. } | Payload::Stored { .. } => false,
     }
 }
 

@@ -31,7 +31,7 @@ impl RowReader {
             source.raw_fields().iter().map(|field| Column::of(field, time_zone)).collect();
         RowReader {
             paths: Paths::new(source.raw_fields()),
-            cells: Cells::new(source.text.marks),
+            cells: Cells::new(source.text.marks, source.text.columns.is_some()),
             columns,
             line_length: usize::MAX,
         }
@@ -44,7 +44,7 @@ impl RowReader {
 
     /// Lines of JSON; blank ones are no rows.
     pub fn json_lines(&mut self, source: &Source, bytes: &[u8], first: u64) -> Vec<RawRow> {
-        let text = Text::of(bytes);
+        let text = Text::of(source, bytes);
         let mut rows = Vec::with_capacity(bytes.len() / self.line_length * 9 / 8);
         let mut start = 0;
         for line in first.. {
@@ -71,7 +71,7 @@ impl RowReader {
         first: u64,
         header: &Arc<[String]>,
     ) -> Vec<RawRow> {
-        let text = Text::of(bytes);
+        let text = Text::of(source, bytes);
         let mut rows = Vec::with_capacity(bytes.len() / self.line_length * 9 / 8);
         let marks = source.text.marks;
         self.cells.begin(bytes, header.len());
@@ -112,7 +112,7 @@ impl RowReader {
         bytes: &[u8],
         messages: &[Message],
     ) -> Vec<RawRow> {
-        let text = Text::of(bytes);
+        let text = Text::of(source, bytes);
         let mut rows = Vec::with_capacity(messages.len());
         for message in messages {
             let mut row = match (&message.payload, source.kind) {

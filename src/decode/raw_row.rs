@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use encoding_rs::Encoding;
+
+use crate::plan::Source;
 use crate::row::{Reason, RowArrival};
 use crate::source::ROW_LIMIT;
 use crate::time::Micros;
@@ -79,7 +82,11 @@ impl RawRow {
         match text.get(self.bytes.clone()) {
             Ok(text) => Some(text),
             Err(error) => {
-                let message = format!("not UTF-8 at byte {}", error.valid_up_to() + 1);
+                let at = error.valid_up_to() + 1;
+                let message = match text.encoding {
+                    None => format!("not UTF-8 at byte {at}"),
+                    Some(of) => format!("no character of {} at byte {at}, in UTF-8", of.name()),
+                };
                 self.unreadable("not_utf8", message);
                 None
             }
@@ -91,11 +98,14 @@ impl RawRow {
 pub struct Text<'chunk> {
     bytes: &'chunk [u8],
     checked: Option<&'chunk str>,
+    /// What they were written in, if not in UTF-8.
+    encoding: Option<&'static Encoding>,
 }
 
 impl<'chunk> Text<'chunk> {
-    pub fn of(bytes: &'chunk [u8]) -> Self {
-        Text { bytes, checked: std::str::from_utf8(bytes).ok() }
+    pub fn of(source: &Source, bytes: &'chunk [u8]) -> Self {
+        let encoding = source.text.encoding.filter(|of| *of != encoding_rs::UTF_8);
+        Text { bytes, checked: std::str::from_utf8(bytes).ok(), encoding }
     }
 
     pub fn get(&self, range: Range<usize>) -> Result<&'chunk str, std::str::Utf8Error> {

@@ -93,7 +93,9 @@ fn estimate(raw: &mut [RawRow], columns: &[ArrayRef], place: usize) -> usize {
 
 fn list_of(columns: &[ArrayRef], place: usize) -> Option<&str> {
     let lists = columns.last()?.as_string::<i32>();
-    lists.is_valid(place).then(|| lists.value(place))
+    let list = lists.is_valid(place).then(|| lists.value(place));
+    // The null of JSON is none, in a cell as well.
+    list.filter(|list| list.trim_ascii() != "null")
 }
 
 /// Adds to the reasons of a row those of its elements, each with the element that it is of. What all of several elements

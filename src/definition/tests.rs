@@ -341,6 +341,15 @@ fn similar_to_is_refused() {
 }
 
 #[test]
+fn a_filter_is_a_condition() {
+    for filter in ["event", "price", "1"] {
+        let attribute = format!("{{from: web, select: count(*) filter (where {filter})}}");
+        let told = complaint(&attribute);
+        assert!(told.contains("a condition, which is true or false, found"), "{filter}: {told}");
+    }
+}
+
+#[test]
 fn funnels_say_what_they_take() {
     let steps = "funnel: [event = 'a', event = 'b']";
     for (attribute, message) in [

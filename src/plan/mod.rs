@@ -55,7 +55,7 @@ pub use path::{FieldPath, PathStep};
 pub use source::{Joined, JoinedTable, Kind, Source};
 use stated::Stated;
 pub use text_form::{CsvMarks, TextForm};
-pub use time_form::{EpochUnit, TimeForm, TimeWriting};
+pub use time_form::{EpochUnit, TimeForm, TimeWriting, ZoneField};
 pub use types::Type;
 pub use unnest::Unnest;
 pub use value_map::{Meant, Others, ValueMap};

@@ -3,7 +3,11 @@
 use std::fmt::{Display, Formatter};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldPath(Vec<PathStep>);
+pub struct FieldPath {
+    steps: Vec<PathStep>,
+    /// It ends with a `#` without quotes, which is no key below a list, but the position of an element.
+    ends_with_position: bool,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathStep {
@@ -17,7 +21,11 @@ pub enum PathStep {
 impl FieldPath {
     /// Of what stands at the row's root.
     pub fn key(name: impl Into<String>) -> Self {
-        FieldPath(vec![PathStep::Key(name.into())])
+        FieldPath::of(vec![PathStep::Key(name.into())])
+    }
+
+    fn of(steps: Vec<PathStep>) -> Self {
+        FieldPath { steps, ends_with_position: false }
     }
 
     /// Keys that dots part, items in brackets, and keys with a dot or a bracket in quotes: `items[0]."a.b"`. The key
@@ -37,6 +45,7 @@ impl FieldPath {
         let mut steps = Vec::new();
         let mut rest = text.strip_prefix("$.").unwrap_or(text);
         loop {
+            let is_position = rest == "#";
             let (key, behind) = match rest.chars().next() {
                 Some(quote @ ('"' | '\'')) => {
                     let inner = &rest[1..];
@@ -60,60 +69,68 @@ impl FieldPath {
             }
             match rest.strip_prefix('.') {
                 Some(below) => rest = below,
-                None if rest.is_empty() => return Ok(FieldPath(steps)),
+                None if rest.is_empty() => {
+                    return Ok(FieldPath { steps, ends_with_position: is_position });
+                }
                 None => return Err("a dot stands behind a bracket and behind a quote".to_owned()),
             }
         }
     }
 
     pub fn steps(&self) -> &[PathStep] {
-        &self.0
+        &self.steps
     }
 
     /// The key at the row's root: of CSV and columnar files the column.
     pub fn root(&self) -> &str {
-        match self.0.first() {
+        match self.steps.first() {
             Some(PathStep::Key(key)) => key,
             _ => "",
         }
     }
 
-    /// What is left of it below a list, from one of its elements down; `#` there is the element's position. `None` if it
+    /// What is left of it below a list, from one of its elements down; `#` without quotes is the element's position there. `None` if it
     /// leads elsewhere, or to an element that it names.
     pub fn of_element(&self, list: &FieldPath) -> Option<FieldPath> {
-        let below = self.0.strip_prefix(&list.0[..])?;
+        let below = self.steps.strip_prefix(&list.steps[..])?;
         match below {
             [PathStep::Item(_), ..] => None,
-            [PathStep::Key(key)] if key == "#" => Some(FieldPath(vec![PathStep::Position])),
-            steps => Some(FieldPath(steps.to_vec())),
+            [PathStep::Key(_)] if self.ends_with_position => {
+                Some(FieldPath::of(vec![PathStep::Position]))
+            }
+            steps => Some(FieldPath::of(steps.to_vec())),
         }
     }
 
     /// Whether it is the position of an element.
     pub fn is_position(&self) -> bool {
-        self.0 == [PathStep::Position]
+        self.steps == [PathStep::Position]
     }
 
     /// It, and another one from there on.
     pub fn extended(&self, below: &FieldPath) -> FieldPath {
-        FieldPath([&self.0[..], &below.0[..]].concat())
+        let steps = [&self.steps[..], &below.steps[..]].concat();
+        FieldPath { steps, ends_with_position: below.ends_with_position }
     }
 
     /// Up to so many steps.
     pub fn up_to(&self, steps: usize) -> FieldPath {
-        FieldPath(self.0[..steps].to_vec())
+        FieldPath::of(self.steps[..steps].to_vec())
     }
 }
 
 impl Display for FieldPath {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        for (at, step) in self.0.iter().enumerate() {
+        for (at, step) in self.steps.iter().enumerate() {
             match step {
                 PathStep::Item(item) => write!(f, "[{item}]")?,
                 PathStep::Position => f.write_str("#")?,
                 PathStep::Key(key) => {
                     f.write_str(if at > 0 { "." } else { "" })?;
-                    match (key.is_empty() || key.contains(['.', '['])) && self.0.len() > 1 {
+                    let is_quoted = key.is_empty()
+                        || key.contains(['.', '['])
+                        || key == "#" && !self.ends_with_position;
+                    match is_quoted && self.steps.len() > 1 {
                         true => write!(f, "\"{key}\"")?,
                         false => f.write_str(key)?,
                     }
@@ -121,5 +138,23 @@ impl Display for FieldPath {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_position_of_an_element_stands_without_quotes() {
+        let list = FieldPath::parse("items").expect("a path");
+        for (text, is_position) in
+            [("items.#", true), ("items.'#'", false), ("items.\"#\"", false), ("items.a.#", false)]
+        {
+            let path = FieldPath::parse(text).expect("a path");
+            let below = path.of_element(&list).expect("it is below");
+            assert_eq!(below.is_position(), is_position, "{text}");
+            assert_eq!(FieldPath::parse(&path.to_string()), Ok(path), "{text}");
+        }
     }
 }

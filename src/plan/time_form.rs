@@ -3,6 +3,8 @@
 use std::fmt::{Display, Formatter};
 use std::sync::Arc;
 
+use super::{Meant, ValueMap};
+use crate::row::Datum;
 use crate::time::format::TimeFormat;
 use crate::time::zone::Zone;
 
@@ -13,7 +15,47 @@ pub struct TimeForm {
     /// By whose clocks times are read that say neither an offset nor a zone.
     pub zone: &'static Zone,
     /// The field whose text names the zone of a row, where it has one.
-    pub zone_of: Option<usize>,
+    pub zone_of: Option<ZoneField>,
+}
+
+impl TimeForm {
+    /// The formats of a field that says none.
+    pub fn usual() -> Vec<TimeWriting> {
+        vec![TimeWriting::Rfc3339, TimeWriting::Iso, TimeWriting::Epoch(EpochUnit::Millis)]
+    }
+
+    /// Whether its formats are those of a field that says none.
+    pub fn is_usual(&self) -> bool {
+        self.formats == TimeForm::usual()
+    }
+}
+
+/// A text field that names the zone of its row.
+#[derive(Clone, Debug)]
+pub struct ZoneField {
+    /// Its place among the fields.
+    pub field: usize,
+    /// What its codes mean, where the definition says so.
+    pub map: Option<Arc<ValueMap>>,
+    /// Stands in for a value that is absent or null.
+    pub default: Option<Datum>,
+}
+
+impl ZoneField {
+    /// The field's value in a row that has this text there, or nothing.
+    pub fn value<'a>(&'a self, text: Option<&'a str>) -> Option<&'a str> {
+        let of = |datum: Option<&'a Datum>| match datum.or(self.default.as_ref()) {
+            Some(Datum::Text(text)) => Some(&**text),
+            _ => None,
+        };
+        let Some(text) = text else { return of(None) };
+        match self.map.as_ref().map_or(Meant::Itself, |map| map.meant(text)) {
+            Meant::Itself => Some(text),
+            Meant::Other(word) => of(word),
+            // White space alone is none; whatever else it is, the row is rejected for it.
+            Meant::Unknown => of(None),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

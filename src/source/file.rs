@@ -11,7 +11,7 @@ use super::marking::Marking;
 use super::paths::Stamp;
 use super::piece::{HalfRow, Left, Lost, Patience, Piece, UnendedRow};
 use super::positions::FilePosition;
-use super::reached::{FileOffset, PartStart, Print};
+use super::reached::{FileOffset, PartStart};
 use super::read_on::ReadRanges;
 use super::records::RecordForm;
 use super::seen::Seen;
@@ -141,9 +141,7 @@ impl OpenFile {
             FileRows::Text { .. } if !self.trail.is_unfolded() => {
                 self.trail.into_seen().map_or(Left::Nothing, |seen| Left::Text(Box::new(seen)))
             }
-            FileRows::Text { .. } | FileRows::Columns(_) => {
-                Print::of_whole(self.trail.file()).map_or(Left::Nothing, Left::Whole)
-            }
+            FileRows::Text { .. } | FileRows::Columns(_) => Left::of_whole(&self.trail),
             FileRows::Unbegun => Left::Nothing,
         }
     }
@@ -156,8 +154,7 @@ impl OpenFile {
 
     /// Whether it is what was left, read as a whole.
     pub fn is_whole(&self, left: &Left) -> bool {
-        let Left::Whole(before) = left else { return false };
-        Print::of_whole(self.trail.file()).is_ok_and(|now| now == *before)
+        left.is_whole_in(self.trail.file())
     }
 
     pub fn stamp(&self) -> Option<Stamp> {

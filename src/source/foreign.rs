@@ -56,12 +56,15 @@ pub fn told(head: &[u8]) -> Option<String> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("it is a tar archive: unpack it, and name the files in it".to_owned());
     }
-    let (_, is, remedy) =
-        KINDS.iter().find(|(first, ..)| head.starts_with(first)).or_else(|| {
-            let utf_16 = &KINDS[KINDS.len() - 1];
-            wide(head).map(|_| utf_16)
-        })?;
-    Some(format!("it is {is}: {remedy}"))
+    match KINDS.iter().find(|(first, ..)| head.starts_with(first)) {
+        Some((_, is, remedy)) => Some(format!("it is {is}: {remedy}")),
+        None => wide(head).map(|of| format!("it is UTF-16: say so: `encoding: {of}`")),
+    }
+}
+
+/// Whether a text of UTF-16 begins with a mark of byte order.
+pub(super) fn is_marked(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff")
 }
 
 /// The same of a file by its name, where its first bytes are no text: what brotli compresses begins in any way.
@@ -141,7 +144,9 @@ mod tests {
         assert!(by_name("a.ndjson.br", brotli).is_some_and(|why| why.contains("brotli")));
         assert_eq!(by_name("a.ndjson", brotli), None);
         assert_eq!(by_name("a.br", "{\"id\":\"é\"}\n".as_bytes()), None);
-        assert!(told_of(&wide("{\"id\":1}")).starts_with("it is UTF-16"));
+        assert_eq!(told_of(&wide("{\"id\":1}")), "it is UTF-16: say so: `encoding: utf-16le`");
+        let other_way: Vec<u8> = "id,note\n1".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(told_of(&other_way), "it is UTF-16: say so: `encoding: utf-16be`");
         assert!(
             told_of(b"\xff\xfe\0\0i\0\0\0d\0\0\0").starts_with("it is UTF-32: write it in UTF-8")
         );

@@ -36,10 +36,17 @@ pub(super) fn names(
     let unreadable = |why: String| SourceError::unreadable(&source.name, path, why);
     let text = std::str::from_utf8(record).map_err(|error| {
         let byte = error.valid_up_to() + 1;
-        unreadable(format!(
-            "the header is not UTF-8 at its byte {byte}: say how the file is written, as in \
-             `encoding: windows-1252`, or write it in UTF-8"
-        ))
+        unreadable(match source.text.encoding {
+            None => format!(
+                "the header is not UTF-8 at its byte {byte}: say how the file is written, as in \
+                 `encoding: windows-1252`, or write it in UTF-8"
+            ),
+            Some(of) => format!(
+                "the header has what is no character of {}, at its byte {byte} in UTF-8: say by `encoding` how the file \
+                 is written",
+                of.name()
+            ),
+        })
     })?;
     let line = text.trim_end_matches('\n');
     let line = line.strip_suffix('\r').unwrap_or(line);

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use super::content::FileContent;
 use super::parquet::ParquetRows;
 use super::reached::{FileMark, FileOffset, PartStart, Print, Span, TextLength};
 use super::trail::Trail;
@@ -64,7 +65,8 @@ impl Marking {
             return self.text(trail.file(), path, bytes, first_line, end);
         }
         let is_end = is_last_read && trail.peek(1).is_ok_and(|next| next.is_empty());
-        self.unfolded(trail.file(), path, first_line, end, is_end)
+        let content = if is_end { trail.content()? } else { None };
+        self.unfolded(trail.file(), path, first_line, (end, is_end), content)
     }
 
     fn text(
@@ -121,19 +123,16 @@ impl Marking {
         file: &File,
         path: &Arc<str>,
         first_line: u64,
-        end: FileOffset,
-        is_end: bool,
+        (end, is_end): (FileOffset, bool),
+        content: Option<FileContent>,
     ) -> io::Result<Span> {
         let length = if is_end { TextLength::Known(end.byte) } else { TextLength::Unknown };
         let file = match &self.mark {
             Some(mark) if mark.unfolded == Some(length) => Arc::clone(mark),
-            Some(mark) => {
-                let print = mark.print;
-                self.marked(path, print, None, Some(length))
-            }
-            None => {
-                let print = Print::of_whole(file)?;
-                self.marked(path, print, None, Some(length))
+            of => {
+                let print =
+                    of.as_ref().map_or_else(|| Print::of_whole(file), |mark| Ok(mark.print))?;
+                self.marked(path, print, None, Some((length, content)))
             }
         };
         let from = std::mem::replace(&mut self.end, end);
@@ -146,10 +145,11 @@ impl Marking {
         path: &Arc<str>,
         print: Print,
         rows: Option<u64>,
-        unfolded: Option<TextLength>,
+        unfolded: Option<(TextLength, Option<FileContent>)>,
     ) -> Arc<FileMark> {
+        let (unfolded, content) = (unfolded.map(|of| of.0), unfolded.and_then(|of| of.1));
         let (again, id, path) = (self.again, self.id, Arc::clone(path));
-        let mark = Arc::new(FileMark { again, id, path, print, rows, unfolded });
+        let mark = Arc::new(FileMark { again, id, path, print, rows, unfolded, content });
         self.mark = Some(Arc::clone(&mark));
         mark
     }

@@ -13,6 +13,7 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::ahead::Ahead;
 use super::codec::Codec;
+use super::member_mark::MemberMark;
 
 /// Log of the largest window of zstd that is held: its own limit.
 const ZSTD_WINDOW: u32 = 27;
@@ -26,6 +27,7 @@ pub(super) struct Unpacked {
     /// How the bytes at hand are compressed, or those before them.
     codec: Codec,
     is_first: bool,
+    mark: MemberMark,
 }
 
 enum PackedMember {
@@ -42,7 +44,12 @@ enum PackedMember {
 impl Unpacked {
     /// Of bytes that begin as one of the codecs'.
     pub fn new(packed: Ahead) -> Self {
-        Unpacked { member: PackedMember::Between(packed), codec: Codec::Skipped, is_first: true }
+        Unpacked {
+            member: PackedMember::Between(packed),
+            codec: Codec::Skipped,
+            is_first: true,
+            mark: MemberMark::default(),
+        }
     }
 
     /// Begins the next member; `false` if there is none.
@@ -51,7 +58,9 @@ impl Unpacked {
         while !self.is_first && packed.peek(1)? == [0] {
             packed.read_exact(&mut [0])?;
         }
-        self.is_first = false;
+        if !std::mem::take(&mut self.is_first) {
+            self.mark = MemberMark::looked_for();
+        }
         let head = packed.peek(LOOKED_AT)?;
         if head.is_empty() {
             self.member = PackedMember::Between(packed);
@@ -138,6 +147,17 @@ pub(super) fn cut_off(codec: Codec, at: u64) -> String {
 }
 
 impl PackedMember {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            PackedMember::Between(_) | PackedMember::Failed(_) => Ok(0),
+            PackedMember::Gzip(decoder) => decoder.read(into),
+            PackedMember::Zstd(decoder) => decoder.read(into),
+            PackedMember::Bzip2(decoder) => decoder.read(into),
+            PackedMember::Lz4(decoder) => decoder.read(into),
+            PackedMember::Snappy(decoder) => decoder.read(into),
+        }
+    }
+
     fn packed(&self) -> Option<&Ahead> {
         match self {
             PackedMember::Between(packed) => Some(packed),
@@ -169,18 +189,23 @@ impl Read for Unpacked {
             return Ok(0);
         }
         loop {
-            let read = match &mut self.member {
-                PackedMember::Between(_) => Ok(0),
-                PackedMember::Gzip(decoder) => decoder.read(into),
-                PackedMember::Zstd(decoder) => decoder.read(into),
-                PackedMember::Bzip2(decoder) => decoder.read(into),
-                PackedMember::Lz4(decoder) => decoder.read(into),
-                PackedMember::Snappy(decoder) => decoder.read(into),
-                PackedMember::Failed(why) => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, why.clone()));
-                }
-            };
+            if let Some(given) = self.mark.give(into) {
+                return Ok(given);
+            }
+            if let PackedMember::Failed(why) = &self.member {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why.clone()));
+            }
+            let mut first = [0];
+            let read = self.member.read(if self.mark.is_looked_for() {
+                &mut first[..]
+            } else {
+                &mut *into
+            });
             match read {
+                Ok(read) if self.mark.is_looked_for() => {
+                    self.mark.take(&first[..read]);
+                    continue;
+                }
                 Ok(0) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
                 Err(error) => return Err(self.fail(&error)),

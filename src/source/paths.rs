@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, PatternError};
+use serde::{Deserialize, Serialize};
 
 use crate::place::FileId;
 
@@ -46,7 +47,7 @@ pub(super) struct FoundFile {
 }
 
 /// What changes when a file does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Stamp {
     pub length: u64,
     pub modified: (i64, i64),

@@ -1,9 +1,12 @@
 //! What comes of a file that is being read, and what is left of it.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
-use super::reached::{FileOffset, Print, Span};
+use super::content::FileContent;
+use super::reached::{FileMark, FileOffset, Print, Span};
 use super::seen::Seen;
+use super::trail::Trail;
 use super::{Payload, Unread};
 
 /// How long what is being written may stand still.
@@ -45,8 +48,29 @@ pub(super) enum Left {
     /// None of it was read.
     Nothing,
     Text(Box<Seen>),
-    /// A file that does not grow.
-    Whole(Print),
+    /// A file that does not grow, and what it holds where that is known.
+    Whole(Print, Option<FileContent>),
+}
+
+impl Left {
+    /// What is known of a file that does not grow.
+    pub fn of(mark: &FileMark) -> Self {
+        Left::Whole(mark.print, mark.content)
+    }
+
+    /// The same of one that is let go.
+    pub fn of_whole(trail: &Trail) -> Self {
+        let content = trail.content().unwrap_or_default();
+        let print = Print::of_whole(trail.file());
+        print.map_or(Left::Nothing, |print| Left::Whole(print, content))
+    }
+
+    /// Whether the file, which may have changed since, holds what was left of it, read as a whole.
+    pub fn is_whole_in(&self, file: &File) -> bool {
+        let Left::Whole(before, content) = self else { return false };
+        Print::of_whole(file).is_ok_and(|now| now == *before)
+            && content.is_none_or(|content| content.is_in(file, true).is_ok_and(|is_in| is_in))
+    }
 }
 
 /// A row whose end was not read, and its line.

@@ -291,7 +291,11 @@ impl FilePosition {
     pub fn stands(&self, file: &File) -> io::Result<bool> {
         let print = self.file.print;
         if self.is_whole() {
-            return Ok(file.metadata()?.len() == print.length && Print::of_whole(file)? == print);
+            let metadata = file.metadata()?;
+            let is_same = FileId::of(&metadata) == self.file.id;
+            let ends_stand = metadata.len() == print.length && Print::of_whole(file)? == print;
+            let content = self.file.content.filter(|_| ends_stand);
+            return content.map_or(Ok(ends_stand), |content| content.is_in(file, is_same));
         }
         if !print.stands_before(file, print.length)? {
             return Ok(false);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::content::FileContent;
 use crate::place::FileId;
 
 /// First and last bytes that tell a file from others that is read as a whole.
@@ -93,6 +94,9 @@ pub struct FileMark {
     /// Of a file whose text is unfolded from its bytes: it does not grow either.
     #[serde(default)]
     pub unfolded: Option<TextLength>,
+    /// Of such a file that was read to its end: all that it holds.
+    #[serde(default)]
+    pub content: Option<FileContent>,
 }
 
 /// How many bytes a text has that is unfolded from a file's.

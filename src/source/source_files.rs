@@ -109,7 +109,7 @@ impl SourceFiles {
             let is_whole = known.as_ref().is_some_and(FilePosition::is_whole);
             let is_done = left == Some(0) && (!options.follow || is_whole);
             if is_own && is_done {
-                let left = known.map_or(Left::Nothing, |known| Left::Whole(known.file.print));
+                let left = known.map_or(Left::Nothing, |known| Left::of(&known.file));
                 aside.insert(*id, Aside { part, stamp: Some(*stamp), left });
             } else if is_own {
                 let (path, id) = (path.clone(), *id);

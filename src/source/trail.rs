@@ -15,6 +15,7 @@ use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ahead::Ahead;
+use super::content::{FileContent, Hashing, hashed};
 use super::paths::Stamp;
 use super::seen::{HEAD, Seen, holds, read_at};
 
@@ -31,6 +32,8 @@ pub(super) struct Trail {
     file: File,
     /// The text that is unfolded from its bytes: then that is what is read, and where.
     unfolded: Option<UnfoldedText>,
+    /// Of the bytes that are about to be unfolded.
+    reread: Option<Hashing>,
     at: u64,
     /// `None`: nobody writes to it.
     seen: Option<Seen>,
@@ -50,21 +53,9 @@ pub(super) struct Trail {
 /// A text, and the last byte that was read of it.
 struct UnfoldedText {
     text: Ahead,
+    /// Of the file's bytes.
+    hashing: Option<Hashing>,
     last: u8,
-}
-
-/// A file's bytes from the first one on.
-struct FileBytes {
-    file: File,
-    at: u64,
-}
-
-impl Read for FileBytes {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = read_at(&self.file, into, self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
 }
 
 impl Trail {
@@ -74,6 +65,7 @@ impl Trail {
         Trail {
             file,
             unfolded: None,
+            reread: None,
             at: 0,
             seen,
             limit: None,
@@ -86,14 +78,23 @@ impl Trail {
     }
 
     /// The file's bytes, to be unfolded.
-    pub fn reread(&self) -> io::Result<impl Read + Send + 'static> {
-        self.file.try_clone().map(|file| FileBytes { file, at: 0 })
+    pub fn reread(&mut self) -> io::Result<impl Read + Send + 'static> {
+        let (bytes, hashing) = hashed(&self.file)?;
+        self.reread = Some(hashing);
+        Ok(bytes)
     }
 
-    /// From now on a text is read that is unfolded from the file's bytes, which nobody adds to.
+    /// From now on a text is read that is unfolded from the file's bytes as they are reread, which nobody adds to.
     pub fn unfold(&mut self, text: Ahead) {
-        self.unfolded = Some(UnfoldedText { text, last: 0 });
+        let hashing = self.reread.take();
+        self.unfolded = Some(UnfoldedText { text, hashing, last: 0 });
         (self.at, self.seen, self.limit) = (0, None, None);
+    }
+
+    /// What the file holds whose text is unfolded, if that was read to its end.
+    pub fn content(&self) -> io::Result<Option<FileContent>> {
+        let hashing = self.unfolded.as_ref().and_then(|unfolded| unfolded.hashing.as_ref());
+        hashing.map_or(Ok(None), |hashing| hashing.content(&self.file))
     }
 
     pub fn is_unfolded(&self) -> bool {
@@ -247,7 +248,7 @@ impl Read for Trail {
         if room == 0 {
             return Ok(0);
         }
-        if let Some(UnfoldedText { text, last }) = &mut self.unfolded {
+        if let Some(UnfoldedText { text, last, .. }) = &mut self.unfolded {
             let read = text.read(&mut into[..room])?;
             *last = into[..read].last().copied().unwrap_or(*last);
             self.at += read as u64;

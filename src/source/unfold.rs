@@ -2,7 +2,7 @@
 //! are is told by the bytes, never by its name.
 //!
 //! A text that has to be unfolded is read from its first byte on, and a file with such a text does not grow: it is
-//! known by its length, its beginning and its end, as columnar files are.
+//! known by its length and all of its bytes; a columnar file by its length, its beginning and its end.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,6 +13,7 @@ use encoding_rs::Encoding;
 use super::ahead::Ahead;
 use super::codec::Codec;
 use super::encoding::Transcoded;
+use super::foreign;
 use super::list::{ListLines, is_list, is_short_list};
 use super::packed::{LOOKED_AT, Unpacked, cut_off};
 use super::text::TextEnd;
@@ -73,6 +74,14 @@ fn unfolded_as(
         is_folded = true;
     }
     if let Some(encoding) = encoding.filter(|of| !of.is_ascii_compatible()) {
+        // Without a mark of byte order it is read as it is said, which may be the wrong way round.
+        let is = foreign::wide(text.peek(foreign::LOOKED_AT)?);
+        if let Some(is) = is.filter(|is| Encoding::for_label(is.as_bytes()) != Some(encoding))
+            && !foreign::is_marked(text.peek(2)?)
+        {
+            let why = format!("it is UTF-16 without a mark of byte order: say `encoding: {is}`");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         text = Ahead::new(Transcoded::new(encoding, text));
         is_folded = true;
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::format::{Fixed, Item, Numeric, ParseErrorKind, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, NaiveDateTime, ParseError, Utc};
 
+use super::of_day;
 use super::zone::{Shown, Zone};
 use super::{DAY, Micros, SECOND, day_in_years, in_years};
 
@@ -19,6 +20,8 @@ pub struct TimeFormat {
     items: Vec<Item<'static>>,
     /// The text ends with the name of a zone.
     names_zone: bool,
+    /// What is wrong with what it says of the time of the day.
+    fault: Option<&'static str>,
 }
 
 /// Why a text is no time by a format.
@@ -50,43 +53,46 @@ impl TimeFormat {
         }
         let parsed = StrftimeItems::new(items).parse_to_owned();
         let items = parsed.map_err(|_| format!("'{format}' is no format of times"))?;
-        Ok(TimeFormat { text: format.into(), items, names_zone })
+        let fault = of_day::fault(&items);
+        Ok(TimeFormat { text: format.into(), items, names_zone, fault })
     }
 
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it says a day, or an instant; an hour; a minute.
-    pub fn says(&self) -> (bool, bool, bool) {
-        let (mut day, mut hour, mut minute) = (false, false, false);
-        for item in &self.items {
-            match item {
-                Item::Numeric(Numeric::Timestamp, _)
-                | Item::Fixed(Fixed::RFC2822 | Fixed::RFC3339) => {
-                    (day, hour, minute) = (true, true, true);
-                }
-                Item::Numeric(
-                    Numeric::Day
+    /// Whether it says a day, or an instant.
+    pub fn says_day(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Numeric(of, _) => matches!(
+                of,
+                Numeric::Timestamp
+                    | Numeric::Day
                     | Numeric::Ordinal
                     | Numeric::WeekFromMon
                     | Numeric::WeekFromSun
-                    | Numeric::IsoWeek,
-                    _,
-                ) => {
-                    day = true;
-                }
-                Item::Numeric(Numeric::Hour | Numeric::Hour12, _) => hour = true,
-                Item::Numeric(Numeric::Minute, _) => minute = true,
-                _ => {}
-            }
-        }
-        (day, hour, minute)
+                    | Numeric::IsoWeek
+            ),
+            Item::Fixed(of) => matches!(of, Fixed::RFC2822 | Fixed::RFC3339),
+            _ => false,
+        })
+    }
+
+    /// Why no instant is to be read by it, where it says a time of the day: one that is ambiguous, or would be read as
+    /// another one than is written.
+    pub fn time_fault(&self) -> Option<String> {
+        self.fault.map(|fault| format!("the format '{}' {fault}", self.text))
+    }
+
+    /// What it is to be instead for a text that it doesn't fit, where that is known.
+    pub fn hint(&self, text: &str) -> Option<String> {
+        let is_z = text.trim_end().ends_with(['Z', 'z']) && of_day::reads_no_z(&self.items);
+        is_z.then(|| "%#z reads Z as well, which %z and %:z don't".to_owned())
     }
 
     /// What is missing in every text that is written so, or why no text can be read by it, if that is so. Found by writing
     /// a time and reading it back.
-    pub fn fault(&self) -> Option<&'static str> {
+    pub fn day_fault(&self) -> Option<&'static str> {
         let at = DateTime::from_timestamp_micros(A_TIME).expect("it is within the years");
         let mut text = String::new();
         write!(text, "{}", at.format_with_items(self.items.iter())).ok()?;
@@ -104,25 +110,28 @@ impl TimeFormat {
                 Some(if has_year { "says no day" } else { "says no year" })
             }
             Err(ParseErrorKind::BadFormat) => Some("has a part that is written and never read"),
-            _ => {
-                let halves = [Fixed::LowerAmPm, Fixed::UpperAmPm].map(Item::Fixed);
-                let is_half = has(&[Numeric::Hour12]) && !has(&[Numeric::Hour, Numeric::Timestamp]);
-                let is_told = self.items.iter().any(|item| halves.contains(item));
-                (is_half && !is_told).then_some("says an hour of twelve, and neither am nor pm")
-            }
+            _ => None,
         }
     }
 
     /// The instant that a text names; where it names neither an offset nor a zone, by the zone's clocks.
     pub fn instant(&self, text: &str, zone: &'static Zone) -> Result<Micros, FormatFault> {
-        let (shown, offset) = self.read(text)?;
-        let zone = match self.names_zone && offset.is_none() {
-            true => zone_at_the_end(text)?,
-            false => zone,
-        };
-        let at = match offset {
-            Some(offset) => shown - offset,
-            None => zone.instant(shown),
+        self.instant_by(text, || zone)
+    }
+
+    /// The same, where a zone is asked for only if the text names neither an offset nor a zone.
+    pub fn instant_by(
+        &self,
+        text: &str,
+        zone: impl FnOnce() -> &'static Zone,
+    ) -> Result<Micros, FormatFault> {
+        if let Some(fault) = self.time_fault() {
+            return Err(FormatFault::Shape(fault));
+        }
+        let at = match self.read(text)? {
+            (shown, Some(offset)) => shown - offset,
+            (shown, None) if self.names_zone => zone_at_the_end(text)?.instant(shown),
+            (shown, None) => zone().instant(shown),
         };
         let range = || FormatFault::Range(format!("'{text}' lies outside of the years 1 to 9999"));
         Some(at).filter(|at| in_years(*at)).ok_or_else(range)
@@ -160,10 +169,17 @@ impl TimeFormat {
         let mut parsed = Parsed::new();
         parse(&mut parsed, rest, self.items.iter()).map_err(|error| match self.fits(rest) {
             true => wrong(error),
-            false => FormatFault::Shape(format!("'{text}' is not written as '{}'", self.text)),
+            false => {
+                let hint = self.hint(text).map(|hint| format!(": {hint}")).unwrap_or_default();
+                FormatFault::Shape(format!("'{text}' is not written as '{}'{hint}", self.text))
+            }
         })?;
         let shown = shown(&parsed).map_err(wrong)?.and_utc().timestamp_micros();
         let offset = parsed.offset().map(|seconds| Micros::from(seconds) * SECOND);
+        if offset.is_some_and(|offset| offset.abs() >= DAY) {
+            let why = "it has an offset from UTC of a day or more, which no clock has";
+            return Err(FormatFault::Range(format!("'{text}' is no time: {why}")));
+        }
         let is_instant = parsed.timestamp().is_some();
         Ok((shown, if is_instant { Some(0) } else { offset }))
     }
@@ -192,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_format_by_which_nothing_can_be_read_is_known() {
-        let fault = |format: &str| TimeFormat::new(format).expect("a format").fault();
+        let fault = |format: &str| TimeFormat::new(format).expect("a format").day_fault();
         for (format, why) in [
             ("%m/%d", "says no year"),
             ("%H:%M", "says no year"),
@@ -201,7 +217,6 @@ mod tests {
             ("%Y-%m", "says no day"),
             ("%Y-W%W", "says no day"),
             ("%G-W%V", "says no day"),
-            ("%d.%m.%Y %I:%M", "says an hour of twelve, and neither am nor pm"),
         ] {
             assert_eq!(fault(format), Some(why), "{format}");
         }
@@ -225,5 +240,80 @@ mod tests {
         ] {
             assert_eq!(fault(format), None, "{format}");
         }
+    }
+
+    #[test]
+    fn a_time_is_said_from_its_hour_on_or_not_at_all() {
+        let fault = |format: &str| TimeFormat::new(format).expect("a format").time_fault();
+        for (time, part) in [
+            ("%I:%M:%S", "neither am nor pm"),
+            ("%l:%M", "neither am nor pm"),
+            ("%p", "no hour"),
+            ("%P", "no hour"),
+            ("%M", "a minute and no hour"),
+            ("%M:%S", "a minute and no hour"),
+            ("%S", "a second and no minute"),
+            ("%H:%S", "an hour and no minute"),
+            ("%H", "an hour and no minute"),
+            ("%I %p", "an hour and no minute"),
+            ("%.f", "a fraction of a second and no second"),
+            ("%3f", "a fraction of a second and no second"),
+            ("%H:%M%.f", "a fraction of a second and no second"),
+            ("%H:%M%.3f", "a fraction of a second and no second"),
+            ("%H:%M:%S.%f", "write %.f"),
+            ("%H:%M:%S%f", "write %.f"),
+            ("%s.%f", "write %.f"),
+        ] {
+            let fault = fault(&format!("%Y-%m-%d {time}")).unwrap_or_default();
+            assert!(fault.contains(part), "{time}: {fault}");
+            let format = TimeFormat::new(&format!("%Y-%m-%d {time}")).expect("a format");
+            let utc = Zone::named("UTC").expect("a zone");
+            let read = format.instant("2025-07-05 11:30:15", utc);
+            assert!(matches!(read, Err(FormatFault::Shape(_))), "{time}: {read:?}");
+        }
+        for time in [
+            "",
+            "%H:%M",
+            "%k:%M",
+            "%H:%M:%S",
+            "%T",
+            "%R",
+            "%X",
+            "%r",
+            "%I:%M %p",
+            "%l:%M%P",
+            "%H:%M %p",
+            "%H:%M:%S%.f",
+            "%H:%M:%S%.3f",
+            "%H%M%S%3f",
+            "%H:%M:%S,%6f",
+            "%s%.f",
+        ] {
+            assert_eq!(fault(&format!("%Y-%m-%d {time}")), None, "{time}");
+        }
+        for format in ["%c", "%+", "%s", "%Y-%m-%dT%H:%M:%S%.f%#z", "%a, %d %b %Y %T %z"] {
+            assert_eq!(fault(format), None, "{format}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_one_that_a_clock_has() {
+        let utc = Zone::named("UTC").expect("a zone");
+        for form in ["%z", "%:z", "%#z"] {
+            let format = TimeFormat::new(&format!("%Y-%m-%d %H:%M {form}")).expect("a format");
+            for offset in ["+2500", "-9959", "+2400"] {
+                let read = format.instant(&format!("2025-07-05 12:00 {offset}"), utc);
+                assert!(matches!(read, Err(FormatFault::Range(_))), "{form} {offset}: {read:?}");
+            }
+            for offset in ["+2359", "-2359", "+0000"] {
+                assert!(format.instant(&format!("2025-07-05 12:00 {offset}"), utc).is_ok());
+            }
+        }
+        let told = |format: &str| {
+            let format = TimeFormat::new(format).expect("a format");
+            format.instant("2025-07-05 12:00Z", utc).map_err(|fault| fault.to_string())
+        };
+        assert_eq!(told("%Y-%m-%d %H:%M%#z"), Ok(1_751_716_800_000_000));
+        assert!(told("%Y-%m-%d %H:%M%z").is_err_and(|why| why.contains("%#z reads Z")));
     }
 }

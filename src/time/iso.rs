@@ -7,18 +7,27 @@ use super::{DAY, HOUR, MINUTE, Micros, NoInstant, SECOND, in_years};
 /// The instant that a text names; without an offset or a zone of its own, by the zone's clocks. What is finer than a
 /// microsecond is cut off; the second 60, a leap second, is the first of the next minute.
 pub fn read_iso(text: &str, zone: &'static Zone) -> Result<Micros, NoInstant> {
+    read_iso_by(text, || zone)
+}
+
+/// The same, where a zone is asked for only if the text has neither an offset nor a zone of its own.
+pub fn read_iso_by(text: &str, zone: impl FnOnce() -> &'static Zone) -> Result<Micros, NoInstant> {
     let text = text.trim();
     let (day, rest) = text.split_at_checked(10).ok_or(NoInstant::Shape)?;
     let day = day.as_bytes().try_into().expect("ten of them");
     let at = match rest {
-        "" => zone.midnight(calendar_day(day)?),
+        "" => {
+            let day = calendar_day(day)?;
+            zone().midnight(day)
+        }
         rest => {
             let clock = rest.strip_prefix(['T', 't', ' ']).ok_or(NoInstant::Shape)?;
             let (time, rest) = time(clock.as_bytes()).ok_or(NoInstant::Shape)?;
             let rest = std::str::from_utf8(rest).map_err(|_| NoInstant::Shape)?;
-            let by = whose(rest.trim_start(), zone)?;
+            let by = whose(rest.trim_start())?;
             let shown = calendar_day(day)? * DAY + time?;
             match by {
+                ClocksOf::Nobody => zone().instant(shown),
                 ClocksOf::Zone(zone) => zone.instant(shown),
                 ClocksOf::Offset(offset) => shown - offset,
             }
@@ -28,6 +37,8 @@ pub fn read_iso(text: &str, zone: &'static Zone) -> Result<Micros, NoInstant> {
 }
 
 enum ClocksOf {
+    /// The text doesn't say.
+    Nobody,
     Zone(&'static Zone),
     /// Of clocks that are so much ahead of UTC.
     Offset(Micros),
@@ -66,9 +77,9 @@ fn time(text: &[u8]) -> Option<(Result<Shown, NoInstant>, &[u8])> {
 }
 
 /// By whose clocks a text is meant that ends so.
-fn whose(end: &str, zone: &'static Zone) -> Result<ClocksOf, NoInstant> {
+fn whose(end: &str) -> Result<ClocksOf, NoInstant> {
     let (sign, digits) = match end.as_bytes() {
-        [] => return Ok(ClocksOf::Zone(zone)),
+        [] => return Ok(ClocksOf::Nobody),
         b"Z" | b"z" => return Ok(ClocksOf::Offset(0)),
         [b'+', digits @ ..] => (1, digits),
         [b'-', digits @ ..] => (-1, digits),

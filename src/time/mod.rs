@@ -8,6 +8,7 @@
 pub mod days;
 pub mod format;
 mod iso;
+mod of_day;
 pub mod since;
 mod text;
 pub mod written_elsewhere;
@@ -15,7 +16,7 @@ pub mod zone;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use iso::read_iso;
+pub use iso::{read_iso, read_iso_by};
 pub use text::{NoInstant, date, read_date, read_rfc3339, rfc3339, write_rfc3339};
 
 /// An instant: microseconds since the epoch, UTC.

@@ -50,9 +50,10 @@ pub fn field(source: &Source, row: &Object, field: &Field) -> Result<Option<Valu
         Some(zone) => at_path(row, zone.path.steps())?,
         None => None,
     };
-    // What is no text names no zone.
-    let zone = zone.map(|zone| serde_json::from_str::<String>(zone.get()));
-    let zone = zone.transpose().map_err(|_| "wrong_type")?;
+    // What is no text names no zone, and matters to a text alone that needs one.
+    let zone = zone.map(|zone| {
+        serde_json::from_str::<String>(zone.get()).unwrap_or_else(|_| zone.get().to_owned())
+    });
     let raw = raw.get();
     let text = match raw.chars().next() {
         Some('"') => serde_json::from_str(raw).map_err(|_| "wrong_type")?,

@@ -227,7 +227,7 @@ fn values(
 
 /// The field that names the zone of another one's times.
 pub fn zone_of<'a>(source: &'a Source, field: &Field) -> Option<&'a Field> {
-    Some(&source.fields[field.written.as_ref()?.zone_of?])
+    Some(&source.fields[field.written.as_ref()?.zone_of.as_ref()?.field])
 }
 
 /// The value of a field whose text this is.

@@ -24,7 +24,10 @@ pub fn value(
     text: &str,
 ) -> Result<Datum, Code> {
     let zone = zone.map(str::trim).filter(|zone| !zone.is_empty()).unwrap_or(form.zone.name());
-    let zone: Tz = zone.parse().map_err(|_| "wrong_type")?;
+    // One that there is not matters to a text that needs one.
+    let known = zone.parse::<Tz>();
+    let is_known = known.is_ok();
+    let zone: Tz = known.unwrap_or_else(|_| form.zone.name().parse().expect("a zone"));
     let is_date = field.data_type == Type::Date;
     let read = form.formats.iter().map(|format| match format {
         TimeWriting::Rfc3339 if is_date => values::date(text),
@@ -63,8 +66,19 @@ pub fn value(
         }
     });
     let read: Vec<Result<Datum, Code>> = read.collect();
-    if let Some(Ok(first)) = read.iter().find(|read| read.is_ok()) {
-        return Ok(first.clone());
+    if let Some((Ok(first), format)) = read.iter().zip(&form.formats).find(|(read, _)| read.is_ok())
+    {
+        let needs_zone = match format {
+            TimeWriting::Epoch(_) => is_date,
+            TimeWriting::Format(_) => !is_date,
+            TimeWriting::Iso if is_date => text.len() > 10,
+            TimeWriting::Iso => {
+                let shown = iso(text)?;
+                shown.ahead.is_none() && shown.zone.is_none()
+            }
+            TimeWriting::Rfc3339 => false,
+        };
+        return if needs_zone && !is_known { Err("wrong_type") } else { Ok(first.clone()) };
     }
     let is_out = read.iter().any(|read| *read == Err("out_of_range"));
     Err(if is_out { "out_of_range" } else { "wrong_type" })

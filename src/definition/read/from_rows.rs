@@ -9,6 +9,7 @@ use super::object::{Object, ReadContext, SqlText};
 use super::sessions::{self, SessionAggregate};
 use super::windows;
 use crate::definition::sql::aggregate::{self, AggregateCall};
+use crate::definition::sql::describe::describe;
 use crate::definition::sql::{Dialect, SqlError};
 use crate::plan::{Aggregate, AggregateInput, Source, Window};
 
@@ -96,6 +97,17 @@ pub fn condition(context: &mut ReadContext, text: &SqlText, schema: &SchemaRef) 
     Some(planned)
 }
 
+/// Refuses what stands in `filter (where …)` and is no condition.
+fn check_filter(dialect: &Dialect, filter: &Expr, schema: &SchemaRef) -> Result<(), SqlError> {
+    match dialect.type_of(filter, schema)? {
+        DataType::Boolean | DataType::Null => Ok(()),
+        other => Err(SqlError::new(format!(
+            "what stands in filter (where …) is a condition, which is true or false, found {}",
+            describe(&other)
+        ))),
+    }
+}
+
 impl FiledAggregates {
     /// The number of an aggregate that is filed already.
     pub fn known(&self, identity: &str) -> Option<usize> {
@@ -118,6 +130,9 @@ impl FiledAggregates {
     ) -> Result<usize, SqlError> {
         let AggregateCall { function, argument, filter } = call;
         let ChosenRows { from, schema, window, .. } = rows;
+        if let Some(filter) = &filter {
+            check_filter(&context.dialect, filter, schema)?;
+        }
         // Its text is what a row is told on which it fails.
         let (condition, asked) = match (&rows.condition, filter) {
             (Some((one, by)), Some(other)) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::object::{Object, ReadContext};
 use crate::definition::file::diagnostic::{Place, suggest};
-use crate::plan::{EpochUnit, Field, TimeForm, TimeWriting, Type};
+use crate::plan::{EpochUnit, Field, TimeForm, TimeWriting, Type, ZoneField};
 use crate::time::format::TimeFormat;
 use crate::time::written_elsewhere;
 use crate::time::zone::Zone;
@@ -84,17 +84,16 @@ fn writing(text: &str, is_instant: bool) -> Result<TimeWriting, String> {
         return Err(format!("'{text}' is no format of times: {hint}"));
     }
     let format = TimeFormat::new(text)?;
-    let (day, hour, minute) = format.says();
-    if !day {
+    if !format.says_day() {
         return Err(format!("the format '{text}' says no day: %Y-%m-%d is one"));
     }
-    if let Some(fault) = format.fault() {
+    if let Some(fault) = format.day_fault() {
         return Err(format!(
-            "the format '{text}' {fault}: one is as in '%Y-%m-%d', or '%d.%m.%Y %H:%M:%S' ('%I:%M %p' with am or pm)"
+            "the format '{text}' {fault}: one is as in '%Y-%m-%d', or '%d.%m.%Y %H:%M:%S'"
         ));
     }
-    if is_instant && hour && !minute {
-        return Err(format!("the format '{text}' says an hour and no minute: add %M"));
+    if let Some(why) = format.time_fault().filter(|_| is_instant) {
+        return Err(why);
     }
     Ok(TimeWriting::Format(Arc::new(format)))
 }
@@ -110,6 +109,8 @@ pub fn bring_together(
 ) {
     let names: Vec<(String, Type)> =
         fields.iter().map(|field| (field.name.clone(), field.data_type.clone())).collect();
+    let meanings: Vec<_> =
+        fields.iter().map(|field| (field.map.clone(), field.default.clone())).collect();
     for (field, stated) in fields.iter_mut().zip(stated) {
         if !matches!(field.data_type, Type::Timestamp | Type::Date) {
             continue;
@@ -127,17 +128,17 @@ pub fn bring_together(
                 );
                 context.complain(place, message);
             }
-            at
+            let field = at?;
+            let (map, default) = meanings[field].clone();
+            Some(ZoneField { field, map, default })
         });
         // A date alone has no clock.
         let by_clocks = of_field.or(of_source.filter(|_| field.data_type == Type::Timestamp));
         if formats.is_none() && by_clocks.is_none() && zone_of.is_none() {
             continue;
         }
-        let usual =
-            || vec![TimeWriting::Rfc3339, TimeWriting::Iso, TimeWriting::Epoch(EpochUnit::Millis)];
         let form = TimeForm {
-            formats: formats.unwrap_or_else(usual),
+            formats: formats.unwrap_or_else(TimeForm::usual),
             zone: by_clocks.unwrap_or(zone),
             zone_of,
         };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as Column};
 
 use super::object::{Object, ReadContext};
-use crate::plan::{Expression, Field, FieldPath, Format, Source, Type, Unnest};
+use crate::plan::{
+    Expression, Field, FieldPath, Format, Source, TimeForm, Type, Unnest, ZoneField,
+};
 
 /// The list that `unnest` names.
 pub fn path(
@@ -66,18 +68,18 @@ pub fn unnest(
     let mut part = |column: usize, at: &dyn Fn(usize) -> Option<usize>| {
         let mut field = fields[column].clone();
         if let Some(form) = &field.written
-            && let Some(zone) = form.zone_of
+            && let Some(zone) = &form.zone_of
         {
-            let zone_of = at(zone);
+            let zone_of = at(zone.field).map(|field| ZoneField { field, ..zone.clone() });
             if zone_of.is_none() {
                 let message = format!(
                     "field '{}' of {}: 'time_zone_from' names '{}', which stands beside the list and not in its \
                      elements, or the other way round: name a field that stands beside it",
-                    field.name, object.what, fields[zone].name
+                    field.name, object.what, fields[zone.field].name
                 );
                 context.complain(object.place_of("fields"), message);
             }
-            field.written = Some(Arc::new(crate::plan::TimeForm { zone_of, ..(**form).clone() }));
+            field.written = Some(Arc::new(TimeForm { zone_of, ..(**form).clone() }));
         }
         field
     };

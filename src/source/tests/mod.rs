@@ -2,6 +2,7 @@
 //! them whenever they were looked at.
 
 mod copies;
+mod corrected;
 mod folder;
 mod resumed;
 mod world;

@@ -19,13 +19,19 @@ use crate::source::{Payload, Positions, Reached, SourceOptions, Unread};
 type Held = (Option<Reached>, Vec<String>);
 
 /// The processes of a run.
-struct Processes {
+pub(super) struct Processes {
     source: Source,
     processes: Vec<SourceFiles>,
 }
 
 impl Processes {
-    fn start(folder: &Path, format: &str, follow: bool, count: usize, from: Positions) -> Self {
+    pub(super) fn start(
+        folder: &Path,
+        format: &str,
+        follow: bool,
+        count: usize,
+        from: Positions,
+    ) -> Self {
         let pattern = format!("{}/*.log", glob::Pattern::escape(&folder.to_string_lossy()));
         let patterns = vec![PathPattern::new(&pattern).expect("a pattern")];
         let positions = Arc::new(from);
@@ -50,7 +56,7 @@ impl Processes {
     }
 
     /// Reads what there is, at most so many chunks.
-    fn read(&mut self, most: usize) -> Vec<Held> {
+    pub(super) fn read(&mut self, most: usize) -> Vec<Held> {
         let mut all = Vec::new();
         for files in &mut self.processes {
             while all.len() < most
@@ -62,7 +68,7 @@ impl Processes {
         all
     }
 
-    fn look(&mut self, most: usize) -> Vec<Held> {
+    pub(super) fn look(&mut self, most: usize) -> Vec<Held> {
         // The others have none to look for.
         self.processes[0].look_again(&self.source);
         let mut held = self.read(most);
@@ -99,7 +105,11 @@ fn counted<'a>(ids: impl IntoIterator<Item = &'a String>) -> BTreeMap<&'a str, u
 }
 
 /// The positions of some chunks, taken in in any order, and their ids.
-fn durable(held: Vec<Held>, which: &[bool], backwards: bool) -> (Positions, Vec<String>) {
+pub(super) fn durable(
+    held: Vec<Held>,
+    which: &[bool],
+    backwards: bool,
+) -> (Positions, Vec<String>) {
     let (mut positions, mut all) = (Positions::default(), Vec::new());
     let mut kept: Vec<Held> = held
         .into_iter()
@@ -239,7 +249,7 @@ fn compressed(rows: usize) -> Vec<u8> {
     zstd::encode_all(lines(rows).collect::<String>().as_bytes(), 1).expect("memory")
 }
 
-fn list(rows: usize) -> Vec<u8> {
+pub(super) fn list(rows: usize) -> Vec<u8> {
     format!("[{}]", lines(rows).collect::<Vec<_>>().join(",")).into_bytes()
 }
 

@@ -36,7 +36,7 @@ pub use super::calendar::length::multiplied;
 pub use super::calendar::midnight::beginnings;
 pub use super::calendar::moved::operands;
 pub use super::calendar::parts::Extract;
-pub use super::calendar::read::read_day;
+pub use super::calendar::read::read_day_by;
 
 use crate::time::zone::Zone;
 

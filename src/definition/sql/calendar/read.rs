@@ -23,14 +23,18 @@ pub fn shown(text: &str, zone: &'static Zone) -> Result<Shown> {
 
 /// The day that a text names; of an instant, by the zone's clocks.
 pub fn day(text: &str, zone: &'static Zone) -> Result<i32> {
-    read_day(text, zone).map_err(|why| unreadable(text, "date such as 2025-07-05", why))
+    read_day_by(text, || zone).map_err(|why| unreadable(text, "date such as 2025-07-05", why))
 }
 
-/// The same, or why it names none.
-pub fn read_day(text: &str, zone: &'static Zone) -> std::result::Result<i32, NoInstant> {
+/// The same, or why it names none. A zone is asked for only if the text names an instant.
+pub fn read_day_by(
+    text: &str,
+    zone: impl FnOnce() -> &'static Zone,
+) -> std::result::Result<i32, NoInstant> {
     let text = text.trim();
     let day = match (read_date(text), Date32Type::parse(text)) {
         (Err(NoInstant::Shape), _) if text.len() > 10 => {
+            let zone = zone();
             zone.shown(read_iso(text, zone)?).div_euclid(DAY)
         }
         (Err(NoInstant::Shape), Some(day)) => i64::from(day),
@@ -61,7 +65,7 @@ pub fn check_formats(function: &str, formats: &[Option<&str>]) -> Result<()> {
             );
         }
         let fault = match TimeFormat::new(text) {
-            Ok(format) => format.fault().map(|fault| format!("the format '{text}' {fault}")),
+            Ok(format) => format.day_fault().map(|fault| format!("the format '{text}' {fault}")),
             Err(why) => Some(why),
         };
         let Some(fault) = fault else { return Ok(()) };

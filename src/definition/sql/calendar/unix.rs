@@ -16,6 +16,7 @@ use super::function::{
     in_the_years, is_day, is_instant, is_local,
 };
 use super::read;
+use crate::time::format::TimeFormat;
 use crate::time::zone::Zone;
 use crate::time::{Micros, SECOND};
 
@@ -43,6 +44,7 @@ pub fn to_timestamp(name: &'static str, zone: &'static Zone) -> CalendarFunction
         },
         gives: |function, args| {
             check_formats(function, args)?;
+            check_times(function, args)?;
             Ok(function.timestamp())
         },
         does: |function, call| {
@@ -125,6 +127,19 @@ fn check_formats(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Res
     if is_text { read::check_formats(function.called(), &formats) } else { Ok(()) }
 }
 
+/// Refuses a format that is the same for all rows and says a time of the day that is not to be read.
+fn check_times(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Result<()> {
+    let formats = args.scalar_arguments.get(1..).unwrap_or_default();
+    for format in
+        formats.iter().filter_map(|format| format.and_then(|format| format.try_as_str().flatten()))
+    {
+        if let Some(why) = TimeFormat::new(format).ok().and_then(|format| format.time_fault()) {
+            return plan_err!("{}: {why}", function.called());
+        }
+    }
+    Ok(())
+}
+
 /// What the first of the formats that fits makes of each text; null where all formats are null.
 fn by_formats<To: ArrowPrimitiveType>(
     texts: &StringArray,
@@ -187,6 +202,7 @@ pub fn to_unixtime(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> Calend
         },
         gives: |function, args| {
             check_formats(function, args)?;
+            check_times(function, args)?;
             Ok(DataType::Int64)
         },
         does: |function, call| {
@@ -214,6 +230,7 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
         },
         gives: |function, args| {
             check_formats(function, args)?;
+            check_times(function, args)?;
             Ok(DataType::Date32)
         },
         does: |function, call| {

@@ -2,10 +2,9 @@
 
 use datafusion_expr::ScalarUDF;
 use phonenumber::country::Id;
-use phonenumber::metadata::DATABASE;
-use phonenumber::{Mode, PhoneNumber};
 
 use super::clean::clean;
+use super::numbering;
 use super::own::OfTexts;
 
 /// No number is longer, however it is written.
@@ -32,21 +31,10 @@ fn country(text: &str) -> Option<Id> {
 /// country only numbers with a code are known.
 fn e164(text: &str, of: &str) -> Option<String> {
     let text: String = clean(text).chars().map(in_ascii).collect();
-    // As addresses of telephones have it, `tel:+4930123456;ext=12`.
-    let text = text.split(";ext=").next().unwrap_or_default();
     if text.len() > LONGEST {
         return None;
     }
-    // The country at hand would have prefixes of its own taken off another's number.
-    let number = match (text.find('+'), country(of)) {
-        (Some(code), _) => valid(None, &text[code..]),
-        (None, None) => None,
-        (None, Some(of)) => {
-            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            from_abroad(&digits, of).or_else(|| valid(Some(of), text))
-        }
-    };
-    number.map(|number| number.format().mode(Mode::E164).to_string())
+    numbering::number(&text, country(of))
 }
 
 /// The zeros of scripts in which telephone numbers are written, too: Arabic, Persian, those of India, Thai, full width.
@@ -63,17 +51,6 @@ fn in_ascii(character: char) -> char {
     let digit =
         |zero: &char| u32::from(character).checked_sub(u32::from(*zero)).filter(|of| *of < 10);
     ZEROS.iter().find_map(digit).and_then(|digit| char::from_digit(digit, 10)).unwrap_or(character)
-}
-
-/// A number that is dialled with the country's prefix for others, such as 00.
-fn from_abroad(digits: &str, of: Id) -> Option<PhoneNumber> {
-    let prefix = DATABASE.by_id(of.as_ref())?.international_prefix()?;
-    let found = prefix.find(digits).filter(|found| found.start() == 0)?;
-    valid(None, &format!("+{}", &digits[found.end()..]))
-}
-
-fn valid(of: Option<Id>, text: &str) -> Option<PhoneNumber> {
-    phonenumber::parse(of, text).ok().filter(phonenumber::is_valid)
 }
 
 #[cfg(test)]

@@ -50,7 +50,9 @@ fn string(found: Looked<'_>) -> Option<Datum> {
 }
 
 fn integer(found: Looked<'_>) -> Option<Datum> {
-    parsed(found).map(Datum::Integer)
+    // To serde_json a zero with a sign is a double.
+    let is_zero = found?.get() == "-0";
+    if is_zero { Some(Datum::Integer(0)) } else { parsed(found).map(Datum::Integer) }
 }
 
 fn boolean(found: Looked<'_>) -> Option<Datum> {
@@ -143,6 +145,8 @@ mod tests {
         assert_eq!(of("json_get_int", json!(["n"])), None);
         assert_eq!(of("json_get_float", json!(["n"])), Some(Datum::Number(1.0)));
         assert_eq!(of("json_get_int", json!(["big"])), None);
+        assert_eq!(called("json_get_int", "-0", &[]), Some(Datum::Integer(0)));
+        assert_eq!(called("json_get_int", "-0.0", &[]), None);
         assert_eq!(of("json_get_int", json!(["s"])), None);
         assert_eq!(of("json_get_str", json!(["s"])), text("5"));
         assert_eq!(of("json_get_str", json!(["n"])), None);

@@ -8,6 +8,7 @@ mod e164;
 mod hashed_email;
 mod json;
 mod json_path;
+mod numbering;
 pub mod own;
 mod ratio;
 mod unicode;

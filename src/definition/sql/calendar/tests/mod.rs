@@ -173,6 +173,9 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
         ("to_timestamp('5.7.', '%Y', '%d.%m.')", "'%Y' says no day"),
         ("to_unixtime('7/5', '%m/%d')", "'%m/%d' says no year"),
         ("to_date('2025-07', '%Y-%m') > at", "'%Y-%m' says no day"),
+        ("to_timestamp('07/05/2025 11:30', '%m/%d/%Y %I:%M') > at", "neither am nor pm"),
+        ("to_timestamp_millis('05.07.2025 30', '%d.%m.%Y %M') > at", "a minute and no hour"),
+        ("to_unixtime('2025-07-05 11:30:15.5', '%Y-%m-%d %H:%M:%S.%f')", "write %.f"),
         ("generate_series(at, at, interval '0 days') is not null", "leads nowhere"),
     ] {
         let error = said("Europe/Berlin", expression, last).expect_err(expression);
