@@ -68,7 +68,7 @@ fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
     );
     says(
         "    time: at\n    fields: {user: text, at: timestamp, n: integer}",
-        ("t.ndjson", b"{\"user\":\"u1\",\"at\":0,\"n\":\"3\"}\n"),
+        ("t.ndjson", b"{\"user\":\"u1\",\"at\":\"2025-07-05T00:00:00Z\",\"n\":\"3\"}\n"),
         "A whole number that is written as a text is read as a decimal: n: \"decimal(18,0)\"",
     );
     says(

@@ -289,13 +289,15 @@ fn who_follows_while_somebody_is_forgotten_is_told_tombstones_and_nothing_else_o
         let definition = Definition::parse(FORGETTING, folder.path().join("shop.yaml"));
         let running = Engine::builder(&definition.expect("it is right")).start();
         let running = running.expect("it starts");
-        let address = running.http().expect("it is served");
+        let (address, control) = (running.http().expect("it is served"), running.control());
+        // Whoever waits for it has it forget.
+        let waiting = std::thread::spawn(move || drop(running.wait().expect("it ends")));
         while super::client::get(address, "/v1/segments").status == 503 {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        (running, address)
+        (control, waiting, address)
     };
-    let (running, address) = start();
+    let (control, waiting, address) = start();
     let mut events = follow(address, "", "");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
@@ -356,9 +358,10 @@ fn who_follows_while_somebody_is_forgotten_is_told_tombstones_and_nothing_else_o
     let forgotten = told[20].0.clone();
     let last = told.last().expect("the last").0.clone();
     drop(events);
-    running.stop().expect("it ends");
+    control.stop();
+    waiting.join().expect("it ends well");
     // Memory has gone with the run, and no file tells of who is no longer in it.
-    let (running, address) = start();
+    let (control, waiting, address) = start();
     assert_eq!(refusal(address, "?output=identities", &forgotten), (410, "too_old".to_owned()));
     let mut events = follow(address, FILES, &last);
     post(address, &[order("eve", 3)]);
@@ -366,7 +369,8 @@ fn who_follows_while_somebody_is_forgotten_is_told_tombstones_and_nothing_else_o
         events.next().expect("news").1["value"]["identifiers"]["email"],
         json!(["eve@x.org"])
     );
-    running.stop().expect("it ends");
+    control.stop();
+    waiting.join().expect("it ends well");
     for entry in std::fs::read_dir(folder.path().join("out")).expect("a folder") {
         let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a text");
         assert!(!text.contains("ada@x.org") && !text.contains("bob-1"), "{text}");

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+/// The sum of numbers. Of none it is 0, and not the -0 that the standard library begins with.
+pub fn total(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |total, number| total + number)
+}
+
 /// Samples of one answer.
 #[derive(Clone)]
 pub struct Samples {
@@ -32,7 +37,7 @@ impl Samples {
     }
 
     pub fn sum(&self, name: &str) -> f64 {
-        self.all(name).map(|(_, value)| value).sum()
+        total(self.all(name).map(|(_, value)| value))
     }
 
     /// Of one series; 0 where there is none.
@@ -49,7 +54,7 @@ impl Samples {
     }
 
     pub fn total_rate(&self, before: &Samples, name: &str) -> f64 {
-        self.all(name).map(|(labels, _)| self.rate(before, name, labels)).sum()
+        total(self.all(name).map(|(labels, _)| self.rate(before, name, labels)))
     }
 
     /// In seconds, the bound that such a share of what a histogram counted since another answer keeps; of all that it has

@@ -6,7 +6,7 @@ use ratatui::widgets::{Block, Paragraph};
 use selfsame::internals::console;
 use selfsame::internals::time::{Micros, rfc3339};
 
-use super::samples::Samples;
+use super::samples::{Samples, total};
 use super::watched::WatchedEngine;
 
 /// A titled part, with its lines.
@@ -74,11 +74,11 @@ fn engine(before: &Samples, now: &Samples) -> Vec<String> {
 fn sources(before: &Samples, now: &Samples) -> Vec<String> {
     let name = "selfsame_source_rows_total";
     let line = |(source, rows): (&str, f64)| {
-        let rejected: f64 = now
+        let rejected = now
             .all("selfsame_source_rows_rejected_total")
             .filter(|(labels, _)| labels.split(' ').next() == source.split(' ').next())
-            .map(|(_, rejected)| rejected)
-            .sum();
+            .map(|(_, rejected)| rejected);
+        let rejected = total(rejected);
         format!(
             "{:<20} {:>10}/s {:>14} rows {:>10} rejected   fresh {}",
             console::shown(source),
