@@ -90,7 +90,7 @@ fn what_sdks_send_is_refused_where_no_source_is_a_collector() {
     assert_ne!(without, DEFINITION);
     fs::write(folder.path().join("web.yaml"), without).expect("room on the disk");
     let (running, address) = start(folder.path(), &[]);
-    let one = json!({"messageId": "1", "userId": "ada", "event": "Order"});
+    let one = json!({"messageId": "1", "timestamp": "2025-07-05T12:00:00Z", "userId": "ada", "event": "Order"});
     let batch = json!({"batch": [{"type": "track", "messageId": "1", "userId": "ada"}]});
     for (path, body) in [("track", &one), ("p", &one), ("batch", &batch), ("import", &batch)] {
         let body = body.to_string();

@@ -107,7 +107,7 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
         ),
         (
             "Report\nMade,2025-11-03\n\nsku,title,price\na,x,1\n",
-            "its first line, Report, names no column, which line 4 does: delete the 3 lines above it, as by tail -n +4",
+            "its first line, Report, names no column, which line 4 does: delete the 3 lines above it, as by tail -n +4 '<folder>/products.csv'",
         ),
         ("\nsku,title,price\n", "the first line is blank: it should name the columns"),
         (

@@ -14,16 +14,19 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A tick that has been under way for less is none that waits for anybody.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The tick that a run's outputs, of all processes, or its store have yet to complete, and how long it has been under way.
-fn under_way(view: &RunView) -> Option<(Tick, Duration)> {
+/// The tick that a run's outputs, of all processes, or its store have yet to complete, how long it has been under way, and
+/// whether a service has yet to take it.
+fn under_way(view: &RunView) -> Option<(Tick, Duration, bool)> {
     let live = view.live.as_ref()?;
     let outputs = live.under_way.iter().zip(&view.plan.outputs);
     let services = outputs.filter(|(_, output)| output.target.is_service());
     let lagging = services.filter_map(|(of, _)| of.oldest());
-    let tick = lagging.chain(live.oldest_tick()).min()?;
+    let lags_from = lagging.min();
+    let tick = lags_from.into_iter().chain(live.oldest_tick()).min()?;
     // A tick is a number of milliseconds.
     let took = wall_clock().saturating_sub((tick as Micros).saturating_mul(1_000));
-    Some((tick, Duration::from_micros(u64::try_from(took).unwrap_or(0))))
+    let took = Duration::from_micros(u64::try_from(took).unwrap_or(0));
+    Some((tick, took, lags_from == Some(tick)))
 }
 
 /// Who has yet to take something, as far as this process knows.
@@ -42,10 +45,11 @@ pub fn who_is_behind(view: &RunView) -> String {
 
 /// Waits until the outputs of a run go on taking what they are told. Nothing has been done yet.
 pub fn until_outputs_go_on(view: &RunView) -> Result<(), EngineError> {
-    let (began, first) = (Instant::now(), under_way(view).map(|(tick, _)| tick));
-    while let Some((tick, took)) = under_way(view)
+    let (began, first) = (Instant::now(), under_way(view).map(|(tick, ..)| tick));
+    // The run goes on without a service, which so may not have taken anything for long.
+    while let Some((tick, took, is_service)) = under_way(view)
         && first == Some(tick)
-        && took > SHORT
+        && (took > SHORT || is_service)
     {
         if began.elapsed() > patience() {
             let why = format!(
