@@ -80,8 +80,8 @@ const NOTHING: [&str; 12] = [
     "00000000000000000000000000000000",
 ];
 
-/// The first halves of the SHA-256, and the MD5, of each placeholder as programs spell it, sorted.
-static HASHES: LazyLock<Vec<[u8; 16]>> = LazyLock::new(|| {
+/// The SHA-256, and the MD5, of each placeholder as programs spell it, sorted.
+static HASHES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let spelt = |word: &str| {
         let (first, rest) = word.split_at(word.len().min(1));
         let capital = format!("{}{rest}", first.to_uppercase());
@@ -89,10 +89,9 @@ static HASHES: LazyLock<Vec<[u8; 16]>> = LazyLock::new(|| {
     };
     let others = ["NaN", "[object Object]"].map(str::to_owned);
     let all = WORDS.iter().chain(&NOTHING).flat_map(|word| spelt(word)).chain(others);
-    let mut hashes: Vec<[u8; 16]> = all
+    let mut hashes: Vec<Vec<u8>> = all
         .flat_map(|text| {
-            let sha256 = Sha256::digest(text.as_bytes());
-            [first_half(&sha256), first_half(&Md5::digest(text.as_bytes()))]
+            [Sha256::digest(text.as_bytes()).to_vec(), Md5::digest(text.as_bytes()).to_vec()]
         })
         .collect();
     hashes.sort_unstable();
@@ -100,14 +99,10 @@ static HASHES: LazyLock<Vec<[u8; 16]>> = LazyLock::new(|| {
     hashes
 });
 
-fn first_half(hash: &[u8]) -> [u8; 16] {
-    hash[..16].try_into().expect("16 bytes or more")
-}
-
 /// Whether a text is the hash of a placeholder: exports of hashed e-mails have that where there was none.
 fn is_hashed(text: &str) -> bool {
     let Ok(hash) = const_hex::decode(text) else { return false };
-    HASHES.binary_search(&first_half(&hash)).is_ok()
+    HASHES.binary_search(&hash).is_ok()
 }
 
 /// Characters of no width.

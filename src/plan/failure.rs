@@ -4,7 +4,7 @@
 use datafusion_common::DataFusionError;
 
 use super::type_words::with_our_types;
-use super::uncalled::instead;
+use super::uncalled::{call, instead};
 use super::unfit::unfit;
 
 /// Why an expression has no value for a row, as one sentence. Of what speaks of a library's inside nothing is told.
@@ -69,7 +69,8 @@ pub fn failure(error: DataFusionError) -> String {
 /// A message of the planner, in the words of the language.
 fn spoken(message: &str) -> String {
     let between = |start: &str, end: &str| message.strip_prefix(start)?.strip_suffix(end);
-    if let Some(told) = unfit(&with_our_types(message)) {
+    let ours = with_our_types(message);
+    if let Some(told) = unfit(&ours).or_else(|| call(&ours)) {
         return told;
     }
     let text = if let Some((value, wanted)) =

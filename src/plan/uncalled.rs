@@ -87,3 +87,65 @@ fn as_number(of: &str, to: &str) -> String {
         _ => parts_of(of).unwrap_or_else(|| format!("cast(x as {to}) makes one")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::type_words::with_our_types;
+    use super::super::unfit::unfit;
+    use super::*;
+
+    #[test]
+    fn what_types_do_not_do_is_told_with_what_would() {
+        let map = "Map(\"entries\": non-null Struct(\"key\": non-null Utf8, \"value\": Decimal128(20, 2)), unsorted)";
+        let top = "List(Struct(\"value\": Utf8, \"count\": Int64))";
+        let cases = [
+            (
+                format!("Cannot infer common argument type for comparison operation {map} > Int64"),
+                "map of decimal(20,2) > integer can't be compared: of a map a value is taken by its key, as in m['key']",
+            ),
+            (
+                format!("Cannot coerce arithmetic expression {top} + Int64 to valid types"),
+                "[{value: text, count: integer}] + integer has no result: of a list an element is taken by its place, and \
+                 what that has by its name, as in list[1]['value']",
+            ),
+            (
+                "Cannot coerce arithmetic expression Utf8 % Int64 to valid types".to_owned(),
+                "text % integer has no result: bring one side to the type of the other, as in cast(x as bigint)",
+            ),
+            (
+                "Cannot infer common argument type for comparison operation Timestamp(µs, \"UTC\") > Int64".to_owned(),
+                "timestamp > integer can't be compared: a time is made of a number by what that counts, as in \
+                 to_timestamp_millis(x) or to_timestamp(x), which takes seconds",
+            ),
+            (
+                "Internal error: Function 'round' failed to match any signature, errors: Error during planning: Function \
+                 'round' expects 2 arguments but received 1,Error during planning: Function 'round' requires Decimal, but \
+                 received String (DataType: Utf8).,Error during planning: Function 'round' requires Integer, but received \
+                 String (DataType: Utf8).."
+                    .to_owned(),
+                "round takes a number, found text: cast(x as double) makes one",
+            ),
+            (
+                "Function 'lower' requires String, but received List(String) (DataType: List(Utf8)).".to_owned(),
+                "lower takes text, found [text]: array_to_string(list, ', ') makes a text of a list, and list[1] is its first \
+                 element",
+            ),
+            (
+                "Can not find compatible types to compare Utf8 with [List(Utf8)]".to_owned(),
+                "text and [text] can't be compared: of a list an element is taken by its place, as in list[1], and \
+                 array_has(list, x) says whether x is one",
+            ),
+            (
+                format!("Unsupported CAST from {map} to Utf8"),
+                "map of decimal(20,2) can't become text: of a map a value is taken by its key, as in m['key']",
+            ),
+        ];
+        for (said, wanted) in cases {
+            let said = with_our_types(&said);
+            let told = unfit(&said).or_else(|| call(&said));
+            assert_eq!(told.as_deref(), Some(wanted), "{said}");
+        }
+        let other = "Divide by zero error";
+        assert_eq!(unfit(other).or_else(|| call(other)), None);
+    }
+}

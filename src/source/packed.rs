@@ -28,6 +28,8 @@ pub(super) struct Unpacked {
     codec: Codec,
     is_first: bool,
     mark: MemberMark,
+    /// Whether the member at hand has no more: what was taken of it is handed over first.
+    has_ended: bool,
 }
 
 enum PackedMember {
@@ -49,6 +51,7 @@ impl Unpacked {
             codec: Codec::Skipped,
             is_first: true,
             mark: MemberMark::default(),
+            has_ended: false,
         }
     }
 
@@ -196,14 +199,16 @@ impl Read for Unpacked {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, why.clone()));
             }
             let mut first = [0];
-            let read = self.member.read(if self.mark.is_looked_for() {
-                &mut first[..]
-            } else {
-                &mut *into
-            });
+            let place = if self.mark.is_looked_for() { &mut first[..] } else { &mut *into };
+            // Who is asked again at its end takes what follows for its own.
+            let read = match std::mem::take(&mut self.has_ended) {
+                true => Ok(0),
+                false => self.member.read(place),
+            };
             match read {
                 Ok(read) if self.mark.is_looked_for() => {
                     self.mark.take(&first[..read]);
+                    self.has_ended = read == 0;
                     continue;
                 }
                 Ok(0) => {}
