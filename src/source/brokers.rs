@@ -11,7 +11,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 
 /// How often a broker that is away is looked for, and how long it may take to answer.
 const LOOK: Duration = Duration::from_secs(1);
@@ -20,6 +20,9 @@ const QUIET: Duration = Duration::from_secs(2);
 const HANGING_UP: Duration = Duration::from_millis(300);
 /// How often other complaints are told that are the same.
 const AGAIN: Duration = Duration::from_secs(60);
+/// For how long what passes by itself is asked again, and how often.
+const PASSING: Duration = Duration::from_secs(10);
+const ASKING: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 struct BrokerWatch {
@@ -117,6 +120,29 @@ pub fn silence(brokers: &str, error: &KafkaError) -> String {
              kafka.properties say the security.protocol that it wants?"
         ),
         false => reasons.join("; "),
+    }
+}
+
+/// Asks again for a while: a partition that has just been made, or whose leader has just changed, has none that
+/// answers.
+pub fn patiently<T>(mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    let is_passing = |error: &KafkaError| {
+        error.rdkafka_error_code().is_some_and(|code| {
+            is_away(code)
+                || matches!(
+                    code,
+                    Code::NotLeaderForPartition | Code::LeaderNotAvailable | Code::UnknownPartition
+                )
+        })
+    };
+    let started = Instant::now();
+    loop {
+        match ask() {
+            Err(error) if is_passing(&error) && started.elapsed() < PASSING => {
+                std::thread::sleep(ASKING);
+            }
+            answer => return answer,
+        }
     }
 }
 

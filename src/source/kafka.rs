@@ -241,7 +241,8 @@ fn find(
             let mut of_worker = Vec::new();
             for number in share.of(options, worker).owner.owned(found.partitions().len() as i32) {
                 let marks = if options.until_end || known.passes_over() {
-                    Some(looking.fetch_watermarks(name, number, PATIENCE).map_err(silent)?)
+                    let marks = || looking.fetch_watermarks(name, number, PATIENCE);
+                    Some(brokers::patiently(marks).map_err(silent)?)
                 } else {
                     None
                 };

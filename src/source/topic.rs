@@ -299,7 +299,10 @@ impl TopicReader {
         self.partitions.clear();
         for number in self.share.owner.owned(count) {
             let end = match self.share.until_end {
-                true => Some(consumer.fetch_watermarks(name, number, PATIENCE).map_err(failed)?),
+                true => {
+                    let marks = || consumer.fetch_watermarks(name, number, PATIENCE);
+                    Some(brokers::patiently(marks).map_err(failed)?)
+                }
                 false => None,
             };
             let first = vec![FirstOffset::Beginning; self.share.sources.len()];

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -142,34 +142,10 @@ fn bounds(asking: &BaseConsumer, kafka: &Kafka, topic: &str) -> Result<TopicBoun
         return Err("there is no such topic".to_owned());
     }
     let bounds = (0..partitions as i32).map(|partition| {
-        let bounds = patiently(|| asking.fetch_watermarks(topic, partition, PATIENCE));
+        let bounds = brokers::patiently(|| asking.fetch_watermarks(topic, partition, PATIENCE));
         Ok((partition, bounds.map_err(|error| error.to_string())?))
     });
     Ok(TopicBounds(bounds.collect::<Result<_, String>>()?))
-}
-
-/// Asks again for a while: a partition that has just been made, or whose leader has just changed, has none that
-/// answers.
-fn patiently<T>(mut ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
-    use RDKafkaErrorCode as Code;
-    let is_passing = |error: &KafkaError| {
-        error.rdkafka_error_code().is_some_and(|code| {
-            brokers::is_away(code)
-                || matches!(
-                    code,
-                    Code::NotLeaderForPartition | Code::LeaderNotAvailable | Code::UnknownPartition
-                )
-        })
-    };
-    let started = Instant::now();
-    loop {
-        match ask() {
-            Err(error) if is_passing(&error) && started.elapsed() < PATIENCE => {
-                std::thread::sleep(AGAIN);
-            }
-            answer => return answer,
-        }
-    }
 }
 
 /// Waits until no transaction is open before an end that was found.
