@@ -201,10 +201,8 @@ impl Read for Unpacked {
             let mut first = [0];
             let place = if self.mark.is_looked_for() { &mut first[..] } else { &mut *into };
             // Who is asked again at its end takes what follows for its own.
-            let read = match std::mem::take(&mut self.has_ended) {
-                true => Ok(0),
-                false => self.member.read(place),
-            };
+            let is_over = std::mem::take(&mut self.has_ended);
+            let read = if is_over { Ok(0) } else { self.member.read(place) };
             match read {
                 Ok(read) if self.mark.is_looked_for() => {
                     self.mark.take(&first[..read]);

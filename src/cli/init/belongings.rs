@@ -1,6 +1,7 @@
 //! What somebody has, or is at: by its name it says nothing of who they are, and two may have the same.
 
-use super::names::{bare, is_of_device, is_of_phone};
+use super::names::{is_of_device, is_of_phone};
+use super::people::bare;
 
 /// Words for it, in the languages that exports are usually in.
 #[rustfmt::skip]

@@ -1,6 +1,6 @@
 //! What names of tables and columns say, in the languages that exports are usually in.
 
-use super::people::whose;
+use super::people::{bare, whose};
 
 /// Words for what is no person and has numbers of its own, as exports write them without a mark before `number` or `id`.
 #[rustfmt::skip]
@@ -89,11 +89,6 @@ pub fn is_id(name: &str) -> bool {
         || ["nr", "nummer"].iter().any(|end| name.ends_with(end))
         || ends.into_iter().any(of_thing)
         || whose(name).is_some_and(|(_, id)| id.is_some())
-}
-
-/// A name without what stands between its words.
-pub fn bare(name: &str) -> String {
-    name.replace('_', "")
 }
 
 pub fn singular(name: &str) -> String {

@@ -1,7 +1,5 @@
 //! What names of columns and tables say of people, in the languages that exports are usually in.
 
-use super::names::bare;
-
 /// Words for what people are, each group of which is one in one language.
 #[rustfmt::skip]
 const PEOPLE: [&[&str]; 46] = [
@@ -34,6 +32,11 @@ const ROLES: [&str; 28] = [
 
 /// What people are known by whose names have no word for them.
 const PEOPLES_IDS: [&str; 4] = ["uid", "whoid", "externaluserid", "personalnummer"];
+
+/// A name without what stands between its words.
+pub fn bare(name: &str) -> String {
+    name.replace('_', "")
+}
 
 /// Which word for people a name has, and which for what is one of each, if it has nothing beside: numbers of these groups.
 pub fn whose(name: &str) -> Option<(usize, Option<usize>)> {

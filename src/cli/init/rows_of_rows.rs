@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use selfsame::internals::console::{counted, grouped};
 
-use super::names::{bare, is_id};
+use super::names::is_id;
+use super::people::bare;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts, distinct};
 use super::sample::Sample;
 
