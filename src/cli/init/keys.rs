@@ -8,9 +8,9 @@ use super::belongings::is_of_somebody;
 use super::fit::Guess;
 use super::names::{is_id, singular};
 use super::people::{is_id_of, is_of_person, is_of_person_elsewhere, is_people, whose};
-use super::roles::{distinct, lacking};
 use super::sample::{Sample, SampledColumn};
 use super::spoiled;
+use super::tally::{distinct, lacking};
 
 /// Names that are one of a table's own id.
 pub const PLAIN: [&str; 10] =

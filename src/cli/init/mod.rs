@@ -26,6 +26,7 @@ mod rows_of_rows;
 mod sample;
 mod source;
 mod spoiled;
+mod tally;
 mod telling;
 mod texts;
 mod times;

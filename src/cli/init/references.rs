@@ -3,8 +3,9 @@
 use selfsame::internals::console::{counted, grouped};
 
 use super::people;
-use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, distinct};
+use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
 use super::sample::Sample;
+use super::tally::distinct;
 
 /// So many rows of people have one value of it, at least, on average.
 const ROWS: usize = 3;

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use selfsame::internals::console::counted;
 use selfsame::internals::time::zone::Zone;
 
 use super::fit::Guess;
 use super::keys::{KeyCandidates, PLAIN};
 use super::moments::{TimeCandidates, take_a_day_for_the_time};
 use super::sample::{Origin, Sample, SampledCell, SampledColumn};
+use super::tally::{distinct, lacking};
 
 /// A source as it will be written.
 pub struct DraftSource {
@@ -79,10 +79,6 @@ pub enum IdentifierKind {
     Row,
 }
 
-pub fn distinct(column: &SampledColumn) -> HashSet<&str> {
-    column.texts().collect()
-}
-
 /// Kind, id or key, and time of a source.
 pub fn source(
     name: String,
@@ -148,14 +144,6 @@ fn filled(column: &SampledColumn, guess: &Guess) -> usize {
     };
     let is_value = |cell: &&SampledCell| !matches!(cell, SampledCell::Text(text) if is_none(text));
     column.values.iter().flatten().filter(is_value).count()
-}
-
-/// What becomes of so many rows without what each row has to have.
-pub fn lacking(rows: usize) -> String {
-    match rows {
-        0 => String::new(),
-        _ => format!("; ? {} without one, rejected for that", counted(rows, "row is", "rows are")),
-    }
 }
 
 /// The column whose values say which of the others a row has, as in a dump of several tables.

@@ -6,8 +6,9 @@ use selfsame::internals::console::{counted, grouped};
 
 use super::names::is_id;
 use super::people::bare;
-use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts, distinct};
+use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
 use super::sample::Sample;
+use super::tally::distinct;
 
 /// A column of somebody's rows that tells nearly all of them apart.
 struct TellingColumn<'a> {

@@ -7,8 +7,9 @@ use std::fmt::Write;
 use selfsame::internals::definition::sql::parse::name_in_sql;
 
 use super::names::{is_amount, is_currency, is_id};
-use super::roles::{DraftIdentifier, DraftSource, distinct};
+use super::roles::{DraftIdentifier, DraftSource};
 use super::sample::{Sample, SampledCell, SampledColumn};
+use super::tally::distinct;
 
 /// Of a source so many amounts are summed, and of so many columns the newest value is told.
 const AMOUNTS: usize = 2;
