@@ -1,11 +1,12 @@
 //! What becomes of a raw row: what it says, or why it is rejected, or that it does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use md5::{Digest, Md5};
 use selfsame::internals::columns;
 use selfsame::internals::plan::{
     Decisions, Expression, Field, Format, IdentifierType, Kind, PathStep, Placeholders, Plan,
@@ -14,6 +15,7 @@ use selfsame::internals::plan::{
 use selfsame::internals::row::Datum;
 use selfsame::internals::time::Micros;
 use serde_json::value::RawValue;
+use sha2::Sha256;
 
 use super::script::Delivery;
 use super::values::{self, Code, Value};
@@ -457,7 +459,28 @@ fn stands_for_nothing(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let is_zeros = text.bytes().all(|byte| b"0-_.:+{}()".contains(&byte));
     let words = ["null", "none", "undefined", "nan", "anonymous", "guest", "true", "false", "-1"];
-    is_zeros || words.contains(&text.as_str()) || text == "[object object]"
+    is_zeros
+        || words.contains(&text.as_str())
+        || text == "[object object]"
+        || is_hash_of_nothing(&text)
+}
+
+/// Whether it is the SHA-256 or the MD5 of such a text, as programs spell them, in hexadecimal digits.
+fn is_hash_of_nothing(text: &str) -> bool {
+    static HASHES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let words = ["null", "none", "undefined", "nan", "anonymous", "guest", "true", "false"];
+        let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+        let words =
+            words.iter().flat_map(|word| [(*word).to_owned(), word.to_uppercase(), capital(word)]);
+        let others =
+            ["", " ", "0", "00", "000", "0.0", "-", "--", "-1", "{}", "NaN", "[object Object]"];
+        let all = words.chain(others.map(str::to_owned));
+        let hashes = all.flat_map(|text| {
+            [const_hex::encode(Sha256::digest(&text)), const_hex::encode(Md5::digest(&text))]
+        });
+        hashes.collect()
+    });
+    HASHES.contains(text)
 }
 
 /// The texts of a column of text, or of lists of them.
