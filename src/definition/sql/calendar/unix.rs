@@ -118,21 +118,21 @@ fn counted(function: &CalendarFunction, call: &CalendarCall, nanos: i128) -> Res
     }
 }
 
+/// The formats that a call is given, each where all rows have the same.
+fn constant_formats<'a>(args: &'a ReturnFieldArgs<'_>) -> Vec<Option<&'a str>> {
+    let formats = args.scalar_arguments.get(1..).unwrap_or_default().iter();
+    formats.map(|format| format.and_then(|format| format.try_as_str().flatten())).collect()
+}
+
 /// Fails where no text can be read by the formats, if all rows have the same.
 fn check_formats(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Result<()> {
     let is_text = args.arg_fields.first().is_some_and(|of| of.data_type().is_string());
-    let formats = args.scalar_arguments.get(1..).unwrap_or_default().iter();
-    let formats: Vec<Option<&str>> =
-        formats.map(|format| format.and_then(|format| format.try_as_str().flatten())).collect();
-    if is_text { read::check_formats(function.called(), &formats) } else { Ok(()) }
+    if is_text { read::check_formats(function.called(), &constant_formats(args)) } else { Ok(()) }
 }
 
 /// Refuses a format that is the same for all rows and says a time of the day that is not to be read.
 fn check_times(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Result<()> {
-    let formats = args.scalar_arguments.get(1..).unwrap_or_default();
-    for format in
-        formats.iter().filter_map(|format| format.and_then(|format| format.try_as_str().flatten()))
-    {
+    for format in constant_formats(args).into_iter().flatten() {
         if let Some(why) = TimeFormat::new(format).ok().and_then(|format| format.time_fault()) {
             return plan_err!("{}: {why}", function.called());
         }
@@ -230,7 +230,6 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
         },
         gives: |function, args| {
             check_formats(function, args)?;
-            check_times(function, args)?;
             Ok(DataType::Date32)
         },
         does: |function, call| {

@@ -183,6 +183,17 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
     }
 }
 
+/// Of a day the time beside it says nothing.
+#[test]
+fn a_day_is_read_by_a_format_that_says_half_a_time() {
+    for format in ["%m/%d/%Y %I:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M"] {
+        let text = if format.ends_with("%p") { "07/05/2025 11:30 PM" } else { "07/05/2025 11:30" };
+        let day = format!("to_date('{text}', '{format}')");
+        let read = said("Europe/Berlin", &day, "2025-07-05T00:00:00Z");
+        assert_eq!(read.as_deref(), Ok("2025-07-05"), "{day}");
+    }
+}
+
 #[test]
 fn an_interval_of_months_is_compared_with_nothing_wherever_it_comes_from() {
     let at = "2025-07-05T00:00:00Z";
