@@ -100,9 +100,8 @@ impl Process {
         recovered: Option<&Recovered>,
     ) -> Self {
         let mut live = Live::new(plan, options.workers, writers.under_way());
-        let has_services = plan.outputs.iter().any(|output| output.target.is_service());
         // The first one looks at them itself.
-        let knows_services = options.process == 0 || !has_services;
+        let knows_services = options.process == 0 || !writers.delivers();
         live.data = recovered.map(|recovered| recovered.folder.root.clone());
         Process {
             plan: Arc::clone(plan),

@@ -23,20 +23,35 @@ use super::failure::SinkError;
 use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
+use super::under_way::UnderWay;
 use crate::time::Tick;
 
 /// How often it is looked whether a service takes long, and whether anybody still waits for it.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Who waits for a service.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Awaiting {
-    pub backlog: Arc<Backlog>,
+    backlog: Arc<Backlog>,
+    /// Where attempts that fail are counted: the output's place is the number.
+    under_way: (UnderWay, usize),
     /// Set when nobody does any more.
     pub is_abandoned: Arc<AtomicBool>,
 }
 
 impl Awaiting {
+    pub fn of(opening: &Opening<'_>, output: usize) -> Self {
+        let (backlog, is_abandoned) = Default::default();
+        let under_way = (UnderWay::clone(&opening.under_way), output);
+        Awaiting { backlog, under_way, is_abandoned }
+    }
+
+    /// An attempt has failed, and is made again.
+    pub fn note_retry(&self) {
+        let (outputs, number) = &self.under_way;
+        outputs[*number].note_retry();
+    }
+
     pub fn is_over(&self) -> bool {
         self.is_abandoned.load(Ordering::Relaxed)
     }
@@ -76,7 +91,7 @@ pub fn start<M: Medium>(
     medium: M,
     awaiting: Awaiting,
 ) -> Result<Box<dyn Target>, SinkError> {
-    let Awaiting { backlog, is_abandoned } = awaiting;
+    let Awaiting { backlog, is_abandoned, .. } = awaiting;
     let abandon = move || is_abandoned.store(true, Ordering::Relaxed);
     if let Some(durable) = opening.durable.clone() {
         if let LocalStanding::Withheld(tick) = standing {

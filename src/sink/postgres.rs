@@ -20,7 +20,6 @@ use super::local_progress::FilePart;
 use super::record::Record;
 use super::storable::{storable, stored_key};
 use super::target::{Opened, Opening};
-use super::under_way::UnderWay;
 use crate::plan::{Destination, PostgresTable, Publish};
 use crate::time::Tick;
 use crate::wait::Retry;
@@ -50,11 +49,10 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
             |message: String| SinkError::Target { target: output.target.to_string(), message };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-        let awaiting = Awaiting::default();
+        let awaiting = Awaiting::of(opening, index);
         let is_log = output.publish == Publish::Rejects;
         let mut medium = PostgresMedium {
             table: OutputTable { of: table.clone(), output: output.name.clone(), is_log },
-            under_way: (UnderWay::clone(&opening.under_way), index),
             progress: opening.durable.clone(),
             encoder: message_encoder(&opening.names),
             changes: TableChanges::default(),
@@ -130,8 +128,6 @@ struct TableChanges {
 
 struct PostgresMedium {
     table: OutputTable,
-    /// Where attempts that fail are counted: this output's place is the number.
-    under_way: (UnderWay, usize),
     /// `None`: nothing outlives the run.
     progress: Option<DurableOutputs>,
     encoder: Box<dyn MessageEncoder>,
@@ -172,8 +168,7 @@ impl Medium for PostgresMedium {
             if self.awaiting.is_over() {
                 return (Readership::Left, None);
             }
-            let (outputs, number) = &self.under_way;
-            outputs[*number].note_retry();
+            self.awaiting.note_retry();
             let pause = retry.failed(&format!("{} can't be written", self.table.of), &error);
             self.client = None;
             may_be_done = true;

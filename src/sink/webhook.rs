@@ -21,7 +21,6 @@ use super::formats::encoder;
 use super::local_progress::{FilePart, ProgressFile};
 use super::record::Record;
 use super::target::{Opened, Opening};
-use super::under_way::UnderWay;
 use crate::plan::{Destination, Webhook};
 use crate::time::Tick;
 use crate::wait::Retry;
@@ -49,10 +48,9 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
                     .map_err(named)?
             }
         };
-        let awaiting = Awaiting::default();
+        let awaiting = Awaiting::of(opening, index);
         let medium = WebhookMedium {
             poster: Poster::new(webhook, &output.name, &awaiting).map_err(failed)?,
-            under_way: (UnderWay::clone(&opening.under_way), index),
             encoder: encoder(output.format, &Holding::of(opening.plan, output), &opening.names),
             waiting: Default::default(),
         };
@@ -64,8 +62,6 @@ pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
 
 struct WebhookMedium {
     poster: Poster,
-    /// Where attempts that fail are counted: this output's place is the number.
-    under_way: (UnderWay, usize),
     encoder: Box<dyn Encoder>,
     /// What the next post is to hold, of one tick or several: so many records, each behind a `[` or a comma.
     waiting: (Vec<u8>, usize),
@@ -78,8 +74,7 @@ impl WebhookMedium {
             return Readership::Stays;
         }
         body.push(b']');
-        let (outputs, number) = &self.under_way;
-        self.poster.post(&body, &|| outputs[*number].note_retry())
+        self.poster.post(&body)
     }
 }
 
@@ -139,8 +134,7 @@ impl Poster {
         })
     }
 
-    /// Posts a body, and tells of each attempt that fails.
-    fn post(&self, body: &[u8], failed: &dyn Fn()) -> Readership {
+    fn post(&self, body: &[u8]) -> Readership {
         // The same however often it is tried, so that who gets it twice can know.
         let id = format!("msg_{}", Uuid::new_v4().simple());
         let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
@@ -154,7 +148,7 @@ impl Poster {
                 }
                 Some(Err(refusal)) => refusal,
             };
-            failed();
+            self.awaiting.note_retry();
             let what = format!("output {}: {} does not take a post", self.output, self.shown);
             let pause = retry.failed(&what, &why);
             if !self.awaiting.rest(wait.unwrap_or(pause).min(PAUSES[1])) {
