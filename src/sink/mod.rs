@@ -72,7 +72,7 @@ use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{
     AsCollection, Collection, Concat, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keyed,
-    whole_ticks,
+    parted_stream, whole_ticks,
 };
 use crate::identity::Conflict;
 use crate::metrics::SharedCounts;
@@ -111,12 +111,12 @@ pub use under_way::{OutputTicks, UnderWay};
 pub use writers::Writers;
 
 use conflicts::{Conflicts, SingleSources};
-use people::PublishedPeople;
+use people::{PersonChange, PublishedPeople};
 use publish::Publisher;
 use receipt::AwaitedTaking;
 use refused::Refused;
-use rejects::{Rejects, UndatedReject};
-use update::{OutputSubject, Router};
+use rejects::Rejects;
+use update::{OutputSubject, Router, UndatedRecord};
 
 /// What reaches this stage, tick by tick.
 pub struct SinkInputs<'scope> {
@@ -138,7 +138,8 @@ pub fn publish<'scope>(
     counts: SharedCounts,
 ) -> SinkProbes {
     let router = Router::new(plan, local as u64);
-    let mut statements = vec![people(plan, &inputs.people, &router, &counts)];
+    let (of_people, replaced) = people(plan, &inputs.people, &router, &counts);
+    let mut statements = vec![of_people];
     if let Some(conflicts) = inputs.conflicts {
         let of = Conflicts::new(plan, router.clone());
         statements.push(single_sources(&inputs.people, &of));
@@ -152,7 +153,8 @@ pub fn publish<'scope>(
     let publisher = Publisher::default();
     let records = keyed(statements, Some(now.clone()), "Publish", &counts, none, publisher);
     let rejects = Rejects::new(plan, router);
-    let records = records.concat(of_rejects(rejects.clone(), inputs.rejects, now));
+    let undated = of_rejects(rejects.clone(), inputs.rejects).concat(replaced);
+    let records = records.concat(dated(undated, now));
     let (mut refused, mut acknowledged) = write(records, writers.clone(), &counts);
     if plan.outputs.iter().any(|output| matches!(output.target, Destination::Kafka { .. })) {
         let told = tell(refused, rejects, &counts);
@@ -174,17 +176,22 @@ pub struct SinkProbes {
 /// A subject's statements, as they change.
 type OutputStatements<'scope> = Collection<'scope, (OutputSubject, update::OutputStatement)>;
 
+/// What people are in outputs: statements, and records of what takes the place of something.
 fn people<'scope>(
     plan: &Arc<Plan>,
     people: &Stream<'scope, Rc<Evaluated>>,
     router: &Router,
     counts: &SharedCounts,
-) -> OutputStatements<'scope> {
+) -> (OutputStatements<'scope>, Stream<'scope, UndatedRecord>) {
     let mut published = PublishedPeople::new(Arc::clone(plan), router.clone(), counts.clone());
-    whole_ticks(people.clone(), Pipeline, None, "Render", move |whole, changes| {
+    let changes = whole_ticks(people.clone(), Pipeline, None, "Render", move |whole, changes| {
         whole.data.iter().for_each(|evaluated| published.apply(whole.tick, evaluated, changes));
-    })
-    .as_collection()
+    });
+    let (statements, records) = parted_stream(changes, |change| match change {
+        PersonChange::Statement(statement) => Ok(statement),
+        PersonChange::Record(record) => Err(record),
+    });
+    (statements.as_collection(), records)
 }
 
 fn single_sources<'scope>(
@@ -201,20 +208,29 @@ fn single_sources<'scope>(
     .as_collection()
 }
 
-/// The records that tell of rows that were set aside, each dated by `now`.
+/// What tells of rows that were set aside.
 fn of_rejects<'scope>(
     rejects: Rejects,
     rows: Stream<'scope, Reject>,
+) -> Stream<'scope, UndatedRecord> {
+    rows.flat_map(move |reject| rejects.told_of_row(reject)).map(
+        |(subject, (output, key, rejected))| {
+            (subject, (output, key, RecordValue::Reject(Box::new(rejected))))
+        },
+    )
+}
+
+/// Records whose values follow from nothing else, each dated by `now`.
+fn dated<'scope>(
+    undated: Stream<'scope, UndatedRecord>,
     now: Stream<'scope, Micros>,
 ) -> Collection<'scope, Record> {
-    let told = rows.flat_map(move |reject| rejects.told_of_row(reject));
-    let by_subject = Exchange::new(|(subject, _): &UndatedReject| subject.route);
+    let by_subject = Exchange::new(|(subject, _): &UndatedRecord| subject.route);
     let mut at = 0;
-    whole_ticks(told, by_subject, Some(now), "Rejects", move |whole, records| {
+    whole_ticks(undated, by_subject, Some(now), "Date", move |whole, records| {
         at = whole.now.map_or(at, |now| at.max(now));
         let mut emit = Emit::at(whole.tick);
-        for (_, (output, key, rejected)) in whole.data {
-            let value = RecordValue::Reject(Box::new(rejected));
+        for (_, (output, key, value)) in whole.data {
             emit.push(Record { output, key, body: RecordBody::Is { value, at } }, 1);
         }
         *records = emit.into_updates();

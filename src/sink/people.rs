@@ -2,6 +2,10 @@
 //!
 //! Nothing is kept of what was said last: it follows from the people as they were. Only profiles that differ are
 //! copied out of the room in which they are put together.
+//!
+//! All that is said of a person by id is said by the worker that has the person's row. So where a profile takes the
+//! place of another, and of segments, it is known here what the record says. A profile that comes or goes is a
+//! statement: others may tell whom the person was merged into.
 
 use std::sync::Arc;
 
@@ -11,7 +15,7 @@ use smallvec::SmallVec;
 use super::pack::pack_value;
 use super::profile::Packer;
 use super::record::{RecordKey, RecordValue, SegmentChange};
-use super::update::{OutputStatement, Router, StatementChange};
+use super::update::{OutputStatement, Router, StatementChange, UndatedRecord};
 use crate::flow::Diff;
 use crate::metrics::SharedCounts;
 use crate::plan::{Plan, Publish};
@@ -48,10 +52,19 @@ struct EvaluatedSide<'a> {
 /// Which segments a person is in, by 64.
 type Bits = SmallVec<[u64; 1]>;
 
+/// What a tick changes of people in outputs.
+#[derive(Clone)]
+pub enum PersonChange {
+    /// Something holds, or holds no longer.
+    Statement(StatementChange),
+    /// A record says it all.
+    Record(UndatedRecord),
+}
+
 /// Where changes of a tick go.
 struct Changes<'a> {
     tick: Tick,
-    out: &'a mut Batch<StatementChange>,
+    out: &'a mut Batch<PersonChange>,
 }
 
 impl PublishedPeople {
@@ -75,7 +88,7 @@ impl PublishedPeople {
         }
     }
 
-    pub fn apply(&mut self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<StatementChange>) {
+    pub fn apply(&mut self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<PersonChange>) {
         let mut changes = Changes { tick, out };
         let was = self.side(&evaluated.was, &self.counted);
         let is = self.side(&evaluated.is, &self.counts);
@@ -89,12 +102,20 @@ impl PublishedPeople {
                 if had.map(Packer::bytes) == has.map(Packer::bytes) {
                     continue;
                 }
-                let mut say = |profile: &Packer, diff| {
-                    let value = RecordValue::Profile(profile.profile());
-                    changes.say(&self.router, *output, id, RecordKey::Person(id), value, diff);
-                };
-                had.inspect(|profile| say(profile, -1));
-                has.inspect(|profile| say(profile, 1));
+                let key = RecordKey::Person(id);
+                let value = |profile: &Packer| RecordValue::Profile(profile.profile());
+                match (had, has) {
+                    (Some(_), Some(has)) => {
+                        changes.record(&self.router, *output, id, key, value(has));
+                    }
+                    (Some(had), None) => {
+                        changes.state(&self.router, *output, id, key, value(had), -1);
+                    }
+                    (None, Some(has)) => {
+                        changes.state(&self.router, *output, id, key, value(has), 1);
+                    }
+                    (None, None) => {}
+                }
             }
             let segments = |side: Option<(usize, Bits)>| side.map(|(_, segments)| segments);
             self.say_segments(id, segments(before), segments(now), &mut changes);
@@ -161,20 +182,26 @@ impl PublishedPeople {
             bits.as_ref().is_some_and(|bits| bits[segment / 64] >> (segment % 64) & 1 == 1)
         };
         for segment in 0..self.plan.segments.len() {
-            let diff = match (is_in(&before, segment), is_in(&now, segment)) {
-                (false, true) => 1,
-                (true, false) => -1,
+            let change = match (is_in(&before, segment), is_in(&now, segment)) {
+                (false, true) => SegmentChange::Entered,
+                (true, false) => SegmentChange::Left,
                 _ => continue,
             };
             let mut counts = self.counts.borrow_mut();
-            counts.segments[segment] += diff as i64;
-            let flow = if diff > 0 { &mut counts.entered } else { &mut counts.left };
-            flow[segment] += 1;
+            match change {
+                SegmentChange::Entered => {
+                    counts.segments[segment] += 1;
+                    counts.entered[segment] += 1;
+                }
+                SegmentChange::Left => {
+                    counts.segments[segment] -= 1;
+                    counts.left[segment] += 1;
+                }
+            }
             drop(counts);
             for output in &self.segments {
                 let key = RecordKey::Member { segment: segment as u16, person };
-                let value = RecordValue::Segment(SegmentChange::Entered);
-                changes.say(&self.router, *output, person, key, value, diff);
+                changes.record(&self.router, *output, person, key, RecordValue::Segment(change));
             }
         }
     }
@@ -193,7 +220,20 @@ impl EvaluatedSide<'_> {
 }
 
 impl Changes<'_> {
-    fn say(
+    /// A value takes the place of another, or is an event of its own.
+    fn record(
+        &mut self,
+        router: &Router,
+        output: u16,
+        subject: IdentifierHash,
+        key: RecordKey,
+        value: RecordValue,
+    ) {
+        let subject = router.subject(output, subject);
+        self.out.push(PersonChange::Record((subject, (output, key, value))));
+    }
+
+    fn state(
         &mut self,
         router: &Router,
         output: u16,
@@ -203,6 +243,7 @@ impl Changes<'_> {
         diff: Diff,
     ) {
         let statement = OutputStatement { output: Some(output), key, value };
-        self.out.push(((router.subject(output, subject), statement), self.tick, diff));
+        let change = ((router.subject(output, subject), statement), self.tick, diff);
+        self.out.push(PersonChange::Statement(change));
     }
 }

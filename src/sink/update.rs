@@ -42,6 +42,9 @@ pub struct OutputSubject {
     hash: IdentifierHash,
 }
 
+/// A record less its instant, with who publishes it.
+pub type UndatedRecord = (OutputSubject, (u16, RecordKey, RecordValue));
+
 /// A change of the collection.
 pub type StatementChange = Update<(OutputSubject, OutputStatement)>;
 
