@@ -25,7 +25,7 @@ use super::raw_row::{Flaws, RawReading, RawRow};
 use super::scalar::beginning;
 use super::{decisions, identifiers};
 use crate::plan::{Decisions, Expression, Kind, Plan, Source};
-use crate::row::{BodyBuilder, Position, Row, Verdict};
+use crate::row::{Body, BodyBuilder, Position, Row, Verdict};
 use crate::source::Payload;
 use crate::time::Micros;
 
@@ -78,7 +78,7 @@ fn accept_within(
     let inputs = inputs(context, raw, &fates, &batch, room)?;
     let packed = context.packing.map(|packing| PackedRows::new(packing, source, &batch));
 
-    let mut body = BodyBuilder::default();
+    let mut builder = BodyBuilder::default();
     for (place, row) in raw.iter_mut().enumerate() {
         if !row.flaws.reasons.is_empty() {
             continue;
@@ -102,27 +102,18 @@ fn accept_within(
             let (source, max_ahead) = (context.chunk.source, source.max_ahead);
             decoded.latest.add(Dated { time, source, max_ahead, which });
         }
-        decoded.rows.push(Row {
-            source: context.chunk.source,
-            key,
-            time,
-            position,
-            arrived: row.arrived,
-            body: (fate == RowFate::Stands).then(|| {
-                let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
-                let joining = packed.as_ref().map(|packed| {
-                    Arc::new(packed.joining(
-                        place,
-                        context.chunk.source,
-                        (position, row.element),
-                        key,
-                    ))
-                });
-                identifiers.put(place, &mut body);
-                inputs.iter().for_each(|input| input.put(place, &mut body));
-                body.build(verdict, joining, ThinVec::new())
-            }),
+        let body = (fate == RowFate::Stands).then(|| {
+            let verdict = verdicts.as_ref().map_or(Verdict::Together, |all| all[place]);
+            let joining = packed.as_ref().map(|packed| {
+                Arc::new(packed.joining(place, context.chunk.source, (position, row.element), key))
+            });
+            identifiers.put(place, &mut builder);
+            inputs.iter().for_each(|input| input.put(place, &mut builder));
+            builder.build(verdict, joining, ThinVec::new())
         });
+        decoded.held += (size_of::<Row>() + body.as_ref().map_or(0, Body::held)) as u64;
+        let (source, arrived) = (context.chunk.source, row.arrived);
+        decoded.rows.push(Row { source, key, time, position, arrived, body });
     }
     Some(())
 }

@@ -98,6 +98,12 @@ pub(super) fn accepted(
     Some(filter_record_batch(&batch, &is_accepted).expect("a mark for each row"))
 }
 
+/// What rows that are to be stored hold, in bytes. Columns of a file may be parts of longer ones.
+pub(super) fn held(rows: &RecordBatch) -> u64 {
+    let of_column = |column: &ArrayRef| column.to_data().get_slice_memory_size();
+    rows.columns().iter().map(|column| of_column(column).unwrap_or(0) as u64).sum()
+}
+
 fn deleted<'chunk>(chunk: &'chunk Chunk, row: &RawRow) -> Option<&'chunk str> {
     match (&row.reading, &chunk.payload) {
         (RawReading::Tombstone { key: Some(key) }, Payload::Messages { bytes, .. }) => {

@@ -151,6 +151,11 @@ impl Body {
         Mentioned { body: self.clone(), places: of.map(|of| of.place) }
     }
 
+    /// How many bytes it takes, less what joins and elements have.
+    pub fn held(&self) -> usize {
+        size_of::<Head>() + size_of_val(&self.0.slice) + 2 * size_of::<usize>()
+    }
+
     /// Reads its first bytes, and returns something that depends on them.
     pub fn prefetch(&self) -> usize {
         self.0.slice.first().map_or(0, |byte| usize::from(*byte))

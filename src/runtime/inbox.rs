@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
+use super::amount::{HELD_BYTES, TICK_BYTES};
 use super::live::SharedLive;
 use super::replay::Replay;
 use crate::decode::Decoded;
@@ -14,12 +15,6 @@ use crate::source::{Awaited, Reached, Ticket};
 use crate::state::batch;
 use crate::state::saved::{SavedChunk, saved_entries};
 use crate::time::{Micros, Tick};
-
-/// Decoded rows that may wait for a tick: the inflow is held back beyond. Where rows come faster than they
-/// pass, larger ticks cost less a row (`bench/throughput.py`), and smaller ones less memory.
-const WAITING_ROWS: usize = 131_072;
-/// What they may hold, in bytes: few rows may be much, as they are or by what is made of them.
-const WAITING_BYTES: u64 = 64 << 20;
 
 /// The section of a checkpoint in which what was counted of sources is.
 pub const COUNTS: &str = "Counts";
@@ -59,6 +54,8 @@ pub struct Inbox {
     sealed: BTreeMap<Tick, TickInput>,
     /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
+    /// What the rows held that went into ticks which are not handed over, in bytes.
+    under_way: BTreeMap<Tick, u64>,
     ticks: u64,
     /// Rows that were added.
     pub rows: u64,
@@ -92,6 +89,7 @@ impl Default for Inbox {
             kept: BTreeMap::new(),
             sealed: BTreeMap::new(),
             arrivals: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             ticks: 0,
             rows: 0,
             read: Counts::default(),
@@ -154,9 +152,20 @@ impl Inbox {
         self.open_arrivals.len().max(rows).max(self.tickets.len())
     }
 
-    /// Whether no more may be added before a tick takes what waits.
+    /// Whether as much waits as a tick takes.
     pub fn is_full(&self) -> bool {
-        self.waiting() >= WAITING_ROWS || self.open_held >= WAITING_BYTES
+        self.open_held >= TICK_BYTES
+    }
+
+    /// Whether no more may be added before a tick that is under way is handed over.
+    pub fn holds_back(&self) -> bool {
+        let under_way: u64 = self.under_way.values().sum();
+        under_way > 0 && self.open_held + under_way >= HELD_BYTES
+    }
+
+    /// Hears that all ticks before one are handed over.
+    pub fn handed_over(&mut self, before: Tick) {
+        self.under_way = self.under_way.split_off(&before);
     }
 
     /// How many ticks have taken what waited for them.
@@ -183,7 +192,7 @@ impl Inbox {
                 self.read = counts.borrow().of_rows();
             }
             self.ticks += 1;
-            self.open_held = 0;
+            self.under_way.insert(tick, std::mem::take(&mut self.open_held));
             let newest = std::mem::take(&mut self.newest);
             if let Some(live) = &self.live {
                 live.add_times(tick, newest);
@@ -224,7 +233,7 @@ mod tests {
         let mut inbox = Inbox::default();
         for _ in 0..2 {
             assert!(!inbox.is_full());
-            let held = WAITING_BYTES / 2;
+            let held = TICK_BYTES / 2;
             let decoded = || Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() };
             inbox.add_rows(0, decoded());
             assert!(!inbox.is_full());
@@ -233,5 +242,22 @@ mod tests {
             let tick = inbox.ticks() + 1;
             inbox.batch(tick, &SharedCounts::default());
         }
+    }
+
+    #[test]
+    fn what_is_under_way_holds_the_inflow_back_until_it_is_handed_over() {
+        let rows = |held| Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() };
+        let mut inbox = Inbox::default();
+        inbox.add_rows(0, rows(TICK_BYTES));
+        assert!(inbox.is_full() && !inbox.holds_back());
+        inbox.batch(1, &SharedCounts::default());
+        inbox.add_rows(0, rows(TICK_BYTES / 8));
+        assert!(!inbox.is_full() && !inbox.holds_back());
+        inbox.add_rows(0, rows(TICK_BYTES / 8));
+        assert!(!inbox.is_full() && inbox.holds_back());
+        inbox.handed_over(1);
+        assert!(inbox.holds_back());
+        inbox.handed_over(2);
+        assert!(!inbox.is_full() && !inbox.holds_back());
     }
 }

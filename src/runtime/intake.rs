@@ -28,6 +28,17 @@ pub struct Intake {
     decoders: Vec<Decoder>,
 }
 
+/// What there is to take in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supply {
+    /// There may be more right now.
+    More,
+    /// There may be more, but what is under way has to pass first.
+    HeldBack,
+    /// Nothing for now, or as much waits as a tick takes.
+    Enough,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum IntakeState {
     /// What is stored is read back, or waited for.
@@ -56,13 +67,13 @@ impl Intake {
         self.state == IntakeState::Stored
     }
 
-    /// Takes in what there is, up to the bounds. Says whether there may be more right now.
+    /// Takes in what there is, up to the bounds.
     pub fn advance(
         &mut self,
         process: &Process,
         dataflow: &Dataflow,
         requests: &mut Requests,
-    ) -> Result<bool, String> {
+    ) -> Result<Supply, String> {
         if self.state == IntakeState::Stored {
             self.begin(process, dataflow);
         }
@@ -71,17 +82,17 @@ impl Intake {
             if let Some(tick) = loaded {
                 requests.send(Request::Loaded(self.worker, tick));
             }
-            return Ok(false);
+            return Ok(Supply::Enough);
         }
         if self.state != IntakeState::Open {
-            return Ok(false);
+            return Ok(Supply::Enough);
         }
         if process.stop.asked().is_some() {
             self.state = IntakeState::Ended;
             if !matches!(self.feed.try_next(), Next::Ended) {
                 requests.send(Request::Cut);
             }
-            return Ok(false);
+            return Ok(Supply::Enough);
         }
         Ok(self.take_in(process, dataflow))
     }
@@ -135,22 +146,31 @@ impl Intake {
     }
 
     /// Decodes what has arrived.
-    fn take_in(&mut self, process: &Process, dataflow: &Dataflow) -> bool {
+    fn take_in(&mut self, process: &Process, dataflow: &Dataflow) -> Supply {
         let started = Instant::now();
-        while !dataflow.inbox.borrow().is_full() {
+        loop {
+            let inbox = dataflow.inbox.borrow();
+            // The dataflow's own activity, or its receipts, wake this worker.
+            if inbox.is_full() {
+                return Supply::Enough;
+            }
+            if inbox.holds_back() {
+                return Supply::HeldBack;
+            }
+            drop(inbox);
             let (chunks, mut ticket) = match self.feed.try_next() {
                 Next::Chunk(chunk) => (vec![chunk], None),
                 Next::Together(chunks, ticket) => (chunks, Some(ticket)),
-                Next::Empty => return false,
-                Next::Ended if process.stays => return false,
+                Next::Empty => return Supply::Enough,
+                Next::Ended if process.stays => return Supply::Enough,
                 Next::Ended => {
                     self.state = IntakeState::Ended;
-                    return false;
+                    return Supply::Enough;
                 }
                 Next::Failed(error) => {
                     process.failure.set(error.to_string());
                     self.state = IntakeState::Ended;
-                    return false;
+                    return Supply::Enough;
                 }
             };
             for mut chunk in chunks {
@@ -169,10 +189,8 @@ impl Intake {
             }
             dataflow.inbox.borrow_mut().tickets.extend(ticket);
             if started.elapsed() > DECODING {
-                return true;
+                return Supply::More;
             }
         }
-        // Held back: the dataflow's own activity, or its receipts, wake this worker.
-        false
     }
 }

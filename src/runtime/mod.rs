@@ -1,5 +1,6 @@
 //! Workers, processes, clock, start and stop.
 
+mod amount;
 mod beginnings;
 mod buckets;
 mod checkpoint;

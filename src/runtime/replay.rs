@@ -19,7 +19,7 @@ use crate::store::{Readings, Recovered, StoreError, StoredHistory, StoredRows};
 use crate::time::{Micros, Tick};
 
 /// Rows that a worker has loaded at least before a tick takes them, if there are so many.
-const LOADED: usize = 65_536;
+const LOADED: usize = 262_144;
 
 /// One worker's share of the history.
 pub struct Replay {
@@ -61,14 +61,13 @@ impl Replay {
         let decoder = |source| Decoder::new(Arc::clone(plan), source).without(without);
         let decoders = (0..plan.sources.len()).map(decoder).collect();
         let (until, plan) = (recovered.until, Arc::clone(plan));
-        let together = LOADED;
         Some(Replay {
             restored,
             plan,
             history,
             decoders,
             until,
-            together,
+            together: LOADED,
             loaded: None,
             taken: after,
         })

@@ -8,7 +8,7 @@ use timely::worker::Worker;
 
 use super::Clock;
 use super::dataflow::{Beside, Dataflow};
-use super::intake::Intake;
+use super::intake::{Intake, Supply};
 use super::latency::Latencies;
 use super::leader::Leader;
 use super::live::Frontiers;
@@ -69,9 +69,11 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             }
             _ => {}
         }
-        let more = intake.advance(process, &dataflow, &mut requests)?;
+        let supply = intake.advance(process, &dataflow, &mut requests)?;
         let replaying = intake.reads_back();
-        let waiting = !replaying && dataflow.inbox.borrow().waiting() > 0;
+        // What can be read right now goes into one tick, as long as there is room.
+        let is_gathered = !replaying && supply == Supply::Enough;
+        let waiting = is_gathered && dataflow.inbox.borrow().waiting() > 0;
         let due = dataflow.next_due().filter(|_| process.clock == Clock::Wall && !replaying);
         let until_due = due.map(|due| due.saturating_sub(wall_clock()));
         let ticks = dataflow.inbox.borrow().ticks();
@@ -100,7 +102,8 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             leader.settle(process, &dataflow);
             leader.announced.take().into_iter().for_each(|request| requests.send(request));
         }
-        worker.step_or_park(Some(if more { Duration::ZERO } else { timeout }));
+        let is_more = supply == Supply::More;
+        worker.step_or_park(Some(if is_more { Duration::ZERO } else { timeout }));
         dataflow.follow();
         let (handed, complete) = (dataflow.handed_before(), dataflow.complete_before());
         let (mut committable, mut kept) = (handed, complete);
@@ -116,6 +119,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         {
             store.complete(process.settled_before(complete));
         }
+        dataflow.inbox.borrow_mut().handed_over(handed);
         process.live.advance(Frontiers {
             handed,
             complete,

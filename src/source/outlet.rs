@@ -12,8 +12,9 @@ use super::lags::Lags;
 use super::{Chunk, Positions, Reached, SourceError};
 use crate::row::{RawPosition, Reason, Reject};
 
-/// Chunks that wait for a worker: enough to keep it busy while the next one is read.
-pub const WAITING: usize = 4;
+/// Chunks that wait for a worker: enough to keep it busy while others are read, also where the reader has to wait for a
+/// processor that workers use.
+pub const WAITING: usize = 32;
 
 /// How long a thread goes without looking whether it is to stop.
 pub const STOP_CHECK: Duration = Duration::from_millis(50);

@@ -1,0 +1,10 @@
+//! How much happens together, and how much is in memory for it.
+
+/// What the rows hold that one tick takes of a worker at most, in bytes: some 500,000 short ones. Where rows come faster
+/// than they pass, larger ticks cost less a row (`bench/lite.py`): who changes in several of them is put together,
+/// evaluated and sent in each.
+pub const TICK_BYTES: u64 = 128 << 20;
+
+/// What the rows of a worker may hold, waiting and in ticks that are not handed over: the inflow is held back beyond. So
+/// while a large tick goes through the stages, only a part of the next one is in memory.
+pub const HELD_BYTES: u64 = TICK_BYTES + TICK_BYTES / 4;
