@@ -401,8 +401,15 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     assert!(refusal(path).contains("bytes, not"), "a file that is shorter than it was");
     fs::write(&rows, &whole).expect("it is written");
     // What a run or an erasure left that was cut off.
-    let left = ["1-p0-000000~1.parquet", "1-p0-000000.parquet.77.tmp"];
-    let left = left.map(|name| path.join("data/rows/web").join(name));
+    let left = [
+        "rows/web/1-p0-000000~1.parquet",
+        "rows/web/1-p0-000000.parquet.77.tmp",
+        "manifest-0.json.77.tmp",
+        // It would name whoever was being forgotten.
+        "forgetting.json.77.tmp",
+        "outputs/profiles.json.77.tmp",
+    ];
+    let left = left.map(|name| path.join("data").join(name));
     left.iter().for_each(|left| fs::write(left, &whole).expect("it is written"));
     selfsame(path, &RUN).well();
     assert!(left.iter().all(|left| !left.exists()));

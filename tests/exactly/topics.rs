@@ -366,9 +366,9 @@ fn rejects_that_a_topic_has_are_not_told_again_when_an_older_copy_of_the_data_fo
         let after = shop.read();
         assert_eq!(said_by(&after[2]), said(&shop.plan, 23, 2, 1..=25), "each once");
         assert_eq!(after[2].len(), before + 5);
-        for output in 0..2 {
+        for (output, read) in after.iter().enumerate().take(2) {
             let expected = holding(&said(&shop.plan, 23, output as u16, 1..=25));
-            assert_eq!(holding(&said_by(&after[output])), expected);
+            assert_eq!(holding(&said_by(read)), expected);
         }
     }
 }
